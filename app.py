@@ -1,0 +1,6 @@
+"""Starts the dashboard: `streamlit run app.py`."""
+
+import streamlit as st
+
+# A launcher, because a script with a folder `pages` beside it loses deep links on a server's first request.
+app = st.App("pages/shell.py")

@@ -1,0 +1,251 @@
+"""From drift to gains, verdicts and their reasons. Pure numpy: answers in microseconds.
+
+Several noise seeds of one perturbation are passed as a list of `Perturbed`; they are averaged first, so that the
+sequences are the independent observations. `n` is always their number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from core.results import Activation, Array, Perturbed
+
+CONFIDENCE = 0.95
+BAND = math.log(1.05)
+FEWEST_SEQUENCES = 8
+FLOOR_MARGIN = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """Gain of every injection layer, `r_i = exp(mean ln(R[i,L-1] / R[i,i]))`; above 1 the rest amplifies."""
+
+    value: Array  # (layers,) ratio
+    low: Array  # (layers,) ratio, lower end of the 95 % Student-t interval over sequences
+    high: Array  # (layers,) ratio
+    mean_ratio: Array  # (layers,) E[R_L / R_i], the paper's coefficient (second-hand)
+    median: Array  # (layers,) median over tokens, mean over sequences
+    quartiles: Array  # (layers, 2) over tokens, mean over sequences
+    drift: Array  # (layers,) measured drift at injection, geometric mean
+    verdicts: tuple[str | None, ...]  # per layer; None at the last layer, where the gain is 1 by definition
+    firm: tuple[str, ...]  # per layer: amplifies / absorbs / undecided after Holm's correction over layers
+    n: int  # sequences
+
+    @property
+    def absorption(self) -> Array:
+        """`A_i = -ln r_i`, nats: positive where the rest of the network absorbs."""
+        return -np.log(self.value)
+
+
+def log_gain(seeds: Sequence[Perturbed]) -> Array:
+    """`ln r_i` per sequence, (layers, sequences), averaged over noise seeds; NaN where there was no drift."""
+    per_seed = []
+    for each in seeds:
+        first = np.einsum("iin->in", each.log_drift)
+        per_seed.append(_finite(each.log_drift[:, -1] - first))
+    return np.mean(per_seed, axis=0)
+
+
+def gains(seeds: Sequence[Perturbed]) -> Gains:
+    """Gains with intervals and verdicts; see `Gains`."""
+    logs = log_gain(seeds)
+    mean, half = student(logs)
+    n = logs.shape[1]
+    return Gains(
+        value=np.exp(mean),
+        low=np.exp(mean - half),
+        high=np.exp(mean + half),
+        mean_ratio=np.mean([each.ratio.mean(1) for each in seeds], axis=0),
+        median=np.mean([each.ratio_q50.mean(1) for each in seeds], axis=0),
+        quartiles=np.mean(
+            [np.stack([each.ratio_q25.mean(1), each.ratio_q75.mean(1)], axis=1) for each in seeds], axis=0
+        ),
+        drift=np.exp(np.mean([_finite(np.einsum("iin->in", each.log_drift)).mean(1) for each in seeds], axis=0)),
+        verdicts=tuple(_verdict(mean[i], half[i], n) for i in range(len(mean) - 1)) + (None,),
+        firm=_firm(logs),
+        n=n,
+    )
+
+
+def student(samples: Array, confidence: float = CONFIDENCE) -> tuple[Array, Array]:
+    """Mean and half width of the Student-t interval over the last axis; infinite with a single sample."""
+    n = samples.shape[-1]
+    mean = samples.mean(-1)
+    if n < 2:
+        return mean, np.full_like(mean, np.inf)
+    error = samples.std(-1, ddof=1) / math.sqrt(n)
+    return mean, stdtrit(n - 1, 0.5 + confidence / 2) * error
+
+
+def _verdict(mean: float, half: float, n: int) -> str:
+    if n < FEWEST_SEQUENCES:
+        return f"undecided (n = {n})"
+    if mean - half > BAND:
+        return "amplifies"
+    if mean + half < -BAND:
+        return "absorbs"
+    return "undecided"
+
+
+def _firm(logs: Array) -> tuple[str, ...]:
+    """Directions that survive Holm's step-down over the layers with something downstream, family error 5 %."""
+    layers, n = logs.shape
+    firm = ["undecided"] * layers
+    if n < FEWEST_SEQUENCES:
+        return tuple(firm)
+    mean = logs[:-1].mean(1)
+    error = np.maximum(logs[:-1].std(1, ddof=1) / math.sqrt(n), 1e-300)
+    beyond = (np.abs(mean) - BAND) / error  # how far outside the +-5 % band, in standard errors
+    p = np.nan_to_num(2 * stdtr(n - 1, -beyond), nan=1.0)
+    for rank, layer in enumerate(np.argsort(p, kind="stable")):
+        if p[layer] > (1 - CONFIDENCE) / (len(p) - rank):
+            break
+        firm[layer] = "amplifies" if mean[layer] > 0 else "absorbs"
+    return tuple(firm)
+
+
+def finding(found: Gains) -> str:
+    """One sentence: which layers amplify, which absorb, which are undecided. Ranges hold jointly at 95 % (Holm)."""
+    if found.n < FEWEST_SEQUENCES:
+        return f"Undecided: {found.n} sequences are too few for a verdict, {FEWEST_SEQUENCES} are needed."
+    said = []
+    for word in ("amplifies", "absorbs", "undecided"):
+        layers = [i for i, verdict in enumerate(found.firm[:-1]) if verdict == word]
+        if layers:
+            one = len(layers) == 1
+            verb = {"amplifies": "amplify", "absorbs": "absorb", "undecided": "are undecided"}[word]
+            if one:
+                verb = {"undecided": "is undecided"}.get(word, word)
+            said.append(f"{'layer' if one else 'layers'} {ranges(layers)} {verb}")
+    text = ", ".join(said)
+    return text[:1].upper() + text[1:] + f" (n = {found.n})."
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """`[0, 1, 2, 5]` -> `0 to 2 and 5`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+# --- drift on its way through the network --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Drift `R[i,k]` with its interval over sequences, each (injection, read); NaN below the diagonal."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+def curves(seeds: Sequence[Perturbed]) -> Curves:
+    """Geometric mean drift over tokens, seeds and sequences, with the 95 % interval over sequences."""
+    mean, half = student(np.mean([_finite(each.log_drift) for each in seeds], axis=0))
+    return Curves(np.exp(mean), np.exp(mean - half), np.exp(mean + half))
+
+
+def matrix(seeds: Sequence[Perturbed]) -> Array:
+    """Arithmetic mean drift over the tokens after the first, then sequences and seeds: (injection, read)."""
+    return np.mean([each.drift for each in seeds], axis=0)
+
+
+def relative(seeds: Sequence[Perturbed]) -> Array:
+    """`R[i,k] / R[i,i]`, (injection, read): what is left at layer k of the drift injected at layer i."""
+    logs = np.mean([_finite(each.log_drift).mean(-1) for each in seeds], axis=0)
+    return np.exp(logs - np.diag(logs)[:, None])
+
+
+def step_ratio(seeds: Sequence[Perturbed]) -> Array:
+    """`rho[i,k] = R[i,k] / R[i,k-1]`, (injection, read); NaN at and below the diagonal. `ln r_i` is the sum of `ln rho`."""
+    logs = np.mean([_finite(each.log_drift).mean(-1) for each in seeds], axis=0)
+    step = np.full_like(logs, np.nan)
+    step[:, 1:] = np.exp(np.diff(logs, axis=1))
+    return step
+
+
+def below_floor(seeds: Sequence[Perturbed], floor: Array) -> NDArray[np.bool_]:
+    """Where drift is under ten times what rounding alone does at the read layer: (injection, read)."""
+    return matrix(seeds) < FLOOR_MARGIN * floor
+
+
+# --- why: dilution, size, kind -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Dilution:
+    """`ln r = absolute gain - norm growth`, each (layers, sequences), nats.
+
+    A damage that stays frozen while the stream grows has absolute gain 0, so its `ln r` is minus the growth.
+    """
+
+    absolute: Array  # ln(||d_L|| / ||d_i||)
+    growth: Array  # ln(||h_L|| / ||h_i||)
+
+    @property
+    def frozen(self) -> Array:
+        """`ln r` of the frozen-noise baseline."""
+        return -self.growth
+
+
+def dilution(seeds: Sequence[Perturbed], activation: Activation) -> Dilution:
+    """Split the log gain into what happened to the damage and what happened to the stream around it."""
+    growth = activation.log_norm[-1] - activation.log_norm
+    return Dilution(absolute=log_gain(seeds) + growth, growth=growth)
+
+
+def crossing(sizes: Array, log_gains: Array) -> Array:
+    """The size at which amplification turns into absorption, per layer; NaN where it does not within the sizes.
+
+    Args:
+        sizes: (sizes,) ascending.
+        log_gains: (sizes, layers), `ln r`.
+
+    Returns:
+        (layers,), by straight lines in ln(size); the largest crossing from above 1 to below 1.
+    """
+    logs = np.log(sizes)
+    found = np.full(log_gains.shape[1], np.nan)
+    for layer in range(log_gains.shape[1] - 1):
+        g = log_gains[:, layer]
+        for k in range(len(g) - 1):
+            if g[k] > 0 >= g[k + 1]:
+                found[layer] = np.exp(logs[k] + (logs[k + 1] - logs[k]) * g[k] / (g[k] - g[k + 1]))
+    return found
+
+
+def at_drift(target: Array, drifts: Array, log_gains: Array) -> Array:
+    """`ln r` of a size family where its measured drift at injection equals `target`: (layers,).
+
+    Straight lines in ln(drift) between the measured sizes; NaN outside them, for nothing is extrapolated.
+
+    Args:
+        target: (layers,) measured drift at injection to match.
+        drifts, log_gains: (sizes, layers), in any order of size.
+    """
+    found = np.full(len(target), np.nan)
+    for layer, wanted in enumerate(target):
+        order = np.argsort(drifts[:, layer])
+        x = np.log(drifts[order, layer])
+        if wanted > 0 and x[0] <= np.log(wanted) <= x[-1]:
+            found[layer] = np.interp(np.log(wanted), x, log_gains[order, layer])
+    return found
+
+
+def _finite(logs: Array) -> Array:
+    """A log of zero drift says nothing: NaN."""
+    return np.where(np.isfinite(logs), logs, np.nan)

@@ -1,0 +1,146 @@
+"""What a measurement will cost, before it is run. No torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+from core import specs
+from core.models.sources import NotHere, locate, outlined
+from core.outline import Outline
+from core.store import Store, write_file
+
+ROUGH_RATE = {"cpu": 50e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}  # FLOP/s, until this machine was measured
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
+HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
+
+
+@dataclass(frozen=True)
+class Cost:
+    """An estimate; `rough` until this model was measured on this machine."""
+
+    flops: float
+    memory: int  # bytes, at the peak
+    seconds: float
+    rough: bool
+    rate: float  # FLOP/s it is based on
+    parts: int
+
+
+def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -> Cost | None:
+    """The cost of a request, or None while the model's files are not on this machine.
+
+    Raises:
+        UserError: the model or its files are not what they should be.
+    """
+    try:
+        source = locate(request.model, store, request.revision, fetch=False)
+    except NotHere:
+        return None
+    shape = outlined(source, store)
+    total = flops(shape, request)
+    rate = _rate(store, device, shape)
+    group = group_size(shape, request.text.sequences, request.text.length, request.dtype, None)
+    memory = shape.parameters * BYTES[request.dtype] + group * sequence_bytes(shape, request.text.length, request.dtype)
+    parts = len(request.measurements) * -(-request.text.sequences // group)
+    return Cost(total, int(memory), total / (rate or ROUGH_RATE[kind(device)]), rate is None,
+                rate or ROUGH_RATE[kind(device)], parts)  # fmt: skip
+
+
+def words(cost: Cost) -> str:
+    """The estimate in one sentence."""
+    basis = "a rough guess until it has run here once" if cost.rough else f"at the measured {cost.rate / 1e9:.0f} GFLOP/s"
+    return (
+        f"{cost.flops / 1e12:.3g} TFLOP, about {duration(cost.seconds)} ({basis}), "
+        f"{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} parts."
+    )
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `3 min`, `2.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def kind(device: str) -> str:
+    """`cuda:1` -> `cuda`."""
+    return device.split(":")[0]
+
+
+# --- arithmetic ----------------------------------------------------------------------------------------------------
+
+
+def layer_flops(shape: Outline, tokens: int, length: int) -> float:
+    """One layer on some tokens: its matrices, and attention over `length` positions."""
+    return tokens * (2.0 * shape.layer_parameters + 4.0 * length * shape.width)
+
+
+def head_flops(shape: Outline, tokens: int) -> float:
+    """Logits of some tokens."""
+    return 2.0 * tokens * shape.width * shape.vocabulary
+
+
+def measurement_flops(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
+    """One measurement at every injection layer, harm included."""
+    tokens = sequences * length
+    pruned = isinstance(measurement.perturbation, specs.Residual | specs.ResidualRescaled)
+    runs = shape.layers * (shape.layers - 1) / 2 + (shape.layers if pruned else 0)
+    harm = shape.layers * head_flops(shape, tokens // HARM_STRIDE)
+    return runs * layer_flops(shape, tokens, length) + harm
+
+
+def clean_flops(shape: Outline, sequences: int, length: int) -> float:
+    """One clean forward."""
+    tokens = sequences * length
+    return shape.layers * layer_flops(shape, tokens, length) + head_flops(shape, tokens)
+
+
+def flops(shape: Outline, request: specs.MeasureRequest) -> float:
+    """Everything: statistics, recording, the check of the replay, the noise floor, the measurements."""
+    text = request.text
+    clean = 3 * clean_flops(shape, text.sequences, text.length)
+    floor = measurement_flops(shape, request.measurements[0], 1, text.length)
+    measured = (measurement_flops(shape, each, text.sequences, text.length) for each in request.measurements)
+    return clean + floor + sum(measured)
+
+
+def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:
+    """Memory of one sequence in a group: clean streams, perturbed streams, logits, and room to compute in."""
+    stream = length * shape.width * BYTES[dtype]
+    streams = 2 * shape.layers * stream
+    logits = 6 * (length // HARM_STRIDE) * shape.vocabulary * 4
+    return streams + logits + 16 * stream
+
+
+def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:
+    """Sequences per group: at least two groups, so that something can be drawn early, and what memory holds.
+
+    Args:
+        free: bytes that may be used, or None to leave memory out of it.
+    """
+    largest = max(1, min(-(-sequences // 2), LARGEST_GROUP // length))
+    if free is None:
+        return largest
+    return max(1, min(largest, int(free // sequence_bytes(shape, length, dtype))))
+
+
+# --- what this machine was measured to do --------------------------------------------------------------------------
+
+
+def remember_rate(store: Store, device: str, shape: Outline, rate: float) -> None:
+    """Keep the FLOP/s that a finished sweep of this model's shape reached."""
+    write_file(_rate_file(store, device, shape), json.dumps({"flops_per_second": rate}).encode())
+
+
+def _rate(store: Store, device: str, shape: Outline) -> float | None:
+    try:
+        return float(json.loads(_rate_file(store, device, shape).read_bytes())["flops_per_second"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _rate_file(store: Store, device: str, shape: Outline) -> os.PathLike:
+    return store.root / "rates" / f"{kind(device)}-{shape.layers}x{shape.width}.json"

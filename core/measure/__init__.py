@@ -1,0 +1,1 @@
+"""Two passes over a text: statistics of the clean run, then one perturbation at every layer."""

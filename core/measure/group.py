@@ -1,0 +1,82 @@
+"""One group of sequences on one device: the recorded clean run that both engines perturb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from core.measure.perturb import Moments
+from core.measure.reading import Dense, harm_tokens
+from core.models.loading import Loaded
+from core.models.replay import Call, hidden, moved, record, tail
+
+Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Clean calls of every layer for a batch of sequences, and the clean output."""
+
+    model: PreTrainedModel
+    device: torch.device  # where layers run; the model itself may live elsewhere and be streamed there
+    sequences: Sequence[int]
+    ids: Tensor  # (sequences, tokens), on the model's device
+    calls: list[Call]
+    moments: Moments
+    dense: Dense
+    read_at: Tensor  # positions where harm is read
+
+    def logits(self, stream: Tensor) -> Tensor:
+        """Logits of a last-layer stream at the read tokens, on the layers' device."""
+        return _logits(self.model, self.calls, self.ids, stream, self.read_at).to(self.device)
+
+
+def prepare(
+    loaded: Loaded, device: torch.device, tokens: Tensor, sequences: Sequence[int], moments: Moments, stride: int
+) -> Group:
+    """Record the clean run of some sequences. tokens: (all sequences, length)."""
+    home = loaded.model.device
+    ids = tokens[list(sequences)].to(home)
+    calls, last = record(loaded.model, loaded.layers, ids)
+    read_at = harm_tokens(ids.shape[1], stride)
+    clean = _logits(loaded.model, calls, ids, last, read_at)
+    dense = Dense(clean.to(device), ids[:, read_at + 1].to(device))
+    if home != device:
+        calls = [_moved(call, device) for call in calls]
+    return Group(loaded.model, device, sequences, ids, calls, moments, dense, read_at)
+
+
+def replay_error(group: Group, step: Step) -> float:
+    """Largest relative difference between a replayed clean layer and the model's own forward."""
+    from core.models.replay import on_device
+
+    worst = 0.0
+    for index, call in enumerate(group.calls):
+        with on_device(call.layer, group.device):
+            again = call(call.entry).float()
+        clean = call.exit.float()
+        worst = max(worst, float(((again - clean).norm(dim=-1) / clean.norm(dim=-1)).max()))
+        step(index)
+    return worst
+
+
+def _logits(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor, read_at: Tensor) -> Tensor:
+    chosen = stream[:, read_at.to(stream.device)].to(model.device)
+    return tail(model, calls, ids[:, : chosen.shape[1]], chosen)
+
+
+def _moved(call: Call, device: torch.device) -> Call:
+    return replace(
+        call,
+        entry=call.entry.to(device),
+        exit=call.exit.to(device),
+        args=moved(call.args, device),
+        kwargs=moved(call.kwargs, device),
+    )
+
+
+__all__ = ["Group", "Step", "hidden", "prepare", "replay_error"]

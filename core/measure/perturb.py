@@ -1,0 +1,81 @@
+"""What each perturbation does to the residual stream at the output of its injection layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from core import specs
+from core.measure.noise import normal
+from core.models import anatomy
+from core.models.replay import Call
+from core.pruning import PRUNERS
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What pass 1 found and perturbations need; frozen before pass 2."""
+
+    input_norm: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
+    root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
+
+
+def perturbed(
+    measurement: specs.Measurement, index: int, call: Call, sequences: Sequence[int], moments: Moments
+) -> Tensor:
+    """The perturbed output of layer `index` on its clean input, (sequences, tokens, width).
+
+    Args:
+        sequences: which sequences of the text the batch holds; they decide the noise.
+    """
+    asked = measurement.perturbation
+    match asked:
+        case specs.Skip():
+            return call.entry
+        case specs.Residual():
+            return call(call.entry, pruned_weights(call, asked, moments.input_norm[index]))
+        case specs.ResidualRescaled():
+            direction = call(call.entry, pruned_weights(call, asked, moments.input_norm[index])) - call.exit
+        case specs.Gaussian():
+            direction = _noise("gaussian", measurement.seed, index, sequences, call.exit)
+        case specs.Covariance():
+            root = moments.root[index].to(call.exit.device)
+            direction = _noise("covariance", measurement.seed, index, sequences, call.exit) @ root
+    return call.exit + rescaled(direction, call.exit, asked.size, asked.positions)
+
+
+def rescaled(direction: Tensor, stream: Tensor, size: float, positions: specs.Positions) -> Tensor:
+    """`size * ||h|| * z / ||z||` per token, in the stream's dtype; nothing where the direction is zero.
+
+    Args:
+        direction, stream: (sequences, tokens, width).
+    """
+    direction = direction.float()
+    length = direction.norm(dim=-1, keepdim=True)
+    scale = size * stream.float().norm(dim=-1, keepdim=True) / length
+    step = direction * scale.where(length > 0, 0.0)
+    if positions == "after_first":
+        step[:, 0] = 0
+    return step.to(stream.dtype)
+
+
+def pruned_weights(
+    call: Call, asked: specs.Residual | specs.ResidualRescaled, input_norm: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """The layer's weights after pruning all its linears to one sparsity, by parameter name.
+
+    Raises:
+        UserError: the layer cannot be pruned (mixture of experts).
+    """
+    kernel = PRUNERS[asked.pruner]
+    found = {}
+    for linear in anatomy.prunable(call.layer):
+        norm = input_norm[linear.name].to(linear.weight.device)
+        found[f"{linear.name}.weight"] = linear.stored(kernel(linear.weight, norm, asked.sparsity))
+    return found
+
+
+def _noise(kind: str, seed: int, index: int, sequences: Sequence[int], stream: Tensor) -> Tensor:
+    return normal(kind, seed, index, sequences, *stream.shape[1:]).to(stream.device)

@@ -1,0 +1,84 @@
+"""Compare a perturbed stream with the clean one, layer by layer, and its logits at the end."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from core.results import Array, Perturbed, axes_of
+
+
+class Reader:
+    """Collects the readings of one measurement on one group of sequences; numbers stay on the device until the end."""
+
+    def __init__(self, layers: int, sequences: int, device: torch.device):
+        self.layers = layers
+        wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+        shape = {"injection": layers, "read": layers, "sequence": sequences}
+        self.values = {
+            name: torch.full([shape[axis] for axis in axes], torch.nan, dtype=wide, device=device)
+            for name, axes in axes_of(Perturbed).items()
+        }
+        self.first: dict[int, Tensor] = {}
+
+    def read(self, injection: int, layer: int, stream: Tensor, clean: Tensor) -> None:
+        """Read drift at a layer. stream, clean: (sequences, tokens, width)."""
+        wide = self.values["log_drift"].dtype
+        clean = clean.float()
+        change = stream.float() - clean
+        damage = (change * change).sum(-1, dtype=wide)  # squared norms, (sequences, tokens)
+        size = (clean * clean).sum(-1, dtype=wide)
+        along = (change * clean).sum(-1, dtype=wide)
+        drift = (damage / size).sqrt()
+        cosine = (size + along) / (size * (size + 2 * along + damage)).sqrt()
+        orthogonal = (1 - along.square() / (damage * size)).clamp(min=0).sqrt()
+        cell = (injection, layer)
+        self.values["log_drift"][cell] = drift[:, 1:].log().mean(1)
+        self.values["drift"][cell] = drift[:, 1:].mean()
+        self.values["drift_first"][cell] = drift[:, 0].mean()
+        self.values["cosine"][cell] = cosine[:, 1:].mean()
+        self.values["orthogonal"][cell] = orthogonal[:, 1:].nanmean()
+        if layer == injection:
+            self.first[injection] = drift
+        if layer == self.layers - 1:
+            self._last(injection, drift[:, 1:], (drift / self.first.pop(injection))[:, 1:])
+
+    def _last(self, injection: int, drift: Tensor, ratio: Tensor) -> None:
+        self.values["final_squared"][injection] = drift.square().mean(1)
+        self.values["ratio"][injection] = ratio.nanmean(1)
+        for share in (25, 50, 75):
+            self.values[f"ratio_q{share}"][injection] = ratio.nanquantile(share / 100, dim=1)
+
+    def harm(self, injection: int, logits: Tensor, dense: Dense) -> None:
+        """Read what the output suffers. logits: (sequences, read tokens, vocabulary)."""
+        wide = self.values["kl"].dtype
+        log_p = logits.float().log_softmax(-1)
+        divergence = (dense.p * (dense.log_p - log_p)).sum(-1, dtype=wide)
+        loss = dense.log_p.gather(-1, dense.targets) - log_p.gather(-1, dense.targets)
+        self.values["kl"][injection] = divergence.mean(1)
+        self.values["nll_increase"][injection] = loss.squeeze(-1).to(wide).mean(1)
+        self.values["flips"][injection] = (log_p.argmax(-1) != dense.top).to(wide).mean(1)
+
+    def result(self) -> Perturbed:
+        """Everything read, in float64 on the CPU."""
+        return Perturbed(**{name: _numpy(value) for name, value in self.values.items()})
+
+
+class Dense:
+    """The clean model's next-token distribution at the read tokens."""
+
+    def __init__(self, logits: Tensor, targets: Tensor):
+        """logits: (sequences, read tokens, vocabulary); targets: (sequences, read tokens) ids."""
+        self.log_p = logits.float().log_softmax(-1)
+        self.p = self.log_p.exp()
+        self.top = self.log_p.argmax(-1)
+        self.targets = targets.unsqueeze(-1)
+
+
+def harm_tokens(length: int, stride: int) -> Tensor:
+    """Positions where harm is read: 1, 1 + stride, ... up to the last that has a next token."""
+    return torch.arange(1, length - 1, stride)
+
+
+def _numpy(value: Tensor) -> Array:
+    return value.double().cpu().numpy() if value.device.type != "mps" else value.cpu().double().numpy()

@@ -1,0 +1,128 @@
+"""Pass 1: what the clean run shows, one sequence at a time so that no number depends on batching."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from core.measure.perturb import Moments
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.models.replay import Call, record, tail
+from core.results import Activation
+
+
+def statistics(
+    loaded: Loaded, tokens: Tensor, needs_norms: bool, needs_covariance: bool, step: Callable[[int], None]
+) -> tuple[Activation, Moments]:
+    """Run the clean model over every sequence.
+
+    Args:
+        tokens: (sequences, length).
+        needs_norms: collect the input norms of the linears, for Wanda and magnitude residuals.
+        needs_covariance: collect the residual stream's covariance, for covariance noise.
+        step: told the sequence that was just run.
+
+    Raises:
+        UserError: norms are needed and the layers cannot be pruned.
+    """
+    layers = list(loaded.layers)
+    sums = _InputSums([anatomy.prunable(layer) for layer in layers] if needs_norms else [])
+    spread = _Spread() if needs_covariance else None
+    rows: dict[str, list[np.ndarray]] = defaultdict(list)
+    for index, row in enumerate(tokens):
+        ids = row[None].to(loaded.model.device)
+        with sums.collecting():
+            calls, last = record(loaded.model, layers, ids)
+        for name, values in _stream_numbers(calls).items():
+            rows[name].append(values)
+        logits = tail(loaded.model, calls, ids, last)[0, :-1].float()
+        rows["nll"].append(np.array([float(cross_entropy(logits, ids[0, 1:]))]))
+        if spread:
+            spread.add([call.exit[0, 1:] for call in calls])
+        step(index)
+    activation = Activation(
+        **{name: np.stack(values, axis=-1) for name, values in rows.items() if name != "nll"},
+        nll=np.concatenate(rows["nll"]),
+    )
+    return activation, Moments(input_norm=sums.norms(), root=spread.roots() if spread else ())
+
+
+def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
+    """Numbers of one sequence, each (layers,)."""
+    numbers: dict[str, list[float]] = defaultdict(list)
+    for call in calls:
+        before, after = call.entry[0].float(), call.exit[0].float()
+        norm = after.norm(dim=-1)
+        cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
+        numbers["norm"].append(float(norm[1:].mean()))
+        numbers["log_norm"].append(float(norm[1:].double().log().mean() if norm.device.type != "mps" else norm[1:].log().mean()))
+        numbers["norm_first"].append(float(norm[0]))
+        numbers["block_influence"].append(float(1 - cosine[1:].mean()))
+    return {name: np.array(values) for name, values in numbers.items()}
+
+
+class _InputSums:
+    """Sums of squared inputs per channel, for every linear of every layer."""
+
+    def __init__(self, layers: list[list[anatomy.Linear]]):
+        self.layers = layers
+        self.sums: list[dict[str, Tensor]] = [{} for _ in layers]
+
+    def collecting(self) -> ExitStack:
+        """Hooks that are gone when the context ends."""
+        stack = ExitStack()
+        for index, found in enumerate(self.layers):
+            for linear in found:
+                stack.callback(linear.module.register_forward_pre_hook(self._hook(index, linear.name)).remove)
+        return stack
+
+    def _hook(self, index: int, name: str) -> Callable:
+        def hook(_: nn.Module, args: tuple) -> None:
+            rows = args[0].detach().float().flatten(0, -2)
+            added = (rows * rows).sum(0).cpu().double()
+            self.sums[index][name] = self.sums[index].get(name, 0) + added
+
+        return hook
+
+    def norms(self) -> tuple[dict[str, Tensor], ...]:
+        return tuple({name: total.sqrt().float() for name, total in each.items()} for each in self.sums)
+
+
+class _Spread:
+    """Covariance of the residual stream at every layer, without position 0, centred."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total: list[Tensor] = []
+        self.products: list[Tensor] = []
+
+    def add(self, streams: list[Tensor]) -> None:
+        """streams: per layer (tokens, width)."""
+        streams = [stream.float().cpu().double() for stream in streams]
+        if not self.total:
+            self.total = [torch.zeros_like(stream[0]) for stream in streams]
+            self.products = [stream.new_zeros(stream.shape[1], stream.shape[1]) for stream in streams]
+        self.count += len(streams[0])
+        for total, products, stream in zip(self.total, self.products, streams, strict=True):
+            total += stream.sum(0)
+            products.addmm_(stream.T, stream)
+
+    def roots(self) -> tuple[Tensor, ...]:
+        """The symmetric square root of each covariance: unique, unlike its eigenvectors' signs."""
+        return tuple(_root(products, total, self.count) for products, total in zip(self.products, self.total, strict=True))
+
+
+def _root(products: Tensor, total: Tensor, count: int) -> Tensor:
+    mean = total / count
+    covariance = products / count - torch.outer(mean, mean)
+    values, vectors = torch.linalg.eigh((covariance + covariance.T) / 2)
+    scale = math.sqrt(max(float(values[-1]), 1e-300))  # only the direction of the noise counts: keep float32 in range
+    return ((vectors * (values.clamp(min=0).sqrt() / scale)) @ vectors.T).float()

@@ -1,0 +1,234 @@
+"""Measure what is missing of a profile, part by part; every finished part is saved at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from core import cost, results, specs
+from core.errors import UserError
+from core.measure.device import HEADROOM, free_memory, release
+from core.measure.group import Group, prepare, replay_error
+from core.measure.hooks import hooks
+from core.measure.perturb import Moments
+from core.measure.statistics import statistics
+from core.measure.wavefront import wavefront
+from core.models.loading import Loaded
+from core.outline import Outline
+from core.progress import Progress, Report
+from core.store import Store
+from core.texts import Windows
+
+ENGINES = {"wavefront": wavefront, "hooks": hooks}
+REPLAY_TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2, "float16": 3e-3}
+ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
+
+
+@dataclass
+class Sweep:
+    """A running measurement: what it works on, and what it has done so far."""
+
+    loaded: Loaded
+    windows: Windows
+    profile: specs.ProfileSpec
+    store: Store
+    device: torch.device
+    shape: Outline
+    report: Report
+    engine: str = "wavefront"
+    done: float = 0.0  # FLOP
+    total: float = 0.0
+    parts: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
+
+    def run(self) -> None:
+        """Measure every missing unit.
+
+        Raises:
+            UserError: a residual is asked of a model that cannot be pruned.
+            Cancelled: the report function said so; finished parts stay.
+        """
+        missing = [each for each in self.profile.measurements if self.store.path(self.profile.unit(each)) is None]
+        pending = {each: self._pending(each) for each in missing}
+        self._plan(pending)
+        with torch.inference_mode():
+            began = time.perf_counter()
+            moments = self._statistics(missing)
+            self.seconds["statistics"] = time.perf_counter() - began
+            began = time.perf_counter()
+            swept = self.done
+            self._floor(moments)
+            self._measure(pending, moments)
+            self.seconds["sweep"] = time.perf_counter() - began
+        for each in missing:
+            self._assemble(each)
+        if self.seconds["sweep"] > 1 and self.engine == "wavefront":
+            cost.remember_rate(self.store, self.device.type, self.shape, (self.done - swept) / self.seconds["sweep"])
+
+    # -- the plan ---------------------------------------------------------------------------------------------------
+
+    def _pending(self, measurement: specs.Measurement) -> list[int]:
+        finished = self.store.finished(self.profile.unit(measurement))
+        done = {first + n for first, part in finished.items() for n in range(part.sequences)}
+        return [index for index in range(self.profile.text.sequences) if index not in done]
+
+    def _plan(self, pending: dict[specs.Measurement, list[int]]) -> None:
+        length = self.profile.text.length
+        self.total = cost.clean_flops(self.shape, self.profile.text.sequences, length)
+        for measurement, sequences in pending.items():
+            self.total += cost.measurement_flops(self.shape, measurement, len(sequences), length)
+        if self.store.path(self.profile.floor) is None:
+            self.total += cost.measurement_flops(self.shape, self._rounding, 1, length)
+
+    @property
+    def _rounding(self) -> specs.Measurement:
+        return specs.Measurement(perturbation=specs.Gaussian(size=ROUNDING[self.profile.model.dtype]))
+
+    # -- pass 1 -----------------------------------------------------------------------------------------------------
+
+    def _statistics(self, missing: list[specs.Measurement]) -> Moments:
+        asked = [each.perturbation for each in missing]
+        count = self.profile.text.sequences
+        share = cost.clean_flops(self.shape, 1, self.profile.text.length)
+
+        def step(index: int) -> None:
+            self.done += share
+            self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
+
+        activation, moments = statistics(
+            self.loaded,
+            self.windows.tokens,
+            any(isinstance(each, specs.Residual | specs.ResidualRescaled) for each in asked),
+            any(isinstance(each, specs.Covariance) for each in asked),
+            step,
+        )
+        if self.store.path(self.profile.activation) is None:
+            self.store.save(self.profile.activation, activation, {})
+        return moments
+
+    def _floor(self, moments: Moments) -> None:
+        if self.store.path(self.profile.floor) is not None:
+            return
+        group = prepare(self.loaded, self.device, self.windows.tokens, [0], moments, self.profile.harm_stride)
+        rounded = self._part(group, self._rounding, "noise floor", 1)
+        half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
+        self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
+
+    # -- pass 2 -----------------------------------------------------------------------------------------------------
+
+    def _measure(self, pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
+        todo = sorted({index for sequences in pending.values() for index in sequences})
+        size = cost.group_size(
+            self.shape, self.profile.text.sequences, self.profile.text.length, self.profile.model.dtype,
+            int(HEADROOM * free_memory(self.device)),
+        )  # fmt: skip
+        while todo:
+            sequences = _run_of(todo, size)
+            try:
+                self._group(sequences, pending, moments)
+            except torch.OutOfMemoryError as error:
+                release(self.device)
+                if size == 1:
+                    raise UserError("one sequence does not fit in memory: ask for a shorter length") from error
+                size = max(1, size // 2)
+                self._say(f"out of memory: going on with {size} sequences at a time")
+                continue
+            todo = todo[len(sequences) :]
+
+    def _group(self, sequences: list[int], pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
+        group = prepare(self.loaded, self.device, self.windows.tokens, sequences, moments, self.profile.harm_stride)
+        self._check_replay(group)
+        for number, (measurement, wanted) in enumerate(pending.items(), 1):
+            for run in _runs([index for index in sequences if index in wanted]):
+                what = f"{measurement.name} ({number} of {len(pending)}), sequences {run[0]} to {run[-1]}"
+                part_group = group if run == sequences else prepare(
+                    self.loaded, self.device, self.windows.tokens, run, moments, self.profile.harm_stride
+                )  # fmt: skip
+                part = self._part(part_group, measurement, what, len(run))
+                self.store.save_part(self.profile.unit(measurement), run[0], part)
+                for index in run:
+                    wanted.remove(index)
+                self.parts += 1
+                self._say(f"saved: {what}")
+
+    def _part(self, group: Group, measurement: specs.Measurement, what: str, sequences: int) -> results.Perturbed:
+        began, share = self.done, cost.measurement_flops(self.shape, measurement, sequences, self.profile.text.length)
+        steps = _Steps(self.engine, self.shape.layers)
+
+        def step(layer: int) -> None:
+            self.done = began + share * steps.next()
+            self._say(f"{what}: layer {layer}", layer)
+
+        part = ENGINES[self.engine](group, measurement, step)
+        self.done = began + share
+        return part
+
+    def _check_replay(self, group: Group) -> None:
+        if self.engine != "wavefront" or self.replay is not None:
+            return
+        try:
+            self.replay = replay_error(group, lambda layer: self._say(f"checking the replay: layer {layer}", layer))
+        except (RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            self.replay, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
+        else:
+            why = f"a replayed layer differs by {self.replay:.1e} from the model's own forward"
+        if not self.replay <= REPLAY_TOLERANCE[self.profile.model.dtype]:
+            self.engine = "hooks"
+            self._say(f"{why}: falling back to one full forward per injection layer")
+
+    def _assemble(self, measurement: specs.Measurement) -> None:
+        unit = self.profile.unit(measurement)
+        parts = self.store.finished(unit)
+        self.store.save(unit, results.merged(list(parts.values())), {})
+        self.store.drop_parts(unit)
+
+    def _say(self, line: str, layer: int | None = None) -> None:
+        self.report(Progress(line, int(self.done / 1e6), int(self.total / 1e6), layer, self.parts))
+
+
+class _Steps:
+    """How much of a part is done after each step: an engine's layer runs grow (or shrink) from step to step."""
+
+    def __init__(self, engine: str, layers: int):
+        if engine == "wavefront":
+            weights = [*range(layers), *([0.25] * layers)]
+        else:
+            weights = [1.0] * layers
+        self.shares: Iterator[float] = iter(np.cumsum(weights) / sum(weights))
+
+    def next(self) -> float:
+        return float(next(self.shares, 1.0))
+
+
+def half_precision_distance(group: Group) -> results.Array:
+    """Relative distance of a half-precision stream from the same layers run in float32: (layers,), one sequence."""
+    distance = []
+    stream = group.calls[0].entry.float()
+    for call in group.calls:
+        weights = {name: value.float() for name, value in call.layer.named_parameters()}
+        wide = call.in_float32()
+        stream = wide(stream, weights)
+        distance.append(float((call.exit.float() - stream)[:, 1:].norm() / stream[:, 1:].norm()))
+    return np.array(distance)
+
+
+def _run_of(todo: list[int], size: int) -> list[int]:
+    """The first consecutive numbers of a list, at most `size` of them."""
+    return _runs(todo)[0][:size]
+
+
+def _runs(numbers: list[int]) -> list[list[int]]:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs

@@ -1,0 +1,89 @@
+"""Decoder layers and linears, found by structure: no table of architectures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from core.errors import UserError
+
+
+def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """The stack of decoder layers: the one ModuleList with `num_hidden_layers` members.
+
+    Raises:
+        UserError: none or several such lists; the message names what was found.
+    """
+    depth = getattr(model.config.get_text_config(), "num_hidden_layers", None)
+    lists = {name: module for name, module in model.named_modules() if isinstance(module, nn.ModuleList)}
+    stacks = [module for module in lists.values() if len(module) == depth]
+    if len(stacks) == 1:
+        return stacks[0]
+    found = ", ".join(f"{name} with {len(module)}" for name, module in lists.items()) or "no list of modules at all"
+    raise UserError(
+        f"{type(model).__name__} is not supported: it has {len(stacks)} stacks of {depth} decoder layers where exactly "
+        f"one is needed (found {found})"
+    )
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A projection inside a layer; `transposed` for GPT-2's Conv1D, which stores (in, out)."""
+
+    name: str  # relative to the layer
+    module: nn.Module
+    transposed: bool
+
+    @property
+    def weight(self) -> Tensor:
+        """The weight as (out, in): a view, never a copy."""
+        return self.module.weight.T if self.transposed else self.module.weight
+
+    def stored(self, weight: Tensor) -> Tensor:
+        """An (out, in) weight in the layout the module stores."""
+        return weight.T if self.transposed else weight
+
+
+def linears(layer: nn.Module) -> list[Linear]:
+    """Every projection of a layer, in the order of its modules."""
+    return [
+        Linear(name, module, isinstance(module, Conv1D))
+        for name, module in layer.named_modules()
+        if isinstance(module, (nn.Linear, Conv1D))
+    ]
+
+
+def prunable(layer: nn.Module) -> list[Linear]:
+    """The linears of a layer whose matrix weights are all linears.
+
+    Raises:
+        UserError: the layer holds matrices elsewhere, as mixture-of-experts layers do: a sparsity would not mean
+            what it says.
+    """
+    known = linears(layer)
+    inside = {id(parameter) for linear in known for parameter in linear.module.parameters()}
+    others = [name for name, parameter in layer.named_parameters() if parameter.ndim > 1 and id(parameter) not in inside]
+    if others or not known:
+        what = f"matrix weights outside its linears ({', '.join(others)})" if others else "no linears"
+        raise UserError(f"{type(layer).__name__} has {what}: drift can be measured, but it cannot be pruned here")
+    return known
+
+
+def width(model: PreTrainedModel) -> int:
+    """Length of the residual stream's vectors."""
+    return model.config.get_text_config().hidden_size
+
+
+def is_causal(model: PreTrainedModel) -> bool:
+    """Whether later tokens leave earlier logits alone: told by trying, not by the name."""
+    vocabulary = model.config.get_text_config().vocab_size
+    ids = torch.tensor([[1, 2, 3, 4]], device=model.device) % vocabulary
+    other = ids.clone()
+    other[0, -1] = (ids[0, -1] + 1) % vocabulary
+    with torch.inference_mode():
+        both = [model(input_ids=each, use_cache=False).logits[0, :-1].float() for each in (ids, other)]
+    return torch.allclose(*both, rtol=1e-3, atol=1e-3 * float(both[0].abs().max()))

@@ -1,0 +1,119 @@
+"""From files to a checked model in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+from core.errors import UserError
+from core.models import anatomy
+from core.models.sources import Source
+from core.specs import Dtype, ModelSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A model in evaluation mode, ready to be measured."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    source: Source
+    spec: ModelSpec
+    tokenizer_hash: str
+
+    @property
+    def layers(self) -> torch.nn.ModuleList:
+        return anatomy.decoder_layers(self.model)
+
+    @property
+    def longest(self) -> int | None:
+        """Most tokens its positions allow, or None where they are unlimited."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def load(source: Source, dtype: Dtype = "float32") -> Loaded:
+    """Load and check a model on the CPU.
+
+    Raises:
+        UserError: an architecture that cannot be measured, incomplete or damaged weights, NaN in them.
+    """
+    where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    if source.gguf:
+        where["gguf_file"] = source.gguf
+    config = _config(source, where)
+    tokenizer = _tokenizer(source, where)
+    model = _initialised(source, config, dtype) if source.initialised is not None else _trained(source, where, dtype)
+    model.eval().requires_grad_(False)
+    _check(model, source)
+    spec = ModelSpec(content=source.content, initialised=source.initialised, dtype=dtype)
+    return Loaded(model, tokenizer, source, spec, tokenizer_hash(tokenizer))
+
+
+def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
+    """SHA-256 of everything that decides how a text becomes ids."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    text = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _config(source: Source, where: dict[str, Any]) -> Any:
+    try:
+        config = AutoConfig.from_pretrained(source.folder, **where)
+    except (ValueError, KeyError, OSError) as error:
+        raise UserError(f"{source.label} cannot be read as a model: {_first_line(error)}") from error
+    if config.is_encoder_decoder:
+        raise UserError(f"{source.label} is an encoder-decoder ({config.model_type}): only decoders can be measured")
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise UserError(f"{source.label} is a {config.model_type} model, which has no causal language-model decoder")
+    return config
+
+
+def _tokenizer(source: Source, where: dict[str, Any]) -> PreTrainedTokenizerBase:
+    try:
+        return AutoTokenizer.from_pretrained(source.folder, **where)
+    except (ValueError, KeyError, OSError, TypeError) as error:
+        raise UserError(f"{source.label} has no tokenizer that can be read: {_first_line(error)}") from error
+
+
+def _trained(source: Source, where: dict[str, Any], dtype: Dtype) -> PreTrainedModel:
+    safe = {} if source.gguf else {"use_safetensors": True}
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            source.folder, dtype=getattr(torch, dtype), output_loading_info=True, **safe, **where
+        )
+    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"the weights of {source.label} cannot be loaded: {_first_line(error)}") from error
+    if info["missing_keys"]:
+        missing = sorted(info["missing_keys"])
+        raise UserError(f"{source.label} lacks {len(missing)} weights, {missing[0]} among them: the files are incomplete")
+    return model
+
+
+def _initialised(source: Source, config: Any, dtype: Dtype) -> PreTrainedModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(source.initialised)
+        return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
+
+
+def _check(model: PreTrainedModel, source: Source) -> None:
+    anatomy.decoder_layers(model)
+    for name, parameter in model.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise UserError(f"{source.label} holds NaN or infinite weights, in {name}: the files are damaged")
+    if not anatomy.is_causal(model):
+        raise UserError(
+            f"{source.label} ({type(model).__name__}) lets tokens see later ones, as encoders do: only decoders can "
+            "be measured"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

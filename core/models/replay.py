@@ -1,0 +1,147 @@
+"""Record how a model calls its decoder layers, then call them again with other hidden states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from accelerate.utils import align_module_device
+from torch import Tensor, nn
+from torch.func import functional_call
+from transformers import PreTrainedModel
+
+
+def hidden(output: Tensor | tuple) -> Tensor:
+    """The residual stream in a layer's output, which is a tensor or a tuple that begins with it."""
+    return output if isinstance(output, Tensor) else output[0]
+
+
+def with_hidden(output: Tensor | tuple, new: Tensor) -> Tensor | tuple:
+    """The same output with another residual stream."""
+    return new if isinstance(output, Tensor) else (new, *output[1:])
+
+
+@dataclass(frozen=True)
+class Call:
+    """How one layer was called in a real forward: its clean input and output, and everything else it was given."""
+
+    layer: nn.Module
+    entry: Tensor  # (batch, tokens, width)
+    exit: Tensor  # (batch, tokens, width)
+    args: tuple
+    kwargs: dict[str, Any]
+    entry_name: str | None  # set where the stream is passed by keyword
+    rest: tuple | None  # what a tuple output holds besides the stream
+
+    def __call__(self, stream: Tensor, weights: dict[str, Tensor] | None = None) -> Tensor:
+        """Run the layer on another stream of the recorded batch size, with other weights if given; restores them."""
+        args, kwargs = self.args, self.kwargs
+        if self.entry_name:
+            kwargs = {**kwargs, self.entry_name: stream}
+        else:
+            args = (stream, *args)
+        if weights:
+            return hidden(functional_call(self.layer, weights, args, kwargs))
+        return hidden(self.layer(*args, **kwargs))
+
+    def in_float32(self) -> Call:
+        """The same call with its recorded floating-point arguments widened."""
+        return replace(self, args=_each(self.args, _wide), kwargs=_each(self.kwargs, _wide))
+
+    def output(self, stream: Tensor) -> Tensor | tuple:
+        """A stream in the form this layer returns it."""
+        return stream if self.rest is None else (stream, *self.rest)
+
+
+def record(model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor) -> tuple[list[Call], Tensor]:
+    """One real forward. Returns a call per layer and the logits' hidden source, the last layer's output.
+
+    Args:
+        ids: (batch, tokens) token ids, without padding.
+    """
+    calls: list[Call] = []
+    pending: dict[int, tuple] = {}
+
+    def before(index: int) -> Callable:
+        def hook(_: nn.Module, args: tuple, kwargs: dict) -> None:
+            pending[index] = (args, kwargs)
+
+        return hook
+
+    def after(index: int) -> Callable:
+        def hook(layer: nn.Module, _args: tuple, _kwargs: dict, output: Tensor | tuple) -> None:
+            args, kwargs = pending.pop(index)
+            rest = None if isinstance(output, Tensor) else tuple(output[1:])
+            if args:
+                calls.append(Call(layer, args[0], hidden(output), args[1:], kwargs, None, rest))
+            else:
+                name = next(key for key, value in kwargs.items() if value.__class__ is Tensor or isinstance(value, Tensor))
+                calls.append(Call(layer, kwargs[name], hidden(output), (), kwargs, name, rest))
+
+        return hook
+
+    with ExitStack() as stack:
+        for index, layer in enumerate(layers):
+            stack.callback(layer.register_forward_pre_hook(before(index), with_kwargs=True).remove)
+            stack.callback(layer.register_forward_hook(after(index), with_kwargs=True).remove)
+        model(input_ids=ids, use_cache=False)
+    return calls, calls[-1].exit
+
+
+def tail(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor) -> Tensor:
+    """Logits of a last-layer stream: the model's own embedding-to-head path with every layer passed over.
+
+    Args:
+        ids: (batch, tokens) any ids of the stream's batch and token count; their values do not matter.
+        stream: (batch, tokens, width) at the output of the last layer.
+
+    Returns:
+        (batch, tokens, vocabulary) logits.
+    """
+    with _passed_over(calls, stream):
+        return model(input_ids=ids, use_cache=False).logits
+
+
+@contextmanager
+def _passed_over(calls: Sequence[Call], stream: Tensor) -> Iterator[None]:
+    own = [call.layer.__dict__.get("forward") for call in calls]
+    try:
+        for call in calls:
+            call.layer.forward = lambda *args, _call=call, **kwargs: _call.output(stream)
+        yield
+    finally:
+        for call, forward in zip(calls, own, strict=True):
+            del call.layer.forward
+            if forward is not None:
+                call.layer.forward = forward
+
+
+@contextmanager
+def on_device(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """A module's weights on a device for a while; nothing happens where they are there already."""
+    with ExitStack() as stack:
+        for child in module.modules():
+            stack.enter_context(align_module_device(child, device))
+        yield
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """Recorded arguments on a device: tensors inside tuples, lists and dicts follow."""
+    return _each(value, lambda tensor: tensor.to(device))
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        return change(value)
+    if isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
+        return type(value)(_each(each, change) for each in value)
+    if isinstance(value, dict):
+        return {key: _each(each, change) for key, each in value.items()}
+    return value

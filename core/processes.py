@@ -1,0 +1,83 @@
+"""Locks and processes, the same on Linux, macOS and Windows."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
+
+
+def take(path: Path, seconds: float = 0.5) -> FileLock | None:
+    """Hold a lock file, or None if somebody else holds it; the system lets go when the holder dies, however it dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, poll_interval=0.02)
+    try:
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        return None
+    return lock
+
+
+def held(path: Path) -> bool:
+    """Whether some process holds a lock file at this moment."""
+    if not path.exists():
+        return False
+    lock = take(path, seconds=0)
+    if lock is None:
+        return True
+    lock.release()
+    return False
+
+
+def identity(pid: int | None = None) -> dict[str, float]:
+    """A process, or this one, as `pid` and `born`, its start time: a pid alone is given out again."""
+    process = psutil.Process(pid)
+    return {"pid": process.pid, "born": process.create_time()}
+
+
+def find(pid: int, born: float) -> psutil.Process | None:
+    """The process that bore this pid since `born`, if it lives."""
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - born) < CLOCK_SLACK
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def end(pid: int, born: float, seconds: float = 2.0) -> bool:
+    """Terminate a process, then kill it if it has not left after so many seconds. False: it was not there, or is us."""
+    process = find(pid, born)
+    if process is None or pid == os.getpid():
+        return False
+    try:
+        process.terminate()
+        process.wait(seconds)
+    except psutil.TimeoutExpired:
+        process.kill()
+    except psutil.NoSuchProcess:
+        pass
+    return True
+
+
+def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
+    """Start a process in `folder` that outlives this one and writes to `log`; its identity."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if os.name == "nt":
+        apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+    else:
+        apart = {"start_new_session": True}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **apart
+        )
+    started = identity(process.pid)
+    threading.Thread(target=process.wait, daemon=True).start()  # else it would stay a zombie after its end
+    return started

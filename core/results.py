@@ -1,0 +1,85 @@
+"""What is answered: frozen dataclasses of float64 arrays whose fields say their axes and units.
+
+The field metadata is the file format: the store writes one table per set of axes, an index column for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def over(*axes: str, unit: str) -> Array:
+    """Declare an array field by the names of its axes and its unit."""
+    return field(metadata={"axes": axes, "unit": unit})
+
+
+def axes_of(result: type) -> dict[str, tuple[str, ...]]:
+    """Field name -> axis names, in the order of declaration."""
+    return {entry.name: entry.metadata["axes"] for entry in fields(result)}
+
+
+@dataclass(frozen=True, eq=False)
+class Perturbed:
+    """One perturbation injected at every layer in turn; below the diagonal (read before injected) all is NaN.
+
+    "Tokens" are those after the first. Position 0, the attention sink, is kept apart in `drift_first`.
+    """
+
+    log_drift: Array = over("injection", "read", "sequence", unit="mean over tokens of ln(||h'_k - h_k|| / ||h_k||)")
+    drift: Array = over("injection", "read", unit="||h'_k - h_k|| / ||h_k||, mean over tokens, then sequences")
+    drift_first: Array = over("injection", "read", unit="the same at position 0, mean over sequences")
+    cosine: Array = over("injection", "read", unit="cos(h'_k, h_k), mean over tokens and sequences")
+    orthogonal: Array = over("injection", "read", unit="share of ||h'_k - h_k|| orthogonal to h_k, mean")
+    ratio: Array = over("injection", "sequence", unit="mean over tokens of final drift / drift at injection")
+    final_squared: Array = over("injection", "sequence", unit="mean over tokens of (final drift)^2")
+    ratio_q25: Array = over("injection", "sequence", unit="lower quartile of the same over tokens")
+    ratio_q50: Array = over("injection", "sequence", unit="median of the same over tokens")
+    ratio_q75: Array = over("injection", "sequence", unit="upper quartile of the same over tokens")
+    kl: Array = over("injection", "sequence", unit="KL(dense || perturbed) of the next token, nats, mean over read tokens")
+    nll_increase: Array = over("injection", "sequence", unit="nats/token, mean over read tokens")
+    flips: Array = over("injection", "sequence", unit="fraction of read tokens whose likeliest next token changed")
+
+    @property
+    def layers(self) -> int:
+        return self.log_drift.shape[0]
+
+    @property
+    def sequences(self) -> int:
+        return self.log_drift.shape[2]
+
+
+def merged(parts: list[Perturbed]) -> Perturbed:
+    """Parts of one unit, in order of their sequences, as one: sequences joined, means weighted by their number."""
+    weights = [part.sequences for part in parts]
+    values = {}
+    for name, axes in axes_of(Perturbed).items():
+        arrays = [getattr(part, name) for part in parts]
+        if "sequence" in axes:
+            values[name] = np.concatenate(arrays, axis=-1)
+        else:
+            values[name] = np.average(arrays, axis=0, weights=weights)
+    return Perturbed(**values)
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """The clean run: size of the residual stream, how much each layer changes it, and the loss."""
+
+    norm: Array = over("layer", "sequence", unit="||h_l||, mean over tokens after the first")
+    log_norm: Array = over("layer", "sequence", unit="ln ||h_l||, mean over tokens after the first")
+    norm_first: Array = over("layer", "sequence", unit="||h_l|| at position 0")
+    block_influence: Array = over("layer", "sequence", unit="1 - cos(h_{l-1}, h_l), mean over tokens after the first")
+    nll: Array = over("sequence", unit="nats/token of the clean model, mean over all targets")
+
+
+@dataclass(frozen=True, eq=False)
+class Floor:
+    """What rounding alone does."""
+
+    drift: Array = over("injection", "read", unit="drift after rounding-sized noise, one sequence")
+    half_precision: Array = over("read", unit="relative distance of the stream from its float32 run; 0 in float32")

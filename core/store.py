@@ -1,0 +1,343 @@
+"""Spec -> folder. Content-addressed, written under a temporary name and renamed, checked by hash when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from core import results, specs
+from core.errors import UserError
+
+HOME = Path(__file__).resolve().parent.parent / "cache"
+Result = TypeVar("Result")
+
+KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
+    "profile": (specs.ProfileSpec, None),
+    "perturbed": (specs.PerturbedSpec, results.Perturbed),
+    "activation": (specs.ActivationSpec, results.Activation),
+    "floor": (specs.FloorSpec, results.Floor),
+}
+_KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
+
+
+class Corrupt(Exception):
+    """An entry whose files are not what its manifest says."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored result: where it lies, what was asked, where it came from."""
+
+    path: Path
+    spec: specs.Spec
+    provenance: dict
+
+    @property
+    def key(self) -> str:
+        return self.path.name
+
+    @property
+    def committed(self) -> bool:
+        """Whether it ships with the project and so cannot be deleted."""
+        return self.path.parent.parent.name == "demo"
+
+
+class Store:
+    """A cache folder, with the committed demo results behind it."""
+
+    def __init__(self, root: Path | None = None):
+        self.root = Path(root or os.environ.get("ABSORPTION_CACHE") or HOME)
+        self.roots = (self.root, HOME / "demo")
+
+    # -- finding ----------------------------------------------------------------------------------------------------
+
+    def path(self, spec: specs.Spec) -> Path | None:
+        """The folder of a stored spec, or None."""
+        kind = _KIND_OF[type(spec)]
+        found = (root / kind / spec.key for root in self.roots)
+        return next((path for path in found if (path / "manifest.json").is_file()), None)
+
+    def load(self, spec: specs.Spec) -> object | None:
+        """The stored result of a spec, or None; a corrupt entry is set aside and counts as absent."""
+        path = self.path(spec)
+        if path is None:
+            return None
+        try:
+            files = verified(path)
+            return decode(files, KINDS[path.parent.name][1])
+        except Corrupt as broken:
+            self.set_aside(path, str(broken))
+            return None
+
+    def entries(self, kind: str = "profile") -> Iterator[Entry]:
+        """Every readable entry of a kind, newest first; corrupt ones are set aside."""
+        found = {path.parent.name: path for root in reversed(self.roots) for path in root.glob(f"{kind}/*/manifest.json")}
+        paths = [manifest.parent for manifest in found.values()]
+        for path in sorted(paths, key=lambda path: -(path / "manifest.json").stat().st_mtime):
+            entry = self.entry(path)
+            if entry is not None:
+                yield entry
+
+    def entry(self, path: Path) -> Entry | None:
+        """Read what a folder says of itself; None if it is corrupt, which sets it aside."""
+        try:
+            files = verified(path)
+            spec = KINDS[path.parent.name][0].model_validate_json(files["spec.json"])
+            if spec.key != path.name:
+                raise Corrupt(f"spec.json hashes to {spec.key}, not to the folder's name")
+            return Entry(path, spec, json.loads(files["provenance.json"]))
+        except Corrupt as broken:
+            self.set_aside(path, str(broken))
+        except ValueError as error:
+            self.set_aside(path, f"spec.json or provenance.json cannot be read: {error}".splitlines()[0])
+        return None
+
+    def profile(self, key: str) -> Entry:
+        """A profile by its key, an unambiguous beginning of it, or `demo`.
+
+        Raises:
+            UserError: none or several match.
+        """
+        if key == "demo":
+            return self.demo()
+        found = {entry.key: entry for entry in self.entries() if entry.key.startswith(key)} if key else {}
+        if not found:
+            raise UserError(f"there is no profile {key!r} in {self.root}: list them with `python -m core runs`")
+        if len(found) > 1:
+            raise UserError(f"{key!r} begins several profiles ({', '.join(sorted(found))}): give more of it")
+        return next(iter(found.values()))
+
+    def demo(self) -> Entry:
+        """The committed profile that holds most.
+
+        Raises:
+            UserError: none is committed.
+        """
+        committed = [entry for entry in self.entries() if entry.committed]
+        if not committed:
+            raise UserError("there is no demo profile in cache/demo: make it with `make demo`")
+        return max(committed, key=lambda entry: len(entry.spec.measurements))
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def save(self, spec: specs.Spec, result: object | None, provenance: dict) -> Path:
+        """Write a result so that it is found whole or not at all."""
+        kind = _KIND_OF[type(spec)]
+        files = {"spec.json": _pretty(spec.model_dump(mode="json")), "provenance.json": _pretty(provenance)}
+        if result is not None:
+            files |= encode(result)
+        return write_folder(self.root / kind / spec.key, files)
+
+    def delete(self, entry: Entry) -> None:
+        """Delete a profile and the units no other profile needs.
+
+        Raises:
+            UserError: the entry is part of the committed demo.
+        """
+        if entry.committed:
+            raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
+        shutil.rmtree(entry.path)
+        kept = {unit.key for other in self.entries() for unit in units(other.spec)}
+        for unit in units(entry.spec):
+            if unit.key not in kept:
+                shutil.rmtree(self.root / _KIND_OF[type(unit)] / unit.key, ignore_errors=True)
+
+    # -- corrupt entries --------------------------------------------------------------------------------------------
+
+    def set_aside(self, path: Path, reason: str) -> None:
+        """Move a corrupt folder out of the way and remember why."""
+        target = self.root / "set_aside" / f"{path.parent.name}-{path.name}-{time.time_ns()}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.rename(target)
+        except OSError:  # a read-only demo folder, or another process was faster
+            return
+        (target / "reason.txt").write_text(f"{path.parent.name} {path.name}: {reason}\n", encoding="utf-8")
+
+    def troubles(self) -> list[str]:
+        """One line for each entry that was set aside."""
+        return [path.read_text(encoding="utf-8").strip() for path in sorted(self.root.glob("set_aside/*/reason.txt"))]
+
+    # -- requests that were resolved before -------------------------------------------------------------------------
+
+    def remember(self, request: specs.MeasureRequest, profile: specs.ProfileSpec, files: list[Path]) -> None:
+        """Note which profile a request means, as long as these local files stay as they are."""
+        note = {"profile": profile.model_dump(mode="json"), "files": [stamp(path) for path in files]}
+        write_file(self.root / "resolved" / f"{request.key}.json", _pretty(note))
+
+    def resolved(self, request: specs.MeasureRequest) -> specs.ProfileSpec | None:
+        """The profile a request means, if it was resolved before and its local files have not changed since."""
+        try:
+            note = json.loads((self.root / "resolved" / f"{request.key}.json").read_bytes())
+            if all(stamp(Path(path)) == [path, size, changed] for path, size, changed in note["files"]):
+                return specs.ProfileSpec.model_validate(note["profile"])
+        except (OSError, ValueError, KeyError):
+            pass  # never resolved, or by another version: resolving again is cheap
+        return None
+
+    def find(self, request: specs.MeasureRequest) -> Entry | None:
+        """The stored profile that answers a request, or None."""
+        spec = self.resolved(request)
+        path = self.path(spec) if spec else None
+        return self.entry(path) if path else None
+
+    # -- parts: finished pieces of a unit ---------------------------------------------------------------------------
+
+    def parts(self, unit: specs.PerturbedSpec) -> Path:
+        """The folder that holds a unit's finished parts, each named `first-last` by its sequences."""
+        return self.root / "parts" / unit.key
+
+    def save_part(self, unit: specs.PerturbedSpec, first: int, part: results.Perturbed) -> None:
+        """Keep the sequences `first, first + 1, ...` of a unit."""
+        name = f"{first:04d}-{first + part.sequences - 1:04d}"
+        write_folder(self.parts(unit) / name, encode(part))
+
+    def drop_parts(self, unit: specs.PerturbedSpec) -> None:
+        """Forget a unit's parts, once it is stored whole."""
+        shutil.rmtree(self.parts(unit), ignore_errors=True)
+
+    def finished(self, unit: specs.PerturbedSpec) -> dict[int, results.Perturbed]:
+        """First sequence -> part, in order; broken parts are dropped, so that they are measured again."""
+        found = {}
+        for path in sorted(self.parts(unit).glob("*-*")):
+            try:
+                found[int(path.name[:4])] = decode(verified(path), results.Perturbed)
+            except Corrupt as broken:
+                self.set_aside(path, str(broken))
+        return found
+
+    def partial(self, unit: specs.PerturbedSpec) -> results.Perturbed | None:
+        """A unit as far as it is measured: whole from the cache, else its finished sequences, else None."""
+        whole = self.load(unit)
+        if whole is not None:
+            return whole
+        parts = self.finished(unit)
+        return results.merged(list(parts.values())) if parts else None
+
+
+def units(profile: specs.ProfileSpec) -> list[specs.Spec]:
+    """Every unit a profile looks at."""
+    return [profile.activation, profile.floor, *(profile.unit(each) for each in profile.measurements)]
+
+
+def write_folder(path: Path, files: dict[str, bytes]) -> Path:
+    """Write files and their hashes to a temporary folder, then rename it into place."""
+    manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        for name, content in {**files, "manifest.json": _pretty(manifest)}.items():
+            (temporary / name).write_bytes(content)
+        os.chmod(temporary, 0o755)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if not (path / "manifest.json").is_file():  # not the case that another process wrote the same result first
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file in one step; a reader sees the old content or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    for attempt in range(20):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:  # Windows, while a reader has the file open
+            if attempt == 19:
+                raise
+            time.sleep(0.05)
+
+
+def stamp(path: Path) -> list:
+    """Path, size and time of change: what tells whether a file is still the one that was hashed."""
+    status = path.stat()
+    return [str(path), status.st_size, status.st_mtime_ns]
+
+
+def verified(path: Path) -> dict[str, bytes]:
+    """The files of a folder, each equal to its recorded hash.
+
+    Raises:
+        Corrupt: one is missing or differs.
+    """
+    try:
+        manifest = json.loads((path / "manifest.json").read_bytes())
+        files = {name: (path / name).read_bytes() for name in manifest}
+    except (OSError, ValueError) as error:
+        raise Corrupt(f"{path.name}: {error}") from error
+    for name, content in files.items():
+        if hashlib.sha256(content).hexdigest() != manifest[name]:
+            raise Corrupt(f"{name} is not what was written")
+    return files
+
+
+# --- results as Parquet: one table per set of axes -----------------------------------------------------------------
+
+
+def encode(result: object) -> dict[str, bytes]:
+    """A result dataclass as Parquet files: index columns, then one float32 column per field; all-NaN rows left out."""
+    tables: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, axes in results.axes_of(type(result)).items():
+        tables[axes].append(name)
+    files = {}
+    for axes, names in tables.items():
+        arrays = {name: np.asarray(getattr(result, name), np.float32) for name in names}
+        shape = next(iter(arrays.values())).shape
+        kept = ~np.all([np.isnan(array) for array in arrays.values()], axis=0)
+        columns = dict(zip(axes, np.nonzero(kept), strict=True))
+        table = pa.table(
+            {axis: pa.array(index.astype(np.int16)) for axis, index in columns.items()}
+            | {name: pa.array(array[kept]) for name, array in arrays.items()}
+        ).replace_schema_metadata({"shape": json.dumps(shape)})
+        sink = pa.BufferOutputStream()
+        parquet.write_table(table, sink, compression="zstd", use_dictionary=list(axes), use_byte_stream_split=names, write_statistics=False)
+        files["-".join(axes) + ".parquet"] = sink.getvalue().to_pybytes()
+    return files
+
+
+def decode(files: dict[str, bytes], result: type[Result] | None) -> Result | None:
+    """The inverse of `encode`, in float64.
+
+    Raises:
+        Corrupt: a table is missing or has other columns.
+    """
+    if result is None:
+        return None
+    values = {}
+    tables: dict[str, pa.Table] = {}
+    for name, axes in results.axes_of(result).items():
+        file = "-".join(axes) + ".parquet"
+        try:
+            if file not in tables:
+                tables[file] = parquet.read_table(pa.BufferReader(files[file]))
+            table = tables[file]
+            array = np.full(json.loads(table.schema.metadata[b"shape"]), np.nan)
+            array[tuple(table[axis].to_numpy() for axis in axes)] = table[name].to_numpy()
+        except (KeyError, pa.ArrowInvalid, IndexError, TypeError, ValueError) as error:
+            raise Corrupt(f"{file}: {error}") from error
+        values[name] = array
+    return result(**values)
+
+
+def _pretty(value: object) -> bytes:
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()

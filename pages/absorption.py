@@ -1,0 +1,187 @@
+"""Which layers amplify, which absorb, and at what size?"""
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import absorption
+from core.profiles import Profile
+from pages.ui import charts, frame, view, words
+
+PREFERRED = "gaussian:0.3"
+
+
+def choose(profile: Profile) -> tuple[str, str, int]:
+    """Perturbation name, statistic and highlighted layer, as widgets over the URL."""
+    bases = words.by_positions(profile)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        view.sync("perturbation", list(bases), PREFERRED if PREFERRED in bases else next(iter(bases)))
+        base = st.selectbox(
+            "What is done to the layer",
+            list(bases),
+            key="perturbation",
+            format_func=lambda name: words.label(profile.perturbations[next(iter(bases[name].values()))]),
+            width=340,
+        )
+        positions = list(bases[base])
+        if len(positions) > 1:
+            view.sync("positions", positions, "after_first")
+            positions = [
+                st.segmented_control(
+                    "Where", positions, key="positions", format_func=words.POSITIONS.get, required=True
+                )
+            ]
+        name = bases[base][positions[0]]
+        view.sync("statistic", list(charts.STATISTICS), "geometric")
+        statistic = st.segmented_control(
+            "Gain as",
+            list(charts.STATISTICS),
+            key="statistic",
+            format_func=charts.STATISTICS.get,
+            required=True,
+            help="The mean of ratios is the paper's coefficient as we know it second-hand. "
+            "Verdicts always use the geometric mean.",
+        )
+        weakest = int(np.nanargmin(absorption.gains(profile.seeds(name)).value))
+        view.sync("layer", range(profile.layers), weakest)
+        layer = st.slider("Highlighted layer", 0, profile.layers - 1, key="layer", width=260)
+    return name, statistic, layer
+
+
+def pick_clicked() -> None:
+    """A clicked cell highlights its injection layer."""
+    points = st.session_state["matrix"].selection.points
+    if points:
+        st.session_state["layer"] = int(points[0]["customdata"][0])
+
+
+def verdicts(profile: Profile) -> pd.DataFrame:
+    """One sentence per perturbation."""
+    rows = []
+    for name, asked in profile.perturbations.items():
+        where = words.POSITIONS[getattr(asked, "positions", "all")]
+        rows.append((words.label(asked), where, absorption.finding(absorption.gains(profile.seeds(name)))))
+    return pd.DataFrame(rows, columns=["perturbation", "where", "verdict"])
+
+
+def gains_of_family(profile: Profile, name: str, statistic: str, layer: int, twin: str | None) -> charts.Chart:
+    """Every strength of the chosen perturbation, and the other profile's gains where one is compared."""
+    names = words.family(profile, name)
+    lines = [charts.line(words.short(profile.perturbations[each]), profile.seeds(each), statistic) for each in names]
+    finding = absorption.finding(absorption.gains(profile.seeds(name)))
+    if twin:
+        other = view.load(twin)
+        if name in other.by_name:
+            lines.append(charts.line("compared", other.seeds(name), statistic))
+    return charts.gains(lines, names.index(name), layer, finding, look=view.look())
+
+
+def compare_with(name: str) -> str | None:
+    """The picker of a second profile for the gain chart: its key."""
+    known = view.others()
+    if not known:
+        return None
+    view.sync("compare", [None, *known], None)
+    listed = {None: "nothing", **known}
+    twin = st.selectbox("Compare with", list(listed), key="compare", format_func=listed.get)
+    if twin and name not in view.load(twin).by_name:
+        st.caption("The other profile does not hold this perturbation: measure it there to compare.")
+    return twin
+
+
+def size_map(profile: Profile, name: str, statistic: str, layer: int) -> None:
+    """The map of gaussian noise, at the chosen positions where these are measured in two sizes."""
+    positions = getattr(profile.perturbations[name], "positions", "after_first")
+    sizes = gaussian_sizes(profile, positions)
+    if len(sizes) < 2:
+        sizes = gaussian_sizes(profile, "after_first")
+    if len(sizes) < 2:
+        st.subheader("Where amplification turns into absorption", anchor=False)
+        st.info("Measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where the turn is.")
+        return
+    lines = [charts.line(size_name, profile.seeds(size_name), statistic) for size_name in sizes.values()]
+    frame.show(charts.size_map(list(sizes), lines, layer, view.look()), profile.entry.key[:6], "sizes")
+
+
+def gaussian_sizes(profile: Profile, positions: str) -> dict[float, str]:
+    """Size -> name of the measured gaussian noise, ascending."""
+    noise = {name: asked for name, asked in profile.perturbations.items() if asked.kind == "gaussian"}
+    return dict(sorted((asked.size, name) for name, asked in noise.items() if asked.positions == positions))
+
+
+def first_token(profile: Profile, name: str, statistic: str, layer: int, prefix: str) -> None:
+    """The same noise with and without the first token."""
+    title = "The first token changes the picture"
+    where = words.by_positions(profile)
+    base = words.at_positions(profile.perturbations[name], "after_first")
+    pair = where[base] if len(where[base]) > 1 else next((each for each in where.values() if len(each) > 1), None)
+    if pair is None:
+        st.subheader(title, anchor=False)
+        st.info("Measure the same noise at all tokens too (for instance gaussian:0.3@all) to see what the first does.")
+        return
+    names = {"after_first": "without", "all": "with"}
+    lines = [charts.line(text, profile.seeds(pair[key]), statistic) for key, text in names.items()]
+    between = f"{words.label(profile.perturbations[pair['all']])}, without the first token against with it"
+    frame.show(charts.compared(*lines, layer, title, between, view.look()), prefix, "first-token")
+
+
+def matched(profile: Profile, name: str, statistic: str, layer: int, prefix: str) -> None:
+    """Real pruning against gaussian noise of the same measured drift."""
+    title = "Noise against real pruning, at equal drift"
+    sizes = gaussian_sizes(profile, "after_first")
+    residuals = [each for each, asked in profile.perturbations.items() if asked.kind == "residual"]
+    if len(sizes) < 2 or not residuals:
+        st.subheader(title, anchor=False)
+        st.info("Measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them.")
+        return
+    real = name if name in residuals else residuals[0]
+    noise = [absorption.gains(profile.seeds(each)) for each in sizes.values()]
+    target = absorption.gains(profile.seeds(real)).drift
+    logs = absorption.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
+    unknown = np.full(profile.layers, np.nan)
+    lines = (
+        charts.line("pruning", profile.seeds(real)),
+        charts.Line("noise", np.exp(logs), unknown, unknown, ("not tested",) * profile.layers),
+    )
+    between = f"{words.label(profile.perturbations[real])}, against noise of the same measured drift"
+    frame.show(charts.compared(*lines, layer, title, between, view.look()), prefix, "matched")
+
+
+profile = view.profile()
+view.heading("Which layers amplify, which absorb?", profile)
+name, statistic, layer = choose(profile)
+seeds = profile.seeds(name)
+look = view.look()
+prefix = f"{profile.entry.key[:6]}-{name}"
+st.markdown(f"**{words.label(profile.perturbations[name])}.** {absorption.finding(absorption.gains(seeds))}")
+
+left, right = st.columns(2, gap="large")
+with left:
+    frame.show(charts.curves(seeds, layer, look), prefix, "curves")
+with right:
+    frame.show(charts.heatmap(seeds, profile.floor.drift, layer, look), prefix, "matrix", on_select=pick_clicked)
+
+left, right = st.columns(2, gap="large")
+with left:
+    slot = st.container()
+    twin = compare_with(name)
+    with slot:
+        frame.show(gains_of_family(profile, name, statistic, layer, twin), prefix, "gains")
+with right:
+    size_map(profile, name, statistic, layer)
+with st.expander("The verdict on every perturbation measured"):
+    st.dataframe(verdicts(profile), hide_index=True)
+
+left, right = st.columns(2, gap="large")
+with left:
+    frame.show(charts.dilution(seeds, profile.activation, layer, look), prefix, "dilution")
+with right:
+    frame.show(charts.direction(seeds, layer, look), prefix, "direction")
+
+frame.show(charts.harm(seeds, layer, look), prefix, "harm")
+
+left, right = st.columns(2, gap="large")
+with left:
+    first_token(profile, name, statistic, layer, prefix)
+with right:
+    matched(profile, name, statistic, layer, prefix)

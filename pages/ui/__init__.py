@@ -1,0 +1,1 @@
+"""What pages share: choosing, charts, and watching. Imports neither torch nor transformers."""

@@ -1,0 +1,27 @@
+"""Results -> figures. Pure functions; each returns a `Chart`: figure, title, finding and table."""
+
+from pages.ui.charts.drift import curves, direction
+from pages.ui.charts.gain import STATISTICS, Line, compared, gains, line
+from pages.ui.charts.heatmap import heatmap
+from pages.ui.charts.sizes import size_map
+from pages.ui.charts.style import DARK, LIGHT, Chart, Palette
+from pages.ui.charts.why import dilution, harm, spearman
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "STATISTICS",
+    "Chart",
+    "Line",
+    "Palette",
+    "compared",
+    "curves",
+    "dilution",
+    "direction",
+    "gains",
+    "harm",
+    "heatmap",
+    "line",
+    "size_map",
+    "spearman",
+]

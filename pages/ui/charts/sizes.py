@@ -1,0 +1,101 @@
+"""The map layer x size: where amplification turns into absorption."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core import absorption
+from core.results import Array
+from core.specs import number
+from pages.ui.charts.gain import Line
+from pages.ui.charts.heatmap import diverging
+from pages.ui.charts.style import LIGHT, Chart, Palette, layer_axis, layout
+from pages.ui.words import digits
+
+
+def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Palette = LIGHT) -> Chart:
+    """Gain of gaussian noise over injection layers and sizes, the crossing size of each layer marked.
+
+    Args:
+        sizes: ascending, at least two.
+        lines: gains of each size.
+    """
+    sizes = np.asarray(sizes, float)
+    logs = np.log([each.value for each in lines])
+    layers = logs.shape[1]
+    cross = absorption.crossing(sizes, logs)
+    figure = go.Figure(diverging(logs / np.log(2), np.arange(layers + 1) - 0.5, edges(sizes), look, "gain"))
+    figure.add_trace(_targets(sizes, logs))
+    figure.add_trace(_crossing(cross, look))
+    figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
+    figure.update_layout(
+        xaxis=layer_axis(layers, "injection layer"),
+        yaxis={
+            "title": "size of the noise",
+            "type": "log",
+            "tickvals": sizes,
+            "ticktext": [number(size) for size in sizes],
+            "range": list(np.log10(edges(sizes)[[0, -1]])),
+            "showgrid": False,
+        },
+    )
+    table = pd.DataFrame(np.exp(logs).T, columns=[f"gain at {number(size)}" for size in sizes])
+    table.insert(0, "injection layer", np.arange(layers))
+    table["crossing size"] = cross
+    layout(figure, height=400)
+    title = "Where amplification turns into absorption"
+    return Chart("gain-by-size", title, figure, _finding(sizes, logs, cross), table)
+
+
+def edges(sizes: Array) -> Array:
+    """Borders between neighbouring sizes, halfway in ln; (sizes + 1,)."""
+    logs = np.log(sizes)
+    middles = (logs[1:] + logs[:-1]) / 2
+    return np.exp(np.concatenate([[2 * logs[0] - middles[0]], middles, [2 * logs[-1] - middles[-1]]]))
+
+
+def _crossing(cross: Array, look: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=np.arange(len(cross)),
+        y=cross,
+        mode="lines+markers",
+        line={"color": look.ink, "width": 2},
+        marker={"size": 7, "symbol": "diamond"},
+        hovertemplate="layer %{x} turns at size %{y:.2g}<extra></extra>",
+        name="crossing size",
+    )
+
+
+def _targets(sizes: Array, logs: Array) -> go.Scatter:
+    x, y = np.meshgrid(np.arange(logs.shape[1]), sizes)
+    return go.Scatter(
+        x=x.ravel(),
+        y=y.ravel(),
+        mode="markers",
+        marker={"symbol": "square", "size": 12, "opacity": 0},
+        customdata=np.exp(logs).ravel(),
+        hovertemplate="layer %{x}, size %{y}: gain %{customdata:.3g}×<extra></extra>",
+        name="cells",
+    )
+
+
+def _finding(sizes: Array, logs: Array, cross: Array) -> str:
+    turning = np.flatnonzero(np.isfinite(cross))
+    never_grow = [i for i in range(logs.shape[1] - 1) if (logs[:, i] <= 0).all()]
+    always_grow = [i for i in range(logs.shape[1] - 1) if (logs[:, i] > 0).all()]
+    said = []
+    if turning.size:
+        some = f"layer {turning[0]}" if turning.size == 1 else f"layers {absorption.ranges(turning.tolist())}"
+        low, high = digits(np.nanmin(cross)), digits(np.nanmax(cross))
+        between = f"at size {low}" if low == high else f"at sizes between {low} and {high}"
+        said.append(f"small noise grows and large noise shrinks from {some}, turning {between}")
+    for layers, verb in ((never_grow, "shrinks"), (always_grow, "grows")):
+        if layers:
+            some = f"layer {layers[0]}" if len(layers) == 1 else f"layers {absorption.ranges(layers)}"
+            said.append(f"every measured size {verb} from {some}")
+    text = "; ".join(said) or "no layer turns from amplifying to absorbing as the noise grows"
+    return f"{text[:1].upper()}{text[1:]}."

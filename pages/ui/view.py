@@ -1,0 +1,117 @@
+"""What is in view: the profile, and each choice on a page, held equal to the URL so that a link restores it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core import profiles, store
+from core.errors import UserError
+from core.profiles import Profile
+from core.store import Entry, Store
+from pages.ui import charts, words
+
+
+def sync(key: str, options: Sequence, default: object) -> None:
+    """Set the state of widget `key` before it is drawn, and write it to the URL unless it is the default.
+
+    A URL that changed (a link, the back button) wins, then the widget, then what this tab last chose.
+    """
+    known = {str(option): option for option in options}
+    memory = st.session_state.setdefault("view", {})
+    page, asked, current = st.session_state.get("page"), st.query_params.get(key), st.session_state.get(key)
+    last_page, last_url, last_value = memory.get(key, (None, None, None))
+    went_back = page == last_page and asked is None and last_url is not None
+    if asked in known and asked != last_url:
+        value = known[asked]
+    elif went_back:
+        value = default
+    else:
+        value = next((each for each in (current, last_value) if each in options), default)
+    if current != value:
+        st.session_state[key] = value
+    url = None if value == default else str(value)
+    if url is None:
+        st.query_params.pop(key, None)
+    elif url != asked:
+        st.query_params[key] = url
+    memory[key] = (page, url, value)
+
+
+def open_profile(key: str) -> None:
+    """Bring a profile into view; for `on_click`, since a widget's state cannot be set once it is drawn."""
+    st.session_state["profile"] = key
+
+
+def choose_profile() -> None:
+    """The picker of profiles; keeps the choice in `?profile=`."""
+    entries = {entry.key: entry for entry in Store().entries("profile")}
+    if not entries:
+        return
+    asked = st.query_params.get("profile")
+    if asked and asked not in entries:
+        _resolve(asked, entries)
+    sync("profile", list(entries), demo_key() if demo_key() in entries else next(iter(entries)))
+    st.selectbox("Profile", list(entries), key="profile", format_func=lambda key: name(entries[key]))
+
+
+def _resolve(asked: str, entries: dict[str, Entry]) -> None:
+    """Replace `demo` or the beginning of a key in the URL by the key; say so if there is none."""
+    try:
+        st.query_params["profile"] = Store().profile(asked).key
+    except (UserError, FileNotFoundError):
+        st.warning(f"The link asks for profile {asked!r}, which is not in this cache: another one is shown.")
+        st.query_params.pop("profile")
+
+
+def demo_key() -> str | None:
+    """The key of the committed demo profile, or None where it is missing."""
+    index = store.HOME / "demo" / "index.json"
+    return json.loads(index.read_text())["demo"] if index.is_file() else None
+
+
+def name(entry: Entry) -> str:
+    """A profile in a list."""
+    text = entry.spec.text
+    about = entry.provenance
+    return f"{about.get('model', '?')} · {about.get('text', '?')} · {text.sequences} × {text.length} · {entry.key[:6]}"
+
+
+def profile() -> Profile:
+    """The profile in view; a page without one ends here with a sentence that says what to do."""
+    key = st.session_state.get("profile")
+    if key is None:
+        st.info("Nothing is measured yet: open the Measure page and press Run, or remake the demo with `make demo`.")
+        st.stop()
+    try:
+        return load(key)
+    except UserError as error:
+        st.error(str(error))
+        st.stop()
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def load(key: str) -> Profile:
+    """A profile by its key, read once: keys name content, so nothing else can matter."""
+    place = Store()
+    return profiles.load(place, place.profile(key))
+
+
+def others() -> dict[str, str]:
+    """Key -> name of every profile but the one in view, random-initialised twins first."""
+    found = [entry for entry in Store().entries("profile") if entry.key != st.session_state.get("profile")]
+    found.sort(key=lambda entry: not str(entry.provenance.get("model", "")).startswith("random:"))
+    return {entry.key: name(entry) for entry in found}
+
+
+def heading(title: str, shown: Profile) -> None:
+    """The page's question and what it is answered from."""
+    st.title(title, anchor=False)
+    st.caption(words.source(shown))
+
+
+def look() -> charts.Palette:
+    """Chart colours for the theme the browser shows."""
+    return charts.DARK if st.context.theme.type == "dark" else charts.LIGHT

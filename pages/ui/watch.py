@@ -1,0 +1,5 @@
+"""Being built."""
+
+
+def sidebar() -> None:
+    """Draw running jobs."""

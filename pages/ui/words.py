@@ -1,0 +1,88 @@
+"""How measured things are called on screen, and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+
+from core import specs
+from core.profiles import Profile
+
+POSITIONS = {"after_first": "every token but the first", "all": "every token, the first too"}
+PRUNERS = {"magnitude": "magnitude", "wanda": "Wanda"}
+
+
+def label(asked: specs.Perturbation) -> str:
+    """A perturbation in words, its positions left out: `Gaussian noise, size 0.3`."""
+    if asked.kind == "gaussian":
+        return f"Gaussian noise, size {specs.number(asked.size)}"
+    if asked.kind == "covariance":
+        return f"Noise shaped like the layer's output, size {specs.number(asked.size)}"
+    if asked.kind == "residual":
+        return f"Pruned by {PRUNERS[asked.pruner]}, {asked.sparsity:.0%} zeros"
+    if asked.kind == "residual_rescaled":
+        flipped = ", flipped" if asked.size < 0 else ""
+        source = f"{PRUNERS[asked.pruner]}, {asked.sparsity:.0%} zeros"
+        return f"Pruning error ({source}) at size {specs.number(abs(asked.size))}{flipped}"
+    return "Layer left out"
+
+
+def short(asked: specs.Perturbation) -> str:
+    """What tells it from its family: `0.3`, `70%`."""
+    if asked.kind == "residual":
+        return f"{asked.sparsity:.0%}"
+    return specs.number(asked.size) if hasattr(asked, "size") else "left out"
+
+
+def strength(asked: specs.Perturbation) -> float:
+    """The number that orders a family: size, sparsity, or 0."""
+    return getattr(asked, "size", getattr(asked, "sparsity", 0.0)) if asked.kind != "residual" else asked.sparsity
+
+
+def family(profile: Profile, name: str) -> list[str]:
+    """Everything measured that differs from `name` in its strength alone, weakest first."""
+
+    def kin(asked: specs.Perturbation) -> dict:
+        varies = {"sparsity"} if asked.kind == "residual" else {"size"}
+        return asked.model_dump(exclude=varies)
+
+    wanted = kin(profile.perturbations[name])
+    alike = [other for other, asked in profile.perturbations.items() if kin(asked) == wanted]
+    return sorted(alike, key=lambda other: strength(profile.perturbations[other]))
+
+
+def at_positions(asked: specs.Perturbation, positions: specs.Positions) -> str:
+    """The name of the same perturbation at other positions; its own name where it has no choice."""
+    if not hasattr(asked, "positions"):
+        return asked.name
+    return asked.model_copy(update={"positions": positions}).name
+
+
+def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
+    """Name at `after_first` -> positions measured -> name there; kinds without a choice are under `all`."""
+    found: dict[str, dict[str, str]] = {}
+    for name, asked in profile.perturbations.items():
+        base = at_positions(asked, "after_first")
+        found.setdefault(base, {})[getattr(asked, "positions", "all")] = name
+    return found
+
+
+def times(factor: float) -> str:
+    """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
+    return f"{digits(factor)}×"
+
+
+def digits(value: float, count: int = 2) -> str:
+    """A number with so many significant digits and no exponent where it can be avoided."""
+    if not math.isfinite(value) or value == 0:
+        return "0" if value == 0 else "not known"
+    decimals = max(0, count - 1 - math.floor(math.log10(abs(value))))
+    if decimals > 5:
+        return f"{value:.{count - 1}e}"
+    return f"{round(value, count - 1 - math.floor(math.log10(abs(value)))):,.{decimals}f}"
+
+
+def source(profile: Profile) -> str:
+    """Model, text and amount in one line."""
+    text = profile.spec.text
+    model, read = profile.provenance.get("model", profile.spec.model.content), profile.provenance.get("text", "text")
+    return f"{model} · {read} · {text.sequences} sequences of {text.length} tokens"
