@@ -67,7 +67,7 @@ def gains(seeds: Sequence[Perturbed]) -> Gains:
             [np.stack([each.ratio_q25.mean(1), each.ratio_q75.mean(1)], axis=1) for each in seeds], axis=0
         ),
         drift=np.exp(np.mean([_finite(np.einsum("iin->in", each.log_drift)).mean(1) for each in seeds], axis=0)),
-        verdicts=tuple(_verdict(mean[i], half[i], n) for i in range(len(mean) - 1)) + (None,),
+        verdicts=(*(_verdict(mean[i], half[i], n) for i in range(len(mean) - 1)), None),
         firm=_firm(logs),
         n=n,
     )
@@ -171,7 +171,7 @@ def relative(seeds: Sequence[Perturbed]) -> Array:
 
 
 def step_ratio(seeds: Sequence[Perturbed]) -> Array:
-    """`rho[i,k] = R[i,k] / R[i,k-1]`, (injection, read); NaN at and below the diagonal. `ln r_i` is the sum of `ln rho`."""
+    """`rho[i,k] = R[i,k] / R[i,k-1]`, (injection, read); NaN at and below the diagonal; `ln r_i = sum of ln rho`."""
     logs = np.mean([_finite(each.log_drift).mean(-1) for each in seeds], axis=0)
     step = np.full_like(logs, np.nan)
     step[:, 1:] = np.exp(np.diff(logs, axis=1))

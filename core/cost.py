@@ -11,7 +11,8 @@ from core.models.sources import NotHere, locate, outlined
 from core.outline import Outline
 from core.store import Store, write_file
 
-ROUGH_RATE = {"cpu": 50e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}  # FLOP/s, until this machine was measured
+# FLOP/s to go by until this machine was measured
+ROUGH_RATE = {"cpu": 50e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
 HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
@@ -51,7 +52,7 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
 
 def words(cost: Cost) -> str:
     """The estimate in one sentence."""
-    basis = "a rough guess until it has run here once" if cost.rough else f"at the measured {cost.rate / 1e9:.0f} GFLOP/s"
+    basis = "rough: not yet measured here" if cost.rough else f"at the measured {cost.rate / 1e9:.0f} GFLOP/s"
     return (
         f"{cost.flops / 1e12:.3g} TFLOP, about {duration(cost.seconds)} ({basis}), "
         f"{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} parts."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 import time
@@ -89,9 +90,10 @@ def _provenance(request: MeasureRequest, loaded: Loaded, text: Windows, sweep: S
     seconds = {"loading": loading, **sweep.seconds}
     return {
         "model": loaded.source.label,
-        "model_source": request.model,
+        "model_source": _relative(request.model),
         "text": text.label,
-        "text_source": request.text.source,
+        "revision": request.revision,
+        "text_source": _relative(request.text.source),
         "documents": request.text.documents,
         "files": {path.name: file_hash(sweep.store, path) for path in (*loaded.source.files, *text.files)},
         "device": devices.describe(sweep.device),
@@ -100,10 +102,17 @@ def _provenance(request: MeasureRequest, loaded: Loaded, text: Windows, sweep: S
         "replay_error": sweep.replay,
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {name: importlib.metadata.version(name) for name in VERSIONS} | {"python": platform.python_version()},
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in VERSIONS},
         "threads": torch.get_num_threads(),
         "commit": _commit(),
     }
+
+
+def _relative(typed: str) -> str:
+    """A path inside the project without what lies above it: that is nobody's business but this machine's."""
+    root = f"{Path(__file__).resolve().parent.parent}{os.sep}"
+    return typed.replace(root, "")
 
 
 def _commit() -> str | None:

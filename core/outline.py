@@ -89,6 +89,6 @@ def safetensors_shapes(path: Path) -> Shapes:
 
     try:
         with safe_open(path, framework="np") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no dict
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path.name} is cut short or damaged: {error}") from error

@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
 
 
-def take(path: Path, seconds: float = 0.5) -> FileLock | None:
-    """Hold a lock file, or None if somebody else holds it; the system lets go when the holder dies, however it dies."""
+def take(path: Path, seconds: float = 0.5) -> AcquireReturnProxy | None:
+    """Hold a lock file until the end of a `with`, or None if somebody else holds it.
+
+    The system lets go when the holder dies, however it dies.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, poll_interval=0.02)
     try:
-        lock.acquire(timeout=seconds)
+        return FileLock(path, poll_interval=0.02).acquire(timeout=seconds)
     except Timeout:
         return None
-    return lock
 
 
 def held(path: Path) -> bool:
@@ -32,8 +33,8 @@ def held(path: Path) -> bool:
     lock = take(path, seconds=0)
     if lock is None:
         return True
-    lock.release()
-    return False
+    with lock:
+        return False
 
 
 def identity(pid: int | None = None) -> dict[str, float]:
@@ -75,9 +76,7 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
     else:
         apart = {"start_new_session": True}
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **apart
-        )
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **apart)
     started = identity(process.pid)
     threading.Thread(target=process.wait, daemon=True).start()  # else it would stay a zombie after its end
     return started

@@ -40,7 +40,7 @@ class Perturbed:
     ratio_q25: Array = over("injection", "sequence", unit="lower quartile of the same over tokens")
     ratio_q50: Array = over("injection", "sequence", unit="median of the same over tokens")
     ratio_q75: Array = over("injection", "sequence", unit="upper quartile of the same over tokens")
-    kl: Array = over("injection", "sequence", unit="KL(dense || perturbed) of the next token, nats, mean over read tokens")
+    kl: Array = over("injection", "sequence", unit="KL(dense || perturbed) of the next token, nats, mean")
     nll_increase: Array = over("injection", "sequence", unit="nats/token, mean over read tokens")
     flips: Array = over("injection", "sequence", unit="fraction of read tokens whose likeliest next token changed")
 

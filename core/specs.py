@@ -1,6 +1,6 @@
 """What can be asked: frozen, complete, self-checking values. A spec is its own cache key.
 
-A *request* is what a person typed; the worker resolves it to a *spec*, where models and texts are named by their content.
+A *request* is what a person typed; the worker resolves it to a *spec*, which names models and texts by their content.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ class Store:
 
     def entries(self, kind: str = "profile") -> Iterator[Entry]:
         """Every readable entry of a kind, newest first; corrupt ones are set aside."""
-        found = {path.parent.name: path for root in reversed(self.roots) for path in root.glob(f"{kind}/*/manifest.json")}
-        paths = [manifest.parent for manifest in found.values()]
+        manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/*/manifest.json"))
+        paths = {manifest.parent.name: manifest.parent for manifest in manifests}.values()
         for path in sorted(paths, key=lambda path: -(path / "manifest.json").stat().st_mtime):
             entry = self.entry(path)
             if entry is not None:
@@ -310,7 +310,14 @@ def encode(result: object) -> dict[str, bytes]:
             | {name: pa.array(array[kept]) for name, array in arrays.items()}
         ).replace_schema_metadata({"shape": json.dumps(shape)})
         sink = pa.BufferOutputStream()
-        parquet.write_table(table, sink, compression="zstd", use_dictionary=list(axes), use_byte_stream_split=names, write_statistics=False)
+        parquet.write_table(
+            table,
+            sink,
+            compression="zstd",
+            use_dictionary=list(axes),
+            use_byte_stream_split=names,
+            write_statistics=False,
+        )
         files["-".join(axes) + ".parquet"] = sink.getvalue().to_pybytes()
     return files
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from core.errors import UserError
-from core.models.loading import Loaded
+from core.models.loading import Loaded, tokenizer_hash
 from core.specs import TextSpec, WindowRequest
 
 DEMO = Path(__file__).parent / "demo_text"
@@ -93,7 +93,9 @@ def windows(request: WindowRequest, loaded: Loaded) -> Windows:
     return Windows(spec, _cut(encoded, starts, body, request.bos, loaded.tokenizer), text.label, text.files)
 
 
-def tokens(spec: TextSpec, source: str, documents: tuple[int, int] | None, loaded: Loaded) -> Tensor:
+def tokens(
+    spec: TextSpec, source: str, documents: tuple[int, int] | None, tokenizer: PreTrainedTokenizerBase
+) -> Tensor:
     """The tokens of a stored text spec, (sequences, length), where its text is at hand.
 
     Raises:
@@ -102,10 +104,10 @@ def tokens(spec: TextSpec, source: str, documents: tuple[int, int] | None, loade
     text = read(source, documents)
     if hashlib.sha256("\0".join(text.documents).encode()).hexdigest() != spec.content:
         raise UserError(f"{text.label} is not the text that was measured: its content differs")
-    if loaded.tokenizer_hash != spec.tokenizer:
-        raise UserError(f"the tokenizer of {loaded.source.label} is not the one that was used")
-    encoded = _encode(text, spec.packing, spec.bos, loaded.tokenizer)
-    return _cut(encoded, spec.windows, spec.length - (spec.bos == "every"), spec.bos, loaded.tokenizer)
+    if tokenizer_hash(tokenizer) != spec.tokenizer:
+        raise UserError("the tokenizer at hand is not the one that was used")
+    encoded = _encode(text, spec.packing, spec.bos, tokenizer)
+    return _cut(encoded, spec.windows, spec.length - (spec.bos == "every"), spec.bos, tokenizer)
 
 
 def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> list[np.ndarray]:

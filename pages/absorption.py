@@ -96,7 +96,7 @@ def size_map(profile: Profile, name: str, statistic: str, layer: int) -> None:
     if len(sizes) < 2:
         sizes = gaussian_sizes(profile, "after_first")
     if len(sizes) < 2:
-        st.subheader("Where amplification turns into absorption", anchor=False)
+        st.subheader("At what size does it turn?", anchor=False)
         st.info("Measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where the turn is.")
         return
     lines = [charts.line(size_name, profile.seeds(size_name), statistic) for size_name in sizes.values()]
@@ -127,7 +127,7 @@ def first_token(profile: Profile, name: str, statistic: str, layer: int, prefix:
 
 def matched(profile: Profile, name: str, statistic: str, layer: int, prefix: str) -> None:
     """Real pruning against gaussian noise of the same measured drift."""
-    title = "Noise against real pruning, at equal drift"
+    title = "Noise against real pruning"
     sizes = gaussian_sizes(profile, "after_first")
     residuals = [each for each, asked in profile.perturbations.items() if asked.kind == "residual"]
     if len(sizes) < 2 or not residuals:

@@ -16,8 +16,8 @@ low, high = int(np.nanargmin(found.value[:-1])), int(np.nanargmax(found.value[:-
 
 def fate(layer: int) -> str:
     """What became of the drift injected at a layer."""
-    gain = found.value[layer]
-    return f"{words.times(gain)} is left"
+    start, gain = found.drift[layer], found.value[layer]
+    return f"{words.digits(start)} becomes {words.digits(start * gain)} (gain {words.times(gain)})"
 
 
 disturbance = words.label(profile.perturbations[name])
@@ -29,7 +29,7 @@ st.markdown(
    run: their distance, relative to the stream, is the **drift**.
 3. The drift at the last layer divided by the drift injected is the **gain** of that layer: above 1 the rest of the
    network *amplifies* the damage, below 1 it *absorbs* it.
-4. Of a drift injected at layer {low} {fate(low)} at the end, of one injected at layer {high} {fate(high)}.
+4. Injected at layer {low}, a drift of {fate(low)} at the last layer; injected at layer {high}, {fate(high)}.
 5. Pruning damages layers too, so a layer whose damage is absorbed might bear more of it: that is for measuring, not
    for believing, because less drift does not always mean a better output.
 """

@@ -5,12 +5,15 @@ import streamlit as st
 from pages.ui import view, watch
 
 st.set_page_config(page_title="Absorption explorer", layout="wide")
+# No icons: the browser would fetch a page's icon from the network for its tab.
 page = st.navigation(
     [
-        st.Page("learn.py", title="Learn", icon=":material/school:", url_path="learn"),
-        st.Page("measure.py", title="Measure", icon=":material/straighten:", url_path="measure"),
-        st.Page("absorption.py", title="Absorption", icon=":material/water_drop:", default=True),
-        st.Page("runs.py", title="Runs", icon=":material/history:", url_path="runs"),
+        st.Page("learn.py", title="Learn", url_path="learn"),
+        st.Page("measure.py", title="Measure", url_path="measure"),
+        st.Page("absorption.py", title="Absorption", url_path="absorption"),
+        st.Page("runs.py", title="Runs", url_path="runs"),
+        # A default page answers at the root alone, so the landing page stands here a second time.
+        st.Page("absorption.py", title="Absorption", url_path="home", default=True, visibility="hidden"),
     ]
 )
 st.session_state["page"] = page.url_path

@@ -75,6 +75,7 @@ def perturbed(layers: int, sequences: int, measurement: specs.Measurement) -> Pe
         cosine=1 / np.sqrt(1 + drift**2),
         orthogonal=np.clip(1 - 0.3 * drift, 0, 1),
         ratio=1.05 * ratio,
+        final_squared=1.1 * np.exp(2 * log_drift[:, -1]),
         ratio_q25=0.8 * ratio,
         ratio_q50=0.98 * ratio,
         ratio_q75=1.2 * ratio,

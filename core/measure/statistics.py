@@ -63,7 +63,7 @@ def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
         norm = after.norm(dim=-1)
         cosine = torch.nn.functional.cosine_similarity(before, after, dim=-1)
         numbers["norm"].append(float(norm[1:].mean()))
-        numbers["log_norm"].append(float(norm[1:].double().log().mean() if norm.device.type != "mps" else norm[1:].log().mean()))
+        numbers["log_norm"].append(float(norm[1:].cpu().double().log().mean()))
         numbers["norm_first"].append(float(norm[0]))
         numbers["block_influence"].append(float(1 - cosine[1:].mean()))
     return {name: np.array(values) for name, values in numbers.items()}
@@ -117,7 +117,7 @@ class _Spread:
 
     def roots(self) -> tuple[Tensor, ...]:
         """The symmetric square root of each covariance: unique, unlike its eigenvectors' signs."""
-        return tuple(_root(products, total, self.count) for products, total in zip(self.products, self.total, strict=True))
+        return tuple(_root(*each, self.count) for each in zip(self.products, self.total, strict=True))
 
 
 def _root(products: Tensor, total: Tensor, count: int) -> Tensor:

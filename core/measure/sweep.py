@@ -197,10 +197,7 @@ class _Steps:
     """How much of a part is done after each step: an engine's layer runs grow (or shrink) from step to step."""
 
     def __init__(self, engine: str, layers: int):
-        if engine == "wavefront":
-            weights = [*range(layers), *([0.25] * layers)]
-        else:
-            weights = [1.0] * layers
+        weights = [*range(layers), *([0.25] * layers)] if engine == "wavefront" else [1.0] * layers
         self.shares: Iterator[float] = iter(np.cumsum(weights) / sum(weights))
 
     def next(self) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import transformers
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
@@ -16,6 +17,9 @@ from core.errors import UserError
 from core.models import anatomy
 from core.models.sources import Source
 from core.specs import Dtype, ModelSpec
+
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +42,27 @@ class Loaded:
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
 
+def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
+    """The tokenizer alone.
+
+    Raises:
+        UserError: there is none that can be read.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(source.folder, **_where(source))
+    except (ValueError, KeyError, OSError, TypeError) as error:
+        raise UserError(f"{source.label} has no tokenizer that can be read: {_first_line(error)}") from error
+
+
 def load(source: Source, dtype: Dtype = "float32") -> Loaded:
     """Load and check a model on the CPU.
 
     Raises:
         UserError: an architecture that cannot be measured, incomplete or damaged weights, NaN in them.
     """
-    where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    if source.gguf:
-        where["gguf_file"] = source.gguf
-    config = _config(source, where)
-    tokenizer = _tokenizer(source, where)
-    model = _initialised(source, config, dtype) if source.initialised is not None else _trained(source, where, dtype)
+    config = _config(source)
+    tokenizer = load_tokenizer(source)
+    model = _trained(source, dtype) if source.initialised is None else _initialised(source, config, dtype)
     model.eval().requires_grad_(False)
     _check(model, source)
     spec = ModelSpec(content=source.content, initialised=source.initialised, dtype=dtype)
@@ -63,9 +76,13 @@ def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _config(source: Source, where: dict[str, Any]) -> Any:
+def _where(source: Source) -> dict[str, Any]:
+    return {"local_files_only": True, "trust_remote_code": False} | ({"gguf_file": source.gguf} if source.gguf else {})
+
+
+def _config(source: Source) -> Any:
     try:
-        config = AutoConfig.from_pretrained(source.folder, **where)
+        config = AutoConfig.from_pretrained(source.folder, **_where(source))
     except (ValueError, KeyError, OSError) as error:
         raise UserError(f"{source.label} cannot be read as a model: {_first_line(error)}") from error
     if config.is_encoder_decoder:
@@ -75,24 +92,17 @@ def _config(source: Source, where: dict[str, Any]) -> Any:
     return config
 
 
-def _tokenizer(source: Source, where: dict[str, Any]) -> PreTrainedTokenizerBase:
-    try:
-        return AutoTokenizer.from_pretrained(source.folder, **where)
-    except (ValueError, KeyError, OSError, TypeError) as error:
-        raise UserError(f"{source.label} has no tokenizer that can be read: {_first_line(error)}") from error
-
-
-def _trained(source: Source, where: dict[str, Any], dtype: Dtype) -> PreTrainedModel:
+def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
     safe = {} if source.gguf else {"use_safetensors": True}
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
-            source.folder, dtype=getattr(torch, dtype), output_loading_info=True, **safe, **where
+            source.folder, dtype=getattr(torch, dtype), output_loading_info=True, **safe, **_where(source)
         )
     except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
         raise UserError(f"the weights of {source.label} cannot be loaded: {_first_line(error)}") from error
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
-        raise UserError(f"{source.label} lacks {len(missing)} weights, {missing[0]} among them: the files are incomplete")
+        raise UserError(f"{source.label} lacks {len(missing)} weights, {missing[0]} among them: a file is missing")
     return model
 
 

@@ -78,7 +78,7 @@ def record(model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor) -> 
             if args:
                 calls.append(Call(layer, args[0], hidden(output), args[1:], kwargs, None, rest))
             else:
-                name = next(key for key, value in kwargs.items() if value.__class__ is Tensor or isinstance(value, Tensor))
+                name = next(key for key, value in kwargs.items() if isinstance(value, Tensor))
                 calls.append(Call(layer, kwargs[name], hidden(output), (), kwargs, name, rest))
 
         return hook

@@ -126,15 +126,13 @@ def _folder(path: Path, store: Store, label: str) -> Source:
 
 
 def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
-    from huggingface_hub import snapshot_download
     from huggingface_hub import errors as hub
+    from huggingface_hub import snapshot_download
 
     label = f"{repository}@{revision}" if revision else repository
     try:
         folder = Path(
-            snapshot_download(
-                repository, revision=revision, allow_patterns=HUB_FILES, local_files_only=not fetch
-            )
+            snapshot_download(repository, revision=revision, allow_patterns=HUB_FILES, local_files_only=not fetch)
         )
     except hub.GatedRepoError as error:
         raise UserError(f"{repository} is gated: accept its terms on the Hub, then run `hf auth login`") from error
@@ -148,3 +146,30 @@ def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
         ) from error
     weight_files(folder)
     return Source(label, folder, None, f"{repository}@{folder.name}", None)
+
+
+def at_hand(store: Store) -> list[dict[str, object]]:
+    """Models that can be measured without a network: source, label, layers, parameters, or the trouble with it."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        hub = sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model")
+    except CacheNotFound:
+        hub = []
+    return [_described(typed, store) for typed in ("demo", *hub)]
+
+
+def _described(typed: str, store: Store) -> dict[str, object]:
+    try:
+        source = locate(typed, store, fetch=False)
+        shape = outlined(source, store)
+    except UserError as error:
+        return {"source": typed, "label": typed, "layers": None, "parameters": None, "trouble": str(error)}
+    return {
+        "source": typed,
+        "label": source.label,
+        "layers": shape.layers,
+        "parameters": shape.parameters,
+        "trouble": None,
+    }

@@ -7,7 +7,7 @@ import math
 from core import specs
 from core.profiles import Profile
 
-POSITIONS = {"after_first": "every token but the first", "all": "every token, the first too"}
+POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
 PRUNERS = {"magnitude": "magnitude", "wanda": "Wanda"}
 
 
@@ -69,6 +69,11 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
 def times(factor: float) -> str:
     """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
     return f"{digits(factor)}×"
+
+
+def changed(factor: float) -> str:
+    """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`."""
+    return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
 
 
 def digits(value: float, count: int = 2) -> str:

@@ -101,9 +101,10 @@ def _curves_finding(found: absorption.Curves, first: Array, layer: int) -> str:
     if layer == len(found.value) - 1:
         said = f"Layer {layer} is the last: its drift of {digits(start)} goes straight to the output."
     else:
+        verb = "grows" if end >= start else "shrinks"
         said = (
-            f"A drift of {digits(start)} injected at layer {layer} is {digits(end)} at the last layer: "
-            f"{times(end / start)} of it is left."
+            f"Drift injected at layer {layer} {verb} from {digits(start)} to {digits(end)} at the last layer "
+            f"(gain {times(end / start)})."
         )
     if np.nanmax(first) > 0:
         ends = f"from {digits(first[layer])} to {digits(first[-1])}"
@@ -123,7 +124,8 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     across = np.mean([each.orthogonal[layer] for each in seeds], axis=0)
     layers = len(cosine)
     figure = go.Figure()
-    for name, values, dash in (("cosine to the undisturbed stream", cosine, "solid"), ("share across it", across, "dash")):
+    pairs = (("cosine to the undisturbed stream", cosine, "solid"), ("damage across it (share)", across, "dash"))
+    for name, values, dash in pairs:
         figure.add_trace(
             go.Scatter(
                 x=np.arange(layers),
@@ -142,10 +144,10 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     )
     finding = (
         f"After layer {layer} the disturbed stream ends at cosine {cosine[-1]:.3f} to the undisturbed one; "
-        f"{across[-1]:.0%} of the damage lies across the stream, where scaling it back could not help."
+        f"{across[-1]:.0%} of the damage lies across the stream, the rest along it."
     )
     columns = {"read layer": np.arange(layers), "cosine": cosine, "orthogonal share": across}
     table = pd.DataFrame(columns).dropna()
     layout(figure).update_layout(showlegend=True)
-    title = f"Which way the damage of layer {layer} points"
+    title = "Which way the damage points"
     return Chart(f"direction-after-layer-{layer}", title, figure, finding, table)

@@ -14,7 +14,7 @@ from core.results import Array, Perturbed
 from pages.ui.charts.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, line_labels, see_through
 from pages.ui.words import times
 
-STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median token"}
+STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,6 +66,7 @@ def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go
             "x": 0.5,
             "len": 1.0,
             "thickness": 10,
+            "ypad": 0,
             "tickvals": ticks,
             "ticktext": [factor(2.0**tick) for tick in ticks],
         },
@@ -119,8 +120,9 @@ def _finding(left: Array, drowned: NDArray[np.bool_]) -> str:
     shrunk = int((ends[known] < 1).sum())
     strongest, weakest = int(np.nanargmax(ends)), int(np.nanargmin(ends))
     said = (
-        f"At the last layer, drift from {shrunk} of {known.sum()} injection layers is smaller than it began: least is "
-        f"left of layer {weakest} ({times(ends[weakest])}), most of layer {strongest} ({times(ends[strongest])})."
+        f"Drift from {shrunk} of {known.sum()} layers is smaller at the last layer than where it was injected: "
+        f"least is left from layer {weakest} ({times(ends[weakest])}), most from layer {strongest} "
+        f"({times(ends[strongest])})."
     )
     return f"{said} {drowned.sum()} grey cells are below the noise floor and say nothing." if drowned.any() else said
 

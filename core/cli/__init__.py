@@ -1,0 +1,49 @@
+"""The command line: `python -m core measure | show | runs | work | models`.
+
+Exit 0: done. 1: failed or cancelled. 2: a bad request, with one line on stderr: what was wrong, what would be right.
+With --json, stdout holds one JSON object and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from core.errors import UserError
+from core.progress import Cancelled
+
+# typer brings its own click: its base exception is reached through the one that typer exports
+UsageTrouble = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+app = typer.Typer(
+    name="python -m core",
+    help="Measure how a language model's later layers amplify or absorb a perturbation.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
+    from core.cli import commands  # noqa: F401  registers the commands
+
+    try:
+        result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except UserError as error:
+        return _said(str(error), 2)
+    except UsageTrouble as error:
+        return _said(error.format_message().rstrip("."), 2)
+    except (Cancelled, typer.Abort, KeyboardInterrupt):
+        return _said("cancelled: what is finished is kept, and the same command goes on from there", 1)
+
+
+def _said(message: str, code: int) -> int:
+    print(" ".join(message.split()), file=sys.stderr)
+    return code

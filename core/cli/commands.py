@@ -1,0 +1,151 @@
+"""The commands themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core import absorption, cost, jobs, profiles
+from core.cli import app
+from core.cli.output import err, gains_of, gains_table, matrix_table, out, progress_bar, runs_table, say_json, summary
+from core.cli.request import absolute, build, span
+from core.errors import UserError
+from core.store import Store
+
+Cache = Annotated[Path | None, typer.Option(help="Folder for results, in place of cache/.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
+
+
+@app.command()
+def measure(
+    model: Annotated[str, typer.Option(help="demo, a folder, a .gguf file, a Hub id; random:<any>.")] = "demo",
+    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")] = None,
+    text: Annotated[str, typer.Option(help="demo, demo:evaluation, file:PATH, or a Hub dataset.")] = "demo",
+    documents: Annotated[str | None, typer.Option(help="Documents to draw from, as in 0-599.")] = None,
+    preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "quick",
+    perturb: Annotated[list[str] | None, typer.Option(help="In place of the preset's; repeatable.")] = None,
+    sequences: Annotated[int | None, typer.Option(help="How many windows; default: the preset's.")] = None,
+    length: Annotated[int | None, typer.Option(help="Tokens per window; default: the preset's.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Noise seeds, as in 0,1.")] = None,
+    positions: Annotated[str | None, typer.Option(help="Where noise goes: after_first or all.")] = None,
+    device: Device = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    engine: Annotated[str, typer.Option(help="wavefront, or hooks: one full forward per injection.")] = "wavefront",
+    seed: Annotated[int, typer.Option(help="Draws the windows.")] = 0,
+    packing: Annotated[str | None, typer.Option(help="joined or document; default: as suits the text.")] = None,
+    bos: Annotated[str, typer.Option(help="Start token: protocol (the tokenizer's way) or every.")] = "protocol",
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Perturb every layer in turn, follow the drift, save a profile."""
+    request = build(
+        model, revision, text, documents, preset, perturb or [], sequences, length, seeds, positions, dtype, seed,
+        packing, bos,
+    )  # fmt: skip
+    if engine not in ("wavefront", "hooks"):
+        raise UserError(f"--engine {engine!r}: give wavefront or hooks")
+    store = Store(cache)
+    entry = store.find(request)
+    if entry is None:
+        expected = cost.estimate(request, store, device)
+        err.print(cost.words(expected) if expected else "The cost is not known until the model is here.")
+        from core import worker
+
+        with progress_bar() as tell:
+            entry = worker.run(store, jobs.submit(store, request, device, engine), {}, tell)
+    found = profiles.load(store, entry)
+    if json:
+        say_json(summary(entry, found))
+    else:
+        gains_table(found)
+        out.print(f"profile {entry.key}")
+
+
+@app.command()
+def show(
+    key: Annotated[str, typer.Argument(help="A profile's key, the beginning of one, or demo.")],
+    matrix: Annotated[str | None, typer.Option(help="Drift matrix of a perturbation, as in gaussian:0.3.")] = None,
+    tokens: Annotated[bool, typer.Option("--tokens", help="The token ids, where the text is at hand.")] = False,
+    text: Annotated[str | None, typer.Option(help="Where the text lies now, for --tokens.")] = None,
+    documents: Annotated[str | None, typer.Option(help="Documents it was drawn from, for --tokens.")] = None,
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Gains, intervals and verdicts of a profile."""
+    store = Store(cache)
+    entry = store.profile(key)
+    if tokens:
+        rows = _tokens(store, entry.provenance, entry.spec.text, text, documents)
+        say_json({"key": entry.key, "tokens": rows}) if json else out.print(rows)
+        return
+    found = profiles.load(store, entry)
+    if matrix is not None:
+        values = absorption.matrix(found.seeds(matrix))
+        say_json({"key": entry.key, "name": matrix, "matrix": values}) if json else matrix_table(matrix, values)
+        return
+    if json:
+        say_json({**summary(entry, found), "perturbations": gains_of(found), "provenance": entry.provenance})
+    else:
+        gains_table(found)
+
+
+def _tokens(store: Store, told: dict, spec: object, text: str | None, documents: str | None) -> list[list[int]]:
+    from core.models.loading import load_tokenizer
+    from core.models.sources import locate
+    from core.texts import tokens
+
+    tokenizer = load_tokenizer(locate(told["model_source"], store, told.get("revision")))
+    source = absolute(text) if text else told["text_source"]
+    recorded = tuple(told["documents"]) if told.get("documents") else None
+    return tokens(spec, source, span(documents) or recorded, tokenizer).tolist()
+
+
+@app.command()
+def runs(cache: Cache = None, json: Json = False) -> None:
+    """What is in the cache: profiles, jobs, and entries set aside as corrupt."""
+    store = Store(cache)
+    entries, known = list(store.entries()), jobs.jobs(store)
+    if not json:
+        runs_table(entries, known, store.troubles())
+        return
+    say_json(
+        {
+            "profiles": [{**summary(entry), "committed": entry.committed, **entry.provenance} for entry in entries],
+            "jobs": [_job(each) for each in known],
+            "set_aside": store.troubles(),
+        }
+    )
+
+
+def _job(job: jobs.Job) -> dict[str, str | None]:
+    return {"key": job.key, "state": job.state, "line": job.status.line, "profile": job.status.profile}
+
+
+@app.command()
+def work(
+    device: Device = "cpu",
+    idle: Annotated[float, typer.Option(help="Leave after this many seconds without work.")] = jobs.IDLE,
+    cache: Cache = None,
+) -> None:
+    """Run what the dashboard queues, until nothing is asked for any more."""
+    from core import worker
+
+    worker.work(Store(cache), device, idle)
+
+
+@app.command()
+def models(cache: Cache = None, json: Json = False) -> None:
+    """Models at hand: the bundled one and what the local Hub cache holds."""
+    from core.models.sources import at_hand
+
+    found = at_hand(Store(cache))
+    if json:
+        say_json({"models": found})
+        return
+    for each in found:
+        size = f"{each['layers']} layers, {(each['parameters'] or 0) / 1e6:.0f} M parameters"
+        out.print(f"{each['source']}: {each['label']}, {each['trouble'] or size}")
+    out.print("Also: a folder with config.json and .safetensors, a .gguf file, or any Hub id; random:<any> for a twin.")

@@ -1,0 +1,148 @@
+"""Saying results: one JSON object, or tables for people."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from core import absorption
+from core.cost import duration
+from core.profiles import Profile
+from core.records import Status
+from core.store import Entry
+
+out = Console()
+err = Console(stderr=True)
+
+
+def say_json(value: dict[str, Any]) -> None:
+    """One JSON object on stdout; NaN and infinity become null."""
+    print(json.dumps(_plain(value), allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A progress bar on stderr; yields the function that is told each status."""
+    columns = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(30), TextColumn("{task.fields[left]}"),
+               TextColumn("{task.description}"))  # fmt: skip
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("starting", total=None, left="")
+
+        def tell(status: Status) -> None:
+            rate = f", {status.rate / 1e3:.0f} GFLOP/s" if status.rate else ""
+            left = f"{duration(status.seconds_left)} left{rate}" if status.seconds_left is not None else ""
+            bar.update(task, description=status.line, completed=status.done, total=status.total or None, left=left)
+
+        yield tell
+
+
+def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
+    """What `measure` answers."""
+    told = entry.provenance
+    seconds = told.get("seconds", {})
+    return {
+        "key": entry.key,
+        "layers": found.layers if found else None,
+        "seconds": seconds.get("sweep"),
+        "seconds_loading": seconds.get("loading"),
+        "seconds_statistics": seconds.get("statistics"),
+        "engine": told.get("engine"),
+        "model": told.get("model"),
+        "text": told.get("text"),
+        "sequences": entry.spec.text.sequences,
+        "length": entry.spec.text.length,
+        "perturbations": list(dict.fromkeys(each.perturbation.name for each in entry.spec.measurements)),
+    }
+
+
+def gains_of(found: Profile) -> list[dict[str, Any]]:
+    """Per perturbation: gains, interval and verdict of every layer, and the sentence about them."""
+    rows = []
+    for name, seeds in found.by_name.items():
+        gains = absorption.gains(seeds)
+        rows.append(
+            {
+                "name": name,
+                "gains": gains.value,
+                "interval": np.stack([gains.low, gains.high], axis=1),
+                "verdict": list(gains.verdicts),
+                "finding": absorption.finding(gains),
+                "mean_ratio": gains.mean_ratio,
+                "median": gains.median,
+                "drift": gains.drift,
+                "drift_first": np.mean([np.diag(each.drift_first) for each in seeds], axis=0),
+                "final_drift": absorption.matrix(seeds)[:, -1],
+                "kl": np.mean([each.kl.mean(1) for each in seeds], axis=0),
+                "nll_increase": np.mean([each.nll_increase.mean(1) for each in seeds], axis=0),
+                "flips": np.mean([each.flips.mean(1) for each in seeds], axis=0),
+                "seeds": len(seeds),
+                "n": gains.n,
+            }
+        )
+    return rows
+
+
+def gains_table(found: Profile) -> None:
+    """Gains for people: a row per layer, a column per perturbation; the sentences below."""
+    rows = gains_of(found)
+    table = Table(title=f"Gain per layer: {found.provenance.get('model')} on {found.provenance.get('text')}")
+    table.add_column("layer", justify="right")
+    for row in rows:
+        table.add_column(row["name"].replace("residual_rescaled", "rescaled").replace(":", "\n", 1), justify="right")
+    marks = {"amplifies": "[red]+[/red]", "absorbs": "[blue]-[/blue]"}
+    for layer in range(found.layers):
+        cells = [f"{row['gains'][layer]:.3g} {marks.get(row['verdict'][layer], ' ')}" for row in rows]
+        table.add_row(str(layer), *cells)
+    out.print(table)
+    out.print("+ amplifies, - absorbs (95 %, outside a band of 5 %); the last layer is 1 by definition")
+    for row in rows:
+        out.print(f"[bold]{row['name']}[/bold]: {row['finding']}")
+
+
+def matrix_table(name: str, matrix: np.ndarray) -> None:
+    """A drift matrix as text: rows injected, columns read."""
+    table = Table(title=f"Drift, {name}: injected at (row), read at (column)")
+    table.add_column("", justify="right")
+    for layer in range(len(matrix)):
+        table.add_column(str(layer), justify="right")
+    for layer, row in enumerate(matrix):
+        table.add_row(str(layer), *["" if np.isnan(value) else f"{value:.2g}" for value in row])
+    Console(width=max(out.width, 8 * len(matrix))).print(table)
+
+
+def runs_table(entries: list[Entry], jobs: list[Any], troubles: list[str]) -> None:
+    """What is in the cache, for people."""
+    table = Table(title="Profiles")
+    for column in ("key", "model", "text", "tokens", "perturbations", "created"):
+        table.add_column(column, overflow="fold")
+    for entry in entries:
+        told, text = entry.provenance, entry.spec.text
+        count = len({each.perturbation.name for each in entry.spec.measurements})
+        kept = " (committed)" if entry.committed else ""
+        table.add_row(entry.key + kept, told.get("model", ""), told.get("text", ""),
+                      f"{text.sequences} x {text.length}", str(count), told.get("created", ""))  # fmt: skip
+    out.print(table)
+    for job in jobs:
+        out.print(f"run {job.key}: {job.state}, {job.request.model} on {job.request.text.source}: {job.status.line}")
+    for trouble in troubles:
+        out.print(f"set aside as corrupt: {trouble}")

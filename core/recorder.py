@@ -1,0 +1,67 @@
+"""The report function of a running job: keeps progress.json fresh and stops the work when somebody asked to."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+import psutil
+
+from core import processes
+from core.progress import Cancelled, Progress
+from core.records import Job, Status
+
+INTERVAL = 0.2  # seconds between two writes, at least
+WINDOW = 60.0  # seconds over which the rate is taken
+
+
+class Recorder:
+    """Called with every `Progress` of a job whose lock this process holds."""
+
+    def __init__(self, job: Job, on_progress: Callable[[Status], None]):
+        self.job = job
+        self.on_progress = on_progress
+        self.seen: deque[tuple[float, int]] = deque()  # (seconds, units done)
+        self.written = 0.0
+        now = time.time()
+        self._write(Status(state="running", line="starting", started=now, **processes.identity()))
+
+    def __call__(self, progress: Progress) -> None:
+        """Record a moment.
+
+        Raises:
+            Cancelled: somebody asked to stop.
+        """
+        if self.job.cancelling:
+            raise Cancelled
+        soon = time.monotonic() - self.written < INTERVAL
+        if soon and progress.parts == self.status.parts and progress.done < progress.total:
+            return
+        rate = self._rate(progress)
+        left = (progress.total - progress.done) / rate if rate else None
+        seen = {"rate": rate, "seconds_left": left, "memory": psutil.Process().memory_info().rss}
+        self._write(self.status.model_copy(update=vars(progress) | seen))
+
+    def end(self, **outcome: object) -> None:
+        """Record how the job ended."""
+        status = self.status.model_copy(update={"seconds_left": None, **outcome})
+        self.job.note(status.error or status.state)
+        self._write(status)
+
+    def _write(self, status: Status) -> None:
+        self.status = status.model_copy(update={"updated": time.time()})
+        self.written = time.monotonic()
+        self.job.write(self.status)
+        self.on_progress(self.status)
+
+    def _rate(self, progress: Progress) -> float | None:
+        """Units per second over the last minute; None before there is something to divide."""
+        now = time.monotonic()
+        if progress.total != self.status.total or (self.seen and progress.done < self.seen[-1][1]):
+            self.seen.clear()
+        self.seen.append((now, progress.done))
+        while len(self.seen) > 2 and now - self.seen[0][0] > WINDOW:
+            self.seen.popleft()
+        seconds, done = now - self.seen[0][0], progress.done - self.seen[0][1]
+        return done / seconds if seconds > 0 and done else None

@@ -1,0 +1,130 @@
+"""The queue as files: nothing is executed here."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from core import jobs, processes
+from core.errors import UserError
+from core.records import Status
+from core.store import Store
+from tests import fake_experiment as fake
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def test_the_same_request_twice_is_one_job(store: Store) -> None:
+    first = jobs.submit(store, fake.request())
+    again = jobs.submit(store, fake.request())
+    assert first.key == again.key == fake.request().key
+    assert [job.submitted for job in jobs.jobs(store)] == [first.submitted]
+    assert again.state == "queued"
+
+
+def test_a_request_survives_the_folder(store: Store) -> None:
+    jobs.submit(store, fake.request(seed=3), device="cuda:1", engine="hooks")
+    read = jobs.job(store, fake.request(seed=3).key)
+    assert (read.request, read.device, read.engine) == (fake.request(seed=3), "cuda:1", "hooks")
+
+
+def test_newest_first_and_positions_in_the_order_of_submission(store: Store) -> None:
+    submitted = [jobs.submit(store, fake.request(seed=seed)) for seed in range(3)]
+    elsewhere = jobs.submit(store, fake.request(seed=9), device="cuda")
+    assert [job.key for job in jobs.jobs(store)] == [job.key for job in reversed([*submitted, elsewhere])]
+    assert [jobs.queue_position(store, job) for job in submitted] == [0, 1, 2]
+    assert jobs.queue_position(store, elsewhere) == 0
+    assert "2 runs" in jobs.waiting(store, submitted[2])
+
+
+def test_a_queued_job_is_cancelled_at_once_and_can_be_queued_again(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    jobs.cancel(job)
+    assert jobs.job(store, job.key).state == "cancelled"
+    assert jobs.submit(store, fake.request()).state == "queued"
+
+
+@pytest.mark.parametrize("ended", ["done", "failed", "cancelled", "interrupted"])
+def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
+    job = jobs.submit(store, fake.request())
+    job.write(Status(state="running" if ended == "interrupted" else ended, profile="x"))
+    assert jobs.job(store, job.key).state == ended
+    assert jobs.resume(store, job).state == "queued"
+    assert jobs.job(store, job.key).status.profile is None
+
+
+def test_running_means_that_somebody_holds_the_lock(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    job.write(Status(state="running"))
+    with processes.take(job.lock):
+        assert jobs.job(store, job.key).state == "running"
+        assert jobs.submit(store, fake.request()).state == "running"
+        with pytest.raises(UserError, match="cancel it"):
+            jobs.delete(jobs.job(store, job.key))
+    assert jobs.job(store, job.key).state == "interrupted"
+
+
+def test_a_process_that_died_after_a_cancellation_was_cancelled(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    job.write(Status(state="running"))
+    with processes.take(job.lock):
+        jobs.cancel(jobs.job(store, job.key))
+    assert jobs.job(store, job.key).state == "cancelled"
+
+
+def test_delete_forgets_what_ended(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    jobs.cancel(job)
+    jobs.delete(jobs.job(store, job.key))
+    assert jobs.jobs(store) == []
+    with pytest.raises(UserError, match="no run"):
+        jobs.job(store, job.key)
+
+
+@pytest.mark.parametrize("key", ["", "../../etc", "0123456789abcdef"])
+def test_an_unknown_key_is_one_sentence(store: Store, key: str) -> None:
+    with pytest.raises(UserError, match="there is no run"):
+        jobs.job(store, key)
+
+
+def test_folders_of_another_version_are_passed_over(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    (store.root / "jobs" / "strange").mkdir()
+    (store.root / "jobs" / "strange" / "request.json").write_text(json.dumps({"request": {"model": 1}}))
+    assert [each.key for each in jobs.jobs(store)] == [job.key]
+
+
+def test_enforce_spares_strangers_and_itself(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    mine = processes.identity()
+    with processes.take(job.lock):
+        for status in (Status(state="running", **mine), Status(state="running", pid=os.getppid(), born=1.0)):
+            job.write(status)
+            jobs.cancel(jobs.job(store, job.key))
+            assert not jobs.enforce(jobs.job(store, job.key), grace=0)
+
+
+def test_a_worker_that_was_started_counts_until_it_holds_its_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    monkeypatch.setattr(processes, "detach", lambda *asked: started.append(asked) or processes.identity())
+    jobs.ensure_worker(store, "cpu")
+    jobs.ensure_worker(store, "cpu")
+    assert len(started) == 1
+    assert started[0][0][1:4] == ["-m", "core", "work"]
+    jobs.worker_note(store, "cpu").unlink()
+    with processes.take(jobs.worker_lock(store, "cpu")):
+        assert jobs.worker_alive(store, "cpu")
+    assert not jobs.worker_alive(store, "cpu")
+
+
+def test_status_counts(store: Store) -> None:
+    assert Status().fraction == 0
+    assert Status(done=3, total=4).fraction == 0.75
+    assert Status(updated=time.time()).model_dump_json()

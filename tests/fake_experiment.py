@@ -1,0 +1,108 @@
+"""Stands in for `core.experiment` where no model is wanted: invented numbers, and steered by files in the cache folder.
+
+    hold      while it exists, the run stays after its first part, reporting on and on
+    deaf      while it exists too, it stays there without reporting, so that it cannot be cancelled
+    refuse    the request is refused with the file's words
+    break     the run fails with the file's words
+
+Run as a script it is a worker process: `fake_experiment.py CACHE DEVICE IDLE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from core import specs
+from core.errors import UserError
+from core.presets import PRESETS
+from core.progress import Progress, Report, silent
+from core.results import Perturbed, axes_of
+from core.store import Entry, Store
+from tests import synthetic
+
+LAYERS = 6
+GROUP = 4  # sequences per part
+
+
+def request(sequences: int = 8, seed: int = 0, preset: str = "quick") -> specs.MeasureRequest:
+    """A small request; other seeds are other requests."""
+    window = specs.WindowRequest(sequences=sequences, seed=seed)
+    return specs.MeasureRequest(text=window, measurements=PRESETS[preset].measurements)
+
+
+def resolve(asked: specs.MeasureRequest) -> specs.ProfileSpec:
+    """What an invented model and text make of a request."""
+    profile = synthetic.profile_spec(LAYERS, asked.text.sequences, seed=asked.text.seed)
+    return profile.model_copy(update={"measurements": asked.measurements})
+
+
+def get(
+    asked: specs.MeasureRequest,
+    store: Store,
+    device: str = "cpu",
+    report: Report = silent,
+    models: dict | None = None,
+    engine: str = "wavefront",
+) -> Entry:
+    """As `core.experiment.get`; every part measured leaves a line in measured.txt."""
+    found = store.find(asked)
+    if found:
+        return found
+    report(Progress("finding the model"))
+    if (store.root / "refuse").exists():
+        raise UserError((store.root / "refuse").read_text())
+    profile = resolve(asked)
+    store.remember(asked, profile, [])
+    groups = range(0, asked.text.sequences, GROUP)
+    total, parts = len(groups) * len(asked.measurements), 0
+    for first in groups:
+        for measurement in asked.measurements:
+            unit = profile.unit(measurement)
+            if first not in store.finished(unit):
+                _measure(store, unit, first)
+            parts += 1
+            _pause(store, report, Progress(f"{measurement.name}, layer 3 of {LAYERS}", parts, total, 3, parts))
+    synthetic.save_profile(store.root, profile, LAYERS)
+    return store.find(asked)
+
+
+def _measure(store: Store, unit: specs.PerturbedSpec, first: int) -> None:
+    whole = synthetic.perturbed(LAYERS, unit.text.sequences, unit.measurement)
+    some = slice(first, first + GROUP)
+    cut = {name: getattr(whole, name)[..., some] for name, axes in axes_of(Perturbed).items() if "sequence" in axes}
+    store.save_part(unit, first, replace(whole, **cut))
+    with (store.root / "measured.txt").open("a") as log:
+        log.write(f"{unit.measurement.name} {first}\n")
+
+
+def _pause(store: Store, report: Report, progress: Progress) -> None:
+    report(progress)
+    while (store.root / "hold").exists():
+        time.sleep(0.02)
+        if not (store.root / "deaf").exists():
+            report(progress)
+    if (store.root / "break").exists():
+        raise ValueError((store.root / "break").read_text())
+
+
+def install() -> None:
+    """Take the place of core.experiment in this process."""
+    module = ModuleType("core.experiment")
+    module.get = get
+    sys.modules["core.experiment"] = module
+    import core
+
+    core.experiment = module
+
+
+if __name__ == "__main__":
+    from core import worker
+
+    install()
+    worker.work(Store(Path(sys.argv[1])), sys.argv[2], float(sys.argv[3]))
