@@ -36,9 +36,11 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
 def _serve(store: Store, device: str, idle: float) -> None:
     models: dict = {}
     last = time.monotonic()
-    while time.monotonic() - last <= idle:
+    while True:
         queue = _queued(store, device)
         if not queue:
+            if time.monotonic() - last > idle:
+                return
             time.sleep(PAUSE)
             continue
         try:

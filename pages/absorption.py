@@ -42,8 +42,7 @@ def choose(profile: Profile) -> tuple[str, str, int]:
             help="The mean of ratios is the paper's coefficient as we know it second-hand. "
             "Verdicts always use the geometric mean.",
         )
-        weakest = int(np.nanargmin(absorption.gains(profile.seeds(name)).value))
-        view.sync("layer", range(profile.layers), weakest)
+        view.sync("layer", range(profile.layers), profile.layers // 3)
         layer = st.slider("Highlighted layer", 0, profile.layers - 1, key="layer", width=260)
     return name, statistic, layer
 
@@ -96,7 +95,7 @@ def size_map(profile: Profile, name: str, statistic: str, layer: int) -> None:
     if len(sizes) < 2:
         sizes = gaussian_sizes(profile, "after_first")
     if len(sizes) < 2:
-        st.subheader("At what size does it turn?", anchor=False)
+        st.subheader("At what size does noise turn?", anchor=False)
         st.info("Measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where the turn is.")
         return
     lines = [charts.line(size_name, profile.seeds(size_name), statistic) for size_name in sizes.values()]

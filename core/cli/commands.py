@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core import absorption, cost, jobs, profiles
+from core import absorption, cost, jobs, machine, profiles
 from core.cli import app
 from core.cli.output import err, gains_of, gains_table, matrix_table, out, progress_bar, runs_table, say_json, summary
 from core.cli.request import absolute, build, span
@@ -31,7 +31,7 @@ def measure(
     length: Annotated[int | None, typer.Option(help="Tokens per window; default: the preset's.")] = None,
     seeds: Annotated[str | None, typer.Option(help="Noise seeds, as in 0,1.")] = None,
     positions: Annotated[str | None, typer.Option(help="Where noise goes: after_first or all.")] = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
     engine: Annotated[str, typer.Option(help="wavefront, or hooks: one full forward per injection.")] = "wavefront",
     seed: Annotated[int, typer.Option(help="Draws the windows.")] = 0,
@@ -48,6 +48,7 @@ def measure(
     if engine not in ("wavefront", "hooks"):
         raise UserError(f"--engine {engine!r}: give wavefront or hooks")
     store = Store(cache)
+    device = machine.chosen(device)
     entry = store.find(request)
     if entry is None:
         expected = cost.estimate(request, store, device)
@@ -126,14 +127,14 @@ def _job(job: jobs.Job) -> dict[str, str | None]:
 
 @app.command()
 def work(
-    device: Device = "cpu",
+    device: Device = "auto",
     idle: Annotated[float, typer.Option(help="Leave after this many seconds without work.")] = jobs.IDLE,
     cache: Cache = None,
 ) -> None:
     """Run what the dashboard queues, until nothing is asked for any more."""
     from core import worker
 
-    worker.work(Store(cache), device, idle)
+    worker.work(Store(cache), machine.chosen(device), idle)
 
 
 @app.command()

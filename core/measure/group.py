@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from core.measure.perturb import Moments
 from core.measure.reading import Dense, harm_tokens
 from core.models.loading import Loaded
-from core.models.replay import Call, hidden, moved, record, tail
+from core.models.replay import Call, moved, on_device, record, tail
 
 Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled
 
@@ -46,14 +46,12 @@ def prepare(
     clean = _logits(loaded.model, calls, ids, last, read_at)
     dense = Dense(clean.to(device), ids[:, read_at + 1].to(device))
     if home != device:
-        calls = [_moved(call, device) for call in calls]
+        calls = moved(calls, device)
     return Group(loaded.model, device, sequences, ids, calls, moments, dense, read_at)
 
 
 def replay_error(group: Group, step: Step) -> float:
     """Largest relative difference between a replayed clean layer and the model's own forward."""
-    from core.models.replay import on_device
-
     worst = 0.0
     for index, call in enumerate(group.calls):
         with on_device(call.layer, group.device):
@@ -67,16 +65,3 @@ def replay_error(group: Group, step: Step) -> float:
 def _logits(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor, read_at: Tensor) -> Tensor:
     chosen = stream[:, read_at.to(stream.device)].to(model.device)
     return tail(model, calls, ids[:, : chosen.shape[1]], chosen)
-
-
-def _moved(call: Call, device: torch.device) -> Call:
-    return replace(
-        call,
-        entry=call.entry.to(device),
-        exit=call.exit.to(device),
-        args=moved(call.args, device),
-        kwargs=moved(call.kwargs, device),
-    )
-
-
-__all__ = ["Group", "Step", "hidden", "prepare", "replay_error"]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from core.errors import UserError
 from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
@@ -31,7 +32,7 @@ def statistics(
         step: told the sequence that was just run.
 
     Raises:
-        UserError: norms are needed and the layers cannot be pruned.
+        UserError: norms are needed and the layers cannot be pruned; or the clean run is not finite.
     """
     layers = list(loaded.layers)
     sums = _InputSums([anatomy.prunable(layer) for layer in layers] if needs_norms else [])
@@ -48,11 +49,21 @@ def statistics(
         if spread:
             spread.add([call.exit[0, 1:] for call in calls])
         step(index)
+    _check(rows["norm"], loaded)
     activation = Activation(
         **{name: np.stack(values, axis=-1) for name, values in rows.items() if name != "nll"},
         nll=np.concatenate(rows["nll"]),
     )
     return activation, Moments(input_norm=sums.norms(), root=spread.roots() if spread else ())
+
+
+def _check(norms: list[np.ndarray], loaded: Loaded) -> None:
+    broken = ~np.isfinite(norms).all(0)
+    if broken.any():
+        raise UserError(
+            f"the clean run of {loaded.source.label} is not finite from layer {int(broken.argmax())} on: "
+            f"in {loaded.spec.dtype} it overflows; use float32"
+        )
 
 
 def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:

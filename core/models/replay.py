@@ -122,15 +122,34 @@ def _passed_over(calls: Sequence[Call], stream: Tensor) -> Iterator[None]:
 @contextmanager
 def on_device(module: nn.Module, device: torch.device) -> Iterator[None]:
     """A module's weights on a device for a while; nothing happens where they are there already."""
+    if all(parameter.device == device for parameter in module.parameters()):
+        yield
+        return
     with ExitStack() as stack:
         for child in module.modules():
             stack.enter_context(align_module_device(child, device))
         yield
 
 
-def moved(value: Any, device: torch.device) -> Any:
-    """Recorded arguments on a device: tensors inside tuples, lists and dicts follow."""
-    return _each(value, lambda tensor: tensor.to(device))
+def moved(calls: Sequence[Call], device: torch.device) -> list[Call]:
+    """Recorded calls on a device. What layers share (a mask, one's exit and the next one's entry) is moved once."""
+    there: dict[int, Tensor] = {}
+
+    def move(tensor: Tensor) -> Tensor:
+        if id(tensor) not in there:
+            there[id(tensor)] = tensor.to(device)
+        return there[id(tensor)]
+
+    return [
+        replace(
+            call,
+            entry=move(call.entry),
+            exit=move(call.exit),
+            args=_each(call.args, move),
+            kwargs=_each(call.kwargs, move),
+        )
+        for call in calls
+    ]
 
 
 def _wide(tensor: Tensor) -> Tensor:

@@ -66,9 +66,9 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
     return found
 
 
-def times(factor: float) -> str:
+def times(factor: float, count: int = 2) -> str:
     """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
-    return f"{digits(factor)}×"
+    return f"{digits(factor, count)}×"
 
 
 def changed(factor: float) -> str:

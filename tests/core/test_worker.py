@@ -18,7 +18,7 @@ from core.records import Job
 from core.store import Store
 from tests import fake_experiment as fake
 
-PATIENCE = 60  # seconds before a test gives up; none is measured by it
+PATIENCE = 20  # seconds before a test gives up; none is measured by it
 
 
 @pytest.fixture

@@ -131,10 +131,16 @@ def _names(lines: Sequence[Line], shown: int, values: Array, look: Palette) -> g
 
 
 def _sides(figure: go.Figure, look: Palette) -> None:
-    for text, colour, y, anchor in (("amplifies", look.amplify, 1, "top"), ("absorbs", look.absorb, 0, "bottom")):
+    """What the colours of the markers say."""
+    words = (
+        ("amplifies", look.amplify, 1, "top", 0),
+        ("undecided", look.undecided, 1, "top", -20),
+        ("absorbs", look.absorb, 0, "bottom", 0),
+    )
+    for text, colour, y, anchor, shift in words:
         figure.add_annotation(
-            text=text, x=1, y=y, xref="paper", yref="paper", xanchor="right", yanchor=anchor, showarrow=False,
-            font={"color": colour, "size": 13},
+            text=text, x=1, y=y, xref="paper", yref="paper", xanchor="right", yanchor=anchor, yshift=shift,
+            showarrow=False, font={"color": colour, "size": 13},
         )  # fmt: skip
 
 
@@ -170,6 +176,6 @@ def compared(first: Line, second: Line, layer: int, title: str, between: str, lo
     most = int(np.nanargmax(apart))
     finding = (
         f"{between}: the gain is lower in {lower} of {known.sum()} layers; furthest apart at layer {most}, "
-        f"{times(first.value[most])} against {times(second.value[most])}."
+        f"{times(first.value[most], 3)} against {times(second.value[most], 3)}."
     )
     return gains([first, second], 0, layer, finding, title, look)

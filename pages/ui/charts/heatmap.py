@@ -66,7 +66,7 @@ def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go
             "x": 0.5,
             "len": 1.0,
             "thickness": 10,
-            "ypad": 0,
+            "ypad": 4,
             "tickvals": ticks,
             "ticktext": [factor(2.0**tick) for tick in ticks],
         },

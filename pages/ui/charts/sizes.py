@@ -47,7 +47,7 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     table.insert(0, "injection layer", np.arange(layers))
     table["crossing size"] = cross
     layout(figure, height=400)
-    title = "At what size does it turn?"
+    title = "At what size does noise turn?"
     return Chart("gain-by-size", title, figure, _finding(sizes, logs, cross), table)
 
 

@@ -25,7 +25,7 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     x = np.arange(layers)
     every = np.concatenate([damage, stream, gain, frozen])
     figure = go.Figure()
-    for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.faint)):
+    for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.undecided)):
         figure.add_trace(_factor_bar(x, values, name, colour))
     figure.add_trace(_frozen(x, frozen, look))
     figure.add_trace(_net(x, gain, gain > 1, look.amplify, "gain: amplified"))

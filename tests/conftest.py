@@ -1,0 +1,37 @@
+"""Caches for tests: an empty one, and one with invented profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core import store
+from tests import synthetic
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache without the committed demo behind it."""
+    monkeypatch.setattr(store, "HOME", tmp_path / "home")
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def invented(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A cache folder and the keys in it: a standard `deep` profile, its random `twin`, and a quick `shallow` one."""
+    root = tmp_path_factory.mktemp("cache")
+    keys = {
+        "twin": synthetic.save_profile(root, synthetic.profile_spec(seed=1), 30, "random: invented model"),
+        "shallow": synthetic.save_profile(root, synthetic.profile_spec(4, 8, "quick"), 4, "shallow model"),
+        "deep": synthetic.save_profile(root, synthetic.profile_spec(), 30, "deep model"),
+    }
+    return root, keys
+
+
+@pytest.fixture
+def filled_cache(invented: tuple[Path, dict[str, str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment points at the invented profiles; returns their keys."""
+    monkeypatch.setenv("ABSORPTION_CACHE", str(invented[0]))
+    return invented[1]

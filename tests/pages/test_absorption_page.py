@@ -1,0 +1,77 @@
+"""The absorption page: what the choices do, and that the URL holds the view."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.test_shell import shell
+
+
+def opened(**view: str) -> AppTest:
+    """The page with a view in its URL."""
+    app = shell()
+    for key, value in view.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def figures(app: AppTest) -> list[dict]:
+    """The charts on the page, as plotly's JSON."""
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def named(figure: dict, name: str) -> dict:
+    """The trace with a name."""
+    return next(trace for trace in figure["data"] if trace.get("name") == name)
+
+
+def test_a_standard_profile_shows_every_chart_with_finding_and_download(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"])
+    titles = [each.value for each in app.subheader]
+    assert len(titles) == len(app.get("plotly_chart")) == len(app.get("download_button")) == 9
+    assert all(chart.proto.alt for chart in app.get("plotly_chart"))
+    assert not app.exception and not app.info
+
+
+def test_a_quick_profile_says_what_to_measure(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["shallow"])
+    assert len(app.info) == 3
+    assert all(each.value.startswith("Measure ") for each in app.info)
+
+
+def test_the_url_restores_the_view(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"], perturbation="gaussian:0.01", positions="all", statistic="median", layer="7")
+    state = app.session_state
+    assert (state["perturbation"], state["positions"], state["statistic"], state["layer"]) == ("gaussian:0.01", "all", "median", 7)
+    assert named(figures(app)[0], "layer 7")
+
+
+def test_a_choice_is_written_to_the_url_and_a_default_is_not(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"])
+    assert "layer" not in app.query_params
+    app.slider(key="layer").set_value(3).run()
+    assert app.query_params["layer"] == ["3"]
+    assert named(figures(app)[0], "layer 3")
+    app.slider(key="layer").set_value(10).run()
+    assert "layer" not in app.query_params
+
+
+@pytest.mark.parametrize("wrong", [{"layer": "300"}, {"perturbation": "nonsense"}, {"statistic": "mode"}, {"compare": "no"}])
+def test_nonsense_in_the_url_is_dropped(filled_cache: dict[str, str], wrong: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"], **wrong)
+    assert not app.exception
+    assert not set(wrong) & set(app.query_params)
+
+
+def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"], compare=filled_cache["shallow"])
+    gains = figures(app)[2]
+    assert max(x for x in named(gains, "compared")["x"]) == 29
+
+
+def test_the_verdict_is_computed(filled_cache: dict[str, str]) -> None:
+    said = [each.value for each in opened(profile=filled_cache["deep"]).markdown]
+    assert any("absorb" in text and "(n = 16)" in text for text in said)

@@ -1,0 +1,85 @@
+"""The frame: every page opens with an empty and with a filled cache, and without the machine-learning libraries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("learn", "measure", "absorption", "runs")
+GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
+
+
+def shell() -> AppTest:
+    """The app at its landing page."""
+    return AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("cache", ["empty_cache", "filled_cache"])
+def test_every_page_opens(page: str, cache: str, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(cache)
+    app = shell().run().switch_page(f"{page}.py").run()
+    assert not app.exception
+    assert app.title or app.info
+
+
+def test_the_landing_page_is_absorption(filled_cache: dict[str, str]) -> None:
+    assert shell().run().title[0].value == "Which layers amplify, which absorb?"
+
+
+def test_an_empty_cache_is_answered_with_what_to_do(empty_cache: Path) -> None:
+    app = shell().run()
+    assert "make demo" in app.info[0].value
+
+
+def test_a_link_to_a_profile_that_is_not_here_says_so(filled_cache: dict[str, str]) -> None:
+    app = shell()
+    app.query_params["profile"] = "feedfacefeedface"
+    app.run()
+    assert "feedfacefeedface" in app.warning[0].value
+    assert app.title
+
+
+def test_the_beginning_of_a_key_is_enough(filled_cache: dict[str, str]) -> None:
+    app = shell()
+    app.query_params["profile"] = filled_cache["shallow"][:8]
+    app.run()
+    assert app.session_state["profile"] == filled_cache["shallow"]
+    assert "shallow model" in app.caption[0].value
+
+
+def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> None:
+    from tests import synthetic
+
+    spec = synthetic.profile_spec(5, 8, "quick")
+    synthetic.save_profile(empty_cache, spec, 5)
+    broken = empty_cache / "perturbed" / spec.unit(spec.measurements[0]).key / "injection-read.parquet"
+    broken.write_bytes(broken.read_bytes()[:-9])
+    app = shell().run()
+    assert not app.exception
+    assert "measure it again" in app.error[0].value
+
+
+def loads(statement: str) -> subprocess.CompletedProcess:
+    """Run a statement in a fresh interpreter and fail if it loaded a heavy library."""
+    code = f"{statement}\n{GUARD}"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_no_page_loads_torch_or_transformers() -> None:
+    modules = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "pages" / "ui").rglob("*.py"))]
+    imports = [f"import {'.'.join(path.parts).removesuffix('.__init__')}" for path in modules]
+    pages = [f"AppTest.from_file('pages/shell.py').run().switch_page('{page}.py').run(timeout=30)" for page in PAGES]
+    done = loads("\n".join([*imports, "from streamlit.testing.v1 import AppTest", *pages]))
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_the_guard_bites() -> None:
+    done = loads("import transformers")
+    assert done.returncode == 1
+    assert "transformers" in done.stderr
