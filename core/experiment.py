@@ -18,6 +18,7 @@ from core import specs
 from core.hashing import file_hash
 from core.measure import device as devices
 from core.measure.sweep import ENGINES, Sweep
+from core.models import anatomy
 from core.models.loading import Loaded, load
 from core.models.sources import locate, outlined
 from core.progress import Progress, Report, silent
@@ -57,7 +58,12 @@ def get(
     loaded = _loaded(request, store, report, models)
     loading = time.perf_counter() - began
     text = windows(request.text, loaded)
-    profile = ProfileSpec(model=loaded.spec, text=text.spec, measurements=request.measurements)
+    profile = ProfileSpec(
+        model=loaded.spec,
+        text=text.spec,
+        measurements=request.measurements,
+        prunable=anatomy.is_prunable(loaded.layers),
+    )
     local = [*loaded.source.files, *text.files]
     store.remember(request, profile, local)
     path = store.path(profile)
@@ -104,6 +110,7 @@ def _provenance(request: MeasureRequest, loaded: Loaded, text: Windows, sweep: S
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in VERSIONS},
+        "linears": [linear.name for linear in anatomy.linears(loaded.layers[0])],
         "threads": torch.get_num_threads(),
         "commit": _commit(),
     }

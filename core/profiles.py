@@ -8,8 +8,8 @@ from functools import cached_property
 
 from core import specs
 from core.errors import UserError
-from core.results import Activation, Floor, Perturbed
-from core.store import Entry, Store
+from core.results import Activation, Floor, Perturbed, Scores, Weights
+from core.store import Entry, Store, units
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +19,8 @@ class Profile:
     entry: Entry
     activation: Activation
     floor: Floor
+    weights: Weights | None  # None where the layers cannot be pruned
+    scores: Scores | None
     perturbed: dict[specs.Measurement, Perturbed]
 
     @property
@@ -69,10 +71,16 @@ def load(store: Store, entry: Entry) -> Profile:
         UserError: a unit is missing, for instance because it was corrupt and set aside.
     """
     spec = entry.spec
-    found = {unit: store.load(unit) for unit in (spec.activation, spec.floor)}
-    perturbed = {each: store.load(spec.unit(each)) for each in spec.measurements}
-    missing = [unit.key for unit, result in found.items() if result is None]
-    missing += [each.name for each, result in perturbed.items() if result is None]
+    found = {unit: store.load(unit) for unit in units(spec)}
+    missing = [unit for unit, result in found.items() if result is None]
     if missing:
-        raise UserError(f"profile {entry.key} lacks {', '.join(missing)}: measure it again to fill the gap")
-    return Profile(entry, found[spec.activation], found[spec.floor], perturbed)
+        named = ", ".join(unit.measurement.name if hasattr(unit, "measurement") else unit.key for unit in missing)
+        raise UserError(f"profile {entry.key} lacks {named}: measure it again to fill the gap")
+    return Profile(
+        entry,
+        found[spec.activation],
+        found[spec.floor],
+        found.get(spec.weights),
+        found.get(spec.scores),
+        {each: found[spec.unit(each)] for each in spec.measurements},
+    )

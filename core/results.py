@@ -78,6 +78,24 @@ class Activation:
 
 
 @dataclass(frozen=True, eq=False)
+class Weights:
+    """What the weights alone tell; a layer with fewer linears than others has NaN in their place."""
+
+    parameters: Array = over("layer", "linear", unit="prunable weights of a linear")
+    alpha_hill: Array = over("layer", "linear", unit="power-law exponent of the spectrum, Hill estimator")
+    alpha_peak: Array = over("layer", "linear", unit="the same, with the tail that fits best")
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Wanda scores `|W_ij| ||X_j||`, pooled over a layer's linears."""
+
+    outlier_ratio: Array = over("layer", "threshold", unit="fraction of scores above M times their mean")
+    mean: Array = over("layer", unit="mean score")
+    median: Array = over("layer", unit="median score")
+
+
+@dataclass(frozen=True, eq=False)
 class Floor:
     """What rounding alone does."""
 

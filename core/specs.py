@@ -20,6 +20,7 @@ Pruner = Literal["magnitude", "wanda"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 SMALLEST_HALF_PRECISION_SIZE = 0.05
+OUTLIER_THRESHOLDS = tuple(2 + step / 2 for step in range(21))  # M of OWL: 2 to 12
 Asked = TypeVar("Asked", bound="Spec")
 
 
@@ -242,6 +243,21 @@ class ActivationSpec(Spec):
     method: Literal[1] = 1
 
 
+class WeightSpec(Spec):
+    """What the weights alone tell: how many there are, and how heavy-tailed their spectra."""
+
+    model: ModelSpec
+    method: Literal[1] = 1
+
+
+class ScoreSpec(Spec):
+    """Wanda scores of the dense model on a text: outliers, mean, median."""
+
+    model: ModelSpec
+    text: TextSpec
+    method: Literal[1] = 1
+
+
 class FloorSpec(Spec):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
 
@@ -256,6 +272,7 @@ class ProfileSpec(Spec):
     model: ModelSpec
     text: TextSpec
     measurements: tuple[Measurement, ...]
+    prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
     harm_stride: int = 4
 
     @property
@@ -265,6 +282,14 @@ class ProfileSpec(Spec):
     @property
     def floor(self) -> FloorSpec:
         return FloorSpec(model=self.model, text=self.text)
+
+    @property
+    def weights(self) -> WeightSpec:
+        return WeightSpec(model=self.model)
+
+    @property
+    def scores(self) -> ScoreSpec:
+        return ScoreSpec(model=self.model, text=self.text)
 
     def unit(self, measurement: Measurement) -> PerturbedSpec:
         return PerturbedSpec(model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride)

@@ -29,6 +29,8 @@ KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
     "perturbed": (specs.PerturbedSpec, results.Perturbed),
     "activation": (specs.ActivationSpec, results.Activation),
     "floor": (specs.FloorSpec, results.Floor),
+    "weights": (specs.WeightSpec, results.Weights),
+    "scores": (specs.ScoreSpec, results.Scores),
 }
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 
@@ -230,7 +232,8 @@ class Store:
 
 def units(profile: specs.ProfileSpec) -> list[specs.Spec]:
     """Every unit a profile looks at."""
-    return [profile.activation, profile.floor, *(profile.unit(each) for each in profile.measurements)]
+    of_weights = [profile.weights, profile.scores] if profile.prunable else []
+    return [profile.activation, profile.floor, *of_weights, *(profile.unit(each) for each in profile.measurements)]
 
 
 def write_folder(path: Path, files: dict[str, bytes]) -> Path:

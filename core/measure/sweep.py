@@ -15,8 +15,10 @@ from core.measure.device import HEADROOM, free_memory, release
 from core.measure.group import Group, prepare, replay_error
 from core.measure.hooks import hooks
 from core.measure.perturb import Moments
+from core.measure.scores import scores
 from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
+from core.measure.weights import weights
 from core.models.loading import Loaded
 from core.outline import Outline
 from core.progress import Progress, Report
@@ -59,6 +61,7 @@ class Sweep:
         with torch.inference_mode():
             began = time.perf_counter()
             moments = self._statistics(missing)
+            self._weights()
             self.seconds["statistics"] = time.perf_counter() - began
             began = time.perf_counter()
             swept = self.done
@@ -103,13 +106,24 @@ class Sweep:
         activation, moments = statistics(
             self.loaded,
             self.windows.tokens,
-            any(isinstance(each, specs.Residual | specs.ResidualRescaled) for each in asked),
+            self._lacks_scores or any(isinstance(each, specs.Residual | specs.ResidualRescaled) for each in asked),
             any(isinstance(each, specs.Covariance) for each in asked),
             step,
         )
         if self.store.path(self.profile.activation) is None:
             self.store.save(self.profile.activation, activation, {})
+        if self._lacks_scores:
+            self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm), {})
         return moments
+
+    @property
+    def _lacks_scores(self) -> bool:
+        return self.profile.prunable and self.store.path(self.profile.scores) is None
+
+    def _weights(self) -> None:
+        if self.profile.prunable and self.store.path(self.profile.weights) is None:
+            found = weights(self.loaded, lambda layer: self._say(f"spectra of the weights: layer {layer}", layer))
+            self.store.save(self.profile.weights, found, {})
 
     def _floor(self, moments: Moments) -> None:
         if self.store.path(self.profile.floor) is not None:

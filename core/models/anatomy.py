@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -71,6 +72,14 @@ def prunable(layer: nn.Module) -> list[Linear]:
         what = f"matrix weights outside its linears ({', '.join(others)})" if others else "no linears"
         raise UserError(f"{type(layer).__name__} has {what}: drift can be measured, but it cannot be pruned here")
     return known
+
+
+def is_prunable(layers: Iterable[nn.Module]) -> bool:
+    """Whether a sparsity of these layers would mean what it says."""
+    try:
+        return all(prunable(layer) for layer in layers)
+    except UserError:
+        return False
 
 
 def width(model: PreTrainedModel) -> int:

@@ -1,0 +1,1 @@
+"""How a sparsity budget is spread over layers: pure numpy on a profile."""

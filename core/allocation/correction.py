@@ -1,0 +1,59 @@
+"""The absorption-aware correction (arXiv 2606.15161, second-hand), and its controls."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.allocation.budget import Bounds, project
+from core.results import Array
+
+CLIP = math.log(3)
+
+
+def shift(gain: Array, clip: float = CLIP) -> Array:
+    """`D = -(u - mean u)` with `u = clip(ln r, +-clip)`: amplifiers negative, that is, protected.
+
+    The last layer's gain is 1 by definition and is part of the mean. A gain that is not known counts as 1.
+
+    Args:
+        gain: (layers,) ratios.
+
+    Returns:
+        (layers,), mean 0; all zero where every layer has the same gain.
+    """
+    u = np.clip(np.nan_to_num(np.log(gain)), -clip, clip)
+    return -(u - u.mean())
+
+
+def corrected(
+    base: Array, direction: Array, strength: float, parameters: Array, target: float, bounds: Bounds
+) -> Array:
+    """`project(base + strength * D / max|D|)`; strength 0, or D = 0, gives the base back exactly.
+
+    Args:
+        base: (layers,) an allocation that meets the budget.
+        direction: (layers,) D.
+        strength: largest shift of a layer, in sparsity units. It is ours: how the paper scales D is unknown.
+    """
+    largest = np.abs(direction).max()
+    if strength == 0 or largest == 0:
+        return base.copy()
+    return project(base + strength * direction / largest, parameters, target, bounds)
+
+
+def reversed_(direction: Array) -> Array:
+    """Control: protect the absorbers instead."""
+    return -direction
+
+
+def shuffled(direction: Array, seed: int) -> Array:
+    """Control: the same shifts on other layers, (layers,)."""
+    return np.random.default_rng(seed).permutation(direction)
+
+
+def ramp(direction: Array) -> Array:
+    """Control: a straight line over depth of the same width, (layers,): is absorption more than depth?"""
+    half = (direction.max() - direction.min()) / 2
+    return np.linspace(-half, half, len(direction))

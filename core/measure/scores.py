@@ -1,0 +1,33 @@
+"""Wanda scores of a dense model, layer by layer: what OWL and DLP look at."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.results import Scores
+from core.specs import OUTLIER_THRESHOLDS
+
+
+def scores(loaded: Loaded, input_norm: tuple[dict[str, Tensor], ...]) -> Scores:
+    """Pool the scores `|W_ij| ||X_j||_2` of a layer's linears and describe them.
+
+    Args:
+        input_norm: per layer, linear -> (in,) L2 norm of its inputs over the text's tokens.
+    """
+    rows = [_layer(layer, norms) for layer, norms in zip(loaded.layers, input_norm, strict=True)]
+    ratio, mean, median = (np.array(each) for each in zip(*rows, strict=True))
+    return Scores(outlier_ratio=ratio, mean=mean, median=median)
+
+
+def _layer(layer: torch.nn.Module, norms: dict[str, Tensor]) -> tuple[list[float], float, float]:
+    pooled = torch.cat(
+        [(linear.weight.abs().float() * norms[linear.name].to(linear.weight.device)).flatten()
+         for linear in anatomy.prunable(layer)]
+    )  # fmt: skip
+    mean = float(pooled.mean(dtype=torch.float64 if pooled.device.type != "mps" else None))
+    above = [float((pooled > threshold * mean).float().mean()) for threshold in OUTLIER_THRESHOLDS]
+    return above, mean, float(pooled.median())
