@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from functools import cached_property
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -29,12 +28,16 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    @cached_property
+    @property
     def key(self) -> str:
         """First 16 hex digits of the SHA-256 of the canonical JSON, which names the class too."""
-        content = {"is": type(self).__name__, **self.model_dump(mode="json")}
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return key_of(type(self), self.model_dump(mode="json"))
+
+
+def key_of(form: type[Spec], content: dict) -> str:
+    """The key of a spec from its JSON, whichever version of the program wrote it."""
+    text = json.dumps({"is": form.__name__, **content}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def number(value: float) -> str:
@@ -134,7 +137,7 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
     Raises:
         UserError: an unknown kind, a missing or superfluous part, a number out of range.
     """
-    body, _, where = text.strip().partition("@")
+    body, at, where = text.strip().partition("@")
     kind, *parts = body.split(":")
     if kind not in FORMS:
         raise UserError(f"there is no perturbation {kind!r}: known are {', '.join(FORMS)} (as in gaussian:0.3)")
@@ -144,8 +147,8 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
         raise UserError(f"{text!r} is not a perturbation: write {shape}")
     values: dict[str, str] = dict(zip(fields, parts, strict=True))
     if "positions" in form.model_fields:
-        values["positions"] = where or positions
-    elif where:
+        values["positions"] = where if at else positions
+    elif at:
         raise UserError(f"{text!r}: {kind} changes every token by its nature; leave @{where} out")
     return checked(form, **values)
 

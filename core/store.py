@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
+from pydantic import ValidationError
 
 from core import results, specs
 from core.errors import UserError
@@ -78,15 +79,14 @@ class Store:
         if path is None:
             return None
         try:
-            files = verified(path)
-            return decode(files, KINDS[path.parent.name][1])
+            return decode(named(path), KINDS[path.parent.name][1])
         except Corrupt as broken:
             self.set_aside(path, str(broken))
             return None
 
     def entries(self, kind: str = "profile") -> Iterator[Entry]:
         """Every readable entry of a kind, newest first; corrupt ones are set aside."""
-        manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/*/manifest.json"))
+        manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
         paths = {manifest.parent.name: manifest.parent for manifest in manifests}.values()
         for path in sorted(paths, key=lambda path: -(path / "manifest.json").stat().st_mtime):
             entry = self.entry(path)
@@ -94,18 +94,22 @@ class Store:
                 yield entry
 
     def entry(self, path: Path) -> Entry | None:
-        """Read what a folder says of itself; None if it is corrupt, which sets it aside."""
+        """Read what a folder says of itself.
+
+        Returns:
+            None if it is corrupt, which sets it aside, or was written by another version, which leaves it alone.
+        """
+        form = KINDS[path.parent.name][0]
         try:
-            files = verified(path)
-            spec = KINDS[path.parent.name][0].model_validate_json(files["spec.json"])
-            if spec.key != path.name:
-                raise Corrupt(f"spec.json hashes to {spec.key}, not to the folder's name")
-            return Entry(path, spec, json.loads(files["provenance.json"]))
+            files = named(path)
         except Corrupt as broken:
             self.set_aside(path, str(broken))
-        except ValueError as error:
-            self.set_aside(path, f"spec.json or provenance.json cannot be read: {error}".splitlines()[0])
-        return None
+            return None
+        try:
+            spec = form.model_validate_json(files["spec.json"])
+        except ValidationError:
+            return None
+        return Entry(path, spec, json.loads(files["provenance.json"])) if spec.key == path.name else None
 
     def profile(self, key: str) -> Entry:
         """A profile by its key, an unambiguous beginning of it, or `demo`.
@@ -151,11 +155,11 @@ class Store:
         """
         if entry.committed:
             raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
-        shutil.rmtree(entry.path)
+        discard(entry.path)
         kept = {unit.key for other in self.entries() for unit in units(other.spec)}
         for unit in units(entry.spec):
             if unit.key not in kept:
-                shutil.rmtree(self.root / _KIND_OF[type(unit)] / unit.key, ignore_errors=True)
+                discard(self.root / _KIND_OF[type(unit)] / unit.key)
 
     # -- corrupt entries --------------------------------------------------------------------------------------------
 
@@ -186,15 +190,23 @@ class Store:
             note = json.loads((self.root / "resolved" / f"{request.key}.json").read_bytes())
             if all(stamp(Path(path)) == [path, size, changed] for path, size, changed in note["files"]):
                 return specs.ProfileSpec.model_validate(note["profile"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             pass  # never resolved, or by another version: resolving again is cheap
         return None
 
     def find(self, request: specs.MeasureRequest) -> Entry | None:
-        """The stored profile that answers a request, or None."""
+        """The stored profile that answers a request, or None; also where one of its units is gone or corrupt."""
         spec = self.resolved(request)
         path = self.path(spec) if spec else None
-        return self.entry(path) if path else None
+        return self.entry(path) if path and all(self._intact(unit) for unit in units(spec)) else None
+
+    def _intact(self, spec: specs.Spec) -> bool:
+        path = self.path(spec)
+        try:
+            return path is not None and bool(named(path))
+        except Corrupt as broken:
+            self.set_aside(path, str(broken))
+            return False
 
     # -- parts: finished pieces of a unit ---------------------------------------------------------------------------
 
@@ -209,12 +221,12 @@ class Store:
 
     def drop_parts(self, unit: specs.PerturbedSpec) -> None:
         """Forget a unit's parts, once it is stored whole."""
-        shutil.rmtree(self.parts(unit), ignore_errors=True)
+        discard(self.parts(unit))
 
     def finished(self, unit: specs.PerturbedSpec) -> dict[int, results.Perturbed]:
         """First sequence -> part, in order; broken parts are dropped, so that they are measured again."""
         found = {}
-        for path in sorted(self.parts(unit).glob("*-*")):
+        for path in sorted(self.parts(unit).glob("[!.]*-*")):
             try:
                 found[int(path.name[:4])] = decode(verified(path), results.Perturbed)
             except Corrupt as broken:
@@ -248,11 +260,22 @@ def write_folder(path: Path, files: dict[str, bytes]) -> Path:
         try:
             temporary.rename(path)
         except OSError:
-            if not (path / "manifest.json").is_file():  # not the case that another process wrote the same result first
-                raise
+            if not (path / "manifest.json").is_file():  # else another process wrote the same result first
+                discard(path)  # half deleted once
+                temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return path
+
+
+def discard(path: Path) -> None:
+    """Delete a folder so that a reader sees it whole or not at all."""
+    hidden = path.with_name(f".{path.name}-{time.time_ns()}")
+    try:
+        path.rename(hidden)
+    except OSError:  # there is none; or Windows, while a reader has a file open
+        hidden = path
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -286,11 +309,29 @@ def verified(path: Path) -> dict[str, bytes]:
     try:
         manifest = json.loads((path / "manifest.json").read_bytes())
         files = {name: (path / name).read_bytes() for name in manifest}
-    except (OSError, ValueError) as error:
-        raise Corrupt(f"{path.name}: {error}") from error
+        recorded = {name: manifest[name] for name in files}
+    except (OSError, ValueError, TypeError) as error:
+        raise Corrupt(f"manifest.json cannot be followed: {error}") from error
     for name, content in files.items():
-        if hashlib.sha256(content).hexdigest() != manifest[name]:
+        if hashlib.sha256(content).hexdigest() != recorded[name]:
             raise Corrupt(f"{name} is not what was written")
+    return files
+
+
+def named(path: Path) -> dict[str, bytes]:
+    """The verified files of an entry whose spec hashes to its name.
+
+    Raises:
+        Corrupt: it does not, or a file is missing or differs.
+    """
+    files = verified(path)
+    try:
+        said, told = (json.loads(files[name]) for name in ("spec.json", "provenance.json"))
+        key = specs.key_of(KINDS[path.parent.name][0], said)
+    except (KeyError, ValueError, TypeError) as error:
+        raise Corrupt("spec.json or provenance.json cannot be read") from error
+    if key != path.name or not isinstance(told, dict):
+        raise Corrupt("spec.json does not hash to the folder's name")
     return files
 
 
@@ -343,7 +384,7 @@ def decode(files: dict[str, bytes], result: type[Result] | None) -> Result | Non
             table = tables[file]
             array = np.full(json.loads(table.schema.metadata[b"shape"]), np.nan)
             array[tuple(table[axis].to_numpy() for axis in axes)] = table[name].to_numpy()
-        except (KeyError, pa.ArrowInvalid, IndexError, TypeError, ValueError) as error:
+        except (KeyError, pa.ArrowInvalid, IndexError, OSError, TypeError, ValueError) as error:
             raise Corrupt(f"{file}: {error}") from error
         values[name] = array
     return result(**values)

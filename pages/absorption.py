@@ -9,42 +9,33 @@ from core.profiles import Profile
 from pages.ui import charts, frame, view, words
 
 PREFERRED = "gaussian:0.3"
+ABOUT_STATISTICS = (
+    "The mean of ratios is the paper's coefficient as we know it second-hand. Verdicts always use the geometric mean."
+)
 
 
 def choose(profile: Profile) -> tuple[str, str, int]:
     """Perturbation name, statistic and highlighted layer, as widgets over the URL."""
     bases = words.by_positions(profile)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        view.sync("perturbation", list(bases), PREFERRED if PREFERRED in bases else next(iter(bases)))
-        base = st.selectbox(
+        base = view.sync("perturbation", list(bases), PREFERRED if PREFERRED in bases else next(iter(bases)))
+        st.selectbox(
             "What is done to the layer",
             list(bases),
             key="perturbation",
             format_func=lambda name: words.label(profile.perturbations[next(iter(bases[name].values()))]),
             width=340,
         )
-        positions = list(bases[base])
-        if len(positions) > 1:
-            view.sync("positions", positions, "after_first")
-            positions = [
-                st.segmented_control(
-                    "Where", positions, key="positions", format_func=words.POSITIONS.get, required=True
-                )
-            ]
-        name = bases[base][positions[0]]
-        view.sync("statistic", list(charts.STATISTICS), "geometric")
-        statistic = st.segmented_control(
-            "Gain as",
-            list(charts.STATISTICS),
-            key="statistic",
-            format_func=charts.STATISTICS.get,
-            required=True,
-            help="The mean of ratios is the paper's coefficient as we know it second-hand. "
-            "Verdicts always use the geometric mean.",
-        )
-        view.sync("layer", range(profile.layers), profile.layers // 3)
-        layer = st.slider("Highlighted layer", 0, profile.layers - 1, key="layer", width=260)
-    return name, statistic, layer
+        where = list(bases[base])
+        positions = where[0]
+        if len(where) > 1:
+            positions = view.sync("positions", where, "after_first")
+            view.switch("Noise at", words.POSITIONS, "positions")
+        statistic = view.sync("statistic", list(charts.STATISTICS), "geometric")
+        view.switch("Gain as", charts.STATISTICS, "statistic", help=ABOUT_STATISTICS)
+        layer = view.sync("layer", range(profile.layers), profile.layers // 3)
+        st.slider("Highlighted layer", 0, profile.layers - 1, key="layer", width=260)
+    return bases[base][positions], statistic, layer
 
 
 def pick_clicked() -> None:
@@ -80,9 +71,9 @@ def compare_with(name: str) -> str | None:
     known = view.others()
     if not known:
         return None
-    view.sync("compare", [None, *known], None)
     listed = {None: "nothing", **known}
-    twin = st.selectbox("Compare with", list(listed), key="compare", format_func=listed.get)
+    twin = view.sync("compare", list(listed), None)
+    st.selectbox("Compare with", list(listed), key="compare", format_func=listed.get)
     if twin and name not in view.load(twin).by_name:
         st.caption("The other profile does not hold this perturbation: measure it there to compare.")
     return twin

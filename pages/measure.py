@@ -1,5 +1,55 @@
-"""Being built."""
+"""Choose a model, a text and perturbations; see what it costs; run it, and watch it from any tab."""
 
 import streamlit as st
 
-st.title("Measure")
+from core import cost, jobs
+from core.errors import UserError
+from core.store import Store
+from pages.ui import choose, command, watch
+
+store = Store()
+
+
+def watched() -> jobs.Job | None:
+    """The job that the address names."""
+    key = st.query_params.get("job")
+    try:
+        return jobs.job(store, key) if key else None
+    except UserError as error:
+        st.warning(str(error))
+        return None
+
+
+def run(choice: choose.Choice) -> None:
+    """Queue a request, see to it that somebody serves the queue, and watch it."""
+    job = jobs.submit(store, choice.request, choice.device, choice.engine)
+    jobs.ensure_worker(store, job.device)
+    st.query_params["job"] = job.key
+
+
+def decide() -> None:
+    """The form, what it costs, the command that does the same, and Run."""
+    choice, found = None, None
+    try:
+        choice = choose.measurement()
+        expected = cost.estimate(choice.request, store, choice.device)
+        found = store.find(choice.request)
+    except UserError as error:
+        st.error(str(error))
+        choice = None
+    else:
+        st.markdown(cost.words(expected) if expected else "What it costs is not known until the model is here.")
+        st.code(command.measure(choice.request, choice.device, choice.engine, store.root), "bash", wrap_lines=True)
+    if found:
+        st.success("This has been measured already.")
+        st.page_link("absorption.py", label="Open on the Absorption page", query_params={"profile": found.key})
+    else:
+        st.button("Run", type="primary", disabled=choice is None, on_click=run, args=[choice], key="run")
+
+
+st.title("Measure a model", anchor=False)
+job = watched()
+if job:
+    watch.panel(job)
+with st.expander("Measure something else", expanded=job.status.bad_request) if job else st.container():
+    decide()

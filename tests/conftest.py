@@ -31,7 +31,9 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 
 @pytest.fixture
-def filled_cache(invented: tuple[Path, dict[str, str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def filled_cache(
+    invented: tuple[Path, dict[str, str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
     """The environment points at the invented profiles; returns their keys."""
     monkeypatch.setenv("ABSORPTION_CACHE", str(invented[0]))
     return invented[1]

@@ -28,6 +28,7 @@ def profile_spec(layers: int = 30, sequences: int = 16, preset: str = "standard"
             windows=tuple((0, LENGTH * n) for n in range(sequences)),
         ),
         measurements=PRESETS[preset].measurements,
+        prunable=False,
     )
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from typing import TypeVar
 
 import streamlit as st
 
-from core import profiles, store
+from core import profiles
 from core.errors import UserError
 from core.profiles import Profile
 from core.store import Entry, Store
 from pages.ui import charts, words
 
+Option = TypeVar("Option")
 
-def sync(key: str, options: Sequence, default: object) -> None:
-    """Set the state of widget `key` before it is drawn, and write it to the URL unless it is the default.
+
+def sync(key: str, options: Sequence[Option], default: Option) -> Option:
+    """The value of widget `key`, set before the widget is drawn and written to the URL unless it is the default.
 
     A URL that changed (a link, the back button) wins, then the widget, then what this tab last chose.
     """
@@ -38,6 +40,12 @@ def sync(key: str, options: Sequence, default: object) -> None:
     elif url != asked:
         st.query_params[key] = url
     memory[key] = (page, url, value)
+    return value
+
+
+def switch(label: str, options: dict[str, str], key: str, help: str | None = None) -> None:
+    """One of a few, all in sight; options are value -> words. Its value is what `sync` returned."""
+    st.segmented_control(label, list(options), key=key, format_func=options.get, required=True, help=help)
 
 
 def open_profile(key: str) -> None:
@@ -53,7 +61,7 @@ def choose_profile() -> None:
     asked = st.query_params.get("profile")
     if asked and asked not in entries:
         _resolve(asked, entries)
-    sync("profile", list(entries), demo_key() if demo_key() in entries else next(iter(entries)))
+    sync("profile", list(entries), _first(entries))
     st.selectbox("Profile", list(entries), key="profile", format_func=lambda key: name(entries[key]))
 
 
@@ -61,15 +69,17 @@ def _resolve(asked: str, entries: dict[str, Entry]) -> None:
     """Replace `demo` or the beginning of a key in the URL by the key; say so if there is none."""
     try:
         st.query_params["profile"] = Store().profile(asked).key
-    except (UserError, FileNotFoundError):
+    except UserError:
         st.warning(f"The link asks for profile {asked!r}, which is not in this cache: another one is shown.")
         st.query_params.pop("profile")
 
 
-def demo_key() -> str | None:
-    """The key of the committed demo profile, or None where it is missing."""
-    index = store.HOME / "demo" / "index.json"
-    return json.loads(index.read_text())["demo"] if index.is_file() else None
+def _first(entries: dict[str, Entry]) -> str:
+    """The profile shown unasked: the committed demo, else the newest."""
+    try:
+        return Store().demo().key
+    except UserError:
+        return next(iter(entries))
 
 
 def name(entry: Entry) -> str:

@@ -78,12 +78,11 @@ def changed(factor: float) -> str:
 
 def digits(value: float, count: int = 2) -> str:
     """A number with so many significant digits and no exponent where it can be avoided."""
-    if not math.isfinite(value) or value == 0:
-        return "0" if value == 0 else "not known"
-    decimals = max(0, count - 1 - math.floor(math.log10(abs(value))))
-    if decimals > 5:
-        return f"{value:.{count - 1}e}"
-    return f"{round(value, count - 1 - math.floor(math.log10(abs(value)))):,.{decimals}f}"
+    if not math.isfinite(value):
+        return "not known"
+    rounded = float(f"{value:.{count - 1}e}")
+    decimals = max(0, count - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
+    return f"{rounded:,.{decimals}f}" if decimals <= 5 else f"{rounded:.{count - 1}e}"
 
 
 def source(profile: Profile) -> str:

@@ -111,7 +111,9 @@ def test_enforce_spares_strangers_and_itself(store: Store) -> None:
             assert not jobs.enforce(jobs.job(store, job.key), grace=0)
 
 
-def test_a_worker_that_was_started_counts_until_it_holds_its_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_was_started_counts_until_it_holds_its_lock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started = []
     monkeypatch.setattr(processes, "detach", lambda *asked: started.append(asked) or processes.identity())
     jobs.ensure_worker(store, "cpu")

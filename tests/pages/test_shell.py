@@ -19,11 +19,11 @@ def shell() -> AppTest:
     return AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("cache", ["empty_cache", "filled_cache"])
-def test_every_page_opens(page: str, cache: str, request: pytest.FixtureRequest) -> None:
+def test_every_page_opens(name: str, cache: str, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(cache)
-    app = shell().run().switch_page(f"{page}.py").run()
+    app = shell().run().switch_page(f"{name}.py").run()
     assert not app.exception
     assert app.title or app.info
 
@@ -67,14 +67,15 @@ def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> N
 
 def loads(statement: str) -> subprocess.CompletedProcess:
     """Run a statement in a fresh interpreter and fail if it loaded a heavy library."""
-    code = f"{statement}\n{GUARD}"
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-c", f"{statement}\n{GUARD}"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_no_page_loads_torch_or_transformers() -> None:
     modules = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "pages" / "ui").rglob("*.py"))]
     imports = [f"import {'.'.join(path.parts).removesuffix('.__init__')}" for path in modules]
-    pages = [f"AppTest.from_file('pages/shell.py').run().switch_page('{page}.py').run(timeout=30)" for page in PAGES]
+    opened = "AppTest.from_file('pages/shell.py', default_timeout=30).run().switch_page('{}.py').run()"
+    pages = [f"assert not {opened.format(page)}.exception" for page in PAGES]
     done = loads("\n".join([*imports, "from streamlit.testing.v1 import AppTest", *pages]))
     assert done.returncode == 0, done.stderr[-500:]
 

@@ -2,7 +2,7 @@
 
 from pages.ui.charts.drift import curves, direction
 from pages.ui.charts.gain import STATISTICS, Line, compared, gains, line
-from pages.ui.charts.heatmap import heatmap
+from pages.ui.charts.matrix import heatmap
 from pages.ui.charts.sizes import size_map
 from pages.ui.charts.style import DARK, LIGHT, Chart, Palette
 from pages.ui.charts.why import dilution, harm, spearman

@@ -12,7 +12,7 @@ from core import absorption
 from core.results import Array
 from core.specs import number
 from pages.ui.charts.gain import Line
-from pages.ui.charts.heatmap import diverging
+from pages.ui.charts.matrix import diverging
 from pages.ui.charts.style import LIGHT, Chart, Palette, layer_axis, layout
 from pages.ui.words import digits
 

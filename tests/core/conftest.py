@@ -1,0 +1,42 @@
+"""What the tests of core share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core import store as stores
+from core.errors import UserError
+from core.store import Store
+
+
+@pytest.fixture
+def no_demo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The committed results out of sight; returns the folder that stands in for cache/."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setattr(stores, "HOME", home)
+    return home
+
+
+@pytest.fixture
+def empty(no_demo: Path, tmp_path: Path) -> Store:
+    """An empty store with nothing committed behind it."""
+    return Store(tmp_path / "cache")
+
+
+@pytest.fixture
+def sentence():
+    """Check that an error is one sentence which names things; returns the sentence."""
+
+    def check(error: BaseException, *names: str) -> str:
+        assert isinstance(error, UserError)
+        text = str(error)
+        assert text.strip() == text and "\n" not in text, f"more than one line: {text!r}"
+        assert 15 < len(text) < 300, f"{len(text)} characters: {text!r}"
+        assert ". " not in text and not text.endswith("."), f"more than one sentence: {text!r}"
+        for name in names:
+            assert name in text, f"{name!r} is not named in {text!r}"
+        return text
+
+    return check

@@ -1,0 +1,194 @@
+"""What can be asked: names, keys, refusals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from core import presets, specs
+from core.errors import UserError
+
+sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+sparsities = st.floats(min_value=0, max_value=1, exclude_max=True)
+positions = st.sampled_from(["after_first", "all"])
+pruners = st.sampled_from(["magnitude", "wanda"])
+perturbations = st.one_of(
+    st.builds(specs.Gaussian, size=sizes, positions=positions),
+    st.builds(specs.Covariance, size=sizes, positions=positions),
+    st.builds(specs.Residual, pruner=pruners, sparsity=sparsities),
+    st.builds(
+        specs.ResidualRescaled,
+        pruner=pruners,
+        sparsity=st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True),
+        size=st.one_of(sizes, sizes.map(lambda size: -size)),
+        positions=positions,
+    ),
+    st.just(specs.Skip()),
+)
+
+
+@given(perturbations)
+def test_a_name_reads_back_as_the_same_perturbation(asked: specs.Perturbation) -> None:
+    again = specs.perturbation(asked.name)
+    assert again == asked and again.key == asked.key
+
+
+@given(perturbations, perturbations)
+def test_keys_are_equal_exactly_where_specs_are(one: specs.Perturbation, other: specs.Perturbation) -> None:
+    assert (one.key == other.key) == (one == other)
+    assert (one.name == other.name) == (one == other)
+
+
+@given(sizes)
+def test_a_number_is_written_as_short_as_it_reads_back(value: float) -> None:
+    assert float(specs.number(value)) == value
+
+
+def test_kinds_with_equal_fields_have_different_keys() -> None:
+    assert specs.Gaussian(size=0.3).key != specs.Covariance(size=0.3).key
+
+
+TEXT = specs.TextSpec(
+    content="c", tokenizer="t", packing="joined", bos="protocol", length=16, windows=((0, 0), (0, 16))
+)
+UNIT = specs.PerturbedSpec(
+    model=specs.ModelSpec(content="m"), text=TEXT, measurement=specs.Measurement(perturbation=specs.Gaussian(size=0.3))
+)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("model", {"content": "n"}),
+        ("model", {"initialised": 0}),
+        ("model", {"dtype": "bfloat16"}),
+        ("text", {"content": "d"}),
+        ("text", {"tokenizer": "u"}),
+        ("text", {"packing": "document"}),
+        ("text", {"bos": "every"}),
+        ("text", {"length": 17}),
+        ("text", {"windows": ((0, 0), (0, 17))}),
+        ("measurement", {"seed": 1}),
+        ("measurement", {"perturbation": specs.Gaussian(size=0.3, positions="all")}),
+        (None, {"harm_stride": 5}),
+    ],
+)
+def test_any_change_is_another_key(part: str | None, change: dict) -> None:
+    if part:
+        change = {part: getattr(UNIT, part).model_dump() | change}
+    changed = specs.PerturbedSpec.model_validate({**UNIT.model_dump(), **change})
+    assert changed.key != UNIT.key
+    assert specs.PerturbedSpec.model_validate_json(changed.model_dump_json()).key == changed.key
+
+
+def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
+    assert UNIT.key == "2110e6763aefc13e"
+
+
+def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
+    with pytest.raises(ValidationError):
+        specs.Gaussian(size=0.3, sise=0.4)
+    with pytest.raises(ValidationError):
+        specs.Gaussian(size=0.3).size = 0.4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "noise:0.3",
+        "gaussian",
+        "gaussian:",
+        "gaussian:0",
+        "gaussian:-0.3",
+        "gaussian:nan",
+        "gaussian:inf",
+        "gaussian:1e999",
+        "gaussian:0.3:0.4",
+        "gaussian:0.3@",
+        "gaussian:0.3@first",
+        "gaussian:0.3@all@all",
+        "residual:0.7",
+        "residual:wanda",
+        "residual:wanda:1",
+        "residual:wanda:-0.1",
+        "residual:wonda:0.7",
+        "residual:wanda:0.7@all",
+        "residual_rescaled:wanda:0.7",
+        "residual_rescaled:wanda:0.7:0",
+        "residual_rescaled:wanda:0:0.3",
+        "skip:1",
+        "skip@all",
+    ],
+)
+def test_a_bad_perturbation_is_refused_in_one_sentence(text: str, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        specs.perturbation(text)
+    sentence(refused.value)
+
+
+def test_positions_given_beside_are_used_where_the_text_leaves_them_open() -> None:
+    assert specs.perturbation("gaussian:0.3", "all").name == "gaussian:0.3@all"
+    assert specs.perturbation("gaussian:0.3@after_first", "all").name == "gaussian:0.3"
+    assert specs.perturbation("skip", "all") == specs.Skip()
+
+
+@pytest.mark.parametrize("name", ["gaussian:0.01", "covariance:0.049", "residual_rescaled:wanda:0.7:-0.04"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_refuses_what_it_would_drown(name: str, dtype: str, sentence) -> None:
+    asked = specs.measurements([specs.perturbation(name)])
+    with pytest.raises(UserError) as refused:
+        specs.checked(specs.MeasureRequest, dtype=dtype, measurements=asked)
+    sentence(refused.value, name, dtype)
+    assert specs.checked(specs.MeasureRequest, measurements=asked).dtype == "float32"
+
+
+@pytest.mark.parametrize("name", ["gaussian:0.05", "residual:wanda:0.01", "skip"])
+def test_half_precision_takes_the_rest(name: str) -> None:
+    asked = specs.measurements([specs.perturbation(name)])
+    assert specs.checked(specs.MeasureRequest, dtype="bfloat16", measurements=asked).dtype == "bfloat16"
+
+
+def test_only_noise_is_repeated_for_seeds_and_nothing_twice() -> None:
+    asked = [specs.Gaussian(size=0.3), specs.Skip(), specs.Gaussian(size=0.3)]
+    assert [each.name for each in specs.measurements(asked, (0, 1))] == ["gaussian:0.3", "gaussian:0.3 seed 1", "skip"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("sequences", 0, "sequences"),
+        ("length", 7, "length"),
+        ("documents", (5, 2), "5-2"),
+        ("documents", (-1, 2), "-1"),
+        ("bos", "always", "bos"),
+        ("packing", "tight", "packing"),
+        ("seed", -1, "seed"),
+    ],
+)
+def test_a_bad_window_is_refused_in_one_sentence(field: str, value: object, named: str, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        specs.checked(specs.WindowRequest, **{field: value})
+    sentence(refused.value, named)
+
+
+def test_a_profile_knows_its_units() -> None:
+    profile = specs.ProfileSpec(model=UNIT.model, text=TEXT, measurements=(UNIT.measurement,))
+    assert profile.unit(UNIT.measurement) == UNIT
+    assert len({profile.activation.key, profile.floor.key, profile.key, UNIT.key}) == 4
+
+
+def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show() -> None:
+    for preset in presets.PRESETS.values():
+        assert len(set(preset.measurements)) == len(preset.measurements)
+    names = {each.name for each in presets.preset("standard").measurements}
+    assert {each.name for each in presets.preset("quick").measurements} <= names
+    assert {"gaussian:0.3", "gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"} <= names
+
+
+def test_an_unknown_preset_is_refused(sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        presets.preset("slow")
+    sentence(refused.value, "slow", "quick")

@@ -1,0 +1,439 @@
+"""The cache: found whole or not at all, and never data that is not what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core import profiles, results, specs, store
+from core.errors import UserError
+from core.results import Perturbed, axes_of
+from core.store import Store
+from tests import synthetic
+
+LAYERS, SEQUENCES = 3, 8
+PROJECT = Path(store.__file__).resolve().parent.parent
+
+
+def perturbed(seed: int = 0, sequences: int = SEQUENCES) -> Perturbed:
+    """Random readings with a NaN triangle, in float32 as they are stored."""
+    rng = np.random.default_rng(seed)
+    sizes = {"injection": LAYERS, "read": LAYERS, "sequence": sequences}
+    values = {}
+    for name, axes in axes_of(Perturbed).items():
+        array = rng.standard_normal([sizes[axis] for axis in axes]).astype(np.float32).astype(np.float64)
+        if "read" in axes:
+            array[np.tril_indices(LAYERS, -1)] = np.nan
+        values[name] = array
+    return Perturbed(**values)
+
+
+@pytest.fixture
+def spec() -> specs.ProfileSpec:
+    return synthetic.profile_spec(LAYERS, SEQUENCES, "quick")
+
+
+@pytest.fixture
+def unit(spec: specs.ProfileSpec) -> specs.PerturbedSpec:
+    return spec.unit(spec.measurements[0])
+
+
+def same(one: object, other: object) -> bool:
+    return all(np.array_equal(getattr(one, f.name), getattr(other, f.name), equal_nan=True) for f in fields(one))
+
+
+# --- encoding ------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_reads_back_the_same_nan_triangle_included() -> None:
+    found = store.decode(store.encode(perturbed()), Perturbed)
+    assert same(found, perturbed())
+    assert all(getattr(found, field.name).dtype == np.float64 for field in fields(found))
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(1, 4), st.integers(1, 5), st.data())
+def test_scattered_nan_survives_in_any_shape(layers: int, sequences: int, data: st.DataObject) -> None:
+    values = st.one_of(st.just(np.nan), st.floats(-1e6, 1e6, width=32))
+    sizes = {"layer": layers, "sequence": sequences}
+    found = results.Activation(
+        **{
+            name: np.reshape(
+                data.draw(st.lists(values, min_size=n, max_size=n)), [sizes[axis] for axis in axes]
+            )
+            for name, axes in axes_of(results.Activation).items()
+            if (n := int(np.prod([sizes[axis] for axis in axes])))
+        }
+    )
+    assert same(store.decode(store.encode(found), results.Activation), found)
+
+
+def test_a_whole_nan_table_keeps_its_shape() -> None:
+    nothing = results.Floor(drift=np.full((2, 2), np.nan), half_precision=np.zeros(2))
+    assert same(store.decode(store.encode(nothing), results.Floor), nothing)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5))
+def test_parts_of_any_cut_merge_to_the_whole(lengths: list[int]) -> None:
+    each = [perturbed(seed) for seed in range(sum(lengths))]
+    each = [results.merged([one]) for one in (cut_one(whole) for whole in each)]
+    whole, parts, first = results.merged(each), [], 0
+    for length in lengths:
+        parts.append(results.merged(each[first : first + length]))
+        first += length
+    again = results.merged(parts)
+    for field in fields(Perturbed):
+        np.testing.assert_allclose(getattr(again, field.name), getattr(whole, field.name), rtol=1e-12, atol=1e-12)
+
+
+def cut_one(whole: Perturbed) -> Perturbed:
+    """Its first sequence alone."""
+    values = {name: getattr(whole, name) for name in axes_of(Perturbed)}
+    return Perturbed(**{n: v[..., :1] if "sequence" in axes_of(Perturbed)[n] else v for n, v in values.items()})
+
+
+# --- finding -------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_saved_is_found_by_an_equal_spec(empty: Store, unit: specs.PerturbedSpec) -> None:
+    assert empty.load(unit) is None
+    empty.save(unit, perturbed(), {"device": "none"})
+    again = specs.PerturbedSpec.model_validate(unit.model_dump())
+    assert same(empty.load(again), perturbed())
+    assert empty.load(unit.model_copy(update={"harm_stride": 5})) is None
+
+
+def test_a_half_written_folder_is_never_found(empty: Store, spec: specs.ProfileSpec, unit: specs.PerturbedSpec) -> None:
+    for each, result in ((unit, perturbed()), (spec, None)):
+        path = empty.save(each, result, {})
+        half = path.with_name(f".{path.name}-half")
+        shutil.copytree(path, half)  # as a writer leaves it when it is killed just before the renaming
+        shutil.rmtree(path)
+        shutil.copytree(half, path)
+        (path / "manifest.json").unlink()  # as a deletion leaves it when it is killed half way
+        assert empty.path(each) is None and empty.load(each) is None
+        assert list(empty.entries()) == []
+        assert half.is_dir(), "a folder that somebody may still be writing was taken away"
+    assert empty.troubles() == []
+
+
+def test_a_half_deleted_folder_does_not_stand_in_the_way(empty: Store, unit: specs.PerturbedSpec) -> None:
+    path = empty.save(unit, perturbed(), {})
+    (path / "manifest.json").unlink()
+    empty.save(unit, perturbed(1), {})
+    assert same(empty.load(unit), perturbed(1))
+
+
+def test_a_part_that_is_being_written_is_left_alone(empty: Store, unit: specs.PerturbedSpec) -> None:
+    empty.save_part(unit, 0, perturbed(sequences=4))
+    folder = empty.parts(unit)
+    writing = folder / ".0004-0007-abcd"
+    writing.mkdir()
+    (writing / "injection-sequence.parquet").write_bytes(b"half")
+    shutil.copytree(folder / "0000-0003", folder / ".0004-0007-efgh")  # whole, but not renamed yet
+    assert list(empty.finished(unit)) == [0]
+    assert empty.partial(unit).sequences == 4
+    assert writing.is_dir() and empty.troubles() == []
+
+
+def damage(path: Path, how: str) -> None:
+    table = path / "injection-sequence.parquet"
+    content = table.read_bytes()
+    match how:
+        case "a flipped byte":
+            table.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+        case "a truncated table":
+            table.write_bytes(content[: len(content) // 2])
+        case "a missing table":
+            table.unlink()
+        case "an empty table":
+            table.write_bytes(b"")
+        case "another manifest":
+            (path / "manifest.json").write_text("{}")
+        case "a manifest that is a list":
+            (path / "manifest.json").write_text('["spec.json"]')
+        case "a manifest cut short":
+            (path / "manifest.json").write_text('{"spec.json": ')
+
+
+DAMAGES = (
+    "a flipped byte",
+    "a truncated table",
+    "a missing table",
+    "an empty table",
+    "another manifest",
+    "a manifest that is a list",
+    "a manifest cut short",
+)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_unit_is_set_aside_and_reported(empty: Store, unit: specs.PerturbedSpec, how: str) -> None:
+    damage(empty.save(unit, perturbed(), {}), how)
+    assert empty.load(unit) is None
+    assert empty.path(unit) is None, "it is still in the way"
+    [trouble] = empty.troubles()
+    assert unit.key in trouble and "\n" not in trouble
+    empty.save(unit, perturbed(), {})
+    assert same(empty.load(unit), perturbed())
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_damaged_part_is_set_aside_and_measured_again(empty: Store, unit: specs.PerturbedSpec, how: str) -> None:
+    empty.save_part(unit, 0, perturbed(sequences=4))
+    empty.save_part(unit, 4, perturbed(sequences=4))
+    damage(empty.parts(unit) / "0004-0007", how)
+    assert list(empty.finished(unit)) == [0]
+    assert len(empty.troubles()) == 1
+
+
+@pytest.mark.parametrize("file", ["spec.json", "provenance.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"model": 1}'])
+def test_a_profile_whose_words_were_changed_is_set_aside(
+    empty: Store, spec: specs.ProfileSpec, file: str, content: bytes
+) -> None:
+    path = empty.save(spec, None, {"model": "x"})
+    (path / file).write_bytes(content)
+    assert list(empty.entries()) == []
+    assert len(empty.troubles()) == 1
+
+
+def test_a_truncated_table_with_a_fitting_manifest_is_no_data(empty: Store, unit: specs.PerturbedSpec) -> None:
+    path = empty.save(unit, perturbed(), {})
+    files = {name: content for name, content in store.verified(path).items()}
+    for cut in (10, 300, -20):
+        shutil.rmtree(path, ignore_errors=True)
+        table = "injection-sequence.parquet"
+        store.write_folder(path, files | {table: files[table][:cut]})
+        assert empty.load(unit) is None
+    assert len(empty.troubles()) == 3
+
+
+def test_a_spec_that_hashes_elsewhere_is_set_aside(empty: Store, spec: specs.ProfileSpec) -> None:
+    path = empty.save(spec, None, {})
+    path.rename(path.with_name("0123456789abcdef"))
+    assert list(empty.entries()) == []
+    assert "hash" in empty.troubles()[0]
+
+
+def test_a_unit_under_another_units_name_is_not_its_data(empty: Store, spec: specs.ProfileSpec) -> None:
+    one, other = (spec.unit(each) for each in spec.measurements[:2])
+    path = empty.save(one, perturbed(), {})
+    path.rename(path.with_name(other.key))
+    assert empty.load(other) is None
+    assert len(empty.troubles()) == 1
+
+
+def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: Store, spec: specs.ProfileSpec) -> None:
+    """Its files are what was written and its name is their hash; this version merely cannot read the spec."""
+    content = spec.model_dump(mode="json") | {"field_of_tomorrow": 1}
+    files = {"spec.json": json.dumps(content).encode(), "provenance.json": b"{}"}
+    canonical = json.dumps({"is": "ProfileSpec", **content}, sort_keys=True, separators=(",", ":"))
+    key = store.hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    path = store.write_folder(empty.root / "profile" / key, files)
+    assert list(empty.entries()) == []
+    assert path.is_dir() and empty.troubles() == []
+
+
+def test_two_writers_of_one_result_leave_one_whole_result(empty: Store, unit: specs.PerturbedSpec) -> None:
+    start, errors = threading.Barrier(6), []
+
+    def write() -> None:
+        try:
+            start.wait()
+            for _ in range(5):
+                empty.save(unit, perturbed(), {})
+                empty.save_part(unit, 0, perturbed(sequences=4))
+        except Exception as error:
+            errors.append(error)
+
+    writers = [threading.Thread(target=write) for _ in range(6)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    assert errors == []
+    assert same(empty.load(unit), perturbed())
+    assert os.listdir(empty.path(unit).parent) == [unit.key], "a temporary folder was left behind"
+    assert list(empty.finished(unit)) == [0]
+
+
+def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: specs.PerturbedSpec) -> None:
+    """Pages look at parts while a worker writes them, assembles the unit and drops them."""
+    stop, errors = threading.Event(), []
+
+    def look() -> None:
+        while not stop.is_set():
+            try:
+                found = empty.partial(unit)
+                assert found is None or found.sequences in (4, 8)
+                list(empty.entries("perturbed"))
+            except Exception as error:
+                errors.append(error)
+                return
+
+    readers = [threading.Thread(target=look) for _ in range(2)]
+    for each in readers:
+        each.start()
+    try:
+        for _ in range(15):
+            empty.save_part(unit, 0, perturbed(sequences=4))
+            empty.save_part(unit, 4, perturbed(sequences=4))
+            path = empty.save(unit, perturbed(), {})
+            empty.drop_parts(unit)
+            path.rename(path.with_name(".gone"))
+            shutil.rmtree(path.with_name(".gone"))
+    finally:
+        stop.set()
+        for each in readers:
+            each.join()
+    assert errors == [] and empty.troubles() == []
+
+
+# --- profiles, keys, deletion --------------------------------------------------------------------------------------
+
+
+def test_a_profile_is_found_by_the_beginning_of_its_key(empty: Store, sentence) -> None:
+    keys = [synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick", seed), LAYERS) for seed in (0, 1)]
+    assert empty.profile(keys[0][:6]).key == keys[0]
+    assert profiles.load(empty, empty.profile(keys[1])).sequences == 8
+    for wrong in ("", "zz", "demo", "demo "):
+        with pytest.raises(UserError) as refused:
+            empty.profile(wrong)
+        sentence(refused.value)
+    common = os.path.commonprefix(keys)
+    if common:
+        with pytest.raises(UserError):
+            empty.profile(common)
+
+
+def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty: Store, sentence) -> None:
+    spec = synthetic.profile_spec(LAYERS, 8, "quick")
+    entry = empty.profile(synthetic.save_profile(empty.root, spec, LAYERS))
+    damage(empty.path(spec.unit(spec.measurements[1])), "a flipped byte")
+    with pytest.raises(UserError) as refused:
+        profiles.load(empty, entry)
+    sentence(refused.value, "residual:wanda:0.7", "again")
+
+
+def test_deleting_keeps_what_another_profile_needs(empty: Store) -> None:
+    long = synthetic.profile_spec(LAYERS, 8, "standard")
+    short = synthetic.profile_spec(LAYERS, 8, "quick")
+    keys = {name: synthetic.save_profile(empty.root, each, LAYERS) for name, each in (("long", long), ("short", short))}
+    empty.delete(empty.profile(keys["long"]))
+    assert [entry.key for entry in empty.entries()] == [keys["short"]]
+    found = profiles.load(empty, empty.profile(keys["short"]))
+    assert len(found.perturbed) == 3
+    assert sum(1 for _ in (empty.root / "perturbed").iterdir()) == 3
+    empty.delete(empty.profile(keys["short"]))
+    left = [path for kind in store.KINDS for path in empty.root.glob(f"{kind}/*")]
+    assert left == []
+
+
+def test_what_is_committed_is_found_behind_every_cache_and_cannot_be_deleted(
+    no_demo: Path, tmp_path: Path, sentence
+) -> None:
+    key = synthetic.save_profile(no_demo / "demo", synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
+    elsewhere = Store(tmp_path / "cache")
+    entry = elsewhere.profile("demo")
+    assert entry.key == key and entry.committed
+    assert len(profiles.load(elsewhere, entry).perturbed) == 3
+    with pytest.raises(UserError) as refused:
+        elsewhere.delete(entry)
+    sentence(refused.value, key)
+    assert entry.path.is_dir()
+
+
+def test_deleting_a_profile_leaves_committed_units_alone(no_demo: Path, tmp_path: Path) -> None:
+    quick, standard = (synthetic.profile_spec(LAYERS, 8, preset) for preset in ("quick", "standard"))
+    committed = synthetic.save_profile(no_demo / "demo", quick, LAYERS)
+    own = Store(tmp_path / "cache")
+    own.delete(own.profile(synthetic.save_profile(own.root, standard, LAYERS)))
+    assert [entry.key for entry in own.entries()] == [committed]
+    profiles.load(own, own.profile(committed))
+
+
+# --- requests resolved before --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> tuple[specs.MeasureRequest, Path]:
+    file = tmp_path / "weights.bin"
+    file.write_bytes(b"one")
+    measured = specs.measurements([specs.perturbation("gaussian:0.3")])
+    return specs.MeasureRequest(measurements=measured), file
+
+
+def test_a_resolved_request_is_found_until_a_file_changes(
+    empty: Store, spec: specs.ProfileSpec, asked: tuple[specs.MeasureRequest, Path]
+) -> None:
+    request, file = asked
+    assert empty.resolved(request) is None and empty.find(request) is None
+    key = synthetic.save_profile(empty.root, spec, LAYERS)
+    empty.remember(request, spec, [file])
+    assert empty.resolved(request) == spec
+    assert empty.find(request).key == key
+    file.write_bytes(b"more")
+    assert empty.resolved(request) is None and empty.find(request) is None
+
+
+@pytest.mark.parametrize("how", ["deleted", "touched"])
+def test_a_resolved_request_is_forgotten_when_a_file_is(
+    how: str, empty: Store, spec: specs.ProfileSpec, asked: tuple[specs.MeasureRequest, Path]
+) -> None:
+    request, file = asked
+    empty.remember(request, spec, [file])
+    if how == "deleted":
+        file.unlink()
+    else:
+        os.utime(file, (1, 1))
+    assert empty.resolved(request) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"files": 3, "profile": {}}', b'{"files": [1], "profile": {}}'])
+def test_a_damaged_note_is_forgotten(
+    content: bytes, empty: Store, spec: specs.ProfileSpec, asked: tuple[specs.MeasureRequest, Path]
+) -> None:
+    request, file = asked
+    empty.remember(request, spec, [file])
+    [note] = empty.root.glob("resolved/*.json")
+    note.write_bytes(content)
+    assert empty.resolved(request) is None
+
+
+def test_a_request_whose_profile_lacks_a_unit_is_not_answered(
+    empty: Store, spec: specs.ProfileSpec, asked: tuple[specs.MeasureRequest, Path]
+) -> None:
+    request, file = asked
+    synthetic.save_profile(empty.root, spec, LAYERS)
+    empty.remember(request, spec, [file])
+    damage(empty.path(spec.unit(spec.measurements[0])), "a flipped byte")
+    empty.load(spec.unit(spec.measurements[0]))
+    assert empty.find(request) is None, "measuring again would change nothing"
+
+
+# --- what may not be in the source ---------------------------------------------------------------------------------
+
+
+def test_nothing_is_pickled() -> None:
+    forbidden = re.compile(
+        r"\b(pickle|cPickle|dill|joblib|shelve|marshal)\b|torch\.(save|load)\b|\bnp\.(load|save|savez)\b|to_pickle"
+    )
+    allowed = {("core", "models", "sources.py")}  # says in a sentence why a .bin file is refused
+    for folder in ("core", "pages"):
+        for path in (PROJECT / folder).rglob("*.py"):
+            if path.relative_to(PROJECT).parts not in allowed:
+                assert not forbidden.search(path.read_text(encoding="utf-8")), path
+    words = (PROJECT / "core/models/sources.py").read_text(encoding="utf-8")
+    assert "import pickle" not in words and "torch.load" not in words

@@ -1,0 +1,104 @@
+"""A fresh server on its own port and a real browser. Without Chromium these tests skip; with CI set they fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+QUIET = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+READY = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
+
+
+@contextmanager
+def serving(cache: Path) -> Iterator[str]:
+    """Run the app on a free port until the block ends; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
+    environment = os.environ | {"ABSORPTION_CACHE": str(cache)}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait(f"{address}/_stcore/health", server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _wait(health: str, server: subprocess.Popen) -> None:
+    for _ in range(150):
+        try:
+            urllib.request.urlopen(health, timeout=1).close()
+            return
+        except OSError:
+            assert server.poll() is None, "the server ended"
+            time.sleep(0.2)
+    raise AssertionError("the server did not answer within 30 seconds")
+
+
+@pytest.fixture
+def cold_server(invented: tuple[Path, dict[str, str]]) -> Iterator[str]:
+    """A server that nobody has asked anything yet."""
+    with serving(invented[0]) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def server(invented: tuple[Path, dict[str, str]]) -> Iterator[str]:
+    """A server shared by tests."""
+    with serving(invented[0]) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser found on this machine."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no chromium or google-chrome on the path")
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", *QUIET]
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens an address in a tab of its own and waits until the page is drawn; remembers every request."""
+    contexts = []
+
+    def open_tab(address: str, width: int = 1440) -> Page:
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 2000}))
+        page = contexts[-1].new_page()
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(address)
+        page.wait_for_selector(READY)
+        settle(page)
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and no chart is still being fetched."""
+    page.wait_for_timeout(300)
+    page.wait_for_selector("[data-test-script-state=notRunning]")
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")

@@ -1,0 +1,99 @@
+"""In a real browser: cold deep links, clicks, the view in the URL, no request beyond this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import settle
+
+pytestmark = pytest.mark.e2e
+PAGES = ("learn", "measure", "absorption", "runs")
+Cache = tuple[Path, dict[str, str]]
+Tab = Callable[..., Page]
+
+
+def query(page: Page) -> dict[str, str]:
+    """What the URL says."""
+    return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
+
+
+@pytest.mark.parametrize("name", [*PAGES, ""])
+def test_a_deep_link_as_the_first_request_ever(name: str, cold_server: str, tab: Tab) -> None:
+    page = tab(f"{cold_server}/{name}")
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert urlparse(page.url).path == f"/{name}"
+
+
+def test_a_clicked_cell_highlights_its_layer(server: str, tab: Tab, invented: Cache) -> None:
+    page = tab(f"{server}/absorption?profile={invented[1]['deep']}")
+    click_cell(page, injection=6, read=20, layers=30)
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 6")).to_be_visible()
+    assert query(page)["layer"] == "6"
+    click_cell(page, injection=12, read=29, layers=30)
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 12")).to_be_visible()
+
+
+def click_cell(page: Page, injection: int, read: int, layers: int) -> None:
+    """Click a cell of the matrix: move there first, for a click follows the hover."""
+    area = page.locator(".st-key-matrix .nsewdrag").first
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    x, y = box["x"] + box["width"] * (read + 0.6) / layers, box["y"] + box["height"] * (injection + 0.6) / layers
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y)
+    page.wait_for_timeout(300)
+    page.mouse.click(x, y)
+    settle(page)
+
+
+def test_the_view_travels_in_the_link(server: str, tab: Tab, invented: Cache) -> None:
+    view = {"profile": invented[1]["deep"], "perturbation": "gaussian:0.01", "positions": "all", "layer": "4"}
+    page = tab(f"{server}/absorption?" + "&".join(f"{key}={value}" for key, value in view.items()))
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 4")).to_be_visible()
+    expect(page.get_by_text("Gaussian noise, size 0.01.")).to_be_visible()
+    assert query(page).items() >= view.items()
+
+
+def test_the_view_survives_another_page_and_the_back_button(server: str, tab: Tab, invented: Cache) -> None:
+    page = tab(f"{server}/absorption?profile={invented[1]['deep']}&layer=4")
+    page.get_by_test_id("stSidebarNav").get_by_text("Learn").click()
+    expect(page.locator("h1")).to_have_text("What is absorption?")
+    settle(page)
+    assert query(page)["profile"] == invented[1]["deep"]
+    page.get_by_test_id("stSidebarNav").get_by_text("Absorption").click()
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 4")).to_be_visible()
+    page.get_by_role("slider").press("ArrowRight")
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 5")).to_be_visible()
+    settle(page)
+    page.go_back()
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 4")).to_be_visible()
+
+
+def test_nothing_is_asked_beyond_this_machine(server: str, tab: Tab) -> None:
+    for name in PAGES:
+        page = tab(f"{server}/{name}")
+        page.wait_for_timeout(500)
+        hosts = {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
+        assert hosts == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_phone_shows_the_page_without_sideways_scrolling(name: str, server: str, tab: Tab) -> None:
+    page = tab(f"{server}/{name}", width=390)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+
+
+def test_a_warm_page_draws_in_two_seconds(server: str, tab: Tab, invented: Cache) -> None:
+    address = f"{server}/absorption?profile={invented[1]['deep']}"
+    page = tab(address)
+    page.reload()
+    page.locator(".st-key-matrix .nsewdrag").first.wait_for()
+    drawn = page.evaluate("performance.now()")
+    assert drawn < 2000

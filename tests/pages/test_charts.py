@@ -1,0 +1,195 @@
+"""Charts: what is in the figures, whatever the profile."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import absorption
+from core.results import Perturbed
+from core.specs import Measurement, perturbation
+from pages.ui import charts, words
+from pages.ui.charts import matrix, sizes, style
+from tests import synthetic
+
+LAYERS, SEQUENCES = 12, 8
+
+
+def seeds(name: str = "gaussian:0.3", layers: int = LAYERS) -> list[Perturbed]:
+    """Invented results of one perturbation."""
+    return [synthetic.perturbed(layers, SEQUENCES, Measurement(perturbation=perturbation(name)))]
+
+
+def trace(figure: go.Figure, name: str) -> go.Scatter:
+    """The trace with a name."""
+    return next(each for each in figure.data if each.name == name)
+
+
+def all_charts(layer: int, layers: int = LAYERS, look: charts.Palette = charts.LIGHT) -> list[charts.Chart]:
+    """One of each."""
+    found = seeds(layers=layers)
+    lines = [charts.line(f"{size:g}", seeds(f"gaussian:{size}", layers)) for size in (0.01, 0.1, 1)]
+    return [
+        charts.curves(found, layer, look),
+        charts.heatmap(found, synthetic.floor(layers).drift, layer, look),
+        charts.gains(lines, 1, layer, "said", look=look),
+        charts.size_map([0.01, 0.1, 1], lines, layer, look),
+        charts.dilution(found, synthetic.activation(layers, SEQUENCES), layer, look),
+        charts.direction(found, layer, look),
+        charts.harm(found, layer, look),
+        charts.compared(lines[0], lines[1], layer, "title", "one against the other", look),
+    ]
+
+
+@pytest.mark.parametrize("layers", [2, 4, 30])
+@pytest.mark.parametrize("look", [charts.LIGHT, charts.DARK])
+def test_every_chart_is_whole(layers: int, look: charts.Palette) -> None:
+    for layer in (0, layers - 1):
+        for chart in all_charts(layer, layers, look):
+            assert chart.title and len(chart.table) and chart.figure.data
+            assert chart.finding.endswith(".") or chart.finding == "said"
+            assert "nan" not in chart.finding and "inf" not in chart.finding
+            assert all(axis.title.text or chart.name == "harm" for axis in chart.figure.select_xaxes())
+            chart.figure.to_json()
+
+
+def test_curves_show_every_injection_layer_and_the_interval() -> None:
+    found = seeds()
+    figure = charts.curves(found, 3).figure
+    value = absorption.curves(found).value
+    np.testing.assert_allclose(trace(figure, "layer 3").y, value[3, 3:])
+    others = [y for y in trace(figure, "other layers").y if y is not None]
+    assert len(others) == LAYERS * (LAYERS + 1) / 2 - (LAYERS - 3)
+    assert trace(figure, "95 % interval").fill == "toself"
+
+
+def test_curves_keep_the_first_token_apart() -> None:
+    assert "The first token is not disturbed" in charts.curves(seeds("gaussian:0.3"), 3).finding
+    chart = charts.curves(seeds("gaussian:0.3@all"), 3)
+    assert "At the first token" in chart.finding
+    assert trace(chart.figure, "first token").line.dash == "dot"
+
+
+def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> None:
+    found = seeds()
+    figure = charts.heatmap(found, None, 3).figure
+    cells = figure.data[0]
+    np.testing.assert_allclose(cells.z, np.log2(absorption.relative(found)))
+    assert np.isnan(np.tril(cells.z, -1)[np.tril_indices(LAYERS, -1)]).all()
+    assert np.diag(cells.z) == pytest.approx(0)
+    assert (cells.zmid, cells.zmin) == (0, -cells.zmax)
+    assert cells.hoverinfo == "skip"
+
+
+def test_every_cell_can_be_clicked_and_says_which_it_is() -> None:
+    targets = trace(charts.heatmap(seeds(), None, 3).figure, "cells")
+    assert len(targets.customdata) == LAYERS * (LAYERS + 1) / 2
+    np.testing.assert_array_equal(targets.customdata, np.stack([targets.y, targets.x], axis=1))
+
+
+def test_cells_below_the_noise_floor_are_grey_and_counted() -> None:
+    floor = np.full((LAYERS, LAYERS), 1e-9)
+    floor[2, 5:7] = 1.0
+    chart = charts.heatmap(seeds(), floor, None)
+    assert np.isnan(chart.figure.data[0].z[2, 5:7]).all()
+    assert np.isfinite(trace(chart.figure, "below the noise floor").z).sum() == 2
+    assert "2 grey cells" in chart.finding
+
+
+def test_a_half_measured_matrix_can_be_drawn() -> None:
+    found = seeds()[0]
+    half = {field.name: getattr(found, field.name).copy() for field in dataclasses.fields(found)}
+    for values in half.values():
+        values[6:] = np.nan
+    chart = charts.heatmap([Perturbed(**half)], None, None)
+    assert len(trace(chart.figure, "cells").customdata) == sum(LAYERS - i for i in range(6))
+
+
+def test_markers_carry_the_verdicts_and_the_last_layer_none() -> None:
+    found = charts.line("0.3", seeds())
+    markers = trace(charts.gains([found], 0, 2, "said").figure, "0.3").marker.color
+    wanted = {"amplifies": charts.LIGHT.amplify, "absorbs": charts.LIGHT.absorb}
+    assert list(markers) == [wanted.get(verdict, charts.LIGHT.undecided) for verdict in found.verdicts]
+    assert markers[-1] == charts.LIGHT.undecided
+
+
+@pytest.mark.parametrize("statistic", charts.STATISTICS)
+def test_every_statistic_has_its_interval(statistic: str) -> None:
+    found = charts.line("0.3", seeds(), statistic)
+    assert (found.low <= found.value).all() and (found.value <= found.high).all()
+
+
+def test_the_size_map_marks_the_crossing() -> None:
+    lines = [charts.line(f"{size:g}", seeds(f"gaussian:{size}")) for size in (0.01, 0.1, 1)]
+    chart = charts.size_map([0.01, 0.1, 1], lines, 2)
+    wanted = absorption.crossing(np.array([0.01, 0.1, 1]), np.log([each.value for each in lines]))
+    np.testing.assert_allclose(trace(chart.figure, "crossing size").y, wanted)
+    assert np.isfinite(wanted).any() and "turning" in chart.finding
+
+
+def test_size_borders_lie_between_the_sizes() -> None:
+    borders = sizes.edges(np.array([0.01, 0.1, 1]))
+    np.testing.assert_allclose(borders, 10.0 ** np.array([-2.5, -1.5, -0.5, 0.5]))
+
+
+def test_damage_over_stream_is_the_gain() -> None:
+    chart = charts.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
+    np.testing.assert_allclose(chart.table["damage grows"] / chart.table["stream grows"], chart.table["gain"])
+    np.testing.assert_allclose(chart.table["gain"], absorption.gains(seeds()).value)
+
+
+@given(st.lists(st.integers(-5, 5), min_size=3, max_size=12))
+def test_rank_correlation_sees_order_alone(values: list[int]) -> None:
+    first = np.array(values, float)
+    if len(set(values)) == 1:
+        assert np.isnan(charts.spearman(first, first))
+    else:
+        assert charts.spearman(first, np.exp(first)) == pytest.approx(1)
+        assert charts.spearman(first, -first) == pytest.approx(-1)
+
+
+@given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
+def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: float) -> None:
+    placed = style.apart(np.array(wanted), gap)
+    assert (np.diff(np.sort(placed)) >= gap - 1e-9).all()
+    order = np.argsort(wanted, kind="stable")
+    assert (np.diff(placed[order]) > 0).all()
+
+
+@pytest.mark.parametrize(
+    "value, said", [(0.25, "1/4×"), (1, "1×"), (2, "2×"), (2**0.5, "1.4×"), (2**-0.5, "0.71×"), (0.1, "1/10×")]
+)
+def test_ticks_of_ratios(value: float, said: str) -> None:
+    assert style.factor(value) == said
+
+
+@given(st.floats(1e-4, 1e4), st.floats(1, 1e4))
+def test_axes_have_a_few_ticks_in_range(low: float, spread: float) -> None:
+    values = np.array([low, low * spread])
+    for axis in (style.log_axis(values, ""), style.factor_axis(values, "")):
+        inside = [t for t in axis["tickvals"] if axis["range"][0] <= np.log10(t) <= axis["range"][1]]
+        assert 1 <= len(inside) <= 14 or spread < 1.5
+
+
+@pytest.mark.parametrize(
+    "value, said", [(0.5678, "0.57"), (12.34, "12"), (1234.0, "1,200"), (0, "0"), (0.05, "0.050"), (0.999, "1.0")]
+)
+def test_two_digits(value: float, said: str) -> None:
+    assert words.digits(value) == said
+
+
+def test_every_perturbation_of_the_presets_has_words() -> None:
+    names = [asked.perturbation for asked in synthetic.profile_spec().measurements]
+    spoken = {(words.label(asked), getattr(asked, "positions", "")) for asked in names}
+    assert len(spoken) == len({asked.name for asked in names})
+
+
+def test_colour_reaches_do_not_follow_one_outlier() -> None:
+    logs = np.zeros((30, 30))
+    logs[0, 0] = 9
+    assert matrix.bound(logs) == 1

@@ -1,0 +1,260 @@
+"""Measure: what is typed becomes a request, its cost and its command; a run is watched until it ends."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import cost, jobs, processes, specs
+from core.cli.request import build
+from core.errors import UserError
+from core.presets import PRESETS
+from core.records import Status
+from core.store import Store
+from pages.ui import command
+from tests import fake_experiment as fake
+from tests.pages.test_shell import shell
+
+EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
+
+
+@pytest.fixture
+def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty cache; the cost is invented and no worker starts."""
+    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(jobs, "ensure_worker", lambda *_: None)
+    return Store(empty_cache)
+
+
+def opened(job: str | None = None) -> AppTest:
+    app = shell().run().switch_page("measure.py")
+    if job:
+        app.query_params["job"] = job
+    return app.run()
+
+
+def shown(app: AppTest) -> str:
+    """The command on the page."""
+    return app.code[0].value
+
+
+def own(app: AppTest, *perturbations: str) -> AppTest:
+    """Switch to an own list."""
+    app.segmented_control(key="measure-preset").set_value("own list")
+    app.run()
+    app.session_state["measure-perturbations"] = list(perturbations)
+    return app.run()
+
+
+def test_the_first_view_is_ready_to_run(store: Store) -> None:
+    app = opened()
+    assert shown(app).startswith("python -m core measure --model demo --text demo --preset quick --device ")
+    assert any("rough" in each.value for each in app.markdown)
+    assert not app.button(key="run").disabled
+    assert not app.error
+
+
+def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
+    app = opened()
+    app.button(key="run").click().run()
+    (job,) = jobs.jobs(store)
+    assert job.request == build("demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol")
+    assert app.query_params["job"] in (job.key, [job.key])
+    assert not app.exception
+
+
+def test_a_preset_fills_in_its_amounts_and_may_be_changed(store: Store) -> None:
+    app = opened()
+    app.segmented_control(key="measure-preset").set_value("standard").run()
+    assert (app.number_input(key="measure-sequences").value, app.number_input(key="measure-length").value) == (16, 256)
+    app.number_input(key="measure-sequences").set_value(12).run()
+    assert "--preset standard --sequences 12 --device" in shown(app)
+
+
+def test_an_own_list_is_written_out(store: Store) -> None:
+    app = own(opened(), "gaussian:0.25", "skip")
+    app.text_input(key="measure-seeds").set_value("0,1").run()
+    assert "--perturb gaussian:0.25 --perturb skip --seeds 0,1" in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("perturbations", ["gauss:0.3"], "there is no perturbation 'gauss'"),
+        ("perturbations", ["gaussian:-1"], "size"),
+        ("perturbations", [], "choose at least one perturbation"),
+        ("seeds", "one", "whole numbers"),
+        ("documents", "599", "first-last"),
+        ("model", " ", "the model is empty"),
+        ("device", "gpu", "there is no device 'gpu'"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: object, sentence: str) -> None:
+    app = shell().run()
+    for name, typed in {"preset": "own list", "perturbations": ["gaussian:0.25"], key: value}.items():
+        app.session_state[f"measure-{name}"] = typed
+    app.switch_page("measure.py").run()
+    assert sentence in app.error[0].value
+    assert len(app.error) == 1 and not app.exception
+    assert app.button(key="run").disabled
+    assert app.session_state[f"measure-{key}"] == value
+    assert app.session_state["measure-preset"] == "own list"
+
+
+def test_what_the_cost_finds_wrong_is_shown(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise UserError("tiny.gguf is cut short")
+
+    monkeypatch.setattr(cost, "estimate", refuse)
+    app = opened()
+    assert app.error[0].value == "tiny.gguf is cut short"
+    assert app.button(key="run").disabled
+
+
+def test_an_unknown_cost_does_not_forbid_to_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "estimate", lambda *_: None)
+    app = opened()
+    assert any("not known" in each.value for each in app.markdown)
+    assert not app.button(key="run").disabled
+
+
+def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
+    app = opened()
+    app.number_input(key="measure-length").set_value(48).run()
+    app.switch_page("runs.py").run()
+    app.switch_page("measure.py").run()
+    assert app.number_input(key="measure-length").value == 48
+
+
+def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_request = build("demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol")
+    fake.get(opened_request, store)
+    app = opened()
+    assert "measured already" in app.success[0].value
+    assert store.find(opened_request).key in app.get("page_link")[-1].proto.query_string
+    assert not [button for button in app.button if button.key == "run"]
+
+
+# --- watching ------------------------------------------------------------------------------------------------------
+
+
+def part_way(store: Store) -> jobs.Job:
+    """A job that has finished one part and whose process, in play, is this one."""
+    job = jobs.submit(store, fake.request())
+    (store.root / "break").write_text("enough")
+    with pytest.raises(ValueError, match="enough"):
+        fake.get(job.request, store)
+    job.write(Status(state="running", line="layer 3", done=1, total=6, rate=2e3, seconds_left=95, memory=2**30, parts=1))
+    return job
+
+
+def test_a_running_job_shows_progress_and_what_it_found(store: Store) -> None:
+    job = part_way(store)
+    with processes.take(job.lock):
+        app = opened(job.key)
+    assert "17%, about 2 min left" in app.get("progress")[0].proto.text
+    assert len(app.get("plotly_chart")) == 1
+    assert not app.button(key="cancel").disabled
+    assert not app.exception
+
+
+def test_any_tab_can_cancel(store: Store) -> None:
+    job = part_way(store)
+    with processes.take(job.lock):
+        app = opened(job.key)
+        app.button(key="cancel").click().run()
+        assert jobs.job(store, job.key).cancelling
+        assert app.button(key="cancel").disabled
+    app.run()
+    assert "Cancelled at 17%" in app.warning[0].value
+
+
+def test_a_queued_job_says_what_it_waits_for(store: Store) -> None:
+    first = part_way(store)
+    second = jobs.submit(store, fake.request(seed=2))
+    with processes.take(first.lock):
+        app = opened(second.key)
+    assert "waiting for one run on cpu" in app.get("progress")[0].proto.text
+
+
+def test_an_interrupted_job_can_be_resumed(store: Store) -> None:
+    job = part_way(store)
+    app = opened(job.key)
+    assert "Interrupted at 17%" in app.warning[0].value
+    app.button(key="resume").click().run()
+    assert jobs.job(store, job.key).state == "queued"
+
+
+def test_a_refused_request_is_its_sentence(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    job.write(Status(state="failed", error="the text has 3 windows of 64 tokens, not 8", bad_request=True))
+    app = opened(job.key)
+    assert app.error[0].value == "the text has 3 windows of 64 tokens, not 8"
+    assert not [button for button in app.button if button.key == "resume"]
+
+
+def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    key = fake.get(job.request, store).key
+    job.write(Status(state="done", profile=key, started=1.0, updated=61.0))
+    app = opened(job.key)
+    assert "60 s" in app.success[0].value
+    assert key in app.get("page_link")[0].proto.query_string
+
+
+def test_a_job_that_is_gone_is_said(store: Store) -> None:
+    app = opened("0123456789abcdef")
+    assert "there is no run" in app.warning[0].value
+    assert not app.exception
+
+
+def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    assert [job.key in link.proto.query_string for link in opened().sidebar.get("page_link")] == [True]
+    jobs.cancel(job)
+    assert not opened().sidebar.get("page_link")
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        fake.request(),
+        fake.request(16, 5),
+        fake.request(128, preset="paper"),
+        fake.request(16, preset="standard"),
+        specs.MeasureRequest(
+            model="random:demo",
+            dtype="bfloat16",
+            text=specs.WindowRequest(source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32),
+            measurements=specs.measurements([specs.perturbation("gaussian:0.25@all"), specs.Skip()], (0, 2)),
+        ),
+    ],
+)
+def test_the_command_builds_the_same_request(request_: specs.MeasureRequest) -> None:
+    words = shlex.split(command.measure(request_, "cpu"))[4:]
+    options: dict[str, list[str]] = {}
+    for option, value in zip(words[::2], words[1::2], strict=True):
+        options.setdefault(option.removeprefix("--"), []).append(value)
+    one = {name: values[0] for name, values in options.items()}
+    number = {name: int(one[name]) if name in one else None for name in ("sequences", "length")}
+    assert request_ == build(
+        one["model"], one.get("revision"), one["text"], one.get("documents"), one.get("preset", "quick"),
+        options.get("perturb", []), number["sequences"], number["length"], one.get("seeds"), None,
+        one.get("dtype", "float32"), int(one.get("seed", 0)), one.get("packing"), one.get("bos", "protocol"),
+    )  # fmt: skip
+    assert one["device"] == "cpu"
+
+
+def test_presets_are_named_by_their_amount() -> None:
+    for name, preset in PRESETS.items():
+        window = specs.WindowRequest(sequences=preset.sequences, length=preset.length)
+        request = specs.MeasureRequest(text=window, measurements=preset.measurements)
+        assert command.arguments(request, "cpu") == [
+            "measure", "--model", "demo", "--text", "demo", "--preset", name, "--device", "cpu"
+        ]  # fmt: skip

@@ -1,0 +1,171 @@
+"""Tiny models of eight families, made from configurations with seeded weights; each is built once per session."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+
+from core import specs
+from core.measure.sweep import Sweep
+from core.models.loading import Loaded, tokenizer_hash
+from core.models.sources import Source
+from core.outline import Outline, outline
+from core.progress import Report, silent
+from core.store import Store
+from core.texts import Windows
+
+FAMILIES = ("llama", "qwen2", "gemma2", "gpt2", "opt", "gpt_neox", "mixtral", "bloom")
+PRUNABLE = tuple(family for family in FAMILIES if family != "mixtral")
+LAYERS, WIDTH, VOCABULARY, LONGEST = 4, 32, 288, 64
+SENTENCES = (
+    "The heron stood in the shallow water and waited for the fish to forget that it was there.",
+    "A ladder lent in spring comes back in autumn, if the lender remembers whose barn it leans on.",
+    "Onions ask for patience: first they weep, then they sweeten, and at last they turn to gold.",
+    "The clock on the town hall ran on gossip, a quarter of an hour ahead of every other clock.",
+    "Nobody had folded the map the same way twice, and so every journey began with an argument.",
+)
+_kept: list[tempfile.TemporaryDirectory] = []  # folders that live as long as the session
+
+
+def config(family: str) -> transformers.PreTrainedConfig:
+    """A configuration of four layers, 32 wide."""
+    usual = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": WIDTH,
+        "intermediate_size": 64,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": 4,
+        "max_position_embeddings": LONGEST,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+        "pad_token_id": None,
+    }
+    grouped = usual | {"num_key_value_heads": 2}
+    gpt2 = {"vocab_size": VOCABULARY, "n_embd": WIDTH, "n_layer": LAYERS, "n_head": 4, "n_positions": LONGEST}
+    opt = usual | {"ffn_dim": usual["intermediate_size"], "word_embed_proj_dim": 16, "pad_token_id": 1}
+    bloom = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "n_layer": LAYERS, "n_head": 4}
+    kind, options = {
+        "llama": ("Llama", grouped),
+        "qwen2": ("Qwen2", grouped),
+        "gemma2": ("Gemma2", grouped | {"head_dim": 8, "sliding_window": 8}),
+        "gpt2": ("GPT2", gpt2),
+        "opt": ("OPT", {name: value for name, value in opt.items() if name != "intermediate_size"}),
+        "gpt_neox": ("GPTNeoX", usual),
+        "mixtral": ("Mixtral", grouped | {"num_local_experts": 3}),
+        "bloom": ("Bloom", bloom),
+    }[family]
+    return getattr(transformers, f"{kind}Config")(**options)
+
+
+def built(family: str, seed: int = 0) -> PreTrainedModel:
+    """A new model with weights large enough for every layer to matter."""
+    model = AutoModelForCausalLM.from_config(config(family)).eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.copy_(0.2 * noise if parameter.ndim > 1 else parameter + 0.1 * noise)
+    return model
+
+
+@cache
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer trained on a few sentences."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False
+    )
+    bpe.train_from_iterator(SENTENCES, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="<s>")
+
+
+def save_tiny(folder: Path, family: str, seed: int = 0) -> Path:
+    """Write a folder that loads: config.json, safetensors, tokenizer."""
+    built(family, seed).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    return folder
+
+
+@cache
+def folder(family: str) -> Path:
+    """A folder of the family for tests that only read it."""
+    _kept.append(tempfile.TemporaryDirectory(prefix=f"tiny-{family}-"))
+    return save_tiny(Path(_kept[-1].name), family)
+
+
+@cache
+def loaded(family: str) -> Loaded:
+    """The family's model in memory; no test may leave it changed."""
+    source = Source(f"tiny {family}", Path("nowhere"), None, f"tiny-{family}", None)
+    return Loaded(
+        built(family), tokenizer(), source, specs.ModelSpec(content=source.content), tokenizer_hash(tokenizer())
+    )
+
+
+def shape(of: Loaded) -> Outline:
+    """The outline that a loaded model's files would show."""
+    return outline({name: tuple(tensor.shape) for name, tensor in of.model.state_dict().items()})
+
+
+def text_file(folder: Path, times: int = 12) -> str:
+    """A text source `file:PATH` of about 1,500 tokens."""
+    path = folder / "text.txt"
+    path.write_text("\n".join(SENTENCES * times), encoding="utf-8")
+    return f"file:{path}"
+
+
+def windows(sequences: int = 4, length: int = 16, seed: int = 0) -> Windows:
+    """Windows of random tokens, the same for every family."""
+    tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, VOCABULARY, (sequences, length)))
+    spec = specs.TextSpec(
+        content=f"random-{seed}",
+        tokenizer="tiny",
+        packing="joined",
+        bos="protocol",
+        length=length,
+        windows=tuple((0, length * index) for index in range(sequences)),
+    )
+    return Windows(spec, tokens, "random tokens", ())
+
+
+def measurement(name: str, seed: int = 0) -> specs.Measurement:
+    """`gaussian:0.3` -> a measurement."""
+    return specs.Measurement(perturbation=specs.perturbation(name), seed=seed)
+
+
+def profile(of: Loaded, text: Windows, *names: str) -> specs.ProfileSpec:
+    """The profile of some perturbations."""
+    return specs.ProfileSpec(model=of.spec, text=text.spec, measurements=tuple(measurement(name) for name in names))
+
+
+def sweep(
+    of: Loaded, text: Windows, asked: specs.ProfileSpec, store: Store, report: Report = silent, engine: str = "wavefront"
+) -> Sweep:
+    """A sweep on the CPU, not yet run."""
+    return Sweep(of, text, asked, store, torch.device("cpu"), shape(of), report, engine)
+
+
+def state(model: PreTrainedModel) -> dict[str, Tensor]:
+    """A copy of every weight and buffer."""
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def assert_untouched(model: PreTrainedModel, before: dict[str, Tensor]) -> None:
+    """The weights are bit-identical to before, and no hook or forward override is left behind."""
+    after = model.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    for name, module in model.named_modules():
+        assert not module._forward_hooks, f"a forward hook is left on {name}"
+        assert not module._forward_pre_hooks, f"a forward pre-hook is left on {name}"
+        assert "forward" not in vars(module), f"forward is overridden on {name}"
