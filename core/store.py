@@ -380,7 +380,7 @@ def decode(files: dict[str, bytes], result: type[Result] | None) -> Result | Non
         file = "-".join(axes) + ".parquet"
         try:
             if file not in tables:
-                tables[file] = parquet.read_table(pa.BufferReader(files[file]))
+                tables[file] = parquet.ParquetFile(pa.BufferReader(files[file])).read(use_threads=False)
             table = tables[file]
             array = np.full(json.loads(table.schema.metadata[b"shape"]), np.nan)
             array[tuple(table[axis].to_numpy() for axis in axes)] = table[name].to_numpy()

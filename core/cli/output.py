@@ -33,7 +33,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return _plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
@@ -132,16 +132,12 @@ def matrix_table(name: str, matrix: np.ndarray) -> None:
 
 def runs_table(entries: list[Entry], jobs: list[Any], troubles: list[str]) -> None:
     """What is in the cache, for people."""
-    table = Table(title="Profiles")
-    for column in ("key", "model", "text", "tokens", "perturbations", "created"):
-        table.add_column(column, overflow="fold")
     for entry in entries:
         told, text = entry.provenance, entry.spec.text
         count = len({each.perturbation.name for each in entry.spec.measurements})
-        kept = " (committed)" if entry.committed else ""
-        table.add_row(entry.key + kept, told.get("model", ""), told.get("text", ""),
-                      f"{text.sequences} x {text.length}", str(count), told.get("created", ""))  # fmt: skip
-    out.print(table)
+        out.print(f"[bold]{entry.key}[/bold]  {told.get('model')}" + (" (committed)" if entry.committed else ""))
+        out.print(f"    {told.get('text')}, {text.sequences} x {text.length} tokens, {count} perturbations")
+        out.print(f"    measured {told.get('created')} on {told.get('device')} in {told.get('dtype')}")
     for job in jobs:
         out.print(f"run {job.key}: {job.state}, {job.request.model} on {job.request.text.source}: {job.status.line}")
     for trouble in troubles:

@@ -15,7 +15,7 @@ from core.specs import MeasureRequest
 from pages.ui import words
 
 OWN = "own list"
-MODELS = {"demo": "SmolLM2-135M-Instruct, bundled (dequantised Q4_1)"}
+MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
 TEXTS = {
     "demo": "Demo text, written for this project",
     "allenai/c4": "allenai/c4, from the Hub",
@@ -80,11 +80,6 @@ def _model() -> None:
         help="Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, "
         "or a .gguf file.",
     )
-    st.checkbox(
-        "Random weights in its place",
-        key=_key("untrained"),
-        help="The same architecture, never trained: a negative control for whatever the trained model shows.",
-    )
     with st.container(horizontal=True):
         st.selectbox(
             "Device",
@@ -94,6 +89,11 @@ def _model() -> None:
             help="cpu, cuda, cuda:1 or mps.",
         )
         st.selectbox("Precision", ["float32", "bfloat16", "float16"], key=_key("dtype"))
+    st.checkbox(
+        "Random weights in its place",
+        key=_key("untrained"),
+        help="The same architecture, never trained: a negative control for whatever the trained model shows.",
+    )
 
 
 def _text() -> None:
@@ -108,9 +108,6 @@ def _text() -> None:
     st.text_input(
         "Documents", key=_key("documents"), placeholder="all of them", help="First and last, from 0, as in 0-599."
     )
-    with st.container(horizontal=True):
-        st.number_input("Sequences", 1, key=_key("sequences"), help="Verdicts need 8 or more.")
-        st.number_input("Tokens in each", 8, key=_key("length"), step=8)
 
 
 def _perturbations() -> None:
@@ -135,6 +132,8 @@ def _perturbations() -> None:
         "@all after a noise disturbs the first token too.",
     )
     with st.container(horizontal=True):
+        st.number_input("Sequences", 1, key=_key("sequences"), help="Verdicts need 8 or more.")
+        st.number_input("Tokens in each", 8, key=_key("length"), step=8)
         st.text_input("Noise seeds", key=_key("seeds"), disabled=chosen != OWN, help="Whole numbers, as in 0,1.")
         st.selectbox(
             "Tokens disturbed by noise",

@@ -1,0 +1,96 @@
+"""What an allocation can be asked to be: frozen, complete, one class per base allocator."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.specs import OUTLIER_THRESHOLDS, Spec
+
+
+class Uniform(Spec):
+    """Every layer alike."""
+
+    kind: Literal["uniform"] = "uniform"
+
+
+class Owl(Spec):
+    """More outliers, less sparsity (arXiv 2310.05175)."""
+
+    kind: Literal["owl"] = "owl"
+    m: float = Field(5.0, description="outlier threshold, in multiples of the mean score")
+    lam: float = Field(0.08, ge=0, le=0.5, description="half width of the band, sparsity units")
+
+    @model_validator(mode="after")
+    def _measured_threshold(self) -> Self:
+        if self.m not in OUTLIER_THRESHOLDS:
+            raise ValueError(f"m {self.m:g} was not counted: it goes from 2 to 12 in steps of 0.5")
+        return self
+
+
+class AlphaPruning(Spec):
+    """Heavy-tailed layers are pruned less (arXiv 2410.10912)."""
+
+    kind: Literal["alphapruning"] = "alphapruning"
+    epsilon: float = Field(0.3, ge=0, lt=1, description="relative half width of the band")
+    estimator: Literal["peak", "hill"] = "peak"
+
+
+class Dlp(Spec):
+    """Large mean scores, more sparsity (arXiv 2505.23807)."""
+
+    kind: Literal["dlp"] = "dlp"
+    alpha: float = Field(0.15, ge=0, le=0.5, description="half width of the band, sparsity units")
+    statistic: Literal["mean", "median"] = "mean"
+
+
+class DepthRamp(Spec):
+    """A straight line over depth (arXiv 2502.14770, 2411.07066)."""
+
+    kind: Literal["depth_ramp"] = "depth_ramp"
+    beta: float = Field(0.01, description="step from a layer to the next, sparsity units")
+
+
+class Response(Spec):
+    """Least total harm by measured one-layer-pruned responses; ours."""
+
+    kind: Literal["response"] = "response"
+    objective: Literal["drift", "kl", "nll"] = "drift"
+    pruner: Literal["wanda", "magnitude"] = "wanda"
+
+
+class Manual(Spec):
+    """Set by hand."""
+
+    kind: Literal["manual"] = "manual"
+    sparsity: tuple[float, ...]
+
+
+Base = Annotated[
+    Uniform | Owl | AlphaPruning | Dlp | DepthRamp | Response | Manual,
+    Field(discriminator="kind"),
+]
+Control = Literal["none", "reversed", "shuffled", "ramp"]
+
+
+class Correction(Spec):
+    """The absorption-aware correction on top of a base; a control in its place where asked."""
+
+    strength: float = Field(0.0, ge=0, le=0.5, description="largest shift of a layer, sparsity units; our parameter")
+    driver: str = Field("gaussian:0.3", description="the perturbation whose gain drives it")
+    control: Control = "none"
+    seed: int = Field(0, ge=0, description="of the shuffled control")
+    clip: float = Field(math.log(3), gt=0, description="largest |ln r| that counts")
+
+
+class AllocationRequest(Spec):
+    """A base allocator, a target, bounds, and a correction."""
+
+    base: Base = Uniform()
+    target: float = Field(0.7, ge=0, lt=1)
+    low: float = Field(0.0, ge=0, lt=1)
+    high: float = Field(0.95, ge=0, lt=1)
+    correction: Correction = Correction()
+    unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")

@@ -1,0 +1,116 @@
+"""`python -m core allocate`: a sparsity budget spread over layers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from core import profiles
+from core.allocation import requests
+from core.allocation.allocate import Allocation, allocate, estimate
+from core.cli import app
+from core.cli.commands import Cache, Json
+from core.cli.output import out, say_json
+from core.errors import UserError
+from core.profiles import Profile
+from core.specs import checked
+from core.store import Store
+
+BASES: dict[str, type] = {
+    "uniform": requests.Uniform,
+    "owl": requests.Owl,
+    "alphapruning": requests.AlphaPruning,
+    "dlp": requests.Dlp,
+    "depth_ramp": requests.DepthRamp,
+    "response": requests.Response,
+    "manual": requests.Manual,
+}
+
+
+@app.command(name="allocate")
+def command(
+    profile: Annotated[str, typer.Option(help="A profile's key, or demo.")] = "demo",
+    base: Annotated[str, typer.Option(help=", ".join(BASES))] = "uniform",
+    target: Annotated[float, typer.Option(help="Parameter-weighted mean sparsity, as in 0.7.")] = 0.7,
+    low: Annotated[float, typer.Option(help="Least sparsity of a layer.")] = 0.0,
+    high: Annotated[float, typer.Option(help="Greatest sparsity of a layer.")] = 0.95,
+    m: Annotated[float | None, typer.Option(help="owl: outlier threshold, 2 to 12 in steps of 0.5.")] = None,
+    lam: Annotated[float | None, typer.Option(help="owl: half width of the band.")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="alphapruning: relative half width of the band.")] = None,
+    estimator: Annotated[str | None, typer.Option(help="alphapruning: peak or hill.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="dlp: half width of the band.")] = None,
+    statistic: Annotated[str | None, typer.Option(help="dlp: mean or median.")] = None,
+    beta: Annotated[float | None, typer.Option(help="depth_ramp: step from layer to layer.")] = None,
+    objective: Annotated[str | None, typer.Option(help="response: drift, kl or nll.")] = None,
+    pruner: Annotated[str | None, typer.Option(help="response: whose measured curves, wanda or magnitude.")] = None,
+    sparsity: Annotated[str | None, typer.Option(help="manual: a number per layer, separated by commas.")] = None,
+    strength: Annotated[float, typer.Option(help="Correction: largest shift of a layer (our parameter).")] = 0.0,
+    driver: Annotated[str, typer.Option(help="Correction: the perturbation whose gain drives it.")] = "gaussian:0.3",
+    control: Annotated[str, typer.Option(help="none, reversed, shuffled or ramp.")] = "none",
+    seed: Annotated[int, typer.Option(help="Of the shuffled control.")] = 0,
+    unclipped: Annotated[bool, typer.Option("--unclipped", help="The reference code's numbers, unbounded.")] = False,
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Spread a sparsity budget over the layers of a measured model."""
+    if base not in BASES:
+        raise UserError(f"there is no allocator {base!r}: known are {', '.join(BASES)}")
+    given = {
+        "m": m, "lam": lam, "epsilon": epsilon, "estimator": estimator, "alpha": alpha, "statistic": statistic,
+        "beta": beta, "objective": objective, "pruner": pruner,
+        "sparsity": None if sparsity is None else tuple(part for part in sparsity.split(",")),
+    }  # fmt: skip
+    request = checked(
+        requests.AllocationRequest,
+        base=checked(BASES[base], **{name: value for name, value in given.items() if value is not None}),
+        target=target,
+        low=low,
+        high=high,
+        correction=checked(requests.Correction, strength=strength, driver=driver, control=control, seed=seed),
+        unclipped=unclipped,
+    )
+    store = Store(cache)
+    found = profiles.load(store, store.profile(profile))
+    allocation = allocate(request, found)
+    answer = {
+        "profile": found.entry.key,
+        "request": request.model_dump(mode="json"),
+        "base": allocation.base,
+        "sparsity": allocation.sparsity,
+        "budget": allocation.budget,
+        "bound": allocation.bound,
+        "estimate": _estimates(allocation, found),
+    }
+    say_json(answer) if json else _table(answer)
+
+
+def _estimates(allocation: Allocation, found: Profile) -> dict[str, float | None]:
+    """Additive estimates of squared final drift; None where the profile cannot tell."""
+    rows = {
+        "sparsity": allocation.sparsity,
+        "base": allocation.base,
+        "uniform": np.full_like(allocation.sparsity, allocation.request.target),
+    }
+    return {name: _estimate(row, found) for name, row in rows.items()}
+
+
+def _estimate(sparsity: np.ndarray, found: Profile) -> float | None:
+    try:
+        return estimate(sparsity, found)
+    except UserError:
+        return None
+
+
+def _table(answer: dict[str, Any]) -> None:
+    table = Table(title=f"Sparsity per layer, budget {answer['budget']:.6f}")
+    for column in ("layer", "base", "corrected", ""):
+        table.add_column(column, justify="right")
+    rows = zip(answer["base"], answer["sparsity"], answer["bound"], strict=True)
+    for layer, (base, sparsity, bound) in enumerate(rows):
+        table.add_row(str(layer), f"{base:.4f}", f"{sparsity:.4f}", "on a bound" if bound else "")
+    out.print(table)
+    told = ", ".join(f"{name} {value:.4g}" for name, value in answer["estimate"].items() if value is not None)
+    out.print(f"additive estimate of the squared final drift: {told or 'this profile holds too few residuals'}")
