@@ -153,3 +153,16 @@ WISHES: dict[type, Callable[..., Array]] = {
     Response: _response,
     Manual: _manual,
 }
+
+
+def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
+    """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over."""
+    fixed = request.correction
+    return np.stack(
+        [
+            allocate(
+                request.model_copy(update={"correction": fixed.model_copy(update={"strength": float(s)})}), profile
+            ).sparsity
+            for s in strengths
+        ]
+    )
