@@ -16,7 +16,7 @@ page = st.navigation(
         st.Page("absorption.py", title="Absorption", url_path="home", default=True, visibility="hidden"),
     ]
 )
-st.session_state["page"] = page.url_path
+view.enter(page.url_path)
 with st.sidebar:
     view.choose_profile()
     watch.sidebar()

@@ -16,6 +16,12 @@ from pages.ui import charts, words
 Option = TypeVar("Option")
 
 
+def enter(page: str) -> None:
+    """Note which page runs: another page begins with a bare URL, which then means nothing."""
+    st.session_state["moved"] = st.session_state.get("page") != page
+    st.session_state["page"] = page
+
+
 def sync(key: str, options: Sequence[Option], default: Option) -> Option:
     """The value of widget `key`, set before the widget is drawn and written to the URL unless it is the default.
 
@@ -23,9 +29,9 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
     """
     known = {str(option): option for option in options}
     memory = st.session_state.setdefault("view", {})
-    page, asked, current = st.session_state.get("page"), st.query_params.get(key), st.session_state.get(key)
-    last_page, last_url, last_value = memory.get(key, (None, None, None))
-    went_back = page == last_page and asked is None and last_url is not None
+    asked, current = st.query_params.get(key), st.session_state.get(key)
+    last_url, last_value = memory.get(key, (None, None))
+    went_back = asked is None and last_url is not None and not st.session_state.get("moved")
     if asked in known and asked != last_url:
         value = known[asked]
     elif went_back:
@@ -39,7 +45,7 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
         st.query_params.pop(key, None)
     elif url != asked:
         st.query_params[key] = url
-    memory[key] = (page, url, value)
+    memory[key] = (url, value)
     return value
 
 

@@ -105,7 +105,7 @@ def _targets(left: Array, drowned: NDArray[np.bool_]) -> go.Scatter:
         marker={"symbol": "square", "size": 12, "opacity": 0},
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
-        customdata=np.stack([i, k], axis=1),
+        customdata=np.stack([i, k], axis=1).tolist(),  # as lists: a selection reports packed arrays as dictionaries
         text=said,
         hovertemplate="injected at layer %{y}, read at %{x}: %{text}<extra></extra>",
         name="cells",
