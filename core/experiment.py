@@ -66,8 +66,8 @@ def get(
     )
     local = [*loaded.source.files, *text.files]
     store.remember(request, profile, local)
-    path = store.path(profile)
-    complete = path is not None and all(store.path(unit) for unit in units(profile))
+    path = store.measured(profile)
+    complete = path is not None and all(store.measured(unit) for unit in units(profile))
     if not complete:
         devices.place(loaded, where)
         sweep = Sweep(loaded, text, profile, store, where, outlined(loaded.source, store), report, engine)

@@ -59,19 +59,26 @@ class Entry:
 
 
 class Store:
-    """A cache folder, with the committed demo results behind it."""
+    """A cache folder, with the committed demo results behind it.
+
+    Committed results can always be read. They answer a request only in the project's own cache: who names another
+    folder wants everything measured there.
+    """
 
     def __init__(self, root: Path | None = None):
         self.root = Path(root or os.environ.get("ABSORPTION_CACHE") or HOME)
         self.roots = (self.root, HOME / "demo")
+        self.answering = self.roots if self.root.resolve() == HOME else self.roots[:1]
 
     # -- finding ----------------------------------------------------------------------------------------------------
 
     def path(self, spec: specs.Spec) -> Path | None:
         """The folder of a stored spec, or None."""
-        kind = _KIND_OF[type(spec)]
-        found = (root / kind / spec.key for root in self.roots)
-        return next((path for path in found if (path / "manifest.json").is_file()), None)
+        return _first(spec, self.roots)
+
+    def measured(self, spec: specs.Spec) -> Path | None:
+        """The folder of a stored spec, or None if it has yet to be measured for this cache."""
+        return _first(spec, self.answering)
 
     def load(self, spec: specs.Spec) -> object | None:
         """The stored result of a spec, or None; a corrupt entry is set aside and counts as absent."""
@@ -197,11 +204,11 @@ class Store:
     def find(self, request: specs.MeasureRequest) -> Entry | None:
         """The stored profile that answers a request, or None; also where one of its units is gone or corrupt."""
         spec = self.resolved(request)
-        path = self.path(spec) if spec else None
+        path = self.measured(spec) if spec else None
         return self.entry(path) if path and all(self._intact(unit) for unit in units(spec)) else None
 
     def _intact(self, spec: specs.Spec) -> bool:
-        path = self.path(spec)
+        path = self.measured(spec)
         try:
             return path is not None and bool(named(path))
         except Corrupt as broken:
@@ -240,6 +247,11 @@ class Store:
             return whole
         parts = self.finished(unit)
         return results.merged(list(parts.values())) if parts else None
+
+
+def _first(spec: specs.Spec, roots: tuple[Path, ...]) -> Path | None:
+    paths = (root / _KIND_OF[type(spec)] / spec.key for root in roots)
+    return next((path for path in paths if (path / "manifest.json").is_file()), None)
 
 
 def units(profile: specs.ProfileSpec) -> list[specs.Spec]:

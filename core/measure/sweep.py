@@ -55,7 +55,7 @@ class Sweep:
             UserError: a residual is asked of a model that cannot be pruned.
             Cancelled: the report function said so; finished parts stay.
         """
-        missing = [each for each in self.profile.measurements if self.store.path(self.profile.unit(each)) is None]
+        missing = [each for each in self.profile.measurements if self.store.measured(self.profile.unit(each)) is None]
         pending = {each: self._pending(each) for each in missing}
         self._plan(pending)
         with torch.inference_mode():
@@ -85,7 +85,7 @@ class Sweep:
         self.total = cost.clean_flops(self.shape, self.profile.text.sequences, length)
         for measurement, sequences in pending.items():
             self.total += cost.measurement_flops(self.shape, measurement, len(sequences), length)
-        if self.store.path(self.profile.floor) is None:
+        if self.store.measured(self.profile.floor) is None:
             self.total += cost.measurement_flops(self.shape, self._rounding, 1, length)
 
     @property
@@ -110,7 +110,7 @@ class Sweep:
             any(isinstance(each, specs.Covariance) for each in asked),
             step,
         )
-        if self.store.path(self.profile.activation) is None:
+        if self.store.measured(self.profile.activation) is None:
             self.store.save(self.profile.activation, activation, {})
         if self._lacks_scores:
             self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm), {})
@@ -118,15 +118,15 @@ class Sweep:
 
     @property
     def _lacks_scores(self) -> bool:
-        return self.profile.prunable and self.store.path(self.profile.scores) is None
+        return self.profile.prunable and self.store.measured(self.profile.scores) is None
 
     def _weights(self) -> None:
-        if self.profile.prunable and self.store.path(self.profile.weights) is None:
+        if self.profile.prunable and self.store.measured(self.profile.weights) is None:
             found = weights(self.loaded, lambda layer: self._say(f"spectra of the weights: layer {layer}", layer))
             self.store.save(self.profile.weights, found, {})
 
     def _floor(self, moments: Moments) -> None:
-        if self.store.path(self.profile.floor) is not None:
+        if self.store.measured(self.profile.floor) is not None:
             return
         group = prepare(self.loaded, self.device, self.windows.tokens, [0], moments, self.profile.harm_stride)
         rounded = self._part(group, self._rounding, "noise floor", 1)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core import machine, presets
-from core.cli.request import build
 from core.errors import UserError
+from core.request import build
 from core.specs import MeasureRequest
 from pages.ui import words
 

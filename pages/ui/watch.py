@@ -39,7 +39,7 @@ def _lines(drawn: list[str]) -> None:
 def panel(job: Job) -> None:
     """Draw a job, once if it has ended, else every second until it has."""
     with st.container(border=True):
-        st.subheader(title(job.request), anchor=False)
+        st.markdown(f"**{title(job.request)}**")
         if job.active:
             st.fragment(run_every=1.0)(_live)(job.key)
         else:

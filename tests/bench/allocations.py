@@ -19,12 +19,12 @@ from core import profiles
 from core.allocation.allocate import allocate, estimate
 from core.allocation.requests import AllocationRequest, Correction
 from core.cli.allocating import BASES
-from core.cli.request import span
 from core.errors import UserError
 from core.evaluation.perplexity import perplexity, window_losses
 from core.models.loading import load
 from core.models.sources import locate
 from core.pruning.walk import restored, walk
+from core.request import span
 from core.specs import WindowRequest
 from core.store import Store
 from core.texts import windows

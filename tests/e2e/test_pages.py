@@ -88,12 +88,3 @@ def test_nothing_is_asked_beyond_this_machine(server: str, tab: Tab) -> None:
 def test_a_phone_shows_the_page_without_sideways_scrolling(name: str, server: str, tab: Tab) -> None:
     page = tab(f"{server}/{name}", width=390)
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
-
-
-def test_a_warm_page_draws_in_two_seconds(server: str, tab: Tab, invented: Cache) -> None:
-    address = f"{server}/absorption?profile={invented[1]['deep']}"
-    page = tab(address)
-    page.reload()
-    page.locator(".st-key-matrix .nsewdrag").first.wait_for()
-    drawn = page.evaluate("performance.now()")
-    assert drawn < 2000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 
 import numpy as np
 import pytest
@@ -86,3 +87,10 @@ def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> 
 def test_the_verdict_is_computed(filled_cache: dict[str, str]) -> None:
     said = [each.value for each in opened(profile=filled_cache["deep"]).markdown]
     assert any("absorb" in text and "(n = 16)" in text for text in said)
+
+
+def test_a_warm_page_is_drawn_in_a_second(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"])
+    began = time.perf_counter()
+    app.run()
+    assert time.perf_counter() - began < 1

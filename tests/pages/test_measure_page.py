@@ -9,10 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import cost, jobs, processes, specs
-from core.cli.request import build
 from core.errors import UserError
 from core.presets import PRESETS
 from core.records import Status
+from core.request import build
 from core.store import Store
 from pages.ui import command
 from tests import fake_experiment as fake

@@ -1,4 +1,4 @@
-"""From command-line options to a request."""
+"""From what is typed, on the command line or on a page, to a request."""
 
 from __future__ import annotations
 
