@@ -17,7 +17,7 @@ page = st.navigation(
     ]
 )
 view.enter(page.url_path)
+view.choose_profile()
 with st.sidebar:
-    view.choose_profile()
     watch.sidebar()
 page.run()

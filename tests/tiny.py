@@ -149,7 +149,12 @@ def profile(of: Loaded, text: Windows, *names: str) -> specs.ProfileSpec:
 
 
 def sweep(
-    of: Loaded, text: Windows, asked: specs.ProfileSpec, store: Store, report: Report = silent, engine: str = "wavefront"
+    of: Loaded,
+    text: Windows,
+    asked: specs.ProfileSpec,
+    store: Store,
+    report: Report = silent,
+    engine: str = "wavefront",
 ) -> Sweep:
     """A sweep on the CPU, not yet run."""
     return Sweep(of, text, asked, store, torch.device("cpu"), shape(of), report, engine)

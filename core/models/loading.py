@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
@@ -50,8 +52,8 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     """
     try:
         return AutoTokenizer.from_pretrained(source.folder, **_where(source))
-    except (ValueError, KeyError, OSError, TypeError) as error:
-        raise UserError(f"{source.label} has no tokenizer that can be read: {_first_line(error)}") from error
+    except (ValueError, KeyError, OSError, TypeError, AttributeError) as error:
+        raise UserError(f"{source.label} has no tokenizer that can be read: {_gist(error)}") from error
 
 
 def load(source: Source, dtype: Dtype = "float32") -> Loaded:
@@ -83,8 +85,8 @@ def _where(source: Source) -> dict[str, Any]:
 def _config(source: Source) -> Any:
     try:
         config = AutoConfig.from_pretrained(source.folder, **_where(source))
-    except (ValueError, KeyError, OSError) as error:
-        raise UserError(f"{source.label} cannot be read as a model: {_first_line(error)}") from error
+    except (ValueError, KeyError, OSError, TypeError, StrictDataclassError) as error:
+        raise UserError(f"{source.label} cannot be read as a model: {_gist(error)}") from error
     if config.is_encoder_decoder:
         raise UserError(f"{source.label} is an encoder-decoder ({config.model_type}): only decoders can be measured")
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -96,10 +98,20 @@ def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
     safe = {} if source.gguf else {"use_safetensors": True}
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
-            source.folder, dtype=getattr(torch, dtype), output_loading_info=True, **safe, **_where(source)
+            source.folder,
+            dtype=getattr(torch, dtype),
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **safe,
+            **_where(source),
         )
     except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"the weights of {source.label} cannot be loaded: {_first_line(error)}") from error
+        raise UserError(f"the weights of {source.label} cannot be loaded: {_gist(error)}") from error
+    if info["mismatched_keys"]:
+        odd = sorted(key for key, *_ in info["mismatched_keys"])
+        raise UserError(
+            f"{source.label} has weights of another shape than its config.json announces, {odd[0]} among them"
+        )
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])
         raise UserError(f"{source.label} lacks {len(missing)} weights, {missing[0]} among them: a file is missing")
@@ -124,6 +136,7 @@ def _check(model: PreTrainedModel, source: Source) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _gist(error: Exception) -> str:
+    """The first sentence of a library's message, shortened."""
+    first = " ".join(str(error).split()).split(". ")[0].rstrip(".!: ")
+    return textwrap.shorten(first, 160, placeholder="…") or type(error).__name__

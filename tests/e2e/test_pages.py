@@ -67,7 +67,7 @@ def test_the_view_survives_another_page_and_the_back_button(server: str, tab: Ta
     expect(page.locator("h1")).to_have_text("What is absorption?")
     settle(page)
     assert query(page)["profile"] == invented[1]["deep"]
-    page.get_by_test_id("stSidebarNav").get_by_text("Absorption").click()
+    page.get_by_text("See every layer").click()
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 4")).to_be_visible()
     page.get_by_role("slider").press("ArrowRight")
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 5")).to_be_visible()

@@ -117,7 +117,7 @@ def _finding(left: Array, drowned: NDArray[np.bool_]) -> str:
     known = np.isfinite(ends)
     if not known.any():
         return "Nothing here stands above the noise floor yet."
-    shrunk = int((ends[known] < 1).sum())
+    shrunk = int((ends[known] < 1).sum()) or "none"
     strongest, weakest = int(np.nanargmax(ends)), int(np.nanargmin(ends))
     said = (
         f"Drift from {shrunk} of {known.sum()} layers is smaller at the last layer than where it was injected: "

@@ -109,7 +109,8 @@ def log_axis(values: Array, title: str) -> dict:
     """A log axis of plain numbers with ticks at 1, 2, 5, closer or wider where the range asks for it."""
     low, high = limits(values)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9) if high / low < 5 else (1, 2, 5) if high / low < 200 else (1,)
+    densities = ((2, (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)), (10, (1, 1.5, 2, 3, 5, 7)), (200, (1, 2, 5)))
+    steps = next((steps for spread, steps in densities if high / low < spread), (1,))
     ticks = [step * 10.0**decade for decade in decades for step in steps]
     return {
         "title": title,

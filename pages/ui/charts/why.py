@@ -124,7 +124,7 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     figure.update_layout(margin={"t": 28})
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
     table = pd.DataFrame(columns | {"KL 95 % low": kl[1], "KL 95 % high": kl[2], "loss increase, nats/token": nll[0]})
-    return Chart("harm", "Drift is not harm", figure, _harm_finding(final[0], kl[0]), table)
+    return Chart("harm", "Drift beside harm", figure, _harm_finding(final[0], kl[0]), table)
 
 
 def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:

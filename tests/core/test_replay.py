@@ -1,0 +1,147 @@
+"""Recorded layer calls, replayed: the same numbers as the model's own forward, and no trace left."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.models import replay
+from tests import tiny
+
+
+@pytest.fixture(params=tiny.FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(autouse=True)
+def inference():
+    with torch.inference_mode():
+        yield
+
+
+def recorded(family: str, sequences: int = 3, length: int = 12) -> tuple:
+    of = tiny.loaded(family)
+    ids = tiny.windows(sequences, length).tokens
+    return of.model, ids, *replay.record(of.model, of.layers, ids)
+
+
+def test_a_replayed_clean_layer_is_the_models_own_bit_for_bit(family: str) -> None:
+    _, _, calls, last = recorded(family)
+    assert len(calls) == tiny.LAYERS
+    for call in calls:
+        assert torch.equal(call(call.entry), call.exit)
+    for one, following in zip(calls, calls[1:], strict=False):
+        assert torch.equal(one.exit, following.entry), "a layer's output is the next one's input"
+    assert torch.equal(calls[-1].exit, last)
+
+
+def test_the_streams_are_the_models_hidden_states(family: str) -> None:
+    model, ids, calls, _ = recorded(family)
+    states = model(input_ids=ids, use_cache=False, output_hidden_states=True).hidden_states
+    for call, state in zip(calls, states, strict=False):
+        assert torch.equal(call.entry, state)
+
+
+def test_the_tail_gives_the_models_logits(family: str) -> None:
+    model, ids, calls, last = recorded(family)
+    expected = model(input_ids=ids, use_cache=False).logits
+    assert torch.equal(replay.tail(model, calls, ids, last), expected)
+    some = torch.tensor([1, 5, 9])
+    cut = replay.tail(model, calls, torch.zeros_like(ids[:, :3]), last[:, some])
+    torch.testing.assert_close(cut, expected[:, some], rtol=1e-5, atol=1e-5)
+
+
+def test_other_weights_serve_one_call_alone(family: str) -> None:
+    model, _, calls, _ = recorded(family)
+    before = tiny.state(model)
+    call = calls[1]
+    halved = {name: weight / 2 for name, weight in call.layer.named_parameters()}
+    assert not torch.equal(call(call.entry, halved), call.exit)
+    assert torch.equal(call(call.entry), call.exit)
+    tiny.assert_untouched(model, before)
+
+
+def test_an_output_keeps_its_form(family: str) -> None:
+    _, _, calls, last = recorded(family)
+    shaped = calls[-1].output(last)
+    assert replay.hidden(shaped) is last
+    assert replay.hidden(replay.with_hidden(shaped, last + 1)).sub(last).eq(1).all()
+
+
+@pytest.mark.parametrize("where", ["recording", "replaying", "the tail"])
+def test_nothing_is_left_after_an_exception(family: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, ids, calls, last = recorded(family)
+    before = tiny.state(model)
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("in the middle")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="in the middle"):
+        match where:
+            case "recording":
+                patch.setattr(type(calls[2].layer), "forward", broken)
+                replay.record(model, [call.layer for call in calls], ids)
+            case "replaying":
+                patch.setattr(torch.nn.Module, "__call__", broken)
+                calls[0](calls[0].entry, dict(calls[0].layer.named_parameters()))
+            case "the tail":
+                patch.setattr(type(model.get_output_embeddings()), "forward", broken)
+                replay.tail(model, calls, ids, last)
+    tiny.assert_untouched(model, before)
+
+
+def test_a_forward_that_was_overridden_before_is_put_back() -> None:
+    model, ids, calls, last = recorded("llama")
+    layer = calls[0].layer
+    layer.forward = own = layer.forward
+    try:
+        replay.tail(model, calls, ids, last)
+        assert layer.forward is own
+    finally:
+        del layer.forward
+
+
+def test_widening_touches_numbers_alone() -> None:
+    half = tiny.built("llama").to(torch.bfloat16)
+    layers = half.model.layers
+    calls, _ = replay.record(half, layers, tiny.windows(1, 8).tokens)
+    wide = calls[0].in_float32()
+    found = [value for value in _tensors((wide.args, wide.kwargs)) if value.is_floating_point()]
+    assert found and all(value.dtype == torch.float32 for value in found)
+    assert calls[0].exit.dtype == torch.bfloat16
+
+
+def test_moving_keeps_the_structure() -> None:
+    value = {"a": [torch.zeros(2), (torch.ones(1), None)], "b": "text", "c": 3}
+    again = replay.moved(value, torch.device("cpu"))
+    assert again["b"] == "text" and again["c"] == 3 and again["a"][1][1] is None
+    assert torch.equal(again["a"][1][0], torch.ones(1)) and isinstance(again["a"][1], tuple)
+
+
+def test_weights_that_are_in_place_stay_the_same_objects() -> None:
+    layer = tiny.loaded("llama").layers[0]
+    before = {name: (parameter, parameter.data_ptr()) for name, parameter in layer.named_parameters()}
+    with pytest.raises(ValueError, match="inside"), replay.on_device(layer, torch.device("cpu")):
+        raise ValueError("inside")
+    after = dict(layer.named_parameters())
+    assert all(after[name] is parameter and parameter.data_ptr() == at for name, (parameter, at) in before.items())
+
+
+def test_weights_come_back_from_another_device() -> None:
+    """The meta device stands in for an accelerator: what comes back must be the very weights that were there."""
+    layer = tiny.built("llama").model.layers[0]
+    before = {name: parameter.clone() for name, parameter in layer.named_parameters()}
+    with replay.on_device(layer, torch.device("meta")):
+        assert {parameter.device.type for parameter in layer.parameters()} == {"meta"}
+    after = dict(layer.named_parameters())
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert not any(parameter.is_inference() for parameter in after.values())
+
+
+def _tensors(value: object) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [tensor for each in value for tensor in _tensors(each)] if isinstance(value, (list, tuple)) else []
