@@ -23,7 +23,7 @@ from core.models.loading import Loaded, load
 from core.models.sources import locate, outlined
 from core.progress import Progress, Report, silent
 from core.specs import MeasureRequest, ProfileSpec
-from core.store import Entry, Store, units
+from core.store import Entry, Store, stamp
 from core.texts import Windows, windows
 
 VERSIONS = ("torch", "transformers", "numpy", "accelerate")
@@ -66,14 +66,13 @@ def get(
     )
     local = [*loaded.source.files, *text.files]
     store.remember(request, profile, local)
-    path = store.measured(profile)
-    complete = path is not None and all(store.measured(unit) for unit in units(profile))
-    if not complete:
-        devices.place(loaded, where)
-        sweep = Sweep(loaded, text, profile, store, where, outlined(loaded.source, store), report, engine)
-        sweep.run()
-        path = store.save(profile, None, _provenance(request, loaded, text, sweep, loading))
-    return store.entry(path)
+    found = store.find(request)  # under another name, or once before this cache knew the request
+    if found:
+        return found
+    devices.place(loaded, where)
+    sweep = Sweep(loaded, text, profile, store, where, outlined(loaded.source, store), report, engine)
+    sweep.run()
+    return store.entry(store.save(profile, None, _provenance(request, loaded, text, sweep, loading)))
 
 
 def _loaded(
@@ -81,7 +80,7 @@ def _loaded(
 ) -> Loaded:
     report(Progress(f"finding the model {request.model}"))
     source = locate(request.model, store, request.revision)
-    key = f"{source.content} {source.initialised} {request.dtype}"
+    key = f"{source.content} {source.initialised} {request.dtype} {[stamp(path) for path in source.files]}"
     if models is not None and key in models:
         return models[key]
     report(Progress(f"loading {source.label}"))

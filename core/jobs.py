@@ -18,7 +18,7 @@ from core.records import Job, Status
 from core.specs import MeasureRequest
 from core.store import Store, write_file
 
-GRACE = 10.0  # seconds a run may take to obey a cancellation
+GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work
 PROJECT = Path(__file__).resolve().parent.parent
 

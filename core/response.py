@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from core.allocation.response import Curves, curves
@@ -27,13 +29,15 @@ def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Arra
     )
     if len(asked) < 2:
         raise UserError(
-            f"this profile holds {len(asked)} sparsities of {pruner} residuals, a response needs two or more: "
+            f"this profile holds {('no sparsity', 'one sparsity')[len(asked)]} of {pruner} residuals, "
+            "a response needs two or more: "
             f"measure residual:{pruner}:0.5 and residual:{pruner}:0.9, say"
         )
     harm = [getattr(profile.perturbed[each], FIELDS[objective]).mean(1) for each in asked]
     return np.array([each.perturbation.sparsity for each in asked]), np.stack(harm, axis=1)
 
 
+@lru_cache(maxsize=32)
 def of_profile(profile: Profile, pruner: str = "wanda", objective: str = "drift") -> Curves:
     """Response curves of every layer, smoothed and convex; see `core.allocation.response.curves`."""
     return curves(*measured(profile, pruner, objective))

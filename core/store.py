@@ -163,7 +163,7 @@ class Store:
         if entry.committed:
             raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
         discard(entry.path)
-        kept = {unit.key for other in self.entries() for unit in units(other.spec)}
+        kept = {unit.key for other in self.entries() if not other.committed for unit in units(other.spec)}
         for unit in units(entry.spec):
             if unit.key not in kept:
                 discard(self.root / _KIND_OF[type(unit)] / unit.key)

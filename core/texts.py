@@ -52,8 +52,9 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
     """
     if source in ("demo", "demo:evaluation"):
         folder = DEMO / ("evaluation" if ":" in source else "calibration")
-        pieces = tuple(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.txt")))
-        text = Text(f"demo text, {folder.name} half", pieces, "joined")
+        files = tuple(sorted(folder.glob("*.txt")))
+        pieces = tuple(path.read_text(encoding="utf-8") for path in files)
+        text = Text(f"demo text, {folder.name} half", pieces, "joined", files)
     elif source.startswith("file:"):
         text = _file(Path(source.removeprefix("file:")).expanduser())
     elif source.count("/") == 1:

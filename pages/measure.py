@@ -42,7 +42,7 @@ def decide() -> None:
         st.code(command.measure(choice.request, choice.device, choice.engine, store.root), "bash", wrap_lines=True)
     if found:
         st.success("This has been measured already.")
-        st.page_link("absorption.py", label="Open on the Absorption page", query_params={"profile": found.key})
+        watch.open_profile(found.key, "Open on the Absorption page")
     else:
         st.button("Run", type="primary", disabled=choice is None, on_click=run, args=[choice], key="run")
 

@@ -49,7 +49,7 @@ def profiles() -> None:
     entries = {entry.key: entry for entry in store.entries()}
     if not entries:
         st.info("Nothing has been measured yet: choose a model and press Run on the Measure page.")
-        st.page_link("measure.py", label="Measure a model")
+        st.page_link("measure.py", label="Measure a model", icon=":material/arrow_forward:")
         return
     st.dataframe(
         pd.DataFrame([row(entry) for entry in entries.values()]),
@@ -58,6 +58,9 @@ def profiles() -> None:
         on_select=partial(pick, list(entries)),
         selection_mode="single-row",
         column_config={
+            "model": st.column_config.TextColumn(width=220),
+            "text": st.column_config.TextColumn(width=130),
+            "perturbations": st.column_config.NumberColumn("kinds", help="Perturbations measured"),
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "seconds": st.column_config.NumberColumn(format="%.0f"),
         },
@@ -72,7 +75,7 @@ def profiles() -> None:
 def actions(entry: Entry) -> None:
     """Open, download, delete, provenance."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link("absorption.py", label="Open", query_params={"profile": entry.key})
+        watch.open_profile(entry.key)
         st.download_button(
             "Download",
             partial(pack, store, entry),
@@ -120,16 +123,17 @@ def line(job: jobs.Job) -> None:
         st.caption(told)
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done" and job.status.profile:
-            st.page_link("absorption.py", label="Open", query_params={"profile": job.status.profile})
+            watch.open_profile(job.status.profile)
         else:
-            st.page_link("measure.py", label="Watch" if job.active else "Look", query_params={"job": job.key})
+            label = "Watch" if job.active else "Details"
+            st.page_link("measure.py", label=label, icon=":material/arrow_forward:", query_params={"job": job.key})
         if job.active:
             st.button("Cancel", key=f"cancel-{job.key}", on_click=jobs.cancel, args=[job], disabled=job.cancelling)
             return
         if job.state != "done" and not job.status.bad_request:
             st.button("Resume", key=f"resume-{job.key}", on_click=watch.resume, args=[job])
         st.button("Forget", key=f"forget-{job.key}", on_click=jobs.delete, args=[job], help="Results stay.")
-    if job.state == "failed" and not job.status.bad_request:
+    if job.state == "failed":
         watch.log(job)
 
 

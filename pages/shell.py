@@ -11,6 +11,7 @@ page = st.navigation(
         st.Page("learn.py", title="Learn", url_path="learn"),
         st.Page("measure.py", title="Measure", url_path="measure"),
         st.Page("absorption.py", title="Absorption", url_path="absorption"),
+        st.Page("allocate.py", title="Allocate", url_path="allocate"),
         st.Page("runs.py", title="Runs", url_path="runs"),
         # A default page answers at the root alone, so the landing page stands here a second time.
         st.Page("absorption.py", title="Absorption", url_path="home", default=True, visibility="hidden"),

@@ -166,7 +166,7 @@ def state(model: PreTrainedModel) -> dict[str, Tensor]:
 
 
 def assert_untouched(model: PreTrainedModel, before: dict[str, Tensor]) -> None:
-    """The weights are bit-identical to before, and no hook or forward override is left behind."""
+    """The weights are bit-identical to before, and no hook or forward override is left."""
     after = model.state_dict()
     assert after.keys() == before.keys()
     assert all(torch.equal(after[name], before[name]) for name in before)

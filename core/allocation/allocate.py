@@ -12,7 +12,7 @@ from core import absorption
 from core import response as responses
 from core.allocation import allocators, correction
 from core.allocation import response as hulls
-from core.allocation.budget import Bounds, binding, met, project
+from core.allocation.budget import TOLERANCE, Bounds, binding, check_finite, met, project
 from core.allocation.requests import (
     AllocationRequest,
     AlphaPruning,
@@ -56,6 +56,7 @@ def allocate(request: AllocationRequest, profile: Profile) -> Allocation:
     parameters = layer_parameters(profile)
     bounds = Bounds(request.low, request.high)
     wish = WISHES[type(request.base)](request.base, profile, parameters, request.target, bounds)
+    check_finite(wish)
     base = wish if request.unclipped else project(wish, parameters, request.target, bounds)
     sparsity = base
     if request.correction.strength and not request.unclipped:
@@ -104,13 +105,24 @@ def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner
         UserError: too few sparsities were measured, or a layer's sparsity exceeds the largest of them.
     """
     found = responses.of_profile(profile, pruner, objective)
-    if sparsity.max() > found.highest + 1e-9:
+    if sparsity.max() > found.highest + TOLERANCE:
         layer = int(sparsity.argmax())
         raise UserError(
             f"layer {layer} has sparsity {sparsity[layer]:.3f}, the largest measured one is {found.highest:g}: "
             "measure a larger one, or lower the upper bound"
         )
     return float(found.at(sparsity).sum())
+
+
+def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> Array:
+    """The additive estimate of many allocations, (rows, layers) -> (rows,); NaN beyond what was measured.
+
+    Raises:
+        UserError: too few sparsities were measured.
+    """
+    found = responses.of_profile(profile, pruner, objective)
+    known = np.where(rows <= found.highest + TOLERANCE, rows, np.nan)
+    return sum(np.interp(known[:, i], found.sparsity, harm) for i, harm in enumerate(found.harm))
 
 
 def _uniform(_: Uniform, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
@@ -156,13 +168,19 @@ WISHES: dict[type, Callable[..., Array]] = {
 
 
 def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
-    """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over."""
-    fixed = request.correction
+    """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over.
+
+    Raises:
+        UserError: as `allocate`.
+    """
+    still = request.correction.model_copy(update={"strength": 0.0})
+    start = allocate(request.model_copy(update={"correction": still}), profile)
+    if request.unclipped:
+        return np.tile(start.base, (len(strengths), 1))
+    direction, bounds = direction_of(request.correction, profile), Bounds(request.low, request.high)
     return np.stack(
         [
-            allocate(
-                request.model_copy(update={"correction": fixed.model_copy(update={"strength": float(s)})}), profile
-            ).sparsity
-            for s in strengths
+            correction.corrected(start.base, direction, float(strength), start.parameters, request.target, bounds)
+            for strength in strengths
         ]
     )

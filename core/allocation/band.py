@@ -8,9 +8,12 @@ from core.results import Array
 
 
 def unit(score: Array) -> Array:
-    """A score stretched to [0, 1]; all 0 where every layer scores the same, which the reference codes turn into NaN."""
+    """A score stretched to [0, 1]; all 0 where every layer scores the same, which the reference codes turn into NaN.
+
+    A score that is NaN makes all NaN, for the budget step to refuse.
+    """
     spread = score.max() - score.min()
-    return (score - score.min()) / spread if spread > 0 else np.zeros_like(score)
+    return np.zeros_like(score) if spread == 0 else (score - score.min()) / spread
 
 
 def band(score: Array, target: float, half_width: float) -> Array:

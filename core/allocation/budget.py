@@ -56,18 +56,31 @@ def project(wish: Array, parameters: Array, target: float, bounds: Bounds) -> Ar
         UserError: the target lies outside the bounds, or the wish is not finite.
     """
     bounds.check(target)
-    if not np.isfinite(wish).all():
-        raise UserError("an allocation needs a finite number for every layer: a score is missing or NaN")
+    check_finite(wish)
     inside = (wish >= bounds.low).all() and (wish <= bounds.high).all()
     if inside and abs(met(wish, parameters) - target) <= TOLERANCE * 1e-3:
         return wish.copy()
     return np.clip(wish + _shift(wish, parameters, target, bounds), bounds.low, bounds.high)
 
 
+def check_finite(wish: Array) -> None:
+    """Refuse a wish that is not a number in every layer, (layers,).
+
+    Raises:
+        UserError: the first layer without one.
+    """
+    missing = np.flatnonzero(~np.isfinite(wish))
+    if missing.size:
+        raise UserError(
+            f"layer {missing[0]} has no finite score to allocate by: choose uniform, or measure again in float32"
+        )
+
+
 def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> float:
     """Where the spent budget, piecewise linear and rising in the shift, equals the target."""
     corners = np.unique(np.concatenate([bounds.low - wish, bounds.high - wish]))
-    spent = np.array([met(np.clip(wish + shift, bounds.low, bounds.high), parameters) for shift in corners])
+    shifted = np.clip(wish + corners[:, None], bounds.low, bounds.high)
+    spent = np.average(shifted, axis=1, weights=parameters)
     after = int(np.searchsorted(spent, target))  # spent[after - 1] < target <= spent[after]
     if after == 0 or after == len(corners):
         return float(corners[0] if after == 0 else corners[-1])

@@ -10,6 +10,7 @@ from core.allocation.budget import Bounds, project
 from core.results import Array
 
 CLIP = math.log(3)
+NOTHING = 1e-12  # a direction this small is rounding, and would be scaled up to the whole strength
 
 
 def shift(gain: Array, clip: float = CLIP) -> Array:
@@ -38,7 +39,7 @@ def corrected(
         strength: largest shift of a layer, in sparsity units. It is ours: how the paper scales D is unknown.
     """
     largest = np.abs(direction).max()
-    if strength == 0 or largest == 0:
+    if strength == 0 or largest < NOTHING:
         return base.copy()
     return project(base + strength * direction / largest, parameters, target, bounds)
 

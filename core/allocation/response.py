@@ -71,7 +71,8 @@ def response(found: Curves, parameters: Array, target: float, bounds: Bounds) ->
     """Spend the budget where a weight costs least: exact for the hulls.
 
     Every piece of every hull has a price, harm per pruned weight. Prices rise along a hull, so buying pieces from the
-    cheapest on gives the least total; it is continuous and never lowers a layer when the target rises.
+    cheapest on gives the least total; it is continuous and never lowers a layer when the target rises. Pieces of one
+    price and one place are bought alike, so that equal layers end equal.
 
     Returns:
         (layers,) sparsity that meets the budget.
@@ -90,10 +91,21 @@ def response(found: Curves, parameters: Array, target: float, bounds: Bounds) ->
     width = np.diff(grid)
     price = np.diff(harm, axis=1) / width / parameters[:, None]
     price = np.maximum.accumulate(price, axis=1)  # against rounding: a later piece is never cheaper
-    order = np.lexsort((np.tile(np.arange(len(width)), len(harm)), price.ravel()))
-    weight = (parameters[:, None] * width).ravel()[order]
-    left = target * parameters.sum() - bounds.low * parameters.sum()
-    bought = np.clip(left - np.concatenate([[0.0], np.cumsum(weight)[:-1]]), 0, weight)
-    filled = np.zeros(price.size)
-    filled[order] = bought
-    return bounds.low + filled.reshape(price.shape).sum(1) / parameters
+    left = (target - bounds.low) * parameters.sum()
+    bought = _bought(price, parameters[:, None] * width, left)
+    return bounds.low + bought.sum(1) / parameters
+
+
+def _bought(price: Array, weight: Array, left: float) -> Array:
+    """How much of each piece is bought, cheapest first, until `left` is spent; all (layers, pieces)."""
+    if not price.size:
+        return np.zeros_like(price)
+    place = np.tile(np.arange(price.shape[1]), len(price))
+    order = np.lexsort((place, price.ravel()))
+    alike = (np.diff(price.ravel()[order]) == 0) & (np.diff(place[order]) == 0)
+    group = np.concatenate([[0], np.cumsum(~alike)])
+    whole = np.bincount(group, weight.ravel()[order])
+    before = np.cumsum(whole) - whole
+    share = np.empty(price.size)
+    share[order] = np.clip((left - before) / whole, 0, 1)[group]
+    return share.reshape(price.shape) * weight

@@ -11,6 +11,7 @@ from rich.table import Table
 from core import profiles
 from core.allocation import requests
 from core.allocation.allocate import Allocation, allocate, estimate
+from core.allocation.correction import CLIP
 from core.cli import app
 from core.cli.commands import Cache, Json
 from core.cli.output import out, say_json
@@ -51,6 +52,7 @@ def command(
     driver: Annotated[str, typer.Option(help="Correction: the perturbation whose gain drives it.")] = "gaussian:0.3",
     control: Annotated[str, typer.Option(help="none, reversed, shuffled or ramp.")] = "none",
     seed: Annotated[int, typer.Option(help="Of the shuffled control.")] = 0,
+    clip: Annotated[float, typer.Option(help="Correction: largest |ln gain| that counts; ln 3 is the paper's.")] = CLIP,
     unclipped: Annotated[bool, typer.Option("--unclipped", help="The reference code's numbers, unbounded.")] = False,
     cache: Cache = None,
     json: Json = False,
@@ -69,7 +71,9 @@ def command(
         target=target,
         low=low,
         high=high,
-        correction=checked(requests.Correction, strength=strength, driver=driver, control=control, seed=seed),
+        correction=checked(
+            requests.Correction, strength=strength, driver=driver, control=control, seed=seed, clip=clip
+        ),
         unclipped=unclipped,
     )
     store = Store(cache)

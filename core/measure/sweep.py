@@ -20,6 +20,7 @@ from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
 from core.measure.weights import weights
 from core.models.loading import Loaded
+from core.models.replay import on_device
 from core.outline import Outline
 from core.progress import Progress, Report
 from core.store import Store
@@ -47,6 +48,7 @@ class Sweep:
     parts: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
+    checked: set[int] = field(default_factory=set)  # batch sizes at which it was looked at
 
     def run(self) -> None:
         """Measure every missing unit.
@@ -156,7 +158,6 @@ class Sweep:
 
     def _group(self, sequences: list[int], pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
         group = prepare(self.loaded, self.device, self.windows.tokens, sequences, moments, self.profile.harm_stride)
-        self._check_replay(group)
         for number, (measurement, wanted) in enumerate(pending.items(), 1):
             for run in _runs([index for index in sequences if index in wanted]):
                 what = f"{measurement.name} ({number} of {len(pending)}), sequences {run[0]} to {run[-1]}"
@@ -171,6 +172,7 @@ class Sweep:
                 self._say(f"saved: {what}")
 
     def _part(self, group: Group, measurement: specs.Measurement, what: str, sequences: int) -> results.Perturbed:
+        self._check_replay(group)
         began, share = self.done, cost.measurement_flops(self.shape, measurement, sequences, self.profile.text.length)
         steps = _Steps(self.engine, self.shape.layers)
 
@@ -183,24 +185,29 @@ class Sweep:
         return part
 
     def _check_replay(self, group: Group) -> None:
-        if self.engine != "wavefront" or self.replay is not None:
+        if self.engine != "wavefront" or len(group.sequences) in self.checked:
             return
+        self.checked.add(len(group.sequences))
         try:
-            self.replay = replay_error(group, lambda layer: self._say(f"checking the replay: layer {layer}", layer))
-        except (RuntimeError, TypeError, ValueError) as error:
+            found = replay_error(group, lambda layer: self._say(f"checking the replay: layer {layer}", layer))
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            self.replay, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
+            found, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
         else:
-            why = f"a replayed layer differs by {self.replay:.1e} from the model's own forward"
-        if not self.replay <= REPLAY_TOLERANCE[self.profile.model.dtype]:
+            why = f"a replayed layer differs by {found:.1e} from the model's own forward"
+        self.replay = max(found, self.replay or 0.0)
+        if not found <= REPLAY_TOLERANCE[self.profile.model.dtype]:
             self.engine = "hooks"
             self._say(f"{why}: falling back to one full forward per injection layer")
 
     def _assemble(self, measurement: specs.Measurement) -> None:
         unit = self.profile.unit(measurement)
-        parts = self.store.finished(unit)
-        self.store.save(unit, results.merged(list(parts.values())), {})
+        if self.store.measured(unit) is None:  # else another process was faster
+            parts = list(self.store.finished(unit).values())
+            if sum(part.sequences for part in parts) != self.profile.text.sequences:
+                raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
+            self.store.save(unit, results.merged(parts), {})
         self.store.drop_parts(unit)
 
     def _say(self, line: str, layer: int | None = None) -> None:
@@ -223,9 +230,9 @@ def half_precision_distance(group: Group) -> results.Array:
     distance = []
     stream = group.calls[0].entry.float()
     for call in group.calls:
-        weights = {name: value.float() for name, value in call.layer.named_parameters()}
-        wide = call.in_float32()
-        stream = wide(stream, weights)
+        with on_device(call.layer, group.device):
+            weights = {name: value.float() for name, value in call.layer.named_parameters()}
+            stream = call.in_float32()(stream, weights)
         distance.append(float((call.exit.float() - stream)[:, 1:].norm() / stream[:, 1:].norm()))
     return np.array(distance)
 

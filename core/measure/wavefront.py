@@ -22,7 +22,8 @@ def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
     streams: list[Tensor] = []
     for index, call in enumerate(group.calls):
         with on_device(call.layer, group.device):
-            streams = [call(stream) for stream in streams]
+            for injection, stream in enumerate(streams):  # one by one in place: two whole sets would not fit
+                streams[injection] = call(stream)
             streams.append(perturbed(measurement, index, call, group.sequences, group.moments))
         for injection, stream in enumerate(streams):
             reader.read(injection, index, stream, call.exit)

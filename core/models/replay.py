@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from accelerate.utils import align_module_device
 from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
@@ -121,14 +120,22 @@ def _passed_over(calls: Sequence[Call], stream: Tensor) -> Iterator[None]:
 
 @contextmanager
 def on_device(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """A module's weights on a device for a while; nothing happens where they are there already."""
-    if all(parameter.device == device for parameter in module.parameters()):
+    """A module's weights and buffers on a device for a while; afterwards it holds the very tensors it held before."""
+    elsewhere = [
+        (held, name, tensor)
+        for child in module.modules()
+        for held in (child._parameters, child._buffers)
+        for name, tensor in held.items()
+        if tensor is not None and tensor.device != device
+    ]
+    try:
+        for held, name, tensor in elsewhere:
+            there = tensor.to(device)
+            held[name] = nn.Parameter(there, requires_grad=False) if isinstance(tensor, nn.Parameter) else there
         yield
-        return
-    with ExitStack() as stack:
-        for child in module.modules():
-            stack.enter_context(align_module_device(child, device))
-        yield
+    finally:
+        for held, name, tensor in elsewhere:
+            held[name] = tensor
 
 
 def moved(calls: Sequence[Call], device: torch.device) -> list[Call]:

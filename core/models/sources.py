@@ -18,6 +18,7 @@ BUNDLED_LABEL = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
 KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
 RANDOM = "random:"
 
 
@@ -37,8 +38,11 @@ class Source:
 
     @property
     def files(self) -> list[Path]:
-        """Local files that decide what this source is."""
-        return [self.folder / self.gguf] if self.gguf else weight_files(self.folder)
+        """Local files that decide what this source is: configuration, weights, tokenizer."""
+        if self.gguf:
+            return [self.folder / self.gguf]
+        tokenizer = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern)}
+        return [*weight_files(self.folder), *sorted(tokenizer)]
 
 
 def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = True) -> Source:
@@ -112,7 +116,7 @@ def outlined(source: Source, store: Store) -> Outline:
     """
     shapes: Shapes = {}
     for path in source.files:
-        if path.suffix != ".json":
+        if path.suffix in (".gguf", ".safetensors"):
             shapes |= shapes_of(path, store)
     return outline(shapes)
 

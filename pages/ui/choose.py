@@ -73,7 +73,7 @@ def measurement() -> Choice:
 def _model() -> None:
     st.selectbox(
         "Model",
-        _with_typed(MODELS, "model"),
+        _with_typed([*MODELS, *_in_hub_cache("model")], "model"),
         key=_key("model"),
         format_func=lambda typed: MODELS.get(typed, typed),
         accept_new_options=True,
@@ -99,7 +99,7 @@ def _model() -> None:
 def _text() -> None:
     st.selectbox(
         "Text",
-        _with_typed(TEXTS, "text"),
+        _with_typed([*TEXTS, *_in_hub_cache("dataset")], "text"),
         key=_key("text"),
         format_func=lambda typed: TEXTS.get(typed, typed),
         accept_new_options=True,
@@ -162,6 +162,18 @@ def _more() -> None:
         key=_key("bos"),
         format_func={"protocol": "as the tokenizer does", "every": "before every window"}.get,
     )
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _in_hub_cache(kind: str) -> list[str]:
+    """Hub ids of this kind, model or dataset, whose files are on this machine."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == kind)
+    except CacheNotFound:
+        return []
 
 
 # --- state -> request ----------------------------------------------------------------------------------------------

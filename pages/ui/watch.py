@@ -16,7 +16,7 @@ from core.store import Store
 from pages.ui import charts, view, words
 from pages.ui.choose import MODELS
 
-HEIGHT = 580  # of the live figure and its picker, so that nothing moves when it appears
+HEIGHT = 570  # of the live figure and its picker, so that nothing moves when it appears
 
 
 def sidebar() -> None:
@@ -98,11 +98,11 @@ def _picture(store: Store, job: Job) -> None:
     unit = profile.unit(names[name]) if profile else None
     found = _partial(unit.key, job.status.parts, job.status.started, store, unit) if unit else None
     if found is None:
-        st.skeleton(height=HEIGHT - 140)
+        st.skeleton(height=HEIGHT - 130)
         return
     chart = charts.heatmap([found], None, None, view.look())
     st.plotly_chart(chart.figure, key="live-matrix", alt=f"{chart.title}. {chart.finding}")
-    st.caption(f"From {found.sequences} of {job.request.text.sequences} sequences. {chart.finding}")
+    st.caption(f"From {found.sequences} of {job.request.text.sequences} sequences.")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -136,18 +136,28 @@ def title(request: MeasureRequest) -> str:
 def _ended(job: Job) -> None:
     status = job.status
     if job.state == "done":
-        st.success(f"Measured in {duration(status.updated - (status.started or status.updated))}.")
-        st.page_link("absorption.py", label="Open on the Absorption page", query_params={"profile": status.profile})
-        return
-    if job.state == "failed":
+        st.success(f"Done in {duration(status.updated - (status.started or status.updated))}.")
+    elif job.state == "failed":
         st.error(status.error or "the run failed")
-    else:
-        st.warning(
-            f"{job.state.capitalize()} at {status.fraction:.0%}. Finished parts are kept, and a run goes on from them."
-        )
-    if not status.bad_request:
-        st.button("Resume", on_click=resume, args=[job], key="resume")
         log(job)
+    else:
+        kept = "Finished parts are kept, and a run goes on from them."
+        st.warning(f"{job.state.capitalize()} at {status.fraction:.0%}. {kept}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if job.state == "done":
+            open_profile(status.profile, "Open on the Absorption page")
+        elif not status.bad_request:
+            st.button("Resume", on_click=resume, args=[job], key="resume")
+        st.button("Close", on_click=_leave, key="close")
+
+
+def _leave() -> None:
+    st.query_params.pop("job", None)
+
+
+def open_profile(key: str, label: str = "Open") -> None:
+    """A link that brings a profile into view."""
+    st.page_link("absorption.py", label=label, icon=":material/arrow_forward:", query_params={"profile": key})
 
 
 def resume(job: Job) -> None:
@@ -159,6 +169,6 @@ def resume(job: Job) -> None:
 
 def log(job: Job) -> None:
     """What the run noted, folded away."""
-    if job.log:
+    if job.log and not job.status.bad_request:
         with st.expander("Log"):
             st.code(job.log, language=None, wrap_lines=True)

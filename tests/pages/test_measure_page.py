@@ -61,7 +61,9 @@ def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
     app = opened()
     app.button(key="run").click().run()
     (job,) = jobs.jobs(store)
-    assert job.request == build("demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol")
+    assert job.request == build(
+        "demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol"
+    )
     assert app.query_params["job"] in (job.key, [job.key])
     assert not app.exception
 
@@ -130,7 +132,9 @@ def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
 
 
 def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened_request = build("demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol")
+    opened_request = build(
+        "demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol"
+    )
     fake.get(opened_request, store)
     app = opened()
     assert "measured already" in app.success[0].value
@@ -147,7 +151,9 @@ def part_way(store: Store) -> jobs.Job:
     (store.root / "break").write_text("enough")
     with pytest.raises(ValueError, match="enough"):
         fake.get(job.request, store)
-    job.write(Status(state="running", line="layer 3", done=1, total=6, rate=2e3, seconds_left=95, memory=2**30, parts=1))
+    job.write(
+        Status(state="running", line="layer 3", done=1, total=6, rate=2e3, seconds_left=95, memory=2**30, parts=1)
+    )
     return job
 
 
@@ -205,6 +211,15 @@ def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
     assert key in app.get("page_link")[0].proto.query_string
 
 
+def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:
+    job = part_way(store)
+    app = opened(job.key)
+    assert app.expander[0].label == "Measure something else"
+    app.button(key="close").click().run()
+    assert "job" not in app.query_params
+    assert not app.warning
+
+
 def test_a_job_that_is_gone_is_said(store: Store) -> None:
     app = opened("0123456789abcdef")
     assert "there is no run" in app.warning[0].value
@@ -231,7 +246,9 @@ def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
         specs.MeasureRequest(
             model="random:demo",
             dtype="bfloat16",
-            text=specs.WindowRequest(source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32),
+            text=specs.WindowRequest(
+                source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32
+            ),
             measurements=specs.measurements([specs.perturbation("gaussian:0.25@all"), specs.Skip()], (0, 2)),
         ),
     ],

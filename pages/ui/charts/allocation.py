@@ -1,0 +1,144 @@
+"""Allocations side by side: sparsity per layer by method, and what each is estimated to cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.results import Array
+from pages.ui.charts.style import LIGHT, Chart, Palette, apart, layer_axis, layout, limits, log_axis
+from pages.ui.charts.why import spearman
+from pages.ui.words import digits
+
+
+def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette = LIGHT) -> Chart:
+    """Sparsity over layers, a line per method; one is highlighted.
+
+    Args:
+        lines: name -> (layers,) sparsity.
+        shown: the highlighted name.
+    """
+    layers = len(lines[shown])
+    every = np.concatenate([*lines.values(), [target - 0.02, target + 0.02]])
+    figure = go.Figure()
+    for name in sorted(lines, key=lambda each: each == shown):
+        figure.add_trace(_line(name, lines[name], name == shown, look))
+    figure.add_hline(y=target, line={"color": look.guide, "width": 1, "dash": "dot"})
+    figure.add_trace(_names(lines, shown, layers, 0.06 * float(np.ptp(every)), look))
+    room = 0.022 * layers * max(map(len, lines))
+    figure.update_layout(
+        xaxis=layer_axis(layers, "layer") | {"range": [-0.6, layers - 0.4 + room]},
+        yaxis={"title": "sparsity (fraction of zeros)", "tickformat": ".2f"},
+    )
+    table = pd.DataFrame({"layer": np.arange(layers), **lines})
+    return Chart("methods", "Methods on one axis", layout(figure, height=420), _alike(lines, shown), table)
+
+
+def _line(name: str, values: Array, strong: bool, look: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=np.arange(len(values)),
+        y=values,
+        mode="lines+markers" if strong else "lines",
+        line={"color": look.accent if strong else look.undecided, "width": 2.5 if strong else 1.5},
+        marker={"size": 5},
+        hovertemplate=f"{name}, layer %{{x}}: %{{y:.4f}}<extra></extra>",
+        name=name,
+    )
+
+
+def _names(lines: Mapping[str, Array], shown: str, layers: int, gap: float, look: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=[layers - 0.7] * len(lines),
+        y=apart(np.array([each[-1] for each in lines.values()]), gap),
+        text=[f"<b>{name}</b>" if name == shown else name for name in lines],
+        textfont={"color": [look.accent if name == shown else look.ink for name in lines], "size": 12},
+        mode="text",
+        textposition="middle right",
+        cliponaxis=False,
+        hoverinfo="skip",
+        name="labels",
+    )
+
+
+def _alike(lines: Mapping[str, Array], shown: str) -> str:
+    agreement = {name: spearman(lines[shown], row) for name, row in lines.items() if name != shown}
+    known = {name: value for name, value in agreement.items() if np.isfinite(value)}
+    low, high = lines[shown].min(), lines[shown].max()
+    spread = f"{shown} spreads from {low:.3f} to {high:.3f}" if high - low > 1e-9 else f"{shown} is flat"
+    if not known:
+        return f"{spread}; there is nothing to rank it against."
+    most, least = max(known, key=known.get), min(known, key=known.get)
+    text = f"{spread}; it ranks the layers most like {most} (rank correlation {known[most]:.2f})"
+    return f"{text} and least like {least} ({known[least]:.2f})." if least != most else f"{text}."
+
+
+def agreement(lines: Mapping[str, Array]) -> pd.DataFrame:
+    """Rank correlation of every pair; a flat line has none."""
+    names = list(lines)
+    rows = [[spearman(lines[a], lines[b]) for b in names] for a in names]
+    return pd.DataFrame(rows, index=names, columns=names).dropna(how="all").dropna(how="all", axis=1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The additive estimate of an allocation; a range where several are meant."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = LIGHT) -> Chart:
+    """Additive estimates as points on one axis, lower is better.
+
+    Args:
+        rows: top to bottom; NaN where an allocation goes beyond what was measured.
+        shown: the highlighted name.
+        unit: of the estimate.
+    """
+    known = [each for each in rows if np.isfinite(each.value)]
+    values = np.array([[each.low, each.value, each.high] for each in known])
+    figure = go.Figure(
+        go.Scatter(
+            x=values[:, 1],
+            y=[each.name for each in known],
+            error_x={
+                "type": "data", "array": values[:, 2] - values[:, 1], "arrayminus": values[:, 1] - values[:, 0],
+                "color": look.undecided, "thickness": 2, "width": 0,
+            },
+            mode="markers+text",
+            marker={"size": 11, "color": [look.accent if each.name == shown else look.ink for each in known]},
+            text=[digits(each.value, 3) for each in known],
+            textposition="top center",
+            hovertemplate="%{y}: %{x:.4g}<extra></extra>",
+            name="additive estimate",
+        )
+    )  # fmt: skip
+    low, high = limits(values)
+    axis = log_axis(values, f"additive estimate: {unit}") if high / low > 1.5 else {"title": unit, "autorange": True}
+    figure.update_layout(xaxis=axis, yaxis={"autorange": "reversed", "showgrid": False, "title": None})
+    table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
+    table.columns = ["allocation", unit, "least", "greatest"]
+    layout(figure, height=90 + 44 * len(known))
+    return Chart("estimates", "What it is estimated to cost", figure, _cheapest(known, shown), table)
+
+
+def _cheapest(known: Sequence[Estimate], shown: str) -> str:
+    best = min(known, key=lambda each: each.value)
+    mine = next((each for each in known if each.name == shown), None)
+    if mine is None:
+        return f"{best.name} is estimated least ({digits(best.value, 3)})."
+    others = [f"{_ratio(mine.value, each.value)} {each.name}" for each in known if each.name != shown]
+    return f"{shown[:1].upper()}{shown[1:]} is estimated {', '.join(others)}." if others else f"{shown} stands alone."
+
+
+def _ratio(mine: float, other: float) -> str:
+    change = mine / other - 1 if other else 0.0
+    if abs(change) < 5e-4:
+        return "the same as"
+    return f"{abs(change):.1%} {'above' if change > 0 else 'below'}"

@@ -1,0 +1,105 @@
+"""The live chart: an allocation redrawn while its correction strength is dragged, without a call to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.absorption import ranges
+from core.allocation.budget import Bounds, binding, met
+from core.results import Array
+from pages.ui.words import digits
+
+HERE = Path(__file__).parent
+COMPONENT = st.components.v2.component(
+    "absorption_explorer.strength",
+    html=(HERE / "strength.html").read_text("utf-8"),
+    css=(HERE / "strength.css").read_text("utf-8"),
+    js=(HERE / "strength.js").read_text("utf-8"),
+)
+ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """One allocation at every strength of the slider."""
+
+    strengths: Sequence[float]
+    base: Array  # (layers,)
+    rows: Array  # (strengths, layers)
+    parameters: Array  # (layers,)
+    target: float
+    bounds: Bounds
+    hand: Collection[int]  # layers set by hand
+    estimates: Array | None  # (strengths,) additive estimates, NaN where not known; None where nothing was measured
+    against: dict[str, float]  # name -> the additive estimate of another allocation
+    unit: str  # of the estimates
+
+
+def strength(family: Family, chosen: float) -> None:
+    """Draw the live chart. On release the strength is in the session's state under `strength`."""
+    low, high = _limits(family)
+    bound = [np.flatnonzero(binding(row, family.bounds)).tolist() for row in family.rows]
+    COMPONENT(
+        key="live",
+        data={
+            "title": "Sparsity per layer, base and corrected.",
+            "strengths": list(family.strengths),
+            "index": family.strengths.index(chosen),
+            "base": family.base.round(6).tolist(),
+            "rows": family.rows.round(6).tolist(),
+            "bound": bound,
+            "hand": sorted(family.hand),
+            "target": family.target,
+            "low": low,
+            "high": high,
+            "ticks": _ticks(low, high),
+            "layers": list(range(0, len(family.base), max(1, -(-len(family.base) // 8)))),
+            "says": [_says(row, on, family) for row, on in zip(family.rows, bound, strict=True)],
+            "told": [_told(i, family) for i in range(len(family.rows))],
+        },
+        on_strength_change=lambda: _released(family.strengths),
+    )
+
+
+def _released(strengths: Sequence[float]) -> None:
+    index = st.session_state["live"].strength
+    if isinstance(index, int) and 0 <= index < len(strengths):
+        st.session_state["strength"] = strengths[index]
+
+
+def _says(row: Array, bound: list[int], family: Family) -> str:
+    """The budget check and the bounds that bind."""
+    spent = met(row, family.parameters)
+    kept = "met" if abs(spent - family.target) <= 1e-9 else f"missed by {spent - family.target:+.2e}"
+    some = f"layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound" if bound else "no layer on a bound"
+    return f"Budget {spent:.9f}: {kept} to 1e-9; {some}."
+
+
+def _told(index: int, family: Family) -> list[tuple[str, bool]]:
+    """The estimate of one row beside the others', as pieces of text and whether they are strong."""
+    if family.estimates is None:
+        return []
+    others = ", ".join(f"{name} {digits(value, 3)}" for name, value in family.against.items())
+    return [
+        (f"Additive estimate of the {family.unit}: ", False),
+        (digits(float(family.estimates[index]), 3), True),
+        (f" ({others})", False),
+    ]
+
+
+def _limits(family: Family) -> tuple[float, float]:
+    """The sparsities shown: everything the slider can reach."""
+    every = np.concatenate([family.base, family.rows.ravel(), [family.target - ROOM, family.target + ROOM]])
+    room = 0.04 * (every.max() - every.min())
+    return float(every.min() - room), float(every.max() + room)
+
+
+def _ticks(low: float, high: float) -> list[tuple[float, str]]:
+    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / s <= 7)
+    values = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+    return [(float(value), f"{value:.2f}") for value in values]

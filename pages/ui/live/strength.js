@@ -1,0 +1,94 @@
+// Bars under the finger. Every number comes from Python: dragging only picks a row of the table it sent.
+const SETTLE = 200 // ms without a further step before Python is told
+const PATIENCE = 3000 // ms in which an older answer of Python's does not move the slider back
+const HEIGHT = 260 // px, as in the style
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".allocation")
+  const slider = root.querySelector("input")
+  const held = (root.held ??= { busy: false, sent: null, until: 0, timer: 0 })
+  held.data = data
+  build(root, data)
+  slider.max = data.strengths.length - 1
+  const answered = data.index === held.sent || performance.now() > held.until
+  if (!held.busy && answered) slider.value = data.index
+  draw(root, data, Number(slider.value))
+  slider.oninput = () => {
+    held.busy = true
+    draw(root, held.data, Number(slider.value))
+  }
+  slider.onchange = () => {
+    clearTimeout(held.timer)
+    held.timer = setTimeout(() => {
+      held.busy = false
+      held.sent = Number(slider.value)
+      held.until = performance.now() + PATIENCE
+      setTriggerValue("strength", held.sent)
+    }, SETTLE)
+  }
+}
+
+function build(root, data) {
+  const at = (value) => `${place(data, value)}%`
+  fill(root.querySelector(".ticks"), data.ticks, (span, [value, text]) => {
+    span.textContent = text
+    span.style.bottom = at(value)
+  })
+  const layers = data.base.length
+  fill(root.querySelector(".layers"), [...data.layers, null], (span, layer) => {
+    span.textContent = layer === null ? "layer" : layer
+    span.className = layer === null ? "title" : ""
+    span.style.left = layer === null ? "" : `${((layer + 0.5) / layers) * 100}%`
+  })
+  root.querySelector(".target").style.bottom = at(data.target)
+  root.querySelector(".by-hand").hidden = data.hand.length === 0
+  root.columns = fill(root.querySelector(".columns"), data.base, (column, base, layer) => {
+    column.className = "column"
+    const [first, now, shift, limit, hand] = fill(column, ["base", "now", "shift", "limit", "hand"], (part, name) => {
+      part.className = name
+    })
+    span(first, data, data.target, base)
+    hand.textContent = data.hand.includes(layer) ? "●" : ""
+    return { column, now, shift, limit }
+  })
+}
+
+function draw(root, data, index) {
+  const row = data.rows[index]
+  const bound = new Set(data.bound[index])
+  row.forEach((value, layer) => {
+    const { column, now, shift, limit } = root.columns[layer]
+    const base = data.base[layer]
+    span(now, data, data.target, value)
+    span(shift, data, base, value)
+    const pixels = (Math.abs(place(data, value) - place(data, base)) * HEIGHT) / 100
+    shift.className = pixels < 3 ? "shift none" : value > base ? "shift up" : "shift down"
+    limit.hidden = !bound.has(layer)
+    limit.style.bottom = `${place(data, value)}%`
+    column.title = `layer ${layer}: base ${base.toFixed(4)}, corrected ${value.toFixed(4)}`
+  })
+  root.querySelector(".value").textContent = data.strengths[index]
+  root.querySelector(".says").textContent = data.says[index]
+  root.querySelector(".plot").setAttribute("aria-label", `${data.title} ${data.says[index]}`)
+  root.querySelector("input").setAttribute("aria-valuetext", `strength ${data.strengths[index]}`)
+  const told = root.querySelector(".estimate")
+  told.replaceChildren(...data.told[index].map(([text, strong]) => Object.assign(
+    document.createElement(strong ? "b" : "span"), { textContent: text })))
+}
+
+function place(data, value) {
+  return ((value - data.low) / (data.high - data.low)) * 100
+}
+
+function span(part, data, from, to) {
+  const [a, b] = [place(data, from), place(data, to)]
+  part.style.bottom = `${Math.min(a, b)}%`
+  part.style.height = `${Math.abs(a - b)}%`
+}
+
+// As many children as values; `each` dresses a child and may return what is kept of it.
+function fill(parent, values, each) {
+  while (parent.childElementCount > values.length) parent.lastElementChild.remove()
+  while (parent.childElementCount < values.length) parent.append(document.createElement("span"))
+  return [...parent.children].map((child, i) => each(child, values[i], i) ?? child)
+}

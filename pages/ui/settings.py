@@ -1,0 +1,189 @@
+"""Widgets -> an allocation request. Every setting is held equal to the URL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from core.allocation import requests
+from core.allocation.correction import CLIP
+from core.allocation.requests import AllocationRequest, Correction
+from core.profiles import Profile
+from core.specs import OUTLIER_THRESHOLDS, Spec, checked
+from pages.ui import view, words
+
+
+def steps(low: float, high: float, step: float) -> list[float]:
+    """Numbers from low to high, both included."""
+    return [round(low + i * step, 6) for i in range(round((high - low) / step) + 1)]
+
+
+STRENGTHS = steps(0, 0.1, 0.001)
+TARGETS = steps(0, 0.95, 0.01)
+CLIPS = {math.log(1.5): "1.5×", math.log(2): "2×", CLIP: "3×, the paper's", math.log(5): "5×", math.log(100): "100×"}
+CONTROLS = {"none": "none", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
+ABOUT_CONTROLS = (
+    "Reversed protects the absorbers instead; shuffled gives the same shifts to other layers; ramp is a straight line "
+    "over depth of the same width. If a control does as well, the correction is not what helps."
+)
+WHOSE = (
+    "From the paper (known to us second-hand): the gain that drives it, its clip at ln 3, and the centred shift, which "
+    "protects layers that amplify. Ours: the strength, and how the shift is scaled by it and brought back to the "
+    "budget. Nothing here is a claim until it is pruned and evaluated."
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One setting of an allocator."""
+
+    name: str  # field of the request
+    label: str
+    options: Sequence[float | str]
+    words: dict[str, str] = field(default_factory=dict)  # option -> words, where options are names
+    key: str | None = None  # in the URL, where the name is taken by another page
+
+
+@dataclass(frozen=True)
+class Method:
+    """A base allocator: how it is called, what is known of it, what can be set."""
+
+    form: type[Spec]
+    title: str
+    about: str
+    parameters: tuple[Parameter, ...] = ()
+
+
+OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
+WIDTHS = steps(0, 0.3, 0.01)
+METHODS = {
+    "uniform": Method(
+        requests.Uniform, "Uniform", "Every layer alike: the default of magnitude pruning, Wanda and SparseGPT."
+    ),
+    "owl": Method(
+        requests.Owl,
+        "OWL",
+        "Yin et al., arXiv 2310.05175: a layer with more outlying Wanda scores keeps more weights. The paper promises "
+        "target ± λ; its code makes a band of width 2λ that is not centred, and so does this. Its published commands "
+        "use M = 5, λ = 0.08.",
+        (
+            Parameter("m", "Outlier threshold M, × mean score", OUTLIER_THRESHOLDS),
+            Parameter("lam", "Half width λ, sparsity", WIDTHS),
+        ),
+    ),
+    "alphapruning": Method(
+        requests.AlphaPruning,
+        "AlphaPruning",
+        "arXiv 2410.10912: a layer with a heavy-tailed spectrum (small α) is pruned less; needs no text. The paper "
+        "defines the Hill estimator, its code searches the tail. ε is relative to the target, λ of OWL is not.",
+        (
+            Parameter("epsilon", "Relative half width ε", steps(0, 0.9, 0.01)),
+            Parameter("estimator", "Exponent α by", ("peak", "hill"), {"peak": "best tail", "hill": "Hill"}),
+        ),
+    ),
+    "dlp": Method(
+        requests.Dlp,
+        "DLP",
+        "arXiv 2505.23807: a layer with large Wanda scores is pruned more. The paper takes their median, its code the "
+        "mean.",
+        (
+            Parameter("alpha", "Half width α, sparsity", WIDTHS),
+            Parameter("statistic", "Scores by", ("mean", "median"), {"mean": "mean", "median": "median"}, "scores"),
+        ),
+    ),
+    "depth_ramp": Method(
+        requests.DepthRamp,
+        "Depth ramp",
+        "A straight line over depth, as in ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066); looks at nothing. "
+        "ATP chose its β on the very test text it reports.",
+        (Parameter("beta", "Step from layer to layer β, sparsity", steps(-0.02, 0.02, 0.001)),),
+    ),
+    "response": Method(
+        requests.Response,
+        "Response",
+        "Ours: from what pruning each layer alone was measured to do, the allocation of least total harm for the "
+        "budget. It is exact for the sum of these harms, and the layers of a pruned model do not simply add up.",
+        (
+            Parameter("objective", "Harm by", tuple(OBJECTIVES), OBJECTIVES),
+            Parameter("pruner", "Pruned by", tuple(words.PRUNERS), words.PRUNERS),
+        ),
+    ),
+}
+
+
+def text(key: str, default: str, valid: Callable[[str], bool]) -> str:
+    """A setting without a widget of its own, in the session's state and the URL; what is not valid is dropped."""
+    known = [st.query_params.get(key), st.session_state.get(key)]
+    return view.sync(key, [default, *(each for each in known if each is not None and valid(each))], default)
+
+
+def base() -> Spec:
+    """Choose an allocator and its own parameters."""
+    kind = view.sync("base", list(METHODS), "owl")
+    st.selectbox("Base allocator", list(METHODS), key="base", format_func=lambda each: METHODS[each].title)
+    method = METHODS[kind]
+    values = {each.name: _parameter(each, method.form) for each in method.parameters}
+    st.caption(method.about)
+    return checked(method.form, **values)
+
+
+def _parameter(asked: Parameter, form: type[Spec]) -> float | str:
+    key = asked.key or asked.name
+    about = form.model_fields[asked.name]
+    value = view.sync(key, asked.options, about.default)
+    if asked.words:
+        view.switch(asked.label, asked.words, key)
+    else:
+        st.select_slider(asked.label, asked.options, key=key)
+    return value
+
+
+def budget() -> dict[str, float]:
+    """Target and bounds."""
+    found = {"target": view.sync("target", TARGETS, 0.7)}
+    st.select_slider("Target sparsity", TARGETS, key="target", help="Mean over layers, weighted by their parameters.")
+    low, high = st.columns(2)
+    for place, key, label, default in ((low, "low", "Least", 0.0), (high, "high", "Greatest", 0.95)):
+        found[key] = view.sync(key, TARGETS, default)
+        place.select_slider(f"{label} of a layer", TARGETS, key=key)
+    return found
+
+
+def correction(profile: Profile) -> Correction:
+    """What drives the correction, and the control in its place. The strength is dragged in the live chart."""
+    names = list(profile.by_name)
+    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0])
+    st.selectbox(
+        "Correction driven by the gain of", names, key="driver", format_func=lambda name: disturbance(profile, name)
+    )
+    control = view.sync("control", list(CONTROLS), "none")
+    view.switch("Control in its place", CONTROLS, "control", help=ABOUT_CONTROLS)
+    seed = 0
+    if control == "shuffled":
+        seed = view.sync("shuffle", range(10), 0)
+        st.select_slider("Shuffle", range(10), key="shuffle")
+    clip = view.sync("clip", list(CLIPS), CLIP)
+    st.select_slider("Gains count up to", list(CLIPS), key="clip", format_func=CLIPS.get)
+    strength = view.sync("strength", STRENGTHS, 0.0)
+    return Correction(strength=strength, driver=driver, control=control, seed=seed, clip=clip)
+
+
+def disturbance(profile: Profile, name: str) -> str:
+    """A perturbation and its positions, in one line."""
+    asked = profile.perturbations[name]
+    everywhere = getattr(asked, "positions", "after_first") == "all"
+    return words.label(asked) + (f", {words.POSITIONS['all']}" if everywhere else "")
+
+
+def request(profile: Profile) -> AllocationRequest:
+    """Draw every setting and put them together.
+
+    Raises:
+        UserError: a combination that cannot be, said in one sentence; every widget keeps its value.
+    """
+    chosen = base()
+    spent = budget()
+    return checked(AllocationRequest, base=chosen, correction=correction(profile), **spent)
