@@ -92,7 +92,8 @@ def _loaded(
 
 
 def _provenance(request: MeasureRequest, loaded: Loaded, text: Windows, sweep: Sweep, loading: float) -> dict[str, Any]:
-    seconds = {"loading": loading, **sweep.seconds}
+    measured = sum(sweep.store.seconds(sweep.profile.unit(each)) for each in request.measurements)
+    seconds = {"loading": loading, **sweep.seconds, "sweep": measured}  # earlier runs' shares included
     return {
         "model": loaded.source.label,
         "model_source": _relative(request.model),

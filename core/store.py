@@ -221,10 +221,17 @@ class Store:
         """The folder that holds a unit's finished parts, each named `first-last` by its sequences."""
         return self.root / "parts" / unit.key
 
-    def save_part(self, unit: specs.PerturbedSpec, first: int, part: results.Perturbed) -> None:
-        """Keep the sequences `first, first + 1, ...` of a unit."""
+    def save_part(self, unit: specs.PerturbedSpec, first: int, part: results.Perturbed, seconds: float = 0.0) -> None:
+        """Keep the sequences `first, first + 1, ...` of a unit, and how long they took."""
         name = f"{first:04d}-{first + part.sequences - 1:04d}"
-        write_folder(self.parts(unit) / name, encode(part))
+        write_folder(self.parts(unit) / name, encode(part) | {"provenance.json": _pretty({"seconds": seconds})})
+
+    def seconds(self, unit: specs.PerturbedSpec) -> float:
+        """How long the measuring of a unit took, over all the runs that had a share in it."""
+        whole = self.path(unit)
+        folders = [whole] if whole else self.parts(unit).glob("[!.]*-*")
+        told = (json.loads((folder / "provenance.json").read_bytes()) for folder in folders)
+        return sum(each.get("seconds", 0.0) for each in told)
 
     def drop_parts(self, unit: specs.PerturbedSpec) -> None:
         """Forget a unit's parts, once it is stored whole."""

@@ -22,6 +22,8 @@ from core.progress import Report, silent
 from core.store import Store
 from core.texts import Windows
 
+torch.set_num_threads(1)  # products this small only wait for a second thread
+
 FAMILIES = ("llama", "qwen2", "gemma2", "gpt2", "opt", "gpt_neox", "mixtral", "bloom")
 PRUNABLE = tuple(family for family in FAMILIES if family != "mixtral")
 LAYERS, WIDTH, VOCABULARY, LONGEST = 4, 32, 288, 64

@@ -164,8 +164,9 @@ class Sweep:
                 part_group = group if run == sequences else prepare(
                     self.loaded, self.device, self.windows.tokens, run, moments, self.profile.harm_stride
                 )  # fmt: skip
+                began = time.perf_counter()
                 part = self._part(part_group, measurement, what, len(run))
-                self.store.save_part(self.profile.unit(measurement), run[0], part)
+                self.store.save_part(self.profile.unit(measurement), run[0], part, time.perf_counter() - began)
                 for index in run:
                     wanted.remove(index)
                 self.parts += 1
@@ -207,7 +208,7 @@ class Sweep:
             parts = list(self.store.finished(unit).values())
             if sum(part.sequences for part in parts) != self.profile.text.sequences:
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
-            self.store.save(unit, results.merged(parts), {})
+            self.store.save(unit, results.merged(parts), {"seconds": round(self.store.seconds(unit), 2)})
         self.store.drop_parts(unit)
 
     def _say(self, line: str, layer: int | None = None) -> None:

@@ -65,8 +65,8 @@ def _names(lines: Mapping[str, Array], shown: str, layers: int, gap: float, look
 
 
 def _alike(lines: Mapping[str, Array], shown: str) -> str:
-    agreement = {name: spearman(lines[shown], row) for name, row in lines.items() if name != shown}
-    known = {name: value for name, value in agreement.items() if np.isfinite(value)}
+    ranked = {name: spearman(lines[shown], row) for name, row in lines.items() if name != shown}
+    known = {name: value for name, value in ranked.items() if np.isfinite(value)}
     low, high = lines[shown].min(), lines[shown].max()
     spread = f"{shown} spreads from {low:.3f} to {high:.3f}" if high - low > 1e-9 else f"{shown} is flat"
     if not known:

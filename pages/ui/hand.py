@@ -1,0 +1,85 @@
+"""Single layers set by hand: `3:0.55,7:0.9` in the URL, a table on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from core.allocation.allocate import Allocation
+from core.results import Array
+from core.specs import number
+from pages.ui import settings
+
+COLUMN = "by hand"
+
+
+def read(text: str, layers: int) -> dict[int, float]:
+    """Layer -> sparsity.
+
+    Raises:
+        ValueError: not such a text, or a layer that is not there.
+    """
+    found = {}
+    for part in filter(None, text.split(",")):
+        layer, value = part.split(":")
+        found[int(layer)] = float(value)
+    if not all(0 <= layer < layers and 0 <= value < 1 for layer, value in found.items()):
+        raise ValueError(text)
+    return found
+
+
+def written(hand: Mapping[int, float]) -> str:
+    """The text that reads back as the same."""
+    return ",".join(f"{layer}:{number(hand[layer])}" for layer in sorted(hand))
+
+
+def chosen(layers: int) -> dict[int, float]:
+    """What is set by hand, from the session's state or the URL."""
+
+    def valid(text: str) -> bool:
+        try:
+            return bool(read(text, layers)) or not text
+        except ValueError:
+            return False
+
+    return read(settings.text("hand", "", valid), layers)
+
+
+def editor(allocation: Allocation, now: Array, hand: Mapping[int, float]) -> None:
+    """The table; a number in its last column holds that layer, and clearing it lets the layer go."""
+    table = pd.DataFrame(
+        {
+            "layer": range(len(now)),
+            "base": allocation.base,
+            "corrected": allocation.sparsity,
+            "now": now,
+            COLUMN: pd.Series([hand.get(layer) for layer in range(len(now))], dtype="float64"),
+        }
+    )
+    key = f"hand-{written(hand)}"  # another table for other numbers, or the former edits would be laid over them
+    request = allocation.request
+    values = {name: st.column_config.NumberColumn(format="%.4f") for name in ("base", "corrected", "now")}
+    values[COLUMN] = st.column_config.NumberColumn(
+        format="%.4f", min_value=request.low, max_value=request.high, step=0.0001, help="Empty: as the method says."
+    )
+    st.data_editor(
+        table,
+        key=key,
+        disabled=["layer", "base", "corrected", "now"],
+        column_config=values,
+        hide_index=True,
+        height=320,
+        on_change=_edited,
+        args=(key, dict(hand)),
+    )
+
+
+def _edited(key: str, hand: dict[int, float]) -> None:
+    for layer, changed in st.session_state[key]["edited_rows"].items():
+        if COLUMN in changed:
+            value = changed[COLUMN]
+            hand = {k: v for k, v in hand.items() if k != int(layer)}
+            hand |= {} if value is None else {int(layer): float(value)}
+    st.session_state["hand"] = written(hand)
