@@ -60,18 +60,23 @@ class Sweep:
         missing = [each for each in self.profile.measurements if self.store.measured(self.profile.unit(each)) is None]
         pending = {each: self._pending(each) for each in missing}
         self._plan(pending)
-        with torch.inference_mode():
-            began = time.perf_counter()
-            moments = self._statistics(missing)
-            self._weights()
-            self.seconds["statistics"] = time.perf_counter() - began
-            began = time.perf_counter()
-            swept = self.done
-            self._floor(moments)
-            self._measure(pending, moments)
-            self.seconds["sweep"] = time.perf_counter() - began
+        try:
+            with torch.inference_mode():
+                self._passes(missing, pending)
+        except torch.OutOfMemoryError as error:
+            raise UserError("one sequence does not fit in memory: ask for a shorter length") from error
         for each in missing:
             self._assemble(each)
+
+    def _passes(self, missing: list[specs.Measurement], pending: dict[specs.Measurement, list[int]]) -> None:
+        began = time.perf_counter()
+        moments = self._statistics(missing)
+        self._weights()
+        self.seconds["statistics"] = time.perf_counter() - began
+        began, swept = time.perf_counter(), self.done
+        self._floor(moments)
+        self._measure(pending, moments)
+        self.seconds["sweep"] = time.perf_counter() - began
         if self.seconds["sweep"] > 1 and self.engine == "wavefront":
             cost.remember_rate(self.store, self.device.type, self.shape, (self.done - swept) / self.seconds["sweep"])
 
@@ -147,10 +152,10 @@ class Sweep:
             sequences = _run_of(todo, size)
             try:
                 self._group(sequences, pending, moments)
-            except torch.OutOfMemoryError as error:
-                release(self.device)
+            except torch.OutOfMemoryError:
                 if size == 1:
-                    raise UserError("one sequence does not fit in memory: ask for a shorter length") from error
+                    raise
+                release(self.device)
                 size = max(1, size // 2)
                 self._say(f"out of memory: going on with {size} sequences at a time")
                 continue

