@@ -113,6 +113,8 @@ def tokens(
 
 def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> list[np.ndarray]:
     pieces = list(text.documents) if packing == "document" else ["\n\n".join(text.documents)]
+    if not pieces:
+        return []
     ids = tokenizer(pieces, add_special_tokens=bos == "protocol", verbose=False)["input_ids"]
     return [np.asarray(each, np.int64) for each in ids]
 
@@ -151,7 +153,7 @@ def _cut(encoded: list[np.ndarray], starts: tuple, body: int, bos: str, tokenize
 
 def _file(path: Path) -> Text:
     if not path.is_file():
-        raise UserError(f"there is no text file {path}")
+        raise UserError(f'there is no text file "{path}"')
     reader = READERS.get(path.suffix)
     if reader is None:
         raise UserError(f"{path.name} cannot be read as text: known endings are {', '.join(READERS)}")
@@ -174,12 +176,17 @@ def _jsonl(path: Path) -> list[str]:
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
             try:
-                record = json.loads(line) if line.strip() else None
-                if record is not None:
-                    documents.append(record["text"])
+                if line.strip():
+                    documents.append(_words(json.loads(line)["text"]))
             except (ValueError, KeyError, TypeError) as error:
                 raise UserError(f'{path.name} line {number} is not a record like {{"text": "..."}}') from error
     return documents
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is words, not {value!r}")
+    return value
 
 
 def _parquet(path: Path) -> list[str]:
@@ -187,8 +194,8 @@ def _parquet(path: Path) -> list[str]:
     import pyarrow.parquet as parquet
 
     try:
-        return parquet.read_table(path, columns=["text"])["text"].to_pylist()
-    except (pa.ArrowInvalid, KeyError) as error:
+        return [_words(value) for value in parquet.read_table(path, columns=["text"])["text"].to_pylist()]
+    except (pa.ArrowInvalid, KeyError, OSError, TypeError) as error:
         raise UserError(f"{path.name} is not a Parquet file with a column named text") from error
 
 
