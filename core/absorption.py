@@ -47,8 +47,8 @@ def log_gain(seeds: Sequence[Perturbed]) -> Array:
     """`ln r_i` per sequence, (layers, sequences), averaged over noise seeds; NaN where there was no drift."""
     per_seed = []
     for each in seeds:
-        first = np.einsum("iin->in", each.log_drift)
-        per_seed.append(_finite(each.log_drift[:, -1] - first))
+        logs = _finite(each.log_drift)
+        per_seed.append(logs[:, -1] - np.einsum("iin->in", logs))
     return np.mean(per_seed, axis=0)
 
 

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 
 from core import specs
+from core.machine import chosen
 from core.models.sources import NotHere, locate, outlined
 from core.outline import Outline
 from core.store import Store, write_file
@@ -40,14 +41,14 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
         source = locate(request.model, store, request.revision, fetch=False)
     except NotHere:
         return None
-    shape = outlined(source, store)
+    shape, device = outlined(source, store), chosen(device)
     total = flops(shape, request)
     rate = _rate(store, device, shape)
     group = group_size(shape, request.text.sequences, request.text.length, request.dtype, None)
     memory = shape.parameters * BYTES[request.dtype] + group * sequence_bytes(shape, request.text.length, request.dtype)
     parts = len(request.measurements) * -(-request.text.sequences // group)
-    return Cost(total, int(memory), total / (rate or ROUGH_RATE[kind(device)]), rate is None,
-                rate or ROUGH_RATE[kind(device)], parts)  # fmt: skip
+    used = rate or ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"])
+    return Cost(total, int(memory), total / used, rate is None, used, parts)
 
 
 def words(cost: Cost) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -15,12 +16,12 @@ def absolute(typed: str) -> str:
     for prefix in ("random:", "file:"):
         if typed.startswith(prefix):
             return prefix + absolute(typed.removeprefix(prefix)) if prefix == "random:" else _resolved(typed)
-    path = Path(typed).expanduser()
+    path = Path(os.path.expanduser(typed))
     return str(path.resolve()) if typed != "demo" and path.exists() else typed
 
 
 def _resolved(typed: str) -> str:
-    return "file:" + str(Path(typed.removeprefix("file:")).expanduser().resolve())
+    return "file:" + str(Path(os.path.expanduser(typed.removeprefix("file:"))).resolve())
 
 
 def span(text: str | None) -> tuple[int, int] | None:
@@ -44,9 +45,12 @@ def numbers(text: str) -> tuple[int, ...]:
         UserError: something else than whole numbers and commas.
     """
     try:
-        return tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError as error:
-        raise UserError(f"--seeds {text!r} is not a list of whole numbers: write 0 or 0,1,2") from error
+        found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        found = (-1,)
+    if min(found) < 0:
+        raise UserError(f"--seeds {text!r} is not a list of whole numbers from 0: write 0 or 0,1,2")
+    return found
 
 
 def build(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
         pieces = tuple(path.read_text(encoding="utf-8") for path in files)
         text = Text(f"demo text, {folder.name} half", pieces, "joined", files)
     elif source.startswith("file:"):
-        text = _file(Path(source.removeprefix("file:")).expanduser())
+        text = _file(Path(os.path.expanduser(source.removeprefix("file:"))))
     elif source.count("/") == 1:
         text = _hub(source)
     else:

@@ -9,13 +9,15 @@ import numpy as np
 
 from core import specs
 from core.presets import PRESETS
-from core.results import Activation, Array, Floor, Perturbed
+from core.results import Activation, Array, Floor, Perturbed, Scores, Weights
 from core.store import Store
 
 LENGTH = 64
 
 
-def profile_spec(layers: int = 30, sequences: int = 16, preset: str = "standard", seed: int = 0) -> specs.ProfileSpec:
+def profile_spec(
+    layers: int = 30, sequences: int = 16, preset: str = "standard", seed: int = 0, prunable: bool = False
+) -> specs.ProfileSpec:
     """A profile of an invented model, named by its depth and seed."""
     return specs.ProfileSpec(
         model=specs.ModelSpec(content=f"invented-{layers}-{seed}"),
@@ -28,7 +30,7 @@ def profile_spec(layers: int = 30, sequences: int = 16, preset: str = "standard"
             windows=tuple((0, LENGTH * n) for n in range(sequences)),
         ),
         measurements=PRESETS[preset].measurements,
-        prunable=False,
+        prunable=prunable,
     )
 
 
@@ -47,6 +49,9 @@ def save_profile(root: Path, spec: specs.ProfileSpec, layers: int = 30, model: s
     }
     store.save(spec.activation, activation(layers, spec.text.sequences), provenance)
     store.save(spec.floor, floor(layers), provenance)
+    if spec.prunable:
+        store.save(spec.weights, weights(layers), provenance)
+        store.save(spec.scores, scores(layers), provenance)
     for measurement in spec.measurements:
         store.save(spec.unit(measurement), perturbed(layers, spec.text.sequences, measurement), provenance)
     store.save(spec, None, provenance)
@@ -123,3 +128,19 @@ def floor(layers: int) -> Floor:
     upper = np.triu(np.ones((layers, layers), bool))
     growth = np.linspace(1e-6, 1.5e-3, layers)[None, :] * np.ones((layers, 1))
     return Floor(drift=np.where(upper, growth, np.nan), half_precision=np.zeros(layers))
+
+
+def weights(layers: int) -> Weights:
+    """Layers of unequal size whose spectra grow lighter with depth."""
+    linears = np.array([330, 110, 110, 330, 880, 880, 880]) * 1000.0
+    sizes = linears * (1 + np.arange(layers)[:, None] % 3)
+    alpha = np.linspace(2.6, 4.2, layers)[:, None] + np.linspace(0, 0.3, len(linears))
+    return Weights(parameters=sizes, alpha_hill=alpha, alpha_peak=alpha + 0.1 * np.sin(np.arange(layers))[:, None])
+
+
+def scores(layers: int) -> Scores:
+    """More outliers in the early layers, larger scores in the late ones."""
+    across = np.linspace(0, 1, layers)
+    thresholds = np.array(specs.OUTLIER_THRESHOLDS)
+    outliers = 0.02 * np.exp(-thresholds / 4) * (2 - across + 0.2 * np.sin(9 * across))[:, None]
+    return Scores(outlier_ratio=outliers, mean=0.1 + across**2, median=0.08 + across**2)

@@ -52,10 +52,10 @@ def measure(
     entry = store.find(request)
     if entry is None:
         expected = cost.estimate(request, store, device)
-        err.print(cost.words(expected) if expected else "The cost is not known until the model is here.")
+        told = cost.words(expected) if expected else "The cost was not known before the model was here."
         from core import worker
 
-        with progress_bar() as tell:
+        with progress_bar(told) as tell:
             entry = worker.run(store, jobs.submit(store, request, device, engine), {}, tell)
     found = profiles.load(store, entry)
     if json:

@@ -41,14 +41,20 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Any]:
-    """A progress bar on stderr; yields the function that is told each status."""
+def progress_bar(expected: str) -> Iterator[Any]:
+    """A progress bar on stderr; yields the function that is told each status.
+
+    What is expected is said once the measuring begins, so that a refused request stays one line.
+    """
     columns = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(30), TextColumn("{task.fields[left]}"),
                TextColumn("{task.description}"))  # fmt: skip
-    with Progress(*columns, console=err, transient=True) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("starting", total=None, left="")
+        unsaid = [expected]
 
         def tell(status: Status) -> None:
+            if status.total and unsaid:
+                err.print(unsaid.pop(), soft_wrap=True)
             rate = f", {status.rate / 1e3:.0f} GFLOP/s" if status.rate else ""
             left = f"{duration(status.seconds_left)} left{rate}" if status.seconds_left is not None else ""
             bar.update(task, description=status.line, completed=status.done, total=status.total or None, left=left)

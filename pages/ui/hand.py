@@ -71,6 +71,7 @@ def editor(allocation: Allocation, now: Array, hand: Mapping[int, float]) -> Non
         column_config=values,
         hide_index=True,
         height=320,
+        placeholder="",
         on_change=_edited,
         args=(key, dict(hand)),
     )

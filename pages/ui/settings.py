@@ -105,7 +105,7 @@ METHODS = {
         requests.Response,
         "Response",
         "Ours: from what pruning each layer alone was measured to do, the allocation of least total harm for the "
-        "budget. It is exact for the sum of these harms, and the layers of a pruned model do not simply add up.",
+        "budget. It is exact for the sum of these harms, but the layers of a pruned model do not simply add up.",
         (
             Parameter("objective", "Harm by", tuple(OBJECTIVES), OBJECTIVES),
             Parameter("pruner", "Pruned by", tuple(words.PRUNERS), words.PRUNERS),
@@ -137,18 +137,19 @@ def _parameter(asked: Parameter, form: type[Spec]) -> float | str:
     if asked.words:
         view.switch(asked.label, asked.words, key)
     else:
-        st.select_slider(asked.label, asked.options, key=key)
+        st.select_slider(asked.label, asked.options, key=key, format_func="{:g}".format)
     return value
 
 
 def budget() -> dict[str, float]:
     """Target and bounds."""
     found = {"target": view.sync("target", TARGETS, 0.7)}
-    st.select_slider("Target sparsity", TARGETS, key="target", help="Mean over layers, weighted by their parameters.")
+    about = "Mean over layers, weighted by their parameters."
+    st.select_slider("Target sparsity", TARGETS, key="target", format_func="{:g}".format, help=about)
     low, high = st.columns(2)
     for place, key, label, default in ((low, "low", "Least", 0.0), (high, "high", "Greatest", 0.95)):
         found[key] = view.sync(key, TARGETS, default)
-        place.select_slider(f"{label} of a layer", TARGETS, key=key)
+        place.select_slider(f"{label} of a layer", TARGETS, key=key, format_func="{:g}".format)
     return found
 
 
@@ -179,11 +180,14 @@ def disturbance(profile: Profile, name: str) -> str:
 
 
 def request(profile: Profile) -> AllocationRequest:
-    """Draw every setting and put them together.
-
-    Raises:
-        UserError: a combination that cannot be, said in one sentence; every widget keeps its value.
-    """
+    """Draw every setting and put them together; whether the budget can be met is for the allocator to say."""
     chosen = base()
     spent = budget()
     return checked(AllocationRequest, base=chosen, correction=correction(profile), **spent)
+
+
+def keys(asked: AllocationRequest) -> list[str]:
+    """The settings in use: what undo takes back. Those of other allocators keep their values unseen."""
+    own = [each.key or each.name for each in METHODS[asked.base.kind].parameters]
+    shuffled = ["shuffle"] if asked.correction.control == "shuffled" else []
+    return ["base", "target", "low", "high", "driver", "control", "clip", "strength", "hand", "judge", *own, *shuffled]

@@ -14,6 +14,8 @@ from pages.ui.charts.style import LIGHT, Chart, Palette, apart, layer_axis, layo
 from pages.ui.charts.why import spearman
 from pages.ui.words import digits
 
+DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
+
 
 def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette = LIGHT) -> Chart:
     """Sparsity over layers, a line per method; one is highlighted.
@@ -25,8 +27,8 @@ def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette
     layers = len(lines[shown])
     every = np.concatenate([*lines.values(), [target - 0.02, target + 0.02]])
     figure = go.Figure()
-    for name in sorted(lines, key=lambda each: each == shown):
-        figure.add_trace(_line(name, lines[name], name == shown, look))
+    for index, name in enumerate(sorted(lines, key=lambda each: each == shown)):
+        figure.add_trace(_line(name, lines[name], name == shown, DASHES[index % len(DASHES)], look))
     figure.add_hline(y=target, line={"color": look.guide, "width": 1, "dash": "dot"})
     figure.add_trace(_names(lines, shown, layers, 0.06 * float(np.ptp(every)), look))
     room = 0.022 * layers * max(map(len, lines))
@@ -38,12 +40,12 @@ def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette
     return Chart("methods", "Methods on one axis", layout(figure, height=420), _alike(lines, shown), table)
 
 
-def _line(name: str, values: Array, strong: bool, look: Palette) -> go.Scatter:
+def _line(name: str, values: Array, strong: bool, dash: str, look: Palette) -> go.Scatter:
     return go.Scatter(
         x=np.arange(len(values)),
         y=values,
         mode="lines+markers" if strong else "lines",
-        line={"color": look.accent if strong else look.undecided, "width": 2.5 if strong else 1.5},
+        line={"color": look.accent, "width": 2.5} if strong else {"color": look.undecided, "width": 1.5, "dash": dash},
         marker={"size": 5},
         hovertemplate=f"{name}, layer %{{x}}: %{{y:.4f}}<extra></extra>",
         name=name,
@@ -69,6 +71,7 @@ def _alike(lines: Mapping[str, Array], shown: str) -> str:
     known = {name: value for name, value in ranked.items() if np.isfinite(value)}
     low, high = lines[shown].min(), lines[shown].max()
     spread = f"{shown} spreads from {low:.3f} to {high:.3f}" if high - low > 1e-9 else f"{shown} is flat"
+    spread = spread[:1].upper() + spread[1:]
     if not known:
         return f"{spread}; there is nothing to rank it against."
     most, least = max(known, key=known.get), min(known, key=known.get)
@@ -132,7 +135,10 @@ def _cheapest(known: Sequence[Estimate], shown: str) -> str:
     best = min(known, key=lambda each: each.value)
     mine = next((each for each in known if each.name == shown), None)
     if mine is None:
-        return f"{best.name} is estimated least ({digits(best.value, 3)})."
+        return (
+            f"{shown[:1].upper()}{shown[1:]} has no estimate, for it goes beyond the largest sparsity measured; of the "
+            f"others {best.name} is estimated least ({digits(best.value, 3)})."
+        )
     others = [f"{_ratio(mine.value, each.value)} {each.name}" for each in known if each.name != shown]
     return f"{shown[:1].upper()}{shown[1:]} is estimated {', '.join(others)}." if others else f"{shown} stands alone."
 

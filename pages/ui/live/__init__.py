@@ -75,21 +75,25 @@ def _released(strengths: Sequence[float]) -> None:
 def _says(row: Array, bound: list[int], family: Family) -> str:
     """The budget check and the bounds that bind."""
     spent = met(row, family.parameters)
-    kept = "met" if abs(spent - family.target) <= 1e-9 else f"missed by {spent - family.target:+.2e}"
-    some = f"layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound" if bound else "no layer on a bound"
-    return f"Budget {spent:.9f}: {kept} to 1e-9; {some}."
+    kept = "met to 1e-9" if abs(spent - family.target) <= 1e-9 else f"missed by {spent - family.target:+.2e}"
+    some = f"Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound" if bound else "No layer on a bound"
+    return f"Budget {spent:.9f}, {kept}. {some}."
 
 
 def _told(index: int, family: Family) -> list[tuple[str, bool]]:
     """The estimate of one row beside the others', as pieces of text and whether they are strong."""
     if family.estimates is None:
         return []
-    others = ", ".join(f"{name} {digits(value, 3)}" for name, value in family.against.items())
+    others = ", ".join(f"{name} {_number(value)}" for name, value in family.against.items())
     return [
         (f"Additive estimate of the {family.unit}: ", False),
-        (digits(float(family.estimates[index]), 3), True),
+        (_number(family.estimates[index]), True),
         (f" ({others})", False),
     ]
+
+
+def _number(estimate: float) -> str:
+    return digits(float(estimate), 3) if np.isfinite(estimate) else "none, beyond the largest sparsity measured"
 
 
 def _limits(family: Family) -> tuple[float, float]:

@@ -1,0 +1,194 @@
+"""Parts of the allocate page: an allocation beside its base, its controls and other methods, and what to take along."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+
+import numpy as np
+import streamlit as st
+
+from core import response
+from core.allocation import recipes
+from core.allocation.allocate import Allocation, allocate, estimates
+from core.allocation.budget import Bounds, binding
+from core.allocation.by_hand import pinned
+from core.allocation.requests import AllocationRequest, Correction, Manual, Response
+from core.errors import UserError
+from core.profiles import Profile
+from core.results import Array
+from core.store import HOME, Store
+from pages.ui import charts, frame, settings, view, words
+
+THIS = "this allocation"
+SHUFFLES = range(5)
+ADDITIVE = (
+    "An additive estimate sums what pruning each layer alone was measured to do. It can rank allocations of one target "
+    "and pruner; it cannot tell the real harm, for pruned layers also disturb one another."
+)
+ABOUT_RANKS = (
+    "Spearman's rank correlation over layers; a flat one has none. Harm alone is the divergence when one layer is "
+    "pruned and no other: a method that spares the layers that matter ranks opposite to it, near -1."
+)
+HARM_ALONE = ("residual:wanda:0.7", "residual:wanda:0.5")
+
+
+def judged(rows: Array, profile: Profile, request: AllocationRequest, objective: str) -> Array | None:
+    """Additive estimates of allocations, (rows,); None where the profile holds too few residuals."""
+    try:
+        return estimates(rows, profile, objective, pruner_of(request))
+    except UserError:
+        return None
+
+
+def pruner_of(request: AllocationRequest) -> str:
+    """Whose one-layer responses an allocation is judged by."""
+    return request.base.pruner if isinstance(request.base, Response) else "wanda"
+
+
+def held_by_hand(rows: Array, held: Mapping[int, float], allocation: Allocation) -> Array:
+    """The allocations with the layers set by hand, (rows, layers).
+
+    Raises:
+        UserError: these values leave the other layers no way to meet the budget.
+    """
+    request = allocation.request
+    bounds = Bounds(request.low, request.high)
+    return np.stack([pinned(row, held, allocation.parameters, request.target, bounds) for row in rows])
+
+
+def as_manual(allocation: Allocation, now: Array) -> Allocation:
+    """What is on screen, with layers set by hand, as an allocation of its own."""
+    old = allocation.request
+    request = AllocationRequest(
+        base=Manual(sparsity=tuple(now.tolist())), target=old.target, low=old.low, high=old.high
+    )
+    return Allocation(request, now, now, allocation.parameters, binding(now, Bounds(old.low, old.high)))
+
+
+# --- prediction ----------------------------------------------------------------------------------------------------
+
+
+def prediction(allocation: Allocation, now: Array, profile: Profile, objective: str, prefix: str) -> None:
+    """The additive estimate of this allocation beside its base, its controls and uniform."""
+    request = allocation.request
+    rows = {THIS: now[None], "its base": allocation.base[None], **controls(request, profile)}
+    rows["uniform"] = np.full((1, len(now)), request.target)
+    points = []
+    for name, sparsities in rows.items():
+        found = judged(sparsities, profile, request, objective)
+        points.append(charts.Estimate(name, float(np.median(found)), float(found.min()), float(found.max())))
+    if not np.isfinite([each.value for each in points]).any():
+        largest = response.of_profile(profile, pruner_of(request), objective).highest
+        st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured: measure a larger one.")
+        return
+    unit = f"{response.NAMES[objective]}, curves from {words.PRUNERS[pruner_of(request)]}"
+    frame.show(charts.estimates(points, THIS, unit, view.look()), prefix, "estimates")
+    st.caption(ADDITIVE)
+
+
+def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
+    """Name -> allocations, (rows, layers), of the correction and its controls at this strength, but the one shown."""
+    asked = request.correction
+    if not asked.strength:
+        return {}
+    found = {}
+    for kind in settings.CONTROLS:
+        if kind == asked.control:
+            continue
+        seeds = SHUFFLES if kind == "shuffled" else (0,)
+        each = [asked.model_copy(update={"control": kind, "seed": seed}) for seed in seeds]
+        rows = [allocate(request.model_copy(update={"correction": one}), profile).sparsity for one in each]
+        name = {"none": "the correction", "shuffled": f"median of {len(SHUFFLES)} shuffles"}.get(kind, kind)
+        found[name] = np.stack(rows)
+    return found
+
+
+# --- methods side by side ------------------------------------------------------------------------------------------
+
+
+def compared(request: AllocationRequest, now: Array, profile: Profile, prefix: str) -> None:
+    """Methods on one axis, and how alike they rank the layers."""
+    every = of_methods(request, profile)
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        slot = st.container()
+        picked = pick(list(every))
+        lines = {THIS: now, **{name: every[name] for name in picked}}
+        with slot:
+            frame.show(charts.methods(lines, THIS, request.target, view.look()), prefix, "methods")
+    with right:
+        st.subheader("Do they rank alike?", anchor=False)
+        harm = harm_alone(profile)
+        table = charts.agreement({**lines, **harm}).round(2)
+        narrow = (
+            table.loc[[name for name in table.index if name not in harm], [THIS, *harm]] if THIS in table else table
+        )
+        st.dataframe(narrow, alt="Rank correlation of each method with this allocation and with the harm alone")
+        st.caption(ABOUT_RANKS)
+    with st.expander("Rank correlation of every pair"):
+        st.dataframe(table, alt="Rank correlation between all methods")
+
+
+def pick(names: list[str]) -> list[str]:
+    """Which methods are drawn; in the URL as one text."""
+    asked = settings.text("methods", ",".join(names), lambda text: set(filter(None, text.split(","))) <= set(names))
+    picked = [name for name in names if name in asked.split(",")]
+    st.session_state["methods-picked"] = picked
+    st.pills("Compared with", names, selection_mode="multi", key="methods-picked", on_change=_picked)
+    return picked
+
+
+def _picked() -> None:
+    st.session_state["methods"] = ",".join(st.session_state["methods-picked"])
+
+
+def of_methods(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
+    """Name -> (layers,) of every base allocator for this budget: the chosen one as set, the others as published."""
+    found = {}
+    for kind, method in settings.METHODS.items():
+        base = request.base if kind == request.base.kind else method.form()
+        try:
+            plain = request.model_copy(update={"base": base, "correction": Correction()})
+            found[method.title] = allocate(plain, profile).sparsity
+        except UserError:
+            continue  # said beside the allocator when it is chosen
+    return found
+
+
+def harm_alone(profile: Profile) -> dict[str, Array]:
+    """What pruning each layer alone does to the output, (layers,), where it was measured."""
+    name = next((each for each in HARM_ALONE if each in profile.by_name), None)
+    return {"harm alone": profile.seeds(name)[0].kl.mean(1)} if name else {}
+
+
+# --- to take along -------------------------------------------------------------------------------------------------
+
+
+def taken_along(allocation: Allocation, profile: Profile, objective: str, prefix: str) -> None:
+    """The command that makes the same, and files for other tools."""
+    request = allocation.request
+    st.code(command(request, profile.entry.key), "bash", wrap_lines=True)
+    found = judged(allocation.sparsity[None], profile, request, objective)
+    told = {objective: None if found is None or np.isnan(found[0]) else float(found[0])}
+    method = settings.METHODS[request.base.kind].title if request.base.kind in settings.METHODS else "set by hand"
+    about = f"{words.source(profile)}: {method}, budget {allocation.budget:.6f}"
+    with st.container(horizontal=True):
+        _download("JSON", recipes.as_json(allocation, profile, told), f"{prefix}-allocation.json", "application/json")
+        for pruner, modifier in (("Wanda", "WandaPruningModifier"), ("SparseGPT", "SparseGPTModifier")):
+            recipe = recipes.llm_compressor(allocation.sparsity, modifier, about)
+            file = f"{prefix}-recipe-{pruner.lower()}.yaml"
+            _download(f"llm-compressor recipe, {pruner}", recipe, file, "application/yaml")
+
+
+def command(request: AllocationRequest, key: str) -> str:
+    """`python -m core allocate ...` that prints the same numbers."""
+    line = ["python", "-m", "core", *recipes.arguments(request, key)]
+    line += [] if Store().root.resolve() == HOME.resolve() else ["--cache", str(Store().root)]
+    return subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line)
+
+
+def _download(label: str, content: str, file: str, mime: str) -> None:
+    st.download_button(label, content, file, mime, key=f"download-{label}", on_click="ignore")

