@@ -9,7 +9,7 @@ import typer
 
 from core import absorption, cost, jobs, machine, profiles
 from core.cli import app
-from core.cli.output import err, gains_of, gains_table, matrix_table, out, progress_bar, runs_table, say_json, summary
+from core.cli.output import gains_of, gains_table, matrix_table, out, progress_bar, runs_table, say_json, summary
 from core.errors import UserError
 from core.request import absolute, build, span
 from core.store import Store

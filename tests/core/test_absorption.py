@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -45,7 +46,8 @@ def constant(*means: float, n: int = 12, spread: float = 0.01, seed: int = 0) ->
 @pytest.fixture
 def some() -> list[Perturbed]:
     spec = synthetic.profile_spec(LAYERS, 10, "standard")
-    return [synthetic.perturbed(LAYERS, 10, each) for each in spec.measurements if each.name.startswith("gaussian:0.3")][:2]
+    asked = [each for each in spec.measurements if each.name.startswith("gaussian:0.3")]
+    return [synthetic.perturbed(LAYERS, 10, each) for each in asked[:2]]
 
 
 # --- gains ---------------------------------------------------------------------------------------------------------
@@ -115,7 +117,9 @@ def test_verdicts_of_known_gains() -> None:
     assert absorption.finding(found) == "Layer 0 amplifies, layer 1 absorbs, layer 2 is undecided (n = 12)."
 
 
-@pytest.mark.parametrize(("mean", "verdict"), [(0.04, "undecided"), (0.06, "amplifies"), (-0.04, "undecided"), (-0.06, "absorbs")])
+@pytest.mark.parametrize(
+    ("mean", "verdict"), [(0.04, "undecided"), (0.06, "amplifies"), (-0.04, "undecided"), (-0.06, "absorbs")]
+)
 def test_inside_the_band_nothing_is_said_however_sure(mean: float, verdict: str) -> None:
     found = absorption.gains([constant(mean, spread=1e-4)])
     assert found.verdicts[0] == found.firm[0] == verdict
@@ -163,10 +167,8 @@ def test_noise_alone_seldom_gets_a_firm_verdict() -> None:
     """Family error: of 200 profiles of 12 layers whose gain lies on the band's edge at most some 5 % say anything."""
     rng = np.random.default_rng(0)
     edge = BAND * np.where(np.arange(13) % 2, 1, -1)[:, None]
-    said = sum(
-        set(absorption.gains([perturbed(edge + rng.normal(0, 0.1, (13, 10)))]).firm) != {"undecided"} for _ in range(200)
-    )
-    assert said <= 20
+    profiles = (perturbed(edge + rng.normal(0, 0.1, (13, 10))) for _ in range(200))
+    assert sum(set(absorption.gains([each]).firm) != {"undecided"} for each in profiles) <= 20
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,7 @@ def test_of_several_crossings_the_largest_counts() -> None:
 def test_a_crossing_lies_within_the_sizes(gains: list[float]) -> None:
     sizes = [10.0**k for k in range(len(gains))]
     found = crossings(sizes, gains)[0]
-    falls = any(a > 0 >= b for a, b in zip(gains, gains[1:], strict=False))
+    falls = any(a > 0 >= b for a, b in itertools.pairwise(gains))
     assert np.isnan(found) != falls
     assert not falls or sizes[0] <= found <= sizes[-1] * (1 + 1e-9)
 

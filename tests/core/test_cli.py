@@ -53,8 +53,8 @@ def measure(say: Callable, tmp_path: Path) -> Callable[..., Said]:
     text = tiny.text_file(tmp_path)
 
     def run(*more: object) -> Said:
-        usual = ["--model", tiny.folder("llama"), "--text", text, "--perturb", PERTURB, "--sequences", 4, "--length", 12]
-        return say("measure", *usual, "--device", "cpu", *more)
+        what = ["--model", tiny.folder("llama"), "--text", text, "--perturb", PERTURB]
+        return say("measure", *what, "--sequences", 4, "--length", 12, "--device", "cpu", *more)
 
     return run
 
@@ -210,7 +210,9 @@ def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyP
         (["--nonsense"], "--nonsense"),
     ],
 )
-def test_a_bad_request_is_one_line_and_exit_code_2(arguments: list[str], named: str, measure: Callable, tmp_path: Path) -> None:
+def test_a_bad_request_is_one_line_and_exit_code_2(
+    arguments: list[str], named: str, measure: Callable, tmp_path: Path
+) -> None:
     said = measure("--json", *arguments)
     assert said.code == 2, said.err
     assert said.out == ""
@@ -235,7 +237,7 @@ def test_a_matrix_that_was_not_measured_lists_what_was(measure: Callable, say: C
     assert say("show", key, "--matrix", "nonsense", "--json").code == 2
 
 
-def test_a_failure_is_exit_code_1_and_not_called_a_bad_request(measure: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_exit_code_1_and_no_bad_request(measure: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 

@@ -46,7 +46,9 @@ def test_a_request_costs_its_measurements_and_a_little_more() -> None:
     assert 2.5e9 < per_token < 5e9, "about 3.5 GFLOP per token and perturbation on the bundled model"
 
 
-@pytest.mark.parametrize(("sequences", "length", "expected"), [(8, 64, 4), (1, 64, 1), (9, 64, 5), (128, 2048, 8), (4, 40_000, 1)])
+@pytest.mark.parametrize(
+    ("sequences", "length", "expected"), [(8, 64, 4), (1, 64, 1), (9, 64, 5), (128, 2048, 8), (4, 40_000, 1)]
+)
 def test_a_group_is_at_most_half_and_at_most_so_many_tokens(sequences: int, length: int, expected: int) -> None:
     assert cost.group_size(BUNDLED, sequences, length, "float32", None) == expected
 
@@ -65,7 +67,8 @@ def test_quick_has_at_least_four_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.2, "0 s"), (40, "40 s"), (89, "89 s"), (90, "2 min"), (180, "3 min"), (3600, "60 min"), (9000, "2.5 h")]
+    ("seconds", "words"),
+    [(0.2, "0 s"), (40, "40 s"), (89, "89 s"), (90, "2 min"), (180, "3 min"), (3600, "60 min"), (9000, "2.5 h")],
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert cost.duration(seconds) == words
@@ -94,7 +97,9 @@ def test_memory_counts_weights_and_one_group(empty: Store) -> None:
     assert single.memory > weights
 
 
-def test_a_model_that_is_not_here_has_no_estimate(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_model_that_is_not_here_has_no_estimate(
+    empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
@@ -106,7 +111,8 @@ def test_a_model_that_is_not_here_has_no_estimate(empty: Store, monkeypatch: pyt
 def test_an_estimate_needs_no_torch(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from core import cost, presets, specs; from core.store import Store\n"
-        f"asked = specs.MeasureRequest(model={str(tiny.folder('llama'))!r}, measurements=presets.preset('quick').measurements)\n"
+        "quick = presets.preset('quick').measurements\n"
+        f"asked = specs.MeasureRequest(model={str(tiny.folder('llama'))!r}, measurements=quick)\n"
         f"found = cost.estimate(asked, Store(Path({str(tmp_path)!r})))\n"
         "loaded = [name for name in ('torch', 'transformers') if name in sys.modules]\n"
         "print(found.parts, loaded)"
@@ -131,7 +137,9 @@ def test_the_outline_is_the_heaviest_numbered_group() -> None:
     assert outline(shapes) == Outline(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8)
 
 
-@pytest.mark.parametrize("shapes", [{}, {"embed.weight": (10, 4)}, {"layers.0.w": (4, 4)}, {"layers.0.norm.w": (4,), "e": (4,)}])
+@pytest.mark.parametrize(
+    "shapes", [{}, {"embed.weight": (10, 4)}, {"layers.0.w": (4, 4)}, {"layers.0.norm.w": (4,), "e": (4,)}]
+)
 def test_files_without_a_stack_are_refused(shapes: dict, sentence) -> None:
     with pytest.raises(UserError) as refused:
         outline(shapes)

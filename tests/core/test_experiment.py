@@ -46,12 +46,11 @@ def text(tmp_path: Path) -> str:
     return tiny.text_file(tmp_path)
 
 
-def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,), **asked: object) -> specs.MeasureRequest:
+def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,)) -> specs.MeasureRequest:
     return specs.MeasureRequest(
         model=model or str(tiny.folder("llama")),
         text=specs.WindowRequest(source=text, sequences=4, length=12),
         measurements=specs.measurements([specs.perturbation(name) for name in names or NAMES], seeds),
-        **asked,
     )
 
 
@@ -106,7 +105,9 @@ def test_adding_a_perturbation_measures_that_alone(empty: Store, text: str, engi
     assert engine_calls == [], "a selection of what is there"
 
 
-def test_the_same_files_elsewhere_are_the_same_profile(empty: Store, text: str, engine_calls: list, tmp_path: Path) -> None:
+def test_the_same_files_elsewhere_are_the_same_profile(
+    empty: Store, text: str, engine_calls: list, tmp_path: Path
+) -> None:
     first = experiment.get(request(text), empty)
     engine_calls.clear()
     moved = shutil.copytree(tiny.folder("llama"), tmp_path / "moved")
@@ -176,7 +177,9 @@ def test_engines_answer_the_same_request(no_demo, tmp_path: Path, text: str) -> 
         ({"device": "tpu"}, "tpu"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_and_leaves_nothing(asked: dict, named: str, empty: Store, text: str, sentence) -> None:
+def test_what_cannot_be_measured_is_refused_and_leaves_nothing(
+    asked: dict, named: str, empty: Store, text: str, sentence
+) -> None:
     if asked.get("device") == "cuda" and experiment.torch.cuda.is_available():
         pytest.skip("there is a cuda device here")
     window = specs.WindowRequest(
@@ -261,7 +264,9 @@ def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path: Path, tex
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_corrupt_unit_is_measured_again_and_nothing_else(known: bool, empty: Store, text: str, engine_calls: list) -> None:
+def test_a_corrupt_unit_is_measured_again_and_nothing_else(
+    known: bool, empty: Store, text: str, engine_calls: list
+) -> None:
     """Also where this cache has not met the request yet, as with results that were brought from elsewhere."""
     asked = request(text)
     entry = experiment.get(asked, empty)

@@ -91,6 +91,6 @@ def test_half_precision_stays_half_precision() -> None:
 
 def test_a_transposed_view_prunes_as_its_copy() -> None:
     """GPT-2's Conv1D hands its weight over as a view."""
-    weight, norm = drawn((8, 6))
+    weight, _ = drawn((8, 6))
     for kernel in PRUNERS.values():
         assert torch.equal(kernel(weight.T, torch.ones(8), 0.5), kernel(weight.T.contiguous(), torch.ones(8), 0.5))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -31,7 +33,7 @@ def test_a_replayed_clean_layer_is_the_models_own_bit_for_bit(family: str) -> No
     assert len(calls) == tiny.LAYERS
     for call in calls:
         assert torch.equal(call(call.entry), call.exit)
-    for one, following in zip(calls, calls[1:], strict=False):
+    for one, following in itertools.pairwise(calls):
         assert torch.equal(one.exit, following.entry), "a layer's output is the next one's input"
     assert torch.equal(calls[-1].exit, last)
 
@@ -122,7 +124,7 @@ def test_moving_keeps_the_structure_and_moves_what_is_shared_once(family: str) -
         assert [tensor.shape for tensor in before] == [tensor.shape for tensor in after]
         assert all(tensor.device.type == "meta" for tensor in [again.entry, again.exit, *after])
         assert call.kwargs.keys() == again.kwargs.keys()
-    assert all(one.exit is following.entry for one, following in zip(there, there[1:], strict=False))
+    assert all(one.exit is following.entry for one, following in itertools.pairwise(there))
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

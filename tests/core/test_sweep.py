@@ -13,7 +13,8 @@ import torch
 from core import cost, specs
 from core.measure import sweep as sweeps
 from core.measure.group import Group
-from core.progress import Cancelled, Progress
+from core.measure.sweep import Sweep
+from core.progress import Cancelled, Progress, Report, silent
 from core.results import Perturbed
 from core.store import Store
 from tests import tiny
@@ -31,10 +32,16 @@ def units_of(store: Store, profile: specs.ProfileSpec) -> dict[str, Perturbed]:
     return {each.name: store.load(profile.unit(each)) for each in profile.measurements}
 
 
-def run(store: Store, family: str = "llama", names: tuple[str, ...] = NAMES, report: Callable = lambda _: None, **kwargs) -> tuple:
+def run(
+    store: Store,
+    family: str = "llama",
+    names: tuple[str, ...] = NAMES,
+    report: Report = silent,
+    engine: str = "wavefront",
+) -> tuple[Sweep, specs.ProfileSpec]:
     of, text = tiny.loaded(family), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *names)
-    sweep = tiny.sweep(of, text, profile, store, report, **kwargs)
+    sweep = tiny.sweep(of, text, profile, store, report, engine)
     sweep.run()
     return sweep, profile
 
@@ -275,7 +282,7 @@ def test_running_out_of_memory_halves_the_group(empty: Store, monkeypatch: pytes
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
-def test_no_memory_even_for_one_sequence_is_said_in_a_sentence(empty: Store, monkeypatch: pytest.MonkeyPatch, sentence) -> None:
+def test_no_memory_even_for_one_sequence_is_said(empty: Store, monkeypatch: pytest.MonkeyPatch, sentence) -> None:
     def starving(*_: object) -> None:
         raise torch.OutOfMemoryError("no more")
 

@@ -50,7 +50,7 @@ def ids_of(text: str) -> list[int]:
 
 def test_raw_is_read_as_rows_joined_by_two_newlines(tmp_path: Path) -> None:
     path = tmp_path / "wiki.raw"
-    path.write_bytes("Title\n\n  \nFirst line .\n Second \n".encode())
+    path.write_bytes(b"Title\n\n  \nFirst line .\n Second \n")
     [document] = texts.read(f"file:{path}").documents
     assert document == "\n\n".join(["Title\n", "", "", "First line .\n", " Second \n"])
 
@@ -106,7 +106,7 @@ def test_windows_are_the_same_again_and_others_with_another_seed(text: str) -> N
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 @given(st.integers(1, 12), st.integers(8, 64), st.integers(0, 1000))
-def test_joined_windows_do_not_overlap_and_are_cut_from_the_text(text: str, sequences: int, length: int, seed: int) -> None:
+def test_joined_windows_do_not_overlap(text: str, sequences: int, length: int, seed: int) -> None:
     found = drawn(text, sequences=sequences, length=length, seed=seed)
     starts = [start for _, start in found.spec.windows]
     assert starts == sorted(starts) and all(start % length == 0 for start in starts)

@@ -10,8 +10,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   held.data = data
   build(root, data)
   slider.max = data.strengths.length - 1
-  const answered = data.index === held.sent || performance.now() > held.until
-  if (!held.busy && answered) slider.value = data.index
+  if (data.index === held.sent) held.until = 0
+  if (!held.busy && performance.now() >= held.until) slider.value = data.index
   draw(root, data, Number(slider.value))
   slider.oninput = () => {
     held.busy = true
