@@ -7,10 +7,11 @@ import os
 from dataclasses import dataclass
 
 from core import specs
+from core.files import write_file
 from core.machine import chosen
 from core.models.sources import NotHere, locate, outlined
 from core.outline import Outline
-from core.store import Store, write_file
+from core.store import Store
 
 # FLOP/s to go by until this machine was measured
 ROUGH_RATE = {"cpu": 50e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}

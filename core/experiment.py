@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from core import specs
+from core.files import stamp
 from core.hashing import file_hash
 from core.measure import device as devices
 from core.measure.sweep import ENGINES, Sweep
@@ -23,7 +24,7 @@ from core.models.loading import Loaded, load
 from core.models.sources import locate, outlined
 from core.progress import Progress, Report, silent
 from core.specs import MeasureRequest, ProfileSpec
-from core.store import Entry, Store, stamp
+from core.store import Entry, Store
 from core.texts import Windows, windows
 
 VERSIONS = ("torch", "transformers", "numpy", "accelerate")

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from core.store import Store, stamp, write_file
+from core.files import stamp, write_file
+from core.store import Store
 
 
 def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from core import processes, records
 from core.errors import UserError
+from core.files import write_file
 from core.records import Job, Status
 from core.specs import MeasureRequest
-from core.store import Store, write_file
+from core.store import Store
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
-import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as parquet
 from pydantic import ValidationError
 
 from core import results, specs
 from core.errors import UserError
+from core.files import Corrupt, Gone, changed, discard, pretty, stamp, verified, write_file, write_folder
+from core.tables import decode, encode
 
 HOME = Path(__file__).resolve().parent.parent / "cache"
-Result = TypeVar("Result")
 
 KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
     "profile": (specs.ProfileSpec, None),
@@ -34,10 +27,6 @@ KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
     "scores": (specs.ScoreSpec, results.Scores),
 }
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
-
-
-class Corrupt(Exception):
-    """An entry whose files are not what its manifest says."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +77,15 @@ class Store:
         try:
             return decode(named(path), KINDS[path.parent.name][1])
         except Corrupt as broken:
-            self.set_aside(path, str(broken))
+            self.set_aside(path, broken)
             return None
 
     def entries(self, kind: str = "profile") -> Iterator[Entry]:
         """Every readable entry of a kind, newest first; corrupt ones are set aside."""
         manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
         paths = {manifest.parent.name: manifest.parent for manifest in manifests}.values()
-        for path in sorted(paths, key=lambda path: -(path / "manifest.json").stat().st_mtime):
+        found = [(changed(path / "manifest.json"), path) for path in paths]
+        for _, path in sorted(found, key=lambda each: -each[0]):
             entry = self.entry(path)
             if entry is not None:
                 yield entry
@@ -110,7 +100,7 @@ class Store:
         try:
             files = named(path)
         except Corrupt as broken:
-            self.set_aside(path, str(broken))
+            self.set_aside(path, broken)
             return None
         try:
             spec = form.model_validate_json(files["spec.json"])
@@ -149,7 +139,7 @@ class Store:
     def save(self, spec: specs.Spec, result: object | None, provenance: dict) -> Path:
         """Write a result so that it is found whole or not at all."""
         kind = _KIND_OF[type(spec)]
-        files = {"spec.json": _pretty(spec.model_dump(mode="json")), "provenance.json": _pretty(provenance)}
+        files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
         if result is not None:
             files |= encode(result)
         return write_folder(self.root / kind / spec.key, files)
@@ -170,8 +160,10 @@ class Store:
 
     # -- corrupt entries --------------------------------------------------------------------------------------------
 
-    def set_aside(self, path: Path, reason: str) -> None:
+    def set_aside(self, path: Path, reason: Corrupt) -> None:
         """Move a corrupt folder out of the way and remember why."""
+        if isinstance(reason, Gone):  # what lies there now, if anything, is another result
+            return
         target = self.root / "set_aside" / f"{path.parent.name}-{path.name}-{time.time_ns()}"
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -189,7 +181,7 @@ class Store:
     def remember(self, request: specs.MeasureRequest, profile: specs.ProfileSpec, files: list[Path]) -> None:
         """Note which profile a request means, as long as these local files stay as they are."""
         note = {"profile": profile.model_dump(mode="json"), "files": [stamp(path) for path in files]}
-        write_file(self.root / "resolved" / f"{request.key}.json", _pretty(note))
+        write_file(self.root / "resolved" / f"{request.key}.json", pretty(note))
 
     def resolved(self, request: specs.MeasureRequest) -> specs.ProfileSpec | None:
         """The profile a request means, if it was resolved before and its local files have not changed since."""
@@ -212,7 +204,7 @@ class Store:
         try:
             return path is not None and bool(named(path))
         except Corrupt as broken:
-            self.set_aside(path, str(broken))
+            self.set_aside(path, broken)
             return False
 
     # -- parts: finished pieces of a unit ---------------------------------------------------------------------------
@@ -224,7 +216,7 @@ class Store:
     def save_part(self, unit: specs.PerturbedSpec, first: int, part: results.Perturbed, seconds: float = 0.0) -> None:
         """Keep the sequences `first, first + 1, ...` of a unit, and how long they took."""
         name = f"{first:04d}-{first + part.sequences - 1:04d}"
-        write_folder(self.parts(unit) / name, encode(part) | {"provenance.json": _pretty({"seconds": seconds})})
+        write_folder(self.parts(unit) / name, encode(part) | {"provenance.json": pretty({"seconds": seconds})})
 
     def seconds(self, unit: specs.PerturbedSpec) -> float:
         """How long the measuring of a unit took, over all the runs that had a share in it."""
@@ -244,7 +236,7 @@ class Store:
             try:
                 found[int(path.name[:4])] = decode(verified(path), results.Perturbed)
             except Corrupt as broken:
-                self.set_aside(path, str(broken))
+                self.set_aside(path, broken)
         return found
 
     def partial(self, unit: specs.PerturbedSpec) -> results.Perturbed | None:
@@ -267,76 +259,6 @@ def units(profile: specs.ProfileSpec) -> list[specs.Spec]:
     return [profile.activation, profile.floor, *of_weights, *(profile.unit(each) for each in profile.measurements)]
 
 
-def write_folder(path: Path, files: dict[str, bytes]) -> Path:
-    """Write files and their hashes to a temporary folder, then rename it into place."""
-    manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        for name, content in {**files, "manifest.json": _pretty(manifest)}.items():
-            (temporary / name).write_bytes(content)
-        os.chmod(temporary, 0o755)
-        try:
-            temporary.rename(path)
-        except OSError:
-            if not (path / "manifest.json").is_file():  # else another process wrote the same result first
-                discard(path)  # half deleted once
-                temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return path
-
-
-def discard(path: Path) -> None:
-    """Delete a folder so that a reader sees it whole or not at all."""
-    hidden = path.with_name(f".{path.name}-{time.time_ns()}")
-    try:
-        path.rename(hidden)
-    except OSError:  # there is none; or Windows, while a reader has a file open
-        hidden = path
-    shutil.rmtree(hidden, ignore_errors=True)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Replace a file in one step; a reader sees the old content or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    for attempt in range(20):
-        try:
-            os.replace(temporary, path)
-            return
-        except PermissionError:  # Windows, while a reader has the file open
-            if attempt == 19:
-                raise
-            time.sleep(0.05)
-
-
-def stamp(path: Path) -> list:
-    """Path, size and time of change: what tells whether a file is still the one that was hashed."""
-    status = path.stat()
-    return [str(path), status.st_size, status.st_mtime_ns]
-
-
-def verified(path: Path) -> dict[str, bytes]:
-    """The files of a folder, each equal to its recorded hash.
-
-    Raises:
-        Corrupt: one is missing or differs.
-    """
-    try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
-        files = {name: (path / name).read_bytes() for name in manifest}
-        recorded = {name: manifest[name] for name in files}
-    except (OSError, ValueError, TypeError) as error:
-        raise Corrupt(f"manifest.json cannot be followed: {error}") from error
-    for name, content in files.items():
-        if hashlib.sha256(content).hexdigest() != recorded[name]:
-            raise Corrupt(f"{name} is not what was written")
-    return files
-
-
 def named(path: Path) -> dict[str, bytes]:
     """The verified files of an entry whose spec hashes to its name.
 
@@ -352,62 +274,3 @@ def named(path: Path) -> dict[str, bytes]:
     if key != path.name or not isinstance(told, dict):
         raise Corrupt("spec.json does not hash to the folder's name")
     return files
-
-
-# --- results as Parquet: one table per set of axes -----------------------------------------------------------------
-
-
-def encode(result: object) -> dict[str, bytes]:
-    """A result dataclass as Parquet files: index columns, then one float32 column per field; all-NaN rows left out."""
-    tables: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for name, axes in results.axes_of(type(result)).items():
-        tables[axes].append(name)
-    files = {}
-    for axes, names in tables.items():
-        arrays = {name: np.asarray(getattr(result, name), np.float32) for name in names}
-        shape = next(iter(arrays.values())).shape
-        kept = ~np.all([np.isnan(array) for array in arrays.values()], axis=0)
-        columns = dict(zip(axes, np.nonzero(kept), strict=True))
-        table = pa.table(
-            {axis: pa.array(index.astype(np.int16)) for axis, index in columns.items()}
-            | {name: pa.array(array[kept]) for name, array in arrays.items()}
-        ).replace_schema_metadata({"shape": json.dumps(shape)})
-        sink = pa.BufferOutputStream()
-        parquet.write_table(
-            table,
-            sink,
-            compression="zstd",
-            use_dictionary=list(axes),
-            use_byte_stream_split=names,
-            write_statistics=False,
-        )
-        files["-".join(axes) + ".parquet"] = sink.getvalue().to_pybytes()
-    return files
-
-
-def decode(files: dict[str, bytes], result: type[Result] | None) -> Result | None:
-    """The inverse of `encode`, in float64.
-
-    Raises:
-        Corrupt: a table is missing or has other columns.
-    """
-    if result is None:
-        return None
-    values = {}
-    tables: dict[str, pa.Table] = {}
-    for name, axes in results.axes_of(result).items():
-        file = "-".join(axes) + ".parquet"
-        try:
-            if file not in tables:
-                tables[file] = parquet.ParquetFile(pa.BufferReader(files[file])).read(use_threads=False)
-            table = tables[file]
-            array = np.full(json.loads(table.schema.metadata[b"shape"]), np.nan)
-            array[tuple(table[axis].to_numpy() for axis in axes)] = table[name].to_numpy()
-        except (KeyError, pa.ArrowInvalid, IndexError, OSError, TypeError, ValueError) as error:
-            raise Corrupt(f"{file}: {error}") from error
-        values[name] = array
-    return result(**values)
-
-
-def _pretty(value: object) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()

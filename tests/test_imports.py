@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
+DRAWING = {"streamlit", "plotly", "numpy", "pandas", "huggingface_hub"}  # the last lists what the local Hub cache holds
 COMPUTING = ("core.measure", "core.pruning", "core.evaluation", "core.experiment", "core.texts", "core.models.loading")
 
 
@@ -47,6 +48,12 @@ def test_core_knows_no_streamlit_and_no_page(path: Path) -> None:
 def test_pages_do_not_import_what_computes(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     assert not forbidden(source, *HEAVY, *COMPUTING, "core.worker", "ui")
+
+
+@pytest.mark.parametrize("path", [ROOT / "app.py", *modules("pages")], ids=named)
+def test_pages_use_few_packages(path: Path) -> None:
+    roots = {name.partition(".")[0] for name in imported(path.read_text(encoding="utf-8"))}
+    assert roots - DRAWING - {"core", "pages"} - set(sys.stdlib_module_names) == set()
 
 
 @pytest.mark.parametrize("path", modules("core/allocation"), ids=named)

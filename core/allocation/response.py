@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from core.allocation.budget import Bounds
+from core.allocation.budget import TOLERANCE, Bounds
 from core.errors import UserError
 from core.results import Array
 
@@ -49,9 +51,17 @@ def curves(sparsities: Array, harm: Array) -> Curves:
     known = np.concatenate([[0.0], sparsities])
     root = np.sqrt(np.maximum.accumulate(np.maximum(harm, 0), axis=1))
     root = np.concatenate([np.zeros((len(root), 1)), root], axis=1)
-    grid = np.union1d(np.arange(0, known[-1], STEP), known)
+    grid = _grid(known)
     smooth = np.stack([np.interp(grid, known, row) ** 2 for row in root])
     return Curves(grid, np.stack([hull(grid, row) for row in smooth]))
+
+
+def _grid(known: Array) -> Array:
+    """Even steps from each known point to the next: two points a rounding apart would make a slope of nonsense."""
+    pieces = [
+        np.linspace(start, end, math.ceil((end - start) / STEP), endpoint=False) for start, end in pairwise(known)
+    ]
+    return np.concatenate([*pieces, known[-1:]])
 
 
 def hull(x: Array, y: Array) -> Array:
@@ -86,7 +96,8 @@ def response(found: Curves, parameters: Array, target: float, bounds: Bounds) ->
         raise UserError(
             f"target sparsity {target:g} exceeds the largest measured one, {found.highest:g}: measure a larger one"
         )
-    grid = np.union1d(np.clip(found.sparsity, bounds.low, high), [bounds.low, high])
+    inside = (found.sparsity > bounds.low + TOLERANCE) & (found.sparsity < high - TOLERANCE)
+    grid = np.unique([bounds.low, *found.sparsity[inside], high])
     harm = np.stack([np.interp(grid, found.sparsity, row) for row in found.harm])
     width = np.diff(grid)
     price = np.diff(harm, axis=1) / width / parameters[:, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -15,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import profiles, results, specs, store
+from core import profiles, results, specs, store, tables
 from core.errors import UserError
+from core.files import verified, write_folder
 from core.results import Perturbed, axes_of
 from core.store import Store
 from tests import synthetic
@@ -56,7 +58,7 @@ def same(one: object, other: object) -> bool:
 
 
 def test_a_result_reads_back_the_same_nan_triangle_included() -> None:
-    found = store.decode(store.encode(perturbed()), Perturbed)
+    found = tables.decode(tables.encode(perturbed()), Perturbed)
     assert same(found, perturbed())
     assert all(getattr(found, field.name).dtype == np.float64 for field in fields(found))
 
@@ -73,12 +75,12 @@ def test_scattered_nan_survives_in_any_shape(layers: int, sequences: int, data: 
             if (n := int(np.prod([sizes[axis] for axis in axes])))
         }
     )
-    assert same(store.decode(store.encode(found), results.Activation), found)
+    assert same(tables.decode(tables.encode(found), results.Activation), found)
 
 
 def test_a_whole_nan_table_keeps_its_shape() -> None:
     nothing = results.Floor(drift=np.full((2, 2), np.nan), half_precision=np.zeros(2))
-    assert same(store.decode(store.encode(nothing), results.Floor), nothing)
+    assert same(tables.decode(tables.encode(nothing), results.Floor), nothing)
 
 
 @settings(max_examples=25, deadline=None)
@@ -209,11 +211,11 @@ def test_a_profile_whose_words_were_changed_is_set_aside(
 
 def test_a_truncated_table_with_a_fitting_manifest_is_no_data(empty: Store, unit: specs.PerturbedSpec) -> None:
     path = empty.save(unit, perturbed(), {})
-    files = {name: content for name, content in store.verified(path).items()}
+    files = {name: content for name, content in verified(path).items()}
     for cut in (10, 300, -20):
         shutil.rmtree(path, ignore_errors=True)
         table = "injection-sequence.parquet"
-        store.write_folder(path, files | {table: files[table][:cut]})
+        write_folder(path, files | {table: files[table][:cut]})
         assert empty.load(unit) is None
     assert len(empty.troubles()) == 3
 
@@ -238,8 +240,8 @@ def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: St
     content = spec.model_dump(mode="json") | {"field_of_tomorrow": 1}
     files = {"spec.json": json.dumps(content).encode(), "provenance.json": b"{}"}
     canonical = json.dumps({"is": "ProfileSpec", **content}, sort_keys=True, separators=(",", ":"))
-    key = store.hashlib.sha256(canonical.encode()).hexdigest()[:16]
-    path = store.write_folder(empty.root / "profile" / key, files)
+    key = hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    path = write_folder(empty.root / "profile" / key, files)
     assert list(empty.entries()) == []
     assert path.is_dir() and empty.troubles() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from urllib.parse import urlparse
 
@@ -94,7 +95,7 @@ def test_arrow_keys_move_the_strength_and_back_takes_it_back(spread: str, tab: T
         page.keyboard.press("ArrowRight")
     expect(page.get_by_test_id("stCode")).to_contain_text("--strength 0.023")
     assert query(page)["strength"] == "0.023"
-    expect(slider(page)).to_have_attribute("aria-valuetext", "strength 0.023")
+    expect(slider(page)).to_have_attribute("aria-valuetext", re.compile("0.023, estimate "))
     page.go_back()
     expect(page.get_by_test_id("stCode")).to_contain_text("--strength 0.02 ")
     expect(slider(page)).to_have_value("20")
@@ -106,7 +107,8 @@ def test_a_layer_set_by_hand_in_the_table(spread: str, tab: Tab) -> None:
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
     page.mouse.dblclick(box["x"] + box["width"] - 40, box["y"] + 52)
-    page.keyboard.type("0.5")
+    page.keyboard.type("0.5", delay=120)  # the cell's editor loses what comes faster than a hand
+    page.wait_for_timeout(300)
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --sparsity 0.5,")
     assert query(page)["hand"] == "0:0.5"

@@ -127,7 +127,7 @@ def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = L
     figure.update_layout(xaxis=axis, yaxis={"autorange": "reversed", "showgrid": False, "title": None})
     table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
     table.columns = ["allocation", unit, "least", "greatest"]
-    layout(figure, height=90 + 44 * len(known))
+    layout(figure, height=110 + 44 * len(known)).update_layout(margin={"t": 30})
     return Chart("estimates", "What it is estimated to cost", figure, _cheapest(known, shown), table)
 
 

@@ -70,7 +70,8 @@ function draw(root, data, index) {
   root.querySelector(".value").textContent = data.strengths[index]
   root.querySelector(".says").textContent = data.says[index]
   root.querySelector(".plot").setAttribute("aria-label", `${data.title} ${data.says[index]}`)
-  root.querySelector("input").setAttribute("aria-valuetext", `strength ${data.strengths[index]}`)
+  const estimate = data.told[index].length ? `, estimate ${data.told[index][1][0]}` : ""
+  root.querySelector("input").setAttribute("aria-valuetext", `${data.strengths[index]}${estimate}`)
   const told = root.querySelector(".estimate")
   told.replaceChildren(...data.told[index].map(([text, strong]) => Object.assign(
     document.createElement(strong ? "b" : "span"), { textContent: text })))

@@ -1,0 +1,110 @@
+"""Files that are found whole or not at all, with the hashes they are checked by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+
+class Corrupt(Exception):
+    """An entry whose files are not what its manifest says."""
+
+
+class Gone(Corrupt):
+    """An entry that another process deleted at this moment."""
+
+
+def write_folder(path: Path, files: dict[str, bytes]) -> Path:
+    """Write files and their hashes to a temporary folder, then rename it into place."""
+    manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        for name, content in {**files, "manifest.json": pretty(manifest)}.items():
+            (temporary / name).write_bytes(content)
+        os.chmod(temporary, 0o755)
+        try:
+            temporary.rename(path)
+        except OSError:
+            if not (path / "manifest.json").is_file():  # else another process wrote the same result first
+                discard(path)  # half deleted once
+                temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def discard(path: Path) -> None:
+    """Delete a folder so that a reader sees it whole or not at all."""
+    hidden = path.with_name(f".{path.name}-{time.time_ns()}")
+    try:
+        path.rename(hidden)
+    except OSError:  # there is none; or Windows, while a reader has a file open
+        hidden = path
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file in one step; a reader sees the old content or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    for attempt in range(20):
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:  # Windows, while a reader has the file open
+            if attempt == 19:
+                raise
+            time.sleep(0.05)
+
+
+def stamp(path: Path) -> list:
+    """Path, size and time of change: what tells whether a file is still the one that was hashed."""
+    status = path.stat()
+    return [str(path), status.st_size, status.st_mtime_ns]
+
+
+def changed(path: Path) -> float:
+    """When a file was last written, seconds since 1970; 0 where it is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def verified(path: Path) -> dict[str, bytes]:
+    """The files of a folder, each equal to its recorded hash.
+
+    Raises:
+        Corrupt: one is missing or differs.
+        Gone: the whole folder is.
+    """
+    for attempt in range(3):
+        try:
+            manifest = json.loads((path / "manifest.json").read_bytes())
+            files = {name: (path / name).read_bytes() for name in manifest}
+            recorded = {name: manifest[name] for name in files}
+            break
+        except FileNotFoundError as error:
+            if not (path / "manifest.json").exists():
+                raise Gone(f"{path.name} was deleted while it was read") from error
+            if attempt == 2:  # before that, it may have been replaced while it was read
+                raise Corrupt(f"a file is missing: {error.filename}") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise Corrupt(f"manifest.json cannot be followed: {error}") from error
+    for name, content in files.items():
+        if hashlib.sha256(content).hexdigest() != recorded[name]:
+            raise Corrupt(f"{name} is not what was written")
+    return files
+
+
+def pretty(value: object) -> bytes:
+    """JSON for people, as bytes."""
+    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
