@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import settle
 
 pytestmark = pytest.mark.e2e
-PAGES = ("learn", "measure", "absorption", "runs")
+PAGES = ("learn", "measure", "absorption", "allocate", "runs")
 Cache = tuple[Path, dict[str, str]]
 Tab = Callable[..., Page]
 
