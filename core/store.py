@@ -220,7 +220,7 @@ class Store:
 
     def seconds(self, unit: specs.PerturbedSpec) -> float:
         """How long the measuring of a unit took, over all the runs that had a share in it."""
-        whole = self.path(unit)
+        whole = self.measured(unit)
         folders = [whole] if whole else self.parts(unit).glob("[!.]*-*")
         told = (json.loads((folder / "provenance.json").read_bytes()) for folder in folders)
         return sum(each.get("seconds", 0.0) for each in told)
@@ -241,7 +241,7 @@ class Store:
 
     def partial(self, unit: specs.PerturbedSpec) -> results.Perturbed | None:
         """A unit as far as it is measured: whole from the cache, else its finished sequences, else None."""
-        whole = self.load(unit)
+        whole = self.load(unit) if self.measured(unit) else None
         if whole is not None:
             return whole
         parts = self.finished(unit)

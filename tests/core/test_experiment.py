@@ -291,3 +291,25 @@ def test_a_lost_statistic_is_measured_again(kind: str, empty: Store, text: str, 
     again = experiment.get(request(text), empty)
     assert again.key == entry.key and engine_calls == []
     assert found(empty, again).layers == tiny.LAYERS
+
+
+def test_committed_results_answer_in_the_own_cache_and_nowhere_else(
+    no_demo: Path, tmp_path: Path, text: str, engine_calls: list
+) -> None:
+    experiment.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
+    once = len(engine_calls)
+    unit = next((no_demo / "demo" / "perturbed").iterdir()) / "provenance.json"
+    assert json.loads(unit.read_bytes())["seconds"] > 0
+    assert experiment.get(request(text, "gaussian:0.3"), Store(no_demo)).committed
+    assert len(engine_calls) == once
+    elsewhere = experiment.get(request(text, "gaussian:0.3"), Store(tmp_path / "elsewhere"))
+    assert not elsewhere.committed
+    assert len(engine_calls) == 2 * once
+
+
+def test_the_seconds_of_a_profile_are_those_of_all_its_units(empty: Store, text: str) -> None:
+    first = experiment.get(request(text, "gaussian:0.3"), empty).provenance["seconds"]["sweep"]
+    both = experiment.get(request(text, "gaussian:0.3", "skip"), empty)
+    units = [empty.seconds(both.spec.unit(each)) for each in both.spec.measurements]
+    assert both.provenance["seconds"]["sweep"] == pytest.approx(sum(units), abs=0.02)
+    assert units[0] == pytest.approx(first, abs=0.02)
