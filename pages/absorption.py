@@ -77,6 +77,8 @@ st.markdown(f"**{words.label(profile.perturbations[name])}.** {verdict}", help=A
 left, right = st.columns(2, gap="large")
 with left:
     frame.show(charts.curves(seeds, layer, look), prefix, "curves")
+if frame.is_first_paint():
+    st.stop()
 with right:
     frame.show(charts.heatmap(seeds, profile.floor.drift, layer, look), prefix, "matrix", on_select=pick_clicked)
 

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import streamlit as st
 
 from pages.ui.charts import Chart
+
+PAUSE = 1.2  # seconds; a little more than a laptop's browser needs to load the chart library
+
+
+def is_first_paint() -> bool:
+    """Whether this run draws only the top of a page; the whole page follows a moment later.
+
+    A browser that opens its first chart loads the chart library, then draws all charts that have arrived before it
+    shows any. With the top alone the reader sees something sooner.
+    """
+    if st.session_state.get("painted"):
+        return False
+    st.session_state.setdefault("opened", time.monotonic())
+    st.fragment(run_every=PAUSE)(_go_on)()
+    return True
+
+
+def _go_on() -> None:
+    if time.monotonic() - st.session_state["opened"] >= PAUSE:
+        st.session_state["painted"] = True
+        st.rerun()
 
 
 def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None) -> None:

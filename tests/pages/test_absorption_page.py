@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import frame
 from tests.pages.test_shell import shell
 
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
     app = shell()
+    app.session_state["painted"] = True  # the whole page at once
     for key, value in view.items():
         app.query_params[key] = value
     return app.run()
@@ -42,6 +44,14 @@ def test_a_standard_profile_shows_every_chart_with_finding_and_download(filled_c
     assert len(titles) == len(app.get("plotly_chart")) == len(app.get("download_button")) == 9
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     assert not app.exception and not app.info
+
+
+def test_the_first_run_of_a_tab_draws_the_top_and_then_the_whole_page(filled_cache: dict[str, str]) -> None:
+    app = shell().run()
+    assert len(figures(app)) == 1
+    assert len(figures(app.run())) == 1, "another run within the pause"
+    app.session_state["opened"] -= frame.PAUSE
+    assert len(figures(app.run().run())) == 9
 
 
 def test_a_quick_profile_says_what_to_measure(filled_cache: dict[str, str]) -> None:
