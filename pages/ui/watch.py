@@ -16,7 +16,7 @@ from core.store import Store
 from pages.ui import charts, view, words
 from pages.ui.choose import MODELS
 
-HEIGHT = 570  # of the live figure and its picker, so that nothing moves when it appears
+HEIGHT = 610  # of the live figure and its picker, so that nothing moves when it appears
 
 
 def sidebar() -> None:
@@ -98,7 +98,7 @@ def _picture(store: Store, job: Job) -> None:
     unit = profile.unit(names[name]) if profile else None
     found = _partial(unit.key, job.status.parts, job.status.started, store, unit) if unit else None
     if found is None:
-        st.skeleton(height=HEIGHT - 130)
+        st.skeleton(height=HEIGHT - 160)
         return
     chart = charts.heatmap([found], None, None, view.look())
     st.plotly_chart(chart.figure, key="live-matrix", alt=f"{chart.title}. {chart.finding}")
