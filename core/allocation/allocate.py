@@ -134,7 +134,10 @@ def _owl(base: Owl, profile: Profile, parameters: Array, target: float, bounds: 
 
 
 def _alphapruning(base: AlphaPruning, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    alpha = np.nanmean(getattr(profile.weights, f"alpha_{base.estimator}"), axis=1)
+    of_linears = getattr(profile.weights, f"alpha_{base.estimator}")
+    known = ~np.isnan(of_linears)
+    with np.errstate(invalid="ignore"):  # a layer without any stays NaN, which is refused
+        alpha = np.where(known, of_linears, 0).sum(1) / known.sum(1)
     return allocators.alphapruning(alpha, parameters, target, base.epsilon)
 
 
