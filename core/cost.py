@@ -89,7 +89,7 @@ def head_flops(shape: Outline, tokens: int) -> float:
 def measurement_flops(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
     """One measurement at every injection layer, harm included."""
     tokens = sequences * length
-    pruned = isinstance(measurement.perturbation, specs.Residual | specs.ResidualRescaled)
+    pruned = isinstance(measurement.perturbation, specs.PRUNED)
     runs = shape.layers * (shape.layers - 1) / 2 + (shape.layers if pruned else 0)
     harm = shape.layers * head_flops(shape, tokens // HARM_STRIDE)
     return runs * layer_flops(shape, tokens, length) + harm

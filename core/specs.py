@@ -84,6 +84,19 @@ class Residual(Spec):
         return f"residual:{self.pruner}:{number(self.sparsity)}"
 
 
+class ResidualLinear(Spec):
+    """As `Residual`, with one of the layer's linears pruned and the others dense."""
+
+    kind: Literal["residual_linear"] = "residual_linear"
+    pruner: Pruner
+    sparsity: float = Field(ge=0, lt=1)
+    linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj")
+
+    @property
+    def name(self) -> str:
+        return f"residual_linear:{self.pruner}:{number(self.sparsity)}:{self.linear}"
+
+
 class ResidualRescaled(Spec):
     """The direction of a real residual at a given relative size; a negative size flips it."""
 
@@ -114,12 +127,16 @@ class Skip(Spec):
         return "skip"
 
 
-Perturbation = Annotated[Gaussian | Covariance | Residual | ResidualRescaled | Skip, Field(discriminator="kind")]
+Perturbation = Annotated[
+    Gaussian | Covariance | Residual | ResidualLinear | ResidualRescaled | Skip, Field(discriminator="kind")
+]
+PRUNED = (Residual, ResidualLinear, ResidualRescaled)
 NOISE = (Gaussian, Covariance)
 FORMS = {
     "gaussian": (Gaussian, ("size",)),
     "covariance": (Covariance, ("size",)),
     "residual": (Residual, ("pruner", "sparsity")),
+    "residual_linear": (ResidualLinear, ("pruner", "sparsity", "linear")),
     "residual_rescaled": (ResidualRescaled, ("pruner", "sparsity", "size")),
     "skip": (Skip, ()),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core import specs
+from core.errors import UserError
 from core.measure.noise import normal
 from core.models import anatomy
 from core.models.replay import Call
@@ -34,7 +35,7 @@ def perturbed(
     match asked:
         case specs.Skip():
             return call.entry
-        case specs.Residual():
+        case specs.Residual() | specs.ResidualLinear():
             return call(call.entry, pruned_weights(call, asked, moments.input_norm[index]))
         case specs.ResidualRescaled():
             direction = call(call.entry, pruned_weights(call, asked, moments.input_norm[index])) - call.exit
@@ -62,19 +63,28 @@ def rescaled(direction: Tensor, stream: Tensor, size: float, positions: specs.Po
 
 
 def pruned_weights(
-    call: Call, asked: specs.Residual | specs.ResidualRescaled, input_norm: dict[str, Tensor]
+    call: Call, asked: specs.Residual | specs.ResidualLinear | specs.ResidualRescaled, input_norm: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The layer's weights after pruning all its linears to one sparsity, by parameter name.
+    """The layer's weights after pruning its linears, all or the one asked for, by parameter name.
 
     Raises:
-        UserError: the layer cannot be pruned (mixture of experts).
+        UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
     """
     kernel = PRUNERS[asked.pruner]
     found = {}
-    for linear in anatomy.prunable(call.layer):
+    for linear in _chosen(anatomy.prunable(call.layer), asked):
         norm = input_norm[linear.name].to(linear.weight.device)
         found[f"{linear.name}.weight"] = linear.stored(kernel(linear.weight, norm, asked.sparsity))
     return found
+
+
+def _chosen(stack: list[anatomy.Linear], asked: specs.Perturbation) -> list[anatomy.Linear]:
+    if not isinstance(asked, specs.ResidualLinear):
+        return stack
+    chosen = [linear for linear in stack if linear.name == asked.linear]
+    if not chosen:
+        raise UserError(f"there is no linear {asked.linear!r}: the layers hold {', '.join(each.name for each in stack)}")
+    return chosen
 
 
 def _noise(kind: str, seed: int, index: int, sequences: Sequence[int], stream: Tensor) -> Tensor:

@@ -113,7 +113,7 @@ class Sweep:
         activation, moments = statistics(
             self.loaded,
             self.windows.tokens,
-            self._lacks_scores or any(isinstance(each, specs.Residual | specs.ResidualRescaled) for each in asked),
+            self._lacks_scores or any(isinstance(each, specs.PRUNED) for each in asked),
             any(isinstance(each, specs.Covariance) for each in asked),
             step,
         )
