@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 
-from core import specs
+from core import settings, specs
 from core.files import write_file
 from core.machine import chosen
 from core.models.sources import NotHere, locate, outlined
@@ -17,6 +17,8 @@ from core.store import Store
 ROUGH_RATE = {"cpu": 50e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
+TOKENS_PER_EXAMPLE = 400  # of a zero-shot task, all its answers together
+WHOLE_TASK = 2000  # examples, where all are asked for
 HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
 
 
@@ -30,6 +32,28 @@ class Cost:
     rough: bool
     rate: float  # FLOP/s it is based on
     parts: int
+
+
+def of_study(request: settings.StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
+    """The cost of a study of which nothing is measured yet, or None while the model's files are not on this machine.
+
+    Raises:
+        UserError: the model or its files are not what they should be.
+    """
+    try:
+        source = locate(request.model, store, request.revision, fetch=False)
+    except NotHere:
+        return None
+    shape, device = outlined(source, store), chosen(device)
+    points = len(request.points)
+    total = study_flops(shape, request, points, points, points - 1)
+    rate = _rate(store, device, shape)
+    text, calibration = request.evaluation.text, request.calibration
+    streams = (3 * calibration.sequences * calibration.length + text.sequences * text.length) * shape.width
+    logits = 4 * 2048 * shape.vocabulary * 4
+    memory = (2 * shape.parameters + streams) * BYTES[request.dtype] + logits
+    used = rate or ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"])
+    return Cost(total, int(memory), total / used, rate is None, used, points)
 
 
 def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -> Cost | None:
@@ -47,6 +71,7 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
     rate = _rate(store, device, shape)
     group = group_size(shape, request.text.sequences, request.text.length, request.dtype, None)
     memory = shape.parameters * BYTES[request.dtype] + group * sequence_bytes(shape, request.text.length, request.dtype)
+    memory += second_moment_bytes(shape) if any(map(_needs_second_moments, request.measurements)) else 0
     parts = len(request.measurements) * -(-request.text.sequences // group)
     used = rate or ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"])
     return Cost(total, int(memory), total / used, rate is None, used, parts)
@@ -110,12 +135,51 @@ def flops(shape: Outline, request: specs.MeasureRequest) -> float:
     return clean + floor + sum(measured)
 
 
+def walk_flops(shape: Outline, calibration: specs.WindowRequest) -> float:
+    """Pruning the whole model once: the recording, each layer dense, each layer pruned."""
+    return 3 * clean_flops(shape, calibration.sequences, calibration.length)
+
+
+def evaluation_flops(shape: Outline, sequences: int, length: int) -> float:
+    """Losses of some windows, and the dense model's logits beside them."""
+    return clean_flops(shape, sequences, length) + head_flops(shape, sequences * length)
+
+
+def task_flops(shape: Outline, examples: int) -> float:
+    """A zero-shot task, roughly: its questions are not read before it runs."""
+    return clean_flops(shape, examples, TOKENS_PER_EXAMPLE)
+
+
+def study_flops(shape: Outline, request: settings.StudyRequest, losses: int, points: int, pruned: int) -> float:
+    """A study of which `losses` points lack their losses and `points` lack anything, `pruned` of them not dense."""
+    text, calibration = request.evaluation.text, request.calibration
+    dense = clean_flops(shape, text.sequences, text.length) if losses else 0.0
+    each = evaluation_flops(shape, text.sequences, text.length)
+    tasks = len(request.evaluation.tasks) * task_flops(shape, request.evaluation.examples or WHOLE_TASK)
+    return dense + losses * each + pruned * walk_flops(shape, calibration) + points * tasks
+
+
 def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:
     """Memory of one sequence in a group: clean streams, perturbed streams, logits, and room to compute in."""
     stream = length * shape.width * BYTES[dtype]
     streams = 2 * shape.layers * stream
     logits = 6 * (length // HARM_STRIDE) * shape.vocabulary * 4
     return streams + logits + 16 * stream
+
+
+def second_moment_bytes(shape: Outline) -> int:
+    """Memory of what SparseGPT residuals need: per layer three inputs of the stream's width and one of the MLP's.
+
+    The MLP's width is read off the parameters, as if attention had four square matrices and the MLP two, so that a
+    third one (a gate) makes the figure too large.
+    """
+    inner = max(shape.layer_parameters / (2 * shape.width) - 2 * shape.width, 0)
+    return int(4 * shape.layers * (3 * shape.width**2 + inner**2))
+
+
+def _needs_second_moments(measurement: specs.Measurement) -> bool:
+    asked = measurement.perturbation
+    return isinstance(asked, specs.PRUNED) and asked.pruner == "sparsegpt"
 
 
 def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:

@@ -15,8 +15,7 @@ from pathlib import Path
 from core import processes, records
 from core.errors import UserError
 from core.files import write_file
-from core.records import Job, Status
-from core.specs import MeasureRequest
+from core.records import Job, Request, Status
 from core.store import Store
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
@@ -82,7 +81,7 @@ def waiting(store: Store, job: Job) -> str:
     if not ahead:
         return "next in the queue"
     first = ahead[0]
-    now = f"{first.request.model} on {first.request.text.source}, {first.status.fraction:.0%} done"
+    now = f"{first.request.title}, {first.status.fraction:.0%} done"
     runs = "one run" if len(ahead) == 1 else f"{len(ahead)} runs"
     return f"waiting for {runs} on {job.device} (first: {now})"
 
@@ -90,7 +89,7 @@ def waiting(store: Store, job: Job) -> str:
 # --- steering ------------------------------------------------------------------------------------------------------
 
 
-def submit(store: Store, request: MeasureRequest, device: str = "cpu", engine: str = "wavefront") -> Job:
+def submit(store: Store, request: Request, device: str = "cpu", engine: str = "wavefront") -> Job:
     """Queue a request. A queued or running one is returned as it is; one that ended goes on from its parts."""
     new = Job(store.root, request, device, engine, time.time(), Status())
     found = records.read(store.root, new.key)
@@ -104,6 +103,7 @@ def submit(store: Store, request: MeasureRequest, device: str = "cpu", engine: s
         (new.folder / "cancel").unlink(missing_ok=True)
         new.write(new.status)
         asked = {
+            "is": type(request).__name__,
             "request": request.model_dump(mode="json"),
             "device": device,
             "engine": engine,

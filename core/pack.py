@@ -1,19 +1,341 @@
-"""A profile as one file that can be carried to another machine."""
+"""A result as one file that can be carried to another machine, and the way back.
+
+A pack is a zip of folders as the store writes them: `kind/key/file`. On the way back it is a stranger's file: all of it
+is checked in memory before anything is written, and what it holds is read as JSON and Parquet, never executed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
+import math
+import re
+import stat
 import zipfile
+import zlib
+from pathlib import Path
+from typing import Annotated, NoReturn
 
-from core.store import Entry, Store, units
+import pyarrow as pa
+import pyarrow.parquet as parquet
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import UserError
+from core.files import Corrupt, verified, write_folder
+from core.results import axes_of
+from core.specs import Spec, key_of
+from core.store import KINDS, VIEW_KINDS, Entry, Store, named, units
+from core.tables import decode
+
+LIMIT = 256 * 2**20  # bytes, of a pack and of what is in it
+MEMBERS = 20_000
+JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
+NUMBERS = 50_000_000  # in one result, once it is in memory
+
+KINDS_THAT_TRAVEL = tuple(kind for kind in KINDS if kind != "export")  # an export is a folder of the machine it is on
+MEMBER = re.compile(r"([a-z]+)/([0-9a-f]{16})/([a-z0-9-]+\.(?:json|parquet))")
+HEADER_IN_DIRECTORY = b"PK\x01\x02"
+ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a member's flags
+WORDS = ("spec.json", "provenance.json")
+
+Place = tuple[str, str]  # kind, key
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
+
+
+class Told(BaseModel):
+    """Provenance as far as pages and the command line rely on it; what else is told is free."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: Line = ""
+    text: Line = ""
+    device: Line = ""
+    dtype: Line = ""
+    created: Line = ""
+    engine: Line = ""
+    setting: Line = ""
+    seconds: float | dict[str, float] = 0.0
+    linears: tuple[Line, ...] = ()
+    warnings: tuple[Line, ...] = ()
+    broken: int | None = None
+
+
+# --- out -----------------------------------------------------------------------------------------------------------
 
 
 def pack(store: Store, entry: Entry) -> bytes:
-    """The profile and its units as a zip; unpacked inside another cache folder they are found there."""
-    folders = [entry.path, *filter(None, (store.path(unit) for unit in units(entry.spec)))]
+    """A profile or study and its units as a zip; the same entry always gives the same bytes.
+
+    Raises:
+        UserError: it is an export, or one of its units is missing or damaged.
+    """
+    if entry.path.parent.name not in KINDS_THAT_TRAVEL:
+        raise UserError(f"{entry.key} is an export: carry its folder {entry.spec.folder} itself")
+    folders = [entry.path, *(_unit_folder(store, entry, unit) for unit in units(entry.spec))]
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(content, "w") as archive:
         for folder in folders:
-            for file in sorted(folder.iterdir()):
-                archive.write(file, f"{folder.parent.name}/{folder.name}/{file.name}")
+            for name, data in _whole(entry, folder).items():
+                archive.writestr(_member(f"{folder.parent.name}/{folder.name}/{name}"), data)
     return content.getvalue()
+
+
+def _unit_folder(store: Store, entry: Entry, unit: Spec) -> Path:
+    folder = store.path(unit)
+    if folder is None:
+        raise UserError(f"{entry.key} lacks the unit {unit.key}: run it again to fill the gap")
+    return folder
+
+
+def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
+    try:
+        files = verified(folder)
+        return dict(sorted({**files, "manifest.json": (folder / "manifest.json").read_bytes()}.items()))
+    except (Corrupt, OSError) as error:
+        raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name)  # dated 1980, so that the same entry gives the same bytes
+    member.compress_type = zipfile.ZIP_DEFLATED
+    member.create_system = 3  # the attributes are those of Unix, wherever it is written
+    member.external_attr = (stat.S_IFREG | 0o644) << 16
+    return member
+
+
+# --- back ----------------------------------------------------------------------------------------------------------
+
+
+def unpack(store: Store, content: bytes | Path) -> list[Entry]:
+    """Put a pack's results into the store; what is there already stays as it is.
+
+    Everything is checked before anything is written: the zip's size, members and their names, every folder's hashes,
+    spec and tables, and that each profile and study has all its units, here or in the store.
+
+    Returns:
+        The pack's profiles and studies, as they now are in the store.
+
+    Raises:
+        UserError: the first thing that was wrong, with the member's name.
+    """
+    folders = _folders(_members(_read(content)))
+    found = {place: _spec(place, files) for place, files in folders.items()}
+    for (kind, key), files in folders.items():
+        _check_tables(f"{kind}/{key}", files, KINDS[kind][1])
+    _check_complete(store, found)
+    for place in sorted(found, key=lambda each: each[0] in VIEW_KINDS):  # a view never stands before its units
+        _write(store, place, found[place], folders[place])
+    paths = [store.path(spec) for (kind, _), spec in found.items() if kind in VIEW_KINDS]
+    return [entry for entry in map(store.entry, paths) if entry]
+
+
+def _write(store: Store, place: Place, spec: Spec, files: dict[str, bytes]) -> None:
+    path = store.path(spec)
+    if path is not None:
+        try:
+            named(path)
+            return
+        except Corrupt as broken:
+            store.set_aside(path, broken)
+    kind, key = place
+    write_folder(store.root / kind / key, files)
+
+
+# --- the zip -------------------------------------------------------------------------------------------------------
+
+
+def _read(content: bytes | Path) -> bytes:
+    if isinstance(content, Path):
+        if not content.is_file():
+            raise UserError(f"there is no file {content}: name a pack, as in absorption.zip")
+        with content.open("rb") as file:
+            content = file.read(LIMIT + 1)
+    if len(content) > LIMIT:
+        raise UserError(f"the pack is larger than {_megabytes(LIMIT)}: no pack of this program is")
+    return content
+
+
+def _members(content: bytes) -> dict[str, bytes]:
+    """Every member of a zip by its name, read up to the limit whatever the headers say."""
+    if content.count(HEADER_IN_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
+        raise UserError(f"the pack has more than {MEMBERS} members: no pack of this program has")
+    found: dict[str, bytes] = {}
+    left = LIMIT
+    member = "its directory"
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for info in archive.infolist():
+                member = _shown(info.orig_filename)
+                _check_member(info, found)
+                with archive.open(info) as file:
+                    data = file.read(left + 1)
+                left -= len(data)
+                if left < 0:
+                    raise UserError(f"{member} takes the pack over {_megabytes(LIMIT)} unpacked: that is no result")
+                found[info.orig_filename] = data
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+        raise UserError(f"the pack is not a whole zip file, {member} cannot be read: copy it again") from error
+    return found
+
+
+def _check_member(info: zipfile.ZipInfo, found: dict[str, bytes]) -> None:
+    """Refuse whatever is not a plain file at `kind/key/file`, once."""
+    name = info.orig_filename  # as it stands in the file; zipfile changes slashes and cuts at NUL
+    parts = MEMBER.fullmatch(name)
+    if not parts:
+        _refuse(name, "is no place for a result: members are called kind/key/file, as in profile/0123456789abcdef/...")
+    if parts[1] not in KINDS_THAT_TRAVEL:
+        _refuse(name, f"is of an unknown kind: known are {', '.join(KINDS_THAT_TRAVEL)}")
+    if name in found:
+        _refuse(name, "is in the pack twice: each file may be there once")
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
+        _refuse(name, "is a link or a folder: only plain files may be in a pack")
+    if info.flag_bits & ENCRYPTED:
+        _refuse(name, "is encrypted: make the pack without a password")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        _refuse(name, "is compressed in another way than deflate: make the pack with `runs export`")
+
+
+# --- the folders ---------------------------------------------------------------------------------------------------
+
+
+def _folders(members: dict[str, bytes]) -> dict[Place, dict[str, bytes]]:
+    """Kind and key -> the files of the folder but its manifest, each equal to its hash there."""
+    folders: dict[Place, dict[str, bytes]] = {}
+    for name, data in members.items():
+        kind, key, file = name.split("/")
+        if file.endswith(".json") and len(data) > JSON_LIMIT:
+            _refuse(name, f"is larger than {_megabytes(JSON_LIMIT)}: no JSON file of a result is")
+        folders.setdefault((kind, key), {})[file] = data
+    return {place: _unhashed("/".join(place), files) for place, files in folders.items()}
+
+
+def _unhashed(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    name = f"{folder}/manifest.json"
+    if "manifest.json" not in files:
+        _refuse(name, "is missing: make the pack again with `runs export`")
+    manifest = _json(name, files["manifest.json"])
+    files = {file: data for file, data in files.items() if file != "manifest.json"}
+    for file in sorted(files.keys() - manifest.keys()):
+        _refuse(f"{folder}/{file}", "is not in its folder's manifest: only what was written there may be in a pack")
+    for file in sorted(manifest.keys() - files.keys()):
+        _refuse(f"{folder}/{file}", "is in its folder's manifest but not in the pack: make the pack again")
+    for file, data in files.items():
+        if hashlib.sha256(data).hexdigest() != manifest[file]:
+            _refuse(f"{folder}/{file}", "is not what was written, its hash differs: copy or make the pack again")
+    return files
+
+
+def _spec(place: Place, files: dict[str, bytes]) -> Spec:
+    """What a folder says it answers, which must hash to its name."""
+    kind, key = place
+    form = KINDS[kind][0]
+    for file in WORDS:
+        if file not in files:
+            _refuse(f"{kind}/{key}/{file}", "is missing: make the pack again with `runs export`")
+    name = f"{kind}/{key}/spec.json"
+    if key_of(form, _json(name, files["spec.json"])) != key:
+        _refuse(name, "does not hash to its folder's name: this is not the result it claims to be")
+    try:
+        spec = form.model_validate_json(files["spec.json"])
+    except ValidationError:
+        spec = None
+    if spec is None or spec.key != key:
+        _refuse(name, "was written by another version of this program: import it there, or measure it again here")
+    try:
+        Told.model_validate_json(files["provenance.json"])
+    except ValidationError:
+        _refuse(f"{kind}/{key}/provenance.json", "does not tell what provenance tells: make the pack again")
+    return spec
+
+
+def _json(name: str, data: bytes) -> dict:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        _refuse(name, "is not a JSON object: make the pack again with `runs export`")
+    return found
+
+
+def _check_complete(store: Store, found: dict[Place, Spec]) -> None:
+    """Every view has its units and every unit its view, or it could neither be opened nor deleted."""
+    views = [spec for (kind, _), spec in found.items() if kind in VIEW_KINDS]
+    if not views:
+        raise UserError("the pack holds no profile and no study, so there is nothing to import")
+    given = {key for _, key in found}
+    needed = {view.key for view in views}
+    for view in views:
+        for unit in units(view):
+            needed.add(unit.key)
+            if unit.key not in given and store.path(unit) is None:
+                raise UserError(
+                    f"{view.key} lacks its unit {unit.key} in the pack and in the cache: make the pack again"
+                )
+    for kind, key in found:
+        if key not in needed:
+            _refuse(f"{kind}/{key}", "belongs to no profile and no study of the pack: leave it out")
+
+
+# --- the tables ----------------------------------------------------------------------------------------------------
+
+
+def _check_tables(folder: str, files: dict[str, bytes], form: type | None) -> None:
+    """The folder has the tables of its kind, which agree on the length of every axis and can be read."""
+    columns: dict[tuple[str, ...], list[str]] = {}
+    for name, axes in (axes_of(form) if form else {}).items():
+        columns.setdefault(axes, []).append(name)
+    expected = {"-".join(axes) + ".parquet" for axes in columns}
+    for file in sorted(expected ^ (files.keys() - set(WORDS))):
+        _refuse(f"{folder}/{file}", "is missing" if file in expected else "is no file of such a result")
+    lengths: dict[str, int] = {}
+    numbers = 0
+    for axes, names in columns.items():
+        file = "-".join(axes) + ".parquet"
+        shape = _shape(f"{folder}/{file}", files[file], axes, names)
+        numbers += math.prod(shape) * len(names)
+        if numbers > NUMBERS:
+            _refuse(f"{folder}/{file}", f"claims the shape {shape}: a result of this program is smaller")
+        if any(lengths.setdefault(axis, length) != length for axis, length in zip(axes, shape, strict=True)):
+            _refuse(f"{folder}/{file}", f"has the shape {shape}, which the other tables beside it contradict")
+    try:
+        decode(files, form)
+    except (Corrupt, pa.ArrowException, OSError, MemoryError) as error:
+        raise UserError(f"{folder} holds a table that cannot be read: make the pack again") from error
+
+
+def _shape(name: str, data: bytes, axes: tuple[str, ...], names: list[str]) -> tuple[int, ...]:
+    """The shape a table claims, from its footer alone; it may not hold more rows than that."""
+    try:
+        table = parquet.ParquetFile(pa.BufferReader(data))
+        schema, footer = table.schema_arrow, table.metadata
+        shape = json.loads((schema.metadata or {})[b"shape"])
+        size = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+    except (pa.ArrowException, OSError, ValueError, KeyError, RecursionError) as error:
+        raise UserError(f"{name} cannot be read as a table with a shape: make the pack again") from error
+    kinds = [pa.int16()] * len(axes) + [pa.float32()] * len(names)
+    if schema.names != [*axes, *names] or schema.types != kinds:
+        _refuse(name, f"has other columns than {', '.join([*axes, *names])}")
+    if not isinstance(shape, list) or len(shape) != len(axes) or not all(type(n) is int and n >= 0 for n in shape):
+        _refuse(name, f"has a shape that is not {len(axes)} whole numbers")
+    if max(shape) > NUMBERS or footer.num_rows > math.prod(shape) or size > LIMIT:
+        _refuse(name, f"holds more than its shape {_shown(str(shape))} or claims too much")
+    return tuple(shape)
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def _refuse(name: str, why: str) -> NoReturn:
+    raise UserError(f"{_shown(name)} {why}")
+
+
+def _shown(name: str) -> str:
+    """A name that somebody else chose, fit to be printed."""
+    return ascii(name if len(name) <= 80 else name[:77] + "...")
+
+
+def _megabytes(limit: int) -> str:
+    return f"{limit / 2**20:.4g} MB"

@@ -16,10 +16,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core import processes
 from core.files import write_file
+from core.settings import ExportRequest, StudyRequest
 from core.specs import MeasureRequest
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE = ("queued", "running")
+Request = MeasureRequest | StudyRequest | ExportRequest
+REQUESTS: dict[str, type[Request]] = {form.__name__: form for form in (MeasureRequest, StudyRequest, ExportRequest)}
 
 
 class Status(BaseModel):
@@ -40,7 +43,7 @@ class Status(BaseModel):
     born: float | None = None  # start time of that process
     started: float | None = None
     updated: float = 0.0
-    profile: str | None = None  # key of the result
+    result: str | None = None  # key of what was computed
     error: str | None = None  # one sentence
     bad_request: bool = False  # the error was the request's fault, not the program's
 
@@ -55,7 +58,7 @@ class Job:
     """A run as it stood when it was read."""
 
     root: Path  # the cache folder
-    request: MeasureRequest
+    request: Request
     device: str
     engine: str
     submitted: float  # seconds since 1970
@@ -108,7 +111,7 @@ def read(root: Path, key: str) -> Job | None:
     folder = root / "jobs" / key
     try:
         asked = json.loads((folder / "request.json").read_bytes())
-        request = MeasureRequest.model_validate(asked["request"])
+        request = REQUESTS[asked["is"]].model_validate(asked["request"])
         job = Job(root, request, asked["device"], asked["engine"], asked["submitted"], recorded(folder))
     except (OSError, ValueError, KeyError):
         return None

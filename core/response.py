@@ -10,7 +10,7 @@ from core.allocation.response import Curves, curves
 from core.errors import UserError
 from core.profiles import Profile
 from core.results import Array
-from core.specs import Residual
+from core.specs import Residual, ResidualLinear
 
 FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
 NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
@@ -22,22 +22,58 @@ def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Arra
     Raises:
         UserError: fewer than two sparsities of this pruner were measured.
     """
-    asked = [each for each in profile.perturbed if isinstance(each.perturbation, Residual)]
-    asked = sorted(
-        (each for each in asked if each.perturbation.pruner == pruner and each.perturbation.sparsity > 0),
-        key=lambda each: each.perturbation.sparsity,
-    )
-    if len(asked) < 2:
+    harm = _harm(profile, Residual, pruner, objective)
+    if len(harm) < 2:
         raise UserError(
-            f"this profile holds {('no sparsity', 'one sparsity')[len(asked)]} of {pruner} residuals, "
+            f"this profile holds {('no sparsity', 'one sparsity')[len(harm)]} of {pruner} residuals, "
             "a response needs two or more: "
             f"measure residual:{pruner}:0.5 and residual:{pruner}:0.9, say"
         )
-    harm = [getattr(profile.perturbed[each], FIELDS[objective]).mean(1) for each in asked]
-    return np.array([each.perturbation.sparsity for each in asked]), np.stack(harm, axis=1)
+    return np.array(list(harm)), np.stack(list(harm.values()), axis=1)
+
+
+def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
+    """The same for each linear pruned alone: sparsities (measured,) and harm (layers, linears, measured).
+
+    Raises:
+        UserError: a linear lacks, or has other sparsities than the first one, or fewer than two.
+    """
+    names = profile.provenance.get("linears", [])
+    rows = [_harm(profile, ResidualLinear, pruner, objective, name) for name in names]
+    first = rows[0] if rows else {}
+    lacking = next((name for name, row in zip(names, rows, strict=True) if row.keys() != first.keys()), None)
+    if len(first) < 2 or lacking:
+        name = lacking or (names[0] if names else "mlp.down_proj")
+        raise UserError(
+            f"budgets per linear need each linear measured alone at the same two or more sparsities: this profile "
+            f"lacks some; measure residual_linear:{pruner}:0.5:{name} and the like"
+        )
+    return np.array(list(first)), np.stack([np.stack(list(row.values()), axis=1) for row in rows], axis=1)
+
+
+def _harm(
+    profile: Profile, form: type, pruner: str, objective: str, linear: str | None = None
+) -> dict[float, Array]:
+    """Sparsity, ascending -> harm per layer, mean over sequences."""
+    found = {
+        each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)
+        for each, perturbed in profile.perturbed.items()
+        if isinstance(each.perturbation, form)
+        and each.perturbation.pruner == pruner
+        and each.perturbation.sparsity > 0
+        and getattr(each.perturbation, "linear", None) == linear
+    }
+    return dict(sorted(found.items()))
 
 
 @lru_cache(maxsize=32)
 def of_profile(profile: Profile, pruner: str = "wanda", objective: str = "drift") -> Curves:
     """Response curves of every layer, smoothed and convex; see `core.allocation.response.curves`."""
     return curves(*measured(profile, pruner, objective))
+
+
+@lru_cache(maxsize=32)
+def of_linears(profile: Profile, pruner: str = "wanda", objective: str = "drift") -> Curves:
+    """Response curves of every linear, layer after layer: harm is (layers x linears, points)."""
+    sparsities, harm = measured_linears(profile, pruner, objective)
+    return curves(sparsities, harm.reshape(-1, len(sparsities)))

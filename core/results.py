@@ -6,6 +6,7 @@ The field metadata is the file format: the store writes one table per set of axe
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,17 +54,26 @@ class Perturbed:
         return self.log_drift.shape[2]
 
 
-def merged(parts: list[Perturbed]) -> Perturbed:
-    """Parts of one unit, in order of their sequences, as one: sequences joined, means weighted by their number."""
-    weights = [part.sequences for part in parts]
+def merged(parts: list[Merged]) -> Merged:
+    """Parts of one unit, in order, as one: sequences or windows joined, means weighted by their number."""
+    form = type(parts[0])
+    split = SPLIT[form]
+    axes = axes_of(form)
+    weights = [len_along(part, split) for part in parts]
     values = {}
-    for name, axes in axes_of(Perturbed).items():
+    for name, names in axes.items():
         arrays = [getattr(part, name) for part in parts]
-        if "sequence" in axes:
-            values[name] = np.concatenate(arrays, axis=-1)
+        if split in names:
+            values[name] = np.concatenate(arrays, axis=names.index(split))
         else:
             values[name] = np.average(arrays, axis=0, weights=weights)
-    return Perturbed(**values)
+    return form(**values)
+
+
+def len_along(result: object, axis: str) -> int:
+    """How many members a result has along an axis."""
+    name, names = next((name, names) for name, names in axes_of(type(result)).items() if axis in names)
+    return getattr(result, name).shape[names.index(axis)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,3 +111,26 @@ class Floor:
 
     drift: Array = over("injection", "read", unit="drift after rounding-sized noise, one sequence")
     half_precision: Array = over("read", unit="relative distance of the stream from its float32 run; 0 in float32")
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What a model, dense or pruned, makes of the windows of a text."""
+
+    nll: Array = over("window", unit="nats/token, mean over the window's targets")
+    kl: Array = over("window", unit="KL(dense || this) of the next token, nats, mean; 0 for the dense model")
+    agreement: Array = over("window", unit="fraction of tokens whose likeliest next token is the dense model's")
+    zeros: Array = over("layer", "linear", unit="fraction of the linear's weights that are zero, counted")
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShot:
+    """Answers to the examples of a zero-shot task."""
+
+    document: Array = over("example", unit="row of the task's data")
+    acc: Array = over("example", unit="1 where the right answer is the likeliest, else 0")
+    acc_norm: Array = over("example", unit="the same by likelihood per byte; NaN where the task has none")
+
+
+SPLIT = {Perturbed: "sequence", Evaluated: "window"}  # the axis along which a unit is measured in parts
+Merged = TypeVar("Merged", Perturbed, Evaluated)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from core.errors import UserError
 
 Positions = Literal["after_first", "all"]
-Pruner = Literal["magnitude", "wanda"]
+Pruner = Literal["magnitude", "wanda", "sparsegpt"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 SMALLEST_HALF_PRECISION_SIZE = 0.05
@@ -323,6 +323,10 @@ class MeasureRequest(Spec):
     dtype: Dtype = "float32"
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1)
+
+    @property
+    def title(self) -> str:
+        return f"{self.model} on {self.text.source}"
 
     @model_validator(mode="after")
     def _resolvable(self) -> Self:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from core import results, specs
+from core import results, settings, specs
 from core.errors import UserError
 from core.files import Corrupt, Gone, changed, discard, pretty, stamp, verified, write_file, write_folder
 from core.tables import decode, encode
@@ -25,7 +25,16 @@ KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
     "floor": (specs.FloorSpec, results.Floor),
     "weights": (specs.WeightSpec, results.Weights),
     "scores": (specs.ScoreSpec, results.Scores),
+    "study": (settings.StudySpec, None),
+    "evaluated": (settings.EvaluatedSpec, results.Evaluated),
+    "zeroshot": (settings.ZeroShotSpec, results.ZeroShot),
+    "export": (settings.ExportSpec, None),
 }
+VIEWS = {specs.MeasureRequest: specs.ProfileSpec, settings.StudyRequest: settings.StudySpec}
+Request = specs.MeasureRequest | settings.StudyRequest
+View = specs.ProfileSpec | settings.StudySpec
+Parted = specs.PerturbedSpec | settings.EvaluatedSpec
+VIEW_KINDS = ("profile", "study", "export")
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 
 
@@ -114,13 +123,21 @@ class Store:
         Raises:
             UserError: none or several match.
         """
-        if key == "demo":
-            return self.demo()
-        found = {entry.key: entry for entry in self.entries() if entry.key.startswith(key)} if key else {}
+        return self.demo() if key == "demo" else self.by_key(key, ("profile",))
+
+    def by_key(self, key: str, kinds: tuple[str, ...] = VIEW_KINDS) -> Entry:
+        """An entry of some kinds by its key or an unambiguous beginning of it.
+
+        Raises:
+            UserError: none or several match.
+        """
+        what = kinds[0] if len(kinds) == 1 else "result"
+        here = (entry for kind in kinds for entry in self.entries(kind) if key and entry.key.startswith(key))
+        found = {entry.key: entry for entry in here}
         if not found:
-            raise UserError(f"there is no profile {key!r} in {self.root}: list them with `python -m core runs`")
+            raise UserError(f"there is no {what} {key!r} in {self.root}: list them with `python -m core runs`")
         if len(found) > 1:
-            raise UserError(f"{key!r} begins several profiles ({', '.join(sorted(found))}): give more of it")
+            raise UserError(f"{key!r} begins several of them ({', '.join(sorted(found))}): give more of it")
         return next(iter(found.values()))
 
     def demo(self) -> Entry:
@@ -145,7 +162,7 @@ class Store:
         return write_folder(self.root / kind / spec.key, files)
 
     def delete(self, entry: Entry) -> None:
-        """Delete a profile and the units no other profile needs.
+        """Delete a profile, study or export and the units that no other needs.
 
         Raises:
             UserError: the entry is part of the committed demo.
@@ -153,7 +170,8 @@ class Store:
         if entry.committed:
             raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
         discard(entry.path)
-        kept = {unit.key for other in self.entries() if not other.committed for unit in units(other.spec)}
+        others = (other for kind in VIEW_KINDS for other in self.entries(kind) if not other.committed)
+        kept = {unit.key for other in others for unit in units(other.spec)}
         for unit in units(entry.spec):
             if unit.key not in kept:
                 discard(self.root / _KIND_OF[type(unit)] / unit.key)
@@ -178,24 +196,27 @@ class Store:
 
     # -- requests that were resolved before -------------------------------------------------------------------------
 
-    def remember(self, request: specs.MeasureRequest, profile: specs.ProfileSpec, files: list[Path]) -> None:
-        """Note which profile a request means, as long as these local files stay as they are."""
-        note = {"profile": profile.model_dump(mode="json"), "files": [stamp(path) for path in files]}
+    def remember(self, request: Request, view: View, files: list[Path]) -> None:
+        """Note which profile or study a request means, as long as these local files stay as they are."""
+        note = {"view": view.model_dump(mode="json"), "files": [stamp(path) for path in files]}
         write_file(self.root / "resolved" / f"{request.key}.json", pretty(note))
 
-    def resolved(self, request: specs.MeasureRequest) -> specs.ProfileSpec | None:
-        """The profile a request means, if it was resolved before and its local files have not changed since."""
+    def resolved(self, request: Request) -> View | None:
+        """What a request means, if it was resolved before and its local files have not changed since."""
         try:
             note = json.loads((self.root / "resolved" / f"{request.key}.json").read_bytes())
             if all(stamp(Path(path)) == [path, size, changed] for path, size, changed in note["files"]):
-                return specs.ProfileSpec.model_validate(note["profile"])
+                return VIEWS[type(request)].model_validate(note["view"])
         except (OSError, ValueError, KeyError, TypeError):
             pass  # never resolved, or by another version: resolving again is cheap
         return None
 
-    def find(self, request: specs.MeasureRequest) -> Entry | None:
-        """The stored profile that answers a request, or None; also where one of its units is gone or corrupt."""
-        spec = self.resolved(request)
+    def find(self, request: Request) -> Entry | None:
+        """The stored profile or study that answers a request, or None; also where one of its units is gone or corrupt.
+
+        An export answers no request: its folder may be gone, so it is always made anew.
+        """
+        spec = self.resolved(request) if type(request) in VIEWS else None
         path = self.measured(spec) if spec else None
         return self.entry(path) if path and all(self._intact(unit) for unit in units(spec)) else None
 
@@ -209,38 +230,39 @@ class Store:
 
     # -- parts: finished pieces of a unit ---------------------------------------------------------------------------
 
-    def parts(self, unit: specs.PerturbedSpec) -> Path:
-        """The folder that holds a unit's finished parts, each named `first-last` by its sequences."""
+    def parts(self, unit: Parted) -> Path:
+        """The folder that holds a unit's finished parts, each named `first-last` by its sequences or windows."""
         return self.root / "parts" / unit.key
 
-    def save_part(self, unit: specs.PerturbedSpec, first: int, part: results.Perturbed, seconds: float = 0.0) -> None:
-        """Keep the sequences `first, first + 1, ...` of a unit, and how long they took."""
-        name = f"{first:04d}-{first + part.sequences - 1:04d}"
+    def save_part(self, unit: Parted, first: int, part: results.Merged, seconds: float = 0.0) -> None:
+        """Keep the sequences or windows `first, first + 1, ...` of a unit, and how long they took."""
+        count = results.len_along(part, results.SPLIT[type(part)])
+        name = f"{first:04d}-{first + count - 1:04d}"
         write_folder(self.parts(unit) / name, encode(part) | {"provenance.json": pretty({"seconds": seconds})})
 
-    def seconds(self, unit: specs.PerturbedSpec) -> float:
+    def seconds(self, unit: Parted) -> float:
         """How long the measuring of a unit took, over all the runs that had a share in it."""
         whole = self.measured(unit)
         folders = [whole] if whole else self.parts(unit).glob("[!.]*-*")
         told = (json.loads((folder / "provenance.json").read_bytes()) for folder in folders)
         return sum(each.get("seconds", 0.0) for each in told)
 
-    def drop_parts(self, unit: specs.PerturbedSpec) -> None:
+    def drop_parts(self, unit: Parted) -> None:
         """Forget a unit's parts, once it is stored whole."""
         discard(self.parts(unit))
 
-    def finished(self, unit: specs.PerturbedSpec) -> dict[int, results.Perturbed]:
-        """First sequence -> part, in order; broken parts are dropped, so that they are measured again."""
+    def finished(self, unit: Parted) -> dict[int, results.Merged]:
+        """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again."""
         found = {}
         for path in sorted(self.parts(unit).glob("[!.]*-*")):
             try:
-                found[int(path.name[:4])] = decode(verified(path), results.Perturbed)
+                found[int(path.name[:4])] = decode(verified(path), KINDS[_KIND_OF[type(unit)]][1])
             except Corrupt as broken:
                 self.set_aside(path, broken)
         return found
 
-    def partial(self, unit: specs.PerturbedSpec) -> results.Perturbed | None:
-        """A unit as far as it is measured: whole from the cache, else its finished sequences, else None."""
+    def partial(self, unit: Parted) -> results.Merged | None:
+        """A unit as far as it is measured: whole from the cache, else its finished parts, else None."""
         whole = self.load(unit) if self.measured(unit) else None
         if whole is not None:
             return whole
@@ -253,10 +275,16 @@ def _first(spec: specs.Spec, roots: tuple[Path, ...]) -> Path | None:
     return next((path for path in paths if (path / "manifest.json").is_file()), None)
 
 
-def units(profile: specs.ProfileSpec) -> list[specs.Spec]:
-    """Every unit a profile looks at."""
-    of_weights = [profile.weights, profile.scores] if profile.prunable else []
-    return [profile.activation, profile.floor, *of_weights, *(profile.unit(each) for each in profile.measurements)]
+def units(view: specs.Spec) -> list[specs.Spec]:
+    """Every unit a view looks at, each once."""
+    match view:
+        case specs.ProfileSpec():
+            of_weights = [view.weights, view.scores] if view.prunable else []
+            return [view.activation, view.floor, *of_weights, *(view.unit(each) for each in view.measurements)]
+        case settings.StudySpec():
+            found = [unit for point in view.points for unit in (view.evaluated(point), *view.zero_shot(point))]
+            return list({unit.key: unit for unit in found}.values())
+    return []
 
 
 def named(path: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from core.errors import UserError
 from core.progress import Cancelled
 from core.recorder import Recorder
 from core.records import Job, Status
-from core.store import Entry, Store
+from core.store import VIEWS, Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue
 
@@ -59,7 +59,7 @@ def _queued(store: Store, device: str) -> list[Job]:
 
 
 def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None] = lambda _: None) -> Entry:
-    """Execute a job that is queued or interrupted, or follow the process that already does; the profile's entry.
+    """Execute a job that is queued or interrupted, or follow the process that already does; the result's entry.
 
     Waits for the device. `on_progress` hears of waiting, of another process's progress and of this one's.
 
@@ -86,12 +86,19 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
 
 def _outcome(store: Store, job: Job) -> Entry | None:
     if job.state == "done":
-        return store.find(job.request)
+        return _stored(store, job)
     if job.state == "cancelled":
         raise Cancelled
     if job.state == "failed":
         raise (UserError if job.status.bad_request else Failed)(job.status.error)
     return None
+
+
+def _stored(store: Store, job: Job) -> Entry | None:
+    """What a job that is done left behind; None if it was deleted since."""
+    if type(job.request) in VIEWS:
+        return store.find(job.request)
+    return next((entry for entry in store.entries("export") if entry.key == job.status.result), None)
 
 
 def _may_start(store: Store, job: Job) -> bool:
@@ -124,5 +131,5 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             job.note(traceback.format_exc())
             recorder.end(state="failed", error=f"{type(error).__name__}: {error}".splitlines()[0])
             raise
-        recorder.end(state="done", line="done", profile=entry.key)
+        recorder.end(state="done", line="done", result=entry.key)
         return entry

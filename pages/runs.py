@@ -122,8 +122,8 @@ def line(job: jobs.Job) -> None:
     if told:
         st.caption(told)
     with st.container(horizontal=True, vertical_alignment="center"):
-        if job.state == "done" and job.status.profile:
-            watch.open_profile(job.status.profile)
+        if job.state == "done" and job.status.result:
+            watch.open_profile(job.status.result)
         else:
             label = "Watch" if job.active else "Details"
             st.page_link("measure.py", label=label, icon=":material/arrow_forward:", query_params={"job": job.key})

@@ -27,44 +27,118 @@ from core.allocation.requests import (
 from core.errors import UserError
 from core.profiles import Profile
 from core.results import Array
-from core.specs import OUTLIER_THRESHOLDS
+from core.specs import OUTLIER_THRESHOLDS, Spec
 
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
-    """A sparsity per layer and what is known of it."""
+    """A sparsity per layer and what is known of it; per linear too, where the budget is spread over linears."""
 
     request: AllocationRequest
-    base: Array  # (layers,) before the correction
+    base: Array  # (layers,) before the correction; the mean over a layer's weights
     sparsity: Array  # (layers,) after it
     parameters: Array  # (layers,) prunable weights
-    bound: NDArray[np.bool_]  # (layers,) sits on a bound
+    bound: NDArray[np.bool_]  # (layers,) sits on a bound, or one of its linears does
+    base_linears: Array | None = None  # (layers, linears)
+    linears: Array | None = None  # (layers, linears)
 
     @property
     def budget(self) -> float:
         """Parameter-weighted mean sparsity."""
         return met(self.sparsity, self.parameters)
 
+    @property
+    def exact(self) -> Array:
+        """What a pruner is told: (layers, linears) where the budget is spread over linears, else (layers,)."""
+        return self.sparsity if self.linears is None else self.linears
+
+    @property
+    def exact_base(self) -> Array:
+        """The same before the correction."""
+        return self.base if self.base_linears is None else self.base_linears
+
 
 def allocate(request: AllocationRequest, profile: Profile) -> Allocation:
-    """Spread the target over the layers.
+    """Spread the target over the layers, or over their linears.
 
     Raises:
         UserError: an impossible budget, NaN in what the allocator looks at, or a profile that lacks it; the sentence
             names what would do.
     """
-    parameters = layer_parameters(profile)
-    bounds = Bounds(request.low, request.high)
-    wish = WISHES[type(request.base)](request.base, profile, parameters, request.target, bounds)
-    check_finite(wish)
-    base = wish if request.unclipped else project(wish, parameters, request.target, bounds)
+    return spread(request, linear_parameters(profile), profile)
+
+
+def spread(request: AllocationRequest, parameters: Array, profile: Profile | None = None) -> Allocation:
+    """As `allocate`, for a model of which perhaps no more is known than how many weights its linears hold.
+
+    Args:
+        parameters: (layers, linears) prunable weights; NaN where a layer has fewer linears than others.
+
+    Raises:
+        UserError: as `allocate`; or the request looks at a profile and there is none.
+    """
+    if profile is None and (not isinstance(request.base, UNPROFILED) or request.correction.strength):
+        what = "the correction" if isinstance(request.base, UNPROFILED) else request.base.kind
+        raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")
+    of_units, base = _base(request, parameters, profile)
     sparsity = base
     if request.correction.strength and not request.unclipped:
-        direction = direction_of(request.correction, profile)
-        sparsity = correction.corrected(
-            base, direction, request.correction.strength, parameters, request.target, bounds
-        )
-    return Allocation(request, base, sparsity, parameters, binding(sparsity, bounds))
+        sparsity = _corrected(request, base, of_units, request.correction.strength, profile)
+    layers = np.nansum(parameters, axis=1)
+    bound = binding(sparsity, Bounds(request.low, request.high)).reshape(len(layers), -1).any(1)
+    return Allocation(
+        request,
+        *(_layer_means(each, of_units, len(layers)) for each in (base, sparsity)),
+        layers,
+        bound,
+        *(each.reshape(parameters.shape) if is_per_linear(request.base) else None for each in (base, sparsity)),
+    )
+
+
+def is_per_linear(base: Spec) -> bool:
+    """Whether a base allocator gives each linear a sparsity of its own."""
+    if isinstance(base, Manual):
+        return bool(base.sparsity) and isinstance(base.sparsity[0], tuple)
+    return getattr(base, "granularity", "layer") == "linear"
+
+
+def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:
+    """Weights and base sparsity of the units that the budget is spread over, both (units,)."""
+    if is_per_linear(request.base) and np.isnan(parameters).any():
+        raise UserError("the layers of this model differ in their linears: spread the budget over layers")
+    of_units = parameters.ravel() if is_per_linear(request.base) else np.nansum(parameters, axis=1)
+    bounds = Bounds(request.low, request.high)
+    wish = WISHES[type(request.base)](request.base, profile, of_units, request.target, bounds)
+    check_finite(wish)
+    return of_units, wish if request.unclipped else project(wish, of_units, request.target, bounds)
+
+
+def _corrected(
+    request: AllocationRequest, base: Array, of_units: Array, strength: float, profile: Profile | None
+) -> Array:
+    """The base shifted by the correction, the linears of a layer alike, (units,)."""
+    direction = direction_of(request.correction, profile)
+    direction = np.repeat(direction, len(base) // len(direction))
+    bounds = Bounds(request.low, request.high)
+    return correction.corrected(base, direction, strength, of_units, request.target, bounds)
+
+
+def _layer_means(sparsity: Array, of_units: Array, layers: int) -> Array:
+    """(units,) -> (layers,), weighted by parameters."""
+    if len(sparsity) == layers:
+        return sparsity
+    return np.average(sparsity.reshape(layers, -1), axis=1, weights=of_units.reshape(layers, -1))
+
+
+def linear_parameters(profile: Profile) -> Array:
+    """Prunable weights per linear, (layers, linears).
+
+    Raises:
+        UserError: the model cannot be pruned.
+    """
+    if profile.weights is None:
+        raise UserError("this model has matrix weights outside its linears: it can be measured, but not allocated for")
+    return profile.weights.parameters
 
 
 def layer_parameters(profile: Profile) -> Array:
@@ -73,9 +147,7 @@ def layer_parameters(profile: Profile) -> Array:
     Raises:
         UserError: the model cannot be pruned.
     """
-    if profile.weights is None:
-        raise UserError("this model has matrix weights outside its linears: it can be measured, but not allocated for")
-    return np.nansum(profile.weights.parameters, axis=1)
+    return np.nansum(linear_parameters(profile), axis=1)
 
 
 def direction_of(asked: Correction, profile: Profile) -> Array:
@@ -96,22 +168,26 @@ def direction_of(asked: Correction, profile: Profile) -> Array:
 
 
 def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> float:
-    """The additive estimate: the sum of one-layer responses, in the objective's unit.
+    """The additive estimate: the sum of one-layer responses, or of one-linear ones, in the objective's unit.
 
     Layers damage each other's inputs, so the true harm is another number; within one target and pruner the order of
-    allocations is what it can tell.
+    allocations is what it can tell. Estimates from layers and from linears are not comparable with each other.
+
+    Args:
+        sparsity: (layers,) or (layers, linears).
 
     Raises:
         UserError: too few sparsities were measured, or a layer's sparsity exceeds the largest of them.
     """
-    found = responses.of_profile(profile, pruner, objective)
+    per_linear = sparsity.ndim == 2
+    found = (responses.of_linears if per_linear else responses.of_profile)(profile, pruner, objective)
     if sparsity.max() > found.highest + TOLERANCE:
-        layer = int(sparsity.argmax())
+        layer = int(sparsity.argmax()) // (sparsity.shape[1] if per_linear else 1)
         raise UserError(
-            f"layer {layer} has sparsity {sparsity[layer]:.3f}, the largest measured one is {found.highest:g}: "
+            f"layer {layer} has sparsity {sparsity.max():.3f}, the largest measured one is {found.highest:g}: "
             "measure a larger one, or lower the upper bound"
         )
-    return float(found.at(sparsity).sum())
+    return float(found.at(sparsity.ravel()).sum())
 
 
 def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> Array:
@@ -150,13 +226,19 @@ def _depth_ramp(base: DepthRamp, profile: Profile, parameters: Array, target: fl
 
 
 def _response(base: Response, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    return hulls.response(responses.of_profile(profile, base.pruner, base.objective), parameters, target, bounds)
+    curves = responses.of_linears if base.granularity == "linear" else responses.of_profile
+    return hulls.response(curves(profile, base.pruner, base.objective), parameters, target, bounds)
 
 
 def _manual(base: Manual, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    if len(base.sparsity) != len(parameters):
-        raise UserError(f"this allocation has {len(base.sparsity)} layers, the model has {len(parameters)}")
-    return np.array(base.sparsity)
+    try:
+        wish = np.array(base.sparsity, float).ravel()
+    except ValueError as error:
+        raise UserError("this allocation has layers with different numbers of linears: give each the same") from error
+    if len(wish) != len(parameters):
+        units = "linears" if is_per_linear(base) else "layers"
+        raise UserError(f"this allocation has {len(wish)} {units}, the model has {len(parameters)}")
+    return wish
 
 
 WISHES: dict[type, Callable[..., Array]] = {
@@ -170,20 +252,19 @@ WISHES: dict[type, Callable[..., Array]] = {
 }
 
 
+UNPROFILED = (Uniform, DepthRamp, Manual)  # these look at nothing but the number of layers
+
+
 def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
     """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over.
 
     Raises:
         UserError: as `allocate`.
     """
-    still = request.correction.model_copy(update={"strength": 0.0})
-    start = allocate(request.model_copy(update={"correction": still}), profile)
-    if request.unclipped:
-        return np.tile(start.base, (len(strengths), 1))
-    direction, bounds = direction_of(request.correction, profile), Bounds(request.low, request.high)
-    return np.stack(
-        [
-            correction.corrected(start.base, direction, float(strength), start.parameters, request.target, bounds)
-            for strength in strengths
-        ]
+    parameters = linear_parameters(profile)
+    of_units, base = _base(request, parameters, profile)
+    rows = (
+        base if request.unclipped else _corrected(request, base, of_units, float(strength), profile)
+        for strength in strengths
     )
+    return np.stack([_layer_means(row, of_units, len(parameters)) for row in rows])

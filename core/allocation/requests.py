@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.specs import OUTLIER_THRESHOLDS, Spec
+from core.specs import OUTLIER_THRESHOLDS, Pruner, Spec
 
 
 class Uniform(Spec):
@@ -58,16 +58,28 @@ class Response(Spec):
 
     kind: Literal["response"] = "response"
     objective: Literal["drift", "kl", "nll"] = "drift"
-    pruner: Literal["wanda", "magnitude"] = "wanda"
+    pruner: Pruner = "wanda"
+    granularity: Literal["layer", "linear"] = "layer"
 
 
 class Manual(Spec):
     """Set by hand."""
 
     kind: Literal["manual"] = "manual"
-    sparsity: tuple[float, ...]
+    sparsity: tuple[float, ...] | tuple[tuple[float, ...], ...] = Field(
+        description="per layer, or per layer and linear"
+    )
 
 
+BASES: dict[str, type[Spec]] = {
+    "uniform": Uniform,
+    "owl": Owl,
+    "alphapruning": AlphaPruning,
+    "dlp": Dlp,
+    "depth_ramp": DepthRamp,
+    "response": Response,
+    "manual": Manual,
+}
 Base = Annotated[
     Uniform | Owl | AlphaPruning | Dlp | DepthRamp | Response | Manual,
     Field(discriminator="kind"),

@@ -12,6 +12,7 @@ from core import profiles
 from core.allocation import requests
 from core.allocation.allocate import Allocation, allocate, estimate
 from core.allocation.correction import CLIP
+from core.allocation.requests import BASES
 from core.cli import app
 from core.cli.commands import Cache, Json
 from core.cli.output import out, say_json
@@ -19,16 +20,6 @@ from core.errors import UserError
 from core.profiles import Profile
 from core.specs import checked
 from core.store import Store
-
-BASES: dict[str, type] = {
-    "uniform": requests.Uniform,
-    "owl": requests.Owl,
-    "alphapruning": requests.AlphaPruning,
-    "dlp": requests.Dlp,
-    "depth_ramp": requests.DepthRamp,
-    "response": requests.Response,
-    "manual": requests.Manual,
-}
 
 
 @app.command(name="allocate")
@@ -45,8 +36,9 @@ def command(
     alpha: Annotated[float | None, typer.Option(help="dlp: half width of the band.")] = None,
     statistic: Annotated[str | None, typer.Option(help="dlp: mean or median.")] = None,
     beta: Annotated[float | None, typer.Option(help="depth_ramp: step from layer to layer.")] = None,
+    granularity: Annotated[str | None, typer.Option(help="response: a budget per layer or per linear.")] = None,
     objective: Annotated[str | None, typer.Option(help="response: drift, kl or nll.")] = None,
-    pruner: Annotated[str | None, typer.Option(help="response: whose measured curves, wanda or magnitude.")] = None,
+    pruner: Annotated[str | None, typer.Option(help="response: whose measured curves, as in wanda.")] = None,
     sparsity: Annotated[str | None, typer.Option(help="manual: a number per layer, separated by commas.")] = None,
     strength: Annotated[float, typer.Option(help="Correction: largest shift of a layer (our parameter).")] = 0.0,
     driver: Annotated[str, typer.Option(help="Correction: the perturbation whose gain drives it.")] = "gaussian:0.3",
@@ -62,7 +54,7 @@ def command(
         raise UserError(f"there is no allocator {base!r}: known are {', '.join(BASES)}")
     given = {
         "m": m, "lam": lam, "epsilon": epsilon, "estimator": estimator, "alpha": alpha, "statistic": statistic,
-        "beta": beta, "objective": objective, "pruner": pruner,
+        "beta": beta, "granularity": granularity, "objective": objective, "pruner": pruner,
         "sparsity": None if sparsity is None else tuple(part for part in sparsity.split(",")),
     }  # fmt: skip
     request = checked(
@@ -82,8 +74,8 @@ def command(
     answer = {
         "profile": found.entry.key,
         "request": request.model_dump(mode="json"),
-        "base": allocation.base,
-        "sparsity": allocation.sparsity,
+        "base": allocation.exact_base,
+        "sparsity": allocation.exact,
         "budget": allocation.budget,
         "bound": allocation.bound,
         "estimate": _estimates(allocation, found),
@@ -94,9 +86,9 @@ def command(
 def _estimates(allocation: Allocation, found: Profile) -> dict[str, float | None]:
     """Additive estimates of squared final drift; None where the profile cannot tell."""
     rows = {
-        "sparsity": allocation.sparsity,
-        "base": allocation.base,
-        "uniform": np.full_like(allocation.sparsity, allocation.request.target),
+        "sparsity": allocation.exact,
+        "base": allocation.exact_base,
+        "uniform": np.full_like(allocation.exact, allocation.request.target),
     }
     return {name: _estimate(row, found) for name, row in rows.items()}
 
@@ -108,13 +100,18 @@ def _estimate(sparsity: np.ndarray, found: Profile) -> float | None:
         return None
 
 
+def _cell(sparsity: np.ndarray | float) -> str:
+    """One number, or one per linear."""
+    return " ".join(f"{each:.3f}" for each in sparsity) if np.ndim(sparsity) else f"{sparsity:.4f}"
+
+
 def _table(answer: dict[str, Any]) -> None:
     table = Table(title=f"Sparsity per layer, budget {answer['budget']:.6f}")
     for column in ("layer", "base", "corrected", ""):
         table.add_column(column, justify="right")
     rows = zip(answer["base"], answer["sparsity"], answer["bound"], strict=True)
     for layer, (base, sparsity, bound) in enumerate(rows):
-        table.add_row(str(layer), f"{base:.4f}", f"{sparsity:.4f}", "on a bound" if bound else "")
+        table.add_row(str(layer), _cell(base), _cell(sparsity), "on a bound" if bound else "")
     out.print(table)
     told = ", ".join(f"{name} {value:.4g}" for name, value in answer["estimate"].items() if value is not None)
     out.print(f"additive estimate of the squared final drift: {told or 'this profile holds too few residuals'}")

@@ -9,14 +9,14 @@ import typer
 
 from core import absorption, cost, jobs, machine, profiles
 from core.cli import app
-from core.cli.output import gains_of, gains_table, matrix_table, out, progress_bar, runs_table, say_json, summary
+from core.cli.options import Cache, Device, Json
+from core.cli.output import gains_of, gains_table, matrix_table, out, progress_bar, say_json, summary
+from core.cli.running import runs
 from core.errors import UserError
 from core.request import absolute, build, span
 from core.store import Store
 
-Cache = Annotated[Path | None, typer.Option(help="Folder for results, in place of cache/.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else there.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")]
+app.add_typer(runs, name="runs")
 
 
 @app.command()
@@ -102,27 +102,6 @@ def _tokens(store: Store, told: dict, spec: object, text: str | None, documents:
     source = absolute(text) if text else told["text_source"]
     recorded = tuple(told["documents"]) if told.get("documents") else None
     return tokens(spec, source, span(documents) or recorded, tokenizer).tolist()
-
-
-@app.command()
-def runs(cache: Cache = None, json: Json = False) -> None:
-    """What is in the cache: profiles, jobs, and entries set aside as corrupt."""
-    store = Store(cache)
-    entries, known = list(store.entries()), jobs.jobs(store)
-    if not json:
-        runs_table(entries, known, store.troubles())
-        return
-    say_json(
-        {
-            "profiles": [{**summary(entry), "committed": entry.committed, **entry.provenance} for entry in entries],
-            "jobs": [_job(each) for each in known],
-            "set_aside": store.troubles(),
-        }
-    )
-
-
-def _job(job: jobs.Job) -> dict[str, str | None]:
-    return {"key": job.key, "state": job.state, "line": job.status.line, "profile": job.status.profile}
 
 
 @app.command()

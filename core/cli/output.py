@@ -145,6 +145,6 @@ def runs_table(entries: list[Entry], jobs: list[Any], troubles: list[str]) -> No
         out.print(f"    {told.get('text')}, {text.sequences} x {text.length} tokens, {count} perturbations")
         out.print(f"    measured {told.get('created')} on {told.get('device')} in {told.get('dtype')}")
     for job in jobs:
-        out.print(f"run {job.key}: {job.state}, {job.request.model} on {job.request.text.source}: {job.status.line}")
+        out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}")
     for trouble in troubles:
         out.print(f"set aside as corrupt: {trouble}")

@@ -1,38 +1,160 @@
-"""Perplexity by the protocol of SparseGPT and Wanda: full windows without overlap, mean loss per window."""
+"""Perplexity by the protocol of SparseGPT and Wanda, and how far a model has moved from its dense self.
+
+Full windows without overlap, mean loss per window, the exponential of their mean. Divergence and agreement are read on
+the same windows. The dense model need not be at hand: its last residual stream is, and the final norm and the head,
+which no pruner touches, turn that into its logits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
 
 from core.models.loading import Loaded
+from core.models.replay import Call, hidden, record, tail
 from core.results import Array
 
 BATCH = 2048  # tokens per forward
+CHUNK = 512  # tokens whose logits are held at once, for the model and for its dense self
+
+Step = Callable[[int], None]  # told how many windows are done; may raise Cancelled
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """What a model loses on each window; arrays are (windows,) float64."""
+
+    nll: Array  # mean next-token loss, nats/token
+    kl: Array  # mean KL(dense || model) of the next-token distribution, nats; NaN without a reference
+    agreement: Array  # fraction of tokens whose likeliest successor is the dense model's; NaN without a reference
+    broken: int | None  # first layer whose output is not finite; the number of layers if only the logits are not
 
 
 @torch.inference_mode()
-def window_losses(loaded: Loaded, tokens: Tensor, step: Callable[[int], None] = lambda _: None) -> Array:
+def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Tensor:
+    """The last layer's output of the dense model, (windows, length, width), on the CPU in the model's dtype.
+
+    Args:
+        tokens: (windows, length).
+        step: told how many windows are done.
+    """
+    streams: list[Tensor] = []
+    for part in _batches(tokens):
+        streams.append(_last_stream(loaded, part.to(loaded.model.device)).cpu())
+        step(sum(map(len, streams)))
+    return torch.cat(streams)
+
+
+@torch.inference_mode()
+def evaluate(loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Step = lambda _: None) -> Losses:
+    """Loss of each window, and what separates the model from its dense self.
+
+    Args:
+        tokens: (windows, length), two tokens or more.
+        reference: what `reference` found for the dense model on the same tokens, or None.
+        step: told how many windows are done.
+    """
+    if reference is not None and reference.shape[:2] != tokens.shape:
+        raise ValueError(f"a reference for {tuple(reference.shape[:2])} tokens, not for {tuple(tokens.shape)}")
+    size = _windows_per_batch(tokens)
+    head = _Head(loaded, tokens)
+    found: list[Array] = []
+    for start in range(0, len(tokens), size):
+        dense = None if reference is None else reference[start : start + size]
+        found.append(_read(head, loaded, tokens[start : start + size].to(loaded.model.device), dense))
+        step(start + found[-1].shape[1])
+    nll, kl, agreement = np.concatenate(found, axis=1)
+    finite = np.isfinite(nll)
+    broken = None if finite.all() else _first_broken(loaded, tokens[int(np.argmin(finite))])
+    return Losses(nll, kl, agreement, broken)
+
+
+def window_losses(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Array:
     """Mean next-token loss of each window, nats/token, (windows,); `exp` of their mean is the perplexity.
 
     Args:
         tokens: (windows, length).
         step: told how many windows are done.
     """
-    losses: list[Array] = []
-    for part in tokens.split(max(1, BATCH // tokens.shape[1])):
-        ids = part.to(loaded.model.device)
-        logits = loaded.model(input_ids=ids, use_cache=False).logits[:, :-1].float()
-        each = cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none").mean(1)
-        losses.append(each.double().cpu().numpy() if each.device.type != "mps" else each.cpu().double().numpy())
-        step(sum(map(len, losses)))
-    return np.concatenate(losses)
+    return evaluate(loaded, tokens, None, step).nll
 
 
 def perplexity(losses: Array) -> float:
-    """`exp` of the mean of window means."""
-    return float(np.exp(losses.mean()))
+    """`exp` of the mean of window means; NaN stays NaN, and infinite is what float64 cannot hold."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(np.mean(losses)))
+
+
+class _Head:
+    """Final norm, head and whatever the model does to its logits, for a last-layer stream."""
+
+    def __init__(self, loaded: Loaded, tokens: Tensor):
+        self.model: PreTrainedModel = loaded.model
+        probe = tokens[:1, :2].to(loaded.model.device)
+        self.calls: Sequence[Call] = record(loaded.model, loaded.layers, probe)[0]  # only for the form of the outputs
+
+    def logits(self, ids: Tensor, stream: Tensor) -> Tensor:
+        """float32 logits (windows, tokens, vocabulary) of a stream (windows, tokens, width)."""
+        return tail(self.model, self.calls, ids, stream.to(self.model.device)).float()
+
+
+def _windows_per_batch(tokens: Tensor) -> int:
+    return max(1, BATCH // tokens.shape[1])
+
+
+def _batches(tokens: Tensor) -> Iterator[Tensor]:
+    yield from tokens.split(_windows_per_batch(tokens))
+
+
+def _last_stream(loaded: Loaded, ids: Tensor) -> Tensor:
+    """Output of the last decoder layer, before the final norm."""
+    kept: list[Tensor] = []
+
+    def keep(_: nn.Module, _args: tuple, output: Tensor | tuple) -> None:
+        kept.append(hidden(output))
+
+    handle = loaded.layers[-1].register_forward_hook(keep)
+    try:
+        loaded.model.base_model(input_ids=ids, use_cache=False)  # spares the head
+    finally:
+        handle.remove()
+    return kept[0]
+
+
+def _read(head: _Head, loaded: Loaded, ids: Tensor, dense: Tensor | None) -> Array:
+    """(3, windows): mean loss, divergence and agreement of one batch of windows."""
+    stream = _last_stream(loaded, ids)
+    last = ids.shape[1] - 1
+    width = max(1, CHUNK // len(ids))
+    each: list[Tensor] = []
+    for start in range(0, last, width):
+        end = min(start + width, last)
+        theirs = None if dense is None else dense[:, start:end]
+        each.append(_chunk(head, ids[:, start : end + 1], stream[:, start:end], theirs))
+    return torch.cat(each, dim=-1).mean(-1).numpy()
+
+
+def _chunk(head: _Head, ids: Tensor, stream: Tensor, dense: Tensor | None) -> Tensor:
+    """(3, windows, tokens) float64 on the CPU: what each token loses. ids hold one more token than the streams."""
+    logits = head.logits(ids[:, :-1], stream)
+    nll = cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
+    kl = same = torch.full_like(nll, torch.nan)
+    if dense is not None:
+        log_q, log_p = logits.log_softmax(-1), head.logits(ids[:, :-1], dense).log_softmax(-1)
+        kl = (log_p.exp() * (log_p - log_q)).sum(-1)
+        agree = (log_p.argmax(-1) == log_q.argmax(-1)).to(kl.dtype)
+        same = torch.where(kl.isnan(), kl, agree)  # nothing is likeliest among NaN
+    return torch.stack([nll, kl, same]).cpu().double()  # the CPU first: not every device has float64
+
+
+def _first_broken(loaded: Loaded, window: Tensor) -> int:
+    """The first layer whose output on a window (length,) is not finite; the number of layers if all are."""
+    calls, _ = record(loaded.model, loaded.layers, window[None].to(loaded.model.device))
+    finite = [bool(torch.isfinite(call.exit).all()) for call in calls]
+    return finite.index(False) if False in finite else len(finite)

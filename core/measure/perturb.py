@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -12,7 +13,8 @@ from core.errors import UserError
 from core.measure.noise import normal
 from core.models import anatomy
 from core.models.replay import Call
-from core.pruning import PRUNERS
+from core.pruning import PRUNERS, Statistic
+from core.pruning.linear import pruned
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,17 @@ class Moments:
     """What pass 1 found and perturbations need; frozen before pass 2."""
 
     input_norm: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
+    second_moment: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in, in) sum of x x^T, for SparseGPT
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
+    warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along
+
+    def of(self, layer: int, statistic: Statistic) -> dict[str, Tensor]:
+        """What a pruner looks at in one layer, by linear."""
+        found: dict[Statistic, tuple[dict[str, Tensor], ...]] = {
+            "norm": self.input_norm,
+            "second_moment": self.second_moment,
+        }
+        return found[statistic][layer] if statistic != "none" else {}
 
 
 def perturbed(
@@ -36,9 +48,9 @@ def perturbed(
         case specs.Skip():
             return call.entry
         case specs.Residual() | specs.ResidualLinear():
-            return call(call.entry, pruned_weights(call, asked, moments.input_norm[index]))
+            return call(call.entry, pruned_weights(call, index, asked, moments))
         case specs.ResidualRescaled():
-            direction = call(call.entry, pruned_weights(call, asked, moments.input_norm[index])) - call.exit
+            direction = call(call.entry, pruned_weights(call, index, asked, moments)) - call.exit
         case specs.Gaussian():
             direction = _noise("gaussian", measurement.seed, index, sequences, call.exit)
         case specs.Covariance():
@@ -63,19 +75,22 @@ def rescaled(direction: Tensor, stream: Tensor, size: float, positions: specs.Po
 
 
 def pruned_weights(
-    call: Call, asked: specs.Residual | specs.ResidualLinear | specs.ResidualRescaled, input_norm: dict[str, Tensor]
+    call: Call,
+    index: int,
+    asked: specs.Residual | specs.ResidualLinear | specs.ResidualRescaled,
+    moments: Moments,
 ) -> dict[str, Tensor]:
-    """The layer's weights after pruning its linears, all or the one asked for, by parameter name.
+    """The weights of layer `index` after pruning its linears, all or the one asked for, by parameter name.
 
     Raises:
         UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
     """
-    kernel = PRUNERS[asked.pruner]
-    found = {}
-    for linear in _chosen(anatomy.prunable(call.layer), asked):
-        norm = input_norm[linear.name].to(linear.weight.device)
-        found[f"{linear.name}.weight"] = linear.stored(kernel(linear.weight, norm, asked.sparsity))
-    return found
+    pruner = PRUNERS[asked.pruner]
+    statistics = moments.of(index, pruner.statistic)
+    return {
+        f"{linear.name}.weight": pruned(linear, index, pruner, statistics, asked.sparsity, warn=moments.warn)
+        for linear in _chosen(anatomy.prunable(call.layer), asked)
+    }
 
 
 def _chosen(stack: list[anatomy.Linear], asked: specs.Perturbation) -> list[anatomy.Linear]:
@@ -83,7 +98,9 @@ def _chosen(stack: list[anatomy.Linear], asked: specs.Perturbation) -> list[anat
         return stack
     chosen = [linear for linear in stack if linear.name == asked.linear]
     if not chosen:
-        raise UserError(f"there is no linear {asked.linear!r}: the layers hold {', '.join(each.name for each in stack)}")
+        raise UserError(
+            f"there is no linear {asked.linear!r}: the layers hold {', '.join(each.name for each in stack)}"
+        )
     return chosen
 
 

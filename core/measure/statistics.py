@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from core.errors import UserError
@@ -17,11 +18,19 @@ from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import Call, record, tail
+from core.pruning import Statistic
+from core.pruning.inputs import Sums, watched
 from core.results import Activation
 
 
 def statistics(
-    loaded: Loaded, tokens: Tensor, needs_norms: bool, needs_covariance: bool, step: Callable[[int], None]
+    loaded: Loaded,
+    tokens: Tensor,
+    needs_norms: bool,
+    needs_covariance: bool,
+    step: Callable[[int], None],
+    needs_second_moments: bool = False,
+    warn: Callable[[str], object] = warnings.warn,
 ) -> tuple[Activation, Moments]:
     """Run the clean model over every sequence.
 
@@ -30,17 +39,23 @@ def statistics(
         needs_norms: collect the input norms of the linears, for Wanda and magnitude residuals.
         needs_covariance: collect the residual stream's covariance, for covariance noise.
         step: told the sequence that was just run.
+        needs_second_moments: collect the second moments of the linears' inputs, for SparseGPT residuals; on the CPU.
+        warn: handed on to whoever prunes by these moments.
 
     Raises:
-        UserError: norms are needed and the layers cannot be pruned; or the clean run is not finite.
+        UserError: norms or second moments are needed and the layers cannot be pruned; or the clean run is not finite.
     """
     layers = list(loaded.layers)
-    sums = _InputSums([anatomy.prunable(layer) for layer in layers] if needs_norms else [])
+    wanted: list[Statistic] = ["norm"] * needs_norms + ["second_moment"] * needs_second_moments
+    home = torch.device("cpu")
+    watching = [(layer, anatomy.prunable(layer), Sums(wanted, home)) for layer in layers] if wanted else []
     spread = _Spread() if needs_covariance else None
     rows: dict[str, list[np.ndarray]] = defaultdict(list)
     for index, row in enumerate(tokens):
         ids = row[None].to(loaded.model.device)
-        with sums.collecting():
+        with ExitStack() as hooks:
+            for layer, stack, sums in watching:
+                hooks.enter_context(watched(layer, stack, sums.add))
             calls, last = record(loaded.model, layers, ids)
         for name, values in _stream_numbers(calls).items():
             rows[name].append(values)
@@ -54,7 +69,12 @@ def statistics(
         **{name: np.stack(values, axis=-1) for name, values in rows.items() if name != "nll"},
         nll=np.concatenate(rows["nll"]),
     )
-    return activation, Moments(input_norm=sums.norms(), root=spread.roots() if spread else ())
+    return activation, Moments(
+        input_norm=tuple(sums.norms() for *_, sums in watching) if needs_norms else (),
+        second_moment=tuple(sums.second_moments() for *_, sums in watching) if needs_second_moments else (),
+        root=spread.roots() if spread else (),
+        warn=warn,
+    )
 
 
 def _check(norms: list[np.ndarray], loaded: Loaded) -> None:
@@ -78,33 +98,6 @@ def _stream_numbers(calls: Sequence[Call]) -> dict[str, np.ndarray]:
         numbers["norm_first"].append(float(norm[0]))
         numbers["block_influence"].append(float(1 - cosine[1:].mean()))
     return {name: np.array(values) for name, values in numbers.items()}
-
-
-class _InputSums:
-    """Sums of squared inputs per channel, for every linear of every layer."""
-
-    def __init__(self, layers: list[list[anatomy.Linear]]):
-        self.layers = layers
-        self.sums: list[dict[str, Tensor]] = [{} for _ in layers]
-
-    def collecting(self) -> ExitStack:
-        """Hooks that are gone when the context ends."""
-        stack = ExitStack()
-        for index, found in enumerate(self.layers):
-            for linear in found:
-                stack.callback(linear.module.register_forward_pre_hook(self._hook(index, linear.name)).remove)
-        return stack
-
-    def _hook(self, index: int, name: str) -> Callable:
-        def hook(_: nn.Module, args: tuple) -> None:
-            rows = args[0].detach().float().flatten(0, -2)
-            added = (rows * rows).sum(0).cpu().double()
-            self.sums[index][name] = self.sums[index].get(name, 0) + added
-
-        return hook
-
-    def norms(self) -> tuple[dict[str, Tensor], ...]:
-        return tuple({name: total.sqrt().float() for name, total in each.items()} for each in self.sums)
 
 
 class _Spread:

@@ -116,6 +116,8 @@ class Sweep:
             self._lacks_scores or any(isinstance(each, specs.PRUNED) for each in asked),
             any(isinstance(each, specs.Covariance) for each in asked),
             step,
+            any(isinstance(each, specs.PRUNED) and each.pruner == "sparsegpt" for each in asked),
+            self._say,
         )
         if self.store.measured(self.profile.activation) is None:
             self.store.save(self.profile.activation, activation, {})

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+
 from torch import Tensor
 
+from core.pattern import Pattern
+from core.pruning.selection import least, least_of_groups
 
-def magnitude(weight: Tensor, input_norm: Tensor, sparsity: float) -> Tensor:
-    """Zero the `int(numel * sparsity)` weights of least absolute value; ties go in the order of storage.
+
+def magnitude(
+    weight: Tensor,
+    statistic: Tensor | None,
+    sparsity: float,
+    pattern: Pattern | None = None,
+    warn: Callable[[str], object] = warnings.warn,
+) -> Tensor:
+    """Zero the `int(numel * sparsity)` weights of least absolute value, over the whole linear.
 
     The common reference code compares with a threshold instead, so that ties, and at sparsity 0 the smallest weight, go
-    too; here the count is exact.
+    too; here the count is exact, and ties may go either way.
 
     Args:
         weight: (out, in).
-        input_norm: not used; kernels share one signature.
+        statistic: not used, like `warn`; kernels share one signature.
         sparsity: fraction of zeros, in [0, 1).
+        pattern: N kept of M in every row instead, which is its own sparsity.
 
     Returns:
         A pruned copy, (out, in).
     """
-    flat = weight.flatten()
-    order = flat.abs().argsort(stable=True)
-    return flat.index_fill(0, order[: int(flat.numel() * sparsity)], 0).view_as(weight)
+    score = weight.abs()
+    if pattern:
+        return weight.masked_fill(least_of_groups(score, pattern), 0)
+    gone = least(score.flatten(), int(score.numel() * sparsity))
+    return weight.masked_fill(gone.view_as(score), 0)

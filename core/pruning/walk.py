@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from core.errors import UserError
 from core.models import anatomy
+from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.replay import Call, record
-from core.pruning import PRUNERS
+from core.pruning import PRUNERS, Pruner
+from core.pruning.inputs import Sums, watched
+from core.pruning.linear import pruned
+from core.pruning.plan import Plan, check, check_widths
 from core.results import Array
 
 BATCH = 4096  # tokens per forward
@@ -22,43 +29,53 @@ BATCH = 4096  # tokens per forward
 def walk(
     loaded: Loaded,
     tokens: Tensor,
-    sparsity: Array,
-    pruner: str,
+    plan: Plan,
     step: Callable[[int], None] = lambda _: None,
+    warn: Callable[[str], object] = warnings.warn,
 ) -> Array:
     """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
 
     This is the scaffolding that Wanda and SparseGPT share: all linears of a layer are judged on one run of the layer,
-    pruned together, and the layer is run again for the inputs of the next.
+    pruned together, and the layer is run again for the inputs of the next. With `true_sequential` (an option of
+    SparseGPT's code) the layer is run anew for each group of linears that read the same input, in the order in which
+    these inputs arise, with the groups before it already pruned. Magnitude looks at no inputs: nothing is run.
 
     Args:
         tokens: (sequences, length) calibration tokens.
-        sparsity: (layers,) one for all linears of a layer, or (layers, linears).
+        plan: what to do; a column of its sparsities belongs to the linear at that place in `anatomy.prunable`.
         step: told the layer that is done.
+        warn: told in a sentence what had to be helped along, once each time.
 
     Returns:
-        (layers, linears) achieved sparsity, counted.
+        (layers, linears) achieved sparsity, counted; NaN where a layer has fewer linears than another.
 
     Raises:
-        UserError: a layer cannot be pruned.
+        UserError: the plan does not fit the model; a layer cannot be pruned; or the calibration run is not finite.
     """
-    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
-    wanted = np.broadcast_to(sparsity if sparsity.ndim == 2 else sparsity[:, None], (len(stacks), len(stacks[0])))
-    batches = _batches(loaded, tokens)
-    streams = [calls[0].entry for calls in batches]
-    achieved = np.zeros(wanted.shape)
+    stacks = _checked_stacks(loaded)
+    wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
+    if plan.pattern:
+        check_widths(plan.pattern, [{each.name: each.weight.shape[1] for each in stack} for stack in stacks])
+    pruner = _pruner(plan.pruner)
+    batches, streams = _recorded(loaded, tokens) if pruner.statistic != "none" else ([], [])
+    achieved = np.full(wanted.shape, np.nan)
     for index, stack in enumerate(stacks):
-        with _input_norms(stack) as norms:
-            for calls, stream in zip(batches, streams, strict=True):
-                calls[index](stream)
-        for column, linear in enumerate(stack):
-            norm = norms[linear.name].sqrt().float().to(linear.weight.device)
-            kept = PRUNERS[pruner](linear.weight, norm, float(wanted[index, column]))
-            linear.module.weight.copy_(linear.stored(kept))
-            achieved[index, column] = float((linear.weight == 0).float().mean(dtype=torch.float64))
-        streams = [calls[index](stream) for calls, stream in zip(batches, streams, strict=True)]
+        runs = [calls[index] for calls in batches]
+        sparsity = {linear.name: float(wanted[index, column]) for column, linear in enumerate(stack)}
+        for group in _groups(stack, runs, streams) if plan.true_sequential and runs else [stack]:
+            statistics = _statistics(group, runs, streams, pruner)
+            for linear in group:
+                share = sparsity[linear.name]
+                linear.module.weight.copy_(pruned(linear, index, pruner, statistics, share, plan.pattern, warn))
+        achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
+        streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
         step(index)
     return achieved
+
+
+def zeros(linear: Linear) -> float:
+    """The fraction of a linear's weights that are zero, counted."""
+    return 1 - int(linear.weight.count_nonzero()) / linear.weight.numel()
 
 
 @contextmanager
@@ -73,25 +90,57 @@ def restored(loaded: Loaded) -> Iterator[None]:
                 value.copy_(kept[name])
 
 
-def _batches(loaded: Loaded, tokens: Tensor) -> list[list[Call]]:
-    size = max(1, BATCH // tokens.shape[1])
-    layers = loaded.layers
-    return [record(loaded.model, layers, part.to(loaded.model.device))[0] for part in tokens.split(size)]
+def _pruner(name: str) -> Pruner:
+    if name not in PRUNERS:
+        raise UserError(f"there is no pruner {name!r}: known are {', '.join(PRUNERS)}")
+    return PRUNERS[name]
 
 
-@contextmanager
-def _input_norms(stack: Sequence[anatomy.Linear]) -> Iterator[dict[str, Tensor]]:
-    """Sums of squared inputs per channel, float64 where the device has it."""
-    sums: dict[str, Tensor] = {}
-
-    def hook(name: str) -> Callable:
-        def add(_: nn.Module, args: tuple) -> None:
-            rows = args[0].float().flatten(0, -2)
-            sums[name] = sums.get(name, 0) + (rows * rows).sum(0).cpu().double()
-
-        return add
-
-    with ExitStack() as hooks:
+def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
+    """The linears of every layer, none of whose weights serves a second time in the model."""
+    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
+    inside = {id(parameter) for layer in loaded.layers for parameter in layer.parameters()}
+    named = loaded.model.named_parameters()
+    owner = {value.data_ptr(): name for name, value in named if id(value) not in inside}
+    for index, stack in enumerate(stacks):
         for linear in stack:
-            hooks.callback(linear.module.register_forward_pre_hook(hook(linear.name)).remove)
-        yield sums
+            name = f"{linear.name} of layer {index}"
+            other = owner.setdefault(linear.weight.data_ptr(), name)
+            if other != name:
+                raise UserError(f"{name} and {other} are the same weight: pruning one would prune the other too")
+    return stacks
+
+
+def _recorded(loaded: Loaded, tokens: Tensor) -> tuple[list[list[Call]], list[Tensor]]:
+    """Per batch: how every layer is called, and the stream that enters the first. Other streams are not kept."""
+    batches, streams = [], []
+    for part in tokens.split(max(1, BATCH // tokens.shape[1])):
+        calls, _ = record(loaded.model, loaded.layers, part.to(loaded.model.device))
+        streams.append(calls[0].entry)
+        nothing = streams[-1].new_empty(0)
+        batches.append([replace(call, entry=nothing, exit=nothing) for call in calls])
+    return batches, streams
+
+
+def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> list[list[Linear]]:
+    """The linears by the input they read, in the order in which inputs arise; those never run come last."""
+    found: list[list[Linear]] = []
+    left = {linear.name: linear for linear in stack}
+
+    def see(names: tuple[str, ...], _: Tensor) -> None:
+        found.append([left.pop(name) for name in names if name in left])
+
+    with watched(runs[0].layer, stack, see):
+        runs[0](streams[0])
+    return [group for group in (*found, list(left.values())) if group]
+
+
+def _statistics(stack: list[Linear], runs: list[Call], streams: list[Tensor], pruner: Pruner) -> dict[str, Tensor]:
+    """What the pruner looks at, by linear, from one run of the layer as it is now."""
+    if not runs:
+        return {}
+    sums = Sums([pruner.statistic])
+    with watched(runs[0].layer, stack, sums.add):
+        for call, stream in zip(runs, streams, strict=True):
+            call(stream)
+    return sums.of(pruner.statistic)

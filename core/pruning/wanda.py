@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+
 from torch import Tensor
 
+from core.pattern import Pattern
+from core.pruning.selection import least, least_of_groups
 
-def wanda(weight: Tensor, input_norm: Tensor, sparsity: float) -> Tensor:
-    """In every output row zero the `int(in * sparsity)` weights of least `|W_ij| * ||X_j||_2`; a stable sort, as there.
+
+def wanda(
+    weight: Tensor,
+    input_norm: Tensor,
+    sparsity: float,
+    pattern: Pattern | None = None,
+    warn: Callable[[str], object] = warnings.warn,
+) -> Tensor:
+    """In every output row zero the `int(in * sparsity)` weights of least `|W_ij| * ||X_j||_2`.
+
+    The reference code sorts, so that of tied weights the first goes; here ties may go either way.
 
     Args:
         weight: (out, in).
         input_norm: (in,) L2 norm of each input channel over the calibration tokens; a common factor cancels.
         sparsity: fraction of zeros, in [0, 1).
+        pattern: N kept of M in every row instead, which is its own sparsity.
+        warn: not used; kernels share one signature.
 
     Returns:
         A pruned copy, (out, in).
     """
-    score = weight.abs() * input_norm
-    order = score.argsort(dim=1, stable=True)
-    return weight.scatter(1, order[:, : int(weight.shape[1] * sparsity)], 0)
+    score = weight.abs() * input_norm.float()
+    gone = least_of_groups(score, pattern) if pattern else least(score, int(score.shape[1] * sparsity))
+    return weight.masked_fill(gone, 0)

@@ -145,7 +145,7 @@ def _ended(job: Job) -> None:
         st.warning(f"{job.state.capitalize()} at {status.fraction:.0%}. {kept}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done":
-            open_profile(status.profile, "Open on the Absorption page")
+            open_profile(status.result, "Open on the Absorption page")
         elif not status.bad_request:
             st.button("Resume", on_click=resume, args=[job], key="resume")
         st.button("Close", on_click=_leave, key="close")

@@ -17,8 +17,7 @@ import torch
 
 from core import profiles
 from core.allocation.allocate import allocate, estimate
-from core.allocation.requests import AllocationRequest, Correction
-from core.cli.allocating import BASES
+from core.allocation.requests import BASES, AllocationRequest, Correction
 from core.errors import UserError
 from core.evaluation.perplexity import perplexity, window_losses
 from core.models.loading import load

@@ -57,7 +57,7 @@ def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
     job.write(Status(state="running" if ended == "interrupted" else ended, profile="x"))
     assert jobs.job(store, job.key).state == ended
     assert jobs.resume(store, job).state == "queued"
-    assert jobs.job(store, job.key).status.profile is None
+    assert jobs.job(store, job.key).status.result is None
 
 
 def test_running_means_that_somebody_holds_the_lock(store: Store) -> None:

@@ -67,7 +67,7 @@ def test_a_job_runs_in_this_process(store: Store) -> None:
     heard = []
     entry = worker.run(store, job, {}, heard.append)
     ended = now(store, job)
-    assert (ended.state, ended.status.profile) == ("done", entry.key)
+    assert (ended.state, ended.status.result) == ("done", entry.key)
     assert entry.key == store.find(fake.request()).key
     assert "finding the model" in [status.line for status in heard] or heard[-1].state == "done"
     assert len(measured(store)) == 6

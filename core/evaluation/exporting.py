@@ -1,0 +1,118 @@
+"""From an export request to a folder: prune, write, reload, compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core import cost, studies
+from core.evaluation import study
+from core.export import Card, check_target, export, licence_of
+from core.models.loading import Loaded
+from core.outline import Outline
+from core.progress import Progress, Report
+from core.provenance import provenance, relative
+from core.pruning.plan import check
+from core.pruning.walk import restored
+from core.settings import ExportRequest, ExportSpec, PrunedSpec
+from core.store import Entry, Store
+from core.texts import Windows
+
+
+def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, report: Report) -> Entry:
+    """Prune as the setting says and write the model to the asked folder.
+
+    Raises:
+        UserError: the folder is in use, or the setting cannot be.
+        Cancelled: the report function said so; nothing is left behind.
+    """
+    folder = Path(request.folder)
+    check_target(folder, request.overwrite)
+    calibration: dict[str, Windows] = {}
+    pruned = study.point(request.setting, request, loaded, store, calibration).pruned
+    total = cost.walk_flops(shape, request.calibration)
+    warnings: list[str] = []
+
+    def say(line: str, layers: int) -> None:
+        report(Progress(line, int(total * layers / shape.layers / 1e6), int(total / 1e6)))
+
+    with restored(loaded):
+        zeros = study.prune(
+            loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append
+        )
+        card = _card(request, loaded, store, pruned, calibration)
+        made = export(
+            loaded, folder, card, check(study.plan(pruned), *zeros.shape), request.overwrite,
+            lambda line: say(line, shape.layers),
+        )  # fmt: skip
+    files = [path for each in calibration.values() for path in each.files]
+    told = provenance(loaded, files, store, loaded.model.device) | {
+        "folder": str(folder),
+        "bytes": made.bytes,
+        "dense_bytes": made.dense_bytes,
+        "difference": made.difference,
+        "setting": request.setting.name,
+        "warnings": warnings,
+    }
+    return store.entry(store.save(ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder)), None, told))
+
+
+def _card(
+    request: ExportRequest, loaded: Loaded, store: Store, pruned: PrunedSpec, calibration: dict[str, Windows]
+) -> Card:
+    setting = request.setting
+    recipe = pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
+        "target": setting.allocation.target,
+        "allocation": setting.allocation.model_dump(mode="json"),
+        "calibration": None,
+    }
+    for each in calibration.values():
+        recipe["calibration"] = {
+            "text": each.label,
+            "content": each.spec.content,
+            "windows": each.spec.sequences,
+            "length": each.spec.length,
+            "seed": setting.calibration_seed,
+        }
+    return Card(
+        title=f"{loaded.source.label}, {setting.name}",
+        base_model=loaded.source.label,
+        base_source=relative(request.model),
+        licence=licence_of(loaded.source),
+        recipe=recipe,
+        numbers=_numbers(request, store),
+        commands=_commands(request),
+    )
+
+
+def _numbers(request: ExportRequest, store: Store) -> list[tuple[str, str, str]]:
+    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol."""
+    if request.study is None:
+        return []
+    found = studies.load(store, store.by_key(request.study, ("study",)))
+    measured = found.of(request.setting)
+    text = found.spec.text
+    protocol = f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
+    rows = {"dense": found.dense, "this model": measured}
+    if measured is not None and found.twin(measured) is not measured:
+        rows["uniform sparsity, same target"] = found.twin(measured)
+    numbers = [
+        (f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items() if each is not None
+    ]
+    for name, each in rows.items():
+        for task, answers in (each.tasks if each is not None else {}).items():
+            numbers.append(
+                (f"{task}, {name}", f"{answers.acc.mean():.3f}", f"acc, {len(answers.acc)} examples, 0-shot")
+            )
+    return numbers
+
+
+def _commands(request: ExportRequest) -> list[str]:
+    setting, text = request.setting, request.calibration
+    words = ["python -m core prune", f"--model {relative(request.model)}", f"--pruner {setting.pruner}"]
+    words += [f"--profile {request.profile}"] if request.profile else []
+    words += ["--allocation recipe.json", f"--calibration {relative(text.source)}"]
+    words += [f"--documents {text.documents[0]}-{text.documents[1]}"] if text.documents else []
+    words += [f"--sequences {text.sequences} --length {text.length} --seed {setting.calibration_seed}"]
+    words += [f"--pattern {setting.pattern}"] if setting.pattern else []
+    words += ["--true-sequential"] if setting.true_sequential else []
+    return [" ".join([*words, "--export FOLDER"])]

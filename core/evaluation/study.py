@@ -1,0 +1,318 @@
+"""Evaluate a list of settings of one model, point by point; every finished piece is saved at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import cost, profiles, settings
+from core.allocation.allocate import spread
+from core.errors import UserError
+from core.evaluation import perplexity, zeroshot
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.outline import Outline
+from core.pattern import pattern
+from core.profiles import Profile
+from core.progress import Progress, Report
+from core.provenance import provenance, relative
+from core.pruning.plan import Plan
+from core.pruning.walk import restored, walk
+from core.results import Array, Evaluated, ZeroShot, merged
+from core.settings import Point, PrunedSpec, Setting, StudyRequest, StudySpec
+from core.store import Entry, Store
+from core.texts import Windows, windows
+
+PIECE = 8  # windows per saved part
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """A study request made exact: its spec, and the texts and tasks behind the hashes."""
+
+    spec: StudySpec
+    text: Windows
+    calibration: dict[str, Windows]  # by the key of their spec
+    tasks: dict[str, zeroshot.Task]  # by name
+
+    @property
+    def files(self) -> list[Path]:
+        """The local files that it was read from."""
+        return [path for each in (self.text, *self.calibration.values()) for path in each.files]
+
+
+def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
+    """Read the texts, spread the budgets.
+
+    Raises:
+        UserError: a text is too short, a task unknown, a budget impossible, the profile another model's, or the
+            model cannot be pruned.
+    """
+    text = windows(request.evaluation.text, loaded)
+    folder = Path(request.evaluation.tasks_from) if request.evaluation.tasks_from else None
+    found = zeroshot.tasks(request.evaluation.tasks, folder) if request.evaluation.tasks else []
+    calibration: dict[str, Windows] = {}
+    points = tuple(
+        point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
+        for setting in request.points
+    )
+    tasks = tuple(
+        settings.TaskSpec(
+            name=each.name,
+            content=each.content,
+            examples=request.evaluation.examples,
+            seed=request.evaluation.seed,
+        )
+        for each in found
+    )
+    spec = StudySpec(model=loaded.spec, text=text.spec, tasks=tasks, points=points)
+    return Resolved(spec, text, calibration, {each.name: each for each in found})
+
+
+def point(
+    setting: Setting,
+    request: StudyRequest | settings.ExportRequest,
+    loaded: Loaded,
+    store: Store,
+    calibration: dict[str, Windows],
+) -> Point:
+    """One setting made exact; its calibration windows are added to `calibration`.
+
+    Raises:
+        UserError: as `resolve`.
+    """
+    sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded, store))
+    read = None
+    if setting.pruner != "magnitude":
+        draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
+        known = {each.spec: each for each in calibration.values()}
+        read = windows(draw, loaded)
+        calibration[read.spec.key] = known.get(read.spec, read)
+    pruned = PrunedSpec(
+        pruner=setting.pruner,
+        sparsity=sparsity,
+        pattern=setting.pattern,
+        true_sequential=setting.true_sequential,
+        calibration=read.spec if read else None,
+    )
+    return Point(setting=setting, pruned=pruned)
+
+
+def profile_of(key: str | None, loaded: Loaded, store: Store) -> Profile | None:
+    """The profile that allocations look at, or None where none is named.
+
+    Raises:
+        UserError: there is no such profile, or it is another model's.
+    """
+    if key is None:
+        return None
+    found = profiles.load(store, store.profile(key))
+    if found.spec.model.content != loaded.spec.content or found.spec.model.initialised != loaded.spec.initialised:
+        raise UserError(
+            f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {loaded.source.label}: "
+            "name a profile of the model that is pruned"
+        )
+    return found
+
+
+def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> settings.Sparsity:
+    """The sparsity that a setting gives each layer, or each linear.
+
+    Raises:
+        UserError: an impossible budget, or the model cannot be pruned.
+    """
+    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
+    longest = max(map(len, stacks))
+    parameters = np.full((len(stacks), longest), np.nan)
+    for layer, stack in enumerate(stacks):
+        parameters[layer, : len(stack)] = [each.weight.numel() for each in stack]
+    found = spread(setting.allocation, parameters, profile).exact.round(12)
+    return tuple(map(tuple, found.tolist())) if found.ndim == 2 else tuple(found.tolist())
+
+
+def prune(
+    loaded: Loaded,
+    pruned: PrunedSpec,
+    calibration: dict[str, Windows],
+    step: Callable[[int], None],
+    warn: Callable[[str], None],
+) -> Array:
+    """Prune in place as the spec says; achieved sparsity, (layers, linears)."""
+    no_text = torch.zeros(1, 2, dtype=torch.long)  # magnitude looks at none: any token will do to walk with
+    tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
+    return walk(loaded, tokens, plan(pruned), step, warn)
+
+
+def plan(pruned: PrunedSpec) -> Plan:
+    """What the walk is told to do."""
+    found = pattern(pruned.pattern) if pruned.pattern else None
+    return Plan(pruned.pruner, np.array(pruned.sparsity), found, pruned.true_sequential)
+
+
+@dataclass
+class Run:
+    """A running study: what it works on, and what it has done so far."""
+
+    loaded: Loaded
+    request: StudyRequest
+    resolved: Resolved
+    store: Store
+    shape: Outline
+    report: Report
+    done: float = 0.0  # FLOP
+    total: float = 0.0
+    pieces: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> StudySpec:
+        return self.resolved.spec
+
+    def run(self) -> Entry:
+        """Evaluate what is missing, then save the view over it.
+
+        Raises:
+            UserError: a setting that cannot be.
+            Cancelled: the report function said so; finished pieces stay.
+        """
+        pending = {each.pruned: each for each in self.spec.points if self._missing(each)}
+        losses = [each for each in pending.values() if self._lacks_losses(each)]
+        self.total = cost.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
+        reference = self._reference() if losses else None
+        for each in pending.values():
+            self._point(each, reference)
+        told = self._provenance() | {
+            "text": self.resolved.text.label,
+            "text_source": relative(self.request.evaluation.text.source),
+            "text_documents": self.request.evaluation.text.documents,
+            "model_source": relative(self.request.model),
+            "calibration": next((each.label for each in self.resolved.calibration.values()), None),
+            "calibration_source": relative(self.request.calibration.source),
+            "calibration_documents": self.request.calibration.documents,
+            "profile": self.request.profile,
+            "tasks_from": self.request.evaluation.tasks_from and Path(self.request.evaluation.tasks_from).name,
+            "request": self.request.model_copy(update={"model": relative(self.request.model)}).model_dump(mode="json"),
+        }
+        return self.store.entry(self.store.save(self.spec, None, told))
+
+    # -- what is missing --------------------------------------------------------------------------------------------
+
+    def _lacks_losses(self, point: Point) -> bool:
+        return self.store.measured(self.spec.evaluated(point)) is None
+
+    def _lacking_tasks(self, point: Point) -> list[settings.ZeroShotSpec]:
+        return [unit for unit in self.spec.zero_shot(point) if self.store.measured(unit) is None]
+
+    def _missing(self, point: Point) -> bool:
+        return self._lacks_losses(point) or bool(self._lacking_tasks(point))
+
+    # -- doing it ---------------------------------------------------------------------------------------------------
+
+    def _reference(self) -> Tensor:
+        share = cost.clean_flops(self.shape, *self.resolved.text.tokens.shape)
+        began, count = self.done, len(self.resolved.text.tokens)
+
+        def step(windows: int) -> None:
+            self._say(f"the dense model: window {windows} of {count}", began + share * windows / count)
+
+        return perplexity.reference(self.loaded, self.resolved.text.tokens, step)
+
+    def _point(self, point: Point, reference: Tensor | None) -> None:
+        name = point.setting.name if point.setting else "dense"
+        warnings: list[str] = []
+        began = time.perf_counter()
+        with restored(self.loaded) if point.pruned else nullcontext():
+            zeros = self._prune(point.pruned, name, warnings) if point.pruned else count_zeros(self.loaded)
+            pruning = time.perf_counter() - began
+            about = {"setting": name, "warnings": warnings, "seconds_pruning": round(pruning, 2)}
+            if self._lacks_losses(point):
+                self._losses(point, zeros, reference, about)
+            for unit in self._lacking_tasks(point):
+                self._task(unit, name, about)
+
+    def _prune(self, pruned: PrunedSpec, name: str, warnings: list[str]) -> Array:
+        share, began = cost.walk_flops(self.shape, self.request.calibration), self.done
+
+        def step(layer: int) -> None:
+            self._say(f"{name}: pruned layer {layer}", began + share * (layer + 1) / self.shape.layers, layer)
+
+        return prune(self.loaded, pruned, self.resolved.calibration, step, warnings.append)
+
+    def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
+        unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
+        finished = self.store.finished(unit)
+        known = {first + offset for first, part in finished.items() for offset in range(len(part.nll))}
+        broken: list[int] = []
+        share = cost.evaluation_flops(self.shape, PIECE, tokens.shape[1])
+        for first in range(0, len(tokens), PIECE):
+            piece = tokens[first : first + PIECE]
+            if known.issuperset(range(first, first + len(piece))):
+                continue
+            began, start = time.perf_counter(), self.done
+
+            def step(windows: int, first: int = first, start: float = start) -> None:
+                what = f"{about['setting']}: window {first + windows} of {len(tokens)}"
+                self._say(what, start + share * windows / PIECE)
+
+            found = perplexity.evaluate(self.loaded, piece, reference[first : first + len(piece)], step)
+            broken += [] if found.broken is None else [found.broken]
+            part = Evaluated(nll=found.nll, kl=found.kl, agreement=found.agreement, zeros=zeros)
+            self.store.save_part(unit, first, part, time.perf_counter() - began)
+            self.pieces += 1
+            self._say(f"{about['setting']}: saved {first + len(piece)} of {len(tokens)} windows", self.done)
+        whole = merged([part for _, part in sorted(self.store.finished(unit).items())])
+        told = (
+            self._provenance()
+            | about
+            | {
+                "text": self.resolved.text.label,
+                "calibration": self._calibration(point.pruned),
+                "seconds": round(self.store.seconds(unit), 2),
+                "broken": min(broken) if broken else None,
+            }
+        )
+        self.store.save(unit, whole, told)
+        self.store.drop_parts(unit)
+
+    def _task(self, unit: settings.ZeroShotSpec, name: str, about: dict) -> None:
+        task = self.resolved.tasks[unit.task.name]
+        share, start = cost.task_flops(self.shape, unit.task.examples or task.documents), self.done
+
+        def step(done: int, total: int) -> None:
+            self._say(f"{name}: {task.name}, {done} of {total} questions put", start + share * done / max(total, 1))
+
+        began = time.perf_counter()
+        found = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
+        norm = np.full(len(found.acc), np.nan) if found.acc_norm is None else found.acc_norm
+        result = ZeroShot(document=np.asarray(found.rows, float), acc=found.acc, acc_norm=norm)
+        self.store.save(unit, result, self._provenance() | about | {"seconds": round(time.perf_counter() - began, 2)})
+        self.pieces += 1
+        self._say(f"{name}: saved {task.name}", self.done)
+
+    # -- telling ----------------------------------------------------------------------------------------------------
+
+    def _calibration(self, pruned: PrunedSpec | None) -> str | None:
+        return self.resolved.calibration[pruned.calibration.key].label if pruned and pruned.calibration else None
+
+    def _provenance(self) -> dict:
+        return provenance(self.loaded, self.resolved.files, self.store, self.loaded.model.device)
+
+    def _say(self, line: str, done: float, layer: int | None = None) -> None:
+        self.done = max(self.done, done)
+        self.report(Progress(line, int(self.done / 1e6), int(self.total / 1e6), layer, self.pieces))
+
+
+def count_zeros(loaded: Loaded) -> Array:
+    """Fraction of zeros in every linear, (layers, linears)."""
+    rows = [
+        [float((linear.weight == 0).float().mean()) for linear in anatomy.linears(layer)] for layer in loaded.layers
+    ]
+    longest = max(map(len, rows))
+    return np.array([row + [np.nan] * (longest - len(row)) for row in rows])

@@ -1,0 +1,136 @@
+"""Zero-shot tasks from a folder of YAML files, as lm-eval reads them, with nothing that could reach for the network.
+
+A file is plain data: `!function` tags, which would run code from the folder, are refused, and so the hash over the
+files says everything about the task.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class TaskFile:
+    """A task as its YAML file, and what that includes, define it."""
+
+    name: str
+    config: dict[str, Any]
+    sources: tuple[Path, ...]  # the YAML file first, then what it includes
+
+    @property
+    def tags(self) -> list[str]:
+        return [str(tag) for tag in _listed(self.config.get("tag"))]
+
+
+def read(folder: Path) -> dict[str, TaskFile]:
+    """The tasks in a folder and below it, by name.
+
+    Raises:
+        UserError: no such folder, no task in it, a file that cannot be read, one name twice.
+    """
+    if not folder.is_dir():
+        raise UserError(f'there is no folder of task files "{folder}"')
+    found: dict[str, TaskFile] = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        config, sources = _merged(path, ())
+        name = config.get("task")
+        if not isinstance(name, str):
+            continue  # a template that others include, or a group
+        if name in found:
+            raise UserError(f"the task {name} is defined twice, in {found[name].sources[0].name} and in {path.name}")
+        found[name] = TaskFile(name, config, sources)
+    if not found:
+        raise UserError(f'the folder "{folder}" defines no task: a task is a .yaml file with the key "task"')
+    return found
+
+
+def with_data(task: TaskFile) -> tuple[dict[str, Any], list[Path]]:
+    """The configuration with absolute paths to its data, and the data files.
+
+    Paths are taken as written from the working directory, as lm-eval takes them, or else from the YAML file's folder.
+
+    Raises:
+        UserError: a file is not there, or none is named.
+    """
+    options = task.config.get("dataset_kwargs")
+    named = options.get("data_files") if isinstance(options, dict) else None
+    if not named:
+        raise UserError(
+            f"the task {task.name} names no data files: a task from a folder needs dataset_kwargs.data_files"
+        )
+    found: list[Path] = []
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: resolved(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [resolved(each) for each in value]
+        found.append(_data_file(task, str(value)))
+        return str(found[-1])
+
+    return {**task.config, "dataset_kwargs": {**options, "data_files": resolved(named)}}, found
+
+
+def content(paths: Iterable[Path]) -> str:
+    """SHA-256 over the bytes of files, in their order."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()
+
+
+def _data_file(task: TaskFile, written: str) -> Path:
+    for base in (Path.cwd(), task.sources[0].parent):
+        if (base / written).is_file():
+            return (base / written).resolve()
+    raise UserError(
+        f'the data file "{written}" of the task {task.name} is found neither from the working directory nor from the '
+        f"folder of {task.sources[0].name}: start from the folder that its path is written for"
+    )
+
+
+def _merged(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """A file's keys over those of what it includes, and all files that were read."""
+    if path in above:
+        raise UserError(f"the task file {path.name} includes itself")
+    own = _parsed(path)
+    merged: dict[str, Any] = {}
+    sources = [path]
+    for name in _listed(own.pop("include", None)):
+        below, files = _merged((path.parent / str(name)).resolve(), (*above, path))
+        merged |= below
+        sources += files
+    return merged | own, tuple(sources)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        parsed = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.constructor.ConstructorError as error:
+        raise UserError(
+            f"the task file {path.name} is more than plain data ({error.problem}): code from a task folder is not run"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise UserError(f"the task file {path.name} is not YAML{line}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"the task file {path.name} is not UTF-8 text (byte {error.start})") from error
+    except OSError as error:
+        raise UserError(f'the task file "{path}" cannot be read: {error.strerror}') from error
+    if not isinstance(parsed, dict):
+        raise UserError(f'the task file {path.name} holds no keys: a task has at least "task" and "doc_to_text"')
+    return parsed
+
+
+def _listed(value: Any) -> Iterator[Any]:
+    yield from value if isinstance(value, list) else [] if value is None else [value]

@@ -1,0 +1,207 @@
+"""Zero-shot accuracy through lm-eval, on the harness's own tasks or on task files in a folder."""
+
+from __future__ import annotations
+
+import difflib
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core import comparison
+from core.errors import UserError
+from core.evaluation import task_files
+from core.models.loading import Loaded
+from core.results import Array
+
+MOST_NAMES = 20  # listed in a message
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A task that can be scored. `content` says what is asked: equal contents, equal examples and prompts."""
+
+    name: str
+    config: dict[str, Any] | None  # with absolute data paths; None for a definition of the harness
+    content: str  # SHA-256 over the YAML and data files; the name and version of a definition of the harness
+    version: str | float | None
+    documents: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroShotScores:
+    """Answers to the examples of one task; NaN where a likelihood was not a number."""
+
+    rows: Array  # (examples,) row numbers in the task's data, ascending
+    acc: Array  # (examples,) 1 where the right choice is the likeliest, else 0
+    acc_norm: Array | None  # (examples,) the same by likelihood per character; None where the task has none
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of right answers."""
+        return float(self.acc.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy, from the sample standard deviation (n - 1), as the harness reports it."""
+        return comparison.standard_error(self.acc)
+
+
+def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
+    """The tasks of some names; a tag, or a group of the harness, stands for all of its tasks.
+
+    Args:
+        folder: where YAML files define the tasks; None for the harness's own definitions.
+
+    Raises:
+        UserError: an unknown name, folder or file, data that is not at hand, a task without `acc` over choices,
+            lm-eval not installed.
+    """
+    if not names:
+        raise UserError("no task is named: name at least one")
+    found = _from_harness(names) if folder is None else _from_folder(names, folder)
+    return list({task.name: task for task in found}.values())
+
+
+def rows(documents: int, examples: int | None, seed: int) -> list[int]:
+    """Row numbers of a seeded sample without replacement, ascending; all rows for None.
+
+    Raises:
+        UserError: more examples than there are, or none at all.
+    """
+    if examples is None:
+        return list(range(documents))
+    if not 1 <= examples <= documents:
+        raise UserError(f"{examples} examples cannot be drawn from {documents}: ask for 1 to {documents}, or for all")
+    return sorted(int(row) for row in np.random.default_rng(seed).choice(documents, examples, replace=False))
+
+
+def score(
+    loaded: Loaded,
+    task: Task,
+    examples: int | None,
+    seed: int,
+    step: Callable[[int, int], None] = lambda _done, _total: None,
+) -> ZeroShotScores:
+    """Score a model on a task, with as many shots as the task says.
+
+    Args:
+        examples: how many to draw, None for all.
+        step: told how many examples are done, and of how many; longer ones come first. May raise Cancelled.
+
+    Raises:
+        UserError: more examples than there are, or an example whose right answer is not among its choices.
+    """
+    harness = _harness()
+    with harness.quiet(local=task.config is not None) as warnings:
+        with _readable(task.name, task.config is not None):
+            built = harness.built(task.name if task.config is None else task.config)[task.name]
+        chosen = rows(len(built.eval_docs), examples, seed)
+        answers = harness.answers(loaded, built, chosen, step)
+    if any("Label index" in warning for warning in warnings):
+        raise UserError(f"the task {task.name} has an example whose right answer is not among its choices")
+    return ZeroShotScores(
+        rows=np.array(chosen),
+        acc=_column(answers, "acc"),
+        acc_norm=_column(answers, "acc_norm") if "acc_norm" in answers[0] else None,
+    )
+
+
+def mean_accuracy(scores: Sequence[ZeroShotScores]) -> tuple[float, float]:
+    """Plain mean of the tasks' accuracies, and its standard error, the tasks being independent."""
+    return comparison.mean_of_tasks([each.acc for each in scores])
+
+
+def _column(answers: Iterable[dict[str, Any]], metric: str) -> Array:
+    """A metric per example. Among NaN likelihoods the harness takes the first choice: here that is NaN."""
+    return np.array(
+        [
+            np.nan if any(np.isnan(likelihood) for likelihood, _ in each["filtered_resps"]) else float(each[metric])
+            for each in answers
+        ]
+    )
+
+
+def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
+    there = task_files.read(folder)
+    tags = sorted({tag for each in there.values() for tag in each.tags})
+    harness = _harness()
+    for name in names:
+        chosen = [each for each in there.values() if name == each.name or name in each.tags]
+        if not chosen:
+            raise UserError(_unknown(name, [*there, *tags], f'"{folder}"'))
+        for each in chosen:
+            config, data = task_files.with_data(each)
+            with harness.quiet(local=True), _readable(each.name, True):
+                built = harness.built(config)[each.name]
+                documents = len(built.eval_docs)
+            _check(built, each.name)
+            content = task_files.content([*each.sources, *data])
+            yield Task(each.name, config, content, built.VERSION, documents)
+
+
+def _from_harness(names: Sequence[str]) -> Iterator[Task]:
+    harness = _harness()
+    for name in names:
+        with harness.quiet(local=False):
+            known = harness.catalogue().all_tasks
+            if name not in known:
+                raise UserError(_unknown(name, known, "lm-eval"))
+            with _readable(name, False):
+                found = {each: (built, len(built.eval_docs)) for each, built in harness.built(name).items()}
+        for each, (built, documents) in found.items():
+            _check(built, each)
+            yield Task(each, None, f"{each} {built.VERSION}", built.VERSION, documents)
+
+
+def _check(built: Any, name: str) -> None:
+    if built.OUTPUT_TYPE != "multiple_choice" or "acc" not in built.aggregation():
+        raise UserError(
+            f"the task {name} has no accuracy over choices (it is of the kind {built.OUTPUT_TYPE}): name a "
+            "multiple-choice task with the metric acc"
+        )
+
+
+def _unknown(name: str, known: Sequence[str], where: str) -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    meant = f": did you mean {' or '.join(close)}?" if close else ""
+    listed = f" There are {', '.join(sorted(known))}" if len(known) <= MOST_NAMES else f" It knows {len(known)} names"
+    return f"{where} has no task {name}{meant or '.'}{listed}"
+
+
+@contextmanager
+def _readable(name: str, local: bool) -> Iterator[None]:
+    """Whatever lm-eval or datasets cannot read becomes one sentence."""
+    from datasets.exceptions import DatasetsError
+    from jinja2 import TemplateError
+
+    unreadable = (DatasetsError, TemplateError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+    try:
+        yield
+    except unreadable as error:
+        if isinstance(error, OSError | DatasetsError) and not local:
+            raise UserError(
+                f"the data of the task {name} is neither in the local cache nor to be had from the Hub: go online, "
+                "or name a folder of task files"
+            ) from error
+        gist = textwrap.shorten(" ".join(str(error).split()).split(". ")[0].rstrip(".!: "), 160, placeholder="…")
+        raise UserError(f"lm-eval cannot read the task {name}: {gist or type(error).__name__}") from error
+
+
+def _harness() -> Any:
+    """lm-eval is imported when it is needed.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        from core.evaluation import harness
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "lm_eval":
+            raise
+        raise UserError("zero-shot tasks need the package lm-eval: install it with pip install lm-eval") from error
+    return harness

@@ -1,0 +1,50 @@
+"""Prune one linear of a layer: whatever is said about it names it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+
+from torch import Tensor
+
+from core.errors import UserError
+from core.models.anatomy import Linear
+from core.pattern import Pattern
+from core.pruning import Pruner, Statistic
+
+
+def pruned(
+    linear: Linear,
+    layer: int,
+    pruner: Pruner,
+    statistics: Mapping[str, Tensor],
+    sparsity: float,
+    pattern: Pattern | None = None,
+    warn: Callable[[str], object] = warnings.warn,
+) -> Tensor:
+    """The linear's pruned weight, in the layout and dtype its module stores.
+
+    Args:
+        layer: its index, for messages.
+        statistics: by linear, what the pruner looks at; nothing for magnitude.
+        warn: told in a sentence what had to be helped along.
+
+    Raises:
+        UserError: there is no statistic of this linear, it is not finite, or the kernel cannot work with it.
+    """
+    where = f"layer {layer}, {linear.name}"
+    seen = None if pruner.statistic == "none" else _seen(statistics, linear, where, pruner.statistic)
+    try:
+        found = pruner.prune(linear.weight, seen, sparsity, pattern, lambda text: warn(f"{where}: {text}"))
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    return linear.stored(found)
+
+
+def _seen(statistics: Mapping[str, Tensor], linear: Linear, where: str, statistic: Statistic) -> Tensor:
+    if linear.name not in statistics:
+        raise UserError(f"{where}: it is never run, so there is no {statistic} of its inputs: use magnitude")
+    found = statistics[linear.name]
+    if not found.isfinite().all():
+        raise UserError(f"{where}: its inputs are not finite: prune less before it, or use float32")
+    return found.to(linear.weight.device)

@@ -1,0 +1,196 @@
+"""What can be asked of pruning and evaluation: settings, studies, exports, and the stored units they resolve to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.allocation.requests import AllocationRequest, Manual, Uniform
+from core.pattern import pattern as read_pattern
+from core.specs import Dtype, ModelSpec, Pruner, Spec, TextSpec, WindowRequest, number
+
+Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
+SHORT_PROTOCOL = WindowRequest(source="demo:evaluation", sequences=24, length=512)
+
+
+# --- what a person asks --------------------------------------------------------------------------------------------
+
+
+class Setting(Spec):
+    """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
+
+    pruner: Pruner = "wanda"
+    allocation: AllocationRequest = AllocationRequest()
+    pattern: str | None = Field(None, description="N kept of M, as in 2:4")
+    true_sequential: bool = False
+    calibration_seed: int = Field(0, ge=0, description="draws the calibration windows")
+
+    @model_validator(mode="after")
+    def _pattern_fits(self) -> Self:
+        if self.pattern is not None:
+            found = read_pattern(self.pattern)
+            if not isinstance(self.allocation.base, Uniform) or abs(self.allocation.target - found.sparsity) > 1e-9:
+                raise ValueError(
+                    f"{found.name} fixes every layer's sparsity at {found.sparsity:g}: "
+                    f"use the uniform allocation with target {found.sparsity:g}"
+                )
+        return self
+
+    @property
+    def uniform(self) -> Setting:
+        """The same setting with every layer alike: what it is compared with."""
+        plain = AllocationRequest(target=self.allocation.target)
+        return self.model_copy(update={"allocation": plain})
+
+    @property
+    def method(self) -> str:
+        """The allocation in words, target left out: `owl m=5 lam=0.08`, `owl m=5 lam=0.08 reversed 0.04`."""
+        asked = self.allocation
+        base = asked.base
+        said = [] if isinstance(base, Manual) else base.model_dump(exclude={"kind"}, exclude_none=True).items()
+        words = [base.kind, *(f"{name}={_short(value)}" for name, value in said)]
+        if asked.correction.strength:
+            control = "corrected" if asked.correction.control == "none" else asked.correction.control
+            words += [control, number(asked.correction.strength), f"by {asked.correction.driver}"]
+            words += [f"seed {asked.correction.seed}"] if control == "shuffled" else []
+        return " ".join(words)
+
+    @property
+    def name(self) -> str:
+        """The setting in words."""
+        words = [self.method, f"{self.allocation.target:.0%}", self.pruner]
+        words += [self.pattern] if self.pattern else []
+        words += ["true-sequential"] if self.true_sequential else []
+        words += [f"calibration seed {self.calibration_seed}"] if self.calibration_seed else []
+        return ", ".join(words)
+
+
+class EvaluationRequest(Spec):
+    """What a pruned model is asked to do."""
+
+    text: WindowRequest = SHORT_PROTOCOL
+    tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
+    tasks_from: str | None = Field(None, description="folder of task files; None: the harness's own")
+    examples: int | None = Field(200, ge=1, description="seeded sample per task; None: all")
+    seed: int = Field(0, ge=0, description="draws the examples")
+
+
+class StudyRequest(Spec):
+    """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
+
+    model: str = "demo"
+    revision: str | None = None
+    dtype: Dtype = "float32"
+    profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
+    calibration: WindowRequest = WindowRequest(sequences=16, length=512)
+    settings: tuple[Setting, ...] = ()
+    evaluation: EvaluationRequest = EvaluationRequest()
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.settings)} settings of {self.model} on {self.evaluation.text.source}"
+
+    @property
+    def points(self) -> tuple[Setting | None, ...]:
+        """Every setting once: the dense model (None) first, each setting's uniform twin before it."""
+        return with_twins(self.settings)
+
+
+class ExportRequest(Spec):
+    """A pruned model as a folder that loads anywhere."""
+
+    model: str = "demo"
+    revision: str | None = None
+    dtype: Dtype = "float32"
+    profile: str | None = None
+    calibration: WindowRequest = WindowRequest(sequences=16, length=512)
+    setting: Setting
+    folder: str = Field(description="where it goes, absolute")
+    overwrite: bool = False
+    study: str | None = Field(None, description="key of the study whose numbers the model card gives")
+
+    @property
+    def title(self) -> str:
+        return f"export of {self.model}: {self.setting.name}"
+
+
+def with_twins(settings: Iterable[Setting]) -> tuple[Setting | None, ...]:
+    """Dense, then every setting preceded by its uniform twin, each once."""
+    return tuple(dict.fromkeys([None, *(each for setting in settings for each in (setting.uniform, setting))]))
+
+
+def _short(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+# --- what is stored ------------------------------------------------------------------------------------------------
+
+
+class PrunedSpec(Spec):
+    """What decides a pruned model's weights; magnitude looks at no text."""
+
+    pruner: Pruner
+    sparsity: Sparsity = Field(description="per layer, or per layer and linear")
+    pattern: str | None = None
+    true_sequential: bool = False
+    calibration: TextSpec | None
+    method: Literal[1] = 1
+
+
+class EvaluatedSpec(Spec):
+    """One stored unit: losses of one model, dense or pruned, on the windows of a text."""
+
+    model: ModelSpec
+    pruned: PrunedSpec | None = Field(description="None: the dense model")
+    text: TextSpec
+    method: Literal[1] = 1
+
+
+class TaskSpec(Spec):
+    """A zero-shot task by content, and which of its examples."""
+
+    name: str
+    content: str = Field(description="SHA-256 of the task file and its data, or name and version in the harness")
+    examples: int | None
+    seed: int
+
+
+class ZeroShotSpec(Spec):
+    """One stored unit: answers of one model to a task's examples."""
+
+    model: ModelSpec
+    pruned: PrunedSpec | None
+    task: TaskSpec
+    method: Literal[1] = 1
+
+
+class Point(Spec):
+    """One setting of a study and the weights it means; both None for the dense model."""
+
+    setting: Setting | None
+    pruned: PrunedSpec | None
+
+
+class StudySpec(Spec):
+    """A view over evaluations: one model, one text, the same tasks."""
+
+    model: ModelSpec
+    text: TextSpec
+    tasks: tuple[TaskSpec, ...] = ()
+    points: tuple[Point, ...]
+
+    def evaluated(self, point: Point) -> EvaluatedSpec:
+        return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)
+
+    def zero_shot(self, point: Point) -> tuple[ZeroShotSpec, ...]:
+        return tuple(ZeroShotSpec(model=self.model, pruned=point.pruned, task=task) for task in self.tasks)
+
+
+class ExportSpec(Spec):
+    """A view: a pruned model that was written to a folder."""
+
+    model: ModelSpec
+    pruned: PrunedSpec
+    folder: str

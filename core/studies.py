@@ -1,0 +1,138 @@
+"""A study in memory: what every setting cost, beside the dense model and its uniform twin. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.comparison import Interval, paired, percent
+from core.results import Array, Evaluated, ZeroShot
+from core.settings import Point, Setting, StudySpec
+from core.store import Entry, Store
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One point of a study with what was measured of it; `evaluated` is None while it is still to come."""
+
+    point: Point
+    evaluated: Evaluated | None
+    tasks: dict[str, ZeroShot]  # task name -> answers
+    about: dict  # provenance of the losses
+
+    @property
+    def setting(self) -> Setting | None:
+        return self.point.setting
+
+    @property
+    def name(self) -> str:
+        return self.setting.name if self.setting else "dense"
+
+    @property
+    def perplexity(self) -> float:
+        """`exp` of the mean loss; NaN where a loss is."""
+        if self.evaluated is None:
+            return float("nan")
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.evaluated.nll.mean()))
+
+    @property
+    def kl(self) -> float:
+        """Mean KL divergence from the dense model, nats."""
+        return float("nan") if self.evaluated is None else float(self.evaluated.kl.mean())
+
+    @property
+    def agreement(self) -> float:
+        """Fraction of tokens whose likeliest next token is the dense model's."""
+        return float("nan") if self.evaluated is None else float(self.evaluated.agreement.mean())
+
+    @property
+    def broken(self) -> int | None:
+        """First layer whose output is not finite, where the losses are not."""
+        return self.about.get("broken")
+
+    @property
+    def planned(self) -> Array | None:
+        """Sparsity per layer, or per layer and linear; None for the dense model."""
+        return None if self.point.pruned is None else np.array(self.point.pruned.sparsity)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """All points of a study, as far as they are measured."""
+
+    spec: StudySpec
+    provenance: dict
+    points: tuple[Measured, ...]
+
+    @property
+    def complete(self) -> bool:
+        return all(each.evaluated is not None for each in self.points)
+
+    @property
+    def dense(self) -> Measured:
+        return next(each for each in self.points if each.setting is None)
+
+    @property
+    def pruned(self) -> tuple[Measured, ...]:
+        """Every point but the dense one, that is measured."""
+        return tuple(each for each in self.points if each.setting is not None and each.evaluated is not None)
+
+    def of(self, setting: Setting) -> Measured | None:
+        """The measured point of a setting."""
+        return next((each for each in self.pruned if each.setting == setting), None)
+
+    def twin(self, measured: Measured) -> Measured | None:
+        """The uniform setting that a point is compared with."""
+        return self.of(measured.setting.uniform)
+
+    def base(self, measured: Measured) -> Measured | None:
+        """A corrected point's own base, strength 0; None if it is not in the study."""
+        asked = measured.setting.allocation
+        plain = asked.model_copy(update={"correction": asked.correction.model_copy(update={"strength": 0.0})})
+        return next(
+            (
+                each
+                for each in self.pruned
+                if each.setting.model_copy(update={"allocation": plain}) == measured.setting.model_copy(
+                    update={"allocation": plain}
+                )
+                and each.setting.allocation.base == asked.base
+                and each.setting.allocation.target == asked.target
+                and not each.setting.allocation.correction.strength
+            ),
+            None,
+        )  # fmt: skip
+
+
+def against(measured: Measured, other: Measured) -> Interval:
+    """Change of perplexity in per cent, `measured` against `other`, paired over windows.
+
+    Raises:
+        UserError: they were measured on different windows.
+    """
+    return percent(paired(measured.evaluated.nll, other.evaluated.nll))
+
+
+def load(store: Store, entry: Entry) -> Study:
+    """Read a stored study."""
+    return read(store, entry.spec, entry.provenance)
+
+
+def read(store: Store, spec: StudySpec, told: dict | None = None) -> Study:
+    """Read a study as far as it is measured: what a running job has finished is there already."""
+    return Study(spec, told or {}, tuple(_point(store, spec, each) for each in spec.points))
+
+
+def _point(store: Store, spec: StudySpec, point: Point) -> Measured:
+    unit = spec.evaluated(point)
+    path = store.path(unit)
+    entry = store.entry(path) if path else None
+    tasks = {each.task.name: store.load(each) for each in spec.zero_shot(point)}
+    return Measured(
+        point,
+        store.load(unit),
+        {name: found for name, found in tasks.items() if found is not None},
+        entry.provenance if entry else {},
+    )
