@@ -19,6 +19,7 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
 TOKENS_PER_EXAMPLE = 400  # of a zero-shot task, all its answers together
 WHOLE_TASK = 2000  # examples, where all are asked for
+WALK_BATCH = 2048  # tokens per forward while pruning
 HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
 
 
@@ -136,8 +137,11 @@ def flops(shape: Outline, request: specs.MeasureRequest) -> float:
 
 
 def walk_flops(shape: Outline, calibration: specs.WindowRequest) -> float:
-    """Pruning the whole model once: the recording, each layer dense, each layer pruned."""
-    return 3 * clean_flops(shape, calibration.sequences, calibration.length)
+    """Pruning the whole model once: each layer dense, then pruned, on all tokens; one batch is recorded first."""
+    recorded = min(calibration.sequences, max(1, WALK_BATCH // calibration.length))
+    return 2 * clean_flops(shape, calibration.sequences, calibration.length) + clean_flops(
+        shape, recorded, calibration.length
+    )
 
 
 def evaluation_flops(shape: Outline, sequences: int, length: int) -> float:

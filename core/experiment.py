@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -19,7 +19,7 @@ from core.models.sources import locate, outlined
 from core.progress import Progress, Report, silent
 from core.provenance import provenance, relative
 from core.records import Request
-from core.settings import ExportRequest, StudyRequest
+from core.settings import BestRequest, ExportRequest, StudyRequest
 from core.specs import MeasureRequest, ProfileSpec
 from core.store import Entry, Store
 from core.texts import windows
@@ -136,9 +136,21 @@ def _export(request: ExportRequest, bench: Bench) -> Entry:
     return exporting.run(request, loaded, bench.store, shape, bench.report)
 
 
+def _best(request: BestRequest, bench: Bench) -> Entry:
+    from core.evaluation import choosing
+
+    def stage(asked: Request, report: Report) -> Entry:
+        return bench.store.find(asked) or WORK[type(asked)](asked, replace(bench, report=report))
+
+    loaded = bench.load(request.model, request.revision, request.dtype)
+    shape = outlined(loaded.source, bench.store)
+    return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
+
+
 WORK: dict[type, Callable[[Any, Bench], Entry]] = {
     MeasureRequest: _profile,
     StudyRequest: _study,
     ExportRequest: _export,
+    BestRequest: _best,
 }
 __all__ = ["ENGINES", "get"]

@@ -9,29 +9,24 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import re
 import stat
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
-import pyarrow as pa
-import pyarrow.parquet as parquet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.errors import UserError
 from core.files import Corrupt, verified, write_folder
-from core.results import axes_of
+from core.inspection import check_tables, refuse, shown
 from core.specs import Spec, key_of
 from core.store import KINDS, VIEW_KINDS, Entry, Store, named, units
-from core.tables import decode
 
 LIMIT = 256 * 2**20  # bytes, of a pack and of what is in it
 MEMBERS = 20_000
 JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
-NUMBERS = 50_000_000  # in one result, once it is in memory
 
 KINDS_THAT_TRAVEL = tuple(kind for kind in KINDS if kind != "export")  # an export is a folder of the machine it is on
 MEMBER = re.compile(r"([a-z]+)/([0-9a-f]{16})/([a-z0-9-]+\.(?:json|parquet))")
@@ -122,7 +117,8 @@ def unpack(store: Store, content: bytes | Path) -> list[Entry]:
     folders = _folders(_members(_read(content)))
     found = {place: _spec(place, files) for place, files in folders.items()}
     for (kind, key), files in folders.items():
-        _check_tables(f"{kind}/{key}", files, KINDS[kind][1])
+        tables = {file: data for file, data in files.items() if file not in WORDS}
+        check_tables(f"{kind}/{key}", tables, KINDS[kind][1])
     _check_complete(store, found)
     for place in sorted(found, key=lambda each: each[0] in VIEW_KINDS):  # a view never stands before its units
         _write(store, place, found[place], folders[place])
@@ -166,7 +162,7 @@ def _members(content: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for info in archive.infolist():
-                member = _shown(info.orig_filename)
+                member = shown(info.orig_filename)
                 _check_member(info, found)
                 with archive.open(info) as file:
                     data = file.read(left + 1)
@@ -184,17 +180,17 @@ def _check_member(info: zipfile.ZipInfo, found: dict[str, bytes]) -> None:
     name = info.orig_filename  # as it stands in the file; zipfile changes slashes and cuts at NUL
     parts = MEMBER.fullmatch(name)
     if not parts:
-        _refuse(name, "is no place for a result: members are called kind/key/file, as in profile/0123456789abcdef/...")
+        refuse(name, "is no place for a result: members are called kind/key/file, the key in 16 hex digits")
     if parts[1] not in KINDS_THAT_TRAVEL:
-        _refuse(name, f"is of an unknown kind: known are {', '.join(KINDS_THAT_TRAVEL)}")
+        refuse(name, f"is of an unknown kind: known are {', '.join(KINDS_THAT_TRAVEL)}")
     if name in found:
-        _refuse(name, "is in the pack twice: each file may be there once")
+        refuse(name, "is in the pack twice: each file may be there once")
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
-        _refuse(name, "is a link or a folder: only plain files may be in a pack")
+        refuse(name, "is a link or a folder: only plain files may be in a pack")
     if info.flag_bits & ENCRYPTED:
-        _refuse(name, "is encrypted: make the pack without a password")
+        refuse(name, "is encrypted: make the pack without a password")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        _refuse(name, "is compressed in another way than deflate: make the pack with `runs export`")
+        refuse(name, "is compressed in another way than deflate: make the pack with `runs export`")
 
 
 # --- the folders ---------------------------------------------------------------------------------------------------
@@ -206,7 +202,7 @@ def _folders(members: dict[str, bytes]) -> dict[Place, dict[str, bytes]]:
     for name, data in members.items():
         kind, key, file = name.split("/")
         if file.endswith(".json") and len(data) > JSON_LIMIT:
-            _refuse(name, f"is larger than {_megabytes(JSON_LIMIT)}: no JSON file of a result is")
+            refuse(name, f"is larger than {_megabytes(JSON_LIMIT)}: no JSON file of a result is")
         folders.setdefault((kind, key), {})[file] = data
     return {place: _unhashed("/".join(place), files) for place, files in folders.items()}
 
@@ -214,16 +210,16 @@ def _folders(members: dict[str, bytes]) -> dict[Place, dict[str, bytes]]:
 def _unhashed(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
     name = f"{folder}/manifest.json"
     if "manifest.json" not in files:
-        _refuse(name, "is missing: make the pack again with `runs export`")
+        refuse(name, "is missing: make the pack again with `runs export`")
     manifest = _json(name, files["manifest.json"])
     files = {file: data for file, data in files.items() if file != "manifest.json"}
     for file in sorted(files.keys() - manifest.keys()):
-        _refuse(f"{folder}/{file}", "is not in its folder's manifest: only what was written there may be in a pack")
+        refuse(f"{folder}/{file}", "is not in its folder's manifest: only what was written there may be in a pack")
     for file in sorted(manifest.keys() - files.keys()):
-        _refuse(f"{folder}/{file}", "is in its folder's manifest but not in the pack: make the pack again")
+        refuse(f"{folder}/{file}", "is in its folder's manifest but not in the pack: make the pack again")
     for file, data in files.items():
         if hashlib.sha256(data).hexdigest() != manifest[file]:
-            _refuse(f"{folder}/{file}", "is not what was written, its hash differs: copy or make the pack again")
+            refuse(f"{folder}/{file}", "is not what was written, its hash differs: copy or make the pack again")
     return files
 
 
@@ -233,20 +229,20 @@ def _spec(place: Place, files: dict[str, bytes]) -> Spec:
     form = KINDS[kind][0]
     for file in WORDS:
         if file not in files:
-            _refuse(f"{kind}/{key}/{file}", "is missing: make the pack again with `runs export`")
+            refuse(f"{kind}/{key}/{file}", "is missing: make the pack again with `runs export`")
     name = f"{kind}/{key}/spec.json"
     if key_of(form, _json(name, files["spec.json"])) != key:
-        _refuse(name, "does not hash to its folder's name: this is not the result it claims to be")
+        refuse(name, "does not hash to its folder's name: this is not the result it claims to be")
     try:
         spec = form.model_validate_json(files["spec.json"])
     except ValidationError:
         spec = None
     if spec is None or spec.key != key:
-        _refuse(name, "was written by another version of this program: import it there, or measure it again here")
+        refuse(name, "was written by another version of this program: import it there, or measure it again here")
     try:
         Told.model_validate_json(files["provenance.json"])
     except ValidationError:
-        _refuse(f"{kind}/{key}/provenance.json", "does not tell what provenance tells: make the pack again")
+        refuse(f"{kind}/{key}/provenance.json", "does not tell what provenance tells: make the pack again")
     return spec
 
 
@@ -256,7 +252,7 @@ def _json(name: str, data: bytes) -> dict:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        _refuse(name, "is not a JSON object: make the pack again with `runs export`")
+        refuse(name, "is not a JSON object: make the pack again with `runs export`")
     return found
 
 
@@ -276,65 +272,7 @@ def _check_complete(store: Store, found: dict[Place, Spec]) -> None:
                 )
     for kind, key in found:
         if key not in needed:
-            _refuse(f"{kind}/{key}", "belongs to no profile and no study of the pack: leave it out")
-
-
-# --- the tables ----------------------------------------------------------------------------------------------------
-
-
-def _check_tables(folder: str, files: dict[str, bytes], form: type | None) -> None:
-    """The folder has the tables of its kind, which agree on the length of every axis and can be read."""
-    columns: dict[tuple[str, ...], list[str]] = {}
-    for name, axes in (axes_of(form) if form else {}).items():
-        columns.setdefault(axes, []).append(name)
-    expected = {"-".join(axes) + ".parquet" for axes in columns}
-    for file in sorted(expected ^ (files.keys() - set(WORDS))):
-        _refuse(f"{folder}/{file}", "is missing" if file in expected else "is no file of such a result")
-    lengths: dict[str, int] = {}
-    numbers = 0
-    for axes, names in columns.items():
-        file = "-".join(axes) + ".parquet"
-        shape = _shape(f"{folder}/{file}", files[file], axes, names)
-        numbers += math.prod(shape) * len(names)
-        if numbers > NUMBERS:
-            _refuse(f"{folder}/{file}", f"claims the shape {shape}: a result of this program is smaller")
-        if any(lengths.setdefault(axis, length) != length for axis, length in zip(axes, shape, strict=True)):
-            _refuse(f"{folder}/{file}", f"has the shape {shape}, which the other tables beside it contradict")
-    try:
-        decode(files, form)
-    except (Corrupt, pa.ArrowException, OSError, MemoryError) as error:
-        raise UserError(f"{folder} holds a table that cannot be read: make the pack again") from error
-
-
-def _shape(name: str, data: bytes, axes: tuple[str, ...], names: list[str]) -> tuple[int, ...]:
-    """The shape a table claims, from its footer alone; it may not hold more rows than that."""
-    try:
-        table = parquet.ParquetFile(pa.BufferReader(data))
-        schema, footer = table.schema_arrow, table.metadata
-        shape = json.loads((schema.metadata or {})[b"shape"])
-        size = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
-    except (pa.ArrowException, OSError, ValueError, KeyError, RecursionError) as error:
-        raise UserError(f"{name} cannot be read as a table with a shape: make the pack again") from error
-    kinds = [pa.int16()] * len(axes) + [pa.float32()] * len(names)
-    if schema.names != [*axes, *names] or schema.types != kinds:
-        _refuse(name, f"has other columns than {', '.join([*axes, *names])}")
-    if not isinstance(shape, list) or len(shape) != len(axes) or not all(type(n) is int and n >= 0 for n in shape):
-        _refuse(name, f"has a shape that is not {len(axes)} whole numbers")
-    if max(shape) > NUMBERS or footer.num_rows > math.prod(shape) or size > LIMIT:
-        _refuse(name, f"holds more than its shape {_shown(str(shape))} or claims too much")
-    return tuple(shape)
-
-
-# --- words ---------------------------------------------------------------------------------------------------------
-
-
-def _refuse(name: str, why: str) -> NoReturn:
-    raise UserError(f"{_shown(name)} {why}")
-
-
-def _shown(name: str) -> str:
-    """A name that somebody else chose, fit to be printed."""
-    return ascii(name if len(name) <= 80 else name[:77] + "...")
+            refuse(f"{kind}/{key}", "belongs to no profile and no study of the pack: leave it out")
 
 
 def _megabytes(limit: int) -> str:

@@ -16,13 +16,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core import processes
 from core.files import write_file
-from core.settings import ExportRequest, StudyRequest
+from core.settings import BestRequest, ExportRequest, StudyRequest
 from core.specs import MeasureRequest
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE = ("queued", "running")
-Request = MeasureRequest | StudyRequest | ExportRequest
-REQUESTS: dict[str, type[Request]] = {form.__name__: form for form in (MeasureRequest, StudyRequest, ExportRequest)}
+Request = MeasureRequest | StudyRequest | ExportRequest | BestRequest
+REQUESTS: dict[str, type[Request]] = {
+    form.__name__: form for form in (MeasureRequest, StudyRequest, ExportRequest, BestRequest)
+}
 
 
 class Status(BaseModel):

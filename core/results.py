@@ -129,7 +129,7 @@ class ZeroShot:
 
     document: Array = over("example", unit="row of the task's data")
     acc: Array = over("example", unit="1 where the right answer is the likeliest, else 0")
-    acc_norm: Array = over("example", unit="the same by likelihood per byte; NaN where the task has none")
+    acc_norm: Array = over("example", unit="the same by likelihood per character; NaN where the task has none")
 
 
 SPLIT = {Perturbed: "sequence", Evaluated: "window"}  # the axis along which a unit is measured in parts

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.allocation.requests import AllocationRequest, Manual, Uniform
 from core.pattern import pattern as read_pattern
-from core.specs import Dtype, ModelSpec, Pruner, Spec, TextSpec, WindowRequest, number
+from core.specs import Dtype, ModelSpec, ProfileSpec, Pruner, Spec, TextSpec, WindowRequest, number
 
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 SHORT_PROTOCOL = WindowRequest(source="demo:evaluation", sequences=24, length=512)
@@ -116,6 +116,44 @@ class ExportRequest(Spec):
         return f"export of {self.model}: {self.setting.name}"
 
 
+class BestRequest(Spec):
+    """The best setting for a target sparsity, or for a loss that may not be exceeded.
+
+    The three texts have three roles: calibrate and profile, select, judge. Roles that read one source without naming
+    documents share it, none reading what another reads; see `core.roles.cut`.
+    """
+
+    model: str = "demo"
+    revision: str | None = None
+    dtype: Dtype = "float32"
+    target: float | None = Field(None, gt=0, le=0.95, description="sparsity that is wanted")
+    max_loss: float | None = Field(
+        None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
+    )
+    pruner: Pruner = "wanda"
+    calibration: WindowRequest = WindowRequest(sequences=16, length=256)
+    selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
+    final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
+    profile: str | None = Field(None, description="key of the profile that allocations look at; None: measured for it")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0, 1, 2), min_length=1, description="calibration seeds of the final comparison; the first one selects"
+    )
+    effort: Literal["quick", "full"] = "quick"
+
+    @property
+    def title(self) -> str:
+        aim = f"at {self.target:g}" if self.target else f"within a loss of {self.max_loss:.3g}"
+        return f"best setting of {self.model} {aim}, {self.pruner}"
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Self:
+        if (self.target is None) == (self.max_loss is None):
+            raise ValueError("give a target sparsity or a largest loss, one of the two")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"calibration seeds {', '.join(map(str, self.seeds))}: name each once")
+        return self
+
+
 def with_twins(settings: Iterable[Setting]) -> tuple[Setting | None, ...]:
     """Dense, then every setting preceded by its uniform twin, each once."""
     return tuple(dict.fromkeys([None, *(each for setting in settings for each in (setting.uniform, setting))]))
@@ -194,3 +232,15 @@ class ExportSpec(Spec):
     model: ModelSpec
     pruned: PrunedSpec
     folder: str
+
+
+class BestSpec(Spec):
+    """A view: what was chosen on one text, and the study that judges it on another."""
+
+    model: ModelSpec
+    profile: ProfileSpec
+    max_loss: float | None
+    selection: StudySpec
+    final: StudySpec
+    winner: Setting
+    runner_up: Setting | None = Field(description="the best of another base allocator; None: no other was possible")

@@ -29,12 +29,17 @@ KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
     "evaluated": (settings.EvaluatedSpec, results.Evaluated),
     "zeroshot": (settings.ZeroShotSpec, results.ZeroShot),
     "export": (settings.ExportSpec, None),
+    "best": (settings.BestSpec, None),
 }
-VIEWS = {specs.MeasureRequest: specs.ProfileSpec, settings.StudyRequest: settings.StudySpec}
-Request = specs.MeasureRequest | settings.StudyRequest
-View = specs.ProfileSpec | settings.StudySpec
+VIEWS = {
+    specs.MeasureRequest: specs.ProfileSpec,
+    settings.StudyRequest: settings.StudySpec,
+    settings.BestRequest: settings.BestSpec,
+}
+Request = specs.MeasureRequest | settings.StudyRequest | settings.BestRequest
+View = specs.ProfileSpec | settings.StudySpec | settings.BestSpec
 Parted = specs.PerturbedSpec | settings.EvaluatedSpec
-VIEW_KINDS = ("profile", "study", "export")
+VIEW_KINDS = ("profile", "study", "export", "best")
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 
 
@@ -283,6 +288,9 @@ def units(view: specs.Spec) -> list[specs.Spec]:
             return [view.activation, view.floor, *of_weights, *(view.unit(each) for each in view.measurements)]
         case settings.StudySpec():
             found = [unit for point in view.points for unit in (view.evaluated(point), *view.zero_shot(point))]
+            return list({unit.key: unit for unit in found}.values())
+        case settings.BestSpec():
+            found = [unit for part in (view.profile, view.selection, view.final) for unit in units(part)]
             return list({unit.key: unit for unit in found}.values())
     return []
 

@@ -13,6 +13,8 @@ page = st.navigation(
         st.Page("absorption.py", title="Absorption", url_path="absorption"),
         st.Page("allocate.py", title="Allocate", url_path="allocate"),
         st.Page("runs.py", title="Runs", url_path="runs"),
+        st.Page("help.py", title="Help", url_path="help"),
+        st.Page("glossary.py", title="Glossary", url_path="glossary"),
         # A default page answers at the root alone, so the landing page stands here a second time.
         st.Page("absorption.py", title="Absorption", url_path="home", default=True, visibility="hidden"),
     ]

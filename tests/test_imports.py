@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
 DRAWING = {"streamlit", "plotly", "numpy", "pandas", "huggingface_hub"}  # the last lists what the local Hub cache holds
-COMPUTING = ("core.measure", "core.pruning", "core.evaluation", "core.experiment", "core.texts", "core.models.loading")
+COMPUTING = ("core.measure", "core.pruning", "core.evaluation", "core.experiment", "core.texts", "core.models.loading",
+    "core.export.writing", "core.export.checking")  # fmt: skip
 
 
 def modules(*folders: str) -> list[Path]:

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
-    from core.cli import allocating, commands, studying  # noqa: F401  registers the commands
+    from core.cli import allocating, best, commands, studying  # noqa: F401  registers the commands
 
     try:
         result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)

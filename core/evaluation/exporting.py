@@ -6,7 +6,9 @@ from pathlib import Path
 
 from core import cost, studies
 from core.evaluation import study
-from core.export import Card, check_target, export, licence_of
+from core.export import Card, check_target, licence_of, size_words, space_needed
+from core.export.checking import count
+from core.export.writing import export
 from core.models.loading import Loaded
 from core.outline import Outline
 from core.progress import Progress, Report
@@ -26,7 +28,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         Cancelled: the report function said so; nothing is left behind.
     """
     folder = Path(request.folder)
-    check_target(folder, request.overwrite)
+    check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     calibration: dict[str, Windows] = {}
     pruned = study.point(request.setting, request, loaded, store, calibration).pruned
     total = cost.walk_flops(shape, request.calibration)
@@ -35,15 +37,18 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     def say(line: str, layers: int) -> None:
         report(Progress(line, int(total * layers / shape.layers / 1e6), int(total / 1e6)))
 
+    before = count(loaded.layers).sparsity
+
+    def step(line: str) -> None:
+        say(line, shape.layers)
+
     with restored(loaded):
         zeros = study.prune(
             loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append
         )
         card = _card(request, loaded, store, pruned, calibration)
-        made = export(
-            loaded, folder, card, check(study.plan(pruned), *zeros.shape), request.overwrite,
-            lambda line: say(line, shape.layers),
-        )  # fmt: skip
+        planned = check(study.plan(pruned), *zeros.shape)
+        made = export(loaded, folder, card, planned, request.overwrite, step, before, store)
     files = [path for each in calibration.values() for path in each.files]
     told = provenance(loaded, files, store, loaded.model.device) | {
         "folder": str(folder),
@@ -51,6 +56,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         "dense_bytes": made.dense_bytes,
         "difference": made.difference,
         "setting": request.setting.name,
+        "size": size_words(made),
         "warnings": warnings,
     }
     return store.entry(store.save(ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder)), None, told))

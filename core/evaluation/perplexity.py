@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from core.models.loading import Loaded
@@ -21,7 +20,7 @@ from core.models.replay import Call, hidden, record, tail
 from core.results import Array
 
 BATCH = 2048  # tokens per forward
-CHUNK = 512  # tokens whose logits are held at once, for the model and for its dense self
+CHUNK = 128  # tokens whose logits are held at once, for the model and for its dense self
 
 Step = Callable[[int], None]  # told how many windows are done; may raise Cancelled
 
@@ -142,13 +141,13 @@ def _read(head: _Head, loaded: Loaded, ids: Tensor, dense: Tensor | None) -> Arr
 
 def _chunk(head: _Head, ids: Tensor, stream: Tensor, dense: Tensor | None) -> Tensor:
     """(3, windows, tokens) float64 on the CPU: what each token loses. ids hold one more token than the streams."""
-    logits = head.logits(ids[:, :-1], stream)
-    nll = cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
+    log_q = head.logits(ids[:, :-1], stream).log_softmax(-1)
+    nll = -log_q.gather(-1, ids[:, 1:, None]).squeeze(-1)
     kl = same = torch.full_like(nll, torch.nan)
     if dense is not None:
-        log_q, log_p = logits.log_softmax(-1), head.logits(ids[:, :-1], dense).log_softmax(-1)
+        log_p = head.logits(ids[:, :-1], dense).log_softmax(-1)
+        agree = (log_p.argmax(-1) == log_q.argmax(-1)).to(nll.dtype)
         kl = (log_p.exp() * (log_p - log_q)).sum(-1)
-        agree = (log_p.argmax(-1) == log_q.argmax(-1)).to(kl.dtype)
         same = torch.where(kl.isnan(), kl, agree)  # nothing is likeliest among NaN
     return torch.stack([nll, kl, same]).cpu().double()  # the CPU first: not every device has float64
 

@@ -168,9 +168,9 @@ def _check(built: Any, name: str) -> None:
 
 def _unknown(name: str, known: Sequence[str], where: str) -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    meant = f": did you mean {' or '.join(close)}?" if close else ""
-    listed = f" There are {', '.join(sorted(known))}" if len(known) <= MOST_NAMES else f" It knows {len(known)} names"
-    return f"{where} has no task {name}{meant or '.'}{listed}"
+    there = ", ".join(sorted(known)) if len(known) <= MOST_NAMES else f"{len(known)} others"
+    hint = f"did you mean {' or '.join(close)}? There" if close else "there"
+    return f"{where} has no task {name}: {hint} are {there}"
 
 
 @contextmanager
@@ -188,8 +188,16 @@ def _readable(name: str, local: bool) -> Iterator[None]:
                 f"the data of the task {name} is neither in the local cache nor to be had from the Hub: go online, "
                 "or name a folder of task files"
             ) from error
-        gist = textwrap.shorten(" ".join(str(error).split()).split(". ")[0].rstrip(".!: "), 160, placeholder="…")
-        raise UserError(f"lm-eval cannot read the task {name}: {gist or type(error).__name__}") from error
+        raise UserError(f"lm-eval cannot read the task {name}: {_gist(error)}") from error
+
+
+def _gist(error: Exception) -> str:
+    """What a library complains of, in a few words."""
+    reason = error.__cause__ or error
+    if isinstance(reason, KeyError):
+        return f"it names {reason}, which is not there"
+    first = " ".join(str(reason).split()).split(". ")[0].rstrip(".!: ")
+    return textwrap.shorten(first, 160, placeholder="…") or type(reason).__name__
 
 
 def _harness() -> Any:

@@ -90,6 +90,34 @@ def record(model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor) -> 
     return calls, calls[-1].exit
 
 
+def entry(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:
+    """The residual stream that enters the first layer, (batch, tokens, width): no layer is run.
+
+    Args:
+        ids: (batch, tokens) token ids, without padding.
+    """
+
+    def stop(_: nn.Module, args: tuple, kwargs: dict) -> None:
+        raise _Entered(next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)))
+
+    handle = first.register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        model(input_ids=ids, use_cache=False)
+    except _Entered as reached:
+        return reached.stream
+    finally:
+        handle.remove()
+    raise RuntimeError(f"{type(model).__name__} never called its first layer")
+
+
+class _Entered(Exception):
+    """Ends a forward at the first layer."""
+
+    def __init__(self, stream: Tensor):
+        super().__init__()
+        self.stream = stream
+
+
 def tail(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor) -> Tensor:
     """Logits of a last-layer stream: the model's own embedding-to-head path with every layer passed over.
 

@@ -18,10 +18,10 @@ def magnitude(
     pattern: Pattern | None = None,
     warn: Callable[[str], object] = warnings.warn,
 ) -> Tensor:
-    """Zero the `int(numel * sparsity)` weights of least absolute value, over the whole linear.
+    """Zero the `int(numel * sparsity)` weights of least absolute value, over the whole linear; of tied ones the first.
 
     The common reference code compares with a threshold instead, so that ties, and at sparsity 0 the smallest weight, go
-    too; here the count is exact, and ties may go either way.
+    too; here the count is exact.
 
     Args:
         weight: (out, in).

@@ -84,8 +84,9 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
     for tried, damping in enumerate(DAMPING):
         if tried:
             warn(f"the Cholesky factorisation failed: damping raised from {DAMPING[tried - 1]:g} to {damping:g}")
-        damped = moment + damping * mean * torch.eye(len(moment), device=moment.device)
-        lower, failed = torch.linalg.cholesky_ex(damped.flip(0, 1))
+        damped = moment.flip(0, 1)
+        damped.diagonal().add_(damping * mean)
+        lower, failed = torch.linalg.cholesky_ex(damped)
         if not failed:
             identity = torch.eye(len(moment), device=moment.device)
             upper = torch.linalg.solve_triangular(lower, identity, upper=False).flip(0, 1)

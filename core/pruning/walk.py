@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.cost import WALK_BATCH
 from core.errors import UserError
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
-from core.models.replay import Call, record
+from core.models.replay import Call, entry, record
 from core.pruning import PRUNERS, Pruner
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import pruned
 from core.pruning.plan import Plan, check, check_widths
 from core.results import Array
 
-BATCH = 4096  # tokens per forward
 
 
 @torch.inference_mode()
@@ -99,9 +99,9 @@ def _pruner(name: str) -> Pruner:
 def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
     """The linears of every layer, none of whose weights serves a second time in the model."""
     stacks = [anatomy.prunable(layer) for layer in loaded.layers]
-    inside = {id(parameter) for layer in loaded.layers for parameter in layer.parameters()}
-    named = loaded.model.named_parameters()
-    owner = {value.data_ptr(): name for name, value in named if id(value) not in inside}
+    inside = {id(module) for layer in loaded.layers for module in layer.modules()}
+    outside = [(name, module) for name, module in loaded.model.named_modules() if id(module) not in inside]
+    owner = {value.data_ptr(): name for name, module in outside for value in module.parameters(recurse=False)}
     for index, stack in enumerate(stacks):
         for linear in stack:
             name = f"{linear.name} of layer {index}"
@@ -112,13 +112,23 @@ def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
 
 
 def _recorded(loaded: Loaded, tokens: Tensor) -> tuple[list[list[Call]], list[Tensor]]:
-    """Per batch: how every layer is called, and the stream that enters the first. Other streams are not kept."""
+    """Per batch: how every layer is called, and the stream that enters the first. Other streams are not kept.
+
+    What a layer is told besides its stream depends on a batch's shape alone, so one whole forward serves all batches of
+    that shape; of the others only the way to the first layer is run.
+    """
+    known: dict[torch.Size, list[Call]] = {}
     batches, streams = [], []
-    for part in tokens.split(max(1, BATCH // tokens.shape[1])):
-        calls, _ = record(loaded.model, loaded.layers, part.to(loaded.model.device))
-        streams.append(calls[0].entry)
-        nothing = streams[-1].new_empty(0)
-        batches.append([replace(call, entry=nothing, exit=nothing) for call in calls])
+    for part in tokens.split(max(1, WALK_BATCH // tokens.shape[1])):
+        ids = part.to(loaded.model.device)
+        if part.shape not in known:
+            calls, _ = record(loaded.model, loaded.layers, ids)
+            streams.append(calls[0].entry)
+            nothing = streams[-1].new_empty(0)
+            known[part.shape] = [replace(call, entry=nothing, exit=nothing) for call in calls]
+        else:
+            streams.append(entry(loaded.model, loaded.layers[0], ids))
+        batches.append(known[part.shape])
     return batches, streams
 
 

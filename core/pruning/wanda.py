@@ -18,9 +18,9 @@ def wanda(
     pattern: Pattern | None = None,
     warn: Callable[[str], object] = warnings.warn,
 ) -> Tensor:
-    """In every output row zero the `int(in * sparsity)` weights of least `|W_ij| * ||X_j||_2`.
+    """In every output row zero the `int(in * sparsity)` weights of least `|W_ij| * ||X_j||_2`; of tied ones the first.
 
-    The reference code sorts, so that of tied weights the first goes; here ties may go either way.
+    The masks are those of the reference code, which sorts.
 
     Args:
         weight: (out, in).

@@ -8,7 +8,7 @@ from core import specs
 from core.profiles import Profile
 
 POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
-PRUNERS = {"magnitude": "magnitude", "wanda": "Wanda"}
+PRUNERS = {"magnitude": "magnitude", "wanda": "Wanda", "sparsegpt": "SparseGPT"}
 
 
 def label(asked: specs.Perturbation) -> str:
@@ -19,6 +19,8 @@ def label(asked: specs.Perturbation) -> str:
         return f"Noise shaped like the layer's output, size {specs.number(asked.size)}"
     if asked.kind == "residual":
         return f"Pruned by {PRUNERS[asked.pruner]}, {asked.sparsity:.0%} zeros"
+    if asked.kind == "residual_linear":
+        return f"{asked.linear} alone pruned by {PRUNERS[asked.pruner]}, {asked.sparsity:.0%} zeros"
     if asked.kind == "residual_rescaled":
         flipped = ", flipped" if asked.size < 0 else ""
         source = f"{PRUNERS[asked.pruner]}, {asked.sparsity:.0%} zeros"

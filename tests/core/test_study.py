@@ -266,3 +266,48 @@ def test_allocations_are_read_as_written(tmp_path: Path, sentence) -> None:
     with pytest.raises(Exception) as error:
         written.allocation(str(file))
     sentence(error.value, "sparsity")
+
+
+# --- exported ------------------------------------------------------------------------------------------------------
+
+
+def exporting(text: str, folder: Path, **more: object) -> settings.ExportRequest:
+    return settings.ExportRequest(
+        model=str(tiny.folder("llama")),
+        calibration=specs.WindowRequest(source=text, sequences=4, length=LENGTH),
+        setting=setting("depth_ramp beta=0.05"),
+        folder=str(folder),
+        **more,
+    )
+
+
+def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(
+    empty: Store, text: str, tmp_path: Path
+) -> None:
+    asked = request(text, setting("depth_ramp beta=0.05"))
+    entry = experiment.get(asked, empty)
+    measured = studies.load(empty, entry).points[2]
+    made = experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
+    assert made.provenance["folder"] == str(tmp_path / "out")
+    again = StudyRequest(model=str(tmp_path / "out"), evaluation=asked.evaluation)
+    dense = studies.load(empty, experiment.get(again, empty)).dense
+    assert np.allclose(dense.evaluated.nll, measured.evaluated.nll, rtol=1e-6)
+    assert np.allclose(dense.evaluated.zeros, measured.evaluated.zeros)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"{measured.perplexity:.4g}" in card
+
+
+def test_an_export_in_the_way_is_refused_before_anything_runs(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentence
+) -> None:
+    experiment.get(exporting(text, tmp_path / "out"), empty)
+    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the model was pruned"))
+    with pytest.raises(Exception) as error:
+        experiment.get(exporting(text, tmp_path / "out"), empty)
+    sentence(error.value, "out")
+
+
+def test_an_export_may_replace_an_earlier_one(empty: Store, text: str, tmp_path: Path) -> None:
+    experiment.get(exporting(text, tmp_path / "out"), empty)
+    made = experiment.get(exporting(text, tmp_path / "out", overwrite=True), empty)
+    assert made.provenance["difference"] <= 1e-6

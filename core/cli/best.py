@@ -1,0 +1,192 @@
+"""`python -m core best`: the best setting of a model as one action, judged on text that nothing was chosen on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from core import cost, jobs, machine
+from core.best import Best, commands, estimate, export_request, fraction, load
+from core.cli import app
+from core.cli.options import Cache, Device, Json
+from core.cli.output import out, progress_bar, say_json
+from core.cli.studying import Dtype, Model, Revision, interval_json, run
+from core.candidates import as_written, words
+from core.comparison import Interval
+from core.errors import UserError
+from core.request import absolute, numbers
+from core.roles import roles
+from core.settings import BestRequest, Setting
+from core.specs import WindowRequest, checked
+from core.store import Entry, Store
+
+ROWS = 12  # candidates shown to people
+
+
+@app.command()
+def best(
+    model: Model = "demo",
+    revision: Revision = None,
+    dtype: Dtype = "float32",
+    target: Annotated[float | None, typer.Option(help="The sparsity that is wanted, as in 0.6.")] = None,
+    max_loss: Annotated[
+        str | None, typer.Option(help="In its place: the largest rise of the perplexity, as in 20%.")
+    ] = None,
+    pruner: Annotated[str, typer.Option(help="magnitude, wanda or sparsegpt.")] = "wanda",
+    text: Annotated[
+        str | None, typer.Option(help="One text: 60 % of its documents calibrate, 20 % select, 20 % judge.")
+    ] = None,
+    calibration: Annotated[str | None, typer.Option(help="Text to calibrate and profile on.")] = None,
+    selection: Annotated[str | None, typer.Option(help="Text to select on.")] = None,
+    final: Annotated[str | None, typer.Option(help="Text to judge on.")] = None,
+    sequences: Annotated[int, typer.Option(help="How many calibration windows.")] = 16,
+    windows: Annotated[int, typer.Option(help="How many windows to select on, and as many to judge on.")] = 12,
+    length: Annotated[int, typer.Option(help="Tokens per window.")] = 256,
+    seeds: Annotated[str, typer.Option(help="Calibration seeds of the final comparison.")] = "0,1,2",
+    profile: Annotated[str | None, typer.Option(help="A profile to look at; else one is measured.")] = None,
+    effort: Annotated[str, typer.Option(help="quick: one setting a method; full: the published grids.")] = "quick",
+    export: Annotated[str | None, typer.Option(help="Write the pruned model to this folder too.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export there.")] = False,
+    device: Device = "auto",
+    cache: Cache = None,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
+    request = checked(
+        BestRequest,
+        model=absolute(model),
+        revision=revision,
+        dtype=dtype,
+        target=target,
+        max_loss=None if max_loss is None else fraction(max_loss),
+        pruner=pruner,
+        calibration=_window(calibration or text or "demo", sequences, length),
+        selection=_window(selection or text or "demo:evaluation", windows, length),
+        final=_window(final or text or "demo:evaluation", windows, length),
+        profile=profile,
+        seeds=numbers(seeds),
+        effort=effort,
+    )
+    if text is not None and calibration and selection and final:
+        raise UserError("--text has no role left: --calibration, --selection and --final name a text for each")
+    folder = str(Path(export).expanduser().resolve()) if export else None
+    if folder is not None:
+        from core.export import check_target
+
+        check_target(Path(folder), overwrite)
+    store, where, models = Store(cache), machine.chosen(device), {}
+    entry = _run(request, store, where, models)
+    found = load(store, entry)
+    exported = None
+    if folder is not None:
+        made = run(export_request(found, request, folder, overwrite), store, where, models)
+        exported = {"folder": made.provenance["folder"], "bytes": made.provenance["bytes"], "key": made.key}
+    if json:
+        say_json({"key": entry.key, **best_json(found), "export": exported})
+        return
+    _table(found)
+    if exported:
+        out.print(f"exported to {exported['folder']}: {exported['bytes']:,} bytes, reloaded and compared")
+
+
+def _window(source: str, count: int, length: int) -> WindowRequest:
+    return checked(WindowRequest, source=absolute(source), sequences=count, length=length)
+
+
+def _run(request: BestRequest, store: Store, device: str, models: dict) -> Entry:
+    found = store.find(request)
+    if found:
+        return found
+    expected = estimate(request, store, device)
+    from core import worker
+
+    with progress_bar(cost.words(expected) if expected else "") as tell:
+        return worker.run(store, jobs.submit(store, request, device), models, tell)
+
+
+# --- saying it -----------------------------------------------------------------------------------------------------
+
+
+def best_json(found: Best) -> dict[str, Any]:
+    """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
+    return {
+        "answer": as_written(found.answer.allocation),
+        "target": found.answer.allocation.target,
+        "sentence": found.sentence,
+        "loss": found.loss_sentence,
+        "roles": roles(found.request),
+        "winner": _judged(found, found.winner),
+        "runner_up": _judged(found, found.runner_up) if found.runner_up else None,
+        "uniform": _judged(found, found.uniform),
+        "dense": {"perplexity": found.perplexity(None)},
+        "against_uniform": _interval(found.against_uniform),
+        "against_runner_up": _interval(found.against_runner_up),
+        "against_dense": _interval(found.lost),
+        "over_seeds": _seeds(found),
+        "candidates": [
+            {
+                "allocation": as_written(each.setting.allocation),
+                "nll": each.nll,
+                "perplexity": each.perplexity,
+                "against_uniform": interval_json(each.against_uniform),
+            }
+            for each in found.candidates
+        ],
+        "left_out": found.left_out,
+        "trials": found.provenance.get("trials", []),
+        "profile": found.profile,
+        "commands": list(commands(found)),
+    }
+
+
+def _judged(found: Best, setting: Setting) -> dict[str, Any]:
+    return {
+        "allocation": as_written(setting.allocation),
+        "perplexity": found.perplexity(setting),
+        "setting": setting.model_dump(mode="json"),
+    }
+
+
+def _interval(found: Interval | None) -> dict[str, Any] | None:
+    return None if found is None else interval_json(found)
+
+
+def _seeds(found: Best) -> dict[str, Any] | None:
+    """The winner against uniform, one number per calibration seed."""
+    if found.winner == found.uniform:
+        return None
+    over = found.over_seeds(found.winner, found.uniform)
+    return {"percent": over.value, "interval": [over.low, over.high], "seeds": over.n}
+
+
+def _title(found: Best) -> str:
+    setting = found.winner
+    about = f"{setting.allocation.target:.0%} by {setting.pruner}"
+    return f"{found.provenance.get('model')}, {about}: {len(found.candidates)} candidates on the text that selects"
+
+
+def _table(found: Best) -> None:
+    rows = found.candidates
+    view = Table(title=_title(found))
+    view.add_column("allocation")
+    for column in ("loss, nats/token", "perplexity", "against uniform"):
+        view.add_column(column, justify="right")
+    for each in rows[:ROWS]:
+        said = interval_json(each.against_uniform)
+        change = "{percent:+.1f} % [{interval[0]:.1f}, {interval[1]:.1f}]".format(**said)
+        view.add_row(words(each.setting.allocation), f"{each.nll:.4f}", f"{each.perplexity:.4g}", change)
+    out.print(view)
+    if len(rows) > ROWS:
+        out.print(f"and {len(rows) - ROWS} more that did worse; --json names them all")
+    for each in found.provenance.get("trials", []):
+        out.print("{target:.0%}: {loss:.1%} lost by {allocation} on the text that selects".format(**each))
+    for note in (*found.left_out, roles(found.request)):
+        out.print(note, markup=False, soft_wrap=True)
+    out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)
+    out.print(found.loss_sentence, markup=False, soft_wrap=True)
+    for line in commands(found):
+        out.print(line, markup=False, soft_wrap=True, highlight=False)
+    out.print(f"best {found.spec.key}")

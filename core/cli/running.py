@@ -1,0 +1,151 @@
+"""`python -m core runs`: what is in the cache, and how it comes in, goes out and is deleted."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from core import jobs
+from core.cli.options import Cache, Json
+from core.cli.output import err, out, runs_table, say_json, summary
+from core.errors import UserError
+from core.files import write_file
+from core.pack import pack, unpack
+from core.records import Job
+from core.store import VIEW_KINDS, Entry, Store
+
+runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
+
+
+@runs.callback()
+def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> None:
+    """What is in the cache: profiles, jobs, and entries set aside as corrupt."""
+    if context.invoked_subcommand is not None:
+        if cache is not None or json:
+            raise UserError(f"give --cache and --json after {context.invoked_subcommand}, not before it")
+        return
+    store = Store(cache)
+    entries, known = list(store.entries()), jobs.jobs(store)
+    if not json:
+        runs_table(entries, known, store.troubles())
+        return
+    say_json(
+        {
+            "profiles": [_profile(entry) for entry in entries],
+            "jobs": [_job(each) for each in known],
+            "set_aside": store.troubles(),
+        }
+    )
+
+
+def _profile(entry: Entry) -> dict[str, Any]:
+    """What it tells of itself; its key and whether it is committed are ours to say."""
+    return {**summary(entry), **entry.provenance, "key": entry.key, "committed": entry.committed}
+
+
+def _job(job: Job) -> dict[str, str | None]:
+    return {"key": job.key, "state": job.state, "line": job.status.line, "profile": job.status.result}
+
+
+@runs.command(name="export")
+def exported(
+    key: Annotated[str, typer.Argument(help="A profile's or study's key, the beginning of one, or demo.")],
+    file: Annotated[Path, typer.Argument(help="The pack to write, as in absorption.zip.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Write a profile or study and all its units to one file, to be imported elsewhere."""
+    store = Store(cache)
+    entry = store.demo() if key == "demo" else store.by_key(key)
+    file = Path(os.path.expanduser(file))
+    if file.is_dir():
+        raise UserError(f"{file} is a folder: name the file to write, as in {file / entry.key}.zip")
+    if file.exists() and not force:
+        raise UserError(f"{file} exists: choose another name, or replace it with --force")
+    content = pack(store, entry)
+    try:
+        write_file(file, content)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
+    if json:
+        say_json({"key": entry.key, "file": str(file), "bytes": len(content)})
+    else:
+        out.print(f"{entry.key} written to {file}, {len(content) / 1e6:.2f} MB", markup=False, soft_wrap=True)
+
+
+@runs.command(name="import")
+def imported(
+    file: Annotated[Path, typer.Argument(help="A pack that `runs export` or the Runs page wrote.")],
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Check a pack and put its results into the cache; what is there already stays as it is."""
+    store = Store(cache)
+    known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
+    keys = [entry.key for entry in unpack(store, Path(os.path.expanduser(file)))]
+    already = [key for key in keys if key in known]
+    if json:
+        say_json({"keys": keys, "already": already})
+        return
+    for key in keys:
+        out.print(f"{key} was there already" if key in already else f"imported {key}", markup=False)
+
+
+@runs.command(name="delete")
+def deleted(
+    key: Annotated[str, typer.Argument(help="Key, or the beginning of one, of a profile, study, export or job.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Delete a result with the units that no other needs, or forget a job that ended."""
+    store = Store(cache)
+    found = _found(store, key)
+    if isinstance(found, Entry) and found.committed:
+        raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
+    if not yes and not _agreed(found):
+        err.print(f"{found.key} stays")
+        raise typer.Exit(1)
+    if isinstance(found, Entry):
+        store.delete(found)
+    else:
+        jobs.delete(found)
+    if json:
+        say_json({"key": found.key, "deleted": True})
+    else:
+        out.print(f"deleted {found.key}")
+
+
+def _found(store: Store, key: str) -> Entry | Job:
+    """The one result or job whose key begins so."""
+    if key == "demo":
+        return store.demo()
+    here = [*(entry for kind in VIEW_KINDS for entry in store.entries(kind)), *jobs.jobs(store)]
+    found = {each.key: each for each in here if key and each.key.startswith(key)}
+    if not found:
+        raise UserError(f"there is no result and no job {key!r} in {store.root}: list them with `python -m core runs`")
+    if len(found) > 1:
+        raise UserError(f"{key!r} begins several of them ({', '.join(sorted(found))}): give more of it")
+    return next(iter(found.values()))
+
+
+def _agreed(found: Entry | Job) -> bool:
+    """What the person at the terminal answers.
+
+    Raises:
+        UserError: nobody is there to be asked.
+    """
+    if not sys.stdin.isatty():
+        raise UserError(f"deleting {found.key} wants an answer and there is no terminal to ask: add --yes")
+    if isinstance(found, Job):
+        question = f"Forget the job {found.key} ({found.state})? Its results stay."
+    else:
+        kind, model = found.path.parent.name, found.provenance.get("model", "a model")
+        question = f"Delete {kind} {found.key} of {model}, with what no other result needs?"
+    print(question, "[y/N] ", end="", file=sys.stderr, flush=True)  # typer's own question leaves a space on stdout
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

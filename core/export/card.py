@@ -1,0 +1,193 @@
+"""What an exported folder says of itself: README.md for people, recipe.json for tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.files import pretty
+from core.models.sources import HUB_ID
+from core.results import Array
+
+HUB_LICENCES = {
+    *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "afl-3.0", "artistic-2.0", "bsl-1.0", "ms-pl", "mpl-2.0"),
+    *("gpl", "gpl-2.0", "gpl-3.0", "lgpl", "lgpl-2.1", "lgpl-3.0", "agpl-3.0", "unlicense", "wtfpl", "isc", "zlib"),
+    *("cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-3.0", "cc-by-nc-4.0"),
+    *("cc-by-nc-nd-4.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "openrail", "openrail++", "bigscience-openrail-m"),
+    *("bigscience-bloom-rail-1.0", "bigcode-openrail-m", "creativeml-openrail-m", "odc-by", "openmdw"),
+    *("llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
+}  # what the Hub's `license:` takes; any other name goes under `license_name:`
+APART = {"sparsity"}  # of the recipe: has a table of its own
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the model card tells beside what the export itself counts."""
+
+    title: str
+    base_model: str  # its label
+    base_source: str  # as typed; becomes `base_model:` of the metadata if it is a Hub id
+    licence: str | None  # of the base model, by its SPDX or Hub name; None where its files do not say
+    recipe: dict[str, Any]  # JSON values: pruner, pattern, sparsity of each layer, target, base and its parameters, ...
+    numbers: list[tuple[str, str, str]]  # name, value, protocol
+    commands: list[str]  # that make it again
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A folder that was loaded back and compared. Arrays are (layers, linears)."""
+
+    path: Path
+    bytes: int  # of the weight files, measured
+    files: tuple[str, ...]  # everything in the folder
+    achieved: Array  # fraction of zeros, counted in the folder's own weights
+    difference: float  # largest difference of logits to the model in memory, relative to the largest logit
+    dense_bytes: int  # what the values of the same weights take with no zero among them
+    linears: tuple[str, ...]
+    weights: Array  # number of weights
+    planned: Array  # fraction of zeros
+    dtype: str
+    two_of_four: bool  # whether every linear has two zeros in each four neighbouring inputs
+    gguf_bytes: int | None  # size of the file the base model came from, if that was GGUF
+
+    @property
+    def per_layer(self) -> Array:
+        """(layers, 2): planned and achieved sparsity, weighted by the size of the linears."""
+        both = [np.average(each, axis=1, weights=self.weights) for each in (self.planned, self.achieved)]
+        return np.stack(both, axis=1)
+
+    @property
+    def sparsity(self) -> float:
+        """Fraction of zeros over all linears."""
+        return float(np.average(self.achieved, weights=self.weights))
+
+
+def size_words(exported: Exported) -> str:
+    """What the zeros do for size and speed, with the measured bytes."""
+    header = exported.bytes - exported.dense_bytes
+    words = [
+        f"The weight files have {exported.bytes:,} bytes: {exported.dense_bytes:,} for the {exported.dtype} values, as "
+        f"many as without a single zero, and {header:,} for names and shapes.",
+        "A zero is stored like any other value, and a dense matrix product multiplies by it like by any other: the "
+        f"{exported.sparsity:.1%} zeros make this model neither smaller nor faster.",
+    ]
+    if exported.gguf_bytes is not None:
+        words.append(
+            f"The base model was read from a GGUF file of {exported.gguf_bytes:,} bytes; its weights are stored "
+            f"here as {exported.dtype}, not in that file's format."
+        )
+    needs = "a GPU with sparse tensor cores and a runtime that packs the weights for them"
+    if exported.two_of_four:
+        words.append(
+            "Its linears do have two zeros in every four neighbouring inputs (2:4). What turns that into speed is "
+            f"{needs}; loaded as it is, it runs as a dense model."
+        )
+    else:
+        words.append(
+            "Speed takes zeros in a pattern that hardware knows, which these are not in: 2:4, two zeros in every four "
+            f"neighbouring inputs. And it takes {needs}."
+        )
+    return " ".join(words)
+
+
+def card_text(card: Card, exported: Exported) -> str:
+    """README.md: metadata of the Hub, then what it is, what was measured, and how it was made."""
+    pattern = card.recipe.get("pattern") or "unstructured"
+    parts = [
+        _metadata(card),
+        f"# {card.title}",
+        f"{card.base_model}, pruned with {card.recipe.get('pruner', 'zeros')} to {exported.sparsity:.1%} zeros "
+        f"({pattern}) in the linears of its decoder layers. It was not trained after pruning.",
+        _loading(exported.path.name),
+        "## Measured",
+        _table(("what", "value", "protocol"), card.numbers)
+        if card.numbers
+        else "Nothing was measured on this model: what pruning cost it is unknown.",
+        "## Size and speed",
+        size_words(exported),
+        "## Recipe",
+        _table(("what", "value"), ((name, _shown(value)) for name, value in _small(card.recipe).items())),
+        "## Sparsity of each layer",
+        _table(("layer", "planned", "zeros counted"), _rows(exported.per_layer)),
+        "The counts of every linear are in `recipe.json`.",
+        *(("## Make it again", _fenced("", card.commands)) if card.commands else ()),
+        "## Checked",
+        "Before it got its name, this folder was loaded back with `AutoModelForCausalLM` and compared with the pruned "
+        "model in memory: every weight equal bit for bit, the same zeros in every linear, the same tokens, and logits "
+        f"that differ by {exported.difference:g} of the largest one at most.",
+        "## Licence",
+        _licence(card.licence),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def recipe_json(card: Card, exported: Exported) -> bytes:
+    """recipe.json: the same for tools, with the zeros of every linear and the names of the folder's files."""
+    counted = asdict(exported)
+    arrays = {name: counted.pop(name).tolist() for name in ("achieved", "weights", "planned")}
+    del counted["path"]
+    return pretty(asdict(card) | {"export": counted | arrays, "files": list(exported.files)})
+
+
+def _metadata(card: Card) -> str:
+    recipe = card.recipe
+    tags = ["pruned", *(str(recipe[name]) for name in ("pruner", "pattern") if recipe.get(name))]
+    entries: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "text-generation"}
+    if HUB_ID.fullmatch(card.base_source) and not Path(card.base_source).exists():
+        entries["base_model"] = card.base_source
+    if card.licence in HUB_LICENCES:
+        entries["license"] = card.licence
+    elif card.licence:
+        entries |= {"license": "other", "license_name": card.licence}
+    entries["tags"] = tags
+    lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in entries.items()]  # JSON is YAML
+    return "\n".join(["---", *lines, "---"])
+
+
+def _loading(name: str) -> str:
+    lines = (
+        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        f"model = AutoModelForCausalLM.from_pretrained({name!r})  # the path of this folder",
+        f"tokenizer = AutoTokenizer.from_pretrained({name!r})",
+    )
+    return _fenced("python", lines)
+
+
+def _licence(licence: str | None) -> str:
+    if licence is None:
+        return "Unknown; see the base model. Its licence holds for this model too."
+    return f"The base model's licence holds for this model too: {licence}."
+
+
+def _small(recipe: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in recipe.items() if name not in APART}
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} = {_shown(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_shown(each) for each in value) or "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _rows(per_layer: Array) -> Iterable[tuple[str, str, str]]:
+    return ((str(layer), f"{planned:.2%}", f"{counted:.2%}") for layer, (planned, counted) in enumerate(per_layer))
+
+
+def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+
+    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, rows)])
+
+
+def _fenced(language: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"```{language}", *lines, "```"])

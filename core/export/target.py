@@ -1,0 +1,83 @@
+"""Whether a folder may be written to, told before any work is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from core.errors import UserError
+from core.store import HOME, Store
+
+RECIPE = "recipe.json"
+BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
+BYTES_OF = {"float32": 4, "float16": 2, "bfloat16": 2}
+
+
+def space_needed(parameters: int, dtype: str) -> int:
+    """Bytes of free disk space that an export of so many parameters asks for."""
+    return parameters * BYTES_OF[dtype] + BESIDE_WEIGHTS
+
+
+def check_target(
+    folder: Path, overwrite: bool, needed: int = 0, source: Path | None = None, store: Store | None = None
+) -> None:
+    """Refuse a folder that an export must not or cannot become.
+
+    Args:
+        overwrite: whether an earlier export may be replaced. Anything else is never replaced.
+        needed: bytes, from `space_needed`.
+        source: folder of the model that is pruned.
+        store: whose folder is closed to exports, beside the project's own cache.
+
+    Raises:
+        UserError: it is a file, the pruned model itself, inside the cache, below a folder that is missing or read-only,
+            on a full disk, an earlier export while `overwrite` is False, or holds anything that no export wrote.
+    """
+    folder = folder.expanduser().resolve()
+    if source is not None and folder == source.resolve():
+        raise UserError(f"{folder} holds the model that is pruned: choose another folder for the export")
+    for cache in (HOME.resolve(), (store or Store()).root.resolve()):
+        if folder.is_relative_to(cache):
+            raise UserError(f"{folder} is inside the cache {cache}: choose a folder outside it")
+    if folder.exists():
+        _check_existing(folder, overwrite)
+    _check_parent(folder.parent, needed)
+
+
+def _check_existing(folder: Path, overwrite: bool) -> None:
+    if not folder.is_dir():
+        raise UserError(f"{folder} is a file: give a folder for the export")
+    there = sorted(path.name for path in folder.iterdir())
+    if not there:
+        return
+    written = _written(folder)
+    foreign = [name for name in there if name not in written]
+    if foreign:
+        raise UserError(
+            f"{folder} holds files that no export wrote, {foreign[0]} among them, and is never replaced: "
+            "choose another folder"
+        )
+    if not overwrite:
+        raise UserError(f"{folder} holds an earlier export: choose another folder, or allow it to be overwritten")
+
+
+def _written(folder: Path) -> set[str]:
+    """Names of what an earlier export wrote there, by its own account; empty where there was none."""
+    try:
+        return set(json.loads((folder / RECIPE).read_bytes())["files"]) if (folder / "config.json").is_file() else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _check_parent(parent: Path, needed: int) -> None:
+    if not parent.is_dir():
+        raise UserError(f"there is no folder {parent}: create it first, or choose another")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise UserError(f"{parent} cannot be written to: choose another folder")
+    free = shutil.disk_usage(parent).free
+    if free < needed:
+        raise UserError(
+            f"{parent} has {free:,} bytes free where the export needs {needed:,}: make room, or choose another folder"
+        )

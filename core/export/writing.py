@@ -1,0 +1,179 @@
+"""From a pruned model in memory to a folder that was loaded back before it got its name."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from core.export.card import Card, Exported, card_text, recipe_json
+from core.export.checking import FOREIGN, Reloaded, count, has_pattern, off_plan, reload
+from core.export.target import RECIPE, check_target, space_needed
+from core.files import pretty
+from core.models.loading import Loaded
+from core.pattern import pattern
+from core.results import Array
+from core.store import Store
+
+LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer was loaded here: nothing to keep
+
+Step = Callable[[str], None]  # told what happens next; may raise Cancelled
+
+
+def export(
+    loaded: Loaded,
+    folder: Path,
+    card: Card,
+    planned: Array,
+    overwrite: bool = False,
+    step: Step = lambda _: None,
+    before: Array | None = None,
+    store: Store | None = None,
+) -> Exported:
+    """Save a pruned model, load the folder back, compare, and only then give it its name.
+
+    The model, pruned in place by the caller, is left as it was. Whatever goes wrong, nothing stays behind, and an
+    earlier export stays where it was.
+
+    Args:
+        planned: (layers,) or (layers, linears) fraction of zeros.
+        before: (layers, linears) fraction of zeros before pruning, `count(loaded.layers).sparsity`. Quantised weights
+            have some of their own, which sparse layers may keep beside the planned ones. None: there were none.
+        store: whose folder is closed to exports.
+
+    Raises:
+        UserError: the folder cannot or must not be written, or the model's layers cannot be pruned.
+        RuntimeError: the folder does not load back as the model in memory, or that is not what was planned. It is
+            a bug; the message says what differed.
+    """
+    folder = folder.expanduser().resolve()
+    pretty(card.recipe)  # raises on what is no JSON before any work is done
+    check_target(folder, overwrite, _space(loaded), loaded.source.folder, store)
+    counted = count(loaded.layers)
+    planned = np.broadcast_to(planned if planned.ndim == 2 else planned[:, None], counted.zeros.shape)
+    _insist(off_plan(counted, loaded.layers, planned, before) + _off_pattern(loaded, card, planned))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        step("Writing the pruned model")
+        _save(loaded, temporary)
+        step("Loading it back and comparing")
+        back = reload(loaded, temporary)
+        _insist(back.differences)
+        gc.collect()  # the copy's weights are views of the files, and Windows renames no folder with open files
+        exported = _exported(loaded, folder, temporary, planned, back)
+        (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
+        (temporary / RECIPE).write_bytes(recipe_json(card, exported))
+        _readable(temporary)
+        check_target(folder, overwrite, 0, loaded.source.folder, store)  # somebody may have written there meanwhile
+        _put_in_place(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    step(f"Exported to {folder}")
+    return exported
+
+
+def _insist(wrong: list[str]) -> None:
+    if wrong:
+        more = f"; and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise RuntimeError(
+            f"nothing was exported, because the model is not what it should be: {'; '.join(wrong[:3])}{more}"
+        )
+
+
+def _off_pattern(loaded: Loaded, card: Card, planned: Array) -> list[str]:
+    """What a recipe's N:M pattern does not hold for; linears left dense are free of it."""
+    if not card.recipe.get("pattern"):
+        return []
+    asked = pattern(card.recipe["pattern"])
+    broken = int((~has_pattern(loaded.layers, asked) & (planned > 0)).sum())
+    return [f"{broken} linears are not in the pattern {asked.name}"] if broken else []
+
+
+def _values(model: PreTrainedModel) -> list[Tensor]:
+    """What is stored: tied weights once."""
+    return list({(tensor.data_ptr(), tensor.shape): tensor for tensor in model.state_dict().values()}.values())
+
+
+def _space(loaded: Loaded) -> int:
+    return space_needed(sum(tensor.numel() for tensor in _values(loaded.model)), loaded.spec.dtype)
+
+
+def _save(loaded: Loaded, folder: Path) -> None:
+    with _plain(loaded.model):
+        loaded.model.save_pretrained(folder)
+    loaded.tokenizer.save_pretrained(folder)
+    settings = folder / "tokenizer_config.json"
+    told = json.loads(settings.read_bytes())
+    settings.write_bytes(pretty({name: value for name, value in told.items() if name not in LOADING_ONLY}))
+
+
+@contextmanager
+def _plain(model: PreTrainedModel) -> Iterator[None]:
+    """The model as if its weights had always been dense: `save_pretrained` refuses what came from GGUF.
+
+    It writes into the configuration, too; so it is given a copy.
+    """
+    config, own = model.config, vars(model).get("hf_quantizer")
+    copied = copy.deepcopy(config)
+    for each in (copied, copied.get_text_config()):
+        for name in (*FOREIGN, "_model_name_or_path"):
+            vars(each).pop(name, None)
+    model.config, model.hf_quantizer = copied, None
+    try:
+        yield
+    finally:
+        model.config = config
+        if own is None:
+            del model.hf_quantizer  # the class says None
+        else:
+            model.hf_quantizer = own
+
+
+def _exported(loaded: Loaded, folder: Path, temporary: Path, planned: Array, back: Reloaded) -> Exported:
+    gguf = loaded.source.folder / loaded.source.gguf if loaded.source.gguf else None
+    return Exported(
+        path=folder,
+        bytes=sum(path.stat().st_size for path in temporary.glob("*.safetensors")),
+        files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
+        achieved=back.counted.sparsity,
+        difference=back.difference,
+        dense_bytes=sum(tensor.numel() * tensor.element_size() for tensor in _values(loaded.model)),
+        linears=back.counted.linears,
+        weights=back.counted.weights,
+        planned=planned,
+        dtype=loaded.spec.dtype,
+        two_of_four=back.two_of_four,
+        gguf_bytes=gguf.stat().st_size if gguf else None,
+    )
+
+
+def _readable(folder: Path) -> None:
+    """Temporary folders and safetensors files are made for their owner alone; a model is to be shared."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    folder.chmod(0o755)
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    """Rename; what lay there before is deleted once the new folder stands, and comes back if it cannot."""
+    if not folder.exists():
+        temporary.rename(folder)
+        return
+    former = folder.with_name(f".{folder.name}-{time.time_ns()}")
+    folder.rename(former)
+    try:
+        temporary.rename(folder)
+    except OSError:
+        former.rename(folder)
+        raise
+    shutil.rmtree(former, ignore_errors=True)

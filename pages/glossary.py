@@ -1,0 +1,14 @@
+"""What do the words mean? One sentence and one formula each."""
+
+import streamlit as st
+
+from pages.ui.tour import glossary
+
+st.title("What do the words mean?", anchor=False)
+st.caption("The same words on every page, on the command line and in the files.")
+st.markdown(" · ".join(f"[{term}](#{glossary.anchor(term)})" for term in glossary.TERMS))
+for term, known in glossary.TERMS.items():
+    with st.container(border=True):
+        st.subheader(term, anchor=glossary.anchor(term))
+        st.markdown(known.sentence)
+        st.latex(known.formula)

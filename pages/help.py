@@ -1,0 +1,18 @@
+"""How is it done without the pages? Lines to paste, each of which works on the bundled model."""
+
+import streamlit as st
+
+from pages.ui.tour import commands
+
+st.title("How do I do this on the command line?", anchor=False)
+st.caption(
+    "Run these in the project's folder, with its Python active. All work on the bundled model, without a network; add "
+    "--json for one JSON object, --cache DIR to keep results elsewhere."
+)
+for group in commands.GROUPS:
+    st.subheader(group.title, anchor=False)
+    for line in group.lines:
+        st.markdown(line.about)
+        st.code(line.command, "bash", wrap_lines=True)
+st.page_link("glossary.py", label="What the words mean", icon=":material/arrow_forward:")
+st.page_link("learn.py", label="The tour", icon=":material/arrow_forward:")

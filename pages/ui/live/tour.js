@@ -1,0 +1,329 @@
+// A picture under the finger. Every number and every word comes from Python: moving a control picks another frame of
+// the tables it sent, moving over the picture picks another layer.
+const SETTLE = 250 // ms without a further step before Python is told
+const PATIENCE = 3000 // ms in which an older answer of Python's does not move the controls back
+const SVG = "http://www.w3.org/2000/svg"
+const [HEIGHT, GAUGE] = [290, 96] // px, of the main picture and of the one below it
+const EDGE = { left: 56, right: 14, top: 22, bottom: 40 } // px around the picture, for axes
+const LAYERS = ["grid", "bars", "bundle", "lines", "front", "axes", "gauge"] // from back to front
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const root = parentElement.querySelector(".tour")
+  const held = (root.held ??= { busy: false, sent: "", until: 0, timer: 0, state: null, parts: new Map() })
+  held.data = data
+  const told = { layer: data.pick ? data.pick.index : null, at: data.controls.map((each) => each.index) }
+  if (JSON.stringify(told) === held.sent) held.until = 0
+  if (!held.state || held.state.at.length !== told.at.length) held.state = told
+  else if (!held.busy && performance.now() >= held.until) held.state = told
+  const move = () => {
+    held.busy = true
+    draw(root, held)
+  }
+  const settle = () => {
+    clearTimeout(held.timer)
+    held.timer = setTimeout(() => {
+      held.busy = false
+      held.sent = JSON.stringify(held.state)
+      held.until = performance.now() + PATIENCE
+      setTriggerValue("moved", held.state)
+    }, SETTLE)
+  }
+  build(root, held, move, settle)
+  listen(root, held, move, settle)
+  draw(root, held)
+  held.watch ??= new ResizeObserver(() => draw(root, held))
+  held.watch.observe(root)
+  return () => held.watch.disconnect()
+}
+
+// --- controls ---------------------------------------------------------------------------------------------------
+
+function build(root, held, move, settle) {
+  const { data } = held
+  const wanted = JSON.stringify([data.controls.map(({ index, ...rest }) => rest), data.pick?.label, data.layers])
+  if (held.built !== wanted) {
+    const made = data.controls.map((each, n) => (each.choice ? choice : slider)(each, n))
+    if (data.pick) made.unshift(slider({ label: data.pick.label, stops: numbers(data.layers), marks: [] }, -1))
+    root.querySelector(".controls").replaceChildren(...made)
+    held.built = wanted
+  }
+  root.querySelectorAll(".controls input").forEach((input) => {
+    input.oninput = () => {
+      const n = Number(input.dataset.n)
+      if (n < 0) held.state.layer = Number(input.value)
+      else held.state.at[n] = Number(input.value)
+      move()
+    }
+    input.onchange = settle
+  })
+}
+
+function slider(control, n) {
+  const box = make("div", { className: "control" })
+  const label = make("label")
+  const input = make("input", { type: "range", min: 0, max: control.stops.length - 1, step: 1 })
+  input.dataset.n = n
+  const text = make("span", { textContent: `${control.label}: ` })
+  label.append(text, make("b", { className: "value" }), input)
+  box.append(label)
+  if (control.marks.length) box.append(marks(control))
+  box.hidden = control.stops.length < 2
+  return box
+}
+
+function marks(control) {
+  const row = make("div", { className: "marks", ariaHidden: "true" })
+  const last = control.stops.length - 1
+  control.marks.forEach(([index, textContent]) => {
+    const className = index === 0 ? "first" : index === last ? "last" : ""
+    const span = make("span", { textContent, className })
+    span.style.left = `calc(8px + (100% - 16px) * ${index / last})`
+    row.append(span)
+  })
+  return row
+}
+
+function choice(control, n) {
+  const box = make("fieldset", { className: "control" })
+  const options = make("div", { className: "options" })
+  control.stops.forEach((text, value) => {
+    const label = make("label")
+    const input = make("input", { type: "radio", name: control.name, value })
+    input.dataset.n = n
+    label.append(input, make("span", { textContent: text }))
+    options.append(label)
+  })
+  box.append(make("legend", { textContent: control.label }), options)
+  return box
+}
+
+function listen(root, held, move, settle) {
+  const svg = root.querySelector("svg")
+  svg.classList.toggle("picks", Boolean(held.data.pick))
+  const pick = (event) => {
+    const box = svg.getBoundingClientRect()
+    const inner = box.width - EDGE.left - EDGE.right
+    const layer = Math.floor(((event.clientX - box.left - EDGE.left) / inner) * held.data.layers)
+    held.state.layer = Math.min(Math.max(layer, 0), held.data.layers - 1)
+    move()
+  }
+  svg.onpointerdown = (event) => {
+    if (!held.data.pick || event.button > 0) return
+    if (event.pointerType === "mouse") svg.setPointerCapture(event.pointerId)
+    held.down = true
+    pick(event)
+  }
+  svg.onpointermove = (event) => held.down && held.data.pick && pick(event)
+  svg.onpointerup = svg.onpointercancel = () => {
+    if (held.down) settle()
+    held.down = false
+  }
+}
+
+// --- drawing ----------------------------------------------------------------------------------------------------
+
+function draw(root, held) {
+  const { data, state } = held
+  const svg = root.querySelector("svg")
+  const width = root.clientWidth
+  if (!width) return
+  const frame = data.controls.reduce((sum, each, n) => sum * each.stops.length + state.at[n], 0)
+  const y = Array.isArray(data.y) ? data.y[frame] : data.y
+  const height = HEIGHT + (data.gauge ? GAUGE : 0)
+  svg.style.height = `${height}px`
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
+  const inner = width - EDGE.left - EDGE.right
+  const place = {
+    inner, width,
+    step: inner / data.layers,
+    x: (layer) => EDGE.left + ((layer + 0.5) / data.layers) * inner,
+    y: (value) => HEIGHT - EDGE.bottom - share(y, value) * (HEIGHT - EDGE.bottom - EDGE.top),
+  }
+  const paint = painter(svg, held.parts)
+  axes(paint, data, y, place)
+  if (data.pick) column(paint, data, state.layer, place)
+  if (data.bars) bars(paint, data, frame, state.layer, place)
+  data.lines.forEach((each, n) => line(paint, data, each, n, frame, state.layer, place))
+  if (data.gauge) gauge(paint, data, data.gauge, frame, place)
+  paint.done()
+  legend(root, data, state, frame)
+  speak(root, data, state, frame)
+}
+
+function axes(paint, data, y, place) {
+  const floor = HEIGHT - EDGE.bottom
+  y.ticks.forEach(([value, text], n) => {
+    const at = place.y(value)
+    const strong = value === data.foot
+    paint("grid", `y${n}`, "line", {
+      x1: EDGE.left, x2: place.width - EDGE.right, y1: at, y2: at,
+      stroke: strong ? data.colours.guide : data.colours.faint, "stroke-width": strong ? 1.5 : 1,
+      "stroke-opacity": strong ? 1 : 0.45,
+    })
+    paint("axes", `t${n}`, "text", { x: EDGE.left - 8, y: at + 4, "text-anchor": "end" }, text)
+  })
+  paint("axes", "title", "text", { x: 0, y: 11, "text-anchor": "start" }, y.title)
+  const every = Math.ceil(data.layers / Math.max(2, Math.floor(place.inner / 46)))
+  const stride = [1, 2, 5, 10, 20, 50].find((each) => each >= every) ?? every
+  for (let layer = 0; layer < data.layers; layer += stride)
+    paint("axes", `x${layer}`, "text", { x: place.x(layer), y: floor + 17, "text-anchor": "middle" }, layer)
+  paint("axes", "xtitle", "text", { x: EDGE.left + place.inner / 2, y: floor + 34, "text-anchor": "middle" }, data.x)
+}
+
+function column(paint, data, layer, place) {
+  paint("grid", "pick", "rect", {
+    x: place.x(layer) - place.step / 2, width: place.step, y: EDGE.top, height: HEIGHT - EDGE.bottom - EDGE.top,
+    fill: data.colours.accent, "fill-opacity": 0.14,
+  })
+  paint("front", "pin", "path", {
+    d: `M${place.x(layer)} ${EDGE.top} l-6 -9 h12 z`, fill: data.colours.accent,
+  })
+}
+
+function bars(paint, data, frame, picked, place) {
+  const { values, tones, base } = data.bars
+  const foot = place.y(data.foot)
+  const block = (group, id, value, from, inset, attributes) => {
+    const to = place.y(value)
+    paint(group, id, "rect", {
+      class: "bar", x: place.x(id.slice(1)) - place.step * (0.5 - inset), width: place.step * (1 - 2 * inset),
+      y: Math.min(from, to), height: Math.max(Math.abs(from - to), 1), ...attributes,
+    })
+  }
+  values[frame].forEach((value, layer) => {
+    if (base) block("grid", `b${layer}`, base[layer], foot, 0.06, {
+      fill: data.colours.faint, "fill-opacity": 0.35, stroke: data.colours.guide, "stroke-width": 1,
+    })
+    if (value === null) return
+    const tone = tones ? tones[frame][layer] : layer === picked ? "accent" : "undecided"
+    block("bars", `n${layer}`, value, foot, base ? 0.22 : 0.14, {
+      fill: data.colours[tone], "fill-opacity": layer === picked || picked === null ? 0.95 : 0.75,
+    })
+  })
+}
+
+function line(paint, data, each, n, frame, picked, place) {
+  const table = each.values[frame]
+  const style = { fill: "none", stroke: data.colours[each.tone], "stroke-width": 3, "stroke-linejoin": "round" }
+  if (each.dash) style["stroke-dasharray"] = "5 5"
+  const shown = each.per === "layer" ? table[picked] : table
+  const first = each.per === "layer" ? picked : 0
+  if (each.bundle)
+    table.forEach((values, layer) => layer !== picked && paint("bundle", `${n}-${layer}`, "path", {
+      ...style, d: path(values, layer, place), stroke: data.colours.faint, "stroke-width": 1,
+    }))
+  paint("lines", `l${n}`, "path", { ...style, d: path(shown, first, place) })
+  paint("front", `s${n}`, "circle", { cx: place.x(first), cy: place.y(shown[0]), r: 4, fill: data.colours[each.tone] })
+}
+
+function path(values, first, place) {
+  let pen = "M"
+  return values.map((value, k) => {
+    if (value === null) {
+      pen = "M"
+      return ""
+    }
+    const part = `${pen}${place.x(first + k).toFixed(1)} ${place.y(value).toFixed(1)}`
+    pen = "L"
+    return part
+  }).join("")
+}
+
+// The one number that the frames lead to, over all frames, with a dot at the one shown.
+function gauge(paint, data, told, frame, place) {
+  const [top, floor] = [HEIGHT + 20, HEIGHT + GAUGE - 6]
+  const x = (n) => EDGE.left + 8 + (n / (told.values.length - 1)) * (place.inner - 16)
+  const y = (value) => floor - share(told, value) * (floor - top)
+  paint("gauge", "gt", "text", { x: 0, y: HEIGHT + 9, "text-anchor": "start" }, told.title)
+  told.ticks.forEach(([value, text], n) => {
+    paint("gauge", `gl${n}`, "line", {
+      x1: EDGE.left, x2: place.width - EDGE.right, y1: y(value), y2: y(value), stroke: data.colours.faint,
+      "stroke-opacity": 0.45,
+    })
+    paint("gauge", `gx${n}`, "text", { x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, text)
+  })
+  if (told.zero !== null) paint("gauge", "g0", "line", {
+    x1: x(told.zero), x2: x(told.zero), y1: top, y2: floor, stroke: data.colours.guide, "stroke-dasharray": "3 3",
+  })
+  const points = told.values.map((value, n) => `${n ? "L" : "M"}${x(n).toFixed(1)} ${y(value).toFixed(1)}`).join("")
+  paint("gauge", "gp", "path", { d: points, fill: "none", stroke: data.colours.ink, "stroke-width": 2 })
+  paint("gauge", "gd", "circle", { cx: x(frame), cy: y(told.values[frame]), r: 7, fill: data.colours.accent })
+}
+
+function share(axis, value) {
+  const scale = axis.log ? Math.log : Number
+  return (scale(value) - scale(axis.low)) / (scale(axis.high) - scale(axis.low))
+}
+
+// --- words ------------------------------------------------------------------------------------------------------
+
+function speak(root, data, state, frame) {
+  const says = root.querySelector(".says")
+  const parts = data.says.split(/[{}]/).map((text, n) => (n % 2 ? [look(data, state, frame, text), true] : [text, false]))
+  says.replaceChildren(...parts.map(([text, strong]) => make(strong ? "b" : "span", { textContent: text })))
+  root.querySelector("svg").setAttribute("aria-label", `${data.title}. ${says.textContent}`)
+  root.querySelectorAll(".controls input").forEach((input) => {
+    const n = Number(input.dataset.n)
+    const now = n < 0 ? state.layer : state.at[n]
+    const text = n < 0 ? `layer ${now}` : data.controls[n].stops[now]
+    if (input.type === "radio") input.checked = Number(input.value) === now
+    else {
+      input.value = now
+      input.setAttribute("aria-valuetext", text)
+      input.previousElementSibling.textContent = n < 0 ? now : text
+    }
+  })
+}
+
+function look(data, state, frame, name) {
+  if (name === "layer") return String(state.layer)
+  const slot = data.slots[name]
+  const found = slot.by === "layer" ? slot.table : slot.table[frame]
+  return slot.by === "frame" ? found : found[state.layer]
+}
+
+function legend(root, data, state, frame) {
+  const filled = data.key.map(([tone, shape, text]) => {
+    const span = make("span")
+    const sample = make("i", { className: `sample ${shape}` })
+    sample.style.borderColor = data.colours[tone]
+    if (shape === "block") sample.style.background = data.colours[tone]
+    if (shape === "dash") sample.style.borderTopStyle = "dashed"
+    span.append(sample, text.replace(/\{(\w+)\}/g, (_, name) => look(data, state, frame, name)))
+    return span
+  })
+  root.querySelector(".key").replaceChildren(...filled)
+}
+
+// --- help -------------------------------------------------------------------------------------------------------
+
+// Elements are kept between drawings and looked up by their name, so that they move and are not made anew.
+function painter(svg, parts) {
+  const used = new Set()
+  const of = (group) => parts.get(group) ?? LAYERS.map((name) => {
+    parts.set(name, svg.appendChild(document.createElementNS(SVG, "g")))
+    return parts.get(name)
+  })[LAYERS.indexOf(group)]
+  const paint = (group, id, tag, attributes, text) => {
+    const name = `${group}/${id}`
+    if (!parts.has(name)) parts.set(name, of(group).appendChild(document.createElementNS(SVG, tag)))
+    const element = parts.get(name)
+    used.add(name)
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
+    if (text !== undefined) element.textContent = text
+  }
+  paint.done = () => parts.forEach((element, name) => {
+    if (!name.includes("/") || used.has(name)) return
+    element.remove()
+    parts.delete(name)
+  })
+  return paint
+}
+
+function numbers(count) {
+  return [...Array(count).keys()].map(String)
+}
+
+function make(tag, properties = {}) {
+  return Object.assign(document.createElement(tag), properties)
+}

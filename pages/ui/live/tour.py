@@ -1,0 +1,219 @@
+"""The live figure of the tour: bars and lines over layers that follow the finger, without a call to the server."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.results import Array
+from pages.ui.charts import Palette
+from pages.ui.charts.style import factor
+from pages.ui.words import digits
+
+HERE = Path(__file__).parent
+COMPONENT = st.components.v2.component(
+    "absorption_explorer.tour",
+    html=(HERE / "tour.html").read_text("utf-8"),
+    css=(HERE / "tour.css").read_text("utf-8"),
+    js=(HERE / "tour.js").read_text("utf-8"),
+)
+TICKS = 6
+
+
+@dataclass(frozen=True)
+class Control:
+    """A slider, or a choice among few, over named stops."""
+
+    name: str
+    label: str
+    stops: Sequence[str]
+    index: int
+    marks: Sequence[tuple[int, str]] = ()  # stops with a word below the slider
+    choice: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The vertical axis: its ends, and the values that are written at it."""
+
+    title: str
+    low: float
+    high: float
+    ticks: Sequence[tuple[float, str]]
+    log: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Bars:
+    """A bar per layer in every frame; tones are fields of the palette, and without them only the picked one stands out."""
+
+    values: Array  # (frames, layers)
+    tones: Sequence[Sequence[str]] | None = None  # (frames)(layers)
+    base: Array | None = None  # (layers,) outlined behind
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line over layers in every frame: one for all, or one for each picked layer that begins there."""
+
+    values: Array  # (frames, layers), or (frames, picked, layers) with NaN before the picked layer
+    tone: str
+    dash: bool = False
+    bundle: bool = False  # the lines of all other layers stand behind
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One number of every frame, drawn as a curve below the picture."""
+
+    title: str
+    values: Sequence[float]
+    low: float
+    high: float
+    ticks: Sequence[tuple[float, str]]
+    zero: int | None = None  # the frame that is marked
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Words that depend on the frame, on the picked layer, or on both: a table of them."""
+
+    by: str  # frame, layer, both
+    table: Sequence
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of the legend; shape is line, dash, block or outline, and the text may name slots in braces."""
+
+    tone: str
+    shape: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """Everything the picture may come to show. Frames are all settings of the controls, the last one running fastest."""
+
+    name: str
+    title: str
+    layers: int
+    says: str  # the sentence above, with slots in braces; {layer} is the picked one
+    slots: dict[str, Slot]
+    y: Axis | Sequence[Axis]  # one for all frames, or one for each
+    controls: Sequence[Control] = ()
+    pick: tuple[str, int] | None = None  # label of the layer slider, and the layer picked
+    bars: Bars | None = None
+    lines: Sequence[Line] = ()
+    gauge: Gauge | None = None
+    key: Sequence[Key] = ()
+    foot: float | None = None  # where bars begin, and the line that is drawn strong
+    x: str = "layer"
+
+
+def figure(shown: Figure, look: Palette, moved: Callable[[dict], None]) -> None:
+    """Draw a figure.
+
+    Args:
+        moved: is told `{"layer": ..., "at": [...]}`, the picked layer and the index of every control, on release. What
+            it is told is checked: a layer or an index that does not exist is passed over.
+    """
+    key = f"tour-{shown.name}"
+    COMPONENT(key=key, data=_data(shown, look), on_moved_change=lambda: _told(key, shown, moved))
+
+
+def _told(key: str, shown: Figure, moved: Callable[[dict], None]) -> None:
+    told = st.session_state[key].moved
+    if not isinstance(told, dict):
+        return
+    layer, at = told.get("layer"), list(told.get("at", ()))
+    fits = len(at) == len(shown.controls) and all(
+        isinstance(index, int) and 0 <= index < len(control.stops)
+        for index, control in zip(at, shown.controls, strict=True)
+    )
+    known = layer is None if shown.pick is None else isinstance(layer, int) and 0 <= layer < shown.layers
+    if fits and known:
+        moved({"layer": layer, "at": at})
+
+
+def _data(shown: Figure, look: Palette) -> dict:
+    axes = asdict(shown.y) if isinstance(shown.y, Axis) else [asdict(each) for each in shown.y]
+    return {
+        "title": shown.title,
+        "layers": shown.layers,
+        "x": shown.x,
+        "says": shown.says,
+        "slots": {name: asdict(slot) for name, slot in shown.slots.items()},
+        "y": axes,
+        "controls": [asdict(each) for each in shown.controls],
+        "pick": {"label": shown.pick[0], "index": shown.pick[1]} if shown.pick else None,
+        "bars": _bars(shown.bars) if shown.bars else None,
+        "lines": [_line(each) for each in shown.lines],
+        "gauge": asdict(shown.gauge) if shown.gauge else None,
+        "key": [[each.tone, each.shape, each.text] for each in shown.key],
+        "foot": shown.foot,
+        "colours": {name: colour for name, colour in asdict(look).items() if isinstance(colour, str)},
+    }
+
+
+def _bars(bars: Bars) -> dict:
+    base = None if bars.base is None else _plain(bars.base)
+    return {"values": _plain(bars.values), "tones": bars.tones, "base": base}
+
+
+def _line(line: Line) -> dict:
+    each_layer = line.values.ndim == 3
+    values = [[row[i:] for i, row in enumerate(frame)] for frame in line.values] if each_layer else line.values
+    return {
+        "values": [[_plain(row) for row in frame] for frame in values] if each_layer else _plain(values),
+        "per": "layer" if each_layer else "frame",
+        "tone": line.tone,
+        "dash": line.dash,
+        "bundle": line.bundle,
+    }
+
+
+def _plain(values: Array) -> list:
+    """Numbers short enough to travel, None for what is not known."""
+    if values.ndim > 1:
+        return [_plain(row) for row in values]
+    return [float(f"{value:.5g}") if math.isfinite(value) else None for value in values.tolist()]
+
+
+def log_axis(title: str, *values: Array) -> Axis:
+    """A log axis around positive values."""
+    every = np.concatenate([np.ravel(each) for each in values])
+    every = every[np.isfinite(every) & (every > 0)]
+    low, high = (float(every.min()), float(every.max())) if every.size else (0.1, 10.0)
+    low, high = low / 1.15, high * 1.15
+    candidates = [
+        m * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for m in (1, 2, 5)
+    ]
+    ticks = [each for each in candidates if low <= each <= high]
+    if len(ticks) > TICKS:
+        ticks = [each for each in ticks if abs(math.log10(each) - round(math.log10(each))) < 1e-9]
+    return Axis(title, low, high, [(each, digits(each, 1)) for each in ticks], log=True)
+
+
+def ratio_axis(title: str, *values: Array) -> Axis:
+    """A log axis of ratios with 1 in it."""
+    every = np.concatenate([np.ravel(each) for each in values])
+    every = every[np.isfinite(every) & (every > 0)]
+    low, high = min(0.8, float(every.min()) / 1.08), max(1.25, float(every.max()) * 1.08)
+    base = math.sqrt(2) if high / low < 8 else 2
+    exponents = range(math.ceil(math.log(low, base)), math.floor(math.log(high, base)) + 1)
+    return Axis(title, low, high, [(base**n if n else 1.0, factor(base**n if n else 1.0)) for n in exponents], log=True)
+
+
+def linear_axis(title: str, low: float, high: float, write: Callable[[float], str] = "{:g}".format) -> Axis:
+    """A linear axis with round ticks."""
+    span = high - low
+    step = next(m * 10.0**e for e in range(-8, 9) for m in (1, 2, 5) if span / (m * 10.0**e) <= TICKS)
+    steps = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    values = [float(f"{step * n:.6g}") for n in steps]
+    return Axis(title, low, high, [(value, write(value)) for value in values])

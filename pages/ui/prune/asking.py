@@ -1,0 +1,235 @@
+"""Widgets -> what to prune with and what to evaluate. Every choice is held equal to the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from core import machine
+from core.allocation.requests import AllocationRequest
+from core.errors import UserError
+from core.pattern import pattern as read_pattern
+from core.profiles import Profile
+from core.request import absolute, numbers, span
+from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest
+from core.specs import WindowRequest, checked
+from pages.ui import settings, view
+from pages.ui.choose import TEXTS
+from pages.ui.prune import families, typed
+from pages.ui.prune.naming import PRUNERS
+
+EVALUATION_TEXTS = {"demo:evaluation": "Demo text, evaluation half", **TEXTS, "demo": "Demo text, calibration half"}
+CALIBRATION_TEXTS = {**TEXTS, "demo": "Demo text, calibration half"}
+PATTERNS = {"none": "none", "2:4": "2:4", "4:8": "4:8"}
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """How a model is pruned: everything a study and an export have in common."""
+
+    model: str
+    revision: str | None
+    dtype: str
+    profile: str
+    allocation: AllocationRequest
+    pruner: str
+    pattern: str | None
+    true_sequential: bool
+    seeds: tuple[int, ...]
+    calibration: WindowRequest
+    device: str
+
+    @property
+    def setting(self) -> Setting:
+        """The setting in view."""
+        return self.settings([self.allocation])[0]
+
+    def settings(self, allocations: Sequence[AllocationRequest]) -> tuple[Setting, ...]:
+        return families.combined(allocations, self.pruner, self.seeds, self.pattern, self.true_sequential)
+
+    def study(self, asked: tuple[Setting, ...], evaluation: EvaluationRequest) -> StudyRequest:
+        return checked(StudyRequest, **self._common(), settings=asked, evaluation=evaluation)
+
+    def export(self, folder: str, overwrite: bool, study: str | None) -> ExportRequest:
+        where = str(Path(folder.strip()).expanduser().resolve())
+        return checked(
+            ExportRequest, **self._common(), setting=self.setting, folder=where, overwrite=overwrite, study=study
+        )
+
+    def _common(self) -> dict[str, object]:
+        return {
+            "model": self.model,
+            "revision": self.revision,
+            "dtype": self.dtype,
+            "profile": self.profile,
+            "calibration": self.calibration,
+        }
+
+
+def pruning(profile: Profile, in_view: AllocationRequest) -> Pruning:
+    """Draw how the model in view is to be pruned.
+
+    Raises:
+        UserError: something typed cannot be, said in one sentence; every widget keeps its value.
+    """
+    by = view.sync("by", list(PRUNERS), "wanda")
+    kept = view.sync("pattern", list(PATTERNS), "none")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        view.switch("Pruned by", PRUNERS, "by")
+        view.switch(
+            "Pattern, kept of every", PATTERNS, "pattern", help="N weights stay of every M inputs of a row, as in 2:4."
+        )
+    with st.expander("Calibration, device"):
+        calibration, seeds, sequential, device = _calibration()
+    pattern = None if kept == "none" else kept
+    allocation = in_view
+    if pattern:
+        allocation = AllocationRequest(target=read_pattern(pattern).sparsity)
+        st.info(
+            f"{pattern} fixes every layer at {allocation.target:.0%} zeros: the uniform allocation takes the place of "
+            "the one in view."
+        )
+    return Pruning(
+        model=absolute(str(profile.provenance.get("model_source", "demo"))),
+        revision=profile.provenance.get("revision"),
+        dtype=profile.spec.model.dtype,
+        profile=profile.entry.key,
+        allocation=allocation,
+        pruner=by,
+        pattern=pattern,
+        true_sequential=sequential,
+        seeds=numbers(seeds),
+        calibration=calibration(),
+        device=device,
+    )
+
+
+def _calibration():
+    """The widgets; the text is read when all are drawn, so that what is wrong with it hides none of them."""
+    source = _text("calibration", "Calibration text", CALIBRATION_TEXTS, "demo")
+    left, middle, right = st.columns(3)
+    documents = typed.text("calibration_documents", "")
+    left.text_input("Documents", key="calibration_documents", placeholder="all of them", help="As in 0-599.")
+    count = typed.whole("calibration_windows", 16, 1)
+    middle.number_input("Windows", 1, key="calibration_windows")
+    length = typed.whole("calibration_length", 512, 8)
+    right.number_input("Tokens in each", 8, key="calibration_length", step=8)
+    seeds = typed.text("seeds", "0")
+    left.text_input(
+        "Calibration seeds", key="seeds", help="Each draws other windows; 3 or more show the spread, as in 0,1,2."
+    )
+    device = view.sync("device", machine.devices(), machine.devices()[0])
+    middle.selectbox("Device", machine.devices(), key="device")
+    sequential = view.sync("sequential", [False, True], False)
+    right.checkbox("True-sequential", key="sequential", help="Prune a layer group by group: slower.")
+    return lambda: window(source, documents, count, length), seeds, sequential, device
+
+
+def _text(key: str, label: str, known: dict[str, str], default: str) -> str:
+    source = typed.text(key, default)
+    st.selectbox(
+        label,
+        list(dict.fromkeys([*known, source])),
+        key=key,
+        format_func=lambda each: known.get(each, each),
+        accept_new_options=True,
+        help="Choose one, or type file:PATH (.txt, .raw, .jsonl, .parquet) or the id of a Hub dataset.",
+    )
+    return source
+
+
+def window(source: str | None, documents: str, count: int, length: int) -> WindowRequest:
+    """A text as typed.
+
+    Raises:
+        UserError: no text, or no such range of documents.
+    """
+    if not (source or "").strip():
+        raise UserError("the text is empty: choose or type one")
+    chosen = span(documents.strip() or None)
+    return checked(
+        WindowRequest, source=absolute(source.strip()), documents=chosen, sequences=count, length=length
+    )
+
+
+# --- what is evaluated ---------------------------------------------------------------------------------------------
+
+
+def asked(how: Pruning, profile: Profile) -> tuple[tuple[Setting, ...], str, list[str]]:
+    """Draw what to evaluate: the settings, which of `families.WHAT` they are, and what had to be left out.
+
+    Raises:
+        UserError: something typed cannot be.
+    """
+    what = view.sync("evaluate", list(families.WHAT), "alone")
+    view.switch("Evaluate", families.WHAT, "evaluate")
+    if how.pattern or what == "alone":
+        st.caption("Dense and uniform are always measured too, and a corrected setting brings its own base.")
+        return how.settings(families.alone(how.allocation)), "alone", []
+    if what == "family":
+        return how.settings(_family(how, profile)), what, []
+    targets = typed.text("targets", "0.5, 0.6, 0.7")
+    st.text_input("Target sparsities", key="targets")
+    found, left_out = families.methods(how.allocation, typed.fractions(targets, "targets"), profile)
+    return how.settings(found), what, left_out
+
+
+def _family(how: Pruning, profile: Profile) -> list[AllocationRequest]:
+    st.caption("Dense, uniform and the base without a correction are always measured too.")
+    names = list(profile.by_name)
+    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0])
+    left, middle, right = st.columns(3)
+    left.selectbox("Driven by the gain of", names, key="driver", format_func=lambda n: settings.disturbance(profile, n))
+    greatest = typed.whole("greatest", 100, 1)
+    middle.number_input("Greatest strength, thousandths", 1, 500, key="greatest", help="100 is 0.1 of sparsity.")
+    count = typed.whole("steps", 6, 2)
+    right.number_input("Strengths, 0 included", 2, key="steps")
+    controls = typed.several(
+        "Controls", families.CONTROLS, "controls", ",".join(families.CONTROLS), settings.ABOUT_CONTROLS
+    )
+    shuffles = typed.whole("shuffles", 5, 1)
+    if "shuffled" in controls:
+        st.number_input("Shuffles at each strength", 1, key="shuffles", help="Fewer than 5 make a poor range.")
+    return families.family(how.allocation, driver, families.steps(greatest / 1000, count), controls, shuffles)
+
+
+def evaluation() -> EvaluationRequest:
+    """Draw what the pruned models are judged by.
+
+    Raises:
+        UserError: something typed cannot be.
+    """
+    left, right = st.columns(2, gap="large")
+    with left:
+        source = _text("text", "Evaluation text", EVALUATION_TEXTS, "demo:evaluation")
+        one, two, three = st.columns(3)
+        documents = typed.text("documents", "")
+        one.text_input("Documents", key="documents", placeholder="all of them", help="As in 800-999.")
+        count = typed.whole("windows", 24, 1)
+        two.number_input("Windows", 1, key="windows", help="Intervals need 8 or more.")
+        length = typed.whole("length", 512, 8)
+        three.number_input("Tokens in each", 8, key="length", step=8)
+    with right:
+        names = typed.text("tasks", "")
+        st.text_input(
+            "Zero-shot tasks", key="tasks", placeholder="none", help="Names with commas between, as in boolq, rte."
+        )
+        one, two = st.columns([2, 1])
+        folder = typed.text("tasks_from", "")
+        one.text_input(
+            "Folder of task files", key="tasks_from", placeholder="the harness's own, from the Hub", help="As lm-eval's."
+        )
+        examples = typed.whole("examples", 200, 1)
+        two.number_input("Examples of each", 1, key="examples", help="A seeded sample.")
+    tasks = tuple(dict.fromkeys(filter(None, (each.strip() for each in names.split(",")))))
+    where = str(Path(folder.strip()).expanduser().resolve()) if tasks and folder.strip() else None
+    return checked(
+        EvaluationRequest,
+        text=window(source, documents, count, length),
+        tasks=tasks,
+        tasks_from=where,
+        examples=examples,
+    )

@@ -1,0 +1,127 @@
+"""From the allocation in view to the list of settings that a study evaluates. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from core.allocation.allocate import allocate
+from core.allocation.requests import AllocationRequest, Correction, Manual
+from core.errors import UserError
+from core.profiles import Profile
+from core.settings import Setting
+from core.specs import Pruner, checked
+from pages.ui.settings import METHODS
+
+WHAT = {
+    "alone": "this setting",
+    "family": "this family: the correction and its controls",
+    "methods": "all allocators",
+}
+CONTROLS = {"reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
+LARGEST_STRENGTH = 0.5
+
+
+def plain(asked: AllocationRequest) -> AllocationRequest:
+    """The same without its correction."""
+    return asked.model_copy(update={"correction": Correction()})
+
+
+def alone(asked: AllocationRequest) -> list[AllocationRequest]:
+    """An allocation, its own base before it where it is corrected."""
+    return [plain(asked), asked] if asked.correction.strength else [asked]
+
+
+def family(
+    asked: AllocationRequest, driver: str, strengths: Sequence[float], controls: Iterable[str], shuffles: int
+) -> list[AllocationRequest]:
+    """The base, and at every strength the correction and the controls beside it.
+
+    Args:
+        asked: its correction's clip is kept.
+        driver: the perturbation whose gain drives the correction.
+        shuffles: how many permutations the shuffled control gets.
+
+    Raises:
+        UserError: an allocation set by hand, which has no correction.
+    """
+    if isinstance(asked.base, Manual):
+        raise UserError("an allocation set by hand has no correction: let the layers go, or evaluate this setting")
+    found = [plain(asked)]
+    for strength in strengths:
+        if not strength:
+            continue
+        for control in ("none", *controls):
+            for seed in range(shuffles) if control == "shuffled" else (0,):
+                fix = checked(
+                    Correction,
+                    strength=strength,
+                    driver=driver,
+                    control=control,
+                    seed=seed,
+                    clip=asked.correction.clip,
+                )
+                found.append(asked.model_copy(update={"correction": fix}))
+    return found
+
+
+def steps(greatest: float, count: int) -> list[float]:
+    """Strengths from 0 to the greatest, both included.
+
+    Raises:
+        UserError: fewer than two, or a greatest strength outside 0 to 0.5.
+    """
+    if not 0 < greatest <= LARGEST_STRENGTH or count < 2:
+        raise UserError("strengths go from 0 to at most 0.5 in two steps or more, as in 0.1 in 6 steps")
+    return [round(float(each), 6) for each in np.linspace(0, greatest, count)]
+
+
+def methods(
+    asked: AllocationRequest, targets: Iterable[float], profile: Profile
+) -> tuple[list[AllocationRequest], list[str]]:
+    """Every base allocator at every target, the chosen one as set and corrected as set, the others as published.
+
+    Returns:
+        The allocations, and a sentence for each that this profile or these bounds do not allow.
+    """
+    found, left_out = [], {}
+    for target in targets:
+        for kind, method in METHODS.items():
+            mine = kind == asked.base.kind
+            wanted = asked.model_copy(update={"base": asked.base if mine else method.form(), "target": target})
+            for each in alone(wanted) if mine else [plain(wanted)]:
+                try:
+                    allocate(each, profile)
+                except UserError as error:
+                    left_out.setdefault(f"{method.title} is left out: {error}")
+                else:
+                    found.append(each)
+    return found, list(left_out)
+
+
+def combined(
+    allocations: Iterable[AllocationRequest],
+    pruner: Pruner,
+    seeds: Sequence[int],
+    pattern: str | None = None,
+    true_sequential: bool = False,
+) -> tuple[Setting, ...]:
+    """Every allocation with every calibration seed; magnitude looks at no text and so needs but one.
+
+    Raises:
+        UserError: a pattern with an allocation that it does not allow.
+    """
+    used = seeds[:1] if pruner == "magnitude" else seeds
+    return tuple(
+        checked(
+            Setting,
+            pruner=pruner,
+            allocation=allocation,
+            pattern=pattern,
+            true_sequential=true_sequential,
+            calibration_seed=seed,
+        )
+        for allocation in allocations
+        for seed in used
+    )

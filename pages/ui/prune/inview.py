@@ -1,0 +1,92 @@
+"""The allocation in view: the settings of the allocate page, read without drawing their widgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.allocation.allocate import Allocation, allocate
+from core.allocation.correction import CLIP
+from core.allocation.requests import AllocationRequest, Correction
+from core.errors import UserError
+from core.profiles import Profile
+from core.results import Array
+from core.specs import checked
+from pages.ui import hand, settings, spread, view
+from pages.ui.charts import evaluation
+from pages.ui.prune import naming
+
+
+@dataclass(frozen=True, eq=False)
+class InView:
+    """What the allocate page shows, and what it gives each layer."""
+
+    request: AllocationRequest
+    sparsity: Array  # (layers,) mean over a layer's weights
+    problem: str | None = None  # why the layers set by hand are left out
+
+
+def read(profile: Profile) -> InView:
+    """The allocation in view, layers set by hand included where the budget allows them.
+
+    Raises:
+        UserError: the settings cannot be met on this profile.
+    """
+    asked = request(profile)
+    allocation = allocate(asked, profile)
+    held = hand.chosen(profile.layers)
+    if not held:
+        return InView(asked, allocation.sparsity)
+    try:
+        return _by_hand(allocation, held)
+    except UserError as error:
+        return InView(asked, allocation.sparsity, f"{error}; the layers set by hand are left out")
+
+
+def _by_hand(allocation: Allocation, held: dict[int, float]) -> InView:
+    [now] = spread.held_by_hand(allocation.sparsity[None], held, allocation)
+    return InView(spread.as_manual(allocation, now).request, now)
+
+
+def request(profile: Profile) -> AllocationRequest:
+    """The settings of the allocate page, from the URL or from what this tab last chose."""
+    method = settings.METHODS[view.sync("base", list(settings.METHODS), "owl")]
+    values = {
+        each.name: view.sync(each.key or each.name, each.options, method.form.model_fields[each.name].default)
+        for each in method.parameters
+    }
+    spent = {
+        key: view.sync(key, settings.TARGETS, default)
+        for key, default in (("target", 0.7), ("low", 0.0), ("high", 0.95))
+    }
+    base = checked(method.form, **values)
+    return checked(AllocationRequest, base=base, correction=_correction(profile), **spent)
+
+
+def _correction(profile: Profile) -> Correction:
+    """As chosen; at strength 0 there is none, whatever would have driven it."""
+    names = list(profile.by_name)
+    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0])
+    control = view.sync("control", list(settings.CONTROLS), "none")
+    seed = view.sync("shuffle", range(10), 0) if control == "shuffled" else 0
+    clip = view.sync("clip", list(settings.CLIPS), CLIP)
+    strength = view.sync("strength", settings.STRENGTHS, 0.0)
+    if not strength:
+        return Correction()
+    return Correction(strength=strength, driver=driver, control=control, seed=seed, clip=clip)
+
+
+def show(found: InView) -> None:
+    """One line, a strip of bars, and the way back."""
+    if found.problem:
+        st.error(found.problem)
+    low, high = found.sparsity.min(), found.sparsity.max()
+    spread_ = f"layers from {low:.1%} to {high:.1%}" if high - low > 1e-9 else "every layer alike"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**Allocation in view: {naming.allocation(found.request)}**, {found.request.target:.0%} zeros, {spread_}"
+        )
+        st.page_link("allocate.py", label="Change it", icon=":material/tune:")
+    chart = evaluation.strip(found.sparsity, found.request.target, view.look())
+    st.plotly_chart(chart.figure, key="strip", alt=f"{chart.title}. {chart.finding}", config={"displayModeBar": False})

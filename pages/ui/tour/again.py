@@ -1,0 +1,125 @@
+"""The quick measurement, made here and now, over the cached one of the same text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import absorption, cost, jobs, lessons, machine, presets, profiles
+from core.errors import UserError
+from core.profiles import Profile
+from core.records import Job
+from core.specs import MeasureRequest, WindowRequest
+from core.store import Store
+from pages.ui import view, words
+from pages.ui.live import tour
+from pages.ui.tour import parts
+
+QUICK = presets.PRESETS["quick"]
+REQUEST = MeasureRequest(
+    text=WindowRequest(sequences=QUICK.sequences, length=QUICK.length), measurements=QUICK.measurements
+)
+IDLE = 30.0  # seconds the process that measures waits for more
+
+
+def place() -> Store:
+    """A folder of its own: the cache would answer at once with what it holds, and nothing would be measured."""
+    return Store(Store().root / "again")
+
+
+def draw() -> None:
+    """The button, the run, and both measurements in one picture."""
+    st.subheader("Are these numbers real?", anchor=False)
+    store = place()
+    job = next(iter(jobs.jobs(store)), None)
+    if job and job.active:
+        st.fragment(run_every=1.0)(_watch)(job.key)
+        return
+    st.markdown(
+        "Measure the bundled model yourself, on the bundled text, and lay the result over the one that came with this "
+        f"program: {QUICK.about}."
+    )
+    busy = jobs.active(Store())
+    label = "Measure it again" if job and job.state == "done" else "Measure it now"
+    st.button(label, key="again", type="primary", on_click=_run, disabled=bool(busy), icon=":material/play_arrow:")
+    if busy:
+        st.caption("Another run is using this computer: the button waits for it.")
+    if job and job.state == "done":
+        _compare(store, job)
+    elif job:
+        st.warning(job.status.error or f"The run was {job.state}; finished parts are kept.")
+
+
+def _run() -> None:
+    store = place()
+    for job in jobs.jobs(store):
+        if not job.active:
+            jobs.delete(job)
+    for entry in list(store.entries()):
+        if not entry.committed:
+            store.delete(entry)
+    job = jobs.submit(store, REQUEST, machine.devices()[0])
+    jobs.ensure_worker(store, job.device, IDLE)
+
+
+def _watch(key: str) -> None:
+    store = place()
+    try:
+        job = jobs.job(store, key)
+    except UserError:  # deleted in another tab: the page says so
+        st.rerun()
+    if not job.active:
+        st.rerun()
+    if jobs.enforce(job) and jobs.active(store, job.device):
+        jobs.ensure_worker(store, job.device, IDLE)
+    status = job.status
+    left = f", about {cost.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
+    line = status.line if status.total else "the process starts and loads the model"
+    st.progress(status.fraction, text=f"Measuring on {job.device}: {status.fraction:.0%}{left} · {line}")
+    stopping = job.cancelling
+    st.button("Cancelling" if stopping else "Cancel", on_click=jobs.cancel, args=[job], disabled=stopping, key="stop")
+
+
+def _compare(store: Store, job: Job) -> None:
+    try:
+        fresh = profiles.load(store, store.profile(job.status.result))
+        cached = view.load(Store().profile(job.status.result).key)
+    except UserError as error:
+        st.warning(f"There is nothing to compare it with: {error}.")
+        return
+    names = [name for name in fresh.by_name if name in cached.by_name]
+    name = view.sync("again-of", names, names[0])
+    tour.figure(picture(fresh, cached, names, name), view.look(), lambda told: _moved(told, names))
+    seconds = cost.duration(job.status.updated - (job.status.started or job.status.updated))
+    parts.lesson(f"{lessons.compared(fresh, cached, name)} It took {seconds}, loading included.")
+    parts.numbers(table(fresh, cached, name), "gain measured now and cached", cached, "again")
+
+
+def _moved(told: dict, names: list[str]) -> None:
+    st.session_state["again-of"] = names[told["at"][0]]
+
+
+def picture(fresh: Profile, cached: Profile, names: list[str], name: str) -> tour.Figure:
+    """Two lines of gains, one upon the other."""
+    gains = [np.stack([absorption.gains(each.seeds(one)).value for one in names]) for each in (cached, fresh)]
+    labels = [words.label(fresh.perturbations[one]) for one in names]
+    return tour.Figure(
+        name="again",
+        title="Gain of each layer, measured now and cached",
+        layers=fresh.layers,
+        says="{what}: gains measured now, dashed, over the cached ones.",
+        slots={"what": tour.Slot("frame", labels)},
+        y=[tour.ratio_axis("gain", *each) for each in zip(*gains, strict=True)],
+        controls=[tour.Control("again-of", "What was done to the layer", labels, names.index(name), choice=True)],
+        lines=[tour.Line(gains[0], "faint"), tour.Line(gains[1], "accent", dash=True)],
+        key=[tour.Key("faint", "line", "came with this program"), tour.Key("accent", "dash", "measured now")],
+        foot=1.0,
+        x="layer that is hit",
+    )
+
+
+def table(fresh: Profile, cached: Profile, name: str) -> pd.DataFrame:
+    """Both gains and their ratio."""
+    new, old = (absorption.gains(each.seeds(name)).value for each in (fresh, cached))
+    return pd.DataFrame({"layer": np.arange(len(new)), "now": new, "cached": old, "now / cached": new / old})

@@ -1,0 +1,109 @@
+"""Chapter 5: spread a sparsity budget by absorption, or against it, and see what is estimated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import lessons
+from core.profiles import Profile
+from pages.ui import view
+from pages.ui.live import tour
+from pages.ui.tour import parts
+from pages.ui.words import digits
+
+START = 0.04
+
+
+def draw(profile: Profile) -> None:
+    """OWL's allocation under a correction that is dragged either way."""
+    found = _correction(profile)
+    stops = [f"{strength:g}" for strength in found.strengths]
+    push = stops.index(view.sync("push", stops, f"{START:g}"))
+    parts.opening(
+        f"Pruning to a **budget** of {lessons.TARGET:.0%} zeros: which layers give more? The **correction** takes from "
+        "layers whose damage is absorbed and spares those that amplify; its reverse does the opposite.",
+        "drag the correction strength both ways; the bars and the estimated harm move.",
+    )
+    tour.figure(picture(found, push), view.look(), lambda told: _moved(told, stops))
+    parts.lesson(found.said)
+    strength = float(found.strengths[push])
+    base = found.request.base
+    parts.real(
+        "allocate.py", "Allocate for real: every method, control and number", profile, base=base.kind, m=base.m,
+        lam=base.lam, target=found.request.target, low=found.request.low, high=found.request.high,
+        driver=lessons.DRIVER, control="reversed" if strength < 0 else "none", strength=abs(strength), judge="kl",
+    )  # fmt: skip
+    parts.numbers(table(found, push), "sparsity per layer", profile, "allocate")
+
+
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
+def _correction(profile: Profile) -> lessons.Push:
+    return lessons.correction(profile)
+
+
+def _moved(told: dict, stops: list[str]) -> None:
+    st.session_state["push"] = stops[told["at"][0]]
+
+
+def picture(found: lessons.Push, push: int) -> tour.Figure:
+    """A bar per layer around the target, and the estimated harm below."""
+    names = [_named(strength) for strength in found.strengths]
+    last, middle = len(names) - 1, len(names) // 2
+    low, high = float(found.rows.min()), float(found.rows.max())
+    room = 0.05 * (high - low)
+    known = np.isfinite(found.harm).all()
+    return tour.Figure(
+        name="allocate",
+        title="Sparsity per layer, base and corrected, with the estimated harm",
+        layers=found.rows.shape[1],
+        says="With {push}, layer {most} is pruned most ({high}) and layer {least} least ({low}). Estimated harm: "
+        "{harm} nats, {change} without.",
+        slots={
+            "push": tour.Slot("frame", names),
+            "most": tour.Slot("frame", [int(row.argmax()) for row in found.rows]),
+            "least": tour.Slot("frame", [int(row.argmin()) for row in found.rows]),
+            "high": tour.Slot("frame", [f"{row.max():.1%}" for row in found.rows]),
+            "low": tour.Slot("frame", [f"{row.min():.1%}" for row in found.rows]),
+            "harm": tour.Slot("frame", [digits(float(each), 3) for each in found.harm]),
+            "change": tour.Slot("frame", [_change(each, found.harm[middle]) for each in found.harm]),
+        },
+        y=tour.linear_axis("sparsity of the layer", low - room, high + room, "{:.0%}".format),
+        controls=[
+            tour.Control(
+                "push", "Correction strength, sparsity units", names, push,
+                [(0, "reversed"), (middle, "none"), (last, "correction")],
+            )
+        ],
+        bars=tour.Bars(found.rows, [["accent"] * found.rows.shape[1]] * len(names), found.base),
+        gauge=_gauge(found.harm, middle) if known else None,
+        key=[tour.Key("guide", "outline", "OWL, the base"), tour.Key("accent", "block", "corrected")],
+        foot=found.request.target,
+    )  # fmt: skip
+
+
+def _named(strength: float) -> str:
+    if strength == 0:
+        return "no correction"
+    return f"the correction at {strength:.3f}" if strength > 0 else f"the reverse at {-strength:.3f}"
+
+
+def _change(harm: float, without: float) -> str:
+    change = harm / without - 1
+    if not np.isfinite(change):
+        return "not to be compared with"
+    return "as" if abs(change) < 5e-5 else f"{abs(change):.1%} {'more' if change > 0 else 'less'} than"
+
+
+def _gauge(harm: np.ndarray, zero: int) -> tour.Gauge:
+    room = 0.12 * (float(np.ptp(harm)) or 1.0)
+    low, high = float(harm.min()) - room, float(harm.max()) + room
+    axis = tour.linear_axis("estimated harm at every strength, nats of divergence (KL)", low, high)
+    every = -(-len(axis.ticks) // 3)
+    return tour.Gauge(axis.title, [float(each) for each in harm], low, high, axis.ticks[::every], zero)
+
+
+def table(found: lessons.Push, push: int) -> pd.DataFrame:
+    """Base and corrected sparsity."""
+    return pd.DataFrame({"layer": np.arange(len(found.base)), "base": found.base, "corrected": found.rows[push]})

@@ -1,0 +1,118 @@
+"""Chapter 3: gains, and the one token that turns them. The learner predicts before it is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import lessons
+from core.absorption import Gains
+from core.profiles import Profile
+from pages.ui import view, words
+from pages.ui.live import tour
+from pages.ui.tour import parts
+from pages.ui.words import times
+
+GUESSES = {"absorb more": "they absorb more", "stay": "little changes", "amplify": "they amplify"}
+OUTCOMES = {"absorb more": "most gains fall", "stay": "most gains stay where they were", "amplify": "most gains rise"}
+TONES = {"amplifies": "amplify", "absorbs": "absorb"}
+WHERE = list(words.POSITIONS)
+
+
+def draw(profile: Profile) -> None:
+    """Gains without the first token; with it after the prediction."""
+    found = lessons.amplify(profile)
+    guess = view.sync("sink", [None, *GUESSES], None)
+    layer = parts.layer(profile)
+    where = view.sync("noise-at", WHERE, "all") if guess else "after_first"
+    parts.opening(
+        "The drift at the last layer divided by the drift at the hit is the **gain** of that layer: above 1× the rest "
+        "of the network **amplifies** the damage, below 1× it absorbs it.",
+        "switch the noise on the first token on and off." if guess else "predict, then see.",
+    )
+    if not guess:
+        _ask(found)
+    shown = picture(found, profile.layers, layer, where, bool(guess))
+    tour.figure(shown, view.look(), _moved)
+    if guess:
+        verdict = "That is what you said" if guess == found.answer else f"You said: {GUESSES[guess]}"
+        parts.lesson(f"{verdict}. With the first token disturbed too, {OUTCOMES[found.answer]}.", found.said)
+    name = lessons.noise(profile)[found.size]
+    parts.real(
+        "absorption.py", "See gains, intervals and verdicts for every size", profile, perturbation=name, layer=layer,
+        positions=where,
+    )  # fmt: skip
+    parts.numbers(table(found, bool(guess)), "gain of each layer", profile, "amplify")
+
+
+def _ask(found: lessons.Sink) -> None:
+    st.markdown(
+        f"**Predict.** So far the noise, size {found.size:g}, has spared the first token of each sequence. What do most "
+        "layers do once this one token is disturbed too?"
+    )
+    with st.container(horizontal=True):
+        for guess, label in GUESSES.items():
+            st.button(label, key=f"sink-{guess}", on_click=_guess, args=[guess])
+
+
+def _guess(guess: str) -> None:
+    st.session_state["sink"] = guess
+
+
+def _moved(told: dict) -> None:
+    st.session_state["layer"] = told["layer"]
+    if told["at"]:
+        st.session_state["noise-at"] = WHERE[told["at"][0]]
+
+
+def picture(found: lessons.Sink, layers: int, layer: int, where: str, revealed: bool) -> tour.Figure:
+    """A bar per layer from 1×, upward where it amplifies."""
+    frames = [found.without, found.including] if revealed else [found.without]
+    choice = tour.Control("noise-at", "Noise at", list(words.POSITIONS.values()), WHERE.index(where), choice=True)
+    every = np.stack([found.without.value, found.including.value])
+    return tour.Figure(
+        name="amplify-after" if revealed else "amplify-before",
+        title="Gain of each layer",
+        layers=layers,
+        says="Noise of size {size} at {where}: what is done behind layer {layer} reaches the end {gain} as large. The "
+        "rest of the network {verdict}.",
+        slots={
+            "size": tour.Slot("frame", [f"{found.size:g}"] * len(frames)),
+            "where": tour.Slot("frame", list(words.POSITIONS.values())[: len(frames)]),
+            "gain": tour.Slot("both", [[times(gain) for gain in each.value] for each in frames]),
+            "verdict": tour.Slot("both", [_verdicts(each) for each in frames]),
+        },
+        y=tour.ratio_axis("gain", every if revealed else found.without.value),
+        controls=[choice] if revealed else [],
+        pick=("Layer hit", layer),
+        bars=tour.Bars(np.stack([each.value for each in frames]), [_tones(each) for each in frames]),
+        key=[
+            tour.Key("amplify", "block", "amplifies"),
+            tour.Key("absorb", "block", "absorbs"),
+            tour.Key("undecided", "block", "undecided"),
+        ],
+        foot=1.0,
+        x="layer that is hit",
+    )
+
+
+def _tones(found: Gains) -> list[str]:
+    return [TONES.get(verdict, "undecided") for verdict in found.verdicts]
+
+
+def _verdicts(found: Gains) -> list[str]:
+    return ["ends here" if verdict is None else _said(verdict) for verdict in found.verdicts]
+
+
+def _said(verdict: str) -> str:
+    return f"{verdict} it" if verdict in TONES else "does neither for certain"
+
+
+def table(found: lessons.Sink, revealed: bool) -> pd.DataFrame:
+    """Gains with their intervals; with the first token only once it was shown."""
+    columns = {"layer": np.arange(len(found.without.value))}
+    named = {"without first token": found.without} | ({"with it": found.including} if revealed else {})
+    for name, each in named.items():
+        columns |= {f"gain {name}": each.value, f"95 % low {name}": each.low, f"95 % high {name}": each.high}
+    return pd.DataFrame(columns)

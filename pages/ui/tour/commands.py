@@ -1,0 +1,104 @@
+"""Lines for the command line, each of which works on the bundled model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Line:
+    """A command and what it answers."""
+
+    about: str
+    command: str
+    heavy: bool = False  # loads the model: a minute or more on two cores
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines that belong together."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+GROUPS = (
+    Group(
+        "Look, at once",
+        (
+            Line(
+                "Gains, intervals and verdicts of the profile that came with this program.", "python -m core show demo"
+            ),
+            Line(
+                "The drift matrix, injection layer by read layer.",
+                "python -m core show demo --matrix gaussian:0.3",
+            ),
+            Line(
+                "The same noise on the first token too: in the matrix with it, the middle layers amplify.",
+                "python -m core show demo --matrix gaussian:0.3@all",
+            ),
+            Line("What is in the cache: profiles, runs, and what was set aside.", "python -m core runs"),
+            Line("Models that can be measured without a network.", "python -m core models"),
+        ),
+    ),
+    Group(
+        "Measure, about a minute",
+        (
+            Line(
+                "Noise, real pruning damage and skipping at every layer. What is in the cache is not measured again; "
+                "name another cache to see it run.",
+                "python -m core measure --preset quick --cache ./lecture",
+                heavy=True,
+            ),
+            Line(
+                "The untrained twin on the same text: what it shows as well was not learned.",
+                "python -m core measure --model random:demo --preset quick --cache ./lecture",
+                heavy=True,
+            ),
+            Line(
+                "One kind of noise with and without the first token.",
+                "python -m core measure --perturb gaussian:0.3 --perturb gaussian:0.3@all --sequences 8 --length 64",
+                heavy=True,
+            ),
+        ),
+    ),
+    Group(
+        "Spread a budget, at once",
+        (
+            Line("Every layer alike: the control that all others must beat.", "python -m core allocate --target 0.7"),
+            Line(
+                "OWL with the absorption-aware correction.",
+                "python -m core allocate --base owl --m 5 --lam 0.08 --target 0.7 --strength 0.04",
+            ),
+            Line(
+                "Its reverse, a control: if this is as good, the correction is not what helps.",
+                "python -m core allocate --base owl --target 0.7 --strength 0.04 --control reversed",
+            ),
+            Line(
+                "The least total harm by the measured one-layer responses.",
+                "python -m core allocate --base response --objective kl --target 0.7",
+            ),
+        ),
+    ),
+    Group(
+        "Prune and evaluate, minutes",
+        (
+            Line(
+                "The perplexity of the model as it is.",
+                "python -m core evaluate --windows 8 --length 256",
+                heavy=True,
+            ),
+            Line(
+                "Prune half of every layer by Wanda; the dense model and the uniform allocation are evaluated beside it.",
+                "python -m core prune --allocation uniform:0.5 --windows 8 --length 256",
+                heavy=True,
+            ),
+            Line(
+                "The same budget by measured responses, and written as a checkpoint that loads anywhere.",
+                'python -m core prune --allocation "response objective=kl:0.5" --profile demo --windows 8 --length 256 '
+                "--export ./pruned",
+                heavy=True,
+            ),
+        ),
+    ),
+)

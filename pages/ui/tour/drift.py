@@ -1,0 +1,71 @@
+"""Chapter 2: the disturbance on its way through the layers behind it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from core import lessons
+from core.profiles import Profile
+from pages.ui import view
+from pages.ui.live import tour
+from pages.ui.tour import parts, perturb
+from pages.ui.words import changed, digits
+
+
+def draw(profile: Profile) -> None:
+    """Drift curves of all injection layers, one picked, under a noise slider."""
+    found = lessons.drift(profile)
+    layer, step = parts.layer(profile), parts.step("noise", found.sizes, lessons.SIZE)
+    parts.opening(
+        "Run the model twice, once disturbed. At every layer behind the hit, the distance between the two streams, "
+        "divided by the length of the undisturbed one, is the **drift**.",
+        "drag the noise size and watch the curve; then click another layer to hit it there.",
+    )
+    tour.figure(picture(found, profile.layers, layer, step), view.look(), lambda told: perturb.moved(told, found.sizes))
+    parts.lesson(found.said)
+    size = list(lessons.noise(profile).values())[found.sizes.measured.index(found.sizes.nearest(step))]
+    parts.real(
+        "absorption.py", "See every layer, size and control", profile, perturbation=size, layer=layer,
+        positions="after_first",
+    )  # fmt: skip
+    parts.numbers(table(found, layer), f"drift after layer {layer}", profile, "drift")
+
+
+def picture(found: lessons.Spread, layers: int, layer: int, step: int) -> tour.Figure:
+    """A curve from every injection layer to the end."""
+    start = np.diagonal(found.drift, axis1=1, axis2=2)
+    end = found.drift[:, :, -1]
+    return tour.Figure(
+        name="drift",
+        title="Drift on its way through the network",
+        layers=layers,
+        says="Noise of size {size} behind layer {layer} begins as a drift of {start} and ends as {end}: it {fate} "
+        "({origin}).",
+        slots={
+            "size": tour.Slot("frame", [digits(size) for size in found.sizes.values]),
+            "start": tour.Slot("both", _written(start)),
+            "end": tour.Slot("both", _written(end)),
+            "fate": tour.Slot("both", [[changed(ratio) for ratio in row] for row in end / start]),
+            "origin": tour.Slot("frame", parts.origin(found.sizes)),
+        },
+        y=tour.log_axis("drift, relative to the stream", found.drift),
+        controls=[perturb.noise(found.sizes, step)],
+        pick=("Layer hit", layer),
+        lines=[tour.Line(found.drift, "accent", bundle=True)],
+        key=[
+            tour.Key("accent", "line", "hit behind layer {layer}"),
+            tour.Key("faint", "line", "hit behind another layer"),
+        ],
+        x="layer where the drift is read",
+    )
+
+
+def _written(values: np.ndarray) -> list[list[str]]:
+    return [[digits(value) for value in row] for row in values]
+
+
+def table(found: lessons.Spread, layer: int) -> pd.DataFrame:
+    """The picked curve at the measured sizes."""
+    columns = {f"size {found.sizes.values[i]:g}": found.drift[i, layer, layer:] for i in found.sizes.measured}
+    return pd.DataFrame({"read layer": np.arange(layer, found.drift.shape[2])} | columns)

@@ -1,0 +1,141 @@
+"""One sentence and one formula for every term."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word as all pages use it."""
+
+    sentence: str
+    formula: str  # TeX
+
+
+TERMS = {
+    "layer": Term(
+        "One decoder layer of the model; what it leaves in the residual stream at its output is h.",
+        r"h_l,\quad l = 0, \dots, L-1",
+    ),
+    "residual stream": Term(
+        "The vector of each token that every layer reads and adds to, from the embedding to the last layer.",
+        r"h_l = h_{l-1} + f_l(h_{l-1})",
+    ),
+    "linear": Term(
+        "A weight matrix in a layer, such as a projection of the attention or of the MLP; pruning sets its weights to 0.",
+        r"y = W x",
+    ),
+    "perturbation": Term(
+        "What is done to the stream at the output of one layer, the injection layer i, while the rest of the network "
+        "runs on.",
+        r"h'_i = h_i + d_i",
+    ),
+    "gaussian": Term(
+        "Random noise whose length is a given share, the size, of each token's own vector.",
+        r"h' = h + \text{size} \cdot \lVert h \rVert \cdot z / \lVert z \rVert,\quad z \sim \mathcal N(0, I)",
+    ),
+    "covariance": Term(
+        "The same, with noise that varies in the directions in which the layer's own output varies.",
+        r"z \sim \mathcal N(0, \operatorname{Cov}(h_i))",
+    ),
+    "residual": Term(
+        "The real damage of pruning: the layer replaced by its pruned self, on the undisturbed input.",
+        r"d_i = \tilde f_i(h_{i-1}) - f_i(h_{i-1})",
+    ),
+    "residual, rescaled": Term(
+        "The direction of that damage at a chosen size; a negative size flips it.",
+        r"h' = h + \text{size} \cdot \lVert h \rVert \cdot d_i / \lVert d_i \rVert",
+    ),
+    "skip": Term("The layer left out.", r"h'_i = h_{i-1}"),
+    "positions": Term(
+        "Which tokens noise is injected at: all, or all after the first, which many models use as an attention sink.",
+        r"t \geq 1 \quad\text{or}\quad t \geq 0",
+    ),
+    "attention sink": Term(
+        "The first token, on which attention rests when it has nothing to look for; its vector is often far longer than "
+        "the others, and it is always reported apart.",
+        r"\lVert h_{k,0} \rVert \gg \lVert h_{k,t} \rVert,\quad t \geq 1",
+    ),
+    "drift": Term(
+        "How far the disturbed stream is from the undisturbed one at a read layer k, relative to its length, token by "
+        "token.",
+        r"R_{i,k} = \lVert h'_k - h_k \rVert / \lVert h_k \rVert,\quad k \geq i",
+    ),
+    "gain": Term(
+        "The factor by which drift changes from the injection layer to the last: above 1 the rest of the network "
+        "amplifies, below 1 it absorbs.",
+        r"r_i = \exp\left(\operatorname{mean}\, \ln (R_{i,L-1} / R_{i,i})\right)",
+    ),
+    "absorption": Term("Minus the logarithm of the gain: positive where damage is absorbed.", r"A_i = -\ln r_i"),
+    "step ratio": Term(
+        "The factor by which drift changes from one read layer to the next; their product is the gain.",
+        r"\rho_{i,k} = R_{i,k} / R_{i,k-1},\quad \ln r_i = \textstyle\sum_k \ln \rho_{i,k}",
+    ),
+    "dilution": Term(
+        "The part of a falling drift that comes from a growing stream, not from a shrinking damage.",
+        r"\ln r_i = \ln \frac{\lVert d_{L-1} \rVert}{\lVert d_i \rVert} - \ln \frac{\lVert h_{L-1} \rVert}{\lVert h_i \rVert}",
+    ),
+    "twin": Term(
+        "The same architecture with random weights, never trained: what it shows as well was not learned.",
+        r"r_i^{\text{trained}} \;\text{against}\; r_i^{\text{random}}",
+    ),
+    "verdict": Term(
+        f"Amplifies or absorbs if the {CONFIDENCE:.0%} interval of the gain over sequences lies more than 5 % from 1; "
+        f"else, or below {FEWEST_SEQUENCES} sequences, undecided.",
+        r"\overline{\ln r_i} \pm t_{n-1} \, s / \sqrt n \;\notin\; [-\ln 1.05, \ln 1.05]",
+    ),
+    "noise floor": Term(
+        f"The drift that rounding alone brings about; drift below {FLOOR_MARGIN} times of it is greyed.",
+        r"d_i \sim 2^{-24} \lVert h_i \rVert \;\text{(float32)}",
+    ),
+    "harm": Term(
+        "What the output suffers: the divergence of the next-token distribution, the increase of the loss, and the "
+        "share of predictions that change.",
+        r"\operatorname{KL}(p \,\|\, p'),\quad \Delta\text{NLL},\quad \Pr[\arg\max p \neq \arg\max p']",
+    ),
+    "response": Term(
+        "Harm, or squared final drift, over sparsity when one layer alone is pruned; summed over layers it is the "
+        "additive estimate.",
+        r"f_i(s),\quad \textstyle\sum_i f_i(s_i)",
+    ),
+    "budget": Term(
+        "The mean sparsity over all prunable weights, which every allocation must meet.",
+        r"\textstyle\sum_i n_i s_i / \sum_i n_i = \text{target},\quad \text{low} \leq s_i \leq \text{high}",
+    ),
+    "correction": Term(
+        "The shift of an allocation that spares layers that amplify and takes from those that absorb; the strength is "
+        "this tool's own parameter.",
+        r"s = \operatorname{project}\left(s_{\text{base}} + \text{strength} \cdot D / \max|D|\right),\quad "
+        r"D = -(u - \bar u),\; u = \operatorname{clip}(\ln r, \pm \ln 3)",
+    ),
+    "control": Term(
+        "What a correction must beat to be believed: itself reversed, its shifts shuffled over layers, or a straight "
+        "ramp over depth.",
+        r"-D,\quad D_{\pi(l)},\quad a + b\,l",
+    ),
+}
+
+
+def anchor(term: str) -> str:
+    """Where a term stands on the glossary page."""
+    return term.replace(", ", "-").replace(" ", "-")
+
+
+def show(term: str) -> None:
+    """A term with its sentence and formula."""
+    known = TERMS[term]
+    st.markdown(f"**{term}**: {known.sentence}")
+    st.latex(known.formula)
+
+
+def words(terms: tuple[str, ...]) -> None:
+    """The words of a page, folded into a button, and the way to all of them."""
+    with st.popover("Words used here", icon=":material/menu_book:"):
+        for term in terms:
+            show(term)
+        st.page_link("glossary.py", label="The whole glossary", icon=":material/arrow_forward:")

@@ -1,0 +1,66 @@
+"""What chapters share: the lesson under a figure, its numbers, the way to the page where it is done for real."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from core.lessons import Scale
+from core.profiles import Profile
+from pages.ui import view
+from pages.ui.words import digits
+
+
+def opening(sentence: str, task: str) -> None:
+    """What the chapter says, and what there is to do."""
+    st.markdown(sentence)
+    st.markdown(f":material/touch_app: **Try:** {task}")
+
+
+def lesson(*sentences: str) -> None:
+    """What the profile teaches; every sentence is computed from it."""
+    for sentence in sentences:
+        st.markdown(f":material/lightbulb: {sentence}")
+
+
+def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> None:
+    """The data of a figure, folded away, with a download."""
+    with st.expander("Numbers"):
+        formats = {column: st.column_config.NumberColumn(format="%.4g") for column in table.select_dtypes("float")}
+        st.dataframe(table, hide_index=True, height=240, column_config=formats, alt=f"Numbers of: {about}")
+        st.download_button(
+            "Download CSV",
+            lambda: table.to_csv(index=False),
+            file_name=f"{profile.entry.key[:6]}-tour-{name}.csv",
+            mime="text/csv",
+            key=f"tour-{name}-csv",
+            on_click="ignore",
+        )
+
+
+def real(page: str, label: str, profile: Profile, **choices: object) -> None:
+    """A link to the page where the same is done for real, with the same view."""
+    chosen = {"profile": profile.entry.key} | {key: str(value) for key, value in choices.items()}
+    st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=chosen)
+
+
+def layer(profile: Profile) -> int:
+    """The layer picked, the same on every page."""
+    return view.sync("layer", range(profile.layers), profile.layers // 3)
+
+
+def step(key: str, scale: Scale, usual: float) -> int:
+    """The step of a slider, in the URL as its value."""
+    stops = [digits(value) for value in scale.values]
+    default = min(scale.measured, key=lambda each: abs(scale.values[each] - usual))
+    return stops.index(view.sync(key, stops, stops[default]))
+
+
+def keep(key: str, scale: Scale, index: int) -> None:
+    """Remember the step that a slider was dragged to."""
+    st.session_state[key] = digits(scale.values[index])
+
+
+def origin(scale: Scale) -> list[str]:
+    """Whether a step was measured, in words."""
+    return ["measured" if i in scale.measured else "between two measured ones" for i in range(len(scale.values))]

@@ -1,0 +1,145 @@
+"""Chapter 6: which layer hurts most when it is pruned? The learner predicts before it is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import lessons
+from core.profiles import Profile
+from core.store import Store
+from pages.ui import view
+from pages.ui.live import tour
+from pages.ui.tour import parts
+from pages.ui.words import digits
+
+ASKED = "layer of the guess"
+
+
+def draw(profile: Profile) -> None:
+    """A blank picture to guess on, then the measured harm of each layer pruned alone."""
+    found = lessons.prune(profile)
+    guess = view.sync("worst", [None, *range(profile.layers)], None)
+    sparsity = found.sparsities.values[found.at]
+    parts.opening(
+        "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how far "
+        "the predictions of the model diverge from the unpruned one's.",
+        "drag the sparsity, and click layers to compare." if guess is not None else "predict, then see.",
+    )
+    if guess is None:
+        _ask(profile.layers, sparsity)
+        return
+    layer, step = parts.layer(profile), parts.step("zeros", found.sparsities, lessons.TARGET)
+    tour.figure(picture(found, profile.layers, layer, step), view.look(), lambda told: _moved(told, found.sparsities))
+    parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said)
+    nearest = found.sparsities.values[found.sparsities.nearest(step)]
+    parts.real(
+        "absorption.py", "See drift beside harm for every sparsity", profile,
+        perturbation=f"residual:wanda:{nearest:g}", layer=layer,
+    )  # fmt: skip
+    parts.numbers(table(found), "harm of each layer pruned alone", profile, "prune")
+    together(profile)
+
+
+def _ask(layers: int, sparsity: float) -> None:
+    asked = min(st.session_state.get(ASKED, layers // 2), layers - 1)
+    st.markdown(
+        f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it."
+    )
+    blank = tour.Figure(
+        name="prune-before",
+        title="A row of layers to choose from",
+        layers=layers,
+        says="Your guess: layer {layer}.",
+        slots={},
+        y=tour.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
+        pick=("Your guess, layer", asked),
+        foot=0.0,
+        x="layer that is pruned",
+    )
+    tour.figure(blank, view.look(), _asked)
+    st.button("Show what was measured", type="primary", key="worst-show", on_click=_guess, args=[asked])
+
+
+def _asked(told: dict) -> None:
+    st.session_state[ASKED] = told["layer"]
+
+
+def _guess(layer: int) -> None:
+    st.session_state["worst"] = layer
+
+
+def _moved(told: dict, sparsities: lessons.Scale) -> None:
+    st.session_state["layer"] = told["layer"]
+    parts.keep("zeros", sparsities, told["at"][0])
+
+
+def picture(found: lessons.Alone, layers: int, layer: int, step: int) -> tour.Figure:
+    """A bar per layer; the axis grows with the harm."""
+    values = found.sparsities.values
+    ranks = [[f"number {int((row > each).sum()) + 1} of {layers}" for each in row] for row in found.harm]
+    stops = [digits(value) for value in values]
+    return tour.Figure(
+        name="prune-after",
+        title="Harm of each layer pruned alone",
+        layers=layers,
+        says="Layer {layer} alone, pruned to {zeros} zeros, does a harm of {harm} nats: {rank} ({origin}). Most is done "
+        "by layer {worst}.",
+        slots={
+            "zeros": tour.Slot("frame", [f"{value:.0%}" for value in values]),
+            "harm": tour.Slot("both", [[digits(each) for each in row] for row in found.harm]),
+            "rank": tour.Slot("both", ranks),
+            "worst": tour.Slot("frame", [int(row.argmax()) for row in found.harm]),
+            "origin": tour.Slot("frame", parts.origin(found.sparsities)),
+        },
+        y=[tour.linear_axis("harm, nats of divergence (KL)", 0, 1.05 * float(row.max())) for row in found.harm],
+        controls=[
+            tour.Control(
+                "zeros", "Share of zeros", stops, step, [(i, f"{values[i]:.0%}") for i in found.sparsities.measured]
+            )
+        ],
+        pick=("Layer pruned", layer),
+        bars=tour.Bars(found.harm),
+        key=[
+            tour.Key("accent", "block", "the layer you picked"),
+            tour.Key("undecided", "block", "any other layer, pruned alone"),
+        ],
+        foot=0.0,
+        x="layer that is pruned",
+    )
+
+
+def table(found: lessons.Alone) -> pd.DataFrame:
+    """Measured sparsities only."""
+    columns = {f"KL at {found.sparsities.values[i]:.0%}, nats": found.harm[i] for i in found.sparsities.measured}
+    return pd.DataFrame({"layer": np.arange(found.harm.shape[1])} | columns)
+
+
+def together(profile: Profile) -> None:
+    """All layers at once: what the sum over layers estimates, and what was measured where it was."""
+    points = lessons.measured_points(Store(), profile)
+    if points:
+        parts.lesson(lessons.measured_said(points))
+        with st.expander("All layers pruned at once: measured"):
+            st.dataframe(_measured(points), hide_index=True, alt=lessons.measured_said(points))
+    elif profile.weights is not None:
+        told = lessons.methods(profile)
+        parts.lesson(lessons.methods_said(told))
+        with st.expander("All layers pruned at once: estimates"):
+            rows = {"allocation": list(told), "estimated harm, nats": list(told.values())}
+            st.dataframe(pd.DataFrame(rows), hide_index=True, alt=lessons.methods_said(told))
+    parts.real("allocate.py", "Spread a budget over all layers", profile, base="response", objective="kl", judge="kl")
+
+
+def _measured(points: list[lessons.MeasuredPoint]) -> pd.DataFrame:
+    rows = [
+        {
+            "setting": each.name,
+            "perplexity": round(each.perplexity, 2),
+            "against uniform, %": None if each.change is None else round(each.change.value, 1),
+            "estimated harm, nats": round(each.estimate, 3),
+        }
+        for each in points
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,452 @@
+"""The best setting: chosen on one text, judged on another, found again, and "uniform" when nothing is better."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core import best, candidates, experiment, records, roles, settings, specs, studies
+from core.allocation import written
+from core.allocation.requests import DepthRamp, Manual, Owl, Response
+from core.candidates import GRIDS, Grid
+from core.cli import main
+from core.errors import UserError
+from core.evaluation import study as running
+from core.pack import pack, unpack
+from core.progress import Cancelled, Progress
+from core.results import Evaluated
+from core.settings import BestRequest, Setting
+from core.specs import WindowRequest, checked
+from core.store import Store, units
+from tests import tiny
+
+LENGTH = 12
+DOCUMENTS = 60
+SMALL = Grid(bases=(DepthRamp(beta=0.05), Response(objective="kl")), strengths=(0.05,))
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few candidates, and a profile of two sparsities."""
+    monkeypatch.setitem(GRIDS, "quick", SMALL)
+    monkeypatch.setattr(best, "MEASURED_SPARSITIES", (0.3, 0.7))
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    """A text of 60 documents, each of its own."""
+    path = tmp_path / "text.jsonl"
+    rows = [f"{index} {tiny.SENTENCES[index % 5]} {tiny.SENTENCES[index % 3]}" for index in range(DOCUMENTS)]
+    path.write_text("\n".join(json.dumps({"text": row}) for row in rows), encoding="utf-8")
+    return f"file:{path}"
+
+
+def request(text: str, target: float | None = 0.5, **more: object) -> BestRequest:
+    window = WindowRequest(source=text, sequences=8, length=LENGTH)
+    calibration = WindowRequest(source=text, sequences=3, length=LENGTH)
+    asked = {"model": str(tiny.folder("llama")), "target": target, "calibration": calibration}
+    return BestRequest(**(asked | {"selection": window, "final": window} | more))
+
+
+# --- end to end ----------------------------------------------------------------------------------------------------
+
+
+def test_the_best_on_one_text_is_judged_on_another(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Progress] = []
+    asked = request(text)
+    entry = experiment.get(asked, empty, report=seen.append)
+    found = best.load(empty, entry)
+
+    _progress_is_honest(seen)
+    selecting = [each.evaluated.nll.mean() for each in found.selection.pruned]
+    assert len(selecting) == 5, "uniform, a ramp, a response, and the correction with its reverse"
+    chosen = found.selection.of(found.winner)
+    assert chosen.evaluated.nll.mean() == min(selecting)
+    assert [each.nll for each in found.candidates] == sorted(selecting)
+    assert found.runner_up.allocation.base.kind != found.winner.allocation.base.kind
+
+    plain = [_mean_loss(found, found.winner), _mean_loss(found, found.uniform)]
+    assert np.isclose(found.against_uniform.value, 100 * np.expm1((plain[0] - plain[1]).mean()))
+    assert found.against_uniform.n == 8 and found.against_uniform.certain
+    assert {each.setting.calibration_seed for each in found.final.pruned} == {0, 1, 2}
+    assert (found.answer == found.winner) == (found.against_uniform.high < 0)
+    assert best.as_written(found.answer.allocation) in found.sentence
+
+    spans = [getattr(found.request, role).documents for role in roles.ROLES]
+    assert spans == [(0, 35), (36, 47), (48, 59)]
+    contents = {found.spec.profile.text.content, found.spec.selection.text.content, found.spec.final.text.content}
+    assert len(contents) == 3
+    assert str(tmp_path) not in roles.roles(found.request) and "documents 48-59" in roles.roles(found.request)
+
+    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("measured twice"))
+    assert experiment.get(asked, empty).key == entry.key
+    assert best.load(empty, empty.find(asked)).sentence == found.sentence
+    there = Store(tmp_path / "elsewhere")
+    assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
+    assert best.load(there, next(there.entries("best"))).sentence == found.sentence
+    empty.delete(entry)
+    assert empty.find(asked) is None and len(list(empty.entries("study"))) == 2
+
+
+def _mean_loss(found: best.Best, setting: Setting) -> np.ndarray:
+    alike = [each for each in found.final.pruned if each.setting.allocation == setting.allocation]
+    assert len(alike) == 3
+    return sum(each.evaluated.nll for each in alike) / 3
+
+
+def _progress_is_honest(seen: list[Progress]) -> None:
+    told = [each for each in seen if each.total]
+    assert all(each.done <= each.total for each in told)
+    assert [each.done for each in told] == sorted(each.done for each in told)
+    assert [each.parts for each in told] == sorted(each.parts for each in told)
+    assert told[-1].done > 0.95 * told[-1].total
+    stages = list(dict.fromkeys(each.line.partition(":")[0] for each in told))
+    assert stages == ["profile", "selection", "final"]
+
+
+def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.line.startswith("selection: depth_ramp") and "saved" in progress.line:
+            raise Cancelled
+
+    asked = request(text, seeds=(0,))
+    with pytest.raises(Cancelled):
+        experiment.get(asked, empty, report=stop)
+    assert empty.find(asked) is None
+    seen: list[Progress] = []
+    entry = experiment.get(asked, empty, report=seen.append)
+    lines = [each.line for each in seen if each.total]
+    again = ("profile", "selection: dense: window", "selection: uniform, 50%, wanda: pruned")
+    assert not [line for line in lines if line.startswith(again)]
+    assert all(each.done <= each.total for each in seen)
+    apart = Store(empty.root.parent / "apart")
+    whole = best.load(apart, experiment.get(asked, apart))
+    assert entry.key == whole.spec.key
+    assert np.array_equal(best.load(empty, entry).losses(whole.winner), whole.losses(whole.winner))
+
+
+def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GRIDS, "quick", Grid(bases=()))
+    found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
+    assert found.answer == found.winner == found.uniform
+    assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
+    assert found.sentence.startswith("Use uniform:0.5") and best.as_written(found.answer.allocation) == "uniform:0.5"
+
+
+def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = Grid(bases=(DepthRamp(beta=0.08), DepthRamp(beta=-0.08)), strengths=(0.03,), corrects_best=True)
+    monkeypatch.setitem(GRIDS, "full", grid)
+    monkeypatch.setattr(candidates, "best_base", lambda study: study.pruned[1].setting)
+    found = best.load(empty, experiment.get(request(text, effort="full", seeds=(0,)), empty))
+    corrected = [each.setting for each in found.selection.pruned if each.setting.allocation.correction.strength]
+    assert [each.allocation.base.kind for each in corrected] == ["uniform", "uniform", "depth_ramp", "depth_ramp"]
+    assert [each.allocation.correction.control for each in corrected] == ["none", "reversed"] * 2
+
+
+def test_the_largest_target_within_a_loss(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, sentence: Callable
+) -> None:
+    monkeypatch.setitem(GRIDS, "quick", Grid(bases=()))
+    monkeypatch.setattr(candidates, "loss", lambda _, setting: setting.allocation.target)  # a loss known beforehand
+    seen: list[Progress] = []
+    asked = request(text, None, max_loss=0.32, seeds=(0,))
+    found = best.load(empty, experiment.get(asked, empty, report=seen.append))
+    assert found.answer.allocation.target == 0.3
+    tried = found.provenance["trials"]
+    assert len(tried) <= 5 and {0.3, 0.35} <= {each["target"] for each in tried}
+    told = [each for each in seen if each.total]
+    assert all(each.done <= each.total for each in told) and told[-1].done > 0.95 * told[-1].total
+    assert "30%" in found.loss_sentence and "0.32" not in found.sentence
+    with pytest.raises(UserError) as error:
+        experiment.get(request(text, None, max_loss=0.01), empty)
+    sentence(error.value, "5%", "wanda", "1.0%")
+
+
+# --- refused at the door -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"calibration": {"sequences": 200}}, "calibration"),
+        ({"final": {"sequences": 13}}, "final"),
+        ({"final": {"sequences": 7}}, "8"),
+        ({"final": {"documents": (0, 5)}, "selection": {"documents": (5, 20)}}, "overlap"),
+        ({"final": {"documents": (50, 70)}}, "overlap"),
+        (
+            {"final": {"documents": (50, 70)}, "selection": {"source": "demo"}, "calibration": {"documents": (0, 9)}},
+            "60",
+        ),
+        ({"selection": {"source": "file:nowhere.txt"}}, "nowhere.txt"),
+    ],
+)
+def test_a_text_that_does_not_fit_its_role_is_refused(
+    empty: Store, text: str, change: dict, named: str, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
+    asked = request(text)
+    windows = {role: getattr(asked, role).model_copy(update=fields) for role, fields in change.items()}
+    with pytest.raises(UserError) as error:
+        experiment.get(asked.model_copy(update=windows), empty)
+    sentence(error.value, named)
+
+
+def test_the_same_words_under_two_names_are_refused(empty: Store, text: str, tmp_path: Path, sentence) -> None:
+    twin = tmp_path / "twin.jsonl"
+    twin.write_bytes(Path(text.removeprefix("file:")).read_bytes())
+    one, two = (WindowRequest(source=each, sequences=8, length=LENGTH) for each in (text, f"file:{twin}"))
+    with pytest.raises(UserError) as error:
+        experiment.get(request(text, calibration=WindowRequest(sequences=2), selection=one, final=two), empty)
+    sentence(error.value, "selection", "final")
+
+
+@pytest.mark.parametrize(("documents", "role"), [((48, 59), "final"), ((50, 55), "final"), (None, "selection")])
+def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
+    empty: Store, text: str, documents: tuple | None, role: str, sentence: Callable
+) -> None:
+    window = WindowRequest(source=text, documents=documents, sequences=2, length=LENGTH)
+    measured = experiment.get(
+        specs.MeasureRequest(
+            model=str(tiny.folder("llama")), text=window, measurements=(tiny.measurement("gaussian:0.3"),)
+        ),
+        empty,
+    )
+    with pytest.raises(UserError) as error:
+        experiment.get(request(text, profile=measured.key), empty)
+    sentence(error.value, measured.key, role)
+
+
+def test_candidates_that_cannot_be_are_left_out_with_a_note() -> None:
+    parameters = np.ones((4, 2))
+    asked = candidates.candidates(Grid(bases=(Owl(), DepthRamp()), strengths=(0.04,)), "wanda", 0.5, 4, 0)
+    kept, notes = candidates.possible(asked, parameters, None)
+    assert [each.allocation.base.kind for each in kept] == ["uniform", "depth_ramp"]
+    assert len(notes) == 3 and all("left out" in note and "profile" in note for note in notes)
+
+
+# --- the texts -----------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(3, 5000), st.sampled_from([(3, 1, 1), (1, 1), (3, 1), (1,)]))
+def test_shares_part_the_documents(count: int, weights: tuple[int, ...]) -> None:
+    spans = roles.shares(count, weights)
+    assert [index for first, last in spans for index in range(first, last + 1)] == list(range(count))
+    for (first, last), weight in zip(spans, weights, strict=True):
+        assert last >= first and abs((last - first + 1) - count * weight / sum(weights)) <= 1
+
+
+def test_the_usual_shares() -> None:
+    assert roles.shares(1000, (3, 1, 1)) == [(0, 599), (600, 799), (800, 999)]
+    cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
+    assert (cut.calibration.documents, cut.selection.documents, cut.final.documents) == (None, (0, 4), (5, 9))
+    assert roles.cut(cut, lambda _: pytest.fail("nothing is shared any more")) == cut
+
+
+@given(
+    st.lists(st.sampled_from(["one", "two", "three"]), min_size=3, max_size=3),
+    st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 9), st.integers(0, 9))), min_size=3, max_size=3),
+    st.integers(1, 12),
+)
+def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) -> None:
+    asked = {
+        role: WindowRequest(source=source, documents=span and tuple(sorted(span)), sequences=8)
+        for role, source, span in zip(roles.ROLES, sources, spans, strict=True)
+    }
+    try:
+        cut = roles.cut(BestRequest(target=0.5, **asked), lambda _: count)
+    except UserError:
+        return
+    seen: set[tuple[str, int]] = set()
+    for role in roles.ROLES:
+        text = getattr(cut, role)
+        first, last = text.documents or (0, 100)
+        mine = {(text.source, index) for index in range(first, last + 1)}
+        assert not mine & seen
+        seen |= mine
+
+
+def test_one_document_cannot_have_three_roles(sentence: Callable) -> None:
+    with pytest.raises(UserError) as error:
+        roles.shares(1, (3, 1, 1), "novel.txt")
+    sentence(error.value, "novel.txt", "one document", "3 roles")
+
+
+# --- choosing and judging ------------------------------------------------------------------------------------------
+
+
+@given(st.integers(-1, 17))
+def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
+    tried: list[float] = []
+
+    def fits(target: float) -> bool:
+        tried.append(target)
+        return candidates.TARGETS.index(target) <= last
+
+    found = candidates.largest(candidates.TARGETS, fits)
+    assert found == (None if last < 0 else candidates.TARGETS[last])
+    assert len(tried) == len(set(tried)) <= best.trials(BestRequest(max_loss=0.2))
+
+
+def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5) -> studies.Measured:
+    setting = Setting(allocation=written.method(words, target), calibration_seed=seed)
+    evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
+    return studies.Measured(SimpleNamespace(setting=setting, pruned=None), evaluated, {}, {})
+
+
+def test_the_runner_up_is_of_another_base() -> None:
+    means = {"owl lam=0.05": 2.0, "owl lam=0.08": 2.1, "dlp": 2.2, "uniform": 2.3, "alphapruning": np.nan}
+    points = tuple(invented(words, np.full(8, mean)) for words, mean in means.items())
+    winner, runner_up = candidates.choose(studies.Study(None, {}, points))
+    assert (winner.method, runner_up.method) == ("owl m=5 lam=0.05", "dlp alpha=0.15 statistic=mean")
+    with pytest.raises(UserError, match="not finite"):
+        candidates.choose(studies.Study(None, {}, points[-1:]))
+
+
+@hypothesis.settings(max_examples=25, deadline=None)  # each is six bootstraps
+@given(st.floats(-0.2, 0.2), st.floats(0, 0.3), st.sampled_from([5, 8, 20]))
+def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: float, noise: float, windows: int) -> None:
+    draw = np.random.default_rng(7)
+    base = 3 + draw.random(windows)
+    points = tuple(
+        point
+        for seed in (0, 1, 2)
+        for point in (
+            invented("uniform", base + 0.01 * seed, seed),
+            invented("owl", base + shift + noise * draw.standard_normal(windows), seed),
+        )
+    )
+    winner = points[1].setting
+    spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
+    found = best.Best(spec, {}, None, studies.Study(None, {}, points))
+    interval = found.against_uniform
+    assert found.answer == (winner if interval.certain and interval.high < 0 else winner.uniform)
+    assert ("does not hold" in found.sentence) == (found.answer != winner)
+    assert best.as_written(found.answer.allocation) in found.sentence
+    over = found.over_seeds(winner, winner.uniform)
+    assert over.n == 3 and over.certain and any("3 calibration seeds" in each for each in found.more_sentences)
+    assert np.isclose(interval.value, 100 * np.expm1(np.mean(found.losses(winner) - found.losses(found.uniform))))
+
+
+@pytest.mark.parametrize("effort", ["quick", "full"])
+@pytest.mark.parametrize("target", [0.05, 0.5, 0.9])
+def test_every_candidate_is_written_so_that_it_reads_back(
+    effort: str, target: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    asked = candidates.candidates(GRIDS[effort], "sparsegpt", target, 30, 0)
+    assert len(set(asked)) == len(asked) <= candidates.most_candidates(GRIDS[effort], target, 30)
+    for setting in asked:
+        assert written.allocation(best.as_written(setting.allocation)) == setting.allocation
+    ramps = [each.allocation.base.beta for each in asked if each.allocation.base.kind == "depth_ramp"]
+    if effort == "full":
+        assert all(target - 14.5 * beta >= 0 and target + 14.5 * beta < 1 for beta in ramps)
+        steeper = 14.5 * (max(ramps, default=0) + 0.004)
+        assert target + steeper >= 1 or target - steeper <= 0, "the next steeper one would fit as well"
+
+
+def test_a_hand_made_allocation_is_no_line(sentence: Callable) -> None:
+    by_hand = settings.AllocationRequest(base=Manual(sparsity=(0.5, 0.5)))
+    with pytest.raises(UserError) as error:
+        best.as_written(by_hand)
+    sentence(error.value, ".json")
+
+
+@pytest.mark.parametrize(("typed", "value"), [("20%", 0.2), ("0.2", 0.2), (" 150 % ", 1.5), ("1", 1.0)])
+def test_a_loss_is_read_as_a_share(typed: str, value: float) -> None:
+    assert best.fraction(typed) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("typed", ["abc", "20", "-5%", "0", "nan", "inf", "%"])
+def test_a_loss_that_is_no_share_is_refused(typed: str, sentence: Callable) -> None:
+    with pytest.raises(UserError) as error:
+        best.fraction(typed)
+    sentence(error.value, typed)
+
+
+@pytest.mark.parametrize("aim", [{}, {"target": 0.5, "max_loss": 0.2}, {"target": 0.5, "seeds": (1, 1)}])
+def test_a_request_has_one_aim(aim: dict, sentence: Callable) -> None:
+    with pytest.raises(UserError) as error:
+        checked(BestRequest, **aim)
+    sentence(error.value)
+
+
+def test_a_request_can_be_queued() -> None:
+    asked = BestRequest(max_loss=0.2)
+    again = records.REQUESTS["BestRequest"].model_validate(json.loads(asked.model_dump_json()))
+    assert again == asked and "0.2" in asked.title
+
+
+# --- the command line ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Iterator[Callable[..., tuple[int, str, str]]]:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([*map(str, arguments), "--cache", str(tmp_path / "cache"), "--device", "cpu"])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_the_command_answers_and_its_lines_make_the_answer_again(
+    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8]
+    what += ["--length", LENGTH, "--sequences", 3, "--seeds", "0,1"]
+    code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
+    assert code == 0, err
+    answer = json.loads(out)
+    assert out.count("\n") == 1
+    assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
+    assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
+    assert len(answer["candidates"]) == 5 and answer["runner_up"]["perplexity"] > 0
+    assert Path(answer["export"]["folder"], "config.json").is_file()
+    [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
+    assert answer["key"] == key
+
+    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
+    measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
+    assert json.loads(say(*measure)[1])["key"] == answer["profile"]
+    code, out, err = say(*prune)
+    assert code == 0, err
+    code, out, err = say(*what)
+    assert code == 0 and answer["answer"] in out and "documents 48-59" in out.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "target"),
+        (["--target", 0.6, "--max-loss", "20%"], "one of the two"),
+        (["--max-loss", "abc"], "abc"),
+        (["--target", 1.2], "target"),
+        (["--target", 0.6, "--effort", "huge"], "effort"),
+        (["--target", 0.6, "--seeds", "a"], "seeds"),
+        (["--target", 0.6, "--windows", 4], "8"),
+        (["--target", 0.6, "--text", "a", "--calibration", "b", "--selection", "c", "--final", "d"], "--text"),
+    ],
+)
+def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) -> None:
+    code, out, err = say("best", "--model", tiny.folder("llama"), *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert named in err
+
+
+def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(GRIDS, "quick", Grid(bases=()))
+    entry = experiment.get(request(text, seeds=(0,)), empty)
+    keys = [each.key for each in units(entry.spec)]
+    assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2, "a profile of three perturbations, two studies of two points"

@@ -1,0 +1,255 @@
+"""`python -m core runs`: list, export, import, delete."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from core import jobs, processes, profiles
+from core.cli import main
+from core.records import Status
+from core.store import Store
+from tests import fake_experiment as fake
+from tests import synthetic
+
+LAYERS = 3
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        """The one object on stdout."""
+        assert self.code == 0, self.err
+        assert self.out.count("\n") == 1 and self.out.endswith("\n"), "more than one line on stdout"
+        return json.loads(self.out)
+
+    def refused(self, *names: str) -> None:
+        """Exit code 2 and one line that names things."""
+        assert self.code == 2 and self.out == "", self.err
+        [line] = self.err.splitlines()
+        assert 15 < len(line) < 400 and all(name in line for name in names), line
+
+
+@pytest.fixture
+def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Callable[..., Said]:
+    """Run `runs ...` with a cache of its own, which a keyword changes."""
+
+    def run(*arguments: object, cache: str = "cache") -> Said:
+        capsys.readouterr()
+        code = main(["runs", *map(str, arguments), "--cache", str(tmp_path / cache)])
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def store(no_demo: Path, tmp_path: Path) -> Store:
+    return Store(tmp_path / "cache")
+
+
+@pytest.fixture
+def key(store: Store) -> str:
+    """The key of a profile in the cache."""
+    return profile(store)
+
+
+def profile(store: Store, seed: int = 0, preset: str = "quick") -> str:
+    spec = synthetic.profile_spec(LAYERS, 8, preset, seed)
+    return synthetic.save_profile(store.root, spec, LAYERS, "a model [of mine]")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Somebody at a terminal who types this."""
+    return lambda text: monkeypatch.setattr(sys, "stdin", Terminal(text))
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No terminal, unless a test has one."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+
+# --- export and import ---------------------------------------------------------------------------------------------
+
+
+def test_exported_here_imported_there(say: Callable, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.zip"
+    told = say("export", key, file, "--json").json
+    assert told == {"key": key, "file": str(file), "bytes": file.stat().st_size}
+    assert say("import", file, "--json", cache="other").json == {"keys": [key], "already": []}
+    assert say("import", file, "--json", cache="other").json == {"keys": [key], "already": [key]}
+    other = Store(tmp_path / "other")
+    assert profiles.load(other, other.profile(key)).layers == LAYERS
+
+
+def test_people_are_told_what_happened(say: Callable, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "a pack [of mine].zip"
+    said = say("export", key[:6], file)
+    assert said.code == 0 and key in said.out and str(file) in said.out
+    assert f"imported {key}" in say("import", file, cache="other").out
+    assert "already" in say("import", file, cache="other").out
+    assert f"deleted {key}" in say("delete", key, "--yes", cache="other").out
+
+
+def test_an_exported_file_is_not_replaced_unasked(say: Callable, store: Store, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.zip"
+    file.write_bytes(b"precious")
+    say("export", key, file).refused(str(file), "--force")
+    assert file.read_bytes() == b"precious"
+    assert say("export", key, file, "--force").code == 0
+    assert zipfile.is_zipfile(file)
+    say("export", key, tmp_path, "--force").refused(str(tmp_path), "folder")
+
+
+def test_demo_is_the_committed_profile(say: Callable, no_demo: Path, tmp_path: Path) -> None:
+    say("export", "demo", tmp_path / "a.zip").refused("demo")
+    committed = profile(Store(no_demo / "demo"))
+    assert say("export", "demo", tmp_path / "a.zip", "--json").json["key"] == committed
+    assert say("import", tmp_path / "a.zip", "--json").json == {"keys": [committed], "already": [committed]}
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("wrong", ["zz", "", "0123456789abcdef"])
+def test_export_wants_a_key_that_is_there(wrong: str, say: Callable, key: str, tmp_path: Path) -> None:
+    say("export", wrong, tmp_path / "a.zip").refused(repr(wrong))
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_export_to_where_nothing_can_be_written(say: Callable, key: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    say("export", key, tmp_path / "file" / "a.zip").refused("file")
+
+
+@pytest.mark.parametrize("name", ["../evil.json", "../../profile/0123456789abcdef/spec.json", "/etc/evil.json"])
+def test_a_pack_that_climbs_is_refused(name: str, say: Callable, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.zip"
+    say("export", key, file)
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(name, "{}")
+    say("import", file, "--json", cache="deep/other").refused(name)
+    assert not (tmp_path / "deep").exists() and not list(tmp_path.rglob("evil.json"))
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", bytes(1000)])
+def test_what_is_no_pack_is_refused(content: bytes, say: Callable, tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(content)
+    say("import", tmp_path / "a.zip").refused("zip")
+    say("import", tmp_path / "missing.zip").refused("missing.zip")
+
+
+# --- delete --------------------------------------------------------------------------------------------------------
+
+
+def test_delete_takes_what_no_other_needs(say: Callable, store: Store) -> None:
+    short, long = profile(store), profile(store, preset="standard")
+    assert say("delete", long[:8], "--yes", "--json").json == {"key": long, "deleted": True}
+    assert [entry.key for entry in store.entries()] == [short]
+    assert profiles.load(store, store.profile(short)).layers == LAYERS
+
+
+def test_nobody_to_ask_is_a_bad_request(say: Callable, store: Store, key: str) -> None:
+    say("delete", key, "--json").refused(key, "--yes")
+    assert store.profile(key).key == key
+
+
+@pytest.mark.parametrize(("typed", "stays"), [("y\n", False), ("n\n", True), ("\n", True)])
+def test_a_person_is_asked(
+    typed: str, stays: bool, say: Callable, store: Store, key: str, answer: Callable[[str], None]
+) -> None:
+    answer(typed)
+    said = say("delete", key, "--json")
+    assert said.code == int(stays) and "a model [of mine]" in said.err
+    assert [entry.key for entry in store.entries()] == ([key] if stays else [])
+    assert said.out == ("" if stays else json.dumps({"key": key, "deleted": True}) + "\n")
+
+
+def test_the_committed_demo_stays(say: Callable, no_demo: Path) -> None:
+    committed = profile(Store(no_demo / "demo"))
+    for name in ("demo", committed):
+        say("delete", name, "--yes").refused(committed, "committed")
+    assert Store(no_demo / "demo").profile(committed)
+
+
+def test_a_job_is_forgotten_and_its_results_stay(say: Callable, store: Store, key: str) -> None:
+    job = jobs.submit(store, fake.request())
+    job.write(Status(state="done", result=key))
+    assert say("delete", job.key[:10], "--yes", "--json").json == {"key": job.key, "deleted": True}
+    assert jobs.jobs(store) == [] and store.profile(key).key == key
+
+
+def test_a_job_that_waits_or_runs_stays(say: Callable, store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    say("delete", job.key, "--yes").refused("cancel")
+    job.write(Status(state="running"))
+    with processes.take(job.lock):
+        say("delete", job.key, "--yes").refused("cancel")
+    assert [each.key for each in jobs.jobs(store)] == [job.key]
+
+
+def test_a_beginning_of_several_keys_is_refused(say: Callable, store: Store) -> None:
+    seen: dict[str, str] = {}
+    for seed in range(17):  # of seventeen keys two begin with the same digit
+        found = profile(store, seed)
+        if found[0] in seen:
+            break
+        seen[found[0]] = found
+    say("delete", found[0], "--yes").refused(found, seen[found[0]])
+    say("export", found[0], store.root / "a.zip").refused(found, seen[found[0]])
+    assert store.profile(found) and store.profile(seen[found[0]])
+
+
+@pytest.mark.parametrize("wrong", ["zz", "", "demo"])
+def test_delete_wants_a_key_that_is_there(wrong: str, say: Callable, key: str) -> None:
+    say("delete", wrong, "--yes").refused("demo" if wrong == "demo" else repr(wrong))
+
+
+# --- the list itself -----------------------------------------------------------------------------------------------
+
+
+def test_without_a_command_it_lists(say: Callable, store: Store) -> None:
+    assert say("--json").json == {"profiles": [], "jobs": [], "set_aside": []}
+    job = jobs.submit(store, fake.request())
+    [row] = say("--json").json["jobs"]
+    assert (row["key"], row["state"]) == (job.key, "queued")
+    assert say().code == 0
+
+
+def test_provenance_cannot_say_that_it_is_another_result(say: Callable, store: Store) -> None:
+    spec = synthetic.profile_spec(LAYERS, 8, "quick")
+    store.save(spec, None, {"key": "another", "committed": True, "model": "x"})
+    [row] = say("--json").json["profiles"]
+    assert (row["key"], row["committed"], row["model"]) == (spec.key, False, "x")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nonsense"], ["export"], ["export", "demo"], ["import"], ["delete"], ["--nonsense"]]
+)
+def test_bad_commands_are_one_line(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
+    assert main(["runs", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and len(captured.err.strip().splitlines()) == 1
+
+
+def test_options_before_the_command_are_not_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for early in (["--cache", str(tmp_path)], ["--json"]):
+        assert main(["runs", *early, "delete", "demo"]) == 2
+        assert "after delete" in capsys.readouterr().err

