@@ -269,6 +269,21 @@ class Best:
         return f"Use {name}: the best on the text that selects does not hold on the text that judges ({said})."
 
     @property
+    def more_sentences(self) -> list[str]:
+        """The winner against the runner-up, and what other calibration seeds do to its lead on uniform."""
+        found = []
+        name = words(self.winner.allocation)
+        if self.runner_up is not None:
+            found.append(sentence(name, f"the runner-up, {words(self.runner_up.allocation)}", self.against_runner_up))
+        spread = None if self.winner == self.uniform else self.over_seeds(self.winner, self.uniform)
+        if spread is not None and spread.certain:
+            found.append(
+                f"over {spread.n} calibration seeds the change against uniform is {spread.value:+.1f} % "
+                f"[{spread.low:.1f}, {spread.high:.1f}]"
+            )
+        return [f"{each[0].upper()}{each[1:]}." for each in found]
+
+    @property
     def loss_sentence(self) -> str:
         """What is lost against the dense model, and what was allowed."""
         said = sentence(words(self.answer.allocation), "the dense model", self.lost)

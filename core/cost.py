@@ -73,7 +73,7 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
     group = group_size(shape, request.text.sequences, request.text.length, request.dtype, None)
     memory = shape.parameters * BYTES[request.dtype] + group * sequence_bytes(shape, request.text.length, request.dtype)
     memory += second_moment_bytes(shape) if any(map(_needs_second_moments, request.measurements)) else 0
-    parts = len(request.measurements) * -(-request.text.sequences // group)
+    parts = sum(_times(shape, each) for each in request.measurements) * -(-request.text.sequences // group)
     used = rate or ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"])
     return Cost(total, int(memory), total / used, rate is None, used, parts)
 
@@ -132,8 +132,16 @@ def flops(shape: Outline, request: specs.MeasureRequest) -> float:
     text = request.text
     clean = 3 * clean_flops(shape, text.sequences, text.length)
     floor = measurement_flops(shape, request.measurements[0], 1, text.length)
-    measured = (measurement_flops(shape, each, text.sequences, text.length) for each in request.measurements)
+    measured = (
+        _times(shape, each) * measurement_flops(shape, each, text.sequences, text.length)
+        for each in request.measurements
+    )
     return clean + floor + sum(measured)
+
+
+def _times(shape: Outline, measurement: specs.Measurement) -> int:
+    """How many measurements one stands for."""
+    return shape.linears if getattr(measurement.perturbation, "linear", None) == specs.EACH else 1
 
 
 def walk_flops(shape: Outline, calibration: specs.WindowRequest) -> float:

@@ -20,7 +20,7 @@ from core.progress import Progress, Report, silent
 from core.provenance import provenance, relative
 from core.records import Request
 from core.settings import BestRequest, ExportRequest, StudyRequest
-from core.specs import MeasureRequest, ProfileSpec
+from core.specs import MeasureRequest, ProfileSpec, expanded
 from core.store import Entry, Store
 from core.texts import windows
 
@@ -89,7 +89,7 @@ def _profile(request: MeasureRequest, bench: Bench) -> Entry:
     profile = ProfileSpec(
         model=loaded.spec,
         text=text.spec,
-        measurements=request.measurements,
+        measurements=expanded(request.measurements, [each.name for each in anatomy.linears(loaded.layers[0])]),
         prunable=anatomy.is_prunable(loaded.layers),
     )
     store.remember(request, profile, [*loaded.source.files, *text.files])
@@ -100,7 +100,7 @@ def _profile(request: MeasureRequest, bench: Bench) -> Entry:
     shape = outlined(loaded.source, store)
     sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine)
     sweep.run()
-    measured = sum(store.seconds(profile.unit(each)) for each in request.measurements)
+    measured = sum(store.seconds(profile.unit(each)) for each in profile.measurements)
     seconds = {"loading": bench.loading, **sweep.seconds, "sweep": measured}  # earlier runs' shares included
     told = provenance(loaded, text.files, store, sweep.device) | {
         "model_source": relative(request.model),

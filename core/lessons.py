@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -123,21 +124,21 @@ def drift(profile: Profile) -> Spread:
 
 
 def drift_is_not_harm(profile: Profile, name: str) -> str:
-    """How well the drift that reaches the end tells the harm, over the layers hit, and two layers that it misjudges."""
+    """How well the drift that reaches the end tells the harm, over the layers hit; two layers that it misjudges."""
     seeds = profile.seeds(name)
     final = absorption.curves(seeds).value[:, -1]
     harm = _mean(seeds, "kl")
     agreement = spearman(final, harm)
     if not math.isfinite(agreement):
         return "Drift is not harm, but here one of them is the same for every layer, so that they cannot be compared."
-    said = f"Drift is not harm: over the layers hit, their ranks agree to {agreement:.2f} (1 would be perfectly)."
+    said = f"Drift is not harm: over the layers hit, the rank correlation of final drift and harm is {agreement:.2f}."
     pair = misjudged(final, harm)
     if pair is None:
-        return f"{said} In this profile the layer with more drift at the end always does more harm."
+        return f"{said} In this profile more drift at the end always comes with more harm."
     loud, quiet = pair
     return (
-        f"{said} Noise at layer {loud} ends as {number(final[loud] / final[quiet])} times the drift of layer {quiet}'s "
-        f"and does {number(harm[loud] / harm[quiet])} times its harm."
+        f"{said} Noise at layer {loud} ends with {number(final[loud] / final[quiet])} times the drift of noise at "
+        f"layer {quiet}, yet does only {number(harm[loud] / harm[quiet])} times its harm."
     )
 
 
@@ -275,15 +276,21 @@ def learned(trained: Profile, twin: Profile) -> str:
     if not kinds:
         return f"The twin and the model hold no perturbation in common: measure {PRUNED} on both to compare them."
     told = [_absorbing(name, trained, twin) for name in kinds]
-    return "The randomly initialised twin shows what is learned: " + "; ".join(told) + "."
+    return "A randomly initialised twin shows what is learned. " + " ".join(told)
 
 
 def _absorbing(name: str, trained: Profile, twin: Profile) -> str:
     what = "noise" if name == DRIVER else "pruning damage"
-    shares = [absorption.gains(each.seeds(name)).value[:-1] for each in (trained, twin)]
-    counts = [f"{int((gain < 1).sum())} of {len(gain)} layers" for gain in shares]
-    middle = [f"median gain {number(float(np.median(gain)))}" for gain in shares]
-    return f"{what} is absorbed at {counts[0]} when trained ({middle[0]}), at {counts[1]} when not ({middle[1]})"
+    gains = [absorption.gains(each.seeds(name)).value[:-1] for each in (trained, twin)]
+    here, there = (int((gain < 1).sum()) for gain in gains)
+    of = f"of {len(gains[0])} layers"
+    if there >= here:
+        verdict = "that it falls is not learned"
+    elif there < here / 2:
+        verdict = "absorbing it is learned"
+    else:
+        verdict = "absorbing it is partly learned"
+    return f"The drift of {what} falls behind {here} {of} when trained, behind {there} when not: {verdict}."
 
 
 # --- 5 allocate ----------------------------------------------------------------------------------------------------
@@ -398,7 +405,7 @@ def methods(profile: Profile) -> dict[str, float]:
         "uniform": AllocationRequest(base=Uniform(), target=TARGET),
         "OWL": AllocationRequest(base=Owl(), target=TARGET),
         "OWL, corrected by 0.04": AllocationRequest(base=Owl(), target=TARGET, correction=corrected),
-        "least measured harm": AllocationRequest(base=Response(objective="kl"), target=TARGET),
+        "the response allocation": AllocationRequest(base=Response(objective="kl"), target=TARGET),
     }
     rows = np.stack([allocate(each, profile).sparsity for each in asked.values()])
     return dict(zip(asked, estimates(rows, profile, "kl").tolist(), strict=True))
@@ -411,7 +418,7 @@ def methods_said(told: dict[str, float]) -> str:
         return "These allocations go beyond the largest sparsity measured, so that they cannot be compared."
     best, worst = min(known, key=known.get), max(known, key=known.get)
     return (
-        f"Added up over the layers, the estimate prefers {best} ({number(known[best], 3)} nats) and likes {worst} least "
+        f"Added up over the layers, the estimate puts {best} first ({number(known[best], 3)} nats) and {worst} last "
         f"({number(known[worst], 3)}). Only pruning all layers at once and measuring tells whether that is so."
     )
 
@@ -507,8 +514,7 @@ def scale(measured: Sequence[float], logarithmic: bool) -> Scale:
     if len(measured) == 1:
         return Scale(np.array(measured, float), (0,))
     space = np.geomspace if logarithmic else np.linspace
-    pairs = zip(measured[:-1], measured[1:], strict=True)
-    inner = [space(low, high, BETWEEN + 2)[:-1] for low, high in pairs]
+    inner = [space(low, high, BETWEEN + 2)[:-1] for low, high in pairwise(measured)]
     values = np.concatenate([*inner, [measured[-1]]])
     steps = tuple(range(0, len(values), BETWEEN + 1))
     values[list(steps)] = measured

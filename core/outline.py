@@ -23,6 +23,7 @@ class Outline:
     vocabulary: int
     layer_parameters: int  # matrix weights of one layer, mean over layers
     parameters: int  # of the whole model
+    linears: int = 7  # matrices in a layer
 
 
 def outline(shapes: Shapes) -> Outline:
@@ -34,12 +35,14 @@ def outline(shapes: Shapes) -> Outline:
         UserError: no numbered group, or no matrix outside it.
     """
     weight: Counter[str] = Counter()
+    matrices: Counter[str] = Counter()
     members: dict[str, set[int]] = {}
     outside = []
     for name, shape in shapes.items():
         found = NUMBERED.match(name)
         if found:
             weight[found[1]] += math.prod(shape) if len(shape) > 1 else 0
+            matrices[found[1]] += len(shape) > 1
             members.setdefault(found[1], set()).add(int(found[2]))
         elif len(shape) == 2:
             outside.append(shape)
@@ -49,7 +52,8 @@ def outline(shapes: Shapes) -> Outline:
     layers = len(members[stack])
     embedding = max(outside, key=math.prod)
     total = sum(math.prod(shape) for shape in shapes.values())
-    return Outline(layers, min(embedding), max(embedding), parameters // layers, total)
+    linears = matrices[stack] // layers
+    return Outline(layers, min(embedding), max(embedding), parameters // layers, total, linears)
 
 
 def gguf_shapes(path: Path) -> Shapes:

@@ -46,6 +46,7 @@ STANDARD = _measured(
     twice="gaussian:0.3",
 )
 
+SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 PRESETS = {
     "quick": Preset(
         8,
@@ -58,6 +59,16 @@ PRESETS = {
         256,
         STANDARD,
         "five noise sizes, six sparsities and the controls: under an hour on two cores with the bundled model",
+    ),
+    "linears": Preset(
+        8,
+        64,
+        _measured(
+            "gaussian:0.3",
+            *(f"residual:wanda:{sparsity}" for sparsity in SPARSITIES),
+            *(f"residual_linear:wanda:{sparsity}:each" for sparsity in SPARSITIES),
+        ),
+        "six sparsities of every layer and of every linear alone: what budgets per linear look at",
     ),
     "paper": Preset(128, 2048, STANDARD, "the standard perturbations on 128 windows of 2048 tokens: for a GPU"),
 }

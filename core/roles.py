@@ -74,10 +74,11 @@ def overlap(one: tuple[int, int] | None, two: tuple[int, int] | None) -> bool:
 
 def roles(request: BestRequest) -> str:
     """One sentence: which text has which role."""
-    return (
-        f"Calibration and profile: {_text(request.calibration)}; selection: {_text(request.selection)}; "
-        f"final comparison: {_text(request.final)}."
-    )
+    calibration = _text(request.calibration)
+    profile = f"Calibration and profile: {calibration}"
+    if request.profile is not None:
+        profile = f"Profile {request.profile}: the text it was measured on; calibration: {calibration}"
+    return f"{profile}; selection: {_text(request.selection)}; final comparison: {_text(request.final)}."
 
 
 def _text(asked: WindowRequest) -> str:

@@ -90,7 +90,7 @@ class ResidualLinear(Spec):
     kind: Literal["residual_linear"] = "residual_linear"
     pruner: Pruner
     sparsity: float = Field(ge=0, lt=1)
-    linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj")
+    linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj; `each`: one by one")
 
     @property
     def name(self) -> str:
@@ -127,6 +127,7 @@ class Skip(Spec):
         return "skip"
 
 
+EACH = "each"  # linear: stands for every linear of the model, one measurement for each
 Perturbation = Annotated[
     Gaussian | Covariance | Residual | ResidualLinear | ResidualRescaled | Skip, Field(discriminator="kind")
 ]
@@ -350,3 +351,15 @@ def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (
             for seed in (tuple(seeds) if isinstance(asked, NOISE) else (0,))
         )
     )
+
+
+def expanded(asked: Iterable[Measurement], linears: Iterable[str]) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear replaced by every one of the names, in their order."""
+    names = tuple(linears)
+    found: list[Measurement] = []
+    for one in asked:
+        each = names if getattr(one.perturbation, "linear", None) == EACH else (None,)
+        for name in each:
+            kind = one.perturbation if name is None else one.perturbation.model_copy(update={"linear": name})
+            found.append(one.model_copy(update={"perturbation": kind}))
+    return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""What has been computed, and what is being computed? Open, delete, download; resume."""
+"""What has been computed, and what is being computed? Compare, report, import, export, delete; resume."""
 
 from functools import partial
 
@@ -6,11 +6,19 @@ import pandas as pd
 import streamlit as st
 
 from core import jobs
-from core.pack import pack
 from core.store import Entry, Store
 from pages.ui import view, watch
+from pages.ui.prune import exporting
+from pages.ui.runs import acting, evaluations, importing, overlay
 
 store = Store()
+PARTS = {
+    "profiles": "Profiles",
+    "evaluations": "Evaluations",
+    "overlay": "Curves over each other",
+    "exports": "Exports",
+    "import": "Import",
+}
 MARKS = {
     "queued": "gray",
     "running": "blue",
@@ -69,39 +77,26 @@ def profiles() -> None:
     if st.session_state.get("picked") not in entries:
         st.session_state["picked"] = next(iter(entries))
     st.selectbox("Profile to act on", list(entries), key="picked", format_func=lambda key: view.name(entries[key]))
-    actions(entries[st.session_state["picked"]])
+    acting.actions(store, entries[st.session_state["picked"]])
 
 
-def actions(entry: Entry) -> None:
-    """Open, download, delete, provenance."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        watch.open_profile(entry.key)
-        st.download_button(
-            "Download",
-            partial(pack, store, entry),
-            file_name=f"absorption-{entry.key}.zip",
-            mime="application/zip",
-            on_click="ignore",
-            help="A zip of the profile and its units: unpack it in another cache folder to have it there.",
+def exports() -> None:
+    """Every folder that a pruned model was written to."""
+    entries = {entry.key: entry for entry in store.entries("export")}
+    if not entries:
+        st.info("Nothing was exported yet: on the Prune page choose Export and name a folder.")
+        st.page_link(
+            "prune.py", label="Export a pruned model", icon=":material/arrow_forward:", query_params={"part": "export"}
         )
-        if st.button(
-            "Delete", disabled=entry.committed, help="Part of the committed demo." if entry.committed else None
-        ):
-            confirm(entry)
-    with st.expander("Provenance"):
-        st.json({"key": entry.key, **entry.provenance, "spec": entry.spec.model_dump(mode="json")}, expanded=1)
-
-
-@st.dialog("Delete this profile?")
-def confirm(entry: Entry) -> None:
-    """Ask before deleting."""
-    st.write(view.name(entry))
-    st.write("Its measurements are deleted too, except those that other profiles share. It can be measured again.")
-    with st.container(horizontal=True):
-        if st.button("Delete it", type="primary", on_click=store.delete, args=[entry]):
-            st.rerun()
-        if st.button("Keep it"):
-            st.rerun()
+        return
+    rows = [{"model": entry.provenance.get("model"), **exporting.row(entry)} for entry in entries.values()]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Exports: model, setting, folder, bytes")
+    if st.session_state.get("picked-export") not in entries:
+        st.session_state["picked-export"] = next(iter(entries))
+    st.selectbox(
+        "Export to act on", list(entries), key="picked-export", format_func=lambda key: acting.title(entries[key])
+    )
+    acting.actions(store, entries[st.session_state["picked-export"]])
 
 
 def runs() -> None:
@@ -123,10 +118,10 @@ def line(job: jobs.Job) -> None:
         st.caption(told)
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done" and job.status.result:
-            watch.open_profile(job.status.result)
+            watch.open_result(job)
         else:
-            label = "Watch" if job.active else "Details"
-            st.page_link("measure.py", label=label, icon=":material/arrow_forward:", query_params={"job": job.key})
+            label, query = "Watch" if job.active else "Details", {"job": job.key}
+            st.page_link(watch.page(job), label=label, icon=":material/arrow_forward:", query_params=query)
         if job.active:
             st.button("Cancel", key=f"cancel-{job.key}", on_click=jobs.cancel, args=[job], disabled=job.cancelling)
             return
@@ -137,8 +132,18 @@ def line(job: jobs.Job) -> None:
         watch.log(job)
 
 
+SHOWN = {
+    "profiles": profiles,
+    "evaluations": partial(evaluations.show, store),
+    "overlay": partial(overlay.show, store),
+    "exports": exports,
+    "import": partial(importing.show, store),
+}
+
 st.title("What has been computed", anchor=False)
-profiles()
+part = view.sync("show", list(PARTS), "profiles")
+view.switch("Part of the page", PARTS, "show")
+SHOWN[part]()
 for trouble in store.troubles():
     st.warning(f"Set aside because its files are not what was written: {trouble}")
 runs()

@@ -12,6 +12,7 @@ page = st.navigation(
         st.Page("measure.py", title="Measure", url_path="measure"),
         st.Page("absorption.py", title="Absorption", url_path="absorption"),
         st.Page("allocate.py", title="Allocate", url_path="allocate"),
+        st.Page("prune.py", title="Prune", url_path="prune"),
         st.Page("runs.py", title="Runs", url_path="runs"),
         st.Page("help.py", title="Help", url_path="help"),
         st.Page("glossary.py", title="Glossary", url_path="glossary"),

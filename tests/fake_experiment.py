@@ -23,6 +23,7 @@ from core.errors import UserError
 from core.presets import PRESETS
 from core.progress import Progress, Report, silent
 from core.results import Perturbed, axes_of
+from core.settings import StudyRequest
 from core.store import Entry, Store
 from tests import synthetic
 
@@ -54,6 +55,8 @@ def get(
     found = store.find(asked)
     if found:
         return found
+    if isinstance(asked, StudyRequest):
+        return study(asked, store, report)
     report(Progress("finding the model"))
     if (store.root / "refuse").exists():
         raise UserError((store.root / "refuse").read_text())
@@ -89,6 +92,22 @@ def _pause(store: Store, report: Report, progress: Progress) -> None:
             report(progress)
     if (store.root / "break").exists():
         raise ValueError((store.root / "break").read_text())
+
+
+def study(asked: StudyRequest, store: Store, report: Report) -> Entry:
+    """Invented losses of every point, one after the other, for the profile that the request names."""
+    profile = store.profile(asked.profile)
+    layers = len(store.load(profile.spec.activation).norm)
+    text = asked.evaluation.text
+    spec = synthetic.study_spec(profile.spec, asked.settings, layers, text.sequences, text.length)
+    store.remember(asked, spec, [])
+    told = {"model": "invented model", "text": "invented evaluation text", "profile": asked.profile, "broken": None}
+    told |= {"calibration": "invented calibration text"}
+    for done, point in enumerate(spec.points, 1):
+        store.save(spec.evaluated(point), synthetic.evaluated(point, text.sequences, layers), told)
+        name = point.setting.name if point.setting else "dense"
+        _pause(store, report, Progress(f"{name}: window {text.sequences}", done, len(spec.points), parts=done))
+    return store.entry(store.save(spec, None, told))
 
 
 def install() -> None:

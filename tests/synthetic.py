@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from core import specs
+from core import settings, specs
 from core.presets import PRESETS
-from core.results import Activation, Array, Floor, Perturbed, Scores, Weights
+from core.results import Activation, Array, Evaluated, Floor, Perturbed, Scores, Weights, ZeroShot
 from core.store import Store
 
 LENGTH = 64
@@ -46,6 +48,7 @@ def save_profile(root: Path, spec: specs.ProfileSpec, layers: int = 30, model: s
         "created": "2026-11-01T12:00:00",
         "versions": {"torch": "none"},
         "engine": "invented",
+        "linears": list(LINEARS),
     }
     store.save(spec.activation, activation(layers, spec.text.sequences), provenance)
     store.save(spec.floor, floor(layers), provenance)
@@ -98,6 +101,8 @@ def _start(asked: specs.Perturbation, layers: int) -> Array:
         return 0.1 + 0.5 * (across - 0.5) ** 2
     if asked.kind == "residual":
         return asked.sparsity**2 * (0.15 + 0.4 * (across - 0.4) ** 2)
+    if asked.kind == "residual_linear":
+        return _start_of_linear(asked, layers)
     return np.full(layers, abs(asked.size))
 
 
@@ -144,3 +149,134 @@ def scores(layers: int) -> Scores:
     thresholds = np.array(specs.OUTLIER_THRESHOLDS)
     outliers = 0.02 * np.exp(-thresholds / 4) * (2 - across + 0.2 * np.sin(9 * across))[:, None]
     return Scores(outlier_ratio=outliers, mean=0.1 + across**2, median=0.08 + across**2)
+
+
+# --- studies -------------------------------------------------------------------------------------------------------
+
+
+def invented_cost(setting: settings.Setting) -> float:
+    """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
+    asked = setting.allocation
+    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5}[setting.pruner] * asked.target**4
+    rise *= {"uniform": 1.0, "depth_ramp": 1.05, "alphapruning": 0.9, "owl": 0.85, "dlp": 0.88}.get(
+        asked.base.kind, 0.7
+    )
+    drift = {"none": 1.5, "reversed": 1.4, "shuffled": 0.4 * (asked.correction.seed - 2), "ramp": -0.8}
+    return rise + drift[asked.correction.control] * asked.correction.strength
+
+
+def study_spec(
+    profile: specs.ProfileSpec, asked: Iterable[settings.Setting], layers: int = 30, windows: int = 24,
+    length: int = 512, text: str = "invented evaluation", tasks: tuple[str, ...] = (),
+) -> settings.StudySpec:  # fmt: skip
+    """A study of a profile's model; each layer gets its target, moved a little by what the setting is called."""
+    points = tuple(_point(profile, each, layers) for each in settings.with_twins(asked))
+    read = profile.text.model_copy(
+        update={"content": text, "length": length, "windows": tuple((0, length * n) for n in range(windows))}
+    )
+    zero_shot = tuple(settings.TaskSpec(name=name, content=name, examples=200, seed=0) for name in tasks)
+    return settings.StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
+
+
+def _point(profile: specs.ProfileSpec, setting: settings.Setting | None, layers: int) -> settings.Point:
+    if setting is None:
+        return settings.Point(setting=None, pruned=None)
+    target = setting.allocation.target
+    rng = np.random.default_rng(int(setting.model_copy(update={"calibration_seed": 0}).key[:8], 16))
+    moved = 0.0 if setting == setting.uniform else 0.03
+    sparsity = np.clip(target + moved * rng.standard_normal(layers), 0, 0.95).round(6)
+    drawn = profile.text.model_copy(
+        update={"content": "invented calibration", "windows": ((0, setting.calibration_seed),) * 16}
+    )
+    pruned = settings.PrunedSpec(
+        pruner=setting.pruner,
+        sparsity=tuple(sparsity.tolist()),
+        pattern=setting.pattern,
+        true_sequential=setting.true_sequential,
+        calibration=None if setting.pruner == "magnitude" else drawn,
+    )
+    return settings.Point(setting=setting, pruned=pruned)
+
+
+def evaluated(
+    point: settings.Point, windows: int, layers: int = 30, cost: Callable[[settings.Setting], float] = invented_cost
+) -> Evaluated:
+    """Losses whose windows differ much more from each other than settings do on one window."""
+    setting = point.setting
+    hard = 2.5 + 0.4 * np.random.default_rng(7).standard_normal(windows)
+    if setting is None:
+        return Evaluated(nll=hard, kl=np.zeros(windows), agreement=np.ones(windows), zeros=np.zeros((layers, 7)))
+    rng = np.random.default_rng(int(setting.key[:8], 16))
+    noise = 0.02 * rng.standard_normal(windows)
+    rise = cost(setting) + noise - noise.mean() + 0.01 * setting.calibration_seed
+    zeros = np.repeat(np.array(point.pruned.sparsity)[:, None], 7, axis=1)
+    return Evaluated(nll=hard + rise, kl=0.8 * rise, agreement=np.exp(-0.5 * np.abs(rise)), zeros=zeros)
+
+
+def answered(point: settings.Point, task: str, examples: int = 200) -> ZeroShot:
+    """Answers that are right less often the more is pruned."""
+    rng = np.random.default_rng(int(hashlib.sha256(task.encode()).hexdigest()[:8], 16))
+    luck = rng.random(examples)
+    share = 0.6 if point.setting is None else 0.6 - 0.1 * min(invented_cost(point.setting), 2.0)
+    right = (luck < share).astype(float)
+    return ZeroShot(document=np.arange(examples, dtype=float), acc=right, acc_norm=right)
+
+
+def save_study(
+    root: Path, spec: settings.StudySpec, layers: int = 30, profile: str | None = None,
+    cost: Callable[[settings.Setting], float] = invented_cost, broken: Mapping[settings.Setting, int] | None = None,
+    text: str = "invented evaluation text",
+) -> str:  # fmt: skip
+    """Write a whole study to a cache folder and return its key.
+
+    Args:
+        broken: setting -> the layer from which on nothing is finite.
+    """
+    store, broken = Store(root), broken or {}
+    told = {
+        "model": "invented model",
+        "text": text,
+        "calibration": "invented calibration text",
+        "profile": profile,
+        "created": "2026-11-01T12:00:00",
+        "seconds": 1.5,
+    }
+    for point in spec.points:
+        result = evaluated(point, spec.text.sequences, layers, cost)
+        layer = broken.get(point.setting)
+        if layer is not None:
+            result = replace(result, nll=np.full_like(result.nll, np.nan))
+        store.save(spec.evaluated(point), result, told | {"broken": layer, "warnings": []})
+        for unit in spec.zero_shot(point):
+            store.save(unit, answered(point, unit.task.name), told)
+    store.save(spec, None, told)
+    return spec.key
+
+
+# --- linears -------------------------------------------------------------------------------------------------------
+
+LINEARS = (
+    "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj",
+    "mlp.down_proj",
+)  # fmt: skip
+
+
+def linears_spec(
+    layers: int = 30, sparsities: tuple[float, ...] = (0.5, 0.7, 0.9), preset: str = "standard"
+) -> specs.ProfileSpec:
+    """A profile in which each linear was pruned alone too."""
+    plain = profile_spec(layers, preset=preset, prunable=True)
+    alone = specs.measurements(
+        specs.ResidualLinear(pruner="wanda", sparsity=sparsity, linear=name)
+        for name in LINEARS
+        for sparsity in sparsities
+    )
+    return plain.model_copy(update={"measurements": (*plain.measurements, *alone)})
+
+
+def _start_of_linear(asked: specs.ResidualLinear, layers: int) -> Array:
+    """A share of the layer's drift: that of later linears is larger, and in the middle layers that of the first."""
+    across = np.linspace(0, 1, layers)
+    place = LINEARS.index(asked.linear)
+    share = (0.2 + 0.08 * place) * (1 + 0.6 * np.cos(np.pi * (across + place / len(LINEARS))))
+    return share * asked.sparsity**2 * (0.15 + 0.4 * (across - 0.4) ** 2)

@@ -86,13 +86,10 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
         sparsity = _corrected(request, base, of_units, request.correction.strength, profile)
     layers = np.nansum(parameters, axis=1)
     bound = binding(sparsity, Bounds(request.low, request.high)).reshape(len(layers), -1).any(1)
-    return Allocation(
-        request,
-        *(_layer_means(each, of_units, len(layers)) for each in (base, sparsity)),
-        layers,
-        bound,
-        *(each.reshape(parameters.shape) if is_per_linear(request.base) else None for each in (base, sparsity)),
-    )
+    if not is_per_linear(request.base):
+        return Allocation(request, base, sparsity, layers, bound)
+    linears = [each.reshape(parameters.shape) for each in (base, sparsity)]
+    return Allocation(request, *(layer_means(each, parameters) for each in linears), layers, bound, *linears)
 
 
 def is_per_linear(base: Spec) -> bool:
@@ -104,13 +101,29 @@ def is_per_linear(base: Spec) -> bool:
 
 def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:
     """Weights and base sparsity of the units that the budget is spread over, both (units,)."""
-    if is_per_linear(request.base) and np.isnan(parameters).any():
-        raise UserError("the layers of this model differ in their linears: spread the budget over layers")
+    if is_per_linear(request.base):
+        _check_linears(request.base, parameters)
     of_units = parameters.ravel() if is_per_linear(request.base) else np.nansum(parameters, axis=1)
     bounds = Bounds(request.low, request.high)
     wish = WISHES[type(request.base)](request.base, profile, of_units, request.target, bounds)
     check_finite(wish)
     return of_units, wish if request.unclipped else project(wish, of_units, request.target, bounds)
+
+
+def _check_linears(base: Spec, parameters: Array) -> None:
+    """Refuse budgets per linear where layers differ in their linears, or an allocation of another shape."""
+    if np.isnan(parameters).any():
+        raise UserError("the layers of this model differ in their linears: spread the budget over layers")
+    if not isinstance(base, Manual):
+        return
+    given = {len(row) for row in base.sparsity}
+    if len(given) > 1:
+        raise UserError("this allocation has layers with different numbers of linears: give each the same")
+    here, there = (len(base.sparsity), *given), parameters.shape
+    if here != there:
+        raise UserError(
+            f"this allocation has {here[0]} layers of {here[1]} linears, the model has {there[0]} of {there[1]}"
+        )
 
 
 def _corrected(
@@ -123,11 +136,13 @@ def _corrected(
     return correction.corrected(base, direction, strength, of_units, request.target, bounds)
 
 
-def _layer_means(sparsity: Array, of_units: Array, layers: int) -> Array:
-    """(units,) -> (layers,), weighted by parameters."""
-    if len(sparsity) == layers:
-        return sparsity
-    return np.average(sparsity.reshape(layers, -1), axis=1, weights=of_units.reshape(layers, -1))
+def layer_means(linears: Array, parameters: Array) -> Array:
+    """Sparsity per layer from that of its linears, weighted by their weights: (..., layers, linears) -> (..., layers).
+
+    Args:
+        parameters: (layers, linears) prunable weights.
+    """
+    return (linears * parameters).sum(-1) / parameters.sum(-1)
 
 
 def linear_parameters(profile: Profile) -> Array:
@@ -177,27 +192,39 @@ def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner
         sparsity: (layers,) or (layers, linears).
 
     Raises:
-        UserError: too few sparsities were measured, or a layer's sparsity exceeds the largest of them.
+        UserError: too few sparsities were measured, or a layer's sparsity exceeds the largest of them or is negative.
     """
-    per_linear = sparsity.ndim == 2
-    found = (responses.of_linears if per_linear else responses.of_profile)(profile, pruner, objective)
-    if sparsity.max() > found.highest + TOLERANCE:
-        layer = int(sparsity.argmax()) // (sparsity.shape[1] if per_linear else 1)
+    found = _responses(sparsity.ndim == 2, profile, pruner, objective)
+    rows = sparsity.reshape(len(sparsity), -1)
+    if rows.max() > found.highest + TOLERANCE:
         raise UserError(
-            f"layer {layer} has sparsity {sparsity.max():.3f}, the largest measured one is {found.highest:g}: "
-            "measure a larger one, or lower the upper bound"
+            f"layer {rows.max(1).argmax()} has sparsity {rows.max():.3f}, the largest measured one is "
+            f"{found.highest:g}: measure a larger one, or lower the upper bound"
         )
+    if rows.min() < -TOLERANCE:
+        raise UserError(f"layer {rows.min(1).argmin()} has sparsity {rows.min():.3f}: nothing below 0 can be pruned")
     return float(found.at(sparsity.ravel()).sum())
 
 
+def _responses(per_linear: bool, profile: Profile, pruner: str, objective: str) -> hulls.Curves:
+    return (responses.of_linears if per_linear else responses.of_profile)(profile, pruner, objective)
+
+
 def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> Array:
-    """The additive estimate of many allocations, (rows, layers) -> (rows,); NaN beyond what was measured.
+    """The additive estimate of many allocations; NaN where one leaves 0 to the largest measured sparsity.
+
+    Args:
+        rows: (rows, layers) or (rows, layers, linears).
+
+    Returns:
+        (rows,) in the objective's unit; see `estimate` for what it can tell.
 
     Raises:
         UserError: too few sparsities were measured.
     """
-    found = responses.of_profile(profile, pruner, objective)
-    known = np.where(rows <= found.highest + TOLERANCE, rows, np.nan)
+    found = _responses(rows.ndim == 3, profile, pruner, objective)
+    units = rows.reshape(len(rows), -1)
+    known = np.where((units >= -TOLERANCE) & (units <= found.highest + TOLERANCE), units, np.nan)
     return sum(np.interp(known[:, i], found.sparsity, harm) for i, harm in enumerate(found.harm))
 
 
@@ -226,18 +253,14 @@ def _depth_ramp(base: DepthRamp, profile: Profile, parameters: Array, target: fl
 
 
 def _response(base: Response, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    curves = responses.of_linears if base.granularity == "linear" else responses.of_profile
-    return hulls.response(curves(profile, base.pruner, base.objective), parameters, target, bounds)
+    found = _responses(is_per_linear(base), profile, base.pruner, base.objective)
+    return hulls.response(found, parameters, target, bounds)
 
 
 def _manual(base: Manual, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    try:
-        wish = np.array(base.sparsity, float).ravel()
-    except ValueError as error:
-        raise UserError("this allocation has layers with different numbers of linears: give each the same") from error
+    wish = np.array(base.sparsity, float).ravel()
     if len(wish) != len(parameters):
-        units = "linears" if is_per_linear(base) else "layers"
-        raise UserError(f"this allocation has {len(wish)} {units}, the model has {len(parameters)}")
+        raise UserError(f"this allocation has {len(wish)} layers, the model has {len(parameters)}")
     return wish
 
 
@@ -261,10 +284,22 @@ def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Ar
     Raises:
         UserError: as `allocate`.
     """
+    rows = exact_family(request, profile, strengths)
+    return layer_means(rows, linear_parameters(profile)) if is_per_linear(request.base) else rows
+
+
+def exact_family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
+    """As `family`; (strengths, layers, linears) where the budget is spread over linears.
+
+    Raises:
+        UserError: as `allocate`.
+    """
     parameters = linear_parameters(profile)
     of_units, base = _base(request, parameters, profile)
-    rows = (
-        base if request.unclipped else _corrected(request, base, of_units, float(strength), profile)
-        for strength in strengths
+    rows = np.stack(
+        [
+            base if request.unclipped else _corrected(request, base, of_units, float(strength), profile)
+            for strength in strengths
+        ]
     )
-    return np.stack([_layer_means(row, of_units, len(parameters)) for row in rows])
+    return rows.reshape(len(rows), *parameters.shape) if is_per_linear(request.base) else rows

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Literal
 
-from core.allocation.allocate import Allocation
-from core.allocation.requests import AllocationRequest, Correction
+from core.allocation.allocate import Allocation, is_per_linear, linear_parameters
+from core.allocation.requests import AllocationRequest, Correction, Manual
+from core.errors import UserError
 from core.profiles import Profile
 from core.results import Array
 from core.specs import number
 
 Modifier = Literal["WandaPruningModifier", "SparseGPTModifier"]
+FILE = "allocation.json"
+IN_A_ROW = 8  # numbers
 
 
 def arguments(request: AllocationRequest, key: str) -> list[str]:
-    """The words after `python -m core` that reproduce an allocation, every option that is not its default."""
+    """The words after `python -m core` that reproduce an allocation, every option that is not its default.
+
+    Numbers per linear that were set by hand fit no option: they are pruned with, from the file that `as_json` writes.
+    """
+    if isinstance(request.base, Manual) and is_per_linear(request.base):
+        return ["prune", "--allocation", FILE]
     words = ["allocate", "--profile", key, "--base", request.base.kind]
-    for name, value in request.base.model_dump(exclude={"kind"}).items():
+    usual = {"kind"} if is_per_linear(request.base) else {"kind", "granularity"}
+    for name, value in request.base.model_dump(exclude=usual).items():
         words += [f"--{name}", ",".join(map(number, value)) if isinstance(value, tuple) else _word(value)]
     plain = AllocationRequest()
     words += ["--target", number(request.target)]
@@ -43,16 +53,22 @@ def _word(value: object) -> str:
 
 
 def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float | None]) -> str:
-    """What `python -m core allocate --json` prints, and where it comes from."""
+    """What `python -m core allocate --json` prints, and where it comes from.
+
+    Sparsities and parameters are lists per layer, of one number per linear where the budget is spread over linears.
+    """
+    per_linear = allocation.linears is not None
+    parameters = linear_parameters(profile) if per_linear else allocation.parameters
     return json.dumps(
         {
             "profile": profile.entry.key,
             "model": profile.provenance.get("model"),
             "text": profile.provenance.get("text"),
             "request": allocation.request.model_dump(mode="json"),
-            "base": allocation.base.tolist(),
-            "sparsity": allocation.sparsity.tolist(),
-            "parameters": allocation.parameters.tolist(),
+            **({"linears": profile.provenance.get("linears")} if per_linear else {}),
+            "base": allocation.exact_base.tolist(),
+            "sparsity": allocation.exact.tolist(),
+            "parameters": parameters.tolist(),
             "budget": allocation.budget,
             "bound": allocation.bound.tolist(),
             "estimate": estimate,
@@ -61,22 +77,37 @@ def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float 
     )
 
 
-def llm_compressor(sparsity: Array, modifier: Modifier, about: str) -> str:
-    """A recipe for llm-compressor: unstructured, one sparsity per decoder layer.
+def llm_compressor(sparsity: Array, modifier: Modifier, about: str, linears: Sequence[str] = ()) -> str:
+    """A recipe for llm-compressor: unstructured, one sparsity per decoder layer or per linear.
 
     Its modifiers take a list with one number for every module that `targets` matches, in the model's order, and prune
-    the linears inside; their default target, every linear, would want a number for each linear.
+    the linears inside; a linear that is matched itself is its own only one. Their default target, every linear of the
+    model, would count the head too.
 
     Args:
-        sparsity: (layers,).
+        sparsity: (layers,) or (layers, linears).
         about: one line for the header: model, allocator, budget.
+        linears: names inside a layer in the model's order, for budgets per linear.
+
+    Raises:
+        ValueError: budgets per linear without as many names.
+        UserError: a sparsity that cannot be pruned.
     """
-    numbers = ",\n        ".join(
-        ", ".join(f"{each:.9f}" for each in sparsity[i : i + 8]) for i in range(0, len(sparsity), 8)
-    )
+    if sparsity.ndim == 2 and len(linears) != sparsity.shape[1]:
+        raise ValueError(f"{sparsity.shape[1]} linears have {len(linears)} names")
+    if sparsity.min() < 0 or sparsity.max() >= 1:
+        raise UserError(
+            "a recipe needs sparsities from 0 to below 1, and some of these are not: keep them inside bounds"
+        )
+    unit, inside = "decoder layer", ""
+    if sparsity.ndim == 2:
+        unit = "linear of every decoder layer, layer after layer"
+        inside = f"[.]({'|'.join(name.replace('.', '[.]') for name in linears)})"
+    rows = sparsity if sparsity.ndim == 2 else [sparsity[i : i + IN_A_ROW] for i in range(0, len(sparsity), IN_A_ROW)]
+    numbers = ",\n        ".join(", ".join(f"{each:.9f}" for each in row) for row in rows)
     return f"""# {" ".join(about.split())}
 # Written to the schema of llm-compressor's pruning modifiers as published; it was not run there.
-# One number per decoder layer: if the model has other stacks of layers, narrow the expression under targets.
+# One number per {unit}: if the model has other stacks of layers, narrow the expression under targets.
 # Unstructured zeros make a checkpoint neither smaller nor faster by themselves.
 pruning_stage:
   pruning_modifiers:
@@ -85,6 +116,6 @@ pruning_stage:
         {numbers}
       ]
       mask_structure: "0:0"
-      targets: ['re:.*[.](layers|h|blocks)[.][0-9]+$']
+      targets: ['re:.*[.](layers|h|blocks)[.][0-9]+{inside}$']
       ignore: ['re:.*lm_head']
 """

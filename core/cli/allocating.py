@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -74,17 +74,18 @@ def command(
     answer = {
         "profile": found.entry.key,
         "request": request.model_dump(mode="json"),
+        **({"linears": found.provenance.get("linears")} if allocation.linears is not None else {}),
         "base": allocation.exact_base,
         "sparsity": allocation.exact,
         "budget": allocation.budget,
         "bound": allocation.bound,
         "estimate": _estimates(allocation, found),
     }
-    say_json(answer) if json else _table(answer)
+    say_json(answer) if json else _say(allocation, answer["estimate"], found.provenance.get("linears"))
 
 
 def _estimates(allocation: Allocation, found: Profile) -> dict[str, float | None]:
-    """Additive estimates of squared final drift; None where the profile cannot tell."""
+    """Additive estimates of squared final drift, of layers or of linears; None where the profile cannot tell."""
     rows = {
         "sparsity": allocation.exact,
         "base": allocation.exact_base,
@@ -100,18 +101,35 @@ def _estimate(sparsity: np.ndarray, found: Profile) -> float | None:
         return None
 
 
-def _cell(sparsity: np.ndarray | float) -> str:
-    """One number, or one per linear."""
-    return " ".join(f"{each:.3f}" for each in sparsity) if np.ndim(sparsity) else f"{sparsity:.4f}"
+def _say(allocation: Allocation, estimates: dict[str, float | None], linears: list[str] | None) -> None:
+    out.print(_layers(allocation))
+    if allocation.linears is not None:
+        out.print(_linears(allocation.linears, linears))
+    told = ", ".join(f"{name} {value:.4g}" for name, value in estimates.items() if value is not None)
+    of = "layers" if allocation.linears is None else "linears"
+    known = told or "this profile holds too few residuals"
+    out.print(f"additive estimate of the squared final drift, from {of} pruned alone: {known}")
 
 
-def _table(answer: dict[str, Any]) -> None:
-    table = Table(title=f"Sparsity per layer, budget {answer['budget']:.6f}")
+def _layers(allocation: Allocation) -> Table:
+    means = ", means over linears" if allocation.linears is not None else ""
+    table = Table(title=f"Sparsity per layer{means}, budget {allocation.budget:.6f}")
     for column in ("layer", "base", "corrected", ""):
         table.add_column(column, justify="right")
-    rows = zip(answer["base"], answer["sparsity"], answer["bound"], strict=True)
+    rows = zip(allocation.base, allocation.sparsity, allocation.bound, strict=True)
     for layer, (base, sparsity, bound) in enumerate(rows):
-        table.add_row(str(layer), _cell(base), _cell(sparsity), "on a bound" if bound else "")
-    out.print(table)
-    told = ", ".join(f"{name} {value:.4g}" for name, value in answer["estimate"].items() if value is not None)
-    out.print(f"additive estimate of the squared final drift: {told or 'this profile holds too few residuals'}")
+        table.add_row(str(layer), f"{base:.4f}", f"{sparsity:.4f}", "on a bound" if bound else "")
+    return table
+
+
+def _linears(sparsity: np.ndarray, names: list[str] | None) -> Table:
+    """Layers by linears, which are called by the last part of their names where that tells them apart."""
+    table = Table(title="Sparsity per linear")
+    table.add_column("layer", justify="right")
+    names = names or [str(index) for index in range(sparsity.shape[1])]
+    short = [name.rpartition(".")[-1] for name in names]
+    for name in short if len(set(short)) == len(short) else names:
+        table.add_column(name, justify="right")
+    for layer, row in enumerate(sparsity):
+        table.add_row(str(layer), *(f"{each:.3f}" for each in row))
+    return table

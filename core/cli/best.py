@@ -10,11 +10,11 @@ from rich.table import Table
 
 from core import cost, jobs, machine
 from core.best import Best, commands, estimate, export_request, fraction, load
+from core.candidates import as_written, words
 from core.cli import app
 from core.cli.options import Cache, Device, Json
 from core.cli.output import out, progress_bar, say_json
 from core.cli.studying import Dtype, Model, Revision, interval_json, run
-from core.candidates import as_written, words
 from core.comparison import Interval
 from core.errors import UserError
 from core.request import absolute, numbers
@@ -116,6 +116,7 @@ def best_json(found: Best) -> dict[str, Any]:
         "answer": as_written(found.answer.allocation),
         "target": found.answer.allocation.target,
         "sentence": found.sentence,
+        "more": found.more_sentences,
         "loss": found.loss_sentence,
         "roles": roles(found.request),
         "winner": _judged(found, found.winner),
@@ -186,7 +187,8 @@ def _table(found: Best) -> None:
     for note in (*found.left_out, roles(found.request)):
         out.print(note, markup=False, soft_wrap=True)
     out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)
-    out.print(found.loss_sentence, markup=False, soft_wrap=True)
+    for each in (*found.more_sentences, found.loss_sentence):
+        out.print(each, markup=False, soft_wrap=True, highlight=False)
     for line in commands(found):
         out.print(line, markup=False, soft_wrap=True, highlight=False)
     out.print(f"best {found.spec.key}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -66,6 +67,7 @@ def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
     """What `measure` answers."""
     told = entry.provenance
     seconds = told.get("seconds", {})
+    seconds = seconds if isinstance(seconds, dict) else {"sweep": seconds}
     return {
         "key": entry.key,
         "layers": found.layers if found else None,
@@ -111,10 +113,12 @@ def gains_of(found: Profile) -> list[dict[str, Any]]:
 def gains_table(found: Profile) -> None:
     """Gains for people: a row per layer, a column per perturbation; the sentences below."""
     rows = gains_of(found)
-    table = Table(title=f"Gain per layer: {found.provenance.get('model')} on {found.provenance.get('text')}")
+    told = found.provenance
+    table = Table(title=escape(f"Gain per layer: {told.get('model')} on {told.get('text')}"))
     table.add_column("layer", justify="right")
     for row in rows:
-        table.add_column(row["name"].replace("residual_rescaled", "rescaled").replace(":", "\n", 1), justify="right")
+        name = row["name"].replace("residual_rescaled", "rescaled").replace(":", "\n", 1)
+        table.add_column(escape(name), justify="right")
     marks = {"amplifies": "[red]+[/red]", "absorbs": "[blue]-[/blue]"}
     for layer in range(found.layers):
         cells = [f"{row['gains'][layer]:.3g} {marks.get(row['verdict'][layer], ' ')}" for row in rows]
@@ -122,12 +126,12 @@ def gains_table(found: Profile) -> None:
     out.print(table)
     out.print("+ amplifies, - absorbs (95 %, outside a band of 5 %); the last layer is 1 by definition")
     for row in rows:
-        out.print(f"[bold]{row['name']}[/bold]: {row['finding']}")
+        out.print(f"[bold]{escape(row['name'])}[/bold]: {escape(row['finding'])}")
 
 
 def matrix_table(name: str, matrix: np.ndarray) -> None:
     """A drift matrix as text: rows injected, columns read."""
-    table = Table(title=f"Drift, {name}: injected at (row), read at (column)")
+    table = Table(title=escape(f"Drift, {name}: injected at (row), read at (column)"))
     table.add_column("", justify="right")
     for layer in range(len(matrix)):
         table.add_column(str(layer), justify="right")
@@ -136,15 +140,51 @@ def matrix_table(name: str, matrix: np.ndarray) -> None:
     Console(width=max(out.width, 8 * len(matrix))).print(table)
 
 
-def runs_table(entries: list[Entry], jobs: list[Any], troubles: list[str]) -> None:
-    """What is in the cache, for people."""
-    for entry in entries:
-        told, text = entry.provenance, entry.spec.text
-        count = len({each.perturbation.name for each in entry.spec.measurements})
-        out.print(f"[bold]{entry.key}[/bold]  {told.get('model')}" + (" (committed)" if entry.committed else ""))
-        out.print(f"    {told.get('text')}, {text.sequences} x {text.length} tokens, {count} perturbations")
-        out.print(f"    measured {told.get('created')} on {told.get('device')} in {told.get('dtype')}")
+def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[str]) -> None:
+    """What is in the cache, for people.
+
+    Args:
+        found: entries by kind.
+    """
+    for kind, lines in LINES.items():
+        for entry in found.get(kind, []):
+            model = f"{entry.provenance.get('model')}{' (committed)' if entry.committed else ''}"
+            out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
+            for line in (*lines(entry), _when(entry)):
+                out.print(f"    {line}", markup=False, soft_wrap=True)
     for job in jobs:
-        out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}")
+        out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)
     for trouble in troubles:
-        out.print(f"set aside as corrupt: {trouble}")
+        out.print(f"set aside as corrupt: {trouble}", markup=False, soft_wrap=True)
+
+
+def _profile_lines(entry: Entry) -> list[str]:
+    text = entry.spec.text
+    count = len({each.perturbation.name for each in entry.spec.measurements})
+    return [f"{entry.provenance.get('text')}, {text.sequences} x {text.length} tokens, {count} perturbations"]
+
+
+def _study_lines(entry: Entry) -> list[str]:
+    text = entry.spec.text
+    names = [each.setting.name for each in entry.spec.points if each.setting]
+    shown = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+    judged = f"{entry.provenance.get('text')}, {text.sequences} x {text.length} tokens"
+    return [f"{judged}, {len(entry.spec.points)} points", *([shown] if shown else [])]
+
+
+def _export_lines(entry: Entry) -> list[str]:
+    told = entry.provenance
+    size = f", {told['bytes']:,} bytes" if isinstance(told.get("bytes"), int) else ""
+    return [f"{told.get('setting')}, in {told.get('folder', entry.spec.folder)}{size}"]
+
+
+def _best_lines(entry: Entry) -> list[str]:
+    return [f"{entry.spec.winner.name}, judged by study {entry.spec.final.key}"]
+
+
+def _when(entry: Entry) -> str:
+    told = entry.provenance
+    return f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
+
+
+LINES = {"profile": _profile_lines, "study": _study_lines, "export": _export_lines, "best": _best_lines}

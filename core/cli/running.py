@@ -23,19 +23,22 @@ runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_compl
 
 @runs.callback()
 def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> None:
-    """What is in the cache: profiles, jobs, and entries set aside as corrupt."""
+    """What is in the cache: profiles, studies, exports, best settings, runs, and entries set aside as corrupt."""
     if context.invoked_subcommand is not None:
         if cache is not None or json:
             raise UserError(f"give --cache and --json after {context.invoked_subcommand}, not before it")
         return
     store = Store(cache)
-    entries, known = list(store.entries()), jobs.jobs(store)
+    found, known = {kind: list(store.entries(kind)) for kind in VIEW_KINDS}, jobs.jobs(store)
     if not json:
-        runs_table(entries, known, store.troubles())
+        runs_table(found, known, store.troubles())
         return
     say_json(
         {
-            "profiles": [_profile(entry) for entry in entries],
+            "profiles": [_profile(entry) for entry in found["profile"]],
+            "studies": [_study(entry) for entry in found["study"]],
+            "exports": [_export(entry) for entry in found["export"]],
+            "best": [_best(entry) for entry in found["best"]],
             "jobs": [_job(each) for each in known],
             "set_aside": store.troubles(),
         }
@@ -44,11 +47,39 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
 
 def _profile(entry: Entry) -> dict[str, Any]:
     """What it tells of itself; its key and whether it is committed are ours to say."""
-    return {**summary(entry), **entry.provenance, "key": entry.key, "committed": entry.committed}
+    return {**summary(entry), **_told(entry)}
+
+
+def _study(entry: Entry) -> dict[str, Any]:
+    text = entry.spec.text
+    names = [each.setting.name if each.setting else "dense" for each in entry.spec.points]
+    return {**_told(entry), "settings": names, "windows": text.sequences, "length": text.length}
+
+
+def _export(entry: Entry) -> dict[str, Any]:
+    return {"folder": entry.spec.folder, **_told(entry)}
+
+
+def _best(entry: Entry) -> dict[str, Any]:
+    return {**_told(entry), "winner": entry.spec.winner.name, "study": entry.spec.final.key}
+
+
+def _told(entry: Entry) -> dict[str, Any]:
+    return {**entry.provenance, "key": entry.key, "committed": entry.committed}
 
 
 def _job(job: Job) -> dict[str, str | None]:
-    return {"key": job.key, "state": job.state, "line": job.status.line, "profile": job.status.result}
+    """`profile` is the old name of `result`, kept for those who read it."""
+    found = job.status.result
+    what = type(job.request).__name__.removesuffix("Request").lower()
+    return {
+        "key": job.key,
+        "what": what,
+        "state": job.state,
+        "line": job.status.line,
+        "profile": found,
+        "result": found,
+    }
 
 
 @runs.command(name="export")

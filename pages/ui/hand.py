@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core.allocation.allocate import Allocation
+from core.allocation.allocate import Allocation, is_per_linear
+from core.allocation.requests import AllocationRequest
 from core.results import Array
 from core.specs import number
 from pages.ui import settings
@@ -33,6 +34,11 @@ def read(text: str, layers: int) -> dict[int, float]:
 def written(hand: Mapping[int, float]) -> str:
     """The text that reads back as the same."""
     return ",".join(f"{layer}:{number(hand[layer])}" for layer in sorted(hand))
+
+
+def allowed(request: AllocationRequest) -> bool:
+    """Whether a layer has one number that the budget can be kept around."""
+    return not request.unclipped and not is_per_linear(request.base)
 
 
 def chosen(layers: int) -> dict[int, float]:

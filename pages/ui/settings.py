@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from core.allocation import requests
+from core.allocation.allocate import is_per_linear
 from core.allocation.correction import CLIP
 from core.allocation.requests import AllocationRequest, Correction
 from core.profiles import Profile
@@ -34,6 +35,14 @@ WHOSE = (
     "protects layers that amplify. Ours: the strength, and how the shift is scaled by it and brought back to the "
     "budget. Nothing here is a claim until it is pruned and evaluated."
 )
+ABOUT_UNCLIPPED = (
+    "For comparison: what the authors' code gives, as it is. Off, the same wish is shifted by one number and kept "
+    "inside the bounds, so that the budget is met exactly."
+)
+LOOSE = (
+    "The correction and setting layers by hand are off: both spend an exact budget inside bounds, and unclipped "
+    "numbers know neither."
+)
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,11 @@ class Method:
     title: str
     about: str
     parameters: tuple[Parameter, ...] = ()
+    reference: bool = False  # there is a code of its authors, whose numbers leave the bounds
 
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
+GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
 WIDTHS = steps(0, 0.3, 0.01)
 METHODS = {
     "uniform": Method(
@@ -73,6 +84,7 @@ METHODS = {
             Parameter("m", "Outlier threshold M, × mean score", OUTLIER_THRESHOLDS),
             Parameter("lam", "Half width λ, sparsity", WIDTHS),
         ),
+        reference=True,
     ),
     "alphapruning": Method(
         requests.AlphaPruning,
@@ -83,6 +95,7 @@ METHODS = {
             Parameter("epsilon", "Relative half width ε", steps(0, 0.9, 0.01)),
             Parameter("estimator", "Exponent α by", ("peak", "hill"), {"peak": "best tail", "hill": "Hill"}),
         ),
+        reference=True,
     ),
     "dlp": Method(
         requests.Dlp,
@@ -93,6 +106,7 @@ METHODS = {
             Parameter("alpha", "Half width α, sparsity", WIDTHS),
             Parameter("statistic", "Scores by", ("mean", "median"), {"mean": "mean", "median": "median"}, "scores"),
         ),
+        reference=True,
     ),
     "depth_ramp": Method(
         requests.DepthRamp,
@@ -100,6 +114,7 @@ METHODS = {
         "A straight line over depth, as in ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066); looks at nothing. "
         "ATP chose its β on the very test text it reports.",
         (Parameter("beta", "Step from layer to layer β, sparsity", steps(-0.02, 0.02, 0.001)),),
+        reference=True,
     ),
     "response": Method(
         requests.Response,
@@ -107,6 +122,7 @@ METHODS = {
         "Ours: from what pruning each layer alone was measured to do, the allocation of least total harm for the "
         "budget. It is exact for the sum of these harms, but the layers of a pruned model do not simply add up.",
         (
+            Parameter("granularity", "Budget", tuple(GRANULARITIES), GRANULARITIES),
             Parameter("objective", "Harm by", tuple(OBJECTIVES), OBJECTIVES),
             Parameter("pruner", "Pruned by", tuple(words.PRUNERS), words.PRUNERS),
         ),
@@ -141,7 +157,21 @@ def _parameter(asked: Parameter, form: type[Spec]) -> float | str:
     return value
 
 
-def budget() -> dict[str, float]:
+def unclipped(draw: bool = True) -> bool:
+    """Whether the reference code's own numbers are asked for, which no bound and no budget holds.
+
+    Args:
+        draw: show the switch; without it the setting is only read.
+    """
+    if not METHODS[st.session_state["base"]].reference:
+        return False
+    asked = view.sync("unclipped", [False, True], False)
+    if draw:
+        st.toggle("Reference code unclipped", key="unclipped", help=ABOUT_UNCLIPPED)
+    return asked
+
+
+def budget(bounded: bool = True) -> dict[str, float]:
     """Target and bounds."""
     found = {"target": view.sync("target", TARGETS, 0.7)}
     about = "Mean over layers, weighted by their parameters."
@@ -149,7 +179,7 @@ def budget() -> dict[str, float]:
     low, high = st.columns(2)
     for place, key, label, default in ((low, "low", "Least", 0.0), (high, "high", "Greatest", 0.95)):
         found[key] = view.sync(key, TARGETS, default)
-        place.select_slider(f"{label} of a layer", TARGETS, key=key, format_func="{:g}".format)
+        place.select_slider(f"{label} of a layer", TARGETS, key=key, format_func="{:g}".format, disabled=not bounded)
     return found
 
 
@@ -182,12 +212,20 @@ def disturbance(profile: Profile, name: str) -> str:
 def request(profile: Profile) -> AllocationRequest:
     """Draw every setting and put them together; whether the budget can be met is for the allocator to say."""
     chosen = base()
-    spent = budget()
-    return checked(AllocationRequest, base=chosen, correction=correction(profile), **spent)
+    loose = unclipped()
+    spent = budget(bounded=not loose)
+    if loose:
+        st.caption(LOOSE)
+    shifted = Correction() if loose else correction(profile)
+    return checked(AllocationRequest, base=chosen, correction=shifted, unclipped=loose, **spent)
 
 
 def keys(asked: AllocationRequest) -> list[str]:
     """The settings in use: what undo takes back. Those of other allocators keep their values unseen."""
-    own = [each.key or each.name for each in METHODS[asked.base.kind].parameters]
+    method = METHODS[asked.base.kind]
+    own = [each.key or each.name for each in method.parameters]
+    loose = ["unclipped"] if method.reference else []
+    fix = [] if asked.unclipped else ["driver", "control", "clip", "strength"]
     shuffled = ["shuffle"] if asked.correction.control == "shuffled" else []
-    return ["base", "target", "low", "high", "driver", "control", "clip", "strength", "hand", "judge", *own, *shuffled]
+    held = [] if asked.unclipped or is_per_linear(asked.base) else ["hand"]
+    return ["base", "target", "low", "high", "judge", *held, *own, *loose, *fix, *shuffled]

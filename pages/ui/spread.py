@@ -12,15 +12,28 @@ import streamlit as st
 
 from core import response
 from core.allocation import recipes
-from core.allocation.allocate import Allocation, allocate, estimates
+from core.allocation.allocate import (
+    Allocation,
+    allocate,
+    estimates,
+    exact_family,
+    is_per_linear,
+    layer_means,
+    linear_parameters,
+)
 from core.allocation.budget import Bounds, binding
 from core.allocation.by_hand import pinned
 from core.allocation.requests import AllocationRequest, Correction, Manual, Response
 from core.errors import UserError
 from core.profiles import Profile
+from core.request import absolute
 from core.results import Array
+from core.specs import MeasureRequest, ResidualLinear, WindowRequest, measurements
 from core.store import HOME, Store
-from pages.ui import charts, frame, settings, view, words
+from pages.ui import charts, frame, live, settings, view, words
+from pages.ui import command as commands
+from pages.ui.charts.allocation import unclipped
+from pages.ui.charts.linears import linears
 
 THIS = "this allocation"
 SHUFFLES = range(5)
@@ -32,11 +45,24 @@ ABOUT_RANKS = (
     "Spearman's rank correlation over layers; a flat one has none. Harm alone is the divergence when one layer is "
     "pruned and no other: a method that spares the layers that matter ranks opposite to it, near -1."
 )
+OF_LINEARS = (
+    "Here each linear was pruned alone, so this sum compares with other sums over linears only: those over layers, of "
+    "one budget per layer, are other numbers."
+)
+NO_HAND = "Setting layers by hand is off: here each linear has a budget of its own, and a layer has no single number."
+NO_PRUNING = (
+    "Unclipped numbers are for comparison: turn the switch off to prune with an allocation that keeps its budget."
+)
+MEASURED_ALONE = (0.5, 0.7, 0.9)
 HARM_ALONE = ("residual:wanda:0.7", "residual:wanda:0.5")
 
 
 def judged(rows: Array, profile: Profile, request: AllocationRequest, objective: str) -> Array | None:
-    """Additive estimates of allocations, (rows,); None where the profile holds too few residuals."""
+    """Additive estimates of allocations, (rows,); None where the profile holds too few residuals.
+
+    Args:
+        rows: (rows, layers) or (rows, layers, linears).
+    """
     try:
         return estimates(rows, profile, objective, pruner_of(request))
     except UserError:
@@ -52,8 +78,12 @@ def held_by_hand(rows: Array, held: Mapping[int, float], allocation: Allocation)
     """The allocations with the layers set by hand, (rows, layers).
 
     Raises:
-        UserError: these values leave the other layers no way to meet the budget.
+        UserError: these values leave the other layers no way to meet the budget, or each linear has its own.
     """
+    if not held:
+        return rows
+    if allocation.linears is not None:
+        raise UserError("a layer cannot be set by hand where each linear has a budget of its own")
     request = allocation.request
     bounds = Bounds(request.low, request.high)
     return np.stack([pinned(row, held, allocation.parameters, request.target, bounds) for row in rows])
@@ -68,29 +98,149 @@ def as_manual(allocation: Allocation, now: Array) -> Allocation:
     return Allocation(request, now, now, allocation.parameters, binding(now, Bounds(old.low, old.high)))
 
 
+# --- the allocation itself -----------------------------------------------------------------------------------------
+
+
+def dragged(
+    allocation: Allocation, held: Mapping[int, float], profile: Profile, objective: str
+) -> tuple[Array, Mapping[int, float]]:
+    """The live chart: the allocation at every strength, estimates beside it.
+
+    Returns:
+        What is on screen, as exact as a pruner is told, and the layers set by hand that it keeps.
+    """
+    request = allocation.request
+    rows = exact_family(request, profile, np.array(settings.STRENGTHS))
+    try:
+        rows, kept = held_by_hand(rows, held, allocation), held
+    except UserError as error:
+        st.error(f"{error}; until then the layers set by hand are left out")
+        kept = {}
+    against = others(allocation, profile, objective)
+    if against:
+        view.switch("Estimate the harm by", settings.OBJECTIVES, "judge")
+    per_linear = allocation.linears is not None
+    live.strength(
+        live.Family(
+            strengths=settings.STRENGTHS,
+            base=allocation.base,
+            rows=layer_means(rows, linear_parameters(profile)) if per_linear else rows,
+            parameters=allocation.parameters,
+            target=request.target,
+            bounds=Bounds(request.low, request.high),
+            hand=kept,
+            estimates=judged(rows, profile, request, objective),
+            against=against,
+            unit=response.NAMES[objective],
+        ),
+        request.correction.strength,
+    )
+    st.caption(settings.WHOSE)
+    now = rows[settings.STRENGTHS.index(request.correction.strength)]
+    return now, kept
+
+
+def others(allocation: Allocation, profile: Profile, objective: str) -> dict[str, float]:
+    """Additive estimates of the base and of uniform, by name; none where the profile cannot tell."""
+    base = allocation.exact_base
+    rows = np.stack([base, np.full_like(base, allocation.request.target)])
+    found = judged(rows, profile, allocation.request, objective)
+    return {} if found is None else dict(zip(("base", "uniform"), found.tolist(), strict=True))
+
+
+def loose(allocation: Allocation, prefix: str) -> None:
+    """The numbers of the reference code, and what they really spend."""
+    target = allocation.request.target
+    frame.show(unclipped(allocation.sparsity, allocation.parameters, target, view.look()), prefix, "unclipped")
+
+
+def by_linear(now: Array, request: AllocationRequest, profile: Profile, prefix: str) -> None:
+    """Layers by linears, (layers, linears)."""
+    names = profile.provenance["linears"]
+    bounds = Bounds(request.low, request.high)
+    frame.show(linears(now, linear_parameters(profile), names, bounds, view.look()), prefix, "linears")
+
+
+def to_measure(request: AllocationRequest, profile: Profile) -> None:
+    """The command that measures what a budget per linear looks at, where the profile lacks it."""
+    if not is_per_linear(request.base) or not profile.provenance.get("linears"):
+        return
+    try:
+        response.measured_linears(profile, request.base.pruner, request.base.objective)
+    except UserError:
+        st.caption("This command measures each linear alone, and what this profile holds where it is not stored yet.")
+        st.code(measuring(profile, request.base.pruner), "bash", wrap_lines=True)
+
+
+def measuring(profile: Profile, pruner: str) -> str:
+    """`python -m core measure ...`: everything that the profile holds, and each linear pruned alone."""
+    told, text = profile.provenance, profile.spec.text
+    alone = [
+        ResidualLinear(pruner=pruner, sparsity=sparsity, linear=name)
+        for name in told["linears"]
+        for sparsity in MEASURED_ALONE
+    ]
+    request = MeasureRequest(
+        model=absolute(str(told.get("model_source", "demo"))),
+        revision=told.get("revision"),
+        dtype=profile.spec.model.dtype,
+        text=WindowRequest(
+            source=absolute(str(told.get("text_source", "demo"))),
+            documents=told.get("documents"),
+            sequences=text.sequences,
+            length=text.length,
+            bos=text.bos,
+        ),
+        measurements=measurements([*profile.perturbations.values(), *alone]),
+    )
+    return commands.measure(request, "auto", cache=Store().root)
+
+
 # --- prediction ----------------------------------------------------------------------------------------------------
 
 
+def estimated(allocation: Allocation, now: Array, profile: Profile, objective: str, prefix: str) -> None:
+    """The additive estimate, or what to measure for one."""
+    if judged(now[None], profile, allocation.request, objective) is not None:
+        prediction(allocation, now, profile, objective, prefix)
+        return
+    st.subheader("What it is estimated to cost", anchor=False)
+    try:
+        response.measured(profile, pruner_of(allocation.request), objective)
+    except UserError as error:
+        st.info(str(error))
+
+
 def prediction(allocation: Allocation, now: Array, profile: Profile, objective: str, prefix: str) -> None:
-    """The additive estimate of this allocation beside its base, its controls and uniform."""
+    """The additive estimate of this allocation beside its base, its controls and uniform.
+
+    Args:
+        now: (layers,) or (layers, linears) on screen.
+    """
     request = allocation.request
-    rows = {THIS: now[None], "its base": allocation.base[None], **controls(request, profile)}
-    rows["uniform"] = np.full((1, len(now)), request.target)
+    rows = {THIS: now[None], "its base": allocation.exact_base[None], **controls(request, profile)}
+    rows["uniform"] = np.full_like(now, request.target)[None]
     points = []
     for name, sparsities in rows.items():
         found = judged(sparsities, profile, request, objective)
         points.append(charts.Estimate(name, float(np.median(found)), float(found.min()), float(found.max())))
+    per_linear = allocation.linears is not None
     if not np.isfinite([each.value for each in points]).any():
-        largest = response.of_profile(profile, pruner_of(request), objective).highest
+        curves = response.of_linears if per_linear else response.of_profile
+        largest = curves(profile, pruner_of(request), objective).highest
         st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured: measure a larger one.")
         return
-    unit = f"{response.NAMES[objective]}, curves from {words.PRUNERS[pruner_of(request)]}"
+    alone = " on each linear" if per_linear else ""
+    unit = f"{response.NAMES[objective]}, curves from {words.PRUNERS[pruner_of(request)]}{alone}"
     frame.show(charts.estimates(points, THIS, unit, view.look()), prefix, "estimates")
-    st.caption(ADDITIVE)
+    st.caption(f"{ADDITIVE} {OF_LINEARS}" if per_linear else ADDITIVE)
 
 
 def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
-    """Name -> allocations, (rows, layers), of the correction and its controls at this strength, but the one shown."""
+    """Name -> allocations of the correction and its controls at this strength, but the one shown.
+
+    Each (rows, layers), or (rows, layers, linears).
+    """
     asked = request.correction
     if not asked.strength:
         return {}
@@ -100,7 +250,7 @@ def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
             continue
         seeds = SHUFFLES if kind == "shuffled" else (0,)
         each = [asked.model_copy(update={"control": kind, "seed": seed}) for seed in seeds]
-        rows = [allocate(request.model_copy(update={"correction": one}), profile).sparsity for one in each]
+        rows = [allocate(request.model_copy(update={"correction": one}), profile).exact for one in each]
         name = {"none": "the correction", "shuffled": f"median of {len(SHUFFLES)} shuffles"}.get(kind, kind)
         found[name] = np.stack(rows)
     return found
@@ -171,16 +321,28 @@ def taken_along(allocation: Allocation, profile: Profile, objective: str, prefix
     """The command that makes the same, and files for other tools."""
     request = allocation.request
     st.code(command(request, profile.entry.key), "bash", wrap_lines=True)
-    found = judged(allocation.sparsity[None], profile, request, objective)
+    found = judged(allocation.exact[None], profile, request, objective)
     told = {objective: None if found is None or np.isnan(found[0]) else float(found[0])}
     method = settings.METHODS[request.base.kind].title if request.base.kind in settings.METHODS else "set by hand"
     about = f"{words.source(profile)}: {method}, budget {allocation.budget:.6f}"
     with st.container(horizontal=True):
         _download("JSON", recipes.as_json(allocation, profile, told), f"{prefix}-allocation.json", "application/json")
+        if request.unclipped:
+            return
+        names = profile.provenance.get("linears", []) if allocation.linears is not None else []
         for pruner, modifier in (("Wanda", "WandaPruningModifier"), ("SparseGPT", "SparseGPTModifier")):
-            recipe = recipes.llm_compressor(allocation.sparsity, modifier, about)
+            recipe = recipes.llm_compressor(allocation.exact, modifier, about, names)
             file = f"{prefix}-recipe-{pruner.lower()}.yaml"
             _download(f"llm-compressor recipe, {pruner}", recipe, file, "application/yaml")
+
+
+def on_to_prune(request: AllocationRequest) -> None:
+    """The way to the page that prunes with the allocation in view."""
+    if request.unclipped:
+        st.caption(NO_PRUNING)
+        return
+    link = st.query_params.to_dict()
+    st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=link)
 
 
 def command(request: AllocationRequest, key: str) -> str:

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import jobs
+from core import jobs, studies
 from core.cost import duration
 from core.errors import UserError
-from core.records import Job
+from core.records import Job, Request
 from core.results import Perturbed
-from core.specs import Measurement, MeasureRequest
-from core.store import Store
+from core.settings import ExportRequest, StudyRequest
+from core.specs import Measurement, MeasureRequest, WindowRequest
+from core.store import Entry, Store
+from core.studies import Study
 from pages.ui import charts, view, words
 from pages.ui.choose import MODELS
+from pages.ui.prune import drawing, exporting, stored
+from pages.ui.prune.comparing import Results
 
 HEIGHT = 610  # of the live figure and its picker, so that nothing moves when it appears
 
@@ -31,9 +35,28 @@ def _lines(drawn: list[str]) -> None:
     found = jobs.active(Store())
     for job in found:
         state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
-        st.page_link("measure.py", label=f"{state} · {model(job.request)}", query_params={"job": job.key})
+        st.page_link(
+            page(job), label=f"{state} · {kind(job.request)}{model(job.request)}", query_params={"job": job.key}
+        )
     if not found and drawn:
         st.rerun()
+
+
+def page(job: Job) -> str:
+    """The page that watches a job."""
+    return "measure.py" if isinstance(job.request, MeasureRequest) else "prune.py"
+
+
+def kind(request: Request) -> str:
+    """What is done, where it is not a measurement: `export of `."""
+    match request:
+        case MeasureRequest():
+            return ""
+        case StudyRequest():
+            return "evaluation of "
+        case ExportRequest():
+            return "export of "
+    return "best setting of "
 
 
 def panel(job: Job) -> None:
@@ -65,8 +88,7 @@ def _live(key: str) -> None:
         if job.state == "queued" and not jobs.worker_alive(store, job.device):
             st.button("Start the worker", on_click=jobs.ensure_worker, args=[store, job.device], key="start")
         st.caption(_details(job))
-    with st.container(height=HEIGHT, border=False):
-        _picture(store, job)
+    _picture(store, job)
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
 
 
@@ -91,6 +113,35 @@ def _details(job: Job) -> str:
 
 
 def _picture(store: Store, job: Job) -> None:
+    """What is finished so far; an export has nothing to show before it is done."""
+    if isinstance(job.request, MeasureRequest | StudyRequest):
+        with st.container(height=HEIGHT, border=False):
+            (_matrix if isinstance(job.request, MeasureRequest) else _perplexities)(store, job)
+
+
+def _perplexities(store: Store, job: Job) -> None:
+    """Perplexity against target of the points that are finished."""
+    spec = store.resolved(job.request)
+    study = _so_far(spec.key, job.status.parts, job.status.started, store, spec) if spec else None
+    done = [each for each in study.points if each.evaluated is not None] if study else []
+    if not done:
+        st.skeleton(height=HEIGHT - 160)
+        return
+    chart = drawing.perplexity(Results(study), None, view.look())
+    st.plotly_chart(chart.figure, key="live-study", alt=f"{chart.title}. {chart.finding}")
+    st.markdown(chart.finding)
+    asked = job.request.evaluation.text
+    label = f"{source(asked)} · {stored.badge(study)}"
+    st.caption(f":gray-badge[protocol] {label} · {len(done)} of {len(study.points)} points finished.")
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _so_far(key: str, parts: int, started: float, _store: Store, _spec: object) -> Study:
+    """Read again only when a part was added."""
+    return studies.read(_store, _spec)
+
+
+def _matrix(store: Store, job: Job) -> None:
     """The drift matrix of what is finished; it fills with every part."""
     profile = store.resolved(job.request)
     names = {each.name: each for each in job.request.measurements}
@@ -115,19 +166,40 @@ def _label(measurement: Measurement) -> str:
     return words.label(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
 
 
-def model(request: MeasureRequest) -> str:
+def model(request: Request) -> str:
     """The model of a request as pages name it: folders by their last part."""
     typed = request.model.removeprefix("random:")
     name = MODELS.get(typed) or (Path(typed).name if Path(typed).is_absolute() else typed)
     return name if typed == request.model else f"random weights in the shape of {name}"
 
 
-def title(request: MeasureRequest) -> str:
-    """What a request measures, in one line."""
-    text, count = request.text, len(request.measurements)
-    source = "demo text" if text.source == "demo" else Path(text.source).name if ":" in text.source else text.source
-    kinds = "one perturbation" if count == 1 else f"{count} perturbations"
-    return f"{model(request)} · {source} · {text.sequences} × {text.length} tokens · {kinds}"
+def source(text: WindowRequest) -> str:
+    """A text as pages name it: files by their name."""
+    if text.source in ("demo", "demo:evaluation"):
+        return "demo text" if text.source == "demo" else "demo text, evaluation half"
+    return Path(text.source).name if ":" in text.source else text.source
+
+
+def title(request: Request) -> str:
+    """What a request asks for, in one line."""
+    match request:
+        case MeasureRequest():
+            return f"{model(request)} · {_amount(request.text)} · {_several(len(request.measurements), 'perturbation')}"
+        case StudyRequest():
+            return (
+                f"{model(request)} · {_several(len(request.settings), 'setting')} on {_amount(request.evaluation.text)}"
+            )
+        case ExportRequest():
+            return f"{model(request)} · export to {request.folder} · {request.setting.name}"
+    return request.title
+
+
+def _amount(text: WindowRequest) -> str:
+    return f"{source(text)} · {text.sequences} × {text.length} tokens"
+
+
+def _several(count: int, what: str) -> str:
+    return f"one {what}" if count == 1 else f"{count} {what}s"
 
 
 # --- after the end -------------------------------------------------------------------------------------------------
@@ -145,7 +217,7 @@ def _ended(job: Job) -> None:
         st.warning(f"{job.state.capitalize()} at {status.fraction:.0%}. {kept}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done":
-            open_profile(status.result, "Open on the Absorption page")
+            open_result(job, on_page=True)
         elif not status.bad_request:
             st.button("Resume", on_click=resume, args=[job], key="resume")
         st.button("Close", on_click=_leave, key="close")
@@ -158,6 +230,32 @@ def _leave() -> None:
 def open_profile(key: str, label: str = "Open") -> None:
     """A link that brings a profile into view."""
     st.page_link("absorption.py", label=label, icon=":material/arrow_forward:", query_params={"profile": key})
+
+
+def open_result(job: Job, on_page: bool = False) -> None:
+    """A link to what a finished job computed, with its page named where asked; an export is said in words."""
+    key = job.status.result
+    if isinstance(job.request, MeasureRequest):
+        open_profile(key, "Open on the Absorption page" if on_page else "Open")
+        return
+    entry = _entry(key)
+    if entry is None:
+        st.caption("The result was deleted since.")
+    elif isinstance(job.request, ExportRequest):
+        with st.container():
+            exporting.finished(entry)
+    else:
+        study = getattr(entry.spec, "final", entry.spec).key  # of a best setting: the study that judges it
+        label = "Open on the Prune page" if on_page else "Open"
+        query = {"study": study, "part": "results"}
+        st.page_link("prune.py", label=label, icon=":material/arrow_forward:", query_params=query)
+
+
+def _entry(key: str | None) -> Entry | None:
+    try:
+        return Store().by_key(key, ("study", "export", "best")) if key else None
+    except UserError:
+        return None
 
 
 def resume(job: Job) -> None:

@@ -276,6 +276,14 @@ def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) 
         seen |= mine
 
 
+def test_the_sentence_says_which_text_has_which_role() -> None:
+    cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
+    measured, named = (roles.roles(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
+    assert measured.startswith("Calibration and profile: the demo text's calibration half; selection: documents 0-4")
+    assert named.startswith("Profile abc: the text it was measured on; calibration: the demo text's calibration half")
+    assert all(each.endswith("documents 5-9 of the demo text's evaluation half.") for each in (measured, named))
+
+
 def test_one_document_cannot_have_three_roles(sentence: Callable) -> None:
     with pytest.raises(UserError) as error:
         roles.shares(1, (3, 1, 1), "novel.txt")

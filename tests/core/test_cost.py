@@ -134,7 +134,7 @@ def test_the_outline_is_the_heaviest_numbered_group() -> None:
         "embed.weight": (100, 8),
         "norm.weight": (8,),
     }
-    assert outline(shapes) == Outline(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8)
+    assert outline(shapes) == Outline(2, 8, 100, (64 + 128) // 2, 16 + 64 + 8 + 128 + 800 + 8, 1)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,20 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import settings, specs
+from core.allocation import requests
+from core.allocation.allocate import allocate
+from core.allocation.allocate import estimates as sums
+from core.allocation.budget import Bounds, met
+from core.allocation.requests import AllocationRequest
 from core.cli import main
-from pages.ui import hand
+from core.errors import UserError
+from core.profiles import load
+from core.store import Store
+from pages.ui import hand, spread
 from pages.ui.charts import Estimate, agreement, estimates, methods
+from pages.ui.charts.allocation import unclipped
+from pages.ui.charts.linears import linears
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named, numbers
 from tests.pages.test_shell import loads, shell
@@ -27,6 +38,7 @@ def spreadable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cache]:
     keys = {
         "shallow": synthetic.save_profile(root, synthetic.profile_spec(4, 8, "quick", prunable=True), 4, "shallow"),
         "deep": synthetic.save_profile(root, synthetic.profile_spec(prunable=True), 30, "deep"),
+        "linear": synthetic.save_profile(root, synthetic.linears_spec(6), 6, "each linear alone"),
     }
     return root, keys
 
@@ -65,6 +77,7 @@ def test_the_page_answers_with_every_part(cache: Cache) -> None:
         "What it is estimated to cost",
         "Methods on one axis",
         "Do they rank alike?",
+        "Estimate against measured",
         "Set single layers by hand",
         "Take it along",
     ]
@@ -98,6 +111,7 @@ VIEWS = [
     {"base": "response", "objective": "kl", "driver": "gaussian:0.3@all", "strength": "0.01", "target": "0.55"},
     {"base": "uniform", "strength": "0.05", "clip": str(np.log(2))},
     {"base": "owl", "hand": "3:0.55,12:0.8", "strength": "0.01"},
+    {"base": "dlp", "scores": "median", "unclipped": "True", "target": "0.7"},
 ]
 
 
@@ -114,7 +128,11 @@ def test_the_url_restores_the_view_and_the_command_repeats_it(
     assert main([*words[3:], "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["sparsity"] == pytest.approx(on_screen(app), abs=1e-12)
-    assert told["budget"] == pytest.approx(float(chosen.get("target", 0.7)), abs=1e-9)
+    if "unclipped" in chosen:
+        assert "--unclipped" in words
+        assert abs(told["budget"] - 0.7) > 1e-6
+    else:
+        assert told["budget"] == pytest.approx(float(chosen.get("target", 0.7)), abs=1e-9)
 
 
 def test_only_the_parameters_that_apply_are_asked(cache: Cache) -> None:
@@ -126,7 +144,8 @@ def test_only_the_parameters_that_apply_are_asked(cache: Cache) -> None:
     assert app.query_params.get("base") is None  # the default
 
 
-NONSENSE = {"base": "magic", "target": "1.4", "strength": "9", "driver": "x", "hand": "3:2", "methods": "Magic"}
+NONSENSE = {"base": "magic", "target": "1.4", "strength": "9", "driver": "x", "hand": "3:2", "methods": "Magic",
+    "unclipped": "perhaps"}  # fmt: skip
 
 
 @pytest.mark.parametrize("key, value", NONSENSE.items())
@@ -197,6 +216,183 @@ def test_the_controls_stand_beside_the_correction(cache: Cache) -> None:
     app = opened(profile=cache["deep"], strength="0.04")
     names = figures(app)[0]["data"][0]["y"]
     assert names == ["this allocation", "its base", "reversed", "median of 5 shuffles", "ramp", "uniform"]
+
+
+# --- unclipped -----------------------------------------------------------------------------------------------------
+
+WILD = {"base": "dlp", "alpha": "0.3", "target": "0.85"}
+
+
+def test_unclipped_numbers_are_drawn_as_they_are(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], unclipped="True", strength="0.04", hand="3:0.5", **WILD)
+    assert not app.exception and not app.error
+    bars = figures(app)[0]["data"][0]
+    values = numbers(bars["y"])
+    plain = allocate(AllocationRequest(base=requests.Dlp(alpha=0.3), target=0.85, unclipped=True), load_(cache["deep"]))
+    assert values == pytest.approx(plain.sparsity, abs=1e-12)
+    assert values.max() > 1
+    assert [bool(text) for text in bars["text"]] == (values >= 1).tolist()
+    finding = next(each.value for each in app.markdown if "no pruner can do that" in each.value)
+    assert f"{plain.budget:.6f}" in finding and "1 or more" in finding
+    assert not app.get("bidi_component"), "there is no strength to drag"
+    assert not {"driver", "control"} & {each.key for each in [*app.selectbox, *app.get("button_group")]}
+    assert sum("are off" in each.value for each in app.caption) == 2
+    words = shlex.split(app.code[0].value)
+    assert "--unclipped" in words and "--strength" not in words
+    assert [each.key for each in app.get("download_button") if "llm" in each.key] == []
+    assert app.query_params["unclipped"] == "True"
+
+
+def load_(key: str) -> object:
+    """A profile of the cache that the environment names."""
+    return load(Store(), Store().profile(key))
+
+
+def test_the_switch_is_undone_and_gives_the_correction_back(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], strength="0.04", **WILD)
+    bounded = on_screen(app)
+    app.toggle(key="unclipped").set_value(True).run()
+    assert on_screen(app).max() > 1
+    app.button(key="undo").click().run()
+    assert on_screen(app) == pytest.approx(bounded)
+    assert "unclipped" not in app.query_params and "--strength 0.04" in app.code[0].value
+
+
+@pytest.mark.parametrize("base", ["uniform", "response"])
+def test_what_has_no_reference_code_has_no_switch(base: str, cache: Cache) -> None:
+    app = opened(profile=cache["deep"], base=base, unclipped="True")
+    assert not app.toggle and live(app)
+    assert "--unclipped" not in app.code[0].value
+
+
+def test_what_unclipped_numbers_spend_is_said() -> None:
+    sparsity, parameters = np.array([-0.1, 0.5, 1.2, 1.0]), np.array([1.0, 1, 2, 4])
+    finding = unclipped(sparsity, parameters, 0.7).finding
+    assert finding == (
+        "Layers 2-3 reach 1 or more (up to 1.200), layer 0 falls below 0 (down to -0.100): no pruner can do that. "
+        "The mean over weights is 0.850000, 0.15 above the target 0.7."
+    )
+    assert unclipped(np.full(3, 0.7), np.ones(3), 0.7).finding.startswith("No layer leaves 0 to 1.")
+
+
+# --- a budget per linear -------------------------------------------------------------------------------------------
+
+LINEAR = {"base": "response", "granularity": "linear", "target": "0.6"}
+
+
+def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    app = opened(profile=cache["linear"], strength="0.02", hand="3:0.5", **LINEAR)
+    assert not app.exception and not app.error
+    here = load_(cache["linear"])
+    capsys.readouterr()
+    assert main([*shlex.split(app.code[0].value)[3:], "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    exact = np.array(told["sparsity"])
+    assert exact.shape == (6, 7) and told["linears"] == list(synthetic.LINEARS)
+    assert np.average(exact, weights=here.weights.parameters) == pytest.approx(0.6, abs=1e-9)
+
+    heat = figures(app)[0]
+    assert pytest.approx(exact, abs=1e-12) == numbers(heat["data"][0]["z"]).reshape(7, 6).T
+    assert heat["layout"]["yaxis"]["ticktext"][0] == "q_proj"
+    assert "sparsity" in heat["data"][0]["colorbar"]["title"]["text"]
+    means = np.average(exact, axis=1, weights=here.weights.parameters)
+    shown = np.array(live(app)["rows"])[20]
+    assert shown == pytest.approx(means, abs=1e-6)
+    assert on_screen(app) == pytest.approx(means, abs=1e-9)
+    assert all("met to 1e-9" in text for text in live(app)["says"])
+    assert live(app)["hand"] == []
+    assert any("a layer has no single number" in each.value for each in app.caption)
+    assert any("other numbers" in each.value for each in app.caption)
+
+
+def test_estimates_per_linear_stand_beside_their_own_kind_only(cache: Cache) -> None:
+    app = opened(profile=cache["linear"], **LINEAR)
+    here = load_(cache["linear"])
+    points = dict(zip(*(figures(app)[1]["data"][0][axis] for axis in ("y",)), strict=False)) or figures(app)[1]
+    data = figures(app)[1]["data"][0]
+    shown = dict(zip(data["y"], numbers(data["x"]), strict=True))
+    uniform = sums(np.full((1, 6, 7), 0.6), here)
+    assert shown["uniform"] == pytest.approx(uniform[0])
+    assert shown["uniform"] != pytest.approx(sums(np.full((1, 6), 0.6), here)[0], rel=1e-3)
+    assert shown["this allocation"] <= shown["uniform"]
+    assert points
+
+
+def test_a_profile_without_linears_says_what_to_measure_and_how(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], **LINEAR)
+    assert "measure residual_linear:wanda:0.5:self_attn.q_proj" in app.error[0].value
+    words = shlex.split(app.code[0].value)
+    asked = [after for before, after in zip(words, words[1:], strict=False) if before == "--perturb"]
+    assert words[:4] == ["python", "-m", "core", "measure"]
+    assert {f"residual_linear:wanda:{level}:{name}" for level in (0.5, 0.7, 0.9) for name in synthetic.LINEARS} < set(
+        asked
+    )
+    assert {"gaussian:0.3", "residual:wanda:0.7"} <= set(asked), "what the page needs besides"
+    assert words[words.index("--sequences") + 1] == "16"
+    assert all(specs.perturbation(each) for each in asked)
+    assert app.session_state["granularity"] == "linear", "the settings stay"
+
+
+def test_a_hand_in_the_url_of_a_budget_per_linear_is_never_half_obeyed(cache: Cache) -> None:
+    here = load_(cache["linear"])
+    found = allocate(AllocationRequest(base=requests.Response(granularity="linear"), target=0.6), here)
+    with pytest.raises(UserError, match="each linear has a budget of its own"):
+        spread.held_by_hand(found.sparsity[None], {3: 0.5}, found)
+
+
+def test_the_heatmap_says_who_is_spared() -> None:
+    sparsity = np.array([[0.5, 0.9], [0.6, 0.95]])
+    parameters = np.array([[1.0, 3], [3, 1]])
+    chart = linears(sparsity, parameters, ["a.q", "a.k"], Bounds())
+    assert chart.finding == (
+        "a.q is spared most (mean 0.575, at the right of its row), a.k is pruned most (0.912); inside a layer they "
+        "differ most in layer 0, from 0.500 to 0.900; 1 of 4 linears sit on a bound."
+    )
+    assert list(chart.table) == ["layer", "mean of the layer", "a.q", "a.k"]
+    means = chart.table["mean of the layer"].to_numpy()
+    assert met(means, parameters.sum(1)) == pytest.approx(met(sparsity, parameters))
+
+
+# --- estimate against measured, and on to pruning ------------------------------------------------------------------
+
+
+@pytest.fixture
+def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile whose model was evaluated at two targets, at one of them with too few allocations; returns its key."""
+    root = tmp_path / "studied"
+    spec = synthetic.profile_spec(6, preset="standard", prunable=True)
+    key = synthetic.save_profile(root, spec, 6, "studied")
+    bases = (requests.Owl(), requests.Dlp(), requests.AlphaPruning(), requests.Response())
+    asked = [settings.Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
+    asked += [settings.Setting(allocation=AllocationRequest(base=requests.Owl(), target=0.5))]
+    synthetic.save_study(root, synthetic.study_spec(spec, asked, 6), 6, key)
+    monkeypatch.setenv("ABSORPTION_CACHE", str(root))
+    return key
+
+
+def test_the_estimate_is_held_against_what_was_measured(studied: str) -> None:
+    app = opened(profile=studied)
+    assert not app.exception
+    [chart] = [each for each in app.get("plotly_chart") if "Estimate against measured" in each.proto.alt]
+    drawn = json.loads(chart.proto.spec)["data"][0]
+    assert len(drawn["customdata"]) == 5, "four methods and uniform at 70 %"
+    assert "n = 5 allocations of 70% zeros, Wanda" in chart.proto.alt
+    assert any("24 × 512 tokens" in each.value for each in app.caption), "the protocol stands under it"
+
+
+def test_without_enough_evaluations_one_sentence_says_what_fills_it(cache: Cache) -> None:
+    app = opened(profile=cache["deep"])
+    assert any(each.value.startswith("Nothing to hold the estimate against yet") for each in app.caption)
+    assert not any("Estimate against measured" in each.proto.alt for each in app.get("plotly_chart"))
+
+
+def test_the_way_to_prune_carries_the_view(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], base="dlp", target="0.6", strength="0.03")
+    [link] = [each.proto for each in app.get("page_link") if each.proto.label == "Prune with this allocation"]
+    carried = dict(part.split("=") for part in link.query_string.split("&"))
+    assert carried | {"base": "dlp", "target": "0.6", "strength": "0.03"} == carried
+    loose = opened(profile=cache["deep"], base="dlp", unclipped="True")
+    assert not [each for each in loose.get("page_link") if each.proto.label == "Prune with this allocation"]
 
 
 def test_fewer_methods_can_be_compared(cache: Cache) -> None:

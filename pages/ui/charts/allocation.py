@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.absorption import ranges
+from core.allocation.budget import TOLERANCE, met
 from core.results import Array
 from pages.ui.charts.style import LIGHT, Chart, Palette, apart, layer_axis, layout, limits, log_axis
 from pages.ui.charts.why import spearman
@@ -86,6 +88,76 @@ def agreement(lines: Mapping[str, Array]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=names, columns=names).dropna(how="all").dropna(how="all", axis=1)
 
 
+def unclipped(sparsity: Array, parameters: Array, target: float, look: Palette = LIGHT) -> Chart:
+    """Sparsity per layer as a reference code gives it, what no pruner could do marked.
+
+    Args:
+        sparsity: (layers,) perhaps below 0 or from 1 on.
+        parameters: (layers,) prunable weights.
+    """
+    layers = len(sparsity)
+    out = (sparsity < 0) | (sparsity >= 1)
+    figure = go.Figure(
+        go.Bar(
+            x=np.arange(layers),
+            y=sparsity,
+            marker={
+                "color": [look.amplify if each else look.undecided for each in out],
+                "pattern": {"shape": ["/" if each else "" for each in out]},
+            },
+            text=[f"<b>{each:.3f}</b>" if strange else "" for each, strange in zip(sparsity, out, strict=True)],
+            textposition="outside",
+            textangle=-90,
+            textfont={"color": look.amplify, "size": 12},
+            cliponaxis=False,
+            hovertemplate="layer %{x}: %{y:.4f}<extra></extra>",
+            name="unclipped",
+        )
+    )
+    for value, dash in ((0.0, "solid"), (1.0, "solid"), (target, "dot")):
+        figure.add_hline(y=value, line={"color": look.ink, "width": 1, "dash": dash})
+    low, high = min(0.0, float(sparsity.min())), max(1.0, float(sparsity.max()))
+    room = 0.16 * (high - low) if out.any() else 0.03
+    figure.update_layout(
+        xaxis=layer_axis(layers, "layer"),
+        yaxis={
+            "title": "sparsity (fraction of zeros)",
+            "tickformat": ".2f",
+            "range": [low - (room if low < 0 else 0), high + (room if high > 1 else 0.03)],
+        },
+    )
+    table = pd.DataFrame({"layer": np.arange(layers), "unclipped": sparsity, "cannot be pruned": out})
+    finding = f"{_outside(sparsity)} {_spent(sparsity, parameters, target)}"
+    return Chart("unclipped", "Sparsity per layer, unclipped", layout(figure, height=340), finding, table)
+
+
+def _outside(sparsity: Array) -> str:
+    said = [
+        f"{'layers' if len(layers) > 1 else 'layer'} {ranges(layers)} {verb}{'' if len(layers) > 1 else ending} {what}"
+        for layers, verb, ending, what in (
+            (np.flatnonzero(sparsity >= 1).tolist(), "reach", "es", f"1 or more (up to {sparsity.max():.3f})"),
+            (np.flatnonzero(sparsity < 0).tolist(), "fall", "s", f"below 0 (down to {sparsity.min():.3f})"),
+        )
+        if layers
+    ]
+    if not said:
+        return "No layer leaves 0 to 1."
+    text = ", ".join(said)
+    return f"{text[:1].upper()}{text[1:]}: no pruner can do that."
+
+
+def _spent(sparsity: Array, parameters: Array, target: float) -> str:
+    spent = met(sparsity, parameters)
+    if abs(spent - target) <= TOLERANCE:
+        return f"The mean over weights is {spent:.6f}, the target."
+    missed = f"{abs(spent - target):.2g} {_side(spent - target)} the target {target:g}"
+    return f"The mean over weights is {spent:.6f}, {missed}."
+
+
+def _side(change: float) -> str:
+    return "above" if change > 0 else "below"
+
+
 @dataclass(frozen=True)
 class Estimate:
     """The additive estimate of an allocation; a range where several are meant."""
@@ -147,4 +219,4 @@ def _ratio(mine: float, other: float) -> str:
     change = mine / other - 1 if other else 0.0
     if abs(change) < 5e-4:
         return "the same as"
-    return f"{abs(change):.1%} {'above' if change > 0 else 'below'}"
+    return f"{abs(change):.1%} {_side(change)}"

@@ -36,6 +36,7 @@ def trusted(
         within: the target and pruner.
     """
     known = np.isfinite(estimated) & np.isfinite(measured)
+    inside = [index for index, ok in enumerate(known) if ok]
     rho, n = rank_correlation(estimated, measured)
     marked = [name in shown for name in names]
     figure = go.Figure(
@@ -43,19 +44,19 @@ def trusted(
             x=estimated[known],
             y=measured[known],
             mode="markers+text",
-            text=[_label(name, mark, n) for name, mark, ok in zip(names, marked, known, strict=True) if ok],
+            text=[_label(names[index], marked[index], n) for index in inside],
             textposition=_sides(estimated[known]),
             textfont={"size": 11, "color": look.ink},
             cliponaxis=False,
             marker={
                 "size": 10,
-                "color": [look.accent if mark else look.undecided for mark, ok in zip(marked, known, strict=True) if ok],
+                "color": [look.accent if marked[index] else look.undecided for index in inside],
             },
-            customdata=[name for name, ok in zip(names, known, strict=True) if ok],
+            customdata=[names[index] for index in inside],
             hovertemplate="%{customdata}: estimated %{x:.4g}, measured %{y:.4g}<extra></extra>",
             name="allocations",
         )
-    )  # fmt: skip
+    )
     figure.update_layout(
         xaxis=_axis(estimated[known], f"additive estimate: {unit}"),
         yaxis={"title": "measured: loss above dense, nats/token", "rangemode": "tozero"},
@@ -71,7 +72,9 @@ def _label(name: str, marked: bool, n: int) -> str:
 
 def _sides(x: Array) -> list[str]:
     """Labels of the right half lie left of their points, so that they stay inside."""
-    middle = math.sqrt(float(x.min()) * float(x.max())) if len(x) and x.min() > 0 else float(np.mean(x)) if len(x) else 0
+    middle = (
+        math.sqrt(float(x.min()) * float(x.max())) if len(x) and x.min() > 0 else float(np.mean(x)) if len(x) else 0
+    )
     return ["top left" if each > middle else "top right" for each in x]
 
 
@@ -83,7 +86,9 @@ def _axis(values: Array, title: str) -> dict:
 def _finding(rho: float, n: int, within: str, lost: int) -> str:
     beyond = f" {lost} more cannot be placed." if lost else ""
     if math.isnan(rho):
-        return f"Too little to tell: n = {n} allocations of {within}, and a rank correlation needs 3 that differ.{beyond}"
+        return (
+            f"Too little to tell: n = {n} allocations of {within}, and a rank correlation needs 3 that differ.{beyond}"
+        )
     text = f"Rank correlation {digits(rho)} over n = {n} allocations of {within}"
     if n < FEW:
         return f"{text}: too few to lean on.{beyond}"

@@ -19,6 +19,7 @@ DASHES = ("dash", "dot", "longdash", "dashdot", "longdashdot", "solid")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "pentagon")
 PAPER_PERPLEXITY, PAPER_ACCURACY, PAPER_TARGET = -7.13, 1.02, 0.7
 PAPER = "paper, second-hand; other models"
+IN_VIEW, SHORT = "in view", 16  # what a name that a phone would cut is called, and how long it may be
 TICKS = (-99, -95, -90, -80, -70, -60, -50, -40, -30, -20, -15, -10, -5, -2, -1, 0, 1, 2, 5, 10, 15, 20, 30, 50, 75)
 BIG_TICKS = (100, 150, 200, 300, 500, 900, 1900, 4900, 9900, 99_900, 999_900)
 
@@ -88,21 +89,21 @@ def perplexity(
     first, last = 100 * targets[0], 100 * targets[-1]
     span = max(last - first, 8.0)
     low, high = limits(np.array(every))
-    _add_labels(figure, known, dense, last + 0.015 * span, math.log(max(high / low, 1.5)) / 22, look)
+    _add_labels(figure, known, last + 0.015 * span, math.log(max(high / low, 1.5)) / 22, look)
     if math.isfinite(dense):
-        figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
+        _add_dense(figure, dense, first - 0.05 * span, look)
     figure.update_layout(
         xaxis={
             "title": "target sparsity, % zeros",
             "tickvals": [round(100 * each, 6) for each in targets],
-            "range": [first - 0.06 * span, last + 0.42 * span],
+            "range": [first - 0.06 * span, last + 0.55 * span],
             "showgrid": False,
         },
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
     table = pd.DataFrame(
         [
-            (each.name, target, float(np.exp(np.mean(np.log(values)))), float(values.min()), float(values.max()), len(values))
+            (each.name, target, _mean(values), float(values.min()), float(values.max()), len(values))
             for each in curves
             for target, values in each.points.items()
         ],
@@ -110,6 +111,21 @@ def perplexity(
     )  # fmt: skip
     said = _perplexity_finding(known, dense, broken or {})
     return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, table)
+
+
+def _add_dense(figure: go.Figure, dense: float, x: float, look: Palette) -> None:
+    """The dense model as a line, its name at the left end."""
+    figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
+    figure.add_scatter(
+        x=[x],
+        y=[dense],
+        text=[f"dense {digits(dense, 3)}"],
+        textfont={"size": 12, "color": look.ink},
+        mode="text",
+        textposition="top right",
+        hoverinfo="skip",
+        name="dense",
+    )
 
 
 def _finite(curve: Curve) -> Curve:
@@ -144,16 +160,18 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
     )
 
 
-def _add_labels(
-    figure: go.Figure, curves: Sequence[Curve], dense: float, x: float, gap: float, look: Palette
-) -> None:
-    ends = [(each.name, _mean(each.points[max(each.points)]), each.shown) for each in curves]
-    ends += [(f"dense {digits(dense, 3)}", dense, False)] if math.isfinite(dense) else []
-    if not ends:
+def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float, look: Palette) -> None:
+    """Names right of the last target; who was not measured there says where it was."""
+    if not curves:
         return
-    names = [f"<b>{name}</b>" if shown else name for name, _, shown in ends]
-    colours = [look.accent if shown else look.ink for _, _, shown in ends]
-    figure.add_trace(line_labels(x, [value for _, value, _ in ends], names, colours, gap))
+    last = max(target for each in curves for target in each.points)
+    ends = [max(each.points) for each in curves]
+    names = [IN_VIEW if each.shown and len(each.name) > SHORT else each.name for each in curves]
+    names = [name if end == last else f"{name} ({end:.0%})" for name, end in zip(names, ends, strict=True)]
+    names = [f"<b>{name}</b>" if each.shown else name for name, each in zip(names, curves, strict=True)]
+    colours = [look.accent if each.shown else look.ink for each in curves]
+    values = [_mean(each.points[end]) for each, end in zip(curves, ends, strict=True)]
+    figure.add_trace(line_labels(x, values, names, colours, gap))
 
 
 def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None]) -> str:
@@ -252,7 +270,9 @@ def change_axis(values: Array, title: str) -> dict:
 
 def _logs(found: Interval) -> list[float]:
     with np.errstate(invalid="ignore"):
-        return [math.log1p(each / 100) if math.isfinite(each) else math.nan for each in (found.value, found.low, found.high)]
+        return [
+            math.log1p(each / 100) if math.isfinite(each) else math.nan for each in (found.value, found.low, found.high)
+        ]
 
 
 def _whiskers(values: Array, look: Palette) -> dict:
@@ -267,11 +287,12 @@ def _whiskers(values: Array, look: Palette) -> dict:
 
 
 def _beside(values: Array, names: Sequence[str], texts: Sequence[str], colours: Sequence[str]) -> go.Scatter:
-    """What each row says, right of its interval."""
+    """What each row says, in a column right of all intervals."""
+    right = max(float(np.nanmax(values)), 0.0) if len(values) else 0.0
     return go.Scatter(
-        x=np.nanmax(values, axis=1) if len(values) else [],
+        x=[right] * len(names),
         y=list(names),
-        text=[f"  {text}" for text in texts],
+        text=[f"   {text}" for text in texts],
         textfont={"color": list(colours), "size": 12},
         mode="text",
         textposition="middle right",
@@ -345,7 +366,12 @@ def correction(
     if shown:
         figure.add_vline(x=shown, line={"color": look.accent, "width": 1, "dash": "dot"})
     figure.update_layout(
-        xaxis={"title": "correction strength, sparsity (our parameter)", "range": [-0.03 * last, 1.5 * last]},
+        xaxis={
+            "title": "correction strength, sparsity (our parameter)",
+            "range": [-0.03 * last, 1.4 * last],
+            "tickvals": _spaced(sorted({0.0, *(each for found in families.values() for each in found)})),
+            "tickformat": "~g",
+        },
         yaxis=axis,
     )
     table = pd.DataFrame(
@@ -364,6 +390,11 @@ def correction(
         _correction_finding(families, base),
         table,
     )
+
+
+def _spaced(values: Sequence[float]) -> list[float]:
+    """Every value, or every other one and so on, so that at most seven are left."""
+    return list(values[:: math.ceil(len(values) / 7)])
 
 
 def _add_control(
@@ -482,8 +513,8 @@ def accuracies(rows: Mapping[str, tuple[float, float]], shown: str | None, what:
     )
     table = pd.DataFrame({"setting": names, "accuracy": values[:, 0], "standard error": values[:, 1]})
     best, worst = names[int(values[:, 0].argmax())], names[int(values[:, 0].argmin())]
+    most, least = (f"{100 * rows[name][0]:.1f} ± {100 * rows[name][1]:.1f} %" for name in (best, worst))
     finding = (
-        f"{best} answers most right ({100 * rows[best][0]:.1f} ± {100 * rows[best][1]:.1f} %), {worst} least "
-        f"({100 * rows[worst][0]:.1f} ± {100 * rows[worst][1]:.1f} %); ± is the standard error."
+        f"{best[:1].upper()}{best[1:]} answers most right ({most}), {worst} least ({least}); ± is the standard error."
     )
     return Chart("zero-shot", "Zero-shot accuracy", layout(figure, height=110 + 34 * len(names)), finding, table)

@@ -3,7 +3,7 @@
 const SETTLE = 250 // ms without a further step before Python is told
 const PATIENCE = 3000 // ms in which an older answer of Python's does not move the controls back
 const SVG = "http://www.w3.org/2000/svg"
-const [HEIGHT, GAUGE] = [290, 96] // px, of the main picture and of the one below it
+const [HEIGHT, GAUGE] = [264, 104] // px, of the main picture and of the one below it
 const EDGE = { left: 56, right: 14, top: 22, bottom: 40 } // px around the picture, for axes
 const LAYERS = ["grid", "bars", "bundle", "lines", "front", "axes", "gauge"] // from back to front
 
@@ -183,20 +183,20 @@ function column(paint, data, layer, place) {
 function bars(paint, data, frame, picked, place) {
   const { values, tones, base } = data.bars
   const foot = place.y(data.foot)
-  const block = (group, id, value, from, inset, attributes) => {
+  const block = (group, id, layer, value, inset, attributes) => {
     const to = place.y(value)
     paint(group, id, "rect", {
-      class: "bar", x: place.x(id.slice(1)) - place.step * (0.5 - inset), width: place.step * (1 - 2 * inset),
-      y: Math.min(from, to), height: Math.max(Math.abs(from - to), 1), ...attributes,
+      class: "bar", x: place.x(layer) - place.step * (0.5 - inset), width: place.step * (1 - 2 * inset),
+      y: Math.min(foot, to), height: Math.max(Math.abs(foot - to), 1), ...attributes,
     })
   }
   values[frame].forEach((value, layer) => {
-    if (base) block("grid", `b${layer}`, base[layer], foot, 0.06, {
+    if (base) block("grid", `b${layer}`, layer, base[layer], 0.06, {
       fill: data.colours.faint, "fill-opacity": 0.35, stroke: data.colours.guide, "stroke-width": 1,
     })
     if (value === null) return
     const tone = tones ? tones[frame][layer] : layer === picked ? "accent" : "undecided"
-    block("bars", `n${layer}`, value, foot, base ? 0.22 : 0.14, {
+    block("bars", `n${layer}`, layer, value, base ? 0.22 : 0.14, {
       fill: data.colours[tone], "fill-opacity": layer === picked || picked === null ? 0.95 : 0.75,
     })
   })
@@ -231,10 +231,10 @@ function path(values, first, place) {
 
 // The one number that the frames lead to, over all frames, with a dot at the one shown.
 function gauge(paint, data, told, frame, place) {
-  const [top, floor] = [HEIGHT + 20, HEIGHT + GAUGE - 6]
+  const [top, floor] = [HEIGHT + 30, HEIGHT + GAUGE - 6]
   const x = (n) => EDGE.left + 8 + (n / (told.values.length - 1)) * (place.inner - 16)
   const y = (value) => floor - share(told, value) * (floor - top)
-  paint("gauge", "gt", "text", { x: 0, y: HEIGHT + 9, "text-anchor": "start" }, told.title)
+  paint("gauge", "gt", "text", { x: 0, y: HEIGHT + 18, "text-anchor": "start" }, told.title)
   told.ticks.forEach(([value, text], n) => {
     paint("gauge", `gl${n}`, "line", {
       x1: EDGE.left, x2: place.width - EDGE.right, y1: y(value), y2: y(value), stroke: data.colours.faint,

@@ -50,7 +50,7 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Bars:
-    """A bar per layer in every frame; tones are fields of the palette, and without them only the picked one stands out."""
+    """A bar per layer in every frame. Tones are fields of the palette; without them the picked layer stands out."""
 
     values: Array  # (frames, layers)
     tones: Sequence[Sequence[str]] | None = None  # (frames)(layers)
@@ -98,7 +98,7 @@ class Key:
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """Everything the picture may come to show. Frames are all settings of the controls, the last one running fastest."""
+    """Everything the picture may show. Frames are all settings of the controls, the last control running fastest."""
 
     name: str
     title: str

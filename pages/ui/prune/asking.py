@@ -23,6 +23,7 @@ from pages.ui.prune.naming import PRUNERS
 
 EVALUATION_TEXTS = {"demo:evaluation": "Demo text, evaluation half", **TEXTS, "demo": "Demo text, calibration half"}
 CALIBRATION_TEXTS = {**TEXTS, "demo": "Demo text, calibration half"}
+GREATEST = settings.steps(0.01, 0.3, 0.01)
 PATTERNS = {"none": "none", "2:4": "2:4", "4:8": "4:8"}
 
 
@@ -150,9 +151,7 @@ def window(source: str | None, documents: str, count: int, length: int) -> Windo
     if not (source or "").strip():
         raise UserError("the text is empty: choose or type one")
     chosen = span(documents.strip() or None)
-    return checked(
-        WindowRequest, source=absolute(source.strip()), documents=chosen, sequences=count, length=length
-    )
+    return checked(WindowRequest, source=absolute(source.strip()), documents=chosen, sequences=count, length=length)
 
 
 # --- what is evaluated ---------------------------------------------------------------------------------------------
@@ -183,8 +182,8 @@ def _family(how: Pruning, profile: Profile) -> list[AllocationRequest]:
     driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0])
     left, middle, right = st.columns(3)
     left.selectbox("Driven by the gain of", names, key="driver", format_func=lambda n: settings.disturbance(profile, n))
-    greatest = typed.whole("greatest", 100, 1)
-    middle.number_input("Greatest strength, thousandths", 1, 500, key="greatest", help="100 is 0.1 of sparsity.")
+    greatest = view.sync("greatest", GREATEST, 0.1)
+    middle.select_slider("Greatest strength", GREATEST, key="greatest", format_func="{:g}".format)
     count = typed.whole("steps", 6, 2)
     right.number_input("Strengths, 0 included", 2, key="steps")
     controls = typed.several(
@@ -193,7 +192,7 @@ def _family(how: Pruning, profile: Profile) -> list[AllocationRequest]:
     shuffles = typed.whole("shuffles", 5, 1)
     if "shuffled" in controls:
         st.number_input("Shuffles at each strength", 1, key="shuffles", help="Fewer than 5 make a poor range.")
-    return families.family(how.allocation, driver, families.steps(greatest / 1000, count), controls, shuffles)
+    return families.family(how.allocation, driver, families.steps(greatest, count), controls, shuffles)
 
 
 def evaluation() -> EvaluationRequest:
@@ -220,7 +219,10 @@ def evaluation() -> EvaluationRequest:
         one, two = st.columns([2, 1])
         folder = typed.text("tasks_from", "")
         one.text_input(
-            "Folder of task files", key="tasks_from", placeholder="the harness's own, from the Hub", help="As lm-eval's."
+            "Folder of task files",
+            key="tasks_from",
+            placeholder="the harness's own, from the Hub",
+            help="As lm-eval's.",
         )
         examples = typed.whole("examples", 200, 1)
         two.number_input("Examples of each", 1, key="examples", help="A seeded sample.")

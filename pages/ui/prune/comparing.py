@@ -164,19 +164,19 @@ class Results:
         return self.of(line.setting.model_copy(update={"allocation": families.plain(line.setting.allocation)}))
 
     def against_uniform(self, line: Line) -> Change | None:
-        return self._change(line, self.uniform(line))
+        other = self.uniform(line)
+        return self.change(line, other) if other else None
 
     def against_base(self, line: Line) -> Change | None:
-        return self._change(line, self.base(line))
+        other = self.base(line)
+        return self.change(line, other) if other else None
 
     @cached_property
     def _changes(self) -> dict[tuple[Setting, Setting], Change]:
         return {}
 
-    def _change(self, line: Line, other: Line | None) -> Change | None:
-        """Ten thousand resamples each: worked out once."""
-        if other is None:
-            return None
+    def change(self, line: Line, other: Line) -> Change:
+        """Of one line against another; ten thousand resamples, so worked out once."""
         key = line.setting, other.setting
         if key not in self._changes:
             self._changes[key] = change(line, other)

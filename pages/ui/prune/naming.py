@@ -28,6 +28,14 @@ def allocation(asked: AllocationRequest) -> str:
     return f"{base(asked)}, {CORRECTIONS[fix.control]} {number(fix.strength)}{which}"
 
 
+def setting(asked: Setting) -> str:
+    """The whole setting in a line: `OWL, corrected 0.04, 70% zeros, Wanda`."""
+    words = [allocation(asked.allocation), f"{asked.allocation.target:.0%} zeros", PRUNERS[asked.pruner]]
+    words += [asked.pattern] if asked.pattern else []
+    words += ["true-sequential"] if asked.true_sequential else []
+    return ", ".join(words)
+
+
 def long(asked: AllocationRequest) -> str:
     """The same with every parameter that is not its default."""
     plain, fix = AllocationRequest(), Correction()

@@ -127,7 +127,9 @@ def badge(study: Study) -> str:
     spec, told = study.spec, study.provenance
     text = spec.text
     said = [f"{told.get('text', 'text')}, {text.sequences} × {text.length} tokens"]
-    calibration = next((each.pruned.calibration for each in spec.points if each.pruned and each.pruned.calibration), None)
+    calibration = next(
+        (each.pruned.calibration for each in spec.points if each.pruned and each.pruned.calibration), None
+    )
     if calibration is None:
         said += ["no calibration"]
     else:

@@ -48,8 +48,8 @@ def draw(profile: Profile) -> None:
 
 def _ask(found: lessons.Sink) -> None:
     st.markdown(
-        f"**Predict.** So far the noise, size {found.size:g}, has spared the first token of each sequence. What do most "
-        "layers do once this one token is disturbed too?"
+        f"**Predict.** So far the noise, size {found.size:g}, has spared the first token of each sequence. What do "
+        "most layers do once this one token is disturbed too?"
     )
     with st.container(horizontal=True):
         for guess, label in GUESSES.items():

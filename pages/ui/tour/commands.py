@@ -89,7 +89,7 @@ GROUPS = (
                 heavy=True,
             ),
             Line(
-                "Prune half of every layer by Wanda; the dense model and the uniform allocation are evaluated beside it.",
+                "Prune half of every layer by Wanda; the dense model is evaluated beside it.",
                 "python -m core prune --allocation uniform:0.5 --windows 8 --length 256",
                 heavy=True,
             ),

@@ -43,7 +43,7 @@ def picture(found: lessons.Spread, layers: int, layer: int, step: int) -> tour.F
         says="Noise of size {size} behind layer {layer} begins as a drift of {start} and ends as {end}: it {fate} "
         "({origin}).",
         slots={
-            "size": tour.Slot("frame", [digits(size) for size in found.sizes.values]),
+            "size": tour.Slot("frame", parts.written(found.sizes)),
             "start": tour.Slot("both", _written(start)),
             "end": tour.Slot("both", _written(end)),
             "fate": tour.Slot("both", [[changed(ratio) for ratio in row] for row in end / start]),

@@ -27,7 +27,7 @@ TERMS = {
         r"h_l = h_{l-1} + f_l(h_{l-1})",
     ),
     "linear": Term(
-        "A weight matrix in a layer, such as a projection of the attention or of the MLP; pruning sets its weights to 0.",
+        "A weight matrix in a layer, such as a projection of the attention or of the MLP: what pruning thins out.",
         r"y = W x",
     ),
     "perturbation": Term(
@@ -57,8 +57,8 @@ TERMS = {
         r"t \geq 1 \quad\text{or}\quad t \geq 0",
     ),
     "attention sink": Term(
-        "The first token, on which attention rests when it has nothing to look for; its vector is often far longer than "
-        "the others, and it is always reported apart.",
+        "The first token, on which attention rests when it has nothing to look for; its vector is often far longer "
+        "than the others, and it is always reported apart.",
         r"\lVert h_{k,0} \rVert \gg \lVert h_{k,t} \rVert,\quad t \geq 1",
     ),
     "drift": Term(
@@ -78,7 +78,8 @@ TERMS = {
     ),
     "dilution": Term(
         "The part of a falling drift that comes from a growing stream, not from a shrinking damage.",
-        r"\ln r_i = \ln \frac{\lVert d_{L-1} \rVert}{\lVert d_i \rVert} - \ln \frac{\lVert h_{L-1} \rVert}{\lVert h_i \rVert}",
+        r"\ln r_i = \ln \frac{\lVert d_{L-1} \rVert}{\lVert d_i \rVert} - "
+        r"\ln \frac{\lVert h_{L-1} \rVert}{\lVert h_i \rVert}",
     ),
     "twin": Term(
         "The same architecture with random weights, never trained: what it shows as well was not learned.",

@@ -8,13 +8,11 @@ import streamlit as st
 from core.lessons import Scale
 from core.profiles import Profile
 from pages.ui import view
-from pages.ui.words import digits
 
 
 def opening(sentence: str, task: str) -> None:
     """What the chapter says, and what there is to do."""
-    st.markdown(sentence)
-    st.markdown(f":material/touch_app: **Try:** {task}")
+    st.markdown(f"{sentence} :material/touch_app: **Try:** {task}")
 
 
 def lesson(*sentences: str) -> None:
@@ -51,14 +49,19 @@ def layer(profile: Profile) -> int:
 
 def step(key: str, scale: Scale, usual: float) -> int:
     """The step of a slider, in the URL as its value."""
-    stops = [digits(value) for value in scale.values]
+    stops = written(scale)
     default = min(scale.measured, key=lambda each: abs(scale.values[each] - usual))
     return stops.index(view.sync(key, stops, stops[default]))
 
 
+def written(scale: Scale) -> list[str]:
+    """The strengths as numbers, two digits each: `0.3`, `0.17`."""
+    return [f"{value:.2g}" for value in scale.values]
+
+
 def keep(key: str, scale: Scale, index: int) -> None:
     """Remember the step that a slider was dragged to."""
-    st.session_state[key] = digits(scale.values[index])
+    st.session_state[key] = written(scale)[index]
 
 
 def origin(scale: Scale) -> list[str]:

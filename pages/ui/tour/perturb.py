@@ -11,7 +11,6 @@ from core.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
 from pages.ui.tour import parts
-from pages.ui.words import digits
 
 
 def draw(profile: Profile) -> None:
@@ -41,7 +40,7 @@ def picture(found: lessons.Hit, layers: int, layer: int, step: int) -> tour.Figu
         layers=layers,
         says="Noise of size {size} behind layer {layer} changes {flips} of the next-token predictions ({origin}).",
         slots={
-            "size": tour.Slot("frame", [digits(size) for size in found.sizes.values]),
+            "size": tour.Slot("frame", parts.written(found.sizes)),
             "flips": tour.Slot("both", [[f"{share:.1%}" for share in row] for row in found.flips]),
             "origin": tour.Slot("frame", parts.origin(found.sizes)),
         },
@@ -60,7 +59,7 @@ def picture(found: lessons.Hit, layers: int, layer: int, step: int) -> tour.Figu
 
 def noise(sizes: lessons.Scale, step: int) -> tour.Control:
     """The slider of sizes, with the measured ones marked."""
-    stops = [digits(size) for size in sizes.values]
+    stops = parts.written(sizes)
     marks = [(index, stops[index]) for index in sizes.measured]
     return tour.Control("noise", "Noise size, relative to the stream", stops, step, marks)
 

@@ -23,8 +23,8 @@ def draw(profile: Profile) -> None:
     guess = view.sync("worst", [None, *range(profile.layers)], None)
     sparsity = found.sparsities.values[found.at]
     parts.opening(
-        "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how far "
-        "the predictions of the model diverge from the unpruned one's.",
+        "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how "
+        "far the predictions of the model diverge from the unpruned one's.",
         "drag the sparsity, and click layers to compare." if guess is not None else "predict, then see.",
     )
     if guess is None:
@@ -54,6 +54,8 @@ def _ask(layers: int, sparsity: float) -> None:
         says="Your guess: layer {layer}.",
         slots={},
         y=tour.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
+        bars=tour.Bars(np.full((1, layers), np.nan), base=np.ones(layers)),
+        key=[tour.Key("guide", "outline", "layers to choose from: their heights say nothing")],
         pick=("Your guess, layer", asked),
         foot=0.0,
         x="layer that is pruned",
@@ -67,7 +69,7 @@ def _asked(told: dict) -> None:
 
 
 def _guess(layer: int) -> None:
-    st.session_state["worst"] = layer
+    st.session_state["worst"] = st.session_state["layer"] = layer
 
 
 def _moved(told: dict, sparsities: lessons.Scale) -> None:
@@ -79,13 +81,13 @@ def picture(found: lessons.Alone, layers: int, layer: int, step: int) -> tour.Fi
     """A bar per layer; the axis grows with the harm."""
     values = found.sparsities.values
     ranks = [[f"number {int((row > each).sum()) + 1} of {layers}" for each in row] for row in found.harm]
-    stops = [digits(value) for value in values]
+    stops = parts.written(found.sparsities)
     return tour.Figure(
         name="prune-after",
         title="Harm of each layer pruned alone",
         layers=layers,
-        says="Layer {layer} alone, pruned to {zeros} zeros, does a harm of {harm} nats: {rank} ({origin}). Most is done "
-        "by layer {worst}.",
+        says="Layer {layer} alone, pruned to {zeros} zeros, does a harm of {harm} nats: {rank} ({origin}). Most is "
+        "done by layer {worst}.",
         slots={
             "zeros": tour.Slot("frame", [f"{value:.0%}" for value in values]),
             "harm": tour.Slot("both", [[digits(each) for each in row] for row in found.harm]),

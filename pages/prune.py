@@ -1,0 +1,130 @@
+"""What does it cost? Prune, evaluate, compare, export."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core import cost, jobs
+from core.allocation.allocate import layer_parameters
+from core.errors import UserError
+from core.profiles import Profile
+from core.settings import ExportRequest, StudyRequest
+from core.store import Store
+from pages.ui import view, watch
+from pages.ui.prune import asking, exporting, inview, results, stored, take
+
+store = Store()
+PARTS = {"results": "What it cost", "evaluate": "Evaluate", "export": "Export"}
+
+
+def watched() -> jobs.Job | None:
+    """The job that the address names."""
+    key = st.query_params.get("job")
+    try:
+        return jobs.job(store, key) if key else None
+    except UserError as error:
+        st.warning(str(error))
+        return None
+
+
+def run(request: StudyRequest | ExportRequest, device: str) -> None:
+    """Queue a request, see to it that somebody serves the queue, and watch it."""
+    job = jobs.submit(store, request, device)
+    jobs.ensure_worker(store, job.device)
+    st.query_params["job"] = job.key
+
+
+def evaluate(how: asking.Pruning, profile: Profile) -> None:
+    """The form, what it costs, what repeats it elsewhere, and Run."""
+    request, found, left_out, what = None, None, [], "alone"
+    try:
+        chosen, what, left_out = asking.asked(how, profile)
+    except UserError as error:
+        st.error(str(error))
+        chosen = None
+    try:
+        evaluation = asking.evaluation()
+        if chosen is not None:
+            request = how.study(chosen, evaluation)
+            expected = cost.of_study(request, store, how.device)
+            found = store.find(request)
+    except UserError as error:
+        st.error(str(error))
+        request = None
+    for sentence in left_out:
+        st.warning(sentence)
+    if request:
+        count = len(request.points)
+        st.markdown(
+            f"**{count} points**, dense and uniform among them. "
+            + (cost.words(expected) if expected else "What it costs is not known until the model is here.")
+        )
+        st.caption("Points that are stored already are not measured again; each is saved as soon as it is finished.")
+        along(request, how, what)
+    if found:
+        st.success("This has been evaluated already.")
+        link = {"study": found.key, "part": "results"}
+        st.page_link("prune.py", label="See what it cost", icon=":material/arrow_forward:", query_params=link)
+    else:
+        st.button("Run", type="primary", disabled=request is None, on_click=run, args=[request, how.device], key="run")
+
+
+def along(request: StudyRequest, how: asking.Pruning, what: str) -> None:
+    """The command of a single setting, the file of a family."""
+    with st.expander("The same on the command line"):
+        if what == "alone":
+            for setting in request.settings[-len(how.seeds) :]:
+                repeated(lambda setting=setting: take.prune(request, setting, how.device, store.root))
+        try:
+            text = take.as_toml(request)
+        except UserError as error:
+            st.caption(f"No study file: {error}.")
+        else:
+            st.code(take.study(how.device, store.root), "bash", wrap_lines=True)
+            st.download_button(
+                take.STUDY_FILE, text, take.STUDY_FILE, "application/toml", on_click="ignore", key="toml"
+            )
+
+
+def repeated(command: Callable[[], str]) -> None:
+    """A command, or why there is none."""
+    try:
+        st.code(command(), "bash", wrap_lines=True)
+    except UserError as error:
+        st.caption(f"No command: {error}.")
+
+
+profile = view.profile()
+view.heading("What does it cost?", profile)
+try:
+    layer_parameters(profile)
+    in_view = inview.read(profile)
+except UserError as error:
+    st.error(str(error))
+    st.page_link("allocate.py", label="Change the allocation", icon=":material/tune:")
+    st.stop()
+job = watched()
+if job:
+    watch.panel(job)
+inview.show(in_view)
+try:
+    how = asking.pruning(profile, in_view.request)
+except UserError as error:
+    st.error(str(error))
+    st.stop()
+
+groups = stored.groups(profile)
+part = view.sync("part", list(PARTS), "results" if groups else "evaluate")
+view.switch("Part of the page", PARTS, "part")
+group = stored.choose(groups, how.setting) if groups and part != "evaluate" else None
+if part == "evaluate":
+    evaluate(how, profile)
+elif part == "export":
+    key = group.holding(how.setting) if group else None
+    exporting.show(how, profile, key, run)
+elif group:
+    results.show(group, profile, how.setting, profile.entry.key[:6])
+else:
+    st.info(
+        "Nothing was pruned and evaluated of this model yet: choose Evaluate above, look at the cost, and press Run."
+    )

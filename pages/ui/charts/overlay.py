@@ -1,0 +1,132 @@
+"""Gains of several models on one axis: by layer where all are equally deep, else by relative depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.results import Array
+from pages.ui.charts.gain import Line
+from pages.ui.charts.style import LIGHT, Chart, Palette, band, factor_axis, layer_axis, layout, line_labels
+from pages.ui.charts.why import spearman
+from pages.ui.words import times
+
+DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
+GREEN, YELLOW, PINK = "#009E73", "#E69F00", "#CC79A7"  # of Okabe and Ito's, those that mean nothing on other charts
+STEPS = 101  # points at which models of different depth are compared
+RELATIVE = "relative depth of the injection layer: layer / (layers - 1)"
+
+
+def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
+    """Gain over injection layers, a line per model, with 95 % intervals.
+
+    Args:
+        lines: one per model; all names differ.
+        what: the perturbation, in words.
+    """
+    depths = {len(each.value) for each in lines}
+    relative = len(depths) > 1
+    values = np.concatenate([each.value for each in lines])
+    figure = go.Figure()
+    colours = [colour(index, look) for index in range(len(lines))]
+    for index, each in enumerate(lines):
+        x = depth(each) if relative else np.arange(len(each.value))
+        figure.add_trace(band(x, each.low, each.high, colours[index], 0.15))
+        figure.add_trace(_curve(each, x, colours[index], DASHES[index % len(DASHES)]))
+    figure.add_hline(y=1, line={"color": look.guide, "width": 1})
+    axis = _axis(max(depths), relative)
+    room = 0.02 * (axis["range"][1] - axis["range"][0]) * max(len(each.name) for each in lines)
+    figure.add_trace(_names(lines, values, colours, axis["range"][0]))
+    axis["range"] = [axis["range"][0] - room, axis["range"][1]]
+    figure.update_layout(xaxis=axis, yaxis=factor_axis(values, "gain: drift at the end / injected"))
+    title = "Gain over relative depth" if relative else "Gain of each layer"
+    finding = f"{what}. {_finding(lines)}"
+    return Chart("overlay", title, layout(figure, height=460), finding, _table(lines))
+
+
+def depth(line: Line) -> Array:
+    """`layer / (layers - 1)`, 0 at the first layer and 1 at the last."""
+    layers = len(line.value)
+    return np.arange(layers) / max(1, layers - 1)
+
+
+def colour(index: int, look: Palette) -> str:
+    """Of the line at a place; after five they begin again, with another dash."""
+    return (look.ink, look.accent, GREEN, YELLOW, PINK)[index % 5]
+
+
+def _axis(layers: int, relative: bool) -> dict:
+    if not relative:
+        return layer_axis(layers, "injection layer")
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    return {"title": RELATIVE, "tickvals": ticks, "range": [-0.02, 1.02], "showgrid": False}
+
+
+def _curve(line: Line, x: Array, colour: str, dash: str) -> go.Scatter:
+    layers = len(line.value)
+    return go.Scatter(
+        x=x,
+        y=line.value,
+        mode="lines+markers",
+        line={"color": colour, "width": 2, "dash": dash},
+        marker={"size": 5},
+        customdata=[f"layer {layer} of {layers}" for layer in range(layers)],
+        hovertemplate=f"{escape(line.name)}, %{{customdata}}: %{{y:.3g}}×<extra></extra>",
+        name=escape(line.name),
+    )
+
+
+def _names(lines: Sequence[Line], values: Array, colours: Sequence[str], x: float) -> go.Scatter:
+    """At the left ends: at the right all meet at 1."""
+    usable = values[np.isfinite(values) & (values > 0)]
+    gap = 0.055 * float(np.log(usable.max() / usable.min()) + 0.8) if usable.size else 0.1
+    heights = [next((float(value) for value in each.value if np.isfinite(value)), 1.0) for each in lines]
+    return line_labels(x, heights, [escape(each.name) for each in lines], colours, gap, side="left")
+
+
+def _finding(lines: Sequence[Line]) -> str:
+    if len(lines) == 1:
+        return "One model: pick another to compare it with."
+    return " ".join(_against(lines[0], each) for each in lines[1:])
+
+
+def _against(first: Line, other: Line) -> str:
+    """How alike two curves are, at equal relative depths; the last layer, 1 by definition, is left out."""
+    at = np.linspace(0, 1, STEPS)[:-1]
+    logs = [np.interp(at, depth(each), np.log(each.value)) for each in (first, other)]
+    known = np.isfinite(logs[0]) & np.isfinite(logs[1])
+    pair = f"{first.name} and {other.name}"
+    if not known.any():
+        return f"{pair} have no depth in common."
+    gap = np.where(known, np.abs(logs[0] - logs[1]), -1)
+    most = int(gap.argmax())
+    lower = float((logs[0] < logs[1])[known].mean())
+    alike = spearman(*logs)
+    rank = f"rank alike along depth with {alike:.2f}" if np.isfinite(alike) else "cannot be ranked against each other"
+    return (
+        f"{pair} {rank}; the gain of {first.name} is the lower one over {lower:.0%} of the depth, and they are "
+        f"furthest apart at {at[most]:.0%} of it, {times(float(np.exp(logs[0][most])), 3)} against "
+        f"{times(float(np.exp(logs[1][most])), 3)}."
+    )
+
+
+def _table(lines: Sequence[Line]) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {
+                "model": each.name,
+                "injection layer": np.arange(len(each.value)),
+                "relative depth": depth(each),
+                "gain": each.value,
+                "95 % low": each.low,
+                "95 % high": each.high,
+                "verdict": [verdict or "none: 1 by definition" for verdict in each.verdicts],
+            }
+        )
+        for each in lines
+    ]
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,214 @@
+"""The results part of the prune page: verdicts, charts, numbers, each under its protocol."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.comparison import FEWEST_WINDOWS
+from core.errors import UserError
+from core.profiles import Profile
+from core.settings import Setting
+from pages.ui import frame, settings, view
+from pages.ui.charts import Chart
+from pages.ui.charts.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
+from pages.ui.prune import drawing, naming, verdicts
+from pages.ui.prune.comparing import Change, Line, Results, Slice, accuracy_change
+from pages.ui.prune.stored import Group
+
+SELECTED = (
+    "Whoever picks the best of several strengths or methods here has chosen it on the text that judges it: evaluate "
+    "the choice once more on another text before calling it a gain."
+)
+LEADING = ("setting", "target", "pruner", "perplexity")
+TRUST = (
+    "Each point is an allocation of this target and pruner. The estimate sums what pruning each layer alone was "
+    "measured to do; only the order of the points can be right, and the rank correlation says how right it is."
+)
+HEADLINE = (
+    f"The paper's headline, on top of OWL and AlphaPruning at 70 %: {PAPER_PERPLEXITY:+.2f} % perplexity, "
+    f"{PAPER_ACCURACY:+.2f} % accuracy ({PAPER}; nothing here measured them)."
+)
+
+
+def show(group: Group, profile: Profile, setting: Setting, prefix: str) -> None:
+    """Everything that was measured under one protocol."""
+    results = group.results
+    if not results.lines:
+        st.info("This study holds the dense model alone: evaluate a setting to compare it.")
+        _dense(results, group.badge)
+        return
+    shown = results.of(setting)
+    part = _choose_slice(results, setting)
+    in_part = shown if shown in results.within(part) else None
+    _verdicts(results, part, in_part, group)
+    if shown is None:
+        st.caption(f"The setting in view ({naming.setting(setting)}) is not among them: evaluate it to see it here.")
+    _draw(drawing.perplexity(results, shown, view.look()), group, prefix, "perplexity")
+    left, right = st.columns(2, gap="large")
+    with left:
+        chart = drawing.against_uniform(results, part, in_part, view.look())
+        if chart:
+            _draw(chart, group, f"{prefix}-{part.target:g}", "changes")
+        else:
+            st.info("Only uniform is measured here: evaluate an allocation to compare it.")
+    with right:
+        _correction(results, part, in_part, group, prefix)
+    _zero_shot(results, part, in_part, group, prefix)
+    _trust(results, part, in_part, profile, group, prefix)
+    _numbers(results, group, prefix)
+
+
+def _choose_slice(results: Results, setting: Setting) -> Slice:
+    """Pruner and target to compare within: those in view if measured, else the fullest."""
+    names = {each.name: each for each in results.slices}
+    mine = next((name for name, each in names.items() if each.target == setting.allocation.target
+                 and (each.pruner, each.pattern) == (setting.pruner, setting.pattern)), None)  # fmt: skip
+    fullest = max(names, key=lambda name: len(results.within(names[name])))
+    chosen = view.sync("within", list(names), mine or fullest)
+    if len(names) > 1:
+        st.selectbox("Compare within", list(names), key="within")
+    return names[chosen]
+
+
+def _verdicts(results: Results, part: Slice, shown: Line | None, group: Group) -> None:
+    st.subheader(f"The verdict at {part.name}", anchor=False)
+    model = results.study.provenance.get("model", "this model")
+    windows = results.study.spec.text.sequences
+    found = verdicts.sentences(results, part, shown)
+    if windows < FEWEST_WINDOWS:
+        st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")
+    dense = f"On {model}, whose dense perplexity is {_perplexity(results.dense)}:" if results.dense else f"On {model}:"
+    st.markdown("\n".join([dense, "", *(f"- {each}" for each in found)]) if found else f"{dense} only uniform so far.")
+    _badge(group)
+    st.caption(f"{HEADLINE} {SELECTED}")
+
+
+def _perplexity(measured: object) -> str:
+    value = measured.perplexity
+    return f"{value:,.4g}" if np.isfinite(value) else f"not a number, from layer {measured.broken} on"
+
+
+def _dense(results: Results, badge: str) -> None:
+    if results.dense:
+        st.metric("Dense perplexity", _perplexity(results.dense))
+        st.caption(badge)
+
+
+def _draw(chart: Chart, group: Group, prefix: str, key: str) -> None:
+    """A chart and, under it, the protocol of its numbers."""
+    frame.show(chart, prefix, key)
+    _badge(group)
+
+
+def _badge(group: Group) -> None:
+    st.caption(f":gray-badge[protocol] {group.badge}")
+
+
+def _correction(results: Results, part: Slice, shown: Line | None, group: Group, prefix: str) -> None:
+    bases = {each.name: each for each in drawing.corrected_bases(results, part)}
+    if not bases:
+        st.subheader("The correction beside its controls", anchor=False)
+        st.info(
+            "No correction was measured within this pruner and target: under Evaluate choose "
+            "*this family* to measure it with its controls."
+        )
+        return
+    mine = results.base(shown).name if shown and results.base(shown) else next(iter(bases))
+    name = view.sync("of", list(bases), mine)
+    if len(bases) > 1:
+        st.selectbox("Correction of", list(bases), key="of")
+    _draw(drawing.correction(results, part, bases[name], shown, view.look()), group, prefix, "correction")
+
+
+def _zero_shot(results: Results, part: Slice, shown: Line | None, group: Group, prefix: str) -> None:
+    if not results.tasks:
+        st.caption("No zero-shot task was asked for: name some under Evaluate to see accuracies beside perplexity.")
+        return
+    options = {drawing.MEAN: drawing.MEAN, **{name: name for name in results.tasks}}
+    task = view.sync("task", list(options), drawing.MEAN)
+    examples = min(len(each.acc) for each in results.study.points[0].tasks.values())
+    view.switch("Zero-shot task", options, "task")
+    _draw(drawing.zero_shot(results, part, task, shown, view.look()), group, prefix, "zero-shot")
+    corrected = shown if shown and results.base(shown) else None
+    said = _accuracy_sentence(results, corrected) if corrected else None
+    st.caption(" ".join([f"0-shot, acc, {examples} examples or more of each task.", *filter(None, [said])]))
+
+
+def _accuracy_sentence(results: Results, line: Line) -> str | None:
+    found = accuracy_change(line, results.base(line), results.tasks)
+    if found is None:
+        return None
+    value, error = (100 * each for each in found)
+    return (
+        f"{line.name}: {value:+.2f} ± {error:.2f} points of accuracy against its base, the mean of tasks "
+        f"({PAPER_ACCURACY:+.2f} % in the {PAPER})."
+    )
+
+
+def _trust(results: Results, part: Slice, shown: Line | None, profile: Profile, group: Group, prefix: str) -> None:
+    objective = view.sync("judge", list(settings.OBJECTIVES), "drift")
+    try:
+        chart = drawing.trust(results, part, profile, objective, shown, view.look())
+    except UserError as error:
+        st.subheader("Estimate against measured", anchor=False)
+        st.info(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return
+    view.switch("Estimate the harm by", settings.OBJECTIVES, "judge")
+    _draw(chart, group, f"{prefix}-{part.target:g}", "trust")
+    st.caption(TRUST)
+
+
+def _numbers(results: Results, group: Group, prefix: str) -> None:
+    st.subheader("Every number", anchor=False)
+    table = rows(results).dropna(axis=1, how="all")
+    numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
+    st.dataframe(table, hide_index=True, column_config=numbers, alt="Every setting with all that was measured of it")
+    _badge(group)
+    st.download_button(
+        "Download CSV",
+        lambda: table.assign(protocol=group.badge).to_csv(index=False),
+        file_name=f"{prefix}-study.csv",
+        mime="text/csv",
+        key="numbers-csv",
+        on_click="ignore",
+    )
+
+
+def rows(results: Results) -> pd.DataFrame:
+    """A row per setting: perplexity, changes with intervals, divergence, agreement, zeros achieved, accuracies."""
+    found = []
+    if results.dense:
+        found.append({"setting": "dense", "target": np.nan, **_of(Line(None, "dense", (results.dense,)), results)})
+    for line in results.lines:
+        row = {"setting": line.name, "target": line.setting.allocation.target}
+        row |= {"pruner": naming.PRUNERS[line.setting.pruner], **_of(line, results)}
+        for name, change in (("uniform", results.against_uniform(line)), ("base", results.against_base(line))):
+            row |= _against(name, change) if change else {}
+        found.append(row)
+    table = pd.DataFrame(found)
+    first = [name for name in table if name in LEADING]
+    changes = [name for name in table if name.startswith(("against", "uniform", "base"))]
+    return table[[*first, *changes, *(name for name in table if name not in (*first, *changes))]]
+
+
+def _against(name: str, change: Change) -> dict[str, float]:
+    ends = change.windows
+    told = {f"against {name}, %": ends.value, f"{name} low": ends.low, f"{name} high": ends.high}
+    if change.seeds.certain:
+        told |= {f"{name} low, seeds": change.seeds.low, f"{name} high, seeds": change.seeds.high}
+    return told
+
+
+def _of(line: Line, results: Results) -> dict[str, object]:
+    units = [each for each in line.seeds if each.evaluated]
+    told = {
+        "perplexity": line.perplexity,
+        "not finite from layer": line.broken,
+        "KL, nats": float(np.mean([each.kl for each in units])),
+        "agreement": float(np.mean([each.agreement for each in units])),
+        "zeros, mean of linears": float(np.mean([np.nanmean(each.evaluated.zeros) for each in units])),
+        "seeds": len(units),
+    }
+    return told | {name: line.accuracy(name)[0] for name in results.tasks}

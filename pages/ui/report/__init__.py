@@ -1,0 +1,56 @@
+"""Stored results -> one HTML file that opens offline. Knows no widget, so the command line uses it as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from plotly.offline import get_plotlyjs
+
+from core import best as bests
+from core import profiles, report, studies
+from core.errors import UserError
+from core.report import Part
+from core.store import Entry, Store
+from pages.ui.report import profile, study
+
+KINDS = ("profile", "study", "best")
+
+
+def html(store: Store, entries: Sequence[Entry]) -> str:
+    """A report on profiles, studies and best settings, in the order given.
+
+    Raises:
+        UserError: nothing to report on, an export among them, or a unit that is missing.
+    """
+    if not entries:
+        raise UserError("there is nothing to report on: name a profile or a study")
+    parts = [_part(store, entry) for entry in entries]
+    title = parts[0].title if len(parts) == 1 else f"Absorption report on {len(parts)} results"
+    made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by the absorption explorer; it opens offline."
+    return report.page(title, made, parts, get_plotlyjs())
+
+
+def _part(store: Store, entry: Entry) -> Part:
+    match entry.path.parent.name:
+        case "profile":
+            return profile.part(store, profiles.load(store, entry))
+        case "study":
+            return study.part(entry, _whole(studies.load(store, entry)))
+        case "best":
+            found = bests.load(store, entry)
+            _whole(found.final)
+            return study.best(entry, found, bests.commands(found))
+    raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
+
+
+def _whole(found: studies.Study) -> studies.Study:
+    """A study without gaps.
+
+    Raises:
+        UserError: a point's losses are not here, for instance because they were corrupt and set aside.
+    """
+    gap = next((each for each in found.points if each.evaluated is None), None)
+    if gap is not None:
+        raise UserError(f"study {found.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
+    return found

@@ -1,0 +1,133 @@
+"""What can be done with a stored result: open, carry away, report, delete, and where it came from."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from core.errors import UserError
+from core.pack import pack
+from core.specs import ModelSpec
+from core.store import Entry, Store
+from pages.ui import report, view, watch
+
+NOUNS = {"profile": "profile", "study": "study", "export": "export", "best": "best setting"}
+KEPT = {
+    "profile": "Its measurements are deleted too, except those that other profiles share. It can be measured again.",
+    "study": "Its evaluations are deleted too, except those that other studies share. They can be evaluated again.",
+    "best": "What it evaluated is deleted too, except what other results share.",
+    "export": "Only the note of it is deleted here: the exported folder stays where it is.",
+}
+
+
+def noun(entry: Entry) -> str:
+    """What kind of result it is."""
+    return NOUNS[entry.path.parent.name]
+
+
+def actions(store: Store, entry: Entry) -> None:
+    """Open, download, report, delete, provenance."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        link(store, entry)
+        if entry.path.parent.name != "export":
+            _carry(store, entry)
+        about = "Part of the committed demo." if entry.committed else None
+        if st.button("Delete", key=f"delete-{entry.key}", disabled=entry.committed, help=about):
+            confirm(store, entry)
+    with st.expander("Provenance"):
+        st.json({"key": entry.key, **entry.provenance, "spec": entry.spec.model_dump(mode="json")}, expanded=1)
+
+
+def link(store: Store, entry: Entry) -> None:
+    """Where a result is shown."""
+    match entry.path.parent.name:
+        case "profile":
+            watch.open_profile(entry.key)
+        case "export":
+            st.markdown(f"In `{entry.provenance.get('folder', entry.spec.folder)}`")
+        case _:
+            _study_link(store, getattr(entry.spec, "final", entry.spec).key, entry.spec.model)
+
+
+def _study_link(store: Store, key: str, model: ModelSpec) -> None:
+    """The Prune page shows the studies of the model in view, so a profile of it goes along."""
+    profile = profile_of(store, model)
+    if profile is None:
+        st.caption("The Prune page shows it once a profile of its model is here: import or measure one.")
+        return
+    query = {"study": key, "part": "results", "profile": profile}
+    st.page_link("prune.py", label="Open on the Prune page", icon=":material/arrow_forward:", query_params=query)
+
+
+def profile_of(store: Store, model: ModelSpec) -> str | None:
+    """The key of a profile of a model: the one in view if it is, else the newest."""
+    alike = [
+        entry.key
+        for entry in store.entries()
+        if (entry.spec.model.content, entry.spec.model.initialised) == (model.content, model.initialised)
+    ]
+    shown = st.session_state.get("profile")
+    return shown if shown in alike else next(iter(alike), None)
+
+
+def _carry(store: Store, entry: Entry) -> None:
+    """Files to take along; each is made when it is asked for."""
+    st.download_button(
+        "Download pack",
+        partial(pack, store, entry),
+        file_name=f"absorption-{entry.key}.zip",
+        mime="application/zip",
+        key=f"pack-{entry.key}",
+        on_click="ignore",
+        help=f"This {noun(entry)} and all that it rests on, as a zip to import on another machine.",
+    )
+    reports(store, [entry], f"report-{entry.key}")
+
+
+def reports(store: Store, entries: list[Entry], key: str) -> None:
+    """A button that makes one HTML file of some results."""
+    name = entries[0].key if len(entries) == 1 else f"{len(entries)}-results"
+    st.download_button(
+        "Download report" if len(entries) == 1 else f"Download report of {len(entries)} studies",
+        partial(report.html, store, entries),
+        file_name=f"absorption-report-{name}.html",
+        mime="text/html",
+        key=key,
+        on_click="ignore",
+        help="One HTML file, about 5 MB: charts, numbers, where they come from, and the commands that remake them.",
+    )
+
+
+@st.dialog("Delete this?")
+def confirm(store: Store, entry: Entry) -> None:
+    """Ask before deleting."""
+    st.write(f"The {noun(entry)} {title(entry)}")
+    st.write(KEPT[entry.path.parent.name])
+    with st.container(horizontal=True):
+        if st.button("Delete it", type="primary", on_click=_delete, args=[store, entry]):
+            st.rerun()
+        if st.button("Keep it"):
+            st.rerun()
+
+
+def _delete(store: Store, entry: Entry) -> None:
+    try:
+        store.delete(entry)
+    except UserError as error:
+        st.error(str(error))
+
+
+def title(entry: Entry) -> str:
+    """A result in a list."""
+    told, spec = entry.provenance, entry.spec
+    match entry.path.parent.name:
+        case "profile":
+            return view.name(entry)
+        case "study":
+            text, points = spec.text, len(spec.points)
+            judged = f"{told.get('text', '?')} · {text.sequences} × {text.length}"
+            return f"{told.get('model', '?')} · {judged} · {points} points · {entry.key[:6]}"
+        case "best":
+            return f"{told.get('model', '?')} · best setting: {spec.winner.name} · {entry.key[:6]}"
+    return f"{told.get('model', '?')} · {told.get('setting', '?')} · {entry.key[:6]}"

@@ -1,0 +1,81 @@
+"""Picked evaluations beside each other: what differs between them, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.comparison import Interval
+from pages.ui import frame, view
+from pages.ui.charts import evaluation
+from pages.ui.runs import reading
+from pages.ui.runs.reading import Row
+
+
+def show(rows: Sequence[Row]) -> None:
+    """The differing settings, a sentence for each row against the first, and their chart."""
+    if not rows:
+        return
+    st.subheader("Compared", anchor=False)
+    if len(rows) == 1:
+        st.info(f"{rows[0].measured.name} is what others are compared with: pick one more row or several.")
+        return
+    base, others = rows[0], rows[1:]
+    found = [_change((row.key, base.key), row, base) for row in others]
+    st.markdown(
+        "\n".join(f"- {_plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
+    )
+    columns = table(rows, found)
+    numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in columns.select_dtypes("float")}
+    st.dataframe(columns, hide_index=True, column_config=numbers, alt="The compared settings: only what differs")
+    st.caption("Only the settings that differ are shown; all others are the same in every row.")
+    _chart(base, others, found)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _change(keys: tuple[str, str], _row: Row, _base: Row) -> Interval | None:
+    return reading.compared(_row, _base)
+
+
+def _plain(text: str) -> str:
+    """A sentence with names in it, not to be read as Markdown."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+!|$~:" else sign for sign in text)
+
+
+def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame:
+    """A row per setting: what differs, perplexity, and the change against the first.
+
+    Args:
+        found: of every row but the first.
+    """
+    frame = pd.DataFrame(reading.differing(rows))
+    frame.insert(0, "setting", [row.measured.name for row in rows])
+    broken = [reading.trouble(row.measured) or "" for row in rows]
+    frame["perplexity"] = [row.measured.perplexity for row in rows]
+    if any(broken):
+        frame["not a number"] = broken
+    changes = [None, *found]
+    for name in ("value", "low", "high"):
+        label = "against the first, %" if name == "value" else f"95 % {name}"
+        frame[label] = pd.array([getattr(each, name) if each else None for each in changes], dtype="Float64").astype(
+            float
+        )
+    return frame
+
+
+def _chart(base: Row, others: Sequence[Row], found: Sequence[Interval | None]) -> None:
+    """Changes against the first as intervals, where there are any."""
+    names = labels(others)
+    known = {name: each for name, each in zip(names, found, strict=True) if each is not None}
+    if any(each.value == each.value for each in known.values()):
+        title = "Against the first picked"
+        chart = evaluation.changes(known, None, base.measured.name, view.look(), title)
+        frame.show(chart, "compared", "compared-changes")
+
+
+def labels(rows: Sequence[Row]) -> list[str]:
+    """A name for each row; what is alike gets its study, and its place there, too."""
+    names = [row.measured.name for row in rows]
+    return [name if names.count(name) == 1 else f"{name} ({row.key})" for name, row in zip(names, rows, strict=True)]

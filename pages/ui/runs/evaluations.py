@@ -1,0 +1,144 @@
+"""Every evaluated point of every stored study, as one table to sort, filter and pick from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from core import studies
+from core.store import Entry, Store
+from pages.ui.runs import acting, comparing, reading
+from pages.ui.runs.reading import Row
+
+ABOUT = (
+    "Click column heads to sort, use the search and the filters of the table's menu, and tick rows: those are compared "
+    "below. Changes are against the uniform setting of the same study, with the 95 % interval paired over windows."
+)
+PICKED = "compared"  # keys of the rows that are compared, in the order picked
+
+
+def show(store: Store) -> None:
+    """The table, the comparison of what is picked, and what can be done with a study."""
+    entries = list(store.entries("study"))
+    rows = {row.key: row for entry in entries for row in _rows(str(entry.path), entry)}
+    if not rows:
+        st.info(
+            "Nothing was evaluated yet: on the Prune page choose a setting, press Evaluate, and then Run; or import a "
+            "pack from another machine."
+        )
+        st.page_link("prune.py", label="Prune and evaluate", icon=":material/arrow_forward:")
+        return
+    keep_known(rows)
+    st.dataframe(
+        table(rows.values()),
+        key="evaluations",
+        hide_index=True,
+        on_select=partial(pick, list(rows)),
+        selection_mode="multi-row",
+        column_config=COLUMNS,
+        alt="Every evaluated setting with perplexity, change against uniform, divergence, agreement and protocol",
+    )
+    st.caption(ABOUT)
+    st.multiselect(
+        "Compared settings, the first is what the others are compared with",
+        list(rows),
+        key=PICKED,
+        format_func=lambda key: rows[key].name,
+        placeholder="Tick rows in the table, or choose here",
+    )
+    comparing.show([rows[key] for key in st.session_state[PICKED]])
+    _studies(store, {entry.key: entry for entry in entries})
+
+
+@st.cache_resource(max_entries=64, show_spinner="Reading studies")
+def _rows(path: str, _entry: Entry) -> list[Row]:
+    """Read once: a folder's name is the hash of what it means."""
+    return reading.rows_of(_entry, studies.load(Store(), _entry))
+
+
+def keep_known(known: Iterable[str]) -> None:
+    """Rows whose study was deleted are not compared any more."""
+    st.session_state[PICKED] = [key for key in st.session_state.get(PICKED, []) if key in set(known)]
+
+
+def pick(keys: list[str]) -> None:
+    """Ticked rows are compared, in the order in which they were ticked."""
+    ticked = [keys[row] for row in st.session_state["evaluations"].selection.rows if row < len(keys)]
+    stay = [key for key in st.session_state.get(PICKED, []) if key in ticked]
+    st.session_state[PICKED] = stay + [key for key in ticked if key not in stay]
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _change(key: str, _row: Row) -> tuple[float, float, float] | None:
+    """Ten thousand resamples, so worked out once."""
+    found = reading.against_uniform(_row)
+    return (found.value, found.low, found.high) if found else None
+
+
+def table(rows: Iterable[Row]) -> pd.DataFrame:
+    """A row per evaluated point."""
+    frame = pd.DataFrame([_line(row) for row in rows])
+    empty = [name for name in ("pattern", "not a number") if not frame[name].any()]
+    return frame.drop(columns=empty)
+
+
+def _line(row: Row) -> dict[str, object]:
+    measured, spec = row.measured, row.study.spec
+    setting = measured.setting
+    value, low, high = _change(row.key, row) or (None, None, None)
+    return {
+        "model": row.model,
+        "method": setting.method if setting else "dense",
+        "target": setting.allocation.target if setting else None,
+        "pruner": setting.pruner if setting else "",
+        "pattern": (setting.pattern or "") if setting else "",
+        "seed": setting.calibration_seed if setting else None,
+        "perplexity": measured.perplexity,
+        "not a number": reading.trouble(measured) or "",
+        "against uniform": value,
+        "low": low,
+        "high": high,
+        "KL": measured.kl,
+        "agreement": measured.agreement,
+        "protocol": reading.protocol(row.text, spec.text),
+        "precision": spec.model.dtype,
+        "created": pd.to_datetime(row.entry.provenance.get("created"), errors="coerce", utc=True),
+        "study": row.entry.key,
+    }
+
+
+def _number(label: str, form: str, about: str | None = None) -> object:
+    return st.column_config.NumberColumn(label, format=form, help=about)
+
+
+COLUMNS = {
+    "model": st.column_config.TextColumn(width=170),
+    "method": st.column_config.TextColumn(width=190),
+    "target": _number("target", "percent", "Fraction of zeros that was asked for"),
+    "seed": _number("seed", "%d", "Draws the calibration windows"),
+    "perplexity": _number("perplexity", "%.4g"),
+    "against uniform": _number("vs uniform, %", "%+.2f", "Change of perplexity against the uniform setting, per cent"),
+    "low": _number("95 % low", "%+.2f"),
+    "high": _number("95 % high", "%+.2f"),
+    "KL": _number("KL, nats", "%.4g", "Mean divergence of the next token from the dense model's"),
+    "agreement": _number("agreement", "percent", "Tokens whose likeliest next token is the dense model's"),
+    "protocol": st.column_config.TextColumn(width=200, help="Text, windows × tokens"),
+    "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+}
+
+
+def _studies(store: Store, entries: dict[str, Entry]) -> None:
+    """What can be done with one study, and a report of all that are compared."""
+    st.subheader("A whole study", anchor=False)
+    if st.session_state.get("picked-study") not in entries:
+        st.session_state["picked-study"] = next(iter(entries))
+    st.selectbox(
+        "Study to act on", list(entries), key="picked-study", format_func=lambda key: acting.title(entries[key])
+    )
+    acting.actions(store, entries[st.session_state["picked-study"]])
+    mentioned = dict.fromkeys(key.rpartition("-")[0] for key in st.session_state[PICKED])
+    if len(mentioned) > 1:
+        acting.reports(store, [entries[key] for key in mentioned], "report-compared")

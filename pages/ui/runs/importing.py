@@ -1,0 +1,57 @@
+"""Packs from other machines: checked, then put into the cache."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.errors import UserError
+from core.pack import unpack
+from core.store import VIEW_KINDS, Store
+from pages.ui.runs import acting
+
+ABOUT = (
+    "A pack is a zip of results as this page or `python -m core runs export` writes it. It is checked whole before "
+    "anything is written: names, sizes, hashes, tables. Nothing in it is executed."
+)
+
+
+def show(store: Store) -> None:
+    """The upload, what came of it, and links to what was imported."""
+    st.markdown(ABOUT)
+    uploaded = st.file_uploader(
+        f"A pack, up to {st.get_option('server.maxUploadSize')} MB",
+        type="zip",
+        key="pack",
+        help="Larger ones: python -m core runs import FILE.zip",
+    )
+    if uploaded is None:
+        return
+    if st.session_state.get("unpacked") != uploaded.file_id:
+        st.session_state["unpacked"] = uploaded.file_id
+        st.session_state["imported"] = take_in(store, uploaded.getvalue())
+    _told(store, st.session_state["imported"])
+
+
+def take_in(store: Store, content: bytes) -> str | list[tuple[str, bool]]:
+    """Unpack into the store: one sentence on what is wrong, or the keys and whether each was there before."""
+    known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
+    try:
+        return [(entry.key, entry.key in known) for entry in unpack(store, content)]
+    except UserError as error:
+        return str(error)
+
+
+def _told(store: Store, found: str | list[tuple[str, bool]]) -> None:
+    if isinstance(found, str):
+        st.error(f"{found[:1].upper()}{found[1:]}.")
+        return
+    for key, already in found:
+        try:
+            entry = store.by_key(key)
+        except UserError:  # deleted since
+            continue
+        state = "was here already" if already else "imported"
+        with st.container(border=True):
+            st.markdown(f":green-badge[{state}] {acting.noun(entry)} `{entry.key}`")
+            st.text(acting.title(entry))
+            acting.link(store, entry)

@@ -1,0 +1,93 @@
+"""Gains of any number of profiles on one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from core.errors import UserError
+from core.profiles import Profile
+from core.store import Entry, Store
+from pages.ui import charts, frame, view, words
+from pages.ui.charts.overlay import overlay
+
+PREFERRED = "gaussian:0.3"
+MANY = 6  # lines that can still be told from each other
+
+
+def show(store: Store) -> None:
+    """Pick profiles and a perturbation they all hold; see their gains."""
+    entries = {entry.key: entry for entry in store.entries()}
+    if len(entries) < 2:
+        st.info("Two profiles are needed: measure another model on the Measure page, or import a pack.")
+        st.page_link("measure.py", label="Measure a model", icon=":material/arrow_forward:")
+        return
+    keep_known(entries)
+    st.multiselect(
+        "Profiles", list(entries), key="overlaid", format_func=lambda key: view.name(entries[key]), max_selections=MANY
+    )
+    loaded, trouble = _loaded(st.session_state["overlaid"])
+    for sentence in trouble:
+        st.error(sentence)
+    if not loaded:
+        st.info("Pick one profile or several.")
+        return
+    names = common(loaded)
+    if not names:
+        st.info(
+            "These profiles hold no perturbation in common: measure the same one, gaussian:0.3 for instance, on each."
+        )
+        return
+    name = view.sync("overlay", names, PREFERRED if PREFERRED in names else names[0])
+    described = loaded[0].perturbations
+    st.selectbox(
+        "What is done to each layer", names, key="overlay", format_func=lambda each: _label(described, each), width=420
+    )
+    titles = labels([found.entry for found in loaded])
+    lines = [charts.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
+    frame.show(overlay(lines, _label(described, name), view.look()), name, "overlay-chart")
+    st.caption(
+        "Bands are 95 % intervals over sequences. "
+        + " ".join(f"{title}: {words.source(found)}." for title, found in zip(titles, loaded, strict=True))
+    )
+
+
+def keep_known(entries: dict[str, Entry]) -> None:
+    """What was picked and is still there; at first the profile in view and the newest other one."""
+    if "overlaid" in st.session_state:
+        st.session_state["overlaid"] = [key for key in st.session_state["overlaid"] if key in entries]
+        return
+    shown = st.session_state.get("profile")
+    first = [shown] if shown in entries else []
+    st.session_state["overlaid"] = (first + [key for key in entries if key != shown])[:2]
+
+
+def _loaded(keys: Sequence[str]) -> tuple[list[Profile], list[str]]:
+    """The profiles, and a sentence for each that cannot be read."""
+    found, trouble = [], []
+    for key in keys:
+        try:
+            found.append(view.load(key))
+        except UserError as error:
+            trouble.append(str(error))
+    return found, trouble
+
+
+def common(found: Sequence[Profile]) -> list[str]:
+    """Perturbations that every profile holds, in the first one's order."""
+    return [name for name in found[0].by_name if all(name in other.by_name for other in found[1:])]
+
+
+def _label(asked: dict, name: str) -> str:
+    where = f", {words.POSITIONS['all']}" if getattr(asked[name], "positions", "") == "all" else ""
+    return words.label(asked[name]) + where
+
+
+def labels(entries: Sequence[Entry]) -> list[str]:
+    """A short name for each: its model, and the beginning of its key where two are of one model."""
+    models = [str(entry.provenance.get("model", entry.key[:6])) for entry in entries]
+    return [
+        model if models.count(model) == 1 else f"{model} ({entry.key[:6]})"
+        for model, entry in zip(models, entries, strict=True)
+    ]

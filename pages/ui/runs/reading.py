@@ -1,0 +1,202 @@
+"""Stored studies as rows that can be compared. Pure: the page and the report read from here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.allocation.requests import Manual
+from core.comparison import Interval, sentence
+from core.settings import Setting
+from core.specs import TextSpec, number
+from core.store import Entry
+from core.studies import Measured, Study, against
+from pages.ui.words import digits
+
+WORDS = {
+    "m": "threshold M",
+    "lam": "λ",
+    "epsilon": "ε",
+    "beta": "β per layer",
+    "alpha": "half width α",
+    "estimator": "exponent by",
+    "statistic": "scores by",
+    "objective": "harm by",
+    "pruner": "curves from",
+    "granularity": "budget per",
+}  # parameters of base allocators, as columns
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One evaluated point of a stored study."""
+
+    entry: Entry
+    study: Study
+    measured: Measured
+    index: int  # of the point in its study
+
+    @property
+    def key(self) -> str:
+        return f"{self.entry.key}-{self.index}"
+
+    @property
+    def model(self) -> str:
+        return str(self.study.provenance.get("model", self.study.spec.model.content))
+
+    @property
+    def text(self) -> str:
+        """The text it was judged on, by name."""
+        return str(self.study.provenance.get("text", self.study.spec.text.content[:6]))
+
+    @property
+    def layers(self) -> int:
+        return self.measured.evaluated.zeros.shape[0]
+
+    @property
+    def name(self) -> str:
+        """The setting with all that tells it from others in a list."""
+        return f"{self.measured.name} · {self.model} · {protocol(self.text, self.study.spec.text)}"
+
+
+def rows_of(entry: Entry, study: Study) -> list[Row]:
+    """A row per point that is measured, in the order asked."""
+    return [Row(entry, study, each, i) for i, each in enumerate(study.points) if each.evaluated is not None]
+
+
+def protocol(text: str, spec: TextSpec) -> str:
+    """What perplexity was read on: `demo text, 24 × 512`."""
+    return f"{text}, {spec.sequences} × {spec.length}"
+
+
+def trouble(measured: Measured) -> str | None:
+    """Where a perplexity that is not a number arose; None where it is one."""
+    if math.isfinite(measured.perplexity):
+        return None
+    if measured.perplexity == math.inf:
+        return "beyond what can be written"
+    if measured.broken is None:
+        return "not a number"
+    after = measured.broken >= measured.evaluated.zeros.shape[0]
+    return f"not a number, {'after the last layer' if after else f'from layer {measured.broken} on'}"
+
+
+def perplexity(measured: Measured) -> str:
+    """As it is written: four digits, or where it broke."""
+    return trouble(measured) or digits(measured.perplexity, 4)
+
+
+def against_uniform(row: Row) -> Interval | None:
+    """Change of perplexity in per cent against the uniform twin of the same study; None where there is none."""
+    if row.measured.setting is None:
+        return None
+    twin = row.study.twin(row.measured)
+    return None if twin is None or twin is row.measured else against(row.measured, twin)
+
+
+# --- what differs --------------------------------------------------------------------------------------------------
+
+
+def settings_of(row: Row) -> dict[str, str]:
+    """Everything that was chosen for a point, as name -> words."""
+    spec, told = row.study.spec, row.study.provenance
+    found = {
+        "model": row.model,
+        "weights": spec.model.content[:12],
+        "initialised": "" if spec.model.initialised is None else f"random, seed {spec.model.initialised}",
+        "precision": spec.model.dtype,
+        "evaluated on": row.text,
+        "text hash": spec.text.content[:12],
+        "windows": str(spec.text.sequences),
+        "window length": str(spec.text.length),
+        "packing": spec.text.packing,
+        "start token": spec.text.bos,
+    }
+    if row.measured.setting is None:
+        return found | {"allocation": "dense"}
+    used = row.measured.point.pruned.calibration
+    if used is not None:
+        amount = f"{used.sequences} × {used.length}"
+        name = row.measured.about.get("calibration") or told.get("calibration") or used.content[:12]
+        found |= {"calibrated on": str(name), "calibration windows": amount, "calibration hash": used.content[:12]}
+    profile = row.measured.setting.allocation.base.kind != "uniform" and told.get("profile")
+    found |= {"profile": str(profile)} if profile else {}
+    return found | _of_setting(row.measured.setting)
+
+
+def _of_setting(setting: Setting) -> dict[str, str]:
+    asked = setting.allocation
+    found = {
+        "allocation": "set by hand" if isinstance(asked.base, Manual) else asked.base.kind,
+        "target": number(asked.target),
+        "least of a layer": number(asked.low),
+        "greatest of a layer": number(asked.high),
+        "unclipped": "yes" if asked.unclipped else "no",
+        "pruned by": setting.pruner,
+        "pattern": setting.pattern or "none",
+        "true-sequential": "yes" if setting.true_sequential else "no",
+        "calibration seed": str(setting.calibration_seed),
+    }
+    if isinstance(asked.base, Manual):
+        found["set by hand"] = asked.key[:6]
+    else:
+        own = asked.base.model_dump(exclude={"kind"}).items()
+        found |= {WORDS.get(name, name): _word(value) for name, value in own}
+    fix = asked.correction
+    found["correction"] = number(fix.strength)
+    if fix.strength:
+        found |= {"driven by": fix.driver, "control": fix.control, "gains count up to": f"{math.exp(fix.clip):.3g}×"}
+        found |= {"shuffle": str(fix.seed)} if fix.control == "shuffled" else {}
+    return found
+
+
+def _word(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def differing(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """The settings in which rows differ, each with a value per row; empty where a row has no such setting."""
+    every = [settings_of(row) for row in rows]
+    names = dict.fromkeys(name for each in every for name in each)
+    columns = {name: [each.get(name, "") for each in every] for name in names}
+    return {name: values for name, values in columns.items() if len(set(values)) > 1}
+
+
+# --- against each other --------------------------------------------------------------------------------------------
+
+
+def apart(row: Row, base: Row) -> str | None:
+    """Why two perplexities cannot be compared; None where they can: one model in one precision, the same windows."""
+    mine, other = row.study.spec, base.study.spec
+    if (mine.model.content, mine.model.initialised) != (other.model.content, other.model.initialised):
+        return f"they are of different models, {row.model} and {base.model}"
+    if mine.model.dtype != other.model.dtype:
+        return f"one ran in {mine.model.dtype}, the other in {other.model.dtype}"
+    if mine.text.content != other.text.content:
+        return f"they were read on different texts, {row.text} and {base.text}"
+    if (mine.text.sequences, mine.text.length) != (other.text.sequences, other.text.length):
+        amounts = (f"{each.sequences} windows of {each.length} tokens" for each in (mine.text, other.text))
+        return "they were read on {}, and on {}".format(*amounts)
+    return None if mine.text.key == other.text.key else "they were read on other windows of the text"
+
+
+def compared(row: Row, base: Row) -> Interval | None:
+    """Change of perplexity in per cent, paired over windows; None where the two cannot be compared."""
+    return None if apart(row, base) else against(row.measured, base.measured)
+
+
+def said(row: Row, base: Row, found: Interval | None) -> str:
+    """One sentence on a row against the first: what it costs or gains, or why that cannot be said."""
+    name, other = row.measured.name, base.measured.name
+    if found is None:
+        return f"{_capital(name)} cannot be compared with {other}: {apart(row, base)}."
+    broken = [each for each in (row, base) if trouble(each.measured)]
+    if broken:
+        why = " and ".join(f"the perplexity of {each.measured.name} is {trouble(each.measured)}" for each in broken)
+        return f"{_capital(name)} cannot be compared with {other}: {why}."
+    return f"{_capital(sentence(name, other, found))}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

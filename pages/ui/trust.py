@@ -1,0 +1,80 @@
+"""How far the additive estimate can be trusted: against what was measured of the profile's model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.allocation.requests import AllocationRequest
+from core.errors import UserError
+from core.profiles import Profile
+from pages.ui import frame, spread, view
+from pages.ui.prune import drawing, stored
+from pages.ui.prune.comparing import Slice
+from pages.ui.prune.stored import Group
+
+TITLE = "Estimate against measured"
+FEWEST = 3  # allocations a rank correlation needs
+LACKING = (
+    f"Nothing to hold the estimate against yet: {FEWEST} or more allocations of one target and pruner, evaluated on "
+    "the Prune page, fill this."
+)
+Place = tuple[str, Slice]  # protocol, and what may be compared within it
+
+
+def show(profile: Profile, request: AllocationRequest, objective: str, prefix: str) -> None:
+    """The additive estimate against the measured loss in one protocol, pruner and target; a sentence without enough."""
+    found = stored.groups(profile)
+    known = places(found, spread.pruner_of(request))
+    try:
+        place = choose(known, found, request.target) if known else None
+        chart = (
+            drawing.trust(found[place[0]].results, place[1], profile, objective, None, view.look()) if place else None
+        )
+    except UserError as error:
+        chart = None
+        st.caption(f"No estimate to hold against what was measured: {error}.")
+    if chart is None:
+        st.subheader(TITLE, anchor=False)
+        st.caption(LACKING)
+        return
+    frame.show(chart, prefix, "trust")
+    st.caption(found[place[0]].badge)
+
+
+def places(found: Mapping[str, Group], pruner: str) -> list[Place]:
+    """Where enough allocations were measured to compare their order."""
+    return [
+        (key, part)
+        for key, group in found.items()
+        for part in group.results.slices
+        if part.pruner == pruner and part.pattern is None and _count(group, part) >= FEWEST
+    ]
+
+
+def _count(group: Group, part: Slice) -> int:
+    return sum(line.finite for line in group.results.within(part))
+
+
+def choose(known: list[Place], found: Mapping[str, Group], target: float) -> Place:
+    """The place that the URL names, else the one of the nearest target, most allocations first.
+
+    A picker is drawn where there are several.
+    """
+    named = {f"{key}:{part.target:g}": (key, part) for key, part in known}
+
+    def far(name: str) -> tuple[float, int]:
+        key, part = named[name]
+        return abs(part.target - target), -_count(found[key], part)
+
+    name = view.sync("trusted", list(named), min(named, key=far))
+    if len(named) > 1:
+        st.selectbox(
+            "Measured at",
+            list(named),
+            key="trusted",
+            format_func=lambda each: f"{named[each][1].name} · {found[named[each][0]].badge}",
+            help="An estimate can tell the order of allocations within one protocol, target and pruner.",
+        )
+    return named[name]

@@ -1,0 +1,319 @@
+"""The tour's sentences follow from the profile: change the data and they say something else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from core import absorption, lessons, profiles, settings, specs
+from core.allocation.allocate import allocate
+from core.allocation.budget import met
+from core.allocation.requests import AllocationRequest, Correction, DepthRamp, Owl
+from core.errors import UserError
+from core.profiles import Profile
+from core.results import Evaluated
+from core.store import Store
+from tests import synthetic
+
+LAYERS = 8
+values = arrays.arrays(float, 6, elements=st.floats(0.01, 100), unique=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty cache."""
+    return Store(tmp_path)
+
+
+def saved(store: Store, spec: specs.ProfileSpec, model: str = "invented model") -> Profile:
+    """A whole invented profile, stored and read."""
+    return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS, model)))
+
+
+@pytest.fixture
+def standard(store: Store) -> Profile:
+    """Everything the tour can show, of a model that can be pruned."""
+    return saved(store, synthetic.profile_spec(LAYERS, 8, prunable=True))
+
+
+def with_fields(profile: Profile, name: str, **fields: np.ndarray) -> Profile:
+    """The profile with other numbers for all seeds of a perturbation."""
+    perturbed = {
+        each: replace(found, **fields) if each.perturbation.name == name else found
+        for each, found in profile.perturbed.items()
+    }
+    return replace(profile, perturbed=perturbed)
+
+
+def without(profile: Profile, *kinds: str) -> Profile:
+    """The profile lacking some perturbations."""
+    kept = {each: found for each, found in profile.perturbed.items() if each.perturbation.name not in kinds}
+    return replace(profile, perturbed=kept)
+
+
+def at(layer: int, high: float, low: float, sequences: int = 8) -> np.ndarray:
+    """A table, (layers, sequences), with one layer that stands out."""
+    table = np.full((LAYERS, sequences), low)
+    table[layer] = high
+    return table
+
+
+# --- scales --------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=5, unique_by=lambda x: round(x, 2)), st.booleans())
+def test_a_scale_holds_what_was_measured_and_rises(measured: list[float], logarithmic: bool) -> None:
+    measured = sorted(measured)
+    scale = lessons.scale(measured, logarithmic)
+    assert scale.values[list(scale.measured)].tolist() == measured
+    assert (np.diff(scale.values) > 0).all()
+    table = np.cumsum(np.ones((len(measured), 3)), axis=0)
+    rows = lessons.between(scale, table)
+    assert rows[list(scale.measured)] == pytest.approx(table)
+    assert (np.diff(rows, axis=0) > 0).all()
+    assert all(scale.nearest(step) == step for step in scale.measured)
+
+
+# --- the chapters --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", [0, 5])
+def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) -> None:
+    found = lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
+    assert f"60% of the predictions at layer {layer}" in found.said
+    steps = [found.sizes.values[i] for i in found.sizes.measured]
+    assert steps == [0.01, 0.03, 0.1, 0.3, 1]
+    assert found.flips.shape == (len(found.sizes.values), LAYERS)
+
+
+def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
+    final = absorption.curves(standard.seeds("gaussian:0.3")).value[:, -1]
+    same = np.repeat(final[:, None] ** 2, 8, axis=1)
+    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=same)).said
+    assert "harm is 1.00" in told and "always" in told
+    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).said
+    loud, quiet = (int(each) for each in re.findall(r"at layer (\d+)", told))
+    assert "harm is -1.00" in told
+    assert final[loud] > final[quiet]
+
+
+def test_harm_alike_everywhere_is_not_ranked(standard: Profile) -> None:
+    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=np.ones((LAYERS, 8)))).said
+    assert "cannot be compared" in told
+
+
+@given(values, values)
+def test_the_misjudged_pair_is_one(final: np.ndarray, harm: np.ndarray) -> None:
+    found = lessons.misjudged(final, harm)
+    if found is None:
+        assert (np.argsort(final) == np.argsort(harm)).all()
+    else:
+        loud, quiet = found
+        assert final[loud] > final[quiet] and harm[loud] < harm[quiet]
+
+
+def test_drift_curves_between_sizes_lie_between(standard: Profile) -> None:
+    found = lessons.drift(standard)
+    low, high = found.drift[found.sizes.measured[0]], found.drift[found.sizes.measured[-1]]
+    upper = np.triu_indices(LAYERS)
+    assert (found.drift[:, *upper] >= low[upper] * (1 - 1e-9)).all()
+    assert (found.drift[:, *upper] <= high[upper] * (1 + 1e-9)).all()
+    assert np.isnan(found.drift[0][np.tril_indices(LAYERS, -1)]).all()
+
+
+def test_the_first_token_turns_layers_or_it_does_not(standard: Profile) -> None:
+    depth = np.arange(LAYERS)
+    upper = depth[:, None] <= depth[None, :]
+    flat = np.where(upper, np.log(0.3), np.nan)[:, :, None] + np.zeros(8)
+    falling = flat - 0.1 * (depth[None, :] - depth[:, None])[:, :, None]
+    calm = with_fields(standard, "gaussian:0.3", log_drift=falling)
+    turned = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=2 * flat - falling))
+    assert turned.turned == tuple(range(LAYERS - 1)) and turned.answer == "amplify"
+    assert f"{LAYERS - 1} of {LAYERS - 1} layers change sides" in turned.said
+    same = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=falling))
+    assert same.turned == () and same.answer == "stay" and "turns no layer" in same.said
+    more = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=3 * falling - 2 * flat))
+    assert more.answer == "absorb more"
+
+
+def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile) -> None:
+    first = standard.activation.norm.copy()
+    first[3] *= 40
+    longer = replace(standard, activation=replace(standard.activation, norm_first=first))
+    assert "behind layer 3 its vector is 40 times" in lessons.amplify(longer).said
+
+
+def test_dilution_is_told_from_repair(standard: Profile) -> None:
+    depth = np.arange(LAYERS)
+    upper = (depth[:, None] <= depth[None, :])[:, :, None]
+    falling = np.where(upper, -0.2 * (depth[None, :] - depth[:, None])[:, :, None], np.nan) + np.zeros(8)
+
+    def told(growth: float) -> str:
+        stream = np.repeat(growth * depth[:, None], 8, axis=1)
+        activation = replace(standard.activation, log_norm=stream)
+        changed = with_fields(replace(standard, activation=activation), "gaussian:0.3", log_drift=falling)
+        found = lessons.absorb(changed)
+        last = np.arange(LAYERS)
+        assert found.damage[last, -1] / found.damage[last, last] == pytest.approx(found.grown)
+        assert found.stream[-1] / found.stream == pytest.approx(found.around)
+        assert found.gain == pytest.approx(found.grown / found.around)
+        return found.said
+
+    assert f"of {LAYERS - 1} layers whose drift falls, the damage itself grows at {LAYERS - 1}" in told(0.5)
+    assert "none of it is mere dilution" in told(0.1)
+    rising = with_fields(standard, "gaussian:0.3", log_drift=-falling)
+    assert "no layer's drift falls" in lessons.absorb(rising).said
+
+
+def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
+    trained = synthetic.profile_spec(LAYERS, 8, "quick")
+    twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
+    elsewhere = twin.model_copy(update={"text": trained.text.model_copy(update={"length": 32})})
+    model = saved(store, trained)
+    saved(store, elsewhere)
+    assert lessons.twins(store, model) is None
+    saved(store, twin)
+    assert [entry.key for entry in lessons.twins(store, model)] == [trained.key, twin.key]
+    assert lessons.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
+
+
+def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
+    depth = np.arange(LAYERS)
+    upper = (depth[:, None] <= depth[None, :])[:, :, None]
+    falling = np.where(upper, -0.1 * (depth[None, :] - depth[:, None])[:, :, None], np.nan) + np.zeros(8)
+    trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), lessons.PRUNED, log_drift=falling)
+    rising = with_fields(trained, lessons.PRUNED, log_drift=-falling)
+    told = lessons.learned(trained, rising)
+    assert "that it falls is not learned" in told and "absorbing it is learned" in told
+    assert "absorbing it is learned" not in lessons.learned(trained, trained)
+    assert "hold no perturbation in common" in lessons.learned(trained, without(standard, *standard.by_name))
+
+
+def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard: Profile) -> None:
+    found = lessons.correction(standard)
+    middle = len(found.strengths) // 2
+    assert found.strengths[middle] == 0 and found.strengths == pytest.approx(-found.strengths[::-1])
+    assert found.rows[middle] == pytest.approx(found.base)
+    weights = np.nansum(standard.weights.parameters, axis=1)
+    assert all(abs(met(row, weights) - lessons.TARGET) < 1e-9 for row in found.rows)
+    for strength, control in ((0.04, "none"), (0.1, "reversed")):
+        asked = AllocationRequest(base=Owl(), correction=Correction(strength=strength, control=control))
+        step = int(np.abs(found.strengths - (strength if control == "none" else -strength)).argmin())
+        assert found.rows[step] == pytest.approx(allocate(asked, standard).sparsity)
+
+
+@pytest.mark.parametrize("driver_sign", [1, -1])
+def test_the_estimate_may_prefer_either_side(standard: Profile, driver_sign: int) -> None:
+    """Layers that pruning hurts most are made to amplify, or to absorb: the right side is the estimate's."""
+    harm = np.linspace(0.1, 2, LAYERS)
+    changed = standard
+    for name, asked in standard.perturbations.items():
+        if asked.kind == "residual" and asked.pruner == "wanda":
+            changed = with_fields(changed, name, kl=np.repeat((harm * asked.sparsity**2)[:, None], 8, axis=1))
+    depth = np.arange(LAYERS)
+    upper = (depth[:, None] <= depth[None, :])[:, :, None]
+    gain = driver_sign * np.append(np.linspace(-0.5, 0.5, LAYERS - 1), 0)
+    share = (depth[None, :] - depth[:, None]) / np.where(depth < LAYERS - 1, LAYERS - 1 - depth, 1)[:, None]
+    logs = np.where(upper, (gain[:, None] * share)[:, :, None], np.nan) + np.zeros(8)
+    found = lessons.correction(with_fields(changed, "gaussian:0.3", log_drift=logs))
+    side = "the correction" if driver_sign > 0 else "the reverse"
+    assert f"prefers {side}" in found.said
+    assert (found.harm[-1] < found.harm[0]) == (driver_sign > 0)
+
+
+@pytest.mark.parametrize("layer", [1, 6])
+def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Profile, layer: int) -> None:
+    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=at(layer, 0.9, 0.1)))
+    assert found.worst == layer
+    assert f"layer {layer} hurts most: 0.90 nats, 9.0 times the next" in found.said
+    harm = found.harm[found.at]
+    assert lessons.guessed(harm, layer) == f"Right: it is layer {layer}."
+    assert f"number 2 of {LAYERS}" in lessons.guessed(harm, (layer + 1) % LAYERS)
+
+
+def test_the_methods_are_ranked_by_their_estimates(standard: Profile) -> None:
+    told = lessons.methods(standard)
+    assert min(told, key=told.get) == "the response allocation"
+    assert "puts the response allocation first" in lessons.methods_said(told)
+    assert "puts uniform first" in lessons.methods_said(told | {"uniform": 0.001})
+    assert "cannot be compared" in lessons.methods_said(dict.fromkeys(told, np.nan))
+
+
+def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> None:
+    quiet = without(standard, *(name for name in standard.by_name if name.startswith("gaussian")))
+    for chapter in (lessons.perturb, lessons.drift, lessons.amplify, lessons.absorb):
+        with pytest.raises(UserError, match=r"measure gaussian:0\.3"):
+            chapter(quiet)
+    with pytest.raises(UserError, match=r"gaussian:0\.3@all"):
+        lessons.amplify(without(standard, "gaussian:0.3@all", "gaussian:0.01@all"))
+    with pytest.raises(UserError, match="residual:wanda"):
+        lessons.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
+
+
+# --- what was measured of pruned models ----------------------------------------------------------------------------
+
+
+def study(store: Store, profile: Profile, perplexities: dict[settings.Setting, float]) -> None:
+    """A stored study with losses that give these perplexities; the dense model's is 10."""
+    points = [settings.Point(setting=None, pruned=None)]
+    for setting in perplexities:
+        row = tuple(allocate(setting.allocation, profile).sparsity.tolist())
+        pruned = settings.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=None)
+        points.append(settings.Point(setting=setting, pruned=pruned))
+    spec = settings.StudySpec(model=profile.spec.model, text=profile.spec.text, points=tuple(points))
+    for point, perplexity in zip(points, [10.0, *perplexities.values()], strict=True):
+        nll = np.log(perplexity) + 0.01 * np.linspace(-1, 1, 9)
+        found = Evaluated(nll=nll, kl=0 * nll, agreement=1 + 0 * nll, zeros=np.zeros((LAYERS, 7)))
+        store.save(spec.evaluated(point), found, {})
+    store.save(spec, None, {})
+
+
+def test_without_a_study_nothing_is_said_to_be_measured(store: Store, standard: Profile) -> None:
+    assert lessons.measured_points(store) is None
+    assert lessons.measured_points(store, standard) is None
+
+
+@pytest.mark.parametrize(("of_ramp", "best"), [(20.0, "depth_ramp"), (90.0, "uniform")])
+def test_measured_points_come_from_the_study(store: Store, standard: Profile, of_ramp: float, best: str) -> None:
+    ramp = settings.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
+    other = settings.Setting(allocation=AllocationRequest(target=0.5))
+    study(store, standard, {ramp.uniform: 40.0, ramp: of_ramp, other: 15.0})
+    points = lessons.measured_points(store, standard)
+    assert [each.perplexity for each in points] == pytest.approx([40, of_ramp])
+    assert {each.target for each in points} == {0.7}
+    assert points[0].change is None
+    assert points[1].change.value == pytest.approx(100 * (of_ramp / 40 - 1))
+    assert all(np.isfinite(each.estimate) for each in points)
+    told = lessons.measured_said(points)
+    assert re.match(rf"Measured, {best}\b.* is best", told)
+    right = (points[0].estimate < points[1].estimate) == (of_ramp > 40)
+    assert f"rank correlation of {1 if right else -1:.2f}" in told
+    assert "nothing to compare" in lessons.measured_said(points[:1])
+
+
+def test_a_study_of_another_model_is_passed_over(store: Store, standard: Profile) -> None:
+    study(store, standard, {settings.Setting(): 40.0})
+    stranger = saved(store, synthetic.profile_spec(LAYERS, 8, seed=5, prunable=True))
+    assert lessons.measured_points(store, stranger) is None
+    assert len(lessons.measured_points(store)) == 1
+
+
+# --- measured again ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by", "said"), [(0.0, "to the last digit"), (1e-6, ", rounding"), (0.1, "more than rounding")]
+)
+def test_a_second_measurement_is_compared(standard: Profile, by: float, said: str) -> None:
+    shifted = standard.seeds("skip")[0].log_drift.copy()
+    shifted[2, -1] += by
+    assert said in lessons.compared(with_fields(standard, "skip", log_drift=shifted), standard, "skip")
+    with pytest.raises(UserError, match="was not measured"):
+        lessons.compared(without(standard, "skip"), standard, "skip")

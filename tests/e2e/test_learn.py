@@ -1,0 +1,163 @@
+"""In a real browser: the tour's figures follow mouse and keyboard without a call to the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests import synthetic
+from tests.e2e.conftest import serving, settle
+from tests.e2e.test_pages import query
+
+pytestmark = pytest.mark.e2e
+Tab = Callable[..., Page]
+LINE = "path => path.getAttribute('d')"
+REDRAWS = """slider => {
+    const root = slider.closest(".tour")
+    const times = []
+    for (let i = 0; i <= Number(slider.max); i++) {
+        const began = performance.now()
+        slider.value = i
+        slider.dispatchEvent(new Event("input"))
+        root.getBoundingClientRect()
+        times.push(performance.now() - began)
+    }
+    return times
+}"""
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with a profile that holds all the tour can show: the address of the page."""
+    root = tmp_path_factory.mktemp("lesson")
+    key = synthetic.save_profile(root, synthetic.profile_spec(prunable=True), 30, "deep model")
+    with serving(root) as address:
+        yield f"{address}/learn?profile={key}"
+
+
+def says(page: Page) -> Locator:
+    return page.locator(".tour .says")
+
+
+def sliders(page: Page) -> Locator:
+    found = page.locator(".tour input[type=range]")
+    expect(found.first).to_be_visible()
+    return found
+
+
+def place(page: Page, layer: int, layers: int = 30) -> tuple[float, float]:
+    """The middle of a layer's column in the picture."""
+    box = page.locator(".tour svg").bounding_box()
+    return box["x"] + 56 + (layer + 0.5) / layers * (box["width"] - 70), box["y"] + 120
+
+
+def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=drift&layer=4")
+    sent: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append(1)))
+    page.reload()
+    settle(page)
+    slider = sliders(page).nth(1)
+    slider.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    before, box = len(sent), slider.bounding_box()
+    curve, seen = page.locator(".tour svg path[stroke-width='3']"), set()
+    page.mouse.move(box["x"] + 8, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for step in range(1, 25):
+        page.mouse.move(box["x"] + 8 + step / 24 * (box["width"] - 16), box["y"] + box["height"] / 2)
+        seen.add(curve.evaluate(LINE))
+    assert len(seen) >= 20, "the curve did not follow the finger"
+    assert len(sent) == before, "the server was called during the drag"
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    settle(page)
+    assert query(page)["noise"] == "1"
+    assert "perturbation=gaussian%3A1" in page.locator("[data-testid=stPageLink] a").first.get_attribute("href")
+    expect(says(page)).to_contain_text("size 1 behind layer 4")
+
+
+def test_a_click_hits_a_layer_and_dragging_over_the_picture_goes_on(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=perturb")
+    page.mouse.click(*place(page, 21))
+    expect(says(page)).to_contain_text("behind layer 21")
+    page.mouse.move(*place(page, 3))
+    page.mouse.down()
+    page.mouse.move(*place(page, 8), steps=4)
+    expect(says(page)).to_contain_text("behind layer 8")
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    settle(page)
+    assert query(page)["layer"] == "8"
+    page.get_by_text("See every layer").click()
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible()
+
+
+def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=amplify&sink=stay&layer=4")
+    sliders(page).first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(says(page)).to_contain_text("behind layer 5")
+    expect(page.locator(".tour svg")).to_have_attribute("aria-label", said(page))
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")
+    expect(says(page)).to_contain_text("all but the first token")
+    page.wait_for_timeout(600)
+    settle(page)
+    assert query(page)["noise-at"] == "after_first"
+
+
+def said(page: Page) -> str:
+    return f"Gain of each layer. {says(page).inner_text()}"
+
+
+def test_predict_by_a_click_then_see(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=prune")
+    page.mouse.click(*place(page, 13))
+    expect(says(page)).to_have_text("Your guess: layer 13.")
+    page.wait_for_timeout(600)
+    settle(page)
+    page.get_by_role("button", name="Show what was measured").click()
+    settle(page)  # until then the picture of before stands beside the new one
+    expect(says(page)).to_contain_text("Layer 13 alone")
+    expect(page.get_by_text("layer 13").first).to_be_visible()
+    assert query(page)["worst"] == "13"
+
+
+def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=allocate")
+    slider = sliders(page).first
+    slider.focus()
+    before = says(page).inner_text()
+    bars = page.locator(".tour svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+    assert says(page).inner_text() != before
+    after = page.locator(".tour svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
+    assert after != bars
+
+
+@pytest.mark.parametrize("chapter", ["drift", "allocate"])
+def test_a_redraw_in_the_browser(
+    chapter: str, lesson: str, tab: Tab, record_property: Callable[[str, object], None]
+) -> None:
+    """How long a step takes; told, not judged, for machines differ."""
+    times = sorted(sliders(tab(f"{lesson}&chapter={chapter}")).last.evaluate(REDRAWS))
+    told = f"{chapter}: median {times[len(times) // 2]:.1f} ms, longest {times[-1]:.1f} ms"
+    record_property("redraw", told)
+    print(told)
+    assert len(times) >= 25
+
+
+@pytest.mark.parametrize("name", ["learn", "help", "glossary"])
+def test_a_phone_and_no_network(name: str, lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson.partition('/learn')[0]}/{name}", width=390)
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    page.wait_for_timeout(500)
+    hosts = {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
+    assert hosts == {"127.0.0.1"}

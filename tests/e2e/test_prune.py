@@ -1,0 +1,126 @@
+"""In a real browser: a study is run and watched from two tabs, and its verdict read; links, phones, no network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core import jobs
+from core.allocation import written
+from core.allocation.requests import AllocationRequest
+from core.store import Store
+from pages.ui.prune import families
+from tests import synthetic
+from tests.e2e.conftest import ROOT, serving, settle
+from tests.e2e.test_pages import query
+
+pytestmark = pytest.mark.e2e
+Tab = Callable[..., Page]
+LAYERS = 6
+OWL = written.method("owl", 0.7)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server, its cache and the profile in it."""
+
+    address: str
+    root: Path
+    profile: str
+
+    @property
+    def page(self) -> str:
+        return f"{self.address}/prune?profile={self.profile}"
+
+
+def study(root: Path, profile: str, asked: list[AllocationRequest], **more: object) -> str:
+    """A study of the profile in the cache."""
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    points = synthetic.study_spec(spec, families.combined(asked, "wanda", (0, 1, 2)), LAYERS, **more)
+    return synthetic.save_study(root, points, LAYERS, profile)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A served cache with a study of the correction and its controls."""
+    root = tmp_path_factory.mktemp("prune")
+    profile = synthetic.save_profile(root, synthetic.profile_spec(LAYERS, prunable=True), LAYERS, "deep model")
+    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], families.CONTROLS, 5)
+    study(root, profile, asked, tasks=("boolq", "rte"))
+    with serving(root) as address:
+        yield Place(address, root, profile)
+
+
+@pytest.fixture
+def worker(place: Place) -> Iterator[None]:
+    """A process that serves the queue with invented numbers."""
+    command = [sys.executable, "tests/fake_experiment.py", str(place.root), "cpu", "60"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            if jobs.worker_alive(Store(place.root), "cpu"):
+                break
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
+    hold = place.root / "hold"
+    hold.touch()
+    page = tab(f"{place.page}&base=dlp&part=evaluate&windows=16&device=cpu")
+    expect(page.get_by_text("3 points")).to_be_visible(timeout=30_000)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
+    other = tab(f"{place.page}&job={query(page)['job']}")
+    expect(other.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
+    hold.unlink()
+    link = page.get_by_role("link", name="Open on the Prune page")
+    expect(link).to_be_visible(timeout=30_000)
+    link.click()
+    expect(page.get_by_text("DLP gains 21")).to_be_visible(timeout=30_000)
+    assert query(page)["part"] == "results" if "part" in query(page) else True
+    expect(page.get_by_text("16 × 512 tokens").first).to_be_visible()
+    expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible(timeout=30_000)
+
+
+def test_a_cold_link_shows_verdict_charts_and_protocol(place: Place, tab: Tab) -> None:
+    page = tab(f"{place.page}&strength=0.04")
+    expect(page.get_by_text("The correction at strength 0.04 costs")).to_be_visible()
+    for title in ("Perplexity against target sparsity", "The correction beside its controls", "Zero-shot accuracy"):
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+    expect(page.locator(".st-key-correction .textpoint", has_text="shuffles")).to_be_visible()
+    expect(page.get_by_text("paper, second-hand; other models").first).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    hosts = {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -> None:
+    page = tab(f"{place.address}/allocate?profile={place.profile}&base=alphapruning&target=0.6")
+    page.get_by_test_id("stSidebarNav").get_by_text("Prune").click()
+    expect(page.get_by_text("Allocation in view: AlphaPruning")).to_be_visible()
+    settle(page)
+    assert query(page).items() >= {"base": "alphapruning", "target": "0.6"}.items()
+    page.get_by_text("Change it").click()
+    expect(page.locator("h1")).to_have_text("How is a budget spread over layers?")
+    settle(page)
+    assert query(page).items() >= {"base": "alphapruning", "target": "0.6"}.items()
+
+
+@pytest.mark.parametrize("part", ["results", "evaluate", "export"])
+def test_a_phone_needs_no_sideways_scrolling(part: str, place: Place, tab: Tab) -> None:
+    page = tab(f"{place.page}&strength=0.04&part={part}&evaluate=family", width=390)
+    expect(page.locator("h1")).to_have_text("What does it cost?")
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390

@@ -1,0 +1,167 @@
+"""Charts of what pruning was measured to cost: whole, labelled, and their findings computed from the data."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.comparison import Interval, rank_correlation
+from pages.ui.charts import DARK, LIGHT, Chart, Palette, evaluation
+from pages.ui.charts.estimate import trusted
+from pages.ui.charts.evaluation import Curve
+from tests.pages.test_charts import trace
+
+NAN = float("nan")
+
+
+def curve(name: str, points: dict[float, list[float]], **more: bool) -> Curve:
+    return Curve(name, {target: np.array(values) for target, values in points.items()}, **more)
+
+
+CURVES = [
+    curve("Uniform", {0.5: [20.0], 0.7: [60.0, 64.0]}),
+    curve("OWL", {0.5: [18.0], 0.7: [45.0, 50.0]}, shown=True),
+    curve("OWL, corrections", {0.7: [44.0, 70.0, 90.0]}, loose=True),
+]
+ROWS = {
+    "OWL": Interval(-12.0, -15.0, -9.0, 24),
+    "DLP": Interval(5.0, -1.0, 11.0, 24),
+    "Response": Interval(40.0, 30.0, 50.0, 24),
+}
+
+
+def every(look: Palette = LIGHT) -> list[Chart]:
+    """One of each."""
+    return [
+        evaluation.strip(np.linspace(0.5, 0.8, 30), 0.65, look),
+        evaluation.perplexity(CURVES, 15.2, {}, look),
+        evaluation.changes(ROWS, "OWL", "uniform", look),
+        evaluation.correction(
+            {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["DLP"]]}, "shuffles": {0.04: list(ROWS.values())}},
+            "OWL", 0.04, True, look,
+        ),
+        evaluation.accuracies({"dense": (0.5, 0.02), "OWL": (0.4, 0.02)}, "OWL", "boolq", look),
+        trusted(list("abcdef"), np.arange(1.0, 7), np.arange(1.0, 7) ** 2, ["a"], "nats", "70 %, Wanda", look),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK])
+def test_every_chart_is_whole(look: Palette) -> None:
+    for chart in every(look):
+        assert chart.title and len(chart.table) and chart.figure.data
+        assert chart.finding.endswith(".") and "nan" not in chart.finding
+        titles = [axis.title.text for axis in (*chart.figure.select_xaxes(), *chart.figure.select_yaxes())]
+        assert any(titles) or chart.name == "strip"
+        chart.figure.to_json()
+
+
+def test_units_are_on_the_axes() -> None:
+    _, perplexity, changes, correction, accuracies, trust = every()
+    assert perplexity.figure.layout.xaxis.title.text == "target sparsity, % zeros"
+    assert perplexity.figure.layout.yaxis.type == "log" and "log" in perplexity.figure.layout.yaxis.title.text
+    assert changes.figure.layout.xaxis.title.text == "change of perplexity against uniform, %"
+    assert "our parameter" in correction.figure.layout.xaxis.title.text
+    assert "%" in accuracies.figure.layout.xaxis.title.text
+    assert "nats/token" in trust.figure.layout.yaxis.title.text and "nats" in trust.figure.layout.xaxis.title.text
+
+
+def test_perplexity_draws_every_seed_and_a_line_through_their_mean() -> None:
+    figure = evaluation.perplexity(CURVES, 15.2).figure
+    assert list(trace(figure, "OWL").y) == [18.0, 45.0, 50.0]
+    assert trace(figure, "OWL, mean").y[-1] == pytest.approx(math.sqrt(45 * 50))
+    assert "OWL, corrections, mean" not in {each.name for each in figure.data}
+    labels = trace(figure, "labels").text
+    assert set(labels) == {"Uniform", "<b>OWL</b>", "OWL, corrections"}
+    assert trace(figure, "dense").text == ("dense 15.2",)
+
+
+def test_a_curve_that_ends_early_says_where() -> None:
+    found = evaluation.perplexity([*CURVES, curve("DLP", {0.5: [19.0]})], 15.2)
+    assert "DLP (50%)" in trace(found.figure, "labels").text
+
+
+def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
+    broken = [*CURVES, curve("DLP", {0.7: [NAN]})]
+    chart = evaluation.perplexity(broken, 15.2, {"DLP at 70%": 4})
+    assert "DLP at 70%: the perplexity is not a number, from layer 4 on." in chart.finding
+    assert "DLP" not in {each.name for each in chart.figure.data}
+    assert chart.finding.startswith("Dense: 15.2. At 70% zeros OWL has the least perplexity, 47.4")
+
+
+def test_nothing_measured_yet_is_a_chart_all_the_same() -> None:
+    chart = evaluation.perplexity([], NAN)
+    assert chart.finding == "Nothing is measured yet."
+    chart.figure.to_json()
+
+
+def test_changes_are_counted_by_their_intervals() -> None:
+    chart = evaluation.changes(ROWS, "OWL", "uniform")
+    assert chart.finding == "1 of 3 better than uniform, 1 worse, 1 no different."
+    assert list(trace(chart.figure, "change").y) == ["OWL", "DLP", "Response"]
+    assert trace(chart.figure, "change").x[0] == pytest.approx(math.log(0.88))
+    assert trace(chart.figure, "labels").text[0].strip() == "-12.0 % [-15.0, -9.0]"
+
+
+def test_changes_without_an_interval_count_as_neither() -> None:
+    rows = {"few": Interval(-50.0, NAN, NAN, 4), "broken": Interval(NAN, NAN, NAN, 24)}
+    chart = evaluation.changes(rows, None, "uniform")
+    assert "none of 2 better" in chart.finding.lower() and "1 with too few windows" in chart.finding
+    assert "not a number: broken" in chart.finding
+    assert list(trace(chart.figure, "change").y) == ["few"]
+
+
+@given(
+    st.lists(st.floats(-90, 1e5, allow_nan=False), min_size=1, max_size=8),
+)
+def test_the_axis_of_changes_holds_every_value_with_few_ticks(percents: list[float]) -> None:
+    values = np.log1p(np.array(percents) / 100)
+    axis = evaluation.change_axis(values, "change, %")
+    low, high = axis["range"]
+    assert low < values.min() and values.max() < high and low < 0 < high
+    assert 1 <= len(axis["tickvals"]) <= 12 and "0" in axis["ticktext"]
+
+
+def test_the_paper_is_drawn_only_where_it_belongs_and_named_as_second_hand() -> None:
+    families = {"correction": {0.02: [ROWS["OWL"]]}}
+    texts = [
+        [each.text for each in evaluation.correction(families, "OWL", None, paper).figure.layout.annotations]
+        for paper in (True, False)
+    ]
+    assert texts == [["-7.13 %: paper, second-hand; other models"], []]
+
+
+def test_several_shuffles_are_a_range_around_their_median() -> None:
+    found = {"correction": {0.02: [ROWS["OWL"]]}, "shuffles": {0.02: list(ROWS.values())}}
+    figure = evaluation.correction(found, "OWL", None, False).figure
+    assert trace(figure, "shuffles").y[0] == pytest.approx(math.log(1.05))
+    band = trace(figure, "shuffles, range").y
+    assert (min(band), max(band)) == pytest.approx((math.log(0.88), math.log(1.4)))
+
+
+def test_corrections_are_counted() -> None:
+    found = {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["Response"]], 0.06: [ROWS["DLP"]]}}
+    finding = evaluation.correction(found, "OWL", None, False).finding
+    assert finding.startswith("Of 3 strengths of the correction, 1 gain, 1 cost and 1 are no different from OWL")
+    few = {"correction": {0.02: [Interval(1.0, NAN, NAN, 4)]}}
+    assert "No strength" in evaluation.correction(few, "OWL", None, False).finding
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        (np.arange(10.0), "1.0 over n = 10 allocations of 70 %, Wanda: the estimate ranks them well."),
+        (-np.arange(10.0), "-1.0 over n = 10 allocations of 70 %, Wanda: no guide here."),
+        (np.ones(10), "Too little to tell"),
+        (np.r_[np.arange(4.0), np.full(6, np.nan)], "too few to lean on. 6 more cannot be placed."),
+    ],
+)
+def test_trust_is_a_rank_correlation_with_its_n(measured: np.ndarray, words: str) -> None:
+    names = [f"a{index}" for index in range(10)]
+    chart = trusted(names, np.arange(1.0, 11), measured, [], "nats", "70 %, Wanda")
+    assert words in chart.finding
+    assert len(trace(chart.figure, "allocations").x) == rank_correlation(np.arange(10.0), measured)[1]
+    assert len(chart.table) == 10

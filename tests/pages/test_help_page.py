@@ -1,0 +1,57 @@
+"""Help: every line that is shown can be pasted."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from core.cli import app as cli
+from core.cli import main
+from pages.ui.tour import commands
+from tests.pages.test_shell import shell
+
+LINES = [line for group in commands.GROUPS for line in group.lines]
+HEAVY = [line for line in LINES if line.heavy]
+START = ["python", "-m", "core"]
+
+
+def words(line: commands.Line) -> list[str]:
+    """What follows `python -m core`."""
+    found = shlex.split(line.command)
+    assert found[:3] == START
+    return found[3:]
+
+
+def test_the_page_shows_every_line(empty_cache: Path) -> None:
+    app = shell().run().switch_page("help.py").run()
+    assert not app.exception
+    assert [each.value for each in app.code] == [line.command for line in LINES]
+    assert [each.value for each in app.subheader] == [group.title for group in commands.GROUPS]
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.command)
+def test_a_line_is_understood(line: commands.Line) -> None:
+    main(["models", "--json"])  # registers the commands
+    command, *options = words(line)
+    typer.main.get_command(cli).commands[command].make_context(command, options)
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if not line.heavy], ids=lambda line: line.command)
+def test_a_line_that_answers_at_once(line: commands.Line, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words(line)) == 0
+    assert capsys.readouterr().out.strip()
+    assert main([*words(line), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.slow
+@pytest.mark.bundled
+@pytest.mark.parametrize("line", HEAVY, ids=lambda line: line.command)
+def test_a_line_that_runs_the_model(line: commands.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
+    assert main([*words(line), "--json"]) == 0

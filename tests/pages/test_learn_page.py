@@ -1,0 +1,278 @@
+"""Learn: every chapter opens, predictions come before what was measured, links carry the view."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from core import jobs, lessons, profiles
+from core.records import Status
+from core.store import Store
+from pages.ui import charts, words
+from pages.ui.tour import CHAPTERS, again, glossary
+from tests import fake_experiment as fake
+from tests import synthetic
+from tests.pages.test_shell import shell
+
+Cache = dict[str, str]
+SAID = {
+    "perturb": lessons.perturb,
+    "drift": lessons.drift,
+    "amplify": lessons.amplify,
+    "absorb": lessons.absorb,
+    "allocate": lessons.correction,
+    "prune": lessons.prune,
+}
+GUESSED = {"sink": "stay", "worst": "3"}
+
+
+@pytest.fixture(scope="session")
+def teaching(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cache]:
+    """A prunable standard profile, its twin on the same text, and a quick one that lacks much."""
+    root = tmp_path_factory.mktemp("teaching")
+    trained = synthetic.profile_spec(prunable=True)
+    twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
+    keys = {
+        "twin": synthetic.save_profile(root, twin, 30, "random: deep"),
+        "shallow": synthetic.save_profile(root, synthetic.profile_spec(4, 8, "quick"), 4, "shallow"),
+        "deep": synthetic.save_profile(root, trained, 30, "deep"),
+    }
+    return root, keys
+
+
+@pytest.fixture
+def cache(teaching: tuple[Path, Cache], empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
+    """The environment points at these profiles."""
+    monkeypatch.setenv("ABSORPTION_CACHE", str(teaching[0]))
+    return teaching[1]
+
+
+def opened(**view: str) -> AppTest:
+    """The page with a view in its URL."""
+    app = shell().run()
+    for key, value in view.items():
+        app.query_params[key] = value
+    return app.switch_page("learn.py").run()
+
+
+def live(app: AppTest) -> dict:
+    """What the live figure was given."""
+    [component] = app.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+def links(app: AppTest) -> list[dict[str, str]]:
+    """What the page's links ask for."""
+    found = [parse_qs(link.proto.query_string) for link in app.main.get("page_link")]
+    return [{key: values[0] for key, values in each.items()} for each in found]
+
+
+def text(app: AppTest) -> str:
+    return "\n".join(each.value for each in app.markdown)
+
+
+@pytest.mark.parametrize("chapter", list(CHAPTERS))
+def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cache: Cache) -> None:
+    app = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
+    assert not app.exception and not app.info and not app.error
+    figure = live(app)
+    assert figure["title"] and figure["says"] and figure["layers"] == 30
+    assert "**Try:**" in text(app)
+    assert SAID[chapter](profiles.load(Store(), Store().profile(cache["deep"]))).said in text(app)
+    assert links(app)[0]["profile"] == cache["deep"]
+    assert next(each.label for each in app.expander) == "Numbers"
+    assert len(app.get("download_button")) >= 1
+
+
+@pytest.mark.parametrize("chapter", list(CHAPTERS))
+def test_every_frame_of_a_figure_has_its_words_and_numbers(chapter: str, cache: Cache) -> None:
+    figure = live(opened(profile=cache["deep"], chapter=chapter, **GUESSED))
+    frames = math.prod(len(each["stops"]) for each in figure["controls"])
+    layers = figure["layers"]
+    for name in [
+        *lessons_slots(figure["says"]),
+        *(slot for _, _, said in figure["key"] for slot in lessons_slots(said)),
+    ]:
+        if name == "layer":
+            assert figure["pick"]
+            continue
+        slot = figure["slots"][name]
+        assert len(slot["table"]) == (layers if slot["by"] == "layer" else frames)
+        if slot["by"] == "both":
+            assert all(len(row) == layers for row in slot["table"])
+    tables = [line["values"] for line in figure["lines"]] + ([figure["bars"]["values"]] if figure["bars"] else [])
+    assert tables and all(len(table) == frames for table in tables)
+    assert isinstance(figure["y"], dict) or len(figure["y"]) == frames
+    tones = {tone for row in (figure["bars"] or {}).get("tones") or [] for tone in row}
+    assert tones | {line["tone"] for line in figure["lines"]} | {key[0] for key in figure["key"]} <= set(
+        figure["colours"]
+    )
+
+
+def lessons_slots(said: str) -> list[str]:
+    """The names in braces."""
+    return said.replace("}", "{").split("{")[1::2]
+
+
+def test_the_chapters_follow_one_another(cache: Cache) -> None:
+    app = opened(profile=cache["deep"])
+    seen = []
+    for _ in CHAPTERS:
+        seen.append(app.session_state["chapter"])
+        if len(seen) < len(CHAPTERS):
+            app.button(key="next").click().run()
+    assert seen == list(CHAPTERS)
+    assert not [each for each in app.button if each.key == "next"]
+    app.button(key="back").click().run()
+    assert app.session_state["chapter"] == "allocate"
+    assert app.query_params["chapter"] in ("allocate", ["allocate"])
+
+
+def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], chapter="amplify")
+    found = lessons.amplify(profiles.load(Store(), Store().profile(cache["deep"])))
+    assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
+    assert found.said not in text(app)
+    assert "gain with it" not in app.dataframe[0].value
+    app.button(key="sink-amplify").click().run()
+    assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
+    assert live(app)["controls"][0]["index"] == 1
+    assert found.said in text(app)
+    assert ("That is what you said" in text(app)) == (found.answer == "amplify")
+    assert "gain with it" in app.dataframe[0].value
+
+
+def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], chapter="prune")
+    found = lessons.prune(profiles.load(Store(), Store().profile(cache["deep"])))
+    assert set(live(app)["bars"]["values"][0]) == {None}
+    assert not app.dataframe and found.said not in text(app)
+    app.session_state["layer of the guess"] = 7
+    app.run()
+    app.button(key="worst-show").click().run()
+    figure = live(app)
+    step = figure["controls"][0]["index"]
+    assert figure["bars"]["values"][step] == pytest.approx(found.harm[found.at], rel=1e-4)
+    assert lessons.guessed(found.harm[found.at], 7) in text(app)
+    assert figure["pick"]["index"] == 7
+    app.switch_page("runs.py").run().switch_page("learn.py").run()
+    assert found.said in text(app), "the answer is remembered"
+
+
+def test_links_lead_to_the_same_view(cache: Cache) -> None:
+    view = {"profile": cache["deep"], "layer": "17"}
+    asked = links(opened(chapter="drift", noise="0.12", **view))[0]
+    assert asked == view | {"perturbation": "gaussian:0.1", "positions": "after_first"}
+    asked = links(opened(chapter="amplify", sink="stay", **view))[0]
+    assert asked == view | {"perturbation": "gaussian:0.3", "positions": "all"}
+    asked = links(opened(chapter="absorb", **view))[0]
+    assert asked.items() >= {**view, "compare": cache["twin"]}.items()
+    asked = links(opened(chapter="prune", zeros="0.58", **view, worst="2"))[0]
+    assert asked == view | {"perturbation": "residual:wanda:0.6"}
+    asked = links(opened(chapter="allocate", push="-0.06", **view))[0]
+    assert (asked["strength"], asked["control"], asked["base"]) == ("0.06", "reversed", "owl")
+
+
+def test_allocate_opens_as_the_tour_left_it(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], chapter="allocate", push="0.02")
+    tour = live(app)
+    now = tour["bars"]["values"][tour["controls"][0]["index"]]
+    asked = links(app)[0]
+    for key, value in asked.items():
+        app.query_params[key] = value
+    app.switch_page("allocate.py").run()
+    allocate = live(app)
+    assert allocate["rows"][allocate["index"]] == pytest.approx(now, abs=1e-4)
+    assert allocate["told"][allocate["index"]][1][0] == tour["slots"]["harm"]["table"][tour["controls"][0]["index"]]
+
+
+def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache) -> None:
+    for chapter in ("amplify", "allocate", "prune"):
+        app = opened(profile=cache["shallow"], chapter=chapter, **GUESSED)
+        assert "This chapter cannot be shown" in app.info[0].value
+        assert links(app)[0] == {"profile": "demo", "chapter": chapter}
+        assert not app.exception
+    assert live(opened(profile=cache["shallow"]))["controls"][0]["stops"] == ["0.3"]
+
+
+# --- measured again ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def apart(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A cache with one profile, where no worker starts."""
+    monkeypatch.setattr(jobs, "ensure_worker", lambda *_: None)
+    fake.get(again.REQUEST, Store(empty_cache))
+    return Store(empty_cache)
+
+
+def finish(job: jobs.Job, store: Store) -> None:
+    """What a worker would do."""
+    key = fake.get(job.request, store).key
+    job.write(Status(state="done", result=key, started=1.0, updated=48.0))
+
+
+def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(apart: Store) -> None:
+    app = opened()
+    app.button(key="again").click().run()
+    [job] = jobs.jobs(again.place())
+    assert job.request == again.REQUEST and not jobs.jobs(apart)
+    assert "Measuring on" in app.get("progress")[0].proto.text
+    finish(job, again.place())
+    app.run()
+    assert "equal to the cached numbers to the last digit" in text(app)
+    assert "It took 47 s" in text(app)
+    shown = [json.loads(each.proto.json) for each in app.get("bidi_component")][-1]
+    old, new = (line["values"] for line in shown["lines"])
+    assert np.allclose(old, new) and len(old) == 3
+    app.button(key="again").click().run()
+    [job] = jobs.jobs(again.place())
+    assert job.state == "queued" and not again.place().find(job.request), "measured anew, not looked up"
+
+
+def test_the_button_waits_for_another_run(apart: Store) -> None:
+    jobs.submit(apart, fake.request(seed=3))
+    app = opened()
+    assert app.button(key="again").disabled
+    assert any("waits for it" in each.value for each in app.caption)
+
+
+def test_a_failed_run_says_why(apart: Store) -> None:
+    job = jobs.submit(again.place(), again.REQUEST)
+    job.write(Status(state="failed", error="the bundled model is not installed", bad_request=True))
+    app = opened()
+    assert app.warning[0].value == "the bundled model is not installed"
+    assert not app.button(key="again").disabled
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
+    used = {term for chapter in CHAPTERS.values() for term in chapter.terms}
+    assert used <= set(glossary.TERMS)
+    app = shell().run().switch_page("glossary.py").run()
+    assert not app.exception
+    assert [each.value for each in app.subheader] == list(glossary.TERMS)
+    assert [each.proto.anchor for each in app.subheader] == [glossary.anchor(term) for term in glossary.TERMS]
+    assert len(app.latex) == len(glossary.TERMS)
+    assert all(f"(#{glossary.anchor(term)})" in app.markdown[0].value for term in glossary.TERMS)
+
+
+@given(st.floats(-1e6, 1e6), st.integers(2, 4))
+def test_the_lessons_write_numbers_as_the_pages_do(value: float, count: int) -> None:
+    assert lessons.number(value, count) == words.digits(value, count)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=9))
+def test_the_lessons_rank_as_the_charts_do(pairs: list[tuple[int, int]]) -> None:
+    first, second = np.array(pairs, float).T
+    assert lessons.spearman(first, second) == pytest.approx(charts.spearman(first, second), nan_ok=True)

@@ -1,0 +1,596 @@
+"""The prune page: verdicts from the data, protocols apart, the view in the URL, and exactly the request described."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import cost, jobs, processes, settings
+from core.allocation import written
+from core.allocation.requests import AllocationRequest, Correction
+from core.errors import UserError
+from core.profiles import load
+from core.records import Status
+from core.settings import ExportRequest, Setting, StudyRequest
+from core.specs import WindowRequest
+from core.store import Store
+from core.studies import Measured, Study
+from core.study_file import read_study
+from pages.ui.prune import comparing, families, naming, stored, take, verdicts
+from tests import fake_experiment as fake
+from tests import synthetic
+from tests.pages.test_absorption_page import figures, named
+from tests.pages.test_shell import loads, shell
+
+LAYERS = 6
+EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
+PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
+OWL = written.method("owl", 0.7)
+Costs = Callable[[Setting], float]
+
+
+@pytest.fixture
+def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
+    monkeypatch.setattr(cost, "of_study", lambda *_: EXPECTED)
+    monkeypatch.setattr(jobs, "ensure_worker", lambda *_: None)
+    synthetic.save_profile(empty_cache, PROFILE, LAYERS, "deep model")
+    return Store(empty_cache)
+
+
+def family(seeds: tuple[int, ...] = (0,)) -> tuple[Setting, ...]:
+    """OWL with its correction and controls at two strengths, and two more allocators."""
+    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], families.CONTROLS, 5)
+    more = [written.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
+    return families.combined([*asked, *more], "wanda", seeds)
+
+
+def save(
+    store: Store, asked: tuple[Setting, ...], costs: Costs = synthetic.invented_cost, windows: int = 24, **more: object
+) -> str:
+    """A study of the profile in the cache."""
+    named = {name: more.pop(name) for name in ("tasks", "length") if name in more}
+    label = str(more.get("text", "invented evaluation text"))
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows, text=label, **named)
+    return synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, **more)
+
+
+def opened(**view: str) -> AppTest:
+    """The page with a view in its URL."""
+    app = shell().run()
+    for key, value in view.items():
+        app.query_params[key] = value
+    return app.switch_page("prune.py").run()
+
+
+def asked(app: AppTest, key: str) -> str:
+    """What the URL says under a key."""
+    found = app.query_params[key]
+    return found if isinstance(found, str) else found[0]
+
+
+def verdict(app: AppTest) -> str:
+    """The sentences under the verdict."""
+    return next(each.value for each in app.markdown if each.value.startswith("On invented model"))
+
+
+def badges(app: AppTest) -> list[str]:
+    return [each.value for each in app.caption if ":gray-badge[protocol]" in each.value]
+
+
+# --- results -------------------------------------------------------------------------------------------------------
+
+
+def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
+    save(store, family((0, 1, 2)), tasks=("boolq", "rte"))
+    app = opened(strength="0.04")
+    assert not app.exception and not app.error
+    assert [each.value for each in app.subheader] == [
+        "The verdict at 70% zeros, Wanda",
+        "Perplexity against target sparsity",
+        "Cost or gain against uniform",
+        "The correction beside its controls",
+        "Zero-shot accuracy",
+        "Estimate against measured",
+        "Every number",
+    ]
+    assert len(badges(app)) == 7 and len(set(badges(app))) == 1
+    assert "24 × 512 tokens" in badges(app)[0] and "seeds 0, 1, 2" in badges(app)[0]
+    assert all(chart.proto.alt for chart in app.get("plotly_chart"))
+    said = " ".join(each.value for each in app.caption)
+    assert "-7.13 % perplexity, +1.02 % accuracy (paper, second-hand; other models" in said
+
+
+@pytest.mark.parametrize(
+    ("corrected", "reversed_", "shuffled", "expected"),
+    [
+        (
+            0.15,
+            0.15,
+            0.15,
+            ["correction at strength 0.08 costs 16.2 %", "Reversed is no different from the correction"],
+        ),
+        (-0.15, 0.1, 0.1, ["correction at strength 0.08 gains 13.9 %", "Every control does worse"]),
+        (
+            -0.15,
+            -0.15,
+            0.1,
+            ["correction at strength 0.08 gains 13.9 %", "it is not the measured absorption that helps"],
+        ),
+        (0.0, -0.3, 0.0, ["correction at strength 0.08 is no different from its base, OWL", "Reversed gains 25.9 %"]),
+    ],
+)
+def test_the_verdict_follows_the_data(
+    store: Store, corrected: float, reversed_: float, shuffled: float, expected: list[str]
+) -> None:
+    def costs(setting: Setting) -> float:
+        fix = setting.allocation.correction
+        rise = {"none": corrected, "reversed": reversed_, "shuffled": shuffled, "ramp": 0.2}[fix.control]
+        return 1.0 + (rise if fix.strength else 0.0)
+
+    save(store, family(), costs)
+    said = verdict(opened())
+    assert all(text in said for text in expected), said
+
+
+def test_the_setting_in_view_decides_which_strength_is_spoken_of(store: Store) -> None:
+    save(store, family())
+    assert "correction at strength 0.04" in verdict(opened(strength="0.04"))
+    assert "correction at strength 0.08" in verdict(opened())
+
+
+def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
+    asked = family()
+    broken = {each: 3 for each in asked if each.allocation.base.kind == "depth_ramp"}
+    save(store, asked, broken=broken)
+    app = opened()
+    assert not app.exception
+    assert "Depth ramp: the perplexity is not a number, from layer 3 on." in verdict(app)
+    assert "Depth ramp at 70%: the perplexity is not a number, from layer 3 on." in " ".join(
+        each.value for each in app.markdown
+    )
+
+
+def test_too_few_windows_tell_nothing(store: Store) -> None:
+    save(store, family(), windows=4)
+    app = opened()
+    assert app.warning[0].value == "Too few windows to tell: 4 were evaluated, 8 are needed for an interval."
+    said = verdict(app)
+    assert "too few windows to tell (n = 4, 8 are needed)" in said
+    assert not re.search(r"\b(gains|costs)\b", said)
+
+
+def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
+    first = save(store, family()[:2], text="one text")
+    second = save(store, family()[:2], lambda setting: 9.0, text="another text")
+    app = opened(study=first)
+    picker = app.selectbox(key="study")
+    assert len(picker.options) == 2
+    assert all("one text" in each for each in badges(app)) and badges(app)
+    drawn = json.dumps(figures(app)[1])
+    app = picker.set_value(second).run()
+    assert all("another text" in each for each in badges(app)) and badges(app)
+    assert json.dumps(figures(app)[1]) != drawn
+    other = opened(study=second, windows="9")
+    assert all("another text" in each for each in badges(other))
+
+
+def test_studies_of_one_protocol_are_one(store: Store) -> None:
+    one, two = save(store, family()[:1]), save(store, family()[1:3])
+    assert one != two
+    app = opened(study=two)
+    assert not app.warning and "study" not in {each.key for each in app.selectbox}
+    table = app.dataframe[-1].value
+    assert {"Uniform", "OWL", "OWL, corrected 0.04", "OWL, reversed 0.04"} <= set(table["setting"])
+    assert list(table["setting"]).count("Uniform") == 1
+
+
+def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
+    save(store, family())
+    app = opened(study="feedfacefeedface")
+    assert "feedfacefeedface" in app.warning[0].value and not app.exception
+    assert "study" not in app.query_params
+
+
+def test_only_uniform_is_answered_with_what_to_do(store: Store) -> None:
+    save(store, families.combined([AllocationRequest()], "wanda", (0,)))
+    app = opened()
+    assert not app.exception
+    assert any("evaluate an allocation to compare it" in each.value for each in app.info)
+    assert any("this family" in each.value for each in app.info)
+
+
+def test_a_dense_model_alone_is_shown(store: Store) -> None:
+    save(store, ())
+    app = opened()
+    assert not app.exception and app.metric[0].value
+    assert "dense model alone" in app.info[0].value
+
+
+def test_no_study_says_what_to_do(store: Store) -> None:
+    app = opened(part="results")
+    assert "choose Evaluate above" in app.info[0].value
+    assert not app.exception
+
+
+def test_estimates_stand_against_what_was_measured(store: Store) -> None:
+    save(store, family())
+    app = opened()
+    finding = next(each.value for each in app.markdown if each.value.startswith("Rank correlation"))
+    assert re.match(r"Rank correlation -?[\d.]+ over n = \d+ allocations of 70% zeros, Wanda", finding)
+    save(store, families.combined(families.alone(OWL), "magnitude", (0,)), text="magnitude text")
+    app = opened(by="magnitude")
+    assert any("magnitude residuals" in each.value for each in app.info)
+
+
+# --- comparing -----------------------------------------------------------------------------------------------------
+
+
+def study(asked: tuple[Setting, ...], windows: int = 24) -> comparing.Results:
+    """A study in memory."""
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
+    points = tuple(Measured(point, synthetic.evaluated(point, windows, LAYERS), {}, {}) for point in spec.points)
+    return comparing.Results(Study(spec, {}, points))
+
+
+def test_a_change_is_paired_and_spread_over_seeds() -> None:
+    results = study(family((0, 1, 2)))
+    line = next(each for each in results.lines if each.name == "AlphaPruning")
+    found = results.against_uniform(line)
+    assert (found.windows.n, found.seeds.n) == (24, 3)
+    rise = [synthetic.invented_cost(each) for each in (line.setting, line.setting.uniform)]
+    assert found.windows.low < 100 * math.expm1(rise[0] - rise[1]) < found.windows.high
+    assert found.windows.high - found.windows.low < 3, "windows differ by far more than that"
+
+
+def test_magnitude_has_no_spread_over_seeds() -> None:
+    asked = tuple(Setting(pruner="magnitude", allocation=OWL, calibration_seed=seed) for seed in range(3))
+    results = study(asked)
+    assert [len(each.seeds) for each in results.lines] == [1, 1]
+    assert not results.against_uniform(results.lines[1]).seeds.certain
+
+
+def test_names_tell_settings_apart() -> None:
+    plain, other = OWL, written.method("owl m=3", 0.7)
+    by_hand = [
+        AllocationRequest(base=families.Manual(sparsity=(level,) * 6), target=0.7, unclipped=True)
+        for level in (0.7, 0.700001)
+    ]
+    asked = families.combined([plain, other, *by_hand, *families.alone(_corrected(0.04))], "wanda", (0,))
+    names = naming.titles(asked)
+    assert len(set(names.values())) == len(set(asked))
+    assert {"OWL, corrected 0.04", "set by hand", "set by hand #2", "OWL, m 3"} <= set(names.values())
+
+
+def _corrected(strength: float) -> AllocationRequest:
+    return OWL.model_copy(update={"correction": Correction(strength=strength)})
+
+
+def test_a_verdict_needs_no_correction() -> None:
+    results = study(families.combined([OWL], "wanda", (0,)))
+    [said] = verdicts.sentences(results, results.slices[0], None)
+    assert said.startswith("OWL gains ") and said.endswith("of perplexity against uniform.")
+
+
+def test_merging_keeps_what_either_study_has() -> None:
+    one, two = study(family()[:2]).study, study(family()[1:4]).study
+    whole = stored.merged([one, two])
+    assert {each.name for each in whole.points} == {each.name for found in (one, two) for each in found.points}
+    assert len(whole.points) == len({each.point for each in whole.points})
+
+
+# --- asking --------------------------------------------------------------------------------------------------------
+
+
+def submitted(app: AppTest, store: Store) -> StudyRequest:
+    """What Run queues."""
+    app.button(key="run").click().run()
+    assert not app.exception
+    (job,) = jobs.jobs(store)
+    assert app.query_params["job"] in (job.key, [job.key])
+    return job.request
+
+
+def test_the_cost_stands_before_the_run(store: Store) -> None:
+    app = opened()
+    told = next(each.value for each in app.markdown if "points**" in each.value)
+    assert told.startswith("**3 points**, dense and uniform among them. 6 TFLOP, about 2 min (rough")
+    assert not app.button(key="run").disabled
+
+
+def test_run_queues_the_setting_in_view(store: Store) -> None:
+    found = submitted(opened(), store)
+    assert found == StudyRequest(
+        model="demo",
+        profile=PROFILE.key,
+        calibration=WindowRequest(sequences=16, length=512),
+        settings=(Setting(allocation=OWL),),
+    )
+
+
+def test_run_queues_what_was_chosen(store: Store) -> None:
+    chosen = {
+        "base": "dlp", "target": "0.6", "strength": "0.03", "control": "reversed", "by": "sparsegpt",
+        "calibration": "allenai/c4", "calibration_documents": "0-9", "calibration_windows": "4",
+        "calibration_length": "32", "seeds": "0,1", "sequential": "True", "text": "file:/tmp/x.txt", "windows": "9",
+        "length": "64", "tasks": "boolq, rte", "tasks_from": "/tmp/tasks", "examples": "50", "part": "evaluate",
+    }  # fmt: skip
+    found = submitted(opened(**chosen), store)
+    base = written.method("dlp", 0.6)
+    fix = Correction(strength=0.03, control="reversed")
+    both = (base, base.model_copy(update={"correction": fix}))
+    assert found.settings == families.combined(both, "sparsegpt", (0, 1), None, True)
+    assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
+    assert found.evaluation == settings.EvaluationRequest(
+        text=WindowRequest(source="file:/tmp/x.txt", sequences=9, length=64),
+        tasks=("boolq", "rte"),
+        tasks_from="/tmp/tasks",
+        examples=50,
+    )
+
+
+def test_run_queues_a_family(store: Store) -> None:
+    app = opened(evaluate="family", controls="reversed,shuffled", shuffles="2", steps="3", part="evaluate")
+    found = submitted(app, store)
+    assert [naming.allocation(each.allocation) for each in found.settings] == [
+        "OWL",
+        "OWL, corrected 0.05", "OWL, reversed 0.05", "OWL, shuffled 0.05 (0)", "OWL, shuffled 0.05 (1)",
+        "OWL, corrected 0.1", "OWL, reversed 0.1", "OWL, shuffled 0.1 (0)", "OWL, shuffled 0.1 (1)",
+    ]  # fmt: skip
+
+
+def test_run_queues_all_allocators(store: Store) -> None:
+    found = submitted(opened(evaluate="methods", targets="0.5, 0.7", part="evaluate"), store)
+    kinds = [(each.allocation.target, each.allocation.base.kind) for each in found.settings]
+    assert kinds == [(target, kind) for target in (0.5, 0.7) for kind in families.METHODS]
+
+
+def test_a_pattern_takes_the_place_of_the_allocation(store: Store) -> None:
+    found = submitted(opened(pattern="2:4", strength="0.04", evaluate="family", part="evaluate"), store)
+    assert found.settings == (Setting(allocation=AllocationRequest(target=0.5), pattern="2:4"),)
+
+
+VIEWS = [
+    {"base": "dlp", "strength": "0.03", "by": "sparsegpt", "calibration_windows": "7", "seeds": "0,1,2"},
+    {"evaluate": "family", "greatest": "0.05", "steps": "4", "controls": "ramp", "driver": "skip"},
+    {"evaluate": "methods", "targets": "0.55", "text": "Salesforce/wikitext", "windows": "64"},
+    {"pattern": "4:8", "calibration_documents": "0-5", "tasks": "rte", "examples": "20"},
+    {"hand": "3:0.55", "device": "cpu", "length": "128", "documents": "800-999"},
+]
+
+
+@pytest.mark.parametrize("chosen", VIEWS)
+def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None:
+    app = opened(**chosen, part="evaluate")
+    assert not app.exception and not app.error
+    kept = {key: str(app.session_state[key]) for key in chosen}
+    assert kept == chosen
+    request = submitted(app, store)
+    for job in jobs.jobs(store):
+        jobs.cancel(job)
+        jobs.delete(jobs.job(store, job.key))
+    again = opened(**{key: asked(app, key) for key in app.query_params if key != "job"})
+    assert submitted(again, store) == request
+
+
+def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
+    app = opened(windows="9", seeds="0,1")
+    app.switch_page("runs.py").run()
+    app.switch_page("prune.py").run()
+    assert app.number_input(key="windows").value == 9
+    assert app.text_input(key="seeds").value == "0,1"
+
+
+def test_the_allocation_set_on_its_page_is_the_one_in_view(store: Store) -> None:
+    app = shell().run().switch_page("allocate.py").run()
+    app.selectbox(key="base").set_value("dlp").run()
+    app.select_slider(key="target").set_value(0.6).run()
+    app.switch_page("prune.py").run()
+    assert any("Allocation in view: DLP**, 60% zeros" in each.value for each in app.markdown)
+    app.switch_page("allocate.py").run()
+    assert app.selectbox(key="base").value == "dlp"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("seeds", "one", "whole numbers"),
+        ("documents", "599", "first-last"),
+        ("calibration_documents", "599", "first-last"),
+        ("targets", "high", "are not sparsities"),
+        ("text", " ", "the text is empty"),
+        ("high", "0.6", "lies outside the bounds"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: str, sentence: str) -> None:
+    app = opened(part="evaluate", evaluate="methods", **{key: value})
+    assert sentence in app.error[0].value and len(app.error) == 1
+    assert not app.exception
+    assert not [each for each in app.button if each.key == "run" and not each.disabled]
+    assert str(app.session_state[key]) == value
+
+
+def test_an_allocator_that_is_not_possible_is_left_out_and_said(store: Store) -> None:
+    quick = synthetic.profile_spec(4, 8, "quick", prunable=True)
+    synthetic.save_profile(store.root, quick, 4, "shallow")
+    app = opened(profile=quick.key, evaluate="methods", targets="0.7", part="evaluate")
+    assert "Response is left out: this profile holds one sparsity" in app.warning[0].value
+    assert not app.button(key="run").disabled
+
+
+def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:
+    request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),))
+    fake.get(request, store)
+    app = opened(part="evaluate")
+    assert "evaluated already" in app.success[0].value
+    assert not [each for each in app.button if each.key == "run"]
+
+
+# --- to take along -------------------------------------------------------------------------------------------------
+
+
+def command_options(line: str) -> dict[str, str]:
+    words = shlex.split(line)
+    assert words[:4] == ["python", "-m", "core", "prune"]
+    return dict(zip(words[4::2], words[5::2], strict=True))
+
+
+def test_the_command_says_the_setting(store: Store) -> None:
+    app = opened(part="evaluate", strength="0.04", target="0.6", windows="9")
+    options = command_options(app.code[0].value)
+    asked = written.allocation(options["--allocation"])
+    assert asked == written.method("owl", 0.6).model_copy(update={"correction": Correction(strength=0.04)})
+    assert options.items() >= {"--windows": "9", "--profile": PROFILE.key, "--sequences": "16"}.items()
+
+
+def test_two_lengths_have_no_command_but_a_file(store: Store) -> None:
+    app = opened(part="evaluate", length="64")
+    assert any("one length" in each.value for each in app.caption)
+    assert app.code[0].value.startswith("python -m core study study.toml")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        families.combined(families.alone(_corrected(0.04)), "sparsegpt", (0, 2), None, True),
+        family((0, 1)),
+        families.combined(
+            [written.method(words, target) for target in (0.5, 0.6) for words in ("uniform", "dlp alpha=0.1 high=0.9")],
+            "magnitude",
+            (0,),
+        ),
+    ],
+)
+def test_the_study_file_reads_back_as_the_request(tmp_path: Path, asked: tuple[Setting, ...]) -> None:
+    request = StudyRequest(
+        profile="0123456789abcdef",
+        calibration=WindowRequest(source="allenai/c4", documents=(0, 599), sequences=16, length=256),
+        settings=asked,
+        evaluation=settings.EvaluationRequest(
+            text=WindowRequest(source="demo:evaluation", sequences=9, length=64), tasks=("rte",), examples=20
+        ),
+    )
+    file = tmp_path / "study.toml"
+    file.write_text(take.as_toml(request), encoding="utf-8")
+    assert read_study(file) == request
+
+
+def test_a_study_file_refuses_what_it_cannot_say() -> None:
+    patterned = families.combined([AllocationRequest(target=0.5)], "wanda", (0,), "2:4")
+    uneven = families.combined([OWL, written.method("dlp", 0.6)], "wanda", (0,))
+    for asked, words in ((patterned, "knows no patterns"), (uneven, "not every allocation")):
+        with pytest.raises(UserError, match=words):
+            take.as_toml(StudyRequest(settings=asked))
+
+
+# --- watching and exporting ----------------------------------------------------------------------------------------
+
+
+def part_way(store: Store) -> jobs.Job:
+    """A study of which the first points are finished."""
+    request = StudyRequest(profile=PROFILE.key, settings=family()[:4])
+    job = jobs.submit(store, request)
+    (store.root / "break").write_text("enough")
+    with pytest.raises(ValueError, match="enough"):
+        fake.get(request, store)
+    spec = store.resolved(request)
+    for point in spec.points[:3]:
+        store.save(spec.evaluated(point), synthetic.evaluated(point, 24, LAYERS), {"broken": None})
+    job.write(Status(state="running", line="OWL", done=3, total=6, seconds_left=95, parts=3))
+    return job
+
+
+def test_a_running_study_fills_its_chart(store: Store) -> None:
+    job = part_way(store)
+    with processes.take(job.lock):
+        app = opened(job=job.key)
+    assert not app.exception
+    assert "50%, about 2 min left" in app.get("progress")[0].proto.text
+    live = next(each for each in figures(app) if any(trace.get("name") == "Uniform" for trace in each["data"]))
+    assert named(live, "OWL")
+    assert any("3 of 6 points finished" in each.value and "gray-badge" in each.value for each in app.caption)
+    [link] = app.sidebar.get("page_link")
+    assert job.key in link.proto.query_string and "evaluation of" in link.proto.label
+
+
+def test_a_finished_study_leads_to_its_results(store: Store) -> None:
+    request = StudyRequest(profile=PROFILE.key, settings=family()[:4])
+    job = jobs.submit(store, request)
+    key = fake.get(request, store).key
+    job.write(Status(state="done", result=key, started=1.0, updated=61.0))
+    app = opened(job=job.key)
+    assert "60 s" in app.success[0].value
+    assert any(key in link.proto.query_string for link in app.get("page_link"))
+    assert "On invented model" in verdict(app)
+
+
+@pytest.fixture
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is not in the cache."""
+    return tmp_path_factory.mktemp("outside").resolve()
+
+
+def test_export_is_honest_and_refuses_before_it_runs(store: Store, outside: Path) -> None:
+    app = opened(part="export")
+    said = " ".join(each.value for each in app.markdown)
+    assert "neither the file smaller nor a run faster" in said
+    assert any("2:4" in each.value for each in app.caption)
+    assert app.button(key="export").disabled
+    full = outside / "full"
+    full.mkdir()
+    (full / "notes.txt").write_text("mine")
+    app.text_input(key="export-folder").set_value(str(full)).run()
+    assert "holds files that no export wrote" in app.error[0].value
+    assert app.button(key="export").disabled
+
+
+def test_export_submits_the_setting_with_its_study(store: Store, outside: Path) -> None:
+    key = save(store, family())
+    app = opened(part="export")
+    app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
+    app.button(key="export").click().run()
+    (job,) = jobs.jobs(store)
+    assert job.request == ExportRequest(
+        profile=PROFILE.key, setting=Setting(allocation=OWL), folder=str(outside / "pruned"), study=key
+    )
+    assert not app.exception
+
+
+def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None:
+    setting = Setting(allocation=OWL)
+    request = ExportRequest(setting=setting, folder=str(tmp_path / "pruned"))
+    job = jobs.submit(store, request)
+    pruned = synthetic.study_spec(PROFILE, [setting], LAYERS).points[-1].pruned
+    told = {"folder": request.folder, "bytes": 1_000_400, "dense_bytes": 1_000_000, "difference": 0.0}
+    spec = settings.ExportSpec(model=PROFILE.model, pruned=pruned, folder=request.folder)
+    store.save(spec, None, told | {"setting": setting.name})
+    job.write(Status(state="done", result=spec.key, started=1.0, updated=61.0))
+    app = opened(job=job.key, part="export")
+    assert not app.exception
+    assert any("reloaded and compared" in each.value for each in app.markdown)
+    assert sum("1,000,400 bytes, 100.0% of the dense model's 1,000,000" in each.value for each in app.caption) == 2
+
+
+# --- the frame -----------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_cannot_be_pruned_gets_one_sentence(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"])
+    assert "not allocated for" in app.error[0].value and not app.exception
+
+
+def test_the_profile_is_read_without_a_model(store: Store) -> None:
+    assert load(store, store.profile(PROFILE.key)).layers == LAYERS
+
+
+def test_no_heavy_library_is_loaded() -> None:
+    opened_ = "AppTest.from_file('pages/shell.py', default_timeout=30).run().switch_page('prune.py').run()"
+    done = loads(f"from streamlit.testing.v1 import AppTest\nassert not {opened_}.exception")
+    assert done.returncode == 0, done.stderr[-500:]
