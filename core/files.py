@@ -10,6 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
+ATTEMPTS = 10  # at reading a folder that other processes may be replacing
+
 
 class Corrupt(Exception):
     """An entry whose files are not what its manifest says."""
@@ -86,7 +88,7 @@ def verified(path: Path) -> dict[str, bytes]:
         Corrupt: one is missing or differs.
         Gone: the whole folder is.
     """
-    for attempt in range(3):
+    for attempt in range(ATTEMPTS):
         try:
             manifest = json.loads((path / "manifest.json").read_bytes())
             files = {name: (path / name).read_bytes() for name in manifest}
@@ -95,7 +97,7 @@ def verified(path: Path) -> dict[str, bytes]:
         except FileNotFoundError as error:
             if not (path / "manifest.json").exists():
                 raise Gone(f"{path.name} was deleted while it was read") from error
-            if attempt == 2:  # before that, it may have been replaced while it was read
+            if attempt == ATTEMPTS - 1:  # before that, it may have been replaced while it was read
                 raise Corrupt(f"a file is missing: {error.filename}") from error
         except (OSError, ValueError, TypeError) as error:
             raise Corrupt(f"manifest.json cannot be followed: {error}") from error

@@ -30,6 +30,7 @@ PRUNED = "residual:wanda:0.7"
 TARGET = 0.7
 DRIVER = "gaussian:0.3"
 LARGEST_PUSH = 0.1  # sparsity units, the correction's strength at the ends of the slider
+ROUNDING = 1e-3  # relative; what other processors and thread counts make of the same float32 arithmetic
 PUSHES = 51  # steps on either side of none
 
 
@@ -502,8 +503,10 @@ def compared(fresh: Profile, cached: Profile, name: str) -> str:
     apart = float(np.nanmax(np.abs(new / old - 1)))
     if apart == 0:
         return "Measured here and now, and equal to the cached numbers to the last digit."
-    kind = "rounding" if apart < 1e-3 else "more than rounding: another processor, library or model file may be why"
-    return f"Measured here and now: the largest difference of a gain from the cached one is {apart:.2g} of it, {kind}."
+    told = f"Measured here and now: the largest relative difference of a gain from the cached one is {apart:.1e}"
+    if apart < ROUNDING:
+        return f"{told}, which is rounding."
+    return f"{told}, which is more than rounding: another processor, library or model file may be why."
 
 
 # --- help ----------------------------------------------------------------------------------------------------------

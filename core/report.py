@@ -19,22 +19,20 @@ STYLE = """
   :root { --ink: #fafafa; --soft: #a9adb8; --line: #3c404a; --page: #0e1117; --box: #1a1d26; }
 }
 body { margin: 0 auto; max-width: 60rem; padding: 1.5rem; background: var(--page); color: var(--ink);
-  font: 1rem/1.5 system-ui, sans-serif; }
-h1, h2, h3 { line-height: 1.2; overflow-wrap: anywhere; }
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+h1, h2, h3 { line-height: 1.2; }
 h2 { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: 1.5rem; }
 h3 { margin: 2rem 0 0.5rem; }
 figure { margin: 0; }
-figcaption, .note { color: var(--soft); font-size: 0.875rem; overflow-wrap: anywhere; }
+figcaption, .note { color: var(--soft); font-size: 0.875rem; }
 .finding { margin: 0.25rem 0; }
-.chart { min-height: 6rem; }
+.drawn .without, :root:not(.drawn) .chart { display: none; }
 .scroll { overflow: auto; max-height: 26rem; }
 table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.2rem 0.75rem 0.2rem 0; text-align: left;
   vertical-align: top; }
-td { overflow-wrap: anywhere; }
 thead th { position: sticky; top: 0; background: var(--page); }
-pre { background: var(--box); padding: 0.75rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere;
-  font-size: 0.85rem; }
+pre { background: var(--box); padding: 0.75rem; overflow-x: auto; white-space: pre-wrap; font-size: 0.85rem; }
 summary { cursor: pointer; color: var(--soft); }
 """.strip()
 DRAW = """
@@ -51,6 +49,7 @@ function draw() {
     });
   }
 }
+document.documentElement.classList.add("drawn");
 draw();
 dark.addEventListener("change", draw);
 """.strip()
@@ -108,7 +107,7 @@ def page(title: str, made: str, parts: Sequence[Part], library: str) -> str:
     """
     library = _inside_script(library.replace("\r\n", "\n"))  # the browser hashes what it reads: line feeds alone
     body = [f"<h1>{escape(title)}</h1>", f'<p class="note">{escape(made)}</p>']
-    body += [f"<noscript>{_p(WITHOUT_SCRIPTS)}<style>.chart {{ display: none }}</style></noscript>"]
+    body += [f'<p class="without">{escape(WITHOUT_SCRIPTS)}</p>']
     body += [_contents(parts)] if len(parts) > 1 else []
     body += [_part(part, f"part-{index}") for index, part in enumerate(parts)]
     return "\n".join(

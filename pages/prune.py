@@ -63,7 +63,7 @@ def evaluate(how: asking.Pruning, profile: Profile) -> None:
         along(request, how, what)
     if found:
         st.success("This has been evaluated already.")
-        link = {"study": found.key, "part": "results"}
+        link = watch.here("prune.py") | {"study": found.key, "part": "results"}
         st.page_link("prune.py", label="See what it cost", icon=":material/arrow_forward:", query_params=link)
     else:
         st.button("Run", type="primary", disabled=request is None, on_click=run, args=[request, how.device], key="run")

@@ -40,9 +40,20 @@ def forbidden(source: str, *prefixes: str) -> set[str]:
     return {name for name in imported(source) if any(name == p or name.startswith(p + ".") for p in prefixes)}
 
 
+RIM = ROOT / "core" / "cli" / "reporting.py"  # a report is drawn by the pages' charts, whoever asks for it
+
+
 @pytest.mark.parametrize("path", modules("core"), ids=named)
 def test_core_knows_no_streamlit_and_no_page(path: Path) -> None:
-    assert not forbidden(path.read_text(encoding="utf-8"), "streamlit", "pages", "plotly")
+    pages = () if path == RIM else ("pages",)
+    assert not forbidden(path.read_text(encoding="utf-8"), "streamlit", *pages, "plotly")
+
+
+def test_the_rim_draws_reports_and_nothing_else() -> None:
+    """It may import one thing of the pages, inside its command, so that no other command loads a chart."""
+    source = RIM.read_text(encoding="utf-8")
+    assert forbidden(source, "pages") == {"pages.ui.report", "pages.ui.report.KINDS", "pages.ui.report.html"}
+    assert "plotly" not in loaded_names("import core.cli.reporting")
 
 
 @pytest.mark.parametrize("path", [ROOT / "app.py", *modules("pages")], ids=named)
@@ -73,6 +84,13 @@ def test_the_guard_bites() -> None:
     assert forbidden("from core import experiment\n", *COMPUTING)
     assert forbidden("import pages.ui.view\n", "pages")
     assert not forbidden("from core import specs\nimport torchlike\n", *HEAVY, *COMPUTING)
+
+
+def loaded_names(statement: str) -> set[str]:
+    """Packages in memory after a statement, in a process of its own."""
+    code = f"{statement}\nimport sys\nprint(' '.join(name for name in sys.modules if '.' not in name))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -122,7 +122,8 @@ def _check_linears(base: Spec, parameters: Array) -> None:
     here, there = (len(base.sparsity), *given), parameters.shape
     if here != there:
         raise UserError(
-            f"this allocation has {here[0]} layers of {here[1]} linears, the model has {there[0]} of {there[1]}"
+            f"this allocation holds {here[0]} x {here[1]} numbers (layers x linears), the model needs "
+            f"{there[0]} x {there[1]}"
         )
 
 

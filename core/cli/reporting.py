@@ -18,7 +18,9 @@ from core.store import Store
 
 @app.command()
 def report(
-    keys: Annotated[list[str], typer.Argument(help="Keys, or beginnings of them, of profiles and studies; or demo.")],
+    keys: Annotated[
+        list[str], typer.Argument(metavar="KEY...", help="Of profiles and studies, or the beginning of one, or demo.")
+    ],
     to: Annotated[Path, typer.Option("--out", help="The file to write, as in report.html.")],
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
     cache: Cache = None,

@@ -151,7 +151,7 @@ def others(allocation: Allocation, profile: Profile, objective: str) -> dict[str
 def loose(allocation: Allocation, prefix: str) -> None:
     """The numbers of the reference code, and what they really spend."""
     target = allocation.request.target
-    frame.show(unclipped(allocation.sparsity, allocation.parameters, target, view.look()), prefix, "unclipped")
+    frame.show(unclipped(allocation.sparsity, allocation.parameters, target, view.look()), prefix, "loose")
 
 
 def by_linear(now: Array, request: AllocationRequest, profile: Profile, prefix: str) -> None:
@@ -218,7 +218,9 @@ def prediction(allocation: Allocation, now: Array, profile: Profile, objective: 
         now: (layers,) or (layers, linears) on screen.
     """
     request = allocation.request
-    rows = {THIS: now[None], "its base": allocation.exact_base[None], **controls(request, profile)}
+    rows = {THIS: now[None]}
+    if not request.unclipped:  # else it is its own base
+        rows |= {"its base": allocation.exact_base[None], **controls(request, profile)}
     rows["uniform"] = np.full_like(now, request.target)[None]
     points = []
     for name, sparsities in rows.items():

@@ -47,6 +47,16 @@ def page(job: Job) -> str:
     return "measure.py" if isinstance(job.request, MeasureRequest) else "prune.py"
 
 
+def here(page: str) -> dict[str, str]:
+    """What a link to a page must repeat of the URL: all of it where the page is the one in view.
+
+    A bare URL on the same page would mean that the reader went back to where nothing was chosen.
+    """
+    if page.removesuffix(".py") != st.session_state.get("page"):
+        return {}
+    return {name: value for name, value in st.query_params.to_dict().items() if name != "job"}
+
+
 def kind(request: Request) -> str:
     """What is done, where it is not a measurement: `export of `."""
     match request:
@@ -247,7 +257,9 @@ def open_result(job: Job, on_page: bool = False) -> None:
     else:
         study = getattr(entry.spec, "final", entry.spec).key  # of a best setting: the study that judges it
         label = "Open on the Prune page" if on_page else "Open"
-        query = {"study": study, "part": "results"}
+        query = here("prune.py") | {"study": study, "part": "results"}
+        asked = getattr(job.request, "profile", None)
+        query |= {"profile": asked} if asked else {}
         st.page_link("prune.py", label=label, icon=":material/arrow_forward:", query_params=query)
 
 

@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from core import jobs, processes, profiles
+from core.allocation.requests import AllocationRequest, Owl
 from core.cli import main
+from core.cli.output import summary
 from core.records import Status
+from core.settings import ExportSpec, Setting, StudyRequest
 from core.store import Store
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -226,7 +229,8 @@ def test_delete_wants_a_key_that_is_there(wrong: str, say: Callable, key: str) -
 
 
 def test_without_a_command_it_lists(say: Callable, store: Store) -> None:
-    assert say("--json").json == {"profiles": [], "jobs": [], "set_aside": []}
+    kinds = ("profiles", "studies", "exports", "best", "jobs", "set_aside")
+    assert say("--json").json == {kind: [] for kind in kinds}
     job = jobs.submit(store, fake.request())
     [row] = say("--json").json["jobs"]
     assert (row["key"], row["state"]) == (job.key, "queued")
@@ -253,3 +257,100 @@ def test_options_before_the_command_are_not_passed_over(tmp_path: Path, capsys: 
     for early in (["--cache", str(tmp_path)], ["--json"]):
         assert main(["runs", *early, "delete", "demo"]) == 2
         assert "after delete" in capsys.readouterr().err
+
+
+# --- studies, exports, best settings -------------------------------------------------------------------------------
+
+
+def study(store: Store, model: str = "a model [of mine]") -> str:
+    """The key of a study in the cache."""
+    setting = Setting(allocation=AllocationRequest(base=Owl()))
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), [setting], LAYERS)
+    for point in spec.points:
+        store.save(spec.evaluated(point), synthetic.evaluated(point, spec.text.sequences, LAYERS), {"model": model})
+    store.save(spec, None, {"model": model, "text": "a [bold]text[/bold]", "created": "2026-11-01"})
+    return spec.key
+
+
+def exported(store: Store) -> str:
+    """The key of an export of that study's setting."""
+    found = store.by_key(study(store)).spec
+    spec = ExportSpec(model=found.model, pruned=found.points[-1].pruned, folder="/somewhere/[else]")
+    store.save(spec, None, {"model": "a model", "setting": "owl", "bytes": 1234567})
+    return spec.key
+
+
+def test_studies_and_exports_are_listed(say: Callable, store: Store) -> None:
+    export, other = exported(store), study(store)
+    told = say("--json").json
+    [row] = told["studies"]
+    assert (row["key"], row["windows"], row["length"], row["committed"]) == (other, 24, 512, False)
+    assert row["settings"][0] == "dense" and len(row["settings"]) == 3
+    assert [(each["key"], each["folder"]) for each in told["exports"]] == [(export, "/somewhere/[else]")]
+    assert told["profiles"] == told["best"] == []
+
+
+def test_people_see_every_kind_and_no_name_is_markup(say: Callable, store: Store, key: str) -> None:
+    export, other = exported(store), study(store)
+    said = say().out
+    assert all(each in said for each in (key, other, export, "a model [of mine]", "/somewhere/[else]", "1,234,567"))
+    assert "a [bold]text[/bold]" in said
+
+
+def test_a_name_like_markup_does_not_break_a_table(store: Store, capsys: pytest.CaptureFixture) -> None:
+    spec = synthetic.profile_spec(LAYERS, 8, "quick")
+    found = synthetic.save_profile(store.root, spec, LAYERS, "a [/red] model")
+    assert main(["show", found, "--cache", str(store.root)]) == 0
+    assert "[/red]" in capsys.readouterr().out
+
+
+def test_plain_seconds_are_the_sweep_s(store: Store, key: str) -> None:
+    assert summary(store.profile(key))["seconds"] == 1.5
+
+
+def test_a_job_says_what_it_does(say: Callable, store: Store) -> None:
+    jobs.submit(store, StudyRequest(settings=(Setting(),)))
+    jobs.submit(store, fake.request())
+    assert {each["what"] for each in say("--json").json["jobs"]} == {"study", "measure"}
+
+
+# --- report --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def report(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Callable[..., Said]:
+    """Run `report ...` with the cache of the other fixtures."""
+
+    def run(*arguments: object) -> Said:
+        capsys.readouterr()
+        code = main(["report", *map(str, arguments), "--cache", str(tmp_path / "cache")])
+        captured = capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return run
+
+
+def test_a_report_of_a_profile_and_a_study(report: Callable, store: Store, key: str, tmp_path: Path) -> None:
+    file, other = tmp_path / "report [mine].html", study(store)
+    told = report(key[:6], other, key, "--out", file, "--json").json
+    assert told == {"keys": [key, other], "file": str(file), "bytes": file.stat().st_size}
+    page = file.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and page.count("<section") == 2
+    assert key in page and other in page
+
+
+def test_a_report_is_not_replaced_unasked(report: Callable, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text("precious")
+    report(key, "--out", file).refused(str(file), "--force")
+    assert file.read_text() == "precious"
+    report(key, "--out", tmp_path).refused(str(tmp_path), "folder")
+    assert f"written to {file}" in report(key, "--out", file, "--force").out
+
+
+def test_a_report_wants_what_can_be_reported(report: Callable, store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    report("zz", "--out", file).refused("'zz'")
+    report(exported(store), "--out", file).refused("export")
+    report("--out", file).refused("KEY")
+    assert not file.exists()

@@ -309,7 +309,7 @@ def test_a_study_of_another_model_is_passed_over(store: Store, standard: Profile
 
 
 @pytest.mark.parametrize(
-    ("by", "said"), [(0.0, "to the last digit"), (1e-6, ", rounding"), (0.1, "more than rounding")]
+    ("by", "said"), [(0.0, "to the last digit"), (1e-6, "which is rounding"), (0.1, "more than rounding")]
 )
 def test_a_second_measurement_is_compared(standard: Profile, by: float, said: str) -> None:
     shifted = standard.seeds("skip")[0].log_drift.copy()

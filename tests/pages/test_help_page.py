@@ -41,7 +41,10 @@ def test_a_line_is_understood(line: commands.Line) -> None:
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if not line.heavy], ids=lambda line: line.command)
-def test_a_line_that_answers_at_once(line: commands.Line, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_that_answers_at_once(
+    line: commands.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert main(words(line)) == 0
     assert capsys.readouterr().out.strip()
     assert main([*words(line), "--json"]) == 0

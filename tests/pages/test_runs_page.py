@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs
+from core import jobs, studies
+from core.allocation.requests import AllocationRequest, Owl
 from core.pack import pack
 from core.profiles import load
 from core.records import Status
+from core.settings import ExportRequest, ExportSpec, Setting, StudyRequest
+from core.specs import ModelSpec
 from core.store import Store
+from pages.ui.runs import evaluations, reading
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_shell import shell
@@ -112,3 +118,220 @@ def test_resume_and_forget(store: Store) -> None:
     app.button(key=f"forget-{job.key}").click().run()
     assert jobs.jobs(store) == []
     assert not app.exception
+
+
+# --- evaluations ---------------------------------------------------------------------------------------------------
+
+LAYERS = 6
+OWL = Setting(allocation=AllocationRequest(base=Owl()))
+RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
+
+
+def part(name: str, **state: object) -> AppTest:
+    app = shell()
+    app.query_params["show"] = name
+    for key, value in state.items():
+        app.session_state[key] = value
+    return app.run().switch_page("runs.py").run()
+
+
+def study(store: Store, asked: tuple[Setting, ...] = (OWL, RESEEDED), seed: int = 0, **how: object) -> str:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick", seed), asked, LAYERS, **how)
+    return synthetic.save_study(store.root, spec, LAYERS)
+
+
+def row(store: Store, key: str, index: int = -1) -> reading.Row:
+    entry = store.by_key(key)
+    return reading.rows_of(entry, studies.load(store, entry))[index]
+
+
+def said(app: AppTest) -> str:
+    return " ".join(each.value for each in app.markdown).replace("\\", "")
+
+
+def test_every_point_of_every_study_is_a_row(store: Store) -> None:
+    keys = [study(store), study(store, (OWL,), text="another text")]
+    app = part("evaluations")
+    table = app.dataframe[0].value
+    assert set(table["study"]) == set(keys) and len(table) == 5 + 3
+    owl = table[(table["method"] == OWL.method) & (table["study"] == keys[0]) & (table["seed"] == 0)].iloc[0]
+    measured = row(store, keys[0], 2)
+    change = reading.against_uniform(measured)
+    assert owl["perplexity"] == pytest.approx(measured.measured.perplexity)
+    assert [owl["against uniform"], owl["low"], owl["high"]] == pytest.approx([change.value, change.low, change.high])
+    assert (owl["pruner"], owl["target"], owl["protocol"]) == ("wanda", 0.7, "invented evaluation text, 24 × 512")
+    assert table[table["method"] == "dense"]["against uniform"].isna().all()
+    assert not app.exception
+
+
+def test_without_evaluations_it_says_where_to_make_some(store: Store) -> None:
+    app = part("evaluations")
+    assert "Prune page" in app.info[0].value and not app.dataframe
+
+
+def test_a_broken_setting_says_where_it_broke(store: Store) -> None:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL, RESEEDED), LAYERS)
+    synthetic.save_study(store.root, spec, LAYERS, broken={OWL: 2, RESEEDED: LAYERS})
+    keys = [f"{spec.key}-{index}" for index in range(1, 5)]
+    app = part("evaluations", compared=[keys[0], keys[1], keys[3]])
+    column = app.dataframe[0].value["not a number"]
+    assert {each for each in column if each} == {
+        "not a number, from layer 2 on", "not a number, after the last layer",
+    }  # fmt: skip
+    assert "from layer 2 on" in said(app) and "after the last layer" in said(app)
+    assert not app.exception
+
+
+def test_picked_rows_are_compared_with_the_first(store: Store) -> None:
+    key = study(store)
+    app = part("evaluations")
+    app.multiselect(key="compared").set_value([f"{key}-1", f"{key}-2", f"{key}-4"]).run()
+    table = app.dataframe[1].value
+    assert set(table.columns) == {
+        "setting", "allocation", "calibration seed", "threshold M", "λ", "perplexity",
+        "against the first, %", "95 % low", "95 % high",
+    }  # fmt: skip
+    found = reading.compared(row(store, key, 2), row(store, key, 1))
+    assert table["against the first, %"][1] == pytest.approx(found.value)
+    assert table["95 % low"][1] == pytest.approx(found.low)
+    assert "against uniform" in said(app)
+    assert not app.exception
+
+
+def test_ticked_rows_are_compared_in_the_order_ticked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = {"compared": ["a", "c"], "evaluations": SimpleNamespace(selection=SimpleNamespace(rows=[0, 1, 2]))}
+    monkeypatch.setattr(evaluations.st, "session_state", state)
+    evaluations.pick(["a", "b", "c"])
+    assert state["compared"] == ["a", "c", "b"]
+    state["evaluations"].selection.rows = [1, 2, 9]
+    evaluations.pick(["a", "b", "c"])
+    assert state["compared"] == ["c", "b"]
+
+
+def test_other_protocols_are_not_compared_and_it_says_why(store: Store) -> None:
+    first = row(store, study(store))
+    others = {
+        "different texts": row(store, study(store, text="another text")),
+        "24 windows of 256 tokens": row(store, study(store, length=256)),
+        "12 windows": row(store, study(store, windows=12)),
+        "different models": row(store, study(store, seed=1)),
+    }
+    for why, other in others.items():
+        assert reading.compared(other, first) is None
+        assert why in reading.said(other, first, None)
+    assert reading.compared(first, first) is not None
+
+
+def test_nothing_but_what_differs_is_shown(store: Store) -> None:
+    key = study(store)
+    dense, uniform, owl, _, reseeded = (row(store, key, index) for index in range(5))
+    assert reading.differing([owl, owl]) == {}
+    assert set(reading.differing([owl, reseeded])) == {"calibration seed"}
+    assert reading.differing([uniform, owl])["allocation"] == ["uniform", "owl"]
+    assert reading.differing([dense, uniform])["target"] == ["", "0.7"]
+
+
+def test_a_study_is_opened_with_a_profile_of_its_model(store: Store) -> None:
+    key = study(store)
+    app = part("evaluations")
+    assert any("profile of its model" in each.value for each in app.caption)
+    profile = synthetic.save_profile(store.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
+    app = part("evaluations")
+    links = [link.proto.query_string for link in app.get("page_link")]
+    assert any(key in link and profile in link for link in links)
+
+
+def test_a_deleted_study_is_compared_no_more(store: Store) -> None:
+    kept, gone = study(store), study(store, text="another text")
+    app = part("evaluations", compared=[f"{kept}-1", f"{gone}-1"])
+    app.selectbox(key="picked-study").set_value(gone).run()
+    app.button(key=f"delete-{gone}").click().run()
+    next(button for button in app.button if button.label == "Delete it").click().run()
+    assert [entry.key for entry in store.entries("study")] == [kept]
+    assert app.multiselect(key="compared").value == [f"{kept}-1"]
+    assert not app.exception
+
+
+# --- curves over each other ----------------------------------------------------------------------------------------
+
+
+def test_two_depths_are_overlaid_on_relative_depth(filled_cache: dict[str, str]) -> None:
+    app = part("overlay", overlaid=[filled_cache["deep"], filled_cache["shallow"]])
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert "relative depth" in figure["layout"]["xaxis"]["title"]["text"]
+    assert {"deep model", "shallow model"} <= {each.get("name") for each in figure["data"]}
+    assert set(app.selectbox(key="overlay").options) >= {"Layer left out"}
+    assert len(app.selectbox(key="overlay").options) == 3
+    assert not app.exception
+
+
+def test_equal_depths_are_overlaid_by_layer(filled_cache: dict[str, str]) -> None:
+    app = part("overlay", overlaid=[filled_cache["deep"], filled_cache["twin"]])
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert figure["layout"]["xaxis"]["title"]["text"] == "injection layer"
+
+
+def test_one_profile_cannot_be_overlaid(store: Store) -> None:
+    synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    app = part("overlay")
+    assert "Two profiles" in app.info[0].value and not app.get("plotly_chart")
+
+
+def test_nothing_in_common_says_what_to_measure(store: Store) -> None:
+    quick = synthetic.profile_spec(4, 8, "quick")
+    keys = [
+        synthetic.save_profile(
+            store.root, quick.model_copy(update={"measurements": measured, "model": ModelSpec(content=name)}), 4
+        )
+        for name, measured in (("a", quick.measurements[:1]), ("b", quick.measurements[1:]))
+    ]
+    app = part("overlay", overlaid=keys)
+    assert "no perturbation in common" in app.info[0].value
+    assert not app.exception
+
+
+# --- packs, exports, other runs ------------------------------------------------------------------------------------
+
+
+def test_a_pack_is_imported_and_linked(store: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
+    there = Store(tmp_path_factory.mktemp("there"))
+    profile = synthetic.save_profile(there.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
+    app = part("import")
+    app.file_uploader(key="pack").set_value(("a.zip", pack(there, there.profile(profile)), "application/zip")).run()
+    assert store.profile(profile).key == profile
+    assert any(profile in link.proto.query_string for link in app.get("page_link"))
+    app.file_uploader(key="pack").set_value(("b.zip", pack(there, there.by_key(study(there))), "application/zip")).run()
+    assert len(list(store.entries("study"))) == 1
+    assert "study" in said(app) and not app.exception
+
+
+def test_a_pack_that_is_none_is_refused_in_one_sentence(store: Store) -> None:
+    app = part("import")
+    app.file_uploader(key="pack").set_value(("a.zip", b"no zip at all", "application/zip")).run()
+    assert [each.value.count(".") for each in app.error] == [1] and "zip" in app.error[0].value
+    assert not app.exception and not list(store.entries())
+
+
+def test_exports_are_listed_with_their_folder(store: Store) -> None:
+    assert "Nothing was exported" in part("exports").info[0].value
+    found = store.by_key(study(store)).spec
+    spec = ExportSpec(model=found.model, pruned=found.points[-1].pruned, folder="/some/where")
+    store.save(spec, None, {"model": "m", "setting": "owl", "folder": "/some/where", "bytes": 5, "dense_bytes": 9})
+    app = part("exports")
+    assert list(app.dataframe[0].value["folder"]) == ["/some/where"]
+    job = jobs.submit(store, ExportRequest(setting=OWL, folder="/some/where"))
+    job.write(Status(state="done", result=spec.key))
+    assert "/some/where" in said(part("profiles"))
+
+
+def test_a_finished_study_opens_on_the_prune_page(store: Store) -> None:
+    key = study(store)
+    jobs.submit(store, StudyRequest(settings=(OWL,))).write(Status(state="done", result=key))
+    links = [link.proto for link in opened().get("page_link")]
+    assert any(f"study={key}" in link.query_string and link.page == "prune" for link in links)
+
+
+def test_a_waiting_study_is_watched_on_the_prune_page(store: Store) -> None:
+    job = jobs.submit(store, StudyRequest(settings=(OWL,)))
+    links = [link.proto for link in opened().get("page_link")]
+    assert any(job.key in link.query_string and link.page == "prune" for link in links)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from core.absorption import ranges
 from core.allocation.budget import TOLERANCE, met
@@ -105,19 +106,15 @@ def unclipped(sparsity: Array, parameters: Array, target: float, look: Palette =
                 "color": [look.amplify if each else look.undecided for each in out],
                 "pattern": {"shape": ["/" if each else "" for each in out]},
             },
-            text=[f"<b>{each:.3f}</b>" if strange else "" for each, strange in zip(sparsity, out, strict=True)],
-            textposition="outside",
-            textangle=-90,
-            textfont={"color": look.amplify, "size": 12},
-            cliponaxis=False,
             hovertemplate="layer %{x}: %{y:.4f}<extra></extra>",
             name="unclipped",
         )
     )
+    figure.add_trace(_marks(sparsity, out, look))
     for value, dash in ((0.0, "solid"), (1.0, "solid"), (target, "dot")):
         figure.add_hline(y=value, line={"color": look.ink, "width": 1, "dash": dash})
     low, high = min(0.0, float(sparsity.min())), max(1.0, float(sparsity.max()))
-    room = 0.16 * (high - low) if out.any() else 0.03
+    room = 0.12 * (high - low)
     figure.update_layout(
         xaxis=layer_axis(layers, "layer"),
         yaxis={
@@ -129,6 +126,30 @@ def unclipped(sparsity: Array, parameters: Array, target: float, look: Palette =
     table = pd.DataFrame({"layer": np.arange(layers), "unclipped": sparsity, "cannot be pruned": out})
     finding = f"{_outside(sparsity)} {_spent(sparsity, parameters, target)}"
     return Chart("unclipped", "Sparsity per layer, unclipped", layout(figure, height=340), finding, table)
+
+
+def _marks(sparsity: Array, out: NDArray[np.bool_], look: Palette) -> go.Scatter:
+    """A triangle at the end of every bar that no pruner could do; the farthest ones with their numbers."""
+    layers = np.flatnonzero(out)
+    values = sparsity[layers]
+    above = values >= 1
+    farthest = {int(each) for each in (sparsity.argmax(), sparsity.argmin()) if out[each]}
+    return go.Scatter(
+        x=layers,
+        y=values,
+        mode="markers+text",
+        marker={
+            "symbol": ["triangle-up" if each else "triangle-down" for each in above],
+            "size": 10,
+            "color": look.amplify,
+        },
+        text=[f"<b>{value:.2f}</b>" if layer in farthest else "" for layer, value in zip(layers, values, strict=True)],
+        textposition=[f"{'top' if each else 'bottom'} center" for each in above],
+        textfont={"color": look.ink, "size": 12},
+        cliponaxis=False,
+        hoverinfo="skip",
+        name="cannot be pruned",
+    )
 
 
 def _outside(sparsity: Array) -> str:
@@ -195,11 +216,15 @@ def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = L
         )
     )  # fmt: skip
     low, high = limits(values)
-    axis = log_axis(values, f"additive estimate: {unit}") if high / low > 1.5 else {"title": unit, "autorange": True}
-    figure.update_layout(xaxis=axis, yaxis={"autorange": "reversed", "showgrid": False, "title": None})
+    title = f"additive estimate: {unit}".replace(", curves", ",<br>curves")  # two short lines, for a phone
+    axis = log_axis(values, title) if high / low > 1.5 else {"title": title, "autorange": True}
+    figure.update_layout(
+        xaxis=axis,
+        yaxis={"range": [len(known) - 0.5, -0.9], "showgrid": False, "title": None},  # room for the first one's number
+    )
     table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
     table.columns = ["allocation", unit, "least", "greatest"]
-    layout(figure, height=110 + 44 * len(known)).update_layout(margin={"t": 30})
+    layout(figure, height=130 + 44 * len(known)).update_layout(margin={"t": 30})
     return Chart("estimates", "What it is estimated to cost", figure, _cheapest(known, shown), table)
 
 

@@ -96,7 +96,7 @@ def perplexity(
         xaxis={
             "title": "target sparsity, % zeros",
             "tickvals": [round(100 * each, 6) for each in targets],
-            "range": [first - 0.06 * span, last + 0.55 * span],
+            "range": [first - 0.06 * span, last + 0.64 * span],
             "showgrid": False,
         },
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
@@ -229,7 +229,7 @@ def changes(
     figure.add_trace(_beside(values, names, [said(known[name]) for name in names], colours))
     figure.add_vline(x=0, line={"color": look.guide, "width": 1.5})
     axis = change_axis(values, f"change of perplexity against {against}, %")
-    axis["range"] = [axis["range"][0], axis["range"][1] + 0.55 * (axis["range"][1] - axis["range"][0])]
+    axis["range"] = [axis["range"][0], axis["range"][1] + 0.66 * (axis["range"][1] - axis["range"][0])]
     figure.update_layout(xaxis=axis, yaxis={"autorange": "reversed", "showgrid": False, "title": None})
     table = pd.DataFrame(
         [(name, each.value, each.low, each.high, each.n) for name, each in rows.items()],

@@ -17,6 +17,7 @@ from pages.ui.words import times
 
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
 GREEN, YELLOW, PINK = "#009E73", "#E69F00", "#CC79A7"  # of Okabe and Ito's, those that mean nothing on other charts
+LONGEST = 24  # characters of a name beside its curve
 STEPS = 101  # points at which models of different depth are compared
 RELATIVE = "relative depth of the injection layer: layer / (layers - 1)"
 
@@ -39,7 +40,7 @@ def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
         figure.add_trace(_curve(each, x, colours[index], DASHES[index % len(DASHES)]))
     figure.add_hline(y=1, line={"color": look.guide, "width": 1})
     axis = _axis(max(depths), relative)
-    room = 0.02 * (axis["range"][1] - axis["range"][0]) * max(len(each.name) for each in lines)
+    room = 0.013 * (axis["range"][1] - axis["range"][0]) * max(len(short(each.name)) for each in lines)
     figure.add_trace(_names(lines, values, colours, axis["range"][0]))
     axis["range"] = [axis["range"][0] - room, axis["range"][1]]
     figure.update_layout(xaxis=axis, yaxis=factor_axis(values, "gain: drift at the end / injected"))
@@ -85,7 +86,12 @@ def _names(lines: Sequence[Line], values: Array, colours: Sequence[str], x: floa
     usable = values[np.isfinite(values) & (values > 0)]
     gap = 0.055 * float(np.log(usable.max() / usable.min()) + 0.8) if usable.size else 0.1
     heights = [next((float(value) for value in each.value if np.isfinite(value)), 1.0) for each in lines]
-    return line_labels(x, heights, [escape(each.name) for each in lines], colours, gap, side="left")
+    return line_labels(x, heights, [escape(short(each.name)) for each in lines], colours, gap, side="left")
+
+
+def short(name: str) -> str:
+    """A name that leaves room for its curve: its beginning and its end, which tells twins apart."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 10]}…{name[-9:]}"
 
 
 def _finding(lines: Sequence[Line]) -> str:

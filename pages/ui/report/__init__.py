@@ -26,9 +26,8 @@ def html(store: Store, entries: Sequence[Entry]) -> str:
     if not entries:
         raise UserError("there is nothing to report on: name a profile or a study")
     parts = [_part(store, entry) for entry in entries]
-    title = parts[0].title if len(parts) == 1 else f"Absorption report on {len(parts)} results"
     made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by the absorption explorer; it opens offline."
-    return report.page(title, made, parts, get_plotlyjs())
+    return report.page("Absorption report", made, parts, get_plotlyjs())
 
 
 def _part(store: Store, entry: Entry) -> Part:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from core.allocation.requests import AllocationRequest
+from core.allocation.requests import AllocationRequest, Correction
 from core.settings import Setting
 from core.specs import number
 from pages.ui.words import PRUNERS
@@ -39,6 +39,17 @@ def methods(asked: Iterable[Setting]) -> dict[Setting, str]:
     kinds = {(short[each], each.method) for each in listed}
     alike = Counter(name for name, _ in kinds)
     return {each: _full(each, short[each] if alike[short[each]] == 1 else each.method, several) for each in listed}
+
+
+def curve(name: str, setting: Setting) -> str:
+    """The curve that a setting belongs to: corrections of one base and control are one, whatever their strength."""
+    fix = setting.allocation.correction
+    if not fix.strength:
+        return name
+    plain = setting.allocation.model_copy(update={"correction": Correction()})
+    control = "correction" if fix.control == "none" else CONTROLS[fix.control]
+    pruner = f", {PRUNERS[setting.pruner]}" if PRUNERS[setting.pruner] in name else ""
+    return f"{allocation(plain)}, {control}{pruner}"
 
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:

@@ -68,7 +68,8 @@ def verdicts(found: Profile) -> Table:
 
 def _of_perturbation(found: Profile, name: str, note: str) -> list[Exhibit]:
     seeds = found.seeds(name)
-    layer = int(np.nanargmax(absorption.gains(seeds).value[:-1])) if found.layers > 1 else 0
+    values = np.nan_to_num(absorption.gains(seeds).value[:-1], nan=-np.inf)
+    layer = int(values.argmax()) if values.size else 0
     said = f"{_label(found, name)}; the marked layer, {layer}, has the greatest gain · {note}"
     draw: list[Callable[[Palette], Chart]] = [
         partial(_gains, found, name, layer),

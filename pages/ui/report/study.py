@@ -128,12 +128,13 @@ def _within(group: tuple[str, str | None, float]) -> str:
 
 
 def _sentences(methods: list[Method]) -> list[str]:
-    said = []
-    for group, rows in against_uniform(methods).items():
-        for name, found in rows.items():
-            text = sentence(name, "uniform", found)
-            said.append(f"At {_within(group)}: {text}.")
-    return said
+    """On methods as published; corrections stand beside their controls in the chart and the table."""
+    plain = [each for each in methods if not each.setting.allocation.correction.strength]
+    return [
+        f"At {_within(group)}: {sentence(name, 'uniform', found)}."
+        for group, rows in against_uniform(plain).items()
+        for name, found in rows.items()
+    ]
 
 
 def _changes(methods: list[Method], note: str, prefix: str) -> list[Exhibit]:
@@ -155,12 +156,22 @@ def _changes(methods: list[Method], note: str, prefix: str) -> list[Exhibit]:
 
 
 def _perplexity(found: Study, methods: list[Method], look: Palette) -> Chart:
-    curves: dict[str, dict[float, Array]] = defaultdict(dict)
+    grouped: dict[str, list[Method]] = defaultdict(list)
     for each in methods:
-        curves[each.name][each.setting.allocation.target] = each.perplexities
-    lines = [evaluation.Curve(name, points) for name, points in curves.items()]
+        grouped[names.curve(each.name, each.setting)].append(each)
+    lines = [_curve(name, several) for name, several in grouped.items()]
     dense = found.dense.perplexity if found.dense.evaluated is not None else float("nan")
     return evaluation.perplexity(lines, dense, look=look)
+
+
+def _curve(name: str, methods: list[Method]) -> evaluation.Curve:
+    """Corrections of several strengths are points, since no line through them would mean anything."""
+    points: dict[float, list[float]] = defaultdict(list)
+    for each in methods:
+        points[each.setting.allocation.target] += each.perplexities.tolist()
+    fixes = {each.setting.allocation.correction for each in methods}
+    values = {target: np.array(each) for target, each in points.items()}
+    return evaluation.Curve(name, values, loose=len(fixes) > 1)
 
 
 def numbers(entry: Entry, found: Study) -> Table:

@@ -23,7 +23,7 @@ def show(rows: Sequence[Row]) -> None:
         st.info(f"{rows[0].measured.name} is what others are compared with: pick one more row or several.")
         return
     base, others = rows[0], rows[1:]
-    found = [_change((row.key, base.key), row, base) for row in others]
+    found = [reading.compared(row, base) for row in others]
     st.markdown(
         "\n".join(f"- {_plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
     )
@@ -32,11 +32,6 @@ def show(rows: Sequence[Row]) -> None:
     st.dataframe(columns, hide_index=True, column_config=numbers, alt="The compared settings: only what differs")
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
     _chart(base, others, found)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _change(keys: tuple[str, str], _row: Row, _base: Row) -> Interval | None:
-    return reading.compared(_row, _base)
 
 
 def _plain(text: str) -> str:
@@ -67,15 +62,9 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
 
 def _chart(base: Row, others: Sequence[Row], found: Sequence[Interval | None]) -> None:
     """Changes against the first as intervals, where there are any."""
-    names = labels(others)
+    names = reading.distinct([row.measured.name for row in others], others)
     known = {name: each for name, each in zip(names, found, strict=True) if each is not None}
     if any(each.value == each.value for each in known.values()):
         title = "Against the first picked"
         chart = evaluation.changes(known, None, base.measured.name, view.look(), title)
         frame.show(chart, "compared", "compared-changes")
-
-
-def labels(rows: Sequence[Row]) -> list[str]:
-    """A name for each row; what is alike gets its study, and its place there, too."""
-    names = [row.measured.name for row in rows]
-    return [name if names.count(name) == 1 else f"{name} ({row.key})" for name, row in zip(names, rows, strict=True)]

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import studies
+from core.files import changed
 from core.store import Entry, Store
 from pages.ui.runs import acting, comparing, reading
 from pages.ui.runs.reading import Row
@@ -23,7 +24,7 @@ PICKED = "compared"  # keys of the rows that are compared, in the order picked
 def show(store: Store) -> None:
     """The table, the comparison of what is picked, and what can be done with a study."""
     entries = list(store.entries("study"))
-    rows = {row.key: row for entry in entries for row in _rows(str(entry.path), entry)}
+    rows = {row.key: row for entry in entries for row in _rows(str(entry.path), _written(entry), entry)}
     if not rows:
         st.info(
             "Nothing was evaluated yet: on the Prune page choose a setting, press Evaluate, and then Run; or import a "
@@ -42,20 +43,25 @@ def show(store: Store) -> None:
         alt="Every evaluated setting with perplexity, change against uniform, divergence, agreement and protocol",
     )
     st.caption(ABOUT)
+    names = dict(zip(rows, reading.distinct([row.name for row in rows.values()], list(rows.values())), strict=True))
     st.multiselect(
         "Compared settings, the first is what the others are compared with",
         list(rows),
         key=PICKED,
-        format_func=lambda key: rows[key].name,
+        format_func=names.get,  # all differ: the browser answers with names
         placeholder="Tick rows in the table, or choose here",
     )
     comparing.show([rows[key] for key in st.session_state[PICKED]])
     _studies(store, {entry.key: entry for entry in entries})
 
 
+def _written(entry: Entry) -> float:
+    return changed(entry.path / "manifest.json")
+
+
 @st.cache_resource(max_entries=64, show_spinner="Reading studies")
-def _rows(path: str, _entry: Entry) -> list[Row]:
-    """Read once: a folder's name is the hash of what it means."""
+def _rows(path: str, written: float, _entry: Entry) -> list[Row]:
+    """Read once: a folder's name is the hash of what it means; deleted and evaluated again it is a new one."""
     return reading.rows_of(_entry, studies.load(Store(), _entry))
 
 
@@ -71,13 +77,6 @@ def pick(keys: list[str]) -> None:
     st.session_state[PICKED] = stay + [key for key in ticked if key not in stay]
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def _change(key: str, _row: Row) -> tuple[float, float, float] | None:
-    """Ten thousand resamples, so worked out once."""
-    found = reading.against_uniform(_row)
-    return (found.value, found.low, found.high) if found else None
-
-
 def table(rows: Iterable[Row]) -> pd.DataFrame:
     """A row per evaluated point."""
     frame = pd.DataFrame([_line(row) for row in rows])
@@ -88,7 +87,7 @@ def table(rows: Iterable[Row]) -> pd.DataFrame:
 def _line(row: Row) -> dict[str, object]:
     measured, spec = row.measured, row.study.spec
     setting = measured.setting
-    value, low, high = _change(row.key, row) or (None, None, None)
+    change = reading.against_uniform(row)
     return {
         "model": row.model,
         "method": setting.method if setting else "dense",
@@ -98,9 +97,9 @@ def _line(row: Row) -> dict[str, object]:
         "seed": setting.calibration_seed if setting else None,
         "perplexity": measured.perplexity,
         "not a number": reading.trouble(measured) or "",
-        "against uniform": value,
-        "low": low,
-        "high": high,
+        "against uniform": change.value if change else None,
+        "low": change.low if change else None,
+        "high": change.high if change else None,
         "KL": measured.kl,
         "agreement": measured.agreement,
         "protocol": reading.protocol(row.text, spec.text),

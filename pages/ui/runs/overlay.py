@@ -44,7 +44,7 @@ def show(store: Store) -> None:
     st.selectbox(
         "What is done to each layer", names, key="overlay", format_func=lambda each: _label(described, each), width=420
     )
-    titles = labels([found.entry for found in loaded])
+    titles = labels([entries[found.entry.key] for found in loaded])
     lines = [charts.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
     frame.show(overlay(lines, _label(described, name), view.look()), name, "overlay-chart")
     st.caption(

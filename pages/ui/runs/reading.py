@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.allocation.requests import Manual
 from core.comparison import Interval, sentence
@@ -60,6 +61,11 @@ class Row:
         return f"{self.measured.name} · {self.model} · {protocol(self.text, self.study.spec.text)}"
 
 
+def distinct(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """The names, where several are alike with the study and the point's place in it."""
+    return [name if names.count(name) == 1 else f"{name} ({row.key})" for name, row in zip(names, rows, strict=True)]
+
+
 def rows_of(entry: Entry, study: Study) -> list[Row]:
     """A row per point that is measured, in the order asked."""
     return [Row(entry, study, each, i) for i, each in enumerate(study.points) if each.evaluated is not None]
@@ -87,6 +93,7 @@ def perplexity(measured: Measured) -> str:
     return trouble(measured) or digits(measured.perplexity, 4)
 
 
+@lru_cache(maxsize=4096)
 def against_uniform(row: Row) -> Interval | None:
     """Change of perplexity in per cent against the uniform twin of the same study; None where there is none."""
     if row.measured.setting is None:
@@ -181,6 +188,7 @@ def apart(row: Row, base: Row) -> str | None:
     return None if mine.text.key == other.text.key else "they were read on other windows of the text"
 
 
+@lru_cache(maxsize=1024)  # ten thousand resamples; rows are told apart by identity
 def compared(row: Row, base: Row) -> Interval | None:
     """Change of perplexity in per cent, paired over windows; None where the two cannot be compared."""
     return None if apart(row, base) else against(row.measured, base.measured)

@@ -28,14 +28,18 @@ def draw(profile: Profile) -> None:
     )
     tour.figure(picture(found, push), view.look(), lambda told: _moved(told, stops))
     parts.lesson(found.said)
-    strength = float(found.strengths[push])
-    base = found.request.base
-    parts.real(
-        "allocate.py", "Allocate for real: every method, control and number", profile, base=base.kind, m=base.m,
-        lam=base.lam, target=found.request.target, low=found.request.low, high=found.request.high,
-        driver=lessons.DRIVER, control="reversed" if strength < 0 else "none", strength=abs(strength), judge="kl",
-    )  # fmt: skip
+    asked = _as_asked(found, float(found.strengths[push]))
+    parts.real("allocate.py", "Allocate for real: every method, control and number", profile, **asked, judge="kl")
+    parts.real("prune.py", "Prune this allocation and measure it", profile, **asked)
     parts.numbers(table(found, push), "sparsity per layer", profile, "allocate")
+
+
+def _as_asked(found: lessons.Push, strength: float) -> dict[str, object]:
+    """The allocation shown, in the words of the pages that make it."""
+    plain = found.request
+    chosen = {"base": plain.base.kind, "m": plain.base.m, "lam": plain.base.lam, "driver": lessons.DRIVER}
+    bounds = {"target": plain.target, "low": plain.low, "high": plain.high}
+    return chosen | bounds | {"control": "reversed" if strength < 0 else "none", "strength": abs(strength)}
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})

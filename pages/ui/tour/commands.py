@@ -37,6 +37,14 @@ GROUPS = (
                 "The same noise on the first token too: in the matrix with it, the middle layers amplify.",
                 "python -m core show demo --matrix gaussian:0.3@all",
             ),
+            Line(
+                "Charts and numbers in one file that opens without this program and without a network.",
+                "python -m core report demo --out report.html --force",
+            ),
+            Line(
+                "The profile as a file to hand out; `runs import` takes it in.",
+                "python -m core runs export demo demo.zip --force",
+            ),
             Line("What is in the cache: profiles, runs, and what was set aside.", "python -m core runs"),
             Line("Models that can be measured without a network.", "python -m core models"),
         ),

@@ -66,4 +66,4 @@ def keep(key: str, scale: Scale, index: int) -> None:
 
 def origin(scale: Scale) -> list[str]:
     """Whether a step was measured, in words."""
-    return ["measured" if i in scale.measured else "between two measured ones" for i in range(len(scale.values))]
+    return ["measured" if i in scale.measured else "interpolated" for i in range(len(scale.values))]

@@ -131,7 +131,11 @@ def together(profile: Profile) -> None:
         with st.expander("All layers pruned at once: estimates"):
             rows = {"allocation": list(told), "estimated harm, nats": list(told.values())}
             st.dataframe(pd.DataFrame(rows), hide_index=True, alt=lessons.methods_said(told))
-    parts.real("allocate.py", "Spread a budget over all layers", profile, base="response", objective="kl", judge="kl")
+    if profile.weights is not None:
+        parts.real(
+            "prune.py", "Prune all layers for real, and evaluate", profile, base="response", objective="kl", by="wanda",
+            target=lessons.TARGET, strength=0.0,
+        )  # fmt: skip
 
 
 def _measured(points: list[lessons.MeasuredPoint]) -> pd.DataFrame:

@@ -1,0 +1,139 @@
+"""A report's page: what is in it is text, whatever was written there, and nothing but its own scripts may run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import report
+from core.report import Command, Exhibit, Part, Table
+
+LIBRARY = "var Plotly = {react() { return '<' + '/p>'; }};\r\n// done"
+EVIL = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</title></style><svg onload=alert(1)>",
+    "<!--<script>",
+]
+LOADING = {"src", "srcset", "poster", "action", "formaction", "data", "background"}
+
+
+class Reader(HTMLParser):
+    """Elements, their attributes, and the text inside scripts, as a browser would find them."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.elements: list[tuple[str, dict]] = []
+        self.scripts: list[tuple[dict, str]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "script" and self.scripts and self.cdata_elem == "script":
+            attrs, before = self.scripts[-1]
+            self.scripts[-1] = (attrs, before + data)
+        else:
+            self.text += data
+
+    @property
+    def running(self) -> list[str]:
+        return [text for attrs, text in self.scripts if attrs.get("type") != "application/json"]
+
+    @property
+    def figures(self) -> list[dict]:
+        return [json.loads(text) for attrs, text in self.scripts if attrs.get("type") == "application/json"]
+
+
+def part(said: str = "said") -> Part:
+    """A part in which every text is the same."""
+    figure = json.dumps({"data": [{"name": said}], "layout": {"height": 321, "title": said}}, ensure_ascii=False)
+    numbers = Table((said, "b"), ((said, "1"), ("2", said)))
+    exhibit = Exhibit(said, said, said, figure, figure, numbers, said)
+    return Part(said, said, (said,), (exhibit,), ((said, numbers),), ((said, said),), (Command(said, said),))
+
+
+def shape(page: str) -> list[str]:
+    return [tag for tag, _ in Reader(page).elements]
+
+
+@pytest.mark.parametrize("said", EVIL)
+def test_what_is_written_there_stays_text(said: str) -> None:
+    read = Reader(report.page(said, said, [part(said), part(said)], LIBRARY))
+    assert [tag for tag, _ in read.elements] == shape(report.page("a", "a", [part("a"), part("a")], LIBRARY))
+    assert not [name for _, attrs in read.elements for name in attrs if name.startswith("on")]
+    assert said in read.text
+    assert [each["dark"]["data"][0]["name"] for each in read.figures] == [said, said]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(min_size=1).filter(lambda text: "\r" not in text and "\0" not in text))
+def test_any_text_leaves_the_page_as_it_is(said: str) -> None:
+    read = Reader(report.page(said, said, [part(said)], LIBRARY))
+    assert [tag for tag, _ in read.elements] == shape(report.page("a", "a", [part("a")], LIBRARY))
+    assert read.figures[0]["light"]["layout"]["title"] == said
+
+
+def test_only_its_two_scripts_may_run() -> None:
+    read = Reader(report.page("a", "a", [part()], LIBRARY))
+    policy = next(attrs["content"] for tag, attrs in read.elements if attrs.get("http-equiv"))
+    allowed = re.findall(r"'sha256-([^']+)'", policy)
+    hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in read.running]
+    assert hashes == allowed and len(hashes) == 2
+    assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
+    assert "default-src 'none'" in policy
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    read = Reader(report.page("a", "a", [part(), part()], LIBRARY))
+    links = [attrs["href"] for _, attrs in read.elements if "href" in attrs]
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert not [name for _, attrs in read.elements for name in attrs if name in LOADING]
+    assert "@import" not in report.STYLE and "url(" not in report.STYLE
+
+
+def test_a_library_cannot_end_its_script_early() -> None:
+    page = report.page("a", "a", [part()], "x = '</script><b>'; y = '<!-- <script>';")
+    read = Reader(page)
+    assert [tag for tag, _ in read.elements].count("b") == 0
+    assert len(read.running) == 2 and read.running[0].endswith("';")
+
+
+def test_the_library_is_there_once_however_many_charts() -> None:
+    page = report.page("a", "a", [part(), part()], "the library")
+    assert page.count("the library") == 1
+    assert page.count('class="chart"') == 2
+
+
+def test_every_chart_has_its_numbers_and_words_without_javascript() -> None:
+    exhibit = replace(part().exhibits[0], title="A title", finding="What was found.", note="of this model")
+    page = report.page("a", "a", [replace(part(), exhibits=(exhibit,))], LIBRARY)
+    read = Reader(page)
+    chart = next(attrs for _, attrs in read.elements if attrs.get("class") == "chart")
+    assert chart["aria-label"] == "A title. What was found."
+    assert "321px" in chart["style"]
+    assert all(text in read.text for text in ("What was found.", "of this model", "Numbers"))
+    assert shape(page).count("details") == 1 and shape(page).count("table") == 3
+
+
+def test_parts_are_reached_from_the_top() -> None:
+    read = Reader(report.page("a", "a", [part("first"), part("second")], LIBRARY))
+    links = [attrs["href"][1:] for tag, attrs in read.elements if tag == "a"]
+    assert links == [attrs["id"] for tag, attrs in read.elements if tag == "section"]
+    identities = [attrs["id"] for _, attrs in read.elements if "id" in attrs]
+    assert len(set(identities)) == len(identities)

@@ -1,0 +1,95 @@
+"""A report opened from disk, without a network: charts are drawn, nothing is asked for, nothing foreign runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core.allocation.requests import AllocationRequest, AlphaPruning, Owl
+from core.settings import Setting
+from core.store import Store
+from pages.ui.report import html
+from tests import synthetic
+
+pytestmark = pytest.mark.e2e
+EVIL = "<img src=https://example.org/x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of a profile, whose model is called like markup, and of a study."""
+    root = tmp_path_factory.mktemp("reported")
+    spec = synthetic.profile_spec(12, 8, prunable=True)
+    profile = synthetic.save_profile(root, spec, 12, EVIL)
+    allocations = [AllocationRequest(base=base, target=t) for base in (Owl(), AlphaPruning()) for t in (0.5, 0.7)]
+    study = synthetic.study_spec(spec, [Setting(allocation=each) for each in allocations], 12)
+    store = Store(root)
+    entries = [store.profile(profile), store.by_key(synthetic.save_study(root, study, 12))]
+    path = root / "a report.html"
+    path.write_text(html(store, entries), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def opened(file: Path, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The file in a browser without a network; remembers requests and complaints."""
+    context = chromium.new_context(offline=True, **getattr(request, "param", {}))
+    page = context.new_page()
+    page.asked, page.complaints = [], []
+    page.on("request", lambda asked: page.asked.append(asked.url))
+    page.on("console", lambda said: page.complaints.append(said.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.goto(file.as_uri())
+    yield page
+    context.close()
+
+
+def test_every_chart_is_drawn_and_nothing_is_asked_for(opened: Page, file: Path) -> None:
+    charts = opened.locator(".chart")
+    assert charts.count() >= 10
+    for index in range(charts.count()):
+        expect(charts.nth(index).locator(".main-svg").first).to_be_visible()
+        assert charts.nth(index).locator("path, rect").count() > 10
+    assert opened.asked == [file.as_uri()]
+    assert opened.complaints == []
+    assert opened.title() == "Absorption report"
+
+
+def test_charts_are_live(opened: Page) -> None:
+    chart = opened.locator(".chart").first
+    chart.scroll_into_view_if_needed()
+    point = chart.locator(".scatterlayer .point").nth(4).bounding_box()
+    opened.mouse.move(point["x"] + point["width"] / 2, point["y"] + point["height"] / 2)
+    expect(chart.locator(".hoverlayer .hovertext")).to_contain_text("layer")
+
+
+@pytest.mark.parametrize("opened", [{"color_scheme": "dark"}, {"color_scheme": "light"}], indirect=True)
+def test_charts_follow_the_colours_of_the_system(opened: Page) -> None:
+    paint = "() => getComputedStyle(document.querySelector('.chart .xtitle')).fill"
+    back = "() => getComputedStyle(document.body).backgroundColor"
+    opened.wait_for_selector(".chart .xtitle")
+    before = opened.evaluate(paint), opened.evaluate(back)
+    assert before in (("rgb(250, 250, 250)", "rgb(14, 17, 23)"), ("rgb(49, 51, 63)", "rgb(255, 255, 255)"))
+    opened.emulate_media(color_scheme="light" if before[1] == "rgb(14, 17, 23)" else "dark")
+    opened.wait_for_function(f"() => ({paint})() !== {before[0]!r}")
+    assert opened.evaluate(back) != before[1]
+
+
+@pytest.mark.parametrize("opened", [{"java_script_enabled": False}], indirect=True)
+def test_findings_and_numbers_are_there_without_javascript(opened: Page) -> None:
+    expect(opened.locator(".without")).to_be_visible()
+    expect(opened.locator(".chart").first).to_be_hidden()
+    expect(opened.locator(".finding").first).to_be_visible()
+    assert opened.locator(".finding").count() == opened.locator(".chart").count() > 0
+    numbers = opened.locator("details").first
+    numbers.locator("summary").click()
+    expect(numbers.locator("tbody tr").first).to_be_visible()
+
+
+@pytest.mark.parametrize("opened", [{"viewport": {"width": 380, "height": 800}}], indirect=True)
+def test_a_phone_scrolls_in_one_direction(opened: Page) -> None:
+    opened.wait_for_selector(".chart .main-svg")
+    assert opened.evaluate("() => document.documentElement.scrollWidth") <= 380

@@ -1,0 +1,325 @@
+"""Reports of stored results: what is in them, and that their commands make the same again."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import jobs, profiles, studies
+from core.allocation.requests import AllocationRequest, AlphaPruning, Correction, Manual, Owl
+from core.cli.commands import measure as measure_command
+from core.errors import UserError
+from core.records import Status
+from core.request import build
+from core.settings import EvaluationRequest, ExportSpec, Setting, StudyRequest
+from core.specs import Measurement, MeasureRequest, WindowRequest, perturbation
+from core.store import Entry, Store
+from core.study_file import read_study
+from pages.ui import report, settings
+from pages.ui.charts import DARK, LIGHT, line
+from pages.ui.charts.overlay import LONGEST, depth, overlay
+from pages.ui.charts.responses import responses
+from pages.ui.report import names, profile, remake, study
+from pages.ui.words import digits
+from tests import synthetic
+from tests.core.test_report import Reader
+
+LAYERS = 6
+ROOT = Path(__file__).resolve().parents[2]
+EVIL = "<script>alert(1)</script>"
+
+
+def setting(base: object = None, target: float = 0.7, **correction: object) -> Setting:
+    allocation = AllocationRequest(base=base or Owl(), target=target, correction=Correction(**correction))
+    return Setting(allocation=allocation)
+
+
+ASKED = (setting(), setting(AlphaPruning()), setting(strength=0.02), setting(strength=0.04), setting(target=0.5))
+
+
+@pytest.fixture(autouse=True)
+def short_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real one is five megabytes, and only one test asks for it."""
+    if request.function is not test_the_whole_file_stays_small:
+        monkeypatch.setattr(report, "get_plotlyjs", lambda: "var Plotly;")
+
+
+@pytest.fixture
+def store(empty_cache: Path) -> Store:
+    return Store(empty_cache)
+
+
+def stored_profile(store: Store, model: str = "invented model", preset: str = "standard") -> Entry:
+    spec = synthetic.profile_spec(LAYERS, 8, preset, prunable=True)
+    return store.profile(synthetic.save_profile(store.root, spec, LAYERS, model))
+
+
+def stored_study(store: Store, asked: tuple[Setting, ...] = ASKED, **told: object) -> Entry:
+    """A study whose own folder says what was asked, as real ones do."""
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS)
+    for point in spec.points:
+        found = synthetic.evaluated(point, spec.text.sequences, LAYERS)
+        store.save(spec.evaluated(point), found, {"broken": None, "device": "cpu"})
+    path = store.save(spec, None, {"model": "invented model", "text": "a text", "created": "2026-11-01"} | told)
+    return store.entry(path)
+
+
+def read(store: Store, *entries: Entry) -> Reader:
+    return Reader(report.html(store, entries))
+
+
+# --- what is in it -------------------------------------------------------------------------------------------------
+
+
+def test_a_profile_is_reported_whole(store: Store) -> None:
+    entry = stored_profile(store)
+    page = report.html(store, [entry])
+    found = Reader(page)
+    charts = [attrs["data-name"].rpartition("-")[2] for _, attrs in found.elements if attrs.get("class") == "chart"]
+    assert sorted(charts) == sorted(["layer", "matrix", "dilution"] * 2 + ["responses", "methods"])
+    assert len(found.figures) == len(charts)
+    assert all(len(looks["light"]["data"]) == len(looks["dark"]["data"]) > 0 for looks in found.figures)
+    told = ("invented text", entry.key, entry.spec.text.content, "8 of 64 tokens", "float32", "2026-11-01", "torch")
+    assert all(text in found.text for text in told)
+    assert len(page) < 2e6
+
+
+def test_the_whole_file_stays_small(store: Store) -> None:
+    page = report.html(store, [stored_profile(store), stored_study(store)])
+    assert 4e6 < len(page.encode()) < 10e6
+    assert page.count("plotly.js v") == 1
+
+
+def test_a_study_is_reported_whole(store: Store) -> None:
+    entry = stored_study(store)
+    found = read(store, entry)
+    names = [attrs["data-name"] for _, attrs in found.elements if attrs.get("class") == "chart"]
+    assert [name.rpartition("-")[2] for name in names] == ["perplexity", "changes", "changes"]
+    measured = studies.load(store, entry)
+    for each in measured.points:
+        assert each.name in found.text
+    assert digits(measured.dense.perplexity, 4) in found.text
+    assert "of perplexity against uniform" in found.text and entry.key in found.text
+
+
+def test_several_results_share_one_page(store: Store) -> None:
+    one, other = stored_profile(store), stored_study(store)
+    found = read(store, one, other)
+    assert [tag for tag, _ in found.elements].count("section") == 2
+    assert len(found.running) == 2
+
+
+def test_a_model_called_like_a_script_is_inert(store: Store) -> None:
+    profile, study = stored_profile(store, EVIL), stored_study(store, model=EVIL, text=EVIL)
+    found = read(store, profile, study)
+    assert EVIL in found.text and len(found.running) == 2
+    assert not any("alert(1)" in script for script in found.running)
+
+
+def test_a_setting_that_broke_says_where(store: Store) -> None:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), ASKED[:2], LAYERS)
+    synthetic.save_study(store.root, spec, LAYERS, broken={ASKED[0]: 3, ASKED[1]: LAYERS})
+    text = read(store, store.by_key(spec.key)).text
+    assert "not a number, from layer 3 on" in text
+    assert "not a number, after the last layer" in text
+    assert "nan" not in text.lower().replace("finance", "")
+
+
+def test_what_cannot_be_reported_is_said_in_a_sentence(store: Store) -> None:
+    entry = stored_study(store)
+    pruned = entry.spec.points[1].pruned
+    export = store.entry(store.save(ExportSpec(model=entry.spec.model, pruned=pruned, folder="/x"), None, {}))
+    with pytest.raises(UserError, match="export"):
+        report.html(store, [export])
+    with pytest.raises(UserError, match="name a profile or a study"):
+        report.html(store, [])
+    gone = store.path(entry.spec.evaluated(entry.spec.points[2]))
+    gone.rename(gone.with_name("elsewhere"))
+    with pytest.raises(UserError, match="evaluate it again"):
+        report.html(store, [entry])
+
+
+def test_a_shallow_profile_without_budget_is_reported_too(store: Store) -> None:
+    key = synthetic.save_profile(store.root, synthetic.profile_spec(2, 8, "quick"), 2)
+    found = read(store, store.profile(key))
+    names = [attrs["data-name"] for _, attrs in found.elements if attrs.get("class") == "chart"]
+    assert names and not any("methods" in name or "responses" in name for name in names)
+
+
+def test_the_methods_drawn_are_those_whose_commands_stand_there(store: Store) -> None:
+    found = profiles.load(store, stored_profile(store))
+    answered = profile.possible(found)
+    assert {"Uniform", "OWL", "Response", "OWL, corrected 0.04"} <= set(answered)
+    commands = [each.text for each in profile.part(store, found).commands if "allocate" in each.text]
+    assert len(commands) == len(answered)
+    for request, sparsity in answered.values():
+        assert abs(np.average(sparsity, weights=np.nansum(found.weights.parameters, 1)) - request.target) < 1e-9
+
+
+def test_reporting_loads_no_streamlit() -> None:
+    code = "import pages.ui.report, sys; sys.exit(int(bool({'streamlit', 'torch'} & set(sys.modules))))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=120).returncode == 0
+
+
+# --- names and changes ---------------------------------------------------------------------------------------------
+
+
+def test_methods_are_called_as_on_the_pages() -> None:
+    assert all(names.BASES[kind] == method.title for kind, method in settings.METHODS.items())
+
+
+def test_settings_that_would_be_called_alike_are_not() -> None:
+    alike = (setting(Owl(lam=0.05)), setting(Owl(lam=0.1)), setting(AlphaPruning()))
+    found = names.methods(alike)
+    assert len(set(found.values())) == 3 and found[alike[2]] == "AlphaPruning"
+    assert names.methods([setting(target=0.5), setting(target=0.7)]) == {
+        setting(target=0.5): "OWL", setting(target=0.7): "OWL",
+    }  # fmt: skip
+
+
+def test_changes_average_the_seeds_that_both_have(store: Store) -> None:
+    seeds = tuple(setting().model_copy(update={"calibration_seed": seed}) for seed in (0, 1, 2))
+    methods = study.methods_of(studies.load(store, stored_study(store, seeds)))
+    uniform, owl = methods
+    assert [len(each.seeds) for each in methods] == [3, 3]
+    [found] = study.against_uniform(methods).values()
+    losses = [np.mean([each.evaluated.nll for each in one.seeds], axis=0) for one in (owl, uniform)]
+    assert found["OWL"].value == pytest.approx(100 * np.expm1((losses[0] - losses[1]).mean()))
+    assert found["OWL"].low < found["OWL"].value < found["OWL"].high
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+
+def as_request(line: str) -> MeasureRequest:
+    """What `python -m core measure` makes of a command line, without measuring."""
+    words = shlex.split(line)
+    assert words[:4] == ["python", "-m", "core", "measure"]
+    given: dict[str, object] = {"perturb": []}
+    for name, value in zip(words[4::2], words[5::2], strict=True):
+        field = name.removeprefix("--")
+        if field == "perturb":
+            given["perturb"].append(value)
+        else:
+            given[field] = int(value) if field in ("sequences", "length", "seed") else value
+    known = measure_command.__annotations__
+    assert set(given) <= set(known)
+    asked = {"model": "demo", "revision": None, "text": "demo", "documents": None, "preset": "quick", "sequences": None,
+             "length": None, "seeds": None, "positions": None, "dtype": "float32", "seed": 0, "packing": None,
+             "bos": "protocol"}  # fmt: skip
+    return build(**asked | {name: value for name, value in given.items() if name not in ("device", "engine")})
+
+
+def test_the_command_of_a_profile_comes_from_its_run(store: Store) -> None:
+    entry = stored_profile(store, preset="quick")
+    window = WindowRequest(source="demo", sequences=8, length=64, seed=5)
+    asked = MeasureRequest(
+        model="demo", text=window, measurements=(Measurement(perturbation=perturbation("gaussian:0.3"), seed=1),)
+    )
+    jobs.submit(store, asked).write(Status(state="done", result=entry.key))
+    [found] = remake.profile(store, entry)
+    assert as_request(found.text) == asked
+
+
+def test_without_its_run_the_command_comes_from_provenance(store: Store) -> None:
+    spec = synthetic.profile_spec(LAYERS, 8, "quick")
+    told = {"model_source": "demo", "text_source": "demo", "documents": [0, 5], "revision": None, "device": "cpu"}
+    entry = store.entry(store.save(spec, None, told))
+    [found] = remake.profile(store, entry)
+    asked = as_request(found.text)
+    assert (asked.model, asked.text.source, asked.text.documents) == ("demo", "demo", (0, 5))
+    assert (asked.text.sequences, asked.text.length, asked.text.packing) == (8, 64, "joined")
+    assert asked.measurements == spec.measurements
+    assert "seed" in found.about and "--device cpu" in found.text
+
+
+def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store) -> None:
+    assert "no command" in remake.profile(store, stored_profile(store))[0].about
+    assert "no command" in remake.study(studies.load(store, stored_study(store)))[0].about
+
+
+def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_path: Path) -> None:
+    asked = tuple(setting(base, target) for target in (0.5, 0.7) for base in (Owl(), AlphaPruning()))
+    request = StudyRequest(
+        profile="0123456789abcdef", settings=asked, evaluation=EvaluationRequest(text=WindowRequest(source="demo",
+        sequences=9, length=128)),
+    )  # fmt: skip
+    found = remake.study(studies.load(store, stored_study(store, request=request.model_dump(mode="json"))))
+    (tmp_path / "study.toml").write_text(found[0].text)
+    again = read_study(tmp_path / "study.toml")
+    assert set(again.settings) == set(asked)
+    assert again.model_copy(update={"settings": asked}) == request
+    assert found[1].text.startswith("python -m core study study.toml")
+
+
+def test_where_no_file_can_say_it_each_setting_has_its_command(store: Store) -> None:
+    by_hand = setting(Manual(sparsity=(0.7,) * LAYERS))
+    request = StudyRequest(settings=(setting(), by_hand), profile="0123456789abcdef",
+                           evaluation=EvaluationRequest(text=WindowRequest(sequences=9, length=512)))  # fmt: skip
+    [found] = remake.study(studies.load(store, stored_study(store, request=request.model_dump(mode="json"))))
+    first, second = found.text.splitlines()
+    assert first.startswith("python -m core prune") and "owl" in first
+    assert second.startswith("#") and "JSON" in second
+
+
+# --- charts of its own ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK])
+def test_responses_draw_every_layer_and_name_the_extremes(look: object) -> None:
+    sparsities, harm = np.array([0.5, 0.7, 0.9]), np.outer(np.arange(1, 9), [0.1, 0.4, 2.0])
+    chart = responses(sparsities, harm, "nats", "Wanda", look)
+    assert "layer 7 alone does most" in chart.finding and "layer 0 least" in chart.finding
+    labels = next(each for each in chart.figure.data if each.name == "labels")
+    assert list(labels.text) == [f"layer {each}" for each in (7, 6, 5, 2, 1, 0)]
+    assert len(chart.figure.data) == 9 and chart.table.shape == (8, 4)
+    nothing = responses(sparsities, np.zeros((8, 3)), "nats", "Wanda", look)
+    assert nothing.finding.startswith("No layer")
+
+
+def curve(layers: int, name: str, kind: str = "gaussian:0.3") -> object:
+    return line(name, [synthetic.perturbed(layers, 8, Measurement(perturbation=perturbation(kind)))])
+
+
+def test_equal_depths_share_the_layer_axis() -> None:
+    chart = overlay([curve(12, "a"), curve(12, "b", "gaussian:0.01")], "Noise")
+    assert chart.figure.layout.xaxis.title.text == "injection layer"
+    assert [each.x[-1] for each in chart.figure.data if each.name in "ab"] == [11, 11]
+
+
+def test_different_depths_are_laid_over_relative_depth() -> None:
+    lines = [curve(12, "deep"), curve(5, "shallow"), curve(2, "flat")]
+    chart = overlay(lines, "Noise", DARK)
+    assert (
+        "relative depth" in chart.figure.layout.xaxis.title.text
+        and "layers - 1" in chart.figure.layout.xaxis.title.text
+    )
+    for each in chart.figure.data:
+        if each.name in ("deep", "shallow", "flat"):
+            assert (each.x[0], each.x[-1]) == (0, 1)
+    assert list(depth(lines[1])) == [0, 0.25, 0.5, 0.75, 1]
+    assert "deep and shallow" in chart.finding and "deep and flat" in chart.finding
+    assert len(chart.table) == 12 + 5 + 2
+
+
+def test_a_curve_laid_over_itself_is_nowhere_lower() -> None:
+    chart = overlay([curve(9, "a"), curve(9, "a again")], "Noise")
+    assert "rank alike along depth with 1.00" in chart.finding and "lower one over 0% of the depth" in chart.finding
+
+
+def test_long_names_are_cut_beside_their_curves_and_whole_elsewhere() -> None:
+    names = [f"an organisation/a model with a long name ({key})" for key in ("abcdef", "fedcba")]
+    chart = overlay([curve(4, names[0]), curve(5, names[1])], "Noise")
+    labels = next(each for each in chart.figure.data if each.name == "labels").text
+    assert len(set(labels)) == 2 and max(map(len, labels)) == LONGEST
+    assert set(names) <= {each.name for each in chart.figure.data} and set(chart.table["model"]) == set(names)
+
+
+def test_names_are_no_markup_in_a_figure() -> None:
+    chart = overlay([curve(4, "<b>bold</b>"), curve(5, "b")], "Noise")
+    assert "<b>bold" not in chart.figure.to_json().replace("\\u003c", "<")
