@@ -108,6 +108,7 @@ def _profile(request: MeasureRequest, bench: Bench) -> Entry:
         "revision": request.revision,
         "text_source": relative(request.text.source),
         "documents": request.text.documents,
+        "seed": request.text.seed,
         "engine": sweep.engine,
         "replay_error": sweep.replay,
         "seconds": {name: round(value, 2) for name, value in seconds.items()},

@@ -57,6 +57,7 @@ def write_file(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
+    os.chmod(temporary, 0o644)  # as any file a program writes: a temporary one is its owner's alone
     for attempt in range(20):
         try:
             os.replace(temporary, path)

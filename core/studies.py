@@ -49,8 +49,18 @@ class Measured:
 
     @property
     def broken(self) -> int | None:
-        """First layer whose output is not finite, where the losses are not."""
-        return self.about.get("broken")
+        """First layer whose output is not finite, where the losses are not; None too if only the logits are not."""
+        layer = self.about.get("broken")
+        return None if layer is None or layer >= len(self.evaluated.zeros) else layer
+
+    @property
+    def trouble(self) -> str:
+        """Why the perplexity is not a finite number, in words; empty where it is one."""
+        if self.evaluated is None or np.isfinite(self.perplexity):
+            return ""
+        if self.perplexity == np.inf:
+            return "beyond what can be written"
+        return "not a number, " + ("after the last layer" if self.broken is None else f"from layer {self.broken} on")
 
     @property
     def planned(self) -> Array | None:

@@ -68,7 +68,8 @@ def _settings(content: dict[str, Any]) -> tuple[Setting, ...]:
 
 def _evaluation(found: dict[str, Any], folder: Path) -> EvaluationRequest:
     window = {name: value for name, value in found.items() if name in WINDOW}
-    asked = {name: found[name] for name in ("tasks", "examples") if name in found}
+    asked = {"tasks": found["tasks"]} if "tasks" in found else {}
+    asked |= {"examples": found["examples"] or None} if "examples" in found else {}  # 0: all, as on the command line
     asked |= {"seed": found["task_seed"]} if "task_seed" in found else {}
     asked |= {"tasks_from": str((folder / found["tasks_from"]).resolve())} if "tasks_from" in found else {}
     start = {"source": "demo:evaluation", "sequences": 24}

@@ -270,6 +270,4 @@ def table(found: Study) -> None:
 
 
 def _perplexity(measured: Measured) -> str:
-    if measured.broken is not None:
-        return f"not a number, from layer {measured.broken} on"
-    return f"{measured.perplexity:.4g}"
+    return measured.trouble or f"{measured.perplexity:.4g}"

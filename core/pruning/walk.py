@@ -24,7 +24,6 @@ from core.pruning.plan import Plan, check, check_widths
 from core.results import Array
 
 
-
 @torch.inference_mode()
 def walk(
     loaded: Loaded,

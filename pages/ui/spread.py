@@ -28,9 +28,9 @@ from core.errors import UserError
 from core.profiles import Profile
 from core.request import absolute
 from core.results import Array
-from core.specs import MeasureRequest, ResidualLinear, WindowRequest, measurements
+from core.specs import EACH, MeasureRequest, ResidualLinear, WindowRequest, measurements
 from core.store import HOME, Store
-from pages.ui import charts, frame, live, settings, view, words
+from pages.ui import charts, frame, hand, live, settings, view, words
 from pages.ui import command as commands
 from pages.ui.charts.allocation import unclipped
 from pages.ui.charts.linears import linears
@@ -163,7 +163,7 @@ def by_linear(now: Array, request: AllocationRequest, profile: Profile, prefix: 
 
 def to_measure(request: AllocationRequest, profile: Profile) -> None:
     """The command that measures what a budget per linear looks at, where the profile lacks it."""
-    if not is_per_linear(request.base) or not profile.provenance.get("linears"):
+    if not is_per_linear(request.base):
         return
     try:
         response.measured_linears(profile, request.base.pruner, request.base.objective)
@@ -175,11 +175,7 @@ def to_measure(request: AllocationRequest, profile: Profile) -> None:
 def measuring(profile: Profile, pruner: str) -> str:
     """`python -m core measure ...`: everything that the profile holds, and each linear pruned alone."""
     told, text = profile.provenance, profile.spec.text
-    alone = [
-        ResidualLinear(pruner=pruner, sparsity=sparsity, linear=name)
-        for name in told["linears"]
-        for sparsity in MEASURED_ALONE
-    ]
+    alone = [ResidualLinear(pruner=pruner, sparsity=sparsity, linear=EACH) for sparsity in MEASURED_ALONE]
     request = MeasureRequest(
         model=absolute(str(told.get("model_source", "demo"))),
         revision=told.get("revision"),
@@ -344,6 +340,8 @@ def on_to_prune(request: AllocationRequest) -> None:
         st.caption(NO_PRUNING)
         return
     link = st.query_params.to_dict()
+    if not hand.allowed(request):
+        link.pop("hand", None)
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=link)
 
 

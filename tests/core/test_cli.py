@@ -153,7 +153,9 @@ def test_people_get_tables(measure: Callable, say: Callable) -> None:
 
 
 def test_runs_lists_profiles_jobs_and_troubles(measure: Callable, say: Callable, tmp_path: Path) -> None:
-    assert say("runs", "--json").json == {"profiles": [], "jobs": [], "set_aside": []}
+    assert say("runs", "--json").json == {
+        "profiles": [], "studies": [], "exports": [], "best": [], "jobs": [], "set_aside": [],
+    }  # fmt: skip
     key = measure("--json").json["key"]
     found = say("runs", "--json").json
     assert [profile["key"] for profile in found["profiles"]] == [key]

@@ -307,6 +307,8 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     assert live(app)["hand"] == []
     assert any("a layer has no single number" in each.value for each in app.caption)
     assert any("other numbers" in each.value for each in app.caption)
+    [link] = [each.proto for each in app.get("page_link") if each.proto.label == "Prune with this allocation"]
+    assert "granularity=linear" in link.query_string and "hand" not in link.query_string
 
 
 def test_estimates_per_linear_stand_beside_their_own_kind_only(cache: Cache) -> None:
@@ -326,9 +328,7 @@ def test_a_profile_without_linears_says_what_to_measure_and_how(cache: Cache) ->
     words = shlex.split(app.code[0].value)
     asked = [after for before, after in pairwise(words) if before == "--perturb"]
     assert words[:4] == ["python", "-m", "core", "measure"]
-    assert {f"residual_linear:wanda:{level}:{name}" for level in (0.5, 0.7, 0.9) for name in synthetic.LINEARS} < set(
-        asked
-    )
+    assert {f"residual_linear:wanda:{level}:each" for level in (0.5, 0.7, 0.9)} < set(asked)
     assert {"gaussian:0.3", "residual:wanda:0.7"} <= set(asked), "what the page needs besides"
     assert words[words.index("--sequences") + 1] == "16"
     assert all(specs.perturbation(each) for each in asked)

@@ -182,6 +182,15 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     assert links(opened(chapter="allocate", push="-0.06", **view))[1].items() == (asked.items() - {("judge", "kl")})
 
 
+def test_the_layer_stays_with_other_pages_but_not_as_bare_state(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], chapter="drift", layer="17")
+    assert "layer" not in app.session_state
+    app.session_state["painted"] = True
+    app.switch_page("absorption.py").run()
+    slider = app.slider(key="layer")
+    assert slider.value == 17 and slider.proto.set_value, "the browser is told too"
+
+
 def test_allocate_opens_as_the_tour_left_it(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="allocate", push="0.02")
     tour = live(app)

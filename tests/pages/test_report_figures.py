@@ -236,6 +236,9 @@ def test_without_its_run_the_command_comes_from_provenance(store: Store) -> None
     assert (asked.text.sequences, asked.text.length, asked.text.packing) == (8, 64, "joined")
     assert asked.measurements == spec.measurements
     assert "seed" in found.about and "--device cpu" in found.text
+    seeded = synthetic.profile_spec(LAYERS, 8, "quick", seed=1)
+    [found] = remake.profile(store, store.entry(store.save(seeded, None, told | {"seed": 7})))
+    assert as_request(found.text).text.seed == 7 and "noted" not in found.about
 
 
 def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store) -> None:
@@ -255,6 +258,12 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_
     assert set(again.settings) == set(asked)
     assert again.model_copy(update={"settings": asked}) == request
     assert found[1].text.startswith("python -m core study study.toml")
+
+
+def test_windows_drawn_in_another_way_are_said_beside_the_file(store: Store) -> None:
+    request = StudyRequest(settings=(setting(),), calibration=WindowRequest(seed=4, bos="every"))
+    found = remake.study(studies.load(store, stored_study(store, request=request.model_dump(mode="json"))))
+    assert "seed = 4 under [calibration]" in found[0].about and "bos = 'every'" in found[0].about
 
 
 def test_where_no_file_can_say_it_each_setting_has_its_command(store: Store) -> None:

@@ -309,8 +309,13 @@ function painter(svg, parts) {
     if (!parts.has(name)) parts.set(name, of(group).appendChild(document.createElementNS(SVG, tag)))
     const element = parts.get(name)
     used.add(name)
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
-    if (text !== undefined) element.textContent = text
+    const before = (element.drawn ??= {})
+    for (const [key, value] of Object.entries({ ...attributes, text })) {
+      if (before[key] === value) continue
+      before[key] = value
+      if (key === "text") element.textContent = value
+      else element.setAttribute(key, value)
+    }
   }
   paint.done = () => parts.forEach((element, name) => {
     if (!name.includes("/") || used.has(name)) return

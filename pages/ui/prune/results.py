@@ -87,7 +87,7 @@ def _verdicts(results: Results, part: Slice, shown: Line | None, group: Group) -
 
 def _perplexity(measured: object) -> str:
     value = measured.perplexity
-    return f"{value:,.4g}" if np.isfinite(value) else f"not a number, from layer {measured.broken} on"
+    return f"{value:,.4g}" if np.isfinite(value) else measured.trouble
 
 
 def _dense(results: Results, badge: str) -> None:

@@ -99,7 +99,8 @@ def as_toml(request: StudyRequest) -> str:
     if request.evaluation.tasks:
         lines += [f"tasks = {_quoted(list(request.evaluation.tasks))}"]
         lines += [f"tasks_from = {_quoted(request.evaluation.tasks_from)}"] if request.evaluation.tasks_from else []
-    lines += [f"examples = {request.evaluation.examples}"]
+    lines += [f"examples = {request.evaluation.examples or 0}"]
+    lines += [f"task_seed = {request.evaluation.seed}"] if request.evaluation.seed else []
     return "\n".join(lines) + "\n"
 
 
@@ -107,7 +108,10 @@ def _window(asked: WindowRequest, count: str) -> list[str]:
     documents = _span(asked)
     lines = [f"source = {_quoted(asked.source)}"]
     lines += [f"documents = {_quoted(documents)}"] if documents else []
-    return [*lines, f"{count} = {asked.sequences}", f"length = {asked.length}"]
+    lines += [f"{count} = {asked.sequences}", f"length = {asked.length}"]
+    plain = WindowRequest()
+    odd = {name: getattr(asked, name) for name in ("seed", "packing", "bos")}
+    return lines + [f"{name} = {_quoted(value)}" for name, value in odd.items() if value != getattr(plain, name)]
 
 
 def _span(asked: WindowRequest) -> str | None:

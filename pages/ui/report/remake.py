@@ -34,7 +34,8 @@ def profile(store: Store, entry: Entry) -> list[Command]:
         return [Command("The measurement:", command.measure(asked, device, engine))]
     if not told.get("model_source") or not told.get("text_source"):
         return [Command(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
-    return [Command(f"The measurement. {UNSEEDED}", command.measure(_told(entry), device, engine))]
+    about = "The measurement:" if "seed" in told else f"The measurement. {UNSEEDED}"
+    return [Command(about, command.measure(_told(entry), device, engine))]
 
 
 def _asked(store: Store, entry: Entry) -> MeasureRequest | None:
@@ -51,6 +52,7 @@ def _told(entry: Entry) -> MeasureRequest:
         documents=tuple(documents) if documents else None,
         sequences=spec.text.sequences,
         length=spec.text.length,
+        seed=told.get("seed", 0),
         packing=spec.text.packing,
         bos=spec.text.bos,
     )
@@ -87,9 +89,22 @@ def study(found: Study) -> list[Command]:
         singles = [_single(request, each, device) for each in request.settings]
         return [Command(f"Setting by setting, for {error}.", "\n".join(filter(None, singles)) or "# none can be said")]
     return [
-        Command(f"Save this as {take.STUDY_FILE}:", text),
+        Command(f"Save this as {take.STUDY_FILE}:{_unsaid(request)}", text),
         Command("Then run:", take.study(device)),
     ]
+
+
+def _unsaid(request: StudyRequest) -> str:
+    """What the study file leaves out of how the windows were drawn."""
+    texts = {"calibration": request.calibration, "evaluation": request.evaluation.text}
+    usual = WindowRequest()
+    said = [
+        f"{name} = {getattr(text, name)!r} under [{where}]"
+        for where, text in texts.items()
+        for name in ("seed", "packing", "bos")
+        if getattr(text, name) != getattr(usual, name)
+    ]
+    return f" (and add {', '.join(said)})" if said else ""
 
 
 def _request(found: Study) -> StudyRequest | None:

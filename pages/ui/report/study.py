@@ -94,7 +94,7 @@ def _dense(found: Study) -> str:
 
 
 def _broken(found: Study) -> list[str]:
-    return [f"{each.name}: {trouble}." for each in found.pruned if (trouble := reading.trouble(each))]
+    return [f"{each.name}: {each.trouble}." for each in found.pruned if each.trouble]
 
 
 # --- against uniform -----------------------------------------------------------------------------------------------

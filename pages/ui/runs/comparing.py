@@ -47,7 +47,7 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
     """
     frame = pd.DataFrame(reading.differing(rows))
     frame.insert(0, "setting", [row.measured.name for row in rows])
-    broken = [reading.trouble(row.measured) or "" for row in rows]
+    broken = [row.measured.trouble for row in rows]
     frame["perplexity"] = [row.measured.perplexity for row in rows]
     if any(broken):
         frame["not a number"] = broken

@@ -96,7 +96,7 @@ def _line(row: Row) -> dict[str, object]:
         "pattern": (setting.pattern or "") if setting else "",
         "seed": setting.calibration_seed if setting else None,
         "perplexity": measured.perplexity,
-        "not a number": reading.trouble(measured) or "",
+        "not a number": measured.trouble,
         "against uniform": change.value if change else None,
         "low": change.low if change else None,
         "high": change.high if change else None,

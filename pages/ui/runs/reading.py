@@ -76,21 +76,9 @@ def protocol(text: str, spec: TextSpec) -> str:
     return f"{text}, {spec.sequences} × {spec.length}"
 
 
-def trouble(measured: Measured) -> str | None:
-    """Where a perplexity that is not a number arose; None where it is one."""
-    if math.isfinite(measured.perplexity):
-        return None
-    if measured.perplexity == math.inf:
-        return "beyond what can be written"
-    if measured.broken is None:
-        return "not a number"
-    after = measured.broken >= measured.evaluated.zeros.shape[0]
-    return f"not a number, {'after the last layer' if after else f'from layer {measured.broken} on'}"
-
-
 def perplexity(measured: Measured) -> str:
     """As it is written: four digits, or where it broke."""
-    return trouble(measured) or digits(measured.perplexity, 4)
+    return measured.trouble or digits(measured.perplexity, 4)
 
 
 @lru_cache(maxsize=4096)
@@ -199,9 +187,9 @@ def said(row: Row, base: Row, found: Interval | None) -> str:
     name, other = row.measured.name, base.measured.name
     if found is None:
         return f"{_capital(name)} cannot be compared with {other}: {apart(row, base)}."
-    broken = [each for each in (row, base) if trouble(each.measured)]
+    broken = [each for each in (row, base) if each.measured.trouble]
     if broken:
-        why = " and ".join(f"the perplexity of {each.measured.name} is {trouble(each.measured)}" for each in broken)
+        why = " and ".join(f"the perplexity of {each.measured.name} is {each.measured.trouble}" for each in broken)
         return f"{_capital(name)} cannot be compared with {other}: {why}."
     return f"{_capital(sentence(name, other, found))}."
 

@@ -44,7 +44,11 @@ def real(page: str, label: str, profile: Profile, **choices: object) -> None:
 
 def layer(profile: Profile) -> int:
     """The layer picked, the same on every page."""
-    return view.sync("layer", range(profile.layers), profile.layers // 3)
+    found = view.sync("layer", range(profile.layers), profile.layers // 3)
+    # A slider of another page has this key. State left there without a widget would reach Python but not the browser,
+    # which would draw that slider at 0; the view remembers the layer by itself.
+    del st.session_state["layer"]
+    return found
 
 
 def step(key: str, scale: Scale, usual: float) -> int:
