@@ -8,13 +8,13 @@ from core import cost, jobs
 from core.allocation.allocate import layer_parameters
 from core.errors import UserError
 from core.profiles import Profile
-from core.settings import ExportRequest, StudyRequest
+from core.settings import BestRequest, ExportRequest, StudyRequest
 from core.store import Store
 from pages.ui import view, watch
-from pages.ui.prune import asking, exporting, inview, results, stored, take
+from pages.ui.prune import asking, best, exporting, inview, results, stored, take
 
 store = Store()
-PARTS = {"results": "What it cost", "evaluate": "Evaluate", "export": "Export"}
+PARTS = {"results": "What it cost", "evaluate": "Evaluate", "best": "Best setting", "export": "Export"}
 
 
 def watched() -> jobs.Job | None:
@@ -27,7 +27,7 @@ def watched() -> jobs.Job | None:
         return None
 
 
-def run(request: StudyRequest | ExportRequest, device: str) -> None:
+def run(request: StudyRequest | BestRequest | ExportRequest, device: str) -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
     job = jobs.submit(store, request, device)
     jobs.ensure_worker(store, job.device)
@@ -107,15 +107,18 @@ job = watched()
 if job:
     watch.panel(job)
 inview.show(in_view)
+groups = stored.groups(profile)
+part = view.sync("part", list(PARTS), "results" if groups else "evaluate")
+view.switch("Part of the page", PARTS, "part")
+if part == "best":
+    best.show(profile, run)
+    st.stop()
 try:
     how = asking.pruning(profile, in_view.request)
 except UserError as error:
     st.error(str(error))
     st.stop()
 
-groups = stored.groups(profile)
-part = view.sync("part", list(PARTS), "results" if groups else "evaluate")
-view.switch("Part of the page", PARTS, "part")
 group = stored.choose(groups, how.setting) if groups and part != "evaluate" else None
 if part == "evaluate":
     evaluate(how, profile)

@@ -594,3 +594,9 @@ def test_no_heavy_library_is_loaded() -> None:
     opened_ = "AppTest.from_file('pages/shell.py', default_timeout=30).run().switch_page('prune.py').run()"
     done = loads(f"from streamlit.testing.v1 import AppTest\nassert not {opened_}.exception")
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_unclipped_numbers_are_not_taken_over_and_the_page_says_so(store: Store) -> None:
+    app = opened(base="alphapruning", unclipped="True")
+    assert any("for comparison" in each.value for each in app.error)
+    assert not app.exception

@@ -17,6 +17,8 @@ from pages.ui import hand, settings, spread, view
 from pages.ui.charts import evaluation
 from pages.ui.prune import naming
 
+UNCLIPPED = "The reference code's unclipped numbers are for comparison: here the allocation is kept inside its bounds."
+
 
 @dataclass(frozen=True, eq=False)
 class InView:
@@ -24,7 +26,7 @@ class InView:
 
     request: AllocationRequest
     sparsity: Array  # (layers,) mean over a layer's weights
-    problem: str | None = None  # why the layers set by hand are left out
+    problem: str | None = None  # why what is set on the allocate page is not followed
 
 
 def read(profile: Profile) -> InView:
@@ -35,7 +37,9 @@ def read(profile: Profile) -> InView:
     """
     asked = request(profile)
     allocation = allocate(asked, profile)
-    held = hand.chosen(profile.layers)
+    if settings.unclipped(draw=False):
+        return InView(asked, allocation.sparsity, UNCLIPPED)
+    held = hand.chosen(profile.layers) if hand.allowed(asked) else {}
     if not held:
         return InView(asked, allocation.sparsity)
     try:

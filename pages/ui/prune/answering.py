@@ -1,0 +1,271 @@
+"""A stored best setting: the answer in a sentence, what it rests on, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core import best
+from core.best import Best
+from core.candidates import words
+from core.errors import UserError
+from core.export import check_target
+from core.request import absolute
+from core.roles import roles
+from core.settings import BestRequest, ExportRequest, Setting
+from core.store import Entry, Store
+from pages.ui import frame, settings, view, watch
+from pages.ui.charts import Chart, evaluation
+from pages.ui.charts.style import LIGHT, Palette
+from pages.ui.prune import exporting, naming
+from pages.ui.prune.comparing import slice_of
+
+JUDGED = "Winner and runner-up against uniform, on the text that judges"
+SELECTED = "On the text that selects, where the best of many is better by luck too: only the text that judges counts."
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A best setting with everything that ten thousand resamples were drawn for."""
+
+    found: Best
+    sentences: tuple[str, ...]  # the answer first
+    rows: dict  # name -> change against uniform on the text that judges, per cent
+    judged: pd.DataFrame
+    candidates: pd.DataFrame
+
+
+def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -> None:
+    """Everything that is known of an answer."""
+    try:
+        answer = _read(str(entry.path), entry)
+    except UserError as error:
+        st.error(str(error))
+        return
+    found = answer.found
+    st.subheader("The answer", anchor=False)
+    first, *more = answer.sentences
+    st.markdown("\n".join([f"**{first}**", "", *(f"- {each}" for each in more)]))
+    st.caption(roles(found.request))
+    _links(found)
+    if answer.rows:
+        frame.show(chart(answer, view.look()), f"{found.spec.key[:6]}-best", "best-changes")
+    _table(answer.judged, "Winner, runner-up, uniform and dense on the text that judges")
+    st.subheader("All candidates", anchor=False)
+    st.caption(SELECTED)
+    _table(answer.candidates, "Every candidate with its loss on the text that selects")
+    _left_out(found)
+    _trials(found)
+    _commands(found)
+    _export(found, run, device)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the answer")
+def _read(path: str, _entry: Entry) -> Answer:
+    """Read once: a folder's name is the hash of what it means."""
+    return answered(best.load(Store(), _entry))
+
+
+def answered(found: Best) -> Answer:
+    """Work out everything that is drawn.
+
+    Raises:
+        UserError: a measurement is gone from the cache.
+    """
+    if not (found.selection.complete and found.final.complete):
+        raise UserError("a measurement that this answer rests on is gone from the cache: ask the same again to have it")
+    sentences = (found.sentence, *found.more_sentences, found.loss_sentence)
+    return Answer(found, sentences, changes(found), judged(found), candidates(found))
+
+
+def contenders(found: Best) -> dict[str, Setting]:
+    """Name -> winner, runner-up and uniform, each once, as they are called on this page."""
+    listed = [each for each in (found.winner, found.runner_up, found.uniform) if each is not None]
+    return {name: setting for setting, name in naming.titles(listed).items()}
+
+
+def changes(found: Best) -> dict:
+    """Name -> change of perplexity against uniform on the text that judges, per cent."""
+    others = {name: each for name, each in contenders(found).items() if each != found.uniform}
+    return {name: found.against(each, found.uniform) for name, each in others.items()}
+
+
+def chart(answer: Answer, look: Palette = LIGHT) -> Chart:
+    """The contenders against uniform, the winner highlighted."""
+    shown = next((name for name, each in contenders(answer.found).items() if each == answer.found.winner), None)
+    return evaluation.changes(answer.rows, shown, "uniform", look, JUDGED)
+
+
+def judged(found: Best) -> pd.DataFrame:
+    """A row per contender: perplexity on the text that judges, and what is lost against the dense model."""
+    rows = [{"role": "dense", "setting": "dense", "perplexity": found.perplexity(None)}]
+    for name, setting in contenders(found).items():
+        lost = found.against(setting, None)
+        row = {"role": _role(found, setting), "setting": name, "perplexity": found.perplexity(setting)}
+        rows.append(row | {"against dense, %": lost.value, "low": lost.low, "high": lost.high})
+    return pd.DataFrame(rows)
+
+
+def _role(found: Best, setting: Setting) -> str:
+    known = {"winner": found.winner, "runner-up": found.runner_up, "uniform": found.uniform}
+    return ", ".join(role for role, each in known.items() if each == setting)
+
+
+def candidates(found: Best) -> pd.DataFrame:
+    """A row per candidate, the best on the text that selects first."""
+    listed = found.candidates
+    names = naming.titles(each.setting for each in listed)
+    return pd.DataFrame(
+        [
+            {
+                "setting": names[each.setting],
+                "loss, nats/token": each.nll,
+                "perplexity": each.perplexity,
+                "against uniform, %": each.against_uniform.value,
+                "low": each.against_uniform.low,
+                "high": each.against_uniform.high,
+                "written": words(each.setting.allocation),
+            }
+            for each in listed
+        ]
+    )
+
+
+def _table(table: pd.DataFrame, alt: str) -> None:
+    numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
+    st.dataframe(table, hide_index=True, column_config=numbers, alt=alt)
+
+
+def _left_out(found: Best) -> None:
+    if found.left_out:
+        with st.expander(f"Left out: {len(found.left_out)}"):
+            st.markdown("\n".join(f"- {each}" for each in found.left_out))
+    else:
+        st.caption("Nothing was left out.")
+
+
+def _trials(found: Best) -> None:
+    """Which targets were tried for a greatest loss."""
+    tried = found.provenance.get("trials", [])
+    if not tried:
+        return
+    with st.expander(f"Targets tried: {len(tried)}"):
+        rows = [{"target": each["target"], "loss, %": 100 * each["loss"], "of": each["allocation"]} for each in tried]
+        _table(pd.DataFrame(rows).sort_values("target"), "Targets that were tried, with the loss of each")
+
+
+def _commands(found: Best) -> None:
+    with st.expander("The same on the command line"):
+        lines = best.commands(found)
+        for each in lines:
+            st.code(each, "bash", wrap_lines=True)
+        if not lines:
+            st.caption("No command: its options do not say texts of several lengths, another packing or start token.")
+
+
+# --- into view -----------------------------------------------------------------------------------------------------
+
+
+def _links(found: Best) -> None:
+    """The answer on the Allocate page, and among the results here."""
+    try:
+        query = in_view(found.answer) | {"profile": _profile(found)}
+    except UserError as error:
+        st.caption(f"No link: {error}.")
+        return
+    setting = found.answer
+    here = {"by": setting.pruner, "pattern": "none", "sequential": str(setting.true_sequential), "part": "results"}
+    here |= {"within": slice_of(setting).name}
+    here |= {"study": found.final.spec.key} if Store().path(found.final.spec) else {}
+    with st.container(horizontal=True):
+        st.page_link("allocate.py", label="See it on the Allocate page", icon=":material/tune:", query_params=query)
+        st.page_link(
+            "prune.py",
+            label="See it among the results",
+            icon=":material/arrow_forward:",
+            query_params=watch.here("prune.py") | query | here,
+        )
+
+
+def in_view(setting: Setting) -> dict[str, str]:
+    """What the URL must say so that the Allocate page shows a setting, defaults included: what is left out would stay.
+
+    Raises:
+        UserError: a value that the page's widgets do not have.
+    """
+    asked = setting.allocation
+    method = settings.METHODS[asked.base.kind]
+    found = {"base": asked.base.kind, "hand": "", "unclipped": "False"}
+    for each in method.parameters:
+        found[each.key or each.name] = _option(each.label, each.options, getattr(asked.base, each.name))
+    for key, label in (("target", "Target sparsity"), ("low", "Least"), ("high", "Greatest")):
+        found[key] = _option(label, settings.TARGETS, getattr(asked, key))
+    fix = asked.correction
+    found["strength"] = _option("Strength", settings.STRENGTHS, fix.strength)
+    if fix.strength:
+        found |= {"driver": fix.driver, "control": fix.control, "shuffle": str(fix.seed)}
+        found["clip"] = _option("Gains count up to", list(settings.CLIPS), fix.clip)
+    return found
+
+
+def _option(label: str, options: Sequence[float | str], value: float | str) -> str:
+    """A value as the URL says it.
+
+    Raises:
+        UserError: it is none of the options.
+    """
+    known = next((each for each in options if each == value), None)
+    if known is None:
+        raise UserError(f"the Allocate page has no step {value:g} of {label}: use the command line below")
+    return str(known)
+
+
+def _profile(found: Best) -> str:
+    """The profile that the candidates looked at.
+
+    Raises:
+        UserError: it was deleted.
+    """
+    if Store().path(found.spec.profile) is None:
+        raise UserError("the profile that the candidates looked at was deleted, and others give other sparsities")
+    return found.profile
+
+
+# --- export --------------------------------------------------------------------------------------------------------
+
+
+def _export(found: Best, run: Callable[[ExportRequest, str], None], device: str) -> None:
+    with st.expander("Export the answer"):
+        st.markdown(f"**Exported is:** {naming.setting(found.answer)}")
+        st.caption(exporting.HONEST)
+        folder = st.text_input(
+            "Folder", key="best-folder", placeholder="/home/me/pruned", help="It must not exist yet."
+        )
+        overwrite = st.checkbox("Overwrite an earlier export in that folder", key="best-overwrite")
+        request = _checked(found, folder or "", overwrite)
+        st.button(
+            "Export", type="primary", disabled=request is None, on_click=run, args=[request, device], key="best-export"
+        )
+
+
+def _checked(found: Best, folder: str, overwrite: bool) -> ExportRequest | None:
+    """The request, or None with one sentence why there is none."""
+    if not folder.strip():
+        return None
+    where = Path(folder.strip()).expanduser().resolve()
+    try:
+        check_target(where, overwrite, store=Store())
+        return best.export_request(found, on_this_machine(found.request), str(where), overwrite)
+    except UserError as error:
+        st.error(str(error))
+        return None
+
+
+def on_this_machine(asked: BestRequest) -> BestRequest:
+    """The request with whole paths; stored ones are relative to the project."""
+    calibration = asked.calibration.model_copy(update={"source": absolute(asked.calibration.source)})
+    return asked.model_copy(update={"model": absolute(asked.model), "calibration": calibration})

@@ -1,0 +1,316 @@
+"""The best-setting part of the prune page: exactly the request chosen, the answer from its data, links that hold."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import best, candidates, jobs, studies
+from core.allocation import written
+from core.allocation.requests import DepthRamp
+from core.errors import UserError
+from core.roles import roles
+from core.settings import BestRequest, BestSpec, Setting
+from core.specs import WindowRequest
+from core.store import Entry, Store
+from pages.ui.prune import answering
+from tests import synthetic
+from tests.pages.test_prune_page import EXPECTED, LAYERS, PROFILE, asked, opened
+
+METHODS = ("uniform", "owl", "dlp", "depth_ramp", "uniform strength=0.04", "uniform strength=0.04 control=reversed")
+ANSWERED = BestRequest(
+    target=0.7,
+    selection=WindowRequest(source="demo:evaluation", documents=(0, 4), sequences=12, length=256),
+    final=WindowRequest(source="demo:evaluation", documents=(5, 9), sequences=12, length=256),
+)
+
+
+@pytest.fixture
+def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
+    monkeypatch.setattr(best, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(jobs, "ensure_worker", lambda *_: None)
+    synthetic.save_profile(empty_cache, PROFILE, LAYERS, "deep model")
+    return Store(empty_cache)
+
+
+def save(
+    store: Store,
+    costs: synthetic.Callable = synthetic.invented_cost,
+    request: BestRequest = ANSWERED,
+    methods: tuple[str, ...] = METHODS,
+    **told: object,
+) -> Entry:
+    """An answer of the profile's model: its selection, its final comparison, and the view over both."""
+    target = request.target or 0.7
+    tried = [Setting(pruner=request.pruner, allocation=written.allocation(f"{each}:{target}")) for each in methods]
+    selection = _study(store, tried, costs, f"selects {request.key}")
+    winner, runner_up = candidates.choose(selection)
+    contenders = [each for each in (winner, runner_up) if each]
+    seeded = [each.model_copy(update={"calibration_seed": seed}) for seed in request.seeds for each in contenders]
+    final = _study(store, seeded, costs, f"judges {request.key}")
+    spec = BestSpec(
+        model=PROFILE.model, profile=PROFILE, max_loss=request.max_loss, selection=selection.spec, final=final.spec,
+        winner=winner, runner_up=runner_up,
+    )  # fmt: skip
+    about = {"model": "invented model", "request": request.model_dump(mode="json"), "profile": PROFILE.key}
+    return store.entry(store.save(spec, None, about | told))
+
+
+def _study(store: Store, settings: list[Setting], costs: synthetic.Callable, text: str) -> studies.Study:
+    spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
+    synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, text=text)
+    return studies.read(store, spec)
+
+
+def part(**view: str) -> AppTest:
+    return opened(part="best", **view)
+
+
+def submitted(app: AppTest, store: Store) -> BestRequest:
+    """What Run queues."""
+    app.button(key="best-run").click().run()
+    assert not app.exception
+    (job,) = jobs.jobs(store)
+    assert asked(app, "job") == job.key
+    return job.request
+
+
+def queries(app: AppTest) -> dict[str, dict[str, str]]:
+    """Label of a link -> what it says in the URL."""
+    links = [each.proto for each in app.main.get("page_link")]
+    return {each.label: dict(parse_qsl(each.query_string, keep_blank_values=True)) for each in links}
+
+
+def table(app: AppTest, column: str):
+    """The table that has a column."""
+    return next(each.value for each in app.dataframe if column in each.value)
+
+
+# --- asking --------------------------------------------------------------------------------------------------------
+
+
+def test_an_empty_cache_says_what_to_do_and_what_it_costs(store: Store) -> None:
+    app = part()
+    assert not app.exception and not app.error
+    assert any("choose what you want above, look at the cost, and press Run" in each.value for each in app.info)
+    told = " ".join(each.value for each in app.markdown)
+    assert "as a rough guess:** 6 TFLOP, about 2 min (rough" in told
+    assert roles(BestRequest(target=0.7)) in told
+    assert submitted(app, store) == BestRequest(target=0.7)
+
+
+CHOSEN = {
+    "best_target": "0.55", "by": "sparsegpt", "best_effort": "full", "best_text": "allenai/c4", "best_seeds": "3,1",
+    "best_sequences": "5", "best_windows": "9", "best_length": "64", "best_looks": "True",
+}  # fmt: skip
+
+
+def test_run_queues_what_was_chosen_and_the_url_restores_it(store: Store) -> None:
+    app = part(**CHOSEN)
+    assert {key: str(app.session_state[key]) for key in CHOSEN} == CHOSEN
+    kept = {key: asked(app, key) for key in app.query_params}
+    assert kept.items() >= CHOSEN.items()
+    window = WindowRequest(source="allenai/c4", sequences=9, length=64)
+    expected = BestRequest(
+        target=0.55,
+        pruner="sparsegpt",
+        calibration=window.model_copy(update={"sequences": 5}),
+        selection=window,
+        final=window,
+        profile=PROFILE.key,
+        seeds=(3, 1),
+        effort="full",
+    )
+    assert submitted(opened(**kept), store) == expected
+
+
+def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
+    app = part(best_for="loss")
+    assert not [each for each in app.select_slider if each.key == "best_target"]
+    app.text_input(key="best_loss").set_value("12.5%").run()
+    assert any("Up to 5 targets are tried." in each.value for each in app.markdown)
+    assert submitted(app, store) == BestRequest(max_loss=0.125)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("best_loss", "20", "more than all: write 2000% if that is meant"),
+        ("best_loss", "much", "is not a share above 0"),
+        ("best_text", " ", "the text is empty"),
+        ("best_seeds", "one", "whole numbers"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: str, sentence: str) -> None:
+    app = part(best_for="loss", **{key: value})
+    assert [sentence in each.value for each in app.error] == [True]
+    assert app.button(key="best-run").disabled and app.session_state[key] == value
+    assert not app.exception
+
+
+def test_too_few_windows_to_judge_by_cannot_be_asked(store: Store) -> None:
+    app = part(best_windows="7")
+    assert app.number_input(key="best_windows").value == 12 and app.number_input(key="best_windows").min == 8
+
+
+# --- the answer ----------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
+    note = "response objective=kl:0.7 was left out: no residuals"
+    found = best.load(store, save(store, left_out=[note]))
+    app = part()
+    assert not app.exception and not app.error and not app.info
+    said = " ".join(each.value for each in app.markdown)
+    assert found.answer == found.winner and found.winner.allocation.base.kind == "owl"
+    for sentence in (found.sentence, *found.more_sentences, found.loss_sentence, note):
+        assert sentence in said
+    assert any(roles(found.request) == each.value for each in app.caption)
+    tried = table(app, "loss, nats/token")
+    assert list(tried["loss, nats/token"]) == [each.nll for each in found.candidates]
+    assert tried["written"][0] == candidates.words(found.winner.allocation) and len(tried) == len(METHODS)
+    judged = table(app, "role").set_index("role")
+    assert list(judged.index) == ["dense", "winner", "runner-up", "uniform"]
+    assert math.isclose(judged["perplexity"]["winner"], found.perplexity(found.winner))
+    assert [each.value for each in app.code] == list(best.commands(found))
+    moved = table(app, "change, %").set_index("setting")
+    assert math.isclose(moved["change, %"]["OWL"], found.against_uniform.value)
+    assert moved["low"]["OWL"] < moved["change, %"]["OWL"] < moved["high"]["OWL"] < 0
+
+
+def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
+    found = best.load(store, save(store, lambda setting: 1.0, methods=("uniform",)))
+    app = part()
+    assert not app.exception and found.against_uniform is None
+    assert any(found.sentence in each.value for each in app.markdown)
+    assert list(table(app, "role")["role"]) == ["dense", "winner, uniform"]
+    assert "Winner" not in " ".join(each.value for each in app.subheader)
+    assert queries(app)["See it on the Allocate page"]["base"] == "uniform"
+
+
+def test_targets_that_were_tried_are_listed(store: Store) -> None:
+    trials = [
+        {"target": 0.9, "loss": 4.5, "allocation": "owl"},
+        {"target": 0.45, "loss": 0.1, "allocation": "uniform"},
+    ]
+    request = ANSWERED.model_copy(update={"target": None, "max_loss": 0.2})
+    found = best.load(store, save(store, request=request, trials=trials))
+    app = part()
+    assert any(
+        "20.0% were allowed" in found.loss_sentence and found.loss_sentence in each.value for each in app.markdown
+    )
+    assert list(table(app, "of")["target"]) == [0.45, 0.9]
+
+
+def test_a_broken_candidate_stands_last(store: Store) -> None:
+    def costs(setting: Setting) -> float:
+        return math.nan if setting.allocation.base.kind == "dlp" else synthetic.invented_cost(setting)
+
+    save(store, costs)
+    app = part()
+    assert not app.exception
+    tried = table(app, "loss, nats/token")
+    assert tried["written"].iloc[-1].startswith("dlp") and math.isnan(tried["loss, nats/token"].iloc[-1])
+
+
+def test_a_lost_measurement_is_said(store: Store) -> None:
+    entry = save(store)
+    for point in entry.spec.final.points:
+        folder = store.path(entry.spec.final.evaluated(point))
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+    app = part()
+    assert not app.exception
+    assert "gone from the cache" in app.error[0].value
+
+
+def test_stored_answers_can_be_picked(store: Store) -> None:
+    one = save(store)
+    other = save(store, request=ANSWERED.model_copy(update={"pruner": "sparsegpt", "target": 0.5}))
+    app = part(best=one.key)
+    picker = app.selectbox(key="best")
+    assert sorted(each.split(" · ")[:2] for each in picker.options) == [
+        ["50% zeros", "SparseGPT"],
+        ["70% zeros", "Wanda"],
+    ]
+    assert best.load(store, one).sentence in " ".join(each.value for each in app.markdown)
+    app = picker.set_value(other.key).run()
+    assert best.load(store, other).sentence in " ".join(each.value for each in app.markdown)
+    lost = part(best="feedfacefeedface")
+    assert "feedfacefeedface" in lost.warning[0].value and not lost.exception
+
+
+def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
+    entry = save(store)
+    newer = save(store, request=ANSWERED.model_copy(update={"effort": "full"}))
+    store.remember(BestRequest(target=0.7), entry.spec, [])
+    app = part(best=newer.key)
+    assert "answered already" in app.success[0].value
+    assert "best-run" not in {each.key for each in app.button}
+    assert queries(app)["See its answer"].items() >= {"part": "best", "best": entry.key}.items()
+
+
+# --- from the answer on --------------------------------------------------------------------------------------------
+
+
+def test_links_bring_the_answer_into_view(store: Store) -> None:
+    found = best.load(store, save(store))
+    before = {"base": "dlp", "strength": "0.05", "hand": "3:0.55", "target": "0.5", "low": "0.1", "pattern": "2:4"}
+    links = queries(part(**before))
+    allocate = links["See it on the Allocate page"]
+    assert allocate["profile"] == PROFILE.key and (allocate["base"], allocate["target"]) == ("owl", "0.7")
+    app = opened(**before)
+    for key, value in links["See it among the results"].items():
+        app.query_params[key] = value
+    app.run()
+    assert not app.exception and not app.error and not app.warning
+    assert any("Allocation in view: OWL**, 70% zeros" in each.value for each in app.markdown)
+    assert asked(app, "study") == found.final.spec.key if "study" in app.query_params else True
+    assert not any("is not among them" in each.value for each in app.caption)
+    assert any(each.value.startswith("The verdict at 70% zeros, Wanda") for each in app.subheader)
+
+
+@pytest.mark.parametrize("said", [*METHODS, "alphapruning epsilon=0.4", "owl m=10 lam=0.2", "response objective=nll"])
+def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
+    setting = Setting(allocation=written.allocation(f"{said}:0.6"))
+    query = answering.in_view(setting)
+    assert query.items() >= {"base": setting.allocation.base.kind, "hand": "", "target": "0.6", "high": "0.95"}.items()
+    assert float(query["strength"]) == setting.allocation.correction.strength
+    assert ("control" in query) == bool(setting.allocation.correction.strength)
+
+
+def test_a_step_that_the_page_lacks_has_no_link() -> None:
+    steep = Setting(allocation=written.allocation("uniform:0.5").model_copy(update={"base": DepthRamp(beta=0.032)}))
+    with pytest.raises(UserError, match="no step 0.032"):
+        answering.in_view(steep)
+
+
+def test_without_its_profile_the_answer_has_no_link(store: Store) -> None:
+    entry = save(store)
+    other = synthetic.profile_spec(LAYERS, 8, prunable=True)
+    synthetic.save_profile(store.root, other, LAYERS)
+    store.delete(store.profile(entry.spec.profile.key))
+    app = part()
+    assert not app.exception
+    assert any(each.value.startswith("No link: the profile") for each in app.caption)
+
+
+def test_export_submits_the_answer(store: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
+    found = best.load(store, save(store))
+    outside = tmp_path_factory.mktemp("outside").resolve()
+    app = part()
+    assert app.button(key="best-export").disabled
+    (outside / "notes.txt").write_text("mine")
+    app.text_input(key="best-folder").set_value(str(outside)).run()
+    assert "holds files that no export wrote" in app.error[0].value and app.button(key="best-export").disabled
+    app.text_input(key="best-folder").set_value(str(outside / "pruned")).run()
+    app.button(key="best-export").click().run()
+    (job,) = jobs.jobs(store)
+    assert job.request == best.export_request(found, ANSWERED, str(outside / "pruned"), False)
+    assert job.request.setting == found.answer and job.request.study == found.final.spec.key
