@@ -19,7 +19,7 @@ from core.models.sources import locate, outlined
 from core.progress import Progress, Report, silent
 from core.provenance import provenance, relative
 from core.records import Request
-from core.settings import BestRequest, ExportRequest, StudyRequest
+from core.settings import BestRequest, ExportRequest, StudyRequest, WritingRequest
 from core.specs import MeasureRequest, ProfileSpec, expanded
 from core.store import Entry, Store
 from core.texts import windows
@@ -148,10 +148,20 @@ def _best(request: BestRequest, bench: Bench) -> Entry:
     return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
 
 
+def _writing(request: WritingRequest, bench: Bench) -> Entry:
+    from core.evaluation import writing
+
+    loaded = bench.load(request.model, request.revision, request.dtype)
+    devices.place(loaded, bench.device)
+    shape = outlined(loaded.source, bench.store)
+    return writing.run(request, loaded, bench.store, shape, bench.report)
+
+
 WORK: dict[type, Callable[[Any, Bench], Entry]] = {
     MeasureRequest: _profile,
     StudyRequest: _study,
     ExportRequest: _export,
     BestRequest: _best,
+    WritingRequest: _writing,
 }
 __all__ = ["ENGINES", "get"]

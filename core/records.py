@@ -16,14 +16,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core import processes
 from core.files import write_file
-from core.settings import BestRequest, ExportRequest, StudyRequest
+from core.settings import BestRequest, ExportRequest, StudyRequest, WritingRequest
 from core.specs import MeasureRequest
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE = ("queued", "running")
-Request = MeasureRequest | StudyRequest | ExportRequest | BestRequest
+Request = MeasureRequest | StudyRequest | ExportRequest | BestRequest | WritingRequest
 REQUESTS: dict[str, type[Request]] = {
-    form.__name__: form for form in (MeasureRequest, StudyRequest, ExportRequest, BestRequest)
+    form.__name__: form for form in (MeasureRequest, StudyRequest, ExportRequest, BestRequest, WritingRequest)
 }
 
 

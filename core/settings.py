@@ -116,6 +116,23 @@ class ExportRequest(Spec):
         return f"export of {self.model}: {self.setting.name}"
 
 
+class WritingRequest(Spec):
+    """What the dense and the pruned model write after a prompt, side by side."""
+
+    model: str = "demo"
+    revision: str | None = None
+    dtype: Dtype = "float32"
+    profile: str | None = None
+    calibration: WindowRequest = WindowRequest(sequences=16, length=512)
+    setting: Setting
+    prompt: str = Field(min_length=1)
+    tokens: int = Field(48, ge=1, le=512, description="most tokens to write")
+
+    @property
+    def title(self) -> str:
+        return f"writing of {self.model}: {self.setting.name}"
+
+
 class BestRequest(Spec):
     """The best setting for a target sparsity, or for a loss that may not be exceeded.
 
@@ -224,6 +241,16 @@ class StudySpec(Spec):
 
     def zero_shot(self, point: Point) -> tuple[ZeroShotSpec, ...]:
         return tuple(ZeroShotSpec(model=self.model, pruned=point.pruned, task=task) for task in self.tasks)
+
+
+class WritingSpec(Spec):
+    """A view: what a model, dense and pruned, wrote after a prompt; the two texts are in its provenance."""
+
+    model: ModelSpec
+    pruned: PrunedSpec
+    prompt: str
+    tokens: int
+    method: Literal[1] = 1
 
 
 class ExportSpec(Spec):

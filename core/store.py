@@ -30,16 +30,18 @@ KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
     "zeroshot": (settings.ZeroShotSpec, results.ZeroShot),
     "export": (settings.ExportSpec, None),
     "best": (settings.BestSpec, None),
+    "writing": (settings.WritingSpec, None),
 }
 VIEWS = {
     specs.MeasureRequest: specs.ProfileSpec,
     settings.StudyRequest: settings.StudySpec,
     settings.BestRequest: settings.BestSpec,
+    settings.WritingRequest: settings.WritingSpec,
 }
-Request = specs.MeasureRequest | settings.StudyRequest | settings.BestRequest
-View = specs.ProfileSpec | settings.StudySpec | settings.BestSpec
+Request = specs.MeasureRequest | settings.StudyRequest | settings.BestRequest | settings.WritingRequest
+View = specs.ProfileSpec | settings.StudySpec | settings.BestSpec | settings.WritingSpec
 Parted = specs.PerturbedSpec | settings.EvaluatedSpec
-VIEW_KINDS = ("profile", "study", "export", "best")
+VIEW_KINDS = ("profile", "study", "export", "best", "writing")
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 
 

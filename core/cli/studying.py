@@ -17,7 +17,7 @@ from core.cli.output import out, progress_bar, say_json
 from core.comparison import Interval
 from core.errors import UserError
 from core.request import absolute, span
-from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest
+from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest
 from core.specs import WindowRequest, checked
 from core.store import Entry, Request, Store
 from core.studies import Measured, Study
@@ -58,6 +58,7 @@ def prune(
     tasks: Tasks = None,
     tasks_from: TasksFrom = None,
     examples: Examples = 200,
+    prompt: Annotated[str | None, typer.Option(help="Let the dense and the pruned model continue these words.")] = None,
     export: Annotated[str | None, typer.Option(help="Write the pruned model to this folder too.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export there.")] = False,
     device: Device = "auto",
@@ -91,6 +92,7 @@ def prune(
     entry = run(request, store, where, models)
     study = studies.load(store, entry)
     exported = _exported(request, setting, entry, export, overwrite, store, where, models) if export else None
+    wrote = _written(request, setting, prompt, store, where, models) if prompt else None
     measured = study.of(setting)
     answer = {
         "key": entry.key,
@@ -103,8 +105,11 @@ def prune(
         "against_uniform": comparison_json(measured, study.twin(measured)),
         "warnings": measured.about.get("warnings", []),
         "export": exported,
+        "writing": wrote,
     }
     say_json(answer) if json else table(study)
+    if wrote and not json:
+        out.print(f"dense:  {wrote['dense']}", f"pruned: {wrote['pruned']}", sep="\n", markup=False)
     if exported and not json:
         out.print(f"exported to {exported['folder']}: {exported['bytes']:,} bytes, reloaded and compared")
 
@@ -172,11 +177,7 @@ def _exported(
     models: dict,
 ) -> dict[str, Any]:  # fmt: skip
     asked = ExportRequest(
-        model=request.model,
-        revision=request.revision,
-        dtype=request.dtype,
-        profile=request.profile,
-        calibration=request.calibration,
+        **_same(request),
         setting=setting,
         folder=str(Path(folder).expanduser().resolve()),
         overwrite=overwrite,
@@ -184,6 +185,20 @@ def _exported(
     )
     made = run(asked, store, device, models)
     return {"folder": made.provenance["folder"], "bytes": made.provenance["bytes"], "key": made.key}
+
+
+def _written(
+    request: StudyRequest, setting: Setting, prompt: str, store: Store, device: str, models: dict
+) -> dict[str, str]:
+    """What both models write after the prompt."""
+    asked = checked(WritingRequest, **_same(request), setting=setting, prompt=prompt)
+    told = run(asked, store, device, models).provenance
+    return {name: told[name] for name in ("prompt", "dense", "pruned")}
+
+
+def _same(request: StudyRequest) -> dict[str, Any]:
+    """What a study has in common with what is done with one of its settings."""
+    return {name: getattr(request, name) for name in ("model", "revision", "dtype", "profile", "calibration")}
 
 
 def _window(source: str, documents: str | None, count: int, length: int) -> WindowRequest:

@@ -78,7 +78,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
 
 def point(
     setting: Setting,
-    request: StudyRequest | settings.ExportRequest,
+    request: StudyRequest | settings.ExportRequest | settings.WritingRequest,
     loaded: Loaded,
     store: Store,
     calibration: dict[str, Windows],

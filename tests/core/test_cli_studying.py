@@ -52,6 +52,13 @@ def test_prune_exports_what_evaluate_then_reads(
     assert said(capsys)["perplexity"] == pytest.approx(pruned["evaluation"]["perplexity"], rel=1e-5)
 
 
+def test_both_models_continue_a_prompt(texts: list[str], capsys: pytest.CaptureFixture) -> None:
+    line = ["prune", "--model", MODEL, "--allocation", "uniform:0.9", *SMALL, *texts, "--prompt", "The heron stood"]
+    assert main([*line, "--json"]) == 0
+    found = said(capsys)["writing"]
+    assert found["prompt"] == "The heron stood" and found["dense"] and found["pruned"] != found["dense"]
+
+
 def test_people_get_a_table(texts: list[str], capsys: pytest.CaptureFixture) -> None:
     assert main(["prune", "--model", MODEL, "--allocation", "uniform:0.5", *SMALL, *texts]) == 0
     out = capsys.readouterr().out

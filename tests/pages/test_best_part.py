@@ -287,7 +287,7 @@ def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
 
 def test_a_step_that_the_page_lacks_has_no_link() -> None:
     steep = Setting(allocation=written.allocation("uniform:0.5").model_copy(update={"base": DepthRamp(beta=0.032)}))
-    with pytest.raises(UserError, match="no step 0.032"):
+    with pytest.raises(UserError, match=r"no step 0\.032"):
         answering.in_view(steep)
 
 
