@@ -127,16 +127,21 @@ def finding(found: Gains) -> str:
     return text[:1].upper() + text[1:] + f" (n = {found.n})."
 
 
+def runs(numbers: Sequence[int]) -> list[list[int]]:
+    """`[0, 1, 2, 5]` -> `[[0, 1, 2], [5]]`."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found
+
+
 def ranges(numbers: Sequence[int]) -> str:
     """`[0, 1, 2, 5]` -> `0 to 2 and 5`."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
     parts: list[str] = []
-    for run in runs:
+    for run in runs(numbers):
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 

@@ -41,20 +41,16 @@ def of_study(request: settings.StudyRequest, store: Store, device: str = "cpu") 
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    try:
-        source = locate(request.model, store, request.revision, fetch=False)
-    except NotHere:
+    shape = _shape(request, store)
+    if shape is None:
         return None
-    shape, device = outlined(source, store), chosen(device)
     points = len(request.points)
     total = study_flops(shape, request, points, points, points - 1)
-    rate = _rate(store, device, shape)
     text, calibration = request.evaluation.text, request.calibration
     streams = (3 * calibration.sequences * calibration.length + text.sequences * text.length) * shape.width
     logits = 4 * 2048 * shape.vocabulary * 4
     memory = (2 * shape.parameters + streams) * BYTES[request.dtype] + logits
-    used = rate or ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"])
-    return Cost(total, int(memory), total / used, rate is None, used, points)
+    return _priced(total, memory, points, shape, store, device)
 
 
 def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -> Cost | None:
@@ -63,17 +59,26 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    try:
-        source = locate(request.model, store, request.revision, fetch=False)
-    except NotHere:
+    shape = _shape(request, store)
+    if shape is None:
         return None
-    shape, device = outlined(source, store), chosen(device)
-    total = flops(shape, request)
-    rate = _rate(store, device, shape)
     group = group_size(shape, request.text.sequences, request.text.length, request.dtype, None)
     memory = shape.parameters * BYTES[request.dtype] + group * sequence_bytes(shape, request.text.length, request.dtype)
     memory += second_moment_bytes(shape) if any(map(_needs_second_moments, request.measurements)) else 0
     parts = sum(_times(shape, each) for each in request.measurements) * -(-request.text.sequences // group)
+    return _priced(flops(shape, request), memory, parts, shape, store, device)
+
+
+def _shape(request: specs.MeasureRequest | settings.StudyRequest, store: Store) -> Outline | None:
+    try:
+        return outlined(locate(request.model, store, request.revision, fetch=False), store)
+    except NotHere:
+        return None
+
+
+def _priced(total: float, memory: float, parts: int, shape: Outline, store: Store, device: str) -> Cost:
+    device = chosen(device)
+    rate = _rate(store, device, shape)
     used = rate or ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"])
     return Cost(total, int(memory), total / used, rate is None, used, parts)
 

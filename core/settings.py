@@ -98,8 +98,8 @@ class StudyRequest(Spec):
         return with_twins(self.settings)
 
 
-class ExportRequest(Spec):
-    """A pruned model as a folder that loads anywhere."""
+class _OneSetting(Spec):
+    """What is asked of one setting of a model."""
 
     model: str = "demo"
     revision: str | None = None
@@ -107,6 +107,11 @@ class ExportRequest(Spec):
     profile: str | None = None
     calibration: WindowRequest = WindowRequest(sequences=16, length=512)
     setting: Setting
+
+
+class ExportRequest(_OneSetting):
+    """A pruned model as a folder that loads anywhere."""
+
     folder: str = Field(description="where it goes, absolute")
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
@@ -116,15 +121,9 @@ class ExportRequest(Spec):
         return f"export of {self.model}: {self.setting.name}"
 
 
-class WritingRequest(Spec):
+class WritingRequest(_OneSetting):
     """What the dense and the pruned model write after a prompt, side by side."""
 
-    model: str = "demo"
-    revision: str | None = None
-    dtype: Dtype = "float32"
-    profile: str | None = None
-    calibration: WindowRequest = WindowRequest(sequences=16, length=512)
-    setting: Setting
     prompt: str = Field(min_length=1)
     tokens: int = Field(48, ge=1, le=512, description="most tokens to write")
 

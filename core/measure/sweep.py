@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from core import cost, results, specs
+from core.absorption import runs
 from core.errors import UserError
 from core.measure.device import HEADROOM, free_memory, release
 from core.measure.group import Group, prepare, replay_error
@@ -166,7 +167,7 @@ class Sweep:
     def _group(self, sequences: list[int], pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
         group = prepare(self.loaded, self.device, self.windows.tokens, sequences, moments, self.profile.harm_stride)
         for number, (measurement, wanted) in enumerate(pending.items(), 1):
-            for run in _runs([index for index in sequences if index in wanted]):
+            for run in runs([index for index in sequences if index in wanted]):
                 what = f"{measurement.name} ({number} of {len(pending)}), sequences {run[0]} to {run[-1]}"
                 part_group = group if run == sequences else prepare(
                     self.loaded, self.device, self.windows.tokens, run, moments, self.profile.harm_stride
@@ -247,14 +248,4 @@ def half_precision_distance(group: Group) -> results.Array:
 
 def _run_of(todo: list[int], size: int) -> list[int]:
     """The first consecutive numbers of a list, at most `size` of them."""
-    return _runs(todo)[0][:size]
-
-
-def _runs(numbers: list[int]) -> list[list[int]]:
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return runs
+    return runs(todo)[0][:size]

@@ -93,7 +93,7 @@ def test_a_click_hits_a_layer_and_dragging_over_the_picture_goes_on(lesson: str,
     settle(page)
     assert query(page)["layer"] == "8"
     page.get_by_text("See every layer").click()
-    expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible()
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible(timeout=20_000)
 
 
 def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
