@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -198,7 +199,7 @@ class Run:
             "calibration_documents": self.request.calibration.documents,
             "profile": self.request.profile,
             "tasks_from": self.request.evaluation.tasks_from and Path(self.request.evaluation.tasks_from).name,
-            "request": self.request.model_copy(update={"model": relative(self.request.model)}).model_dump(mode="json"),
+            "request": json.loads(relative(self.request.model_dump_json())),
         }
         return self.store.entry(self.store.save(self.spec, None, told))
 

@@ -140,7 +140,7 @@ def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("best_loss", "20", "more than all: write 2000% if that is meant"),
+        ("best_loss", "20", "more than all: write 20% if that is meant"),
         ("best_loss", "much", "is not a share above 0"),
         ("best_text", " ", "the text is empty"),
         ("best_seeds", "one", "whole numbers"),
@@ -260,7 +260,7 @@ def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
 
 
 def test_links_bring_the_answer_into_view(store: Store) -> None:
-    found = best.load(store, save(store))
+    save(store)
     before = {"base": "dlp", "strength": "0.05", "hand": "3:0.55", "target": "0.5", "low": "0.1", "pattern": "2:4"}
     links = queries(part(**before))
     allocate = links["See it on the Allocate page"]
