@@ -8,13 +8,19 @@ from core import cost, jobs
 from core.allocation.allocate import layer_parameters
 from core.errors import UserError
 from core.profiles import Profile
-from core.settings import BestRequest, ExportRequest, StudyRequest
+from core.settings import BestRequest, ExportRequest, StudyRequest, WritingRequest
 from core.store import Store
 from pages.ui import view, watch
-from pages.ui.prune import asking, best, exporting, inview, results, stored, take
+from pages.ui.prune import asking, best, exporting, inview, results, stored, take, writing
 
 store = Store()
-PARTS = {"results": "What it cost", "evaluate": "Evaluate", "best": "Best setting", "export": "Export"}
+PARTS = {
+    "results": "What it cost",
+    "evaluate": "Evaluate",
+    "best": "Best setting",
+    "writing": "What it writes",
+    "export": "Export",
+}
 
 
 def watched() -> jobs.Job | None:
@@ -27,7 +33,7 @@ def watched() -> jobs.Job | None:
         return None
 
 
-def run(request: StudyRequest | BestRequest | ExportRequest, device: str) -> None:
+def run(request: StudyRequest | BestRequest | WritingRequest | ExportRequest, device: str) -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
     job = jobs.submit(store, request, device)
     jobs.ensure_worker(store, job.device)
@@ -119,9 +125,11 @@ except UserError as error:
     st.error(str(error))
     st.stop()
 
-group = stored.choose(groups, how.setting) if groups and part != "evaluate" else None
+group = stored.choose(groups, how.setting) if groups and part in ("results", "export") else None
 if part == "evaluate":
     evaluate(how, profile)
+elif part == "writing":
+    writing.show(how, profile, run)
 elif part == "export":
     key = group.holding(how.setting) if group else None
     exporting.show(how, profile, key, run)

@@ -11,7 +11,7 @@ from core.cost import duration
 from core.errors import UserError
 from core.records import Job, Request
 from core.results import Perturbed
-from core.settings import ExportRequest, StudyRequest
+from core.settings import BestRequest, ExportRequest, StudyRequest, WritingRequest
 from core.specs import Measurement, MeasureRequest, WindowRequest
 from core.store import Entry, Store
 from core.studies import Study
@@ -66,6 +66,8 @@ def kind(request: Request) -> str:
             return "evaluation of "
         case ExportRequest():
             return "export of "
+        case WritingRequest():
+            return "writing of "
     return "best setting of "
 
 
@@ -255,9 +257,12 @@ def open_result(job: Job, on_page: bool = False) -> None:
         with st.container():
             exporting.finished(entry)
     else:
-        study = getattr(entry.spec, "final", entry.spec).key  # of a best setting: the study that judges it
+        shown = {
+            BestRequest: {"best": entry.key, "part": "best"},
+            WritingRequest: {"part": "writing"},
+        }.get(type(job.request), {"study": entry.key, "part": "results"})
         label = "Open on the Prune page" if on_page else "Open"
-        query = here("prune.py") | {"study": study, "part": "results"}
+        query = here("prune.py") | shown
         asked = getattr(job.request, "profile", None)
         query |= {"profile": asked} if asked else {}
         st.page_link("prune.py", label=label, icon=":material/arrow_forward:", query_params=query)
@@ -265,7 +270,7 @@ def open_result(job: Job, on_page: bool = False) -> None:
 
 def _entry(key: str | None) -> Entry | None:
     try:
-        return Store().by_key(key, ("study", "export", "best")) if key else None
+        return Store().by_key(key, ("study", "export", "best", "writing")) if key else None
     except UserError:
         return None
 

@@ -600,3 +600,28 @@ def test_unclipped_numbers_are_not_taken_over_and_the_page_says_so(store: Store)
     app = opened(base="alphapruning", unclipped="True")
     assert any("for comparison" in each.value for each in app.error)
     assert not app.exception
+
+
+def test_what_both_models_wrote_stands_side_by_side(store: Store) -> None:
+    spec = settings.WritingSpec(
+        model=PROFILE.model,
+        pruned=settings.PrunedSpec(pruner="wanda", sparsity=(0.5,) * LAYERS, calibration=None),
+        prompt="Once",
+        tokens=8,
+    )
+    told = {"setting": "uniform, 50%, wanda", "prompt": "Once", "dense": "upon a time", "pruned": "*the* the <b>"}
+    store.save(spec, None, told)
+    app = opened(part="writing", prompt="Once more")
+    assert not app.exception
+    assert {"upon a time", "*the* the <b>"} <= {each.value for each in app.text}, "as plain text"
+    app.button(key="write").click().run()
+    [job] = jobs.jobs(store)
+    assert (job.request.prompt, job.request.tokens) == ("Once more", 48)
+    assert job.request.setting.allocation.base.kind == "owl"
+
+
+def test_nothing_is_written_after_no_words(store: Store) -> None:
+    app = opened(part="writing")
+    app.text_area(key="prompt").set_value("  ").run()
+    assert any("prompt is empty" in each.value for each in app.error)
+    assert app.button(key="write").disabled

@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.pattern import pattern as read_pattern
 from core.profiles import Profile
 from core.request import absolute, numbers, span
-from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest
+from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest
 from core.specs import WindowRequest, checked
 from pages.ui import settings, view
 from pages.ui.choose import TEXTS
@@ -59,6 +59,11 @@ class Pruning:
         return checked(
             ExportRequest, **self._common(), setting=self.setting, folder=where, overwrite=overwrite, study=study
         )
+
+    def writing(self, prompt: str, tokens: int) -> WritingRequest:
+        if not prompt.strip():
+            raise UserError("the prompt is empty: give the words to be continued")
+        return checked(WritingRequest, **self._common(), setting=self.setting, prompt=prompt, tokens=tokens)
 
     def _common(self) -> dict[str, object]:
         return {

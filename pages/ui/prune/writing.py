@@ -1,0 +1,63 @@
+"""The writing part of the prune page: the dense and the pruned model continue the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from core.errors import UserError
+from core.profiles import Profile
+from core.settings import WritingRequest
+from core.store import Entry, Store
+from pages.ui.prune import naming, typed
+from pages.ui.prune.asking import Pruning
+
+PROMPT = "The old clockmaker opened the door of her shop and"
+ABOUT = (
+    "Both models take the likeliest token at every step, so the same words come out each time. One text is an "
+    "impression, not a measurement: the numbers are under What it cost."
+)
+
+
+def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], None]) -> None:
+    """The prompt, Run, and what both models wrote for the setting in view and for others."""
+    prompt = typed.text("prompt", PROMPT)
+    st.text_area("Words to continue", key="prompt", height=80)
+    tokens = typed.whole("tokens", 48, 1)
+    st.number_input("Tokens to write, at most", 1, 512, key="tokens")
+    st.markdown(f"**Pruned as in view:** {naming.setting(how.setting)}")
+    request, found = None, None
+    try:
+        request = how.writing(prompt, tokens)
+        found = Store().find(request)
+    except UserError as error:
+        st.error(str(error))
+    if found:
+        side_by_side(found)
+    else:
+        st.button("Write", type="primary", disabled=request is None, on_click=run, args=[request, how.device], key="write")
+    st.caption(ABOUT)
+    others = [each for each in written(profile) if found is None or each.key != found.key]
+    if others:
+        with st.expander(f"Written before ({len(others)})"):
+            for entry in others:
+                side_by_side(entry)
+
+
+def written(profile: Profile) -> list[Entry]:
+    """What was written by the model in view, newest first."""
+    return [entry for entry in Store().entries("writing") if entry.spec.model.content == profile.spec.model.content]
+
+
+def side_by_side(entry: Entry) -> None:
+    """Two texts after one prompt; as plain text, for a model may write anything."""
+    told = entry.provenance
+    st.caption(f"{told['setting']}; after “{told['prompt']}”")
+    left, right = st.columns(2)
+    for place, name in ((left, "dense"), (right, "pruned")):
+        with place.container(border=True):
+            st.markdown(f"**{name}**")
+            st.text(told[name].strip() or "nothing: its first logits are not finite, or it ends at once")
+    for warning in told.get("warnings", []):
+        st.warning(warning)
