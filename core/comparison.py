@@ -92,12 +92,16 @@ def rank_correlation(x: Array, y: Array) -> tuple[float, int]:
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     known = ~(np.isnan(x) | np.isnan(y))
     n = int(known.sum())
-    if n < 3:
-        return math.nan, n
-    a, b = (_ranks(each[known]) for each in (x, y))
-    a, b = a - a.mean(), b - b.mean()
-    size = math.sqrt(float(a @ a) * float(b @ b))
-    return (float(a @ b) / size if size else math.nan), n
+    return (_ranked_alike(x[known], y[known]) if n >= 3 else math.nan), n
+
+
+def spearman(first: Array, second: Array) -> float:
+    """The same between two rows of numbers, such as one per layer, over the pairs that are finite.
+
+    NaN below 2 pairs, or where one side does not vary.
+    """
+    known = np.isfinite(first) & np.isfinite(second)
+    return _ranked_alike(first[known], second[known]) if known.sum() >= 2 else math.nan
 
 
 def standard_error(samples: Array) -> float:
@@ -146,6 +150,14 @@ def _resampled(values: Array, resamples: int, seed: int) -> Array:
     return np.concatenate(
         [values[draw.integers(0, n, (min(block, resamples - done), n))].mean(1) for done in range(0, resamples, block)]
     )
+
+
+def _ranked_alike(x: Array, y: Array) -> float:
+    """The correlation of the ranks; NaN where one side does not vary."""
+    a, b = (_ranks(each) for each in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    size = math.sqrt(float(a @ a) * float(b @ b))
+    return float(a @ b) / size if size else math.nan
 
 
 def _ranks(values: Array) -> Array:

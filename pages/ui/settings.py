@@ -58,10 +58,9 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Method:
-    """A base allocator: how it is called, what is known of it, what can be set."""
+    """A base allocator: what is known of it, what can be set; `words.BASES` says how it is called."""
 
     form: type[Spec]
-    title: str
     about: str
     parameters: tuple[Parameter, ...] = ()
     reference: bool = False  # there is a code of its authors, whose numbers leave the bounds
@@ -71,12 +70,9 @@ OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
 WIDTHS = steps(0, 0.3, 0.01)
 METHODS = {
-    "uniform": Method(
-        requests.Uniform, "Uniform", "Every layer alike: the default of magnitude pruning, Wanda and SparseGPT."
-    ),
+    "uniform": Method(requests.Uniform, "Every layer alike: the default of magnitude pruning, Wanda and SparseGPT."),
     "owl": Method(
         requests.Owl,
-        "OWL",
         "Yin et al., arXiv 2310.05175: a layer with more outlying Wanda scores keeps more weights. The paper promises "
         "target ± λ; its code makes a band of width 2λ that is not centred, and so does this. Its published commands "
         "use M = 5, λ = 0.08.",
@@ -88,7 +84,6 @@ METHODS = {
     ),
     "alphapruning": Method(
         requests.AlphaPruning,
-        "AlphaPruning",
         "arXiv 2410.10912: a layer with a heavy-tailed spectrum (small α) is pruned less; needs no text. The paper "
         "defines the Hill estimator, its code searches the tail. ε is relative to the target, λ of OWL is not.",
         (
@@ -99,7 +94,6 @@ METHODS = {
     ),
     "dlp": Method(
         requests.Dlp,
-        "DLP",
         "arXiv 2505.23807: a layer with large Wanda scores is pruned more. The paper takes their median, its code the "
         "mean.",
         (
@@ -110,7 +104,6 @@ METHODS = {
     ),
     "depth_ramp": Method(
         requests.DepthRamp,
-        "Depth ramp",
         "A straight line over depth, as in ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066); looks at nothing. "
         "ATP chose its β on the very test text it reports.",
         (Parameter("beta", "Step from layer to layer β, sparsity", steps(-0.02, 0.02, 0.001)),),
@@ -118,7 +111,6 @@ METHODS = {
     ),
     "response": Method(
         requests.Response,
-        "Response",
         "Ours: from what pruning each layer alone was measured to do, the allocation of least total harm for the "
         "budget. It is exact for the sum of these harms, but the layers of a pruned model do not simply add up.",
         (
@@ -139,7 +131,7 @@ def text(key: str, default: str, valid: Callable[[str], bool]) -> str:
 def base() -> Spec:
     """Choose an allocator and its own parameters."""
     kind = view.sync("base", list(METHODS), "owl")
-    st.selectbox("Base allocator", list(METHODS), key="base", format_func=lambda each: METHODS[each].title)
+    st.selectbox("Base allocator", list(METHODS), key="base", format_func=words.BASES.get)
     method = METHODS[kind]
     values = {each.name: _parameter(each, method.form) for each in method.parameters}
     st.caption(method.about)

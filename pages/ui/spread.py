@@ -300,7 +300,7 @@ def of_methods(request: AllocationRequest, profile: Profile) -> dict[str, Array]
         base = request.base if kind == request.base.kind else method.form()
         try:
             plain = request.model_copy(update={"base": base, "correction": Correction()})
-            found[method.title] = allocate(plain, profile).sparsity
+            found[words.BASES[kind]] = allocate(plain, profile).sparsity
         except UserError:
             continue  # said beside the allocator when it is chosen
     return found
@@ -321,8 +321,7 @@ def taken_along(allocation: Allocation, profile: Profile, objective: str, prefix
     st.code(command(request, profile.entry.key), "bash", wrap_lines=True)
     found = judged(allocation.exact[None], profile, request, objective)
     told = {objective: None if found is None or np.isnan(found[0]) else float(found[0])}
-    method = settings.METHODS[request.base.kind].title if request.base.kind in settings.METHODS else "set by hand"
-    about = f"{words.source(profile)}: {method}, budget {allocation.budget:.6f}"
+    about = f"{words.source(profile)}: {words.BASES[request.base.kind]}, budget {allocation.budget:.6f}"
     with st.container(horizontal=True):
         _download("JSON", recipes.as_json(allocation, profile, told), f"{prefix}-allocation.json", "application/json")
         if request.unclipped:

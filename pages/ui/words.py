@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 from core import specs
 from core.profiles import Profile
+from core.words import digits
 
 POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
+BASES = {
+    "uniform": "Uniform",
+    "owl": "OWL",
+    "alphapruning": "AlphaPruning",
+    "dlp": "DLP",
+    "depth_ramp": "Depth ramp",
+    "response": "Response",
+    "manual": "set by hand",
+}
 PRUNERS = {"magnitude": "magnitude", "wanda": "Wanda", "sparsegpt": "SparseGPT"}
 
 
@@ -76,15 +84,6 @@ def times(factor: float, count: int = 2) -> str:
 def changed(factor: float) -> str:
     """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`."""
     return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
-
-
-def digits(value: float, count: int = 2) -> str:
-    """A number with so many significant digits and no exponent where it can be avoided."""
-    if not math.isfinite(value):
-        return "not known"
-    rounded = float(f"{value:.{count - 1}e}")
-    decimals = max(0, count - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
-    return f"{rounded:,.{decimals}f}" if decimals <= 5 else f"{rounded:.{count - 1}e}"
 
 
 def source(profile: Profile) -> str:

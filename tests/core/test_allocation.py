@@ -548,7 +548,7 @@ def test_nan_in_a_profile_is_refused_and_never_spread(base: specs.Spec) -> None:
     here = profile(8)
     here.weights.alpha_peak[3] = here.scores.outlier_ratio[3] = here.scores.mean[3] = np.nan
     for each in here.perturbed.values():
-        each.final_squared[3] = np.nan
+        each.final_squared[3] = each.kl[3] = each.nll_increase[3] = np.nan
     for unclipped in (False, True):
         with pytest.raises(UserError, match="measure again in float32"):
             allocate(AllocationRequest(base=base, unclipped=unclipped), here)

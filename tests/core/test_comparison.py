@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from core import comparison
-from core.comparison import Interval, over_seeds, paired, percent, rank_correlation, sentence, verdict
+from core.comparison import Interval, over_seeds, paired, percent, rank_correlation, sentence, spearman, verdict
 from core.errors import UserError
 
 losses = st.lists(st.floats(0.1, 12), min_size=8, max_size=40).map(np.array)
@@ -125,6 +125,21 @@ def test_pairs_with_a_nan_are_left_out() -> None:
     assert (rho, n) == (pytest.approx(1), 3)
     rho, n = rank_correlation(np.array([1, np.nan, 2]), np.array([4, 0, 5]))
     assert math.isnan(rho) and n == 2
+
+
+@given(readings)
+def test_rows_of_numbers_are_ranked_by_order_alone(values: list[int]) -> None:
+    first = np.array(values, float)
+    if len(set(values)) == 1:
+        assert math.isnan(spearman(first, first))
+    else:
+        assert spearman(first, np.exp(first)) == pytest.approx(1)
+        assert spearman(first, -first) == pytest.approx(-1)
+
+
+def test_two_finite_pairs_are_enough_for_rows() -> None:
+    assert spearman(np.array([1, np.nan, 2, np.inf]), np.array([5, 0, 4, 1])) == -1
+    assert math.isnan(spearman(np.array([1, np.nan, 2]), np.array([5, 0, np.inf])))
 
 
 @pytest.mark.parametrize(

@@ -143,16 +143,6 @@ def test_damage_over_stream_is_the_gain() -> None:
     np.testing.assert_allclose(chart.table["gain"], absorption.gains(seeds()).value)
 
 
-@given(st.lists(st.integers(-5, 5), min_size=3, max_size=12))
-def test_rank_correlation_sees_order_alone(values: list[int]) -> None:
-    first = np.array(values, float)
-    if len(set(values)) == 1:
-        assert np.isnan(charts.spearman(first, first))
-    else:
-        assert charts.spearman(first, np.exp(first)) == pytest.approx(1)
-        assert charts.spearman(first, -first) == pytest.approx(-1)
-
-
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
 def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: float) -> None:
     placed = style.apart(np.array(wanted), gap)

@@ -9,14 +9,11 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core import jobs, lessons, profiles
 from core.records import Status
 from core.store import Store
-from pages.ui import charts, words
 from pages.ui.tour import CHAPTERS, again, glossary
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -275,14 +272,3 @@ def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
     assert [each.proto.anchor for each in app.subheader] == [glossary.anchor(term) for term in glossary.TERMS]
     assert len(app.latex) == len(glossary.TERMS)
     assert all(f"(#{glossary.anchor(term)})" in app.markdown[0].value for term in glossary.TERMS)
-
-
-@given(st.floats(-1e6, 1e6), st.integers(2, 4))
-def test_the_lessons_write_numbers_as_the_pages_do(value: float, count: int) -> None:
-    assert lessons.number(value, count) == words.digits(value, count)
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=9))
-def test_the_lessons_rank_as_the_charts_do(pairs: list[tuple[int, int]]) -> None:
-    first, second = np.array(pairs, float).T
-    assert lessons.spearman(first, second) == pytest.approx(charts.spearman(first, second), nan_ok=True)

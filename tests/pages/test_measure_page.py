@@ -205,7 +205,7 @@ def test_a_refused_request_is_its_sentence(store: Store) -> None:
 def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
     job = jobs.submit(store, fake.request())
     key = fake.get(job.request, store).key
-    job.write(Status(state="done", profile=key, started=1.0, updated=61.0))
+    job.write(Status(state="done", result=key, started=1.0, updated=61.0))
     app = opened(job.key)
     assert "60 s" in app.success[0].value
     assert key in app.get("page_link")[0].proto.query_string

@@ -20,7 +20,7 @@ from core.settings import EvaluationRequest, ExportSpec, Setting, StudyRequest
 from core.specs import Measurement, MeasureRequest, WindowRequest, perturbation
 from core.store import Entry, Store
 from core.study_file import read_study
-from pages.ui import report, settings
+from pages.ui import report
 from pages.ui.charts import DARK, LIGHT, line
 from pages.ui.charts.overlay import LONGEST, depth, overlay
 from pages.ui.charts.responses import responses
@@ -167,10 +167,6 @@ def test_reporting_loads_no_streamlit() -> None:
 
 
 # --- names and changes ---------------------------------------------------------------------------------------------
-
-
-def test_methods_are_called_as_on_the_pages() -> None:
-    assert all(names.BASES[kind] == method.title for kind, method in settings.METHODS.items())
 
 
 def test_settings_that_would_be_called_alike_are_not() -> None:

@@ -6,7 +6,7 @@ from pages.ui.charts.gain import STATISTICS, Line, compared, gains, line
 from pages.ui.charts.matrix import heatmap
 from pages.ui.charts.sizes import size_map
 from pages.ui.charts.style import DARK, LIGHT, Chart, Palette
-from pages.ui.charts.why import dilution, harm, spearman
+from pages.ui.charts.why import dilution, harm
 
 __all__ = [
     "DARK",
@@ -28,5 +28,4 @@ __all__ = [
     "line",
     "methods",
     "size_map",
-    "spearman",
 ]

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from core.absorption import ranges
 from core.allocation.budget import TOLERANCE, met
+from core.comparison import spearman
 from core.results import Array
 from pages.ui.charts.style import LIGHT, Chart, Palette, apart, layer_axis, layout, limits, log_axis
-from pages.ui.charts.why import spearman
 from pages.ui.words import digits
 
 DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")

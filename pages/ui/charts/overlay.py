@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.comparison import spearman
 from core.results import Array
 from pages.ui.charts.gain import Line
 from pages.ui.charts.style import LIGHT, Chart, Palette, band, factor_axis, layer_axis, layout, line_labels
-from pages.ui.charts.why import spearman
 from pages.ui.words import times
 
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")

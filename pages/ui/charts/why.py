@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from core import absorption
+from core.comparison import spearman
 from core.results import Activation, Array, Perturbed
 from pages.ui.charts.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, log_axis
 from pages.ui.words import changed, digits, times
@@ -163,20 +164,3 @@ def _harm_finding(drift: Array, kl: Array) -> str:
         f"Ranked by final drift and by divergence, {words} stand out (rank correlation {agreement:.2f}): drift is "
         f"largest after layer {worst_drift}, harm after layer {worst_harm} ({digits(kl[worst_harm])} nats)."
     )
-
-
-def spearman(first: Array, second: Array) -> float:
-    """Rank correlation, equal values sharing their mean rank; NaN where one does not vary."""
-    known = np.isfinite(first) & np.isfinite(second)
-    if known.sum() < 2:
-        return float("nan")
-    ranks = [_ranks(values[known]) for values in (first, second)]
-    if any(np.ptp(rank) == 0 for rank in ranks):
-        return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
-def _ranks(values: Array) -> Array:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[inverse]

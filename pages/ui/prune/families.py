@@ -13,6 +13,7 @@ from core.profiles import Profile
 from core.settings import Setting
 from core.specs import Pruner, checked
 from pages.ui.settings import METHODS
+from pages.ui.words import BASES
 
 WHAT = {
     "alone": "this setting",
@@ -94,7 +95,7 @@ def methods(
                 try:
                     allocate(each, profile)
                 except UserError as error:
-                    left_out.setdefault(f"{method.title} is left out: {error}")
+                    left_out.setdefault(f"{BASES[kind]} is left out: {error}")
                 else:
                     found.append(each)
     return found, list(left_out)

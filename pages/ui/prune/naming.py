@@ -8,15 +8,14 @@ from collections.abc import Iterable
 from core.allocation.requests import AllocationRequest, Correction, Manual
 from core.settings import Setting
 from core.specs import number
-from pages.ui import settings
+from pages.ui.words import BASES, PRUNERS
 
-PRUNERS = {"magnitude": "magnitude", "wanda": "Wanda", "sparsegpt": "SparseGPT"}
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 
 
 def base(asked: AllocationRequest) -> str:
     """The base allocator: `OWL`."""
-    return "set by hand" if isinstance(asked.base, Manual) else settings.METHODS[asked.base.kind].title
+    return BASES[asked.base.kind]
 
 
 def allocation(asked: AllocationRequest) -> str:

@@ -8,17 +8,8 @@ from collections.abc import Iterable
 from core.allocation.requests import AllocationRequest, Correction
 from core.settings import Setting
 from core.specs import number
-from pages.ui.words import PRUNERS
+from pages.ui.words import BASES, PRUNERS
 
-BASES = {
-    "uniform": "Uniform",
-    "owl": "OWL",
-    "alphapruning": "AlphaPruning",
-    "dlp": "DLP",
-    "depth_ramp": "Depth ramp",
-    "response": "Response",
-    "manual": "set by hand",
-}
 CONTROLS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 
 

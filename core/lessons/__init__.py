@@ -1,0 +1,49 @@
+"""What the tour shows: arrays for its live figures, and sentences that follow from the profile. Numpy only.
+
+Every sentence is computed: with another profile it says something else, and where the data do not bear out the usual
+story it says so. Between two measured strengths a figure is read off by straight lines, and `Scale.measured` tells
+which of its steps were measured.
+"""
+
+from core.lessons.absorb import Growth, absorb, learned, twins
+from core.lessons.again import compared
+from core.lessons.allocate import Push, correction
+from core.lessons.amplify import Sink, amplify
+from core.lessons.drift import Spread, drift, misjudged
+from core.lessons.measured import MeasuredPoint, measured_points, measured_said
+from core.lessons.perturb import Hit, perturb
+from core.lessons.prune import Alone, guessed, methods, methods_said, prune
+from core.lessons.shared import DRIVER, PRUNED, SIZE, TARGET, Scale, between, noise, scale
+
+__all__ = [
+    "DRIVER",
+    "PRUNED",
+    "SIZE",
+    "TARGET",
+    "Alone",
+    "Growth",
+    "Hit",
+    "MeasuredPoint",
+    "Push",
+    "Scale",
+    "Sink",
+    "Spread",
+    "absorb",
+    "amplify",
+    "between",
+    "compared",
+    "correction",
+    "drift",
+    "guessed",
+    "learned",
+    "measured_points",
+    "measured_said",
+    "methods",
+    "methods_said",
+    "misjudged",
+    "noise",
+    "perturb",
+    "prune",
+    "scale",
+    "twins",
+]

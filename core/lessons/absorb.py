@@ -1,0 +1,94 @@
+"""Chapter 4: what of a falling drift is dilution, and what of it is learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core import absorption
+from core.lessons.shared import DRIVER, PRUNED, noise, usual
+from core.profiles import Profile
+from core.results import Array
+from core.store import Entry, Store
+from core.words import digits
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """The damage and the stream around it, in the units of the residual stream."""
+
+    stream: Array  # (layers,) ||h_k||, geometric mean
+    damage: Array  # (injection, read) ||h'_k - h_k||, the same; NaN below the diagonal
+    gain: Array  # (layers,) of the relative drift
+    grown: Array  # (layers,) factor by which the damage grows to the last layer
+    around: Array  # (layers,) factor by which the stream does
+    said: str
+
+
+def absorb(profile: Profile) -> Growth:
+    """How much of a falling drift is dilution, for noise of the usual size.
+
+    Raises:
+        UserError: no noise was measured.
+    """
+    measured = noise(profile)
+    seeds = profile.seeds(measured[list(measured)[usual(list(measured))]])
+    stream = profile.activation.log_norm
+    logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
+    split = absorption.dilution(seeds, profile.activation)
+    grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
+    return Growth(
+        np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, _diluted_said(grown, around)
+    )
+
+
+def _diluted_said(grown: Array, around: Array) -> str:
+    inner = slice(0, len(grown) - 1)
+    falling = np.flatnonzero(grown[inner] < around[inner])
+    if not len(falling):
+        return "In this profile no layer's drift falls on the way to the end: there is nothing that dilution could do."
+    diluted = int((grown[falling] > 1).sum())
+    if not diluted:
+        return (
+            f"At all {len(falling)} layers whose drift falls, the damage itself shrinks: none of it is mere dilution."
+        )
+    most = int(falling[np.argmax(grown[falling])])
+    return (
+        f"Falling drift can be mere dilution: of {len(falling)} layers whose drift falls, the damage itself grows at "
+        f"{diluted}. Behind layer {most} it grows {digits(grown[most])} times, the stream {digits(around[most])} times."
+    )
+
+
+def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
+    """A profile of this model and one of its randomly initialised twin on the same text: (trained, twin), or None."""
+    of_model = profile.spec.model
+    entries = [each for each in store.entries("profile") if each.spec.model.content == of_model.content]
+    trained = [each for each in entries if each.spec.model.initialised is None]
+    trained.sort(key=lambda each: each.key != profile.entry.key)
+    random = [each for each in entries if each.spec.model.initialised is not None]
+    pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
+    return next(pairs, None)
+
+
+def learned(trained: Profile, twin: Profile) -> str:
+    """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin."""
+    kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
+    if not kinds:
+        return f"The twin and the model hold no perturbation in common: measure {PRUNED} on both to compare them."
+    told = [_absorbing(name, trained, twin) for name in kinds]
+    return "A randomly initialised twin shows what is learned. " + " ".join(told)
+
+
+def _absorbing(name: str, trained: Profile, twin: Profile) -> str:
+    what = "noise" if name == DRIVER else "pruning damage"
+    gains = [absorption.gains(each.seeds(name)).value[:-1] for each in (trained, twin)]
+    here, there = (int((gain < 1).sum()) for gain in gains)
+    of = f"of {len(gains[0])} layers"
+    if there >= here:
+        verdict = "that it falls is not learned"
+    elif there < here / 2:
+        verdict = "absorbing it is learned"
+    else:
+        verdict = "absorbing it is partly learned"
+    return f"The drift of {what} falls behind {here} {of} when trained, behind {there} when not: {verdict}."

@@ -1,0 +1,28 @@
+"""The quick measurement, made again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core import absorption
+from core.profiles import Profile
+
+ROUNDING = 1e-3  # relative; what other processors and thread counts make of the same float32 arithmetic
+
+
+def compared(fresh: Profile, cached: Profile, name: str) -> str:
+    """How far a measurement made now differs from the cached one of the same text.
+
+    Raises:
+        UserError: one of them lacks the perturbation.
+    """
+    new, old = (absorption.gains(each.seeds(name)).value for each in (fresh, cached))
+    if new.shape != old.shape:
+        return f"They do not compare: the new profile has {len(new)} layers, the cached one {len(old)}."
+    apart = float(np.nanmax(np.abs(new / old - 1)))
+    if apart == 0:
+        return "Measured here and now, and equal to the cached numbers to the last digit."
+    told = f"Measured here and now: the largest relative difference of a gain from the cached one is {apart:.1e}"
+    if apart < ROUNDING:
+        return f"{told}, which is rounding."
+    return f"{told}, which is more than rounding: another processor, library or model file may be why."

@@ -1,0 +1,78 @@
+"""What the chapters share: the strengths of a slider, the noise measured, means over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from core.errors import UserError
+from core.profiles import Profile
+from core.results import Array, Perturbed
+
+BETWEEN = 5  # steps of a slider between two measured strengths
+SIZE = 0.3  # the noise that most sentences speak of
+PRUNED = "residual:wanda:0.7"
+TARGET = 0.7
+DRIVER = "gaussian:0.3"
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The strengths a slider runs over."""
+
+    values: Array  # (steps,) ascending
+    measured: tuple[int, ...]  # the steps that were measured; what lies between them is interpolated
+
+    def nearest(self, step: int) -> int:
+        """The measured step next to a step."""
+        return min(self.measured, key=lambda each: abs(each - step))
+
+
+def scale(measured: Sequence[float], logarithmic: bool) -> Scale:
+    """The measured strengths, ascending and positive, with steps between them."""
+    if len(measured) == 1:
+        return Scale(np.array(measured, float), (0,))
+    space = np.geomspace if logarithmic else np.linspace
+    inner = [space(low, high, BETWEEN + 2)[:-1] for low, high in pairwise(measured)]
+    values = np.concatenate([*inner, [measured[-1]]])
+    steps = tuple(range(0, len(values), BETWEEN + 1))
+    values[list(steps)] = measured
+    return Scale(values, steps)
+
+
+def between(steps: Scale, table: Array) -> Array:
+    """Straight lines between the measured rows: (measured, ...) -> (steps, ...); the scale's own spacing counts."""
+    whole, part = np.divmod(np.arange(len(steps.values)), BETWEEN + 1)
+    weight = (part / (BETWEEN + 1)).reshape(-1, *[1] * (table.ndim - 1))
+    return table[whole] * (1 - weight) + table[np.minimum(whole + 1, len(table) - 1)] * weight
+
+
+def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
+    """Size -> name of the gaussian noise measured at these positions, ascending.
+
+    Raises:
+        UserError: none was.
+    """
+    found = {
+        asked.size: name
+        for name, asked in profile.perturbations.items()
+        if asked.kind == "gaussian" and asked.positions == positions
+    }
+    if not found:
+        wanted = "gaussian:0.3" if positions == "after_first" else "gaussian:0.3@all"
+        raise UserError(f"this profile holds no such noise: measure {wanted} to see this chapter of it")
+    return dict(sorted(found.items()))
+
+
+def usual(measured: Sequence[float]) -> int:
+    """Index of the measured size nearest to the usual one."""
+    return min(range(len(measured)), key=lambda i: abs(math.log(measured[i] / SIZE)))
+
+
+def mean(seeds: Sequence[Perturbed], field: str) -> Array:
+    """A harm per layer, mean over seeds and sequences: (layers,)."""
+    return np.mean([getattr(each, field).mean(1) for each in seeds], axis=0)

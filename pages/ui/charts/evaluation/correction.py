@@ -1,0 +1,157 @@
+"""The correction beside its controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.comparison import Interval
+from core.results import Array
+from pages.ui.charts.evaluation.shared import DASHES, SYMBOLS, change_axis, count, in_logs, whiskers
+from pages.ui.charts.style import LIGHT, Chart, Palette, layout, line_labels, see_through
+
+PAPER_PERPLEXITY, PAPER_ACCURACY, PAPER_TARGET = -7.13, 1.02, 0.7
+PAPER = "paper, second-hand; other models"
+
+
+def correction(
+    families: Mapping[str, Mapping[float, Sequence[Interval]]],
+    base: str,
+    shown: float | None,
+    with_paper: bool,
+    look: Palette = LIGHT,
+) -> Chart:
+    """Change against the base over strength: the correction, and each control in its place.
+
+    Args:
+        families: control -> strength -> changes in per cent; several for one strength (shuffles) are drawn as a range.
+        base: its name.
+        shown: the strength that is marked.
+        with_paper: draw the paper's figure, a reference that was measured on other models.
+    """
+    figure, ends, every = go.Figure(), [], [0.0]
+    for index, (name, found) in enumerate(families.items()):
+        strengths = [each for each in sorted(found) if all(math.isfinite(one.value) for one in found[each])]
+        if not strengths:
+            continue
+        logs = {each: np.array([in_logs(one) for one in found[each]]) for each in strengths}
+        every += [float(value) for each in logs.values() for value in each.ravel() if math.isfinite(value)]
+        middle = [float(np.median(logs[each][:, 0])) for each in strengths]
+        ends.append((name, strengths[-1], middle[-1], index == 0))
+        _add_control(figure, name, strengths, logs, middle, index, look)
+    figure.add_hline(y=0, line={"color": look.guide, "width": 1.5})
+    last = max((each for found in families.values() for each in found), default=0.1)
+    if with_paper:
+        every.append(math.log1p(PAPER_PERPLEXITY / 100))
+        _add_paper(figure, last, look)
+    axis = change_axis(np.array(every), f"change of perplexity against {base}, %")
+    _add_ends(figure, ends, (axis["range"][1] - axis["range"][0]) / 17, look)
+    if shown:
+        figure.add_vline(x=shown, line={"color": look.accent, "width": 1, "dash": "dot"})
+    figure.update_layout(
+        xaxis={
+            "title": "correction strength, sparsity (our parameter)",
+            "range": [-0.03 * last, 1.4 * last],
+            "tickvals": _spaced(sorted({0.0, *(each for found in families.values() for each in found)})),
+            "tickformat": "~g",
+        },
+        yaxis=axis,
+    )
+    table = pd.DataFrame(
+        [
+            (name, strength, one.value, one.low, one.high, one.n)
+            for name, found in families.items()
+            for strength, several in found.items()
+            for one in several
+        ],
+        columns=["control", "strength", "change, %", "low", "high", "windows"],
+    )
+    return Chart(
+        "correction",
+        "The correction beside its controls",
+        layout(figure, height=440),
+        _correction_finding(families, base),
+        table,
+    )
+
+
+def _spaced(values: Sequence[float]) -> list[float]:
+    """Every value, or every other one and so on, so that at most seven are left."""
+    return list(values[:: math.ceil(len(values) / 7)])
+
+
+def _add_control(
+    figure: go.Figure, name: str, strengths: Sequence[float], logs: Mapping[float, Array], middle: Sequence[float],
+    index: int, look: Palette,
+) -> None:  # fmt: skip
+    colour = look.accent if index == 0 else look.ink
+    ranged = any(len(logs[each]) > 1 for each in strengths)
+    low, high = (
+        np.array([edge(logs[each][:, 0]) if ranged else logs[each][0, side] for each in strengths])
+        for edge, side in ((np.min, 1), (np.max, 2))
+    )
+    values = np.column_stack([middle, low, high])
+    if ranged:
+        figure.add_scatter(
+            x=[*strengths, *reversed(strengths)],
+            y=[*high, *low[::-1]],
+            fill="toself",
+            fillcolor=see_through(look.undecided, 0.25),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            name=f"{name}, range",
+        )
+    figure.add_scatter(
+        x=list(strengths),
+        y=list(middle),
+        error_y=None if ranged else whiskers(values, look),
+        mode="lines+markers",
+        line={"color": colour, "width": 2.5 if index == 0 else 1.5, "dash": ("solid", *DASHES)[index % 6]},
+        marker={"size": 8, "symbol": SYMBOLS[index % len(SYMBOLS)]},
+        customdata=[f"{100 * math.expm1(each):+.3g} %" for each in middle],
+        hovertemplate=f"{name}, strength %{{x:g}}: %{{customdata}}<extra></extra>",
+        name=name,
+    )
+
+
+def _add_paper(figure: go.Figure, last: float, look: Palette) -> None:
+    y = math.log1p(PAPER_PERPLEXITY / 100)
+    figure.add_hline(y=y, line={"color": look.guide, "width": 1, "dash": "dash"})
+    figure.add_annotation(
+        x=0, y=y, xanchor="left", yanchor="top", showarrow=False, font={"size": 11, "color": look.ink},
+        text=f"{PAPER_PERPLEXITY:+.2f} %: {PAPER}",
+    )  # fmt: skip
+
+
+def _add_ends(figure: go.Figure, ends: list[tuple[str, float, float, bool]], gap: float, look: Palette) -> None:
+    if not ends:
+        return
+    last = max(each[1] for each in ends)
+    labels = line_labels(
+        1.03 * last,
+        [math.exp(value) for _, _, value, _ in ends],
+        [f"<b>{name}</b>" if first else name for name, _, _, first in ends],
+        [look.accent if first else look.ink for *_, first in ends],
+        gap,
+    )
+    labels.y = np.log(labels.y)
+    figure.add_trace(labels)
+
+
+def _correction_finding(families: Mapping[str, Mapping[float, Sequence[Interval]]], base: str) -> str:
+    own = next(iter(families.values()), {})
+    known = {strength: several[0] for strength, several in own.items() if several and several[0].certain}
+    if not known:
+        return f"No strength of the correction has an interval against {base}."
+    better = [each for each, found in known.items() if found.high < 0]
+    worse = [each for each, found in known.items() if found.low > 0]
+    sentence = (
+        f"Of {len(known)} strengths of the correction, {count(better)} gain, {count(worse)} cost and "
+        f"{count([each for each in known if each not in better and each not in worse])} are no different from {base}"
+    )
+    return f"{sentence}; bars are 95 % intervals over windows, the band is the range of the shuffles."

@@ -1,0 +1,156 @@
+"""Perplexity against target sparsity: a line per method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.results import Array
+from pages.ui.charts.evaluation.shared import DASHES, SYMBOLS
+from pages.ui.charts.style import LIGHT, Chart, Palette, layout, limits, line_labels, log_axis
+from pages.ui.words import digits
+
+IN_VIEW, SHORT = "in view", 16  # what a name that a phone would cut is called, and how long it may be
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One method at the targets it was measured at."""
+
+    name: str
+    points: Mapping[float, Array]  # target -> (seeds,) perplexities
+    shown: bool = False
+    loose: bool = False  # several strengths at one target: points without a line
+
+
+def perplexity(
+    curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None] | None = None, look: Palette = LIGHT
+) -> Chart:
+    """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
+
+    Args:
+        dense: perplexity of the dense model; NaN while it is not measured.
+        broken: name -> first layer whose output is not finite, of the settings that cannot be drawn.
+    """
+    known = [each for each in map(_finite, curves) if each.points]
+    order = sorted(range(len(known)), key=lambda index: known[index].shown)
+    figure = go.Figure()
+    for index in order:
+        _add_curve(figure, known[index], index, look)
+    every = [value for each in known for values in each.points.values() for value in values]
+    every += [dense] if math.isfinite(dense) else []
+    targets = sorted({target for each in known for target in each.points}) or [0.7]
+    first, last = 100 * targets[0], 100 * targets[-1]
+    span = max(last - first, 8.0)
+    low, high = limits(np.array(every))
+    _add_labels(figure, known, last + 0.015 * span, math.log(max(high / low, 1.5)) / 22, look)
+    if math.isfinite(dense):
+        _add_dense(figure, dense, first - 0.05 * span, look)
+    figure.update_layout(
+        xaxis={
+            "title": "target sparsity, % zeros",
+            "tickvals": [round(100 * each, 6) for each in targets],
+            "range": [first - 0.06 * span, last + 0.64 * span],
+            "showgrid": False,
+        },
+        yaxis=log_axis(np.array(every), "perplexity (log scale)"),
+    )
+    table = pd.DataFrame(
+        [
+            (each.name, target, _mean(values), float(values.min()), float(values.max()), len(values))
+            for each in curves
+            for target, values in each.points.items()
+        ],
+        columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"],
+    )  # fmt: skip
+    said = _perplexity_finding(known, dense, broken or {})
+    return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, table)
+
+
+def _add_dense(figure: go.Figure, dense: float, x: float, look: Palette) -> None:
+    """The dense model as a line, its name at the left end."""
+    figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
+    figure.add_scatter(
+        x=[x],
+        y=[dense],
+        text=[f"dense {digits(dense, 3)}"],
+        textfont={"size": 12, "color": look.ink},
+        mode="text",
+        textposition="top right",
+        hoverinfo="skip",
+        name="dense",
+    )
+
+
+def _finite(curve: Curve) -> Curve:
+    points = {target: values for target, values in curve.points.items() if np.isfinite(values).all()}
+    return Curve(curve.name, points, curve.shown, curve.loose)
+
+
+def _mean(values: Array) -> float:
+    return float(np.exp(np.log(values).mean()))
+
+
+def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> None:
+    colour = look.accent if curve.shown else look.ink if index == 0 else look.undecided
+    targets = sorted(curve.points)
+    symbol = SYMBOLS[index % len(SYMBOLS)]
+    if not curve.loose:
+        figure.add_scatter(
+            x=[100 * each for each in targets],
+            y=[_mean(curve.points[each]) for each in targets],
+            mode="lines",
+            line={"color": colour, "width": 2.5 if curve.shown else 1.5, "dash": DASHES[index % len(DASHES)]},
+            hoverinfo="skip",
+            name=f"{curve.name}, mean",
+        )
+    figure.add_scatter(
+        x=[100 * each for each in targets for _ in curve.points[each]],
+        y=[value for each in targets for value in curve.points[each]],
+        mode="markers",
+        marker={"color": colour, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
+        hovertemplate=f"{curve.name}, %{{x:g}} %: %{{y:.4g}}<extra></extra>",
+        name=curve.name,
+    )
+
+
+def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float, look: Palette) -> None:
+    """Names right of the last target; who was not measured there says where it was."""
+    if not curves:
+        return
+    last = max(target for each in curves for target in each.points)
+    ends = [max(each.points) for each in curves]
+    names = [IN_VIEW if each.shown and len(each.name) > SHORT else each.name for each in curves]
+    names = [name if end == last else f"{name} ({end:.0%})" for name, end in zip(names, ends, strict=True)]
+    names = [f"<b>{name}</b>" if each.shown else name for name, each in zip(names, curves, strict=True)]
+    colours = [look.accent if each.shown else look.ink for each in curves]
+    values = [_mean(each.points[end]) for each, end in zip(curves, ends, strict=True)]
+    figure.add_trace(line_labels(x, values, names, colours, gap))
+
+
+def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None]) -> str:
+    said = []
+    if math.isfinite(dense):
+        said.append(f"Dense: {digits(dense, 3)}.")
+    targets = sorted({target for each in curves for target in each.points})
+    if targets:
+        here = {each.name: _mean(each.points[targets[-1]]) for each in curves if targets[-1] in each.points}
+        least, most = min(here, key=here.get), max(here, key=here.get)
+        text = f"At {targets[-1]:.0%} zeros {least} has the least perplexity, {digits(here[least], 3)}"
+        said.append(f"{text}; {most} the greatest, {digits(here[most], 3)}." if most != least else f"{text}.")
+    return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."
+
+
+def not_a_number(broken: Mapping[str, int | None]) -> list[str]:
+    """A sentence for every setting whose perplexity is not a number, with the layer where that arose."""
+    return [
+        f"{name}: the perplexity is not a number, from layer {layer} on."
+        if layer is not None
+        else f"{name}: the perplexity is not a finite number, though every layer's output is."
+        for name, layer in broken.items()
+    ]
