@@ -60,7 +60,7 @@ class Entry:
     @property
     def committed(self) -> bool:
         """Whether it ships with the project and so cannot be deleted."""
-        return self.path.parent.parent.name == "demo"
+        return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
 
 class Store:
