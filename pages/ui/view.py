@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import streamlit as st
@@ -108,10 +109,14 @@ def profile() -> Profile:
         st.stop()
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
 def load(key: str) -> Profile:
-    """A profile by its key, read once: keys name content, so nothing else can matter."""
-    place = Store()
+    """A profile by its key, read once from each cache folder: keys name content, but not where it came from."""
+    return _load(key, str(Store().root))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _load(key: str, root: str) -> Profile:
+    place = Store(Path(root))
     return profiles.load(place, place.profile(key))
 
 

@@ -275,7 +275,7 @@ def study(store: Store, profile: Profile, perplexities: dict[settings.Setting, f
     store.save(spec, None, {})
 
 
-def test_without_a_study_nothing_is_said_to_be_measured(store: Store, standard: Profile) -> None:
+def test_without_a_study_nothing_is_said_to_be_measured(no_demo: Path, store: Store, standard: Profile) -> None:
     assert lessons.measured_points(store) is None
     assert lessons.measured_points(store, standard) is None
 
