@@ -170,6 +170,8 @@ def _members(content: bytes) -> dict[str, bytes]:
                 if left < 0:
                     raise UserError(f"{member} takes the pack over {_megabytes(LIMIT)} unpacked: that is no result")
                 found[info.orig_filename] = data
+    # zipfile says of a damaged or strange archive: ValueError and OSError of odd offsets, RuntimeError of an encrypted
+    # member, NotImplementedError of another compression; nothing but the archive is touched inside
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise UserError(f"the pack is not a whole zip file, {member} cannot be read: copy it again") from error
     return found

@@ -10,16 +10,6 @@ from pages.ui import choose, command, watch
 store = Store()
 
 
-def watched() -> jobs.Job | None:
-    """The job that the address names."""
-    key = st.query_params.get("job")
-    try:
-        return jobs.job(store, key) if key else None
-    except UserError as error:
-        st.warning(str(error))
-        return None
-
-
 def run(choice: choose.Choice) -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
     job = jobs.submit(store, choice.request, choice.device, choice.engine)
@@ -48,7 +38,7 @@ def decide() -> None:
 
 
 st.title("Measure a model", anchor=False)
-job = watched()
+job = watch.watched()
 if job:
     watch.panel(job)
 with st.expander("Measure something else", expanded=job.status.bad_request) if job else st.container():

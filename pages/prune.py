@@ -23,16 +23,6 @@ PARTS = {
 }
 
 
-def watched() -> jobs.Job | None:
-    """The job that the address names."""
-    key = st.query_params.get("job")
-    try:
-        return jobs.job(store, key) if key else None
-    except UserError as error:
-        st.warning(str(error))
-        return None
-
-
 def run(request: StudyRequest | BestRequest | WritingRequest | ExportRequest, device: str) -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
     job = jobs.submit(store, request, device)
@@ -109,7 +99,7 @@ except UserError as error:
     st.error(str(error))
     st.page_link("allocate.py", label="Change the allocation", icon=":material/tune:")
     st.stop()
-job = watched()
+job = watch.watched()
 if job:
     watch.panel(job)
 inview.show(in_view)

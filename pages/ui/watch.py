@@ -71,6 +71,29 @@ def kind(request: Request) -> str:
     return "best setting of "
 
 
+def watched() -> Job | None:
+    """The job that the address names; a warning where there is none of that name."""
+    key = st.query_params.get("job")
+    try:
+        return jobs.job(Store(), key) if key else None
+    except UserError as error:
+        st.warning(str(error))
+        return None
+
+
+def followed(store: Store, key: str, idle: float = jobs.IDLE) -> Job:
+    """A job that runs or waits, seen from a fragment; draws the whole page anew once it has ended or was deleted."""
+    try:
+        job = jobs.job(store, key)
+    except UserError:  # deleted in another tab: the page says so
+        st.rerun()
+    if not job.active:
+        st.rerun()
+    if jobs.enforce(job) and jobs.active(store, job.device):
+        jobs.ensure_worker(store, job.device, idle)
+    return job
+
+
 def panel(job: Job) -> None:
     """Draw a job, once if it has ended, else every second until it has."""
     with st.container(border=True):
@@ -83,14 +106,7 @@ def panel(job: Job) -> None:
 
 def _live(key: str) -> None:
     store = Store()
-    try:
-        job = jobs.job(store, key)
-    except UserError:  # deleted in another tab: the page says so
-        st.rerun()
-    if not job.active:
-        st.rerun()
-    if jobs.enforce(job) and jobs.active(store, job.device):
-        jobs.ensure_worker(store, job.device)
+    job = followed(store, key)
     st.progress(job.status.fraction, text=_headline(store, job))
     with st.container(horizontal=True, vertical_alignment="center"):
         stopping = job.cancelling

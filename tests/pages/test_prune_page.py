@@ -315,12 +315,13 @@ def test_run_queues_the_setting_in_view(store: Store) -> None:
     )
 
 
-def test_run_queues_what_was_chosen(store: Store) -> None:
+def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
+    text, tasks = f"file:{tmp_path / 'x.txt'}", str(tmp_path / "tasks")
     chosen = {
         "base": "dlp", "target": "0.6", "strength": "0.03", "control": "reversed", "by": "sparsegpt",
         "calibration": "allenai/c4", "calibration_documents": "0-9", "calibration_windows": "4",
-        "calibration_length": "32", "seeds": "0,1", "sequential": "True", "text": "file:/tmp/x.txt", "windows": "9",
-        "length": "64", "tasks": "boolq, rte", "tasks_from": "/tmp/tasks", "examples": "50", "part": "evaluate",
+        "calibration_length": "32", "seeds": "0,1", "sequential": "True", "text": text, "windows": "9",
+        "length": "64", "tasks": "boolq, rte", "tasks_from": tasks, "examples": "50", "part": "evaluate",
     }  # fmt: skip
     found = submitted(opened(**chosen), store)
     base = written.method("dlp", 0.6)
@@ -329,9 +330,9 @@ def test_run_queues_what_was_chosen(store: Store) -> None:
     assert found.settings == families.combined(both, "sparsegpt", (0, 1), None, True)
     assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
     assert found.evaluation == settings.EvaluationRequest(
-        text=WindowRequest(source="file:/tmp/x.txt", sequences=9, length=64),
+        text=WindowRequest(source=text, sequences=9, length=64),
         tasks=("boolq", "rte"),
-        tasks_from="/tmp/tasks",
+        tasks_from=tasks,
         examples=50,
     )
 

@@ -12,7 +12,7 @@ from core.profiles import Profile
 from core.records import Job
 from core.specs import MeasureRequest, WindowRequest
 from core.store import Store
-from pages.ui import view, words
+from pages.ui import view, watch, words
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
@@ -64,15 +64,7 @@ def _run() -> None:
 
 
 def _watch(key: str) -> None:
-    store = place()
-    try:
-        job = jobs.job(store, key)
-    except UserError:  # deleted in another tab: the page says so
-        st.rerun()
-    if not job.active:
-        st.rerun()
-    if jobs.enforce(job) and jobs.active(store, job.device):
-        jobs.ensure_worker(store, job.device, IDLE)
+    job = watch.followed(place(), key, IDLE)
     status = job.status
     left = f", about {cost.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
     line = status.line if status.total else "the process starts and loads the model"
