@@ -10,7 +10,8 @@ import numpy as np
 
 from core import cost, settings, studies
 from core.allocation.requests import Correction
-from core.candidates import GRIDS, TARGETS, as_written, candidates, loss, most_candidates, ranked, words
+from core.allocation.written import as_written, words
+from core.candidates import GRIDS, TARGETS, candidates, loss, most_candidates, ranked
 from core.comparison import Interval, over_seeds, paired, percent, sentence
 from core.errors import UserError
 from core.machine import chosen

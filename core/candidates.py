@@ -17,11 +17,12 @@ from core.allocation.requests import (
     Response,
     Uniform,
 )
+from core.allocation.written import as_written
 from core.errors import UserError
 from core.profiles import Profile
 from core.results import Array
 from core.settings import Setting
-from core.specs import Spec, number
+from core.specs import Spec
 from core.studies import Measured, Study
 
 TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a largest loss is searched on
@@ -176,44 +177,3 @@ def largest(targets: Sequence[float], fits: Callable[[float], bool]) -> float | 
         middle = (low + high) // 2
         low, high = (middle, high) if fits(targets[middle]) else (low, middle)
     return None if low < 0 else targets[low]
-
-
-# --- written down --------------------------------------------------------------------------------------------------
-
-UNSAID = ("kind", "estimator", "statistic", "pruner", "granularity")  # of a base, where they are as usual
-
-
-def as_written(asked: AllocationRequest) -> str:
-    """An allocation as `core.allocation.written.allocation` reads it: `response objective=kl:0.6`.
-
-    Raises:
-        UserError: as `words`.
-    """
-    return f"{words(asked)}:{number(asked.target)}"
-
-
-def words(asked: AllocationRequest) -> str:
-    """The same without its target: `response objective=kl`.
-
-    Raises:
-        UserError: it was set by hand, and so is a file.
-    """
-    if asked.base.kind == "manual":
-        raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
-    usual = type(asked.base)()
-    said = {
-        name: value
-        for name, value in asked.base.model_dump().items()
-        if name not in UNSAID or getattr(usual, name) != value
-    }
-    fix = asked.correction.model_dump(exclude_defaults=True) if asked.correction.strength else {}
-    if fix:
-        fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
-    whole = {name: getattr(asked, name) for name in ("low", "high")}
-    whole = {name: value for name, value in whole.items() if AllocationRequest.model_fields[name].default != value}
-    pairs = [f"{name}={_value(value)}" for name, value in (said | fix | whole).items()]
-    return " ".join([asked.base.kind, *pairs])
-
-
-def _value(value: object) -> str:
-    return number(value) if isinstance(value, float) else str(value)

@@ -100,7 +100,9 @@ def _profile(request: MeasureRequest, bench: Bench) -> Entry:
     shape = outlined(loaded.source, store)
     sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine)
     sweep.run()
-    measured = sum(store.seconds(profile.unit(each)) for each in profile.measurements)
+    units = [profile.unit(each) for each in profile.measurements]
+    measured = sum(map(store.seconds, units))
+    warnings = dict.fromkeys(text for unit in units for text in store.warnings(unit))
     seconds = {"loading": bench.loading, **sweep.seconds, "sweep": measured}  # earlier runs' shares included
     told = provenance(loaded, text.files, store, sweep.device) | {
         "model_source": relative(request.model),
@@ -111,6 +113,7 @@ def _profile(request: MeasureRequest, bench: Bench) -> Entry:
         "seed": request.text.seed,
         "engine": sweep.engine,
         "replay_error": sweep.replay,
+        "warnings": list(warnings),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
     return store.entry(store.save(profile, None, told))

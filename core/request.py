@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TypeVar
 
 from core import presets, specs
 from core.errors import UserError
+from core.settings import BestRequest, StudyRequest
 from core.specs import Measurement, MeasureRequest, WindowRequest, checked
+
+Stored = TypeVar("Stored", StudyRequest, BestRequest)
 
 
 def absolute(typed: str) -> str:
@@ -22,6 +26,20 @@ def absolute(typed: str) -> str:
 
 def _resolved(typed: str) -> str:
     return "file:" + str(Path(os.path.expanduser(typed.removeprefix("file:"))).resolve())
+
+
+def whole(asked: Stored) -> Stored:
+    """A stored request with whole paths: in the cache, those inside the project are relative to it."""
+    calibration = asked.calibration.model_copy(update={"source": _found(asked.calibration.source)})
+    return asked.model_copy(update={"model": _found(asked.model), "calibration": calibration})
+
+
+def _found(stored: str) -> str:
+    for prefix in ("random:", "file:"):
+        if stored.startswith(prefix):
+            return prefix + _found(stored.removeprefix(prefix))
+    inside = Path(__file__).resolve().parent.parent / stored
+    return str(inside) if stored != "demo" and inside.exists() else stored
 
 
 def span(text: str | None) -> tuple[int, int] | None:

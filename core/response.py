@@ -51,9 +51,7 @@ def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Arr
     return np.array(list(first)), np.stack([np.stack(list(row.values()), axis=1) for row in rows], axis=1)
 
 
-def _harm(
-    profile: Profile, form: type, pruner: str, objective: str, linear: str | None = None
-) -> dict[float, Array]:
+def _harm(profile: Profile, form: type, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
     """Sparsity, ascending -> harm per layer, mean over sequences."""
     found = {
         each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)

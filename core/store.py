@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -241,18 +241,28 @@ class Store:
         """The folder that holds a unit's finished parts, each named `first-last` by its sequences or windows."""
         return self.root / "parts" / unit.key
 
-    def save_part(self, unit: Parted, first: int, part: results.Merged, seconds: float = 0.0) -> None:
-        """Keep the sequences or windows `first, first + 1, ...` of a unit, and how long they took."""
+    def save_part(
+        self, unit: Parted, first: int, part: results.Merged, seconds: float = 0.0, warnings: Iterable[str] = ()
+    ) -> None:
+        """Keep the sequences or windows `first, first + 1, ...` of a unit, how long they took and what was odd."""
         count = results.len_along(part, results.SPLIT[type(part)])
         name = f"{first:04d}-{first + count - 1:04d}"
-        write_folder(self.parts(unit) / name, encode(part) | {"provenance.json": pretty({"seconds": seconds})})
+        told = {"seconds": seconds, "warnings": list(warnings)}
+        write_folder(self.parts(unit) / name, encode(part) | {"provenance.json": pretty(told)})
 
     def seconds(self, unit: Parted) -> float:
         """How long the measuring of a unit took, over all the runs that had a share in it."""
+        return sum(each.get("seconds", 0.0) for each in self._told(unit))
+
+    def warnings(self, unit: Parted) -> list[str]:
+        """What had to be helped along while a unit was measured, each once."""
+        return list(dict.fromkeys(text for each in self._told(unit) for text in each.get("warnings", [])))
+
+    def _told(self, unit: Parted) -> list[dict]:
+        """The provenance of a unit, or of its parts while it is not whole."""
         whole = self.measured(unit)
-        folders = [whole] if whole else self.parts(unit).glob("[!.]*-*")
-        told = (json.loads((folder / "provenance.json").read_bytes()) for folder in folders)
-        return sum(each.get("seconds", 0.0) for each in told)
+        folders = [whole] if whole else sorted(self.parts(unit).glob("[!.]*-*"))
+        return [json.loads((folder / "provenance.json").read_bytes()) for folder in folders]
 
     def drop_parts(self, unit: Parted) -> None:
         """Forget a unit's parts, once it is stored whole."""

@@ -63,6 +63,11 @@ class Measured:
         return "not a number, " + ("after the last layer" if self.broken is None else f"from layer {self.broken} on")
 
     @property
+    def warnings(self) -> list[str]:
+        """What pruning had to be helped along with, in sentences."""
+        return list(self.about.get("warnings", []))
+
+    @property
     def planned(self) -> Array | None:
         """Sparsity per layer, or per layer and linear; None for the dense model."""
         return None if self.point.pruned is None else np.array(self.point.pruned.sparsity)

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from core.allocation import written
+from core.allocation.requests import AllocationRequest
 from core.errors import UserError
+from core.pattern import pattern
 from core.request import absolute, span
 from core.settings import EvaluationRequest, Setting, StudyRequest
 from core.specs import WindowRequest, checked
 
 KNOWN = {
-    "model", "revision", "dtype", "profile", "pruners", "targets", "seeds", "settings", "true_sequential",
+    "model", "revision", "dtype", "profile", "pruners", "targets", "seeds", "settings", "patterns", "true_sequential",
     "calibration", "evaluation",
 }  # fmt: skip
 WINDOW = {"source", "documents", "sequences", "windows", "length", "seed", "packing", "bos"}
@@ -24,7 +26,9 @@ def read_study(path: Path) -> StudyRequest:
     """Read a .toml file.
 
     Every setting of `settings` (written as `owl m=5 lam=0.08`) is combined with every one of `targets`, `pruners` and
-    `seeds` (calibration seeds). `[calibration]` and `[evaluation]` name texts. Paths count from the file's folder.
+    `seeds` (calibration seeds). `patterns` (N kept of M, as in `2:4`) join them, uniform at the sparsity that each
+    fixes; where neither `settings` nor `targets` is given, they are all. `[calibration]` and `[evaluation]` name texts.
+    Paths count from the file's folder.
 
     Raises:
         UserError: no such file, no TOML, an unknown name, or a value that cannot be.
@@ -51,17 +55,25 @@ def read_study(path: Path) -> StudyRequest:
 
 
 def _settings(content: dict[str, Any]) -> tuple[Setting, ...]:
+    patterns = _list(content, "patterns", ["2:4"]) if "patterns" in content else []
+    alone = patterns and not {"targets", "settings"} & set(content)
+    asked = [] if alone else [
+        (written.method(words, target), None)
+        for target in _list(content, "targets", [0.7])
+        for words in _list(content, "settings", ["uniform"])
+    ]  # fmt: skip
+    asked += [(AllocationRequest(target=pattern(each).sparsity), each) for each in patterns]
     return tuple(
         checked(
             Setting,
             pruner=pruner,
-            allocation=written.method(words, target),
+            allocation=allocation,
+            pattern=kept,
             true_sequential=content.get("true_sequential", False),
             calibration_seed=seed,
         )
         for pruner in _list(content, "pruners", ["wanda"])
-        for target in _list(content, "targets", [0.7])
-        for words in _list(content, "settings", ["uniform"])
+        for allocation, kept in asked
         for seed in _list(content, "seeds", [0])
     )
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from core.allocation.requests import BASES, AllocationRequest, Correction, Manual
 from core.errors import UserError
-from core.specs import checked
+from core.specs import checked, number
 
 OF_CORRECTION = ("strength", "driver", "control", "seed", "clip")
 OF_ALLOCATION = ("low", "high")
+UNSAID = ("kind", "estimator", "statistic", "pruner", "granularity")  # of a base, where they are as usual
 
 
 def allocation(text: str) -> AllocationRequest:
@@ -91,3 +92,39 @@ def _number(what: str, text: object) -> float:
         return float(text)
     except (TypeError, ValueError) as error:
         raise UserError(f"{what} {text!r} is not a number: write a fraction, as in 0.7") from error
+
+
+def as_written(asked: AllocationRequest) -> str:
+    """An allocation as `allocation` reads it: `response objective=kl:0.6`.
+
+    Raises:
+        UserError: as `words`.
+    """
+    return f"{words(asked)}:{number(asked.target)}"
+
+
+def words(asked: AllocationRequest) -> str:
+    """The same without its target: `response objective=kl`.
+
+    Raises:
+        UserError: it was set by hand, and so is a file.
+    """
+    if asked.base.kind == "manual":
+        raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
+    usual = type(asked.base)()
+    said = {
+        name: value
+        for name, value in asked.base.model_dump().items()
+        if name not in UNSAID or getattr(usual, name) != value
+    }
+    fix = asked.correction.model_dump(exclude_defaults=True) if asked.correction.strength else {}
+    if fix:
+        fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
+    whole = {name: getattr(asked, name) for name in ("low", "high")}
+    whole = {name: value for name, value in whole.items() if AllocationRequest.model_fields[name].default != value}
+    pairs = [f"{name}={_value(value)}" for name, value in (said | fix | whole).items()]
+    return " ".join([asked.base.kind, *pairs])
+
+
+def _value(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The command line: `python -m core measure | show | allocate | prune | evaluate | study | best | report | runs | ...`.
+"""The command line: `python -m core measure`, `show`, `allocate`, `prune`, `evaluate`, `study`, `best` and so on.
 
 Exit 0: done. 1: failed or cancelled. 2: a bad request, with one line on stderr: what was wrong, what would be right.
 With --json, stdout holds one JSON object and nothing else.
@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
-    from core.cli import allocating, best, commands, reporting, studying  # noqa: F401  registers the commands
+    # each registers its commands
+    from core.cli import allocating, best, commands, exporting, reporting, studying  # noqa: F401
 
     try:
         result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)

@@ -9,8 +9,8 @@ import typer
 from rich.table import Table
 
 from core import cost, jobs, machine
+from core.allocation.written import as_written, words
 from core.best import Best, commands, estimate, export_request, fraction, load
-from core.candidates import as_written, words
 from core.cli import app
 from core.cli.options import Cache, Device, Json
 from core.cli.output import out, progress_bar, say_json

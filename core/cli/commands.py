@@ -14,6 +14,7 @@ from core.cli.running import runs
 from core.errors import UserError
 from core.request import absolute, build, span
 from core.store import Store
+from core.words import helped
 
 app.add_typer(runs, name="runs")
 
@@ -61,6 +62,9 @@ def measure(
         say_json(summary(entry, found))
     else:
         gains_table(found)
+        warning = helped(entry.provenance.get("warnings", []))
+        if warning:
+            out.print(warning, markup=False, soft_wrap=True)
         out.print(f"profile {entry.key}")
 
 

@@ -80,6 +80,7 @@ def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
         "sequences": entry.spec.text.sequences,
         "length": entry.spec.text.length,
         "perturbations": list(dict.fromkeys(each.perturbation.name for each in entry.spec.measurements)),
+        "warnings": told.get("warnings", []),
     }
 
 

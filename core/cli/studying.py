@@ -22,6 +22,7 @@ from core.specs import WindowRequest, checked
 from core.store import Entry, Request, Store
 from core.studies import Measured, Study
 from core.study_file import read_study
+from core.words import helped
 
 Model = Annotated[str, typer.Option(help="demo, a folder, a .gguf file, a Hub id.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")]
@@ -103,7 +104,7 @@ def prune(
         "dense": point_json(study.dense),
         "uniform": point_json(study.twin(measured)),
         "against_uniform": comparison_json(measured, study.twin(measured)),
-        "warnings": measured.about.get("warnings", []),
+        "warnings": measured.warnings,
         "export": exported,
         "writing": wrote,
     }
@@ -252,7 +253,7 @@ def study_json(found: Study) -> dict[str, Any]:
     """All points of a study."""
     rows = []
     for each in found.points:
-        row = {"name": each.name, **point_json(each)}
+        row = {"name": each.name, **point_json(each), "warnings": each.warnings}
         if each.setting:
             row["setting"] = each.setting.model_dump(mode="json")
             row["against_uniform"] = comparison_json(each, found.twin(each))
@@ -281,6 +282,10 @@ def table(found: Study) -> None:
         cells = [f"{one['acc']:.3f} ± {one['acc_stderr']:.3f}" for one in accuracies]
         view.add_row(each.name, _perplexity(each), said, f"{each.kl:.4g}", *cells)
     out.print(view)
+    for each in found.points:
+        warning = helped(each.warnings)
+        if warning:
+            out.print(f"{each.name}. {warning}", markup=False, soft_wrap=True)
     out.print(f"study {found.spec.key}")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core import best, candidates, studies
+from core.allocation import written
 from core.candidates import GRIDS, TARGETS, Grid
 from core.errors import UserError
 from core.evaluation import study
@@ -147,7 +148,7 @@ class Run:
             found = self._study(f"{target:.0%}", share, self._asked(self._candidates(grid, target)))
             winner, _ = candidates.choose(found)
             lost = candidates.loss(found, winner)
-            self.trials.append({"target": target, "allocation": candidates.words(winner.allocation), "loss": lost})
+            self.trials.append({"target": target, "allocation": written.words(winner.allocation), "loss": lost})
             return lost <= self.request.max_loss
 
         target = candidates.largest(TARGETS, fits)

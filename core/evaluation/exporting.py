@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core import cost, studies
+from core.errors import UserError
 from core.evaluation import study
 from core.export import Card, check_target, licence_of, size_words, space_needed
 from core.export.checking import count
@@ -16,21 +17,25 @@ from core.provenance import provenance, relative
 from core.pruning.plan import check
 from core.pruning.walk import restored
 from core.settings import ExportRequest, ExportSpec, PrunedSpec
+from core.specs import ModelSpec
 from core.store import Entry, Store
 from core.texts import Windows
+
+Numbers = list[tuple[str, str, str]]  # name, value, protocol
 
 
 def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, report: Report) -> Entry:
     """Prune as the setting says and write the model to the asked folder.
 
     Raises:
-        UserError: the folder is in use, or the setting cannot be.
+        UserError: the folder is in use, the setting cannot be, or the study measured other weights.
         Cancelled: the report function said so; nothing is left behind.
     """
     folder = Path(request.folder)
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     calibration: dict[str, Windows] = {}
     pruned = study.point(request.setting, request, loaded, store, calibration).pruned
+    numbers = _numbers(request, store, loaded.spec, pruned)
     total = cost.walk_flops(shape, request.calibration)
     warnings: list[str] = []
 
@@ -46,7 +51,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         zeros = study.prune(
             loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append
         )
-        card = _card(request, loaded, store, pruned, calibration)
+        card = _card(request, loaded, numbers, pruned, calibration)
         planned = check(study.plan(pruned), *zeros.shape)
         made = export(loaded, folder, card, planned, request.overwrite, step, before, store)
     files = [path for each in calibration.values() for path in each.files]
@@ -63,7 +68,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
 
 
 def _card(
-    request: ExportRequest, loaded: Loaded, store: Store, pruned: PrunedSpec, calibration: dict[str, Windows]
+    request: ExportRequest, loaded: Loaded, numbers: Numbers, pruned: PrunedSpec, calibration: dict[str, Windows]
 ) -> Card:
     setting = request.setting
     recipe = pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
@@ -85,27 +90,37 @@ def _card(
         base_source=relative(request.model),
         licence=licence_of(loaded.source),
         recipe=recipe,
-        numbers=_numbers(request, store),
+        numbers=numbers,
         commands=_commands(request),
     )
 
 
-def _numbers(request: ExportRequest, store: Store) -> list[tuple[str, str, str]]:
-    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol."""
+def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: PrunedSpec) -> Numbers:
+    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol.
+
+    Raises:
+        UserError: what the study measured under this setting's name is not what is exported.
+    """
     if request.study is None:
         return []
     found = studies.load(store, store.by_key(request.study, ("study",)))
     measured = found.of(request.setting)
+    if measured is None:
+        raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
+    if (found.spec.model, measured.point.pruned) != (model, pruned):
+        raise UserError(
+            f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
+            "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
+        )
     text = found.spec.text
     protocol = f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
     rows = {"dense": found.dense, "this model": measured}
-    if measured is not None and found.twin(measured) is not measured:
-        rows["uniform sparsity, same target"] = found.twin(measured)
-    numbers = [
-        (f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items() if each is not None
-    ]
+    twin = found.twin(measured)
+    if twin is not None and twin is not measured:
+        rows["uniform sparsity, same target"] = twin
+    numbers = [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()]
     for name, each in rows.items():
-        for task, answers in (each.tasks if each is not None else {}).items():
+        for task, answers in each.tasks.items():
             numbers.append(
                 (f"{task}, {name}", f"{answers.acc.mean():.3f}", f"acc, {len(answers.acc)} examples, 0-shot")
             )

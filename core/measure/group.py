@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from core.measure.perturb import Moments
 from core.measure.reading import Dense, harm_tokens
 from core.models.loading import Loaded
-from core.models.replay import Call, moved, on_device, record, tail
+from core.models.replay import Call, moved, on_device, record, replay_error, tail
 
 Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled
 
@@ -50,14 +50,12 @@ def prepare(
     return Group(loaded.model, device, sequences, ids, calls, moments, dense, read_at)
 
 
-def replay_error(group: Group, step: Step) -> float:
+def largest_replay_error(group: Group, step: Step) -> float:
     """Largest relative difference between a replayed clean layer and the model's own forward."""
     worst = 0.0
     for index, call in enumerate(group.calls):
         with on_device(call.layer, group.device):
-            again = call(call.entry).float()
-        clean = call.exit.float()
-        worst = max(worst, float(((again - clean).norm(dim=-1) / clean.norm(dim=-1)).max()))
+            worst = max(worst, replay_error(call))
         step(index)
     return worst
 

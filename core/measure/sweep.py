@@ -13,7 +13,7 @@ from core import cost, results, specs
 from core.absorption import runs
 from core.errors import UserError
 from core.measure.device import HEADROOM, free_memory, release
-from core.measure.group import Group, prepare, replay_error
+from core.measure.group import Group, largest_replay_error, prepare
 from core.measure.hooks import hooks
 from core.measure.perturb import Moments
 from core.measure.scores import scores
@@ -21,14 +21,13 @@ from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
 from core.measure.weights import weights
 from core.models.loading import Loaded
-from core.models.replay import on_device
+from core.models.replay import REPLAY_TOLERANCE, on_device
 from core.outline import Outline
 from core.progress import Progress, Report
 from core.store import Store
 from core.texts import Windows
 
 ENGINES = {"wavefront": wavefront, "hooks": hooks}
-REPLAY_TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2, "float16": 3e-3}
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
 
@@ -49,6 +48,7 @@ class Sweep:
     parts: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
+    warnings: list[str] = field(default_factory=list)  # of the part in the making
     checked: set[int] = field(default_factory=set)  # batch sizes at which it was looked at
 
     def run(self) -> None:
@@ -118,7 +118,7 @@ class Sweep:
             any(isinstance(each, specs.Covariance) for each in asked),
             step,
             any(isinstance(each, specs.PRUNED) and each.pruner == "sparsegpt" for each in asked),
-            self._say,
+            self._warn,
         )
         if self.store.measured(self.profile.activation) is None:
             self.store.save(self.profile.activation, activation, {})
@@ -173,8 +173,10 @@ class Sweep:
                     self.loaded, self.device, self.windows.tokens, run, moments, self.profile.harm_stride
                 )  # fmt: skip
                 began = time.perf_counter()
+                self.warnings.clear()
                 part = self._part(part_group, measurement, what, len(run))
-                self.store.save_part(self.profile.unit(measurement), run[0], part, time.perf_counter() - began)
+                took = time.perf_counter() - began
+                self.store.save_part(self.profile.unit(measurement), run[0], part, took, self.warnings)
                 for index in run:
                     wanted.remove(index)
                 self.parts += 1
@@ -198,7 +200,7 @@ class Sweep:
             return
         self.checked.add(len(group.sequences))
         try:
-            found = replay_error(group, lambda layer: self._say(f"checking the replay: layer {layer}", layer))
+            found = largest_replay_error(group, lambda layer: self._say(f"checking the replay: layer {layer}", layer))
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -216,8 +218,13 @@ class Sweep:
             parts = list(self.store.finished(unit).values())
             if sum(part.sequences for part in parts) != self.profile.text.sequences:
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
-            self.store.save(unit, results.merged(parts), {"seconds": round(self.store.seconds(unit), 2)})
+            told = {"seconds": round(self.store.seconds(unit), 2), "warnings": self.store.warnings(unit)}
+            self.store.save(unit, results.merged(parts), told)
         self.store.drop_parts(unit)
+
+    def _warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self._say(text)
 
     def _say(self, line: str, layer: int | None = None) -> None:
         self.report(Progress(line, int(self.done / 1e6), int(self.total / 1e6), layer, self.parts))

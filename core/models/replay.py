@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
 
+# largest relative difference between a layer run by itself and the same layer in its model's forward
+REPLAY_TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2, "float16": 3e-3}
+
 
 def hidden(output: Tensor | tuple) -> Tensor:
     """The residual stream in a layer's output, which is a tensor or a tuple that begins with it."""
@@ -88,6 +91,12 @@ def record(model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor) -> 
             stack.callback(layer.register_forward_hook(after(index), with_kwargs=True).remove)
         model(input_ids=ids, use_cache=False)
     return calls, calls[-1].exit
+
+
+def replay_error(call: Call) -> float:
+    """Relative difference between a layer run again on its recorded input and what it gave then, at the worst token."""
+    clean = call.exit.float()
+    return float(((call(call.entry).float() - clean).norm(dim=-1) / clean.norm(dim=-1)).max())
 
 
 def entry(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:

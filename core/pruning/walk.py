@@ -16,12 +16,14 @@ from core.errors import UserError
 from core.models import anatomy
 from core.models.anatomy import Linear
 from core.models.loading import Loaded
-from core.models.replay import Call, entry, record
+from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.pruning import PRUNERS, Pruner
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import pruned
 from core.pruning.plan import Plan, check, check_widths
 from core.results import Array
+
+CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
 
 
 @torch.inference_mode()
@@ -49,13 +51,16 @@ def walk(
         (layers, linears) achieved sparsity, counted; NaN where a layer has fewer linears than another.
 
     Raises:
-        UserError: the plan does not fit the model; a layer cannot be pruned; or the calibration run is not finite.
+        UserError: the plan does not fit the model; a layer cannot be pruned, or run outside its model's forward; or
+            the calibration run is not finite.
     """
     stacks = _checked_stacks(loaded)
     wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
     if plan.pattern:
         check_widths(plan.pattern, [{each.name: each.weight.shape[1] for each in stack} for stack in stacks])
     pruner = _pruner(plan.pruner)
+    if pruner.statistic != "none":
+        _check_replay(loaded, tokens[:1, :CHECKED])
     batches, streams = _recorded(loaded, tokens) if pruner.statistic != "none" else ([], [])
     achieved = np.full(wanted.shape, np.nan)
     for index, stack in enumerate(stacks):
@@ -108,6 +113,24 @@ def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
             if other != name:
                 raise UserError(f"{name} and {other} are the same weight: pruning one would prune the other too")
     return stacks
+
+
+def _check_replay(loaded: Loaded, tokens: Tensor) -> None:
+    """The walk runs layers by themselves, which is right only where that gives what the model's own forward gives."""
+    calls, _ = record(loaded.model, loaded.layers, tokens.to(loaded.model.device))
+    for layer, call in enumerate(calls):
+        try:
+            found = replay_error(call)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise UserError(
+                f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: {error}), "
+                "which pruning layer by layer needs: use magnitude"
+            ) from error
+        if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
+            raise UserError(
+                f"layer {layer} of {loaded.source.label}, run by itself, differs by {found:.1e} from the model's own "
+                "forward: it cannot be pruned layer by layer; use magnitude"
+            )
 
 
 def _recorded(loaded: Loaded, tokens: Tensor) -> tuple[list[list[Call]], list[Tensor]]:

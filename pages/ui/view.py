@@ -12,6 +12,7 @@ from core import profiles
 from core.errors import UserError
 from core.profiles import Profile
 from core.store import Entry, Store
+from core.words import helped
 from pages.ui import charts, words
 
 Option = TypeVar("Option")
@@ -131,6 +132,9 @@ def heading(title: str, shown: Profile) -> None:
     """The page's question and what it is answered from."""
     st.title(title, anchor=False)
     st.caption(words.source(shown))
+    warning = helped(shown.provenance.get("warnings", []))
+    if warning:
+        st.warning(warning)
 
 
 def look() -> charts.Palette:

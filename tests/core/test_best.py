@@ -81,7 +81,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert found.against_uniform.n == 8 and found.against_uniform.certain
     assert {each.setting.calibration_seed for each in found.final.pruned} == {0, 1, 2}
     assert (found.answer == found.winner) == (found.against_uniform.high < 0)
-    assert best.as_written(found.answer.allocation) in found.sentence
+    assert written.as_written(found.answer.allocation) in found.sentence
 
     spans = [getattr(found.request, role).documents for role in roles.ROLES]
     assert spans == [(0, 35), (36, 47), (48, 59)]
@@ -141,7 +141,7 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
     found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
-    assert found.sentence.startswith("Use uniform:0.5") and best.as_written(found.answer.allocation) == "uniform:0.5"
+    assert found.sentence.startswith("Use uniform:0.5") and written.as_written(found.answer.allocation) == "uniform:0.5"
 
 
 def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +340,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     interval = found.against_uniform
     assert found.answer == (winner if interval.certain and interval.high < 0 else winner.uniform)
     assert ("does not hold" in found.sentence) == (found.answer != winner)
-    assert best.as_written(found.answer.allocation) in found.sentence
+    assert written.as_written(found.answer.allocation) in found.sentence
     over = found.over_seeds(winner, winner.uniform)
     assert over.n == 3 and over.certain and any("3 calibration seeds" in each for each in found.more_sentences)
     assert np.isclose(interval.value, 100 * np.expm1(np.mean(found.losses(winner) - found.losses(found.uniform))))
@@ -355,7 +355,7 @@ def test_every_candidate_is_written_so_that_it_reads_back(
     asked = candidates.candidates(GRIDS[effort], "sparsegpt", target, 30, 0)
     assert len(set(asked)) == len(asked) <= candidates.most_candidates(GRIDS[effort], target, 30)
     for setting in asked:
-        assert written.allocation(best.as_written(setting.allocation)) == setting.allocation
+        assert written.allocation(written.as_written(setting.allocation)) == setting.allocation
     ramps = [each.allocation.base.beta for each in asked if each.allocation.base.kind == "depth_ramp"]
     if effort == "full":
         assert all(target - 14.5 * beta >= 0 and target + 14.5 * beta < 1 for beta in ramps)
@@ -366,7 +366,7 @@ def test_every_candidate_is_written_so_that_it_reads_back(
 def test_a_hand_made_allocation_is_no_line(sentence: Callable) -> None:
     by_hand = settings.AllocationRequest(base=Manual(sparsity=(0.5, 0.5)))
     with pytest.raises(UserError) as error:
-        best.as_written(by_hand)
+        written.as_written(by_hand)
     sentence(error.value, ".json")
 
 

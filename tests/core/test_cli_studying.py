@@ -82,6 +82,51 @@ def test_a_study_file_is_run(texts: list[str], capsys: pytest.CaptureFixture, tm
     assert found["points"][2]["against_uniform"]["windows"] == 9
 
 
+@pytest.fixture
+def studied(texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path) -> dict:
+    """A study of two ramps and a pattern, as its command line said it."""
+    file = tmp_path / "study.toml"
+    file.write_text(
+        f'model = "{MODEL}"\ntargets = [0.5]\nsettings = ["depth_ramp beta=0.02", "depth_ramp beta=0.04"]\n'
+        'patterns = ["2:4"]\n'
+        '[calibration]\nsource = "file:text.txt"\nsequences = 4\nlength = 12\n'
+        '[evaluation]\nsource = "file:text.txt"\nwindows = 9\nlength = 12\n'
+    )
+    assert main(["study", str(file), "--cache", str(tmp_path / "cache"), "--device", "cpu", "--json"]) == 0
+    return said(capsys)
+
+
+def test_a_setting_of_a_study_is_exported_with_its_numbers(
+    studied: dict, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    line = ["export", studied["key"][:6], "--cache", str(tmp_path / "cache"), "--device", "cpu"]
+    for words, point in (("beta=0.04", 3), ("2:4", 4)):
+        folder = tmp_path / words.replace(":", "-")
+        assert main([*line, "--setting", words, "--to", str(folder), "--json"]) == 0
+        made = said(capsys)
+        assert made["folder"] == str(folder) and made["setting"] == studied["points"][point]["name"]
+        perplexity = studied["points"][point]["perplexity"]
+        assert f"{perplexity:.4g}" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ([], ["--setting", "beta=0.02", "beta=0.04"]),
+        (["--setting", "depth_ramp"], ["several", "beta=0.02"]),
+        (["--setting", "owl"], ["no setting", "owl", "uniform"]),
+    ],
+)
+def test_a_setting_that_is_not_clear_is_asked_for(
+    studied: dict, capsys: pytest.CaptureFixture, tmp_path: Path, options: list[str], named: list[str]
+) -> None:
+    line = ["export", studied["key"], "--cache", str(tmp_path / "cache"), "--to", str(tmp_path / "out"), *options]
+    assert main(line) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and len(told.err.strip().splitlines()) == 1
+    assert all(name in told.err for name in named)
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

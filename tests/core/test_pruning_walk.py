@@ -322,6 +322,22 @@ def test_a_linear_that_shares_the_embedding_is_refused(sentence) -> None:
     sentence(refused.value, "mlp.up_proj of layer 3", "embed_tokens")
 
 
+@pytest.mark.parametrize("alone", [lambda given: given + 1, lambda given: {}["state"]], ids=["other", "fails"])
+def test_layers_that_need_their_models_forward_are_refused(alone: Callable, sentence) -> None:
+    of = fresh("llama")
+    inside: list[bool] = []
+    of.model.register_forward_pre_hook(lambda *_: inside.append(True))
+    of.model.register_forward_hook(lambda *_: inside.clear())
+    plain = of.layers[1].forward
+    of.layers[1].forward = lambda given, *args, **kwargs: plain(given if inside else alone(given), *args, **kwargs)
+    before = tiny.state(of.model)
+    with pytest.raises(UserError) as refused:
+        walk(of, TOKENS, plan("wanda"))
+    sentence(refused.value, "layer 1", "by itself", "magnitude")
+    assert all(torch.equal(value, before[name]) for name, value in of.model.state_dict().items())
+    walk(of, TOKENS, plan("magnitude"))
+
+
 @pytest.mark.parametrize("pruner", ["wanda", "sparsegpt"])
 def test_a_run_that_is_not_finite_is_refused(pruner: str, sentence) -> None:
     of = fresh("llama")

@@ -230,10 +230,23 @@ def test_a_study_file_is_read(tmp_path: Path, text: str) -> None:
     assert {each.allocation.target for each in asked.settings} == {0.5, 0.6}
 
 
+def test_patterns_join_a_study_or_are_all_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text('patterns = ["2:4", "4:8"]\npruners = ["wanda", "sparsegpt"]')
+    alone = read_study(file).settings
+    assert {(each.pruner, each.pattern) for each in alone} == {
+        (pruner, kept) for pruner in ("wanda", "sparsegpt") for kept in ("2:4", "4:8")
+    }
+    file.write_text('patterns = ["1:4"]\ntargets = [0.75]\nseeds = [0, 1]')
+    joined = read_study(file).settings
+    assert [(each.pattern, each.allocation.target) for each in joined] == [(None, 0.75)] * 2 + [("1:4", 0.75)] * 2
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
         ("targets = 0.5", "targets"),
+        ("patterns = ['4:2']", "4:2"),
         ("colour = 'red'", "colour"),
         ("targets = [1.5]", "target"),
         ("settings = ['owl m=3.3']", "m"),
@@ -305,6 +318,19 @@ def test_an_export_in_the_way_is_refused_before_anything_runs(
     with pytest.raises(Exception) as error:
         experiment.get(exporting(text, tmp_path / "out"), empty)
     sentence(error.value, "out")
+
+
+def test_an_export_gives_no_numbers_that_are_not_its_own(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentence
+) -> None:
+    """The study measured on another calibration text than lies there now."""
+    entry = experiment.get(request(text, setting("depth_ramp beta=0.05")), empty)
+    path = Path(text.removeprefix("file:"))
+    path.write_text(path.read_text()[7:])
+    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the model was pruned"))
+    with pytest.raises(Exception) as error:
+        experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
+    sentence(error.value, entry.key, "calibration text")
 
 
 def test_an_export_may_replace_an_earlier_one(empty: Store, text: str, tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from core import cost, specs
 from core.measure import sweep as sweeps
 from core.measure.group import Group
 from core.measure.sweep import Sweep
 from core.progress import Cancelled, Progress, Report, silent
+from core.pruning.inputs import Sums
 from core.results import Perturbed
 from core.store import Store
 from tests import tiny
@@ -173,7 +175,7 @@ def test_a_failed_self_check_falls_back_to_hooks(how: str, tmp_path, no_demo, mo
     def unusable(*_: object) -> None:
         raise AssertionError("the wavefront was used all the same")
 
-    monkeypatch.setattr(sweeps, "replay_error", broken)
+    monkeypatch.setattr(sweeps, "largest_replay_error", broken)
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", unusable)
     said: list[str] = []
     store = Store(tmp_path / "found")
@@ -188,6 +190,37 @@ def test_the_self_check_passes_on_every_family(tmp_path, no_demo) -> None:
         sweep, _ = run(Store(tmp_path / family), family, ("skip",))
         assert sweep.engine == "wavefront" and sweep.replay == 0
         assert sweep.checked == {1, 3, 2}, "every batch size is looked at"
+
+
+# --- what had to be helped along -----------------------------------------------------------------------------------
+
+
+def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_between(
+    empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One second moment is spoilt on purpose; the warnings of parts that an earlier run finished are not lost."""
+    honest = Sums.second_moments
+
+    def spoilt(sums: Sums) -> dict[str, Tensor]:
+        found = honest(sums)
+        moment = found["mlp.down_proj"]
+        one = torch.eye(len(moment))
+        return {**found, "mlp.down_proj": moment.diagonal().mean() * (one + 1.05 * one.flip(0))}
+
+    def stop(progress: Progress) -> None:
+        if progress.parts == 1:
+            raise Cancelled
+
+    name = "residual:sparsegpt:0.5"
+    with monkeypatch.context() as patch:
+        patch.setattr(Sums, "second_moments", spoilt)
+        with pytest.raises(Cancelled):
+            run(empty, names=(name,), report=stop)
+    sweep, profile = run(empty, names=(name,))
+    (unit,) = [profile.unit(each) for each in profile.measurements]
+    assert sweep.parts, "something was left to measure"
+    told = empty.warnings(unit)
+    assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
 
 
 # --- resume --------------------------------------------------------------------------------------------------------

@@ -10,13 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from core import best
+from core.allocation.written import words
 from core.best import Best
-from core.candidates import words
 from core.errors import UserError
 from core.export import check_target
-from core.request import absolute
+from core.request import whole
 from core.roles import roles
-from core.settings import BestRequest, ExportRequest, Setting
+from core.settings import ExportRequest, Setting
 from core.store import Entry, Store
 from pages.ui import frame, settings, view, watch
 from pages.ui.charts import Chart, evaluation
@@ -259,13 +259,7 @@ def _checked(found: Best, folder: str, overwrite: bool) -> ExportRequest | None:
     where = Path(folder.strip()).expanduser().resolve()
     try:
         check_target(where, overwrite, store=Store())
-        return best.export_request(found, on_this_machine(found.request), str(where), overwrite)
+        return best.export_request(found, whole(found.request), str(where), overwrite)
     except UserError as error:
         st.error(str(error))
         return None
-
-
-def on_this_machine(asked: BestRequest) -> BestRequest:
-    """The request with whole paths; stored ones are relative to the project."""
-    calibration = asked.calibration.model_copy(update={"source": absolute(asked.calibration.source)})
-    return asked.model_copy(update={"model": absolute(asked.model), "calibration": calibration})

@@ -49,6 +49,11 @@ class Line:
         return min(found) if found else None
 
     @property
+    def warnings(self) -> list[str]:
+        """What pruning had to be helped along with, each once."""
+        return list(dict.fromkeys(text for each in self.seeds for text in each.warnings))
+
+    @property
     def finite(self) -> bool:
         return bool(np.isfinite(self.perplexities).all())
 

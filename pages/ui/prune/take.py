@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from core.best import as_written
+from core.allocation.written import as_written
 from core.errors import UserError
 from core.settings import Setting, StudyRequest
 from core.specs import WindowRequest, number

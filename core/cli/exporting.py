@@ -1,0 +1,91 @@
+"""`python -m core export`: a measured setting as a folder that loads anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from core import best, machine, studies
+from core.cli import app
+from core.cli.options import Cache, Device, Json
+from core.cli.output import out, say_json
+from core.cli.studying import run
+from core.errors import UserError
+from core.export import check_target
+from core.request import whole
+from core.settings import ExportRequest, Setting, StudyRequest
+from core.store import Entry, Store
+from core.studies import Study
+
+
+@app.command()
+def export(
+    key: Annotated[str, typer.Argument(help="Of a study or a best setting, or the beginning of one.")],
+    to: Annotated[Path, typer.Option("--to", help="The folder to write.")],
+    setting: Annotated[
+        str | None, typer.Option(help="Which one of a study: its name, or a part that no other name has.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export there.")] = False,
+    device: Device = "auto",
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
+    store = Store(cache)
+    folder = to.expanduser().resolve()
+    check_target(folder, overwrite, store=store)
+    entry = store.by_key(key, ("study", "best"))
+    asked = (_of_best if entry.path.parent.name == "best" else _of_study)(store, entry, setting, folder, overwrite)
+    made = run(asked, store, machine.chosen(device), {})
+    told = {name: made.provenance[name] for name in ("folder", "bytes", "dense_bytes", "setting", "warnings")}
+    if json:
+        say_json({"key": made.key, **told})
+    else:
+        out.print(f"{told['setting']}: exported to {told['folder']}, {told['bytes']:,} bytes, reloaded and compared")
+
+
+def _of_best(store: Store, entry: Entry, setting: str | None, folder: Path, overwrite: bool) -> ExportRequest:
+    if setting is not None:
+        raise UserError(f"{entry.key} is a best setting, whose answer is exported: leave --setting out")
+    found = best.load(store, entry)
+    return best.export_request(found, whole(found.request), str(folder), overwrite)
+
+
+def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, overwrite: bool) -> ExportRequest:
+    if "request" not in entry.provenance:
+        raise UserError(f"study {entry.key} does not say how it was asked: run its settings again to export one")
+    request = whole(StudyRequest.model_validate(entry.provenance["request"]))
+    return ExportRequest(
+        model=request.model,
+        revision=request.revision,
+        dtype=request.dtype,
+        profile=request.profile,
+        calibration=request.calibration,
+        setting=_chosen(studies.load(store, entry), setting),
+        folder=str(folder),
+        overwrite=overwrite,
+        study=entry.key,
+    )
+
+
+def _chosen(study: Study, words: str | None) -> Setting:
+    """The setting that is meant: the one so named, else the only one with these words in its name."""
+    every = {each.name: each.setting for each in study.pruned}
+    if words in every:
+        return every[words]
+    found = [name for name in every if words is None or words in name]
+    if len(found) == 1:
+        return every[found[0]]
+    if not every:
+        raise UserError(f"study {study.spec.key} holds the dense model alone: there is nothing to export")
+    what = "has no setting" if not found else "has several settings"
+    which = "" if words is None else f" with {words!r} in the name"
+    raise UserError(
+        f"study {study.spec.key} {what}{which}: name one with --setting, as in {_quoted(found or list(every))}"
+    )
+
+
+def _quoted(names: list[str]) -> str:
+    return " or ".join(f'"{name}"' for name in names[:6])
