@@ -11,6 +11,7 @@ PREFERRED = "gaussian:0.3"
 ABOUT_STATISTICS = (
     "The mean of ratios is the paper's coefficient as we know it second-hand. Verdicts always use the geometric mean."
 )
+TERMS = ("drift", "gain", "absorption", "verdict", "positions", "dilution", "harm", "noise floor")
 ABOUT_VERDICTS = (
     "A layer amplifies or absorbs if the 95 % interval of its gain over the n sequences lies more than 5 % from 1, "
     f"corrected for asking about many layers (Holm). Below {absorption.FEWEST_SEQUENCES} sequences nothing is decided."
@@ -66,7 +67,7 @@ def compare_with(name: str) -> str | None:
 
 
 profile = view.profile()
-view.heading("Which layers amplify, which absorb?", profile)
+view.heading("Which layers amplify, which absorb?", profile, TERMS)
 name, statistic, layer = choose(profile)
 seeds = profile.seeds(name)
 look = view.look()

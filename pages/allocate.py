@@ -7,7 +7,8 @@ from core.errors import UserError
 from pages.ui import hand, settings, spread, trust, undo, view
 
 profile = view.profile()
-view.heading("How is a budget spread over layers?", profile)
+TERMS = ("budget", "correction", "control", "gain", "response", "harm")
+view.heading("How is a budget spread over layers?", profile, TERMS)
 prefix = profile.entry.key[:6]
 try:
     layer_parameters(profile)

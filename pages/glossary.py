@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.tour import glossary
+from pages.ui import glossary
 
 st.title("What do the words mean?", anchor=False)
 st.caption("The same words on every page, on the command line and in the files.")

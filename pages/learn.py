@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core.errors import UserError
-from pages.ui import view
-from pages.ui.tour import CHAPTERS, again, glossary
+from pages.ui import glossary, view
+from pages.ui.tour import CHAPTERS, again
 
 KEYS = list(CHAPTERS)
 

@@ -5,7 +5,7 @@ import streamlit as st
 from core import cost, jobs
 from core.errors import UserError
 from core.store import Store
-from pages.ui import choose, command, watch
+from pages.ui import choose, command, glossary, watch
 
 store = Store()
 
@@ -38,6 +38,7 @@ def decide() -> None:
 
 
 st.title("Measure a model", anchor=False)
+glossary.words(("perturbation", "gaussian", "covariance", "residual", "skip", "positions", "layer", "linear"))
 job = watch.watched()
 if job:
     watch.panel(job)

@@ -91,7 +91,8 @@ def repeated(command: Callable[[], str]) -> None:
 
 
 profile = view.profile()
-view.heading("What does it cost?", profile)
+TERMS = ("budget", "correction", "control", "response", "harm")
+view.heading("What does it cost?", profile, TERMS)
 try:
     layer_parameters(profile)
     in_view = inview.read(profile)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import jobs
 from core.store import Entry, Store
-from pages.ui import view, watch
+from pages.ui import glossary, view, watch
 from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, importing, overlay
 
@@ -141,6 +141,7 @@ SHOWN = {
 }
 
 st.title("What has been computed", anchor=False)
+glossary.words(("perturbation", "gain", "verdict", "correction", "twin"))
 part = view.sync("show", list(PARTS), "profiles")
 view.switch("Part of the page", PARTS, "show")
 SHOWN[part]()

@@ -17,7 +17,7 @@ page = st.navigation(
         st.Page("help.py", title="Help", url_path="help"),
         st.Page("glossary.py", title="Glossary", url_path="glossary"),
         # A default page answers at the root alone, so the landing page stands here a second time.
-        st.Page("absorption.py", title="Absorption", url_path="home", default=True, visibility="hidden"),
+        st.Page("learn.py", title="Learn", url_path="home", default=True, visibility="hidden"),
     ]
 )
 view.enter(page.url_path)

@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.profiles import Profile
 from core.store import Entry, Store
 from core.words import helped
-from pages.ui import charts, words
+from pages.ui import charts, glossary, words
 
 Option = TypeVar("Option")
 
@@ -40,7 +40,7 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
         value = default
     else:
         value = next((each for each in (current, last_value) if each in options), default)
-    if current != value:
+    if current != value or st.session_state.get("moved"):  # a widget's value stays behind on the page left
         st.session_state[key] = value
     url = None if value == default else str(value)
     if url is None:
@@ -128,10 +128,12 @@ def others() -> dict[str, str]:
     return {entry.key: name(entry) for entry in found}
 
 
-def heading(title: str, shown: Profile) -> None:
-    """The page's question and what it is answered from."""
+def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
+    """The page's question, what it is answered from, and the words it uses."""
     st.title(title, anchor=False)
     st.caption(words.source(shown))
+    if terms:
+        glossary.words(terms)
     warning = helped(shown.provenance.get("warnings", []))
     if warning:
         st.warning(warning)

@@ -16,11 +16,11 @@ from tests.pages.test_shell import shell
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
-    app = shell()
+    app = shell().run()
     app.session_state["painted"] = True  # the whole page at once
     for key, value in view.items():
         app.query_params[key] = value
-    return app.run()
+    return app.switch_page("absorption.py").run()
 
 
 def figures(app: AppTest) -> list[dict]:
@@ -47,7 +47,7 @@ def test_a_standard_profile_shows_every_chart_with_finding_and_download(filled_c
 
 
 def test_the_first_run_of_a_tab_draws_the_top_and_then_the_whole_page(filled_cache: dict[str, str]) -> None:
-    app = shell().run()
+    app = shell().run().switch_page("absorption.py").run()
     assert len(figures(app)) == 1
     assert len(figures(app.run())) == 1, "another run within the pause"
     app.session_state["opened"] -= frame.PAUSE

@@ -27,7 +27,7 @@ from pages.ui.charts.allocation import unclipped
 from pages.ui.charts.linears import linears
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named, numbers
-from tests.pages.test_shell import loads, shell
+from tests.pages.test_shell import loads, opened_at
 
 Cache = dict[str, str]
 
@@ -53,10 +53,7 @@ def cache(spreadable: tuple[Path, Cache], empty_cache: Path, monkeypatch: pytest
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
-    app = shell().run()
-    for key, value in view.items():
-        app.query_params[key] = value
-    return app.switch_page("allocate.py").run()
+    return opened_at("allocate", **view)
 
 
 def on_screen(app: AppTest) -> np.ndarray:

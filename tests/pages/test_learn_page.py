@@ -14,10 +14,11 @@ from streamlit.testing.v1 import AppTest
 from core import jobs, lessons, profiles
 from core.records import Status
 from core.store import Store
-from pages.ui.tour import CHAPTERS, again, glossary
+from pages.ui import glossary
+from pages.ui.tour import CHAPTERS, again
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.test_shell import shell
+from tests.pages.test_shell import opened_at, shell
 
 Cache = dict[str, str]
 SAID = {
@@ -54,10 +55,7 @@ def cache(teaching: tuple[Path, Cache], empty_cache: Path, monkeypatch: pytest.M
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
-    app = shell().run()
-    for key, value in view.items():
-        app.query_params[key] = value
-    return app.switch_page("learn.py").run()
+    return opened_at("learn", **view)
 
 
 def live(app: AppTest) -> dict:

@@ -27,7 +27,7 @@ from pages.ui.prune import comparing, families, naming, stored, take, verdicts
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named
-from tests.pages.test_shell import loads, shell
+from tests.pages.test_shell import loads, opened_at, shell
 
 LAYERS = 6
 EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
@@ -64,10 +64,7 @@ def save(
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
-    app = shell().run()
-    for key, value in view.items():
-        app.query_params[key] = value
-    return app.switch_page("prune.py").run()
+    return opened_at("prune", **view)
 
 
 def asked(app: AppTest, key: str) -> str:

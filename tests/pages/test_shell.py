@@ -10,13 +10,21 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("learn", "measure", "absorption", "allocate", "runs")
+PAGES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
 GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
 
 
 def shell() -> AppTest:
     """The app at its landing page."""
     return AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+
+
+def opened_at(page: str, **view: str) -> AppTest:
+    """A page with a view in its URL."""
+    app = shell().run()
+    for key, value in view.items():
+        app.query_params[key] = value
+    return app.switch_page(f"{page}.py").run()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -28,8 +36,8 @@ def test_every_page_opens(name: str, cache: str, request: pytest.FixtureRequest)
     assert app.title or app.info
 
 
-def test_the_landing_page_is_absorption(filled_cache: dict[str, str]) -> None:
-    assert shell().run().title[0].value == "Which layers amplify, which absorb?"
+def test_the_landing_page_is_the_tour(filled_cache: dict[str, str]) -> None:
+    assert shell().run().title[0].value == "What is absorption?"
 
 
 def test_an_empty_cache_is_answered_with_what_to_do(empty_cache: Path) -> None:
