@@ -13,6 +13,6 @@ for group in commands.GROUPS:
     st.subheader(group.title, anchor=False)
     for line in group.lines:
         st.markdown(line.about)
-        st.code(line.command, "bash", wrap_lines=True)
+        st.code(line.command, None, wrap_lines=True)
 st.page_link("glossary.py", label="What the words mean", icon=":material/arrow_forward:")
 st.page_link("learn.py", label="The tour", icon=":material/arrow_forward:")

@@ -29,7 +29,7 @@ def decide() -> None:
         choice = None
     else:
         st.markdown(cost.words(expected) if expected else "What it costs is not known until the model is here.")
-        st.code(command.measure(choice.request, choice.device, choice.engine, store.root), "bash", wrap_lines=True)
+        st.code(command.measure(choice.request, choice.device, choice.engine, store.root), None, wrap_lines=True)
     if found:
         st.success("This has been measured already.")
         watch.open_profile(found.key, "Open on the Absorption page")

@@ -76,7 +76,7 @@ def along(request: StudyRequest, how: asking.Pruning, what: str) -> None:
         except UserError as error:
             st.caption(f"No study file: {error}.")
         else:
-            st.code(take.study(how.device, store.root), "bash", wrap_lines=True)
+            st.code(take.study(how.device, store.root), None, wrap_lines=True)
             st.download_button(
                 take.STUDY_FILE, text, take.STUDY_FILE, "application/toml", on_click="ignore", key="toml"
             )
@@ -85,7 +85,7 @@ def along(request: StudyRequest, how: asking.Pruning, what: str) -> None:
 def repeated(command: Callable[[], str]) -> None:
     """A command, or why there is none."""
     try:
-        st.code(command(), "bash", wrap_lines=True)
+        st.code(command(), None, wrap_lines=True)
     except UserError as error:
         st.caption(f"No command: {error}.")
 

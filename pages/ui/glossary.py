@@ -131,7 +131,7 @@ def show(term: str) -> None:
     """A term with its sentence and formula."""
     known = TERMS[term]
     st.markdown(f"**{term}**: {known.sentence}")
-    st.latex(known.formula)
+    st.markdown(rf"$\displaystyle {known.formula}$")
 
 
 def words(terms: tuple[str, ...]) -> None:

@@ -183,7 +183,7 @@ def correction(profile: Profile) -> Correction:
         "Correction driven by the gain of", names, key="driver", format_func=lambda name: disturbance(profile, name)
     )
     control = view.sync("control", list(CONTROLS), "none")
-    view.switch("Control in its place", CONTROLS, "control", help=ABOUT_CONTROLS)
+    st.selectbox("Control in its place", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
     seed = 0
     if control == "shuffled":
         seed = view.sync("shuffle", range(10), 0)

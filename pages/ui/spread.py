@@ -169,7 +169,7 @@ def to_measure(request: AllocationRequest, profile: Profile) -> None:
         response.measured_linears(profile, request.base.pruner, request.base.objective)
     except UserError:
         st.caption("This command measures each linear alone, and what this profile holds where it is not stored yet.")
-        st.code(measuring(profile, request.base.pruner), "bash", wrap_lines=True)
+        st.code(measuring(profile, request.base.pruner), None, wrap_lines=True)
 
 
 def measuring(profile: Profile, pruner: str) -> str:
@@ -318,7 +318,7 @@ def harm_alone(profile: Profile) -> dict[str, Array]:
 def taken_along(allocation: Allocation, profile: Profile, objective: str, prefix: str) -> None:
     """The command that makes the same, and files for other tools."""
     request = allocation.request
-    st.code(command(request, profile.entry.key), "bash", wrap_lines=True)
+    st.code(command(request, profile.entry.key), None, wrap_lines=True)
     found = judged(allocation.exact[None], profile, request, objective)
     told = {objective: None if found is None or np.isnan(found[0]) else float(found[0])}
     about = f"{words.source(profile)}: {words.BASES[request.base.kind]}, budget {allocation.budget:.6f}"

@@ -14,7 +14,7 @@ from core import absorption
 from core.results import Perturbed
 from core.specs import Measurement, perturbation
 from pages.ui import charts, words
-from pages.ui.charts import matrix, sizes, style
+from pages.ui.charts import labels, matrix, sizes, style
 from tests import synthetic
 
 LAYERS, SEQUENCES = 12, 8
@@ -183,3 +183,22 @@ def test_colour_reaches_do_not_follow_one_outlier() -> None:
     logs = np.zeros((30, 30))
     logs[0, 0] = 9
     assert matrix.bound(logs) == 1
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=9), st.integers(1, 20))
+def test_every_point_has_a_side_for_its_name(places: list, letters: int) -> None:
+    x, y = np.array(places).T
+    found = labels.sides(x, y, ["n" * letters] * len(x))
+    assert len(found) == len(x) and set(found) <= set(labels.SIDES)
+
+
+@given(st.tuples(st.floats(0, 1), st.floats(0, 1)), st.integers(2, 20))
+def test_names_at_the_edges_lie_inward(heights: tuple[float, float], letters: int) -> None:
+    low, high = labels.sides(np.array([0.0, 1.0]), np.array(heights), ["n" * letters] * 2)
+    assert low.endswith("right") and high.endswith("left")
+
+
+def test_names_of_neighbours_do_not_lie_on_each_other() -> None:
+    x, y = np.array([0.0, 0.50, 0.51, 0.52, 1.0]), np.array([0.0, 0.5, 0.5, 0.52, 1.0])
+    found = labels.sides(x, y, ["a", "Response", "Response reversed", "Uniform", "b"])
+    assert len(set(found[1:4])) == 3

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from core.comparison import rank_correlation
 from core.results import Array
+from pages.ui.charts.labels import sides
 from pages.ui.charts.style import LIGHT, Chart, Palette, layout, limits, log_axis
 from pages.ui.words import digits
 
@@ -39,13 +40,14 @@ def trusted(
     inside = [index for index, ok in enumerate(known) if ok]
     rho, n = rank_correlation(estimated, measured)
     marked = [name in shown for name in names]
+    texts = [names[index] if marked[index] or n <= NAMED else "" for index in inside]
     figure = go.Figure(
         go.Scatter(
             x=estimated[known],
             y=measured[known],
             mode="markers+text",
-            text=[_label(names[index], marked[index], n) for index in inside],
-            textposition=_sides(estimated[known]),
+            text=[f"<b>{text}</b>" if marked[index] else text for index, text in zip(inside, texts, strict=True)],
+            textposition=sides(_drawn(estimated[known]), measured[known], texts),
             textfont={"size": 11, "color": look.ink},
             cliponaxis=False,
             marker={
@@ -59,28 +61,26 @@ def trusted(
     )
     figure.update_layout(
         xaxis=_axis(estimated[known], f"additive estimate: {unit}"),
-        yaxis={"title": "measured: loss above dense, nats/token", "rangemode": "tozero"},
+        yaxis={"title": "measured: loss above dense, nats/token", "rangemode": "normal"},
     )
     table = pd.DataFrame({"allocation": list(names), f"estimated, {unit}": estimated, "measured, nats/token": measured})
     chart = layout(figure, height=400, right=60)
     return Chart("trust", "Estimate against measured", chart, _finding(rho, n, within, len(names) - n), table)
 
 
-def _label(name: str, marked: bool, n: int) -> str:
-    return f"<b>{name}</b>" if marked else name if n <= NAMED else ""
+def _drawn(values: Array) -> Array:
+    """Values as their axis places them."""
+    return np.log(values) if _spans(values) else values
 
 
-def _sides(x: Array) -> list[str]:
-    """Labels of the right half lie left of their points, so that they stay inside."""
-    middle = (
-        math.sqrt(float(x.min()) * float(x.max())) if len(x) and x.min() > 0 else float(np.mean(x)) if len(x) else 0
-    )
-    return ["top left" if each > middle else "top right" for each in x]
+def _spans(values: Array) -> bool:
+    """Whether they are far enough apart for a logarithmic axis."""
+    low, high = limits(values)
+    return bool(high / low > 1.5 and (values > 0).all())
 
 
 def _axis(values: Array, title: str) -> dict:
-    low, high = limits(values)
-    return log_axis(values, title) if high / low > 1.5 else {"title": title}
+    return log_axis(values, title) if _spans(values) else {"title": title}
 
 
 def _finding(rho: float, n: int, within: str, lost: int) -> str:

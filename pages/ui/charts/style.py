@@ -16,7 +16,7 @@ from pages.ui.words import digits
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours by meaning, safe for the colour-blind (after Okabe and Ito)."""
+    """Colours by meaning, safe for the colour-blind: blue absorbs, red amplifies, grey is neither."""
 
     amplify: str
     absorb: str
@@ -30,25 +30,25 @@ class Palette:
 
 
 LIGHT = Palette(
-    amplify="#D55E00",
+    amplify="#C8321E",
     absorb="#0072B2",
     undecided="#8A8F98",
-    accent="#B5478B",
+    accent="#A63D7D",
     ink="#31333F",
     faint="#C3C7CE",
     guide="#8A8F98",
-    diverging=((0, "#00507D"), (0.25, "#4A9BCB"), (0.5, "#E9E9E9"), (0.75, "#EA9A5B"), (1, "#B34700")),
+    diverging=((0, "#00507D"), (0.25, "#4A9BCB"), (0.5, "#E9E9E9"), (0.75, "#E8836B"), (1, "#A62017")),
     hidden="#BFC3C9",
 )
 DARK = Palette(
-    amplify="#F0772B",
+    amplify="#F2674A",
     absorb="#4BA3DA",
     undecided="#8A8F98",
     accent="#E78BC4",
     ink="#FAFAFA",
     faint="#4A4F5A",
     guide="#8A8F98",
-    diverging=((0, "#7CC6F2"), (0.25, "#2F7DB0"), (0.5, "#5A5D64"), (0.75, "#B9601F"), (1, "#FFA15C")),
+    diverging=((0, "#7CC6F2"), (0.25, "#2F7DB0"), (0.5, "#5A5D64"), (0.75, "#B8462F"), (1, "#FF8E73")),
     hidden="#23262E",
 )
 

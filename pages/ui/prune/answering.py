@@ -162,7 +162,7 @@ def _commands(found: Best) -> None:
     with st.expander("The same on the command line"):
         lines = best.commands(found)
         for each in lines:
-            st.code(each, "bash", wrap_lines=True)
+            st.code(each, None, wrap_lines=True)
         if not lines:
             st.caption("No command: its options do not say texts of several lengths, another packing or start token.")
 
