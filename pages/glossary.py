@@ -11,4 +11,4 @@ for term, known in glossary.TERMS.items():
     with st.container(border=True):
         st.subheader(term, anchor=glossary.anchor(term))
         st.markdown(known.sentence)
-        st.markdown(rf"$\displaystyle {known.formula}$")
+        st.markdown(glossary.formula(known))

@@ -22,7 +22,7 @@ def leaf(key: str) -> None:
             st.button(f"Back: {CHAPTERS[KEYS[at - 1]].title}", key="back", on_click=turn, args=[KEYS[at - 1]])
         if at + 1 < len(KEYS):
             label = f"Next: {CHAPTERS[KEYS[at + 1]].title}"
-            st.button(label, key="next", type="primary", on_click=turn, args=[KEYS[at + 1]])
+            st.button(label, key="next", icon=":material/arrow_forward:", on_click=turn, args=[KEYS[at + 1]])
         glossary.words(CHAPTERS[key].terms)
 
 

@@ -34,7 +34,7 @@ def decide() -> None:
         st.success("This has been measured already.")
         watch.open_profile(found.key, "Open on the Absorption page")
     else:
-        st.button("Run", type="primary", disabled=choice is None, on_click=run, args=[choice], key="run")
+        st.button("Run", icon=":material/play_arrow:", disabled=choice is None, on_click=run, args=[choice], key="run")
 
 
 st.title("Measure a model", anchor=False)

@@ -62,7 +62,14 @@ def evaluate(how: asking.Pruning, profile: Profile) -> None:
         link = watch.here("prune.py") | {"study": found.key, "part": "results"}
         st.page_link("prune.py", label="See what it cost", icon=":material/arrow_forward:", query_params=link)
     else:
-        st.button("Run", type="primary", disabled=request is None, on_click=run, args=[request, how.device], key="run")
+        st.button(
+            "Run",
+            icon=":material/play_arrow:",
+            disabled=request is None,
+            on_click=run,
+            args=[request, how.device],
+            key="run",
+        )
 
 
 def along(request: StudyRequest, how: asking.Pruning, what: str) -> None:

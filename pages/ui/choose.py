@@ -118,31 +118,42 @@ def _perturbations() -> None:
         required=True,
         on_change=_fill,
     )
-    chosen = st.session_state[_key("preset")]
-    about = "what you pick or type below" if chosen == OWN else presets.PRESETS[chosen].about
-    st.caption(about[:1].upper() + about[1:] + ".")
-    st.multiselect(
-        "Perturbations",
-        _with_typed(NAMES, "perturbations"),
-        key=_key("perturbations"),
-        disabled=chosen != OWN,
-        accept_new_options=True,
-        placeholder="pick, or type as in gaussian:0.25",
-        help="Written gaussian:0.3, covariance:0.3, residual:wanda:0.7, residual_rescaled:wanda:0.7:-0.3, skip; "
-        "@all after a noise disturbs the first token too.",
-    )
+    own = st.session_state[_key("preset")] == OWN
+    if own:
+        st.multiselect(
+            "Perturbations",
+            _with_typed(NAMES, "perturbations"),
+            key=_key("perturbations"),
+            accept_new_options=True,
+            placeholder="pick, or type as in gaussian:0.25",
+            help="Written gaussian:0.3, covariance:0.3, residual:wanda:0.7, residual_rescaled:wanda:0.7:-0.3, skip; "
+            "@all after a noise disturbs the first token too.",
+        )
+    else:
+        _preset(presets.PRESETS[st.session_state[_key("preset")]])
     with st.container(horizontal=True):
         st.number_input("Sequences", 1, key=_key("sequences"), help="Verdicts need 8 or more.")
         st.number_input("Tokens in each", 8, key=_key("length"), step=8)
-        st.text_input("Noise seeds", key=_key("seeds"), disabled=chosen != OWN, help="Whole numbers, as in 0,1.")
-        st.selectbox(
-            "Tokens disturbed by noise",
-            list(words.POSITIONS),
-            key=_key("positions"),
-            format_func=words.POSITIONS.get,
-            disabled=chosen != OWN,
-            help="For perturbations that do not say it themselves.",
-        )
+        if own:
+            _noise()
+
+
+def _preset(preset: presets.Preset) -> None:
+    """What a preset measures."""
+    names = dict.fromkeys(each.perturbation.name for each in preset.measurements)
+    st.caption(f"{preset.about[:1].upper()}{preset.about[1:]}: {', '.join(names)}.")
+
+
+def _noise() -> None:
+    """What is said of noise in an own list; a preset says it itself."""
+    st.text_input("Noise seeds", key=_key("seeds"), help="Whole numbers, as in 0,1.")
+    st.selectbox(
+        "Tokens disturbed by noise",
+        list(words.POSITIONS),
+        key=_key("positions"),
+        format_func=words.POSITIONS.get,
+        help="For perturbations that do not say it themselves.",
+    )
 
 
 def _more() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import streamlit as st
@@ -127,11 +128,16 @@ def anchor(term: str) -> str:
     return term.replace(", ", "-").replace(" ", "-")
 
 
+def formula(known: Term) -> str:
+    """Its formula as text: a phone breaks a line between the parts of a long one."""
+    return ", ".join(rf"$\displaystyle {part}$" for part in re.split(r",\s*\\quad\s*", known.formula))
+
+
 def show(term: str) -> None:
     """A term with its sentence and formula."""
     known = TERMS[term]
     st.markdown(f"**{term}**: {known.sentence}")
-    st.markdown(rf"$\displaystyle {known.formula}$")
+    st.markdown(formula(known))
 
 
 def words(terms: tuple[str, ...]) -> None:

@@ -160,7 +160,7 @@ def _perplexities(store: Store, job: Job) -> None:
     st.markdown(chart.finding)
     asked = job.request.evaluation.text
     label = f"{source(asked)} · {stored.badge(study)}"
-    st.caption(f":gray-badge[protocol] {label} · {len(done)} of {len(study.points)} points finished.")
+    st.caption(f"**Protocol:** {label} · {len(done)} of {len(study.points)} points finished.")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from core import jobs
+from core.store import Store
+
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 READY = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
@@ -50,6 +53,22 @@ def _wait(health: str, server: subprocess.Popen) -> None:
     raise AssertionError("the server did not answer within 30 seconds")
 
 
+@contextmanager
+def working(cache: Path, *command: str) -> Iterator[None]:
+    """A process that serves the queue of a cache on the CPU until the block ends; the real worker, or another."""
+    asked = command or ("-m", "core", "work", "--cache", str(cache), "--device", "cpu", "--idle", "300")
+    process = subprocess.Popen([sys.executable, *asked], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            if jobs.worker_alive(Store(cache), "cpu"):
+                break
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
 @pytest.fixture
 def cold_server(invented: tuple[Path, dict[str, str]]) -> Iterator[str]:
     """A server that nobody has asked anything yet."""
@@ -82,14 +101,15 @@ def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
     """Opens an address in a tab of its own and waits until the page is drawn; remembers every request."""
     contexts = []
 
-    def open_tab(address: str, width: int = 1440) -> Page:
-        contexts.append(chromium.new_context(viewport={"width": width, "height": 2000}))
+    def open_tab(address: str, width: int = 1440, scheme: str = "light", wait: bool = True) -> Page:
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 2000}, color_scheme=scheme))
         page = contexts[-1].new_page()
         page.asked = []
         page.on("request", lambda request: page.asked.append(request.url))
         page.goto(address)
-        page.wait_for_selector(READY)
-        settle(page)
+        if wait:
+            page.wait_for_selector(READY)
+            settle(page)
         return page
 
     yield open_tab

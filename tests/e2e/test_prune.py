@@ -1,10 +1,7 @@
-"""In a real browser: a study is run and watched from two tabs, and its verdict read; links, phones, no network."""
+"""In a real browser: a study is run and watched from two tabs, one reloaded; its verdict read; links, phones."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +10,11 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from core import jobs
 from core.allocation import written
 from core.allocation.requests import AllocationRequest
-from core.store import Store
 from pages.ui.prune import families
 from tests import synthetic
-from tests.e2e.conftest import ROOT, serving, settle
+from tests.e2e.conftest import serving, settle, working
 from tests.e2e.test_pages import query
 
 pytestmark = pytest.mark.e2e
@@ -62,17 +57,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture
 def worker(place: Place) -> Iterator[None]:
     """A process that serves the queue with invented numbers."""
-    command = [sys.executable, "tests/fake_experiment.py", str(place.root), "cpu", "60"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            if jobs.worker_alive(Store(place.root), "cpu"):
-                break
-            time.sleep(0.1)
+    with working(place.root, "tests/fake_experiment.py", str(place.root), "cpu", "60"):
         yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.mark.usefixtures("worker")
@@ -85,6 +71,8 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     expect(page.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
     other = tab(f"{place.page}&job={query(page)['job']}")
     expect(other.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
+    page.reload()
+    expect(page.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
     hold.unlink()
     link = page.get_by_role("link", name="Open on the Prune page")
     expect(link).to_be_visible(timeout=30_000)

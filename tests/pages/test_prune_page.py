@@ -79,7 +79,7 @@ def verdict(app: AppTest) -> str:
 
 
 def badges(app: AppTest) -> list[str]:
-    return [each.value for each in app.caption if ":gray-badge[protocol]" in each.value]
+    return [each.value for each in app.caption if "**Protocol:**" in each.value]
 
 
 # --- results -------------------------------------------------------------------------------------------------------
@@ -513,7 +513,7 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     assert "50%, about 2 min left" in app.get("progress")[0].proto.text
     live = next(each for each in figures(app) if any(trace.get("name") == "Uniform" for trace in each["data"]))
     assert named(live, "OWL")
-    assert any("3 of 6 points finished" in each.value and "gray-badge" in each.value for each in app.caption)
+    assert any("3 of 6 points finished" in each.value and "**Protocol:**" in each.value for each in app.caption)
     [link] = app.sidebar.get("page_link")
     assert job.key in link.proto.query_string and "evaluation of" in link.proto.label
 

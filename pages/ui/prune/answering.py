@@ -248,7 +248,12 @@ def _export(found: Best, run: Callable[[ExportRequest, str], None], device: str)
         overwrite = st.checkbox("Overwrite an earlier export in that folder", key="best-overwrite")
         request = _checked(found, folder or "", overwrite)
         st.button(
-            "Export", type="primary", disabled=request is None, on_click=run, args=[request, device], key="best-export"
+            "Export",
+            icon=":material/save:",
+            disabled=request is None,
+            on_click=run,
+            args=[request, device],
+            key="best-export",
         )
 
 

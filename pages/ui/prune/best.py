@@ -179,7 +179,12 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
         st.success("This has been answered already.")
     else:
         st.button(
-            "Run", type="primary", disabled=asked is None, on_click=run, args=[asked, form.device], key="best-run"
+            "Run",
+            icon=":material/play_arrow:",
+            disabled=asked is None,
+            on_click=run,
+            args=[asked, form.device],
+            key="best-run",
         )
     return found
 

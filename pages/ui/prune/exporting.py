@@ -43,7 +43,12 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     )
     request = _checked(how, folder or "", overwrite, study)
     st.button(
-        "Export", type="primary", disabled=request is None, on_click=run, args=[request, how.device], key="export"
+        "Export",
+        icon=":material/save:",
+        disabled=request is None,
+        on_click=run,
+        args=[request, how.device],
+        key="export",
     )
 
 

@@ -108,7 +108,7 @@ def _draw(chart: Chart, group: Group, prefix: str, key: str) -> None:
 
 
 def _badge(group: Group) -> None:
-    st.caption(f":gray-badge[protocol] {group.badge}")
+    st.caption(f"**Protocol:** {group.badge}")
 
 
 def _correction(results: Results, part: Slice, shown: Line | None, group: Group, prefix: str) -> None:

@@ -37,7 +37,12 @@ def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], No
         side_by_side(found)
     else:
         st.button(
-            "Write", type="primary", disabled=request is None, on_click=run, args=[request, how.device], key="write"
+            "Write",
+            icon=":material/edit_note:",
+            disabled=request is None,
+            on_click=run,
+            args=[request, how.device],
+            key="write",
         )
     st.caption(ABOUT)
     others = [each for each in written(profile) if found is None or each.key != found.key]

@@ -105,7 +105,7 @@ def confirm(store: Store, entry: Entry) -> None:
     st.write(f"The {noun(entry)} {title(entry)}")
     st.write(KEPT[entry.path.parent.name])
     with st.container(horizontal=True):
-        if st.button("Delete it", type="primary", on_click=_delete, args=[store, entry]):
+        if st.button("Delete it", icon=":material/delete:", on_click=_delete, args=[store, entry]):
             st.rerun()
         if st.button("Keep it"):
             st.rerun()

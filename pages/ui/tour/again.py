@@ -42,7 +42,7 @@ def draw() -> None:
     )
     busy = jobs.active(Store())
     label = "Measure it again" if job and job.state == "done" else "Measure it now"
-    st.button(label, key="again", type="primary", on_click=_run, disabled=bool(busy), icon=":material/play_arrow:")
+    st.button(label, key="again", on_click=_run, disabled=bool(busy), icon=":material/play_arrow:")
     if busy:
         st.caption("Another run is using this computer: the button waits for it.")
     if job and job.state == "done":

@@ -61,7 +61,7 @@ def _ask(layers: int, sparsity: float) -> None:
         x="layer that is pruned",
     )
     tour.figure(blank, view.look(), _asked)
-    st.button("Show what was measured", type="primary", key="worst-show", on_click=_guess, args=[asked])
+    st.button("Show what was measured", icon=":material/visibility:", key="worst-show", on_click=_guess, args=[asked])
 
 
 def _asked(told: dict) -> None:

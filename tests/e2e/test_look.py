@@ -1,0 +1,79 @@
+"""What every page looks like with the committed demo: light, dark and narrow, for eyes and for screen readers.
+
+Screenshots go to test-artefacts/, which is not part of the repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from urllib.parse import urlparse
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import ROOT, serving, settle
+from tests.e2e.test_pages import PAGES
+
+pytestmark = pytest.mark.e2e
+Tab = Callable[..., Page]
+ARTEFACTS = ROOT / "test-artefacts"
+FIRST_CHART = ".tour svg, .js-plotly-plot .main-svg"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that knows the committed results alone."""
+    with serving(tmp_path_factory.mktemp("nothing")) as address:
+        yield address
+
+
+def complaints(page: Page) -> list[str]:
+    """What a screen reader's user would stumble over, in words: axe's serious and critical violations."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['impact']}: {each['id']}: {node['html'][:120]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]
+
+
+def whole(page: Page) -> None:
+    """Wait until everything is drawn, and make the window as high as the page."""
+    page.wait_for_timeout(1500)  # a tab's first run draws the top; the rest follows
+    settle(page)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": min(height + 40, 8000)})
+    settle(page)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> None:
+    ARTEFACTS.mkdir(exist_ok=True)
+    for scheme in ("light", "dark"):
+        page = tab(f"{demo}/{name}", 1280, scheme)
+        whole(page)
+        page.screenshot(path=ARTEFACTS / f"{name}-{scheme}.png")
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        assert complaints(page) == []
+    page.set_viewport_size({"width": 390, "height": 900})
+    whole(page)
+    page.screenshot(path=ARTEFACTS / f"{name}-narrow.png")
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    hosts = {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
+    assert hosts == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("name", ["", "absorption"])
+def test_first_paint(name: str, tmp_path, tab: Tab, record_property: Callable[[str, object], None]) -> None:
+    """Seconds until the first chart stands, on a cold server and on a warm one; told, not judged: machines differ."""
+    with serving(tmp_path) as address:
+        for state in ("cold", "warm"):
+            page = tab("about:blank", 1280, wait=False)
+            page.goto(f"{address}/{name}", wait_until="commit")
+            page.wait_for_selector(FIRST_CHART)
+            seconds = page.evaluate("performance.now()") / 1000
+            record_property(f"{name or 'landing'}_{state}_seconds", round(seconds, 2))
+            print(f"first chart of /{name}, {state} server: {seconds:.2f} s")
+            assert page.locator(FIRST_CHART).first.is_visible()

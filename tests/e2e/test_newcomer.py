@@ -1,0 +1,117 @@
+"""The newcomer's way through the product, in a real browser, with a real worker and a real, tiny model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+from transformers import AutoModelForCausalLM
+
+from core.models import anatomy
+from tests import tiny
+from tests.e2e.conftest import serving, settle, working
+
+pytestmark = pytest.mark.e2e
+Tab = Callable[..., Page]
+SLOW = 120_000  # ms; the worker loads torch first
+TINY_EVALUATION = "part=evaluate&windows=8&length=32&calibration_windows=4&calibration_length=32&device=cpu"
+
+
+def go(page: Page, name: str, title: str) -> None:
+    """Another page, by the sidebar."""
+    page.get_by_test_id("stSidebarNav").get_by_text(name, exact=True).click()
+    expect(page.locator("h1")).to_have_text(title)
+    settle(page)
+
+
+def type_into(page: Page, key: str, text: str) -> None:
+    """Type over what a field holds."""
+    field = page.locator(f".st-key-{key} input").first
+    field.click()
+    field.fill(text)
+    field.press("Enter")
+    settle(page)
+
+
+def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab: Tab, tmp_path: Path) -> None:
+    cache, model, folder = tmp_path / "cache", tiny.folder("llama"), tmp_path / "pruned"
+    with serving(cache) as address, working(cache):
+        page = tab(address)
+        read_and_drag(page)
+        measure(page, model)
+        go(page, "Allocate", "How is a budget spread over layers?")
+        page.get_by_role("link", name="Prune with this allocation").click()
+        expect(page.locator("h1")).to_have_text("What does it cost?")
+        settle(page)
+        prune(page)
+        export(page, folder)
+        page.reload()
+        expect(page.locator("h1")).to_have_text("What does it cost?")
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+    reload(folder)
+
+
+def read_and_drag(page: Page) -> None:
+    """The tour's first chapter: read a sentence, drag the noise, go on to the real thing."""
+    expect(page.locator("h1")).to_have_text("What is absorption?")
+    said = page.locator(".tour .says")
+    before = said.inner_text()
+    size = page.locator(".tour input[type=range]").last
+    box = size.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2, steps=8)
+    page.mouse.up()
+    expect(said).not_to_have_text(before)
+    page.get_by_role("link", name="See every layer, size and control").click()
+    expect(page.locator("h1")).to_have_text("Which layers amplify, which absorb?")
+    expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)
+
+
+def measure(page: Page, model: Path) -> None:
+    """The quick measurement of a model in a local folder, followed to its chart."""
+    go(page, "Measure", "Measure a model")
+    type_into(page, "measure-model", str(model))
+    page.get_by_role("button", name="Run", exact=True).click()
+    link = page.get_by_role("link", name="Open on the Absorption page")
+    expect(link).to_be_visible(timeout=SLOW)
+    link.click()
+    expect(page.get_by_text("8 sequences of 64 tokens").first).to_be_visible()
+    expect(page.locator(".st-key-gains .main-svg").first).to_be_visible(timeout=SLOW)
+
+
+def prune(page: Page) -> None:
+    """A tiny evaluation of the allocation in view, read to its verdict."""
+    page.goto(f"{page.url}{'&' if '?' in page.url else '?'}{TINY_EVALUATION}")
+    run = page.get_by_role("button", name="Run", exact=True)
+    expect(run).to_be_enabled(timeout=SLOW)
+    settle(page)
+    run.click()
+    link = page.get_by_role("link", name="Open on the Prune page")
+    expect(link).to_be_visible(timeout=SLOW)
+    link.click()
+    expect(page.get_by_role("heading", name="The verdict at")).to_be_visible(timeout=SLOW)
+    settle(page)
+
+
+def export(page: Page, folder: Path) -> None:
+    """The pruned model as a folder."""
+    page.get_by_test_id("stMain").get_by_role("radio", name="Export").click()
+    type_into(page, "export-folder", str(folder))
+    button = page.locator(".st-key-export button")
+    expect(button).to_be_enabled()
+    button.click()
+    expect(page.get_by_text("reloaded and compared")).to_be_visible(timeout=SLOW)
+
+
+def reload(folder: Path) -> None:
+    """What any other program does with it."""
+    found = AutoModelForCausalLM.from_pretrained(folder)
+    layers = [layer for layer in found.model.layers]
+    weights = [linear.weight for layer in layers for linear in anatomy.prunable(layer)]
+    zeros = sum(int((weight == 0).sum()) for weight in weights) / sum(weight.numel() for weight in weights)
+    assert zeros == pytest.approx(0.7, abs=0.02)
+    assert found(input_ids=torch.arange(8)[None]).logits.isfinite().all()
