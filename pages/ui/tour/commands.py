@@ -107,6 +107,11 @@ GROUPS = (
                 "--export ./pruned",
                 heavy=True,
             ),
+            Line(
+                "Every allocator and the correction tried on one half of a text, the winner judged on the other.",
+                "python -m core best --target 0.6 --profile demo --windows 8 --length 128",
+                heavy=True,
+            ),
         ),
     ),
 )
