@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from core.allocation.written import as_written
+from core.allocation import written
 from core.errors import UserError
 from core.settings import Setting, StudyRequest
 from core.specs import WindowRequest, number
@@ -27,7 +29,7 @@ def prune(request: StudyRequest, setting: Setting, device: str, cache: Path = HO
     if text.length != calibration.length:
         raise UserError("the command takes one length for calibration and evaluation: make them equal, or use the file")
     words = ["prune", "--model", request.model, "--pruner", setting.pruner, "--allocation"]
-    words += [as_written(setting.allocation)]
+    words += [written.as_written(setting.allocation)]
     words += ["--pattern", setting.pattern] if setting.pattern else []
     words += ["--true-sequential"] if setting.true_sequential else []
     options = {
@@ -67,34 +69,18 @@ def as_toml(request: StudyRequest) -> str:
     """The study file that `core.study_file.read_study` reads back as this request.
 
     Raises:
-        UserError: settings that such a file cannot say: set by hand, with a pattern, or no product of targets,
-            allocations and seeds.
+        UserError: settings that such a file cannot say: set by hand, or no product of targets, allocations and seeds.
     """
-    asked = request.settings
-    if any(each.pattern for each in asked):
-        raise UserError("a study file knows no patterns: use the command")
-    written = [as_written(each.allocation).rpartition(":") for each in asked]
-    lists = {
-        "pruners": list(dict.fromkeys(each.pruner for each in asked)),
-        "targets": list(dict.fromkeys(each.allocation.target for each in asked)),
-        "seeds": list(dict.fromkeys(each.calibration_seed for each in asked)),
-        "settings": list(dict.fromkeys(words for words, _, _ in written)),
-    }
-    size = 1
-    for each in lists.values():
-        size *= len(each)
-    if size != len(set(asked)):
-        raise UserError("not every allocation is possible at every target, so a study file cannot say this list")
-    sequential = all(each.true_sequential for each in asked)
+    lists = _lists(request.settings)
+    sequential = all(each.true_sequential for each in request.settings)
     lines = [f"# python -m core study {STUDY_FILE}", f"model = {_quoted(request.model)}"]
     lines += [f"revision = {_quoted(request.revision)}"] if request.revision else []
     lines += [f"dtype = {_quoted(request.dtype)}"]
     lines += [f"profile = {_quoted(request.profile)}"] if request.profile else []
     lines += ["true_sequential = true"] if sequential else []
-    lines += [f"pruners = {_quoted(lists['pruners'])}", f"targets = [{', '.join(map(number, lists['targets']))}]"]
-    lines += [f"seeds = {lists['seeds']}", "settings = ["]
-    lines += [f"    {_quoted(words)}," for words in lists["settings"]]
-    lines += ["]", "", "[calibration]", *_window(request.calibration, "sequences")]
+    lines += [f"pruners = {_quoted(lists['pruners'])}", f"seeds = {lists['seeds']}"]
+    lines += [f"patterns = {_quoted(lists['patterns'])}"] if "patterns" in lists else _of_allocations(lists)
+    lines += ["", "[calibration]", *_window(request.calibration, "sequences")]
     lines += ["", "[evaluation]", *_window(request.evaluation.text, "windows")]
     if request.evaluation.tasks:
         lines += [f"tasks = {_quoted(list(request.evaluation.tasks))}"]
@@ -102,6 +88,28 @@ def as_toml(request: StudyRequest) -> str:
     lines += [f"examples = {request.evaluation.examples or 0}"]
     lines += [f"task_seed = {request.evaluation.seed}"] if request.evaluation.seed else []
     return "\n".join(lines) + "\n"
+
+
+def _lists(asked: Sequence[Setting]) -> dict[str, list]:
+    """The lists whose every combination is asked for."""
+    found = {
+        "pruners": list(dict.fromkeys(each.pruner for each in asked)),
+        "seeds": list(dict.fromkeys(each.calibration_seed for each in asked)),
+    }
+    patterns = list(dict.fromkeys(each.pattern for each in asked))
+    if all(patterns):
+        found["patterns"] = patterns
+    else:
+        found["targets"] = list(dict.fromkeys(each.allocation.target for each in asked))
+        found["settings"] = list(dict.fromkeys(written.words(each.allocation) for each in asked))
+    if math.prod(map(len, found.values())) != len(set(asked)):
+        raise UserError("not every allocation is possible at every target, so a study file cannot say this list")
+    return found
+
+
+def _of_allocations(lists: dict[str, list]) -> list[str]:
+    settings = [f"    {_quoted(each)}," for each in lists["settings"]]
+    return [f"targets = [{', '.join(map(number, lists['targets']))}]", "settings = [", *settings, "]"]
 
 
 def _window(asked: WindowRequest, count: str) -> list[str]:
