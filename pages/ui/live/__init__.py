@@ -67,7 +67,7 @@ def strength(family: Family, chosen: float) -> None:
 
 
 def _released(strengths: Sequence[float]) -> None:
-    index = st.session_state["live"].strength
+    index = getattr(st.session_state.get("live"), "strength", None)  # None where the reader has left for another page
     if isinstance(index, int) and 0 <= index < len(strengths):
         st.session_state["strength"] = strengths[index]
 

@@ -128,7 +128,7 @@ def figure(shown: Figure, look: Palette, moved: Callable[[dict], None]) -> None:
 
 
 def _told(key: str, shown: Figure, moved: Callable[[dict], None]) -> None:
-    told = st.session_state[key].moved
+    told = getattr(st.session_state.get(key), "moved", None)  # None where the reader has left for another page
     if not isinstance(told, dict):
         return
     layer, at = told.get("layer"), list(told.get("at", ()))
