@@ -48,6 +48,7 @@ GRIDS = {
             Dlp(alpha=0.15),
             DepthRamp(beta=0.01),
             Response(objective="kl"),  # harm to the output, which a drift need not be
+            Response(objective="kl", granularity="linear"),  # left out where linears were not measured apart
         ),
         strengths=(0.04,),
     ),
@@ -57,6 +58,7 @@ GRIDS = {
             *(AlphaPruning(epsilon=epsilon) for epsilon in (0.1, 0.2, 0.3, 0.4, 0.5)),
             *(Dlp(alpha=alpha) for alpha in (0.05, 0.1, 0.15)),
             *(Response(objective=each) for each in ("drift", "kl", "nll")),
+            *(Response(objective=each, granularity="linear") for each in ("drift", "kl")),
         ),
         ramp_step=0.004,
         strengths=(0.02, 0.04),

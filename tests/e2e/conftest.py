@@ -98,17 +98,17 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens an address in a tab of its own and waits until the page is drawn; remembers every request."""
+    """Opens an address in a tab of its own, waits until all is drawn, or `until` is; remembers every request."""
     contexts = []
 
-    def open_tab(address: str, width: int = 1440, scheme: str = "light", wait: bool = True) -> Page:
+    def open_tab(address: str, width: int = 1440, scheme: str = "light", until: str | None = None) -> Page:
         contexts.append(chromium.new_context(viewport={"width": width, "height": 2000}, color_scheme=scheme))
         page = contexts[-1].new_page()
         page.asked = []
         page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(address)
-        if wait:
-            page.wait_for_selector(READY)
+        page.goto(address, wait_until="commit" if until else "load")
+        page.wait_for_selector(until or READY)
+        if until is None:
             settle(page)
         return page
 

@@ -18,7 +18,6 @@ from tests.e2e.test_pages import PAGES
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 ARTEFACTS = ROOT / "test-artefacts"
-FIRST_CHART = ".tour svg, .js-plotly-plot .main-svg"
 
 
 @pytest.fixture(scope="module")
@@ -63,17 +62,3 @@ def test_every_page_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> 
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
     hosts = {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
     assert hosts == {"127.0.0.1"}
-
-
-@pytest.mark.parametrize("name", ["", "absorption"])
-def test_first_paint(name: str, tmp_path, tab: Tab, record_property: Callable[[str, object], None]) -> None:
-    """Seconds until the first chart stands, on a cold server and on a warm one; told, not judged: machines differ."""
-    with serving(tmp_path) as address:
-        for state in ("cold", "warm"):
-            page = tab("about:blank", 1280, wait=False)
-            page.goto(f"{address}/{name}", wait_until="commit")
-            page.wait_for_selector(FIRST_CHART)
-            seconds = page.evaluate("performance.now()") / 1000
-            record_property(f"{name or 'landing'}_{state}_seconds", round(seconds, 2))
-            print(f"first chart of /{name}, {state} server: {seconds:.2f} s")
-            assert page.locator(FIRST_CHART).first.is_visible()

@@ -173,7 +173,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert any(roles(found.request) == each.value for each in app.caption)
     tried = table(app, "loss, nats/token")
     assert list(tried["loss, nats/token"]) == [each.nll for each in found.candidates]
-    assert tried["written"][0] == candidates.words(found.winner.allocation) and len(tried) == len(METHODS)
+    assert tried["written"][0] == written.words(found.winner.allocation) and len(tried) == len(METHODS)
     judged = table(app, "role").set_index("role")
     assert list(judged.index) == ["dense", "winner", "runner-up", "uniform"]
     assert math.isclose(judged["perplexity"]["winner"], found.perplexity(found.winner))
