@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core import specs
+from core import candidates, specs
 from core.allocation import allocators, correction, recipes, requests, written
 from core.allocation.allocate import allocate, estimate, estimates, exact_family, family, layer_means, spread
 from core.allocation.budget import Bounds, met, project
@@ -295,6 +295,18 @@ def test_a_budget_per_linear_is_met_over_weights_inside_the_bounds(
         assert low - 1e-12 <= linears.min() and linears.max() <= 0.95 + 1e-12
     if strength == 0:
         assert np.array_equal(found.base_linears, found.linears)
+
+
+@pytest.mark.parametrize("effort", list(candidates.GRIDS))
+def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(effort: str) -> None:
+    layers = 6
+    asked = candidates.candidates(candidates.GRIDS[effort], "wanda", 0.6, layers, 0)
+    for here, there in ((of_linears(layers), True), (profile(layers), False)):
+        kept, notes = candidates.possible(asked, np.ones((layers, 3)), here)
+        fine = [each for each in kept if getattr(each.allocation.base, "granularity", "layer") == "linear"]
+        assert bool(fine) is there
+        assert any("granularity=linear" in note and "left out" in note for note in notes) is not there
+
 
 
 @quick
