@@ -274,7 +274,9 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, prefix: s
         narrow = (
             table.loc[[name for name in table.index if name not in harm], [THIS, *harm]] if THIS in table else table
         )
-        st.dataframe(narrow, alt="Rank correlation of each method with this allocation and with the harm alone")
+        small = {name: st.column_config.NumberColumn(width="small") for name in narrow}
+        said = "Rank correlation of each method with this allocation and with the harm alone"
+        st.dataframe(narrow, column_config=small, alt=said)
         st.caption(ABOUT_RANKS)
     with st.expander("Rank correlation of every pair"):
         st.dataframe(table, alt="Rank correlation between all methods")

@@ -16,11 +16,16 @@ from core.words import helped
 from pages.ui import charts, glossary, words
 
 Option = TypeVar("Option")
+# Runs of a page after which its widgets hold their values by themselves. In the first a widget's value is still that of
+# the page before; a second follows at once where the browser finds its theme dark, and shows what that run alone sets.
+SETTLED = 3
 
 
 def enter(page: str) -> None:
     """Note which page runs: another page begins with a bare URL, which then means nothing."""
-    st.session_state["moved"] = st.session_state.get("page") != page
+    moved = st.session_state.get("page") != page
+    st.session_state["moved"] = moved
+    st.session_state["runs"] = 1 if moved else st.session_state.get("runs", 0) + 1
     st.session_state["page"] = page
 
 
@@ -40,7 +45,7 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
         value = default
     else:
         value = next((each for each in (current, last_value) if each in options), default)
-    if current != value or st.session_state.get("moved"):  # a widget's value stays behind on the page left
+    if current != value or st.session_state.get("runs", SETTLED) < SETTLED:
         st.session_state[key] = value
     url = None if value == default else str(value)
     if url is None:

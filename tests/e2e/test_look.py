@@ -55,6 +55,7 @@ def test_every_page_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> 
         whole(page)
         page.screenshot(path=ARTEFACTS / f"{name}-{scheme}.png")
         expect(page.get_by_test_id("stException")).to_have_count(0)
+        assert page.locator("[role=radiogroup]:not(:has([aria-checked=true]))").count() == 0, "a choice shows none"
         assert complaints(page) == []
     page.set_viewport_size({"width": 390, "height": 900})
     whole(page)
