@@ -16,9 +16,10 @@ from core.cli.commands import Cache, Device, Json
 from core.cli.output import out, progress_bar, say_json
 from core.comparison import Interval
 from core.errors import UserError
+from core.pattern import pattern as read_pattern
 from core.request import absolute, span
 from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest
-from core.specs import WindowRequest, checked
+from core.specs import WindowRequest, checked, number
 from core.store import Entry, Request, Store
 from core.studies import Measured, Study
 from core.study_file import read_study
@@ -43,9 +44,13 @@ def prune(
     dtype: Dtype = "float32",
     pruner: Annotated[str, typer.Option(help="magnitude, wanda or sparsegpt.")] = "wanda",
     allocation: Annotated[
-        str, typer.Option(help='METHOD:TARGET, as in uniform:0.7 or "owl m=5 lam=0.08:0.7", or a .json file.')
-    ] = "uniform:0.7",
-    pattern: Annotated[str | None, typer.Option(help="N kept of M, as in 2:4.")] = None,
+        str | None,
+        typer.Option(
+            help='METHOD:TARGET, as in uniform:0.7 or "owl m=5 lam=0.08:0.7", or a .json file; else uniform:0.7, or '
+            "what the pattern fixes."
+        ),
+    ] = None,
+    pattern: Annotated[str | None, typer.Option(help="N kept of M, as in 2:4; uniform.")] = None,
     true_sequential: Annotated[bool, typer.Option("--true-sequential", help="Prune a layer group by group.")] = False,
     profile: Annotated[str | None, typer.Option(help="The profile that the allocation looks at.")] = None,
     calibration: Annotated[str, typer.Option(help="Calibration text.")] = "demo",
@@ -70,7 +75,7 @@ def prune(
     setting = checked(
         Setting,
         pruner=pruner,
-        allocation=written.allocation(allocation),
+        allocation=written.allocation(allocation or _usual(pattern)),
         pattern=pattern,
         true_sequential=true_sequential,
         calibration_seed=seed,
@@ -171,6 +176,11 @@ def run(request: Request | ExportRequest, store: Store, device: str, models: dic
 
     with progress_bar(cost.words(expected) if expected else "") as tell:
         return worker.run(store, jobs.submit(store, request, device), models, tell)
+
+
+def _usual(pattern: str | None) -> str:
+    """The allocation where none is named."""
+    return "uniform:0.7" if pattern is None else f"uniform:{number(read_pattern(pattern).sparsity)}"
 
 
 def _exported(

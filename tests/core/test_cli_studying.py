@@ -52,6 +52,13 @@ def test_prune_exports_what_evaluate_then_reads(
     assert said(capsys)["perplexity"] == pytest.approx(pruned["evaluation"]["perplexity"], rel=1e-5)
 
 
+def test_a_pattern_brings_its_own_sparsity(texts: list[str], capsys: pytest.CaptureFixture) -> None:
+    assert main(["prune", "--model", MODEL, "--pattern", "1:4", *SMALL, *texts, "--json"]) == 0
+    found = said(capsys)
+    assert found["setting"] == "uniform, 75%, wanda, 1:4" and found["planned"] == [0.75] * 4
+    assert all(zeros == 0.75 for layer in found["achieved"] for zeros in layer)
+
+
 def test_both_models_continue_a_prompt(texts: list[str], capsys: pytest.CaptureFixture) -> None:
     line = ["prune", "--model", MODEL, "--allocation", "uniform:0.9", *SMALL, *texts, "--prompt", "The heron stood"]
     assert main([*line, "--json"]) == 0
