@@ -315,6 +315,15 @@ def load(store: Store, entry: Entry) -> Best:
     return Best(spec, entry.provenance, selection, final)
 
 
+def stages(store: Store) -> dict[str, str]:
+    """Key of each study that chose or judged a best setting -> its role in that."""
+    return {
+        getattr(entry.spec, role).key: f"{role} of best {entry.key[:6]}"
+        for entry in store.entries("best")
+        for role in ("selection", "final")
+    }
+
+
 def commands(found: Best) -> tuple[str, ...]:
     """Command lines that make the answer again: the profile it looks at, then pruning on the text that judges.
 

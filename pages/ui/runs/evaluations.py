@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 import pandas as pd
 import streamlit as st
 
-from core import studies
+from core import best, studies
 from core.files import changed
 from core.store import Entry, Store
 from pages.ui.runs import acting, comparing, reading
@@ -34,7 +35,7 @@ def show(store: Store) -> None:
         return
     keep_known(rows)
     st.dataframe(
-        table(rows.values()),
+        table(rows.values(), best.stages(store)),
         key="evaluations",
         hide_index=True,
         on_select=partial(pick, list(rows)),
@@ -77,10 +78,14 @@ def pick(keys: list[str]) -> None:
     st.session_state[PICKED] = stay + [key for key in ticked if key not in stay]
 
 
-def table(rows: Iterable[Row]) -> pd.DataFrame:
-    """A row per evaluated point."""
-    frame = pd.DataFrame([_line(row) for row in rows])
-    empty = [name for name in ("pattern", "not a number") if not frame[name].any()]
+def table(rows: Iterable[Row], stages: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
+    """A row per evaluated point.
+
+    Args:
+        stages: what studies are part of, by their keys.
+    """
+    frame = pd.DataFrame([_line(row) | {"part of": stages.get(row.entry.key, "")} for row in rows])
+    empty = [name for name in ("pattern", "not a number", "part of") if not frame[name].any()]
     return frame.drop(columns=empty)
 
 
