@@ -45,7 +45,8 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
         value = default
     else:
         value = next((each for each in (current, last_value) if each in options), default)
-    if current != value or st.session_state.get("runs", SETTLED) < SETTLED:
+    unsettled = value is not None and st.session_state.get("runs", SETTLED) < SETTLED  # None set is "choose an option"
+    if current != value or unsettled:
         st.session_state[key] = value
     url = None if value == default else str(value)
     if url is None:

@@ -94,6 +94,12 @@ def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> 
     assert numbers(compared["x"])[-1] == 29
 
 
+def test_nothing_is_compared_until_it_is_chosen(filled_cache: dict[str, str]) -> None:
+    box = opened(profile=filled_cache["deep"]).selectbox(key="compare")
+    assert box.options[box.proto.default] == "nothing"
+    assert not box.proto.set_value, "a value of None would read: choose an option"
+
+
 def test_the_verdict_is_computed(filled_cache: dict[str, str]) -> None:
     said = [each.value for each in opened(profile=filled_cache["deep"]).markdown]
     assert any("absorb" in text and "(n = 16)" in text for text in said)
