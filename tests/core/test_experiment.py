@@ -181,7 +181,7 @@ def test_what_cannot_be_measured_is_refused_and_leaves_nothing(
     asked: dict, named: str, empty: Store, text: str, sentence
 ) -> None:
     if asked.get("device") == "cuda" and experiment.torch.cuda.is_available():
-        pytest.skip("there is a cuda device here")
+        pytest.skip("a machine with CUDA has no reason to refuse cuda")
     window = specs.WindowRequest(
         source=asked.get("text", text), sequences=asked.get("sequences", 4), length=asked.get("length", 12)
     )

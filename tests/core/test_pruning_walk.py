@@ -17,7 +17,6 @@ from core.models.loading import Loaded
 from core.pattern import Pattern
 from core.pruning import PRUNERS
 from core.pruning import walk as walking
-from core.pruning.inputs import Sums
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
 from tests import tiny
@@ -351,17 +350,7 @@ def test_a_run_that_is_not_finite_is_refused(pruner: str, sentence) -> None:
 
 
 def test_raised_damping_is_told_once_for_every_linear_it_met(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounding may spoil a second moment; here one linear's is spoilt on purpose."""
-    honest = Sums.second_moments
-
-    def spoilt(sums: Sums) -> dict[str, Tensor]:
-        """Eigenvalues of -0.05 times the mean diagonal."""
-        found = honest(sums)
-        moment = found["mlp.down_proj"]
-        one = torch.eye(len(moment))
-        return {**found, "mlp.down_proj": moment.diagonal().mean() * (one + 1.05 * one.flip(0))}
-
-    monkeypatch.setattr(Sums, "second_moments", spoilt)
+    tiny.spoil_second_moments(monkeypatch)
     told: list[str] = []
     achieved = walk(fresh("llama"), TOKENS, plan("sparsegpt"), warn=told.append)
     assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]

@@ -9,14 +9,12 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from core import cost, specs
 from core.measure import sweep as sweeps
 from core.measure.group import Group
 from core.measure.sweep import Sweep
 from core.progress import Cancelled, Progress, Report, silent
-from core.pruning.inputs import Sums
 from core.results import Perturbed
 from core.store import Store
 from tests import tiny
@@ -199,13 +197,6 @@ def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_betwee
     empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One second moment is spoilt on purpose; the warnings of parts that an earlier run finished are not lost."""
-    honest = Sums.second_moments
-
-    def spoilt(sums: Sums) -> dict[str, Tensor]:
-        found = honest(sums)
-        moment = found["mlp.down_proj"]
-        one = torch.eye(len(moment))
-        return {**found, "mlp.down_proj": moment.diagonal().mean() * (one + 1.05 * one.flip(0))}
 
     def stop(progress: Progress) -> None:
         if progress.parts == 1:
@@ -213,7 +204,7 @@ def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_betwee
 
     name = "residual:sparsegpt:0.5"
     with monkeypatch.context() as patch:
-        patch.setattr(Sums, "second_moments", spoilt)
+        tiny.spoil_second_moments(patch)
         with pytest.raises(Cancelled):
             run(empty, names=(name,), report=stop)
     sweep, profile = run(empty, names=(name,))
