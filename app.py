@@ -1,6 +1,9 @@
 """Starts the dashboard: `streamlit run app.py`."""
 
 import streamlit as st
+from starlette.middleware import Middleware
+
+from pages.ui.serving import Assets, warmed
 
 # A launcher, because a script with a folder `pages` beside it loses deep links on a server's first request.
-app = st.App("pages/shell.py")
+app = st.App("pages/shell.py", middleware=[Middleware(Assets)], lifespan=warmed)

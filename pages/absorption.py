@@ -5,7 +5,7 @@ import streamlit as st
 from core import absorption
 from core.errors import UserError
 from core.profiles import Profile
-from pages.ui import charts, frame, sections, view, words
+from pages.ui import charts, frame, overview, sections, view, words
 
 PREFERRED = "gaussian:0.3"
 ABOUT_STATISTICS = (
@@ -19,7 +19,7 @@ ABOUT_VERDICTS = (
 
 
 def choose(profile: Profile) -> tuple[str, str, int]:
-    """Perturbation name, statistic and highlighted layer, as widgets over the URL."""
+    """Perturbation name, statistic and highlighted layer, held in the URL."""
     bases = words.by_positions(profile)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         base = view.sync("perturbation", list(bases), PREFERRED if PREFERRED in bases else next(iter(bases)))
@@ -37,9 +37,7 @@ def choose(profile: Profile) -> tuple[str, str, int]:
             view.switch("Noise at", words.POSITIONS, "positions")
         statistic = view.sync("statistic", list(charts.STATISTICS), "geometric")
         view.switch("Gain as", charts.STATISTICS, "statistic", help=ABOUT_STATISTICS)
-        layer = view.sync("layer", range(profile.layers), profile.layers // 3)
-        st.slider("Highlighted layer", 0, profile.layers - 1, key="layer", width=260)
-    return bases[base][positions], statistic, layer
+    return bases[base][positions], statistic, view.layer(profile)
 
 
 def pick_clicked() -> None:
@@ -74,12 +72,14 @@ look = view.look()
 prefix = f"{profile.entry.key[:6]}-{name}"
 verdict = absorption.finding(absorption.gains(seeds))
 st.markdown(f"**{words.label(profile.perturbations[name])}.** {verdict}", help=ABOUT_VERDICTS)
+numbers = overview.gains(profile, name, statistic, layer)
+if frame.is_first_paint():
+    st.stop()
+frame.numbers(numbers, "gain of each layer", frame.file(prefix, "at-a-glance"), "glance")
 
 left, right = st.columns(2, gap="large")
 with left:
     frame.show(charts.curves(seeds, layer, look), prefix, "curves")
-if frame.is_first_paint():
-    st.stop()
 with right:
     frame.show(charts.heatmap(seeds, profile.floor.drift, layer, look), prefix, "matrix", on_select=pick_clicked)
 

@@ -10,7 +10,7 @@ from core.errors import UserError
 from core.profiles import Profile
 from core.settings import BestRequest, ExportRequest, StudyRequest, WritingRequest
 from core.store import Store
-from pages.ui import view, watch
+from pages.ui import frame, view, watch
 from pages.ui.prune import asking, best, exporting, inview, results, stored, take, writing
 
 store = Store()
@@ -110,7 +110,10 @@ except UserError as error:
 job = watch.watched()
 if job:
     watch.panel(job)
-inview.show(in_view)
+numbers = inview.show(in_view)
+if frame.is_first_paint():
+    st.stop()
+frame.numbers(numbers, "sparsity of each layer", frame.file(profile.entry.key[:6], "allocation-in-view"), "in-view")
 groups = stored.groups(profile)
 part = view.sync("part", list(PARTS), "results" if groups else "evaluate")
 view.switch("Part of the page", PARTS, "part")

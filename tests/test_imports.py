@@ -13,7 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
-DRAWING = {"streamlit", "plotly", "numpy", "pandas", "huggingface_hub"}  # the last lists what the local Hub cache holds
+DRAWING = {
+    "streamlit", "plotly", "numpy", "pandas",
+    "starlette",  # what Streamlit serves with
+    "huggingface_hub",  # lists what the local Hub cache holds
+}  # fmt: skip
 COMPUTING = ("core.measure", "core.pruning", "core.evaluation", "core.experiment", "core.texts", "core.models.loading",
     "core.export.writing", "core.export.checking")  # fmt: skip
 

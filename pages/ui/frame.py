@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
+import pandas as pd
 import streamlit as st
 
 from pages.ui.charts import Chart
 
-PAUSE = 1.2  # seconds; a little more than a laptop's browser needs to load the chart library
-
 
 def is_first_paint() -> bool:
-    """Whether this run draws only the top of a page; the whole page follows a moment later.
+    """Whether this run draws a page down to its live picture only; the rest follows once the browser shows that.
 
-    A browser that opens its first chart loads the chart library, then draws all charts that have arrived before it
-    shows any. With the top alone the reader sees something sooner.
+    A browser spends seconds on loading the chart library before it can draw the first chart, and shows nothing
+    meanwhile. A live picture needs no library.
     """
-    if st.session_state.get("painted"):
-        return False
-    st.session_state.setdefault("opened", time.monotonic())
-    st.fragment(run_every=PAUSE)(_go_on)()
-    return True
+    return not st.session_state.get("painted")
 
 
-def _go_on() -> None:
-    if time.monotonic() - st.session_state["opened"] >= PAUSE:
-        st.session_state["painted"] = True
-        st.rerun()
+def go_on() -> None:
+    """The live picture stands: from now on pages are drawn whole. A component's callback."""
+    st.session_state["painted"] = True
 
 
 def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None) -> None:
@@ -40,22 +33,32 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         on_select: called when a point is clicked.
     """
     st.subheader(chart.title, anchor=False)
-    file = f"{prefix}-{chart.name}".replace(":", "-").replace("@", "-")
+    name = file(prefix, chart.name)
     st.plotly_chart(
         chart.figure,
         key=key,
         alt=f"{chart.title}. {chart.finding}",
         on_select=on_select or "ignore",
         selection_mode="points",
-        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": file}},
+        config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}},
     )
     st.markdown(chart.finding)
+    numbers(chart.table, chart.title, name, key)
+
+
+def file(prefix: str, name: str) -> str:
+    """A name for a downloaded file: perturbations are written with signs that files cannot carry everywhere."""
+    return f"{prefix}-{name}".replace(":", "-").replace("@", "-")
+
+
+def numbers(table: pd.DataFrame, about: str, file: str, key: str) -> None:
+    """The data of a picture, folded away, with a download."""
     with st.expander("Numbers"):
-        numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in chart.table.select_dtypes("float")}
-        st.dataframe(chart.table, hide_index=True, height=240, column_config=numbers, alt=f"Numbers of: {chart.title}")
+        formats = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
+        st.dataframe(table, hide_index=True, height=240, column_config=formats, alt=f"Numbers of: {about}")
         st.download_button(
             "Download CSV",
-            lambda: chart.table.to_csv(index=False),
+            lambda: table.to_csv(index=False),
             file_name=f"{file}.csv",
             mime="text/csv",
             key=f"{key}-csv",

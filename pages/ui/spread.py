@@ -134,7 +134,10 @@ def dragged(
             unit=response.NAMES[objective],
         ),
         request.correction.strength,
+        frame.go_on if frame.is_first_paint() else None,
     )
+    if frame.is_first_paint():
+        st.stop()
     st.caption(settings.WHOSE)
     now = rows[settings.STRENGTHS.index(request.correction.strength)]
     return now, kept

@@ -57,6 +57,11 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
     return value
 
 
+def layer(profile: Profile) -> int:
+    """The layer picked, the same on every page."""
+    return sync("layer", range(profile.layers), profile.layers // 3)
+
+
 def switch(label: str, options: dict[str, str], key: str, help: str | None = None) -> None:
     """One of a few, all in sight; options are value -> words. Its value is what `sync` returned."""
     st.segmented_control(label, list(options), key=key, format_func=options.get, required=True, help=help)

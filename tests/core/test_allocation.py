@@ -308,7 +308,6 @@ def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(e
         assert any("granularity=linear" in note and "left out" in note for note in notes) is not there
 
 
-
 @quick
 @given(
     layers=st.integers(2, 9),

@@ -294,9 +294,7 @@ def exporting(text: str, folder: Path, **more: object) -> settings.ExportRequest
     )
 
 
-def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(
-    empty: Store, text: str, tmp_path: Path
-) -> None:
+def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty: Store, text: str, tmp_path: Path) -> None:
     asked = request(text, setting("depth_ramp beta=0.05"))
     entry = experiment.get(asked, empty)
     measured = studies.load(empty, entry).points[2]

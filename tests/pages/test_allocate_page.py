@@ -27,7 +27,7 @@ from pages.ui.charts.allocation import unclipped
 from pages.ui.charts.linears import linears
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named, numbers
-from tests.pages.test_shell import loads, opened_at
+from tests.pages.test_shell import live, loads, opened_at, shell
 
 Cache = dict[str, str]
 
@@ -61,10 +61,14 @@ def on_screen(app: AppTest) -> np.ndarray:
     return numbers(named(figures(app)[-1], "this allocation")["y"])
 
 
-def live(app: AppTest) -> dict:
-    """What the live chart was given."""
-    [component] = app.get("bidi_component")
-    return json.loads(component.proto.json)
+@pytest.mark.parametrize("page", ["allocate", "prune"])
+def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(cache: Cache, page: str) -> None:
+    app = shell(painted=False).run().switch_page(f"{page}.py").run()
+    assert live(app)["waiting"] and len(app.main) < 12
+    app.session_state["painted"] = True  # as the picture's callback does
+    app.run()
+    assert not live(app)["waiting"] and len(app.get("download_button")) > 0
+    assert not app.exception
 
 
 def test_the_page_answers_with_every_part(cache: Cache) -> None:

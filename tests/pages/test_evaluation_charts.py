@@ -37,7 +37,6 @@ ROWS = {
 def every(look: Palette = LIGHT) -> list[Chart]:
     """One of each."""
     return [
-        evaluation.strip(np.linspace(0.5, 0.8, 30), 0.65, look),
         evaluation.perplexity(CURVES, 15.2, {}, look),
         evaluation.changes(ROWS, "OWL", "uniform", look),
         evaluation.correction(
@@ -55,12 +54,12 @@ def test_every_chart_is_whole(look: Palette) -> None:
         assert chart.title and len(chart.table) and chart.figure.data
         assert chart.finding.endswith(".") and "nan" not in chart.finding
         titles = [axis.title.text for axis in (*chart.figure.select_xaxes(), *chart.figure.select_yaxes())]
-        assert any(titles) or chart.name == "strip"
+        assert any(titles)
         chart.figure.to_json()
 
 
 def test_units_are_on_the_axes() -> None:
-    _, perplexity, changes, correction, accuracies, trust = every()
+    perplexity, changes, correction, accuracies, trust = every()
     assert perplexity.figure.layout.xaxis.title.text == "target sparsity, % zeros"
     assert perplexity.figure.layout.yaxis.type == "log" and "log" in perplexity.figure.layout.yaxis.title.text
     assert changes.figure.layout.xaxis.title.text == "change of perplexity against uniform, %"

@@ -53,6 +53,7 @@ def test_a_line_that_answers_at_once(
 
 @pytest.mark.slow
 @pytest.mark.bundled
+@pytest.mark.timeout(1800)  # the longest, the best setting, takes six minutes on two idle cores
 @pytest.mark.parametrize("line", HEAVY, ids=lambda line: line.command)
 def test_a_line_that_runs_the_model(line: commands.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -18,7 +18,7 @@ from pages.ui import glossary
 from pages.ui.tour import CHAPTERS, again
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.test_shell import opened_at, shell
+from tests.pages.test_shell import live, opened_at, shell
 
 Cache = dict[str, str]
 SAID = {
@@ -56,12 +56,6 @@ def cache(teaching: tuple[Path, Cache], empty_cache: Path, monkeypatch: pytest.M
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
     return opened_at("learn", **view)
-
-
-def live(app: AppTest) -> dict:
-    """What the live figure was given."""
-    [component] = app.get("bidi_component")
-    return json.loads(component.proto.json)
 
 
 def links(app: AppTest) -> list[dict[str, str]]:
@@ -177,13 +171,10 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     assert links(opened(chapter="allocate", push="-0.06", **view))[1].items() == (asked.items() - {("judge", "kl")})
 
 
-def test_the_layer_stays_with_other_pages_but_not_as_bare_state(cache: Cache) -> None:
+def test_the_layer_stays_with_other_pages(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="drift", layer="17")
-    assert "layer" not in app.session_state
-    app.session_state["painted"] = True
     app.switch_page("absorption.py").run()
-    slider = app.slider(key="layer")
-    assert slider.value == 17 and slider.proto.set_value, "the browser is told too"
+    assert live(app)["pick"]["index"] == 17
 
 
 def test_allocate_opens_as_the_tour_left_it(cache: Cache) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ PAGES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", 
 GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
 
 
-def shell() -> AppTest:
-    """The app at its landing page."""
-    return AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+def shell(painted: bool = True) -> AppTest:
+    """The app at its landing page, in a tab whose browser shows pages whole from the first run on, or not yet."""
+    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
+    app.session_state["painted"] = painted
+    return app
 
 
 def opened_at(page: str, **view: str) -> AppTest:
@@ -25,6 +28,12 @@ def opened_at(page: str, **view: str) -> AppTest:
     for key, value in view.items():
         app.query_params[key] = value
     return app.switch_page(f"{page}.py").run()
+
+
+def live(app: AppTest) -> dict:
+    """What the live picture was given."""
+    [component] = app.get("bidi_component")
+    return json.loads(component.proto.json)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,8 +40,12 @@ class Family:
     unit: str  # of the estimates
 
 
-def strength(family: Family, chosen: float) -> None:
-    """Draw the live chart. On release the strength is in the session's state under `strength`."""
+def strength(family: Family, chosen: float, drawn: Callable[[], None] | None = None) -> None:
+    """Draw the live chart. On release the strength is in the session's state under `strength`.
+
+    Args:
+        drawn: is called once when the chart stands in the browser.
+    """
     low, high = _limits(family)
     bound = [np.flatnonzero(binding(row, family.bounds)).tolist() for row in family.rows]
     COMPONENT(
@@ -61,8 +65,10 @@ def strength(family: Family, chosen: float) -> None:
             "layers": list(range(0, len(family.base), max(1, -(-len(family.base) // 8)))),
             "says": [_says(row, on, family) for row, on in zip(family.rows, bound, strict=True)],
             "told": [_told(i, family) for i in range(len(family.rows))],
+            "waiting": drawn is not None,
         },
         on_strength_change=lambda: _released(family.strengths),
+        on_drawn_change=drawn or (lambda: None),
     )
 
 

@@ -13,6 +13,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (data.index === held.sent) held.until = 0
   if (!held.busy && performance.now() >= held.until) slider.value = data.index
   draw(root, data, Number(slider.value))
+  if (data.waiting && !held.shown) requestAnimationFrame(() => setTimeout(() => setTriggerValue("drawn", true)))
+  held.shown = true
   slider.oninput = () => {
     held.busy = true
     draw(root, held.data, Number(slider.value))

@@ -3,7 +3,7 @@
 const SETTLE = 250 // ms without a further step before Python is told
 const PATIENCE = 3000 // ms in which an older answer of Python's does not move the controls back
 const SVG = "http://www.w3.org/2000/svg"
-const [HEIGHT, GAUGE] = [264, 104] // px, of the main picture and of the one below it
+const GAUGE = 104 // px, of the picture below the main one
 const EDGE = { left: 56, right: 14, top: 22, bottom: 40 } // px around the picture, for axes
 const LAYERS = ["grid", "bars", "bundle", "lines", "front", "axes", "gauge"] // from back to front
 
@@ -33,6 +33,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   draw(root, held)
   held.watch ??= new ResizeObserver(() => draw(root, held))
   held.watch.observe(root)
+  if (data.waiting && !held.shown) requestAnimationFrame(() => setTimeout(() => setTriggerValue("drawn", true)))
+  held.shown = true
   return () => held.watch.disconnect()
 }
 
@@ -129,15 +131,15 @@ function draw(root, held) {
   if (!width) return
   const frame = data.controls.reduce((sum, each, n) => sum * each.stops.length + state.at[n], 0)
   const y = Array.isArray(data.y) ? data.y[frame] : data.y
-  const height = HEIGHT + (data.gauge ? GAUGE : 0)
+  const height = data.height + (data.gauge ? GAUGE : 0)
   svg.style.height = `${height}px`
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
   const inner = width - EDGE.left - EDGE.right
   const place = {
-    inner, width,
+    inner, width, floor: data.height - EDGE.bottom,
     step: inner / data.layers,
     x: (layer) => EDGE.left + ((layer + 0.5) / data.layers) * inner,
-    y: (value) => HEIGHT - EDGE.bottom - share(y, value) * (HEIGHT - EDGE.bottom - EDGE.top),
+    y: (value) => place.floor - share(y, value) * (place.floor - EDGE.top),
   }
   const paint = painter(svg, held.parts)
   axes(paint, data, y, place)
@@ -151,7 +153,6 @@ function draw(root, held) {
 }
 
 function axes(paint, data, y, place) {
-  const floor = HEIGHT - EDGE.bottom
   y.ticks.forEach(([value, text], n) => {
     const at = place.y(value)
     const strong = value === data.foot
@@ -166,13 +167,13 @@ function axes(paint, data, y, place) {
   const every = Math.ceil(data.layers / Math.max(2, Math.floor(place.inner / 46)))
   const stride = [1, 2, 5, 10, 20, 50].find((each) => each >= every) ?? every
   for (let layer = 0; layer < data.layers; layer += stride)
-    paint("axes", `x${layer}`, "text", { x: place.x(layer), y: floor + 17, "text-anchor": "middle" }, layer)
-  paint("axes", "xtitle", "text", { x: EDGE.left + place.inner / 2, y: floor + 34, "text-anchor": "middle" }, data.x)
+    paint("axes", `x${layer}`, "text", { x: place.x(layer), y: place.floor + 17, "text-anchor": "middle" }, layer)
+  paint("axes", "xtitle", "text", { x: EDGE.left + place.inner / 2, y: place.floor + 34, "text-anchor": "middle" }, data.x)
 }
 
 function column(paint, data, layer, place) {
   paint("grid", "pick", "rect", {
-    x: place.x(layer) - place.step / 2, width: place.step, y: EDGE.top, height: HEIGHT - EDGE.bottom - EDGE.top,
+    x: place.x(layer) - place.step / 2, width: place.step, y: EDGE.top, height: place.floor - EDGE.top,
     fill: data.colours.accent, "fill-opacity": 0.14,
   })
   paint("front", "pin", "path", {
@@ -231,10 +232,10 @@ function path(values, first, place) {
 
 // The one number that the frames lead to, over all frames, with a dot at the one shown.
 function gauge(paint, data, told, frame, place) {
-  const [top, floor] = [HEIGHT + 30, HEIGHT + GAUGE - 6]
+  const [top, floor] = [data.height + 30, data.height + GAUGE - 6]
   const x = (n) => EDGE.left + 8 + (n / (told.values.length - 1)) * (place.inner - 16)
   const y = (value) => floor - share(told, value) * (floor - top)
-  paint("gauge", "gt", "text", { x: 0, y: HEIGHT + 18, "text-anchor": "start" }, told.title)
+  paint("gauge", "gt", "text", { x: 0, y: data.height + 18, "text-anchor": "start" }, told.title)
   told.ticks.forEach(([value, text], n) => {
     paint("gauge", `gl${n}`, "line", {
       x1: EDGE.left, x2: place.width - EDGE.right, y1: y(value), y2: y(value), stroke: data.colours.faint,

@@ -114,17 +114,30 @@ class Figure:
     key: Sequence[Key] = ()
     foot: float | None = None  # where bars begin, and the line that is drawn strong
     x: str = "layer"
+    height: int = 264  # px, axes included
 
 
-def figure(shown: Figure, look: Palette, moved: Callable[[dict], None]) -> None:
+def figure(
+    shown: Figure,
+    look: Palette,
+    moved: Callable[[dict], None] = lambda _: None,
+    drawn: Callable[[], None] | None = None,
+) -> None:
     """Draw a figure.
 
     Args:
+        drawn: is called once when the figure stands in the browser.
         moved: is told `{"layer": ..., "at": [...]}`, the picked layer and the index of every control, on release. What
             it is told is checked: a layer or an index that does not exist is passed over.
     """
     key = f"tour-{shown.name}"
-    COMPONENT(key=key, data=_data(shown, look), on_moved_change=lambda: _told(key, shown, moved))
+    data = _data(shown, look) | {"waiting": drawn is not None}
+    COMPONENT(
+        key=key,
+        data=data,
+        on_moved_change=lambda: _told(key, shown, moved),
+        on_drawn_change=drawn or (lambda: None),
+    )
 
 
 def _told(key: str, shown: Figure, moved: Callable[[dict], None]) -> None:
@@ -147,6 +160,7 @@ def _data(shown: Figure, look: Palette) -> dict:
         "title": shown.title,
         "layers": shown.layers,
         "x": shown.x,
+        "height": shown.height,
         "says": shown.says,
         "slots": {name: asdict(slot) for name, slot in shown.slots.items()},
         "y": axes,

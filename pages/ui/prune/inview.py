@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
 from core.allocation.allocate import Allocation, allocate
@@ -13,8 +14,7 @@ from core.errors import UserError
 from core.profiles import Profile
 from core.results import Array
 from core.specs import checked
-from pages.ui import hand, settings, spread, view
-from pages.ui.charts import evaluation
+from pages.ui import hand, overview, settings, spread, view
 from pages.ui.prune import naming
 
 UNCLIPPED = "The reference code's unclipped numbers are for comparison: here the allocation is kept inside its bounds."
@@ -81,16 +81,11 @@ def _correction(profile: Profile) -> Correction:
     return Correction(strength=strength, driver=driver, control=control, seed=seed, clip=clip)
 
 
-def show(found: InView) -> None:
-    """One line, a strip of bars, and the way back."""
+def show(found: InView) -> pd.DataFrame:
+    """One line, a bar per layer, and the way back; returns the numbers of the bars."""
     if found.problem:
         st.error(found.problem)
-    low, high = found.sparsity.min(), found.sparsity.max()
-    spread_ = f"layers from {low:.1%} to {high:.1%}" if high - low > 1e-9 else "every layer alike"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            f"**Allocation in view: {naming.allocation(found.request)}**, {found.request.target:.0%} zeros, {spread_}"
-        )
+        st.markdown(f"**Allocation in view: {naming.allocation(found.request)}**, {found.request.target:.0%} zeros")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
-    chart = evaluation.strip(found.sparsity, found.request.target, view.look())
-    st.plotly_chart(chart.figure, key="strip", alt=f"{chart.title}. {chart.finding}", config={"displayModeBar": False})
+    return overview.sparsities(found.sparsity, found.request.target)

@@ -23,7 +23,7 @@ def draw(profile: Profile) -> None:
     pair = lessons.twins(Store(), profile)
     shown = [view.load(entry.key) for entry in pair] if pair else [profile]
     found = [lessons.absorb(each) for each in shown]
-    layer = parts.layer(profile)
+    layer = view.layer(profile)
     weights = view.sync("weights", list(WEIGHTS)[: len(found)], "trained")
     parts.opening(
         "A falling drift looks as if the network repaired the damage: it **absorbs**. But drift is relative, and the "

@@ -24,7 +24,7 @@ def draw(profile: Profile) -> None:
     """Gains without the first token; with it after the prediction."""
     found = lessons.amplify(profile)
     guess = view.sync("sink", [None, *GUESSES], None)
-    layer = parts.layer(profile)
+    layer = view.layer(profile)
     where = view.sync("noise-at", WHERE, "all") if guess else "after_first"
     parts.opening(
         "The drift at the last layer divided by the drift at the hit is the **gain** of that layer: above 1× the rest "

@@ -16,7 +16,7 @@ from pages.ui.words import changed, digits
 def draw(profile: Profile) -> None:
     """Drift curves of all injection layers, one picked, under a noise slider."""
     found = lessons.drift(profile)
-    layer, step = parts.layer(profile), parts.step("noise", found.sizes, lessons.SIZE)
+    layer, step = view.layer(profile), parts.step("noise", found.sizes, lessons.SIZE)
     parts.opening(
         "Run the model twice, once disturbed. At every layer behind the hit, the distance between the two streams, "
         "divided by the length of the undisturbed one, is the **drift**.",

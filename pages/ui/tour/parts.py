@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.lessons import Scale
 from core.profiles import Profile
-from pages.ui import view
+from pages.ui import frame, view
 
 
 def opening(sentence: str, task: str) -> None:
@@ -23,32 +23,13 @@ def lesson(*sentences: str) -> None:
 
 def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> None:
     """The data of a figure, folded away, with a download."""
-    with st.expander("Numbers"):
-        formats = {column: st.column_config.NumberColumn(format="%.4g") for column in table.select_dtypes("float")}
-        st.dataframe(table, hide_index=True, height=240, column_config=formats, alt=f"Numbers of: {about}")
-        st.download_button(
-            "Download CSV",
-            lambda: table.to_csv(index=False),
-            file_name=f"{profile.entry.key[:6]}-tour-{name}.csv",
-            mime="text/csv",
-            key=f"tour-{name}-csv",
-            on_click="ignore",
-        )
+    frame.numbers(table, about, f"{profile.entry.key[:6]}-tour-{name}", f"tour-{name}")
 
 
 def real(page: str, label: str, profile: Profile, **choices: object) -> None:
     """A link to the page where the same is done for real, with the same view."""
     chosen = {"profile": profile.entry.key} | {key: str(value) for key, value in choices.items()}
     st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=chosen)
-
-
-def layer(profile: Profile) -> int:
-    """The layer picked, the same on every page."""
-    found = view.sync("layer", range(profile.layers), profile.layers // 3)
-    # A slider of another page has this key. State left there without a widget would reach Python but not the browser,
-    # which would draw that slider at 0; the view remembers the layer by itself.
-    del st.session_state["layer"]
-    return found
 
 
 def step(key: str, scale: Scale, usual: float) -> int:

@@ -16,7 +16,7 @@ from pages.ui.tour import parts
 def draw(profile: Profile) -> None:
     """Share of changed predictions over the layer hit, under a noise slider."""
     found = lessons.perturb(profile)
-    layer, step = parts.layer(profile), parts.step("noise", found.sizes, lessons.SIZE)
+    layer, step = view.layer(profile), parts.step("noise", found.sizes, lessons.SIZE)
     parts.opening(
         f"A language model is a stack of layers, here {profile.layers}; each reads a shared **stream** of numbers and "
         "adds to it. To **perturb** is to add noise to the stream behind one layer and to let the rest run on.",

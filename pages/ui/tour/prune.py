@@ -30,7 +30,7 @@ def draw(profile: Profile) -> None:
     if guess is None:
         _ask(profile.layers, sparsity)
         return
-    layer, step = parts.layer(profile), parts.step("zeros", found.sparsities, lessons.TARGET)
+    layer, step = view.layer(profile), parts.step("zeros", found.sparsities, lessons.TARGET)
     tour.figure(picture(found, profile.layers, layer, step), view.look(), lambda told: _moved(told, found.sparsities))
     parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said)
     nearest = found.sparsities.values[found.sparsities.nearest(step)]

@@ -5,7 +5,6 @@ from pages.ui.charts.evaluation.changes import changes, said
 from pages.ui.charts.evaluation.correction import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY, PAPER_TARGET, correction
 from pages.ui.charts.evaluation.perplexity import Curve, not_a_number, perplexity
 from pages.ui.charts.evaluation.shared import change_axis, count
-from pages.ui.charts.evaluation.strip import strip
 
 __all__ = [
     "PAPER",
@@ -21,5 +20,4 @@ __all__ = [
     "not_a_number",
     "perplexity",
     "said",
-    "strip",
 ]

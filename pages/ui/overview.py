@@ -1,0 +1,110 @@
+"""A page's answer at a glance: a live picture that stands before the chart library has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core.profiles import Profile
+from core.results import Array
+from pages.ui import charts, frame, view
+from pages.ui.live import tour
+from pages.ui.words import digits, times
+
+TONES = {"amplifies": "amplify", "absorbs": "absorb"}
+SAID = {
+    "amplifies": "the rest of the network amplifies it",
+    "absorbs": "the rest of the network absorbs it",
+    "undecided": "whether it is amplified or absorbed is undecided",
+    None: "nothing is behind it, so its gain is 1 by definition",
+}
+LEGEND = (
+    tour.Key("amplify", "block", "amplifies"),
+    tour.Key("absorb", "block", "absorbs"),
+    tour.Key("undecided", "block", "undecided"),
+)
+
+
+def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFrame:
+    """Gain of every layer, coloured by verdict, with the layer that all charts highlight under the finger.
+
+    Returns:
+        The numbers behind it.
+    """
+    line = charts.line(name, profile.seeds(name), statistic)
+    _figure(gain_bars(line, charts.STATISTICS[statistic], layer), _highlight)
+    columns = {"gain": line.value, "95 % low": line.low, "95 % high": line.high, "verdict": line.verdicts}
+    return pd.DataFrame({"layer": np.arange(profile.layers), **columns})
+
+
+def _highlight(told: dict) -> None:
+    st.session_state["layer"] = told["layer"]
+
+
+def gain_bars(line: charts.Line, statistic: str, layer: int) -> tour.Figure:
+    """A bar per layer from 1×, upward where the rest of the network amplifies.
+
+    Args:
+        statistic: how the gain was averaged, in words.
+    """
+    intervals = [f"[{digits(low, 2)}, {digits(high, 2)}]" for low, high in zip(line.low, line.high, strict=True)]
+    return tour.Figure(
+        name="gains",
+        title="Gain of each layer",
+        layers=len(line.value),
+        says="Layer {layer}: gain {gain} {interval}; {verdict}.",
+        slots={
+            "gain": tour.Slot("layer", [times(each) for each in line.value]),
+            "interval": tour.Slot("layer", intervals),
+            "verdict": tour.Slot("layer", [SAID.get(each, SAID["undecided"]) for each in line.verdicts]),
+        },
+        y=tour.ratio_axis(f"gain, {statistic}", line.value),
+        pick=("Highlighted layer", layer),
+        bars=tour.Bars(line.value[None], [[TONES.get(each, "undecided") for each in line.verdicts]]),
+        key=LEGEND,
+        foot=1.0,
+        x="injection layer",
+        height=230,
+    )
+
+
+def sparsities(sparsity: Array, target: float) -> pd.DataFrame:
+    """Sparsity of every layer around the target; returns the numbers behind it."""
+    _figure(sparsity_bars(sparsity, target), lambda _: None)
+    return pd.DataFrame({"layer": np.arange(len(sparsity)), "sparsity": sparsity})
+
+
+def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
+    """A bar per layer.
+
+    Args:
+        sparsity: (layers,).
+    """
+    low, high = min(float(sparsity.min()), target), max(float(sparsity.max()), target)
+    room = max(0.3 * (high - low), 0.02)
+    axis = tour.linear_axis("sparsity", max(0.0, low - room), high + room, "{:.0%}".format)
+    alike = high - low < 1e-9
+    return tour.Figure(
+        name="sparsities",
+        title="Sparsity of each layer",
+        layers=len(sparsity),
+        says="Every layer alike, {target} zeros." if alike else "Layers from {low} to {high} zeros, {target} in all.",
+        slots={
+            "target": tour.Slot("frame", [f"{target:.1%}"]),
+            "low": tour.Slot("frame", [f"{sparsity.min():.1%}"]),
+            "high": tour.Slot("frame", [f"{sparsity.max():.1%}"]),
+        },
+        y=axis,
+        bars=tour.Bars(sparsity[None]),
+        lines=[tour.Line(np.full((1, len(sparsity)), target), "guide", dash=True)],
+        key=[tour.Key("undecided", "block", "a layer"), tour.Key("guide", "dash", "all layers together")],
+        foot=axis.low,
+        height=170,
+    )
+
+
+def _figure(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
+    tour.figure(shown, view.look(), moved, frame.go_on if frame.is_first_paint() else None)

@@ -1,0 +1,54 @@
+"""How the dashboard is served: what makes the first page come sooner. Knows nothing of any page."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+STATIC = Path(st.__file__).parent / "static"
+# Names with a hash of the content in them, and nothing that could lead out of the folder.
+HASHED = re.compile(r"/(static/(?:js|css|media)/[\w-]+(?:\.[\w-]+)*\.[\w-]{8}\.\w+)")
+FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
+KINDS = {  # not guessed: on Windows the registry may call a script plain text, and browsers then refuse it
+    ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".wasm": "application/wasm",
+}  # fmt: skip
+DRAWING = ("pages.ui.tour", "pages.ui.sections", "pages.ui.charts.evaluation")  # with them comes all that is slow
+
+
+class Assets:
+    """Answers for Streamlit's own hashed files straight from disk.
+
+    A browser's first visit asks for more than a hundred of them at once. Streamlit's server opens each in a thread and
+    sends it in pieces, which takes longer than to run the page.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = HASHED.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
+        file = STATIC / found[1] if found else None
+        if file is None or file.suffix not in KINDS or not file.is_file():
+            await self.app(scope, receive, send)
+            return
+        await Response(file.read_bytes(), headers=FOREVER, media_type=KINDS[file.suffix])(scope, receive, send)
+
+
+@asynccontextmanager
+async def warmed(_: object) -> AsyncIterator[None]:
+    """Import what pages draw with while the first browser is still opening."""
+    threading.Thread(target=_import, daemon=True).start()
+    yield
+
+
+def _import() -> None:
+    for name in DRAWING:
+        importlib.import_module(name)

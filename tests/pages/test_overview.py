@@ -1,0 +1,40 @@
+"""The live pictures above the charts: what they are given is what was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pages.ui import charts, overview
+
+
+def line(*verdicts: str | None) -> charts.Line:
+    value = np.linspace(0.5, 2.0, len(verdicts))
+    return charts.Line("noise", value, value / 1.1, value * 1.1, verdicts)
+
+
+def test_bars_of_gains_carry_values_and_verdicts() -> None:
+    shown = overview.gain_bars(line("absorbs", "undecided", "amplifies", None), "median", 2)
+    assert shown.bars.values[0].tolist() == [0.5, 1.0, 1.5, 2.0]
+    assert shown.bars.tones == [["absorb", "undecided", "amplify", "undecided"]]
+    assert shown.slots["gain"].table[0] == "0.50×"
+    assert shown.slots["interval"].table[0] == "[0.45, 0.55]"
+    assert [text.split()[-2:] for text in shown.slots["verdict"].table[:1]] == [["absorbs", "it"]]
+    assert "by definition" in shown.slots["verdict"].table[-1]
+    assert "median" in shown.y.title and shown.pick[1] == 2
+
+
+@pytest.mark.parametrize("verdict", ["undecided", "not tested", "undecided (n = 4)"])
+def test_what_is_not_decided_is_said_so(verdict: str) -> None:
+    shown = overview.gain_bars(line(verdict, None), "geometric mean", 0)
+    assert "undecided" in shown.slots["verdict"].table[0]
+    assert shown.bars.tones == [["undecided", "undecided"]]
+
+
+@pytest.mark.parametrize("sparsity", [np.full(4, 0.7), np.array([0.6, 0.8, 0.7, 0.7]), np.array([0.0, 0.95])])
+def test_bars_of_sparsities_lie_inside_their_axis(sparsity: np.ndarray) -> None:
+    target = float(sparsity.mean())
+    shown = overview.sparsity_bars(sparsity, target)
+    assert shown.y.low <= min(sparsity.min(), target) and max(sparsity.max(), target) <= shown.y.high
+    assert shown.foot == shown.y.low and shown.lines[0].values.tolist() == [[target] * len(sparsity)]
+    assert ("alike" in shown.says) == (np.ptp(sparsity) == 0)

@@ -1,0 +1,59 @@
+"""Streamlit's own files come straight from disk, and nothing else does."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pages.ui.serving import KINDS, STATIC, Assets
+
+Sent = list[dict]
+
+
+def ask(path: str, method: str = "GET") -> tuple[Sent, bool]:
+    """What is sent for a request, and whether it was passed on to Streamlit."""
+    sent, passed = [], []
+
+    async def streamlit(scope: dict, receive: object, send: object) -> None:
+        passed.append(scope["path"])
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": []}
+    asyncio.run(Assets(streamlit)(scope, None, send))
+    return sent, bool(passed)
+
+
+def hashed(suffix: str) -> str:
+    """Address of one of Streamlit's files."""
+    return f"/{next(STATIC.rglob(f'*.????????{suffix}')).relative_to(STATIC).as_posix()}"
+
+
+@pytest.mark.parametrize("suffix", [".js", ".css", ".woff2"])
+def test_a_hashed_file_is_sent_whole_and_kept_for_good(suffix: str) -> None:
+    path = hashed(suffix)
+    [start, body], passed = ask(path)
+    assert not passed and start["status"] == 200
+    assert body["body"] == (STATIC / path[1:]).read_bytes()
+    headers = dict(start["headers"])
+    assert headers[b"content-type"].decode().startswith(KINDS[suffix])
+    assert b"immutable" in headers[b"cache-control"]
+
+
+def test_streamlit_answers_for_everything_else() -> None:
+    known = hashed(".js")
+    for path, method in (
+        ("/", "GET"),
+        ("/learn", "GET"),
+        ("/static/index.html", "GET"),
+        ("/static/js/absent.Abcd1234.js", "GET"),
+        ("/static/js/../../app.Abcd1234.js", "GET"),
+        ("/static/js/..%2f..%2fapp.Abcd1234.js", "GET"),
+        ("/_stcore/health", "GET"),
+        (known, "HEAD"),
+        (known + "/", "GET"),
+    ):
+        sent, passed = ask(path, method)
+        assert passed and not sent, (method, path)
