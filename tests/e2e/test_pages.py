@@ -14,7 +14,7 @@ from tests.e2e.conftest import settle
 pytestmark = pytest.mark.e2e
 PAGES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
 CHARTED = ("", "learn", "absorption", "allocate", "prune")
-FIRST_CHART = ".tour svg, .allocation .plot, .js-plotly-plot .main-svg"
+FIRST_CHART = "() => performance.getEntriesByName('picture')[0]?.startTime"  # ms since the navigation began
 Cache = tuple[Path, dict[str, str]]
 Tab = Callable[..., Page]
 
@@ -29,13 +29,18 @@ def test_a_deep_link_as_the_first_request_ever(
     name: str, cold_server: str, tab: Tab, record_property: Callable[[str, object], None]
 ) -> None:
     """The page opens; how long its first chart took on a cold and on a warm server is told, for machines differ."""
-    first = FIRST_CHART if name in CHARTED else "h1"
-    for state in ("cold", "warm") if name in ("", "absorption") else ("cold",):
-        page = tab(f"{cold_server}/{name}", until=first)
-        seconds = page.evaluate("performance.now()") / 1000
-        record_property(f"{state}_seconds", round(seconds, 2))
-        print(f"/{name}, {state} server: {seconds:.2f} s to {first}")
-    settle(page)
+    seconds = []
+    for state in ("cold", "warm") if name in CHARTED else ("cold",):
+        page = tab(f"{cold_server}/{name}")
+        if name in CHARTED:
+            seconds.append(page.wait_for_function(FIRST_CHART).json_value() / 1000)
+        if name in CHARTED and state == "cold":
+            page.wait_for_timeout(2000)  # whatever the page still draws must not slow the next one down
+            settle(page)
+            page.context.close()
+    if seconds:
+        record_property("first_chart_seconds", [round(each, 2) for each in seconds])
+        print(f"/{name}: first chart {seconds[0]:.2f} s cold, {seconds[1]:.2f} s warm")
     expect(page.locator("h1")).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)

@@ -13,7 +13,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (data.index === held.sent) held.until = 0
   if (!held.busy && performance.now() >= held.until) slider.value = data.index
   draw(root, data, Number(slider.value))
-  if (data.waiting && !held.shown) requestAnimationFrame(() => setTimeout(() => setTriggerValue("drawn", true)))
+  if (!held.shown) shown(data.waiting ? () => setTriggerValue("drawn", true) : () => {})
   held.shown = true
   slider.oninput = () => {
     held.busy = true
@@ -28,6 +28,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
       setTriggerValue("strength", held.sent)
     }, SETTLE)
   }
+}
+
+// A frame's timers run once the frame is on the screen. The mark is for whoever measures how long that took.
+function shown(tell) {
+  requestAnimationFrame(() => setTimeout(() => {
+    performance.mark("picture")
+    tell()
+  }))
 }
 
 function build(root, data) {
