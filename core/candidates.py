@@ -60,7 +60,7 @@ GRIDS = {
             *(Response(objective=each) for each in ("drift", "kl", "nll")),
             *(Response(objective=each, granularity="linear") for each in ("drift", "kl")),
         ),
-        ramp_step=0.004,
+        ramp_step=0.002,
         strengths=(0.02, 0.04),
         corrects_best=True,
     ),

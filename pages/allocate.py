@@ -47,14 +47,14 @@ trust.show(profile, request, objective, prefix)
 
 left, right = st.columns(2, gap="large")
 with left:
-    st.subheader("Set single layers by hand", anchor=False)
+    st.header("Set single layers by hand", anchor=False)
     if hand.allowed(request):
         st.caption("The other layers move together, so that the budget is kept.")
         hand.editor(allocation, means, held)
     else:
         st.caption(spread.NO_HAND if per_linear else settings.LOOSE)
 with right:
-    st.subheader("Take it along", anchor=False)
+    st.header("Take it along", anchor=False)
     spread.on_to_prune(request)
     st.caption("This command prints the same numbers.")
     spread.taken_along(spread.as_manual(allocation, now) if kept else allocation, profile, objective, prefix)

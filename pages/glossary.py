@@ -9,6 +9,6 @@ st.caption("The same words on every page, on the command line and in the files."
 st.markdown(" · ".join(f"[{term}](#{glossary.anchor(term)})" for term in glossary.TERMS))
 for term, known in glossary.TERMS.items():
     with st.container(border=True):
-        st.subheader(term, anchor=glossary.anchor(term))
+        st.header(term, anchor=glossary.anchor(term))
         st.markdown(known.sentence)
         st.markdown(glossary.formula(known))

@@ -10,7 +10,7 @@ st.caption(
     "--json for one JSON object, --cache DIR to keep results elsewhere."
 )
 for group in commands.GROUPS:
-    st.subheader(group.title, anchor=False)
+    st.header(group.title, anchor=False)
     for line in group.lines:
         st.markdown(line.about)
         st.code(line.command, None, wrap_lines=True)

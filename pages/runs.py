@@ -104,7 +104,7 @@ def runs() -> None:
     found = jobs.jobs(store)
     if not found:
         return
-    st.subheader("Runs", anchor=False)
+    st.header("Runs", anchor=False)
     for job in found:
         with st.container(border=True):
             line(job)

@@ -106,7 +106,7 @@ def llm_compressor(sparsity: Array, modifier: Modifier, about: str, linears: Seq
     rows = sparsity if sparsity.ndim == 2 else [sparsity[i : i + IN_A_ROW] for i in range(0, len(sparsity), IN_A_ROW)]
     numbers = ",\n        ".join(", ".join(f"{each:.9f}" for each in row) for row in rows)
     return f"""# {" ".join(about.split())}
-# Written to the schema of llm-compressor's pruning modifiers as published; it was not run there.
+# Read and run by llm-compressor 0.14 in this form: a number per module in a list, which its documentation leaves out.
 # One number per {unit}: if the model has other stacks of layers, narrow the expression under targets.
 # Unstructured zeros make a checkpoint neither smaller nor faster by themselves.
 pruning_stage:

@@ -32,7 +32,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         key: of the figure; selected points are in the state under it.
         on_select: called when a point is clicked.
     """
-    st.subheader(chart.title, anchor=False)
+    st.header(chart.title, anchor=False)
     name = file(prefix, chart.name)
     st.plotly_chart(
         chart.figure,

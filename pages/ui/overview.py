@@ -99,8 +99,8 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
         },
         y=axis,
         bars=tour.Bars(sparsity[None]),
-        lines=[tour.Line(np.full((1, len(sparsity)), target), "guide", dash=True)],
-        key=[tour.Key("undecided", "block", "a layer"), tour.Key("guide", "dash", "all layers together")],
+        lines=[tour.Line(np.full((1, len(sparsity)), target), "ink", dash=True)],
+        key=[tour.Key("undecided", "block", "a layer"), tour.Key("ink", "dash", "all layers together")],
         foot=axis.low,
         height=170,
     )

@@ -39,7 +39,7 @@ def size_map(profile: Profile, name: str, statistic: str, layer: int) -> None:
     if len(sizes) < 2:
         sizes = gaussian_sizes(profile, "after_first")
     if len(sizes) < 2:
-        st.subheader("At what size does noise turn?", anchor=False)
+        st.header("At what size does noise turn?", anchor=False)
         st.info("Measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where the turn is.")
         return
     lines = [charts.line(size_name, profile.seeds(size_name), statistic) for size_name in sizes.values()]
@@ -59,7 +59,7 @@ def first_token(profile: Profile, name: str, statistic: str, layer: int, prefix:
     base = words.at_positions(profile.perturbations[name], "after_first")
     pair = where[base] if len(where[base]) > 1 else next((each for each in where.values() if len(each) > 1), None)
     if pair is None:
-        st.subheader(title, anchor=False)
+        st.header(title, anchor=False)
         st.info("Measure the same noise at all tokens too (for instance gaussian:0.3@all) to see what the first does.")
         return
     names = {"after_first": "without", "all": "with"}
@@ -74,7 +74,7 @@ def matched(profile: Profile, name: str, layer: int, prefix: str) -> None:
     sizes = gaussian_sizes(profile, "after_first")
     residuals = [each for each, asked in profile.perturbations.items() if asked.kind == "residual"]
     if len(sizes) < 2 or not residuals:
-        st.subheader(title, anchor=False)
+        st.header(title, anchor=False)
         st.info("Measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them.")
         return
     real = name if name in residuals else residuals[0]

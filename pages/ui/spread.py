@@ -36,6 +36,8 @@ from pages.ui.charts.allocation import unclipped
 from pages.ui.charts.linears import linears
 
 THIS = "this allocation"
+ALONE = "harm alone"
+BRIEF = {THIS: "this", ALONE: "harm"}  # headings that fit into narrow columns
 SHUFFLES = range(5)
 ADDITIVE = (
     "An additive estimate sums what pruning each layer alone was measured to do. It can rank allocations of one target "
@@ -203,7 +205,7 @@ def estimated(allocation: Allocation, now: Array, profile: Profile, objective: s
     if judged(now[None], profile, allocation.request, objective) is not None:
         prediction(allocation, now, profile, objective, prefix)
         return
-    st.subheader("What it is estimated to cost", anchor=False)
+    st.header("What it is estimated to cost", anchor=False)
     try:
         response.measured(profile, pruner_of(allocation.request), objective)
     except UserError as error:
@@ -263,21 +265,20 @@ def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
 def compared(request: AllocationRequest, now: Array, profile: Profile, prefix: str) -> None:
     """Methods on one axis, and how alike they rank the layers."""
     every = of_methods(request, profile)
-    left, right = st.columns([2, 1], gap="large")
+    slot = st.container()
+    picked = pick(list(every))
+    left, right = slot.columns([3, 2], gap="large")
+    lines = {THIS: now, **{name: every[name] for name in picked}}
     with left:
-        slot = st.container()
-        picked = pick(list(every))
-        lines = {THIS: now, **{name: every[name] for name in picked}}
-        with slot:
-            frame.show(charts.methods(lines, THIS, request.target, view.look()), prefix, "methods")
+        frame.show(charts.methods(lines, THIS, request.target, view.look()), prefix, "methods")
     with right:
-        st.subheader("Do they rank alike?", anchor=False)
+        st.header("Do they rank alike?", anchor=False)
         harm = harm_alone(profile)
         table = charts.agreement({**lines, **harm}).round(2)
         narrow = (
             table.loc[[name for name in table.index if name not in harm], [THIS, *harm]] if THIS in table else table
         )
-        small = {name: st.column_config.NumberColumn(width="small") for name in narrow}
+        small = {name: st.column_config.NumberColumn(BRIEF.get(name), width="small") for name in narrow}
         said = "Rank correlation of each method with this allocation and with the harm alone"
         st.dataframe(narrow, column_config=small, alt=said)
         st.caption(ABOUT_RANKS)
@@ -314,7 +315,7 @@ def of_methods(request: AllocationRequest, profile: Profile) -> dict[str, Array]
 def harm_alone(profile: Profile) -> dict[str, Array]:
     """What pruning each layer alone does to the output, (layers,), where it was measured."""
     name = next((each for each in HARM_ALONE if each in profile.by_name), None)
-    return {"harm alone": profile.seeds(name)[0].kl.mean(1)} if name else {}
+    return {ALONE: profile.seeds(name)[0].kl.mean(1)} if name else {}
 
 
 # --- to take along -------------------------------------------------------------------------------------------------

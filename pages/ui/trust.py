@@ -36,7 +36,7 @@ def show(profile: Profile, request: AllocationRequest, objective: str, prefix: s
         chart = None
         st.caption(f"No estimate to hold against what was measured: {error}.")
     if chart is None:
-        st.subheader(TITLE, anchor=False)
+        st.header(TITLE, anchor=False)
         st.caption(LACKING)
         return
     frame.show(chart, prefix, "trust")

@@ -38,7 +38,7 @@ def named(figure: dict, name: str) -> dict:
 
 def test_a_standard_profile_shows_every_chart_with_finding_and_download(filled_cache: dict[str, str]) -> None:
     app = opened(profile=filled_cache["deep"])
-    titles = [each.value for each in app.subheader]
+    titles = [each.value for each in app.header]
     assert len(titles) == len(app.get("plotly_chart")) == 9
     assert len(app.get("download_button")) == 10, "the live picture above the charts has its numbers too"
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))

@@ -74,7 +74,7 @@ def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(ca
 def test_the_page_answers_with_every_part(cache: Cache) -> None:
     app = opened(profile=cache["deep"], strength="0.04")
     assert not app.exception and not app.error and not app.info
-    titles = [each.value for each in app.subheader]
+    titles = [each.value for each in app.header]
     assert titles == [
         "What it is estimated to cost",
         "Methods on one axis",

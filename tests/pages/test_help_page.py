@@ -30,7 +30,7 @@ def test_the_page_shows_every_line(empty_cache: Path) -> None:
     app = shell().run().switch_page("help.py").run()
     assert not app.exception
     assert [each.value for each in app.code] == [line.command for line in LINES]
-    assert [each.value for each in app.subheader] == [group.title for group in commands.GROUPS]
+    assert [each.value for each in app.header] == [group.title for group in commands.GROUPS]
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.command)

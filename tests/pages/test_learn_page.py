@@ -257,8 +257,8 @@ def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
     assert used <= set(glossary.TERMS)
     app = shell().run().switch_page("glossary.py").run()
     assert not app.exception
-    assert [each.value for each in app.subheader] == list(glossary.TERMS)
-    assert [each.proto.anchor for each in app.subheader] == [glossary.anchor(term) for term in glossary.TERMS]
+    assert [each.value for each in app.header] == list(glossary.TERMS)
+    assert [each.proto.anchor for each in app.header] == [glossary.anchor(term) for term in glossary.TERMS]
     formulas = [each for each in app.markdown if each.value.startswith(r"$\displaystyle")]
     assert len(formulas) == len(glossary.TERMS)
     assert all(f"(#{glossary.anchor(term)})" in app.markdown[0].value for term in glossary.TERMS)

@@ -89,7 +89,7 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
     save(store, family((0, 1, 2)), tasks=("boolq", "rte"))
     app = opened(strength="0.04")
     assert not app.exception and not app.error
-    assert [each.value for each in app.subheader] == [
+    assert [each.value for each in app.header] == [
         "The verdict at 70% zeros, Wanda",
         "Perplexity against target sparsity",
         "Cost or gain against uniform",

@@ -47,7 +47,7 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
         st.error(str(error))
         return
     found = answer.found
-    st.subheader("The answer", anchor=False)
+    st.header("The answer", anchor=False)
     first, *more = answer.sentences
     st.markdown("\n".join([f"**{first}**", "", *(f"- {each}" for each in more)]))
     st.caption(roles(found.request))
@@ -55,7 +55,7 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     if answer.rows:
         frame.show(chart(answer, view.look()), f"{found.spec.key[:6]}-best", "best-changes")
     _table(answer.judged, "Winner, runner-up, uniform and dense on the text that judges")
-    st.subheader("All candidates", anchor=False)
+    st.header("All candidates", anchor=False)
     st.caption(SELECTED)
     _table(answer.candidates, "Every candidate with its loss on the text that selects")
     _left_out(found)

@@ -78,7 +78,7 @@ def _choose_slice(results: Results, setting: Setting) -> Slice:
 
 
 def _verdicts(results: Results, part: Slice, shown: Line | None, group: Group) -> None:
-    st.subheader(f"The verdict at {part.name}", anchor=False)
+    st.header(f"The verdict at {part.name}", anchor=False)
     model = results.study.provenance.get("model", "this model")
     windows = results.study.spec.text.sequences
     found = verdicts.sentences(results, part, shown)
@@ -114,7 +114,7 @@ def _badge(group: Group) -> None:
 def _correction(results: Results, part: Slice, shown: Line | None, group: Group, prefix: str) -> None:
     bases = {each.name: each for each in drawing.corrected_bases(results, part)}
     if not bases:
-        st.subheader("The correction beside its controls", anchor=False)
+        st.header("The correction beside its controls", anchor=False)
         st.info(
             "No correction was measured within this pruner and target: under Evaluate choose "
             "*this family* to measure it with its controls."
@@ -157,7 +157,7 @@ def _trust(results: Results, part: Slice, shown: Line | None, profile: Profile, 
     try:
         chart = drawing.trust(results, part, profile, objective, shown, view.look())
     except UserError as error:
-        st.subheader("Estimate against measured", anchor=False)
+        st.header("Estimate against measured", anchor=False)
         st.info(f"{str(error)[:1].upper()}{str(error)[1:]}.")
         return
     view.switch("Estimate the harm by", settings.OBJECTIVES, "judge")
@@ -166,7 +166,7 @@ def _trust(results: Results, part: Slice, shown: Line | None, profile: Profile, 
 
 
 def _numbers(results: Results, group: Group, prefix: str) -> None:
-    st.subheader("Every number", anchor=False)
+    st.header("Every number", anchor=False)
     table = rows(results).dropna(axis=1, how="all")
     numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
     st.dataframe(table, hide_index=True, column_config=numbers, alt="Every setting with all that was measured of it")

@@ -18,7 +18,7 @@ def show(rows: Sequence[Row]) -> None:
     """The differing settings, a sentence for each row against the first, and their chart."""
     if not rows:
         return
-    st.subheader("Compared", anchor=False)
+    st.header("Compared", anchor=False)
     if len(rows) == 1:
         st.info(f"{rows[0].measured.name} is what others are compared with: pick one more row or several.")
         return

@@ -136,7 +136,7 @@ COLUMNS = {
 
 def _studies(store: Store, entries: dict[str, Entry]) -> None:
     """What can be done with one study, and a report of all that are compared."""
-    st.subheader("A whole study", anchor=False)
+    st.header("A whole study", anchor=False)
     if st.session_state.get("picked-study") not in entries:
         st.session_state["picked-study"] = next(iter(entries))
     st.selectbox(

@@ -30,7 +30,7 @@ def place() -> Store:
 
 def draw() -> None:
     """The button, the run, and both measurements in one picture."""
-    st.subheader("Are these numbers real?", anchor=False)
+    st.header("Are these numbers real?", anchor=False)
     store = place()
     job = next(iter(jobs.jobs(store)), None)
     if job and job.active:
