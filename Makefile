@@ -31,7 +31,8 @@ setup: .venv/installed
 
 test: .venv/tested
 	$(BIN)/ruff check .
-	$(PY) -m pytest -m "not slow"
+	$(PY) -m pytest -m "not slow and not e2e" --numprocesses 2
+	$(PY) -m pytest -m "not slow and e2e"
 
 test-slow: .venv/tested
 	$(PY) -m pytest -m slow

@@ -42,7 +42,7 @@ with right:
     spread.estimated(allocation, now, profile, objective, prefix)
 
 means = layer_means(now, linear_parameters(profile)) if per_linear else now
-spread.compared(request, means, profile, prefix)
+spread.compared(request, means, profile, objective, prefix)
 trust.show(profile, request, objective, prefix)
 
 left, right = st.columns(2, gap="large")

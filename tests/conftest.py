@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond that would wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from core import store
 from tests import synthetic

@@ -86,6 +86,7 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
         sparsity = _corrected(request, base, of_units, request.correction.strength, profile)
     layers = np.nansum(parameters, axis=1)
     bound = binding(sparsity, Bounds(request.low, request.high)).reshape(len(layers), -1).any(1)
+    bound &= not request.unclipped  # there nothing is held inside bounds
     if not is_per_linear(request.base):
         return Allocation(request, base, sparsity, layers, bound)
     linears = [each.reshape(parameters.shape) for each in (base, sparsity)]
@@ -170,9 +171,16 @@ def direction_of(asked: Correction, profile: Profile) -> Array:
     """The shift D that drives a correction, or the control in its place: (layers,).
 
     Raises:
-        UserError: the driving perturbation was not measured.
+        UserError: the driving perturbation was not measured, or a gain of it is no number above 0.
     """
-    direction = correction.shift(absorption.gains(profile.seeds(asked.driver)).value, asked.clip)
+    gains = absorption.gains(profile.seeds(asked.driver)).value
+    unknown = np.flatnonzero(~(np.isfinite(gains) & (gains > 0)))
+    if unknown.size:
+        raise UserError(
+            f"layer {unknown[0]} has no gain under {asked.driver}: drive the correction by another perturbation, or "
+            "measure this one again in float32"
+        )
+    direction = correction.shift(gains, asked.clip)
     match asked.control:
         case "reversed":
             return correction.reversed_(direction)
@@ -181,6 +189,11 @@ def direction_of(asked: Correction, profile: Profile) -> Array:
         case "ramp":
             return correction.ramp(direction)
     return direction
+
+
+def judged_by(request: AllocationRequest) -> str:
+    """Whose one-layer responses an allocation is judged by."""
+    return request.base.pruner if isinstance(request.base, Response) else "wanda"
 
 
 def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> float:

@@ -38,7 +38,8 @@ def dlp(score_mean: Array, target: float, alpha: float = 0.15) -> Array:
     Args:
         score_mean: (layers,) mean of the pooled Wanda scores.
     """
-    return band(1 - score_mean / score_mean.sum(), target, alpha)
+    whole = score_mean.sum()
+    return band(1 - score_mean / whole if whole else np.zeros_like(score_mean), target, alpha)
 
 
 def alphapruning(alpha: Array, parameters: Array, target: float, epsilon: float = 0.3) -> Array:
@@ -52,9 +53,10 @@ def alphapruning(alpha: Array, parameters: Array, target: float, epsilon: float 
         alpha: (layers,) mean exponent of the layer's linears.
         parameters: (layers,) prunable weights.
     """
-    if alpha.max() == alpha.min():
+    stretched = unit(alpha)
+    if not stretched.any():
         return uniform(len(alpha), target)
-    ratio = (1 - epsilon) + 2 * epsilon * unit(alpha)
+    ratio = (1 - epsilon) + 2 * epsilon * stretched
     return ratio * target * parameters.sum() / (parameters * ratio).sum()
 
 

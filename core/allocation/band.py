@@ -6,6 +6,8 @@ import numpy as np
 
 from core.results import Array
 
+ROUNDING = 1e-9  # relative: scores this close are the same, and would be stretched over the whole band
+
 
 def unit(score: Array) -> Array:
     """A score stretched to [0, 1]; all 0 where every layer scores the same, which the reference codes turn into NaN.
@@ -13,7 +15,8 @@ def unit(score: Array) -> Array:
     A score that is NaN makes all NaN, for the budget step to refuse.
     """
     spread = score.max() - score.min()
-    return np.zeros_like(score) if spread == 0 else (score - score.min()) / spread
+    alike = spread <= ROUNDING * np.abs(score).max()
+    return np.zeros_like(score) if alike else (score - score.min()) / spread
 
 
 def band(score: Array, target: float, half_width: float) -> Array:

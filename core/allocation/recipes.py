@@ -53,7 +53,7 @@ def _word(value: object) -> str:
 
 
 def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float | None]) -> str:
-    """What `python -m core allocate --json` prints, and where it comes from.
+    """An allocation as `prune --allocation FILE` reads it, and where it comes from.
 
     Sparsities and parameters are lists per layer, of one number per linear where the budget is spread over linears.
     """

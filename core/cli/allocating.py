@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -10,7 +10,7 @@ from rich.table import Table
 
 from core import profiles
 from core.allocation import requests
-from core.allocation.allocate import Allocation, allocate, estimate
+from core.allocation.allocate import Allocation, allocate, estimate, judged_by
 from core.allocation.correction import CLIP
 from core.allocation.requests import BASES
 from core.cli import app
@@ -18,6 +18,7 @@ from core.cli.commands import Cache, Json
 from core.cli.output import out, say_json
 from core.errors import UserError
 from core.profiles import Profile
+from core.response import NAMES
 from core.specs import checked
 from core.store import Store
 
@@ -46,12 +47,15 @@ def command(
     seed: Annotated[int, typer.Option(help="Of the shuffled control.")] = 0,
     clip: Annotated[float, typer.Option(help="Correction: largest |ln gain| that counts; ln 3 is the paper's.")] = CLIP,
     unclipped: Annotated[bool, typer.Option("--unclipped", help="The reference code's numbers, unbounded.")] = False,
+    judge: Annotated[str, typer.Option(help=f"Harm that the estimate sums: {', '.join(NAMES)}.")] = "drift",
     cache: Cache = None,
     json: Json = False,
 ) -> None:
     """Spread a sparsity budget over the layers of a measured model."""
     if base not in BASES:
         raise UserError(f"there is no allocator {base!r}: known are {', '.join(BASES)}")
+    if judge not in NAMES:
+        raise UserError(f"there is no harm {judge!r}: known are {', '.join(NAMES)}")
     given = {
         "m": m, "lam": lam, "epsilon": epsilon, "estimator": estimator, "alpha": alpha, "statistic": statistic,
         "beta": beta, "granularity": granularity, "objective": objective, "pruner": pruner,
@@ -79,36 +83,38 @@ def command(
         "sparsity": allocation.exact,
         "budget": allocation.budget,
         "bound": allocation.bound,
-        "estimate": _estimates(allocation, found),
+        "judge": {"harm": judge, "pruner": judged_by(request)},
+        "estimate": _estimates(allocation, found, judge),
     }
-    say_json(answer) if json else _say(allocation, answer["estimate"], found.provenance.get("linears"))
+    say_json(answer) if json else _say(allocation, answer, found.provenance.get("linears"))
 
 
-def _estimates(allocation: Allocation, found: Profile) -> dict[str, float | None]:
-    """Additive estimates of squared final drift, of layers or of linears; None where the profile cannot tell."""
+def _estimates(allocation: Allocation, found: Profile, judge: str) -> dict[str, float | None]:
+    """Additive estimates of a harm, of layers or of linears; None where the profile cannot tell."""
     rows = {
         "sparsity": allocation.exact,
         "base": allocation.exact_base,
         "uniform": np.full_like(allocation.exact, allocation.request.target),
     }
-    return {name: _estimate(row, found) for name, row in rows.items()}
+    return {name: _estimate(row, found, judge, judged_by(allocation.request)) for name, row in rows.items()}
 
 
-def _estimate(sparsity: np.ndarray, found: Profile) -> float | None:
+def _estimate(sparsity: np.ndarray, found: Profile, judge: str, pruner: str) -> float | None:
     try:
-        return estimate(sparsity, found)
+        return estimate(sparsity, found, judge, pruner)
     except UserError:
         return None
 
 
-def _say(allocation: Allocation, estimates: dict[str, float | None], linears: list[str] | None) -> None:
+def _say(allocation: Allocation, answer: dict[str, Any], linears: list[str] | None) -> None:
     out.print(_layers(allocation))
     if allocation.linears is not None:
         out.print(_linears(allocation.linears, linears))
-    told = ", ".join(f"{name} {value:.4g}" for name, value in estimates.items() if value is not None)
+    told = ", ".join(f"{name} {value:.4g}" for name, value in answer["estimate"].items() if value is not None)
     of = "layers" if allocation.linears is None else "linears"
     known = told or "this profile holds too few residuals"
-    out.print(f"additive estimate of the squared final drift, from {of} pruned alone: {known}")
+    judge = answer["judge"]
+    out.print(f"additive estimate of {NAMES[judge['harm']]}, from {of} pruned alone by {judge['pruner']}: {known}")
 
 
 def _layers(allocation: Allocation) -> Table:

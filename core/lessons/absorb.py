@@ -82,13 +82,12 @@ def learned(trained: Profile, twin: Profile) -> str:
 
 def _absorbing(name: str, trained: Profile, twin: Profile) -> str:
     what = "noise" if name == DRIVER else "pruning damage"
-    gains = [absorption.gains(each.seeds(name)).value[:-1] for each in (trained, twin)]
-    here, there = (int((gain < 1).sum()) for gain in gains)
-    of = f"of {len(gains[0])} layers"
+    here, there = (absorption.gains(each.seeds(name)).firm[:-1].count("absorbs") for each in (trained, twin))
+    of = f"of {trained.layers - 1} layers"
     if there >= here:
         verdict = "that it falls is not learned"
     elif there < here / 2:
         verdict = "absorbing it is learned"
     else:
         verdict = "absorbing it is partly learned"
-    return f"The drift of {what} falls behind {here} {of} when trained, behind {there} when not: {verdict}."
+    return f"The drift of {what} is absorbed behind {here} {of} when trained, behind {there} when not: {verdict}."

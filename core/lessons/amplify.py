@@ -13,6 +13,8 @@ from core.lessons.shared import noise, usual
 from core.profiles import Profile
 from core.words import digits
 
+SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
+
 
 @dataclass(frozen=True, eq=False)
 class Sink:
@@ -21,7 +23,7 @@ class Sink:
     size: float
     without: Gains
     including: Gains
-    turned: tuple[int, ...]  # layers whose gain changes sides of 1
+    turned: tuple[int, ...]  # layers that absorb without it and amplify with it, Holm's correction applied
     said: str
 
     @property
@@ -44,21 +46,22 @@ def amplify(profile: Profile) -> Sink:
         raise UserError("no noise size was measured with and without the first token: measure gaussian:0.3@all too")
     size = both[usual(both)]
     without, including = (absorption.gains(profile.seeds(names[size])) for names in (apart, everywhere))
-    inner = slice(0, profile.layers - 1)
-    turned = np.flatnonzero((without.value[inner] < 1) & (including.value[inner] > 1))
-    return Sink(size, without, including, tuple(turned.tolist()), _sink_said(profile, turned.tolist()))
+    pairs = enumerate(zip(without.firm, including.firm, strict=True))
+    turned = [layer for layer, pair in pairs if pair == ("absorbs", "amplifies")]
+    return Sink(size, without, including, tuple(turned), _sink_said(profile, turned))
 
 
 def _sink_said(profile: Profile, turned: list[int]) -> str:
     stream = profile.activation
     longer = (stream.norm_first / stream.norm).mean(1)
     most = int(longer.argmax())
-    token = f"The first of {profile.spec.text.length} tokens is the attention sink: behind layer {most} its vector is"
+    role = "an attention sink" if longer[most] > SINK else "no attention sink here"
+    token = f"The first of {profile.spec.text.length} tokens is {role}: behind layer {most} its vector is"
     token += f" {digits(longer[most])} times as long as the others' on average."
     if not turned:
-        return f"{token} In this profile, including it in the noise turns no layer from absorbing to amplifying."
+        return f"{token} Including it in the noise turns no layer for certain from absorbing to amplifying."
     layers = f"layer{'s' if len(turned) > 1 else ''} {ranges(turned)}"
     return (
-        f"{token} Noise on this one token too turns the gain of {layers} from below 1 to above 1: "
-        f"{len(turned)} of {profile.layers - 1} layers change sides."
+        f"{token} Noise on this one token too turns {layers} from absorbing to amplifying: "
+        f"{len(turned)} of {profile.layers - 1} layers change sides for certain."
     )

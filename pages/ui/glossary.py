@@ -36,6 +36,14 @@ TERMS = {
         "runs on.",
         r"h'_i = h_i + d_i",
     ),
+    "injection layer": Term(
+        "The layer at whose output the stream is disturbed, one layer at a time.",
+        r"i = 0, \dots, L-1",
+    ),
+    "read layer": Term(
+        "A layer at whose output the disturbed stream is compared with the undisturbed one.",
+        r"k = i, \dots, L-1",
+    ),
     "gaussian": Term(
         "Random noise whose length is a given share, the size, of each token's own vector.",
         r"h' = h + \text{size} \cdot \lVert h \rVert \cdot z / \lVert z \rVert,\quad z \sim \mathcal N(0, I)",

@@ -8,24 +8,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core import absorption
 from core.profiles import Profile
 from core.results import Array
 from pages.ui import charts, frame, view
 from pages.ui.live import tour
 from pages.ui.words import digits, times
 
-TONES = {"amplifies": "amplify", "absorbs": "absorb"}
 SAID = {
     "amplifies": "the rest of the network amplifies it",
     "absorbs": "the rest of the network absorbs it",
     "undecided": "whether it is amplified or absorbed is undecided",
     None: "nothing is behind it, so its gain is 1 by definition",
 }
-LEGEND = (
-    tour.Key("amplify", "block", "amplifies"),
-    tour.Key("absorb", "block", "absorbs"),
-    tour.Key("undecided", "block", "undecided"),
-)
 
 
 def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFrame:
@@ -35,7 +30,8 @@ def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFra
         The numbers behind it.
     """
     line = charts.line(name, profile.seeds(name), statistic)
-    _figure(gain_bars(line, charts.STATISTICS[statistic], layer), _highlight)
+    finding = absorption.finding(absorption.gains(profile.seeds(name)))
+    _figure(gain_bars(line, charts.STATISTICS[statistic], layer, finding), _highlight)
     columns = {"gain": line.value, "95 % low": line.low, "95 % high": line.high, "verdict": line.verdicts}
     return pd.DataFrame({"layer": np.arange(profile.layers), **columns})
 
@@ -44,17 +40,19 @@ def _highlight(told: dict) -> None:
     st.session_state["layer"] = told["layer"]
 
 
-def gain_bars(line: charts.Line, statistic: str, layer: int) -> tour.Figure:
+def gain_bars(line: charts.Line, statistic: str, layer: int, finding: str = "") -> tour.Figure:
     """A bar per layer from 1×, upward where the rest of the network amplifies.
 
     Args:
         statistic: how the gain was averaged, in words.
+        finding: what the bars show, in a sentence.
     """
     intervals = [f"[{digits(low, 2)}, {digits(high, 2)}]" for low, high in zip(line.low, line.high, strict=True)]
     return tour.Figure(
         name="gains",
         title="Gain of each layer",
         layers=len(line.value),
+        finding=finding,
         says="Layer {layer}: gain {gain} {interval}; {verdict}.",
         slots={
             "gain": tour.Slot("layer", [times(each) for each in line.value]),
@@ -63,8 +61,8 @@ def gain_bars(line: charts.Line, statistic: str, layer: int) -> tour.Figure:
         },
         y=tour.ratio_axis(f"gain, {statistic}", line.value),
         pick=("Highlighted layer", layer),
-        bars=tour.Bars(line.value[None], [[TONES.get(each, "undecided") for each in line.verdicts]]),
-        key=LEGEND,
+        bars=tour.Bars(line.value[None], [[tour.TONES.get(each, "undecided") for each in line.verdicts]]),
+        key=tour.VERDICTS,
         foot=1.0,
         x="injection layer",
         height=230,
@@ -85,7 +83,6 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
     """
     low, high = min(float(sparsity.min()), target), max(float(sparsity.max()), target)
     room = max(0.3 * (high - low), 0.02)
-    axis = tour.linear_axis("sparsity", max(0.0, low - room), high + room, "{:.0%}".format)
     alike = high - low < 1e-9
     return tour.Figure(
         name="sparsities",
@@ -97,11 +94,10 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
             "low": tour.Slot("frame", [f"{sparsity.min():.1%}"]),
             "high": tour.Slot("frame", [f"{sparsity.max():.1%}"]),
         },
-        y=axis,
+        y=tour.linear_axis("sparsity", max(0.0, low - room), high + room, "{:.0%}".format),
         bars=tour.Bars(sparsity[None]),
-        lines=[tour.Line(np.full((1, len(sparsity)), target), "ink", dash=True)],
-        key=[tour.Key("undecided", "block", "a layer"), tour.Key("ink", "dash", "all layers together")],
-        foot=axis.low,
+        key=[tour.Key("undecided", "block", "a layer, from the target up or down")],
+        foot=target,
         height=170,
     )
 

@@ -31,9 +31,11 @@ ABOUT_CONTROLS = (
     "over depth of the same width. If a control does as well, the correction is not what helps."
 )
 WHOSE = (
-    "From the paper (known to us second-hand): the gain that drives it, its clip at ln 3, and the centred shift, which "
-    "protects layers that amplify. Ours: the strength, and how the shift is scaled by it and brought back to the "
-    "budget. Nothing here is a claim until it is pruned and evaluated."
+    "From the paper itself: a coefficient of each layer, measured by disturbing it, shifts an existing allocation. "
+    "Known to us second-hand only: the coefficient as a mean of ratios, its clip at ln 3, and the centred shift, which "
+    "protects layers that amplify. Ours: the geometric mean in place of the mean of ratios, which noise drives it and "
+    "at which tokens, the strength, and how the budget is restored. Nothing here is a claim until it is pruned and "
+    "evaluated."
 )
 ABOUT_UNCLIPPED = (
     "For comparison: what the authors' code gives, as it is. Off, the same wish is shifted by one number and kept "

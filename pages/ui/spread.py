@@ -18,12 +18,13 @@ from core.allocation.allocate import (
     estimates,
     exact_family,
     is_per_linear,
+    judged_by,
     layer_means,
     linear_parameters,
 )
 from core.allocation.budget import Bounds, binding
 from core.allocation.by_hand import pinned
-from core.allocation.requests import AllocationRequest, Correction, Manual, Response
+from core.allocation.requests import AllocationRequest, Correction, Manual
 from core.errors import UserError
 from core.profiles import Profile
 from core.request import absolute
@@ -37,15 +38,18 @@ from pages.ui.charts.linears import linears
 
 THIS = "this allocation"
 ALONE = "harm alone"
-BRIEF = {THIS: "this", ALONE: "harm"}  # headings that fit into narrow columns
+COST = "additive estimate"
+BRIEF = {THIS: "this", ALONE: "harm", COST: "estimate"}  # headings that fit into narrow columns
+FORMS = {THIS: "%.2f", ALONE: "%.2f", COST: "%.3g"}
 SHUFFLES = range(5)
 ADDITIVE = (
     "An additive estimate sums what pruning each layer alone was measured to do. It can rank allocations of one target "
     "and pruner; it cannot tell the real harm, for pruned layers also disturb one another."
 )
 ABOUT_RANKS = (
-    "Spearman's rank correlation over layers; a flat one has none. Harm alone is the divergence when one layer is "
-    "pruned and no other: a method that spares the layers that matter ranks opposite to it, near -1."
+    "Spearman's rank correlation over layers, with this allocation and with the harm alone; a flat one has none. Harm "
+    "alone is the divergence when one layer is pruned and no other: a method that spares the layers that matter ranks "
+    "opposite to it, near -1. The estimate is the additive one, chosen above; lower is better."
 )
 OF_LINEARS = (
     "Here each linear was pruned alone, so this sum compares with other sums over linears only: those over layers, of "
@@ -66,14 +70,9 @@ def judged(rows: Array, profile: Profile, request: AllocationRequest, objective:
         rows: (rows, layers) or (rows, layers, linears).
     """
     try:
-        return estimates(rows, profile, objective, pruner_of(request))
+        return estimates(rows, profile, objective, judged_by(request))
     except UserError:
         return None
-
-
-def pruner_of(request: AllocationRequest) -> str:
-    """Whose one-layer responses an allocation is judged by."""
-    return request.base.pruner if isinstance(request.base, Response) else "wanda"
 
 
 def held_by_hand(rows: Array, held: Mapping[int, float], allocation: Allocation) -> Array:
@@ -129,7 +128,7 @@ def dragged(
             rows=layer_means(rows, linear_parameters(profile)) if per_linear else rows,
             parameters=allocation.parameters,
             target=request.target,
-            bounds=Bounds(request.low, request.high),
+            bound=binding(rows, Bounds(request.low, request.high)).reshape(*rows.shape[:2], -1).any(-1),
             hand=kept,
             estimates=judged(rows, profile, request, objective),
             against=against,
@@ -207,7 +206,7 @@ def estimated(allocation: Allocation, now: Array, profile: Profile, objective: s
         return
     st.header("What it is estimated to cost", anchor=False)
     try:
-        response.measured(profile, pruner_of(allocation.request), objective)
+        estimates(now[None], profile, objective, judged_by(allocation.request))
     except UserError as error:
         st.info(str(error))
 
@@ -230,11 +229,11 @@ def prediction(allocation: Allocation, now: Array, profile: Profile, objective: 
     per_linear = allocation.linears is not None
     if not np.isfinite([each.value for each in points]).any():
         curves = response.of_linears if per_linear else response.of_profile
-        largest = curves(profile, pruner_of(request), objective).highest
+        largest = curves(profile, judged_by(request), objective).highest
         st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured: measure a larger one.")
         return
     alone = " on each linear" if per_linear else ""
-    unit = f"{response.NAMES[objective]}, curves from {words.PRUNERS[pruner_of(request)]}{alone}"
+    unit = f"{response.NAMES[objective]}, curves from {words.PRUNERS[judged_by(request)]}{alone}"
     frame.show(charts.estimates(points, THIS, unit, view.look()), prefix, "estimates")
     st.caption(f"{ADDITIVE} {OF_LINEARS}" if per_linear else ADDITIVE)
 
@@ -262,12 +261,12 @@ def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
 # --- methods side by side ------------------------------------------------------------------------------------------
 
 
-def compared(request: AllocationRequest, now: Array, profile: Profile, prefix: str) -> None:
-    """Methods on one axis, and how alike they rank the layers."""
+def compared(request: AllocationRequest, now: Array, profile: Profile, objective: str, prefix: str) -> None:
+    """Methods on one axis, how alike they rank the layers, and what each is estimated to cost."""
     every = of_methods(request, profile)
     slot = st.container()
     picked = pick(list(every))
-    left, right = slot.columns([3, 2], gap="large")
+    left, right = slot.columns(2, gap="large")
     lines = {THIS: now, **{name: every[name] for name in picked}}
     with left:
         frame.show(charts.methods(lines, THIS, request.target, view.look()), prefix, "methods")
@@ -275,11 +274,11 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, prefix: s
         st.header("Do they rank alike?", anchor=False)
         harm = harm_alone(profile)
         table = charts.agreement({**lines, **harm}).round(2)
-        narrow = (
-            table.loc[[name for name in table.index if name not in harm], [THIS, *harm]] if THIS in table else table
-        )
-        small = {name: st.column_config.NumberColumn(BRIEF.get(name), width="small") for name in narrow}
-        said = "Rank correlation of each method with this allocation and with the harm alone"
+        narrow = table.reindex(index=list(lines), columns=[each for each in (THIS, *harm) if each in table])
+        if not is_per_linear(request.base):  # a sum over linears is another number
+            narrow[COST] = judged(np.stack(list(lines.values())), profile, request, objective)
+        small = {name: st.column_config.NumberColumn(BRIEF[name], width="small", format=FORMS[name]) for name in narrow}
+        said = "Rank correlation of each method with this allocation and with the harm alone, and its additive estimate"
         st.dataframe(narrow, column_config=small, alt=said)
         st.caption(ABOUT_RANKS)
     with st.expander("Rank correlation of every pair"):
@@ -324,7 +323,7 @@ def harm_alone(profile: Profile) -> dict[str, Array]:
 def taken_along(allocation: Allocation, profile: Profile, objective: str, prefix: str) -> None:
     """The command that makes the same, and files for other tools."""
     request = allocation.request
-    st.code(command(request, profile.entry.key), None, wrap_lines=True)
+    st.code(command(request, profile.entry.key, objective), None, wrap_lines=True)
     found = judged(allocation.exact[None], profile, request, objective)
     told = {objective: None if found is None or np.isnan(found[0]) else float(found[0])}
     about = f"{words.source(profile)}: {words.BASES[request.base.kind]}, budget {allocation.budget:.6f}"
@@ -350,9 +349,10 @@ def on_to_prune(request: AllocationRequest) -> None:
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=link)
 
 
-def command(request: AllocationRequest, key: str) -> str:
-    """`python -m core allocate ...` that prints the same numbers."""
+def command(request: AllocationRequest, key: str, objective: str) -> str:
+    """`python -m core allocate ...` that prints the same numbers, the estimate of this harm among them."""
     line = ["python", "-m", "core", *recipes.arguments(request, key)]
+    line += ["--judge", objective] if "allocate" in line and objective != "drift" else []
     line += [] if Store().root.resolve() == HOME.resolve() else ["--cache", str(Store().root)]
     return subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line)
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from core.allocation.allocate import judged_by
 from core.allocation.requests import AllocationRequest
 from core.errors import UserError
 from core.profiles import Profile
-from pages.ui import frame, spread, view
+from pages.ui import frame, view
 from pages.ui.prune import drawing, stored
 from pages.ui.prune.comparing import Slice
 from pages.ui.prune.stored import Group
@@ -25,19 +26,18 @@ Place = tuple[str, Slice]  # protocol, and what may be compared within it
 
 def show(profile: Profile, request: AllocationRequest, objective: str, prefix: str) -> None:
     """The additive estimate against the measured loss in one protocol, pruner and target; a sentence without enough."""
-    found = stored.groups(profile)
-    known = places(found, spread.pruner_of(request))
+    found, lacking = stored.groups(profile), LACKING
+    known = places(found, judged_by(request))
     try:
         place = choose(known, found, request.target) if known else None
         chart = (
             drawing.trust(found[place[0]].results, place[1], profile, objective, None, view.look()) if place else None
         )
     except UserError as error:
-        chart = None
-        st.caption(f"No estimate to hold against what was measured: {error}.")
+        chart, lacking = None, f"No estimate to hold against what was measured: {error}."
     if chart is None:
         st.header(TITLE, anchor=False)
-        st.caption(LACKING)
+        st.caption(lacking)
         return
     frame.show(chart, prefix, "trust")
     st.caption(found[place[0]].badge)

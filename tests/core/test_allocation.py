@@ -143,6 +143,19 @@ def test_permuting_the_layers_permutes_the_allocation(layers: int, seed: int, ba
 
 @quick
 @given(gain=arrays(float, 6, elements=st.floats(0.01, 100)), seed=st.integers(0, 99), strength=st.floats(0.001, 0.3))
+def test_permuting_the_layers_permutes_what_is_corrected(gain: np.ndarray, seed: int, strength: float) -> None:
+    random = np.random.default_rng(seed)
+    order, parameters = random.permutation(6), random.integers(1, 9, 6).astype(float)
+    base = project(random.uniform(0.3, 0.9, 6), parameters, 0.6, Bounds())
+
+    def corrected(at: np.ndarray) -> np.ndarray:
+        return correction.corrected(base[at], correction.shift(gain[at]), strength, parameters[at], 0.6, Bounds())
+
+    assert corrected(order) == pytest.approx(corrected(np.arange(6))[order], abs=1e-9)
+
+
+@quick
+@given(gain=arrays(float, 6, elements=st.floats(0.01, 100)), seed=st.integers(0, 99), strength=st.floats(0.001, 0.3))
 def test_the_correction_follows_its_layers(gain: np.ndarray, seed: int, strength: float) -> None:
     rng = np.random.default_rng(seed)
     order, parameters = rng.permutation(6), rng.integers(1, 1000, 6).astype(float)
@@ -563,6 +576,29 @@ def test_nan_in_a_profile_is_refused_and_never_spread(base: specs.Spec) -> None:
     for unclipped in (False, True):
         with pytest.raises(UserError, match="measure again in float32"):
             allocate(AllocationRequest(base=base, unclipped=unclipped), here)
+
+
+@pytest.mark.parametrize("drift", [np.nan, -np.inf])
+def test_a_gain_that_is_not_known_drives_nothing(drift: float) -> None:
+    here = profile(8)
+    for each in here.perturbed.values():
+        each.log_drift[3] = drift
+    request = AllocationRequest(correction=requests.Correction(strength=0.04))
+    with pytest.raises(UserError, match=r"layer 3 has no gain under gaussian:0\.3"):
+        allocate(request, here)
+
+
+@pytest.mark.parametrize("score", [np.array([0.1 + 0.2, 0.3, 0.3]), np.zeros(3), np.full(3, 7.0)])
+def test_scores_that_differ_by_rounding_are_equal(score: np.ndarray) -> None:
+    assert allocators.owl(score, 0.7).tolist() == [0.7] * 3
+    assert allocators.dlp(score, 0.7).tolist() == [0.7] * 3
+    assert allocators.alphapruning(score, np.array([1.0, 2.0, 3.0]), 0.7).tolist() == [0.7] * 3
+
+
+def test_unclipped_numbers_sit_on_no_bound() -> None:
+    request = AllocationRequest(base=requests.AlphaPruning(epsilon=0.9), target=0.8, unclipped=True)
+    found = allocate(request, profile(12))
+    assert found.sparsity.max() > 0.95 and not found.bound.any()
 
 
 def test_a_model_that_cannot_be_pruned_is_refused() -> None:

@@ -25,11 +25,9 @@ READY = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
 
 
 @contextmanager
-def serving(cache: Path) -> Iterator[str]:
-    """Run the app on a free port until the block ends; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def serving(cache: Path, port: int | None = None) -> Iterator[str]:
+    """Run the app until the block ends, on a free port where none is given; yields its address."""
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
     environment = os.environ | {"ABSORPTION_CACHE": str(cache)}
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -40,6 +38,13 @@ def serving(cache: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _wait(health: str, server: subprocess.Popen) -> None:

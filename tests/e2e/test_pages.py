@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import settle
+from tests.e2e.conftest import free_port, serving, settle
 
 pytestmark = pytest.mark.e2e
 PAGES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
@@ -90,3 +90,19 @@ def test_the_view_survives_another_page_and_the_back_button(server: str, tab: Ta
     settle(page)
     page.go_back()
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 4")).to_be_visible()
+    page.go_forward()
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 5")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["absorption", "allocate"])
+def test_a_page_is_whole_again_after_the_server_was_started_anew(name: str, tab: Tab, tmp_path: Path) -> None:
+    port, charts = free_port(), ".js-plotly-plot .main-svg"
+    with serving(tmp_path, port) as address:
+        page = tab(f"{address}/{name}")
+        expect(page.locator(charts).first).to_be_visible(timeout=20_000)
+    with serving(tmp_path, port):
+        page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]", timeout=60_000)
+        page.get_by_role("slider").last.press("ArrowRight")
+        page.wait_for_timeout(1500)
+        settle(page)
+        expect(page.locator(charts).first).to_be_visible(timeout=20_000)

@@ -60,7 +60,7 @@ def opened(**view: str) -> AppTest:
 
 def links(app: AppTest) -> list[dict[str, str]]:
     """What the page's links ask for."""
-    found = [parse_qs(link.proto.query_string) for link in app.main.get("page_link")]
+    found = [parse_qs(link.proto.query_string, keep_blank_values=True) for link in app.main.get("page_link")]
     return [{key: values[0] for key, values in each.items()} for each in found]
 
 
@@ -158,17 +158,34 @@ def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
 
 def test_links_lead_to_the_same_view(cache: Cache) -> None:
     view = {"profile": cache["deep"], "layer": "17"}
+    there = view | {"statistic": "geometric"}
     asked = links(opened(chapter="drift", noise="0.12", **view))[0]
-    assert asked == view | {"perturbation": "gaussian:0.1", "positions": "after_first"}
+    assert asked == there | {"perturbation": "gaussian:0.1", "positions": "after_first"}
     asked = links(opened(chapter="amplify", sink="stay", **view))[0]
-    assert asked == view | {"perturbation": "gaussian:0.3", "positions": "all"}
+    assert asked == there | {"perturbation": "gaussian:0.3", "positions": "all"}
     asked = links(opened(chapter="absorb", **view))[0]
     assert asked.items() >= {**view, "compare": cache["twin"]}.items()
     asked = links(opened(chapter="prune", zeros="0.58", **view, worst="2"))[0]
-    assert asked == view | {"perturbation": "residual:wanda:0.6"}
+    assert asked == there | {"perturbation": "residual:wanda:0.6"}
     asked = links(opened(chapter="allocate", push="-0.06", **view))[0]
     assert (asked["strength"], asked["control"], asked["base"]) == ("0.06", "reversed", "owl")
     assert links(opened(chapter="allocate", push="-0.06", **view))[1].items() == (asked.items() - {("judge", "kl")})
+
+
+def test_every_chapter_has_a_link_before_a_prediction_too(cache: Cache) -> None:
+    for chapter in CHAPTERS:
+        assert links(opened(profile=cache["deep"], chapter=chapter)), chapter
+
+
+def test_allocate_shows_the_tours_allocation_whatever_was_set_there(cache: Cache) -> None:
+    app = opened_at("allocate", profile=cache["deep"], hand="3:0.5", clip=str(float(np.log(1.5))), unclipped="True")
+    app.query_params["chapter"] = "allocate"
+    app.switch_page("learn.py").run()
+    for key, value in links(app)[0].items():
+        app.query_params[key] = value
+    app.switch_page("allocate.py").run()
+    asked = app.session_state
+    assert (asked["hand"], asked["unclipped"]) == ("", False) and asked["clip"] == pytest.approx(np.log(3))
 
 
 def test_the_layer_stays_with_other_pages(cache: Cache) -> None:
@@ -250,6 +267,15 @@ def test_a_failed_run_says_why(apart: Store) -> None:
 
 
 # --- words ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
+    words = (
+        "layer, linear, perturbation, injection layer, positions, drift, read layer, gain, absorption, step ratio, "
+        "dilution, verdict, noise floor, harm, response, budget, correction"
+    )
+    assert set(words.split(", ")) <= set(glossary.TERMS)
+    assert all(term.sentence.endswith(".") and term.formula for term in glossary.TERMS.values())
 
 
 def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:

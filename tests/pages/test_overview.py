@@ -14,7 +14,8 @@ def line(*verdicts: str | None) -> charts.Line:
 
 
 def test_bars_of_gains_carry_values_and_verdicts() -> None:
-    shown = overview.gain_bars(line("absorbs", "undecided", "amplifies", None), "median", 2)
+    shown = overview.gain_bars(line("absorbs", "undecided", "amplifies", None), "median", 2, "Layer 2 amplifies.")
+    assert shown.finding == "Layer 2 amplifies."
     assert shown.bars.values[0].tolist() == [0.5, 1.0, 1.5, 2.0]
     assert shown.bars.tones == [["absorb", "undecided", "amplify", "undecided"]]
     assert shown.slots["gain"].table[0] == "0.50×"
@@ -36,5 +37,5 @@ def test_bars_of_sparsities_lie_inside_their_axis(sparsity: np.ndarray) -> None:
     target = float(sparsity.mean())
     shown = overview.sparsity_bars(sparsity, target)
     assert shown.y.low <= min(sparsity.min(), target) and max(sparsity.max(), target) <= shown.y.high
-    assert shown.foot == shown.y.low and shown.lines[0].values.tolist() == [[target] * len(sparsity)]
+    assert shown.foot == target, "bars show the distance from the target, for an axis that does not begin at 0"
     assert ("alike" in shown.says) == (np.ptp(sparsity) == 0)

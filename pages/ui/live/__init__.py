@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from core.absorption import ranges
-from core.allocation.budget import Bounds, binding, met
+from core.allocation.budget import met
 from core.results import Array
 from pages.ui.words import digits
 
@@ -33,7 +34,7 @@ class Family:
     rows: Array  # (strengths, layers)
     parameters: Array  # (layers,)
     target: float
-    bounds: Bounds
+    bound: NDArray[np.bool_]  # (strengths, layers) the layer, or one of its linears, sits on a bound
     hand: Collection[int]  # layers set by hand
     estimates: Array | None  # (strengths,) additive estimates, NaN where not known; None where nothing was measured
     against: dict[str, float]  # name -> the additive estimate of another allocation
@@ -47,7 +48,7 @@ def strength(family: Family, chosen: float, drawn: Callable[[], None] | None = N
         drawn: is called once when the chart stands in the browser.
     """
     low, high = _limits(family)
-    bound = [np.flatnonzero(binding(row, family.bounds)).tolist() for row in family.rows]
+    bound = [np.flatnonzero(row).tolist() for row in family.bound]
     COMPONENT(
         key="live",
         data={

@@ -13,8 +13,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (data.index === held.sent) held.until = 0
   if (!held.busy && performance.now() >= held.until) slider.value = data.index
   draw(root, data, Number(slider.value))
-  if (!held.shown) shown(data.waiting ? () => setTriggerValue("drawn", true) : () => {})
-  held.shown = true
+  if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
+  Object.assign(held, { shown: true, waiting: data.waiting })
   slider.oninput = () => {
     held.busy = true
     draw(root, held.data, Number(slider.value))

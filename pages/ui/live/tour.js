@@ -33,8 +33,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   draw(root, held)
   held.watch ??= new ResizeObserver(() => draw(root, held))
   held.watch.observe(root)
-  if (!held.shown) shown(data.waiting ? () => setTriggerValue("drawn", true) : () => {})
-  held.shown = true
+  if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
+  Object.assign(held, { shown: true, waiting: data.waiting })
   return () => held.watch.disconnect()
 }
 
@@ -270,7 +270,7 @@ function speak(root, data, state, frame) {
   const says = root.querySelector(".says")
   const parts = data.says.split(/[{}]/).map((text, n) => (n % 2 ? [look(data, state, frame, text), true] : [text, false]))
   says.replaceChildren(...parts.map(([text, strong]) => make(strong ? "b" : "span", { textContent: text })))
-  root.querySelector("svg").setAttribute("aria-label", `${data.title}. ${says.textContent}`)
+  root.querySelector("svg").setAttribute("aria-label", [`${data.title}.`, data.finding, says.textContent].filter(Boolean).join(" "))
   root.querySelectorAll(".controls input").forEach((input) => {
     const n = Number(input.dataset.n)
     const now = n < 0 ? state.layer : state.at[n]

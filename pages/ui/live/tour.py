@@ -96,6 +96,14 @@ class Key:
     text: str
 
 
+TONES = {"amplifies": "amplify", "absorbs": "absorb"}  # of verdicts; any other is undecided
+VERDICTS = (
+    Key("amplify", "block", "amplifies"),
+    Key("absorb", "block", "absorbs"),
+    Key("undecided", "block", "undecided"),
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Figure:
     """Everything the picture may show. Frames are all settings of the controls, the last control running fastest."""
@@ -112,6 +120,7 @@ class Figure:
     lines: Sequence[Line] = ()
     gauge: Gauge | None = None
     key: Sequence[Key] = ()
+    finding: str = ""  # what it shows, for those who cannot see it; the sentence above is added
     foot: float | None = None  # where bars begin, and the line that is drawn strong
     x: str = "layer"
     height: int = 264  # px, axes included
@@ -126,9 +135,9 @@ def figure(
     """Draw a figure.
 
     Args:
-        drawn: is called once when the figure stands in the browser.
         moved: is told `{"layer": ..., "at": [...]}`, the picked layer and the index of every control, on release. What
             it is told is checked: a layer or an index that does not exist is passed over.
+        drawn: is called once when the figure stands in the browser.
     """
     key = f"tour-{shown.name}"
     data = _data(shown, look) | {"waiting": drawn is not None}
@@ -158,6 +167,7 @@ def _data(shown: Figure, look: Palette) -> dict:
     axes = asdict(shown.y) if isinstance(shown.y, Axis) else [asdict(each) for each in shown.y]
     return {
         "title": shown.title,
+        "finding": shown.finding,
         "layers": shown.layers,
         "x": shown.x,
         "height": shown.height,
@@ -217,7 +227,7 @@ def log_axis(title: str, *values: Array) -> Axis:
 def ratio_axis(title: str, *values: Array) -> Axis:
     """A log axis of ratios with 1 in it."""
     every = np.concatenate([np.ravel(each) for each in values])
-    every = every[np.isfinite(every) & (every > 0)]
+    every = np.append(every[np.isfinite(every) & (every > 0)], 1.0)
     low, high = min(0.8, float(every.min()) / 1.08), max(1.25, float(every.max()) * 1.08)
     base = math.sqrt(2) if high / low < 8 else 2
     exponents = range(math.ceil(math.log(low, base)), math.floor(math.log(high, base)) + 1)

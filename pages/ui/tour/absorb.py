@@ -26,8 +26,8 @@ def draw(profile: Profile) -> None:
     layer = view.layer(profile)
     weights = view.sync("weights", list(WEIGHTS)[: len(found)], "trained")
     parts.opening(
-        "A falling drift looks as if the network repaired the damage: it **absorbs**. But drift is relative, and the "
-        "stream grows from layer to layer. Where it outgrows the damage, that is **dilution**, not repair.",
+        "A falling drift looks as if the network repaired the damage: it **absorbs**. But drift is relative to the "
+        "stream: where the stream outgrows the damage, that is **dilution**, not repair.",
         "click a layer and compare the two slopes" + ("; then take the untrained twin." if pair else "."),
     )
     tour.figure(picture(found, layer, weights), view.look(), _moved)

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core import lessons
+from core.allocation.correction import CLIP
 from core.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
@@ -39,7 +40,8 @@ def _as_asked(found: lessons.Push, strength: float) -> dict[str, object]:
     plain = found.request
     chosen = {"base": plain.base.kind, "m": plain.base.m, "lam": plain.base.lam, "driver": lessons.DRIVER}
     bounds = {"target": plain.target, "low": plain.low, "high": plain.high}
-    return chosen | bounds | {"control": "reversed" if strength < 0 else "none", "strength": abs(strength)}
+    push = {"control": "reversed" if strength < 0 else "none", "strength": abs(strength), "clip": CLIP}
+    return chosen | bounds | push | {"hand": "", "unclipped": False}  # else what was last chosen there would stay
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
@@ -76,7 +78,7 @@ def picture(found: lessons.Push, push: int) -> tour.Figure:
         y=tour.linear_axis("sparsity of the layer", low - room, high + room, "{:.0%}".format),
         controls=[
             tour.Control(
-                "push", "Correction strength, sparsity units", names, push,
+                "push", "Correction strength (our parameter), sparsity units", names, push,
                 [(0, "reversed"), (middle, "none"), (last, "correction")],
             )
         ],

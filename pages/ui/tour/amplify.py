@@ -16,7 +16,6 @@ from pages.ui.words import times
 
 GUESSES = {"absorb more": "they absorb more", "stay": "little changes", "amplify": "they amplify"}
 OUTCOMES = {"absorb more": "most gains fall", "stay": "most gains stay where they were", "amplify": "most gains rise"}
-TONES = {"amplifies": "amplify", "absorbs": "absorb"}
 WHERE = list(words.POSITIONS)
 
 
@@ -87,18 +86,14 @@ def picture(found: lessons.Sink, layers: int, layer: int, where: str, revealed: 
         controls=[choice] if revealed else [],
         pick=("Layer hit", layer),
         bars=tour.Bars(np.stack([each.value for each in frames]), [_tones(each) for each in frames]),
-        key=[
-            tour.Key("amplify", "block", "amplifies"),
-            tour.Key("absorb", "block", "absorbs"),
-            tour.Key("undecided", "block", "undecided"),
-        ],
+        key=tour.VERDICTS,
         foot=1.0,
         x="layer that is hit",
     )
 
 
 def _tones(found: Gains) -> list[str]:
-    return [TONES.get(verdict, "undecided") for verdict in found.verdicts]
+    return [tour.TONES.get(verdict, "undecided") for verdict in found.verdicts]
 
 
 def _verdicts(found: Gains) -> list[str]:
@@ -106,7 +101,7 @@ def _verdicts(found: Gains) -> list[str]:
 
 
 def _said(verdict: str) -> str:
-    return f"{verdict} it" if verdict in TONES else "does neither for certain"
+    return f"{verdict} it" if verdict in tour.TONES else "does neither for certain"
 
 
 def table(found: lessons.Sink, revealed: bool) -> pd.DataFrame:

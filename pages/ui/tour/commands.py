@@ -34,7 +34,7 @@ GROUPS = (
                 "python -m core show demo --matrix gaussian:0.3",
             ),
             Line(
-                "The same noise on the first token too: in the matrix with it, the middle layers amplify.",
+                "The same noise on the first token too: compare the two matrices.",
                 "python -m core show demo --matrix gaussian:0.3@all",
             ),
             Line(

@@ -28,7 +28,8 @@ def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> Non
 
 def real(page: str, label: str, profile: Profile, **choices: object) -> None:
     """A link to the page where the same is done for real, with the same view."""
-    chosen = {"profile": profile.entry.key} | {key: str(value) for key, value in choices.items()}
+    plain = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay
+    chosen = {"profile": profile.entry.key} | {key: str(value) for key, value in (plain | choices).items()}
     st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=chosen)
 
 

@@ -29,6 +29,7 @@ def draw(profile: Profile) -> None:
     )
     if guess is None:
         _ask(profile.layers, sparsity)
+        for_real(profile)
         return
     layer, step = view.layer(profile), parts.step("zeros", found.sparsities, lessons.TARGET)
     tour.figure(picture(found, profile.layers, layer, step), view.look(), lambda told: _moved(told, found.sparsities))
@@ -131,10 +132,15 @@ def together(profile: Profile) -> None:
         with st.expander("All layers pruned at once: estimates"):
             rows = {"allocation": list(told), "estimated harm, nats": list(told.values())}
             st.dataframe(pd.DataFrame(rows), hide_index=True, alt=lessons.methods_said(told))
+    for_real(profile)
+
+
+def for_real(profile: Profile) -> None:
+    """The way to the page that prunes all layers, where the model can be pruned."""
     if profile.weights is not None:
         parts.real(
             "prune.py", "Prune all layers for real, and evaluate", profile, base="response", objective="kl", by="wanda",
-            target=lessons.TARGET, strength=0.0,
+            target=lessons.TARGET, strength=0.0, hand="", unclipped=False,
         )  # fmt: skip
 
 
