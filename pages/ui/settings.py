@@ -166,14 +166,15 @@ def unclipped(draw: bool = True) -> bool:
 
 
 def budget(bounded: bool = True) -> dict[str, float]:
-    """Target and bounds."""
+    """Target, and bounds where they hold."""
     found = {"target": view.sync("target", TARGETS, 0.7)}
     about = "Mean over layers, weighted by their parameters."
     st.select_slider("Target sparsity", TARGETS, key="target", format_func="{:g}".format, help=about)
-    low, high = st.columns(2)
-    for place, key, label, default in ((low, "low", "Least", 0.0), (high, "high", "Greatest", 0.95)):
+    columns = st.columns(2) if bounded else (None, None)
+    for place, key, label, default in zip(columns, ("low", "high"), ("Least", "Greatest"), (0.0, 0.95), strict=True):
         found[key] = view.sync(key, TARGETS, default)
-        place.select_slider(f"{label} of a layer", TARGETS, key=key, format_func="{:g}".format, disabled=not bounded)
+        if place:
+            place.select_slider(f"{label} of a layer", TARGETS, key=key, format_func="{:g}".format)
     return found
 
 

@@ -18,6 +18,12 @@ from tests.e2e.test_pages import PAGES
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 ARTEFACTS = ROOT / "test-artefacts"
+VIEWS = (
+    *(f"learn?chapter={chapter}" for chapter in ("drift", "amplify&sink=stay", "absorb", "allocate", "prune&worst=2")),
+    *(f"prune?part={part}" for part in ("evaluate", "best", "writing", "export")),
+    *(f"runs?show={part}" for part in ("evaluations", "overlay", "import")),
+    "allocate?unclipped=True",
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +63,26 @@ def test_every_page_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> 
         expect(page.get_by_test_id("stException")).to_have_count(0)
         assert page.locator("[role=radiogroup]:not(:has([aria-checked=true]))").count() == 0, "a choice shows none"
         assert complaints(page) == []
+    narrow(page, name)
+    hosts = {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
+    assert hosts == {"127.0.0.1"}
+
+
+def narrow(page: Page, name: str) -> None:
+    """The same page on a phone."""
     page.set_viewport_size({"width": 390, "height": 900})
     whole(page)
     page.screenshot(path=ARTEFACTS / f"{name}-narrow.png")
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
-    hosts = {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
-    assert hosts == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_part_of_a_page_in_the_dark_and_narrow(view: str, demo: str, tab: Tab) -> None:
+    ARTEFACTS.mkdir(exist_ok=True)
+    name = view.translate(str.maketrans("?=&", "---"))
+    page = tab(f"{demo}/{view}", 1280, "dark")
+    whole(page)
+    page.screenshot(path=ARTEFACTS / f"{name}-dark.png")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert complaints(page) == []
+    narrow(page, name)

@@ -24,9 +24,17 @@ def show(store: Store) -> None:
         st.page_link("measure.py", label="Measure a model", icon=":material/arrow_forward:")
         return
     keep_known(entries)
-    st.multiselect(
-        "Profiles", list(entries), key="overlaid", format_func=lambda key: view.name(entries[key]), max_selections=MANY
+    # Not a multiselect, whose white words on the dark theme's accent cannot be read.
+    st.pills(
+        "Profiles",
+        list(entries),
+        key="overlaid",
+        selection_mode="multi",
+        format_func=lambda key: view.name(entries[key]),
     )
+    if len(st.session_state["overlaid"]) > MANY:
+        st.info(f"More than {MANY} profiles cannot be told apart in one picture: take some away.")
+        return
     loaded, trouble = _loaded(st.session_state["overlaid"])
     for sentence in trouble:
         st.error(sentence)
