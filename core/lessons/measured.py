@@ -14,6 +14,7 @@ from core.comparison import Interval, spearman
 from core.errors import UserError
 from core.profiles import Profile
 from core.results import Array
+from core.settings import Setting
 from core.store import Store
 from core.words import digits
 
@@ -22,6 +23,8 @@ from core.words import digits
 class MeasuredPoint:
     """A pruned model that was evaluated."""
 
+    study: studies.Study
+    setting: Setting
     name: str
     target: float
     perplexity: float
@@ -53,7 +56,13 @@ def _point(study: studies.Study, each: studies.Measured, profile: Profile | None
     twin = study.twin(each)
     change = studies.against(each, twin) if twin is not None and twin is not each else None
     return MeasuredPoint(
-        each.name, each.setting.allocation.target, each.perplexity, change, _estimate(each.planned, profile)
+        study,
+        each.setting,
+        each.name,
+        each.setting.allocation.target,
+        each.perplexity,
+        change,
+        _estimate(each.planned, profile),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -11,6 +13,7 @@ from core.profiles import Profile
 from core.store import Store
 from pages.ui import view
 from pages.ui.live import tour
+from pages.ui.prune import naming, stored
 from pages.ui.tour import parts
 from pages.ui.words import digits
 
@@ -121,11 +124,12 @@ def table(found: lessons.Alone) -> pd.DataFrame:
 
 def together(profile: Profile) -> None:
     """All layers at once: what the sum over layers estimates, and what was measured where it was."""
-    points = lessons.measured_points(Store(), profile)
+    points = _named(lessons.measured_points(Store(), profile))
     if points:
         parts.lesson(lessons.measured_said(points))
         with st.expander("All layers pruned at once: measured"):
             st.dataframe(_measured(points), hide_index=True, alt=lessons.measured_said(points))
+            st.caption(f"**Protocol:** {stored.badge(points[0].study)}")
     elif profile.weights is not None:
         told = lessons.methods(profile)
         parts.lesson(lessons.methods_said(told))
@@ -142,6 +146,12 @@ def for_real(profile: Profile) -> None:
             "prune.py", "Prune all layers for real, and evaluate", profile, base="response", objective="kl", by="wanda",
             target=lessons.TARGET, strength=0.0, hand="", unclipped=False,
         )  # fmt: skip
+
+
+def _named(points: list[lessons.MeasuredPoint] | None) -> list[lessons.MeasuredPoint]:
+    """The points as the Prune page calls them."""
+    names = naming.titles(each.setting for each in points or [])
+    return [replace(each, name=names[each.setting]) for each in points or []]
 
 
 def _measured(points: list[lessons.MeasuredPoint]) -> pd.DataFrame:
