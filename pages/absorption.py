@@ -1,5 +1,7 @@
 """Which layers amplify, which absorb, and at what size?"""
 
+import math
+
 import streamlit as st
 
 from core import absorption
@@ -70,8 +72,11 @@ name, statistic, layer = choose(profile)
 seeds = profile.seeds(name)
 look = view.look()
 prefix = f"{profile.entry.key[:6]}-{name}"
-verdict = absorption.finding(absorption.gains(seeds))
-st.markdown(f"**{words.label(profile.perturbations[name])}.** {verdict}", help=ABOUT_VERDICTS)
+gains = absorption.gains(seeds)
+st.markdown(f"**{words.label(profile.perturbations[name])}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
+if not any(map(math.isfinite, gains.value[:-1])):
+    st.info("This changed nothing at any layer, so there is no drift to follow: choose something else above.")
+    st.stop()
 numbers = overview.gains(profile, name, statistic, layer)
 if frame.is_first_paint():
     st.stop()

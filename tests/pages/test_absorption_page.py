@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.profiles import Profile
+from pages.ui import view
 from tests.pages.test_shell import live, shell
 
 
@@ -112,3 +115,19 @@ def test_a_warm_page_is_drawn_in_a_second(filled_cache: dict[str, str]) -> None:
     began = time.perf_counter()
     app.run()
     assert time.perf_counter() - began < 1
+
+
+def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    real = view.load
+
+    def still(key: str) -> Profile:
+        found = real(key)
+        calm = {
+            each: replace(unit, log_drift=np.where(np.isnan(unit.log_drift), np.nan, -np.inf))
+            for each, unit in found.perturbed.items()
+        }
+        return replace(found, perturbed=calm)
+
+    monkeypatch.setattr(view, "load", still)
+    app = opened(profile=filled_cache["deep"])
+    assert not app.exception and "changed nothing" in app.info[0].value
