@@ -168,8 +168,13 @@ def _ranks(values: Array) -> Array:
 
 
 def _percents(value: float, low: float, high: float) -> str:
-    """`12 % [9, 15]`, with as many decimals as the width of the interval calls for."""
+    """`12 % [9, 15]`, with as many decimals as the width of the interval calls for.
+
+    An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.
+    """
     width = high - low
     decimals = min(3, max(0, math.ceil(-math.log10(width / 3)))) if 0 < width < math.inf else 1
+    while decimals < 3 and any(each and not round(each, decimals) for each in (low, high)):
+        decimals += 1
     said = [f"{round(each, decimals) + 0.0:,.{decimals}f}" for each in (value, low, high)]
     return f"{said[0]} % [{said[1]}, {said[2]}]"

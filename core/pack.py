@@ -62,18 +62,46 @@ class Told(BaseModel):
 def pack(store: Store, entry: Entry) -> bytes:
     """A profile or study and its units as a zip; the same entry always gives the same bytes.
 
+    The profile that a study's allocations looked at goes along where it is here: without a profile of its model no page
+    elsewhere can show the study.
+
     Raises:
         UserError: it is an export, or one of its units is missing or damaged.
     """
     if entry.path.parent.name not in KINDS_THAT_TRAVEL:
         raise UserError(f"{entry.key} is an export: carry its folder {entry.spec.folder} itself")
-    folders = [entry.path, *(_unit_folder(store, entry, unit) for unit in units(entry.spec))]
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        for folder in folders:
-            for name, data in _whole(entry, folder).items():
-                archive.writestr(_member(f"{folder.parent.name}/{folder.name}/{name}"), data)
+        for name, data in (_files(store, entry) | _files_of_profile(store, entry)).items():
+            archive.writestr(_member(name), data)
     return content.getvalue()
+
+
+def _files(store: Store, entry: Entry) -> dict[str, bytes]:
+    """Every file of an entry and its units, by its place in a pack."""
+    folders = [entry.path, *(_unit_folder(store, entry, unit) for unit in units(entry.spec))]
+    return {
+        f"{folder.parent.name}/{folder.name}/{name}": data
+        for folder in folders
+        for name, data in _whole(entry, folder).items()
+    }
+
+
+def _files_of_profile(store: Store, entry: Entry) -> dict[str, bytes]:
+    """The same of the profile that an entry names.
+
+    Nothing where that is committed, so is everywhere, is not whole, or is not of the entry's model: what is named in
+    provenance may have come from a stranger.
+    """
+    named = entry.provenance.get("profile")
+    if not isinstance(named, str):
+        return {}
+    try:
+        found = store.profile(named)
+        alike = found.spec.model.content == entry.spec.model.content
+        return _files(store, found) if alike and not found.committed else {}
+    except UserError:
+        return {}
 
 
 def _unit_folder(store: Store, entry: Entry, unit: Spec) -> Path:

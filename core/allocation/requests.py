@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -66,6 +66,18 @@ class Response(Spec):
     granularity: Literal["layer", "linear"] = "layer"
 
 
+ROUNDING = 1e-12  # how far below 0 a budget that was met may leave a layer
+
+
+def _check_sparsity(layer: int, value: Any) -> None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the sparsity of layer {layer}, {value!r}, is not a number: write it as in 0.7") from error
+    if not (number >= -ROUNDING and number < 1):  # NaN is refused too
+        raise ValueError(f"the sparsity of layer {layer} is {number:g}: it must lie from 0 to below 1")
+
+
 class Manual(Spec):
     """Set by hand."""
 
@@ -73,6 +85,23 @@ class Manual(Spec):
     sparsity: tuple[float, ...] | tuple[tuple[float, ...], ...] = Field(
         description="per layer, or per layer and linear"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, given: Any) -> Any:
+        """One sentence in place of a report on each form that the numbers could have had."""
+        rows = given.get("sparsity") if isinstance(given, dict) else None
+        if not isinstance(rows, list | tuple) or not rows:
+            return given
+        per_linear = isinstance(rows[0], list | tuple)
+        for layer, row in enumerate(rows):
+            if isinstance(row, list | tuple) != per_linear:
+                raise ValueError("sparsity must hold a number for every layer, or a list of numbers for every layer")
+            if per_linear and not row:
+                raise ValueError(f"the sparsity of layer {layer} is an empty list: give a number for each linear")
+            for value in row if per_linear else (row,):
+                _check_sparsity(layer, value)
+        return given
 
 
 BASES: dict[str, type[Spec]] = {

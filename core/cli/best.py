@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from core import cost, jobs, machine
@@ -13,8 +14,8 @@ from core.allocation.written import as_written, words
 from core.best import Best, commands, estimate, export_request, fraction, load
 from core.cli import app
 from core.cli.options import Cache, Device, Json
-from core.cli.output import out, progress_bar, say_json
-from core.cli.studying import Dtype, Model, Revision, interval_json, run
+from core.cli.output import change, interval_json, out, progress_bar, protocol_json, say_json, say_warnings
+from core.cli.studying import SHORTEST, Dtype, Model, Revision, at_least, export_json, run, say_export
 from core.comparison import Interval
 from core.errors import UserError
 from core.request import absolute, numbers
@@ -63,8 +64,8 @@ def best(
         target=target,
         max_loss=None if max_loss is None else fraction(max_loss),
         pruner=pruner,
-        calibration=_window(calibration or text or "demo", sequences, length),
-        selection=_window(selection or text or "demo:evaluation", windows, length),
+        calibration=_window(calibration or text or "demo", at_least("--sequences", sequences), length),
+        selection=_window(selection or text or "demo:evaluation", at_least("--windows", windows), length),
         final=_window(final or text or "demo:evaluation", windows, length),
         profile=profile,
         seeds=numbers(seeds),
@@ -72,27 +73,28 @@ def best(
     )
     if text is not None and calibration and selection and final:
         raise UserError("--text has no role left: --calibration, --selection and --final name a text for each")
+    store = Store(cache)
     folder = str(Path(export).expanduser().resolve()) if export else None
     if folder is not None:
         from core.export import check_target
 
-        check_target(Path(folder), overwrite)
-    store, where, models = Store(cache), machine.chosen(device), {}
+        check_target(Path(folder), overwrite, store=store)
+    where, models = machine.chosen(device), {}
     entry = _run(request, store, where, models)
     found = load(store, entry)
     exported = None
     if folder is not None:
-        made = run(export_request(found, request, folder, overwrite), store, where, models)
-        exported = {"folder": made.provenance["folder"], "bytes": made.provenance["bytes"], "key": made.key}
+        exported = export_json(run(export_request(found, request, folder, overwrite), store, where, models))
     if json:
         say_json({"key": entry.key, **best_json(found), "export": exported})
         return
     _table(found)
     if exported:
-        out.print(f"exported to {exported['folder']}: {exported['bytes']:,} bytes, reloaded and compared")
+        say_export(exported)
 
 
 def _window(source: str, count: int, length: int) -> WindowRequest:
+    at_least("--length", length, SHORTEST)
     return checked(WindowRequest, source=absolute(source), sequences=count, length=length)
 
 
@@ -119,6 +121,10 @@ def best_json(found: Best) -> dict[str, Any]:
         "more": found.more_sentences,
         "loss": found.loss_sentence,
         "roles": roles(found.request),
+        "protocol": {
+            "selection": protocol_json(found.selection, found.selection.of(found.winner)),
+            "final": protocol_json(found.final, found.final.of(found.winner)),
+        },
         "winner": _judged(found, found.winner),
         "runner_up": _judged(found, found.runner_up) if found.runner_up else None,
         "uniform": _judged(found, found.uniform),
@@ -133,6 +139,7 @@ def best_json(found: Best) -> dict[str, Any]:
                 "nll": each.nll,
                 "perplexity": each.perplexity,
                 "against_uniform": interval_json(each.against_uniform),
+                "warnings": found.selection.of(each.setting).warnings,
             }
             for each in found.candidates
         ],
@@ -148,7 +155,14 @@ def _judged(found: Best, setting: Setting) -> dict[str, Any]:
         "allocation": as_written(setting.allocation),
         "perplexity": found.perplexity(setting),
         "setting": setting.model_dump(mode="json"),
+        "warnings": _warnings(found, setting),
     }
+
+
+def _warnings(found: Best, setting: Setting) -> list[str]:
+    """What pruning a setting had to be helped along with on the text that judges, over the calibration seeds."""
+    alike = (each for each in found.final.pruned if each.setting.allocation == setting.allocation)
+    return list(dict.fromkeys(text for each in alike for text in each.warnings))
 
 
 def _interval(found: Interval | None) -> dict[str, Any] | None:
@@ -164,9 +178,16 @@ def _seeds(found: Best) -> dict[str, Any] | None:
 
 
 def _title(found: Best) -> str:
-    setting = found.winner
+    setting, text = found.winner, found.selection.spec.text
     about = f"{setting.allocation.target:.0%} by {setting.pruner}"
-    return f"{found.provenance.get('model')}, {about}: {len(found.candidates)} candidates on the text that selects"
+    there = f"on the text that selects, {text.sequences} x {text.length} tokens"
+    return escape(f"{found.provenance.get('model')}, {about}: {len(found.candidates)} candidates {there}")
+
+
+def _judge(found: Best) -> str:
+    text, seeds = found.final.spec.text, len(found.request.seeds)
+    label = found.provenance.get("text")
+    return f"Judged on {label}, {text.sequences} x {text.length} tokens, with {seeds} calibration seeds."
 
 
 def _table(found: Best) -> None:
@@ -176,19 +197,23 @@ def _table(found: Best) -> None:
     for column in ("loss, nats/token", "perplexity", "against uniform"):
         view.add_column(column, justify="right")
     for each in rows[:ROWS]:
-        said = interval_json(each.against_uniform)
-        change = "{percent:+.1f} % [{interval[0]:.1f}, {interval[1]:.1f}]".format(**said)
-        view.add_row(words(each.setting.allocation), f"{each.nll:.4f}", f"{each.perplexity:.4g}", change)
+        numbers = (f"{each.nll:.4f}", f"{each.perplexity:.4g}", change(each.against_uniform))
+        view.add_row(words(each.setting.allocation), *numbers)
     out.print(view)
+    for each in rows[:ROWS]:
+        measured = found.selection.of(each.setting)
+        say_warnings(words(each.setting.allocation), measured.warnings, measured.about.get("stopped"))
     if len(rows) > ROWS:
         out.print(f"and {len(rows) - ROWS} more that did worse; --json names them all")
     for each in found.provenance.get("trials", []):
         out.print("{target:.0%}: {loss:.1%} lost by {allocation} on the text that selects".format(**each))
-    for note in (*found.left_out, roles(found.request)):
+    for note in (*found.left_out, roles(found.request), _judge(found)):
         out.print(note, markup=False, soft_wrap=True)
     out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)
     for each in (*found.more_sentences, found.loss_sentence):
         out.print(each, markup=False, soft_wrap=True, highlight=False)
+    for setting in dict.fromkeys(filter(None, (found.winner, found.runner_up, found.uniform))):
+        say_warnings(f"{words(setting.allocation)}, on the text that judges", _warnings(found, setting))
     for line in commands(found):
         out.print(line, markup=False, soft_wrap=True, highlight=False)
     out.print(f"best {found.spec.key}")

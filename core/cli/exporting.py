@@ -10,7 +10,7 @@ import typer
 from core import best, machine, studies
 from core.cli import app
 from core.cli.options import Cache, Device, Json
-from core.cli.output import out, say_json
+from core.cli.output import out, say_json, say_warnings
 from core.cli.studying import run
 from core.errors import UserError
 from core.export import check_target
@@ -43,7 +43,9 @@ def export(
     if json:
         say_json({"key": made.key, **told})
     else:
-        out.print(f"{told['setting']}: exported to {told['folder']}, {told['bytes']:,} bytes, reloaded and compared")
+        where = f"{told['setting']}: exported to {told['folder']}, {told['bytes']:,} bytes, reloaded and compared"
+        out.print(where, markup=False, soft_wrap=True)
+        say_warnings(told["setting"], told["warnings"])
 
 
 def _of_best(store: Store, entry: Entry, setting: str | None, folder: Path, overwrite: bool) -> ExportRequest:

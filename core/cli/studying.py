@@ -5,25 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
-from rich.table import Table
 
 from core import cost, jobs, machine, studies
 from core.allocation import written
 from core.cli import app
 from core.cli.commands import Cache, Device, Json
-from core.cli.output import out, progress_bar, say_json
-from core.comparison import Interval
+from core.cli.output import (
+    comparison_json,
+    out,
+    point_json,
+    progress_bar,
+    say_json,
+    say_warnings,
+    study_json,
+    study_table,
+)
 from core.errors import UserError
 from core.pattern import pattern as read_pattern
 from core.request import absolute, span
 from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest
 from core.specs import WindowRequest, checked, number
 from core.store import Entry, Request, Store
-from core.studies import Measured, Study
 from core.study_file import read_study
-from core.words import helped
 
 Model = Annotated[str, typer.Option(help="demo, a folder, a .gguf file, a Hub id.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")]
@@ -35,6 +39,8 @@ Length = Annotated[int, typer.Option(help="Tokens per window, of calibration and
 Tasks = Annotated[list[str] | None, typer.Option(help="Zero-shot tasks; repeatable, or separated by commas.")]
 TasksFrom = Annotated[str | None, typer.Option(help="Folder of task files; else the harness's own tasks.")]
 Examples = Annotated[int, typer.Option(help="Examples per task, a seeded sample; 0 for all.")]
+
+SHORTEST = 8  # tokens of a window
 
 
 @app.command()
@@ -80,21 +86,22 @@ def prune(
         true_sequential=true_sequential,
         calibration_seed=seed,
     )
+    store = Store(cache)
     if export is not None:
         from core.export import check_target
 
-        check_target(Path(export).expanduser().resolve(), overwrite)
+        check_target(Path(export).expanduser().resolve(), overwrite, store=store)
     request = checked(
         StudyRequest,
         model=absolute(model),
         revision=revision,
         dtype=dtype,
         profile=profile,
-        calibration=_window(calibration, documents, sequences, length),
+        calibration=_window(calibration, documents, at_least("--sequences", sequences), length),
         settings=(setting,),
         evaluation=_evaluation(evaluate, evaluate_documents, windows, length, tasks, tasks_from, examples),
     )
-    store, where, models = Store(cache), machine.chosen(device), {}
+    where, models = machine.chosen(device), {}
     entry = run(request, store, where, models)
     study = studies.load(store, entry)
     exported = _exported(request, setting, entry, export, overwrite, store, where, models) if export else None
@@ -105,19 +112,20 @@ def prune(
         "setting": setting.name,
         "planned": measured.planned,
         "achieved": measured.evaluated.zeros,
-        "evaluation": point_json(measured),
-        "dense": point_json(study.dense),
-        "uniform": point_json(study.twin(measured)),
+        "evaluation": point_json(study, measured),
+        "dense": point_json(study, study.dense),
+        "uniform": point_json(study, study.twin(measured)),
         "against_uniform": comparison_json(measured, study.twin(measured)),
+        "against_base": comparison_json(measured, study.base(measured)),
         "warnings": measured.warnings,
         "export": exported,
         "writing": wrote,
     }
-    say_json(answer) if json else table(study)
+    say_json(answer) if json else study_table(study)
     if wrote and not json:
         out.print(f"dense:  {wrote['dense']}", f"pruned: {wrote['pruned']}", sep="\n", markup=False)
     if exported and not json:
-        out.print(f"exported to {exported['folder']}: {exported['bytes']:,} bytes, reloaded and compared")
+        say_export(exported)
 
 
 @app.command()
@@ -147,8 +155,8 @@ def evaluate(
     store = Store(cache)
     entry = run(request, store, machine.chosen(device), {})
     study = studies.load(store, entry)
-    answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study.dense)}
-    say_json(answer) if json else table(study)
+    answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
+    say_json(answer) if json else study_table(study)
 
 
 @app.command()
@@ -163,7 +171,7 @@ def study(
     store = Store(cache)
     entry = run(request, store, machine.chosen(device), {})
     found = studies.load(store, entry)
-    say_json({"key": entry.key, **study_json(found)}) if json else table(found)
+    say_json({"key": entry.key, **study_json(found)}) if json else study_table(found)
 
 
 def run(request: Request | ExportRequest, store: Store, device: str, models: dict) -> Entry:
@@ -194,8 +202,19 @@ def _exported(
         overwrite=overwrite,
         study=entry.key,
     )
-    made = run(asked, store, device, models)
-    return {"folder": made.provenance["folder"], "bytes": made.provenance["bytes"], "key": made.key}
+    return export_json(run(asked, store, device, models))
+
+
+def export_json(made: Entry) -> dict[str, Any]:
+    """What was exported, and what pruning it had to be helped along with."""
+    return {"key": made.key, **{name: made.provenance[name] for name in ("folder", "bytes", "warnings")}}
+
+
+def say_export(exported: dict[str, Any]) -> None:
+    """The same for people."""
+    where = f"exported to {exported['folder']}: {exported['bytes']:,} bytes, reloaded and compared"
+    out.print(where, markup=False, soft_wrap=True)
+    say_warnings("export", exported["warnings"])
 
 
 def _written(
@@ -212,7 +231,19 @@ def _same(request: StudyRequest) -> dict[str, Any]:
     return {name: getattr(request, name) for name in ("model", "revision", "dtype", "profile", "calibration")}
 
 
+def at_least(option: str, value: int, least: int = 1) -> int:
+    """The value of an option.
+
+    Raises:
+        UserError: it is less.
+    """
+    if value < least:
+        raise UserError(f"{option} {value}: give {least} or more")
+    return value
+
+
 def _window(source: str, documents: str | None, count: int, length: int) -> WindowRequest:
+    at_least("--length", length, SHORTEST)
     return checked(WindowRequest, source=absolute(source), documents=span(documents), sequences=count, length=length)
 
 
@@ -220,84 +251,17 @@ def _evaluation(
     text: str, documents: str | None, windows: int, length: int, tasks: list[str] | None, tasks_from: str | None,
     examples: int,
 ) -> EvaluationRequest:  # fmt: skip
+    if tasks_from and not tasks:
+        raise UserError(
+            f"--tasks-from {tasks_from} names a folder and no task in it: add --tasks NAME, or leave it out"
+        )
     if examples < 0:
         raise UserError(f"--examples {examples}: give a number of examples per task, or 0 for all")
     names = [name for each in tasks or [] for name in each.split(",") if name]
     return checked(
         EvaluationRequest,
-        text=_window(text, documents, windows, length),
+        text=_window(text, documents, at_least("--windows", windows), length),
         tasks=tuple(dict.fromkeys(names)),
         tasks_from=str(Path(tasks_from).expanduser().resolve()) if tasks_from else None,
         examples=examples or None,
     )
-
-
-# --- saying it -----------------------------------------------------------------------------------------------------
-
-
-def point_json(measured: Measured) -> dict[str, Any]:
-    """One point of a study."""
-    return {
-        "perplexity": measured.perplexity,
-        "kl": measured.kl,
-        "agreement": measured.agreement,
-        "windows": len(measured.evaluated.nll),
-        "broken_at_layer": measured.broken,
-        "tasks": {name: _accuracy(found.acc) for name, found in measured.tasks.items()},
-    }
-
-
-def comparison_json(measured: Measured, other: Measured | None) -> dict[str, Any] | None:
-    """Change of perplexity in per cent with its paired interval; None where there is nothing to compare with."""
-    if other is None or other is measured:
-        return None
-    return interval_json(studies.against(measured, other))
-
-
-def interval_json(found: Interval) -> dict[str, Any]:
-    """An interval in per cent of perplexity."""
-    return {"percent": found.value, "interval": [found.low, found.high], "windows": found.n}
-
-
-def study_json(found: Study) -> dict[str, Any]:
-    """All points of a study."""
-    rows = []
-    for each in found.points:
-        row = {"name": each.name, **point_json(each), "warnings": each.warnings}
-        if each.setting:
-            row["setting"] = each.setting.model_dump(mode="json")
-            row["against_uniform"] = comparison_json(each, found.twin(each))
-        rows.append(row)
-    return {"text": found.provenance.get("text"), "points": rows}
-
-
-def _accuracy(correct: np.ndarray) -> dict[str, float]:
-    error = float(np.std(correct, ddof=1) / np.sqrt(len(correct))) if len(correct) > 1 else float("nan")
-    return {"acc": float(correct.mean()), "acc_stderr": error, "examples": len(correct)}
-
-
-def table(found: Study) -> None:
-    """A study for people: a row per point."""
-    tasks = [task.name for task in found.spec.tasks]
-    length, windows = found.spec.text.length, found.spec.text.sequences
-    told = found.provenance
-    view = Table(title=f"{told.get('model')} on {told.get('text')}, {windows} x {length} tokens")
-    view.add_column("setting")
-    for column in ("perplexity", "against uniform", "KL", *tasks):
-        view.add_column(column, justify="right")
-    for each in found.points:
-        change = comparison_json(each, found.twin(each)) if each.setting else None
-        said = "" if change is None else "{percent:+.1f} % [{interval[0]:.1f}, {interval[1]:.1f}]".format(**change)
-        accuracies = [_accuracy(each.tasks[name].acc) for name in tasks]
-        cells = [f"{one['acc']:.3f} ± {one['acc_stderr']:.3f}" for one in accuracies]
-        view.add_row(each.name, _perplexity(each), said, f"{each.kl:.4g}", *cells)
-    out.print(view)
-    for each in found.points:
-        warning = helped(each.warnings)
-        if warning:
-            out.print(f"{each.name}. {warning}", markup=False, soft_wrap=True)
-    out.print(f"study {found.spec.key}")
-
-
-def _perplexity(measured: Measured) -> str:
-    return measured.trouble or f"{measured.perplexity:.4g}"

@@ -143,9 +143,13 @@ class Run:
     def _search(self, share: float, tries: int) -> float:
         """The largest target whose winner keeps within the loss on the selection text."""
         grid = GRIDS["quick"]
+        ran: list[float] = []
 
         def fits(target: float) -> bool:
             found = self._study(f"{target:.0%}", share, self._asked(self._candidates(grid, target)))
+            ran.append(target)
+            if not candidates.ranked(found):  # every candidate broke the model: there is no loss to tell
+                return False
             winner, _ = candidates.choose(found)
             lost = candidates.loss(found, winner)
             self.trials.append({"target": target, "allocation": written.words(winner.allocation), "loss": lost})
@@ -153,12 +157,14 @@ class Run:
 
         target = candidates.largest(TARGETS, fits)
         if target is None:
-            least = min(self.trials, key=lambda each: each["target"])
+            least = min(self.trials, key=lambda each: each["target"], default=None)
+            if least is None:
+                raise UserError(f"every candidate by {self.request.pruner} broke the model, at {min(ran):.0%} too")
             raise UserError(
                 f"even {least['target']:.0%} sparsity by {self.request.pruner} raises the perplexity by "
                 f"{least['loss']:.1%}: allow more than {self.request.max_loss:.1%}"
             )
-        self.relay.ahead -= share * (tries - len(self.trials))
+        self.relay.ahead -= share * (tries - len(ran))
         return target
 
     def _select(self, target: float, shares: dict[str, float]) -> Study:

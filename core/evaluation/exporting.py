@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from core import cost, studies
 from core.errors import UserError
 from core.evaluation import study
-from core.export import Card, check_target, licence_of, size_words, space_needed
+from core.export import RECIPE, Card, check_target, licence_of, size_words, space_needed
 from core.export.checking import count
 from core.export.writing import export
 from core.models.loading import Loaded
@@ -17,7 +18,7 @@ from core.provenance import provenance, relative
 from core.pruning.plan import check
 from core.pruning.walk import restored
 from core.settings import ExportRequest, ExportSpec, PrunedSpec
-from core.specs import ModelSpec
+from core.specs import ModelSpec, WindowRequest
 from core.store import Entry, Store
 from core.texts import Windows
 
@@ -128,12 +129,22 @@ def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
 
 
 def _commands(request: ExportRequest) -> list[str]:
-    setting, text = request.setting, request.calibration
-    words = ["python -m core prune", f"--model {relative(request.model)}", f"--pruner {setting.pruner}"]
-    words += [f"--profile {request.profile}"] if request.profile else []
-    words += ["--allocation recipe.json", f"--calibration {relative(text.source)}"]
-    words += [f"--documents {text.documents[0]}-{text.documents[1]}"] if text.documents else []
-    words += [f"--sequences {text.sequences} --length {text.length} --seed {setting.calibration_seed}"]
-    words += [f"--pattern {setting.pattern}"] if setting.pattern else []
+    """The command line that makes the folder again, from the folder above it; none where `prune` has no options for it.
+
+    The sparsities are those that the folder's recipe holds: no profile is looked at again.
+    """
+    setting, text, plain = request.setting, request.calibration, WindowRequest()
+    if (text.packing, text.bos) != (plain.packing, plain.bos):
+        return []
+    name = Path(request.folder).name
+    words = ["--model", relative(request.model)]
+    words += ["--revision", request.revision] if request.revision else []
+    words += ["--dtype", request.dtype] if request.dtype != "float32" else []
+    words += ["--pruner", setting.pruner]
+    words += ["--pattern", setting.pattern] if setting.pattern else ["--allocation", f"{name}/{RECIPE}"]
     words += ["--true-sequential"] if setting.true_sequential else []
-    return [" ".join([*words, "--export FOLDER"])]
+    words += ["--calibration", relative(text.source)]
+    words += ["--documents", f"{text.documents[0]}-{text.documents[1]}"] if text.documents else []
+    words += ["--sequences", str(text.sequences), "--length", str(text.length)]
+    words += ["--seed", str(setting.calibration_seed), "--export", f"{name}-again"]
+    return [shlex.join(["python", "-m", "core", "prune", *words])]

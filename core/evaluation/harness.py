@@ -124,6 +124,8 @@ def quiet(local: bool) -> Iterator[list[str]]:
             put(datasets.config, "HF_HUB_OFFLINE", True)
             put(constants, "HF_HUB_OFFLINE", True)
         stack.enter_context(redirect_stdout(sys.stderr))
+        for library in ("huggingface_hub", "datasets"):  # a line for every attempt to reach the Hub, among others
+            _hush(stack, logging.getLogger(library))
         log = logging.getLogger("lm_eval")
         heard = _Heard()
         log.addHandler(heard)
@@ -139,6 +141,11 @@ class _Heard(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.said.append(record.getMessage())
+
+
+def _hush(stack: ExitStack, log: logging.Logger) -> None:
+    stack.callback(log.setLevel, log.level)
+    log.setLevel(logging.ERROR)
 
 
 def _put(stack: ExitStack, where: Any, name: str, value: Any) -> None:

@@ -70,7 +70,7 @@ def evaluate(loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Ste
         step(start + found[-1].shape[1])
     nll, kl, agreement = np.concatenate(found, axis=1)
     finite = np.isfinite(nll)
-    broken = None if finite.all() else _first_broken(loaded, tokens[int(np.argmin(finite))])
+    broken = None if finite.all() else first_broken(loaded, tokens[int(np.argmin(finite))])
     return Losses(nll, kl, agreement, broken)
 
 
@@ -152,7 +152,8 @@ def _chunk(head: _Head, ids: Tensor, stream: Tensor, dense: Tensor | None) -> Te
     return torch.stack([nll, kl, same]).cpu().double()  # the CPU first: not every device has float64
 
 
-def _first_broken(loaded: Loaded, window: Tensor) -> int:
+@torch.inference_mode()
+def first_broken(loaded: Loaded, window: Tensor) -> int:
     """The first layer whose output on a window (length,) is not finite; the number of layers if all are."""
     calls, _ = record(loaded.model, loaded.layers, window[None].to(loaded.model.device))
     finite = [bool(torch.isfinite(call.exit).all()) for call in calls]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core import cost, profiles, settings
 from core.allocation.allocate import spread
-from core.errors import UserError
+from core.errors import Broken, UserError
 from core.evaluation import perplexity, zeroshot
 from core.models import anatomy
 from core.models.loading import Loaded
@@ -53,12 +53,14 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     """Read the texts, spread the budgets.
 
     Raises:
-        UserError: a text is too short, a task unknown, a budget impossible, the profile another model's, or the
-            model cannot be pruned.
+        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, or
+            the model cannot be pruned.
     """
     text = windows(request.evaluation.text, loaded)
     folder = Path(request.evaluation.tasks_from) if request.evaluation.tasks_from else None
     found = zeroshot.tasks(request.evaluation.tasks, folder) if request.evaluation.tasks else []
+    for each in found:
+        zeroshot.drawn(each, request.evaluation.examples, request.evaluation.seed)  # refused now, not after an hour
     calibration: dict[str, Windows] = {}
     points = tuple(
         point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
@@ -145,7 +147,12 @@ def prune(
     step: Callable[[int], None],
     warn: Callable[[str], None],
 ) -> Array:
-    """Prune in place as the spec says; achieved sparsity, (layers, linears)."""
+    """Prune in place as the spec says; achieved sparsity, (layers, linears).
+
+    Raises:
+        UserError: the model cannot be pruned so.
+        Broken: it broke half way.
+    """
     no_text = torch.zeros(1, 2, dtype=torch.long)  # magnitude looks at none: any token will do to walk with
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
     return walk(loaded, tokens, plan(pruned), step, warn)
@@ -230,9 +237,16 @@ class Run:
         warnings: list[str] = []
         began = time.perf_counter()
         with restored(self.loaded) if point.pruned else nullcontext():
-            zeros = self._prune(point.pruned, name, warnings) if point.pruned else count_zeros(self.loaded)
+            broken = None
+            try:
+                zeros = self._prune(point.pruned, name, warnings) if point.pruned else count_zeros(self.loaded)
+            except Broken as reason:
+                broken, zeros = reason, count_zeros(self.loaded)
             pruning = time.perf_counter() - began
             about = {"setting": name, "warnings": warnings, "seconds_pruning": round(pruning, 2)}
+            if broken:
+                self._broke(point, zeros, broken, about)
+                return
             if self._lacks_losses(point):
                 self._losses(point, zeros, reference, about)
             for unit in self._lacking_tasks(point):
@@ -246,11 +260,31 @@ class Run:
 
         return prune(self.loaded, pruned, self.resolved.calibration, step, warnings.append)
 
+    def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
+        """Record a setting that broke the model while it was pruned: nothing of it is a number.
+
+        Args:
+            zeros: (layers, linears) as far as pruning got.
+        """
+        told = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
+        tokens, spared = self.resolved.text.tokens, 0.0
+        if self._lacks_losses(point):
+            nothing = np.full(len(tokens), np.nan)
+            spared += cost.evaluation_flops(self.shape, *tokens.shape)
+            found = Evaluated(nll=nothing, kl=nothing, agreement=nothing, zeros=zeros)
+            self._save_losses(point, found, reason.layer, told)
+        for unit in self._lacking_tasks(point):
+            task = self.resolved.tasks[unit.task.name]
+            rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
+            nothing = np.full(len(rows), np.nan)
+            spared += cost.task_flops(self.shape, len(rows))
+            self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), told | {"seconds": 0.0})
+        self._say(f"{about['setting']}: {reason}", self.done + spared)
+
     def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
         unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
         finished = self.store.finished(unit)
         known = {first + offset for first, part in finished.items() for offset in range(len(part.nll))}
-        broken: list[int] = []
         share = cost.evaluation_flops(self.shape, PIECE, tokens.shape[1])
         for first in range(0, len(tokens), PIECE):
             piece = tokens[first : first + PIECE]
@@ -263,12 +297,25 @@ class Run:
                 self._say(what, start + share * windows / PIECE)
 
             found = perplexity.evaluate(self.loaded, piece, reference[first : first + len(piece)], step)
-            broken += [] if found.broken is None else [found.broken]
             part = Evaluated(nll=found.nll, kl=found.kl, agreement=found.agreement, zeros=zeros)
             self.store.save_part(unit, first, part, time.perf_counter() - began)
             self.pieces += 1
             self._say(f"{about['setting']}: saved {first + len(piece)} of {len(tokens)} windows", self.done)
         whole = merged([part for _, part in sorted(self.store.finished(unit).items())])
+        self._save_losses(point, whole, self._first_broken(whole.nll), about)
+
+    def _first_broken(self, losses: Array) -> int | None:
+        """The least of the layers that break first on the first window without a finite loss of each piece.
+
+        None where all losses are finite. It is read from the model again: pieces of an earlier run do not tell.
+        """
+        wrong = np.flatnonzero(~np.isfinite(losses))
+        _, firsts = np.unique(wrong // PIECE, return_index=True)
+        tokens = self.resolved.text.tokens
+        return min((perplexity.first_broken(self.loaded, tokens[window]) for window in wrong[firsts]), default=None)
+
+    def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
+        unit = self.spec.evaluated(point)
         told = (
             self._provenance()
             | about
@@ -276,10 +323,10 @@ class Run:
                 "text": self.resolved.text.label,
                 "calibration": self._calibration(point.pruned),
                 "seconds": round(self.store.seconds(unit), 2),
-                "broken": min(broken) if broken else None,
+                "broken": broken,
             }
         )
-        self.store.save(unit, whole, told)
+        self.store.save(unit, found, told)
         self.store.drop_parts(unit)
 
     def _task(self, unit: settings.ZeroShotSpec, name: str, about: dict) -> None:
@@ -293,9 +340,12 @@ class Run:
         found = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
         norm = np.full(len(found.acc), np.nan) if found.acc_norm is None else found.acc_norm
         result = ZeroShot(document=np.asarray(found.rows, float), acc=found.acc, acc_norm=norm)
-        self.store.save(unit, result, self._provenance() | about | {"seconds": round(time.perf_counter() - began, 2)})
-        self.pieces += 1
+        self._save_task(unit, result, about | {"seconds": round(time.perf_counter() - began, 2)})
         self._say(f"{name}: saved {task.name}", self.done)
+
+    def _save_task(self, unit: settings.ZeroShotSpec, found: ZeroShot, about: dict) -> None:
+        self.store.save(unit, found, self._provenance() | about)
+        self.pieces += 1
 
     # -- telling ----------------------------------------------------------------------------------------------------
 

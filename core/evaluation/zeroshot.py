@@ -29,7 +29,7 @@ class Task:
     config: dict[str, Any] | None  # with absolute data paths; None for a definition of the harness
     content: str  # SHA-256 over the YAML and data files; the name and version of a definition of the harness
     version: str | float | None
-    documents: int | None
+    documents: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +78,18 @@ def rows(documents: int, examples: int | None, seed: int) -> list[int]:
     if not 1 <= examples <= documents:
         raise UserError(f"{examples} examples cannot be drawn from {documents}: ask for 1 to {documents}, or for all")
     return sorted(int(row) for row in np.random.default_rng(seed).choice(documents, examples, replace=False))
+
+
+def drawn(task: Task, examples: int | None, seed: int) -> list[int]:
+    """The rows of a task that are asked, as `rows` draws them.
+
+    Raises:
+        UserError: more examples than the task has.
+    """
+    try:
+        return rows(task.documents, examples, seed)
+    except UserError as reason:
+        raise UserError(f"the task {task.name}: {reason}") from reason
 
 
 def score(

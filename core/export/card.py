@@ -22,6 +22,7 @@ HUB_LICENCES = {
     *("bigscience-bloom-rail-1.0", "bigcode-openrail-m", "creativeml-openrail-m", "odc-by", "openmdw"),
     *("llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
 }  # what the Hub's `license:` takes; any other name goes under `license_name:`
+AGAIN = "In the folder of the absorption explorer, with this folder in it as `{}`:"
 APART = {"sparsity"}  # of the recipe: has a table of its own
 
 
@@ -115,7 +116,7 @@ def card_text(card: Card, exported: Exported) -> str:
         "## Sparsity of each layer",
         _table(("layer", "planned", "zeros counted"), _rows(exported.per_layer)),
         "The counts of every linear are in `recipe.json`.",
-        *(("## Make it again", _fenced("", card.commands)) if card.commands else ()),
+        *(("## Make it again", AGAIN.format(exported.path.name), _fenced("", card.commands)) if card.commands else ()),
         "## Checked",
         "Before it got its name, this folder was loaded back with `AutoModelForCausalLM` and compared with the pruned "
         "model in memory: every weight equal bit for bit, the same zeros in every linear, the same tokens, and logits "
@@ -127,11 +128,16 @@ def card_text(card: Card, exported: Exported) -> str:
 
 
 def recipe_json(card: Card, exported: Exported) -> bytes:
-    """recipe.json: the same for tools, with the zeros of every linear and the names of the folder's files."""
+    """recipe.json: the same for tools, with the zeros of every linear and the names of the folder's files.
+
+    `sparsity` and `budget` stand at its top too, so that it is an allocation file that `prune` reads.
+    """
     counted = asdict(exported)
     arrays = {name: counted.pop(name).tolist() for name in ("achieved", "weights", "planned")}
     del counted["path"]
-    return pretty(asdict(card) | {"export": counted | arrays, "files": list(exported.files)})
+    allocation = {"sparsity": card.recipe.get("sparsity"), "budget": card.recipe.get("target")}
+    told = asdict(card) | {name: value for name, value in allocation.items() if value is not None}
+    return pretty(told | {"export": counted | arrays, "files": list(exported.files)})
 
 
 def _metadata(card: Card) -> str:

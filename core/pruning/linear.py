@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from core.errors import UserError
+from core.errors import Broken, UserError
 from core.models.anatomy import Linear
 from core.pattern import Pattern
 from core.pruning import Pruner, Statistic
@@ -30,21 +30,25 @@ def pruned(
         warn: told in a sentence what had to be helped along.
 
     Raises:
-        UserError: there is no statistic of this linear, it is not finite, or the kernel cannot work with it.
+        UserError: there is no statistic of this linear, or the kernel cannot work with it.
+        Broken: the statistic is not finite, or has no inverse.
     """
     where = f"layer {layer}, {linear.name}"
-    seen = None if pruner.statistic == "none" else _seen(statistics, linear, where, pruner.statistic)
+    seen = None if pruner.statistic == "none" else _seen(statistics, linear, layer, pruner.statistic)
     try:
         found = pruner.prune(linear.weight, seen, sparsity, pattern, lambda text: warn(f"{where}: {text}"))
+    except Broken as broken:
+        raise Broken(f"{where}: {broken}", layer) from broken
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     return linear.stored(found)
 
 
-def _seen(statistics: Mapping[str, Tensor], linear: Linear, where: str, statistic: Statistic) -> Tensor:
+def _seen(statistics: Mapping[str, Tensor], linear: Linear, layer: int, statistic: Statistic) -> Tensor:
+    where = f"layer {layer}, {linear.name}"
     if linear.name not in statistics:
         raise UserError(f"{where}: it is never run, so there is no {statistic} of its inputs: use magnitude")
     found = statistics[linear.name]
     if not found.isfinite().all():
-        raise UserError(f"{where}: its inputs are not finite: prune less before it, or use float32")
+        raise Broken(f"{where}: its inputs are not finite: prune less before it, or use float32", layer)
     return found.to(linear.weight.device)

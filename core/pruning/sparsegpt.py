@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from core.errors import UserError
+from core.errors import Broken
 from core.pattern import Pattern
 from core.pruning.selection import least, least_of_groups
 
@@ -46,7 +46,8 @@ def sparsegpt(
         A pruned and updated copy, (out, in), in the dtype of the weight.
 
     Raises:
-        UserError: the second moment cannot be factorised with the largest damping either.
+        UserError: the inputs make no whole groups of the pattern.
+        Broken: the second moment cannot be factorised with the largest damping either.
     """
     if pattern:
         pattern.check_width(weight.shape[1])
@@ -74,7 +75,7 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
         (in, in), float32; on the CPU if the second moment is on MPS.
 
     Raises:
-        UserError: no damping helps.
+        Broken: no damping helps.
     """
     moment = second_moment.cpu() if second_moment.device.type == "mps" else second_moment
     moment = moment.to(torch.float32, copy=True)
@@ -92,7 +93,7 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
             upper = torch.linalg.solve_triangular(lower, identity, upper=False).flip(0, 1)
             if upper.isfinite().all():
                 return upper.contiguous()
-    raise UserError(
+    raise Broken(
         f"the second moment of the inputs has no Cholesky factor even with damping {DAMPING[-1]:g} of its mean "
         "diagonal: calibrate on more tokens, in float32"
     )

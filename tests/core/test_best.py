@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import best, candidates, experiment, records, roles, settings, specs, studies
+from core import best, candidates, experiment, records, roles, settings, specs, studies, worker
 from core.allocation import written
 from core.allocation.requests import DepthRamp, Manual, Owl, Response
 from core.candidates import GRIDS, Grid
 from core.cli import main
 from core.errors import UserError
+from core.evaluation import choosing
 from core.evaluation import study as running
 from core.pack import pack, unpack
 from core.progress import Cancelled, Progress
@@ -436,6 +437,62 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert code == 0, err
     code, out, err = say(*what)
     assert code == 0 and answer["answer"] in out and "documents 48-59" in out.replace("\n", " ")
+    assert " ".join(out.split()).count(f"8 x {LENGTH} tokens") == 2, "of the texts that select and judge"
+    judged = answer["protocol"]["final"]
+    assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
+
+
+def test_what_had_to_be_helped_along_and_what_broke_is_told(
+    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ramp breaks the model; everything else wants more damping."""
+    real = running.walk
+
+    def odd(loaded, tokens, plan, step, warn):
+        warn("layer 2: damping raised")
+        if abs(plan.sparsity[3] - plan.sparsity[0] - 0.15) < 1e-6:
+            loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
+        return real(loaded, tokens, plan, step, warn)
+
+    monkeypatch.setattr(running, "walk", odd)
+    what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8]
+    what += ["--length", LENGTH, "--sequences", 3, "--seeds", "0,1"]
+    code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
+    assert code == 0, err
+    answer = json.loads(out)
+    assert answer["export"]["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
+    last = answer["candidates"][-1]
+    assert last["allocation"].startswith("depth_ramp") and last["perplexity"] is None
+    assert "not finite" in last["warnings"][1]
+    out = say(*what)[1]
+    assert "Pruning had to be helped along: layer 2: damping raised." in out
+    assert "depth_ramp beta=0.05. Pruning broke the model: layer 1" in out
+
+
+def test_a_target_at_which_everything_breaks_does_not_fit(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = running.walk
+
+    def breaking(loaded, tokens, plan, step, warn):
+        if np.mean(plan.sparsity) > 0.4:
+            loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
+        return real(loaded, tokens, plan, step, warn)
+
+    monkeypatch.setattr(running, "walk", breaking)
+    monkeypatch.setattr(choosing, "TARGETS", (0.2, 0.3, 0.5))
+    found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
+    assert found.answer.allocation.target == 0.3
+
+
+def test_an_export_into_the_cache_is_refused_at_once(
+    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
+    (tmp_path / "cache").mkdir()
+    what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text]
+    code, _, err = say(*what, "--export", tmp_path / "cache" / "x")
+    assert code == 2 and "inside the cache" in err
 
 
 @pytest.mark.parametrize(
@@ -448,6 +505,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
         (["--target", 0.6, "--effort", "huge"], "effort"),
         (["--target", 0.6, "--seeds", "a"], "seeds"),
         (["--target", 0.6, "--windows", 4], "8"),
+        (["--target", 0.6, "--windows", 0], "--windows 0"),
         (["--target", 0.6, "--text", "a", "--calibration", "b", "--selection", "c", "--final", "d"], "--text"),
     ],
 )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from core.cli import main
+from core import worker
+from core.cli import main, output
+from core.evaluation import study as running
 from tests import tiny
 
 MODEL = str(tiny.folder("llama"))
@@ -116,6 +120,34 @@ def test_a_setting_of_a_study_is_exported_with_its_numbers(
         assert f"{perplexity:.4g}" in (folder / "README.md").read_text()
 
 
+@pytest.mark.parametrize("words", ["depth_ramp beta=0.04", "2:4"])
+def test_the_line_on_the_card_makes_the_export_again(
+    words: str, capsys: pytest.CaptureFixture, tmp_path: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        f'model = "{MODEL}"\ndtype = "bfloat16"\ntargets = [0.5]\nsettings = ["depth_ramp beta=0.04"]\n'
+        'patterns = ["2:4"]\nseeds = [1]\n'
+        '[calibration]\nsource = "file:text.txt"\nsequences = 4\nlength = 12\n'
+        '[evaluation]\nsource = "file:text.txt"\nwindows = 9\nlength = 12\n'
+    )
+    here = ["--cache", str(tmp_path / "cache"), "--device", "cpu", "--json"]
+    assert main(["study", str(file), *here]) == 0
+    first = tmp_path / "our model"
+    assert main(["export", said(capsys)["key"], "--setting", words, "--to", str(first), *here]) == 0
+    capsys.readouterr()
+    card = (first / "README.md").read_text()
+    [line] = [each for each in card.splitlines() if each.startswith("python -m core prune")]
+    monkeypatch.chdir(tmp_path)
+    assert main([*shlex.split(line)[3:], "--evaluate", texts[3], "--windows", "9", *here]) == 0
+    made = Path(said(capsys)["export"]["folder"])
+    assert made == tmp_path / "our model-again"
+    recipes = [json.loads((each / "recipe.json").read_bytes())["recipe"] for each in (first, made)]
+    assert recipes[0]["sparsity"] == recipes[1]["sparsity"]
+    assert recipes[0]["calibration"] == recipes[1]["calibration"]
+    assert len({(each / "model.safetensors").read_bytes() for each in (first, made)}) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -147,17 +179,148 @@ def test_a_setting_that_is_not_clear_is_asked_for(
         (["--tasks", "arc_easyy", "--tasks-from", "nowhere"], "nowhere"),
         (["--export", "/nowhere/at/all"], "/nowhere"),
         (["--examples", "-1"], "examples"),
+        (["--tasks-from", "."], "--tasks"),
+        (["--windows", "0"], "--windows 0"),
+        (["--sequences", "0"], "--sequences 0"),
+        (["--length", "4"], "--length 4"),
     ],
 )
 def test_a_bad_request_is_one_line_and_exit_2(
     texts: list[str], capsys: pytest.CaptureFixture, options: list[str], named: str
 ) -> None:
-    line = {"--allocation": "uniform:0.5", "--sequences": "4"}
+    line = {"--allocation": "uniform:0.5", "--sequences": "4", "--length": "12", "--windows": "9"}
     line |= dict(zip(options[::2], options[1::2], strict=True))
     words = [word for pair in line.items() for word in pair]
-    assert main(["prune", "--model", MODEL, *words, "--length", "12", "--windows", "9", *texts, "--json"]) == 2
+    assert main(["prune", "--model", MODEL, *words, *texts, "--json"]) == 2
     told = capsys.readouterr()
     assert told.out == "" and len(told.err.strip().splitlines()) == 1 and named in told.err
+
+
+@pytest.mark.parametrize(
+    ("sparsity", "named"),
+    [
+        ([0.5, 1.5, 0.5, 0.5], ["layer 1", "1.5"]),
+        ([0.5, 0.5, 0.5, -0.1], ["layer 3", "-0.1"]),
+        ([[0.5, 0.5], 0.5], ["every layer"]),
+        ([[[0.5]]], ["layer 0", "not a number"]),
+        ([float("nan")] * 4, ["layer 0", "nan"]),
+    ],
+)
+def test_sparsities_that_cannot_be_are_refused_before_anything_runs(
+    sparsity: list, named: list[str], texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
+    file = tmp_path / "allocation.json"
+    file.write_text(json.dumps({"sparsity": sparsity}))
+    assert main(["prune", "--model", MODEL, "--allocation", str(file), *SMALL, *texts, "--json"]) == 2
+    told = capsys.readouterr()
+    assert told.out == "" and len(told.err.strip().splitlines()) == 1
+    assert all(name in told.err for name in named) and "tuple" not in told.err
+
+
+def test_an_export_into_the_cache_is_refused_before_anything_runs(
+    texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
+    (tmp_path / "cache").mkdir()
+    there = ["--export", str(tmp_path / "cache" / "x")]
+    assert main(["prune", "--model", MODEL, "--allocation", "uniform:0.5", *SMALL, *texts, *there]) == 2
+    assert "inside the cache" in capsys.readouterr().err
+
+
+def test_a_setting_that_breaks_the_model_is_told_plainly_and_not_exported(
+    texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = running.walk
+
+    def breaking(loaded, tokens, plan, step, warn):
+        if np.std(plan.sparsity) > 0:
+            loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
+        return real(loaded, tokens, plan, step, warn)
+
+    monkeypatch.setattr(running, "walk", breaking)
+    line = ["prune", "--model", MODEL, "--allocation", "depth_ramp beta=0.05:0.5", *SMALL, *texts]
+    assert main([*line, "--json"]) == 0
+    found = said(capsys)
+    assert found["evaluation"]["perplexity"] is None and found["evaluation"]["broken_at_layer"] == 1
+    assert found["uniform"]["perplexity"] > 1 and found["against_uniform"]["percent"] is None
+    assert len(found["warnings"]) == 1 and "not finite" in found["warnings"][0]
+    assert main(line) == 0
+    out = capsys.readouterr().out
+    assert "Pruning broke the model: layer 1, self_attn.q_proj: its inputs are not finite" in out
+    assert "helped along" not in out and "nan %" not in out
+    assert main([*line, "--export", str(tmp_path / "out")]) == 2
+    assert "not finite" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def corrected(texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path) -> list[str]:
+    """The command line of a study of a correction with all its controls, of two bases and three calibration seeds."""
+    here = ["--cache", str(tmp_path / "cache"), "--device", "cpu"]
+    measure = ["measure", "--model", MODEL, "--text", texts[1], "--sequences", "2", "--length", "12"]
+    assert main([*measure, "--perturb", "gaussian:0.3", *here, "--json"]) == 0
+    file = tmp_path / "study.toml"
+    file.write_text(
+        f'model = "{MODEL}"\nprofile = "{said(capsys)["key"]}"\ntargets = [0.5]\nseeds = [0, 1, 2]\n'
+        'settings = ["depth_ramp beta=0.02"]\nstrengths = [0, 0.05]\ncontrols = ["none", "shuffled"]\nshuffles = 3\n'
+        '[calibration]\nsource = "file:text.txt"\nsequences = 4\nlength = 12\n'
+        '[evaluation]\nsource = "file:text.txt"\nwindows = 9\nlength = 12\n'
+    )
+    return ["study", str(file), *here]
+
+
+def test_a_study_tells_protocol_base_seeds_and_shuffles(corrected: list[str], capsys: pytest.CaptureFixture) -> None:
+    assert main([*corrected, "--json"]) == 0
+    points = {each["name"]: each for each in said(capsys)["points"]}
+    plain, fixed = (
+        points[f"depth_ramp beta=0.02{more}, 50%, wanda"] for more in ("", " corrected 0.05 by gaussian:0.3")
+    )
+    shuffled = [each for name, each in points.items() if "shuffled" in name and "calibration seed" not in name]
+    protocol = fixed["protocol"]
+    assert (protocol["windows"], protocol["length"], protocol["dtype"]) == (9, 12, "float32")
+    assert protocol["text"] and protocol["calibration"]["text"] and protocol["calibration"]["windows"] == 4
+    assert len(protocol["text_hash"]) == 64 and points["dense"]["protocol"]["calibration"] is None
+    assert [points[f"uniform, 50%, wanda, calibration seed {seed}"]["protocol"]["calibration"]["seed"]
+            for seed in (1, 2)] == [1, 2]  # fmt: skip
+
+    ratio = fixed["perplexity"] / plain["perplexity"]
+    assert fixed["against_base"]["percent"] == pytest.approx(100 * (ratio - 1))
+    assert plain["against_base"] is None and plain["over_shuffles"] is None
+
+    over = plain["over_seeds"]
+    seeds = [plain, *(points[f"depth_ramp beta=0.02, 50%, wanda, calibration seed {seed}"] for seed in (1, 2))]
+    assert list(over["each"].values()) == pytest.approx([each["against_uniform"]["percent"] for each in seeds])
+    assert over["seeds"] == 3 and over["interval"][0] < over["percent"] < over["interval"][1]
+    assert points["uniform, 50%, wanda"]["over_seeds"] is None
+
+    spread = fixed["over_shuffles"]
+    assert spread["shuffles"] == len(shuffled) == 3 and all(each["over_shuffles"] == spread for each in shuffled)
+    for name in ("against_uniform", "against_base"):
+        values = [each[name]["percent"] for each in shuffled]
+        assert spread[name] == pytest.approx([min(values), max(values)])
+
+
+def test_people_read_base_seeds_and_shuffles(
+    corrected: list[str], capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output.out, "width", 200)
+    assert main(corrected) == 0
+    told = capsys.readouterr().out
+    assert "against base" in told and "9 x 12 tokens, float32" in told
+    assert told.count("calibrated on text.txt, 4 x 12 tokens") == 1
+    assert told.count("depth_ramp beta=0.02, 50%, wanda, over 3 calibration seeds: ") == 1
+    assert told.count("depth_ramp beta=0.02 corrected 0.05 by gaussian:0.3, 50%, wanda, 3 shuffles of it: ") == 1
+
+
+def test_what_had_to_be_helped_along_is_told_with_an_export(
+    studied: dict, capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = running.walk
+    monkeypatch.setattr(running, "walk", lambda *args: args[-1]("layer 2: damping raised") or real(*args))
+    line = ["export", studied["key"], "--setting", "2:4", "--cache", str(tmp_path / "cache"), "--device", "cpu"]
+    assert main([*line, "--to", str(tmp_path / "out")]) == 0
+    assert "Pruning had to be helped along: layer 2: damping raised." in capsys.readouterr().out
 
 
 def test_an_allocation_for_another_depth_is_refused(

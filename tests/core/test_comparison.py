@@ -151,6 +151,8 @@ def test_two_finite_pairs_are_enough_for_rows() -> None:
         (0.41, 0.2, 0.6, "OWL costs 0.4 % [0.2, 0.6] of perplexity against uniform"),
         (-0.3, -6, 5, "OWL is no different from uniform: 0 % [-6, 5]"),
         (0, 0, 0, "OWL is no different from uniform: 0.0 % [0.0, 0.0]"),
+        (2, 0.04, 4, "OWL costs 2.00 % [0.04, 4.00] of perplexity against uniform"),
+        (1.5, -0.4, 3.5, "OWL is no different from uniform: 1.5 % [-0.4, 3.5]"),
         (12_345, 10_000, 15_000, "OWL costs 12,345 % [10,000, 15,000] of perplexity against uniform"),
     ],
 )

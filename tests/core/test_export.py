@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core import export as folders
 from core import specs
+from core.allocation import written
 from core.errors import UserError
 from core.export import Card, card_text, check_target, checking, licence_of, size_words, writing
 from core.export.writing import export
@@ -345,7 +346,7 @@ def test_a_rename_that_fails_brings_the_earlier_one_back(
     rename = Path.rename
 
     def stubborn(self: Path, target: Path) -> Path:
-        if target == tmp_path / "out" and not self.name.startswith(".out-1"):
+        if target == tmp_path / "out" and self.name != ".out-1":
             raise OSError("in use")
         return rename(self, target)
 
@@ -399,6 +400,8 @@ def test_the_recipe_is_read_by_tools(llama: Loaded, tmp_path: Path) -> None:
     assert np.array_equal(told["export"]["achieved"], exported.achieved)
     assert told["export"]["bytes"] == exported.bytes
     assert str(tmp_path) not in (tmp_path / "out" / folders.RECIPE).read_text()
+    asked = written.allocation(str(tmp_path / "out" / folders.RECIPE))
+    assert asked.base.sparsity == tuple(SPARSITY), "it is an allocation file, too"
 
 
 def test_what_two_of_four_needs_is_said_by_what_the_weights_are(llama: Loaded, tmp_path: Path) -> None:

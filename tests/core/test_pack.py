@@ -187,6 +187,48 @@ def test_a_gap_or_damage_is_not_packed(here: Store, sentence: Callable) -> None:
     sentence(error.value, unit.key)
 
 
+def test_the_profile_that_a_study_names_goes_along(here: Store, empty: Store) -> None:
+    profile = save(here, "profile")
+    spec = study_spec()
+    here.save(spec, None, TOLD | {"profile": profile[:8]})
+    save_study(here)
+    content = pack(here, here.by_key(spec.key))
+    assert {entry.key for entry in unpack(empty, content)} == {spec.key, profile}
+    assert profiles.load(empty, empty.profile(profile)).layers == LAYERS
+    assert snapshot(empty.root) == snapshot(here.root)
+    assert pack(empty, empty.by_key(spec.key)) == content
+
+
+@pytest.mark.parametrize("lacking", ["there is none", "a unit", "its model"])
+def test_a_study_travels_without_a_profile_that_is_not_whole_or_not_its_own(
+    here: Store, empty: Store, lacking: str
+) -> None:
+    seed = 1 if lacking == "its model" else 0
+    profile = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", seed)
+    if lacking != "there is none":
+        synthetic.save_profile(here.root, profile, LAYERS)
+    if lacking == "a unit":
+        here.path(units(profile)[2]).rename(here.root / "gone")
+    spec = study_spec()
+    here.save(spec, None, TOLD | {"profile": profile.key})
+    save_study(here)
+    assert [entry.key for entry in unpack(empty, pack(here, here.by_key(spec.key)))] == [spec.key]
+    assert not list(empty.entries("profile"))
+
+
+def test_the_committed_profile_stays_where_it_is(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(here, "profile")
+    monkeypatch.setattr("core.store.HOME", here.root.parent / "home")
+    demo = here.root.parent / "home" / "demo"
+    key = synthetic.save_profile(demo, synthetic.profile_spec(LAYERS, SEQUENCES, "quick"), LAYERS)
+    store = Store(here.root.parent / "other")
+    spec = study_spec()
+    store.save(spec, None, TOLD | {"profile": "demo"})
+    save_study(store)
+    assert store.profile("demo").key == key
+    assert not any(name.startswith("profile/") for name in members(pack(store, store.by_key(spec.key))))
+
+
 def test_an_export_does_not_travel(here: Store, sentence: Callable) -> None:
     point = study_spec().points[1]
     spec = settings.ExportSpec(model=study_spec().model, pruned=point.pruned, folder="/somewhere/model")

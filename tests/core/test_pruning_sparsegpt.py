@@ -9,10 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.errors import UserError
+from core.errors import Broken
+from core.models import anatomy
 from core.pattern import Pattern
+from core.pruning import PRUNERS
+from core.pruning.linear import pruned
 from core.pruning.sparsegpt import BLOCK, inverse_factor, sparsegpt
 from core.pruning.wanda import wanda
+from tests import tiny
 
 Array = np.ndarray
 
@@ -177,7 +181,16 @@ def test_without_anyone_to_tell_it_is_a_python_warning() -> None:
 @pytest.mark.parametrize("moment", [indefinite(3.0), -torch.eye(2), torch.full((2, 2), float("nan"))])
 def test_what_no_damping_helps_is_an_error_never_a_fallback(moment: Tensor, sentence) -> None:
     told: list[str] = []
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(Broken) as refused:
         sparsegpt(torch.ones(1, 2), moment, 0.5, warn=told.append)
     sentence(refused.value, "damping 1", "tokens")
     assert len(told) == 2
+
+
+def test_a_linear_that_no_damping_helps_is_named_with_its_layer(sentence) -> None:
+    linear = anatomy.prunable(tiny.loaded("llama").layers[0])[0]
+    moment = -torch.eye(linear.weight.shape[1])
+    with pytest.raises(Broken) as refused:
+        pruned(linear, 3, PRUNERS["sparsegpt"], {linear.name: moment}, 0.5, warn=lambda _: None)
+    sentence(refused.value, "layer 3", linear.name, "damping 1")
+    assert refused.value.layer == 3

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from core.errors import UserError
+from core.errors import Broken, UserError
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.pattern import Pattern
@@ -341,9 +341,10 @@ def test_layers_that_need_their_models_forward_are_refused(alone: Callable, sent
 def test_a_run_that_is_not_finite_is_refused(pruner: str, sentence) -> None:
     of = fresh("llama")
     of.layers[1].input_layernorm.weight.fill_(float("inf"))
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(Broken) as refused:
         walk(of, TOKENS, plan(pruner))
     sentence(refused.value, "layer 1", "self_attn.q_proj", "not finite")
+    assert refused.value.layer == 1
 
 
 # --- a factorisation that fails ------------------------------------------------------------------------------------

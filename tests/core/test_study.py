@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ import torch
 from core import experiment, settings, specs, studies
 from core.allocation import written
 from core.allocation.requests import AllocationRequest
+from core.candidates import choose, ranked
+from core.errors import Broken
+from core.evaluation import exporting as remake
 from core.evaluation import study as running
 from core.evaluation.perplexity import window_losses
 from core.progress import Cancelled, Progress
@@ -24,6 +28,30 @@ from core.texts import windows
 from tests import tiny
 
 LENGTH = 12
+TASK = """
+task: local_birds
+dataset_path: json
+dataset_kwargs:
+  data_files:
+    test: birds.jsonl
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{question}}"
+doc_to_choice: ["waited", "sang"]
+doc_to_target: gold
+metric_list:
+  - metric: acc
+  - metric: acc_norm
+"""
+
+
+def task_folder(path: Path) -> Path:
+    """A folder with one task of 12 questions."""
+    path.mkdir()
+    rows = [{"question": f"The heron {tiny.SENTENCES[row % 5][:20]}", "gold": row % 2} for row in range(12)]
+    (path / "birds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (path / "birds.yaml").write_text(TASK, encoding="utf-8")
+    return path
 
 
 @pytest.fixture
@@ -162,6 +190,102 @@ def test_a_broken_model_is_told_with_its_first_broken_layer(
     assert found.dense.broken is None and np.isfinite(found.dense.perplexity)
 
 
+def test_a_stopped_study_still_knows_the_first_broken_layer(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pieces that tell of it were saved by the run that was stopped."""
+    real = running.walk
+
+    def breaking(loaded, *rest):
+        achieved = real(loaded, *rest)
+        with torch.no_grad():
+            [each for each in loaded.layers[2].parameters() if each.ndim > 1][-1].fill_(float("nan"))
+        return achieved
+
+    def stop(progress: Progress) -> None:
+        if progress.line.startswith("uniform") and progress.line.endswith("saved 20 of 20 windows"):
+            raise Cancelled
+
+    monkeypatch.setattr(running, "walk", breaking)
+    asked = request(text, setting())
+    with pytest.raises(Cancelled):
+        experiment.get(asked, empty, report=stop)
+    assert len(list((empty.root / "parts").glob("*/*-*"))) == 3, "every piece is there, and the whole is not"
+    found = studies.load(empty, experiment.get(asked, empty))
+    assert found.points[1].broken == 2 and found.points[1].trouble == "not a number, from layer 2 on"
+
+
+# --- settings that break the model while it is pruned --------------------------------------------------------------
+
+
+@pytest.fixture
+def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 60 % the linears of layer 1 get inputs that are not finite."""
+    real = running.walk
+
+    def broken(loaded, tokens, plan, step, warn):
+        def spoil(layer: int) -> None:
+            if layer == 0 and np.allclose(plan.sparsity, 0.6):
+                loaded.layers[1].input_layernorm.weight.fill_(float("inf"))
+            step(layer)
+
+        warn("layer 0, mlp.up_proj: the damping was raised")
+        return real(loaded, tokens, plan, spoil, warn)
+
+    monkeypatch.setattr(running, "walk", broken)
+
+
+def test_a_setting_that_cannot_be_pruned_is_no_number_and_the_others_go_on(
+    empty: Store, text: str, breaking: None
+) -> None:
+    found = studies.load(empty, experiment.get(request(text, *(setting(target=each) for each in (0.6, 0.5))), empty))
+    broken, sound = found.points[1:]
+    assert found.complete and np.isfinite(sound.perplexity) and len(sound.warnings) == 1
+    for name in ("nll", "kl", "agreement"):
+        values = getattr(broken.evaluated, name)
+        assert len(values) == 20 and np.isnan(values).all()
+    assert broken.trouble == "not a number, from layer 1 on"
+    assert len(broken.warnings) == 2 and "inputs are not finite" in broken.warnings[1]
+    assert broken.about["stopped"] == broken.warnings[1]
+    assert np.allclose(broken.evaluated.zeros[0], 0.6, atol=0.05) and (broken.evaluated.zeros[1:] == 0).all()
+    assert [each.setting.allocation.target for each in ranked(found)] == [0.5], "it is no candidate for the best"
+    assert choose(found)[0].allocation.target == 0.5
+
+
+def test_its_tasks_are_no_numbers_on_the_rows_that_were_drawn(
+    empty: Store, text: str, tmp_path: Path, breaking: None
+) -> None:
+    evaluation = {"tasks": ("local_birds",), "tasks_from": str(task_folder(tmp_path / "tasks")), "examples": 7}
+    asked = request(text, *(setting(target=each) for each in (0.6, 0.5)), windows=8)
+    asked = asked.model_copy(update={"evaluation": asked.evaluation.model_copy(update=evaluation)})
+    found = studies.load(empty, experiment.get(asked, empty))
+    broken, sound = (each.tasks["local_birds"] for each in found.points[1:])
+    assert np.array_equal(broken.document, sound.document) and len(sound.document) == 7
+    assert np.isnan(broken.acc).all() and np.isnan(broken.acc_norm).all() and np.isfinite(sound.acc).all()
+
+
+def test_what_cannot_be_pruned_is_not_exported(
+    empty: Store, text: str, tmp_path: Path, breaking: None, sentence
+) -> None:
+    asked = exporting(text, tmp_path / "out").model_copy(update={"setting": setting(target=0.6)})
+    with pytest.raises(Broken) as error:
+        experiment.get(asked, empty)
+    sentence(error.value, "layer 1", "not finite")
+    assert not (tmp_path / "out").exists()
+
+
+def test_more_examples_than_a_task_has_are_refused_before_anything_runs(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentence
+) -> None:
+    evaluation = {"tasks": ("local_birds",), "tasks_from": str(task_folder(tmp_path / "tasks")), "examples": 13}
+    asked = request(text, setting(), windows=8)
+    asked = asked.model_copy(update={"evaluation": asked.evaluation.model_copy(update=evaluation)})
+    monkeypatch.setattr(running.perplexity, "reference", lambda *_: pytest.fail("the dense model was run"))
+    with pytest.raises(Exception) as error:
+        experiment.get(asked, empty)
+    sentence(error.value, "local_birds", "13", "12")
+
+
 def test_a_profile_of_another_model_is_refused(empty: Store, text: str, sentence) -> None:
     measured = experiment.get(
         specs.MeasureRequest(
@@ -242,6 +366,24 @@ def test_patterns_join_a_study_or_are_all_of_it(tmp_path: Path) -> None:
     assert [(each.pattern, each.allocation.target) for each in joined] == [(None, 0.75)] * 2 + [("1:4", 0.75)] * 2
 
 
+def test_strengths_and_controls_are_combined_with_every_setting(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'settings = ["uniform", "owl m=5 driver=skip"]\ntargets = [0.6]\nstrengths = [0, 0.02, 0.04]\n'
+        'controls = ["none", "reversed", "shuffled", "ramp"]\nshuffles = 3'
+    )
+    asked = read_study(file).settings
+    assert len(set(asked)) == len(asked) == 2 * (1 + 2 * (1 + 1 + 3 + 1))
+    assert asked[0] == setting(target=0.6) and asked[1] == setting("uniform strength=0.02", 0.6)
+    corrections = [each.allocation.correction for each in asked if each.allocation.base.kind == "owl"]
+    assert {each.driver for each in corrections} == {"skip"}
+    assert [each.seed for each in corrections if each.control == "shuffled"] == [0, 1, 2] * 2
+    file.write_text('strengths = [0.04]\ncontrols = ["shuffled"]')
+    assert [each.allocation.correction.seed for each in read_study(file).settings] == [0, 1, 2, 3, 4]
+    file.write_text('patterns = ["2:4"]\nstrengths = [0.04]')
+    assert [each.pattern for each in read_study(file).settings] == [None, "2:4"]
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -255,6 +397,26 @@ def test_patterns_join_a_study_or_are_all_of_it(tmp_path: Path) -> None:
         ("settings = ['owl colour=3']", "colour"),
         ("[evaluation]\nwindow = 3", "window"),
         ("not toml", "TOML"),
+        ("calibration = 3", "[calibration]"),
+        ("evaluation = 'demo'", "[evaluation]"),
+        ("model = 5", "model = 5"),
+        ("profile = 5", "profile = 5"),
+        ("settings = [1]", "settings = ['uniform']"),
+        ("patterns = [2]", "patterns = ['2:4']"),
+        ("targets = ['0.5']", "targets = [0.7]"),
+        ("seeds = [true]", "seeds = [0]"),
+        ("[calibration]\nsource = 3", "source = 3"),
+        ("[calibration]\nsequences = 0", "sequences = 0 of [calibration]"),
+        ("[evaluation]\nwindows = 0", "windows = 0 of [evaluation]"),
+        ("[evaluation]\nexamples = 'all'", "examples = 'all'"),
+        ("[evaluation]\ntasks = 'arc_easy'", "tasks = ['arc_easy']"),
+        ("[evaluation]\ntasks = ['arc_easy']\ntasks_from = 3", "tasks_from = 3"),
+        ("[evaluation]\ntasks_from = 'folder'", "tasks"),
+        ("controls = ['reversed']", "strengths"),
+        ("strengths = 0.04", "strengths"),
+        ("strengths = [0.04]\nshuffles = 0", "shuffles"),
+        ("strengths = [0.04]\ncontrols = ['backwards']", "backwards"),
+        ("strengths = [0.04]\nsettings = ['owl control=reversed']", "control"),
     ],
 )
 def test_a_bad_study_file_gets_one_sentence(tmp_path: Path, content: str, named: str, sentence) -> None:
@@ -329,6 +491,16 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(
     with pytest.raises(Exception) as error:
         experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
     sentence(error.value, entry.key, "calibration text")
+
+
+def test_the_line_that_makes_an_export_again_says_what_is_not_usual(text: str, tmp_path: Path) -> None:
+    asked = exporting(text, tmp_path / "out", revision="v 1", dtype="bfloat16", profile="0123456789abcdef")
+    [line] = remake._commands(asked)
+    words = shlex.split(line)
+    assert [words[words.index(each) + 1] for each in ("--revision", "--dtype")] == ["v 1", "bfloat16"]
+    assert words[words.index("--allocation") + 1] == "out/recipe.json" and "--profile" not in words
+    odd = asked.calibration.model_copy(update={"bos": "every"})
+    assert remake._commands(asked.model_copy(update={"calibration": odd})) == [], "prune has no option for it"
 
 
 def test_an_export_may_replace_an_earlier_one(empty: Store, text: str, tmp_path: Path) -> None:

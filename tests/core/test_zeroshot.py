@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -197,6 +198,25 @@ def test_a_sample_is_seeded_sorted_and_without_repeats() -> None:
     for wrong in (0, 11):
         with pytest.raises(UserError, match="1 to 10"):
             zeroshot.rows(10, wrong, 0)
+
+
+@pytest.mark.parametrize("name", ["huggingface_hub.utils._http", "datasets.load"])
+def test_libraries_do_not_tell_of_every_attempt_to_reach_the_hub(name: str) -> None:
+    from core.evaluation import harness
+
+    log = logging.getLogger(name)
+    before = log.isEnabledFor(logging.WARNING)
+    with harness.quiet(local=False):
+        assert not log.isEnabledFor(logging.WARNING)
+    assert log.isEnabledFor(logging.WARNING) is before is True
+
+
+def test_rows_are_drawn_as_scoring_draws_them(tmp_path: Path) -> None:
+    asked = task(tmp_path)
+    found = zeroshot.score(tiny.loaded("llama"), asked, 5, 3)
+    np.testing.assert_array_equal(zeroshot.drawn(asked, 5, 3), found.rows)
+    with pytest.raises(UserError, match="the task local_birds: 13 examples cannot be drawn from 12"):
+        zeroshot.drawn(asked, 13, 0)
 
 
 def test_too_many_examples_are_refused(tmp_path: Path) -> None:

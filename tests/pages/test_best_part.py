@@ -256,6 +256,34 @@ def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
     assert queries(app)["See its answer"].items() >= {"part": "best", "best": entry.key}.items()
 
 
+def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> None:
+    texts = {"calibration": "a text", "selection": "text that selects", "final": "text that judges"}
+    entry = save(store, texts=texts)
+    app = part()
+    spec = entry.spec
+    judges, selects = ([each for each in badges(app) if text in each] for text in (texts["final"], texts["selection"]))
+    assert (len(judges), len(selects)) == (3, 1), "sentences, chart and contenders; candidates"
+    for said, study in ((judges[0], spec.final), (selects[0], spec.selection)):
+        assert "12 × 256 tokens" in said and "calibrated on a text, 16 × 64" in said and "float32" in said
+        assert study.text.content[:6] in said and f"study {study.key[:6]}" in said
+    assert "seeds 0, 1, 2" in judges[0] and "seed 0" in selects[0]
+    save(store, request=ANSWERED.model_copy(update={"effort": "full"}))
+    assert any("demo text, evaluation half, 12 × 256" in each for each in badges(part())), "named as it was asked for"
+
+
+def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
+    found = save(store).spec.final
+    helped = next(each for each in found.points if each.setting and each.setting.allocation.base.kind == "owl")
+    folder = store.path(found.evaluated(helped))
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
+    store.save(found.evaluated(helped), synthetic.evaluated(helped, 12, LAYERS), told)
+    [said] = [each.value for each in part().warning]
+    assert said == f"{helped.setting.name}. Pruning had to be helped along: damping was raised to 0.1 in layer 2."
+
+
 # --- from the answer on --------------------------------------------------------------------------------------------
 
 

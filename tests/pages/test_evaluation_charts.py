@@ -144,9 +144,70 @@ def test_several_shuffles_are_a_range_around_their_median() -> None:
 def test_corrections_are_counted() -> None:
     found = {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["Response"]], 0.06: [ROWS["DLP"]]}}
     finding = evaluation.correction(found, "OWL", None, False).finding
-    assert finding.startswith("Of 3 strengths of the correction, 1 gain, 1 cost and 1 are no different from OWL")
+    assert finding == (
+        "Against OWL, of 3 strengths of the correction 1 gains, 1 costs and 1 is no different. "
+        "Bars are 95 % intervals over windows."
+    )
+    two = {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["OWL"]]}}
+    assert "of 2 strengths of the correction 2 gain. " in evaluation.correction(two, "OWL", None, False).finding
+    one = {"correction": {0.04: [ROWS["Response"]]}}
+    said = "The correction, measured at strength 0.04 alone, costs 40 % [30, 50] of perplexity against OWL."
+    assert evaluation.correction(one, "OWL", None, False).finding.startswith(said)
     few = {"correction": {0.02: [Interval(1.0, NAN, NAN, 4)]}}
     assert "No strength" in evaluation.correction(few, "OWL", None, False).finding
+
+
+@pytest.mark.parametrize(
+    ("shuffles", "expected"),
+    [
+        ([], "Bars are 95 % intervals over windows."),
+        (["DLP"], "At strength 0.04 it does worse than the one shuffle. Bars are 95 % intervals over windows (1 "
+         "shuffle; 5 or more make a range)."),
+        (["OWL", "DLP", "DLP"], "worse than 3 of 3 shuffles at strength 0.04 (-12 % to +5 %). Bars are 95 % intervals "
+         "over windows; the band spans the shuffles (3 shuffles; 5 or more make a range)."),
+        (["OWL", "DLP", "DLP", "OWL", "Far"], "worse than 4 of 5 shuffles at strength 0.04 (-12 % to +60 %). Bars are "
+         "95 % intervals over windows; the band spans the shuffles."),
+    ],
+)  # fmt: skip
+def test_the_finding_speaks_of_shuffles_only_where_there_are_some(shuffles: list[str], expected: str) -> None:
+    known = ROWS | {"Far": Interval(60.0, 50.0, 70.0, 24)}
+    found = {"correction": {0.04: [ROWS["Response"]]}}
+    found |= {"shuffles": {0.04: [known[name] for name in shuffles]}} if shuffles else {}
+    finding = evaluation.correction(found, "OWL", None, False).finding
+    assert expected in finding and ("shuffle" in finding) == bool(shuffles)
+
+
+def test_a_setting_that_broke_has_no_bar_and_is_named() -> None:
+    rows = {"Uniform": (NAN, NAN), "OWL": (0.4, 0.02), "DLP": (0.3, NAN), "Response": (NAN, NAN)}
+    chart = evaluation.accuracies(rows, None, "boolq", LIGHT, {"Uniform": 3})
+    assert list(trace(chart.figure, "accuracy").y) == ["OWL", "DLP"]
+    assert chart.figure.layout.xaxis.range == pytest.approx((0, 1.25 * 42 + 1))
+    assert chart.finding == (
+        "OWL answers most right (40.0 ± 2.0 %), DLP least (30.0 %); ± is the standard error. "
+        "Uniform has no accuracy: its outputs are not finite, from layer 3 on. "
+        "Response has no accuracy: its outputs are not finite."
+    )
+    assert len(chart.table) == 4
+    nothing = evaluation.accuracies({"Uniform": (NAN, NAN)}, None, "boolq")
+    assert nothing.finding.startswith("No setting has an accuracy. Uniform has no accuracy")
+    assert "nan" not in nothing.finding
+    nothing.figure.to_json()
+
+
+def test_changes_do_not_count_what_is_not_there() -> None:
+    assert evaluation.changes({"OWL": ROWS["OWL"]}, None, "uniform").finding == "1 of 1 better than uniform."
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((-53.2, -40.4), "a gain of 40 to 53 %"),
+        ((1.04, 4.96), "a cost of 1.0 to 5.0 %"),
+        ((-73.0, 40.0), "anything from a gain of 73 % to a cost of 40 %"),
+    ],
+)
+def test_an_interval_is_said_in_words(ends: tuple[float, float], words: str) -> None:
+    assert evaluation.between(Interval(0.0, *ends, 3)) == words
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,17 @@ import math
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import cost, jobs, processes, settings
+from core import cost, jobs, processes, settings, studies
 from core.allocation import written
 from core.allocation.requests import AllocationRequest, Correction
 from core.errors import UserError
+from core.outline import Outline
 from core.profiles import load
 from core.records import Status
 from core.settings import ExportRequest, Setting, StudyRequest
@@ -23,7 +25,8 @@ from core.specs import WindowRequest
 from core.store import Store
 from core.studies import Measured, Study
 from core.study_file import read_study
-from pages.ui.prune import comparing, families, naming, stored, take, verdicts
+from pages.ui.prune import comparing, costing, drawing, exporting, families, naming, stored, take, verdicts
+from pages.ui.prune.asking import Pruning
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named
@@ -273,7 +276,7 @@ def _corrected(strength: float) -> AllocationRequest:
 def test_a_verdict_needs_no_correction() -> None:
     results = study(families.combined([OWL], "wanda", (0,)))
     [said] = verdicts.sentences(results, results.slices[0], None)
-    assert said.startswith("OWL gains ") and said.endswith("of perplexity against uniform.")
+    assert said.startswith("OWL gains ") and said.endswith("of perplexity against uniform (one calibration seed).")
 
 
 def test_merging_keeps_what_either_study_has() -> None:
@@ -281,6 +284,209 @@ def test_merging_keeps_what_either_study_has() -> None:
     whole = stored.merged([one, two])
     assert {each.name for each in whole.points} == {each.name for found in (one, two) for each in found.points}
     assert len(whole.points) == len({each.point for each in whole.points})
+
+
+def judged(seeds: dict[int, float], windows: int = 24) -> str:
+    """What is said of OWL against uniform, its rise of the loss over uniform's given by calibration seed."""
+    asked = families.combined([OWL], "wanda", tuple(seeds))
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
+
+    def costs(setting: Setting) -> float:
+        return 1.0 + (seeds[setting.calibration_seed] if setting.allocation.base.kind == "owl" else 0.0)
+
+    found = (Measured(each, synthetic.evaluated(each, windows, LAYERS, costs), {}, {}) for each in spec.points)
+    results = comparing.Results(Study(spec, {}, tuple(found)))
+    [said] = verdicts.sentences(results, results.slices[0], None)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("seeds", "end"),
+    [
+        ({0: -0.3}, "of perplexity against uniform (one calibration seed)."),
+        ({0: -0.3, 1: -0.3}, "of perplexity against uniform (two calibration seeds)."),
+        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: a gain of 24.8 to 28.5 %."),
+        (
+            {0: -0.1, 1: -0.2, 2: -1.2},
+            "; over 3 calibration seeds this is not certain: anything from a gain of 87 % to a cost of 175 %.",
+        ),
+        (
+            {0: 0.0, 1: 0.2, 2: -0.2},
+            "; over 3 calibration seeds neither: anything from a gain of 39 % to a cost of 64 %.",
+        ),
+    ],
+)
+def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: dict[int, float], end: str) -> None:
+    assert judged(seeds).endswith(end), judged(seeds)
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        (
+            (0.3,),
+            "Every control does worse: the gain is the correction's own, as far as one calibration seed can tell.",
+        ),
+        ((0.3, 0.3, 0.3), "Every control does worse: the gain is the correction's own."),
+        ((0.1, 0.2, 1.2), "this is not certain"),
+    ],
+)
+def test_a_gain_is_the_corrections_own_only_as_far_as_its_seeds_tell(gains: tuple[float, ...], expected: str) -> None:
+    asked = families.combined(
+        families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["reversed"], 1), "wanda", tuple(range(len(gains)))
+    )
+
+    def costs(setting: Setting) -> float:
+        fix = setting.allocation.correction
+        rise = {"none": -gains[setting.calibration_seed], "reversed": 0.2}[fix.control]
+        return 1.0 + (rise if fix.strength else 0.0)
+
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, 24)
+    found = (Measured(each, synthetic.evaluated(each, 24, LAYERS, costs), {}, {}) for each in spec.points)
+    results = comparing.Results(Study(spec, {}, tuple(found)))
+    said = verdicts.sentences(results, results.slices[0], None)[0]
+    assert expected in said and ("the correction's own" in said) == ("own" in expected), said
+
+
+def test_seeds_add_nothing_to_too_few_windows() -> None:
+    assert judged({0: -0.3, 1: -0.3, 2: -0.3}, 4).endswith("too few windows to tell (n = 4, 8 are needed).")
+
+
+def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
+    found = comparing.Change(comparing.UNKNOWN, comparing.UNKNOWN)
+    said = verdicts._against("OWL", "uniform", found)
+    assert said == "OWL and uniform have no calibration seed in common, so they are not compared."
+
+
+@pytest.mark.parametrize(
+    ("shuffles", "corrected", "expected"),
+    [
+        ((0.0, 0.0, 0.0, 0.0, 0.0), 0.2, "Among 5 shuffles the correction is worse than 5."),
+        (
+            (0.0, 0.0, 0.4, 0.2, 0.0),
+            0.2,
+            "Among 5 shuffles the correction is worse than 3, better than 1 and no different",
+        ),
+        ((0.3, 0.3), 0.1, "Among 2 shuffles (5 or more make a range) the correction is better than 2."),
+        ((0.0,), 0.3, "The correction is worse than the one shuffle measured (5 or more make a range)."),
+    ],
+)
+def test_the_correction_has_a_place_among_its_shuffles(
+    shuffles: tuple[float, ...], corrected: float, expected: str
+) -> None:
+    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["shuffled"], len(shuffles))
+
+    def costs(setting: Setting) -> float:
+        fix = setting.allocation.correction
+        if not fix.strength:
+            return 1.0
+        return 1.0 + (corrected if fix.control == "none" else shuffles[fix.seed])
+
+    spec = synthetic.study_spec(PROFILE, families.combined(asked, "wanda", (0,)), LAYERS, 24)
+    found = (Measured(each, synthetic.evaluated(each, 24, LAYERS, costs), {}, {}) for each in spec.points)
+    results = comparing.Results(Study(spec, {}, tuple(found)))
+    said = " ".join(verdicts.sentences(results, results.slices[0], None))
+    assert expected in said, said
+
+
+# --- zero-shot -----------------------------------------------------------------------------------------------------
+
+
+def sampled(store: Store, asked: tuple[Setting, ...], examples: int, content: str = "boolq", seed: int = 0) -> str:
+    """A study with a sample of one task."""
+    plain = synthetic.study_spec(PROFILE, asked, LAYERS)
+    task = settings.TaskSpec(name="boolq", content=content, examples=examples, seed=seed)
+    spec = plain.model_copy(update={"tasks": (task,)})
+    for point in spec.points:
+        for unit in spec.zero_shot(point):
+            store.save(unit, synthetic.answered(point, content, examples), {})
+    return synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)
+
+
+def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
+    sampled(store, family()[:2], 20)
+    sampled(store, family()[:3], 40)
+    app = opened()
+    assert not app.exception
+    assert "zero-shot on 20 examples of boolq" in badges(app)[0] and "40 examples of boolq" in badges(app)[0]
+    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    results, part = group.results, group.results.slices[0]
+    assert results.tasks == ("boolq (20 examples)", "boolq (40 examples)")
+    few, many = (drawing.zero_shot(results, part, task, None).table for task in results.tasks)
+    assert set(many["setting"]) - set(few["setting"]) == {"OWL, reversed 0.04"}
+    assert results.shared(part) == ("boolq (40 examples)",), "a mean holds what all were asked, no task twice"
+    app.query_params["task"] = "boolq (20 examples)"
+    assert any("Not asked of OWL, reversed 0.04." in each.value for each in app.run().caption)
+    lines = {each.name: each for each in results.lines}
+    assert (lines["OWL"].accuracy("boolq (20 examples)")[2], lines["OWL"].accuracy("boolq (40 examples)")[2]) == (
+        20,
+        40,
+    )
+    table = app.dataframe[-1].value
+    assert {"boolq (20 examples)", "boolq (40 examples)"} <= set(table.columns)
+
+
+@pytest.mark.parametrize("other", [{"content": "boolq, changed"}, {"seed": 3}])
+def test_another_version_or_sample_of_a_task_is_another_task(store: Store, other: dict) -> None:
+    sampled(store, family()[:2], 20)
+    sampled(store, family()[:3], 20, **other)
+    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    assert len(group.results.tasks) == 2
+    tasks = group.results.study.spec.tasks
+    assert len(tasks) == 2 and len(set(comparing.labels(tasks).values())) == 2
+
+
+def test_a_study_without_tasks_does_not_hide_those_of_another(store: Store) -> None:
+    save(store, family()[:1])
+    save(store, family()[:3], tasks=("boolq",))
+    app = opened()
+    assert not app.exception and "Zero-shot accuracy" in {each.value for each in app.header}
+
+
+# --- the badge -----------------------------------------------------------------------------------------------------
+
+
+def test_the_badge_names_the_studies_and_the_seeds_of_each(store: Store) -> None:
+    keys = [save(store, family((0, 1, 2))[:3]), save(store, family()[1:4])]
+    [badge] = set(badges(opened()))
+    assert re.search(r"studies ([0-9a-f]{6}), ([0-9a-f]{6})$", badge)
+    assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].split(", "))
+    assert "seeds 0, 1, 2 for 2 settings, seed 0 for 3 settings" in badge
+
+
+def test_unlike_seeds_are_explained_where_perplexities_stand_beside_changes(store: Store) -> None:
+    save(store, family((0, 1, 2))[:3])
+    said = "so it need not be the quotient of two perplexities"
+    assert not any(said in each.value for each in opened().caption)
+    save(store, family()[1:4])
+    assert any(said in each.value for each in opened().caption)
+
+
+def test_a_correction_of_uniform_is_not_told_twice(store: Store) -> None:
+    plain = AllocationRequest(target=0.7)
+    fixed = plain.model_copy(update={"correction": Correction(strength=0.04)})
+    results = study(families.combined([plain, fixed], "wanda", (0,)))
+    shown = next(each for each in results.lines if each.strength)
+    [said] = verdicts.sentences(results, results.slices[0], shown)
+    assert said.startswith("The correction at strength 0.04")
+
+
+def test_the_table_says_the_seeds_of_each_setting(store: Store) -> None:
+    save(store, family((0, 2)))
+    seeds = opened().dataframe[-1].value.set_index("setting")["calibration seeds"]
+    assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
+
+
+def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:
+    spec = synthetic.study_spec(PROFILE, family()[:1], LAYERS)
+    for point in spec.points[:2]:
+        told = {"versions": {"python": "3", "torch": "2.9", "transformers": "5.20"}}
+        store.save(spec.evaluated(point), synthetic.evaluated(point, 24, LAYERS), told)
+    synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)
+    assert {each.help for each in opened().caption if "**Protocol:**" in each.value} == {
+        "Measured with torch 2.9, transformers 5.20."
+    }
+    assert "not noted" in stored.versions(studies.read(store, spec).points[2:])
 
 
 # --- asking --------------------------------------------------------------------------------------------------------
@@ -556,14 +762,76 @@ def test_export_is_honest_and_refuses_before_it_runs(store: Store, outside: Path
     assert app.button(key="export").disabled
 
 
-def test_export_submits_the_setting_with_its_study(store: Store, outside: Path) -> None:
+@pytest.fixture
+def located(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model whose shape is known though none is here."""
+    shape = Outline(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
+    monkeypatch.setattr(costing, "locate", lambda *_, **__: None)
+    monkeypatch.setattr(costing, "outlined", lambda *_: shape)
+
+
+@pytest.mark.parametrize("part", ["export", "writing"])
+def test_what_pruning_once_costs_stands_before_it_runs(store: Store, located: None, part: str) -> None:
+    app = opened(part=part)
+    [told] = [each.value for each in app.markdown if each.value.startswith("**Pruning it once:**")]
+    assert re.search(r"TFLOP, about \d+ s \(rough.*\), 1 GiB of memory, 6 parts\.$", told)
+    assert not app.error and not app.exception
+
+
+def test_pruning_once_costs_what_the_calibration_asks(store: Store, located: None) -> None:
+    told = [
+        next(each.value for each in opened(part="export", **more).markdown if "Pruning it once" in each.value)
+        for more in ({}, {"calibration_windows": "160"})
+    ]
+    one, ten = (float(each.split()[3]) for each in told)
+    assert 7 < ten / one < 10, "one batch is recorded whatever the amount"
+
+
+def test_a_model_that_is_not_here_has_no_cost_yet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "of_study", lambda *_: None)
+    assert any("not known until the model is here" in each.value for each in opened(part="export").markdown)
+
+
+def test_numbers_of_another_calibration_are_not_the_exports(store: Store, located: None, outside: Path) -> None:
     key = save(store, family())
     app = opened(part="export")
+    assert any(f"Study {key} measured this setting with another calibration" in each.value for each in app.caption)
+    app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
+    app.button(key="export").click().run()
+    (job,) = jobs.jobs(store)
+    assert job.request.study is None
+    assert any("No study holds" in each.value for each in opened(part="export", target="0.55").caption)
+
+
+def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:
+    settings_ = (Setting(allocation=OWL),)
+    profile = load(store, store.profile(PROFILE.key))
+    keys = {}
+    for documents in ((0, 9), (10, 19)):
+        spec = synthetic.study_spec(PROFILE, settings_, LAYERS, text=f"text {documents}")
+        window = WindowRequest(source="allenai/c4", documents=documents, sequences=16, length=synthetic.LENGTH)
+        request = StudyRequest(profile=PROFILE.key, settings=settings_, calibration=window)
+        store.save(spec, None, {"profile": PROFILE.key, "request": request.model_dump(mode="json")})
+        keys[synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)] = window
+    for key, window in keys.items():
+        how = Pruning("demo", None, "float32", PROFILE.key, OWL, "wanda", None, False, (0,), window, "cpu")
+        assert exporting.measuring(profile, how, next(iter(keys))) == key
+        assert exporting.measuring(profile, replace(how, seeds=(1,))) is None
+        assert exporting.measuring(profile, replace(how, dtype="bfloat16")) is None
+
+
+def test_export_submits_the_setting_with_its_study(store: Store, located: None, outside: Path) -> None:
+    key = save(store, family())
+    app = opened(part="export", calibration_length=str(synthetic.LENGTH))
     app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
     app.button(key="export").click().run()
     (job,) = jobs.jobs(store)
     assert job.request == ExportRequest(
-        profile=PROFILE.key, setting=Setting(allocation=OWL), folder=str(outside / "pruned"), study=key
+        profile=PROFILE.key,
+        calibration=WindowRequest(sequences=16, length=synthetic.LENGTH),
+        setting=Setting(allocation=OWL),
+        folder=str(outside / "pruned"),
+        study=key,
     )
     assert not app.exception
 

@@ -16,6 +16,7 @@ from core.cli.commands import measure as measure_command
 from core.errors import UserError
 from core.records import Status
 from core.request import build
+from core.results import ZeroShot
 from core.settings import EvaluationRequest, ExportSpec, Setting, StudyRequest
 from core.specs import Measurement, MeasureRequest, WindowRequest, perturbation
 from core.store import Entry, Store
@@ -24,7 +25,9 @@ from pages.ui import report
 from pages.ui.charts import DARK, LIGHT, line
 from pages.ui.charts.overlay import LONGEST, depth, overlay
 from pages.ui.charts.responses import responses
-from pages.ui.report import names, profile, remake, study
+from pages.ui.prune import naming
+from pages.ui.prune.comparing import Results
+from pages.ui.report import profile, remake, study
 from pages.ui.words import digits
 from tests import synthetic
 from tests.core.test_report import Reader
@@ -59,12 +62,18 @@ def stored_profile(store: Store, model: str = "invented model", preset: str = "s
     return store.profile(synthetic.save_profile(store.root, spec, LAYERS, model))
 
 
-def stored_study(store: Store, asked: tuple[Setting, ...] = ASKED, **told: object) -> Entry:
+def stored_study(
+    store: Store, asked: tuple[Setting, ...] = ASKED, tasks: tuple[str, ...] = (), warnings: tuple[str, ...] = (),
+    **told: object,
+) -> Entry:  # fmt: skip
     """A study whose own folder says what was asked, as real ones do."""
-    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS)
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS, tasks=tasks)
     for point in spec.points:
         found = synthetic.evaluated(point, spec.text.sequences, LAYERS)
-        store.save(spec.evaluated(point), found, {"broken": None, "device": "cpu"})
+        about = {"broken": None, "device": "cpu", "warnings": list(warnings) if point.setting == asked[0] else []}
+        store.save(spec.evaluated(point), found, about)
+        for unit in spec.zero_shot(point):
+            store.save(unit, synthetic.answered(point, unit.task.name), {})
     path = store.save(spec, None, {"model": "invented model", "text": "a text", "created": "2026-11-01"} | told)
     return store.entry(path)
 
@@ -98,13 +107,56 @@ def test_the_whole_file_stays_small(store: Store) -> None:
 def test_a_study_is_reported_whole(store: Store) -> None:
     entry = stored_study(store)
     found = read(store, entry)
-    names = [attrs["data-name"] for _, attrs in found.elements if attrs.get("class") == "chart"]
-    assert [name.rpartition("-")[2] for name in names] == ["perplexity", "changes", "changes"]
+    assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
     measured = studies.load(store, entry)
     for each in measured.points:
         assert each.name in found.text
     assert digits(measured.dense.perplexity, 4) in found.text
     assert "of perplexity against uniform" in found.text and entry.key in found.text
+
+
+def drawn(found: Reader) -> list[str]:
+    """The kind of every chart, in order; no two have one name."""
+    names = [attrs["data-name"] for _, attrs in found.elements if attrs.get("class") == "chart"]
+    assert len(set(names)) == len(names)
+    return [name.partition("zero-shot")[1] or name.rpartition("-")[2] for name in names]
+
+
+def test_a_study_is_reported_with_all_that_its_page_shows(store: Store) -> None:
+    profile = stored_profile(store)
+    entry = stored_study(
+        store, tasks=("boolq", "rte"), warnings=("damping was raised to 0.1",), profile=profile.key,
+        model="invented model",
+    )  # fmt: skip
+    found = read(store, entry)
+    assert drawn(found) == ["perplexity", "changes", "zero-shot", "changes", "correction", "zero-shot", "trust"]
+    assert "OWL at 70%: Pruning had to be helped along: damping was raised to 0.1." in found.text
+    assert "The correction beside its controls, on OWL: 70% zeros, Wanda" in found.text
+    assert "the correction at strength 0.04 costs" in found.text.lower() and "one calibration seed" in found.text
+    assert "Rank correlation" in found.text and "mean of tasks" in report.html(store, [entry])
+    answers = studies.load(store, entry).dense.tasks["rte"].acc
+    assert f"{answers.mean():.3f} ± {answers.std(ddof=1) / len(answers) ** 0.5:.3f}" in found.text
+
+
+@pytest.mark.parametrize("lacking", ["deleted", "damaged", "of another model"])
+def test_without_its_profile_a_study_is_reported_without_estimates(store: Store, lacking: str) -> None:
+    seed = 1 if lacking == "of another model" else 0
+    spec = synthetic.profile_spec(LAYERS, 8, prunable=True, seed=seed)
+    if lacking != "deleted":
+        synthetic.save_profile(store.root, spec, LAYERS)
+    if lacking == "damaged":
+        store.path(spec.activation).rename(store.root / "gone")
+    assert "trust" not in drawn(read(store, stored_study(store, profile=spec.key)))
+
+
+def test_answers_that_are_not_finite_are_not_written_as_numbers(store: Store) -> None:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), ASKED[:1], LAYERS, tasks=("boolq",))
+    unit = spec.zero_shot(spec.points[-1])[0]
+    broken = np.full(200, np.nan)
+    store.save(unit, ZeroShot(document=np.arange(200.0), acc=broken, acc_norm=broken), {})
+    synthetic.save_study(store.root, spec, LAYERS)
+    text = read(store, store.by_key(spec.key)).text
+    assert "OWL has no accuracy: its outputs are not finite." in text and "nan" not in text.replace("finance", "")
 
 
 def test_several_results_share_one_page(store: Store) -> None:
@@ -171,22 +223,26 @@ def test_reporting_loads_no_streamlit() -> None:
 
 def test_settings_that_would_be_called_alike_are_not() -> None:
     alike = (setting(Owl(lam=0.05)), setting(Owl(lam=0.1)), setting(AlphaPruning()))
-    found = names.methods(alike)
+    found = naming.titles(alike)
     assert len(set(found.values())) == 3 and found[alike[2]] == "AlphaPruning"
-    assert names.methods([setting(target=0.5), setting(target=0.7)]) == {
+    assert naming.titles([setting(target=0.5), setting(target=0.7)]) == {
         setting(target=0.5): "OWL", setting(target=0.7): "OWL",
     }  # fmt: skip
 
 
 def test_changes_average_the_seeds_that_both_have(store: Store) -> None:
     seeds = tuple(setting().model_copy(update={"calibration_seed": seed}) for seed in (0, 1, 2))
-    methods = study.methods_of(studies.load(store, stored_study(store, seeds)))
-    uniform, owl = methods
-    assert [len(each.seeds) for each in methods] == [3, 3]
-    [found] = study.against_uniform(methods).values()
+    results = Results(studies.load(store, stored_study(store, seeds)))
+    uniform, owl = results.lines
+    assert [len(each.seeds) for each in results.lines] == [3, 3]
+    found = results.against_uniform(owl).windows
     losses = [np.mean([each.evaluated.nll for each in one.seeds], axis=0) for one in (owl, uniform)]
-    assert found["OWL"].value == pytest.approx(100 * np.expm1((losses[0] - losses[1]).mean()))
-    assert found["OWL"].low < found["OWL"].value < found["OWL"].high
+    assert found.value == pytest.approx(100 * np.expm1((losses[0] - losses[1]).mean()))
+    assert found.low < found.value < found.high
+    [said] = [
+        each for each in study.part(store.by_key(results.study.spec.key), results.study).sentences if "OWL" in each
+    ]
+    assert "over 3 calibration seeds" in said
 
 
 # --- commands ------------------------------------------------------------------------------------------------------

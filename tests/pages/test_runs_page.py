@@ -198,6 +198,39 @@ def test_picked_rows_are_compared_with_the_first(store: Store) -> None:
     assert not app.exception
 
 
+def protocols(app: AppTest) -> list[str]:
+    return [each.value for each in app.caption if "**Protocol:**" in each.value]
+
+
+def test_what_is_compared_stands_under_its_protocol(store: Store) -> None:
+    key, other = study(store), study(store, (OWL,), text="another text")
+    app = part("evaluations", compared=[f"{key}-0", f"{key}-1", f"{key}-2"])
+    spec = store.by_key(key).spec
+    [table, chart] = protocols(app)
+    assert table == chart
+    for word in ("invented evaluation text, 24 × 512 tokens", "calibrated on invented calibration text, 16 × 64",
+                 "float32", f"text {spec.text.content[:6]}", f"study {key[:6]}"):  # fmt: skip
+        assert word in table
+    assert all("versions" in each.help for each in app.caption if "**Protocol:**" in each.value)
+    app = part("evaluations", compared=[f"{key}-1", f"{key}-2", f"{other}-2"])
+    assert len(protocols(app)) == 3, "the table has two, the chart only the first"
+    assert other[:6] in protocols(app)[1] and other[:6] not in protocols(app)[2]
+
+
+def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
+    told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
+    store.save(spec.evaluated(spec.points[-1]), synthetic.evaluated(spec.points[-1], 24, LAYERS), told)
+    key = synthetic.save_study(store.root, spec, LAYERS)
+    app = part("evaluations", compared=[f"{key}-2"])
+    column = app.dataframe[0].value["helped along"]
+    assert [bool(each) for each in column] == [False, False, True]
+    app = part("evaluations", compared=[f"{key}-1", f"{key}-2"])
+    sentence = "Pruning had to be helped along: damping was raised to 0.1 in layer 2."
+    assert [each.value for each in app.warning] == [f"{OWL.name}. {sentence}"]
+    assert column.iloc[2] == sentence
+
+
 def test_ticked_rows_are_compared_in_the_order_ticked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     state = {"compared": ["a", "c"], "evaluations": SimpleNamespace(selection=SimpleNamespace(rows=[0, 1, 2]))}
     monkeypatch.setattr(evaluations.st, "session_state", state)

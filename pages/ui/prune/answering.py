@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,10 +18,12 @@ from core.request import whole
 from core.roles import roles
 from core.settings import ExportRequest, Setting
 from core.store import Entry, Store
+from core.studies import Study
+from core.words import helped
 from pages.ui import frame, settings, view, watch
 from pages.ui.charts import Chart, evaluation
 from pages.ui.charts.style import LIGHT, Palette
-from pages.ui.prune import exporting, naming
+from pages.ui.prune import exporting, naming, stored
 from pages.ui.prune.comparing import slice_of
 
 JUDGED = "Winner and runner-up against uniform, on the text that judges"
@@ -51,17 +53,38 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     first, *more = answer.sentences
     st.markdown("\n".join([f"**{first}**", "", *(f"- {each}" for each in more)]))
     st.caption(roles(found.request))
+    _protocol(found, found.final, "final")
     _links(found)
+    for sentence in warnings(found):
+        st.warning(sentence)
     if answer.rows:
         frame.show(chart(answer, view.look()), f"{found.spec.key[:6]}-best", "best-changes")
+        _protocol(found, found.final, "final")
     _table(answer.judged, "Winner, runner-up, uniform and dense on the text that judges")
+    _protocol(found, found.final, "final")
     st.header("All candidates", anchor=False)
     st.caption(SELECTED)
     _table(answer.candidates, "Every candidate with its loss on the text that selects")
+    _protocol(found, found.selection, "selection")
     _left_out(found)
     _trials(found)
     _commands(found)
     _export(found, run, device)
+
+
+def _protocol(found: Best, study: Study, role: str) -> None:
+    """The protocol of the study that selects or judges; the answer's provenance names the text of each."""
+    texts = found.provenance.get("texts", {})
+    told = found.provenance | ({"calibration": texts["calibration"]} if "calibration" in texts else {})
+    called = texts.get(role, watch.source(getattr(found.request, role)))
+    stored.stamp(stored.badge(replace(study, provenance=told), text=called), stored.versions(study.points))
+
+
+def warnings(found: Best) -> list[str]:
+    """A sentence for every setting that pruning had to be helped along with, of those that were tried or judged."""
+    points = [each for study in (found.final, found.selection) for each in study.pruned]
+    told = {each: helped(each.warnings) for each in points}
+    return list(dict.fromkeys(f"{each.name}. {text}" for each, text in told.items() if text))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the answer")

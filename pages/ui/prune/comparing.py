@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from core.allocation.requests import AllocationRequest, Correction
 from core.comparison import Interval, over_seeds, paired, percent, standard_error
 from core.results import Array
-from core.settings import Setting
+from core.settings import Setting, TaskSpec
 from core.studies import Measured, Study
-from pages.ui.prune import families, naming
+from pages.ui.prune import naming
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
 
@@ -66,6 +67,16 @@ class Line:
         """(layers,) or (layers, linears) sparsity that was asked of the pruner."""
         return self.seeds[0].planned
 
+    @property
+    def drawn(self) -> tuple[int, ...]:
+        """The calibration seeds; none for magnitude, which looks at no text."""
+        looks = self.setting is not None and self.setting.pruner != "magnitude"
+        return tuple(each.setting.calibration_seed for each in self.seeds) if looks else ()
+
+    def has(self, task: str) -> bool:
+        """Whether a zero-shot task was asked of it."""
+        return any(task in each.tasks for each in self.seeds)
+
     def accuracy(self, task: str) -> tuple[float, float, int]:
         """Fraction right, its standard error, and the examples; seeds averaged."""
         found = [each.tasks[task].acc for each in self.seeds if task in each.tasks]
@@ -78,7 +89,7 @@ class Change:
     """Change of perplexity in per cent."""
 
     windows: Interval  # seeds averaged, paired over windows
-    seeds: Interval  # the spread over calibration seeds
+    seeds: Interval  # the spread over calibration seeds; of none (n = 0) for magnitude, which looks at no text
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,8 @@ def change(line: Line, other: Line) -> Change:
     if not common:
         return Change(UNKNOWN, UNKNOWN)
     a, b = (np.array([one[seed] for seed in common]) for one in (mine, theirs))
-    return Change(percent(paired(a.mean(0), b.mean(0))), percent(over_seeds((a - b).mean(1))))
+    spread = UNKNOWN if line.setting.pruner == "magnitude" else percent(over_seeds((a - b).mean(1)))
+    return Change(percent(paired(a.mean(0), b.mean(0))), spread)
 
 
 def accuracy_change(line: Line, other: Line, tasks: Iterable[str]) -> tuple[float, float] | None:
@@ -140,11 +152,25 @@ class Results:
         found = dict.fromkeys(slice_of(each.setting) for each in self.lines)
         return tuple(sorted(found, key=lambda each: (each.pruner != "wanda", each.pruner, each.target)))
 
-    @property
+    @cached_property
     def tasks(self) -> tuple[str, ...]:
-        """Zero-shot tasks that every point has answers to."""
-        names = [task.name for task in self.study.spec.tasks]
-        return tuple(name for name in names if all(name in each.tasks for each in self.study.points if each.evaluated))
+        """Zero-shot tasks that any point has answers to."""
+        names = labels(self.study.spec.tasks).values()
+        return tuple(name for name in names if any(name in each.tasks for each in self.study.points))
+
+    def shared(self, part: Slice) -> tuple[str, ...]:
+        """Tasks that a mean may be taken over: asked of the dense model and of every line of a slice.
+
+        Of one task with several samples the largest that all of them have: a mean counts no task twice.
+        """
+        asked = [*self.within(part), *([Line(None, "dense", (self.dense,))] if self.dense else [])]
+        called = labels(self.study.spec.tasks)
+        by_size = sorted(called, key=lambda task: -_size(task))
+        found = {}
+        for task in by_size:
+            if all(line.has(called[task]) for line in asked):
+                found.setdefault(task.name, called[task])
+        return tuple(name for name in called.values() if name in found.values())
 
     @cached_property
     def dense(self) -> Measured | None:
@@ -166,7 +192,7 @@ class Results:
         """A corrected line's own base; None for others, or where it was not measured."""
         if not line.strength:
             return None
-        return self.of(line.setting.model_copy(update={"allocation": families.plain(line.setting.allocation)}))
+        return self.of(line.setting.model_copy(update={"allocation": plain(line.setting.allocation)}))
 
     def against_uniform(self, line: Line) -> Change | None:
         other = self.uniform(line)
@@ -195,6 +221,37 @@ def seedless(setting: Setting) -> Setting:
 
 def slice_of(setting: Setting) -> Slice:
     return Slice(setting.pruner, setting.pattern, setting.allocation.target)
+
+
+def plain(asked: AllocationRequest) -> AllocationRequest:
+    """An allocation without its correction."""
+    return asked.model_copy(update={"correction": Correction()})
+
+
+def labels(tasks: Iterable[TaskSpec]) -> dict[TaskSpec, str]:
+    """A name for each task as it was asked: its own, and where several are called alike, what tells them apart.
+
+    Answers to other examples, or to another version of a task, are answers to another task.
+    """
+    listed = list(dict.fromkeys(tasks))
+    forms = [
+        {task: task.name for task in listed},
+        {task: f"{task.name} ({examples(task)})" for task in listed},
+        {task: f"{task.name} ({examples(task)}, seed {task.seed})" for task in listed},
+        {task: f"{task.name} ({examples(task)}, seed {task.seed}, {task.content[:12]})" for task in listed},
+    ]
+    counts = [Counter(form.values()) for form in forms]
+    clear = {task: [i for i, form in enumerate(forms) if counts[i][form[task]] == 1] for task in listed}
+    return {task: forms[clear[task][0] if clear[task] else -1][task] for task in listed}
+
+
+def examples(task: TaskSpec) -> str:
+    """How many of its examples are asked."""
+    return "all examples" if task.examples is None else f"{task.examples} examples"
+
+
+def _size(task: TaskSpec) -> float:
+    return np.inf if task.examples is None else task.examples
 
 
 def _drawn(setting: Setting, seeds: list[Measured]) -> tuple[Measured, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from pages.ui.prune.comparing import Line, Results, Slice
 
 FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
 MEAN = "mean of tasks"
-CONTROLS = {"none": "correction", "reversed": "reversed", "ramp": "ramp", "shuffled": "shuffles"}
+CONTROLS = {"none": "correction", "reversed": "reversed", "ramp": "ramp", "shuffled": evaluation.SHUFFLES}
 
 
 def perplexity(results: Results, shown: Line | None, look: Palette = LIGHT) -> Chart:
@@ -88,23 +89,27 @@ def correction(results: Results, part: Slice, base: Line, shown: Line | None, lo
 
 
 def zero_shot(results: Results, part: Slice, task: str, shown: Line | None, look: Palette = LIGHT) -> Chart:
-    """Accuracy of the dense model and every line of a slice, at one task or as the mean of all."""
-    rows = {}
-    if results.dense:
-        rows["dense"] = accuracy(Line(None, "dense", (results.dense,)), results, task)
+    """Accuracy of the dense model and every line of a slice, at one task or as the mean of those that all share."""
+    tasks = results.shared(part) if task == MEAN else (task,)
     lines = results.within(part)
     if len(lines) > FEW_ROWS:
         lines = [each for each in lines if not each.strength or each is shown]
-    rows |= {each.name: accuracy(each, results, task) for each in lines}
-    what = f"{MEAN} ({', '.join(results.tasks)})" if task == MEAN else task
-    return evaluation.accuracies(rows, shown.name if shown else None, what, look)
+    lines = [*([Line(None, "dense", (results.dense,))] if results.dense else []), *lines]
+    rows = {each.name: accuracy(each, tasks) for each in lines if all(map(each.has, tasks))}
+    broken = {each.name: each.broken for each in lines if each.name in rows and not each.finite}
+    what = f"{MEAN} ({', '.join(tasks)})" if task == MEAN else task
+    return evaluation.accuracies(rows, shown.name if shown else None, what, look, broken)
 
 
-def accuracy(line: Line, results: Results, task: str) -> tuple[float, float]:
-    """Accuracy and its standard error; the tasks of a mean are independent."""
-    if task != MEAN:
-        return line.accuracy(task)[:2]
-    each = np.array([line.accuracy(name)[:2] for name in results.tasks])
+def tasks_within(results: Results, part: Slice) -> dict[str, str]:
+    """What can be chosen for that chart, value -> words: the mean where there is one, and each task asked there."""
+    found = {MEAN: MEAN} if results.shared(part) else {}
+    return found | {name: name for name in results.tasks if any(each.has(name) for each in results.within(part))}
+
+
+def accuracy(line: Line, tasks: Sequence[str]) -> tuple[float, float]:
+    """Mean accuracy over some tasks and its standard error; tasks are independent."""
+    each = np.array([line.accuracy(name)[:2] for name in tasks])
     return float(each[:, 0].mean()), float(np.sqrt((each[:, 1] ** 2).sum()) / len(each))
 
 

@@ -11,9 +11,11 @@ import streamlit as st
 from core.errors import UserError
 from core.export import check_target
 from core.profiles import Profile
-from core.settings import ExportRequest
+from core.request import whole
+from core.settings import ExportRequest, StudyRequest
+from core.specs import TextSpec
 from core.store import Entry, Store
-from pages.ui.prune import naming
+from pages.ui.prune import costing, naming, stored
 from pages.ui.prune.asking import Pruning
 
 HONEST = (
@@ -29,19 +31,21 @@ SEMI_STRUCTURED = (
 
 
 def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[ExportRequest, str], None]) -> None:
-    """The honest paragraph, the form, and what was exported before."""
+    """The honest paragraph, the form, what it costs, and what was exported before.
+
+    Args:
+        study: key of a study that holds the setting, whatever it was calibrated on.
+    """
     st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
     _measured(profile)
     st.markdown(f"**Exported is the setting in view:** {naming.setting(how.setting)}")
     folder = st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help="It must not exist yet.")
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
-    st.caption(
-        "The model card will give the numbers of the study that holds this setting."
-        if study
-        else "No study holds this setting yet, so the model card will give no numbers: evaluate it first to have them."
-    )
-    request = _checked(how, folder or "", overwrite, study)
+    numbers = measuring(profile, how, study)
+    st.caption(_on_card(study, numbers))
+    costing.say(how)
+    request = _checked(how, folder or "", overwrite, numbers)
     st.button(
         "Export",
         icon=":material/save:",
@@ -50,6 +54,18 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
         args=[request, how.device],
         key="export",
     )
+
+
+def _on_card(study: str | None, numbers: str | None) -> str:
+    """Which numbers the model card will give."""
+    if numbers:
+        return f"The model card will give the numbers of study {numbers}, which measured this setting calibrated alike."
+    if study:
+        return (
+            f"Study {study} measured this setting with another calibration or precision, so its numbers are not this "
+            "export's and the model card will give none: choose the same calibration above, or evaluate it first."
+        )
+    return "No study holds this setting yet, so the model card will give no numbers: evaluate it first to have them."
 
 
 def _checked(how: Pruning, folder: str, overwrite: bool, study: str | None) -> ExportRequest | None:
@@ -106,3 +122,40 @@ def finished(entry: Entry) -> None:
         st.caption(f"Logits after reloading differ by {told['difference']:.3g} of the largest one at most.")
     for warning in told.get("warnings", []):
         st.warning(warning)
+
+
+# --- numbers for the model card ------------------------------------------------------------------------------------
+
+
+def measuring(profile: Profile, how: Pruning, first: str | None = None) -> str | None:
+    """The key of a study that measured just what would be exported: setting, calibration, precision and profile.
+
+    Args:
+        first: the one that is taken where it is among them; else it is the newest.
+    """
+    found = [entry.key for entry in Store().entries("study") if _measures(entry, profile, how)]
+    return first if first in found else next(iter(found), None)
+
+
+def _measures(entry: Entry, profile: Profile, how: Pruning) -> bool:
+    mine, its = profile.spec.model, entry.spec.model
+    if (its.content, its.initialised, its.dtype) != (mine.content, mine.initialised, how.dtype):
+        return False
+    point = next((each for each in entry.spec.points if each.setting == how.setting), None)
+    if point is None:
+        return False
+    looks = how.setting != how.setting.uniform
+    if looks and stored.profile_key(entry.provenance.get("profile")) != profile.entry.key:
+        return False
+    return point.pruned.calibration is None or _calibrated_alike(entry, point.pruned.calibration, how)
+
+
+def _calibrated_alike(entry: Entry, used: TextSpec, how: Pruning) -> bool:
+    """Whether a study calibrated as asked: by its request; where none is noted, by amount."""
+    asked = how.calibration
+    if (used.sequences, used.length, used.bos) != (asked.sequences, asked.length, asked.bos):
+        return False
+    try:
+        return whole(StudyRequest.model_validate(entry.provenance["request"])).calibration == asked
+    except (KeyError, ValueError):
+        return True

@@ -12,6 +12,7 @@ from core.errors import UserError
 from core.profiles import Profile
 from core.settings import Setting
 from core.specs import Pruner, checked
+from pages.ui.prune.comparing import plain
 from pages.ui.settings import METHODS
 from pages.ui.words import BASES
 
@@ -22,11 +23,6 @@ WHAT = {
 }
 CONTROLS = {"reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 LARGEST_STRENGTH = 0.5
-
-
-def plain(asked: AllocationRequest) -> AllocationRequest:
-    """The same without its correction."""
-    return asked.model_copy(update={"correction": Correction()})
 
 
 def alone(asked: AllocationRequest) -> list[AllocationRequest]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -16,7 +18,7 @@ from pages.ui.charts import Chart
 from pages.ui.charts.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from pages.ui.prune import drawing, naming, verdicts
 from pages.ui.prune.comparing import Change, Line, Results, Slice, accuracy_change
-from pages.ui.prune.stored import Group
+from pages.ui.prune.stored import Group, stamp
 
 SELECTED = (
     "Whoever picks the best of several strengths or methods here has chosen it on the text that judges it: evaluate "
@@ -38,7 +40,7 @@ def show(group: Group, profile: Profile, setting: Setting, prefix: str) -> None:
     results = group.results
     if not results.lines:
         st.info("This study holds the dense model alone: evaluate a setting to compare it.")
-        _dense(results, group.badge)
+        _dense(results, group)
         return
     shown = results.of(setting)
     part = _choose_slice(results, setting)
@@ -95,10 +97,10 @@ def _perplexity(measured: object) -> str:
     return f"{value:,.4g}" if np.isfinite(value) else measured.trouble
 
 
-def _dense(results: Results, badge: str) -> None:
+def _dense(results: Results, group: Group) -> None:
     if results.dense:
         st.metric("Dense perplexity", _perplexity(results.dense))
-        st.caption(badge)
+        _badge(group)
 
 
 def _draw(chart: Chart, group: Group, prefix: str, key: str) -> None:
@@ -108,7 +110,7 @@ def _draw(chart: Chart, group: Group, prefix: str, key: str) -> None:
 
 
 def _badge(group: Group) -> None:
-    st.caption(f"**Protocol:** {group.badge}")
+    stamp(group.badge, group.versions)
 
 
 def _correction(results: Results, part: Slice, shown: Line | None, group: Group, prefix: str) -> None:
@@ -128,22 +130,28 @@ def _correction(results: Results, part: Slice, shown: Line | None, group: Group,
 
 
 def _zero_shot(results: Results, part: Slice, shown: Line | None, group: Group, prefix: str) -> None:
-    if not results.tasks:
+    options = drawing.tasks_within(results, part)
+    if not options:
         st.caption("No zero-shot task was asked for: name some under Evaluate to see accuracies beside perplexity.")
         return
-    options = {drawing.MEAN: drawing.MEAN, **{name: name for name in results.tasks}}
-    task = view.sync("task", list(options), drawing.MEAN)
-    examples = min(len(each.acc) for each in results.study.points[0].tasks.values())
+    task = view.sync("task", list(options), next(iter(options)))
     view.switch("Zero-shot task", options, "task")
     _draw(drawing.zero_shot(results, part, task, shown, view.look()), group, prefix, "zero-shot")
     corrected = shown if shown and results.base(shown) else None
-    said = _accuracy_sentence(results, corrected) if corrected else None
-    st.caption(" ".join([f"0-shot, acc, {examples} examples or more of each task.", *filter(None, [said])]))
+    said = [_accuracy_sentence(results, corrected, results.shared(part)) if corrected else None]
+    said += [_unasked(results, part, task)]
+    st.caption(" ".join(["0-shot, acc; the protocol says how many examples.", *filter(None, said)]))
 
 
-def _accuracy_sentence(results: Results, line: Line) -> str | None:
-    found = accuracy_change(line, results.base(line), results.tasks)
-    if found is None:
+def _unasked(results: Results, part: Slice, task: str) -> str | None:
+    """Which settings have no bar because the task was not asked of them."""
+    lacking = [each.name for each in results.within(part) if task != drawing.MEAN and not each.has(task)]
+    return f"Not asked of {', '.join(lacking)}." if lacking else None
+
+
+def _accuracy_sentence(results: Results, line: Line, tasks: Sequence[str]) -> str | None:
+    found = accuracy_change(line, results.base(line), tasks)
+    if found is None or not np.isfinite(found[0]):
         return None
     value, error = (100 * each for each in found)
     return (
@@ -165,12 +173,24 @@ def _trust(results: Results, part: Slice, shown: Line | None, profile: Profile, 
     st.caption(TRUST)
 
 
+def seeded(results: Results) -> str:
+    """How to read perplexities beside changes where settings were not measured with the same seeds; else nothing."""
+    if len({line.drawn for line in results.lines if line.drawn}) < 2:
+        return ""
+    return (
+        "A perplexity is the mean over all calibration seeds of its setting; a change is between the seeds that both "
+        "settings have, so it need not be the quotient of two perplexities."
+    )
+
+
 def _numbers(results: Results, group: Group, prefix: str) -> None:
     st.header("Every number", anchor=False)
     table = rows(results).dropna(axis=1, how="all")
     numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
     st.dataframe(table, hide_index=True, column_config=numbers, alt="Every setting with all that was measured of it")
     _badge(group)
+    if seeded(results):
+        st.caption(seeded(results))
     st.download_button(
         "Download CSV",
         lambda: table.assign(protocol=group.badge).to_csv(index=False),
@@ -214,6 +234,16 @@ def _of(line: Line, results: Results) -> dict[str, object]:
         "KL, nats": float(np.mean([each.kl for each in units])),
         "agreement": float(np.mean([each.agreement for each in units])),
         "zeros, mean of linears": float(np.mean([np.nanmean(each.evaluated.zeros) for each in units])),
-        "seeds": len(units),
+        "calibration seeds": ", ".join(map(str, line.drawn)),
     }
-    return told | {name: line.accuracy(name)[0] for name in results.tasks}
+    return told | _accuracies(line, results)
+
+
+def _accuracies(line: Line, results: Results) -> dict[str, float]:
+    """Accuracy of every task that was asked of a line, with its standard error."""
+    found = {name: line.accuracy(name) for name in results.tasks if line.has(name)}
+    return {
+        column: value
+        for name, (mean, error, _) in found.items()
+        for column, value in ((name, mean), (f"{name}, standard error", error))
+    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -10,12 +11,14 @@ import streamlit as st
 from core import studies
 from core.errors import UserError
 from core.profiles import Profile
-from core.settings import Setting, StudySpec
+from core.settings import Setting, StudySpec, TaskSpec
 from core.specs import TextSpec
 from core.store import Entry, Store
 from core.studies import Measured, Study
 from pages.ui import view
-from pages.ui.prune.comparing import Results
+from pages.ui.prune.comparing import Results, examples, labels, seedless
+
+SHORT = 6  # digits of a key or a hash on screen
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +29,7 @@ class Group:
     entries: tuple[Entry, ...]  # newest first
     results: Results
     badge: str
+    versions: str = ""  # of what measured it, in words
 
     def holding(self, setting: Setting) -> str | None:
         """The key of the newest study that has this setting."""
@@ -74,7 +78,7 @@ def choose(found: dict[str, Group], setting: Setting) -> Group:
 def protocol(entry: Entry) -> tuple:
     """What must be alike for two numbers to be compared: model and precision, text, calibration, profile."""
     spec = entry.spec
-    return spec.model.key, spec.text.key, _calibration(spec), _profile(entry.provenance.get("profile"))
+    return spec.model.key, spec.text.key, _calibration(spec), profile_key(entry.provenance.get("profile"))
 
 
 def _calibration(spec: StudySpec) -> tuple | None:
@@ -87,7 +91,7 @@ def _amount(text: TextSpec) -> tuple:
     return text.content, text.tokenizer, text.packing, text.bos, text.length, text.sequences
 
 
-def _profile(typed: str | None) -> str | None:
+def profile_key(typed: str | None) -> str | None:
     """A profile by its whole key, however it was named."""
     try:
         return Store().profile(typed).key if typed else None
@@ -100,41 +104,93 @@ def _group(paths: list[str], _entries: list[Entry]) -> Group:
     """Read once: a folder's name is the hash of what it means."""
     store = Store()
     read = [studies.load(store, entry) for entry in _entries]
-    whole = merged(read)
-    return Group(_entries[-1].key, tuple(_entries), Results(whole), badge(whole))
+    joined = merged(read)
+    said = badge(joined, [each.key for each in _entries])
+    return Group(_entries[-1].key, tuple(_entries), Results(joined), said, versions(joined.points))
 
 
 def merged(found: list[Study]) -> Study:
-    """Studies of one protocol as one: every point once, with all tasks that were asked of it."""
+    """Studies of one protocol as one: every point once, with all tasks that were asked of it.
+
+    Its answers are called as `labels` calls the tasks, so that those to other examples stay apart.
+    """
+    tasks = list(dict.fromkeys(task for study in reversed(found) for task in study.spec.tasks))
+    called = labels(tasks)
     points: dict[tuple, Measured] = {}
-    for each in (point for study in found for point in study.points):
-        key = each.setting, each.point.pruned
-        known = points.get(key)
-        if known is None or known.evaluated is None:
-            points[key] = each
-        else:
-            points[key] = replace(known, tasks={**each.tasks, **known.tasks})
-    tasks = {task.name: task for study in reversed(found) for task in study.spec.tasks}
+    for study in found:
+        names = {task.name: called[task] for task in study.spec.tasks}
+        for each in study.points:
+            answers = {names[name]: answer for name, answer in each.tasks.items()}
+            key = each.setting, each.point.pruned
+            known = points.get(key)
+            first = each if known is None or known.evaluated is None else known
+            points[key] = replace(first, tasks={**answers, **(known.tasks if known else {})})
     told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
     spec = found[0].spec.model_copy(
-        update={"points": tuple(each.point for each in points.values()), "tasks": tuple(tasks.values())}
+        update={"points": tuple(each.point for each in points.values()), "tasks": tuple(tasks)}
     )
     return Study(spec, told, tuple(points.values()))
 
 
-def badge(study: Study) -> str:
-    """The protocol in one line: it stands under every number."""
+# --- the badge -----------------------------------------------------------------------------------------------------
+
+
+def stamp(said: str, told: str = "") -> None:
+    """The protocol under a number, a chart or a table; what measured it is in its help."""
+    st.caption(f"**Protocol:** {said}", help=told or None)
+
+
+def badge(study: Study, keys: Sequence[str] = (), text: str | None = None) -> str:
+    """The protocol in one line: it stands under every number.
+
+    Args:
+        keys: of the studies that it is merged from; none: it is one.
+        text: what the text is called, where the study's provenance is not its own.
+    """
     spec, told = study.spec, study.provenance
-    text = spec.text
-    said = [f"{told.get('text', 'text')}, {text.sequences} × {text.length} tokens"]
-    calibration = next(
-        (each.pruned.calibration for each in spec.points if each.pruned and each.pruned.calibration), None
-    )
-    if calibration is None:
-        said += ["no calibration"]
-    else:
-        drawn = sorted({each.setting.calibration_seed for each in spec.points if each.setting})
-        seeds = ("seed " if len(drawn) == 1 else "seeds ") + ", ".join(map(str, drawn))
-        amount = f"{calibration.sequences} × {calibration.length}"
-        said += [f"calibrated on {told.get('calibration') or 'text'}, {amount}, {seeds}"]
-    return " · ".join([*said, spec.model.dtype, f"text {text.content[:6]}", f"study {spec.key[:6]}"])
+    keys = keys or [spec.key]
+    said = [f"{text or told.get('text', 'text')}, {spec.text.sequences} × {spec.text.length} tokens"]
+    said += [_calibrated(study), *_asked(spec.tasks), spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
+    said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] for key in keys)]
+    return " · ".join(said)
+
+
+def _calibrated(study: Study) -> str:
+    used = [each.pruned.calibration for each in study.spec.points if each.pruned and each.pruned.calibration]
+    if not used:
+        return "no calibration"
+    amount = f"{used[0].sequences} × {used[0].length}"
+    words = [f"calibrated on {study.provenance.get('calibration') or 'text'}, {amount}", *_seeds(study.pruned)]
+    return ", ".join(words)
+
+
+def _seeds(points: Iterable[Measured]) -> list[str]:
+    """Which calibration seeds were drawn: of all settings, or of how many each."""
+    drawn = defaultdict(set)
+    for each in points:
+        if each.point.pruned.calibration is not None:
+            drawn[seedless(each.setting)].add(each.setting.calibration_seed)
+    counts = Counter(tuple(sorted(seeds)) for seeds in drawn.values())
+    named = {
+        ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)): count
+        for seeds, count in sorted(counts.items(), key=lambda each: (-len(each[0]), each[0]))
+    }
+    if len(named) < 2:
+        return list(named)
+    return [", ".join(f"{name} for {count} setting{'s' * (count > 1)}" for name, count in named.items())]
+
+
+def _asked(tasks: Iterable[TaskSpec]) -> list[str]:
+    """Zero-shot tasks with their examples, those of one sample size together."""
+    found = defaultdict(list)
+    for task in tasks:
+        found[examples(task) + (f" drawn by seed {task.seed}" if task.seed else "")].append(task.name)
+    return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in found.items()]
+
+
+def versions(points: Iterable[Measured]) -> str:
+    """What measured some points, as far as it was noted."""
+    noted = [each.about["versions"] for each in points if isinstance(each.about.get("versions"), dict)]
+    known = [{name: each[name] for name in ("torch", "transformers") if name in each} for each in noted]
+    found = dict.fromkeys(", ".join(f"{name} {version}" for name, version in each.items()) for each in known if each)
+    return f"Measured with {'; '.join(found)}." if found else "With which versions it was measured was not noted."

@@ -10,7 +10,7 @@ from core.errors import UserError
 from core.profiles import Profile
 from core.settings import WritingRequest
 from core.store import Entry, Store
-from pages.ui.prune import naming, typed
+from pages.ui.prune import costing, naming, typed
 from pages.ui.prune.asking import Pruning
 
 PROMPT = "The old clockmaker opened the door of her shop and"
@@ -36,6 +36,7 @@ def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], No
     if found:
         side_by_side(found)
     else:
+        costing.say(how)
         st.button(
             "Write",
             icon=":material/edit_note:",

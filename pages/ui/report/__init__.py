@@ -35,12 +35,24 @@ def _part(store: Store, entry: Entry) -> Part:
         case "profile":
             return profile.part(store, profiles.load(store, entry))
         case "study":
-            return study.part(entry, _whole(studies.load(store, entry)))
+            return study.part(entry, _whole(studies.load(store, entry)), _profile(store, entry))
         case "best":
             found = bests.load(store, entry)
             _whole(found.final)
-            return study.best(entry, found, bests.commands(found))
+            return study.best(entry, found, bests.commands(found), _profile(store, entry))
     raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
+
+
+def _profile(store: Store, entry: Entry) -> profiles.Profile | None:
+    """The profile that a study's allocations looked at, where it is at hand and of its model."""
+    named = entry.provenance.get("profile")
+    try:
+        found = profiles.load(store, store.profile(named)) if named else None
+    except UserError:  # deleted, or with a gap: the report goes without its estimates
+        return None
+    mine = entry.spec.model
+    alike = found and (found.spec.model.content, found.spec.model.initialised) == (mine.content, mine.initialised)
+    return found if alike else None
 
 
 def _whole(found: studies.Study) -> studies.Study:

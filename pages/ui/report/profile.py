@@ -19,7 +19,8 @@ from core.store import Store
 from pages.ui import charts, words
 from pages.ui.charts.responses import responses
 from pages.ui.charts.style import Chart, Palette
-from pages.ui.report import names, provenance, remake
+from pages.ui.prune import naming
+from pages.ui.report import provenance, remake
 from pages.ui.report.exhibits import exhibit, texts
 
 PREFERRED = ("gaussian:0.3", "residual:wanda:0.7")  # gains are drawn of these, where they were measured
@@ -133,7 +134,7 @@ def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
     answered = {}
     for request in (*plain, *corrected):
         try:
-            answered[names.allocation(request)] = request, allocate(request, found).sparsity
+            answered[naming.allocation(request)] = request, allocate(request, found).sparsity
         except UserError:  # this profile lacks what the allocator looks at
             continue
     return answered

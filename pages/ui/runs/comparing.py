@@ -8,8 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from core.comparison import Interval
+from core.words import helped
 from pages.ui import frame, view
 from pages.ui.charts import evaluation
+from pages.ui.prune import stored
 from pages.ui.runs import reading
 from pages.ui.runs.reading import Row
 
@@ -31,6 +33,11 @@ def show(rows: Sequence[Row]) -> None:
     numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in columns.select_dtypes("float")}
     st.dataframe(columns, hide_index=True, column_config=numbers, alt="The compared settings: only what differs")
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
+    _protocols(rows)
+    for row in rows:
+        warning = helped(row.measured.warnings)
+        if warning:
+            st.warning(f"{row.measured.name}. {warning}")
     _chart(base, others, found)
 
 
@@ -68,3 +75,10 @@ def _chart(base: Row, others: Sequence[Row], found: Sequence[Interval | None]) -
         title = "Against the first picked"
         chart = evaluation.changes(known, None, base.measured.name, view.look(), title)
         frame.show(chart, "compared", "compared-changes")
+        _protocols([base, *(row for row, each in zip(others, found, strict=True) if each is not None)])
+
+
+def _protocols(rows: Sequence[Row]) -> None:
+    """What the numbers were read on: one line where all rows share it."""
+    for alike in reading.by_protocol(rows):
+        stored.stamp(reading.badge(alike), stored.versions(row.measured for row in alike))

@@ -12,6 +12,7 @@ import streamlit as st
 from core import best, studies
 from core.files import changed
 from core.store import Entry, Store
+from core.words import helped
 from pages.ui.runs import acting, comparing, reading
 from pages.ui.runs.reading import Row
 
@@ -85,7 +86,7 @@ def table(rows: Iterable[Row], stages: Mapping[str, str] = MappingProxyType({}))
         stages: what studies are part of, by their keys.
     """
     frame = pd.DataFrame([_line(row) | {"part of": stages.get(row.entry.key, "")} for row in rows])
-    empty = [name for name in ("pattern", "not a number", "part of") if not frame[name].any()]
+    empty = [name for name in ("pattern", "not a number", "helped along", "part of") if not frame[name].any()]
     return frame.drop(columns=empty)
 
 
@@ -102,6 +103,7 @@ def _line(row: Row) -> dict[str, object]:
         "seed": setting.calibration_seed if setting else None,
         "perplexity": measured.perplexity,
         "not a number": measured.trouble,
+        "helped along": helped(measured.warnings) or "",
         "against uniform": change.value if change else None,
         "low": change.low if change else None,
         "high": change.high if change else None,
@@ -129,6 +131,7 @@ COLUMNS = {
     "high": _number("95 % high", "%+.2f"),
     "KL": _number("KL, nats", "%.4g", "Mean divergence of the next token from the dense model's"),
     "agreement": _number("agreement", "percent", "Tokens whose likeliest next token is the dense model's"),
+    "helped along": st.column_config.TextColumn(width=200, help="What pruning needed, such as a raised damping"),
     "protocol": st.column_config.TextColumn(width=200, help="Text, windows × tokens"),
     "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }

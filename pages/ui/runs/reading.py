@@ -15,6 +15,7 @@ from core.store import Entry
 from core.studies import Measured, Study, against
 from pages.ui.words import digits
 
+SHORT = 6  # digits of a key or a hash on screen
 WORDS = {
     "m": "threshold M",
     "lam": "λ",
@@ -74,6 +75,38 @@ def rows_of(entry: Entry, study: Study) -> list[Row]:
 def protocol(text: str, spec: TextSpec) -> str:
     """What perplexity was read on: `demo text, 24 × 512`."""
     return f"{text}, {spec.sequences} × {spec.length}"
+
+
+def by_protocol(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that may be compared with each other, together."""
+    found: list[list[Row]] = []
+    for row in rows:
+        alike = next((each for each in found if apart(row, each[0]) is None), None)
+        if alike is None:
+            found.append([row])
+        else:
+            alike.append(row)
+    return found
+
+
+def badge(rows: Sequence[Row]) -> str:
+    """The protocol that rows share, what they were calibrated on, and the studies they are from."""
+    first = rows[0]
+    spec = first.study.spec
+    said = [first.model, f"{protocol(first.text, spec.text)} tokens", *filter(None, map(_calibrated, rows))]
+    keys = list(dict.fromkeys(row.entry.key[:SHORT] for row in rows))
+    said += [spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
+    said += [("study " if len(keys) == 1 else "studies ") + ", ".join(keys)]
+    return " · ".join(dict.fromkeys(said))
+
+
+def _calibrated(row: Row) -> str:
+    """The calibration text with its amount; empty for the dense model and for magnitude, which look at none."""
+    used = row.measured.point.pruned and row.measured.point.pruned.calibration
+    if not used:
+        return ""
+    name = row.measured.about.get("calibration") or row.study.provenance.get("calibration") or used.content[:12]
+    return f"calibrated on {name}, {used.sequences} × {used.length}"
 
 
 def perplexity(measured: Measured) -> str:

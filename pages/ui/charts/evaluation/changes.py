@@ -64,6 +64,21 @@ def said(found: Interval) -> str:
     return f"{found.value:+,.{decimals}f} %{ends}"
 
 
+def between(found: Interval) -> str:
+    """The interval in words: `a gain of 40 to 53 %`, `anything from a gain of 73 % to a cost of 40 %`."""
+    low, high = (_rounded(each, abs(found.high - found.low)) for each in (found.low, found.high))
+    if found.low > 0:
+        return f"a cost of {low} to {high} %"
+    if found.high < 0:
+        return f"a gain of {high} to {low} %"
+    return f"anything from a gain of {low} % to a cost of {high} %"
+
+
+def _rounded(value: float, width: float) -> str:
+    """A size without its sign, with a decimal where the interval is narrow."""
+    return f"{abs(value):,.{1 if width < 10 else 0}f}"
+
+
 def _beside(values: Array, names: Sequence[str], texts: Sequence[str], colours: Sequence[str]) -> go.Scatter:
     """What each row says, in a column right of all intervals."""
     right = max(float(np.nanmax(values)), 0.0) if len(values) else 0.0
@@ -90,10 +105,9 @@ def _changes_finding(rows: Mapping[str, Interval], against: str) -> str:
             few.append(name)
         else:
             parts["costs" if found.low > 0 else "gains" if found.high < 0 else "no different"].append(name)
-    text = []
-    text += [f"{count(parts['gains'])} of {len(rows)} better than {against}"]
-    text += [f"{count(parts['costs'])} worse", f"{count(parts['no different'])} no different"]
-    sentence = ", ".join(text)
+    more = {"worse": parts["costs"], "no different": parts["no different"]}
+    text = [f"{len(names)} {word}" for word, names in more.items() if names]
+    sentence = ", ".join([f"{count(parts['gains'])} of {len(rows)} better than {against}", *text])
     if few:
         sentence += f"; {len(few)} with too few windows to tell (fewer than {FEWEST_WINDOWS})"
     if unknown:

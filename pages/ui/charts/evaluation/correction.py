@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.comparison import Interval
+from core.comparison import Interval, sentence, verdict
 from core.results import Array
-from pages.ui.charts.evaluation.shared import DASHES, SYMBOLS, change_axis, count, in_logs, whiskers
+from pages.ui.charts.evaluation.shared import DASHES, SYMBOLS, change_axis, in_logs, listed, whiskers
 from pages.ui.charts.style import LIGHT, Chart, Palette, layout, line_labels, see_through
 
 PAPER_PERPLEXITY, PAPER_ACCURACY, PAPER_TARGET = -7.13, 1.02, 0.7
 PAPER = "paper, second-hand; other models"
+SHUFFLES, FEWEST_SHUFFLES = "shuffles", 5  # the control that is drawn as a range, and how many make one
 
 
 def correction(
@@ -148,10 +149,48 @@ def _correction_finding(families: Mapping[str, Mapping[float, Sequence[Interval]
     known = {strength: several[0] for strength, several in own.items() if several and several[0].certain}
     if not known:
         return f"No strength of the correction has an interval against {base}."
-    better = [each for each, found in known.items() if found.high < 0]
-    worse = [each for each, found in known.items() if found.low > 0]
-    sentence = (
-        f"Of {len(known)} strengths of the correction, {count(better)} gain, {count(worse)} cost and "
-        f"{count([each for each in known if each not in better and each not in worse])} are no different from {base}"
-    )
-    return f"{sentence}; bars are 95 % intervals over windows, the band is the range of the shuffles."
+    shuffled = families.get(SHUFFLES, {})
+    return " ".join([_own(known, base), *_among(known, shuffled), _drawn(shuffled)])
+
+
+def _own(known: Mapping[float, Interval], base: str) -> str:
+    """What the correction itself does, strength by strength."""
+    if len(known) == 1:
+        [(strength, found)] = known.items()
+        return f"{sentence(f'The correction, measured at strength {strength:g} alone,', base, found)}."
+    words = [verdict(each) for each in known.values()]
+    counts = {"gain": words.count("gains"), "cost": words.count("costs"), "no different": words.count("no different")}
+    said = [_counted(word, n) for word, n in counts.items() if n]
+    return f"Against {base}, of {len(known)} strengths of the correction {listed(said)}."
+
+
+def _counted(word: str, n: int) -> str:
+    """`1 gains`, `2 gain`, `1 is no different`."""
+    if word == "no different":
+        return f"{n} {'is' if n == 1 else 'are'} no different"
+    return f"{n} {word}{'s' if n == 1 else ''}"
+
+
+def _among(known: Mapping[float, Interval], shuffled: Mapping[float, Sequence[Interval]]) -> list[str]:
+    """Where the correction lies among its shuffles by value alone, at the greatest strength that has both."""
+    both = [strength for strength in known if any(math.isfinite(each.value) for each in shuffled.get(strength, ()))]
+    if not both:
+        return []
+    strength = max(both)
+    values = [each.value for each in shuffled[strength] if math.isfinite(each.value)]
+    worse = sum(known[strength].value > each for each in values)
+    if len(values) == 1:
+        return [f"At strength {strength:g} it does {'worse' if worse else 'no worse'} than the one shuffle."]
+    ends = f"{min(values):+,.0f} % to {max(values):+,.0f} %"
+    return [f"By value it does worse than {worse} of {len(values)} shuffles at strength {strength:g} ({ends})."]
+
+
+def _drawn(shuffled: Mapping[float, Sequence[Interval]]) -> str:
+    """How uncertainty is drawn; of shuffles only where there are some, and whether they are enough."""
+    bars = "Bars are 95 % intervals over windows"
+    fewest = min(map(len, shuffled.values()), default=0)
+    if not fewest:
+        return f"{bars}."
+    band = "the band spans the shuffles" if max(map(len, shuffled.values())) > 1 else ""
+    few = f"{fewest} shuffle{'s' * (fewest > 1)}; {FEWEST_SHUFFLES} or more make a range"
+    return "; ".join(filter(None, [bars, band])) + (f" ({few})." if fewest < FEWEST_SHUFFLES else ".")

@@ -56,6 +56,11 @@ def whiskers(values: Array, look: Palette) -> dict:
     }
 
 
+def listed(parts: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
 def count(names: Sequence[str]) -> str:
     """`none`, or how many."""
     return str(len(names)) if names else "none"
