@@ -248,10 +248,17 @@ class Best:
         return None if self.runner_up is None else self.against(self.winner, self.runner_up)
 
     @property
+    def only_uniform_breaks(self) -> bool:
+        """Whether uniform's loss on the final text is not a number and the winner's is: no interval can tell that."""
+        winner, uniform = (np.isfinite(self.losses(each)).all() for each in (self.winner, self.uniform))
+        return bool(winner and not uniform)
+
+    @property
     def answer(self) -> Setting:
         """The winner if it is certainly better than uniform on the final text, else uniform."""
         found = self.against_uniform
-        return self.winner if found is not None and found.high < 0 else self.uniform
+        better = found is not None and (found.high < 0 or self.only_uniform_breaks)
+        return self.winner if better else self.uniform
 
     @property
     def lost(self) -> Interval:
@@ -264,6 +271,8 @@ class Best:
         name = as_written(self.answer.allocation)
         if self.against_uniform is None:
             return f"Use {name}: nothing did better than uniform on the text that selects."
+        if self.only_uniform_breaks:
+            return f"Use {name}: uniform breaks the model, whose loss is then not a number."
         said = sentence(words(self.winner.allocation), "uniform", self.against_uniform)
         if self.answer == self.winner:
             return f"Use {name}: {said}, on text that nothing was chosen on."

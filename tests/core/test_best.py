@@ -29,6 +29,7 @@ from core.settings import BestRequest, Setting
 from core.specs import WindowRequest, checked
 from core.store import Store, units
 from tests import tiny
+from tests.core.breaking import breaking
 
 LENGTH = 12
 DOCUMENTS = 60
@@ -469,17 +470,20 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
     assert "depth_ramp beta=0.05. Pruning broke the model: layer 1" in out
 
 
+def test_where_uniform_alone_breaks_the_winner_is_the_answer(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
+    found = best.load(empty, experiment.get(request(text), empty))
+    assert np.isnan(found.perplexity(found.uniform)) and np.isfinite(found.perplexity(found.winner))
+    assert found.answer == found.winner != found.uniform
+    assert found.sentence.endswith("uniform breaks the model, whose loss is then not a number.")
+
+
 def test_a_target_at_which_everything_breaks_does_not_fit(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = running.walk
-
-    def breaking(loaded, tokens, plan, step, warn):
-        if np.mean(plan.sparsity) > 0.4:
-            loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
-        return real(loaded, tokens, plan, step, warn)
-
-    monkeypatch.setattr(running, "walk", breaking)
+    monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
     monkeypatch.setattr(choosing, "TARGETS", (0.2, 0.3, 0.5))
     found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
     assert found.answer.allocation.target == 0.3

@@ -13,6 +13,7 @@ from core import worker
 from core.cli import main, output
 from core.evaluation import study as running
 from tests import tiny
+from tests.core.breaking import breaking
 
 MODEL = str(tiny.folder("llama"))
 SMALL = ["--sequences", "4", "--length", "12", "--windows", "9"]
@@ -232,14 +233,7 @@ def test_an_export_into_the_cache_is_refused_before_anything_runs(
 def test_a_setting_that_breaks_the_model_is_told_plainly_and_not_exported(
     texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = running.walk
-
-    def breaking(loaded, tokens, plan, step, warn):
-        if np.std(plan.sparsity) > 0:
-            loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
-        return real(loaded, tokens, plan, step, warn)
-
-    monkeypatch.setattr(running, "walk", breaking)
+    monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.std(plan.sparsity) > 0))
     line = ["prune", "--model", MODEL, "--allocation", "depth_ramp beta=0.05:0.5", *SMALL, *texts]
     assert main([*line, "--json"]) == 0
     found = said(capsys)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from core import experiment, settings, specs, studies
 from core.allocation import written
@@ -26,6 +25,7 @@ from core.store import Store, units
 from core.study_file import read_study
 from core.texts import windows
 from tests import tiny
+from tests.core.breaking import spoiling
 
 LENGTH = 12
 TASK = """
@@ -176,15 +176,7 @@ def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Sto
 def test_a_broken_model_is_told_with_its_first_broken_layer(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = running.walk
-
-    def breaking(loaded, *rest):
-        achieved = real(loaded, *rest)
-        with torch.no_grad():
-            [each for each in loaded.layers[2].parameters() if each.ndim > 1][-1].fill_(float("nan"))
-        return achieved
-
-    monkeypatch.setattr(running, "walk", breaking)
+    monkeypatch.setattr(running, "walk", spoiling(running.walk, layer=2))
     found = studies.load(empty, experiment.get(request(text, setting()), empty))
     assert np.isnan(found.points[1].perplexity) and found.points[1].broken == 2
     assert found.dense.broken is None and np.isfinite(found.dense.perplexity)
@@ -194,19 +186,12 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pieces that tell of it were saved by the run that was stopped."""
-    real = running.walk
-
-    def breaking(loaded, *rest):
-        achieved = real(loaded, *rest)
-        with torch.no_grad():
-            [each for each in loaded.layers[2].parameters() if each.ndim > 1][-1].fill_(float("nan"))
-        return achieved
 
     def stop(progress: Progress) -> None:
         if progress.line.startswith("uniform") and progress.line.endswith("saved 20 of 20 windows"):
             raise Cancelled
 
-    monkeypatch.setattr(running, "walk", breaking)
+    monkeypatch.setattr(running, "walk", spoiling(running.walk, layer=2))
     asked = request(text, setting())
     with pytest.raises(Cancelled):
         experiment.get(asked, empty, report=stop)
