@@ -97,7 +97,7 @@ with left:
 with right:
     sections.size_map(profile, name, statistic, layer)
 with st.expander("The verdict on every perturbation measured"):
-    st.dataframe(sections.verdicts(profile), hide_index=True)
+    frame.show_table(sections.verdicts(profile), "What the network does with each perturbation, in a sentence")
 
 left, right = st.columns(2, gap="large")
 with left:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import jobs
 from core.store import Entry, Store
-from pages.ui import glossary, view, watch
+from pages.ui import frame, glossary, view, watch
 from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, importing, overlay
 
@@ -59,20 +59,19 @@ def profiles() -> None:
         st.info("Nothing has been measured yet: choose a model and press Run on the Measure page.")
         st.page_link("measure.py", label="Measure a model", icon=":material/arrow_forward:")
         return
-    st.dataframe(
+    frame.show_table(
         pd.DataFrame([row(entry) for entry in entries.values()]),
-        key="profiles",
-        hide_index=True,
-        on_select=partial(pick, list(entries)),
-        selection_mode="single-row",
-        column_config={
+        "Everything measured: model, text, amount, precision, when, and how long it took",
+        {
             "model": st.column_config.TextColumn(width=220),
             "text": st.column_config.TextColumn(width=130),
             "perturbations": st.column_config.NumberColumn("kinds", help="Perturbations measured"),
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "seconds": st.column_config.NumberColumn(format="%.0f"),
         },
-        alt="Everything measured: model, text, amount, precision, when, and how long it took",
+        key="profiles",
+        on_select=partial(pick, list(entries)),
+        selection_mode="single-row",
     )
     if st.session_state.get("picked") not in entries:
         st.session_state["picked"] = next(iter(entries))
@@ -90,7 +89,7 @@ def exports() -> None:
         )
         return
     rows = [{"model": entry.provenance.get("model"), **exporting.row(entry)} for entry in entries.values()]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Exports: model, setting, folder, bytes")
+    frame.show_table(pd.DataFrame(rows), "Exports: model, setting, folder, bytes")
     if st.session_state.get("picked-export") not in entries:
         st.session_state["picked-export"] = next(iter(entries))
     st.selectbox(

@@ -12,7 +12,7 @@ from core import machine, presets
 from core.errors import UserError
 from core.request import build
 from core.specs import MeasureRequest
-from pages.ui import words
+from pages.ui import several, words
 
 OWN = "own list"
 MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
@@ -120,12 +120,12 @@ def _perturbations() -> None:
     )
     own = st.session_state[_key("preset")] == OWN
     if own:
-        st.multiselect(
+        several.pick(
             "Perturbations",
-            _with_typed(NAMES, "perturbations"),
-            key=_key("perturbations"),
-            accept_new_options=True,
-            placeholder="pick, or type as in gaussian:0.25",
+            NAMES,
+            _key("perturbations"),
+            typed=True,
+            placeholder="Pick one more, or type as in gaussian:0.25",
             help="Written gaussian:0.3, covariance:0.3, residual:wanda:0.7, residual_rescaled:wanda:0.7:-0.3, skip; "
             "@all after a noise disturbs the first token too.",
         )

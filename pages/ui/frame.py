@@ -46,6 +46,13 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     numbers(chart.table, chart.title, name, key)
 
 
+def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **more: object) -> None:
+    """A table with four digits to a number unless its column says otherwise, and a dash where there is none."""
+    formats = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
+    shown = {"hide_index": True, "column_config": formats | (columns or {}), "placeholder": "–"} | more
+    st.dataframe(table, alt=alt, **shown)
+
+
 def file(prefix: str, name: str) -> str:
     """A name for a downloaded file: perturbations are written with signs that files cannot carry everywhere."""
     return f"{prefix}-{name}".replace(":", "-").replace("@", "-")
@@ -54,8 +61,7 @@ def file(prefix: str, name: str) -> str:
 def numbers(table: pd.DataFrame, about: str, file: str, key: str) -> None:
     """The data of a picture, folded away, with a download."""
     with st.expander("Numbers"):
-        formats = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
-        st.dataframe(table, hide_index=True, height=240, column_config=formats, alt=f"Numbers of: {about}")
+        show_table(table, f"Numbers of: {about}", height=240)
         st.download_button(
             "Download CSV",
             lambda: table.to_csv(index=False),

@@ -279,10 +279,10 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, objective
             narrow[COST] = judged(np.stack(list(lines.values())), profile, request, objective)
         small = {name: st.column_config.NumberColumn(BRIEF[name], width="small", format=FORMS[name]) for name in narrow}
         said = "Rank correlation of each method with this allocation and with the harm alone, and its additive estimate"
-        st.dataframe(narrow, column_config=small, alt=said)
+        frame.show_table(narrow, said, small, hide_index=False)
         st.caption(ABOUT_RANKS)
     with st.expander("Rank correlation of every pair"):
-        st.dataframe(table, alt="Rank correlation between all methods")
+        frame.show_table(table, "Rank correlation between all methods", hide_index=False)
 
 
 def pick(names: list[str]) -> list[str]:

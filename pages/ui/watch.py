@@ -15,7 +15,7 @@ from core.settings import BestRequest, ExportRequest, StudyRequest, WritingReque
 from core.specs import Measurement, MeasureRequest, WindowRequest
 from core.store import Entry, Store
 from core.studies import Study
-from pages.ui import charts, view, words
+from pages.ui import charts, frame, view, words
 from pages.ui.choose import MODELS
 from pages.ui.prune import drawing, exporting, stored
 from pages.ui.prune.comparing import Results
@@ -158,6 +158,7 @@ def _perplexities(store: Store, job: Job) -> None:
     chart = drawing.perplexity(Results(study), None, view.look())
     st.plotly_chart(chart.figure, key="live-study", alt=f"{chart.title}. {chart.finding}")
     st.markdown(chart.finding)
+    frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-study")
     asked = job.request.evaluation.text
     label = f"{source(asked)} · {stored.badge(study)}"
     st.caption(f"**Protocol:** {label} · {len(done)} of {len(study.points)} points finished.")
@@ -182,6 +183,7 @@ def _matrix(store: Store, job: Job) -> None:
     chart = charts.heatmap([found], None, None, view.look())
     st.plotly_chart(chart.figure, key="live-matrix", alt=f"{chart.title}. {chart.finding}")
     st.caption(f"From {found.sequences} of {job.request.text.sequences} sequences.")
+    frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-matrix")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

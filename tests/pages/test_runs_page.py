@@ -19,6 +19,7 @@ from core.records import Status
 from core.settings import ExportRequest, ExportSpec, Setting, StudyRequest
 from core.specs import ModelSpec
 from core.store import Store
+from pages.ui.prune import naming
 from pages.ui.runs import evaluations, reading
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -185,7 +186,8 @@ def test_a_broken_setting_says_where_it_broke(store: Store) -> None:
 def test_picked_rows_are_compared_with_the_first(store: Store) -> None:
     key = study(store)
     app = part("evaluations")
-    app.multiselect(key="compared").set_value([f"{key}-1", f"{key}-2", f"{key}-4"]).run()
+    for index in (1, 2, 4):
+        app.selectbox(key="compared-add").set_value(f"{key}-{index}").run()
     table = app.dataframe[1].value
     assert set(table.columns) == {
         "setting", "allocation", "calibration seed", "threshold M", "λ", "perplexity",
@@ -194,7 +196,7 @@ def test_picked_rows_are_compared_with_the_first(store: Store) -> None:
     found = reading.compared(row(store, key, 2), row(store, key, 1))
     assert table["against the first, %"][1] == pytest.approx(found.value)
     assert table["95 % low"][1] == pytest.approx(found.low)
-    assert "against uniform" in said(app)
+    assert "against Uniform, 70% zeros" in said(app)
     assert not app.exception
 
 
@@ -227,7 +229,7 @@ def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
     assert [bool(each) for each in column] == [False, False, True]
     app = part("evaluations", compared=[f"{key}-1", f"{key}-2"])
     sentence = "Pruning had to be helped along: damping was raised to 0.1 in layer 2."
-    assert [each.value for each in app.warning] == [f"{OWL.name}. {sentence}"]
+    assert [each.value for each in app.warning] == [f"{naming.whole(OWL)}. {sentence}"]
     assert column.iloc[2] == sentence
 
 
@@ -239,6 +241,21 @@ def test_ticked_rows_are_compared_in_the_order_ticked(store: Store, monkeypatch:
     state["evaluations"].selection.rows = [1, 2, 9]
     evaluations.pick(["a", "b", "c"])
     assert state["compared"] == ["c", "b"]
+    state["compared"] = ["d", "c"]  # one picked in the list, one taken away there
+    state["evaluations"].selection.rows = [0, 1, 2]
+    evaluations.pick(["a", "b", "c"])
+    assert state["compared"] == ["d", "c", "a"]
+
+
+def test_a_compared_row_is_taken_away_again(store: Store) -> None:
+    key = study(store)
+    app = part("evaluations", compared=[f"{key}-1", f"{key}-2"])
+    assert f"{key}-1" not in app.selectbox(key="compared-add").options
+    app.button_group(key="compared-kept").set_value([f"{key}-2"]).run()
+    assert app.session_state["compared"] == [f"{key}-2"]
+    app = part("evaluations", compared=[f"{key}-2", f"{study(store, text='another text')}-2"])
+    assert len(set(app.button_group(key="compared-kept").options)) == 2, "two alike would be taken for one"
+    assert not app.exception
 
 
 def test_other_protocols_are_not_compared_and_it_says_why(store: Store) -> None:
@@ -281,7 +298,7 @@ def test_a_deleted_study_is_compared_no_more(store: Store) -> None:
     app.button(key=f"delete-{gone}").click().run()
     next(button for button in app.button if button.label == "Delete it").click().run()
     assert [entry.key for entry in store.entries("study")] == [kept]
-    assert app.multiselect(key="compared").value == [f"{kept}-1"]
+    assert app.session_state["compared"] == [f"{kept}-1"]
     assert not app.exception
 
 

@@ -60,11 +60,11 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     if answer.rows:
         frame.show(chart(answer, view.look()), f"{found.spec.key[:6]}-best", "best-changes")
         _protocol(found, found.final, "final")
-    _table(answer.judged, "Winner, runner-up, uniform and dense on the text that judges")
+    frame.show_table(answer.judged, "Winner, runner-up, uniform and dense on the text that judges")
     _protocol(found, found.final, "final")
     st.header("All candidates", anchor=False)
     st.caption(SELECTED)
-    _table(answer.candidates, "Every candidate with its loss on the text that selects")
+    frame.show_table(answer.candidates, "Every candidate with its loss on the text that selects")
     _protocol(found, found.selection, "selection")
     _left_out(found)
     _trials(found)
@@ -158,11 +158,6 @@ def candidates(found: Best) -> pd.DataFrame:
     )
 
 
-def _table(table: pd.DataFrame, alt: str) -> None:
-    numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
-    st.dataframe(table, hide_index=True, column_config=numbers, alt=alt)
-
-
 def _left_out(found: Best) -> None:
     if found.left_out:
         with st.expander(f"Left out: {len(found.left_out)}"):
@@ -178,7 +173,7 @@ def _trials(found: Best) -> None:
         return
     with st.expander(f"Targets tried: {len(tried)}"):
         rows = [{"target": each["target"], "loss, %": 100 * each["loss"], "of": each["allocation"]} for each in tried]
-        _table(pd.DataFrame(rows).sort_values("target"), "Targets that were tried, with the loss of each")
+        frame.show_table(pd.DataFrame(rows).sort_values("target"), "Targets that were tried, with the loss of each")
 
 
 def _commands(found: Best) -> None:

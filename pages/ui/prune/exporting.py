@@ -15,6 +15,7 @@ from core.request import whole
 from core.settings import ExportRequest, StudyRequest
 from core.specs import TextSpec
 from core.store import Entry, Store
+from pages.ui import frame
 from pages.ui.prune import costing, naming, stored
 from pages.ui.prune.asking import Pruning
 
@@ -87,9 +88,7 @@ def _measured(profile: Profile) -> None:
     if not found:
         st.caption("Nothing of this model was exported yet; the bytes will stand here, beside the dense model's.")
         return
-    st.dataframe(
-        pd.DataFrame([row(entry) for entry in found]), hide_index=True, alt="Exports of this model with their bytes"
-    )
+    frame.show_table(pd.DataFrame([row(entry) for entry in found]), "Exports of this model with their bytes")
     st.caption(size_sentence(found[0]))
 
 

@@ -47,6 +47,13 @@ def long(asked: AllocationRequest) -> str:
     return ", ".join([allocation(asked), *words])
 
 
+def whole(asked: Setting) -> str:
+    """Every parameter that is not its default: `OWL, m 7, 70% zeros, Wanda, calibration seed 1`."""
+    words = [_full(asked, f"{long(asked.allocation)}, {asked.allocation.target:.0%} zeros", with_pruner=True)]
+    words += [f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else []
+    return ", ".join(words)
+
+
 def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
     """A name for each setting of a study, the calibration seed left out; no two of one pruner and target alike."""
     listed = list(dict.fromkeys(asked))

@@ -186,8 +186,7 @@ def seeded(results: Results) -> str:
 def _numbers(results: Results, group: Group, prefix: str) -> None:
     st.header("Every number", anchor=False)
     table = rows(results).dropna(axis=1, how="all")
-    numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
-    st.dataframe(table, hide_index=True, column_config=numbers, alt="Every setting with all that was measured of it")
+    frame.show_table(table, "Every setting with all that was measured of it")
     _badge(group)
     if seeded(results):
         st.caption(seeded(results))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.comparison import Interval
 from core.words import helped
-from pages.ui import frame, view
+from pages.ui import frame, view, words
 from pages.ui.charts import evaluation
 from pages.ui.prune import stored
 from pages.ui.runs import reading
@@ -22,28 +22,22 @@ def show(rows: Sequence[Row]) -> None:
         return
     st.header("Compared", anchor=False)
     if len(rows) == 1:
-        st.info(f"{rows[0].measured.name} is what others are compared with: pick one more row or several.")
+        st.info(f"{rows[0].called} is what others are compared with: pick one more row or several.")
         return
     base, others = rows[0], rows[1:]
     found = [reading.compared(row, base) for row in others]
     st.markdown(
-        "\n".join(f"- {_plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
+        "\n".join(f"- {words.plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
     )
     columns = table(rows, found)
-    numbers = {name: st.column_config.NumberColumn(format="%.4g") for name in columns.select_dtypes("float")}
-    st.dataframe(columns, hide_index=True, column_config=numbers, alt="The compared settings: only what differs")
+    frame.show_table(columns, "The compared settings: only what differs")
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
     _protocols(rows)
     for row in rows:
         warning = helped(row.measured.warnings)
         if warning:
-            st.warning(f"{row.measured.name}. {warning}")
+            st.warning(f"{row.called}. {warning}")
     _chart(base, others, found)
-
-
-def _plain(text: str) -> str:
-    """A sentence with names in it, not to be read as Markdown."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+!|$~:" else sign for sign in text)
 
 
 def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame:
@@ -53,7 +47,7 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
         found: of every row but the first.
     """
     frame = pd.DataFrame(reading.differing(rows))
-    frame.insert(0, "setting", [row.measured.name for row in rows])
+    frame.insert(0, "setting", [row.called for row in rows])
     broken = [row.measured.trouble for row in rows]
     frame["perplexity"] = [row.measured.perplexity for row in rows]
     if any(broken):
@@ -69,11 +63,11 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
 
 def _chart(base: Row, others: Sequence[Row], found: Sequence[Interval | None]) -> None:
     """Changes against the first as intervals, where there are any."""
-    names = reading.distinct([row.measured.name for row in others], others)
+    names = reading.distinct([row.called for row in others], others)
     known = {name: each for name, each in zip(names, found, strict=True) if each is not None}
     if any(each.value == each.value for each in known.values()):
         title = "Against the first picked"
-        chart = evaluation.changes(known, None, base.measured.name, view.look(), title)
+        chart = evaluation.changes(known, None, base.called, view.look(), title)
         frame.show(chart, "compared", "compared-changes")
         _protocols([base, *(row for row, each in zip(others, found, strict=True) if each is not None)])
 

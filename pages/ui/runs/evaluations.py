@@ -13,6 +13,7 @@ from core import best, studies
 from core.files import changed
 from core.store import Entry, Store
 from core.words import helped
+from pages.ui import frame, several
 from pages.ui.runs import acting, comparing, reading
 from pages.ui.runs.reading import Row
 
@@ -21,6 +22,7 @@ ABOUT = (
     "below. Changes are against the uniform setting of the same study, with the 95 % interval paired over windows."
 )
 PICKED = "compared"  # keys of the rows that are compared, in the order picked
+TICKED = "ticked"  # keys of the rows with a tick in the table
 
 
 def show(store: Store) -> None:
@@ -35,23 +37,25 @@ def show(store: Store) -> None:
         st.page_link("prune.py", label="Prune and evaluate", icon=":material/arrow_forward:")
         return
     keep_known(rows)
-    st.dataframe(
+    if "evaluations" not in st.session_state:  # a table drawn anew has no ticks
+        st.session_state[TICKED] = []
+    frame.show_table(
         table(rows.values(), best.stages(store)),
+        "Every evaluated setting with perplexity, change against uniform, divergence, agreement and protocol",
+        COLUMNS,
         key="evaluations",
-        hide_index=True,
         on_select=partial(pick, list(rows)),
         selection_mode="multi-row",
-        column_config=COLUMNS,
-        alt="Every evaluated setting with perplexity, change against uniform, divergence, agreement and protocol",
     )
     st.caption(ABOUT)
     names = dict(zip(rows, reading.distinct([row.name for row in rows.values()], list(rows.values())), strict=True))
-    st.multiselect(
+    several.pick(
         "Compared settings, the first is what the others are compared with",
         list(rows),
-        key=PICKED,
-        format_func=names.get,  # all differ: the browser answers with names
-        placeholder="Tick rows in the table, or choose here",
+        PICKED,
+        named=names.get,  # all differ: the browser answers with names
+        briefly=lambda key: rows[key].called,
+        placeholder="Tick rows in the table, or pick one more here",
     )
     comparing.show([rows[key] for key in st.session_state[PICKED]])
     _studies(store, {entry.key: entry for entry in entries})
@@ -73,10 +77,13 @@ def keep_known(known: Iterable[str]) -> None:
 
 
 def pick(keys: list[str]) -> None:
-    """Ticked rows are compared, in the order in which they were ticked."""
+    """Rows just ticked join what is compared, rows just unticked leave it; what the list below says of others stays."""
     ticked = [keys[row] for row in st.session_state["evaluations"].selection.rows if row < len(keys)]
-    stay = [key for key in st.session_state.get(PICKED, []) if key in ticked]
-    st.session_state[PICKED] = stay + [key for key in ticked if key not in stay]
+    left = set(st.session_state.get(TICKED, [])) - set(ticked)
+    stay = [key for key in st.session_state.get(PICKED, []) if key not in left]
+    came = [key for key in ticked if key not in st.session_state.get(TICKED, []) and key not in stay]
+    st.session_state[PICKED] = stay + came
+    st.session_state[TICKED] = ticked
 
 
 def table(rows: Iterable[Row], stages: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
@@ -110,6 +117,7 @@ def _line(row: Row) -> dict[str, object]:
         "KL": measured.kl,
         "agreement": measured.agreement,
         "protocol": reading.protocol(row.text, spec.text),
+        "text": spec.text.content[: reading.SHORT],
         "precision": spec.model.dtype,
         "created": pd.to_datetime(row.entry.provenance.get("created"), errors="coerce", utc=True),
         "study": row.entry.key,
@@ -133,6 +141,7 @@ COLUMNS = {
     "agreement": _number("agreement", "percent", "Tokens whose likeliest next token is the dense model's"),
     "helped along": st.column_config.TextColumn(width=200, help="What pruning needed, such as a raised damping"),
     "protocol": st.column_config.TextColumn(width=200, help="Text, windows × tokens"),
+    "text": st.column_config.TextColumn(help="Hash of the evaluation text"),
     "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
 

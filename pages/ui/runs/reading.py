@@ -13,6 +13,7 @@ from core.settings import Setting
 from core.specs import TextSpec, number
 from core.store import Entry
 from core.studies import Measured, Study, against
+from pages.ui.prune import naming
 from pages.ui.words import digits
 
 SHORT = 6  # digits of a key or a hash on screen
@@ -57,9 +58,14 @@ class Row:
         return self.measured.evaluated.zeros.shape[0]
 
     @property
+    def called(self) -> str:
+        """The setting in words."""
+        return naming.whole(self.measured.setting) if self.measured.setting else "dense"
+
+    @property
     def name(self) -> str:
         """The setting with all that tells it from others in a list."""
-        return f"{self.measured.name} · {self.model} · {protocol(self.text, self.study.spec.text)}"
+        return f"{self.called} · {self.model} · {protocol(self.text, self.study.spec.text)}"
 
 
 def distinct(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
@@ -217,12 +223,12 @@ def compared(row: Row, base: Row) -> Interval | None:
 
 def said(row: Row, base: Row, found: Interval | None) -> str:
     """One sentence on a row against the first: what it costs or gains, or why that cannot be said."""
-    name, other = row.measured.name, base.measured.name
+    name, other = row.called, base.called
     if found is None:
         return f"{_capital(name)} cannot be compared with {other}: {apart(row, base)}."
     broken = [each for each in (row, base) if each.measured.trouble]
     if broken:
-        why = " and ".join(f"the perplexity of {each.measured.name} is {each.measured.trouble}" for each in broken)
+        why = " and ".join(f"the perplexity of {each.called} is {each.measured.trouble}" for each in broken)
         return f"{_capital(name)} cannot be compared with {other}: {why}."
     return f"{_capital(sentence(name, other, found))}."
 

@@ -11,7 +11,7 @@ import streamlit as st
 from core import lessons
 from core.profiles import Profile
 from core.store import Store
-from pages.ui import view
+from pages.ui import frame, view
 from pages.ui.live import tour
 from pages.ui.prune import naming, stored
 from pages.ui.tour import parts
@@ -128,14 +128,14 @@ def together(profile: Profile) -> None:
     if points:
         parts.lesson(lessons.measured_said(points))
         with st.expander("All layers pruned at once: measured"):
-            st.dataframe(_measured(points), hide_index=True, alt=lessons.measured_said(points))
+            frame.show_table(_measured(points), lessons.measured_said(points))
             st.caption(f"**Protocol:** {stored.badge(points[0].study)}")
     elif profile.weights is not None:
         told = lessons.methods(profile)
         parts.lesson(lessons.methods_said(told))
         with st.expander("All layers pruned at once: estimates"):
             rows = {"allocation": list(told), "estimated harm, nats": list(told.values())}
-            st.dataframe(pd.DataFrame(rows), hide_index=True, alt=lessons.methods_said(told))
+            frame.show_table(pd.DataFrame(rows), lessons.methods_said(told))
     for_real(profile)
 
 
