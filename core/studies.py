@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from core.comparison import Interval, paired, percent
 from core.results import Array, Evaluated, ZeroShot
 from core.settings import Point, Setting, StudySpec
 from core.store import Entry, Store
+from core.words import helped
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +66,30 @@ class Measured:
 
     @property
     def warnings(self) -> list[str]:
-        """What pruning had to be helped along with, in sentences."""
+        """What pruning had to be helped along with, and what put an end to it, in sentences."""
         return list(self.about.get("warnings", []))
+
+    @property
+    def helped(self) -> str | None:
+        """The same in words; None where all went well."""
+        return helped(self.warnings, self.stopped)
+
+    @property
+    def stopped(self) -> list[str]:
+        """What put an end to pruning; empty where it came to its end."""
+        return [self.about["stopped"]] if self.about.get("stopped") else []
 
     @property
     def planned(self) -> Array | None:
         """Sparsity per layer, or per layer and linear; None for the dense model."""
         return None if self.point.pruned is None else np.array(self.point.pruned.sparsity)
+
+
+def together(points: Sequence[Measured]) -> str | None:
+    """What pruning several points had to be helped along with, and what put an end to it, each once."""
+    warnings = [text for each in points for text in each.warnings]
+    stopped = [text for each in points for text in each.stopped]
+    return helped(list(dict.fromkeys(warnings)), list(dict.fromkeys(stopped)))
 
 
 @dataclass(frozen=True, eq=False)

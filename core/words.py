@@ -15,9 +15,13 @@ def digits(value: float, count: int = 2) -> str:
     return f"{rounded:,.{decimals}f}" if decimals <= 5 else f"{rounded:.{count - 1}e}"
 
 
-def helped(warnings: Sequence[str]) -> str | None:
-    """What had to be helped along while pruning, in one sentence; None where nothing had to."""
-    if not warnings:
-        return None
-    more = f" ({len(warnings) - 1} more like it)" if len(warnings) > 1 else ""
-    return f"Pruning had to be helped along: {warnings[0]}{more}."
+def helped(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:
+    """What had to be helped along while pruning, and what put an end to it; None where all went well.
+
+    Args:
+        stopped: those of the warnings that pruning ended with; none where it came to its end.
+    """
+    mild = [each for each in warnings if each not in stopped]
+    more = f" ({len(mild) - 1} more like it)" if len(mild) > 1 else ""
+    said = [f"Pruning had to be helped along: {mild[0]}{more}."] if mild else []
+    return " ".join([*said, *(f"Pruning broke the model: {each}." for each in stopped)]) or None

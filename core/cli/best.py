@@ -14,7 +14,8 @@ from core.allocation.written import as_written, words
 from core.best import Best, commands, estimate, export_request, fraction, load
 from core.cli import app
 from core.cli.options import Cache, Device, Json
-from core.cli.output import change, interval_json, out, progress_bar, protocol_json, say_json, say_warnings
+from core.cli.output import out, progress_bar, say_helped, say_json
+from core.cli.study_output import change, interval_json, protocol_json
 from core.cli.studying import SHORTEST, Dtype, Model, Revision, at_least, export_json, run, say_export
 from core.comparison import Interval
 from core.errors import UserError
@@ -23,6 +24,7 @@ from core.roles import roles
 from core.settings import BestRequest, Setting
 from core.specs import WindowRequest, checked
 from core.store import Entry, Store
+from core.studies import Measured, together
 
 ROWS = 12  # candidates shown to people
 
@@ -161,8 +163,12 @@ def _judged(found: Best, setting: Setting) -> dict[str, Any]:
 
 def _warnings(found: Best, setting: Setting) -> list[str]:
     """What pruning a setting had to be helped along with on the text that judges, over the calibration seeds."""
-    alike = (each for each in found.final.pruned if each.setting.allocation == setting.allocation)
-    return list(dict.fromkeys(text for each in alike for text in each.warnings))
+    return list(dict.fromkeys(text for each in _alike(found, setting) for text in each.warnings))
+
+
+def _alike(found: Best, setting: Setting) -> list[Measured]:
+    """A setting with every calibration seed, on the text that judges."""
+    return [each for each in found.final.pruned if each.setting.allocation == setting.allocation]
 
 
 def _interval(found: Interval | None) -> dict[str, Any] | None:
@@ -202,7 +208,7 @@ def _table(found: Best) -> None:
     out.print(view)
     for each in rows[:ROWS]:
         measured = found.selection.of(each.setting)
-        say_warnings(words(each.setting.allocation), measured.warnings, measured.about.get("stopped"))
+        say_helped(words(each.setting.allocation), measured.helped)
     if len(rows) > ROWS:
         out.print(f"and {len(rows) - ROWS} more that did worse; --json names them all")
     for each in found.provenance.get("trials", []):
@@ -213,7 +219,7 @@ def _table(found: Best) -> None:
     for each in (*found.more_sentences, found.loss_sentence):
         out.print(each, markup=False, soft_wrap=True, highlight=False)
     for setting in dict.fromkeys(filter(None, (found.winner, found.runner_up, found.uniform))):
-        say_warnings(f"{words(setting.allocation)}, on the text that judges", _warnings(found, setting))
+        say_helped(f"{words(setting.allocation)}, on the text that judges", together(_alike(found, setting)))
     for line in commands(found):
         out.print(line, markup=False, soft_wrap=True, highlight=False)
     out.print(f"best {found.spec.key}")

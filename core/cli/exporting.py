@@ -10,7 +10,7 @@ import typer
 from core import best, machine, studies
 from core.cli import app
 from core.cli.options import Cache, Device, Json
-from core.cli.output import out, say_json, say_warnings
+from core.cli.output import out, say_helped, say_json
 from core.cli.studying import run
 from core.errors import UserError
 from core.export import check_target
@@ -18,6 +18,7 @@ from core.request import whole
 from core.settings import ExportRequest, Setting, StudyRequest
 from core.store import Entry, Store
 from core.studies import Study
+from core.words import helped
 
 
 @app.command()
@@ -45,7 +46,7 @@ def export(
     else:
         where = f"{told['setting']}: exported to {told['folder']}, {told['bytes']:,} bytes, reloaded and compared"
         out.print(where, markup=False, soft_wrap=True)
-        say_warnings(told["setting"], told["warnings"])
+        say_helped(told["setting"], helped(told["warnings"]))
 
 
 def _of_best(store: Store, entry: Entry, setting: str | None, folder: Path, overwrite: bool) -> ExportRequest:

@@ -11,16 +11,8 @@ from core import cost, jobs, machine, studies
 from core.allocation import written
 from core.cli import app
 from core.cli.commands import Cache, Device, Json
-from core.cli.output import (
-    comparison_json,
-    out,
-    point_json,
-    progress_bar,
-    say_json,
-    say_warnings,
-    study_json,
-    study_table,
-)
+from core.cli.output import out, progress_bar, say_helped, say_json
+from core.cli.study_output import comparison_json, point_json, study_json, study_table
 from core.errors import UserError
 from core.pattern import pattern as read_pattern
 from core.request import absolute, span
@@ -28,6 +20,7 @@ from core.settings import EvaluationRequest, ExportRequest, Setting, StudyReques
 from core.specs import WindowRequest, checked, number
 from core.store import Entry, Request, Store
 from core.study_file import read_study
+from core.words import helped
 
 Model = Annotated[str, typer.Option(help="demo, a folder, a .gguf file, a Hub id.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")]
@@ -214,7 +207,7 @@ def say_export(exported: dict[str, Any]) -> None:
     """The same for people."""
     where = f"exported to {exported['folder']}: {exported['bytes']:,} bytes, reloaded and compared"
     out.print(where, markup=False, soft_wrap=True)
-    say_warnings("export", exported["warnings"])
+    say_helped("export", helped(exported["warnings"]))
 
 
 def _written(

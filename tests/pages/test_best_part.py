@@ -334,6 +334,7 @@ def test_export_submits_the_answer(store: Store, tmp_path_factory: pytest.TempPa
     outside = tmp_path_factory.mktemp("outside").resolve()
     app = part()
     assert app.button(key="best-export").disabled
+    assert any("Pruning it once" in each.value or "What it costs is not known" in each.value for each in app.markdown)
     (outside / "notes.txt").write_text("mine")
     app.text_input(key="best-folder").set_value(str(outside)).run()
     assert "holds files that no export wrote" in app.error[0].value and app.button(key="best-export").disabled

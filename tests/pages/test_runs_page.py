@@ -221,14 +221,18 @@ def test_what_is_compared_stands_under_its_protocol(store: Store) -> None:
 
 def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
-    told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
+    ended = "the inputs of layer 3 are not finite"
+    told = {"warnings": ["damping was raised to 0.1 in layer 2", ended], "stopped": ended, "broken": None}
     store.save(spec.evaluated(spec.points[-1]), synthetic.evaluated(spec.points[-1], 24, LAYERS), told)
     key = synthetic.save_study(store.root, spec, LAYERS)
     app = part("evaluations", compared=[f"{key}-2"])
-    column = app.dataframe[0].value["helped along"]
+    column = app.dataframe[0].value["while pruning"]
     assert [bool(each) for each in column] == [False, False, True]
     app = part("evaluations", compared=[f"{key}-1", f"{key}-2"])
-    sentence = "Pruning had to be helped along: damping was raised to 0.1 in layer 2."
+    sentence = (
+        "Pruning had to be helped along: damping was raised to 0.1 in layer 2. "
+        "Pruning broke the model: the inputs of layer 3 are not finite."
+    )
     assert [each.value for each in app.warning] == [f"{naming.whole(OWL)}. {sentence}"]
     assert column.iloc[2] == sentence
 

@@ -19,11 +19,10 @@ from core.roles import roles
 from core.settings import ExportRequest, Setting
 from core.store import Entry, Store
 from core.studies import Study
-from core.words import helped
 from pages.ui import frame, settings, view, watch
 from pages.ui.charts import Chart, evaluation
 from pages.ui.charts.style import LIGHT, Palette
-from pages.ui.prune import exporting, naming, stored
+from pages.ui.prune import costing, exporting, naming, stored
 from pages.ui.prune.comparing import slice_of
 
 JUDGED = "Winner and runner-up against uniform, on the text that judges"
@@ -83,8 +82,7 @@ def _protocol(found: Best, study: Study, role: str) -> None:
 def warnings(found: Best) -> list[str]:
     """A sentence for every setting that pruning had to be helped along with, of those that were tried or judged."""
     points = [each for study in (found.final, found.selection) for each in study.pruned]
-    told = {each: helped(each.warnings) for each in points}
-    return list(dict.fromkeys(f"{each.name}. {text}" for each, text in told.items() if text))
+    return list(dict.fromkeys(f"{each.name}. {each.helped}" for each in points if each.helped))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the answer")
@@ -264,25 +262,35 @@ def _export(found: Best, run: Callable[[ExportRequest, str], None], device: str)
             "Folder", key="best-folder", placeholder="/home/me/pruned", help="It must not exist yet."
         )
         overwrite = st.checkbox("Overwrite an earlier export in that folder", key="best-overwrite")
-        request = _checked(found, folder or "", overwrite)
+        request = _asked(found, folder or "", overwrite)
+        if request:
+            costing.say(request, device)
+        ready = request is not None and bool((folder or "").strip()) and _free(request)
         st.button(
             "Export",
             icon=":material/save:",
-            disabled=request is None,
+            disabled=not ready,
             on_click=run,
             args=[request, device],
             key="best-export",
         )
 
 
-def _checked(found: Best, folder: str, overwrite: bool) -> ExportRequest | None:
+def _asked(found: Best, folder: str, overwrite: bool) -> ExportRequest | None:
     """The request, or None with one sentence why there is none."""
-    if not folder.strip():
-        return None
     where = Path(folder.strip()).expanduser().resolve()
     try:
-        check_target(where, overwrite, store=Store())
         return best.export_request(found, whole(found.request), str(where), overwrite)
     except UserError as error:
         st.error(str(error))
         return None
+
+
+def _free(request: ExportRequest) -> bool:
+    """Whether the folder may be written to; one sentence where it may not."""
+    try:
+        check_target(Path(request.folder), request.overwrite, store=Store())
+    except UserError as error:
+        st.error(str(error))
+        return False
+    return True

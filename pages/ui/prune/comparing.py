@@ -13,7 +13,7 @@ from core.allocation.requests import AllocationRequest, Correction
 from core.comparison import Interval, over_seeds, paired, percent, standard_error
 from core.results import Array
 from core.settings import Setting, TaskSpec
-from core.studies import Measured, Study
+from core.studies import Measured, Study, together
 from pages.ui.prune import naming
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
@@ -53,6 +53,11 @@ class Line:
     def warnings(self) -> list[str]:
         """What pruning had to be helped along with, each once."""
         return list(dict.fromkeys(text for each in self.seeds for text in each.warnings))
+
+    @property
+    def helped(self) -> str | None:
+        """The same in words; None where all went well with every seed."""
+        return together(self.seeds)
 
     @property
     def finite(self) -> bool:

@@ -7,18 +7,18 @@ import streamlit as st
 from core import cost
 from core.errors import UserError
 from core.models.sources import locate, outlined
-from core.settings import EvaluationRequest
-from core.specs import WindowRequest
+from core.settings import EvaluationRequest, ExportRequest, StudyRequest
+from core.specs import WindowRequest, checked
 from core.store import Store
 from pages.ui.prune.asking import Pruning
 
 LEAST = EvaluationRequest(text=WindowRequest(sequences=1, length=8))  # so that the memory is that of pruning
 
 
-def say(how: Pruning) -> None:
-    """The cost of pruning the setting in view, as the Evaluate part says its own."""
+def say(asked: Pruning | ExportRequest, device: str) -> None:
+    """The cost of pruning one setting, as the Evaluate part says its own."""
     try:
-        expected = of_pruning(how, Store())
+        expected = of_pruning(asked, Store(), device)
     except UserError as error:
         st.error(str(error))
         return
@@ -29,15 +29,16 @@ def say(how: Pruning) -> None:
     )
 
 
-def of_pruning(how: Pruning, store: Store) -> cost.Cost | None:
+def of_pruning(asked: Pruning | ExportRequest, store: Store, device: str) -> cost.Cost | None:
     """Loading aside, what pruning costs; None while the model's files are not on this machine.
 
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    study = cost.of_study(how.study((how.setting,), LEAST), store, how.device)
+    common = {name: getattr(asked, name) for name in ("model", "revision", "dtype", "profile", "calibration")}
+    study = cost.of_study(checked(StudyRequest, **common, settings=(asked.setting,), evaluation=LEAST), store, device)
     if study is None:
         return None
-    shape = outlined(locate(how.model, store, how.revision, fetch=False), store)
-    flops = cost.walk_flops(shape, how.calibration)
+    shape = outlined(locate(asked.model, store, asked.revision, fetch=False), store)
+    flops = cost.walk_flops(shape, asked.calibration)
     return cost.Cost(flops, study.memory, flops / study.rate, study.rough, study.rate, shape.layers)

@@ -45,7 +45,7 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
     numbers = measuring(profile, how, study)
     st.caption(_on_card(study, numbers))
-    costing.say(how)
+    costing.say(how, how.device)
     request = _checked(how, folder or "", overwrite, numbers)
     st.button(
         "Export",

@@ -12,7 +12,6 @@ from core.comparison import FEWEST_WINDOWS
 from core.errors import UserError
 from core.profiles import Profile
 from core.settings import Setting
-from core.words import helped
 from pages.ui import frame, settings, view
 from pages.ui.charts import Chart
 from pages.ui.charts.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
@@ -47,9 +46,8 @@ def show(group: Group, profile: Profile, setting: Setting, prefix: str) -> None:
     in_part = shown if shown in results.within(part) else None
     _verdicts(results, part, in_part, group)
     for line in results.lines:
-        warning = helped(line.warnings)
-        if warning:
-            st.warning(f"{line.name}. {warning}")
+        if line.helped:
+            st.warning(f"{line.name}. {line.helped}")
     if shown is None:
         st.caption(f"The setting in view ({naming.setting(setting)}) is not among them: evaluate it to see it here.")
     _draw(drawing.perplexity(results, shown, view.look()), group, prefix, "perplexity")

@@ -36,7 +36,7 @@ def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], No
     if found:
         side_by_side(found)
     else:
-        costing.say(how)
+        costing.say(how, how.device)
         st.button(
             "Write",
             icon=":material/edit_note:",

@@ -15,7 +15,6 @@ from core.profiles import Profile
 from core.report import Command, Exhibit, Part, Table
 from core.store import Entry
 from core.studies import Measured, Study
-from core.words import helped
 from pages.ui.charts import evaluation
 from pages.ui.charts.style import Chart, Palette
 from pages.ui.prune import drawing, verdicts
@@ -80,8 +79,9 @@ def _said(results: Results) -> list[str]:
 
 def _warned(results: Results) -> list[str]:
     """What pruning had to be helped along with, setting by setting."""
-    told = {line: helped(line.warnings) for line in results.lines}
-    return [f"{line.name} at {line.setting.allocation.target:.0%}: {text}" for line, text in told.items() if text]
+    return [
+        f"{line.name} at {line.setting.allocation.target:.0%}: {line.helped}" for line in results.lines if line.helped
+    ]
 
 
 # --- charts --------------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from core.comparison import Interval
-from core.words import helped
 from pages.ui import frame, view, words
 from pages.ui.charts import evaluation
 from pages.ui.prune import stored
@@ -34,9 +33,8 @@ def show(rows: Sequence[Row]) -> None:
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
     _protocols(rows)
     for row in rows:
-        warning = helped(row.measured.warnings)
-        if warning:
-            st.warning(f"{row.called}. {warning}")
+        if row.measured.helped:
+            st.warning(f"{row.called}. {row.measured.helped}")
     _chart(base, others, found)
 
 

@@ -12,7 +12,6 @@ import streamlit as st
 from core import best, studies
 from core.files import changed
 from core.store import Entry, Store
-from core.words import helped
 from pages.ui import frame, several
 from pages.ui.runs import acting, comparing, reading
 from pages.ui.runs.reading import Row
@@ -93,7 +92,7 @@ def table(rows: Iterable[Row], stages: Mapping[str, str] = MappingProxyType({}))
         stages: what studies are part of, by their keys.
     """
     frame = pd.DataFrame([_line(row) | {"part of": stages.get(row.entry.key, "")} for row in rows])
-    empty = [name for name in ("pattern", "not a number", "helped along", "part of") if not frame[name].any()]
+    empty = [name for name in ("pattern", "not a number", "while pruning", "part of") if not frame[name].any()]
     return frame.drop(columns=empty)
 
 
@@ -110,7 +109,7 @@ def _line(row: Row) -> dict[str, object]:
         "seed": setting.calibration_seed if setting else None,
         "perplexity": measured.perplexity,
         "not a number": measured.trouble,
-        "helped along": helped(measured.warnings) or "",
+        "while pruning": measured.helped or "",
         "against uniform": change.value if change else None,
         "low": change.low if change else None,
         "high": change.high if change else None,
@@ -139,7 +138,7 @@ COLUMNS = {
     "high": _number("95 % high", "%+.2f"),
     "KL": _number("KL, nats", "%.4g", "Mean divergence of the next token from the dense model's"),
     "agreement": _number("agreement", "percent", "Tokens whose likeliest next token is the dense model's"),
-    "helped along": st.column_config.TextColumn(width=200, help="What pruning needed, such as a raised damping"),
+    "while pruning": st.column_config.TextColumn(width=200, help="What helped it along, or put an end to it"),
     "protocol": st.column_config.TextColumn(width=200, help="Text, windows × tokens"),
     "text": st.column_config.TextColumn(help="Hash of the evaluation text"),
     "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
