@@ -20,7 +20,7 @@ from pages.ui.choose import MODELS
 from pages.ui.prune import drawing, exporting, stored
 from pages.ui.prune.comparing import Results
 
-HEIGHT = 610  # of the live figure and its picker, so that nothing moves when it appears
+HEIGHT = 680  # of the live figure, its picker and its folded numbers, so that nothing moves when it appears
 
 
 def sidebar() -> None:
@@ -153,15 +153,15 @@ def _perplexities(store: Store, job: Job) -> None:
     study = _so_far(spec.key, job.status.parts, job.status.started, store, spec) if spec else None
     done = [each for each in study.points if each.evaluated is not None] if study else []
     if not done:
-        st.skeleton(height=HEIGHT - 160)
+        st.skeleton(height=HEIGHT - 220)
         return
     chart = drawing.perplexity(Results(study), None, view.look())
     st.plotly_chart(chart.figure, key="live-study", alt=f"{chart.title}. {chart.finding}")
     st.markdown(chart.finding)
-    frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-study")
     asked = job.request.evaluation.text
     label = f"{source(asked)} · {stored.badge(study)}"
     st.caption(f"**Protocol:** {label} · {len(done)} of {len(study.points)} points finished.")
+    frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-study")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -178,7 +178,7 @@ def _matrix(store: Store, job: Job) -> None:
     unit = profile.unit(names[name]) if profile else None
     found = _partial(unit.key, job.status.parts, job.status.started, store, unit) if unit else None
     if found is None:
-        st.skeleton(height=HEIGHT - 160)
+        st.skeleton(height=HEIGHT - 220)
         return
     chart = charts.heatmap([found], None, None, view.look())
     st.plotly_chart(chart.figure, key="live-matrix", alt=f"{chart.title}. {chart.finding}")

@@ -69,6 +69,10 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     expect(page.get_by_text("3 points")).to_be_visible(timeout=30_000)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
+    numbers = page.get_by_test_id("stExpander").filter(has_text="Numbers").first
+    numbers.locator("summary").click()
+    page.wait_for_timeout(2500)  # the panel polls every second
+    expect(numbers.get_by_test_id("stDataFrame")).to_be_visible()
     other = tab(f"{place.page}&job={query(page)['job']}")
     expect(other.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
     page.reload()
