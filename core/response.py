@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import get_args
 
 import numpy as np
 
@@ -10,10 +12,18 @@ from core.allocation.response import Curves, curves
 from core.errors import UserError
 from core.profiles import Profile
 from core.results import Array
-from core.specs import Residual, ResidualLinear
+from core.specs import Pruner, Residual, ResidualLinear
 
 FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
 NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """By which measured harm allocations are estimated, and by whose pruning."""
+
+    harm: str = "drift"  # one of NAMES
+    pruner: str = "wanda"
 
 
 def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
@@ -62,6 +72,18 @@ def _harm(profile: Profile, form: type, pruner: str, objective: str, linear: str
         and getattr(each.perturbation, "linear", None) == linear
     }
     return dict(sorted(found.items()))
+
+
+def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
+    """Those that a profile holds curves of, Wanda first; of every linear alone where `per_linear`."""
+    found = []
+    for pruner in sorted(get_args(Pruner), key=lambda each: each != "wanda"):
+        try:
+            (measured_linears if per_linear else measured)(profile, pruner, "kl")
+        except UserError:
+            continue
+        found.append(pruner)
+    return found
 
 
 @lru_cache(maxsize=32)

@@ -19,7 +19,7 @@ except UserError as error:
 left, right = st.columns([1, 2], gap="large")
 with left:
     request = settings.request(profile)
-    objective = view.sync("judge", list(settings.OBJECTIVES), "drift")
+    judge = settings.judge(request, profile)
     held = hand.chosen(profile.layers) if hand.allowed(request) else {}
     undo.remember(settings.keys(request), profile.entry.key)
     undo.button()
@@ -35,15 +35,15 @@ with right:
         spread.loose(allocation, prefix)
         now, kept = allocation.exact, {}
     else:
-        now, kept = spread.dragged(allocation, held, profile, objective)
+        now, kept = spread.dragged(allocation, held, profile, judge)
     per_linear = now.ndim == 2
     if per_linear:
         spread.by_linear(now, request, profile, prefix)
-    spread.estimated(allocation, now, profile, objective, prefix)
+    spread.estimated(allocation, now, profile, judge, prefix)
 
 means = layer_means(now, linear_parameters(profile)) if per_linear else now
-spread.compared(request, means, profile, objective, prefix)
-trust.show(profile, request, objective, prefix)
+spread.compared(request, means, profile, judge, prefix)
+trust.show(profile, request, judge, prefix)
 
 left, right = st.columns(2, gap="large")
 with left:
@@ -57,4 +57,4 @@ with right:
     st.header("Take it along", anchor=False)
     spread.on_to_prune(request)
     st.caption("This command prints the same numbers.")
-    spread.taken_along(spread.as_manual(allocation, now) if kept else allocation, profile, objective, prefix)
+    spread.taken_along(spread.as_manual(allocation, now) if kept else allocation, profile, judge, prefix)

@@ -29,6 +29,8 @@ from core.profiles import Profile
 from core.results import Array
 from core.specs import OUTLIER_THRESHOLDS, Spec
 
+WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits
+
 
 @dataclass(frozen=True, eq=False)
 class Allocation:
@@ -38,7 +40,8 @@ class Allocation:
     base: Array  # (layers,) before the correction; the mean over a layer's weights
     sparsity: Array  # (layers,) after it
     parameters: Array  # (layers,) prunable weights
-    bound: NDArray[np.bool_]  # (layers,) sits on a bound, or one of its linears does
+    bound: NDArray[np.bool_]  # (layers,) sits on a bound, or one of its linears does; none where none holds
+    bounds: Bounds  # those that hold: the upper one may be the largest sparsity measured
     base_linears: Array | None = None  # (layers, linears)
     linears: Array | None = None  # (layers, linears)
 
@@ -81,16 +84,27 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
         what = "the correction" if isinstance(request.base, UNPROFILED) else request.base.kind
         raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")
     of_units, base = _base(request, parameters, profile)
+    if isinstance(request.base, Manual) and request.unclipped:
+        _check_spent(request.target, met(base, of_units))
     sparsity = base
     if request.correction.strength and not request.unclipped:
         sparsity = _corrected(request, base, of_units, request.correction.strength, profile)
     layers = np.nansum(parameters, axis=1)
-    bound = binding(sparsity, Bounds(request.low, request.high)).reshape(len(layers), -1).any(1)
-    bound &= not request.unclipped  # there nothing is held inside bounds
+    bounds = bounds_of(request, profile, request.correction.strength)
+    bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)
+    bound &= not request.unclipped or isinstance(request.base, Response)
     if not is_per_linear(request.base):
-        return Allocation(request, base, sparsity, layers, bound)
+        return Allocation(request, base, sparsity, layers, bound, bounds)
     linears = [each.reshape(parameters.shape) for each in (base, sparsity)]
-    return Allocation(request, *(layer_means(each, parameters) for each in linears), layers, bound, *linears)
+    return Allocation(request, *(layer_means(each, parameters) for each in linears), layers, bound, bounds, *linears)
+
+
+def bounds_of(request: AllocationRequest, profile: Profile | None, strength: float) -> Bounds:
+    """The bounds that hold: least harm goes no further than was measured, unless a correction shifts it on."""
+    if not isinstance(request.base, Response) or strength:
+        return Bounds(request.low, request.high)
+    found = _responses(is_per_linear(request.base), profile, request.base.pruner, request.base.objective)
+    return Bounds(request.low, min(request.high, found.highest))
 
 
 def is_per_linear(base: Spec) -> bool:
@@ -109,6 +123,15 @@ def _base(request: AllocationRequest, parameters: Array, profile: Profile | None
     wish = WISHES[type(request.base)](request.base, profile, of_units, request.target, bounds)
     check_finite(wish)
     return of_units, wish if request.unclipped else project(wish, of_units, request.target, bounds)
+
+
+def _check_spent(target: float, spent: float) -> None:
+    """Refuse numbers written down with another budget than they spend: their uniform twin would be no twin."""
+    if abs(target - spent) > WRITTEN:
+        raise UserError(
+            f"this allocation is written down as {target:.6f} of the weights and prunes {spent:.6f} of this model's: "
+            f'write "budget": {spent:.9f} beside its numbers'
+        )
 
 
 def _check_linears(base: Spec, parameters: Array) -> None:
@@ -168,7 +191,7 @@ def layer_parameters(profile: Profile) -> Array:
 
 
 def direction_of(asked: Correction, profile: Profile) -> Array:
-    """The shift D that drives a correction, or the control in its place: (layers,).
+    """The shift that drives a correction, `D / max|D|`, or the control in its place: (layers,).
 
     Raises:
         UserError: the driving perturbation was not measured, or a gain of it is no number above 0.
@@ -180,7 +203,7 @@ def direction_of(asked: Correction, profile: Profile) -> Array:
             f"layer {unknown[0]} has no gain under {asked.driver}: drive the correction by another perturbation, or "
             "measure this one again in float32"
         )
-    direction = correction.shift(gains, asked.clip)
+    direction = correction.scaled(correction.shift(gains, asked.clip))
     match asked.control:
         case "reversed":
             return correction.reversed_(direction)
@@ -191,9 +214,14 @@ def direction_of(asked: Correction, profile: Profile) -> Array:
     return direction
 
 
-def judged_by(request: AllocationRequest) -> str:
-    """Whose one-layer responses an allocation is judged by."""
-    return request.base.pruner if isinstance(request.base, Response) else "wanda"
+def judge_of(request: AllocationRequest, profile: Profile) -> str:
+    """The pruner whose responses an allocation is judged by, unless another is asked for.
+
+    That of the curves it was made from; else the first one that the profile holds curves of.
+    """
+    if isinstance(request.base, Response):
+        return request.base.pruner
+    return next(iter(responses.pruners(profile, is_per_linear(request.base))), "wanda")
 
 
 def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> float:
@@ -272,10 +300,7 @@ def _response(base: Response, profile: Profile, parameters: Array, target: float
 
 
 def _manual(base: Manual, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    wish = np.array(base.sparsity, float).ravel()
-    if len(wish) != len(parameters):
-        raise UserError(f"this allocation has {len(wish)} layers, the model has {len(parameters)}")
-    return wish
+    return allocators.manual(base.sparsity, len(parameters))
 
 
 WISHES: dict[type, Callable[..., Array]] = {

@@ -1,14 +1,17 @@
 """Base allocators: pure functions from what is known of the layers to a wished sparsity per layer.
 
-Every one uses one sparsity for all linears of a layer. The wish is what the reference code would give, unclipped; the
-budget step follows separately, so that published numbers can be compared.
+Every one uses one sparsity for all linears of a layer. The wish is what the reference code computes before any clamp of
+its own; the budget step follows separately, so that published numbers can be compared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from core.allocation.band import band, unit
+from core.errors import UserError
 from core.results import Array
 
 
@@ -22,7 +25,7 @@ def owl(outlier_ratio: Array, target: float, lam: float = 0.08) -> Array:
 
     The score is the share of a layer's Wanda scores above `M` times their mean. The paper promises target +- lam; its
     code makes a band of width 2 lam that is not centred, and so does this. The code's default is M = 3, its published
-    commands say M = 5.
+    commands say M = 5. Where the band reaches 0 or less the code prunes 0.01 instead, which this does not.
 
     Args:
         outlier_ratio: (layers,) fraction.
@@ -37,6 +40,7 @@ def dlp(score_mean: Array, target: float, alpha: float = 0.15) -> Array:
 
     Args:
         score_mean: (layers,) mean of the pooled Wanda scores.
+        alpha: half width of the band, sparsity units.
     """
     whole = score_mean.sum()
     return band(1 - score_mean / whole if whole else np.zeros_like(score_mean), target, alpha)
@@ -60,8 +64,27 @@ def alphapruning(alpha: Array, parameters: Array, target: float, epsilon: float 
     return ratio * target * parameters.sum() / (parameters * ratio).sum()
 
 
+def manual(sparsity: Sequence[float] | Sequence[Sequence[float]], units: int) -> Array:
+    """Set by hand, our own: the numbers as they are given.
+
+    Args:
+        sparsity: (layers,) or (layers, linears).
+        units: how many the budget is spread over: layers, or layers times linears.
+
+    Raises:
+        UserError: another number of them.
+    """
+    wish = np.array(sparsity, float).ravel()
+    if len(wish) != units:
+        raise UserError(f"this allocation has {len(wish)} layers, the model has {units}")
+    return wish
+
+
 def depth_ramp(layers: int, target: float, beta: float = 0.01) -> Array:
     """A straight line over depth: ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066).
+
+    ATP keeps the line inside 0 to 1 by a limit on beta, min(2 S, 2 (1 - S)) / (layers - 1); NeuroAL's code clamps to
+    0.01 and 0.99. Neither is done here, and a falling line may be asked for too.
 
     Args:
         beta: step from a layer to the next, sparsity units; ATP searches it on the very test text it reports.

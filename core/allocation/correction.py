@@ -28,6 +28,12 @@ def shift(gain: Array, clip: float = CLIP) -> Array:
     return -(u - u.mean())
 
 
+def scaled(direction: Array) -> Array:
+    """`D / max|D|`, (layers,); all zero where D is nothing but rounding."""
+    largest = np.abs(direction).max()
+    return np.zeros_like(direction) if largest < NOTHING else direction / largest
+
+
 def corrected(
     base: Array, direction: Array, strength: float, parameters: Array, target: float, bounds: Bounds
 ) -> Array:
@@ -35,13 +41,12 @@ def corrected(
 
     Args:
         base: (layers,) an allocation that meets the budget.
-        direction: (layers,) D.
+        direction: (layers,) D / max|D|, or a control in its place.
         strength: largest shift of a layer, in sparsity units. It is ours: how the paper scales D is unknown.
     """
-    largest = np.abs(direction).max()
-    if strength == 0 or largest < NOTHING:
+    if strength == 0 or not direction.any():
         return base.copy()
-    return project(base + strength * direction / largest, parameters, target, bounds)
+    return project(base + strength * direction, parameters, target, bounds)
 
 
 def reversed_(direction: Array) -> Array:
@@ -55,6 +60,10 @@ def shuffled(direction: Array, seed: int) -> Array:
 
 
 def ramp(direction: Array) -> Array:
-    """Control: a straight line over depth of the same width, (layers,): is absorption more than depth?"""
+    """Control: a straight line over depth of the same width, (layers,): is absorption more than depth?
+
+    The width is that from the most protected layer to the least; the largest shift is another one where the
+    correction does not push as far up as down.
+    """
     half = (direction.max() - direction.min()) / 2
     return np.linspace(-half, half, len(direction))

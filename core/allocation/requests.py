@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.specs import OUTLIER_THRESHOLDS, Pruner, Spec
+from core.errors import UserError
+from core.specs import OUTLIER_THRESHOLDS, Pruner, Spec, perturbation
 
 
 class Uniform(Spec):
@@ -129,6 +130,14 @@ class Correction(Spec):
     seed: int = Field(0, ge=0, description="of the shuffled control")
     clip: float = Field(math.log(3), gt=0, description="largest |ln r| that counts")
 
+    @field_validator("driver")
+    @classmethod
+    def _as_profiles_call_it(cls, driver: str) -> str:
+        try:
+            return perturbation(driver).name
+        except UserError as error:
+            raise ValueError(str(error)) from error
+
 
 class AllocationRequest(Spec):
     """A base allocator, a target, bounds, and a correction."""
@@ -139,3 +148,12 @@ class AllocationRequest(Spec):
     high: float = Field(0.95, ge=0, lt=1)
     correction: Correction = Correction()
     unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.unclipped and self.correction.strength:
+            raise ValueError(
+                "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
+                "give a strength or unclipped, not both"
+            )
+        return self

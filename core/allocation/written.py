@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -47,19 +48,33 @@ def method(words: str, target: float) -> AllocationRequest:
     given = dict(pair.split("=", 1) for pair in pairs)
     fix = {name: given.pop(name) for name in OF_CORRECTION if name in given}
     whole = {name: given.pop(name) for name in OF_ALLOCATION if name in given}
-    unknown = set(given) - set(BASES[kind].model_fields)
-    if unknown:
-        own = [name for name in BASES[kind].model_fields if name != "kind"]
-        may = ", ".join([*own, *OF_CORRECTION, *OF_ALLOCATION])
-        raise UserError(f"{kind} has no parameter {min(unknown)!r}: it takes {may}")
+    check_parameters(kind, given, (*OF_CORRECTION, *OF_ALLOCATION))
     correction = checked(Correction, **fix)
     return checked(AllocationRequest, base=checked(BASES[kind], **given), target=target, correction=correction, **whole)
+
+
+def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) -> None:
+    """Refuse a parameter that an allocator has not.
+
+    Args:
+        kind: one of `BASES`.
+        more: what may be given beside its own, and was taken out already; said in the sentence.
+
+    Raises:
+        UserError: the first that it has not, and what it has.
+    """
+    own = [name for name in BASES[kind].model_fields if name != "kind"]
+    unknown = sorted(set(given) - set(own))
+    if unknown:
+        may = ", ".join([*own, *more]) or "none of its own"
+        raise UserError(f"{kind} has no parameter {unknown[0]!r}: it takes {may}")
 
 
 def from_file(path: Path) -> AllocationRequest:
     """An allocation that was written down: a JSON object with `sparsity`, a number per layer or a list per layer.
 
-    Its `budget`, else the mean over layers, is the target that its uniform twin gets.
+    Its `budget`, else the mean over layers, is the target that its uniform twin gets; where the model's weights make it
+    another one, allocating says which.
 
     Raises:
         UserError: no such file, not JSON, or no such list.

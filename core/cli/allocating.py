@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import numpy as np
 import typer
@@ -10,16 +10,18 @@ from rich.table import Table
 
 from core import profiles
 from core.allocation import requests
-from core.allocation.allocate import Allocation, allocate, estimate, judged_by
+from core.allocation.allocate import Allocation, allocate, estimate, judge_of, layer_parameters
+from core.allocation.budget import TOLERANCE, met
 from core.allocation.correction import CLIP
 from core.allocation.requests import BASES
+from core.allocation.written import check_parameters
 from core.cli import app
 from core.cli.commands import Cache, Json
 from core.cli.output import out, say_json
 from core.errors import UserError
 from core.profiles import Profile
-from core.response import NAMES
-from core.specs import checked
+from core.response import NAMES, Judge
+from core.specs import Pruner, checked
 from core.store import Store
 
 
@@ -27,7 +29,10 @@ from core.store import Store
 def command(
     profile: Annotated[str, typer.Option(help="A profile's key, or demo.")] = "demo",
     base: Annotated[str, typer.Option(help=", ".join(BASES))] = "uniform",
-    target: Annotated[float, typer.Option(help="Parameter-weighted mean sparsity, as in 0.7.")] = 0.7,
+    target: Annotated[
+        float | None,
+        typer.Option(help="Parameter-weighted mean sparsity, as in 0.7; else 0.7, or what manual numbers spend."),
+    ] = None,
     low: Annotated[float, typer.Option(help="Least sparsity of a layer.")] = 0.0,
     high: Annotated[float, typer.Option(help="Greatest sparsity of a layer.")] = 0.95,
     m: Annotated[float | None, typer.Option(help="owl: outlier threshold, 2 to 12 in steps of 0.5.")] = None,
@@ -48,12 +53,17 @@ def command(
     clip: Annotated[float, typer.Option(help="Correction: largest |ln gain| that counts; ln 3 is the paper's.")] = CLIP,
     unclipped: Annotated[bool, typer.Option("--unclipped", help="The reference code's numbers, unbounded.")] = False,
     judge: Annotated[str, typer.Option(help=f"Harm that the estimate sums: {', '.join(NAMES)}.")] = "drift",
+    judge_pruner: Annotated[
+        str | None, typer.Option(help="Whose pruning that harm is of; else the curves', or the first measured.")
+    ] = None,
     cache: Cache = None,
     json: Json = False,
 ) -> None:
     """Spread a sparsity budget over the layers of a measured model."""
     if base not in BASES:
         raise UserError(f"there is no allocator {base!r}: known are {', '.join(BASES)}")
+    if judge_pruner not in (None, *get_args(Pruner)):
+        raise UserError(f"there is no pruner {judge_pruner!r}: known are {', '.join(get_args(Pruner))}")
     if judge not in NAMES:
         raise UserError(f"there is no harm {judge!r}: known are {', '.join(NAMES)}")
     given = {
@@ -61,10 +71,18 @@ def command(
         "beta": beta, "granularity": granularity, "objective": objective, "pruner": pruner,
         "sparsity": None if sparsity is None else tuple(part for part in sparsity.split(",")),
     }  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    check_parameters(base, given)
+    if base == "manual" and not given:
+        raise UserError("manual needs --sparsity, a number per layer, as in --sparsity 0.6,0.7,0.8")
+    store = Store(cache)
+    found = profiles.load(store, store.profile(profile))
+    chosen = checked(BASES[base], **given)
+    spent = _spent(chosen, found) if base == "manual" else None
     request = checked(
         requests.AllocationRequest,
-        base=checked(BASES[base], **{name: value for name, value in given.items() if value is not None}),
-        target=target,
+        base=chosen,
+        target=(0.7 if spent is None else spent) if target is None else target,
         low=low,
         high=high,
         correction=checked(
@@ -72,9 +90,9 @@ def command(
         ),
         unclipped=unclipped,
     )
-    store = Store(cache)
-    found = profiles.load(store, store.profile(profile))
     allocation = allocate(request, found)
+    by = Judge(judge, judge_pruner or judge_of(request, found))
+    values, lacking = _estimates(allocation, found, by)
     answer = {
         "profile": found.entry.key,
         "request": request.model_dump(mode="json"),
@@ -83,27 +101,40 @@ def command(
         "sparsity": allocation.exact,
         "budget": allocation.budget,
         "bound": allocation.bound,
-        "judge": {"harm": judge, "pruner": judged_by(request)},
-        "estimate": _estimates(allocation, found, judge),
+        "bounds": [allocation.bounds.low, allocation.bounds.high],
+        "judge": {"harm": by.harm, "pruner": by.pruner},
+        "estimate": values,
+        "no_estimate": lacking,
     }
-    say_json(answer) if json else _say(allocation, answer, found.provenance.get("linears"))
+    if json:
+        say_json(answer)
+        return
+    _say(allocation, answer, found.provenance.get("linears"))
+    if spent is not None and abs(spent - request.target) > TOLERANCE:
+        out.print(f"the numbers given spend {spent:.6f}: all were shifted to spend {request.target:g}", soft_wrap=True)
 
 
-def _estimates(allocation: Allocation, found: Profile, judge: str) -> dict[str, float | None]:
-    """Additive estimates of a harm, of layers or of linears; None where the profile cannot tell."""
+def _spent(base: requests.Manual, found: Profile) -> float | None:
+    """What numbers set by hand spend, weighted by parameters; None where they do not fit, which allocating says."""
+    given = np.array(base.sparsity, float)
+    parameters = layer_parameters(found)
+    return met(given, parameters) if given.shape == parameters.shape else None
+
+
+def _estimates(allocation: Allocation, found: Profile, by: Judge) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Additive estimates of a harm, of layers or of linears, and why there is none where the profile cannot tell."""
     rows = {
         "sparsity": allocation.exact,
         "base": allocation.exact_base,
         "uniform": np.full_like(allocation.exact, allocation.request.target),
     }
-    return {name: _estimate(row, found, judge, judged_by(allocation.request)) for name, row in rows.items()}
-
-
-def _estimate(sparsity: np.ndarray, found: Profile, judge: str, pruner: str) -> float | None:
-    try:
-        return estimate(sparsity, found, judge, pruner)
-    except UserError:
-        return None
+    values, lacking = dict.fromkeys(rows), {}
+    for name, row in rows.items():
+        try:
+            values[name] = estimate(row, found, by.harm, by.pruner)
+        except UserError as error:
+            lacking[name] = str(error)
+    return values, lacking
 
 
 def _say(allocation: Allocation, answer: dict[str, Any], linears: list[str] | None) -> None:
@@ -112,14 +143,20 @@ def _say(allocation: Allocation, answer: dict[str, Any], linears: list[str] | No
         out.print(_linears(allocation.linears, linears))
     told = ", ".join(f"{name} {value:.4g}" for name, value in answer["estimate"].items() if value is not None)
     of = "layers" if allocation.linears is None else "linears"
-    known = told or "this profile holds too few residuals"
-    judge = answer["judge"]
-    out.print(f"additive estimate of {NAMES[judge['harm']]}, from {of} pruned alone by {judge['pruner']}: {known}")
+    judge, lacking = answer["judge"], answer["no_estimate"]
+    what = f"additive estimate of {NAMES[judge['harm']]}, from {of} pruned alone by {judge['pruner']}"
+    if told:
+        out.print(f"{what}: {told}", soft_wrap=True)
+    for why in dict.fromkeys(lacking.values()):
+        none = " and ".join(name for name in lacking if lacking[name] == why)
+        out.print(f"no {what.removeprefix('additive ')} of {none}: {why}", markup=False, soft_wrap=True)
 
 
 def _layers(allocation: Allocation) -> Table:
     means = ", means over linears" if allocation.linears is not None else ""
-    table = Table(title=f"Sparsity per layer{means}, budget {allocation.budget:.6f}")
+    bounds = allocation.bounds
+    within = "" if allocation.request.unclipped else f", inside {bounds.low:g} to {bounds.high:g}"
+    table = Table(title=f"Sparsity per layer{means}, budget {allocation.budget:.6f}{within}")
     for column in ("layer", "base", "corrected", ""):
         table.add_column(column, justify="right")
     rows = zip(allocation.base, allocation.sparsity, allocation.bound, strict=True)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from core.allocation import requests
-from core.allocation.allocate import is_per_linear
+from core.allocation.allocate import is_per_linear, judge_of
 from core.allocation.correction import CLIP
 from core.allocation.requests import AllocationRequest, Correction
 from core.profiles import Profile
+from core.response import Judge, pruners
 from core.specs import OUTLIER_THRESHOLDS, Spec, checked
 from pages.ui import view, words
 
@@ -38,8 +39,9 @@ WHOSE = (
     "evaluated."
 )
 ABOUT_UNCLIPPED = (
-    "For comparison: what the authors' code gives, as it is. Off, the same wish is shifted by one number and kept "
-    "inside the bounds, so that the budget is met exactly."
+    "For comparison: what the authors' code computes, as it is. OWL's then prunes 0.01 where this reaches 0 or less, "
+    "and NeuroAL's keeps its line inside 0.01 to 0.99. Off, the same wish is shifted by one number and kept inside the "
+    "bounds, so that the budget is met exactly."
 )
 LOOSE = (
     "The correction and setting layers by hand are off: both spend an exact budget inside bounds, and unclipped "
@@ -215,6 +217,23 @@ def request(profile: Profile) -> AllocationRequest:
     return checked(AllocationRequest, base=chosen, correction=shifted, unclipped=loose, **spent)
 
 
+def judge(request: AllocationRequest, profile: Profile) -> Judge:
+    """By what the additive estimates are made; the switches are drawn elsewhere."""
+    known = pruners(profile, is_per_linear(request.base))
+    usual = judge_of(request, profile)
+    by = view.sync("judge_pruner", list(dict.fromkeys([usual, *known])), usual)
+    return Judge(view.sync("judge", list(OBJECTIVES), "drift"), by)
+
+
+def judge_switches(request: AllocationRequest, profile: Profile) -> None:
+    """Which harm the estimates sum and, where several pruners were measured alone, whose."""
+    with st.container(horizontal=True):
+        view.switch("Estimate the harm by", OBJECTIVES, "judge")
+        known = pruners(profile, is_per_linear(request.base))
+        if len(known) > 1:
+            view.switch("of layers pruned by", {each: words.PRUNERS[each] for each in known}, "judge_pruner")
+
+
 def keys(asked: AllocationRequest) -> list[str]:
     """The settings in use: what undo takes back. Those of other allocators keep their values unseen."""
     method = METHODS[asked.base.kind]
@@ -223,4 +242,4 @@ def keys(asked: AllocationRequest) -> list[str]:
     fix = [] if asked.unclipped else ["driver", "control", "clip", "strength"]
     shuffled = ["shuffle"] if asked.correction.control == "shuffled" else []
     held = [] if asked.unclipped or is_per_linear(asked.base) else ["hand"]
-    return ["base", "target", "low", "high", "judge", *held, *own, *loose, *fix, *shuffled]
+    return ["base", "target", "low", "high", "judge", "judge_pruner", *held, *own, *loose, *fix, *shuffled]

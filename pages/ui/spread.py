@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -15,10 +15,11 @@ from core.allocation import recipes
 from core.allocation.allocate import (
     Allocation,
     allocate,
+    bounds_of,
     estimates,
     exact_family,
     is_per_linear,
-    judged_by,
+    judge_of,
     layer_means,
     linear_parameters,
 )
@@ -28,6 +29,7 @@ from core.allocation.requests import AllocationRequest, Correction, Manual
 from core.errors import UserError
 from core.profiles import Profile
 from core.request import absolute
+from core.response import Judge
 from core.results import Array
 from core.specs import EACH, MeasureRequest, ResidualLinear, WindowRequest, measurements
 from core.store import HOME, Store
@@ -63,14 +65,14 @@ MEASURED_ALONE = (0.5, 0.7, 0.9)
 HARM_ALONE = ("residual:wanda:0.7", "residual:wanda:0.5")
 
 
-def judged(rows: Array, profile: Profile, request: AllocationRequest, objective: str) -> Array | None:
+def judged(rows: Array, profile: Profile, judge: Judge) -> Array | None:
     """Additive estimates of allocations, (rows,); None where the profile holds too few residuals.
 
     Args:
         rows: (rows, layers) or (rows, layers, linears).
     """
     try:
-        return estimates(rows, profile, objective, judged_by(request))
+        return estimates(rows, profile, judge.harm, judge.pruner)
     except UserError:
         return None
 
@@ -96,14 +98,15 @@ def as_manual(allocation: Allocation, now: Array) -> Allocation:
     request = AllocationRequest(
         base=Manual(sparsity=tuple(now.tolist())), target=old.target, low=old.low, high=old.high
     )
-    return Allocation(request, now, now, allocation.parameters, binding(now, Bounds(old.low, old.high)))
+    bounds = Bounds(old.low, old.high)
+    return Allocation(request, now, now, allocation.parameters, binding(now, bounds), bounds)
 
 
 # --- the allocation itself -----------------------------------------------------------------------------------------
 
 
 def dragged(
-    allocation: Allocation, held: Mapping[int, float], profile: Profile, objective: str
+    allocation: Allocation, held: Mapping[int, float], profile: Profile, judge: Judge
 ) -> tuple[Array, Mapping[int, float]]:
     """The live chart: the allocation at every strength, estimates beside it.
 
@@ -111,28 +114,34 @@ def dragged(
         What is on screen, as exact as a pruner is told, and the layers set by hand that it keeps.
     """
     request = allocation.request
-    rows = exact_family(request, profile, np.array(settings.STRENGTHS))
+    strengths = settings.STRENGTHS
+    try:
+        rows = exact_family(request, profile, np.array(strengths))
+    except UserError as error:  # without strength the base stands; only the correction lacks something
+        st.warning(f"No correction: {error}.")
+        strengths, rows = [0.0], allocation.exact[None]
     try:
         rows, kept = held_by_hand(rows, held, allocation), held
     except UserError as error:
         st.error(f"{error}; until then the layers set by hand are left out")
         kept = {}
-    against = others(allocation, profile, objective)
+    against = others(allocation, profile, judge)
     if against:
-        view.switch("Estimate the harm by", settings.OBJECTIVES, "judge")
+        settings.judge_switches(allocation.request, profile)
     per_linear = allocation.linears is not None
     live.strength(
         live.Family(
-            strengths=settings.STRENGTHS,
+            strengths=strengths,
             base=allocation.base,
             rows=layer_means(rows, linear_parameters(profile)) if per_linear else rows,
             parameters=allocation.parameters,
             target=request.target,
-            bound=binding(rows, Bounds(request.low, request.high)).reshape(*rows.shape[:2], -1).any(-1),
+            bound=on_bounds(rows, strengths, request, profile),
+            highest=bounds_of(request, profile, 0).high if request.base.kind == "response" else None,
             hand=kept,
-            estimates=judged(rows, profile, request, objective),
+            estimates=judged(rows, profile, judge),
             against=against,
-            unit=response.NAMES[objective],
+            unit=response.NAMES[judge.harm],
         ),
         request.correction.strength,
         frame.go_on if frame.is_first_paint() else None,
@@ -140,15 +149,22 @@ def dragged(
     if frame.is_first_paint():
         st.stop()
     st.caption(settings.WHOSE)
-    now = rows[settings.STRENGTHS.index(request.correction.strength)]
+    now = rows[strengths.index(request.correction.strength)]
     return now, kept
 
 
-def others(allocation: Allocation, profile: Profile, objective: str) -> dict[str, float]:
+def on_bounds(rows: Array, strengths: Sequence[float], request: AllocationRequest, profile: Profile) -> Array:
+    """Which layers sit on a bound at each strength, or have a linear there, (strengths, layers)."""
+    bounds = (bounds_of(request, profile, strength) for strength in strengths)
+    found = np.stack([binding(row, each) for row, each in zip(rows, bounds, strict=True)])
+    return found.reshape(*found.shape[:2], -1).any(-1)
+
+
+def others(allocation: Allocation, profile: Profile, judge: Judge) -> dict[str, float]:
     """Additive estimates of the base and of uniform, by name; none where the profile cannot tell."""
     base = allocation.exact_base
     rows = np.stack([base, np.full_like(base, allocation.request.target)])
-    found = judged(rows, profile, allocation.request, objective)
+    found = judged(rows, profile, judge)
     return {} if found is None else dict(zip(("base", "uniform"), found.tolist(), strict=True))
 
 
@@ -161,7 +177,7 @@ def loose(allocation: Allocation, prefix: str) -> None:
 def by_linear(now: Array, request: AllocationRequest, profile: Profile, prefix: str) -> None:
     """Layers by linears, (layers, linears)."""
     names = profile.provenance["linears"]
-    bounds = Bounds(request.low, request.high)
+    bounds = bounds_of(request, profile, request.correction.strength)
     frame.show(linears(now, linear_parameters(profile), names, bounds, view.look()), prefix, "linears")
 
 
@@ -199,19 +215,19 @@ def measuring(profile: Profile, pruner: str) -> str:
 # --- prediction ----------------------------------------------------------------------------------------------------
 
 
-def estimated(allocation: Allocation, now: Array, profile: Profile, objective: str, prefix: str) -> None:
+def estimated(allocation: Allocation, now: Array, profile: Profile, judge: Judge, prefix: str) -> None:
     """The additive estimate, or what to measure for one."""
-    if judged(now[None], profile, allocation.request, objective) is not None:
-        prediction(allocation, now, profile, objective, prefix)
+    if judged(now[None], profile, judge) is not None:
+        prediction(allocation, now, profile, judge, prefix)
         return
     st.header("What it is estimated to cost", anchor=False)
     try:
-        estimates(now[None], profile, objective, judged_by(allocation.request))
+        estimates(now[None], profile, judge.harm, judge.pruner)
     except UserError as error:
         st.info(str(error))
 
 
-def prediction(allocation: Allocation, now: Array, profile: Profile, objective: str, prefix: str) -> None:
+def prediction(allocation: Allocation, now: Array, profile: Profile, judge: Judge, prefix: str) -> None:
     """The additive estimate of this allocation beside its base, its controls and uniform.
 
     Args:
@@ -224,16 +240,16 @@ def prediction(allocation: Allocation, now: Array, profile: Profile, objective: 
     rows["uniform"] = np.full_like(now, request.target)[None]
     points = []
     for name, sparsities in rows.items():
-        found = judged(sparsities, profile, request, objective)
+        found = judged(sparsities, profile, judge)
         points.append(charts.Estimate(name, float(np.median(found)), float(found.min()), float(found.max())))
     per_linear = allocation.linears is not None
     if not np.isfinite([each.value for each in points]).any():
         curves = response.of_linears if per_linear else response.of_profile
-        largest = curves(profile, judged_by(request), objective).highest
+        largest = curves(profile, judge.pruner, judge.harm).highest
         st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured: measure a larger one.")
         return
     alone = " on each linear" if per_linear else ""
-    unit = f"{response.NAMES[objective]}, curves from {words.PRUNERS[judged_by(request)]}{alone}"
+    unit = f"{response.NAMES[judge.harm]}, curves from {words.PRUNERS[judge.pruner]}{alone}"
     frame.show(charts.estimates(points, THIS, unit, view.look()), prefix, "estimates")
     st.caption(f"{ADDITIVE} {OF_LINEARS}" if per_linear else ADDITIVE)
 
@@ -261,7 +277,7 @@ def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
 # --- methods side by side ------------------------------------------------------------------------------------------
 
 
-def compared(request: AllocationRequest, now: Array, profile: Profile, objective: str, prefix: str) -> None:
+def compared(request: AllocationRequest, now: Array, profile: Profile, judge: Judge, prefix: str) -> None:
     """Methods on one axis, how alike they rank the layers, and what each is estimated to cost."""
     every = of_methods(request, profile)
     slot = st.container()
@@ -276,7 +292,7 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, objective
         table = charts.agreement({**lines, **harm}).round(2)
         narrow = table.reindex(index=list(lines), columns=[each for each in (THIS, *harm) if each in table])
         if not is_per_linear(request.base):  # a sum over linears is another number
-            narrow[COST] = judged(np.stack(list(lines.values())), profile, request, objective)
+            narrow[COST] = judged(np.stack(list(lines.values())), profile, judge)
         small = {name: st.column_config.NumberColumn(BRIEF[name], width="small", format=FORMS[name]) for name in narrow}
         said = "Rank correlation of each method with this allocation and with the harm alone, and its additive estimate"
         frame.show_table(narrow, said, small, hide_index=False)
@@ -320,12 +336,12 @@ def harm_alone(profile: Profile) -> dict[str, Array]:
 # --- to take along -------------------------------------------------------------------------------------------------
 
 
-def taken_along(allocation: Allocation, profile: Profile, objective: str, prefix: str) -> None:
+def taken_along(allocation: Allocation, profile: Profile, judge: Judge, prefix: str) -> None:
     """The command that makes the same, and files for other tools."""
     request = allocation.request
-    st.code(command(request, profile.entry.key, objective), None, wrap_lines=True)
-    found = judged(allocation.exact[None], profile, request, objective)
-    told = {objective: None if found is None or np.isnan(found[0]) else float(found[0])}
+    st.code(command(request, profile, judge), None, wrap_lines=True)
+    found = judged(allocation.exact[None], profile, judge)
+    told = {judge.harm: None if found is None or np.isnan(found[0]) else float(found[0]), "pruner": judge.pruner}
     about = f"{words.source(profile)}: {words.BASES[request.base.kind]}, budget {allocation.budget:.6f}"
     with st.container(horizontal=True):
         _download("JSON", recipes.as_json(allocation, profile, told), f"{prefix}-allocation.json", "application/json")
@@ -349,10 +365,12 @@ def on_to_prune(request: AllocationRequest) -> None:
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=link)
 
 
-def command(request: AllocationRequest, key: str, objective: str) -> str:
+def command(request: AllocationRequest, profile: Profile, judge: Judge) -> str:
     """`python -m core allocate ...` that prints the same numbers, the estimate of this harm among them."""
-    line = ["python", "-m", "core", *recipes.arguments(request, key)]
-    line += ["--judge", objective] if "allocate" in line and objective != "drift" else []
+    line = ["python", "-m", "core", *recipes.arguments(request, profile.entry.key)]
+    if "allocate" in line:
+        line += ["--judge", judge.harm] if judge.harm != Judge().harm else []
+        line += ["--judge-pruner", judge.pruner] if judge.pruner != judge_of(request, profile) else []
     line += [] if Store().root.resolve() == HOME.resolve() else ["--cache", str(Store().root)]
     return subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.allocation.allocate import judged_by
 from core.allocation.requests import AllocationRequest
 from core.errors import UserError
 from core.profiles import Profile
+from core.response import Judge
 from pages.ui import frame, view
 from pages.ui.prune import drawing, stored
 from pages.ui.prune.comparing import Slice
@@ -24,14 +24,14 @@ LACKING = (
 Place = tuple[str, Slice]  # protocol, and what may be compared within it
 
 
-def show(profile: Profile, request: AllocationRequest, objective: str, prefix: str) -> None:
+def show(profile: Profile, request: AllocationRequest, judge: Judge, prefix: str) -> None:
     """The additive estimate against the measured loss in one protocol, pruner and target; a sentence without enough."""
     found, lacking = stored.groups(profile), LACKING
-    known = places(found, judged_by(request))
+    known = places(found)
     try:
-        place = choose(known, found, request.target) if known else None
+        place = choose(known, found, request.target, judge.pruner) if known else None
         chart = (
-            drawing.trust(found[place[0]].results, place[1], profile, objective, None, view.look()) if place else None
+            drawing.trust(found[place[0]].results, place[1], profile, judge.harm, None, view.look()) if place else None
         )
     except UserError as error:
         chart, lacking = None, f"No estimate to hold against what was measured: {error}."
@@ -43,13 +43,13 @@ def show(profile: Profile, request: AllocationRequest, objective: str, prefix: s
     st.caption(found[place[0]].badge)
 
 
-def places(found: Mapping[str, Group], pruner: str) -> list[Place]:
+def places(found: Mapping[str, Group]) -> list[Place]:
     """Where enough allocations were measured to compare their order."""
     return [
         (key, part)
         for key, group in found.items()
         for part in group.results.slices
-        if part.pruner == pruner and part.pattern is None and _count(group, part) >= FEWEST
+        if part.pattern is None and _count(group, part) >= FEWEST
     ]
 
 
@@ -57,16 +57,16 @@ def _count(group: Group, part: Slice) -> int:
     return sum(line.finite for line in group.results.within(part))
 
 
-def choose(known: list[Place], found: Mapping[str, Group], target: float) -> Place:
-    """The place that the URL names, else the one of the nearest target, most allocations first.
+def choose(known: list[Place], found: Mapping[str, Group], target: float, pruner: str) -> Place:
+    """The place that the URL names, else one of this pruner, of the nearest target, most allocations first.
 
     A picker is drawn where there are several.
     """
-    named = {f"{key}:{part.target:g}": (key, part) for key, part in known}
+    named = {f"{key}:{part.pruner}:{part.target:g}": (key, part) for key, part in known}
 
-    def far(name: str) -> tuple[float, int]:
+    def far(name: str) -> tuple[bool, float, int]:
         key, part = named[name]
-        return abs(part.target - target), -_count(found[key], part)
+        return part.pruner != pruner, abs(part.target - target), -_count(found[key], part)
 
     name = view.sync("trusted", list(named), min(named, key=far))
     if len(named) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +36,7 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
     """
     known = {str(option): option for option in options}
     memory = st.session_state.setdefault("view", {})
-    asked, current = st.query_params.get(key), st.session_state.get(key)
+    asked, current = _spelt(st.query_params.get(key), known), st.session_state.get(key)
     last_url, last_value = memory.get(key, (None, None))
     went_back = asked is None and last_url is not None and not st.session_state.get("moved")
     if asked in known and asked != last_url:
@@ -54,7 +54,26 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
     elif url != asked:
         st.query_params[key] = url
     memory[key] = (url, value)
+    if asked is not None and asked not in known and asked != last_url:
+        st.warning(
+            f"The link asks for {key} {asked!r}, which is none of the choices here: {value or 'nothing'} is shown."
+        )
     return value
+
+
+def _spelt(asked: str | None, known: Mapping[str, object]) -> str | None:
+    """A number as the options write it, `3.0` for `3`; anything else as it is."""
+    if asked is None or asked in known:
+        return asked
+    try:
+        wanted = float(asked)
+    except ValueError:
+        return asked
+    return next((text for text, option in known.items() if _equals(option, wanted)), asked)
+
+
+def _equals(option: object, wanted: float) -> bool:
+    return isinstance(option, int | float) and not isinstance(option, bool) and abs(option - wanted) < 1e-9
 
 
 def layer(profile: Profile) -> int:

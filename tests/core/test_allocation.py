@@ -110,11 +110,17 @@ def test_equal_scores_give_uniform(base: specs.Spec, layers: int) -> None:
     assert found.base == pytest.approx(np.full(layers, 0.63), abs=1e-9)
 
 
+def direction(gain: np.ndarray) -> np.ndarray:
+    """What a correction by these gains adds at strength 1."""
+    return correction.scaled(correction.shift(gain))
+
+
 def test_equal_gains_correct_nothing() -> None:
     base = np.array([0.6, 0.7, 0.8])
     for gain in (1.0, 2.0, 0.1 + 0.2):
-        direction = correction.shift(np.full(3, gain))
-        assert np.array_equal(correction.corrected(base, direction, 0.1, np.ones(3), 0.7, Bounds()), base)
+        assert np.array_equal(
+            correction.corrected(base, direction(np.full(3, gain)), 0.1, np.ones(3), 0.7, Bounds()), base
+        )
 
 
 def permuted(found: Profile, order: np.ndarray) -> Profile:
@@ -149,7 +155,7 @@ def test_permuting_the_layers_permutes_what_is_corrected(gain: np.ndarray, seed:
     base = project(random.uniform(0.3, 0.9, 6), parameters, 0.6, Bounds())
 
     def corrected(at: np.ndarray) -> np.ndarray:
-        return correction.corrected(base[at], correction.shift(gain[at]), strength, parameters[at], 0.6, Bounds())
+        return correction.corrected(base[at], direction(gain[at]), strength, parameters[at], 0.6, Bounds())
 
     assert corrected(order) == pytest.approx(corrected(np.arange(6))[order], abs=1e-9)
 
@@ -161,7 +167,7 @@ def test_the_correction_follows_its_layers(gain: np.ndarray, seed: int, strength
     order, parameters = rng.permutation(6), rng.integers(1, 1000, 6).astype(float)
     base = project(rng.random(6), parameters, 0.5, Bounds())
     plain, mixed = (
-        correction.corrected(b, correction.shift(g), strength, n, 0.5, Bounds())
+        correction.corrected(b, direction(g), strength, n, 0.5, Bounds())
         for b, g, n in ((base, gain, parameters), (base[order], gain[order], parameters[order]))
     )
     assert mixed == pytest.approx(plain[order], abs=1e-9)
@@ -169,14 +175,39 @@ def test_the_correction_follows_its_layers(gain: np.ndarray, seed: int, strength
 
 def test_the_correction_protects_amplifiers_by_at_most_the_strength() -> None:
     base, parameters = np.full(4, 0.7), np.ones(4)
-    direction = correction.shift(np.array([2.0, 1.5, 0.5, 1.0]))
-    assert direction.sum() == pytest.approx(0, abs=1e-12)
-    found = correction.corrected(base, direction, 0.05, parameters, 0.7, Bounds())
+    gain = np.array([2.0, 1.5, 0.5, 1.0])
+    assert correction.shift(gain).sum() == pytest.approx(0, abs=1e-12)
+    found = correction.corrected(base, direction(gain), 0.05, parameters, 0.7, Bounds())
     assert found[0] < found[1] < found[3] < found[2]
     assert np.abs(found - base).max() == pytest.approx(0.05)
     assert correction.shift(np.array([1e9, 1.0])) == pytest.approx([-np.log(3) / 2, np.log(3) / 2])
-    opposite = correction.corrected(base, correction.reversed_(direction), 0.05, parameters, 0.7, Bounds())
+    opposite = correction.corrected(base, correction.reversed_(direction(gain)), 0.05, parameters, 0.7, Bounds())
     assert found + opposite == pytest.approx(2 * base)
+
+
+@quick
+@given(gain=arrays(float, 8, elements=st.floats(0.05, 20)), seed=st.integers(0, 9))
+def test_controls_move_over_the_same_width_as_the_correction(gain: np.ndarray, seed: int) -> None:
+    plain = direction(gain)
+    for control in (correction.reversed_(plain), correction.shuffled(plain, seed), correction.ramp(plain)):
+        assert np.ptp(control) == pytest.approx(np.ptp(plain), abs=1e-12)
+    here = profile(8, seed)
+    widths = []
+    for name in ("none", "reversed", "shuffled", "ramp"):
+        asked = AllocationRequest(correction=Correction(strength=0.04, control=name))
+        widths.append(np.ptp(allocate(asked, here).sparsity))
+    assert widths == pytest.approx([widths[0]] * 4, abs=1e-9)
+
+
+def test_a_driver_is_called_as_profiles_call_it() -> None:
+    assert Correction(driver="gaussian:0.30").driver == "gaussian:0.3"
+    with pytest.raises(ValueError, match="there is no perturbation 'nonsense'"):
+        Correction(driver="nonsense")
+
+
+def test_unclipped_numbers_take_no_correction() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        AllocationRequest(base=requests.Owl(), unclipped=True, correction=Correction(strength=0.04))
 
 
 def test_a_family_is_the_allocations_one_by_one() -> None:
@@ -243,6 +274,18 @@ def test_the_hull_is_convex_below_and_touches() -> None:
     assert (low <= y + 1e-12).all()
     assert (np.diff(low, 2) >= -1e-12).all()
     assert (low[0], low[-1]) == (y[0], y[-1])
+
+
+def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
+    here = profile(8, 2)
+    plain = AllocationRequest(base=requests.Response(), target=0.8)
+    found = allocate(plain, here)
+    reached = found.sparsity >= 0.9 - 1e-9
+    assert reached.any() and np.array_equal(found.bound, reached) and found.bounds == Bounds(0, 0.9)
+    loose = allocate(plain.model_copy(update={"unclipped": True}), here)
+    assert np.array_equal(loose.bound, reached), "it keeps its bounds in either case"
+    on = allocate(plain.model_copy(update={"correction": Correction(strength=0.04)}), here)
+    assert on.bounds == Bounds(0, 0.95)
 
 
 def test_estimates_of_many_agree_with_one_and_stop_at_what_was_measured() -> None:
@@ -662,6 +705,19 @@ def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(tmp_path) -> 
     again = allocate(written.from_file(path), here)
     assert np.array_equal(again.linears, found.linears)
     assert again.request.target == pytest.approx(0.55)
+
+
+def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tmp_path, sentence) -> None:
+    here, path = of_linears(4, 1), tmp_path / "allocation.json"
+    rows = [[0.9, 0.9, 0.1]] * 4
+    spent = np.average(np.array(rows), weights=here.weights.parameters)
+    for content in (rows, {"sparsity": rows, "budget": 0.2}):
+        path.write_text(json.dumps(content), encoding="utf-8")
+        with pytest.raises(UserError) as caught:
+            allocate(written.from_file(path), here)
+        sentence(caught.value, f"{spent:.6f} of this model's", f'"budget": {spent:.9f}')
+    path.write_text(json.dumps({"sparsity": rows, "budget": round(spent, 9)}), encoding="utf-8")
+    assert allocate(written.from_file(path), here).budget == pytest.approx(spent)
 
 
 def test_the_json_reads_back_as_the_request() -> None:

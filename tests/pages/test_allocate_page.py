@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from core.allocation.requests import AllocationRequest
 from core.cli import main
 from core.errors import UserError
 from core.profiles import load
+from core.results import Perturbed
 from core.store import Store
 from pages.ui import hand, spread
 from pages.ui.charts import Estimate, agreement, estimates, methods
@@ -104,6 +106,126 @@ def test_a_bound_is_named(cache: Cache) -> None:
     told = live(opened(profile=cache["deep"], base="dlp", high="0.75"))
     assert told["bound"][0]
     assert "on a bound" in told["says"][0] and "No layer" not in told["says"][0]
+
+
+def test_the_largest_sparsity_measured_is_named_as_the_bound_it_is(cache: Cache) -> None:
+    told = live(opened(profile=cache["deep"], base="response", target="0.85"))
+    assert told["bound"][0] and "0.9 is the largest sparsity measured" in told["says"][0]
+    assert "largest" not in told["says"][-1], "a correction goes on to the bound that was chosen"
+
+
+@pytest.fixture
+def store(empty_cache: Path) -> Store:
+    """An empty cache that the environment points at."""
+    return Store(empty_cache)
+
+
+@pytest.fixture
+def unknown_gain(store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile whose driver has no gain in layer 3."""
+    usual = synthetic.perturbed
+
+    def broken(layers: int, sequences: int, measurement: specs.Measurement) -> Perturbed:
+        found = usual(layers, sequences, measurement)
+        if measurement.perturbation.name != "gaussian:0.3":
+            return found
+        drift = found.log_drift.copy()
+        drift[3, -1] = np.nan
+        return replace(found, log_drift=drift)
+
+    monkeypatch.setattr(synthetic, "perturbed", broken)
+    return synthetic.save_profile(store.root, synthetic.profile_spec(12, 8, prunable=True), 12)
+
+
+def test_without_a_gain_only_the_correction_is_off(unknown_gain: str) -> None:
+    app = opened(profile=unknown_gain)
+    assert not app.exception and not app.error
+    assert "layer 3 has no gain under gaussian:0.3" in app.warning[0].value
+    assert len(live(app)["strengths"]) == 1 and app.code
+    app = opened(profile=unknown_gain, strength="0.04")
+    assert "layer 3 has no gain" in app.error[0].value and not app.exception
+
+
+@pytest.fixture
+def by_sparsegpt(store: Store) -> str:
+    """A profile whose layers were pruned alone by SparseGPT, and by Wanda at one sparsity only."""
+    names = ("gaussian:0.3", "residual:wanda:0.7", *(f"residual:sparsegpt:{each}" for each in (0.5, 0.7, 0.9)))
+    measured = specs.measurements([specs.perturbation(name) for name in names])
+    spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
+    return synthetic.save_profile(store.root, spec, 12)
+
+
+@pytest.mark.parametrize("view", [{}, {"base": "response", "pruner": "sparsegpt", "hand": "3:0.6"}])
+def test_estimates_come_from_the_curves_that_there_are(
+    view: dict[str, str], by_sparsegpt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = opened(profile=by_sparsegpt, **view)
+    assert not app.exception and not app.error and not app.info
+    told = live(app)["told"][0]
+    capsys.readouterr()
+    assert main([*shlex.split(app.code[0].value)[3:], "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["judge"]["pruner"] == "sparsegpt"
+    assert told[1][0] == f"{answer['estimate']['sparsity']:.3g}" and answer["no_estimate"] == {}
+
+
+def test_the_judge_can_be_another_pruner(cache: Cache, store: Store) -> None:
+    both = [f"residual:{pruner}:{level}" for pruner in ("wanda", "sparsegpt") for level in (0.5, 0.9)]
+    measured = specs.measurements([specs.perturbation(name) for name in ("gaussian:0.3", *both)])
+    spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
+    app = opened(profile=synthetic.save_profile(store.root, spec, 12))
+    assert "--judge-pruner" not in app.code[0].value
+    app.segmented_control(key="judge_pruner").set_value("sparsegpt").run()
+    assert "--judge-pruner sparsegpt" in app.code[0].value
+    assert app.query_params["judge_pruner"] in ("sparsegpt", ["sparsegpt"])
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("--base owl --alpha 0.2", "owl has no parameter 'alpha': it takes m, lam"),
+        ("--base uniform --pruner sparsegpt", "uniform has no parameter 'pruner': it takes none of its own"),
+        ("--base manual", "manual needs --sparsity"),
+        ("--driver nonsense", "there is no perturbation 'nonsense'"),
+        ("--base owl --unclipped --strength 0.04", "give a strength or unclipped, not both"),
+        ("--judge-pruner wonder", "there is no pruner 'wonder'"),
+    ],
+)
+def test_what_an_allocator_cannot_do_is_one_sentence(
+    line: str, said: str, cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["allocate", "--profile", cache["deep"], *line.split()]) == 2
+    told = capsys.readouterr().err
+    assert said in told and len(told.strip().splitlines()) == 1
+
+
+def test_numbers_set_by_hand_are_the_target_unless_one_is_given(
+    cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["allocate", "--profile", cache["shallow"], "--base", "manual", "--sparsity", "0.5,0.6,0.7,0.8"]
+    assert main([*line, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sparsity"] == [0.5, 0.6, 0.7, 0.8]
+    assert main([*line, "--target", "0.7"]) == 0
+    assert "all were shifted to spend 0.7" in " ".join(capsys.readouterr().out.split())
+
+
+def test_why_there_is_no_estimate_is_said(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["allocate", "--profile", cache["deep"], "--base", "dlp", "--target", "0.88", "--high", "0.94"]
+    assert main(line) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "the largest measured one is 0.9: measure a larger one" in out
+    assert "of sparsity and base:" in out and "uniform " in out
+    assert main([*line, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["estimate"]["sparsity"] is None and "largest measured" in told["no_estimate"]["sparsity"]
+
+
+def test_numbers_in_the_url_may_be_written_otherwise(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], base="owl", m="3", lam="0.10")
+    assert (app.session_state["m"], app.session_state["lam"]) == (3.0, 0.1)
+    assert app.query_params["m"] in ("3.0", ["3.0"]) and not app.warning
+    app = opened(profile=cache["deep"], target="0.705")
+    assert "The link asks for target '0.705'" in app.warning[0].value and app.session_state["target"] == 0.7
 
 
 VIEWS = [

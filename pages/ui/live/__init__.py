@@ -11,7 +11,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.absorption import ranges
-from core.allocation.budget import met
+from core.allocation.budget import TOLERANCE, met
 from core.results import Array
 from pages.ui.words import digits
 
@@ -39,6 +39,7 @@ class Family:
     estimates: Array | None  # (strengths,) additive estimates, NaN where not known; None where nothing was measured
     against: dict[str, float]  # name -> the additive estimate of another allocation
     unit: str  # of the estimates
+    highest: float | None = None  # the largest sparsity measured, where the base goes no further
 
 
 def strength(family: Family, chosen: float, drawn: Callable[[], None] | None = None) -> None:
@@ -84,7 +85,9 @@ def _says(row: Array, bound: list[int], family: Family) -> str:
     spent = met(row, family.parameters)
     kept = "met to 1e-9" if abs(spent - family.target) <= 1e-9 else f"missed by {spent - family.target:+.2e}"
     some = f"Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound" if bound else "No layer on a bound"
-    return f"Budget {spent:.9f}, {kept}. {some}."
+    reached = bool(bound) and family.highest is not None and abs(row.max() - family.highest) <= TOLERANCE
+    why = f" ({family.highest:g} is the largest sparsity measured)" if reached else ""
+    return f"Budget {spent:.9f}, {kept}. {some}{why}."
 
 
 def _told(index: int, family: Family) -> list[tuple[str, bool]]:

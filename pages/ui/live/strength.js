@@ -10,6 +10,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   held.data = data
   build(root, data)
   slider.max = data.strengths.length - 1
+  slider.disabled = data.strengths.length === 1
   if (data.index === held.sent) held.until = 0
   if (!held.busy && performance.now() >= held.until) slider.value = data.index
   draw(root, data, Number(slider.value))
