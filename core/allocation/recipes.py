@@ -52,10 +52,13 @@ def _word(value: object) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float | None]) -> str:
+def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float | str | None]) -> str:
     """An allocation as `prune --allocation FILE` reads it, and where it comes from.
 
     Sparsities and parameters are lists per layer, of one number per linear where the budget is spread over linears.
+
+    Args:
+        estimate: the additive estimate by the name of its harm, and by whose pruning it is.
     """
     per_linear = allocation.linears is not None
     parameters = linear_parameters(profile) if per_linear else allocation.parameters

@@ -55,9 +55,8 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
         st.query_params[key] = url
     memory[key] = (url, value)
     if asked is not None and asked not in known and asked != last_url:
-        st.warning(
-            f"The link asks for {key} {asked!r}, which is none of the choices here: {value or 'nothing'} is shown."
-        )
+        shown = "nothing" if value in (None, "") else value
+        st.warning(f"The link asks for {key} {asked!r}, which is none of the choices here: {shown} is shown.")
     return value
 
 

@@ -169,7 +169,7 @@ def test_estimates_come_from_the_curves_that_there_are(
     assert told[1][0] == f"{answer['estimate']['sparsity']:.3g}" and answer["no_estimate"] == {}
 
 
-def test_the_judge_can_be_another_pruner(cache: Cache, store: Store) -> None:
+def test_the_judge_can_be_another_pruner(store: Store) -> None:
     both = [f"residual:{pruner}:{level}" for pruner in ("wanda", "sparsegpt") for level in (0.5, 0.9)]
     measured = specs.measurements([specs.perturbation(name) for name in ("gaussian:0.3", *both)])
     spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
@@ -223,7 +223,7 @@ def test_why_there_is_no_estimate_is_said(cache: Cache, capsys: pytest.CaptureFi
 def test_numbers_in_the_url_may_be_written_otherwise(cache: Cache) -> None:
     app = opened(profile=cache["deep"], base="owl", m="3", lam="0.10")
     assert (app.session_state["m"], app.session_state["lam"]) == (3.0, 0.1)
-    assert app.query_params["m"] in ("3.0", ["3.0"]) and not app.warning
+    assert not app.warning
     app = opened(profile=cache["deep"], target="0.705")
     assert "The link asks for target '0.705'" in app.warning[0].value and app.session_state["target"] == 0.7
 
