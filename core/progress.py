@@ -15,6 +15,7 @@ class Progress:
     total: int = 0  # 0 while it is not known
     layer: int | None = None  # the decoder layer being run
     parts: int = 0  # parts saved so far: when it grows there is more to draw
+    counted: bool = True  # False for work that is not among the units: how long it takes tells nothing of the rest
 
 
 Report = Callable[[Progress], None]

@@ -41,7 +41,8 @@ class Recorder:
         rate = self._rate(progress)
         left = (progress.total - progress.done) / rate if rate else None
         seen = {"rate": rate, "seconds_left": left, "memory": psutil.Process().memory_info().rss}
-        self._write(self.status.model_copy(update=vars(progress) | seen))
+        told = {name: value for name, value in vars(progress).items() if name != "counted"}
+        self._write(self.status.model_copy(update=told | seen))
 
     def end(self, **outcome: object) -> None:
         """Record how the job ended."""
@@ -56,7 +57,10 @@ class Recorder:
         self.on_progress(self.status)
 
     def _rate(self, progress: Progress) -> float | None:
-        """Units per second over the last minute; None before there is something to divide."""
+        """Units per second over the last minute; None before there is something to divide, or while nothing counts."""
+        if not progress.counted:
+            self.seen.clear()
+            return None
         now = time.monotonic()
         if progress.total != self.status.total or (self.seen and progress.done < self.seen[-1][1]):
             self.seen.clear()

@@ -19,6 +19,9 @@ from core.cost import duration
 from core.profiles import Profile
 from core.records import Status
 from core.store import Entry
+from core.words import digits
+
+CELL, MARGIN = 25, 9  # columns of the terminal: a gain with its interval, and the layer's number
 
 out = Console()
 err = Console(stderr=True)
@@ -115,19 +118,31 @@ def gains_table(found: Profile) -> None:
     """Gains for people: a row per layer, a column per perturbation; the sentences below."""
     rows = gains_of(found)
     told = found.provenance
-    table = Table(title=escape(f"Gain per layer: {told.get('model')} on {told.get('text')}"))
-    table.add_column("layer", justify="right")
-    for row in rows:
-        name = row["name"].replace("residual_rescaled", "rescaled").replace(":", "\n", 1)
-        table.add_column(escape(name), justify="right")
-    marks = {"amplifies": "[red]+[/red]", "absorbs": "[blue]-[/blue]"}
-    for layer in range(found.layers):
-        cells = [f"{row['gains'][layer]:.3g} {marks.get(row['verdict'][layer], ' ')}" for row in rows]
-        table.add_row(str(layer), *cells)
-    out.print(table)
+    out.print(escape(f"Gain per layer, with its 95 % interval: {told.get('model')} on {told.get('text')}"))
+    abreast = max(1, (out.width - MARGIN) // CELL)
+    for first in range(0, len(rows), abreast):
+        out.print(_gains(rows[first : first + abreast], found.layers))
     out.print("+ amplifies, - absorbs (95 %, outside a band of 5 %); the last layer is 1 by definition")
     for row in rows:
         out.print(f"[bold]{escape(row['name'])}[/bold]: {escape(row['finding'])}")
+
+
+def _gains(rows: list[dict[str, Any]], layers: int) -> Table:
+    """Some perturbations abreast, as many as the terminal holds whole."""
+    table = Table()
+    table.add_column("layer", justify="right")
+    for row in rows:
+        name = row["name"].replace("residual_rescaled", "rescaled").replace(":", "\n", 1)
+        table.add_column(escape(name), justify="right", no_wrap=True)
+    marks = {"amplifies": "[red]+[/red]", "absorbs": "[blue]-[/blue]"}
+    for layer in range(layers):
+        cells = []
+        for row in rows:
+            low, high = row["interval"][layer]
+            known = f" \\[{digits(low, 3)}, {digits(high, 3)}]" if np.isfinite([low, high]).all() else ""
+            cells.append(f"{digits(row['gains'][layer], 3)}{known} {marks.get(row['verdict'][layer], ' ')}")
+        table.add_row(str(layer), *cells)
+    return table
 
 
 def matrix_table(name: str, matrix: np.ndarray) -> None:

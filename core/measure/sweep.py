@@ -132,7 +132,7 @@ class Sweep:
 
     def _weights(self) -> None:
         if self.profile.prunable and self.store.measured(self.profile.weights) is None:
-            found = weights(self.loaded, lambda layer: self._say(f"spectra of the weights: layer {layer}", layer))
+            found = weights(self.loaded, lambda layer: self._aside(f"spectra of the weights: layer {layer}", layer))
             self.store.save(self.profile.weights, found, {})
 
     def _floor(self, moments: Moments) -> None:
@@ -200,7 +200,7 @@ class Sweep:
             return
         self.checked.add(len(group.sequences))
         try:
-            found = largest_replay_error(group, lambda layer: self._say(f"checking the replay: layer {layer}", layer))
+            found = largest_replay_error(group, lambda layer: self._aside(f"checking the replay: layer {layer}", layer))
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
@@ -226,8 +226,12 @@ class Sweep:
         self.warnings.append(text)
         self._say(text)
 
-    def _say(self, line: str, layer: int | None = None) -> None:
-        self.report(Progress(line, int(self.done / 1e6), int(self.total / 1e6), layer, self.parts))
+    def _say(self, line: str, layer: int | None = None, counted: bool = True) -> None:
+        self.report(Progress(line, int(self.done / 1e6), int(self.total / 1e6), layer, self.parts, counted))
+
+    def _aside(self, line: str, layer: int) -> None:
+        """Tell of work that is no FLOP of the cost: no time left can be told from how long it takes."""
+        self._say(line, layer, counted=False)
 
 
 class _Steps:

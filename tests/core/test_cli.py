@@ -14,6 +14,7 @@ from core import experiment, profiles
 from core.cli import main
 from core.measure import sweep as sweeps
 from core.store import Store
+from core.words import digits
 from tests import tiny
 
 PERTURB = "gaussian:0.3,residual:wanda:0.7,skip"
@@ -147,7 +148,11 @@ def test_people_get_tables(measure: Callable, say: Callable) -> None:
     assert "TFLOP" in said.err and "parts" in said.err
     assert said.code == 0 and "layer" in said.out and "profile" in said.out
     key = said.out.split("profile ")[-1].strip()
-    assert "absorbs" in say("show", key).out
+    shown = say("show", key).out
+    assert "absorbs" in shown
+    row = say("show", key, "--json").json["perturbations"][0]
+    low, high = row["interval"][0]
+    assert f"{digits(row['gains'][0], 3)} [{digits(low, 3)}, {digits(high, 3)}]" in shown and "…" not in shown
     assert "Drift" in say("show", key, "--matrix", "skip").out
     assert key in say("runs").out
 

@@ -11,6 +11,8 @@ import pytest
 
 from core import jobs, processes
 from core.errors import UserError
+from core.progress import Progress
+from core.recorder import INTERVAL, Recorder
 from core.records import Status
 from core.store import Store
 from tests import fake_experiment as fake
@@ -130,3 +132,18 @@ def test_status_counts(store: Store) -> None:
     assert Status().fraction == 0
     assert Status(done=3, total=4).fraction == 0.75
     assert Status(updated=time.time()).model_dump_json()
+
+
+def test_work_that_is_not_counted_says_nothing_of_the_time_left(store: Store) -> None:
+    told = Recorder(jobs.submit(store, fake.request()), lambda _: None)
+
+    def after(done: int, counted: bool = True) -> float | None:
+        time.sleep(INTERVAL * 1.1)
+        told(Progress("measuring", done, 1000, counted=counted))
+        return told.status.seconds_left
+
+    assert after(0) is None and after(10) is not None
+    assert after(10, counted=False) is None and after(10, counted=False) is None
+    assert after(20) is None, "the pause is no part of the pace"
+    left = after(30)
+    assert left is not None and left < 1000 / 10 * INTERVAL * 3

@@ -285,6 +285,12 @@ def test_nothing_but_what_differs_is_shown(store: Store) -> None:
     assert reading.differing([dense, uniform])["target"] == ["", "0.7"]
 
 
+def test_provenance_leaves_out_what_is_none(store: Store) -> None:
+    study(store)
+    [shown] = part("evaluations").get("json")
+    assert '"spec"' in shown.proto.body and "null" not in shown.proto.body
+
+
 def test_a_study_is_opened_with_a_profile_of_its_model(store: Store) -> None:
     key = study(store)
     app = part("evaluations")

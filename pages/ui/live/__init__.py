@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.absorption import ranges
 from core.allocation.budget import TOLERANCE, met
 from core.results import Array
+from core.specs import number
 from pages.ui.words import digits
 
 HERE = Path(__file__).parent
@@ -87,7 +88,7 @@ def _says(row: Array, bound: list[int], family: Family) -> str:
     some = f"Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound" if bound else "No layer on a bound"
     reached = bool(bound) and family.highest is not None and abs(row.max() - family.highest) <= TOLERANCE
     why = f" ({family.highest:g} is the largest sparsity measured)" if reached else ""
-    return f"Budget {spent:.9f}, {kept}. {some}{why}."
+    return f"Budget {number(round(spent, 9))}, {kept}. {some}{why}."
 
 
 def _told(index: int, family: Family) -> list[tuple[str, bool]]:

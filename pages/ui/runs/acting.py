@@ -36,7 +36,15 @@ def actions(store: Store, entry: Entry) -> None:
         if st.button("Delete", key=f"delete-{entry.key}", disabled=entry.committed, help=about):
             confirm(store, entry)
     with st.expander("Provenance"):
-        st.json({"key": entry.key, **entry.provenance, "spec": entry.spec.model_dump(mode="json")}, expanded=1)
+        spec = entry.spec.model_dump(mode="json", exclude_none=True)
+        st.json(_known({"key": entry.key, **entry.provenance, "spec": spec}), expanded=1)
+
+
+def _known(value: object) -> object:
+    """Without what is None: its badge cannot be read on a light ground, and says nothing."""
+    if isinstance(value, dict):
+        return {name: _known(each) for name, each in value.items() if each is not None}
+    return [_known(each) for each in value] if isinstance(value, list) else value
 
 
 def link(store: Store, entry: Entry) -> None:
