@@ -109,7 +109,7 @@ def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path: Path, monkeypa
     planned = np.repeat(SPARSITY[:, None], 9, axis=1)
     planned[2, 1] = 0.75
     assert anatomy.prunable(loaded.layers[2])[1].name == "self_attn.o_proj"
-    with pytest.raises(RuntimeError, match="layer 2 self_attn.o_proj has 50.0000% zeros where 75.0000% were planned$"):
+    with pytest.raises(RuntimeError, match=r"layer 2 self_attn\.o_proj has 50.0000% zeros where 75.0000% were"):
         export(loaded, tmp_path / "out", CARD, planned)
     card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
     with pytest.raises(RuntimeError, match="25 linears are not in the pattern 2:4"):  # of 9, 9 and 7; one is dense
