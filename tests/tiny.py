@@ -1,4 +1,4 @@
-"""Tiny models of eight families, made from configurations with seeded weights; each is built once per session."""
+"""Tiny models of a few families, made from configurations with seeded weights; each is built once per session."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ torch.set_num_threads(1)  # products this small only wait for a second thread
 
 FAMILIES = ("llama", "qwen2", "gemma2", "gpt2", "opt", "gpt_neox", "mixtral", "bloom")
 PRUNABLE = tuple(family for family in FAMILIES if family != "mixtral")
+ODD = "gemma4"  # beside them: its layers differ in their linears, embed the tokens anew, and share keys and values
 LAYERS, WIDTH, VOCABULARY, LONGEST = 4, 32, 288, 64
 SENTENCES = (
     "The heron stood in the shallow water and waited for the fish to forget that it was there.",
@@ -56,6 +57,8 @@ def config(family: str) -> transformers.PreTrainedConfig:
     gpt2 = {"vocab_size": VOCABULARY, "n_embd": WIDTH, "n_layer": LAYERS, "n_head": 4, "n_positions": LONGEST}
     opt = usual | {"ffn_dim": usual["intermediate_size"], "word_embed_proj_dim": 16, "pad_token_id": 1}
     bloom = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "n_layer": LAYERS, "n_head": 4}
+    own = {"hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": VOCABULARY, "num_kv_shared_layers": 2}
+    kinds = {"layer_types": ["sliding_attention", "full_attention"] * 2, "sliding_window": 8}
     kind, options = {
         "llama": ("Llama", grouped),
         "qwen2": ("Qwen2", grouped),
@@ -65,6 +68,7 @@ def config(family: str) -> transformers.PreTrainedConfig:
         "gpt_neox": ("GPTNeoX", usual),
         "mixtral": ("Mixtral", grouped | {"num_local_experts": 3}),
         "bloom": ("Bloom", bloom),
+        "gemma4": ("Gemma4Text", grouped | own | kinds | {"head_dim": 8, "global_head_dim": 8}),
     }[family]
     return getattr(transformers, f"{kind}Config")(**options)
 

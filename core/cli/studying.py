@@ -80,10 +80,6 @@ def prune(
         calibration_seed=seed,
     )
     store = Store(cache)
-    if export is not None:
-        from core.export import check_target
-
-        check_target(Path(export).expanduser().resolve(), overwrite, store=store)
     request = checked(
         StudyRequest,
         model=absolute(model),
@@ -94,6 +90,10 @@ def prune(
         settings=(setting,),
         evaluation=_evaluation(evaluate, evaluate_documents, windows, length, tasks, tasks_from, examples),
     )
+    if export is not None:
+        from core.export import check_early
+
+        check_early(Path(export), overwrite, request.model, request.revision, request.dtype, store)
     where, models = machine.chosen(device), {}
     entry = run(request, store, where, models)
     study = studies.load(store, entry)

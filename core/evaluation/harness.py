@@ -19,6 +19,7 @@ from lm_eval.evaluator import evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
+from core.errors import UserError
 from core.models.loading import Loaded
 
 BATCH = 2048  # tokens per forward
@@ -49,10 +50,13 @@ def answers(loaded: Loaded, task: lm_eval.api.task.Task, rows: list[int], step: 
 
     `evaluate` and not `simple_evaluate`, whose additions are seeds for the whole process and a description of the
     machine that takes longer than a small task.
+
+    Raises:
+        UserError: a choice has more tokens than the model takes.
     """
     name = task.task_name
     logged = evaluate(
-        lm=Scorer(loaded, len(rows), step),
+        lm=Scorer(loaded, name, len(rows), step),
         task_dict={"tasks": {name: task}},
         samples={name: rows} if len(rows) < len(task.eval_docs) else None,
         bootstrap_iters=0,
@@ -69,8 +73,8 @@ class Scorer(HFLM):
     unlike answers often tie.
     """
 
-    def __init__(self, loaded: Loaded, examples: int, step: Step):
-        """examples: how many there are, to tell how many are done."""
+    def __init__(self, loaded: Loaded, task: str, examples: int, step: Step):
+        """task: its name, for messages. examples: how many there are, to tell how many are done."""
         super().__init__(
             pretrained=loaded.model,
             tokenizer=copy.deepcopy(loaded.tokenizer),  # it is given a padding token
@@ -78,11 +82,20 @@ class Scorer(HFLM):
             softmax_dtype=torch.float32,
         )
         self.cache_hook = _Counter(examples, step)
-        self._start = self._size = 0
+        self._task, self._start, self._size = task, 0, 0
 
     def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         self.cache_hook.requests = len(requests)
         return super().loglikelihood(requests, disable_tqdm=True)
+
+    def _loglikelihood_tokens(self, requests: list, *args: Any, **options: Any) -> list[tuple[float, bool]]:
+        longest = max(len(choice) for *_, choice in requests)
+        if longest > self.max_length:
+            raise UserError(
+                f"the task {self._task} has a choice of {longest} tokens where the model takes {self.max_length} at "
+                "most: name a task with shorter choices, or a model with more positions"
+            )
+        return super()._loglikelihood_tokens(requests, *args, **options)
 
     def _batch_scheduler(self, pos: int, n_reordered_requests: tuple) -> int:
         if pos == 0 or pos >= self._start + self._size:

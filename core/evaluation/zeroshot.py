@@ -106,7 +106,8 @@ def score(
         step: told how many examples are done, and of how many; longer ones come first. May raise Cancelled.
 
     Raises:
-        UserError: more examples than there are, or an example whose right answer is not among its choices.
+        UserError: more examples than there are, an example whose right answer is not among its choices, or a choice
+            with more tokens than the model takes.
     """
     harness = _harness()
     with harness.quiet(local=task.config is not None) as warnings:

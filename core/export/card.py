@@ -41,7 +41,10 @@ class Card:
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """A folder that was loaded back and compared. Arrays are (layers, linears)."""
+    """A folder that was loaded back and compared.
+
+    Arrays are (layers, linears), NaN where a layer has fewer linears than another.
+    """
 
     path: Path
     bytes: int  # of the weight files, measured
@@ -49,7 +52,7 @@ class Exported:
     achieved: Array  # fraction of zeros, counted in the folder's own weights
     difference: float  # largest difference of logits to the model in memory, relative to the largest logit
     dense_bytes: int  # what the values of the same weights take with no zero among them
-    linears: tuple[str, ...]
+    linears: tuple[tuple[str, ...], ...]  # names, of each layer
     weights: Array  # number of weights
     planned: Array  # fraction of zeros
     dtype: str
@@ -59,13 +62,13 @@ class Exported:
     @property
     def per_layer(self) -> Array:
         """(layers, 2): planned and achieved sparsity, weighted by the size of the linears."""
-        both = [np.average(each, axis=1, weights=self.weights) for each in (self.planned, self.achieved)]
-        return np.stack(both, axis=1)
+        zeros = [np.nansum(each * self.weights, axis=1) for each in (self.planned, self.achieved)]
+        return np.stack(zeros, axis=1) / np.nansum(self.weights, axis=1)[:, None]
 
     @property
     def sparsity(self) -> float:
         """Fraction of zeros over all linears."""
-        return float(np.average(self.achieved, weights=self.weights))
+        return float(np.nansum(self.achieved * self.weights) / np.nansum(self.weights))
 
 
 def size_words(exported: Exported) -> str:
@@ -130,14 +133,21 @@ def card_text(card: Card, exported: Exported) -> str:
 def recipe_json(card: Card, exported: Exported) -> bytes:
     """recipe.json: the same for tools, with the zeros of every linear and the names of the folder's files.
 
-    `sparsity` and `budget` stand at its top too, so that it is an allocation file that `prune` reads.
+    `sparsity` and `budget` stand at its top too, so that it is an allocation file that `prune` reads. Where layers
+    differ in their linears, `linears` has a list for each of them, and what a layer lacks is null.
     """
     counted = asdict(exported)
-    arrays = {name: counted.pop(name).tolist() for name in ("achieved", "weights", "planned")}
+    arrays = {name: _with_null(counted.pop(name)) for name in ("achieved", "weights", "planned")}
+    if len(set(exported.linears)) == 1:
+        counted["linears"] = exported.linears[0]
     del counted["path"]
     allocation = {"sparsity": card.recipe.get("sparsity"), "budget": card.recipe.get("target")}
     told = asdict(card) | {name: value for name, value in allocation.items() if value is not None}
     return pretty(told | {"export": counted | arrays, "files": list(exported.files)})
+
+
+def _with_null(array: Array) -> list[list[float | None]]:
+    return np.where(np.isnan(array), None, array).tolist()
 
 
 def _metadata(card: Card) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,9 +29,9 @@ FOREIGN = ("quantization_config", "compression_config", "sparsity_config")  # wh
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """Zeros of a model's linears. Arrays are (layers, linears)."""
+    """Zeros of a model's linears. Arrays are (layers, linears), NaN where a layer has fewer linears than another."""
 
-    linears: tuple[str, ...]
+    linears: tuple[tuple[str, ...], ...]  # of each layer
     weights: Array
     zeros: Array
 
@@ -57,30 +57,34 @@ def count(layers: Sequence[nn.Module]) -> Counted:
         UserError: a layer cannot be pruned.
     """
     stacks = [anatomy.prunable(layer) for layer in layers]
-    weights = [[linear.weight.numel() for linear in stack] for stack in stacks]
-    zeros = [[int((linear.weight == 0).sum()) for linear in stack] for stack in stacks]
-    names = tuple(linear.name for linear in stacks[0])
-    return Counted(names, np.array(weights, dtype=np.float64), np.array(zeros, dtype=np.float64))
+    return Counted(
+        linears=tuple(tuple(linear.name for linear in stack) for stack in stacks),
+        weights=_of_each(layers, lambda weight: weight.numel()),
+        zeros=_of_each(layers, lambda weight: int((weight == 0).sum())),
+    )
 
 
 def has_pattern(layers: Sequence[nn.Module], pattern: Pattern) -> Array:
-    """(layers, linears) whether no group of consecutive inputs keeps more weights than the pattern allows."""
-    return np.array([[_follows(linear.weight, pattern) for linear in anatomy.prunable(layer)] for layer in layers])
+    """(layers, linears) whether no group of consecutive inputs keeps more weights than the pattern allows.
+
+    True where a layer has fewer linears than another.
+    """
+    return _of_each(layers, lambda weight: _follows(weight, pattern)) != 0
 
 
 def off_plan(counted: Counted, layers: Sequence[nn.Module], planned: Array, before: Array | None) -> list[str]:
     """The linears whose zeros are not the planned ones within one weight per row, in words.
 
     Args:
-        planned: (layers, linears) fraction of zeros.
+        planned: (layers, linears) fraction of zeros; looked at only where there is a linear.
         before: (layers, linears) fraction of zeros the dense weights had, as quantised ones have: a row may keep them
             beside the planned ones. None: none.
     """
-    slack = np.array([[1 / linear.weight.shape[1] for linear in anatomy.prunable(layer)] for layer in layers]) + 1e-9
+    slack = _of_each(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
     most = planned + slack + (0 if before is None else before)
     wrong = np.argwhere((counted.sparsity < planned - slack) | (counted.sparsity > most))
     return [
-        f"layer {layer} {counted.linears[column]} has {counted.sparsity[layer, column]:.4%} zeros where "
+        f"layer {layer} {counted.linears[layer][column]} has {counted.sparsity[layer, column]:.4%} zeros where "
         f"{planned[layer, column]:.4%} were planned"
         for layer, column in wrong
     ]
@@ -107,12 +111,20 @@ def reload(loaded: Loaded, folder: Path) -> Reloaded:
         found = [*_unlike_tokens(loaded.tokenizer, tokenizer), *_unlike_weights(loaded.model, model)]
         difference = _relative(_logits(loaded.model, ids), _logits(model, ids))
         mine, theirs = count(loaded.layers), count(layers)
-    if not np.array_equal(mine.zeros, theirs.zeros):
-        found.append(f"the zeros differ in {int((mine.zeros != theirs.zeros).sum())} linears")
+    unlike = int((np.abs(mine.zeros - theirs.zeros) > 0).sum())
+    if unlike:
+        found.append(f"the zeros differ in {unlike} linears")
     if difference > TOLERANCE:
         found.append(f"the logits differ by {difference:.2g} of the largest one")
     found += [f"config.json has {name}" for name in FOREIGN if _has(model.config, name)]
     return Reloaded(found, difference, theirs, bool(has_pattern(layers, Pattern(2, 4)).all()))
+
+
+def _of_each(layers: Sequence[nn.Module], number: Callable[[Tensor], float]) -> Array:
+    """A number of every linear's weight, (layers, linears); NaN where a layer has fewer linears than another."""
+    rows = [[number(linear.weight) for linear in anatomy.prunable(layer)] for layer in layers]
+    longest = max(map(len, rows))
+    return np.array([row + [np.nan] * (longest - len(row)) for row in rows], dtype=np.float64)
 
 
 def _follows(weight: Tensor, pattern: Pattern) -> bool:

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from core.errors import UserError
+from core.models.sources import NotHere, locate, outlined
 from core.store import HOME, Store
 
 RECIPE = "recipe.json"
@@ -44,6 +45,24 @@ def check_target(
     if folder.exists():
         _check_existing(folder, overwrite)
     _check_parent(folder.parent, needed)
+
+
+def check_early(folder: Path, overwrite: bool, model: str, revision: str | None, dtype: str, store: Store) -> None:
+    """As `check_target`, before the model is loaded: with what its files tell, where they are on this machine.
+
+    Args:
+        model: as typed.
+
+    Raises:
+        UserError: as `check_target`; or there is no such model.
+    """
+    try:
+        source = locate(model, store, revision, fetch=False)
+    except NotHere:
+        check_target(folder, overwrite, store=store)
+        return
+    needed = space_needed(outlined(source, store).parameters, dtype)
+    check_target(folder, overwrite, needed, source.folder, store)
 
 
 def _check_existing(folder: Path, overwrite: bool) -> None:

@@ -60,7 +60,7 @@ def export(
     pretty(card.recipe)  # raises on what is no JSON before any work is done
     check_target(folder, overwrite, _space(loaded), loaded.source.folder, store)
     counted = count(loaded.layers)
-    planned = np.broadcast_to(planned if planned.ndim == 2 else planned[:, None], counted.zeros.shape)
+    planned = np.where(np.isnan(counted.weights), np.nan, planned if planned.ndim == 2 else planned[:, None])
     _insist(off_plan(counted, loaded.layers, planned, before) + _off_pattern(loaded, card, planned))
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,13 +51,24 @@ def prepare(
 
 
 def largest_replay_error(group: Group, step: Step) -> float:
-    """Largest relative difference between a replayed clean layer and the model's own forward."""
+    """Largest relative difference between a replayed layer and the model's own forward, on two streams in turn.
+
+    The clean one, and the same tokens the wrong way round: what layers are told beside their stream must serve both, so
+    it may be neither what earlier layers made of theirs nor a store that layers fill for later ones.
+    """
+    others, _ = record(group.model, [call.layer for call in group.calls], group.ids, _reversed(group))
     worst = 0.0
-    for index, call in enumerate(group.calls):
+    for index, (call, other) in enumerate(zip(group.calls, others, strict=True)):
         with on_device(call.layer, group.device):
-            worst = max(worst, replay_error(call))
+            there = moved([replace(other, args=(), kwargs={})], group.device)[0]
+            worst = max(worst, replay_error(call), replay_error(call, there))
         step(index)
     return worst
+
+
+def _reversed(group: Group) -> Tensor:
+    """A stream to enter the first layer, on the model's device."""
+    return group.calls[0].entry.flip(1).to(group.model.device)
 
 
 def _logits(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor, read_at: Tensor) -> Tensor:

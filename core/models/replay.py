@@ -58,11 +58,14 @@ class Call:
         return stream if self.rest is None else (stream, *self.rest)
 
 
-def record(model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor) -> tuple[list[Call], Tensor]:
+def record(
+    model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor, stream: Tensor | None = None
+) -> tuple[list[Call], Tensor]:
     """One real forward. Returns a call per layer and the logits' hidden source, the last layer's output.
 
     Args:
         ids: (batch, tokens) token ids, without padding.
+        stream: (batch, tokens, width) that enters the first layer in place of what the model makes of the ids.
     """
     calls: list[Call] = []
     pending: dict[int, tuple] = {}
@@ -80,12 +83,17 @@ def record(model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor) -> 
             if args:
                 calls.append(Call(layer, args[0], hidden(output), args[1:], kwargs, None, rest))
             else:
-                name = next(key for key, value in kwargs.items() if isinstance(value, Tensor))
+                name = _stream_name(kwargs)
                 calls.append(Call(layer, kwargs[name], hidden(output), (), kwargs, name, rest))
 
         return hook
 
+    def replaced(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        return ((stream, *args[1:]), kwargs) if args else (args, {**kwargs, _stream_name(kwargs): stream})
+
     with ExitStack() as stack:
+        if stream is not None:
+            stack.callback(layers[0].register_forward_pre_hook(replaced, with_kwargs=True).remove)
         for index, layer in enumerate(layers):
             stack.callback(layer.register_forward_pre_hook(before(index), with_kwargs=True).remove)
             stack.callback(layer.register_forward_hook(after(index), with_kwargs=True).remove)
@@ -93,10 +101,15 @@ def record(model: PreTrainedModel, layers: Sequence[nn.Module], ids: Tensor) -> 
     return calls, calls[-1].exit
 
 
-def replay_error(call: Call) -> float:
-    """Relative difference between a layer run again on its recorded input and what it gave then, at the worst token."""
-    clean = call.exit.float()
-    return float(((call(call.entry).float() - clean).norm(dim=-1) / clean.norm(dim=-1)).max())
+def replay_error(call: Call, on: Call | None = None) -> float:
+    """Relative difference between a layer run again on its recorded input and what it gave then, at the worst token.
+
+    Args:
+        on: another recording of the layer, whose input and output are taken; what else the layer is told is the call's.
+    """
+    on = on or call
+    clean = on.exit.float()
+    return float(((call(on.entry).float() - clean).norm(dim=-1) / clean.norm(dim=-1)).max())
 
 
 def entry(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:
@@ -194,6 +207,10 @@ def moved(calls: Sequence[Call], device: torch.device) -> list[Call]:
         )
         for call in calls
     ]
+
+
+def _stream_name(kwargs: dict[str, Any]) -> str:
+    return next(key for key, value in kwargs.items() if isinstance(value, Tensor))
 
 
 def _wide(tensor: Tensor) -> Tensor:

@@ -51,17 +51,18 @@ def walk(
         (layers, linears) achieved sparsity, counted; NaN where a layer has fewer linears than another.
 
     Raises:
-        UserError: the plan does not fit the model; a layer cannot be pruned, or run outside its model's forward; or
-            the calibration run is not finite.
+        UserError: the plan does not fit the model; a layer cannot be pruned, or run outside its model's forward, or
+            is told what earlier layers made of the text; or the calibration run is not finite.
     """
     stacks = _checked_stacks(loaded)
     wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
     if plan.pattern:
         check_widths(plan.pattern, [{each.name: each.weight.shape[1] for each in stack} for stack in stacks])
     pruner = _pruner(plan.pruner)
+    batches: list[list[Call]] = []
+    streams: list[Tensor] = []
     if pruner.statistic != "none":
-        _check_replay(loaded, tokens[:1, :CHECKED])
-    batches, streams = _recorded(loaded, tokens) if pruner.statistic != "none" else ([], [])
+        batches, streams = _recorded(loaded, tokens, _check_replay(loaded, tokens[:1, :CHECKED]))
     achieved = np.full(wanted.shape, np.nan)
     for index, stack in enumerate(stacks):
         runs = [calls[index] for calls in batches]
@@ -115,35 +116,67 @@ def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
     return stacks
 
 
-def _check_replay(loaded: Loaded, tokens: Tensor) -> None:
-    """The walk runs layers by themselves, which is right only where that gives what the model's own forward gives."""
-    calls, _ = record(loaded.model, loaded.layers, tokens.to(loaded.model.device))
-    for layer, call in enumerate(calls):
+def _check_replay(loaded: Loaded, tokens: Tensor) -> bool:
+    """The walk runs layers by themselves, which is right only where that gives what the model's own forward gives.
+
+    Returns:
+        Whether what a layer is told besides its stream depends on a batch's shape alone. Elsewhere it depends on the
+        tokens (an embedding of their own in every layer), or is a store that layers fill for later ones (keys and
+        values that these share).
+
+    Raises:
+        UserError: a layer cannot be run by itself, or is told what earlier layers made of their streams.
+    """
+    model, layers, ids = loaded.model, loaded.layers, tokens.to(loaded.model.device)
+    calls, _ = record(model, layers, ids)
+    own = _errors(loaded, calls, calls)
+    _insist(loaded, own, "run by itself, differs by {:.1e} from the model's own forward")
+    others, _ = record(model, layers, (ids + 1) % model.config.get_text_config().vocab_size)
+    usual = zip(own, _errors(loaded, others, others), strict=True)
+    if all(found <= max(pair) for found, pair in zip(_errors(loaded, calls, calls, others), usual, strict=True)):
+        return True
+    steered, _ = record(model, layers, ids, others[0].entry)
+    wrong = "told what earlier layers made of the text, would differ by {:.1e} once these are pruned"
+    _insist(loaded, _errors(loaded, calls, steered), wrong)
+    return False
+
+
+def _errors(loaded: Loaded, calls: list[Call], *inputs: list[Call]) -> list[float]:
+    """For every layer, told what the calls were: the largest replay error on the inputs of some recordings, in turn."""
+    found = []
+    for layer, (call, *given) in enumerate(zip(calls, *inputs, strict=True)):
         try:
-            found = replay_error(call)
+            found.append(max(replay_error(call, each) for each in given))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise UserError(
                 f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: {error}), "
                 "which pruning layer by layer needs: use magnitude"
             ) from error
+    return found
+
+
+def _insist(loaded: Loaded, errors: list[float], wrong: str) -> None:
+    for layer, found in enumerate(errors):
         if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
             raise UserError(
-                f"layer {layer} of {loaded.source.label}, run by itself, differs by {found:.1e} from the model's own "
-                "forward: it cannot be pruned layer by layer; use magnitude"
+                f"layer {layer} of {loaded.source.label}, {wrong.format(found)}: it cannot be pruned layer by layer; "
+                "use magnitude"
             )
 
 
-def _recorded(loaded: Loaded, tokens: Tensor) -> tuple[list[list[Call]], list[Tensor]]:
+def _recorded(loaded: Loaded, tokens: Tensor, alike: bool) -> tuple[list[list[Call]], list[Tensor]]:
     """Per batch: how every layer is called, and the stream that enters the first. Other streams are not kept.
 
-    What a layer is told besides its stream depends on a batch's shape alone, so one whole forward serves all batches of
-    that shape; of the others only the way to the first layer is run.
+    Args:
+        alike: whether what a layer is told besides its stream depends on a batch's shape alone. Then one whole forward
+            serves all batches of that shape; of the others only the way to the first layer is run. Else every batch
+            keeps its own: a store that layers fill is filled anew, by the pruned ones, as the walk comes to them.
     """
     known: dict[torch.Size, list[Call]] = {}
     batches, streams = [], []
     for part in tokens.split(max(1, WALK_BATCH // tokens.shape[1])):
         ids = part.to(loaded.model.device)
-        if part.shape not in known:
+        if part.shape not in known or not alike:
             calls, _ = record(loaded.model, loaded.layers, ids)
             streams.append(calls[0].entry)
             nothing = streams[-1].new_empty(0)

@@ -230,6 +230,22 @@ def test_an_export_into_the_cache_is_refused_before_anything_runs(
     assert "inside the cache" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("why", ["holds the model that is pruned", "bytes free where the export needs"])
+def test_an_export_that_cannot_be_is_refused_before_anything_runs(
+    why: str, texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, line = tmp_path / "first", ["prune", "--allocation", "uniform:0.5", "--pruner", "magnitude", *SMALL, *texts]
+    assert main([*line, "--model", MODEL, "--export", str(first), "--json"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
+    there = first
+    if "free" in why:
+        monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+        there = tmp_path / "second"
+    assert main([*line, "--model", str(first), "--export", str(there), "--overwrite"]) == 2
+    assert why in capsys.readouterr().err
+
+
 def test_a_setting_that_breaks_the_model_is_told_plainly_and_not_exported(
     texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

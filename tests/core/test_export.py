@@ -86,6 +86,39 @@ def test_a_folder_loads_back_as_the_pruned_model(family: str, tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "something was left beside it"
 
 
+def test_layers_that_differ_in_their_linears(tmp_path: Path) -> None:
+    loaded = pruned(tiny.ODD)
+    exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
+    names = [[linear.name for linear in anatomy.prunable(layer)] for layer in loaded.layers]
+    longest = max(map(len, names))
+    absent = [longest - len(each) for each in names]
+    assert max(absent) > min(absent) == 0
+    told = json.loads((tmp_path / "out" / folders.RECIPE).read_text(), parse_constant=pytest.fail)["export"]
+    assert told["linears"] == names
+    for name in ("achieved", "weights", "planned"):
+        assert [row.count(None) for row in told[name]] == np.isnan(getattr(exported, name)).sum(1).tolist() == absent
+    zeros = [sum(int((each.weight == 0).sum()) for each in anatomy.prunable(layer)) for layer in loaded.layers]
+    sizes = [sum(each.weight.numel() for each in anatomy.prunable(layer)) for layer in loaded.layers]
+    np.testing.assert_allclose(exported.per_layer, np.stack([SPARSITY, np.divide(zeros, sizes)], 1), rtol=1e-12)
+    assert exported.sparsity == pytest.approx(sum(zeros) / sum(sizes))
+    assert "nan" not in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = pruned(tiny.ODD)
+    planned = np.repeat(SPARSITY[:, None], 9, axis=1)
+    planned[2, 1] = 0.75
+    assert anatomy.prunable(loaded.layers[2])[1].name == "self_attn.o_proj"
+    with pytest.raises(RuntimeError, match=r"layer 2 self_attn\.o_proj has 50.0000% zeros where 75.0000% were"):
+        export(loaded, tmp_path / "out", CARD, planned)
+    card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
+    with pytest.raises(RuntimeError, match="25 linears are not in the pattern 2:4"):  # of 9, 9 and 7; one is dense
+        export(loaded, tmp_path / "out", card, SPARSITY)
+    spoiled(monkeypatch, _one_zero)
+    with pytest.raises(RuntimeError, match="zeros differ in 1 linears"):
+        export(loaded, tmp_path / "out", CARD, SPARSITY)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_bytes_are_counted_and_tied_weights_stored_once(dtype: specs.Dtype, tmp_path: Path) -> None:
     loaded = pruned("bloom", dtype)

@@ -14,6 +14,7 @@ from transformers.pytorch_utils import Conv1D
 from core.errors import Broken, UserError
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.replay import hidden
 from core.pattern import Pattern
 from core.pruning import PRUNERS
 from core.pruning import walk as walking
@@ -154,7 +155,7 @@ def by_plain_forwards(of: Loaded, pruner: str, sparsity: float, groups: Iterable
         stack = {linear.name: linear for linear in anatomy.prunable(layer)}
         for group in groups:
             seen = inputs(of, index)
-            for name in group:
+            for name in stack.keys() & set(group):
                 rows = seen[name]
                 statistic = rows.norm(dim=0).float() if pruner == "wanda" else (rows.T @ rows).float()
                 pruned = PRUNERS[pruner].prune(stack[name].weight, statistic, sparsity)
@@ -217,6 +218,32 @@ def test_batches_do_not_matter(pruner: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(walking, "WALK_BATCH", 2 * TOKENS.shape[1])
     walk(by_two, TOKENS, plan(pruner, 0.6))
     _assert_alike(weights(by_two), weights(at_once))
+
+
+@pytest.mark.parametrize("true_sequential", [False, True])
+@pytest.mark.parametrize("sequences", [1, 2, 6])
+def test_every_batch_is_told_what_its_own_tokens_make(
+    sequences: int, true_sequential: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every layer embeds the tokens anew, and later ones read the keys and values of earlier, pruned ones."""
+    monkeypatch.setattr(walking, "WALK_BATCH", sequences * TOKENS.shape[1])
+    at_the_end = ("per_layer_input_gate",), ("per_layer_projection",)
+    groups = [*LLAMA_GROUPS, *at_the_end]
+    names = groups if true_sequential else [[name for group in groups for name in group]]
+    expected = by_plain_forwards(fresh(tiny.ODD), "wanda", 0.6, names)
+    of = fresh(tiny.ODD)
+    walk(of, TOKENS, plan("wanda", 0.6, true_sequential=true_sequential))
+    _assert_alike(weights(of), expected)
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_one_recording_serves_all_batches_of_a_shape(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, entry, told = walking.record, walking.entry, []
+    monkeypatch.setattr(walking, "record", lambda *given: told.append(given[2].shape) or record(*given))
+    monkeypatch.setattr(walking, "entry", lambda *given: told.append("entry") or entry(*given))
+    monkeypatch.setattr(walking, "WALK_BATCH", 2 * TOKENS.shape[1])
+    walk(fresh(family), TOKENS, plan("wanda"))
+    assert told.count((2, 16)) == 1 and told.count("entry") == 2
 
 
 @every_pruner
@@ -335,6 +362,26 @@ def test_layers_that_need_their_models_forward_are_refused(alone: Callable, sent
     sentence(refused.value, "layer 1", "by itself", "magnitude")
     assert all(torch.equal(value, before[name]) for name, value in of.model.state_dict().items())
     walk(of, TOKENS, plan("magnitude"))
+
+
+def test_layers_that_are_told_what_earlier_ones_computed_are_refused(sentence) -> None:
+    of = fresh("llama")
+    inside: list[bool] = []
+    made: list[Tensor] = []
+    of.model.register_forward_pre_hook(lambda *_: inside.append(True))
+    of.model.register_forward_hook(lambda *_: inside.clear())
+    of.layers[0].register_forward_hook(lambda _, args, output: made.append(hidden(output).std()))
+
+    def told(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        turned = tuple(each * made[-1] for each in kwargs["position_embeddings"])
+        return args, kwargs | ({"position_embeddings": turned} if inside else {})
+
+    of.layers[2].register_forward_pre_hook(told, with_kwargs=True)
+    dense = weights(of)
+    with pytest.raises(UserError) as refused:
+        walk(of, TOKENS, plan("wanda"))
+    sentence(refused.value, "layer 2", "earlier layers", "magnitude")
+    assert all(torch.equal(weight, dense[name]) for name, weight in weights(of).items())
 
 
 @pytest.mark.parametrize("pruner", ["wanda", "sparsegpt"])

@@ -7,6 +7,8 @@ import itertools
 import pytest
 import torch
 
+from core.measure.group import largest_replay_error, prepare
+from core.measure.perturb import Moments
 from core.models import replay
 from tests import tiny
 
@@ -63,6 +65,25 @@ def test_other_weights_serve_one_call_alone(family: str) -> None:
     assert not torch.equal(call(call.entry, halved), call.exit)
     assert torch.equal(call(call.entry), call.exit)
     tiny.assert_untouched(model, before)
+
+
+def test_another_stream_may_enter_and_is_replayed_alike(family: str) -> None:
+    """Nothing that these families tell their layers depends on tokens or streams."""
+    model, ids, calls, _ = recorded(family)
+    layers = [call.layer for call in calls]
+    others, last = replay.record(model, layers, ids, calls[0].entry.flip(1))
+    assert torch.equal(others[0].entry, calls[0].entry.flip(1))
+    assert not torch.equal(last, calls[-1].exit)
+    for call, other in zip(calls, others, strict=True):
+        assert replay.replay_error(call, other) == replay.replay_error(other, call) == 0
+
+
+def test_shared_keys_and_values_serve_one_stream_at_a_time() -> None:
+    """The wavefront runs many streams through a layer before the next: it must not be used here."""
+    of, text = tiny.loaded(tiny.ODD), tiny.windows(3, 12)
+    group = prepare(of, torch.device("cpu"), text.tokens, [0, 1, 2], Moments(), 4)
+    assert [replay.replay_error(call) for call in group.calls] == [0] * tiny.LAYERS
+    assert largest_replay_error(group, lambda _: None) > 0.01
 
 
 def test_an_output_keeps_its_form(family: str) -> None:

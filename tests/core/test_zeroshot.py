@@ -281,6 +281,14 @@ def test_a_right_answer_that_is_no_choice_is_refused(tmp_path: Path) -> None:
         zeroshot.score(tiny.loaded("llama"), odd, 4, 0)
 
 
+def test_a_choice_that_is_longer_than_the_model_takes_is_refused(tmp_path: Path, sentence) -> None:
+    long = " ".join(["heron"] * 70)
+    odd = task(tmp_path, changed={"doc_to_choice: choices": f'doc_to_choice: ["a", "e", "o", "{long}"]'})
+    with pytest.raises(UserError) as refused:
+        zeroshot.score(tiny.loaded("llama"), odd, 4, 0)
+    sentence(refused.value, "local_birds", "a choice of", "takes 64 at most", "shorter choices", "more positions")
+
+
 def test_one_name_twice_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
     where = folder(tmp_path / "tasks")
     (where / "copy.yaml").write_text((where / "birds.yaml").read_text(), encoding="utf-8")

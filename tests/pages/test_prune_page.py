@@ -17,6 +17,8 @@ from core import cost, jobs, processes, settings, studies
 from core.allocation import written
 from core.allocation.requests import AllocationRequest, Correction
 from core.errors import UserError
+from core.export import target
+from core.models.sources import Source
 from core.outline import Outline
 from core.profiles import load
 from core.records import Status
@@ -766,8 +768,20 @@ def test_export_is_honest_and_refuses_before_it_runs(store: Store, outside: Path
 def located(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose shape is known though none is here."""
     shape = Outline(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
-    monkeypatch.setattr(costing, "locate", lambda *_, **__: None)
-    monkeypatch.setattr(costing, "outlined", lambda *_: shape)
+    source = Source("a model", Path("nowhere"), None, "a model", None)
+    for module in (costing, target):
+        monkeypatch.setattr(module, "locate", lambda *_, **__: source)
+        monkeypatch.setattr(module, "outlined", lambda *_: shape)
+
+
+def test_an_export_onto_the_model_itself_is_refused_before_it_runs(
+    store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "locate", lambda *_, **__: Source("its own", outside, None, "its own", None))
+    app = opened(part="export")
+    app.text_input(key="export-folder").set_value(str(outside)).run()
+    assert "holds the model that is pruned" in app.error[0].value
+    assert app.button(key="export").disabled
 
 
 @pytest.mark.parametrize("part", ["export", "writing"])

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import UserError
-from core.export import check_target
+from core.export import check_early
 from core.profiles import Profile
 from core.request import whole
 from core.settings import ExportRequest, StudyRequest
@@ -75,7 +75,7 @@ def _checked(how: Pruning, folder: str, overwrite: bool, study: str | None) -> E
         return None
     try:
         request = how.export(folder, overwrite, study)
-        check_target(Path(request.folder), overwrite, store=Store())
+        check_early(Path(request.folder), overwrite, request.model, request.revision, request.dtype, Store())
     except UserError as error:
         st.error(str(error))
         return None
