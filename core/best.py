@@ -11,7 +11,7 @@ import numpy as np
 from core import cost, settings, studies
 from core.allocation.requests import Correction
 from core.allocation.written import as_written, words
-from core.candidates import GRIDS, TARGETS, candidates, loss, most_candidates, ranked
+from core.candidates import GRIDS, TARGETS, candidates, kept_by_uniform, loss, most_candidates, ranked
 from core.comparison import Interval, over_seeds, paired, percent, sentence
 from core.errors import UserError
 from core.machine import chosen
@@ -75,12 +75,25 @@ def selection_request(request: BestRequest, profile: str | None, asked: tuple[Se
 
 
 def final_request(
-    request: BestRequest, profile: str | None, winner: Setting, runner_up: Setting | None
+    request: BestRequest,
+    profile: str | None,
+    winner: Setting,
+    runner_up: Setting | None,
+    fallback: Setting | None = None,
 ) -> StudyRequest:
-    """Winner, runner-up and uniform with every calibration seed, on the text that judges."""
-    chosen = [each for each in (winner, runner_up) if each is not None]
-    asked = [each.model_copy(update={"calibration_seed": seed}) for seed in request.seeds for each in chosen]
+    """Winner, runner-up and uniform with every calibration seed, on the text that judges.
+
+    Args:
+        fallback: uniform at a lower target, judged too.
+    """
+    chosen = [each for each in (winner, runner_up, fallback) if each is not None]
+    asked = [each.model_copy(update={"calibration_seed": seed}) for seed in drawn(request) for each in chosen]
     return _study(request, profile, tuple(asked), request.final)
+
+
+def drawn(request: BestRequest) -> tuple[int, ...]:
+    """The calibration seeds that judge: one will do for magnitude, which looks at no text."""
+    return request.seeds[:1] if request.pruner == "magnitude" else request.seeds
 
 
 def _study(request: BestRequest, profile: str | None, asked: tuple[Setting, ...], text: WindowRequest) -> StudyRequest:
@@ -126,7 +139,7 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     trial = len(candidates(quick, request.pruner, target, shape.layers, 0))
     tried = len(candidates(grid, request.pruner, target, shape.layers, 0))
     more = most_candidates(grid, target, shape.layers) - tried
-    judged = 3 * len(request.seeds)
+    judged = (4 if request.max_loss else 3) * len(drawn(request))  # winner, runner-up, uniform, and where it falls back
     selecting, judging = selection_request(request, None, ()), _study(request, None, (), request.final)
     return {
         "profile": 0.0 if request.profile else cost.flops(shape, profile_request(request)),
@@ -197,6 +210,19 @@ class Best:
         return self.winner.uniform
 
     @property
+    def fallback(self) -> Setting:
+        """Uniform as it is used where the winner does not hold: at a target where it kept within the loss itself.
+
+        The winner's twin where no loss was asked, or where uniform kept within it at no target that was judged.
+        """
+        if self.spec.max_loss is None:
+            return self.uniform
+        target = kept_by_uniform(self.provenance.get("trials", []), self.spec.max_loss)
+        found = [each.setting for each in self.final.pruned if each.setting == each.setting.uniform]
+        mine = [each for each in found if each.allocation.target == target]
+        return next((each for each in mine if each.calibration_seed == self.winner.calibration_seed), self.uniform)
+
+    @property
     def request(self) -> BestRequest:
         """What was asked, every role with its documents; paths inside the project are relative to it."""
         return BestRequest.model_validate(self.provenance["request"])
@@ -224,8 +250,10 @@ class Best:
         """Change of perplexity in per cent on the final text, paired over windows."""
         return percent(paired(self.losses(setting), self.losses(other)))
 
-    def over_seeds(self, setting: Setting, other: Setting) -> Interval:
-        """The same, one number per calibration seed; magnitude has none that matter."""
+    def over_seeds(self, setting: Setting, other: Setting) -> Interval | None:
+        """The same, one number per calibration seed; None for magnitude, which looks at no calibration text."""
+        if setting.pruner == "magnitude":
+            return None
         pairs = zip(self._seeds(setting), self._seeds(other), strict=True)
         with np.errstate(over="ignore"):
             change = [100 * np.expm1(one.evaluated.nll.mean() - two.evaluated.nll.mean()) for one, two in pairs]
@@ -258,7 +286,7 @@ class Best:
         """The winner if it is certainly better than uniform on the final text, else uniform."""
         found = self.against_uniform
         better = found is not None and (found.high < 0 or self.only_uniform_breaks)
-        return self.winner if better else self.uniform
+        return self.winner if better else self.fallback
 
     @property
     def lost(self) -> Interval:
@@ -268,15 +296,26 @@ class Best:
     @property
     def sentence(self) -> str:
         """The answer in words, with the paired interval it rests on."""
-        name = as_written(self.answer.allocation)
+        return f"Use {as_written(self.answer.allocation)}: {self._why}{self._lower}."
+
+    @property
+    def _why(self) -> str:
         if self.against_uniform is None:
-            return f"Use {name}: nothing did better than uniform on the text that selects."
+            return "nothing did better than uniform on the text that selects"
         if self.only_uniform_breaks:
-            return f"Use {name}: uniform breaks the model, whose loss is then not a number."
+            return "uniform breaks the model, whose loss is then not a number"
         said = sentence(words(self.winner.allocation), "uniform", self.against_uniform)
         if self.answer == self.winner:
-            return f"Use {name}: {said}, on text that nothing was chosen on."
-        return f"Use {name}: the best on the text that selects does not hold on the text that judges ({said})."
+            return f"{said}, on text that nothing was chosen on"
+        return f"the best on the text that selects does not hold on the text that judges ({said})"
+
+    @property
+    def _lower(self) -> str:
+        """Why the answer's target is lower than the winner's, where it is."""
+        if self.answer in (self.winner, self.uniform):
+            return ""
+        target = self.answer.allocation.target
+        return f"; of the targets tried, {target:.0%} is the largest at which uniform itself kept within the loss"
 
     @property
     def more_sentences(self) -> list[str]:
@@ -299,11 +338,20 @@ class Best:
         said = sentence(words(self.answer.allocation), "the dense model", self.lost)
         if self.spec.max_loss is None:
             return f"At {self.answer.allocation.target:.0%}, {said}."
-        there = loss(self.selection, self.winner)
+        over = self.lost.value - 100 * self.spec.max_loss
+        exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
         return (
-            f"At {self.answer.allocation.target:.0%}, {said}; {self.spec.max_loss:.1%} were allowed, and "
-            f"{words(self.winner.allocation)} lost {there:.1%} on the text that selects."
+            f"At {self.answer.allocation.target:.0%}, {said}; {self.spec.max_loss:.1%} were allowed{exceeded}, and "
+            f"{words(self.answer.allocation)} lost {self._lost_there:.1%} on the text that selects."
         )
+
+    @property
+    def _lost_there(self) -> float:
+        """What the answer costs against the dense model on the selection text, a fraction of perplexity."""
+        target = self.answer.allocation.target
+        if target == self.winner.allocation.target:
+            return loss(self.selection, self.answer)
+        return next(each["uniform"] for each in self.provenance["trials"] if each["target"] == target)
 
     @property
     def candidates(self) -> list[Candidate]:

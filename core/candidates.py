@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.allocation.allocate import spread
@@ -33,13 +33,15 @@ class Grid:
     """What is tried of every method. Uniform is always among the candidates."""
 
     bases: tuple[Spec, ...]
-    ramp_step: float | None = None  # depth ramps at every multiple of this step that fits into [0, 1)
+    ramp_step: float | None = None  # depth ramps at multiples of this step, as far as they fit into [0, 1)
     strengths: tuple[float, ...] = ()  # of the correction of uniform, each with its reverse
     corrects_best: bool = False  # the same of the base that did best
 
 
 # `quick` tries every method once, `full` the whole grid of a method's paper or published commands; what is ours gets no
-# more than that. More tries can win by luck on the selection text alone: the final text knows of none of them.
+# more than that. More tries can win by luck on the selection text alone: the final text knows of none of them. The
+# published steps of the ramp run to hundreds on a shallow model: there it gets as many as OWL, the longest other grid.
+MOST_RAMPS = 20
 GRIDS = {
     "quick": Grid(
         bases=(
@@ -116,12 +118,17 @@ def _of_pruner(base: Spec, pruner: str) -> Spec:
 
 
 def _ramps(step: float | None, target: float, layers: int) -> list[DepthRamp]:
-    """Ramps of rising steepness as long as no layer would leave [0, 1)."""
+    """Ramps of rising steepness as long as no layer would leave [0, 1).
+
+    Every multiple of the step, as published; where these are more than `MOST_RAMPS`, so many of them, spread evenly up
+    to the steepest.
+    """
     if step is None:
         return []
     steepest = min(target, 1 - target) / max((layers - 1) / 2, 0.5)
     count = math.floor(steepest / step - 1e-9)
-    return [DepthRamp(beta=round(step * each, 6)) for each in range(1, count + 1)]
+    tried = min(count, MOST_RAMPS)
+    return [DepthRamp(beta=round(step * round(count * each / tried), 6)) for each in range(1, tried + 1)]
 
 
 def _setting(allocation: AllocationRequest, pruner: str, seed: int) -> Setting:
@@ -163,6 +170,16 @@ def best_base(study: Study) -> Setting:
 def loss(study: Study, setting: Setting) -> float:
     """Rise of the perplexity over the dense model's, a fraction of it."""
     return study.of(setting).perplexity / study.dense.perplexity - 1
+
+
+def kept_by_uniform(trials: Iterable[Mapping], max_loss: float) -> float | None:
+    """The largest target tried at which uniform kept within a loss on the selection text; None: at none of them.
+
+    Args:
+        trials: each with its `target` and, unless it is not known, the `uniform` loss there.
+    """
+    known = [each for each in trials if each.get("uniform") is not None]
+    return max((each["target"] for each in known if each["uniform"] <= max_loss), default=None)
 
 
 def largest(targets: Sequence[float], fits: Callable[[float], bool]) -> float | None:

@@ -52,7 +52,7 @@ def span(text: str | None) -> tuple[int, int] | None:
         return None
     found = re.fullmatch(r"(\d+)-(\d+)", text.strip())
     if not found:
-        raise UserError(f"--documents {text!r} is not a range: write first-last, counted from 0, as in 0-599")
+        raise UserError(f"documents {text!r} are not a range: write first-last, counted from 0, as in 0-599")
     return int(found[1]), int(found[2])
 
 
@@ -67,7 +67,7 @@ def numbers(text: str) -> tuple[int, ...]:
     except ValueError:
         found = (-1,)
     if min(found) < 0:
-        raise UserError(f"--seeds {text!r} is not a list of whole numbers from 0: write 0 or 0,1,2")
+        raise UserError(f"seeds {text!r} are not a list of whole numbers from 0: write 0 or 0,1,2")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.allocation.requests import AllocationRequest, Manual, Uniform
+from core.allocation.requests import AllocationRequest, Correction, Manual, Uniform
 from core.pattern import pattern as read_pattern
 from core.specs import Dtype, ModelSpec, ProfileSpec, Pruner, Spec, TextSpec, WindowRequest, number
 
@@ -41,20 +41,32 @@ class Setting(Spec):
     @property
     def uniform(self) -> Setting:
         """The same setting with every layer alike: what it is compared with."""
-        plain = AllocationRequest(target=self.allocation.target)
+        return self.model_copy(update={"allocation": uniform(self.allocation.target)})
+
+    @property
+    def base(self) -> Setting | None:
+        """The same setting without its correction; None where it has none."""
+        if not self.allocation.correction.strength:
+            return None
+        plain = self.allocation.model_copy(update={"correction": Correction()})
         return self.model_copy(update={"allocation": plain})
 
     @property
     def method(self) -> str:
-        """The allocation in words, target left out: `owl m=5 lam=0.08`, `owl m=5 lam=0.08 reversed 0.04`."""
+        """The allocation in words, target left out: `owl m=5 lam=0.08`, `owl m=5 lam=0.08 reversed 0.04`.
+
+        Bounds and clip are said where they are not as usual: `dlp alpha=0.15 statistic=mean high=0.9`.
+        """
         asked = self.allocation
         base = asked.base
         said = [] if isinstance(base, Manual) else base.model_dump(exclude={"kind"}, exclude_none=True).items()
         words = [base.kind, *(f"{name}={_short(value)}" for name, value in said)]
+        words += [f"{name}={number(getattr(asked, name))}" for name in ("low", "high") if _unusual(asked, name)]
         if asked.correction.strength:
             control = "corrected" if asked.correction.control == "none" else asked.correction.control
             words += [control, number(asked.correction.strength), f"by {asked.correction.driver}"]
             words += [f"seed {asked.correction.seed}"] if control == "shuffled" else []
+            words += [f"clip {number(asked.correction.clip)}"] if _unusual(asked.correction, "clip") else []
         return " ".join(words)
 
     @property
@@ -175,8 +187,18 @@ def with_twins(settings: Iterable[Setting]) -> tuple[Setting | None, ...]:
     return tuple(dict.fromkeys([None, *(each for setting in settings for each in (setting.uniform, setting))]))
 
 
+def uniform(target: float) -> AllocationRequest:
+    """Every layer alike; the upper bound makes room for targets beyond the usual one."""
+    usual = AllocationRequest.model_fields["high"].default
+    return AllocationRequest(target=target, high=max(usual, target))
+
+
 def _short(value: object) -> str:
     return number(value) if isinstance(value, float) else str(value)
+
+
+def _unusual(asked: Spec, name: str) -> bool:
+    return getattr(asked, name) != type(asked).model_fields[name].default
 
 
 # --- what is stored ------------------------------------------------------------------------------------------------

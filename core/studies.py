@@ -122,22 +122,9 @@ class Study:
         return self.of(measured.setting.uniform)
 
     def base(self, measured: Measured) -> Measured | None:
-        """A corrected point's own base, strength 0; None if it is not in the study."""
-        asked = measured.setting.allocation
-        plain = asked.model_copy(update={"correction": asked.correction.model_copy(update={"strength": 0.0})})
-        return next(
-            (
-                each
-                for each in self.pruned
-                if each.setting.model_copy(update={"allocation": plain}) == measured.setting.model_copy(
-                    update={"allocation": plain}
-                )
-                and each.setting.allocation.base == asked.base
-                and each.setting.allocation.target == asked.target
-                and not each.setting.allocation.correction.strength
-            ),
-            None,
-        )  # fmt: skip
+        """A corrected point's own base; None for others, and if it is not in the study."""
+        plain = measured.setting.base
+        return None if plain is None else self.of(plain)
 
 
 def against(measured: Measured, other: Measured) -> Interval:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from core.allocation import written
-from core.allocation.requests import AllocationRequest
 from core.errors import UserError
 from core.pattern import pattern
 from core.request import absolute, span
-from core.settings import EvaluationRequest, Setting, StudyRequest
+from core.settings import EvaluationRequest, Setting, StudyRequest, uniform
 from core.specs import WindowRequest, checked, number
 
 KNOWN = {
@@ -74,7 +73,7 @@ def _settings(content: dict[str, Any]) -> tuple[Setting, ...]:
         for target in _list(content, "targets", [0.7], (int, float))
         for words in _methods(content)
     ]  # fmt: skip
-    asked += [(AllocationRequest(target=pattern(each).sparsity), each) for each in patterns]
+    asked += [(uniform(pattern(each).sparsity), each) for each in patterns]
     return tuple(
         checked(
             Setting,

@@ -40,7 +40,7 @@ def evaluate(how: asking.Pruning, profile: Profile) -> None:
         chosen = None
     try:
         evaluation = asking.evaluation()
-        if chosen is not None:
+        if chosen is not None and not how.wrong:
             request = how.study(chosen, evaluation)
             expected = cost.of_study(request, store, how.device)
             found = store.find(request)
@@ -120,11 +120,11 @@ view.switch("Part of the page", PARTS, "part")
 if part == "best":
     best.show(profile, run)
     st.stop()
-try:
-    how = asking.pruning(profile, in_view.request)
-except UserError as error:
-    st.error(str(error))
-    st.stop()
+how = asking.pruning(profile, in_view.request)
+if how.wrong:
+    st.error(how.wrong)
+    if part in ("writing", "export"):
+        st.stop()
 
 group = stored.choose(groups, how.setting) if groups and part in ("results", "export") else None
 if part == "evaluate":

@@ -14,6 +14,7 @@ import typer
 from core.errors import UserError
 from core.progress import Cancelled
 
+INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
 # typer brings its own click: its base exception is reached through the one that typer exports
 UsageTrouble = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)
+        if result == INTERRUPTED:
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except UserError as error:
         return _said(str(error), 2)

@@ -177,9 +177,9 @@ def _interval(found: Interval | None) -> dict[str, Any] | None:
 
 def _seeds(found: Best) -> dict[str, Any] | None:
     """The winner against uniform, one number per calibration seed."""
-    if found.winner == found.uniform:
+    over = None if found.winner == found.uniform else found.over_seeds(found.winner, found.uniform)
+    if over is None:
         return None
-    over = found.over_seeds(found.winner, found.uniform)
     return {"percent": over.value, "interval": [over.low, over.high], "seeds": over.n}
 
 
@@ -192,8 +192,10 @@ def _title(found: Best) -> str:
 
 def _judge(found: Best) -> str:
     text, seeds = found.final.spec.text, len(found.request.seeds)
-    label = found.provenance.get("text")
-    return f"Judged on {label}, {text.sequences} x {text.length} tokens, with {seeds} calibration seeds."
+    on = f"Judged on {found.provenance.get('text')}, {text.sequences} x {text.length} tokens"
+    if found.request.pruner == "magnitude":
+        return f"{on}; magnitude looks at no calibration text."
+    return f"{on}, with {seeds} calibration seed{'s' if seeds > 1 else ''}."
 
 
 def _table(found: Best) -> None:
@@ -218,7 +220,7 @@ def _table(found: Best) -> None:
     out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)
     for each in (*found.more_sentences, found.loss_sentence):
         out.print(each, markup=False, soft_wrap=True, highlight=False)
-    for setting in dict.fromkeys(filter(None, (found.winner, found.runner_up, found.uniform))):
+    for setting in dict.fromkeys(filter(None, (found.winner, found.runner_up, found.uniform, found.answer))):
         say_helped(f"{words(setting.allocation)}, on the text that judges", together(_alike(found, setting)))
     for line in commands(found):
         out.print(line, markup=False, soft_wrap=True, highlight=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Annotated
 
@@ -75,12 +76,12 @@ def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, ove
 
 def _chosen(study: Study, words: str | None) -> Setting:
     """The setting that is meant: the one so named, else the only one with these words in its name."""
-    every = {each.name: each.setting for each in study.pruned}
-    if words in every:
-        return every[words]
-    found = [name for name in every if words is None or words in name]
+    every = defaultdict(list)
+    for each in study.pruned:
+        every[each.name].append(each.setting)
+    found = [words] if words in every else [name for name in every if words is None or words in name]
     if len(found) == 1:
-        return every[found[0]]
+        return _only(study, found[0], every[found[0]])
     if not every:
         raise UserError(f"study {study.spec.key} holds the dense model alone: there is nothing to export")
     what = "has no setting" if not found else "has several settings"
@@ -88,6 +89,16 @@ def _chosen(study: Study, words: str | None) -> Setting:
     raise UserError(
         f"study {study.spec.key} {what}{which}: name one with --setting, as in {_quoted(found or list(every))}"
     )
+
+
+def _only(study: Study, name: str, alike: list[Setting]) -> Setting:
+    """The setting of a name; refused where several share it, as those from .json files do."""
+    if len(alike) > 1:
+        raise UserError(
+            f'study {study.spec.key} has {len(alike)} settings named "{name}", which no --setting tells apart: '
+            "export one with `prune --export`"
+        )
+    return alike[0]
 
 
 def _quoted(names: list[str]) -> str:

@@ -152,15 +152,15 @@ def _accuracy(correct: np.ndarray) -> dict[str, float]:
 def study_table(found: Study) -> None:
     """A study for people: a row per point; below it what is known over seeds and shuffles, and what went wrong."""
     tasks = [task.name for task in found.spec.tasks]
-    bases = {each.name: found.base(each) for each in found.pruned}
-    corrected = any(bases[each.name] not in (None, each, found.twin(each)) for each in found.pruned)
+    bases = {each: found.base(each) for each in found.pruned}
+    corrected = any(base not in (None, found.twin(each)) for each, base in bases.items())
     view = Table(title=escape(_title(found)))
     view.add_column("setting")
     for column in ("perplexity", "against uniform", *(["against base"] if corrected else []), "KL", *tasks):
         view.add_column(column, justify="right")
     for each in found.points:
         changes = [_against(each, found.twin(each)) if each.setting else ""]
-        changes += [_against(each, bases.get(each.name))] if corrected else []
+        changes += [_against(each, bases.get(each))] if corrected else []
         accuracies = [_accuracy(each.tasks[name].acc) for name in tasks]
         cells = [f"{one['acc']:.3f} ± {one['acc_stderr']:.3f}" for one in accuracies]
         view.add_row(escape(each.name), _perplexity(each), *changes, f"{each.kl:.4g}", *cells)

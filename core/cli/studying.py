@@ -9,6 +9,7 @@ import typer
 
 from core import cost, jobs, machine, studies
 from core.allocation import written
+from core.allocation.requests import AllocationRequest
 from core.cli import app
 from core.cli.commands import Cache, Device, Json
 from core.cli.output import out, progress_bar, say_helped, say_json
@@ -16,8 +17,8 @@ from core.cli.study_output import comparison_json, point_json, study_json, study
 from core.errors import UserError
 from core.pattern import pattern as read_pattern
 from core.request import absolute, span
-from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest
-from core.specs import WindowRequest, checked, number
+from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest, uniform
+from core.specs import WindowRequest, checked
 from core.store import Entry, Request, Store
 from core.study_file import read_study
 from core.words import helped
@@ -74,7 +75,7 @@ def prune(
     setting = checked(
         Setting,
         pruner=pruner,
-        allocation=written.allocation(allocation or _usual(pattern)),
+        allocation=written.allocation(allocation) if allocation else _usual(pattern),
         pattern=pattern,
         true_sequential=true_sequential,
         calibration_seed=seed,
@@ -179,9 +180,9 @@ def run(request: Request | ExportRequest, store: Store, device: str, models: dic
         return worker.run(store, jobs.submit(store, request, device), models, tell)
 
 
-def _usual(pattern: str | None) -> str:
+def _usual(pattern: str | None) -> AllocationRequest:
     """The allocation where none is named."""
-    return "uniform:0.7" if pattern is None else f"uniform:{number(read_pattern(pattern).sparsity)}"
+    return AllocationRequest() if pattern is None else uniform(read_pattern(pattern).sparsity)
 
 
 def _exported(
@@ -244,13 +245,13 @@ def _evaluation(
     text: str, documents: str | None, windows: int, length: int, tasks: list[str] | None, tasks_from: str | None,
     examples: int,
 ) -> EvaluationRequest:  # fmt: skip
-    if tasks_from and not tasks:
+    names = list(filter(None, (name.strip() for each in tasks or [] for name in each.split(","))))
+    if tasks_from and not names:
         raise UserError(
             f"--tasks-from {tasks_from} names a folder and no task in it: add --tasks NAME, or leave it out"
         )
     if examples < 0:
         raise UserError(f"--examples {examples}: give a number of examples per task, or 0 for all")
-    names = [name for each in tasks or [] for name in each.split(",") if name]
     return checked(
         EvaluationRequest,
         text=_window(text, documents, at_least("--windows", windows), length),

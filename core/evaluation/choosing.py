@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ from core.provenance import provenance, relative
 from core.records import Request
 from core.results import Array
 from core.roles import ROLES, cut, overlap
-from core.settings import BestRequest, BestSpec, Setting
+from core.settings import BestRequest, BestSpec, Setting, uniform
 from core.specs import WindowRequest
 from core.store import Entry, Store
 from core.studies import Study
@@ -91,7 +92,7 @@ class Run:
         target = self.request.target or self._search(shares["search"], tries)
         selection = self._select(target, shares)
         winner, runner_up = candidates.choose(selection)
-        asked = best.final_request(self.request, self.profile.entry.key, winner, runner_up)
+        asked = best.final_request(self.request, self.profile.entry.key, winner, runner_up, self._fallback(winner))
         final = self._study("final", shares["final"], asked)
         spec = BestSpec(
             model=self.loaded.spec,
@@ -151,8 +152,15 @@ class Run:
             if not candidates.ranked(found):  # every candidate broke the model: there is no loss to tell
                 return False
             winner, _ = candidates.choose(found)
-            lost = candidates.loss(found, winner)
-            self.trials.append({"target": target, "allocation": written.words(winner.allocation), "loss": lost})
+            lost, even = (candidates.loss(found, each) for each in (winner, winner.uniform))
+            self.trials.append(
+                {
+                    "target": target,
+                    "allocation": written.words(winner.allocation),
+                    "loss": lost,
+                    "uniform": even if math.isfinite(even) else None,  # it may have broken the model
+                }
+            )
             return lost <= self.request.max_loss
 
         target = candidates.largest(TARGETS, fits)
@@ -178,6 +186,17 @@ class Run:
         more = self._possible(candidates.corrections(candidates.best_base(found), grid.strengths))
         asked = tuple(dict.fromkeys([*asked, *more]))
         return self._study("corrections", shares["corrections"], self._asked(asked))
+
+    def _fallback(self, winner: Setting) -> Setting | None:
+        """Uniform where it kept within the loss itself, for the case that the winner does not hold.
+
+        None where no loss is asked, where it did so at no target, and where the winner's twin is the one.
+        """
+        if self.request.max_loss is None:
+            return None
+        target = candidates.kept_by_uniform(self.trials, self.request.max_loss)
+        found = None if target is None else winner.model_copy(update={"allocation": uniform(target)})
+        return None if found == winner.uniform else found
 
     def _candidates(self, grid: Grid, target: float) -> tuple[Setting, ...]:
         seed = self.request.seeds[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,9 +20,11 @@ from core.allocation import written
 from core.allocation.requests import DepthRamp, Manual, Owl, Response
 from core.candidates import GRIDS, Grid
 from core.cli import main
+from core.comparison import Interval
 from core.errors import UserError
 from core.evaluation import choosing
 from core.evaluation import study as running
+from core.outline import Outline
 from core.pack import pack, unpack
 from core.progress import Cancelled, Progress
 from core.results import Evaluated
@@ -177,6 +180,37 @@ def test_the_largest_target_within_a_loss(
     with pytest.raises(UserError) as error:
         experiment.get(request(text, None, max_loss=0.01), empty)
     sentence(error.value, "5%", "wanda", "1.0%")
+
+
+def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ramp's losses allow 60 %, uniform's 45 % of the targets that are tried."""
+    share = {"depth_ramp": 0.5, "uniform": 0.6}
+    monkeypatch.setitem(GRIDS, "quick", Grid(bases=(DepthRamp(beta=0.02),)))
+    monkeypatch.setattr(candidates, "choose", lambda study: [study.pruned[at].setting for at in (1, 0)])
+    monkeypatch.setattr(candidates, "loss", lambda _, of: share[of.allocation.base.kind] * of.allocation.target)
+    seen: list[Progress] = []
+    found = best.load(
+        empty, experiment.get(request(text, None, max_loss=0.32, seeds=(0, 1)), empty, report=seen.append)
+    )
+    assert found.winner.allocation.target == 0.6
+    judged = [each.setting for each in found.final.pruned if each.setting.allocation.target == 0.45]
+    assert [(each.allocation.base.kind, each.calibration_seed) for each in judged] == [("uniform", 0), ("uniform", 1)]
+    told = [each for each in seen if each.total]
+    assert all(each.done <= each.total for each in told) and told[-1].done > 0.95 * told[-1].total
+
+    for high, answer in ((-1.0, found.winner), (1.0, judged[0])):
+        monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, high=high: Interval(-2.0, -3.0, high, 8)))
+        assert found.answer == answer
+    assert found.sentence.startswith("Use uniform:0.45: the best on the text that selects does not hold")
+    assert found.sentence.endswith(
+        "of the targets tried, 45% is the largest at which uniform itself kept within the loss."
+    )
+    assert found.lost == found.against(judged[0], None)
+    assert found.loss_sentence.startswith("At 45%, uniform ")
+    assert found.loss_sentence.endswith("uniform lost 27.0% on the text that selects.")
+    assert len(best.commands(found)) == 2 and "uniform:0.45" in best.commands(found)[1]
 
 
 # --- refused at the door -------------------------------------------------------------------------------------------
@@ -352,6 +386,67 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     assert np.isclose(interval.value, 100 * np.expm1(np.mean(found.losses(winner) - found.losses(found.uniform))))
 
 
+@pytest.mark.parametrize("trials", [[], [{"target": 0.3, "loss": 0.1, "uniform": None}]])
+def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
+    """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
+    base = 3 + np.random.default_rng(7).random(8)
+    dense = studies.Measured(SimpleNamespace(setting=None, pruned=None), Evaluated(base, base, base, base), {}, {})
+    points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
+    spec = SimpleNamespace(winner=points[2].setting, runner_up=None, max_loss=0.2)
+    study = studies.Study(None, {}, points)
+    found = best.Best(spec, {"trials": trials}, study, study)
+    assert found.answer == found.fallback == found.uniform
+    assert found.loss_sentence.endswith(
+        "; 20.0% were allowed, which this exceeds by 5 points, and uniform lost 25.0% on the text that selects."
+    )
+    allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), {}, study, study)
+    assert "; 30.0% were allowed, and uniform lost 25.0%" in allowing.loss_sentence
+
+
+def test_magnitude_is_judged_with_one_seed_and_has_no_spread_over_seeds() -> None:
+    asked = BestRequest(target=0.5, pruner="magnitude")
+    winner = Setting(pruner="magnitude", allocation=written.method("depth_ramp", 0.5))
+    judged = best.final_request(asked, None, winner, None).settings
+    assert judged == (winner,)
+    assert len(best.final_request(asked.model_copy(update={"pruner": "wanda"}), None, winner, None).settings) == 3
+    shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
+    costs = [best.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
+    assert costs[0] == costs[1] < best.planned(asked.model_copy(update={"pruner": "wanda"}), shape)["final"]
+
+    final = studies.Study(None, {}, tuple(invented(words, np.full(8, 3.0)) for words in ("uniform", "depth_ramp")))
+    points = tuple(
+        replace(each, point=SimpleNamespace(setting=each.setting.model_copy(update={"pruner": "magnitude"})))
+        for each in final.points
+    )
+    spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
+    found = best.Best(spec, {}, None, replace(final, points=points))
+    assert found.over_seeds(winner, winner.uniform) is None and found.more_sentences == []
+
+
+def test_no_seeds_are_told_of_magnitude(say: Callable, text: str) -> None:
+    what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8]
+    what += ["--length", LENGTH, "--sequences", 3, "--pruner", "magnitude"]
+    code, out, err = say(*what)
+    assert code == 0, err
+    assert f"8 x {LENGTH} tokens; magnitude looks at no calibration text." in out and "calibration seed" not in out
+    assert json.loads(say(*what, "--json")[1])["over_seeds"] is None
+
+
+def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    def ramps(layers: int, target: float) -> list[float]:
+        asked = candidates.candidates(GRIDS["full"], "wanda", target, layers, 0)
+        return [each.allocation.base.beta for each in asked if each.allocation.base.kind == "depth_ramp"]
+
+    shallow = ramps(4, 0.5)
+    assert len(set(shallow)) == len(shallow) == sum(each.kind == "owl" for each in GRIDS["full"].bases)
+    assert shallow == sorted(shallow) and shallow[-1] == 0.332, "up to the steepest"
+    assert np.ptp(np.diff([0, *shallow])) <= 0.002 + 1e-9, "spread evenly, on multiples of the step"
+    assert ramps(30, 0.5) == [round(0.002 * each, 6) for each in range(1, 18)], "all that are published"
+    assert len(ramps(32, 0.7)) == 9
+
+
 @pytest.mark.parametrize("effort", ["quick", "full"])
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.9])
 def test_every_candidate_is_written_so_that_it_reads_back(
@@ -467,7 +562,8 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
     assert "not finite" in last["warnings"][1]
     out = say(*what)[1]
     assert "Pruning had to be helped along: layer 2: damping raised." in out
-    assert "depth_ramp beta=0.05. Pruning broke the model: layer 1" in out
+    helped = "depth_ramp beta=0.05. Pruning had to be helped along: layer 2: damping raised."
+    assert f"{helped} Pruning broke the model: layer 1" in out
 
 
 def test_where_uniform_alone_breaks_the_winner_is_the_answer(

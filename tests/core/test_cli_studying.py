@@ -9,9 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import worker
-from core.cli import main, output
+from core import experiment, worker
+from core.allocation.requests import AllocationRequest, Manual
+from core.cli import main, output, studying
+from core.errors import UserError
 from core.evaluation import study as running
+from core.settings import EvaluationRequest, Setting, StudyRequest
+from core.specs import WindowRequest
+from core.store import Store
 from tests import tiny
 from tests.core.breaking import breaking
 
@@ -165,6 +170,89 @@ def test_a_setting_that_is_not_clear_is_asked_for(
     told = capsys.readouterr()
     assert told.out == "" and len(told.err.strip().splitlines()) == 1
     assert all(name in told.err for name in named)
+
+
+def test_settings_that_differ_in_a_bound_are_told_apart(
+    texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        f'model = "{MODEL}"\ntargets = [0.5]\n'
+        'settings = ["depth_ramp beta=0.2 high=0.9", "depth_ramp beta=0.2 high=0.7"]\n'
+        '[calibration]\nsource = "file:text.txt"\nsequences = 4\nlength = 12\n'
+        '[evaluation]\nsource = "file:text.txt"\nwindows = 9\nlength = 12\n'
+    )
+    here = ["--cache", str(tmp_path / "cache"), "--device", "cpu", "--json"]
+    assert main(["study", str(file), *here]) == 0
+    key = said(capsys)["key"]
+    for high, greatest in ((0.9, 0.8), (0.7, 0.7)):
+        line = ["export", key, "--setting", f"depth_ramp beta=0.2 high={high}, 50%, wanda", "--to"]
+        assert main([*line, str(tmp_path / f"out{high}"), *here]) == 0
+        capsys.readouterr()
+        recipe = json.loads((tmp_path / f"out{high}" / "recipe.json").read_bytes())["recipe"]
+        assert np.max(recipe["sparsity"]) == pytest.approx(greatest)
+
+
+def test_a_name_of_several_settings_is_refused(texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
+    by_hand = [Manual(sparsity=row) for row in ((0.4, 0.5, 0.5, 0.6), (0.6, 0.5, 0.5, 0.4))]
+    window = WindowRequest(source=texts[1], sequences=4, length=12)
+    asked = StudyRequest(
+        model=MODEL,
+        calibration=window,
+        settings=tuple(Setting(allocation=AllocationRequest(base=each, target=0.5)) for each in by_hand),
+        evaluation=EvaluationRequest(text=window),
+    )
+    store = Store(tmp_path / "cache")
+    line = ["export", experiment.get(asked, store).key, "--cache", str(store.root), "--to", str(tmp_path / "out")]
+    for words in ("manual", "manual, 50%, wanda"):
+        assert main([*line, "--setting", words]) == 2
+        told = capsys.readouterr().err
+        assert '2 settings named "manual, 50%, wanda"' in told and len(told.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", ["uniform high=0.99:0.97", "1:32", "allocation.json"])
+def test_sparsities_beyond_the_usual_bound_are_pruned(
+    words: str, texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    (tmp_path / "allocation.json").write_text(json.dumps({"sparsity": [0.96, 0.97, 0.97, 0.98]}))
+    asked = ["--pattern", words] if words == "1:32" else ["--allocation", words.replace("all", f"{tmp_path}/all")]
+    assert main(["prune", "--model", MODEL, *asked, *SMALL, *texts, "--json"]) == 0
+    found = said(capsys)
+    assert np.mean(found["planned"]) == pytest.approx(1 - 1 / 32 if words == "1:32" else 0.97)
+    assert found["uniform"]["perplexity"] > 1
+
+
+def test_an_interruption_says_that_what_is_finished_is_kept(
+    texts: list[str], capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(worker, "run", interrupted)
+    assert main(["prune", "--model", MODEL, "--allocation", "uniform:0.5", *SMALL, *texts, "--json"]) == 1
+    told = capsys.readouterr()
+    assert told.out == "" and told.err.splitlines()[-1].startswith("cancelled: what is finished is kept")
+
+
+def test_spaces_between_tasks_are_no_part_of_their_names(
+    texts: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[StudyRequest] = []
+
+    def read(request: StudyRequest, *_: object) -> None:
+        asked.append(request)
+        raise UserError("it was read, and that will do")
+
+    monkeypatch.setattr(studying, "run", read)
+    tasks = ["--tasks", " arc_easy, boolq,", "--tasks", "rte ", "--tasks-from", str(tmp_path)]
+    assert main(["prune", "--model", MODEL, "--allocation", "uniform:0.5", *SMALL, *texts, *tasks]) == 2
+    assert asked[0].evaluation.tasks == ("arc_easy", "boolq", "rte")
+
+
+def test_a_folder_of_tasks_without_a_task_is_refused(texts: list[str], capsys: pytest.CaptureFixture) -> None:
+    assert main(["evaluate", "--model", MODEL, "--text", texts[1], "--tasks", " , ", "--tasks-from", "."]) == 2
+    assert "add --tasks" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from core import experiment, settings, specs, studies
 from core.allocation import written
+from core.allocation.allocate import spread
 from core.allocation.requests import AllocationRequest
 from core.candidates import choose, ranked
 from core.errors import Broken
@@ -86,6 +88,41 @@ def test_dense_and_uniform_are_always_there(empty: Store, text: str) -> None:
     assert found.complete and found.points[2].planned.std() > 0
     assert found.twin(found.points[2]) is found.points[1]
     assert np.isfinite([each.perplexity for each in found.points]).all()
+
+
+def test_a_corrections_base_is_the_same_setting_without_it() -> None:
+    fixed = setting("dlp high=0.9 strength=0.04 clip=0.5")
+    asked = [setting("dlp"), setting("dlp high=0.9"), fixed]
+    points = [studies.Measured(SimpleNamespace(setting=each, pruned=None), SimpleNamespace(), {}, {}) for each in asked]
+    found = studies.Study(None, {}, tuple(points))
+    assert [found.base(each) for each in points] == [None, None, points[1]]
+    assert studies.Study(None, {}, (points[0], points[2])).base(points[2]) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "method"),
+    [
+        ("owl", "owl m=5 lam=0.08"),
+        ("owl low=0.1", "owl m=5 lam=0.08 low=0.1"),
+        ("uniform high=0.9", "uniform high=0.9"),
+        ("uniform strength=0.04", "uniform corrected 0.04 by gaussian:0.3"),
+        ("uniform strength=0.04 clip=0.5", "uniform corrected 0.04 by gaussian:0.3 clip 0.5"),
+        (
+            "uniform high=0.9 strength=0.04 control=shuffled seed=2 clip=0.5",
+            "uniform high=0.9 shuffled 0.04 by gaussian:0.3 seed 2 clip 0.5",
+        ),
+    ],
+)
+def test_a_name_says_bounds_and_clip_that_are_not_usual(words: str, method: str) -> None:
+    assert setting(words).method == method
+
+
+def test_a_uniform_twin_has_room_for_its_target() -> None:
+    usual, high = setting("owl low=0.1 high=0.9", 0.7), setting("owl high=0.99", 0.97)
+    assert usual.uniform.allocation == AllocationRequest(target=0.7)
+    assert usual.uniform.key == Setting(allocation=AllocationRequest(target=0.7)).key
+    for twin in (high.uniform, high.uniform.uniform):
+        assert np.all(spread(twin.allocation, np.ones((4, 7))).exact == 0.97)
 
 
 def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: str) -> None:

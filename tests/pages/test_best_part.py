@@ -43,14 +43,20 @@ def save(
     costs: synthetic.Callable = synthetic.invented_cost,
     request: BestRequest = ANSWERED,
     methods: tuple[str, ...] = METHODS,
+    lower: str = "",
     **told: object,
 ) -> Entry:
-    """An answer of the profile's model: its selection, its final comparison, and the view over both."""
+    """An answer of the profile's model: its selection, its final comparison, and the view over both.
+
+    Args:
+        lower: an allocation that is judged too.
+    """
     target = request.target or 0.7
     tried = [Setting(pruner=request.pruner, allocation=written.allocation(f"{each}:{target}")) for each in methods]
     selection = _study(store, tried, costs, f"selects {request.key}")
     winner, runner_up = candidates.choose(selection)
     contenders = [each for each in (winner, runner_up) if each]
+    contenders += [winner.model_copy(update={"allocation": written.allocation(lower)})] if lower else []
     seeded = [each.model_copy(update={"calibration_seed": seed}) for seed in request.seeds for each in contenders]
     final = _study(store, seeded, costs, f"judges {request.key}")
     spec = BestSpec(
@@ -205,6 +211,27 @@ def test_targets_that_were_tried_are_listed(store: Store) -> None:
         "20.0% were allowed" in found.loss_sentence and found.loss_sentence in each.value for each in app.markdown
     )
     assert list(table(app, "of")["target"]) == [0.45, 0.9]
+
+
+def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_the_loss(store: Store) -> None:
+    trials = [
+        {"target": 0.7, "loss": 0.15, "allocation": "owl", "uniform": 0.25},
+        {"target": 0.45, "loss": 0.1, "allocation": "owl", "uniform": 0.125},
+    ]
+    request = ANSWERED.model_copy(update={"target": None, "max_loss": 0.2})
+
+    def costs(setting: Setting) -> float:
+        return 0.3 * setting.allocation.target
+
+    found = best.load(store, save(store, costs, request, ("uniform", "owl"), "uniform:0.45", trials=trials))
+    app = part()
+    assert not app.exception
+    assert found.answer.allocation == written.allocation("uniform:0.45")
+    assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
+    answer = table(app, "role").set_index("role").loc["answer"]
+    assert "45%" in answer["setting"] and answer["perplexity"] == pytest.approx(found.perplexity(found.answer))
+    assert list(table(app, "of")["uniform's loss, %"]) == pytest.approx([12.5, 25])
+    assert queries(app)["See it on the Allocate page"]["target"] == "0.45"
 
 
 def test_a_broken_candidate_stands_last(store: Store) -> None:

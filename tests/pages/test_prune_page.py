@@ -623,6 +623,18 @@ def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, val
     assert str(app.session_state[key]) == value
 
 
+@pytest.mark.parametrize(("key", "value"), [("seeds", "a,b"), ("calibration_documents", "599")])
+def test_a_calibration_that_cannot_be_hides_nothing_of_the_form(store: Store, key: str, value: str) -> None:
+    whole = opened(part="evaluate", evaluate="methods")
+    app = opened(part="evaluate", evaluate="methods", **{key: value})
+    (error,) = app.error
+    assert value in error.value and "--" not in error.value
+    assert {each.key for each in app.text_input} == {each.key for each in whole.text_input} > {"targets", "tasks"}
+    assert app.button(key="run").disabled and not whole.button(key="run").disabled
+    app.text_input(key=key).set_value("0" if key == "seeds" else "0-1").run()
+    assert not app.error and not app.button(key="run").disabled
+
+
 def test_an_allocator_that_is_not_possible_is_left_out_and_said(store: Store) -> None:
     quick = synthetic.profile_spec(4, 8, "quick", prunable=True)
     synthetic.save_profile(store.root, quick, 4, "shallow")

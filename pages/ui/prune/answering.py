@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,9 +123,10 @@ def chart(answer: Answer, look: Palette = LIGHT) -> Chart:
 
 
 def judged(found: Best) -> pd.DataFrame:
-    """A row per contender: perplexity on the text that judges, and what is lost against the dense model."""
+    """A row per contender, and the answer where it is none: perplexity, and what is lost against the dense model."""
+    lower = {} if found.answer in (found.winner, found.uniform) else {naming.setting(found.answer): found.answer}
     rows = [{"role": "dense", "setting": "dense", "perplexity": found.perplexity(None)}]
-    for name, setting in contenders(found).items():
+    for name, setting in (contenders(found) | lower).items():
         lost = found.against(setting, None)
         row = {"role": _role(found, setting), "setting": name, "perplexity": found.perplexity(setting)}
         rows.append(row | {"against dense, %": lost.value, "low": lost.low, "high": lost.high})
@@ -133,7 +135,7 @@ def judged(found: Best) -> pd.DataFrame:
 
 def _role(found: Best, setting: Setting) -> str:
     known = {"winner": found.winner, "runner-up": found.runner_up, "uniform": found.uniform}
-    return ", ".join(role for role, each in known.items() if each == setting)
+    return ", ".join(role for role, each in known.items() if each == setting) or "answer"
 
 
 def candidates(found: Best) -> pd.DataFrame:
@@ -170,7 +172,15 @@ def _trials(found: Best) -> None:
     if not tried:
         return
     with st.expander(f"Targets tried: {len(tried)}"):
-        rows = [{"target": each["target"], "loss, %": 100 * each["loss"], "of": each["allocation"]} for each in tried]
+        rows = [
+            {
+                "target": each["target"],
+                "loss, %": 100 * each["loss"],
+                "of": each["allocation"],
+                "uniform's loss, %": math.nan if each.get("uniform") is None else 100 * each["uniform"],
+            }
+            for each in tried
+        ]
         frame.show_table(pd.DataFrame(rows).sort_values("target"), "Targets that were tried, with the loss of each")
 
 

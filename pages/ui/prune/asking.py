@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.pattern import pattern as read_pattern
 from core.profiles import Profile
 from core.request import absolute, numbers, span
-from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest
+from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest, uniform
 from core.specs import WindowRequest, checked
 from pages.ui import settings, view
 from pages.ui.choose import TEXTS
@@ -42,6 +42,9 @@ class Pruning:
     seeds: tuple[int, ...]
     calibration: WindowRequest
     device: str
+    wrong: str | None = (
+        None  # what was typed and cannot be, in a sentence; the usual stands in its place, and nothing may run
+    )
 
     @property
     def setting(self) -> Setting:
@@ -76,11 +79,7 @@ class Pruning:
 
 
 def pruning(profile: Profile, in_view: AllocationRequest) -> Pruning:
-    """Draw how the model in view is to be pruned.
-
-    Raises:
-        UserError: something typed cannot be, said in one sentence; every widget keeps its value.
-    """
+    """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be."""
     by = view.sync("by", list(PRUNERS), "wanda")
     kept = view.sync("pattern", list(PATTERNS), "none")
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -89,11 +88,12 @@ def pruning(profile: Profile, in_view: AllocationRequest) -> Pruning:
             "Pattern, kept of every", PATTERNS, "pattern", help="N weights stay of every M inputs of a row, as in 2:4."
         )
     with st.expander("Calibration, device"):
-        calibration, seeds, sequential, device = _calibration()
+        read, sequential, device = _calibration()
+    calibration, seeds, wrong = _read(read)
     pattern = None if kept == "none" else kept
     allocation = in_view
     if pattern:
-        allocation = AllocationRequest(target=read_pattern(pattern).sparsity)
+        allocation = uniform(read_pattern(pattern).sparsity)
         st.info(
             f"{pattern} fixes every layer at {allocation.target:.0%} zeros: the uniform allocation takes the place of "
             "the one in view."
@@ -107,14 +107,25 @@ def pruning(profile: Profile, in_view: AllocationRequest) -> Pruning:
         pruner=by,
         pattern=pattern,
         true_sequential=sequential,
-        seeds=numbers(seeds),
-        calibration=calibration(),
+        seeds=seeds,
+        calibration=calibration,
         device=device,
+        wrong=wrong,
     )
 
 
-def _calibration():
-    """The widgets; the text is read when all are drawn, so that what is wrong with it hides none of them."""
+def _read(
+    read: Callable[[], tuple[WindowRequest, tuple[int, ...]]],
+) -> tuple[WindowRequest, tuple[int, ...], str | None]:
+    """Calibration windows and seeds; where they cannot be, the usual ones and what is wrong."""
+    try:
+        return *read(), None
+    except UserError as error:
+        return WindowRequest(sequences=16, length=512), (0,), str(error)
+
+
+def _calibration() -> tuple[Callable[[], tuple[WindowRequest, tuple[int, ...]]], bool, str]:
+    """The widgets; what was typed is read when all are drawn, so that what is wrong with it hides none of them."""
     source = _text("calibration", "Calibration text", CALIBRATION_TEXTS, "demo")
     left, middle, right = st.columns(3)
     documents = typed.text("calibration_documents", "")
@@ -131,7 +142,7 @@ def _calibration():
     middle.selectbox("Device", machine.devices(), key="device")
     sequential = view.sync("sequential", [False, True], False)
     right.checkbox("True-sequential", key="sequential", help="Prune a layer group by group: slower.")
-    return lambda: window(source, documents, count, length), seeds, sequential, device
+    return lambda: (window(source, documents, count, length), numbers(seeds)), sequential, device
 
 
 def _text(key: str, label: str, known: dict[str, str], default: str) -> str:

@@ -195,9 +195,8 @@ class Results:
 
     def base(self, line: Line) -> Line | None:
         """A corrected line's own base; None for others, or where it was not measured."""
-        if not line.strength:
-            return None
-        return self.of(line.setting.model_copy(update={"allocation": plain(line.setting.allocation)}))
+        plain = line.setting.base
+        return None if plain is None else self.of(plain)
 
     def against_uniform(self, line: Line) -> Change | None:
         other = self.uniform(line)
