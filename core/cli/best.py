@@ -78,9 +78,9 @@ def best(
     store = Store(cache)
     folder = str(Path(export).expanduser().resolve()) if export else None
     if folder is not None:
-        from core.export import check_target
+        from core.export import check_early
 
-        check_target(Path(folder), overwrite, store=store)
+        check_early(Path(folder), overwrite, request.model, request.revision, request.dtype, store)
     where, models = machine.chosen(device), {}
     entry = _run(request, store, where, models)
     found = load(store, entry)

@@ -14,7 +14,7 @@ from core.cli.options import Cache, Device, Json
 from core.cli.output import out, say_helped, say_json
 from core.cli.studying import run
 from core.errors import UserError
-from core.export import check_target
+from core.export import check_early
 from core.request import whole
 from core.settings import ExportRequest, Setting, StudyRequest
 from core.store import Entry, Store
@@ -37,9 +37,9 @@ def export(
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
     store = Store(cache)
     folder = to.expanduser().resolve()
-    check_target(folder, overwrite, store=store)
     entry = store.by_key(key, ("study", "best"))
     asked = (_of_best if entry.path.parent.name == "best" else _of_study)(store, entry, setting, folder, overwrite)
+    check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store)
     made = run(asked, store, machine.chosen(device), {})
     told = {name: made.provenance[name] for name in ("folder", "bytes", "dense_bytes", "setting", "warnings")}
     if json:

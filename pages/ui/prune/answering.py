@@ -14,7 +14,7 @@ from core import best
 from core.allocation.written import words
 from core.best import Best
 from core.errors import UserError
-from core.export import check_target
+from core.export import check_early
 from core.request import whole
 from core.roles import roles
 from core.settings import ExportRequest, Setting
@@ -299,7 +299,7 @@ def _asked(found: Best, folder: str, overwrite: bool) -> ExportRequest | None:
 def _free(request: ExportRequest) -> bool:
     """Whether the folder may be written to; one sentence where it may not."""
     try:
-        check_target(Path(request.folder), request.overwrite, store=Store())
+        check_early(Path(request.folder), request.overwrite, request.model, request.revision, request.dtype, Store())
     except UserError as error:
         st.error(str(error))
         return False
