@@ -9,12 +9,11 @@ from functools import partial
 import numpy as np
 
 from core.best import Best
-from core.comparison import standard_error
 from core.errors import UserError
 from core.profiles import Profile
 from core.report import Command, Exhibit, Part, Table
 from core.store import Entry
-from core.studies import Measured, Study
+from core.studies import Study
 from pages.ui.charts import evaluation
 from pages.ui.charts.style import Chart, Palette
 from pages.ui.prune import drawing, verdicts
@@ -159,16 +158,6 @@ def numbers(entry: Entry, found: Study) -> Table:
         against = reading.against_uniform(row)
         zeros = float(np.nanmean(each.evaluated.zeros))
         said = evaluation.said(against) if against else ""
-        accuracies = [_accuracy(each, name) for name in tasks]
+        accuracies = [reading.accuracy(each.tasks[name]) if name in each.tasks else "" for name in tasks]
         rows.append((each.name, reading.perplexity(each), said, each.kl, each.agreement, zeros, *accuracies))
     return texts(columns, rows)
-
-
-def _accuracy(measured: Measured, task: str) -> str:
-    """Fraction right with its standard error."""
-    if task not in measured.tasks:
-        return ""
-    right = measured.tasks[task].acc
-    if not np.isfinite(right).all():
-        return "not a number"
-    return f"{right.mean():.3f}" + (f" ± {standard_error(right):.3f}" if len(right) > 1 else "")
