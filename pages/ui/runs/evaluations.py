@@ -122,6 +122,7 @@ def table(
     answered = {name for row in rows for name in reading.accuracies(row, called)}
     tasks = {task: name for task, name in called.items() if name in answered}
     frame = pd.DataFrame([_line(row, tasks) | {"part of": stages.get(row.entry.key, "")} for row in rows])
+    frame["created"] = pd.to_datetime(frame["created"], errors="coerce", utc=True, format="ISO8601")
     empty = [name for name in ("pattern", "not a number", "while pruning", "part of") if not frame[name].any()]
     return frame.drop(columns=empty)
 
@@ -149,7 +150,7 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
         "protocol": reading.protocol(row.text, spec.text),
         "text": spec.text.content[: reading.SHORT],
         "precision": spec.model.dtype,
-        "created": pd.to_datetime(row.entry.provenance.get("created"), errors="coerce", utc=True),
+        "created": row.entry.provenance.get("created"),
         "study": row.entry.key,
     }
 

@@ -35,8 +35,8 @@ def show(rows: Mapping[str, Row], stages: Mapping[str, str]) -> dict[str, Row]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for key, (label, named) in _pickers(stages).items():
             if len(known[key]) > 1:
-                st.selectbox(label, [ALL, *known[key]], key=key, format_func=_or_all(named), width=220)
-        st.text_input("Method", key=WORDS, placeholder="owl reversed", width=220, help="Words that its name holds.")
+                st.selectbox(label, [ALL, *known[key]], key=key, format_func=_or_all(named), width=168)
+        st.text_input("Method", key=WORDS, placeholder="owl reversed", width=168, help="Words that its name holds.")
     return fitting(rows, chosen, words)
 
 
