@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import best, candidates, jobs, studies
+from core import best, best_line, candidates, jobs, studies
 from core.allocation import written
 from core.allocation.requests import DepthRamp
 from core.errors import UserError
@@ -183,10 +183,20 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     judged = table(app, "role").set_index("role")
     assert list(judged.index) == ["dense", "winner", "runner-up", "uniform"]
     assert math.isclose(judged["perplexity"]["winner"], found.perplexity(found.winner))
-    assert [each.value for each in app.code] == list(best.commands(found))
+    whole, *parts = [each.value for each in app.code]
+    assert parts == list(best.commands(found))
+    assert whole == best_line.line(found.request) and "core best --model demo --target 0.7" in whole
     moved = table(app, "change, %").set_index("setting")
     assert math.isclose(moved["change, %"]["OWL"], found.against_uniform.value)
     assert moved["low"]["OWL"] < moved["change, %"]["OWL"] < moved["high"]["OWL"] < 0
+
+
+def test_a_search_that_no_line_can_say_shows_only_its_parts(store: Store) -> None:
+    final = ANSWERED.final.model_copy(update={"sequences": 24})
+    found = best.load(store, save(store, request=ANSWERED.model_copy(update={"final": final})))
+    app = part()
+    assert [each.value for each in app.code] == list(best.commands(found)) != []
+    assert not [each for each in app.caption if each.value in (answering.COMMANDS, answering.NO_COMMAND)]
 
 
 def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:

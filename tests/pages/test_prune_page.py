@@ -194,6 +194,63 @@ def test_studies_of_one_protocol_are_one(store: Store) -> None:
     assert list(table["setting"]).count("Uniform") == 1
 
 
+def drawn(group: stored.Group) -> set[str]:
+    """Names of the curves of perplexity against target."""
+    return set(drawing.perplexity(group.results, None).table["method"])
+
+
+def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
+    wanda = save(store, families.combined(families.alone(OWL), "wanda", (0,)))
+    magnitude = save(store, families.combined(families.alone(OWL), "magnitude", (0,)))
+    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    assert drawn(group) == {"Uniform, Wanda", "OWL, Wanda", "Uniform, magnitude", "OWL, magnitude"}
+    assert "calibrated on invented calibration text, 16 × 64, seed 0; magnitude looks at no text" in group.badge
+    assert group.badge.endswith(f"studies {wanda[:6]}, {magnitude[:6]}")
+    app = opened(study=magnitude, by="magnitude")
+    assert not app.warning and not app.exception and app.session_state["study"] == wanda
+    assert len({*badges(app)}) == 1 and "Uniform, magnitude" in set(app.dataframe[-1].value["setting"])
+    assert group.holding(Setting(pruner="magnitude", allocation=OWL)) == magnitude
+    assert group.holding(Setting(pruner="wanda", allocation=OWL)) == wanda
+
+
+def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile: str | None = PROFILE.key) -> str:
+    """A study calibrated on so many windows."""
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS)
+
+    def amount(point: settings.Point) -> settings.Point:
+        if point.pruned is None or point.pruned.calibration is None:
+            return point
+        used = point.pruned.calibration.model_copy(update={"windows": point.pruned.calibration.windows[:windows]})
+        return point.model_copy(update={"pruned": point.pruned.model_copy(update={"calibration": used})})
+
+    spec = spec.model_copy(update={"points": tuple(map(amount, spec.points))})
+    return synthetic.save_study(store.root, spec, LAYERS, profile)
+
+
+def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) -> None:
+    both = (
+        *families.combined(families.alone(OWL), "wanda", (0,)),
+        *families.combined(families.alone(OWL), "magnitude", (0,)),
+    )
+    few, many = recalibrated(store, both, 4), recalibrated(store, both[:1], 8)
+    found = stored.groups(load(store, store.profile(PROFILE.key)))
+    assert set(found) == {few, many}
+    assert "magnitude" in " ".join(drawn(found[many])) and "16 × 64" not in found[many].badge
+    assert "8 × 64, seed 0; magnitude" in found[many].badge and "4 × 64, seed 0; magnitude" in found[few].badge
+    calibrated = {p.pruned.calibration.sequences for p in found[many].results.study.spec.points
+                  if p.pruned and p.pruned.calibration}  # fmt: skip
+    assert calibrated == {8}, "only points without calibration come from the other study"
+    assert opened(study=few, by="magnitude").session_state["study"] == few, "a study's own group, not where it joins"
+    assert found[many].holding(both[-1]) == few and found[many].holding(both[0]) == many
+
+
+def test_allocations_that_looked_at_another_profile_do_not_join(store: Store) -> None:
+    recalibrated(store, families.combined(families.alone(OWL), "wanda", (0,)), 16)
+    recalibrated(store, families.combined(families.alone(OWL), "magnitude", (0,)), 16, "another")
+    found = list(stored.groups(load(store, store.profile(PROFILE.key))).values())
+    assert sorted(map(len, map(drawn, found))) == [2, 3], "uniform looks at none, so it joins; OWL does not"
+
+
 def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
     save(store, family())
     app = opened(study="feedfacefeedface")

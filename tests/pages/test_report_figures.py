@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import jobs, profiles, studies
+from core import best, best_line, jobs, profiles, studies
 from core.allocation.requests import AllocationRequest, AlphaPruning, Correction, Manual, Owl
 from core.cli.commands import measure as measure_command
 from core.errors import UserError
@@ -31,6 +31,7 @@ from pages.ui.report import profile, remake, study
 from pages.ui.words import digits
 from tests import synthetic
 from tests.core.test_report import Reader
+from tests.pages import test_best_part
 
 LAYERS = 6
 ROOT = Path(__file__).resolve().parents[2]
@@ -310,6 +311,62 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_
     assert set(again.settings) == set(asked)
     assert again.model_copy(update={"settings": asked}) == request
     assert found[1].text.startswith("python -m core study study.toml")
+
+
+def told(found: report.Part) -> dict[str, str]:
+    assert len(dict(found.provenance)) == len(found.provenance)
+    return dict(found.provenance)
+
+
+def test_a_study_says_what_it_was_calibrated_on_and_asked(store: Store) -> None:
+    seeds = tuple(setting().model_copy(update={"calibration_seed": seed}) for seed in (0, 2))
+    entry = stored_study(store, seeds, tasks=("boolq",), calibration="a calibration text")
+    found = study.part(entry, studies.load(store, entry))
+    rows = told(found)
+    assert rows["calibration text"] == "a calibration text" and rows["calibration seeds"] == "0, 2"
+    assert rows["calibration text, windows"].startswith("16 of 64 tokens")
+    assert rows["calibration text, SHA-256"] == "invented calibration"
+    assert rows["zero-shot boolq"] == "200 examples, seed 0, content boolq"
+    assert all("calibrated on a calibration text, 16 × 64, seeds 0, 2" in each.note for each in found.exhibits)
+    magnitude = stored_study(store, (setting().model_copy(update={"pruner": "magnitude"}),))
+    found = study.part(magnitude, studies.load(store, magnitude))
+    assert told(found)["calibration text"].startswith("none") and "calibrated" not in found.exhibits[0].note
+    assert "calibration text" not in told(profile.part(store, profiles.load(store, stored_profile(store))))
+
+
+TEXTS = {"calibration": "a text", "selection": "text that selects", "final": "text that judges"}
+
+
+def test_a_best_setting_says_its_texts_and_the_search(store: Store) -> None:
+    entry = test_best_part.save(store, texts=TEXTS, text="text that judges")
+    found = best.load(store, entry)
+    reported = report._part(store, entry)
+    rows = told(reported)
+    assert (rows["text"], rows["calibration text"], rows["text that selects"]) == tuple(
+        TEXTS[role] for role in ("final", "calibration", "selection")
+    )
+    assert rows["calibration text, windows"].startswith("16 of 64") and rows["calibration seeds"] == "0, 1, 2"
+    assert rows["text that selects, SHA-256"] == found.selection.spec.text.content
+    assert rows["calibration seed of the selection"] == "0" and rows["effort"] == "quick"
+    assert "calibrated on a text, 16 × 64, seeds 0, 1, 2" in reported.exhibits[0].note
+    search, *parts = reported.commands
+    assert search.text == best_line.line(found.request) and search.text.startswith("python -m core best ")
+    assert [each.text for each in parts] == list(best.commands(found))
+    assert ["profile" in each.about for each in parts] == [True, False] and "one calibration seed" in parts[1].about
+
+
+def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store, tmp_path: Path) -> None:
+    final = test_best_part.ANSWERED.final.model_copy(update={"length": 512})
+    entry = test_best_part.save(store, request=test_best_part.ANSWERED.model_copy(update={"final": final}))
+    found = best.load(store, entry)
+    assert best.commands(found) == ()
+    file, run = report._part(store, entry).commands
+    (tmp_path / "study.toml").write_text(file.text)
+    asked = best.final_request(found.request, found.profile, found.winner, found.runner_up)
+    again = read_study(tmp_path / "study.toml")
+    assert set(again.settings) == set(asked.settings)
+    assert again.evaluation.text == asked.evaluation.text and again.calibration == asked.calibration
+    assert run.text.startswith("python -m core study study.toml") and "No command says this search" in file.about
 
 
 def test_windows_drawn_in_another_way_are_said_beside_the_file(store: Store) -> None:

@@ -20,7 +20,7 @@ from core.settings import ExportRequest, ExportSpec, Setting, StudyRequest
 from core.specs import ModelSpec
 from core.store import Store
 from pages.ui.prune import naming
-from pages.ui.runs import evaluations, reading
+from pages.ui.runs import evaluations, narrowing, reading
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_shell import shell
@@ -240,15 +240,105 @@ def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
 def test_ticked_rows_are_compared_in_the_order_ticked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     state = {"compared": ["a", "c"], "evaluations": SimpleNamespace(selection=SimpleNamespace(rows=[0, 1, 2]))}
     monkeypatch.setattr(evaluations.st, "session_state", state)
-    evaluations.pick(["a", "b", "c"])
+    evaluations.pick(["a", "b", "c"], "evaluations")
     assert state["compared"] == ["a", "c", "b"]
     state["evaluations"].selection.rows = [1, 2, 9]
-    evaluations.pick(["a", "b", "c"])
+    evaluations.pick(["a", "b", "c"], "evaluations")
     assert state["compared"] == ["c", "b"]
     state["compared"] = ["d", "c"]  # one picked in the list, one taken away there
     state["evaluations"].selection.rows = [0, 1, 2]
-    evaluations.pick(["a", "b", "c"])
+    evaluations.pick(["a", "b", "c"], "evaluations")
     assert state["compared"] == ["d", "c", "a"]
+
+
+def test_ticks_of_a_narrowed_table_leave_the_picks_of_hidden_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticked = SimpleNamespace(selection=SimpleNamespace(rows=[1]))
+    state = {"compared": ["a", "c"], "ticked": [], "evaluations": ticked}
+    monkeypatch.setattr(evaluations.st, "session_state", state)
+    evaluations.pick(["b", "d"], "evaluations")
+    assert state["compared"] == ["a", "c", "d"]
+    ticked.selection.rows = []
+    evaluations.pick(["b", "d"], "evaluations")
+    assert state["compared"] == ["a", "c"]
+
+
+def shown(app: AppTest) -> list[tuple]:
+    table = app.dataframe[0].value
+    return list(zip(table["study"], table["method"], table["target"], strict=True))
+
+
+def test_the_table_is_narrowed_by_what_differs(store: Store) -> None:
+    half = OWL.model_copy(update={"allocation": AllocationRequest(base=Owl(), target=0.5)})
+    by_magnitude = OWL.model_copy(update={"pruner": "magnitude"})
+    one, two = study(store, (OWL, half, by_magnitude)), study(store, (OWL,), seed=1)
+    app = part("evaluations")
+    drawn = {each.key: each.options for each in app.selectbox if str(each.key).startswith("only_")}
+    assert drawn == {
+        "only_pruner": ["all", "Wanda", "magnitude"],
+        "only_target": ["all", "50%", "70%"],
+        "only_study": ["all", *(entry.key[:6] for entry in store.entries("study"))],
+    }, "both studies are of a model of one name"
+    before = app.dataframe[0].proto.id
+    app.selectbox(key="only_pruner").set_value("wanda").run()
+    assert len(shown(app)) == 6 and "dense" not in {method for _, method, _ in shown(app)}
+    assert app.dataframe[0].proto.id != before, "ticks are places in the table and would be of other rows"
+    app.selectbox(key="only_target").set_value("0.5").run()
+    app.text_input(key="only_method").set_value("OWL m=5").run()
+    assert shown(app) == [(one, half.method, 0.5)]
+    assert any(each.value.startswith("1 of 10 evaluations.") for each in app.caption)
+    kept = {key: app.query_params[key] for key in app.query_params}
+    assert {"only_pruner", "only_target", "only_method"} <= set(kept) and "only_study" not in kept
+    again = shell()
+    for key, value in kept.items():
+        again.query_params[key] = value
+    assert shown(again.run().switch_page("runs.py").run()) != [] and not again.exception
+    app.selectbox(key="only_study").set_value(two).run()
+    assert [each.value for each in app.info] == [narrowing.NOTHING] and not app.dataframe
+    assert not app.exception
+
+
+def test_picks_stay_when_the_table_is_narrowed_to_others(store: Store) -> None:
+    key = study(store)
+    app = part("evaluations", compared=[f"{key}-1", f"{key}-2"])
+    app.text_input(key="only_method").set_value("dense").run()
+    assert [method for _, method, _ in shown(app)] == ["dense"]
+    assert app.session_state["compared"] == [f"{key}-1", f"{key}-2"]
+    assert len(app.dataframe[1].value) == 2
+
+
+def test_what_is_part_of_a_best_setting_can_be_picked_alone() -> None:
+    called = narrowing._pickers({"0123456789": "selection of best abcdef"})["only_study"][1]
+    assert called("0123456789") == "012345, selection of best abcdef" and called("9876543210") == "987654"
+
+
+def test_accuracies_have_a_column_for_each_task(store: Store) -> None:
+    key, other = study(store, tasks=("boolq", "rte")), study(store, (OWL,), text="another text")
+    app = part("evaluations", compared=[f"{key}-1", f"{key}-2", f"{other}-2"])
+    table, compared = (each.value for each in app.dataframe[:2])
+    answers = row(store, key, 2).measured.tasks["rte"].acc
+    owl = table[(table["study"] == key) & (table["method"] == OWL.method) & (table["seed"] == 0)].iloc[0]
+    assert owl["rte"] == pytest.approx(answers.mean())
+    assert owl["rte ±"] == pytest.approx(answers.std(ddof=1) / len(answers) ** 0.5)
+    assert table[table["study"] == other][["boolq", "rte", "boolq ±", "rte ±"]].isna().all(axis=None)
+    assert compared["rte"][1] == f"{answers.mean():.3f} ± {owl['rte ±']:.3f}" and compared["rte"][2] == ""
+    assert "zero-shot on 200 examples of boolq, rte" in protocols(app)[0]
+    app.selectbox(key="only_study").set_value(other).run()
+    assert not {"boolq", "rte"} & set(app.dataframe[0].value), "no row of the table has them"
+    assert not {"boolq", "rte"} & set(part("evaluations", compared=[f"{other}-1", f"{other}-2"]).dataframe[1].value)
+
+
+def test_answers_to_other_examples_have_a_column_of_their_own(store: Store) -> None:
+    keys = []
+    for examples in (200, 50):
+        spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS, tasks=("boolq",))
+        spec = spec.model_copy(
+            update={"tasks": tuple(each.model_copy(update={"examples": examples}) for each in spec.tasks)}
+        )
+        keys.append(synthetic.save_study(store.root, spec, LAYERS))
+    app = part("evaluations", compared=[f"{key}-2" for key in keys])
+    for each in app.dataframe[:2]:
+        assert {"boolq (200 examples)", "boolq (50 examples)"} <= set(each.value) and "boolq" not in each.value
+    assert not app.exception
 
 
 def test_a_compared_row_is_taken_away_again(store: Store) -> None:

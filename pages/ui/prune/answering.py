@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core import best
+from core import best, best_line
 from core.allocation.written import words
 from core.best import Best
 from core.errors import UserError
@@ -28,6 +28,10 @@ from pages.ui.prune.comparing import slice_of
 
 JUDGED = "Winner and runner-up against uniform, on the text that judges"
 SELECTED = "On the text that selects, where the best of many is better by luck too: only the text that judges counts."
+COMMANDS = (
+    "`best` looks for the answer again, all candidates and seeds; the others make its profile and the answer alone."
+)
+NO_COMMAND = "No command: its options do not say texts of several lengths, another packing or start token."
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,11 +190,13 @@ def _trials(found: Best) -> None:
 
 def _commands(found: Best) -> None:
     with st.expander("The same on the command line"):
-        lines = best.commands(found)
-        for each in lines:
+        whole, parts = best_line.line(found.request), best.commands(found)
+        for each in filter(None, (whole, *parts)):
             st.code(each, None, wrap_lines=True)
-        if not lines:
-            st.caption("No command: its options do not say texts of several lengths, another packing or start token.")
+        if whole:
+            st.caption(COMMANDS)
+        elif not parts:
+            st.caption(NO_COMMAND)
 
 
 # --- into view -----------------------------------------------------------------------------------------------------

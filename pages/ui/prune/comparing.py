@@ -254,6 +254,14 @@ def examples(task: TaskSpec) -> str:
     return "all examples" if task.examples is None else f"{task.examples} examples"
 
 
+def tasks_asked(tasks: Iterable[TaskSpec]) -> list[str]:
+    """Zero-shot tasks with their examples, those of one sample size together."""
+    found = defaultdict(list)
+    for task in tasks:
+        found[examples(task) + (f" drawn by seed {task.seed}" if task.seed else "")].append(task.name)
+    return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in found.items()]
+
+
 def _size(task: TaskSpec) -> float:
     return np.inf if task.examples is None else task.examples
 

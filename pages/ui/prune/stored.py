@@ -3,51 +3,102 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import streamlit as st
 
 from core import studies
 from core.errors import UserError
 from core.profiles import Profile
-from core.settings import Setting, StudySpec, TaskSpec
+from core.settings import Setting, StudySpec
 from core.specs import TextSpec
 from core.store import Entry, Store
 from core.studies import Measured, Study
 from pages.ui import view
-from pages.ui.prune.comparing import Results, examples, labels, seedless
+from pages.ui.prune.comparing import Results, labels, seedless, tasks_asked
 
 SHORT = 6  # digits of a key or a hash on screen
 
 
+class Protocol(NamedTuple):
+    """What must be alike for two numbers to be compared."""
+
+    model: str  # key of the model in its precision
+    text: str  # key of the text that judges
+    calibration: tuple | None  # None: no point looks at a calibration text
+    profile: str | None
+
+
 @dataclass(frozen=True, eq=False)
 class Group:
-    """All studies of one protocol."""
+    """All studies of one protocol, with what joins them from studies of another calibration."""
 
     key: str  # of the oldest of its studies, which stays when others join
     entries: tuple[Entry, ...]  # newest first
     results: Results
     badge: str
     versions: str = ""  # of what measured it, in words
+    guests: tuple[Entry, ...] = ()  # studies of which only the points without calibration are here
 
     def holding(self, setting: Setting) -> str | None:
-        """The key of the newest study that has this setting."""
-        for entry in self.entries:
+        """The key of the newest study that has this setting, as it is measured here."""
+        for entry in (*self.entries, *(self.guests if setting.pruner == "magnitude" else ())):
             if any(point.setting == setting for point in entry.spec.points):
                 return entry.key
         return None
 
 
 def groups(profile: Profile) -> dict[str, Group]:
-    """Protocol key -> studies of the profile's model, the newest first."""
-    found: dict[tuple, list[Entry]] = defaultdict(list)
+    """Protocol key -> studies of the profile's model, the newest first.
+
+    Magnitude looks at no calibration text, so its points may stand beside those of any: they join every group of their
+    model, precision and text, and a study of nothing else is a group of its own only where there is none to join.
+    """
+    found: dict[Protocol, list[Entry]] = defaultdict(list)
     mine = profile.spec.model
     for entry in Store().entries("study"):
         model = entry.spec.model
         if (model.content, model.initialised) == (mine.content, mine.initialised):
             found[protocol(entry)].append(entry)
-    return {entries[-1].key: _group([str(each.path) for each in entries], entries) for entries in found.values()}
+    made = (_group_of(each, found) for each in found if not _joins_whole(each, found))
+    return {group.key: group for group in made}
+
+
+def _group_of(where: Protocol, found: Mapping[Protocol, Sequence[Entry]]) -> Group:
+    guests = {
+        entry.key: (entry, joining)
+        for home, entries in found.items()
+        for entry in entries
+        if home != where and (joining := _joining(entry, home, where))
+    }
+    entries = found[where]
+    paths = [str(each.path) for each in entries], [(str(each.path), joining) for each, joining in guests.values()]
+    return _group(*paths, entries, [each for each, _ in guests.values()])
+
+
+def _joining(entry: Entry, home: Protocol, where: Protocol) -> tuple[int, ...]:
+    """Which points of a study may stand in a group of another protocol: those that what differs had no part in."""
+    if (home.model, home.text) != (where.model, where.text):
+        return ()
+    points = entry.spec.points
+    free = [
+        each.pruned is None
+        or (each.pruned.calibration is None and (home.profile == where.profile or each.setting == each.setting.uniform))
+        for each in points
+    ]
+    pruned = any(each.pruned and joins for each, joins in zip(points, free, strict=True))
+    return tuple(i for i, joins in enumerate(free) if joins) if pruned or all(free) else ()
+
+
+def _joins_whole(home: Protocol, found: Mapping[Protocol, Sequence[Entry]]) -> bool:
+    """Whether all of some studies stands in a group that is calibrated."""
+    calibrated = [each for each in found if each.calibration is not None]
+    return home.calibration is None and any(
+        all(len(_joining(entry, home, where)) == len(entry.spec.points) for entry in found[home])
+        for where in calibrated
+    )
 
 
 def choose(found: dict[str, Group], setting: Setting) -> Group:
@@ -56,7 +107,9 @@ def choose(found: dict[str, Group], setting: Setting) -> Group:
     A picker is drawn where there are several.
     """
     asked = st.query_params.get("study")
-    home = next((key for key, each in found.items() if asked in {entry.key for entry in each.entries}), None)
+    homes = {entry.key: key for key, each in reversed(found.items()) for entry in each.guests}
+    homes |= {entry.key: key for key, each in found.items() for entry in each.entries}
+    home = homes.get(asked)
     if asked and home is None:
         st.warning(f"The link asks for study {asked!r}, which is not of this model or not in this cache.")
         st.query_params.pop("study")
@@ -75,10 +128,11 @@ def choose(found: dict[str, Group], setting: Setting) -> Group:
     return found[key]
 
 
-def protocol(entry: Entry) -> tuple:
-    """What must be alike for two numbers to be compared: model and precision, text, calibration, profile."""
+def protocol(entry: Entry) -> Protocol:
+    """What the numbers of a study depend on beside their settings."""
     spec = entry.spec
-    return spec.model.key, spec.text.key, _calibration(spec), profile_key(entry.provenance.get("profile"))
+    profile = profile_key(entry.provenance.get("profile"))
+    return Protocol(spec.model.key, spec.text.key, _calibration(spec), profile)
 
 
 def _calibration(spec: StudySpec) -> tuple | None:
@@ -100,13 +154,27 @@ def profile_key(typed: str | None) -> str | None:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading studies")
-def _group(paths: list[str], _entries: list[Entry]) -> Group:
-    """Read once: a folder's name is the hash of what it means."""
+def _group(
+    paths: list[str], joining: list[tuple[str, tuple[int, ...]]], _entries: list[Entry], _guests: list[Entry]
+) -> Group:
+    """Read once: a folder's name is the hash of what it means.
+
+    Args:
+        joining: path of each guest, and which of its points are here.
+    """
     store = Store()
     read = [studies.load(store, entry) for entry in _entries]
+    read += [_part(studies.load(store, entry), kept) for entry, (_, kept) in zip(_guests, joining, strict=True)]
     joined = merged(read)
-    said = badge(joined, [each.key for each in _entries])
-    return Group(_entries[-1].key, tuple(_entries), Results(joined), said, versions(joined.points))
+    said = badge(joined, [each.key for each in (*_entries, *_guests)])
+    return Group(_entries[-1].key, tuple(_entries), Results(joined), said, versions(joined.points), tuple(_guests))
+
+
+def _part(study: Study, kept: Sequence[int]) -> Study:
+    """Some points of a study; what it was calibrated on is not theirs."""
+    spec = study.spec.model_copy(update={"points": tuple(study.spec.points[i] for i in kept)})
+    told = {name: value for name, value in study.provenance.items() if name != "calibration"}
+    return Study(spec, told, tuple(study.points[i] for i in kept))
 
 
 def merged(found: list[Study]) -> Study:
@@ -150,7 +218,7 @@ def badge(study: Study, keys: Sequence[str] = (), text: str | None = None) -> st
     spec, told = study.spec, study.provenance
     keys = keys or [spec.key]
     said = [f"{text or told.get('text', 'text')}, {spec.text.sequences} × {spec.text.length} tokens"]
-    said += [_calibrated(study), *_asked(spec.tasks), spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
+    said += [_calibrated(study), *tasks_asked(spec.tasks), spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
     said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] for key in keys)]
     return " · ".join(said)
 
@@ -161,7 +229,8 @@ def _calibrated(study: Study) -> str:
         return "no calibration"
     amount = f"{used[0].sequences} × {used[0].length}"
     words = [f"calibrated on {study.provenance.get('calibration') or 'text'}, {amount}", *_seeds(study.pruned)]
-    return ", ".join(words)
+    without = any(each.pruned and each.pruned.calibration is None for each in study.spec.points)
+    return ", ".join(words) + ("; magnitude looks at no text" if without else "")
 
 
 def _seeds(points: Iterable[Measured]) -> list[str]:
@@ -178,14 +247,6 @@ def _seeds(points: Iterable[Measured]) -> list[str]:
     if len(named) < 2:
         return list(named)
     return [", ".join(f"{name} for {count} setting{'s' * (count > 1)}" for name, count in named.items())]
-
-
-def _asked(tasks: Iterable[TaskSpec]) -> list[str]:
-    """Zero-shot tasks with their examples, those of one sample size together."""
-    found = defaultdict(list)
-    for task in tasks:
-        found[examples(task) + (f" drawn by seed {task.seed}" if task.seed else "")].append(task.name)
-    return [f"zero-shot on {amount} of {', '.join(dict.fromkeys(names))}" for amount, names in found.items()]
 
 
 def versions(points: Iterable[Measured]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
-from core import jobs
+from core import best as bests
+from core import best_line, jobs
 from core.allocation import recipes
 from core.allocation.requests import AllocationRequest, Manual
+from core.best import Best
 from core.errors import UserError
 from core.profiles import Profile
 from core.report import Command
@@ -18,6 +21,13 @@ from pages.ui import command
 from pages.ui.prune import take
 
 NOTHING_SAID = "There is no command: this result does not say where its model and text came from."
+SEARCH = "The whole search with all its numbers, the profile, the candidates and the judgement included:"
+NO_SEARCH = (
+    "No command says this search: its options take no texts of several lengths, no other packing or start token, and "
+    "no named documents. The judgement by itself:"
+)
+PROFILE = "The profile that the candidates look at, by itself:"
+ANSWER = "The answer by itself, with one calibration seed:"
 UNSEEDED = (
     "The seed that drew the windows is not noted in this result, so the command takes 0; where the key differs, "
     "another was used."
@@ -82,7 +92,28 @@ def study(found: Study) -> list[Command]:
     request = _request(found)
     if request is None:
         return [Command(NOTHING_SAID, "python -m core study study.toml")]
-    device = _device(found.dense.about)
+    return _study(request, _device(found.dense.about))
+
+
+def best(found: Best, singles: Sequence[str]) -> list[Command]:
+    """The search whole, or the study that judged where no command can say the search; then its parts.
+
+    Args:
+        singles: `core.best.commands`, the profile and the answer by themselves.
+    """
+    whole = best_line.line(found.request)
+    if whole is None:
+        asked = bests.final_request(found.request, found.profile, found.winner, found.runner_up)
+        file, *run = _study(asked, _device(found.final.dense.about))
+        return [Command(f"{NO_SEARCH} {file.about}", file.text), *run, *_singles(singles)]
+    return [Command(SEARCH, whole), *_singles(singles)]
+
+
+def _singles(lines: Sequence[str]) -> list[Command]:
+    return [Command(PROFILE if line.split()[3] == "measure" else ANSWER, line) for line in lines]
+
+
+def _study(request: StudyRequest, device: str) -> list[Command]:
     try:
         text = take.as_toml(request)
     except UserError as error:

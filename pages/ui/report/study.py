@@ -9,12 +9,11 @@ from functools import partial
 import numpy as np
 
 from core.best import Best
-from core.comparison import standard_error
 from core.errors import UserError
 from core.profiles import Profile
-from core.report import Command, Exhibit, Part, Table
+from core.report import Exhibit, Part, Table
 from core.store import Entry
-from core.studies import Measured, Study
+from core.studies import Study
 from pages.ui.charts import evaluation
 from pages.ui.charts.style import Chart, Palette
 from pages.ui.prune import drawing, verdicts
@@ -42,9 +41,9 @@ def part(entry: Entry, found: Study, profile: Profile | None = None) -> Part:
         key=entry.key,
         title=f"{found.provenance.get('model', spec.model.content)}: what does pruning cost?",
         sentences=(f"Perplexity of the dense model: {_dense(found)}.", *_said(results), *_warned(results), PAIRED),
-        exhibits=tuple(_exhibits(results, profile, provenance.note(entry, spec.model, spec.text))),
+        exhibits=tuple(_exhibits(results, profile, provenance.note(entry, spec.model, spec.text, spec))),
         tables=(("Every number", numbers(entry, found)),),
-        provenance=provenance.rows(entry, spec.model, spec.text),
+        provenance=provenance.rows(entry, spec.model, spec.text, spec),
         commands=tuple(remake.study(found)),
     )
 
@@ -53,15 +52,14 @@ def best(entry: Entry, found: Best, commands: tuple[str, ...], profile: Profile 
     """The best setting: its answer, then the study that judged it."""
     judged = part(entry, found.final, profile)
     said = (found.sentence, found.loss_sentence, *found.more_sentences)
-    remade = tuple(Command("The answer:", each) for each in commands)
     return Part(
         key=entry.key,
         title=f"{found.provenance.get('model', 'Model')}: the best setting",
         sentences=(*said, *judged.sentences),
         exhibits=judged.exhibits,
         tables=judged.tables,
-        provenance=judged.provenance,
-        commands=remade or judged.commands,
+        provenance=(*judged.provenance, *provenance.search(entry, found)),
+        commands=tuple(remake.best(found, commands)),
     )
 
 
@@ -159,16 +157,6 @@ def numbers(entry: Entry, found: Study) -> Table:
         against = reading.against_uniform(row)
         zeros = float(np.nanmean(each.evaluated.zeros))
         said = evaluation.said(against) if against else ""
-        accuracies = [_accuracy(each, name) for name in tasks]
+        accuracies = [reading.accuracy(each.tasks[name]) if name in each.tasks else "" for name in tasks]
         rows.append((each.name, reading.perplexity(each), said, each.kl, each.agreement, zeros, *accuracies))
     return texts(columns, rows)
-
-
-def _accuracy(measured: Measured, task: str) -> str:
-    """Fraction right with its standard error."""
-    if task not in measured.tasks:
-        return ""
-    right = measured.tasks[task].acc
-    if not np.isfinite(right).all():
-        return "not a number"
-    return f"{right.mean():.3f}" + (f" ± {standard_error(right):.3f}" if len(right) > 1 else "")

@@ -39,7 +39,7 @@ def show(rows: Sequence[Row]) -> None:
 
 
 def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame:
-    """A row per setting: what differs, perplexity, and the change against the first.
+    """A row per setting: what differs, perplexity, the change against the first, and zero-shot accuracies.
 
     Args:
         found: of every row but the first.
@@ -56,7 +56,25 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
         frame[label] = pd.array([getattr(each, name) if each else None for each in changes], dtype="Float64").astype(
             float
         )
-    return frame
+    return frame.assign(**_accuracies(rows))
+
+
+def _accuracies(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """A column per zero-shot task that any of the rows was asked; empty where one was not."""
+    called = reading.tasks(rows)
+    answers = [
+        {
+            called[task]: row.measured.tasks[task.name]
+            for task in row.study.spec.tasks
+            if task.name in row.measured.tasks
+        }
+        for row in rows
+    ]
+    return {
+        name: [reading.accuracy(each[name]) if name in each else "" for each in answers]
+        for name in called.values()
+        if any(name in each for each in answers)
+    }
 
 
 def _chart(base: Row, others: Sequence[Row], found: Sequence[Interval | None]) -> None:

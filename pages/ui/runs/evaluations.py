@@ -11,15 +11,18 @@ import streamlit as st
 
 from core import best, studies
 from core.files import changed
+from core.settings import TaskSpec
 from core.store import Entry, Store
 from pages.ui import frame, several
-from pages.ui.runs import acting, comparing, reading
+from pages.ui.runs import acting, comparing, narrowing, reading
 from pages.ui.runs.reading import Row
 
 ABOUT = (
-    "Click column heads to sort, use the search and the filters of the table's menu, and tick rows: those are compared "
-    "below. Changes are against the uniform setting of the same study, with the 95 % interval paired over windows."
+    "Narrow the table by the pickers above it or by the search in its corner, click column heads to sort, and tick "
+    "rows: those are compared below, and stay so when the table is narrowed to others. Changes are against the uniform "
+    "setting of the same study, with the 95 % interval paired over windows."
 )
+ACCURACY = "Fraction of the examples answered right; the next column has its standard error"
 PICKED = "compared"  # keys of the rows that are compared, in the order picked
 TICKED = "ticked"  # keys of the rows with a tick in the table
 
@@ -36,17 +39,8 @@ def show(store: Store) -> None:
         st.page_link("prune.py", label="Prune and evaluate", icon=":material/arrow_forward:")
         return
     keep_known(rows)
-    if "evaluations" not in st.session_state:  # a table drawn anew has no ticks
-        st.session_state[TICKED] = []
-    frame.show_table(
-        table(rows.values(), best.stages(store)),
-        "Every evaluated setting with perplexity, change against uniform, divergence, agreement and protocol",
-        COLUMNS,
-        key="evaluations",
-        on_select=partial(pick, list(rows)),
-        selection_mode="multi-row",
-    )
-    st.caption(ABOUT)
+    stages = best.stages(store)
+    _table(rows, narrowing.show(rows, stages), stages)
     names = dict(zip(rows, reading.distinct([row.name for row in rows.values()], list(rows.values())), strict=True))
     several.pick(
         "Compared settings, the first is what the others are compared with",
@@ -58,6 +52,28 @@ def show(store: Store) -> None:
     )
     comparing.show([rows[key] for key in st.session_state[PICKED]])
     _studies(store, {entry.key: entry for entry in entries})
+
+
+def _table(rows: Mapping[str, Row], shown: Mapping[str, Row], stages: Mapping[str, str]) -> None:
+    """The rows that fit, to tick; columns of zero-shot tasks are called as among all rows."""
+    if not shown:
+        st.info(narrowing.NOTHING)
+        return
+    key = f"evaluations-{hash(tuple(shown))}"  # ticks are places in the table: other rows need another table
+    if key not in st.session_state:  # a table drawn anew has no ticks
+        st.session_state[TICKED] = []
+    called = reading.tasks(rows.values())
+    frame.show_table(
+        table(shown.values(), stages, called),
+        "Every evaluated setting with perplexity, change against uniform, divergence, agreement, accuracies and "
+        "protocol",
+        COLUMNS | _of_tasks(called.values()),
+        key=key,
+        on_select=partial(pick, list(shown), key),
+        selection_mode="multi-row",
+    )
+    count = f"{len(shown)} of {len(rows)} evaluations. " if len(shown) < len(rows) else ""
+    st.caption(f"{count}{ABOUT}")
 
 
 def _written(entry: Entry) -> float:
@@ -75,9 +91,14 @@ def keep_known(known: Iterable[str]) -> None:
     st.session_state[PICKED] = [key for key in st.session_state.get(PICKED, []) if key in set(known)]
 
 
-def pick(keys: list[str]) -> None:
-    """Rows just ticked join what is compared, rows just unticked leave it; what the list below says of others stays."""
-    ticked = [keys[row] for row in st.session_state["evaluations"].selection.rows if row < len(keys)]
+def pick(keys: list[str], table: str) -> None:
+    """Rows just ticked join what is compared, rows just unticked leave it; what the list below says of others stays.
+
+    Args:
+        keys: of the rows that the table shows.
+        table: its key, under which the state has the places ticked.
+    """
+    ticked = [keys[row] for row in st.session_state[table].selection.rows if row < len(keys)]
     left = set(st.session_state.get(TICKED, [])) - set(ticked)
     stay = [key for key in st.session_state.get(PICKED, []) if key not in left]
     came = [key for key in ticked if key not in st.session_state.get(TICKED, []) and key not in stay]
@@ -85,24 +106,34 @@ def pick(keys: list[str]) -> None:
     st.session_state[TICKED] = ticked
 
 
-def table(rows: Iterable[Row], stages: Mapping[str, str] = MappingProxyType({})) -> pd.DataFrame:
-    """A row per evaluated point.
+def table(
+    rows: Iterable[Row],
+    stages: Mapping[str, str] = MappingProxyType({}),
+    called: Mapping[TaskSpec, str] | None = None,
+) -> pd.DataFrame:
+    """A row per evaluated point; a zero-shot task that none of them was asked has no column.
 
     Args:
         stages: what studies are part of, by their keys.
+        called: the name of each zero-shot task; None: as `reading.tasks` calls those of these rows.
     """
-    frame = pd.DataFrame([_line(row) | {"part of": stages.get(row.entry.key, "")} for row in rows])
+    rows = list(rows)
+    called = reading.tasks(rows) if called is None else called
+    answered = {name for row in rows for name in reading.accuracies(row, called)}
+    tasks = {task: name for task, name in called.items() if name in answered}
+    frame = pd.DataFrame([_line(row, tasks) | {"part of": stages.get(row.entry.key, "")} for row in rows])
+    frame["created"] = pd.to_datetime(frame["created"], errors="coerce", utc=True, format="ISO8601")
     empty = [name for name in ("pattern", "not a number", "while pruning", "part of") if not frame[name].any()]
     return frame.drop(columns=empty)
 
 
-def _line(row: Row) -> dict[str, object]:
+def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
     measured, spec = row.measured, row.study.spec
     setting = measured.setting
     change = reading.against_uniform(row)
     return {
         "model": row.model,
-        "method": setting.method if setting else "dense",
+        "method": narrowing.method(row),
         "target": setting.allocation.target if setting else None,
         "pruner": setting.pruner if setting else "",
         "pattern": (setting.pattern or "") if setting else "",
@@ -115,12 +146,28 @@ def _line(row: Row) -> dict[str, object]:
         "high": change.high if change else None,
         "KL": measured.kl,
         "agreement": measured.agreement,
+        **_accuracies(row, called),
         "protocol": reading.protocol(row.text, spec.text),
         "text": spec.text.content[: reading.SHORT],
         "precision": spec.model.dtype,
-        "created": pd.to_datetime(row.entry.provenance.get("created"), errors="coerce", utc=True),
+        "created": row.entry.provenance.get("created"),
         "study": row.entry.key,
     }
+
+
+def _accuracies(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, float | None]:
+    """Every task's fraction right and its standard error; None where it was not asked."""
+    found = reading.accuracies(row, called)
+    nothing = (None, None)
+    return {
+        column: value
+        for name in called.values()
+        for column, value in zip((name, _error(name)), found.get(name, nothing), strict=True)
+    }
+
+
+def _error(task: str) -> str:
+    return f"{task} ±"
 
 
 def _number(label: str, form: str, about: str | None = None) -> object:
@@ -143,6 +190,15 @@ COLUMNS = {
     "text": st.column_config.TextColumn(help="Hash of the evaluation text"),
     "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
 }
+
+
+def _of_tasks(names: Iterable[str]) -> dict[str, object]:
+    """Columns of zero-shot tasks."""
+    return {
+        column: _number(column, "%.3f", about)
+        for name in names
+        for column, about in ((name, ACCURACY), (_error(name), "Standard error of the accuracy"))
+    }
 
 
 def _studies(store: Store, entries: dict[str, Entry]) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from core.allocation.requests import Manual
-from core.comparison import Interval, sentence
-from core.settings import Setting
+from core.comparison import Interval, sentence, standard_error
+from core.results import ZeroShot
+from core.settings import Setting, TaskSpec
 from core.specs import TextSpec, number
 from core.store import Entry
 from core.studies import Measured, Study, against
 from pages.ui.prune import naming
+from pages.ui.prune.comparing import labels, tasks_asked
 from pages.ui.words import digits
 
 SHORT = 6  # digits of a key or a hash on screen
@@ -96,11 +100,12 @@ def by_protocol(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 def badge(rows: Sequence[Row]) -> str:
-    """The protocol that rows share, what they were calibrated on, and the studies they are from."""
+    """The protocol that rows share, what they were calibrated on and asked, and the studies they are from."""
     first = rows[0]
     spec = first.study.spec
     said = [first.model, f"{protocol(first.text, spec.text)} tokens", *filter(None, map(_calibrated, rows))]
     keys = list(dict.fromkeys(row.entry.key[:SHORT] for row in rows))
+    said += tasks_asked(tasks(rows))
     said += [spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
     said += [("study " if len(keys) == 1 else "studies ") + ", ".join(keys)]
     return " · ".join(dict.fromkeys(said))
@@ -113,6 +118,24 @@ def _calibrated(row: Row) -> str:
         return ""
     name = row.measured.about.get("calibration") or row.study.provenance.get("calibration") or used.content[:12]
     return f"calibrated on {name}, {used.sequences} × {used.length}"
+
+
+def tasks(rows: Iterable[Row]) -> dict[TaskSpec, str]:
+    """A name for each zero-shot task of some rows; answers to other examples are answers to another task."""
+    return labels(task for row in rows for task in row.study.spec.tasks)
+
+
+def accuracies(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, tuple[float, float]]:
+    """Name of each task that a row has answers to -> fraction right and its standard error."""
+    known = {called[task]: row.measured.tasks.get(task.name) for task in row.study.spec.tasks if task in called}
+    return {name: (float(each.acc.mean()), standard_error(each.acc)) for name, each in known.items() if each}
+
+
+def accuracy(found: ZeroShot) -> str:
+    """Fraction right with its standard error: `0.412 ± 0.017`."""
+    if not np.isfinite(found.acc).all():
+        return "not a number"
+    return f"{found.acc.mean():.3f}" + (f" ± {standard_error(found.acc):.3f}" if len(found.acc) > 1 else "")
 
 
 def perplexity(measured: Measured) -> str:
