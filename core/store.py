@@ -96,10 +96,10 @@ class Store:
             self.set_aside(path, broken)
             return None
 
-    def entries(self, kind: str = "profile") -> Iterator[Entry]:
-        """Every readable entry of a kind, newest first; corrupt ones are set aside."""
+    def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
+        """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
         manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
-        paths = {manifest.parent.name: manifest.parent for manifest in manifests}.values()
+        paths = {each.parent.name: each.parent for each in manifests if each.parent.name.startswith(begins)}.values()
         found = [(changed(path / "manifest.json"), path) for path in paths]
         for _, path in sorted(found, key=lambda each: -each[0]):
             entry = self.entry(path)
@@ -139,7 +139,7 @@ class Store:
             UserError: none or several match.
         """
         what = kinds[0] if len(kinds) == 1 else "result"
-        here = (entry for kind in kinds for entry in self.entries(kind) if key and entry.key.startswith(key))
+        here = (entry for kind in kinds for entry in self.entries(kind, key) if key)
         found = {entry.key: entry for entry in here}
         if not found:
             raise UserError(f"there is no {what} {key!r} in {self.root}: list them with `python -m core runs`")
