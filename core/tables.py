@@ -30,16 +30,20 @@ def encode(result: object) -> dict[str, bytes]:
         table = pa.table(
             {axis: pa.array(index.astype(np.int16)) for axis, index in columns.items()}
             | {name: pa.array(array[kept]) for name, array in arrays.items()}
-        ).replace_schema_metadata({"shape": json.dumps(shape)})
+        )
         sink = pa.BufferOutputStream()
-        parquet.write_table(
-            table,
+        with parquet.ParquetWriter(
             sink,
+            table.schema,
             compression="zstd",
+            compression_level=19,  # results are small, and the committed ones are to stay so
             use_dictionary=list(axes),
             use_byte_stream_split=names,
             write_statistics=False,
-        )
+            store_schema=False,  # names and types a second time
+        ) as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata({"shape": json.dumps(shape)})
         files["-".join(axes) + ".parquet"] = sink.getvalue().to_pybytes()
     return files
 
