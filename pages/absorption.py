@@ -23,7 +23,7 @@ ABOUT_VERDICTS = (
 def choose(profile: Profile) -> tuple[str, str, int]:
     """Perturbation name, statistic and highlighted layer, held in the URL."""
     bases = words.by_positions(profile)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="top"):
         base = view.sync("perturbation", list(bases), PREFERRED if PREFERRED in bases else next(iter(bases)))
         st.selectbox(
             "What is done to the layer",

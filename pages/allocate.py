@@ -43,7 +43,7 @@ with right:
 
 means = layer_means(now, linear_parameters(profile)) if per_linear else now
 spread.compared(request, means, profile, judge, prefix)
-trust.show(profile, request, judge, prefix)
+trust.show(profile, request, now, judge, prefix)
 
 left, right = st.columns(2, gap="large")
 with left:

@@ -7,7 +7,21 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
+from pages.ui import words
 from pages.ui.charts import Chart
+
+BRIEF = {  # heads that fit beside others into half a page
+    "injection layer": "layer",
+    "read layer": "read at",
+    "95 % low": "low",
+    "95 % high": "high",
+    "below noise floor": "below floor",
+    "damage grows": "damage",
+    "stream grows": "stream",
+    "gain if frozen": "if frozen",
+    "crossing size": "turns at",
+}
+GAIN_AT = "gain at "  # begins heads whose size says enough
 
 
 def is_first_paint() -> bool:
@@ -37,7 +51,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     st.plotly_chart(
         chart.figure,
         key=key,
-        alt=f"{chart.title}. {chart.finding}",
+        alt=chart.alt,
         on_select=on_select or "ignore",
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}},
@@ -47,10 +61,25 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
 
 
 def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **more: object) -> None:
-    """A table with four digits to a number unless its column says otherwise, and a dash where there is none."""
-    formats = {name: st.column_config.NumberColumn(format="%.4g") for name in table.select_dtypes("float")}
+    """A table whose columns have as many digits as they need, unless one says otherwise, and a dash for no number.
+
+    Long heads are shortened: the whole one stands in its tooltip, and in a download.
+    """
+    numeric = table.select_dtypes("float")
+    formats = {}
+    for name in table:
+        brief = _brief(name)
+        about = {} if brief == name else {"label": brief, "help": name}
+        if name in numeric:
+            formats[name] = st.column_config.NumberColumn(format=words.column(table[name].to_numpy()), **about)
+        elif about:
+            formats[name] = st.column_config.Column(**about)
     shown = {"hide_index": True, "column_config": formats | (columns or {}), "placeholder": "–"} | more
     st.dataframe(table, alt=alt, **shown)
+
+
+def _brief(name: str) -> str:
+    return f"at {name.removeprefix(GAIN_AT)}" if name.startswith(GAIN_AT) else BRIEF.get(name, name)
 
 
 def file(prefix: str, name: str) -> str:

@@ -10,7 +10,9 @@ from core.allocation.requests import AllocationRequest
 from core.errors import UserError
 from core.profiles import Profile
 from core.response import Judge
+from core.results import Array
 from pages.ui import frame, view
+from pages.ui.charts import Chart
 from pages.ui.prune import drawing, stored
 from pages.ui.prune.comparing import Slice
 from pages.ui.prune.stored import Group
@@ -24,15 +26,17 @@ LACKING = (
 Place = tuple[str, Slice]  # protocol, and what may be compared within it
 
 
-def show(profile: Profile, request: AllocationRequest, judge: Judge, prefix: str) -> None:
-    """The additive estimate against the measured loss in one protocol, pruner and target; a sentence without enough."""
+def show(profile: Profile, request: AllocationRequest, now: Array, judge: Judge, prefix: str) -> None:
+    """The additive estimate against the measured loss in one protocol, pruner and target; a sentence without enough.
+
+    Args:
+        now: (layers,) or (layers, linears) on screen, marked among allocations of its target.
+    """
     found, lacking = stored.groups(profile), LACKING
     known = places(found)
     try:
         place = choose(known, found, request.target, judge.pruner) if known else None
-        chart = (
-            drawing.trust(found[place[0]].results, place[1], profile, judge.harm, None, view.look()) if place else None
-        )
+        chart = _drawn(found, place, profile, request, now, judge) if place else None
     except UserError as error:
         chart, lacking = None, f"No estimate to hold against what was measured: {error}."
     if chart is None:
@@ -41,6 +45,14 @@ def show(profile: Profile, request: AllocationRequest, judge: Judge, prefix: str
         return
     frame.show(chart, prefix, "trust")
     st.caption(found[place[0]].badge)
+
+
+def _drawn(
+    found: Mapping[str, Group], place: Place, profile: Profile, request: AllocationRequest, now: Array, judge: Judge
+) -> Chart:
+    key, part = place
+    mine = now if abs(part.target - request.target) < 1e-9 else None
+    return drawing.trust(found[key].results, part, profile, judge.harm, None, view.look(), mine)
 
 
 def places(found: Mapping[str, Group]) -> list[Place]:

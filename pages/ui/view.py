@@ -121,9 +121,19 @@ def _first(entries: dict[str, Entry]) -> str:
 
 def name(entry: Entry) -> str:
     """A profile in a list."""
-    text = entry.spec.text
-    about = entry.provenance
-    return f"{about.get('model', '?')} · {about.get('text', '?')} · {text.sequences} × {text.length} · {entry.key[:6]}"
+    return " · ".join(_told(entry))
+
+
+def short_names(entries: Sequence[Entry]) -> list[str]:
+    """What tells each of several profiles from the others: model, text, amount, or its key where nothing else does."""
+    told = [_told(entry) for entry in entries]
+    return words.telling_apart([(model, text.partition(",")[0], text, *more) for model, text, *more in told])
+
+
+def _told(entry: Entry) -> tuple[str, str, str, str]:
+    text, about = entry.spec.text, entry.provenance
+    model = words.model(str(about.get("model", "?")))
+    return model, str(about.get("text", "?")), f"{text.sequences} × {text.length}", entry.key[:6]
 
 
 def profile() -> Profile:

@@ -156,7 +156,7 @@ def _perplexities(store: Store, job: Job) -> None:
         st.skeleton(height=HEIGHT - 220)
         return
     chart = drawing.perplexity(Results(study), None, view.look())
-    st.plotly_chart(chart.figure, key="live-study", alt=f"{chart.title}. {chart.finding}")
+    st.plotly_chart(chart.figure, key="live-study", alt=chart.alt)
     st.markdown(chart.finding)
     asked = job.request.evaluation.text
     label = f"{source(asked)} · {stored.badge(study)}"
@@ -181,7 +181,7 @@ def _matrix(store: Store, job: Job) -> None:
         st.skeleton(height=HEIGHT - 220)
         return
     chart = charts.heatmap([found], None, None, view.look())
-    st.plotly_chart(chart.figure, key="live-matrix", alt=f"{chart.title}. {chart.finding}")
+    st.plotly_chart(chart.figure, key="live-matrix", alt=chart.alt)
     st.caption(f"From {found.sequences} of {job.request.text.sequences} sequences.")
     frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-matrix")
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
 from core import specs
 from core.profiles import Profile
+from core.results import Array
 from core.words import digits
 
 POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
@@ -17,6 +23,7 @@ BASES = {
     "manual": "set by hand",
 }
 PRUNERS = {"magnitude": "magnitude", "wanda": "Wanda", "sparsegpt": "SparseGPT"}
+MOST_DECIMALS = 6
 
 
 def label(asked: specs.Perturbation) -> str:
@@ -26,20 +33,20 @@ def label(asked: specs.Perturbation) -> str:
     if asked.kind == "covariance":
         return f"Noise shaped like the layer's output, size {specs.number(asked.size)}"
     if asked.kind == "residual":
-        return f"Pruned by {PRUNERS[asked.pruner]}, {asked.sparsity:.0%} zeros"
+        return f"Pruned by {PRUNERS[asked.pruner]}, {percent(asked.sparsity)} zeros"
     if asked.kind == "residual_linear":
-        return f"{asked.linear} alone pruned by {PRUNERS[asked.pruner]}, {asked.sparsity:.0%} zeros"
+        return f"{asked.linear} alone pruned by {PRUNERS[asked.pruner]}, {percent(asked.sparsity)} zeros"
     if asked.kind == "residual_rescaled":
         flipped = ", flipped" if asked.size < 0 else ""
-        source = f"{PRUNERS[asked.pruner]}, {asked.sparsity:.0%} zeros"
+        source = f"{PRUNERS[asked.pruner]}, {percent(asked.sparsity)} zeros"
         return f"Pruning error ({source}) at size {specs.number(abs(asked.size))}{flipped}"
     return "Layer left out"
 
 
 def short(asked: specs.Perturbation) -> str:
-    """What tells it from its family: `0.3`, `70%`."""
+    """What tells it from its family: `0.3`, `70 %`."""
     if asked.kind == "residual":
-        return f"{asked.sparsity:.0%}"
+        return percent(asked.sparsity)
     return specs.number(asked.size) if hasattr(asked, "size") else "left out"
 
 
@@ -76,6 +83,31 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
     return found
 
 
+def percent(share: float, decimals: int = 0) -> str:
+    """A share in per cent, which no line break takes from its number: `70 %`."""
+    return f"{100 * share:,.{decimals}f}\u00a0%"
+
+
+def column(values: Array) -> str:
+    """How a table writes a column: as many decimals in each row, thousands set apart, four digits in a middling one.
+
+    Small values keep two digits; a column that spans too much for that has four digits in each row.
+    """
+    known = np.abs(values[np.isfinite(values) & (values != 0)])
+    if not known.size:
+        return "%,.0f"
+    wanted = max(_decimals(float(np.median(known)), 4), _decimals(float(known.min()), 2))
+    if wanted > MOST_DECIMALS:
+        return "%.4g"
+    rounded = np.round(known, wanted)
+    return f"%,.{next(few for few in range(wanted + 1) if (np.round(known, few) == rounded).all())}f"
+
+
+def _decimals(value: float, count: int) -> int:
+    """Behind the point, for so many significant digits."""
+    return max(0, count - 1 - math.floor(math.log10(value)))
+
+
 def times(factor: float, count: int = 2) -> str:
     """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
     return f"{digits(factor, count)}×"
@@ -84,6 +116,27 @@ def times(factor: float, count: int = 2) -> str:
 def changed(factor: float) -> str:
     """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`."""
     return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
+
+
+def model(label: str) -> str:
+    """What a model is called in a list, how it came to be left out: `SmolLM2-135M-Instruct, untrained`."""
+    first = label.removeprefix("random: ").partition(",")[0]
+    return f"{first}, untrained" if label.startswith("random: ") else first
+
+
+def telling_apart(described: Sequence[Sequence[str]]) -> list[str]:
+    """A name for each of several things: of what is known of them as few words as they need to differ.
+
+    Args:
+        described: for each the same kinds of words, the most telling first; the last ones all differ.
+    """
+    names = [""] * len(described)
+    for kind in zip(*described, strict=True):
+        if len(set(kind)) > 1 or len(described) == 1:
+            names = [f"{name}, {word}" if name else word for name, word in zip(names, kind, strict=True)]
+        if len(set(names)) == len(names) and all(names):
+            break
+    return names
 
 
 def source(profile: Profile) -> str:

@@ -105,6 +105,15 @@ def test_nothing_is_compared_until_it_is_chosen(filled_cache: dict[str, str]) ->
     assert not box.proto.set_value, "a value of None would read: choose an option"
 
 
+def test_long_heads_are_short_in_tables_and_whole_in_their_tooltips(filled_cache: dict[str, str]) -> None:
+    tables = opened(profile=filled_cache["deep"]).dataframe
+    heads = [json.loads(each.proto.columns) for each in tables if "injection layer" in each.value]
+    assert heads and all(each["injection layer"]["label"] == "layer" for each in heads)
+    assert all(each["injection layer"]["help"] == "injection layer" for each in heads)
+    [sized] = [each for each in heads if "gain at 0.01" in each]
+    assert sized["gain at 0.01"]["label"] == "at 0.01"
+
+
 def test_the_verdict_is_computed(filled_cache: dict[str, str]) -> None:
     said = [each.value for each in opened(profile=filled_cache["deep"]).markdown]
     assert any("absorb" in text and "(n = 16)" in text for text in said)

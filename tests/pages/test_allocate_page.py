@@ -542,7 +542,7 @@ def test_findings_are_computed() -> None:
     assert "most like alike (rank correlation 1.00)" in methods(lines, "mine", 0.7).finding
     assert list(agreement(lines)) == ["mine", "alike"]
     rows = [Estimate("mine", 2.0, 2.0, 2.0), Estimate("other", 1.0, 0.5, 1.5), Estimate("far", np.nan, np.nan, np.nan)]
-    assert estimates(rows, "mine", "nats").finding == "Mine is estimated 100.0% above other."
+    assert estimates(rows, "mine", "nats").finding == "Mine is estimated 100.0\u00a0% above other."
     assert "beyond the largest sparsity measured" in estimates(rows, "far", "nats").finding
 
 

@@ -143,6 +143,84 @@ def test_damage_over_stream_is_the_gain() -> None:
     np.testing.assert_allclose(chart.table["gain"], absorption.gains(seeds()).value)
 
 
+def test_the_gain_beside_its_dilution_has_the_colour_of_its_verdict() -> None:
+    found, look = seeds(), charts.LIGHT
+    figure = charts.dilution(found, synthetic.activation(LAYERS, SEQUENCES), 2).figure
+    colours = {"amplifies": look.amplify, "absorbs": look.absorb, "undecided": look.undecided}
+    drawn = {int(x): each.marker.color for each in figure.data if each.name.startswith("gain: ") for x in each.x}
+    verdicts = absorption.gains(found).verdicts[:-1]
+    assert drawn == {layer: colours[verdict] for layer, verdict in enumerate(verdicts)}
+
+
+def test_a_gain_above_one_that_is_undecided_is_grey() -> None:
+    found = [synthetic.perturbed(LAYERS, 3, Measurement(perturbation=perturbation("gaussian:0.3")))]
+    figure = charts.dilution(found, synthetic.activation(LAYERS, 3), 2).figure
+    gains = [each for each in figure.data if each.name.startswith("gain: ")]
+    assert [(each.name, each.marker.color) for each in gains] == [("gain: undecided", charts.LIGHT.undecided)]
+
+
+@pytest.mark.parametrize(("title", "alt"), [("Which way?", "Which way? So."), ("Drift left", "Drift left. So.")])
+def test_a_text_alternative_is_two_sentences(title: str, alt: str) -> None:
+    found = all_charts(2)[0]
+    assert dataclasses.replace(found, title=title, finding="So.").alt == alt
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("Uniform", ["Uniform"]),
+        ("OWL, m 7, lam 0.2", ["OWL, m 7,", "lam 0.2"]),
+        ("SmolLM2-135M-Instruct, untrained", ["SmolLM2-135M-", "Instruct,", "untrained"]),
+        ("<b>", ["&lt;b&gt;"]),
+    ],
+)
+def test_names_are_broken_where_they_may_be(name: str, lines: list[str]) -> None:
+    assert style.wrapped(name, 14).replace("\u00a0", " ").split("<br>") == lines
+
+
+def test_names_over_several_lines_get_more_room() -> None:
+    placed = np.log(style.line_labels(0, [1.0, 1.0, 1.0], ["a", "b<br>b<br>b", "c"], ["#000"] * 3, 0.1).y)
+    assert np.diff(placed) == pytest.approx([0.2, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("values", "form"),
+    [
+        ([36.14, 196.0, 197.5, 1170.2], "%,.1f"),
+        ([-0.7224, -20.0, -39.2, -54.5], "%,.2f"),
+        ([0.5, 0.6, 0.7], "%,.1f"),
+        ([1.0, -0.84, 0.2], "%,.2f"),
+        ([0.0, float("nan")], "%,.0f"),
+        ([1e-7, 1.0], "%.4g"),
+    ],
+)
+def test_a_column_is_written_with_the_same_decimals_throughout(values: list[float], form: str) -> None:
+    assert words.column(np.array(values)) == form
+
+
+@pytest.mark.parametrize(
+    ("described", "names"),
+    [
+        ([("A", "c4", "16 × 256", "1")], ["A"]),
+        ([("A", "c4", "16 × 256", "1"), ("B", "c4", "16 × 256", "2")], ["A", "B"]),
+        ([("A", "c4", "16 × 256", "1"), ("A", "demo", "16 × 256", "2")], ["c4", "demo"]),
+        ([("A", "c4", "16 × 256", "1"), ("A", "c4", "16 × 256", "2")], ["1", "2"]),
+        (
+            [("A", "c4", "8 × 256", "1"), ("A", "demo", "8 × 256", "2"), ("B", "c4", "8 × 256", "3")],
+            ["A, c4", "A, demo", "B, c4"],
+        ),
+    ],
+)
+def test_names_say_what_differs(described: list[tuple[str, ...]], names: list[str]) -> None:
+    assert words.telling_apart(described) == names
+
+
+def test_models_in_a_list_say_whether_they_were_trained() -> None:
+    label = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
+    assert words.model(label) == "SmolLM2-135M-Instruct"
+    assert words.model(f"random: {label}, untrained twin") == "SmolLM2-135M-Instruct, untrained"
+
+
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
 def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: float) -> None:
     placed = style.apart(np.array(wanted), gap)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.comparison import Interval, rank_correlation
+from pages.ui import words
 from pages.ui.charts import DARK, LIGHT, Chart, Palette, evaluation
 from pages.ui.charts.estimate import trusted
 from pages.ui.charts.evaluation import Curve
@@ -80,15 +81,32 @@ def test_perplexity_draws_every_seed_and_a_line_through_their_mean() -> None:
 
 def test_a_curve_that_ends_early_says_where() -> None:
     found = evaluation.perplexity([*CURVES, curve("DLP", {0.5: [19.0]})], 15.2)
-    assert "DLP (50%)" in trace(found.figure, "labels").text
+    assert f"DLP ({words.percent(0.5)})" in trace(found.figure, "labels").text
+
+
+def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None:
+    long = curve("OWL, m 7, lam 0.2", {0.5: [19.0]}, shown=True)
+    figure = evaluation.perplexity([*CURVES, long], 15.2).figure
+    labels, leaders = trace(figure, "labels"), trace(figure, "leaders")
+    assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50 %)</b>"
+    assert leaders.x[-3:] == (50.0, labels.x[-1], None)
+    assert leaders.y[-3:-1] == pytest.approx((19.0, labels.y[-1]))
+
+
+def test_a_phone_has_room_for_the_ticks_and_names_of_changes() -> None:
+    figure = evaluation.changes(
+        ROWS | {"Response, objective drift": Interval(-60.0, -64.0, -55.0, 24)}, None, "x"
+    ).figure
+    assert len(figure.layout.xaxis.tickvals) <= 5 and figure.layout.xaxis.tickangle == 0
+    assert figure.layout.yaxis.ticktext[0].replace("\u00a0", " ") == "Response,<br>objective drift"
 
 
 def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
     broken = [*CURVES, curve("DLP", {0.7: [NAN]})]
-    chart = evaluation.perplexity(broken, 15.2, {"DLP at 70%": 4})
-    assert "DLP at 70%: the perplexity is not a number, from layer 4 on." in chart.finding
+    chart = evaluation.perplexity(broken, 15.2, {"DLP at 70 %": 4})
+    assert "DLP at 70 %: the perplexity is not a number, from layer 4 on." in chart.finding
     assert "DLP" not in {each.name for each in chart.figure.data}
-    assert chart.finding.startswith("Dense: 15.2. At 70% zeros OWL has the least perplexity, 47.4")
+    assert chart.finding.startswith("Dense: 15.2. At 70\u00a0% zeros OWL has the least perplexity, 47.4")
 
 
 def test_nothing_measured_yet_is_a_chart_all_the_same() -> None:
@@ -130,7 +148,7 @@ def test_the_paper_is_drawn_only_where_it_belongs_and_named_as_second_hand() -> 
         [each.text for each in evaluation.correction(families, "OWL", None, paper).figure.layout.annotations]
         for paper in (True, False)
     ]
-    assert texts == [["-7.13 %: paper, second-hand; other models"], []]
+    assert texts == [["dashed: -7.13 %, paper, second-hand; other models"], []]
 
 
 def test_several_shuffles_are_a_range_around_their_median() -> None:
@@ -139,6 +157,31 @@ def test_several_shuffles_are_a_range_around_their_median() -> None:
     assert trace(figure, "shuffles").y[0] == pytest.approx(math.log(1.05))
     band = trace(figure, "shuffles, range").y
     assert (min(band), max(band)) == pytest.approx((math.log(0.88), math.log(1.4)))
+
+
+def test_shuffles_of_one_strength_are_a_bar_that_can_be_seen_beside_the_other_controls() -> None:
+    found = {"correction": {0.04: [ROWS["DLP"]]}, "reversed": {0.04: [ROWS["OWL"]]},
+             "shuffles": {0.04: list(ROWS.values())}}  # fmt: skip
+    figure = evaluation.correction(found, "OWL", None, True).figure
+    spread = trace(figure, "shuffles, range")
+    assert spread.line.width > 0 and spread.fill is None
+    places = [trace(figure, name).x[0] for name in found]
+    assert len(set(places)) == 3 and np.mean(places) == pytest.approx(0.04)
+    assert max(places) < trace(figure, "labels").x[0]
+
+
+def test_shuffles_of_several_strengths_are_a_band() -> None:
+    found = {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["OWL"]]},
+             "shuffles": {0.02: list(ROWS.values()), 0.04: list(ROWS.values())}}  # fmt: skip
+    chart = evaluation.correction(found, "OWL", None, False)
+    assert trace(chart.figure, "shuffles, range").fill == "toself"
+    assert list(trace(chart.figure, "correction").x) == [0.02, 0.04]
+    assert "the band spans the shuffles" in chart.finding
+
+
+def test_the_lines_that_mark_values_end_before_the_names() -> None:
+    figure = evaluation.correction({"correction": {0.02: [ROWS["OWL"]]}}, "OWL", None, True).figure
+    assert max(each.x1 for each in figure.layout.shapes) < trace(figure, "labels").x[0]
 
 
 def test_corrections_are_counted() -> None:
@@ -163,10 +206,10 @@ def test_corrections_are_counted() -> None:
         ([], "Bars are 95 % intervals over windows."),
         (["DLP"], "At strength 0.04 it does worse than the one shuffle. Bars are 95 % intervals over windows (1 "
          "shuffle; 5 or more make a range)."),
-        (["OWL", "DLP", "DLP"], "worse than 3 of 3 shuffles at strength 0.04 (-12 % to +5 %). Bars are 95 % intervals "
-         "over windows; the band spans the shuffles (3 shuffles; 5 or more make a range)."),
-        (["OWL", "DLP", "DLP", "OWL", "Far"], "worse than 4 of 5 shuffles at strength 0.04 (-12 % to +60 %). Bars are "
-         "95 % intervals over windows; the band spans the shuffles."),
+        (["OWL", "DLP", "DLP"], "worse than 3 of 3 shuffles at strength 0.04 (-12 to +5\u00a0%). Bars are 95 % "
+         "intervals over windows; the broad bar spans the shuffles (3 shuffles; 5 or more make a range)."),
+        (["OWL", "DLP", "DLP", "OWL", "Far"], "worse than 4 of 5 shuffles at strength 0.04 (-12 to +60\u00a0%). Bars "
+         "are 95 % intervals over windows; the broad bar spans the shuffles."),
     ],
 )  # fmt: skip
 def test_the_finding_speaks_of_shuffles_only_where_there_are_some(shuffles: list[str], expected: str) -> None:
@@ -199,19 +242,34 @@ def test_changes_do_not_count_what_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "words"),
+    ("ends", "said"),
     [
-        ((-53.2, -40.4), "a gain of 40 to 53 %"),
-        ((1.04, 4.96), "a cost of 1.0 to 5.0 %"),
-        ((-73.0, 40.0), "anything from a gain of 73 % to a cost of 40 %"),
+        ((-53.2, -40.4), "a gain of 40 to 53\u00a0%"),
+        ((1.04, 4.96), "a cost of 1.0 to 5.0\u00a0%"),
+        ((-73.0, 40.0), "anything from a gain of 73\u00a0% to a cost of 40\u00a0%"),
     ],
 )
-def test_an_interval_is_said_in_words(ends: tuple[float, float], words: str) -> None:
-    assert evaluation.between(Interval(0.0, *ends, 3)) == words
+def test_an_interval_is_said_in_words(ends: tuple[float, float], said: str) -> None:
+    assert evaluation.between(Interval(0.0, *ends, 3)) == said
+
+
+def test_only_the_allocation_in_view_has_the_accent() -> None:
+    names, values = ["Uniform", "OWL", "DLP"], np.arange(1.0, 4)
+    figure = trusted(names, values, values, ["OWL"], "nats", "70 %", LIGHT, uniform=["Uniform"]).figure
+    assert list(trace(figure, "allocations").marker.color) == [LIGHT.ink, LIGHT.accent, LIGHT.undecided]
+
+
+def test_an_allocation_in_view_that_was_not_measured_stands_at_its_estimate() -> None:
+    names, values = ["Uniform", "OWL", "DLP"], np.arange(1.0, 4)
+    chart = trusted(names, values, values, [], "nats", "70 %", LIGHT, uniform=["Uniform"], here=6.0)
+    [line] = chart.figure.layout.shapes
+    assert line.x0 == 6.0 and line.line.color == LIGHT.accent
+    assert chart.figure.layout.xaxis.range[1] > math.log10(6) == chart.figure.layout.annotations[0].x
+    assert chart.finding.endswith("The allocation in view is estimated at 6.00 and not measured.")
 
 
 @pytest.mark.parametrize(
-    ("measured", "words"),
+    ("measured", "said"),
     [
         (np.arange(10.0), "1.0 over n = 10 allocations of 70 %, Wanda: the estimate ranks them well."),
         (-np.arange(10.0), "-1.0 over n = 10 allocations of 70 %, Wanda: no guide here."),
@@ -219,9 +277,9 @@ def test_an_interval_is_said_in_words(ends: tuple[float, float], words: str) -> 
         (np.r_[np.arange(4.0), np.full(6, np.nan)], "too few to lean on. 6 more cannot be placed."),
     ],
 )
-def test_trust_is_a_rank_correlation_with_its_n(measured: np.ndarray, words: str) -> None:
+def test_trust_is_a_rank_correlation_with_its_n(measured: np.ndarray, said: str) -> None:
     names = [f"a{index}" for index in range(10)]
     chart = trusted(names, np.arange(1.0, 11), measured, [], "nats", "70 %, Wanda")
-    assert words in chart.finding
+    assert said in chart.finding
     assert len(trace(chart.figure, "allocations").x) == rank_correlation(np.arange(10.0), measured)[1]
     assert len(chart.table) == 10

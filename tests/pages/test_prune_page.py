@@ -155,7 +155,7 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
     app = opened()
     assert not app.exception
     assert "Depth ramp: the perplexity is not a number, from layer 3 on." in verdict(app)
-    assert "Depth ramp at 70%: the perplexity is not a number, from layer 3 on." in " ".join(
+    assert "Depth ramp at 70\u00a0%: the perplexity is not a number, from layer 3 on." in " ".join(
         each.value for each in app.markdown
     )
 
@@ -364,14 +364,15 @@ def judged(seeds: dict[int, float], windows: int = 24) -> str:
     [
         ({0: -0.3}, "of perplexity against uniform (one calibration seed)."),
         ({0: -0.3, 1: -0.3}, "of perplexity against uniform (two calibration seeds)."),
-        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: a gain of 24.8 to 28.5 %."),
+        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: a gain of 24.8 to 28.5\u00a0%."),
         (
             {0: -0.1, 1: -0.2, 2: -1.2},
-            "; over 3 calibration seeds this is not certain: anything from a gain of 87 % to a cost of 175 %.",
+            "; over 3 calibration seeds this is not certain: "
+            "anything from a gain of 87\u00a0% to a cost of 175\u00a0%.",
         ),
         (
             {0: 0.0, 1: 0.2, 2: -0.2},
-            "; over 3 calibration seeds neither: anything from a gain of 39 % to a cost of 64 %.",
+            "; over 3 calibration seeds neither: anything from a gain of 39\u00a0% to a cost of 64\u00a0%.",
         ),
     ],
 )

@@ -23,7 +23,7 @@ from core.store import Entry, Store
 from core.study_file import read_study
 from pages.ui import report
 from pages.ui.charts import DARK, LIGHT, line
-from pages.ui.charts.overlay import LONGEST, depth, overlay
+from pages.ui.charts.overlay import LONGEST, WIDEST, depth, overlay
 from pages.ui.charts.responses import responses
 from pages.ui.prune import naming
 from pages.ui.prune.comparing import Results
@@ -427,14 +427,18 @@ def test_different_depths_are_laid_over_relative_depth() -> None:
 
 def test_a_curve_laid_over_itself_is_nowhere_lower() -> None:
     chart = overlay([curve(9, "a"), curve(9, "a again")], "Noise")
-    assert "rank alike along depth with 1.00" in chart.finding and "lower one over 0% of the depth" in chart.finding
+    assert (
+        "rank alike along depth with 1.00" in chart.finding and "lower one over 0\u00a0% of the depth" in chart.finding
+    )
 
 
 def test_long_names_are_cut_beside_their_curves_and_whole_elsewhere() -> None:
     names = [f"an organisation/a model with a long name ({key})" for key in ("abcdef", "fedcba")]
     chart = overlay([curve(4, names[0]), curve(5, names[1])], "Noise")
     labels = next(each for each in chart.figure.data if each.name == "labels").text
-    assert len(set(labels)) == 2 and max(map(len, labels)) == LONGEST
+    lines = [text.split("<br>") for text in labels]
+    assert len(set(labels)) == 2 and max(len("".join(each)) for each in lines) <= LONGEST
+    assert max(len(line) for each in lines for line in each) <= WIDEST
     assert set(names) <= {each.name for each in chart.figure.data} and set(chart.table["model"]) == set(names)
 
 

@@ -421,6 +421,15 @@ def test_equal_depths_are_overlaid_by_layer(filled_cache: dict[str, str]) -> Non
     assert figure["layout"]["xaxis"]["title"]["text"] == "injection layer"
 
 
+def test_curves_of_one_model_are_called_by_what_tells_them_apart(store: Store) -> None:
+    spec = synthetic.profile_spec(4, 8, "quick", seed=9)
+    shorter = spec.model_copy(update={"text": spec.text.model_copy(update={"length": spec.text.length // 2})})
+    keys = [synthetic.save_profile(store.root, each, 4) for each in (spec, shorter)]
+    figure = json.loads(part("overlay", overlaid=keys).get("plotly_chart")[0].proto.spec)
+    names = {f"{each.text.sequences} × {each.text.length}" for each in (spec, shorter)}
+    assert names <= {each.get("name") for each in figure["data"]}
+
+
 def test_one_profile_cannot_be_overlaid(store: Store) -> None:
     synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick", seed=9), 4)
     app = part("overlay")

@@ -14,8 +14,8 @@ from core.absorption import ranges
 from core.allocation.budget import TOLERANCE, met
 from core.comparison import spearman
 from core.results import Array
-from pages.ui.charts.style import LIGHT, Chart, Palette, apart, layer_axis, layout, limits, log_axis
-from pages.ui.words import digits
+from pages.ui.charts.style import LIGHT, Chart, Palette, apart, layer_axis, layout, limits, log_axis, row_axis, rule
+from pages.ui.words import digits, percent
 
 DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
 
@@ -32,7 +32,7 @@ def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette
     figure = go.Figure()
     for index, name in enumerate(sorted(lines, key=lambda each: each == shown)):
         figure.add_trace(_line(name, lines[name], name == shown, DASHES[index % len(DASHES)], look))
-    figure.add_hline(y=target, line={"color": look.guide, "width": 1, "dash": "dot"})
+    rule(figure, target, -0.6, layers - 1, color=look.guide, width=1, dash="dot")
     figure.add_trace(_names(lines, shown, layers, 0.06 * float(np.ptp(every)), look))
     room = 0.022 * layers * max(map(len, lines))
     figure.update_layout(
@@ -220,7 +220,8 @@ def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = L
     axis = log_axis(values, title) if high / low > 1.5 else {"title": title, "autorange": True}
     figure.update_layout(
         xaxis=axis,
-        yaxis={"range": [len(known) - 0.5, -0.9], "showgrid": False, "title": None},  # room for the first one's number
+        yaxis=row_axis([each.name for each in known])
+        | {"autorange": False, "range": [len(known) - 0.5, -0.9]},  # room for the first one's number
     )
     table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
     table.columns = ["allocation", unit, "least", "greatest"]
@@ -244,4 +245,4 @@ def _ratio(mine: float, other: float) -> str:
     change = mine / other - 1 if other else 0.0
     if abs(change) < 5e-4:
         return "the same as"
-    return f"{abs(change):.1%} {_side(change)}"
+    return f"{percent(abs(change), 1)} {_side(change)}"

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from core import absorption
 from core.results import Array, Perturbed
 from pages.ui.charts.style import LIGHT, Chart, Palette, band, layer_axis, layout, line_labels, log_axis
-from pages.ui.words import digits, times
+from pages.ui.words import digits, percent, times
 
 
 def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
@@ -144,7 +144,7 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     )
     finding = (
         f"After layer {layer} the disturbed stream ends at cosine {cosine[-1]:.3f} to the undisturbed one; "
-        f"{across[-1]:.0%} of the damage lies across the stream, the rest along it."
+        f"{percent(across[-1])} of the damage lies across the stream, the rest along it."
     )
     columns = {"read layer": np.arange(layers), "cosine": cosine, "orthogonal share": across}
     table = pd.DataFrame(columns).dropna()

@@ -27,19 +27,25 @@ def trusted(
     unit: str,
     within: str,
     look: Palette = LIGHT,
+    *,
+    uniform: Sequence[str] = (),
+    here: float | None = None,
 ) -> Chart:
     """The estimate of each allocation against what it was measured to cost, of one target and pruner.
 
     Args:
         estimated: (allocations,) in the unit; NaN beyond what was measured of single layers.
         measured: (allocations,) rise of the loss over the dense model, nats/token; NaN where it is not finite.
-        shown: highlighted names.
+        shown: names of the allocation in view.
         within: the target and pruner.
+        uniform: names of the allocation that all are compared with.
+        here: the estimate of the allocation in view where it was not measured.
     """
     known = np.isfinite(estimated) & np.isfinite(measured)
     inside = [index for index, ok in enumerate(known) if ok]
     rho, n = rank_correlation(estimated, measured)
-    marked = [name in shown for name in names]
+    marked = [name in shown or name in uniform for name in names]
+    reach = np.append(estimated[known], [] if here is None else [here])
     texts = [names[index] if marked[index] or n <= NAMED else "" for index in inside]
     figure = go.Figure(
         go.Scatter(
@@ -47,12 +53,12 @@ def trusted(
             y=measured[known],
             mode="markers+text",
             text=[f"<b>{text}</b>" if marked[index] else text for index, text in zip(inside, texts, strict=True)],
-            textposition=sides(_drawn(estimated[known]), measured[known], texts),
+            textposition=sides(_drawn(estimated[known], reach), measured[known], texts),
             textfont={"size": 11, "color": look.ink},
             cliponaxis=False,
             marker={
                 "size": 10,
-                "color": [look.accent if marked[index] else look.undecided for index in inside],
+                "color": [_colour(names[index], shown, uniform, look) for index in inside],
             },
             customdata=[names[index] for index in inside],
             hovertemplate="%{customdata}: estimated %{x:.4g}, measured %{y:.4g}<extra></extra>",
@@ -60,17 +66,37 @@ def trusted(
         )
     )
     figure.update_layout(
-        xaxis=_axis(estimated[known], f"additive estimate: {unit}"),
+        xaxis=_axis(reach, f"additive estimate: {unit}"),
         yaxis={"title": "measured: loss above dense, nats/token", "rangemode": "normal"},
     )
+    if here is not None:
+        _add_here(figure, here, look)
     table = pd.DataFrame({"allocation": list(names), f"estimated, {unit}": estimated, "measured, nats/token": measured})
-    chart = layout(figure, height=400, right=60)
-    return Chart("trust", "Estimate against measured", chart, _finding(rho, n, within, len(names) - n), table)
+    chart = layout(figure, height=400, right=60).update_layout(margin={"t": 12 if here is None else 28})
+    finding = " ".join([_finding(rho, n, within, len(names) - n), *_of_here(here)])
+    return Chart("trust", "Estimate against measured", chart, finding, table)
 
 
-def _drawn(values: Array) -> Array:
-    """Values as their axis places them."""
-    return np.log(values) if _spans(values) else values
+def _colour(name: str, shown: Sequence[str], uniform: Sequence[str], look: Palette) -> str:
+    return look.accent if name in shown else look.ink if name in uniform else look.undecided
+
+
+def _add_here(figure: go.Figure, here: float, look: Palette) -> None:
+    """Where the allocation in view would stand: its estimate is known, its cost is not."""
+    figure.add_vline(x=here, line={"color": look.accent, "width": 2, "dash": "dot"})
+    figure.add_annotation(
+        x=math.log10(here) if figure.layout.xaxis.type == "log" else here, y=1, yref="paper", yanchor="bottom",
+        showarrow=False, font={"size": 11, "color": look.accent}, text="in view, not measured",
+    )  # fmt: skip
+
+
+def _of_here(here: float | None) -> list[str]:
+    return [] if here is None else [f"The allocation in view is estimated at {digits(here, 3)} and not measured."]
+
+
+def _drawn(values: Array, reach: Array) -> Array:
+    """Values as the axis of all that is drawn places them."""
+    return np.log(values) if _spans(reach) else values
 
 
 def _spans(values: Array) -> bool:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from core import absorption
 from core.results import Array, Perturbed
-from pages.ui.charts.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, line_labels, see_through
+from pages.ui.charts.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, line_labels, rule, see_through
 from pages.ui.words import times
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
@@ -64,7 +64,7 @@ def gains(
         if index != shown:
             figure.add_traces(_other(each, layers, look))
     figure.add_traces(_main(lines[shown], look))
-    figure.add_hline(y=1, line={"color": look.guide, "width": 1})
+    rule(figure, 1, 0, layers - 0.4, color=look.guide, width=1)
     figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
     _sides(figure, look)
     figure.add_trace(_names(lines, shown, values, look))

@@ -12,12 +12,23 @@ import plotly.graph_objects as go
 from core.comparison import spearman
 from core.results import Array
 from pages.ui.charts.gain import Line
-from pages.ui.charts.style import LIGHT, Chart, Palette, band, factor_axis, layer_axis, layout, line_labels
-from pages.ui.words import times
+from pages.ui.charts.style import (
+    LIGHT,
+    Chart,
+    Palette,
+    band,
+    factor_axis,
+    layer_axis,
+    layout,
+    line_labels,
+    rule,
+    wrapped,
+)
+from pages.ui.words import percent, times
 
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
 GREEN, YELLOW, PINK = "#009E73", "#E69F00", "#CC79A7"  # of Okabe and Ito's, those that mean nothing on other charts
-LONGEST = 24  # characters of a name beside its curve
+LONGEST, WIDEST = 36, 14  # characters of a name beside its curve, and of a line of it: a phone has room for no more
 STEPS = 101  # points at which models of different depth are compared
 RELATIVE = "relative depth of the injection layer: layer / (layers - 1)"
 
@@ -38,9 +49,10 @@ def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
         x = depth(each) if relative else np.arange(len(each.value))
         figure.add_trace(band(x, each.low, each.high, colours[index], 0.15))
         figure.add_trace(_curve(each, x, colours[index], DASHES[index % len(DASHES)]))
-    figure.add_hline(y=1, line={"color": look.guide, "width": 1})
     axis = _axis(max(depths), relative)
-    room = 0.013 * (axis["range"][1] - axis["range"][0]) * max(len(short(each.name)) for each in lines)
+    rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
+    names = [line for each in lines for line in wrapped(short(each.name), WIDEST).split("<br>")]
+    room = 0.033 * (axis["range"][1] - axis["range"][0]) * max(map(len, names))
     figure.add_trace(_names(lines, values, colours, axis["range"][0]))
     axis["range"] = [axis["range"][0] - room, axis["range"][1]]
     figure.update_layout(xaxis=axis, yaxis=factor_axis(values, "gain: drift at the end / injected"))
@@ -86,7 +98,7 @@ def _names(lines: Sequence[Line], values: Array, colours: Sequence[str], x: floa
     usable = values[np.isfinite(values) & (values > 0)]
     gap = 0.055 * float(np.log(usable.max() / usable.min()) + 0.8) if usable.size else 0.1
     heights = [next((float(value) for value in each.value if np.isfinite(value)), 1.0) for each in lines]
-    return line_labels(x, heights, [escape(short(each.name)) for each in lines], colours, gap, side="left")
+    return line_labels(x, heights, [wrapped(short(each.name), WIDEST) for each in lines], colours, gap, side="left")
 
 
 def short(name: str) -> str:
@@ -114,8 +126,8 @@ def _against(first: Line, other: Line) -> str:
     alike = spearman(*logs)
     rank = f"rank alike along depth with {alike:.2f}" if np.isfinite(alike) else "cannot be ranked against each other"
     return (
-        f"{pair} {rank}; the gain of {first.name} is the lower one over {lower:.0%} of the depth, and they are "
-        f"furthest apart at {at[most]:.0%} of it, {times(float(np.exp(logs[0][most])), 3)} against "
+        f"{pair} {rank}; the gain of {first.name} is the lower one over {percent(lower)} of the depth, and they are "
+        f"furthest apart at {percent(at[most])} of it, {times(float(np.exp(logs[0][most])), 3)} against "
         f"{times(float(np.exp(logs[1][most])), 3)}."
     )
 

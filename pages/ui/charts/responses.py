@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from core.results import Array
 from pages.ui.charts.style import LIGHT, Chart, Palette, layout, line_labels, log_axis
-from pages.ui.words import digits
+from pages.ui.words import digits, percent
 
 NAMED = 3  # layers at each end of the order that get a label
 
@@ -49,7 +49,7 @@ def responses(sparsities: Array, harm: Array, unit: str, pruner: str, look: Pale
         },
         yaxis=log_axis(shown, f"{unit} (log scale)"),
     )
-    table = pd.DataFrame(harm, columns=[f"at {each:.0%}" for each in sparsities])
+    table = pd.DataFrame(harm, columns=[f"at {percent(each)}" for each in sparsities])
     table.insert(0, "layer", np.arange(layers))
     title = f"What pruning one layer alone does: curves from {pruner}"
     return Chart("responses", title, layout(figure, height=440), _finding(sparsities, shown, order, unit), table)
@@ -71,7 +71,7 @@ def _finding(sparsities: Array, harm: Array, order: list[int], unit: str) -> str
     if not order:
         return "No layer does measurable harm when it is pruned alone."
     first, last = order[0], order[-1]
-    at = f"At {sparsities[-1]:.0%} zeros"
+    at = f"At {percent(sparsities[-1])} zeros"
     if first == last:
         return f"{at} layer {first} alone does {digits(harm[first, -1])} ({unit})."
     ratio = harm[first, -1] / harm[last, -1]

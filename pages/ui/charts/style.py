@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -60,8 +62,13 @@ class Chart:
     name: str  # for files
     title: str
     figure: go.Figure
-    finding: str  # one sentence; also the text alternative
+    finding: str  # one sentence
     table: pd.DataFrame
+
+    @property
+    def alt(self) -> str:
+        """The text alternative: title and finding, each a sentence."""
+        return f"{self.title}{'' if self.title.endswith('?') else '.'} {self.finding}"
 
 
 def layout(figure: go.Figure, height: int = 380, right: int = 16) -> go.Figure:
@@ -117,7 +124,7 @@ def log_axis(values: Array, title: str) -> dict:
         "type": "log",
         "range": padded(low, high),
         "tickvals": ticks,
-        "ticktext": [f"{tick:g}" for tick in ticks],
+        "ticktext": [f"{tick:,g}" for tick in ticks],
     }
 
 
@@ -161,10 +168,10 @@ def band(x: Sequence[float], low: Array, high: Array, colour: str, opacity: floa
 def line_labels(
     x: float, ys: Sequence[float], texts: Sequence[str], colours: Sequence[str], gap: float, side: str = "right"
 ) -> go.Scatter:
-    """Names at the ends of lines on a log axis, moved apart by `gap` (in ln) where they would overlap."""
+    """Names at the ends of lines on a log axis, moved apart by `gap` (in ln) a line where they would overlap."""
     return go.Scatter(
         x=[x] * len(ys),
-        y=np.exp(apart(np.log(ys), gap)),
+        y=np.exp(apart(np.log(ys), gap * np.array([1 + text.count("<br>") for text in texts]))),
         text=list(texts),
         textfont={"color": list(colours), "size": 12},
         mode="text",
@@ -175,11 +182,34 @@ def line_labels(
     )
 
 
-def apart(wanted: Array, gap: float) -> Array:
-    """Positions near the wanted ones that keep their order and are at least `gap` from each other."""
+def wrapped(name: str, width: int) -> str:
+    """A name over lines of so many characters, broken after a comma where it can be; no markup but the breaks."""
+    parts = [part.replace(" ", "\u00a0") if len(part) < width else part for part in name.split(", ")]
+    lines = [name] if len(name) <= width else textwrap.wrap(", ".join(parts), width)
+    return "<br>".join(map(escape, lines))
+
+
+def row_axis(names: Sequence[str], width: int = 17) -> dict:
+    """An axis of rows, the first at the top, whose names leave a phone room for the rows."""
+    ticks = {"tickvals": list(range(len(names))), "ticktext": [wrapped(name, width) for name in names]}
+    return ticks | {"autorange": "reversed", "showgrid": False, "title": None}
+
+
+def rule(figure: go.Figure, y: float, since: float, to: float, **line: object) -> None:
+    """A line that marks a value from one x to another, so that names beyond are not struck through."""
+    figure.add_shape(type="line", x0=since, x1=to, y0=y, y1=y, line=line)
+
+
+def apart(wanted: Array, gap: float | Array) -> Array:
+    """Positions near the wanted ones that keep their order and are at least `gap` from each other.
+
+    Args:
+        gap: one for all, or the room that each needs around its middle.
+    """
     order = np.argsort(wanted, kind="stable")
     placed = np.asarray(wanted, float)[order]
-    steps = gap * np.arange(len(placed))
+    room = np.broadcast_to(np.asarray(gap, float), placed.shape)[order]
+    steps = np.concatenate([[0.0], np.cumsum((room[1:] + room[:-1]) / 2)])[: len(placed)]
     rising = np.maximum.accumulate(placed - steps) + steps  # pushed up only
     falling = np.minimum.accumulate((placed - steps)[::-1])[::-1] + steps  # pushed down only
     result = np.empty(len(placed))

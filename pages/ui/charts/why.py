@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from core import absorption
@@ -26,11 +25,10 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     x = np.arange(layers)
     every = np.concatenate([damage, stream, gain, frozen])
     figure = go.Figure()
-    for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.undecided)):
+    for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.faint)):
         figure.add_trace(_factor_bar(x, values, name, colour))
     figure.add_trace(_frozen(x, frozen, look))
-    figure.add_trace(_net(x, gain, gain > 1, look.amplify, "gain: amplified"))
-    figure.add_trace(_net(x, gain, gain < 1, look.absorb, "gain: absorbed"))
+    figure.add_traces(_net(gain, absorption.gains(seeds).verdicts, look))
     figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
     figure.update_layout(
         barmode="group",
@@ -57,13 +55,22 @@ def _factor_bar(x: Array, values: Array, name: str, colour: str) -> go.Bar:
     )
 
 
-def _net(x: Array, gain: Array, where: NDArray[np.bool_], colour: str, name: str) -> go.Scatter:
-    x, gain = x[:-1][where[:-1]], gain[:-1][where[:-1]]
+def _net(gain: Array, verdicts: Sequence[str | None], look: Palette) -> list[go.Scatter]:
+    """A diamond per layer in the colour of its verdict, a trace for each verdict found; the last layer has none."""
+    colours = {"amplifies": look.amplify, "absorbs": look.absorb, "undecided": look.undecided}
+    found = []
+    for word, colour in colours.items():
+        x = np.array([i for i, verdict in enumerate(verdicts) if verdict and verdict.startswith(word)], int)
+        found += [_diamonds(x, gain[x], colour, f"gain: {word}", look)] if x.size else []
+    return found
+
+
+def _diamonds(x: Array, gain: Array, colour: str, name: str, look: Palette) -> go.Scatter:
     return go.Scatter(
         x=x,
         y=np.log2(gain),
         mode="markers",
-        marker={"size": 8, "color": colour, "symbol": "diamond"},
+        marker={"size": 9, "color": colour, "symbol": "diamond", "line": {"color": look.ink, "width": 0.5}},
         customdata=gain,
         hovertemplate="layer %{x}: gain %{customdata:.3g}×<extra></extra>",
         name=name,

@@ -18,6 +18,7 @@ from pages.ui.charts.estimate import trusted
 from pages.ui.charts.style import LIGHT, Chart, Palette
 from pages.ui.prune import naming
 from pages.ui.prune.comparing import Line, Results, Slice
+from pages.ui.words import percent
 
 FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
 MEAN = "mean of tasks"
@@ -44,7 +45,9 @@ def perplexity(results: Results, shown: Line | None, look: Palette = LIGHT) -> C
     ]
     dense = results.dense.perplexity if results.dense else float("nan")
     broken = {
-        f"{each.name} at {each.setting.allocation.target:.0%}": each.broken for each in results.lines if not each.finite
+        f"{each.name} at {percent(each.setting.allocation.target)}": each.broken
+        for each in results.lines
+        if not each.finite
     }
     return evaluation.perplexity(curves, dense, broken, look)
 
@@ -114,9 +117,18 @@ def accuracy(line: Line, tasks: Sequence[str]) -> tuple[float, float]:
 
 
 def trust(
-    results: Results, part: Slice, profile: Profile, objective: str, shown: Line | None, look: Palette = LIGHT
+    results: Results,
+    part: Slice,
+    profile: Profile,
+    objective: str,
+    shown: Line | None,
+    look: Palette = LIGHT,
+    now: Array | None = None,
 ) -> Chart:
     """The additive estimate of every line of a slice against what it was measured to cost.
+
+    Args:
+        now: (layers,) or (layers, linears), the allocation in view where no line is known to be it.
 
     Raises:
         UserError: the profile holds too few residuals of this pruner, or the dense model is not measured.
@@ -127,9 +139,28 @@ def trust(
     lines = results.within(part)
     estimated = np.array([_estimate(each.planned, profile, objective, part.pruner) for each in lines])
     measured = np.array([each.loss for each in lines]) - float(results.dense.evaluated.nll.mean())
-    marked = [each.name for each in lines if each is shown or results.uniform(each) is None]
+    if shown is None and now is not None:
+        shown = next((each for each in lines if _alike(each.planned, now)), None)
+    here = _estimate(now, profile, objective, part.pruner) if shown is None and now is not None else float("nan")
+    marked = [each.name for each in lines if each is shown]
+    uniform = [each.name for each in lines if each.setting == each.setting.uniform]
     unit = f"{response.NAMES[objective]}, curves from {naming.PRUNERS[part.pruner]}"
-    return trusted([each.name for each in lines], estimated, measured, marked, unit, part.name, look)
+    return trusted(
+        [each.name for each in lines],
+        estimated,
+        measured,
+        marked,
+        unit,
+        part.name,
+        look,
+        uniform=uniform,
+        here=here if np.isfinite(here) else None,
+    )
+
+
+def _alike(planned: Array, now: Array) -> bool:
+    """Whether two allocations ask the same of a pruner."""
+    return planned.shape == now.shape and np.allclose(planned, now, rtol=0, atol=1e-6)
 
 
 def _estimate(planned: Array, profile: Profile, objective: str, pruner: str) -> float:

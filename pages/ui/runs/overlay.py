@@ -52,7 +52,7 @@ def show(store: Store) -> None:
     st.selectbox(
         "What is done to each layer", names, key="overlay", format_func=lambda each: _label(described, each), width=420
     )
-    titles = labels([entries[found.entry.key] for found in loaded])
+    titles = view.short_names([entries[found.entry.key] for found in loaded])
     lines = [charts.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
     frame.show(overlay(lines, _label(described, name), view.look()), name, "overlay-chart")
     st.caption(
@@ -90,12 +90,3 @@ def common(found: Sequence[Profile]) -> list[str]:
 def _label(asked: dict, name: str) -> str:
     where = f", {words.POSITIONS['all']}" if getattr(asked[name], "positions", "") == "all" else ""
     return words.label(asked[name]) + where
-
-
-def labels(entries: Sequence[Entry]) -> list[str]:
-    """A short name for each: its model, and the beginning of its key where two are of one model."""
-    models = [str(entry.provenance.get("model", entry.key[:6])) for entry in entries]
-    return [
-        model if models.count(model) == 1 else f"{model} ({entry.key[:6]})"
-        for model, entry in zip(models, entries, strict=True)
-    ]

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.results import Array
-from pages.ui.charts.style import LIGHT, Chart, Palette, layout
+from pages.ui.charts.style import LIGHT, Chart, Palette, layout, row_axis
 
 Rows = Mapping[str, tuple[float, float]]
 
@@ -34,7 +34,7 @@ def accuracies(
     top = 100 * float((values[:, 0] + np.nan_to_num(values[:, 1])).max(initial=0.0))
     figure.update_layout(
         xaxis={"title": f"accuracy, %: {what}", "range": [0, 1.25 * top + 1]},
-        yaxis={"autorange": "reversed", "showgrid": False, "title": None},
+        yaxis=row_axis(names),
         bargap=0.35,
     )
     finding = " ".join([*_finding(known), *_broken(rows, broken or {})])

@@ -12,7 +12,9 @@ import plotly.graph_objects as go
 from core.comparison import FEWEST_WINDOWS, Interval
 from core.results import Array
 from pages.ui.charts.evaluation.shared import change_axis, count, in_logs, whiskers
-from pages.ui.charts.style import LIGHT, Chart, Palette, layout
+from pages.ui.charts.style import LIGHT, Chart, Palette, layout, row_axis
+
+TICKS = 4  # that a phone has room for beside names and numbers
 
 
 def changes(
@@ -43,9 +45,9 @@ def changes(
     )
     figure.add_trace(_beside(values, names, [said(known[name]) for name in names], colours))
     figure.add_vline(x=0, line={"color": look.guide, "width": 1.5})
-    axis = change_axis(values, f"change of perplexity against {against}, %")
+    axis = change_axis(values, f"change of perplexity against {against}, %", TICKS) | {"tickangle": 0}
     axis["range"] = [axis["range"][0], axis["range"][1] + 0.66 * (axis["range"][1] - axis["range"][0])]
-    figure.update_layout(xaxis=axis, yaxis={"autorange": "reversed", "showgrid": False, "title": None})
+    figure.update_layout(xaxis=axis, yaxis=row_axis(names))
     table = pd.DataFrame(
         [(name, each.value, each.low, each.high, each.n) for name, each in rows.items()],
         columns=["setting", "change, %", "low", "high", "windows"],
@@ -68,10 +70,10 @@ def between(found: Interval) -> str:
     """The interval in words: `a gain of 40 to 53 %`, `anything from a gain of 73 % to a cost of 40 %`."""
     low, high = (_rounded(each, abs(found.high - found.low)) for each in (found.low, found.high))
     if found.low > 0:
-        return f"a cost of {low} to {high} %"
+        return f"a cost of {low} to {high}\u00a0%"
     if found.high < 0:
-        return f"a gain of {high} to {low} %"
-    return f"anything from a gain of {low} % to a cost of {high} %"
+        return f"a gain of {high} to {low}\u00a0%"
+    return f"anything from a gain of {low}\u00a0% to a cost of {high}\u00a0%"
 
 
 def _rounded(value: float, width: float) -> str:

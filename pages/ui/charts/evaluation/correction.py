@@ -12,11 +12,12 @@ import plotly.graph_objects as go
 from core.comparison import Interval, sentence, verdict
 from core.results import Array
 from pages.ui.charts.evaluation.shared import DASHES, SYMBOLS, change_axis, in_logs, listed, whiskers
-from pages.ui.charts.style import LIGHT, Chart, Palette, layout, line_labels, see_through
+from pages.ui.charts.style import LIGHT, Chart, Palette, layout, line_labels, rule, see_through
 
 PAPER_PERPLEXITY, PAPER_ACCURACY, PAPER_TARGET = -7.13, 1.02, 0.7
 PAPER = "paper, second-hand; other models"
 SHUFFLES, FEWEST_SHUFFLES = "shuffles", 5  # the control that is drawn as a range, and how many make one
+ASIDE = 0.07  # of the strength: how far markers stand from each other where there is one strength alone
 
 
 def correction(
@@ -35,6 +36,9 @@ def correction(
         with_paper: draw the paper's figure, a reference that was measured on other models.
     """
     figure, ends, every = go.Figure(), [], [0.0]
+    measured = sorted({each for found in families.values() for each in found})
+    last = measured[-1] if measured else 0.1
+    step = ASIDE * last if len(measured) == 1 else 0.0
     for index, (name, found) in enumerate(families.items()):
         strengths = [each for each in sorted(found) if all(math.isfinite(one.value) for one in found[each])]
         if not strengths:
@@ -43,21 +47,21 @@ def correction(
         every += [float(value) for each in logs.values() for value in each.ravel() if math.isfinite(value)]
         middle = [float(np.median(logs[each][:, 0])) for each in strengths]
         ends.append((name, strengths[-1], middle[-1], index == 0))
-        _add_control(figure, name, strengths, logs, middle, index, look)
-    figure.add_hline(y=0, line={"color": look.guide, "width": 1.5})
-    last = max((each for found in families.values() for each in found), default=0.1)
+        _add_control(figure, name, strengths, logs, middle, index, step * (index - (len(families) - 1) / 2), look)
+    beside = last + step * len(families) / 2
+    rule(figure, 0, -0.03 * last, beside, color=look.guide, width=1.5)
     if with_paper:
         every.append(math.log1p(PAPER_PERPLEXITY / 100))
-        _add_paper(figure, last, look)
+        _add_paper(figure, -0.03 * last, beside, look)
     axis = change_axis(np.array(every), f"change of perplexity against {base}, %")
-    _add_ends(figure, ends, (axis["range"][1] - axis["range"][0]) / 17, look)
+    _add_ends(figure, ends, beside + 0.03 * last, (axis["range"][1] - axis["range"][0]) / 17, look)
     if shown:
         figure.add_vline(x=shown, line={"color": look.accent, "width": 1, "dash": "dot"})
     figure.update_layout(
         xaxis={
             "title": "correction strength, sparsity (our parameter)",
-            "range": [-0.03 * last, 1.4 * last],
-            "tickvals": _spaced(sorted({0.0, *(each for found in families.values() for each in found)})),
+            "range": [-0.03 * last, beside + 0.4 * last],
+            "tickvals": _spaced(sorted({0.0, *measured})),
             "tickformat": "~g",
         },
         yaxis=axis,
@@ -74,7 +78,7 @@ def correction(
     return Chart(
         "correction",
         "The correction beside its controls",
-        layout(figure, height=440),
+        layout(figure, height=440).update_layout(margin={"t": 28 if with_paper else 12}),
         _correction_finding(families, base),
         table,
     )
@@ -87,8 +91,9 @@ def _spaced(values: Sequence[float]) -> list[float]:
 
 def _add_control(
     figure: go.Figure, name: str, strengths: Sequence[float], logs: Mapping[float, Array], middle: Sequence[float],
-    index: int, look: Palette,
+    index: int, aside: float, look: Palette,
 ) -> None:  # fmt: skip
+    """A line over strengths, or a marker set aside where there is one strength alone."""
     colour = look.accent if index == 0 else look.ink
     ranged = any(len(logs[each]) > 1 for each in strengths)
     low, high = (
@@ -96,45 +101,53 @@ def _add_control(
         for edge, side in ((np.min, 1), (np.max, 2))
     )
     values = np.column_stack([middle, low, high])
+    x = [each + aside for each in strengths]
     if ranged:
-        figure.add_scatter(
-            x=[*strengths, *reversed(strengths)],
-            y=[*high, *low[::-1]],
-            fill="toself",
-            fillcolor=see_through(look.undecided, 0.25),
-            line={"width": 0},
-            mode="lines",
-            hoverinfo="skip",
-            name=f"{name}, range",
-        )
+        _add_range(figure, name, x, low, high, look)
     figure.add_scatter(
-        x=list(strengths),
+        x=x,
         y=list(middle),
         error_y=None if ranged else whiskers(values, look),
         mode="lines+markers",
         line={"color": colour, "width": 2.5 if index == 0 else 1.5, "dash": ("solid", *DASHES)[index % 6]},
         marker={"size": 8, "symbol": SYMBOLS[index % len(SYMBOLS)]},
-        customdata=[f"{100 * math.expm1(each):+.3g} %" for each in middle],
-        hovertemplate=f"{name}, strength %{{x:g}}: %{{customdata}}<extra></extra>",
+        customdata=[
+            f"{strength:g}: {100 * math.expm1(each):+.3g} %" for strength, each in zip(strengths, middle, strict=True)
+        ],
+        hovertemplate=f"{name}, strength %{{customdata}}<extra></extra>",
         name=name,
     )
 
 
-def _add_paper(figure: go.Figure, last: float, look: Palette) -> None:
-    y = math.log1p(PAPER_PERPLEXITY / 100)
-    figure.add_hline(y=y, line={"color": look.guide, "width": 1, "dash": "dash"})
+def _add_range(figure: go.Figure, name: str, x: Sequence[float], low: Array, high: Array, look: Palette) -> None:
+    """From the least to the greatest: a band over strengths; at one strength, where a band has no width, a bar."""
+    shape = {"fill": "toself", "fillcolor": see_through(look.undecided, 0.25), "line": {"width": 0}}
+    figure.add_scatter(
+        x=[*x, *reversed(x)],
+        y=[*high, *low[::-1]],
+        mode="lines",
+        hoverinfo="skip",
+        name=f"{name}, range",
+        **(shape if len(x) > 1 else {"line": {"color": see_through(look.undecided, 0.45), "width": 12}}),
+    )
+
+
+def _add_paper(figure: go.Figure, since: float, to: float, look: Palette) -> None:
+    """A dashed line as far as the markers go, explained above the chart, where no marker is."""
+    rule(figure, math.log1p(PAPER_PERPLEXITY / 100), since, to, color=look.ink, width=1, dash="dash")
     figure.add_annotation(
-        x=0, y=y, xanchor="left", yanchor="top", showarrow=False, font={"size": 11, "color": look.ink},
-        text=f"{PAPER_PERPLEXITY:+.2f} %: {PAPER}",
+        x=0, y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
+        font={"size": 11, "color": look.ink}, text=f"dashed: {PAPER_PERPLEXITY:+.2f} %, {PAPER}",
     )  # fmt: skip
 
 
-def _add_ends(figure: go.Figure, ends: list[tuple[str, float, float, bool]], gap: float, look: Palette) -> None:
+def _add_ends(
+    figure: go.Figure, ends: list[tuple[str, float, float, bool]], x: float, gap: float, look: Palette
+) -> None:
     if not ends:
         return
-    last = max(each[1] for each in ends)
     labels = line_labels(
-        1.03 * last,
+        x,
         [math.exp(value) for _, _, value, _ in ends],
         [f"<b>{name}</b>" if first else name for name, _, _, first in ends],
         [look.accent if first else look.ink for *_, first in ends],
@@ -181,7 +194,7 @@ def _among(known: Mapping[float, Interval], shuffled: Mapping[float, Sequence[In
     worse = sum(known[strength].value > each for each in values)
     if len(values) == 1:
         return [f"At strength {strength:g} it does {'worse' if worse else 'no worse'} than the one shuffle."]
-    ends = f"{min(values):+,.0f} % to {max(values):+,.0f} %"
+    ends = f"{min(values):+,.0f} to {max(values):+,.0f}\u00a0%"
     return [f"By value it does worse than {worse} of {len(values)} shuffles at strength {strength:g} ({ends})."]
 
 
@@ -191,6 +204,7 @@ def _drawn(shuffled: Mapping[float, Sequence[Interval]]) -> str:
     fewest = min(map(len, shuffled.values()), default=0)
     if not fewest:
         return f"{bars}."
-    band = "the band spans the shuffles" if max(map(len, shuffled.values())) > 1 else ""
+    shape = "band" if len(shuffled) > 1 else "broad bar"
+    band = f"the {shape} spans the shuffles" if max(map(len, shuffled.values())) > 1 else ""
     few = f"{fewest} shuffle{'s' * (fewest > 1)}; {FEWEST_SHUFFLES} or more make a range"
     return "; ".join(filter(None, [bars, band])) + (f" ({few})." if fewest < FEWEST_SHUFFLES else ".")

@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 
 from core.results import Array
 from pages.ui.charts.evaluation.shared import DASHES, SYMBOLS
-from pages.ui.charts.style import LIGHT, Chart, Palette, layout, limits, line_labels, log_axis
-from pages.ui.words import digits
+from pages.ui.charts.style import LIGHT, Chart, Palette, layout, limits, line_labels, log_axis, wrapped
+from pages.ui.words import digits, percent
 
-IN_VIEW, SHORT = "in view", 16  # what a name that a phone would cut is called, and how long it may be
+WIDEST = 16  # characters of a line of a name that a phone has room for
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def perplexity(
     first, last = 100 * targets[0], 100 * targets[-1]
     span = max(last - first, 8.0)
     low, high = limits(np.array(every))
-    _add_labels(figure, known, last + 0.015 * span, math.log(max(high / low, 1.5)) / 22, look)
+    _add_labels(figure, known, last + 0.05 * span, math.log(max(high / low, 1.5)) / 22, look)
     if math.isfinite(dense):
         _add_dense(figure, dense, first - 0.05 * span, look)
     figure.update_layout(
@@ -120,17 +120,33 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
 
 
 def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float, look: Palette) -> None:
-    """Names right of the last target; who was not measured there says where it was."""
+    """Names right of the last target, led to from where their lines end; who ends before it says where."""
     if not curves:
         return
     last = max(target for each in curves for target in each.points)
     ends = [max(each.points) for each in curves]
-    names = [IN_VIEW if each.shown and len(each.name) > SHORT else each.name for each in curves]
-    names = [name if end == last else f"{name} ({end:.0%})" for name, end in zip(names, ends, strict=True)]
+    names = [
+        each.name if end == last else f"{each.name} ({percent(end)})" for each, end in zip(curves, ends, strict=True)
+    ]
+    names = [wrapped(name, WIDEST) for name in names]
     names = [f"<b>{name}</b>" if each.shown else name for name, each in zip(names, curves, strict=True)]
     colours = [look.accent if each.shown else look.ink for each in curves]
     values = [_mean(each.points[end]) for each, end in zip(curves, ends, strict=True)]
-    figure.add_trace(line_labels(x, values, names, colours, gap))
+    labels = line_labels(x, values, names, colours, gap)
+    figure.add_trace(_leaders(ends, values, labels, look))
+    figure.add_trace(labels)
+
+
+def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter, look: Palette) -> go.Scatter:
+    """From the end of every line to its name."""
+    return go.Scatter(
+        x=[x for end, to in zip(ends, labels.x, strict=True) for x in (100 * end, to, None)],
+        y=[y for value, to in zip(values, labels.y, strict=True) for y in (value, to, None)],
+        mode="lines",
+        line={"color": look.guide, "width": 0.75},
+        hoverinfo="skip",
+        name="leaders",
+    )
 
 
 def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None]) -> str:
@@ -141,7 +157,7 @@ def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[s
     if targets:
         here = {each.name: _mean(each.points[targets[-1]]) for each in curves if targets[-1] in each.points}
         least, most = min(here, key=here.get), max(here, key=here.get)
-        text = f"At {targets[-1]:.0%} zeros {least} has the least perplexity, {digits(here[least], 3)}"
+        text = f"At {percent(targets[-1])} zeros {least} has the least perplexity, {digits(here[least], 3)}"
         said.append(f"{text}; {most} the greatest, {digits(here[most], 3)}." if most != least else f"{text}.")
     return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."
 

@@ -17,22 +17,26 @@ TICKS = (-99, -95, -90, -80, -70, -60, -50, -40, -30, -20, -15, -10, -5, -2, -1,
 BIG_TICKS = (100, 150, 200, 300, 500, 900, 1900, 4900, 9900, 99_900, 999_900)
 
 
-def change_axis(values: Array, title: str) -> dict:
-    """An axis of `ln(1 + per cent / 100)`: twice and half lie equally far from nothing; ticks in per cent."""
+def change_axis(values: Array, title: str, ticks: int = 9) -> dict:
+    """An axis of `ln(1 + per cent / 100)`: twice and half lie equally far from nothing; ticks in per cent.
+
+    Args:
+        ticks: about how many there may be.
+    """
     usable = values[np.isfinite(values)]
     low, high = min(usable.min(initial=0.0), -0.02), max(usable.max(initial=0.0), 0.02)
     room = 0.06 * (high - low)
     low, high = low - room, high + room
     inside = [each for each in (*TICKS, *BIG_TICKS) if low <= math.log1p(each / 100) <= high]
-    ticks = [0]
+    chosen = [0]
     for each in sorted(inside, key=lambda tick: (abs(tick) % 10 != 0, abs(tick) % 5 != 0, abs(tick))):
-        if all(abs(math.log1p(each / 100) - math.log1p(other / 100)) > (high - low) / 9 for other in ticks):
-            ticks.append(each)
+        if all(abs(math.log1p(each / 100) - math.log1p(other / 100)) > (high - low) / ticks for other in chosen):
+            chosen.append(each)
     return {
         "title": title,
         "range": [low, high],
-        "tickvals": [math.log1p(each / 100) for each in sorted(ticks)],
-        "ticktext": [f"{each:+,d}" if each else "0" for each in sorted(ticks)],
+        "tickvals": [math.log1p(each / 100) for each in sorted(chosen)],
+        "ticktext": [f"{each:+,d}" if each else "0" for each in sorted(chosen)],
     }
 
 
