@@ -72,6 +72,7 @@ def editor(allocation: Allocation, now: Array, hand: Mapping[int, float]) -> Non
     )
     st.data_editor(
         table,
+        alt="Sparsity of each layer, with a column to set it by hand",
         key=key,
         disabled=["layer", "base", "corrected", "now"],
         column_config=values,

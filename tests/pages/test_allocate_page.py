@@ -23,10 +23,11 @@ from core.errors import UserError
 from core.profiles import load
 from core.results import Perturbed
 from core.store import Store
-from pages.ui import hand, spread
-from pages.ui.charts import Estimate, agreement, estimates, methods
+from pages.ui import hand, spread, view
+from pages.ui.charts import LIGHT, Estimate, agreement, estimates, methods
 from pages.ui.charts.allocation import unclipped
 from pages.ui.charts.linears import linears
+from pages.ui.prune import drawing, stored
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named, numbers
 from tests.pages.test_shell import live, loads, opened_at, shell
@@ -504,6 +505,28 @@ def test_the_estimate_is_held_against_what_was_measured(studied: str) -> None:
     assert len(drawn["customdata"]) == 5, "four methods and uniform at 70 %"
     assert "n = 5 allocations of 70% zeros, Wanda" in chart.proto.alt
     assert any("24 × 512 tokens" in each.value for each in app.caption), "the protocol stands under it"
+
+
+def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) -> None:
+    profile = view.load(studied)
+    [group] = stored.groups(profile).values()
+    part = next(each for each in group.results.slices if each.target == 0.7)
+    owl = next(each for each in group.results.within(part) if each.name == "OWL")
+    figure = drawing.trust(group.results, part, profile, "drift", None, now=owl.planned).figure
+    colours = dict(zip(figure.data[0].customdata, figure.data[0].marker.color, strict=True))
+    assert colours["OWL"] == LIGHT.accent and colours["Uniform"] == LIGHT.ink
+    assert list(colours.values()).count(LIGHT.accent) == 1 and not figure.layout.shapes
+
+
+def test_the_allocation_in_view_stands_at_its_estimate_where_it_was_not(studied: str) -> None:
+    def trust(**view: str) -> dict:
+        charts = opened(profile=studied, **view).get("plotly_chart")
+        return json.loads(next(each.proto.spec for each in charts if "Estimate against measured" in each.proto.alt))
+
+    other = trust(strength="0.03")
+    assert LIGHT.accent not in other["data"][0]["marker"]["color"]
+    assert [each["line"]["color"] for each in other["layout"]["shapes"]] == [LIGHT.accent]
+    assert not trust(target="0.6")["layout"].get("shapes"), "estimates of another target are no neighbours"
 
 
 def test_without_enough_evaluations_one_sentence_says_what_fills_it(cache: Cache) -> None:
