@@ -79,7 +79,6 @@ def editor(allocation: Allocation, now: Array, hand: Mapping[int, float]) -> Non
         hide_index=True,
         height=320,
         placeholder="",
-        alt="Sparsity per layer; a number typed into the last column holds that layer",
         on_change=_edited,
         args=(key, dict(hand)),
     )
