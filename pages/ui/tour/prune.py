@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import lessons
+from core.errors import UserError
 from core.profiles import Profile
 from core.store import Store
 from pages.ui import frame, view
@@ -18,6 +19,11 @@ from pages.ui.tour import parts
 from pages.ui.words import digits
 
 ASKED = "layer of the guess"
+FORMATS = {
+    "perplexity": st.column_config.NumberColumn(format="%.1f"),
+    "against uniform, %": st.column_config.NumberColumn(format="%+.1f"),
+    "estimated harm, nats": st.column_config.NumberColumn(format="%.3f"),
+}
 
 
 def draw(profile: Profile) -> None:
@@ -127,24 +133,32 @@ def together(profile: Profile) -> None:
     points = _named(lessons.measured_points(Store(), profile))
     if points:
         parts.lesson(lessons.measured_said(points))
-        with st.expander("All layers pruned at once: measured"):
-            frame.show_table(_measured(points), lessons.measured_said(points))
-            st.caption(f"**Protocol:** {stored.badge(points[0].study)}")
+        with st.expander(f"All layers pruned at once to {points[0].target:.0%} zeros: measured"):
+            frame.show_table(_measured(points), lessons.measured_said(points), FORMATS)
+            st.caption(f"**Protocol:** {points[0].target:.0%} zeros · {stored.badge(points[0].study)}")
     elif profile.weights is not None:
+        _estimated(profile)
+    for_real(profile, points[0].target if points else lessons.TARGET)
+
+
+def _estimated(profile: Profile) -> None:
+    try:
         told = lessons.methods(profile)
-        parts.lesson(lessons.methods_said(told))
-        with st.expander("All layers pruned at once: estimates"):
-            rows = {"allocation": list(told), "estimated harm, nats": list(told.values())}
-            frame.show_table(pd.DataFrame(rows), lessons.methods_said(told))
-    for_real(profile)
+    except UserError as error:
+        st.caption(f"What all layers pruned at once would do is not estimated: {error}.")
+        return
+    parts.lesson(lessons.methods_said(told))
+    with st.expander(f"All layers pruned at once to {lessons.TARGET:.0%} zeros: estimates"):
+        rows = {"allocation": list(told), "estimated harm, nats": list(told.values())}
+        frame.show_table(pd.DataFrame(rows), lessons.methods_said(told), FORMATS)
 
 
-def for_real(profile: Profile) -> None:
+def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
     """The way to the page that prunes all layers, where the model can be pruned."""
     if profile.weights is not None:
         parts.real(
             "prune.py", "Prune all layers for real, and evaluate", profile, base="response", objective="kl", by="wanda",
-            target=lessons.TARGET, strength=0.0, hand="", unclipped=False,
+            target=target, strength=0.0, hand="", unclipped=False,
         )  # fmt: skip
 
 
@@ -158,9 +172,10 @@ def _measured(points: list[lessons.MeasuredPoint]) -> pd.DataFrame:
     rows = [
         {
             "setting": each.name,
-            "perplexity": round(each.perplexity, 2),
-            "against uniform, %": None if each.change is None else round(each.change.value, 1),
-            "estimated harm, nats": round(each.estimate, 3),
+            "zeros": f"{each.target:.0%}",
+            "perplexity": each.perplexity,
+            "against uniform, %": np.nan if each.change is None else each.change.value,
+            "estimated harm, nats": each.estimate,
         }
         for each in points
     ]
