@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -26,14 +26,13 @@ FORMATS = {
 }
 
 
-def draw(profile: Profile) -> None:
+def draw(profile: Profile, found: lessons.Alone) -> None:
     """A blank picture to guess on, then the measured harm of each layer pruned alone."""
-    found = lessons.prune(profile)
     guess = view.sync("worst", [None, *range(profile.layers)], None)
     sparsity = found.sparsities.values[found.at]
     parts.opening(
         "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how "
-        "far the predictions of the model diverge from the unpruned one's.",
+        "far the predictions of the model stray from those of the unpruned one.",
         "drag the sparsity, and click layers to compare." if guess is not None else "predict, then see.",
     )
     if guess is None:
@@ -41,15 +40,22 @@ def draw(profile: Profile) -> None:
         for_real(profile)
         return
     layer, step = view.layer(profile), parts.step("zeros", found.sparsities, lessons.TARGET)
-    tour.figure(picture(found, profile.layers, layer, step), view.look(), lambda told: _moved(told, found.sparsities))
-    parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said)
+    whole = _together(profile)
     nearest = found.sparsities.values[found.sparsities.nearest(step)]
-    parts.real(
-        "absorption.py", "See drift beside harm for every sparsity", profile,
-        perturbation=f"residual:wanda:{nearest:g}", layer=layer,
-    )  # fmt: skip
+    figure, said = parts.beside()
+    with figure:
+        shown = picture(found, profile.layers, layer, step)
+        tour.figure(shown, view.look(), lambda told: _moved(told, found.sparsities))
+    with said:
+        parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said, *([whole.said] if whole else []))
+        parts.real(
+            "absorption.py", "See drift beside harm for every sparsity", profile,
+            perturbation=f"residual:wanda:{nearest:g}", layer=layer,
+        )  # fmt: skip
+        for_real(profile, whole.target if whole else lessons.TARGET)
     parts.numbers(table(found), "harm of each layer pruned alone", profile, "prune")
-    together(profile)
+    if whole:
+        whole.draw()
 
 
 def _ask(layers: int, sparsity: float) -> None:
@@ -96,8 +102,9 @@ def picture(found: lessons.Alone, layers: int, layer: int, step: int) -> tour.Fi
         name="prune-after",
         title="Harm of each layer pruned alone",
         layers=layers,
-        says="Layer {layer} alone, pruned to {zeros} zeros, does a harm of {harm} nats: {rank} ({origin}). Most is "
-        "done by layer {worst}.",
+        finding=found.said,
+        says="Layer {layer} alone, pruned to {zeros} zeros, does {harm} nats of harm ({origin}), which is {rank}. "
+        "Layer {worst} does most.",
         slots={
             "zeros": tour.Slot("frame", [f"{value:.0%}" for value in values]),
             "harm": tour.Slot("both", [[digits(each) for each in row] for row in found.harm]),
@@ -128,29 +135,39 @@ def table(found: lessons.Alone) -> pd.DataFrame:
     return pd.DataFrame({"layer": np.arange(found.harm.shape[1])} | columns)
 
 
-def together(profile: Profile) -> None:
-    """All layers at once: what the sum over layers estimates, and what was measured where it was."""
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """What is known of all layers pruned at once."""
+
+    target: float
+    kind: str  # `measured` or `estimated`
+    said: str
+    rows: pd.DataFrame
+    protocol: str = ""
+
+    def draw(self) -> None:
+        """The numbers, folded away."""
+        with st.expander(f"All layers pruned at once to {self.target:.0%} zeros: {self.kind}"):
+            frame.show_table(self.rows, self.said, FORMATS)
+            if self.protocol:
+                st.caption(f"**Protocol:** {self.target:.0%} zeros · {self.protocol}")
+
+
+def _together(profile: Profile) -> Whole | None:
+    """What was measured of whole allocations; where nothing was, what the sums over layers estimate."""
     points = _named(lessons.measured_points(Store(), profile))
     if points:
-        parts.lesson(lessons.measured_said(points))
-        with st.expander(f"All layers pruned at once to {points[0].target:.0%} zeros: measured"):
-            frame.show_table(_measured(points), lessons.measured_said(points), FORMATS)
-            st.caption(f"**Protocol:** {points[0].target:.0%} zeros · {stored.badge(points[0].study)}")
-    elif profile.weights is not None:
-        _estimated(profile)
-    for_real(profile, points[0].target if points else lessons.TARGET)
-
-
-def _estimated(profile: Profile) -> None:
+        said, badge = lessons.measured_said(points), stored.badge(points[0].study)
+        return Whole(points[0].target, "measured", said, _measured(points), badge)
+    if profile.weights is None:
+        return None
     try:
         told = lessons.methods(profile)
     except UserError as error:
         st.caption(f"What all layers pruned at once would do is not estimated: {error}.")
-        return
-    parts.lesson(lessons.methods_said(told))
-    with st.expander(f"All layers pruned at once to {lessons.TARGET:.0%} zeros: estimates"):
-        rows = {"allocation": list(told), "estimated harm, nats": list(told.values())}
-        frame.show_table(pd.DataFrame(rows), lessons.methods_said(told), FORMATS)
+        return None
+    rows = pd.DataFrame({"allocation": list(told), "estimated harm, nats": list(told.values())})
+    return Whole(lessons.TARGET, "estimated", lessons.methods_said(told), rows)
 
 
 def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
