@@ -27,7 +27,13 @@ def picker() -> str:
     at = KEYS.index(chapter)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
-            "Chapter", KEYS, key="chapter", format_func=titles.get, required=True, label_visibility="collapsed"
+            "Chapter",
+            KEYS,
+            key="chapter",
+            format_func=titles.get,
+            required=True,
+            label_visibility="collapsed",
+            wrap=True,
         )
         if at > 0:
             st.button("Back", key="back", help=CHAPTERS[KEYS[at - 1]].title, on_click=turn, args=[KEYS[at - 1]])

@@ -27,8 +27,15 @@ class Shown:
 
     @property
     def labels(self) -> list[str]:
-        """Weights, text and amount, in words."""
-        return [_label(each) for each in self.profiles.values()]
+        """Weights and amount of text, as short as a control needs them."""
+        named = [(_trained(each), each.spec.text) for each in self.profiles.values()]
+        return [f"{'trained' if each else 'untrained'}, {text.sequences} × {text.length}" for each, text in named]
+
+    @property
+    def named(self) -> list[str]:
+        """The same in full, with the text's name."""
+        who = {True: "The trained model", False: "The untrained twin"}
+        return [f"{who[_trained(each)]} on {_text(each)}" for each in self.profiles.values()]
 
 
 def draw(profile: Profile, found: lessons.Growth) -> None:
@@ -40,13 +47,13 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
     at = list(shown.profiles).index(weights)
     drawn = shown.profiles[weights]
     parts.opening(
-        "A falling drift looks as if the network repaired the damage: it **absorbs**. But drift is relative to the "
+        "A falling drift looks as if the network repaired, or **absorbed**, the damage. But drift is relative to the "
         "stream: where the stream outgrows the damage, that is **dilution**, not repair.",
-        "click a layer and compare the two slopes" + ("; then take the untrained twin." if shown.pair else "."),
+        "click a layer and compare the slopes" + ("; then take the twin." if shown.pair else "."),
     )
     figure, said = parts.beside()
     with figure:
-        tour.figure(picture(growth, shown.labels, layer, at), view.look(), lambda told: _moved(told, shown))
+        tour.figure(picture(growth, shown, layer, at), view.look(), lambda told: _moved(told, shown))
     with said:
         parts.lesson(growth[at].said)
         if shown.pair:
@@ -64,9 +71,8 @@ def _shown(profile: Profile) -> Shown:
     return Shown({"view": profile} | others, pair)
 
 
-def _label(profile: Profile) -> str:
-    trained = profile.spec.model.initialised is None
-    return f"{'trained' if trained else 'random, never trained'}; {_text(profile)}"
+def _trained(profile: Profile) -> bool:
+    return profile.spec.model.initialised is None
 
 
 def _text(profile: Profile) -> str:
@@ -81,7 +87,7 @@ def _real(drawn: Profile, shown: Shown, layer: int) -> None:
     label = "See dilution beside the twin" if other else "See dilution"
     compare = {"compare": other.entry.key} if other else {}
     parts.real(
-        "absorption.py", f"{label}, for every perturbation", drawn, layer=layer,
+        "absorption.py", label, drawn, layer=layer,
         perturbation=names[min(names, key=lambda size: abs(size - lessons.SIZE))], positions="after_first", **compare,
     )  # fmt: skip
 
@@ -92,19 +98,20 @@ def _moved(told: dict, shown: Shown) -> None:
         st.session_state["weights"] = list(shown.profiles)[told["at"][0]]
 
 
-def picture(found: list[lessons.Growth], labels: list[str], layer: int, at: int) -> tour.Figure:
+def picture(found: list[lessons.Growth], shown: Shown, layer: int, at: int) -> tour.Figure:
     """Two lengths over the layers; their distance is the drift."""
     layers = len(found[0].stream)
-    choice = tour.Control("weights", "Weights and text", labels, at, choice=True)
+    choice = tour.Control("weights", "Weights, and tokens read", shown.labels, at, choice=True)
     damage = np.stack([each.damage for each in found])
     return tour.Figure(
         name=f"absorb-{len(found)}",
         title="Length of the damage and of the stream",
         layers=layers,
         finding=found[at].said,
-        says="Behind layer {layer} the damage {grown} and the stream {around}, so the drift {fate}. Damage that stayed "
-        "as it was would leave {frozen} of the drift.",
+        says="{what}: behind layer {layer} the damage {grown} and the stream {around}, so the drift {fate}. "
+        "Damage that stayed as it was would leave {frozen} of the drift.",
         slots={
+            "what": tour.Slot("frame", shown.named),
             "grown": tour.Slot("both", [[changed(each) for each in one.grown] for one in found]),
             "around": tour.Slot("both", [[changed(each) for each in one.around] for one in found]),
             "fate": tour.Slot("both", [[changed(each) for each in one.gain] for one in found]),

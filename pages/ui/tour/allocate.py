@@ -33,7 +33,7 @@ def draw(profile: Profile, found: lessons.Push) -> None:
         tour.figure(picture(found, push), view.look(), lambda told: _moved(told, stops))
     with said:
         parts.lesson(found.said)
-        parts.real("allocate.py", "Allocate for real: every method, control and number", profile, **asked, judge="kl")
+        parts.real("allocate.py", "Allocate with every method", profile, **asked, judge="kl")
         parts.real("prune.py", "Prune this allocation and measure it", profile, **asked)
     parts.numbers(table(found, push), "sparsity per layer", profile, "allocate")
 

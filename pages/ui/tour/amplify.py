@@ -30,8 +30,6 @@ def draw(profile: Profile, found: lessons.Sink) -> None:
         "of the network **amplifies** the drift, below 1× it **absorbs** it.",
         "switch the noise on the first token on and off." if guess else "predict, then see.",
     )
-    if not guess:
-        _ask(found)
     name = lessons.noise(profile)[found.size]
     figure, said = parts.beside()
     with figure:
@@ -40,8 +38,10 @@ def draw(profile: Profile, found: lessons.Sink) -> None:
         if guess:
             verdict = "That is what you said" if guess == found.answer else f"You said: {GUESSES[guess]}"
             parts.lesson(f"{verdict}. With the first token disturbed too, {OUTCOMES[found.answer]}.", found.said)
+        else:
+            _ask(found)
         parts.real(
-            "absorption.py", "See gains, intervals and verdicts for every size", profile, perturbation=name,
+            "absorption.py", "See verdicts for every size", profile, perturbation=name,
             layer=layer, positions=where,
         )  # fmt: skip
     parts.numbers(table(found, bool(guess)), "gain of each layer", profile, "amplify")

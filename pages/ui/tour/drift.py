@@ -19,7 +19,7 @@ def draw(profile: Profile, found: lessons.Spread) -> None:
     parts.opening(
         "Run the model twice, once disturbed. At every layer behind the hit, the distance between the two streams, "
         "divided by the length of the undisturbed one, is the **drift**.",
-        "drag the noise size and watch the curve; then click another layer to hit it there.",
+        "drag the noise size and watch the curve; then click another layer.",
     )
     size = list(lessons.noise(profile).values())[found.sizes.measured.index(found.sizes.nearest(step))]
     figure, said = parts.beside()

@@ -33,11 +33,12 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
     parts.opening(
         "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how "
         "far the predictions of the model stray from those of the unpruned one.",
-        "drag the sparsity, and click layers to compare." if guess is not None else "predict, then see.",
+        "drag the sparsity, and click layers to compare."
+        if guess is not None
+        else "click the layer that you think hurts most, then see.",
     )
     if guess is None:
-        _ask(profile.layers, sparsity)
-        for_real(profile)
+        _ask(profile, sparsity)
         return
     layer, step = view.layer(profile), parts.step("zeros", found.sparsities, lessons.TARGET)
     whole = _together(profile)
@@ -49,7 +50,7 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
     with said:
         parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said, *([whole.said] if whole else []))
         parts.real(
-            "absorption.py", "See drift beside harm for every sparsity", profile,
+            "absorption.py", "See drift beside harm", profile,
             perturbation=f"residual:wanda:{nearest:g}", layer=layer,
         )  # fmt: skip
         for_real(profile, whole.target if whole else lessons.TARGET)
@@ -58,11 +59,9 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
         whole.draw()
 
 
-def _ask(layers: int, sparsity: float) -> None:
+def _ask(profile: Profile, sparsity: float) -> None:
+    layers = profile.layers
     asked = min(st.session_state.get(ASKED, layers // 2), layers - 1)
-    st.markdown(
-        f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it."
-    )
     blank = tour.Figure(
         name="prune-before",
         title="A row of layers to choose from",
@@ -76,8 +75,17 @@ def _ask(layers: int, sparsity: float) -> None:
         foot=0.0,
         x="layer that is pruned",
     )
-    tour.figure(blank, view.look(), _asked)
-    st.button("Show what was measured", icon=":material/visibility:", key="worst-show", on_click=_guess, args=[asked])
+    figure, said = parts.beside()
+    with figure:
+        tour.figure(blank, view.look(), _asked)
+    with said:
+        st.markdown(
+            f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it."
+        )
+        st.button(
+            "Show what was measured", icon=":material/visibility:", key="worst-show", on_click=_guess, args=[asked]
+        )
+        for_real(profile)
 
 
 def _asked(told: dict) -> None:
@@ -174,7 +182,7 @@ def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
     """The way to the page that prunes all layers, where the model can be pruned."""
     if profile.weights is not None:
         parts.real(
-            "prune.py", "Prune all layers for real, and evaluate", profile, base="response", objective="kl", by="wanda",
+            "prune.py", "Prune all layers for real", profile, base="response", objective="kl", by="wanda",
             target=target, strength=0.0, hand="", unclipped=False,
         )  # fmt: skip
 
