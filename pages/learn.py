@@ -83,7 +83,7 @@ def show(chapter: str, profile: Profile) -> None:
         )
         return
     if lacking:
-        st.info(f"{sentence(lacking)} So this chapter is shown of {words.plain(words.source(shown))}.")
+        st.info(f"{sentence(lacking)} So this chapter is shown of {words.plain(view.name(shown.entry))}.")
     CHAPTERS[chapter].draw(shown, found)
 
 

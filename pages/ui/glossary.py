@@ -105,8 +105,8 @@ TERMS = {
         r"r_i^{\text{trained}} \;\text{against}\; r_i^{\text{random}}",
     ),
     "verdict": Term(
-        f"Amplifies or absorbs if the {CONFIDENCE:.0%} interval of the gain over sequences lies wholly more than 5 % "
-        f"from 1, else, or below {FEWEST_SEQUENCES} sequences, undecided; a sentence that names many layers at once "
+        f"Amplifies or absorbs if the {CONFIDENCE:.0%} interval of the gain over sequences lies wholly more than 5% "
+        f"from 1, undecided if not or below {FEWEST_SEQUENCES} sequences; a sentence that names many layers at once "
         "takes Holm's wider intervals.",
         r"\text{amplifies: } \overline{\ln r_i} - t_{n-1} \, s / \sqrt n > \ln 1.05,\quad "
         r"\text{absorbs: } \overline{\ln r_i} + t_{n-1} \, s / \sqrt n < -\ln 1.05",

@@ -49,7 +49,7 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
     parts.opening(
         "A falling drift looks as if the network repaired, or **absorbed**, the damage. But drift is relative to the "
         "stream: where the stream outgrows the damage, that is **dilution**, not repair.",
-        "click a layer and compare the slopes" + ("; then take the twin." if shown.pair else "."),
+        "click a layer and compare the slopes" + ("; then change the weights." if shown.pair else "."),
     )
     figure, said = parts.beside()
     with figure:
