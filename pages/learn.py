@@ -1,12 +1,18 @@
 """What is absorption? A guided tour in six chapters on real, cached numbers."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import streamlit as st
 
 from core.errors import UserError
-from pages.ui import glossary, view
+from core.profiles import Profile
+from core.store import Store
+from pages.ui import glossary, view, words
 from pages.ui.tour import CHAPTERS, again
 
 KEYS = list(CHAPTERS)
+TO_TOP = "document.querySelector('[data-testid=stMain]').scrollTo(0, 0)"
 
 
 def turn(key: str) -> None:
@@ -14,32 +20,103 @@ def turn(key: str) -> None:
     st.session_state["chapter"] = key
 
 
-def leaf(key: str) -> None:
-    """The ways to the chapters before and behind."""
-    at = KEYS.index(key)
+def picker() -> str:
+    """The chapter, and the ways to those before and behind, above all that may be scrolled away."""
+    chapter = view.sync("chapter", KEYS, KEYS[0])
+    titles = {key: f"{number} {each.title}" for number, (key, each) in enumerate(CHAPTERS.items(), 1)}
+    at = KEYS.index(chapter)
     with st.container(horizontal=True, vertical_alignment="center"):
+        st.segmented_control(
+            "Chapter",
+            KEYS,
+            key="chapter",
+            format_func=titles.get,
+            required=True,
+            label_visibility="collapsed",
+            wrap=True,
+        )
         if at > 0:
-            st.button(f"Back: {CHAPTERS[KEYS[at - 1]].title}", key="back", on_click=turn, args=[KEYS[at - 1]])
+            st.button("Back", key="back", help=CHAPTERS[KEYS[at - 1]].title, on_click=turn, args=[KEYS[at - 1]])
+        if at + 1 < len(KEYS):
+            st.button("Next", key="next", help=CHAPTERS[KEYS[at + 1]].title, on_click=turn, args=[KEYS[at + 1]])
+    return chapter
+
+
+def able(chapter: str, profile: Profile) -> tuple[Profile, Any, str]:
+    """A profile that can show a chapter, what it shows, and why it is not the one in view; empty where it is.
+
+    Raises:
+        UserError: none can.
+    """
+    try:
+        return profile, CHAPTERS[chapter].find(profile), ""
+    except UserError as error:
+        for other in instead(profile):
+            try:
+                return other, CHAPTERS[chapter].find(other), str(error)
+            except UserError:
+                continue
+        raise
+
+
+def instead(profile: Profile) -> Iterator[Profile]:
+    """Other profiles to show a chapter with: of the same model those that hold most, then the bundled one."""
+    model = profile.spec.model
+    entries = [entry for entry in Store().entries("profile") if entry.key != profile.entry.key]
+    same = [each for each in entries if (each.spec.model.content, each.spec.model.initialised)
+            == (model.content, model.initialised)]  # fmt: skip
+    same.sort(key=lambda each: -len(each.spec.measurements))
+    bundled = [each for each in entries if each.committed and each not in same]
+    bundled.sort(key=lambda each: -len(each.spec.measurements))
+    for entry in (*same, *bundled[:1]):
+        yield view.load(entry.key)
+
+
+def show(chapter: str, profile: Profile) -> None:
+    """The chapter, of the profile in view or, said in a line, of one that can show it."""
+    try:
+        shown, found, lacking = able(chapter, profile)
+    except UserError as error:
+        st.info(f"This chapter cannot be shown of this profile. {sentence(error)}")
+        st.page_link(
+            "learn.py", label="Take it with the bundled model", query_params={"profile": "demo", "chapter": chapter}
+        )
+        return
+    if lacking:
+        st.info(f"{sentence(lacking)} So this chapter is shown of {words.plain(view.name(shown.entry))}.")
+    CHAPTERS[chapter].draw(shown, found)
+
+
+def sentence(error: object) -> str:
+    """What an error says, between other sentences."""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def leaf(chapter: str) -> None:
+    """Where a chapter ends: its words, and the way on."""
+    at = KEYS.index(chapter)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        glossary.words(CHAPTERS[chapter].terms)
         if at + 1 < len(KEYS):
             label = f"Next: {CHAPTERS[KEYS[at + 1]].title}"
-            st.button(label, key="next", icon=":material/arrow_forward:", on_click=turn, args=[KEYS[at + 1]])
-        glossary.words(CHAPTERS[key].terms)
+            st.button(label, key="on", icon=":material/arrow_forward:", on_click=turn, args=[KEYS[at + 1]])
+
+
+def begin_at_top(chapter: str) -> None:
+    """A chapter that was turned to is read from its beginning; what changes within a chapter stays in sight."""
+    before = st.session_state.get("chapter read")
+    st.session_state["chapter read"] = chapter
+    if before not in (None, chapter):  # with its name, for a browser runs the same script once
+        st.html(f"<script>/* {chapter} */ {TO_TOP}</script>", unsafe_allow_javascript=True)
 
 
 profile = view.profile()
 view.heading("What is absorption?", profile)
-chapter = view.sync("chapter", KEYS, KEYS[0])
-titles = {key: f"{number} {each.title}" for number, (key, each) in enumerate(CHAPTERS.items(), 1)}
-st.segmented_control(
-    "Chapter", KEYS, key="chapter", format_func=titles.get, required=True, label_visibility="collapsed"
-)
-try:
-    CHAPTERS[chapter].draw(profile)
-except UserError as error:
-    st.info(f"This chapter cannot be shown: {error}.")
-    st.page_link(
-        "learn.py", label="Take it with the bundled model", query_params={"profile": "demo", "chapter": chapter}
-    )
+chapter = picker()
+show(chapter, profile)
 leaf(chapter)
-st.divider()
-again.draw()
+if chapter == KEYS[0]:
+    st.divider()
+    again.draw()
+begin_at_top(chapter)

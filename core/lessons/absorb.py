@@ -47,47 +47,65 @@ def _diluted_said(grown: Array, around: Array) -> str:
     inner = slice(0, len(grown) - 1)
     falling = np.flatnonzero(grown[inner] < around[inner])
     if not len(falling):
-        return "In this profile no layer's drift falls on the way to the end: there is nothing that dilution could do."
-    diluted = int((grown[falling] > 1).sum())
-    if not diluted:
         return (
-            f"At all {len(falling)} layers whose drift falls, the damage itself shrinks: none of it is mere dilution."
+            "In this profile no layer's drift falls on the way to the end, so there is nothing to put down to dilution."
         )
+    diluted = int((grown[falling] > 1).sum())
+    every = f"all {len(falling)} layers" if len(falling) > 1 else "the one layer"
+    if not diluted:
+        return f"At {every} whose drift falls, the damage itself shrinks: none of the fall is mere dilution."
     most = int(falling[np.argmax(grown[falling])])
+    where = every if diluted == len(falling) else f"{diluted} of the {len(falling)} layers"
     return (
-        f"Falling drift can be mere dilution: of {len(falling)} layers whose drift falls, the damage itself grows at "
-        f"{diluted}. Behind layer {most} it grows {digits(grown[most])} times, the stream {digits(around[most])} times."
+        f"Falling drift can be mere dilution: at {where} whose drift falls, the damage itself grows. Behind layer "
+        f"{most} it grows {digits(grown[most])}-fold and the stream {digits(around[most])}-fold."
     )
 
 
 def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
-    """A profile of this model and one of its randomly initialised twin on the same text: (trained, twin), or None."""
-    of_model = profile.spec.model
-    entries = [each for each in store.entries("profile") if each.spec.model.content == of_model.content]
+    """A profile of this model and one of its randomly initialised twin on the same text: (trained, twin), or None.
+
+    Both hold noise. A pair with the profile itself comes first, then the one that was measured last.
+    """
+    content = profile.spec.model.content
+    entries = [each for each in store.entries("profile") if each.spec.model.content == content and _noisy(each)]
     trained = [each for each in entries if each.spec.model.initialised is None]
-    trained.sort(key=lambda each: each.key != profile.entry.key)
     random = [each for each in entries if each.spec.model.initialised is not None]
     pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
-    return next(pairs, None)
+    return max(pairs, key=lambda pair: _near(pair, profile), default=None)
+
+
+def _noisy(entry: Entry) -> bool:
+    asked = (each.perturbation for each in entry.spec.measurements)
+    return any(each.kind == "gaussian" and each.positions == "after_first" for each in asked)
+
+
+def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]:
+    made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
+    return profile.entry.key in {each.key for each in pair}, made
 
 
 def learned(trained: Profile, twin: Profile) -> str:
     """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin."""
     kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
     if not kinds:
-        return f"The twin and the model hold no perturbation in common: measure {PRUNED} on both to compare them."
+        return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
     told = [_absorbing(name, trained, twin) for name in kinds]
     return "A randomly initialised twin shows what is learned. " + " ".join(told)
 
 
 def _absorbing(name: str, trained: Profile, twin: Profile) -> str:
-    what = "noise" if name == DRIVER else "pruning damage"
+    what = "noise" if name == DRIVER else "real pruning damage"
     here, there = (absorption.gains(each.seeds(name)).firm[:-1].count("absorbs") for each in (trained, twin))
-    of = f"of {trained.layers - 1} layers"
-    if there >= here:
+    if not here:
+        verdict = "there is no absorbing to learn"
+    elif there >= here:
         verdict = "that it falls is not learned"
     elif there < here / 2:
         verdict = "absorbing it is learned"
     else:
         verdict = "absorbing it is partly learned"
-    return f"The drift of {what} is absorbed behind {here} {of} when trained, behind {there} when not: {verdict}."
+    return (
+        f"The drift from {what} is absorbed behind {here} of {trained.layers - 1} layers of the trained model and "
+        f"behind {there} of the untrained one: {verdict}."
+    )

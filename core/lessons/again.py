@@ -21,7 +21,7 @@ def compared(fresh: Profile, cached: Profile, name: str) -> str:
         return f"They do not compare: the new profile has {len(new)} layers, the cached one {len(old)}."
     apart = float(np.nanmax(np.abs(new / old - 1)))
     if apart == 0:
-        return "Measured here and now, and equal to the cached numbers to the last digit."
+        return "Gains measured here and now are equal to the cached numbers to the last digit."
     told = f"Measured here and now: the largest relative difference of a gain from the cached one is {apart:.1e}"
     if apart < ROUNDING:
         return f"{told}, which is rounding."

@@ -54,13 +54,13 @@ def _push_said(strengths: Array, harm: Array) -> str:
     ends = {"the correction": harm[-1], "its reverse": harm[0]}
     better = min(ends, key=ends.get)
     said = (
-        f"At full strength the estimate gives the correction {digits(ends['the correction'], 3)} nats, its reverse "
-        f"{digits(ends['its reverse'], 3)} and neither {digits(middle, 3)}"
+        f"At full strength the estimate is {digits(ends['the correction'], 3)} nats with the correction and "
+        f"{digits(ends['its reverse'], 3)} with its reverse, against {digits(middle, 3)} with neither"
     )
     if abs(strengths[best]) < 1e-12:
         verdict = "it prefers to correct nothing"
     else:
         side = "correction" if strengths[best] > 0 else "reverse"
         verdict = f"it prefers the {side}, at strength {abs(strengths[best]):.3f}"
-    said += f": {verdict}" + (f", and of the two ends {better}." if best not in (0, len(harm) - 1) else ".")
+    said += f": {verdict}" + (f", and of the two at full strength {better}." if best not in (0, len(harm) - 1) else ".")
     return f"{said} A correction must be measured before it is trusted: this is a sum over layers pruned alone."

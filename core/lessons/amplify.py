@@ -43,7 +43,9 @@ def amplify(profile: Profile) -> Sink:
     apart, everywhere = noise(profile), noise(profile, "all")
     both = [size for size in apart if size in everywhere]
     if not both:
-        raise UserError("no noise size was measured with and without the first token: measure gaussian:0.3@all too")
+        raise UserError(
+            "no noise size was measured both with and without the first token: measure gaussian:0.3@all too"
+        )
     size = both[usual(both)]
     without, including = (absorption.gains(profile.seeds(names[size])) for names in (apart, everywhere))
     pairs = enumerate(zip(without.firm, including.firm, strict=True))

@@ -52,7 +52,7 @@ def drift_is_not_harm(profile: Profile, name: str) -> str:
     loud, quiet = pair
     return (
         f"{said} Noise at layer {loud} ends with {digits(final[loud] / final[quiet])} times the drift of noise at "
-        f"layer {quiet}, yet does only {digits(harm[loud] / harm[quiet])} times its harm."
+        f"layer {quiet}, yet does only {digits(harm[loud] / harm[quiet])} times the harm."
     )
 
 

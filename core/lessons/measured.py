@@ -12,11 +12,14 @@ from core import studies
 from core.allocation.allocate import estimates
 from core.comparison import Interval, spearman
 from core.errors import UserError
+from core.lessons.shared import TARGET
 from core.profiles import Profile
 from core.results import Array
 from core.settings import Setting
-from core.store import Store
+from core.store import Entry, Store
 from core.words import digits
+
+Group = tuple[Entry, list[Setting]]  # a study, and settings of it that compare
 
 
 @dataclass(frozen=True)
@@ -33,23 +36,39 @@ class MeasuredPoint:
 
 
 def measured_points(store: Store, profile: Profile | None = None) -> list[MeasuredPoint] | None:
-    """The pruned models of the newest study of the profile's model, or of any model; None where there is none.
+    """Pruned models of one study of the profile's model, or of any model, that compare; None where there is none.
 
-    Points of other targets or pruners than the first pruned one are left out, for they do not compare.
+    They share pruner, pattern and calibration seed, and the tour's target or, where none was pruned to that, the
+    nearest. Of several studies the one with most such points is taken, of equals the one made last: when its files
+    were written here says nothing after a checkout.
     """
-    content = profile.spec.model.content if profile else None
-    for entry in store.entries("study"):
-        if content in (None, entry.spec.model.content):
-            study = studies.load(store, entry)
-            first = next(iter(study.pruned), None)
-            if first is not None:
-                return [_point(study, each, profile) for each in study.pruned if _alike(each, first)]
+    groups = [group for entry in store.entries("study") if _of(entry, profile) for group in _alike(entry)]
+    for entry, asked in sorted(groups, key=_worth, reverse=True):
+        study = studies.load(store, entry)
+        if points := [each for each in study.pruned if each.setting in asked]:
+            return [_point(study, each, profile) for each in points]
     return None
 
 
-def _alike(one: studies.Measured, other: studies.Measured) -> bool:
-    pairs = ((each.setting.pruner, each.setting.allocation.target, each.setting.pattern) for each in (one, other))
-    return len(set(pairs)) == 1
+def _of(entry: Entry, profile: Profile | None) -> bool:
+    model = entry.spec.model
+    mine = profile.spec.model if profile else model
+    return (model.content, model.initialised) == (mine.content, mine.initialised)
+
+
+def _alike(entry: Entry) -> list[Group]:
+    """What a study asks for, the settings of one target, pruner, pattern and calibration seed together."""
+    found: dict[tuple, list[Setting]] = {}
+    for each in (point.setting for point in entry.spec.points if point.setting is not None):
+        alike = each.allocation.target, each.pruner, each.pattern, each.calibration_seed
+        found.setdefault(alike, []).append(each)
+    return [(entry, asked) for asked in found.values()]
+
+
+def _worth(group: Group) -> tuple[float, int, str]:
+    entry, asked = group
+    away = abs(asked[0].allocation.target - TARGET)
+    return -round(away, 6), len(asked), str(entry.provenance.get("created", ""))
 
 
 def _point(study: studies.Study, each: studies.Measured, profile: Profile | None) -> MeasuredPoint:
@@ -82,10 +101,18 @@ def measured_said(points: Sequence[MeasuredPoint]) -> str:
         return "Fewer than two allocations were measured, so that there is nothing to compare."
     best, worst = min(known, key=lambda each: each.perplexity), max(known, key=lambda each: each.perplexity)
     said = (
-        f"Measured, {best.name} is best (perplexity {digits(best.perplexity, 3)}) and {worst.name} worst "
-        f"({digits(worst.perplexity, 3)})."
+        f"Measured at {_aim(known[0].target)}, “{best.name}” is best (perplexity {digits(best.perplexity, 3)}) and "
+        f"“{worst.name}” worst ({digits(worst.perplexity, 3)})."
     )
     agreement = spearman(np.array([each.estimate for each in known]), np.array([each.perplexity for each in known]))
     if math.isfinite(agreement):
-        said += f" The estimates had ranked them with a rank correlation of {agreement:.2f} to what was measured."
+        estimated = sum(math.isfinite(each.estimate) for each in known)
+        which = "" if estimated == len(known) else f" of the {estimated} that could be estimated"
+        said += f" The rank correlation of estimate and measurement{which} is {agreement:.2f}."
     return said
+
+
+def _aim(target: float) -> str:
+    """A target in words; one that the tour does not speak of is said to be the nearest."""
+    near = abs(target - TARGET) < 1e-9
+    return f"{target:.0%} zeros" + ("" if near else f" (nothing was at {TARGET:.0%})")

@@ -41,5 +41,5 @@ def _hit_said(measured: Sequence[float], flips: Array) -> str:
         f"{flips[at][least]:.0%} at layer {least}: where a network is hit matters."
     )
     if len(measured) > 1:
-        said += f" At size {measured[0]:g} no layer changes more than {flips[0].max():.1%}."
+        said += f" At size {measured[0]:g} no layer changes more than {flips[0].max():.1%} of them."
     return said

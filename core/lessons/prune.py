@@ -46,7 +46,7 @@ def _alone_said(sparsity: float, harm: Array) -> str:
     return (
         f"Pruned alone to {sparsity:.0%} zeros, layer {worst} hurts most: {digits(harm[worst])} nats, "
         f"{digits(harm[worst] / harm[next_worst])} times the next, layer {next_worst}, and "
-        f"{digits(harm[worst] / float(np.median(harm)))} times the middle one."
+        f"{digits(harm[worst] / float(np.median(harm)))} times the median."
     )
 
 
@@ -57,8 +57,8 @@ def guessed(harm: Array, layer: int) -> str:
     if rank == 0:
         return f"Right: it is layer {layer}."
     return (
-        f"You said layer {layer}: it is number {rank + 1} of {len(harm)}, with {digits(harm[layer])} nats. "
-        f"Layer {worst} does {digits(harm[worst] / harm[layer])} times as much."
+        f"You said layer {layer}, which is number {rank + 1} of {len(harm)} with {digits(harm[layer])} nats; "
+        f"layer {worst} does {digits(harm[worst] / harm[layer])} times as much."
     )
 
 
@@ -86,6 +86,7 @@ def methods_said(told: dict[str, float]) -> str:
         return "These allocations go beyond the largest sparsity measured, so that they cannot be compared."
     best, worst = min(known, key=known.get), max(known, key=known.get)
     return (
-        f"Added up over the layers, the estimate puts {best} first ({digits(known[best], 3)} nats) and {worst} last "
-        f"({digits(known[worst], 3)}). Only pruning all layers at once and measuring tells whether that is so."
+        f"Added up over the layers, the estimate at {TARGET:.0%} zeros puts {best} first "
+        f"({digits(known[best], 3)} nats) and {worst} last ({digits(known[worst], 3)}). Only pruning all layers at "
+        "once and measuring tells whether that is so."
     )

@@ -63,8 +63,8 @@ def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
         if asked.kind == "gaussian" and asked.positions == positions
     }
     if not found:
-        wanted = "gaussian:0.3" if positions == "after_first" else "gaussian:0.3@all"
-        raise UserError(f"this profile holds no such noise: measure {wanted} to see this chapter of it")
+        where = {"after_first": ("that spares the first token", ""), "all": ("on all tokens", "@all")}[positions]
+        raise UserError(f"this profile holds no Gaussian noise {where[0]}: measure gaussian:0.3{where[1]} on its text")
     return dict(sorted(found.items()))
 
 

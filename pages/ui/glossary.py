@@ -63,7 +63,7 @@ TERMS = {
     "skip": Term("The layer left out.", r"h'_i = h_{i-1}"),
     "positions": Term(
         "Which tokens noise is injected at: all, or all after the first, which many models use as an attention sink.",
-        r"t \geq 1 \quad\text{or}\quad t \geq 0",
+        r"t \geq 0 \quad\text{or}\quad t \geq 1",
     ),
     "attention sink": Term(
         "The first token, on which attention rests when it has nothing to look for; its vector is often far longer "
@@ -80,6 +80,11 @@ TERMS = {
         "amplifies, below 1 it absorbs.",
         r"r_i = \exp\left(\operatorname{mean}\, \ln (R_{i,L-1} / R_{i,i})\right)",
     ),
+    "mean of ratios": Term(
+        "The coefficient of the paper, as we know it second-hand: the ratio of the drifts averaged as it is, without a "
+        "logarithm, so that a few tokens may dominate it; it is kept beside the gain.",
+        r"\operatorname{mean}\, (R_{i,L-1} / R_{i,i})",
+    ),
     "absorption": Term("Minus the logarithm of the gain: positive where damage is absorbed.", r"A_i = -\ln r_i"),
     "step ratio": Term(
         "The factor by which drift changes from one read layer to the next; their product is the gain.",
@@ -90,17 +95,24 @@ TERMS = {
         r"\ln r_i = \ln \frac{\lVert d_{L-1} \rVert}{\lVert d_i \rVert} - "
         r"\ln \frac{\lVert h_{L-1} \rVert}{\lVert h_i \rVert}",
     ),
+    "frozen-noise baseline": Term(
+        "The gain that the damage would have if it stayed as it was while the stream grew: above it the damage has "
+        "grown and a falling drift is dilution, only below it has the damage itself shrunk.",
+        r"\lVert h_i \rVert / \lVert h_{L-1} \rVert\quad\text{for}\quad d_{L-1} = d_i",
+    ),
     "twin": Term(
         "The same architecture with random weights, never trained: what it shows as well was not learned.",
         r"r_i^{\text{trained}} \;\text{against}\; r_i^{\text{random}}",
     ),
     "verdict": Term(
-        f"Amplifies or absorbs if the {CONFIDENCE:.0%} interval of the gain over sequences lies more than 5 % from 1; "
-        f"else, or below {FEWEST_SEQUENCES} sequences, undecided.",
-        r"\overline{\ln r_i} \pm t_{n-1} \, s / \sqrt n \;\notin\; [-\ln 1.05, \ln 1.05]",
+        f"Amplifies or absorbs if the {CONFIDENCE:.0%} interval of the gain over sequences lies wholly more than 5% "
+        f"from 1, undecided if not or below {FEWEST_SEQUENCES} sequences; a sentence that names many layers at once "
+        "takes Holm's wider intervals.",
+        r"\text{amplifies: } \overline{\ln r_i} - t_{n-1} \, s / \sqrt n > \ln 1.05,\quad "
+        r"\text{absorbs: } \overline{\ln r_i} + t_{n-1} \, s / \sqrt n < -\ln 1.05",
     ),
     "noise floor": Term(
-        f"The drift that rounding alone brings about; drift below {FLOOR_MARGIN} times of it is greyed.",
+        f"The drift that rounding alone brings about; drift below {FLOOR_MARGIN} times that is greyed.",
         r"d_i \sim 2^{-24} \lVert h_i \rVert \;\text{(float32)}",
     ),
     "harm": Term(
@@ -113,15 +125,59 @@ TERMS = {
         "additive estimate.",
         r"f_i(s),\quad \textstyle\sum_i f_i(s_i)",
     ),
+    "magnitude": Term(
+        "A pruner that zeroes the smallest weights of each linear, whatever they are multiplied with.",
+        r"\text{score}_{jk} = |W_{jk}|",
+    ),
+    "Wanda": Term(
+        "A pruner that zeroes, in every row of a linear, the weights whose size times the length of their input over "
+        "the calibration text is least, and changes no other.",
+        r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
+    ),
+    "SparseGPT": Term(
+        "A pruner that zeroes the weights whose loss costs the output of the linear least, and changes those that stay "
+        "to make up for it.",
+        r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
+    ),
     "budget": Term(
         "The mean sparsity over all prunable weights, which every allocation must meet.",
         r"\textstyle\sum_i n_i s_i / \sum_i n_i = \text{target},\quad \text{low} \leq s_i \leq \text{high}",
+    ),
+    "uniform": Term(
+        "Every layer as sparse as the target: the allocation that every other is measured against.",
+        r"s_l = \text{target}",
+    ),
+    "OWL": Term(
+        "An allocation that spares layers with many outliers: weights whose Wanda score is more than M times their "
+        "layer's mean; lam is half the width of the band that it spreads the layers over.",
+        r"c_l = \Pr[\text{score} > M \cdot \overline{\text{score}}],\quad "
+        r"z_l = 2 \, \text{lam} \, \frac{c_l - \min c}{\max c - \min c},\quad s_l = \text{target} + \bar z - z_l",
+    ),
+    "DLP": Term(
+        "An allocation that prunes layers with a large mean Wanda score more, over a band as OWL's, alpha being half "
+        "its width.",
+        r"c_l = 1 - \overline{\text{score}}_l / \textstyle\sum_k \overline{\text{score}}_k,\quad "
+        r"z_l = 2 \, \text{alpha} \, \frac{c_l - \min c}{\max c - \min c},\quad s_l = \text{target} + \bar z - z_l",
+    ),
+    "AlphaPruning": Term(
+        "An allocation that spares layers whose weights have a heavy-tailed spectrum, that is a small exponent alpha, "
+        "which is taken for a sign of good training.",
+        r"s_l \propto 1 - \epsilon + 2 \epsilon \, \frac{\alpha_l - \min \alpha}{\max \alpha - \min \alpha}",
+    ),
+    "depth ramp": Term(
+        "An allocation on a straight line over depth: with a positive step beta, later layers are pruned more.",
+        r"s_l = \text{target} + \beta \, (l - \tfrac{L-1}{2})",
     ),
     "correction": Term(
         "The shift of an allocation that spares layers that amplify and takes from those that absorb; the strength is "
         "this tool's own parameter.",
         r"s = \operatorname{project}\left(s_{\text{base}} + \text{strength} \cdot D / \max|D|\right),\quad "
         r"D = -(u - \bar u),\; u = \operatorname{clip}(\ln r, \pm \ln 3)",
+    ),
+    "strength": Term(
+        "The largest shift that a correction asks of a layer, in units of sparsity; it is this tool's own parameter, "
+        "and 0 gives the base back.",
+        r"\text{strength} = \max_l |s^{\text{asked}}_l - s^{\text{base}}_l|",
     ),
     "control": Term(
         "What a correction must beat to be believed: itself reversed, its shifts shuffled over layers, or a straight "

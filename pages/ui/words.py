@@ -114,7 +114,9 @@ def times(factor: float, count: int = 2) -> str:
 
 
 def changed(factor: float) -> str:
-    """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`."""
+    """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`; `stays as large` where two digits show no change."""
+    if times(factor) == times(1):
+        return "stays as large"
     return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
 
 

@@ -166,8 +166,8 @@ def test_dilution_is_told_from_repair(standard: Profile) -> None:
         assert found.gain == pytest.approx(found.grown / found.around)
         return found.said
 
-    assert f"of {LAYERS - 1} layers whose drift falls, the damage itself grows at {LAYERS - 1}" in told(0.5)
-    assert "none of it is mere dilution" in told(0.1)
+    assert f"at all {LAYERS - 1} layers whose drift falls, the damage itself grows" in told(0.5)
+    assert "none of the fall is mere dilution" in told(0.1)
     rising = with_fields(standard, "gaussian:0.3", log_drift=-falling)
     assert "no layer's drift falls" in lessons.absorb(rising).said
 
@@ -184,6 +184,20 @@ def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
     assert lessons.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
 
 
+def test_the_pair_of_the_profile_in_view_comes_before_a_later_one(store: Store) -> None:
+    def pair(length: int) -> tuple[Profile, Profile]:
+        spec = synthetic.profile_spec(LAYERS, 8, "quick")
+        spec = spec.model_copy(update={"text": spec.text.model_copy(update={"length": length})})
+        twin = spec.model_copy(update={"model": spec.model.model_copy(update={"initialised": 0})})
+        return saved(store, spec), saved(store, twin)
+
+    pairs = [pair(length) for length in (16, 32)]
+    for here in pairs:
+        keys = [each.entry.key for each in here]
+        for profile in here:
+            assert [entry.key for entry in lessons.twins(store, profile)] == keys
+
+
 def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
     depth = np.arange(LAYERS)
     upper = (depth[:, None] <= depth[None, :])[:, :, None]
@@ -193,7 +207,9 @@ def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
     told = lessons.learned(trained, rising)
     assert "that it falls is not learned" in told and "absorbing it is learned" in told
     assert "absorbing it is learned" not in lessons.learned(trained, trained)
-    assert "hold no perturbation in common" in lessons.learned(trained, without(standard, *standard.by_name))
+    assert "have neither gaussian:0.3 nor residual:wanda:0.7 in common" in lessons.learned(
+        trained, without(standard, *standard.by_name)
+    )
 
 
 def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard: Profile) -> None:
@@ -260,7 +276,9 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> 
 # --- what was measured of pruned models ----------------------------------------------------------------------------
 
 
-def study(store: Store, profile: Profile, perplexities: dict[settings.Setting, float]) -> None:
+def study(
+    store: Store, profile: Profile, perplexities: dict[settings.Setting, float], created: str = "2026-01-01"
+) -> None:
     """A stored study with losses that give these perplexities; the dense model's is 10."""
     points = [settings.Point(setting=None, pruned=None)]
     for setting in perplexities:
@@ -272,7 +290,7 @@ def study(store: Store, profile: Profile, perplexities: dict[settings.Setting, f
         nll = np.log(perplexity) + 0.01 * np.linspace(-1, 1, 9)
         found = Evaluated(nll=nll, kl=0 * nll, agreement=1 + 0 * nll, zeros=np.zeros((LAYERS, 7)))
         store.save(spec.evaluated(point), found, {})
-    store.save(spec, None, {})
+    store.save(spec, None, {"created": created})
 
 
 def test_without_a_study_nothing_is_said_to_be_measured(no_demo: Path, store: Store, standard: Profile) -> None:
@@ -292,13 +310,46 @@ def test_measured_points_come_from_the_study(store: Store, standard: Profile, of
     assert points[1].change.value == pytest.approx(100 * (of_ramp / 40 - 1))
     assert all(np.isfinite(each.estimate) for each in points)
     told = lessons.measured_said(points)
-    assert re.match(rf"Measured, {best}\b.* is best", told)
+    assert re.match(rf"Measured at 70% zeros, “{best}\b[^”]*” is best", told)
     right = (points[0].estimate < points[1].estimate) == (of_ramp > 40)
-    assert f"rank correlation of {1 if right else -1:.2f}" in told
+    assert f"The rank correlation of estimate and measurement is {1 if right else -1:.2f}" in told
     assert "nothing to compare" in lessons.measured_said(points[:1])
 
 
-def test_a_study_of_another_model_is_passed_over(store: Store, standard: Profile) -> None:
+def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: Store, standard: Profile) -> None:
+    def at_target(target: float, *betas: float) -> list[settings.Setting]:
+        plain = AllocationRequest(target=target)
+        ramps = [plain.model_copy(update={"base": DepthRamp(beta=beta)}) for beta in betas]
+        return [settings.Setting(allocation=each) for each in (plain, *ramps)]
+
+    def found() -> tuple[float, str]:
+        first = lessons.measured_points(store, standard)[0]
+        return first.target, first.study.provenance["created"]
+
+    study(store, standard, dict.fromkeys(at_target(0.6, 0.01, 0.02), 60.0), "2026-05-05")
+    assert found() == (0.6, "2026-05-05")
+    assert "60% zeros (nothing was at 70%)" in lessons.measured_said(lessons.measured_points(store, standard))
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03")
+    assert found() == (0.7, "2026-03-03")
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02")
+    assert found() == (0.7, "2026-03-03"), "what was written last is not what was made last"
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), "2026-01-01")
+    assert found() == (0.7, "2026-01-01")
+    assert len(lessons.measured_points(store, standard)) == 3
+    seeds = [each.model_copy(update={"calibration_seed": seed}) for each in at_target(0.7) for seed in range(4)]
+    study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06")
+    assert found() == (0.7, "2026-01-01"), "one allocation calibrated four times is one to compare"
+
+
+def test_a_study_of_the_untrained_twin_is_another_models(store: Store, standard: Profile) -> None:
+    spec = standard.spec
+    twin = replace(standard, entry=replace(standard.entry, spec=spec.model_copy(
+        update={"model": spec.model.model_copy(update={"initialised": 0})})))  # fmt: skip
+    study(store, twin, {settings.Setting(): 40.0})
+    assert lessons.measured_points(store, standard) is None
+
+
+def test_a_study_of_another_model_is_passed_over(no_demo: Path, store: Store, standard: Profile) -> None:
     study(store, standard, {settings.Setting(): 40.0})
     stranger = saved(store, synthetic.profile_spec(LAYERS, 8, seed=5, prunable=True))
     assert lessons.measured_points(store, stranger) is None

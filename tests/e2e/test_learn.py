@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from urllib.parse import urlparse
 
@@ -15,6 +16,14 @@ from tests.e2e.test_pages import query
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 LINE = "path => path.getAttribute('d')"
+TOPS = """slider => {
+    const picture = slider.closest(".tour").querySelector("svg")
+    return [...Array(Number(slider.max) + 1).keys()].map(value => {
+        slider.value = value
+        slider.dispatchEvent(new Event("input"))
+        return Math.round(picture.getBoundingClientRect().y)
+    })
+}"""
 REDRAWS = """slider => {
     const root = slider.closest(".tour")
     const times = []
@@ -101,7 +110,9 @@ def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
     sliders(page).first.focus()
     page.keyboard.press("ArrowRight")
     expect(says(page)).to_contain_text("behind layer 5")
-    expect(page.locator(".tour svg")).to_have_attribute("aria-label", said(page))
+    expect(page.locator(".tour svg")).to_have_attribute(
+        "aria-label", re.compile(f"^Gain of each layer. .*{said(page)}$")
+    )
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
     expect(says(page)).to_contain_text("all but the first token")
@@ -111,7 +122,7 @@ def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
 
 
 def said(page: Page) -> str:
-    return f"Gain of each layer. {says(page).inner_text()}"
+    return re.escape(says(page).inner_text())
 
 
 def test_predict_by_a_click_then_see(lesson: str, tab: Tab) -> None:
@@ -150,6 +161,29 @@ def test_a_redraw_in_the_browser(
     record_property("redraw", told)
     print(told)
     assert len(times) >= 25
+
+
+@pytest.mark.parametrize("chapter", ["drift", "absorb", "amplify&sink=stay"])
+def test_the_picture_stays_where_it_is_under_a_narrow_sentence(chapter: str, lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter={chapter}", width=390)
+    assert len(set(sliders(page).first.evaluate(TOPS))) == 1
+    expect(says(page)).to_have_attribute("aria-live", "polite")
+
+
+def test_a_turn_of_chapter_begins_at_the_top_and_a_reveal_stays(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=drift", width=1280)
+    page.set_viewport_size({"width": 1280, "height": 600})
+    main = page.get_by_test_id("stMain")
+    scrolled = "main => main.scrollTop"
+    page.get_by_role("button", name="Next: Amplify").click()
+    expect(page.get_by_text("Predict.")).to_be_visible()
+    settle(page)
+    assert main.evaluate(scrolled) == 0
+    main.evaluate("main => main.scrollTo(0, 120)")
+    page.get_by_role("button", name="they amplify").click()
+    expect(page.get_by_text("With the first token disturbed too")).to_be_visible()
+    settle(page)
+    assert main.evaluate(scrolled) == 120
 
 
 @pytest.mark.parametrize("name", ["learn", "help", "glossary"])

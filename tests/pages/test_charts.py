@@ -14,7 +14,7 @@ from core import absorption
 from core.results import Perturbed
 from core.specs import Measurement, perturbation
 from pages.ui import charts, words
-from pages.ui.charts import labels, matrix, sizes, style
+from pages.ui.charts import labels, matrix, sizes, style, why
 from tests import synthetic
 
 LAYERS, SEQUENCES = 12, 8
@@ -219,6 +219,13 @@ def test_models_in_a_list_say_whether_they_were_trained() -> None:
     label = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
     assert words.model(label) == "SmolLM2-135M-Instruct"
     assert words.model(f"random: {label}, untrained twin") == "SmolLM2-135M-Instruct, untrained"
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"), [(2.0, "in none does the damage itself shrink."), (0.5, "in 2 the damage itself shrinks.")]
+)
+def test_what_became_of_the_damage_is_said_in_whole_sentences(damage: float, said: str) -> None:
+    assert why._dilution_finding(np.array([damage, damage, 1]), np.array([3.0, 2.0, 1]), 0).endswith(said)
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))

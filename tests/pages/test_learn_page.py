@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, lessons, profiles
+from core import absorption, jobs, lessons, profiles, settings
+from core.allocation.requests import AllocationRequest, DepthRamp
 from core.records import Status
 from core.store import Store
 from pages.ui import glossary
 from pages.ui.tour import CHAPTERS, again
+from pages.ui.words import changed
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_shell import live, opened_at, shell
@@ -156,6 +158,71 @@ def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
     assert found.said in text(app), "the answer is remembered"
 
 
+def test_a_figure_tells_its_finding_to_those_who_cannot_see_it(cache: Cache) -> None:
+    for chapter, find in SAID.items():
+        found = find(profiles.load(Store(), Store().profile(cache["deep"])))
+        assert live(opened(profile=cache["deep"], chapter=chapter, **GUESSED))["finding"] == found.said
+    assert not live(opened(profile=cache["deep"], chapter="prune"))["finding"]
+    before = lessons.amplify(profiles.load(Store(), Store().profile(cache["deep"])))
+    assert live(opened(profile=cache["deep"], chapter="amplify"))["finding"] == absorption.finding(before.without)
+
+
+def test_a_table_holds_all_that_its_figure_shows(cache: Cache) -> None:
+    drift = opened(profile=cache["deep"], chapter="drift").dataframe[0].value
+    assert len(drift) == 30 * 31 // 2 and drift["layer hit"].nunique() == 30
+    amplify = opened(profile=cache["deep"], chapter="amplify", **GUESSED).dataframe[0].value
+    assert set(amplify["verdict with it"].dropna()) <= {"amplifies", "absorbs", "undecided"}
+    assert amplify["verdict without first token"].isna().sum() == 1
+
+
+def test_the_drift_is_said_to_change_not_the_damage(cache: Cache) -> None:
+    figure = live(opened(profile=cache["deep"], chapter="amplify"))
+    assert "the drift that begins behind layer {layer} is {gain} as large" in figure["says"]
+    assert figure["slots"]["verdict"]["table"][0][-1] == "nothing is behind it, so its gain is 1 by definition"
+
+
+def test_the_last_lesson_names_its_target_and_its_table_has_one_format_a_column(empty_cache: Path) -> None:
+    spec = synthetic.profile_spec(8, seed=7, prunable=True)
+    key = synthetic.save_profile(empty_cache, spec, 8, "a model")
+    ramp = settings.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
+    synthetic.save_study(empty_cache, synthetic.study_spec(spec, [ramp], 8), 8)
+    app = opened(profile=key, chapter="prune", **GUESSED)
+    assert "Measured at 70% zeros, “" in text(app)
+    assert any(each.value.startswith("**Protocol:** 70% zeros") for each in app.caption)
+    shown = app.dataframe[1]
+    assert set(shown.value["zeros"]) == {"70%"}
+    columns = json.loads(shown.proto.columns)
+    formats = {name: column.get("type_config", {}).get("format") for name, column in columns.items()}
+    wanted = {"perplexity": "%.1f", "against uniform, %": "%+.1f", "estimated harm, nats": "%.3f"}
+    assert formats.items() >= wanted.items()
+
+
+def test_a_turn_of_chapter_goes_to_the_top_and_nothing_else_does(cache: Cache) -> None:
+    def scrolls(app: AppTest) -> bool:
+        return any("scrollTo" in each.proto.body for each in app.get("html"))
+
+    app = opened(profile=cache["deep"], chapter="drift").run()
+    assert not scrolls(app)
+    assert scrolls(app.button(key="next").click().run())
+    assert not scrolls(app.button(key="sink-amplify").click().run())
+    assert scrolls(app.button(key="on").click().run())
+    assert not scrolls(app.run())
+
+
+def test_only_the_first_chapter_asks_to_measure_again(cache: Cache) -> None:
+    for chapter in CHAPTERS:
+        app = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
+        assert any(each.key == "again" for each in app.button) == (chapter == "perturb")
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [(3.14, "grows 3.1×"), (0.57, "shrinks to 0.57×"), (1.04, "stays as large"), (1, "stays as large")],
+)
+def test_no_change_is_not_growth(factor: float, said: str) -> None:
+    assert changed(factor) == said
+
+
 def test_links_lead_to_the_same_view(cache: Cache) -> None:
     view = {"profile": cache["deep"], "layer": "17"}
     there = view | {"statistic": "geometric"}
@@ -205,6 +272,56 @@ def test_allocate_opens_as_the_tour_left_it(cache: Cache) -> None:
     allocate = live(app)
     assert allocate["rows"][allocate["index"]] == pytest.approx(now, abs=1e-4)
     assert allocate["told"][allocate["index"]][1][0] == tour["slots"]["harm"]["table"][tour["controls"][0]["index"]]
+
+
+def test_the_absorb_chapter_draws_what_it_names(empty_cache: Path) -> None:
+    """The profile in view, and a pair on another text beside it; sentences are of what is drawn."""
+    spec = synthetic.profile_spec(8, seed=7)
+    other = spec.model_copy(update={"text": spec.text.model_copy(update={"length": 32})})
+    random = other.model_copy(update={"model": spec.model.model_copy(update={"initialised": 0})})
+    key, trained, twin = (synthetic.save_profile(empty_cache, each, 8, "a model") for each in (spec, other, random))
+
+    def shown(key: str, **more: str) -> AppTest:
+        return opened(profile=key, chapter="absorb", **more)
+
+    def stream(key: str) -> np.ndarray:
+        return lessons.absorb(profiles.load(Store(), Store().profile(key))).stream
+
+    def said(key: str) -> str:
+        return lessons.absorb(profiles.load(Store(), Store().profile(key))).said
+
+    app = shown(key)
+    assert live(app)["controls"][0]["stops"] == ["trained, 16 × 64", "trained, 16 × 32", "untrained, 16 × 32"]
+    assert live(app)["controls"][0]["index"] == 0
+    for frame, each in zip(live(app)["lines"][0]["values"], (key, trained, twin), strict=True):
+        assert frame == pytest.approx(stream(each), rel=1e-4)
+    assert said(key) in text(app) and live(app)["finding"] == said(key)
+    assert links(app)[0]["profile"] == key and "compare" not in links(app)[0]
+    app = shown(key, weights="untrained")
+    assert said(twin) in text(app) and live(app)["finding"] == said(twin)
+    assert live(app)["slots"]["what"]["table"][2].startswith("The untrained twin on ")
+    assert links(app)[0].items() >= {"profile": twin, "compare": trained}.items()
+    app = shown(twin)
+    assert live(app)["controls"][0]["stops"] == ["untrained, 16 × 32", "trained, 16 × 32"]
+    assert said(twin) in text(app)
+
+
+@pytest.mark.parametrize("bundled", [True, False])
+def test_a_chapter_falls_back_to_a_profile_that_can_show_it(bundled: bool, empty_cache: Path) -> None:
+    """To a fuller one of the same model, or to the bundled one; the profile in view stays as it is."""
+    full = synthetic.profile_spec(6, seed=9, prunable=True)
+    if bundled:
+        full = full.model_copy(update={"model": full.model.model_copy(update={"content": "b" * 64})})
+    quick = synthetic.profile_spec(6, 8, "quick", seed=9)
+    able = synthetic.save_profile(empty_cache / "home" / "demo" if bundled else empty_cache, full, 6, "whole")
+    lacking = synthetic.save_profile(empty_cache, quick, 6, "quick")
+    for chapter in CHAPTERS:
+        app = opened(profile=lacking, chapter=chapter, **GUESSED)
+        assert not app.exception
+        falls = chapter in ("amplify", "allocate", "prune")
+        assert ["So this chapter is shown of whole" in each.value for each in app.info] == [True] * falls
+        assert links(app)[0]["profile"] == (able if falls else lacking)
+        assert app.session_state["profile"] == lacking
 
 
 def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache) -> None:
@@ -272,7 +389,8 @@ def test_a_failed_run_says_why(apart: Store) -> None:
 def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
     words = (
         "layer, linear, perturbation, injection layer, positions, drift, read layer, gain, absorption, step ratio, "
-        "dilution, verdict, noise floor, harm, response, budget, correction"
+        "dilution, verdict, noise floor, harm, response, budget, correction, mean of ratios, frozen-noise baseline, "
+        "magnitude, Wanda, SparseGPT, uniform, OWL, DLP, AlphaPruning, depth ramp, strength"
     )
     assert set(words.split(", ")) <= set(glossary.TERMS)
     assert all(term.sentence.endswith(".") and term.formula for term in glossary.TERMS.values())

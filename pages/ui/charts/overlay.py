@@ -124,7 +124,11 @@ def _against(first: Line, other: Line) -> str:
     most = int(gap.argmax())
     lower = float((logs[0] < logs[1])[known].mean())
     alike = spearman(*logs)
-    rank = f"rank alike along depth with {alike:.2f}" if np.isfinite(alike) else "cannot be ranked against each other"
+    rank = (
+        f"have a rank correlation along depth of {alike:.2f}"
+        if np.isfinite(alike)
+        else "cannot be ranked against each other"
+    )
     return (
         f"{pair} {rank}; the gain of {first.name} is the lower one over {percent(lower)} of the depth, and they are "
         f"furthest apart at {percent(at[most])} of it, {times(float(np.exp(logs[0][most])), 3)} against "

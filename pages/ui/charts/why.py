@@ -101,11 +101,12 @@ def _dilution_finding(damage: Array, stream: Array, layer: int) -> str:
     gain = (damage / stream)[inner]
     diluted = int(((damage[inner] > 1) & (gain < 1)).sum())
     fought = int((damage[inner] <= 1).sum())
+    shrinks = f"in {fought} the damage itself shrinks" if fought else "in none does the damage itself shrink"
     return (
         f"From layer {layer} to the end the damage {changed(damage[layer])} and the stream around it "
         f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}; damage that stayed as it is "
         f"would have {times(1 / stream[layer])}. In {diluted or 'none'} of {len(gain)} layers the drift shrinks only "
-        f"because the stream outgrows the damage; in {fought or 'none'} the damage itself shrinks."
+        f"because the stream outgrows the damage; {shrinks}."
     )
 
 

@@ -157,6 +157,7 @@ function draw(root, held) {
   if (data.gauge) gauge(paint, data, data.gauge, frame, place)
   paint.done()
   legend(root, data, state, frame)
+  reserve(root, held, width)
   speak(root, data, state, frame)
 }
 
@@ -266,10 +267,29 @@ function share(axis, value) {
 
 // --- words ------------------------------------------------------------------------------------------------------
 
+// Room for the longest sentence there is, so that the picture stays under the finger.
+function reserve(root, held, width) {
+  if (held.reserved?.data === held.data && held.reserved.width === width) return
+  held.reserved = { data: held.data, width }
+  const says = root.querySelector(".says")
+  says.style.minHeight = ""
+  sentence(says, held.data, (name) => longest(held.data, name))
+  says.style.minHeight = `${says.offsetHeight}px`
+}
+
+function longest(data, name) {
+  if (name === "layer") return String(data.layers - 1)
+  return data.slots[name].table.flat().map(String).reduce((long, text) => (text.length > long.length ? text : long), "")
+}
+
+function sentence(says, data, word) {
+  const parts = data.says.split(/[{}]/).map((text, n) => (n % 2 ? [word(text), true] : [text, false]))
+  says.replaceChildren(...parts.map(([text, strong]) => make(strong ? "b" : "span", { textContent: text })))
+}
+
 function speak(root, data, state, frame) {
   const says = root.querySelector(".says")
-  const parts = data.says.split(/[{}]/).map((text, n) => (n % 2 ? [look(data, state, frame, text), true] : [text, false]))
-  says.replaceChildren(...parts.map(([text, strong]) => make(strong ? "b" : "span", { textContent: text })))
+  sentence(says, data, (name) => look(data, state, frame, name))
   root.querySelector("svg").setAttribute("aria-label", [`${data.title}.`, data.finding, says.textContent].filter(Boolean).join(" "))
   root.querySelectorAll(".controls input").forEach((input) => {
     const n = Number(input.dataset.n)

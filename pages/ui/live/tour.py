@@ -123,7 +123,7 @@ class Figure:
     finding: str = ""  # what it shows, for those who cannot see it; the sentence above is added
     foot: float | None = None  # where bars begin, and the line that is drawn strong
     x: str = "layer"
-    height: int = 264  # px, axes included
+    height: int = 240  # px, axes included
 
 
 def figure(

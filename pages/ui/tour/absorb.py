@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -10,59 +12,106 @@ from core import lessons
 from core.profiles import Profile
 from core.results import Array
 from core.store import Store
-from pages.ui import view, words
+from pages.ui import view
 from pages.ui.live import tour
 from pages.ui.tour import parts
 from pages.ui.words import changed, times
 
-WEIGHTS = {"trained": "trained", "untrained": "random weights, never trained"}
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What may be drawn: the profile in view first, then the rest of a pair that was measured on one text."""
+
+    profiles: dict[str, Profile]  # `view`, `trained`, `untrained`
+    pair: tuple[Profile, Profile] | None  # the model and its untrained twin
+
+    @property
+    def labels(self) -> list[str]:
+        """Weights and amount of text, as short as a control needs them."""
+        named = [(_trained(each), each.spec.text) for each in self.profiles.values()]
+        return [f"{'trained' if each else 'untrained'}, {text.sequences} × {text.length}" for each, text in named]
+
+    @property
+    def named(self) -> list[str]:
+        """The same in full, with the text's name."""
+        who = {True: "The trained model", False: "The untrained twin"}
+        return [f"{who[_trained(each)]} on {_text(each)}" for each in self.profiles.values()]
 
 
-def draw(profile: Profile) -> None:
-    """Lengths of the damage and of the stream, for the model and its twin on the same text."""
-    pair = lessons.twins(Store(), profile)
-    shown = [view.load(entry.key) for entry in pair] if pair else [profile]
-    found = [lessons.absorb(each) for each in shown]
+def draw(profile: Profile, found: lessons.Growth) -> None:
+    """Lengths of the damage and of the stream: of the profile in view, and of a model and its twin on one text."""
+    shown = _shown(profile)
+    growth = [found if each is profile else lessons.absorb(each) for each in shown.profiles.values()]
     layer = view.layer(profile)
-    weights = view.sync("weights", list(WEIGHTS)[: len(found)], "trained")
+    weights = view.sync("weights", list(shown.profiles), "view")
+    at = list(shown.profiles).index(weights)
+    drawn = shown.profiles[weights]
     parts.opening(
-        "A falling drift looks as if the network repaired the damage: it **absorbs**. But drift is relative to the "
+        "A falling drift looks as if the network repaired, or **absorbed**, the damage. But drift is relative to the "
         "stream: where the stream outgrows the damage, that is **dilution**, not repair.",
-        "click a layer and compare the two slopes" + ("; then take the untrained twin." if pair else "."),
+        "click a layer and compare the slopes" + ("; then change the weights." if shown.pair else "."),
     )
-    tour.figure(picture(found, layer, weights), view.look(), _moved)
-    parts.lesson(found[0].said, *([lessons.learned(*shown)] if pair else []))
-    if pair:
-        st.caption(f"Both on the same text: {words.source(shown[0])}.")
-    twin = {"compare": pair[1].key} if pair else {}
-    names = lessons.noise(shown[0])
+    figure, said = parts.beside()
+    with figure:
+        tour.figure(picture(growth, shown, layer, at), view.look(), lambda told: _moved(told, shown))
+    with said:
+        parts.lesson(growth[at].said)
+        if shown.pair:
+            parts.lesson(f"{lessons.learned(*shown.pair)} Both were measured on {_text(shown.pair[0])}.")
+        _real(drawn, shown, layer)
+    parts.numbers(table(growth[at]), "growth of damage and stream", drawn, "absorb")
+
+
+def _shown(profile: Profile) -> Shown:
+    entries = lessons.twins(Store(), profile)
+    if entries is None:
+        return Shown({"view": profile}, None)
+    pair = tuple(profile if each.key == profile.entry.key else view.load(each.key) for each in entries)
+    others = {name: each for name, each in zip(("trained", "untrained"), pair, strict=True) if each is not profile}
+    return Shown({"view": profile} | others, pair)
+
+
+def _trained(profile: Profile) -> bool:
+    return profile.spec.model.initialised is None
+
+
+def _text(profile: Profile) -> str:
+    text = profile.spec.text
+    return f"{profile.provenance.get('text', 'text')}, {text.sequences} × {text.length} tokens"
+
+
+def _real(drawn: Profile, shown: Shown, layer: int) -> None:
+    """The way to the Absorption page, beside the twin where what is drawn is one of the pair."""
+    names = lessons.noise(drawn)
+    other = next((each for each in shown.pair if each is not drawn), None) if drawn in (shown.pair or ()) else None
+    label = "See dilution beside the twin" if other else "See dilution"
+    compare = {"compare": other.entry.key} if other else {}
     parts.real(
-        "absorption.py", "See dilution beside the twin, for every perturbation", shown[0], layer=layer,
-        perturbation=names[min(names, key=lambda size: abs(size - lessons.SIZE))], positions="after_first", **twin,
+        "absorption.py", label, drawn, layer=layer,
+        perturbation=names[min(names, key=lambda size: abs(size - lessons.SIZE))], positions="after_first", **compare,
     )  # fmt: skip
-    parts.numbers(table(found[list(WEIGHTS).index(weights)]), "growth of damage and stream", shown[0], "absorb")
 
 
-def _moved(told: dict) -> None:
+def _moved(told: dict, shown: Shown) -> None:
     st.session_state["layer"] = told["layer"]
     if told["at"]:
-        st.session_state["weights"] = list(WEIGHTS)[told["at"][0]]
+        st.session_state["weights"] = list(shown.profiles)[told["at"][0]]
 
 
-def picture(found: list[lessons.Growth], layer: int, weights: str) -> tour.Figure:
+def picture(found: list[lessons.Growth], shown: Shown, layer: int, at: int) -> tour.Figure:
     """Two lengths over the layers; their distance is the drift."""
     layers = len(found[0].stream)
-    choice = tour.Control(
-        "weights", "Weights of the model", list(WEIGHTS.values()), list(WEIGHTS).index(weights), choice=True
-    )
+    choice = tour.Control("weights", "Weights, and tokens read", shown.labels, at, choice=True)
     damage = np.stack([each.damage for each in found])
     return tour.Figure(
         name=f"absorb-{len(found)}",
         title="Length of the damage and of the stream",
         layers=layers,
-        says="Behind layer {layer} the damage {grown} and the stream {around}, so the drift {fate}. Damage that stayed "
-        "as it was would leave {frozen} of it.",
+        finding=found[at].said,
+        says="{what}: behind layer {layer} the damage {grown} and the stream {around}, so the drift {fate}. "
+        "Damage that stayed as it was would leave {frozen} of the drift.",
         slots={
+            "what": tour.Slot("frame", shown.named),
             "grown": tour.Slot("both", [[changed(each) for each in one.grown] for one in found]),
             "around": tour.Slot("both", [[changed(each) for each in one.around] for one in found]),
             "fate": tour.Slot("both", [[changed(each) for each in one.gain] for one in found]),

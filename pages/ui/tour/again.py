@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -38,7 +40,7 @@ def draw() -> None:
         return
     st.markdown(
         "Measure the bundled model yourself, on the bundled text, and lay the result over the one that came with this "
-        f"program: {QUICK.about}."
+        f"program ({QUICK.about})."
     )
     busy = jobs.active(Store())
     label = "Measure it again" if job and job.state == "done" else "Measure it now"
@@ -82,9 +84,11 @@ def _compare(store: Store, job: Job) -> None:
         return
     names = [name for name in fresh.by_name if name in cached.by_name]
     name = view.sync("again-of", names, names[0])
-    tour.figure(picture(fresh, cached, names, name), view.look(), lambda told: _moved(told, names))
+    told = lessons.compared(fresh, cached, name)
+    shown = replace(picture(fresh, cached, names, name), finding=told)
+    tour.figure(shown, view.look(), lambda told: _moved(told, names))
     seconds = cost.duration(job.status.updated - (job.status.started or job.status.updated))
-    parts.lesson(f"{lessons.compared(fresh, cached, name)} It took {seconds}, loading included.")
+    parts.lesson(f"{told} It took {seconds}, loading included.")
     parts.numbers(table(fresh, cached, name), "gain measured now and cached", cached, "again")
 
 

@@ -17,21 +17,24 @@ from pages.ui.words import digits
 START = 0.04
 
 
-def draw(profile: Profile) -> None:
+def draw(profile: Profile, found: lessons.Push) -> None:
     """OWL's allocation under a correction that is dragged either way."""
-    found = _correction(profile)
     stops = [f"{strength:g}" for strength in found.strengths]
     push = stops.index(view.sync("push", stops, f"{START:g}"))
     parts.opening(
-        f"Pruning to a **budget** of {lessons.TARGET:.0%} zeros: which layers give more? The **correction** takes from "
-        "layers whose damage is absorbed and spares those that amplify; its reverse does the opposite.",
+        f"Pruning to a **budget** of {lessons.TARGET:.0%} zeros: which layers give more? Here **OWL**, which spares "
+        "layers with many outliers, makes a start; the **correction** then takes from layers that absorb and spares "
+        "those that amplify, and its reverse does the opposite.",
         "drag the correction strength both ways; the bars and the estimated harm move.",
     )
-    tour.figure(picture(found, push), view.look(), lambda told: _moved(told, stops))
-    parts.lesson(found.said)
     asked = _as_asked(found, float(found.strengths[push]))
-    parts.real("allocate.py", "Allocate for real: every method, control and number", profile, **asked, judge="kl")
-    parts.real("prune.py", "Prune this allocation and measure it", profile, **asked)
+    figure, said = parts.beside()
+    with figure:
+        tour.figure(picture(found, push), view.look(), lambda told: _moved(told, stops))
+    with said:
+        parts.lesson(found.said)
+        parts.real("allocate.py", "Allocate with every method", profile, **asked, judge="kl")
+        parts.real("prune.py", "Prune this allocation and measure it", profile, **asked)
     parts.numbers(table(found, push), "sparsity per layer", profile, "allocate")
 
 
@@ -45,7 +48,12 @@ def _as_asked(found: lessons.Push, strength: float) -> dict[str, object]:
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
-def _correction(profile: Profile) -> lessons.Push:
+def find(profile: Profile) -> lessons.Push:
+    """What is shown of a profile; kept, for it takes a while.
+
+    Raises:
+        UserError: as `lessons.correction`.
+    """
     return lessons.correction(profile)
 
 
@@ -64,8 +72,9 @@ def picture(found: lessons.Push, push: int) -> tour.Figure:
         name="allocate",
         title="Sparsity per layer, base and corrected, with the estimated harm",
         layers=found.rows.shape[1],
+        finding=found.said,
         says="With {push}, layer {most} is pruned most ({high}) and layer {least} least ({low}). Estimated harm: "
-        "{harm} nats, {change} without.",
+        "{harm}{change}.",
         slots={
             "push": tour.Slot("frame", names),
             "most": tour.Slot("frame", [int(row.argmax()) for row in found.rows]),
@@ -96,10 +105,12 @@ def _named(strength: float) -> str:
 
 
 def _change(harm: float, without: float) -> str:
+    """What follows the harm: its unit, and how it compares with no correction; nothing where it is not known."""
     change = harm / without - 1
     if not np.isfinite(change):
-        return "not to be compared with"
-    return "as" if abs(change) < 5e-5 else f"{abs(change):.1%} {'more' if change > 0 else 'less'} than"
+        return " nats" if np.isfinite(harm) else ""
+    far = abs(change) >= 5e-4
+    return " nats" + (f", {abs(change):.1%} {'more' if change > 0 else 'less'} than without" if far else "")
 
 
 def _gauge(harm: np.ndarray, zero: int) -> tour.Gauge:

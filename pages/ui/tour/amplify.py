@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import lessons
+from core import absorption, lessons
 from core.absorption import Gains
 from core.profiles import Profile
 from pages.ui import view, words
 from pages.ui.live import tour
+from pages.ui.overview import SAID
 from pages.ui.tour import parts
 from pages.ui.words import times
 
@@ -19,29 +20,30 @@ OUTCOMES = {"absorb more": "most gains fall", "stay": "most gains stay where the
 WHERE = list(words.POSITIONS)
 
 
-def draw(profile: Profile) -> None:
+def draw(profile: Profile, found: lessons.Sink) -> None:
     """Gains without the first token; with it after the prediction."""
-    found = lessons.amplify(profile)
     guess = view.sync("sink", [None, *GUESSES], None)
     layer = view.layer(profile)
     where = view.sync("noise-at", WHERE, "all") if guess else "after_first"
     parts.opening(
         "The drift at the last layer divided by the drift at the hit is the **gain** of that layer: above 1× the rest "
-        "of the network **amplifies** the damage, below 1× it absorbs it.",
+        "of the network **amplifies** the drift, below 1× it **absorbs** it.",
         "switch the noise on the first token on and off." if guess else "predict, then see.",
     )
-    if not guess:
-        _ask(found)
-    shown = picture(found, profile.layers, layer, where, bool(guess))
-    tour.figure(shown, view.look(), _moved)
-    if guess:
-        verdict = "That is what you said" if guess == found.answer else f"You said: {GUESSES[guess]}"
-        parts.lesson(f"{verdict}. With the first token disturbed too, {OUTCOMES[found.answer]}.", found.said)
     name = lessons.noise(profile)[found.size]
-    parts.real(
-        "absorption.py", "See gains, intervals and verdicts for every size", profile, perturbation=name, layer=layer,
-        positions=where,
-    )  # fmt: skip
+    figure, said = parts.beside()
+    with figure:
+        tour.figure(picture(found, profile.layers, layer, where, bool(guess)), view.look(), _moved)
+    with said:
+        if guess:
+            verdict = "That is what you said" if guess == found.answer else f"You said: {GUESSES[guess]}"
+            parts.lesson(f"{verdict}. With the first token disturbed too, {OUTCOMES[found.answer]}.", found.said)
+        else:
+            _ask(found)
+        parts.real(
+            "absorption.py", "See verdicts for every size", profile, perturbation=name,
+            layer=layer, positions=where,
+        )  # fmt: skip
     parts.numbers(table(found, bool(guess)), "gain of each layer", profile, "amplify")
 
 
@@ -74,13 +76,14 @@ def picture(found: lessons.Sink, layers: int, layer: int, where: str, revealed: 
         name="amplify-after" if revealed else "amplify-before",
         title="Gain of each layer",
         layers=layers,
-        says="Noise of size {size} at {where}: what is done behind layer {layer} reaches the end {gain} as large. The "
-        "rest of the network {verdict}.",
+        finding=found.said if revealed else absorption.finding(found.without),
+        says="Noise of size {size} at {where}: the drift that begins behind layer {layer} is {gain} as large at the "
+        "end; {verdict}.",
         slots={
             "size": tour.Slot("frame", [f"{found.size:g}"] * len(frames)),
             "where": tour.Slot("frame", list(words.POSITIONS.values())[: len(frames)]),
             "gain": tour.Slot("both", [[times(gain) for gain in each.value] for each in frames]),
-            "verdict": tour.Slot("both", [_verdicts(each) for each in frames]),
+            "verdict": tour.Slot("both", [[SAID[verdict] for verdict in _plain(each)] for each in frames]),
         },
         y=tour.ratio_axis("gain", every if revealed else found.without.value),
         controls=[choice] if revealed else [],
@@ -96,12 +99,10 @@ def _tones(found: Gains) -> list[str]:
     return [tour.TONES.get(verdict, "undecided") for verdict in found.verdicts]
 
 
-def _verdicts(found: Gains) -> list[str]:
-    return ["ends here" if verdict is None else _said(verdict) for verdict in found.verdicts]
-
-
-def _said(verdict: str) -> str:
-    return f"{verdict} it" if verdict in tour.TONES else "does neither for certain"
+def _plain(found: Gains) -> list[str | None]:
+    """Verdicts without their number of sequences; None for the last layer, which has none."""
+    known = {None, *tour.TONES}
+    return [verdict if verdict in known else "undecided" for verdict in found.verdicts]
 
 
 def table(found: lessons.Sink, revealed: bool) -> pd.DataFrame:
@@ -110,4 +111,5 @@ def table(found: lessons.Sink, revealed: bool) -> pd.DataFrame:
     named = {"without first token": found.without} | ({"with it": found.including} if revealed else {})
     for name, each in named.items():
         columns |= {f"gain {name}": each.value, f"95 % low {name}": each.low, f"95 % high {name}": each.high}
+        columns |= {f"verdict {name}": _plain(each)}
     return pd.DataFrame(columns)

@@ -13,23 +13,26 @@ from pages.ui.tour import parts, perturb
 from pages.ui.words import changed, digits
 
 
-def draw(profile: Profile) -> None:
+def draw(profile: Profile, found: lessons.Spread) -> None:
     """Drift curves of all injection layers, one picked, under a noise slider."""
-    found = lessons.drift(profile)
     layer, step = view.layer(profile), parts.step("noise", found.sizes, lessons.SIZE)
     parts.opening(
         "Run the model twice, once disturbed. At every layer behind the hit, the distance between the two streams, "
         "divided by the length of the undisturbed one, is the **drift**.",
-        "drag the noise size and watch the curve; then click another layer to hit it there.",
+        "drag the noise size and watch the curve; then click another layer.",
     )
-    tour.figure(picture(found, profile.layers, layer, step), view.look(), lambda told: perturb.moved(told, found.sizes))
-    parts.lesson(found.said)
     size = list(lessons.noise(profile).values())[found.sizes.measured.index(found.sizes.nearest(step))]
-    parts.real(
-        "absorption.py", "See every layer, size and control", profile, perturbation=size, layer=layer,
-        positions="after_first",
-    )  # fmt: skip
-    parts.numbers(table(found, layer), f"drift after layer {layer}", profile, "drift")
+    figure, said = parts.beside()
+    with figure:
+        shown = picture(found, profile.layers, layer, step)
+        tour.figure(shown, view.look(), lambda told: perturb.moved(told, found.sizes))
+    with said:
+        parts.lesson(found.said)
+        parts.real(
+            "absorption.py", "See every layer, size and control", profile, perturbation=size, layer=layer,
+            positions="after_first",
+        )  # fmt: skip
+    parts.numbers(table(found), "drift after every layer hit", profile, "drift")
 
 
 def picture(found: lessons.Spread, layers: int, layer: int, step: int) -> tour.Figure:
@@ -40,6 +43,7 @@ def picture(found: lessons.Spread, layers: int, layer: int, step: int) -> tour.F
         name="drift",
         title="Drift on its way through the network",
         layers=layers,
+        finding=found.said,
         says="Noise of size {size} behind layer {layer} begins as a drift of {start} and ends as {end}: it {fate} "
         "({origin}).",
         slots={
@@ -65,7 +69,8 @@ def _written(values: np.ndarray) -> list[list[str]]:
     return [[digits(value) for value in row] for row in values]
 
 
-def table(found: lessons.Spread, layer: int) -> pd.DataFrame:
-    """The picked curve at the measured sizes."""
-    columns = {f"size {found.sizes.values[i]:g}": found.drift[i, layer, layer:] for i in found.sizes.measured}
-    return pd.DataFrame({"read layer": np.arange(layer, found.drift.shape[2])} | columns)
+def table(found: lessons.Spread) -> pd.DataFrame:
+    """Every curve at the measured sizes."""
+    hit, read = np.triu_indices(found.drift.shape[2])
+    columns = {f"size {found.sizes.values[i]:g}": found.drift[i, hit, read] for i in found.sizes.measured}
+    return pd.DataFrame({"layer hit": hit, "read layer": read} | columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.lessons import Scale
 from core.profiles import Profile
@@ -19,6 +20,12 @@ def lesson(*sentences: str) -> None:
     """What the profile teaches; every sentence is computed from it."""
     for sentence in sentences:
         st.markdown(f":material/lightbulb: {sentence}")
+
+
+def beside() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Room for the figure, and for the words beside it: a chapter is one screen. On a phone they come below it."""
+    figure, said = st.columns([3, 2], gap="medium")
+    return figure, said
 
 
 def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> None:

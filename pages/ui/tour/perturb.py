@@ -13,22 +13,25 @@ from pages.ui.live import tour
 from pages.ui.tour import parts
 
 
-def draw(profile: Profile) -> None:
+def draw(profile: Profile, found: lessons.Hit) -> None:
     """Share of changed predictions over the layer hit, under a noise slider."""
-    found = lessons.perturb(profile)
     layer, step = view.layer(profile), parts.step("noise", found.sizes, lessons.SIZE)
     parts.opening(
         f"A language model is a stack of layers, here {profile.layers}; each reads a shared **stream** of numbers and "
         "adds to it. To **perturb** is to add noise to the stream behind one layer and to let the rest run on.",
         "click a layer to hit it, then drag the noise size.",
     )
-    tour.figure(picture(found, profile.layers, layer, step), view.look(), lambda told: moved(told, found.sizes))
-    parts.lesson(found.said)
     size = list(lessons.noise(profile).values())[found.sizes.measured.index(found.sizes.nearest(step))]
-    parts.real(
-        "absorption.py", "See every layer, size and control", profile, perturbation=size, layer=layer,
-        positions="after_first",
-    )  # fmt: skip
+    figure, said = parts.beside()
+    with figure:
+        shown = picture(found, profile.layers, layer, step)
+        tour.figure(shown, view.look(), lambda told: moved(told, found.sizes))
+    with said:
+        parts.lesson(found.said)
+        parts.real(
+            "absorption.py", "See every layer, size and control", profile, perturbation=size, layer=layer,
+            positions="after_first",
+        )  # fmt: skip
     parts.numbers(table(found), "share of changed predictions", profile, "perturb")
 
 
@@ -38,6 +41,7 @@ def picture(found: lessons.Hit, layers: int, layer: int, step: int) -> tour.Figu
         name="perturb",
         title="Share of next-token predictions that change, by the layer hit",
         layers=layers,
+        finding=found.said,
         says="Noise of size {size} behind layer {layer} changes {flips} of the next-token predictions ({origin}).",
         slots={
             "size": tour.Slot("frame", parts.written(found.sizes)),

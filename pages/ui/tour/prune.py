@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from core import lessons
+from core.errors import UserError
 from core.profiles import Profile
 from core.store import Store
 from pages.ui import frame, view
@@ -18,39 +19,49 @@ from pages.ui.tour import parts
 from pages.ui.words import digits
 
 ASKED = "layer of the guess"
+FORMATS = {
+    "perplexity": st.column_config.NumberColumn(format="%.1f"),
+    "against uniform, %": st.column_config.NumberColumn(format="%+.1f"),
+    "estimated harm, nats": st.column_config.NumberColumn(format="%.3f"),
+}
 
 
-def draw(profile: Profile) -> None:
+def draw(profile: Profile, found: lessons.Alone) -> None:
     """A blank picture to guess on, then the measured harm of each layer pruned alone."""
-    found = lessons.prune(profile)
     guess = view.sync("worst", [None, *range(profile.layers)], None)
     sparsity = found.sparsities.values[found.at]
     parts.opening(
         "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how "
-        "far the predictions of the model diverge from the unpruned one's.",
-        "drag the sparsity, and click layers to compare." if guess is not None else "predict, then see.",
+        "far the predictions of the model stray from those of the unpruned one.",
+        "drag the sparsity, and click layers to compare."
+        if guess is not None
+        else "click the layer that you think hurts most, then see.",
     )
     if guess is None:
-        _ask(profile.layers, sparsity)
-        for_real(profile)
+        _ask(profile, sparsity)
         return
     layer, step = view.layer(profile), parts.step("zeros", found.sparsities, lessons.TARGET)
-    tour.figure(picture(found, profile.layers, layer, step), view.look(), lambda told: _moved(told, found.sparsities))
-    parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said)
+    whole = _together(profile)
     nearest = found.sparsities.values[found.sparsities.nearest(step)]
-    parts.real(
-        "absorption.py", "See drift beside harm for every sparsity", profile,
-        perturbation=f"residual:wanda:{nearest:g}", layer=layer,
-    )  # fmt: skip
+    figure, said = parts.beside()
+    with figure:
+        shown = picture(found, profile.layers, layer, step)
+        tour.figure(shown, view.look(), lambda told: _moved(told, found.sparsities))
+    with said:
+        parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said, *([whole.said] if whole else []))
+        parts.real(
+            "absorption.py", "See drift beside harm", profile,
+            perturbation=f"residual:wanda:{nearest:g}", layer=layer,
+        )  # fmt: skip
+        for_real(profile, whole.target if whole else lessons.TARGET)
     parts.numbers(table(found), "harm of each layer pruned alone", profile, "prune")
-    together(profile)
+    if whole:
+        whole.draw()
 
 
-def _ask(layers: int, sparsity: float) -> None:
+def _ask(profile: Profile, sparsity: float) -> None:
+    layers = profile.layers
     asked = min(st.session_state.get(ASKED, layers // 2), layers - 1)
-    st.markdown(
-        f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it."
-    )
     blank = tour.Figure(
         name="prune-before",
         title="A row of layers to choose from",
@@ -64,8 +75,17 @@ def _ask(layers: int, sparsity: float) -> None:
         foot=0.0,
         x="layer that is pruned",
     )
-    tour.figure(blank, view.look(), _asked)
-    st.button("Show what was measured", icon=":material/visibility:", key="worst-show", on_click=_guess, args=[asked])
+    figure, said = parts.beside()
+    with figure:
+        tour.figure(blank, view.look(), _asked)
+    with said:
+        st.markdown(
+            f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it."
+        )
+        st.button(
+            "Show what was measured", icon=":material/visibility:", key="worst-show", on_click=_guess, args=[asked]
+        )
+        for_real(profile)
 
 
 def _asked(told: dict) -> None:
@@ -90,8 +110,9 @@ def picture(found: lessons.Alone, layers: int, layer: int, step: int) -> tour.Fi
         name="prune-after",
         title="Harm of each layer pruned alone",
         layers=layers,
-        says="Layer {layer} alone, pruned to {zeros} zeros, does a harm of {harm} nats: {rank} ({origin}). Most is "
-        "done by layer {worst}.",
+        finding=found.said,
+        says="Layer {layer} alone, pruned to {zeros} zeros, does {harm} nats of harm ({origin}), which is {rank}. "
+        "Layer {worst} does most.",
         slots={
             "zeros": tour.Slot("frame", [f"{value:.0%}" for value in values]),
             "harm": tour.Slot("both", [[digits(each) for each in row] for row in found.harm]),
@@ -122,29 +143,47 @@ def table(found: lessons.Alone) -> pd.DataFrame:
     return pd.DataFrame({"layer": np.arange(found.harm.shape[1])} | columns)
 
 
-def together(profile: Profile) -> None:
-    """All layers at once: what the sum over layers estimates, and what was measured where it was."""
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """What is known of all layers pruned at once."""
+
+    target: float
+    kind: str  # `measured` or `estimated`
+    said: str
+    rows: pd.DataFrame
+    protocol: str = ""
+
+    def draw(self) -> None:
+        """The numbers, folded away."""
+        with st.expander(f"All layers pruned at once to {self.target:.0%} zeros: {self.kind}"):
+            frame.show_table(self.rows, self.said, FORMATS)
+            if self.protocol:
+                st.caption(f"**Protocol:** {self.target:.0%} zeros · {self.protocol}")
+
+
+def _together(profile: Profile) -> Whole | None:
+    """What was measured of whole allocations; where nothing was, what the sums over layers estimate."""
     points = _named(lessons.measured_points(Store(), profile))
     if points:
-        parts.lesson(lessons.measured_said(points))
-        with st.expander("All layers pruned at once: measured"):
-            frame.show_table(_measured(points), lessons.measured_said(points))
-            st.caption(f"**Protocol:** {stored.badge(points[0].study)}")
-    elif profile.weights is not None:
+        said, badge = lessons.measured_said(points), stored.badge(points[0].study)
+        return Whole(points[0].target, "measured", said, _measured(points), badge)
+    if profile.weights is None:
+        return None
+    try:
         told = lessons.methods(profile)
-        parts.lesson(lessons.methods_said(told))
-        with st.expander("All layers pruned at once: estimates"):
-            rows = {"allocation": list(told), "estimated harm, nats": list(told.values())}
-            frame.show_table(pd.DataFrame(rows), lessons.methods_said(told))
-    for_real(profile)
+    except UserError as error:
+        st.caption(f"What all layers pruned at once would do is not estimated: {error}.")
+        return None
+    rows = pd.DataFrame({"allocation": list(told), "estimated harm, nats": list(told.values())})
+    return Whole(lessons.TARGET, "estimated", lessons.methods_said(told), rows)
 
 
-def for_real(profile: Profile) -> None:
+def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
     """The way to the page that prunes all layers, where the model can be pruned."""
     if profile.weights is not None:
         parts.real(
-            "prune.py", "Prune all layers for real, and evaluate", profile, base="response", objective="kl", by="wanda",
-            target=lessons.TARGET, strength=0.0, hand="", unclipped=False,
+            "prune.py", "Prune all layers for real", profile, base="response", objective="kl", by="wanda",
+            target=target, strength=0.0, hand="", unclipped=False,
         )  # fmt: skip
 
 
@@ -158,9 +197,10 @@ def _measured(points: list[lessons.MeasuredPoint]) -> pd.DataFrame:
     rows = [
         {
             "setting": each.name,
-            "perplexity": round(each.perplexity, 2),
-            "against uniform, %": None if each.change is None else round(each.change.value, 1),
-            "estimated harm, nats": round(each.estimate, 3),
+            "zeros": f"{each.target:.0%}",
+            "perplexity": each.perplexity,
+            "against uniform, %": np.nan if each.change is None else each.change.value,
+            "estimated harm, nats": each.estimate,
         }
         for each in points
     ]
