@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import cost, jobs, processes, settings, studies
 from core.allocation import written
-from core.allocation.requests import AllocationRequest, Correction
+from core.allocation.requests import AllocationRequest, Correction, Owl
 from core.errors import UserError
 from core.export import target
 from core.models.sources import Source
@@ -29,6 +29,7 @@ from core.studies import Measured, Study
 from core.study_file import read_study
 from pages.ui.prune import comparing, costing, drawing, exporting, families, naming, stored, take, verdicts
 from pages.ui.prune.asking import Pruning
+from pages.ui.prune.results import rows
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named
@@ -343,6 +344,16 @@ def test_merging_keeps_what_either_study_has() -> None:
     whole = stored.merged([one, two])
     assert {each.name for each in whole.points} == {each.name for found in (one, two) for each in found.points}
     assert len(whole.points) == len({each.point for each in whole.points})
+
+
+def test_a_method_with_other_parameters_at_each_target_says_so() -> None:
+    at = [Setting(allocation=AllocationRequest(base=Owl(m=m), target=target)) for m, target in ((5, 0.6), (7, 0.7))]
+    results = study(tuple(at))
+    assert "OWL stood with other parameters at each target" in drawing.perplexity(results, None).finding
+    table = rows(results)
+    assert {"owl m=5 lam=0.08", "owl m=7 lam=0.08"} <= set(table["with all parameters"])
+    same = study(tuple(each.model_copy(update={"allocation": at[0].allocation}) for each in at[:1]))
+    assert "other parameters" not in drawing.perplexity(same, None).finding
 
 
 def judged(seeds: dict[int, float], windows: int = 24) -> str:

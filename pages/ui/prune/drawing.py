@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,18 +23,20 @@ from pages.ui.words import percent
 
 FEW_ROWS = 12  # up to this many, corrections at every strength stand among the methods
 MEAN = "mean of tasks"
+CORRECTED = ", corrections"
 CONTROLS = {"none": "correction", "reversed": "reversed", "ramp": "ramp", "shuffled": evaluation.SHUFFLES}
 
 
 def perplexity(results: Results, shown: Line | None, look: Palette = LIGHT) -> Chart:
     """Every method over its targets; the corrections of one base as one, their controls left to their own chart."""
     found: dict[tuple[str, bool], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    strengths = defaultdict(set)
+    strengths, bases = defaultdict(set), defaultdict(set)
     for line in results.lines:
         mine = shown is not None and line.name == shown.name
         if line.finite and (mine or line.setting.allocation.correction.control == "none"):
             found[_method(results, line, mine), mine][line.setting.allocation.target] += line.perplexities.tolist()
             strengths[_method(results, line, mine), mine].add(line.strength)
+            bases[_method(results, line, mine)].add(line.setting.allocation.base)
     curves = [
         evaluation.Curve(
             name,
@@ -49,7 +52,13 @@ def perplexity(results: Results, shown: Line | None, look: Palette = LIGHT) -> C
         for each in results.lines
         if not each.finite
     }
-    return evaluation.perplexity(curves, dense, broken, look)
+    chart = evaluation.perplexity(curves, dense, broken, look)
+    tuned = [name for name, found in bases.items() if len(found) > 1 and not name.endswith(CORRECTED)]
+    if not tuned:
+        return chart
+    which = " and ".join([", ".join(tuned[:-1]), tuned[-1]] if len(tuned) > 1 else tuned)
+    said = f"{which} stood with other parameters at each target, which Every number names."
+    return replace(chart, finding=f"{chart.finding} {said}")
 
 
 def _method(results: Results, line: Line, mine: bool) -> str:
@@ -58,7 +67,7 @@ def _method(results: Results, line: Line, mine: bool) -> str:
         return line.name
     base = results.base(line)
     name = base.name if base else f"{naming.base(line.setting.allocation)}, {naming.PRUNERS[line.setting.pruner]}"
-    return f"{name}, corrections"
+    return f"{name}{CORRECTED}"
 
 
 def against_uniform(results: Results, part: Slice, shown: Line | None, look: Palette = LIGHT) -> Chart | None:

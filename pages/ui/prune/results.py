@@ -208,7 +208,7 @@ def rows(results: Results) -> pd.DataFrame:
         row |= {"pruner": naming.PRUNERS[line.setting.pruner], **_of(line, results)}
         for name, change in (("uniform", results.against_uniform(line)), ("base", results.against_base(line))):
             row |= _against(name, change) if change else {}
-        found.append(row)
+        found.append(row | {"with all parameters": line.setting.method})
     table = pd.DataFrame(found)
     first = [name for name in table if name in LEADING]
     changes = [name for name in table if name.startswith(("against", "uniform", "base"))]
