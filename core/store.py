@@ -261,8 +261,15 @@ class Store:
     def _told(self, unit: Parted) -> list[dict]:
         """The provenance of a unit, or of its parts while it is not whole."""
         whole = self.measured(unit)
-        folders = [whole] if whole else sorted(self.parts(unit).glob("[!.]*-*"))
+        folders = [whole] if whole else self._parts_of(unit)
         return [json.loads((folder / "provenance.json").read_bytes()) for folder in folders]
+
+    def _parts_of(self, unit: Parted) -> list[Path]:
+        """Folders of its finished parts, in order; none where they were dropped meanwhile: the unit is stored whole."""
+        try:
+            return sorted(self.parts(unit).glob("[!.]*-*"))
+        except FileNotFoundError:
+            return []
 
     def drop_parts(self, unit: Parted) -> None:
         """Forget a unit's parts, once it is stored whole."""
@@ -271,7 +278,7 @@ class Store:
     def finished(self, unit: Parted) -> dict[int, results.Merged]:
         """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again."""
         found = {}
-        for path in sorted(self.parts(unit).glob("[!.]*-*")):
+        for path in self._parts_of(unit):
             try:
                 found[int(path.name[:4])] = decode(verified(path), KINDS[_KIND_OF[type(unit)]][1])
             except Corrupt as broken:
