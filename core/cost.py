@@ -17,7 +17,7 @@ from core.store import Store
 ROUGH_RATE = {"cpu": 50e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
-TOKENS_PER_EXAMPLE = 400  # of a zero-shot task, all its answers together
+TOKENS_PER_EXAMPLE = 180  # of a zero-shot task, all its answers together: about the mean of the usual seven
 WHOLE_TASK = 2000  # examples, where all are asked for
 WALK_BATCH = 2048  # tokens per forward while pruning
 HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
