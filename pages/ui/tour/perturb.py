@@ -21,18 +21,23 @@ def draw(profile: Profile, found: lessons.Hit) -> None:
         "adds to it. To **perturb** is to add noise to the stream behind one layer and to let the rest run on.",
         "click a layer to hit it, then drag the noise size.",
     )
-    size = list(lessons.noise(profile).values())[found.sizes.measured.index(found.sizes.nearest(step))]
     figure, said = parts.beside()
     with figure:
         shown = picture(found, profile.layers, layer, step)
         tour.figure(shown, view.look(), lambda told: moved(told, found.sizes))
     with said:
         parts.lesson(found.said)
-        parts.real(
-            "absorption.py", "See every layer, size and control", profile, perturbation=size, layer=layer,
-            positions="after_first",
-        )  # fmt: skip
+        for_real(profile, found.sizes, step, layer)
     parts.numbers(table(found), "share of changed predictions", profile, "perturb")
+
+
+def for_real(profile: Profile, sizes: lessons.Scale, step: int, layer: int) -> None:
+    """The way to the page that shows the same noise, at the measured size nearest to the slider's."""
+    size = list(lessons.noise(profile).values())[sizes.measured.index(sizes.nearest(step))]
+    parts.real(
+        "absorption.py", "See every layer, size and control", profile, perturbation=size, layer=layer,
+        positions="after_first",
+    )  # fmt: skip
 
 
 def picture(found: lessons.Hit, layers: int, layer: int, step: int) -> tour.Figure:
