@@ -112,7 +112,8 @@ def begin_at_top(chapter: str) -> None:
 
 
 profile = view.profile()
-view.heading("What is absorption?", profile)
+st.title("What is absorption?", anchor=False)
+view.warn(profile)
 chapter = picker()
 show(chapter, profile)
 leaf(chapter)

@@ -36,12 +36,18 @@ def profile_spec(
     )
 
 
-def save_profile(root: Path, spec: specs.ProfileSpec, layers: int = 30, model: str = "invented model") -> str:
+def save_profile(
+    root: Path,
+    spec: specs.ProfileSpec,
+    layers: int = 30,
+    model: str = "invented model",
+    text: str = "invented text",
+) -> str:
     """Write a whole profile to a cache folder and return its key; depth must agree with the spec's."""
     store = Store(root)
     provenance = {
         "model": model,
-        "text": "invented text",
+        "text": text,
         "device": "none",
         "dtype": "float32",
         "seconds": 1.5,

@@ -173,6 +173,11 @@ def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
     st.caption(words.source(shown))
     if terms:
         glossary.words(terms)
+    warn(shown)
+
+
+def warn(shown: Profile) -> None:
+    """What was said against the measurement when it was made."""
     warning = helped(shown.provenance.get("warnings", []))
     if warning:
         st.warning(warning)

@@ -68,6 +68,18 @@ def test_every_page_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> 
     assert hosts == {"127.0.0.1"}
 
 
+@pytest.mark.parametrize(
+    "chapter", ["perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2"]
+)
+def test_a_chapter_is_one_screen_of_a_laptop(chapter: str, demo: str, tab: Tab) -> None:
+    page = tab(f"{demo}/learn?chapter={chapter}", 1280)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    settle(page)
+    for part in (page.locator("h1"), page.locator(".tour"), page.get_by_test_id("stPageLink").last):
+        box = part.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 800, part
+
+
 def narrow(page: Page, name: str) -> None:
     """The same page on a phone."""
     page.set_viewport_size({"width": 390, "height": 900})

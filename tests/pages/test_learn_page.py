@@ -299,11 +299,22 @@ def test_the_absorb_chapter_draws_what_it_names(empty_cache: Path) -> None:
     assert links(app)[0]["profile"] == key and "compare" not in links(app)[0]
     app = shown(key, weights="untrained")
     assert said(twin) in text(app) and live(app)["finding"] == said(twin)
-    assert live(app)["slots"]["what"]["table"][2].startswith("The untrained twin on ")
+    assert live(app)["slots"]["what"]["table"][2] == "The untrained twin, 16 × 32 tokens"
     assert links(app)[0].items() >= {"profile": twin, "compare": trained}.items()
     app = shown(twin)
     assert live(app)["controls"][0]["stops"] == ["untrained, 16 × 32", "trained, 16 × 32"]
     assert said(twin) in text(app)
+
+
+def test_the_absorb_chapter_names_the_text_where_nothing_else_tells_its_profiles_apart(empty_cache: Path) -> None:
+    spec = synthetic.profile_spec(8, seed=7)
+    other = spec.model_copy(update={"text": spec.text.model_copy(update={"content": "e" * 64})})
+    random = other.model_copy(update={"model": spec.model.model_copy(update={"initialised": 0})})
+    key = synthetic.save_profile(empty_cache, spec, 8, "a model", "one text")
+    for each in (other, random):
+        synthetic.save_profile(empty_cache, each, 8, "a model", "another text")
+    stops = live(opened(profile=key, chapter="absorb"))["controls"][0]["stops"]
+    assert stops == ["trained, 16 × 64, one text", "trained, 16 × 64, another text", "untrained, 16 × 64, another text"]
 
 
 @pytest.mark.parametrize("bundled", [True, False])

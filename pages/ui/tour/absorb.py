@@ -12,7 +12,7 @@ from core import lessons
 from core.profiles import Profile
 from core.results import Array
 from core.store import Store
-from pages.ui import view
+from pages.ui import view, words
 from pages.ui.live import tour
 from pages.ui.tour import parts
 from pages.ui.words import changed, times
@@ -27,15 +27,19 @@ class Shown:
 
     @property
     def labels(self) -> list[str]:
-        """Weights and amount of text, as short as a control needs them."""
-        named = [(_trained(each), each.spec.text) for each in self.profiles.values()]
-        return [f"{'trained' if each else 'untrained'}, {text.sequences} × {text.length}" for each, text in named]
+        """Weights and amount of text, as short as a control needs them; the text too where these do not tell apart."""
+        return self._told({True: "trained", False: "untrained"}, "")
 
     @property
     def named(self) -> list[str]:
-        """The same in full, with the text's name."""
-        who = {True: "The trained model", False: "The untrained twin"}
-        return [f"{who[_trained(each)]} on {_text(each)}" for each in self.profiles.values()]
+        """The same for a sentence."""
+        return self._told({True: "The trained model", False: "The untrained twin"}, " tokens")
+
+    def _told(self, weights: dict[bool, str], unit: str) -> list[str]:
+        every = self.profiles.values()
+        return words.telling_apart(
+            [(f"{weights[_trained(each)]}, {_amount(each)}{unit}", _name(each)) for each in every]
+        )
 
 
 def draw(profile: Profile, found: lessons.Growth) -> None:
@@ -57,7 +61,7 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
     with said:
         parts.lesson(growth[at].said)
         if shown.pair:
-            parts.lesson(f"{lessons.learned(*shown.pair)} Both were measured on {_text(shown.pair[0])}.")
+            parts.lesson(f"{lessons.learned(*shown.pair)} {_both(shown.pair[0])}")
         _real(drawn, shown, layer)
     parts.numbers(table(growth[at]), "growth of damage and stream", drawn, "absorb")
 
@@ -75,9 +79,17 @@ def _trained(profile: Profile) -> bool:
     return profile.spec.model.initialised is None
 
 
-def _text(profile: Profile) -> str:
+def _both(either: Profile) -> str:
+    return f"Both were measured on {_name(either)}, {_amount(either)} tokens."
+
+
+def _name(profile: Profile) -> str:
+    return str(profile.provenance.get("text", "text"))
+
+
+def _amount(profile: Profile) -> str:
     text = profile.spec.text
-    return f"{profile.provenance.get('text', 'text')}, {text.sequences} × {text.length} tokens"
+    return f"{text.sequences} × {text.length}"
 
 
 def _real(drawn: Profile, shown: Shown, layer: int) -> None:
@@ -119,6 +131,7 @@ def picture(found: list[lessons.Growth], shown: Shown, layer: int, at: int) -> t
         },
         y=[tour.log_axis("length of the vectors", each.stream, each.damage) for each in found],
         controls=[choice] if len(found) > 1 else [],
+        height=220,
         pick=("Layer hit", layer),
         lines=[
             tour.Line(np.stack([each.stream for each in found]), "ink"),

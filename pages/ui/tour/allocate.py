@@ -22,10 +22,9 @@ def draw(profile: Profile, found: lessons.Push) -> None:
     stops = [f"{strength:g}" for strength in found.strengths]
     push = stops.index(view.sync("push", stops, f"{START:g}"))
     parts.opening(
-        f"Pruning to a **budget** of {lessons.TARGET:.0%} zeros: which layers give more? Here **OWL**, which spares "
-        "layers with many outliers, makes a start; the **correction** then takes from layers that absorb and spares "
-        "those that amplify, and its reverse does the opposite.",
-        "drag the correction strength both ways; the bars and the estimated harm move.",
+        f"A **budget** of {lessons.TARGET:.0%} zeros: which layers give more? **OWL** spares layers with many "
+        "outliers; the **correction** then takes from layers that absorb and spares those that amplify.",
+        "drag its strength both ways; reversed, it does the opposite.",
     )
     asked = _as_asked(found, float(found.strengths[push]))
     figure, said = parts.beside()
@@ -73,10 +72,8 @@ def picture(found: lessons.Push, push: int) -> tour.Figure:
         title="Sparsity per layer, base and corrected, with the estimated harm",
         layers=found.rows.shape[1],
         finding=found.said,
-        says="With {push}, layer {most} is pruned most ({high}) and layer {least} least ({low}). Estimated harm: "
-        "{harm}{change}.",
+        says="Layer {most} is pruned most ({high}), layer {least} least ({low}). Estimated harm: {harm}{change}.",
         slots={
-            "push": tour.Slot("frame", names),
             "most": tour.Slot("frame", [int(row.argmax()) for row in found.rows]),
             "least": tour.Slot("frame", [int(row.argmin()) for row in found.rows]),
             "high": tour.Slot("frame", [f"{row.max():.1%}" for row in found.rows]),
@@ -95,6 +92,7 @@ def picture(found: lessons.Push, push: int) -> tour.Figure:
         gauge=_gauge(found.harm, middle) if known else None,
         key=[tour.Key("guide", "outline", "OWL, the base"), tour.Key("accent", "block", "corrected")],
         foot=found.request.target,
+        height=200,
     )  # fmt: skip
 
 

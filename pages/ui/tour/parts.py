@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.lessons import Scale
 from core.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import frame, view, words
 
 
 def opening(sentence: str, task: str) -> None:
@@ -29,7 +29,8 @@ def beside() -> tuple[DeltaGenerator, DeltaGenerator]:
 
 
 def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> None:
-    """The data of a figure, folded away, with a download."""
+    """What a figure's numbers are of, and the numbers, folded away, with a download."""
+    st.caption(words.source(profile))
     frame.numbers(table, about, f"{profile.entry.key[:6]}-tour-{name}", f"tour-{name}")
 
 
