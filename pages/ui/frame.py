@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from pages.ui import words
+from pages.ui import view, words
 from pages.ui.charts import Chart
+from pages.ui.live import tour
 
 BRIEF = {  # heads that fit beside others into half a page
     "injection layer": "layer",
@@ -27,15 +28,20 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 def is_first_paint() -> bool:
     """Whether this run draws a page down to its live picture only; the rest follows once the browser shows that.
 
-    A browser spends seconds on loading the chart library before it can draw the first chart, and shows nothing
-    meanwhile. A live picture needs no library.
+    A browser spends seconds on loading what it draws charts and tables with, and shows nothing meanwhile. A live
+    picture needs neither.
     """
-    return not st.session_state.get("painted")
+    return st.session_state.get("page") not in st.session_state.get("painted", ())
 
 
 def go_on() -> None:
-    """The live picture stands: from now on pages are drawn whole. A component's callback."""
-    st.session_state["painted"] = True
+    """The live picture stands: from now on this page is drawn whole. A component's callback."""
+    st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
+
+
+def live(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
+    """Draw the live picture that a page begins with; what the reader does to it is told to `moved`."""
+    tour.figure(shown, view.look(), moved, go_on if is_first_paint() else None)
 
 
 def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -11,7 +9,7 @@ import streamlit as st
 from core import absorption
 from core.profiles import Profile
 from core.results import Array
-from pages.ui import charts, frame, view
+from pages.ui import charts, frame
 from pages.ui.live import tour
 from pages.ui.words import digits, times
 
@@ -31,7 +29,7 @@ def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFra
     """
     line = charts.line(name, profile.seeds(name), statistic)
     finding = absorption.finding(absorption.gains(profile.seeds(name)))
-    _figure(gain_bars(line, charts.STATISTICS[statistic], layer, finding), _highlight)
+    frame.live(gain_bars(line, charts.STATISTICS[statistic], layer, finding), _highlight)
     columns = {"gain": line.value, "95 % low": line.low, "95 % high": line.high, "verdict": line.verdicts}
     return pd.DataFrame({"layer": np.arange(profile.layers), **columns})
 
@@ -71,7 +69,7 @@ def gain_bars(line: charts.Line, statistic: str, layer: int, finding: str = "") 
 
 def sparsities(sparsity: Array, target: float) -> pd.DataFrame:
     """Sparsity of every layer around the target; returns the numbers behind it."""
-    _figure(sparsity_bars(sparsity, target), lambda _: None)
+    frame.live(sparsity_bars(sparsity, target), lambda _: None)
     return pd.DataFrame({"layer": np.arange(len(sparsity)), "sparsity": sparsity})
 
 
@@ -100,7 +98,3 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
         foot=target,
         height=170,
     )
-
-
-def _figure(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
-    tour.figure(shown, view.look(), moved, frame.go_on if frame.is_first_paint() else None)

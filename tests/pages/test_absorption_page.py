@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.profiles import Profile
 from pages.ui import view
-from tests.pages.test_shell import live, shell
+from tests.pages.test_shell import live, paint, shell
 
 
 def opened(**view: str) -> AppTest:
@@ -51,7 +51,7 @@ def test_a_standard_profile_shows_every_chart_with_finding_and_download(filled_c
 def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(filled_cache: dict[str, str]) -> None:
     app = shell(painted=False).run().switch_page("absorption.py").run()
     assert live(app)["waiting"] and not figures(app)
-    app.session_state["painted"] = True  # as the picture's callback does
+    paint(app)
     app.run()
     assert not live(app)["waiting"] and len(figures(app)) == 9
 

@@ -30,7 +30,7 @@ from pages.ui.charts.linears import linears
 from pages.ui.prune import drawing, stored
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named, numbers
-from tests.pages.test_shell import live, loads, opened_at, shell
+from tests.pages.test_shell import live, loads, opened_at, paint, shell
 
 Cache = dict[str, str]
 
@@ -68,7 +68,7 @@ def on_screen(app: AppTest) -> np.ndarray:
 def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(cache: Cache, page: str) -> None:
     app = shell(painted=False).run().switch_page(f"{page}.py").run()
     assert live(app)["waiting"] and len(app.main) < 12
-    app.session_state["painted"] = True  # as the picture's callback does
+    paint(app)
     app.run()
     assert not live(app)["waiting"] and len(app.get("download_button")) > 0
     assert not app.exception

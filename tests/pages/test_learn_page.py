@@ -20,7 +20,7 @@ from pages.ui.tour import CHAPTERS, again
 from pages.ui.words import changed
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.test_shell import live, opened_at, shell
+from tests.pages.test_shell import live, opened_at, paint, shell
 
 Cache = dict[str, str]
 SAID = {
@@ -272,6 +272,20 @@ def test_allocate_opens_as_the_tour_left_it(cache: Cache) -> None:
     allocate = live(app)
     assert allocate["rows"][allocate["index"]] == pytest.approx(now, abs=1e-4)
     assert allocate["told"][allocate["index"]][1][0] == tour["slots"]["harm"]["table"][tour["controls"][0]["index"]]
+
+
+@pytest.mark.parametrize("chapter", list(CHAPTERS))
+def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapter: str, cache: Cache) -> None:
+    app = shell(painted=False)
+    app.query_params.update(profile=cache["deep"], chapter=chapter)
+    app.run()
+    first = live(app)
+    assert first["waiting"] and not app.get("page_link")
+    paint(app)
+    app.run()
+    assert not live(app)["waiting"] and app.get("page_link")
+    assert live(app) == first | {"waiting": False}
+    assert not app.exception
 
 
 def test_the_absorb_chapter_draws_what_it_names(empty_cache: Path) -> None:

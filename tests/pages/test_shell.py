@@ -18,8 +18,14 @@ GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.e
 def shell(painted: bool = True) -> AppTest:
     """The app at its landing page, in a tab whose browser shows pages whole from the first run on, or not yet."""
     app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    app.session_state["painted"] = painted
+    if painted:
+        paint(app)
     return app
+
+
+def paint(app: AppTest) -> None:
+    """Tell the app that the browser shows every page's live picture, as the picture's callback does."""
+    app.session_state["painted"] = {*PAGES, ""}
 
 
 def opened_at(page: str, **view: str) -> AppTest:

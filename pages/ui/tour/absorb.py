@@ -57,7 +57,7 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
     )
     figure, said = parts.beside()
     with figure:
-        tour.figure(picture(growth, shown, layer, at), view.look(), lambda told: _moved(told, shown))
+        parts.figure(picture(growth, shown, layer, at), lambda told: _moved(told, shown))
     with said:
         parts.lesson(growth[at].said)
         if shown.pair:

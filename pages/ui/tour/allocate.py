@@ -29,7 +29,7 @@ def draw(profile: Profile, found: lessons.Push) -> None:
     asked = _as_asked(found, float(found.strengths[push]))
     figure, said = parts.beside()
     with figure:
-        tour.figure(picture(found, push), view.look(), lambda told: _moved(told, stops))
+        parts.figure(picture(found, push), lambda told: _moved(told, stops))
     with said:
         parts.lesson(found.said)
         parts.real("allocate.py", "Allocate with every method", profile, **asked, judge="kl")

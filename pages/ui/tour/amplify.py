@@ -33,7 +33,7 @@ def draw(profile: Profile, found: lessons.Sink) -> None:
     name = lessons.noise(profile)[found.size]
     figure, said = parts.beside()
     with figure:
-        tour.figure(picture(found, profile.layers, layer, where, bool(guess)), view.look(), _moved)
+        parts.figure(picture(found, profile.layers, layer, where, bool(guess)), _moved)
     with said:
         if guess:
             verdict = "That is what you said" if guess == found.answer else f"You said: {GUESSES[guess]}"

@@ -24,7 +24,7 @@ def draw(profile: Profile, found: lessons.Spread) -> None:
     figure, said = parts.beside()
     with figure:
         shown = picture(found, profile.layers, layer, step)
-        tour.figure(shown, view.look(), lambda told: perturb.moved(told, found.sizes))
+        parts.figure(shown, lambda told: perturb.moved(told, found.sizes))
     with said:
         parts.lesson(found.said)
         perturb.for_real(profile, found.sizes, step, layer)

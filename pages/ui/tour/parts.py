@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -9,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.lessons import Scale
 from core.profiles import Profile
 from pages.ui import frame, view, words
+from pages.ui.live import tour
 
 
 def opening(sentence: str, task: str) -> None:
@@ -26,6 +29,13 @@ def beside() -> tuple[DeltaGenerator, DeltaGenerator]:
     """Room for the figure, and for the words beside it: a chapter is one screen. On a phone they come below it."""
     figure, said = st.columns([3, 2], gap="medium")
     return figure, said
+
+
+def figure(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
+    """Draw a chapter's figure; what stands beside and below follows once the browser shows it."""
+    frame.live(shown, moved)
+    if frame.is_first_paint():
+        st.stop()
 
 
 def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> None:

@@ -24,7 +24,7 @@ def draw(profile: Profile, found: lessons.Hit) -> None:
     figure, said = parts.beside()
     with figure:
         shown = picture(found, profile.layers, layer, step)
-        tour.figure(shown, view.look(), lambda told: moved(told, found.sizes))
+        parts.figure(shown, lambda told: moved(told, found.sizes))
     with said:
         parts.lesson(found.said)
         for_real(profile, found.sizes, step, layer)

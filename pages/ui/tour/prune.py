@@ -46,7 +46,7 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
     figure, said = parts.beside()
     with figure:
         shown = picture(found, profile.layers, layer, step)
-        tour.figure(shown, view.look(), lambda told: _moved(told, found.sparsities))
+        parts.figure(shown, lambda told: _moved(told, found.sparsities))
     with said:
         parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said, *([whole.said] if whole else []))
         parts.real(
@@ -77,7 +77,7 @@ def _ask(profile: Profile, sparsity: float) -> None:
     )
     figure, said = parts.beside()
     with figure:
-        tour.figure(blank, view.look(), _asked)
+        parts.figure(blank, _asked)
     with said:
         st.markdown(
             f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it."
