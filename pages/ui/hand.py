@@ -14,6 +14,7 @@ from core.specs import number
 from pages.ui import settings
 
 COLUMN = "by hand"
+TABLE = "hand table"  # in the session: how many there were, and the text that the present one stands for
 
 
 def read(text: str, layers: int) -> dict[int, float]:
@@ -64,7 +65,7 @@ def editor(allocation: Allocation, now: Array, hand: Mapping[int, float]) -> Non
             COLUMN: pd.Series([hand.get(layer) for layer in range(len(now))], dtype="float64"),
         }
     )
-    key = f"hand-{written(hand)}"  # another table for other numbers, or the former edits would be laid over them
+    key = _table(written(hand))
     request = allocation.request
     values = {name: st.column_config.NumberColumn(format="%.4f") for name in ("base", "corrected", "now")}
     values[COLUMN] = st.column_config.NumberColumn(
@@ -84,6 +85,18 @@ def editor(allocation: Allocation, now: Array, hand: Mapping[int, float]) -> Non
     )
 
 
+def _table(text: str) -> str:
+    """The key of the table: it stays while all changes are its own, so that the cell in use keeps the focus.
+
+    Another table for numbers from elsewhere, an undo or a link, or the former edits would be laid over them.
+    """
+    count, known = st.session_state.get(TABLE, (0, None))
+    if known != text:
+        count += 1
+    st.session_state[TABLE] = (count, text)
+    return f"hand-{count}"
+
+
 def _edited(key: str, hand: dict[int, float]) -> None:
     for layer, changed in st.session_state[key]["edited_rows"].items():
         if COLUMN in changed:
@@ -91,3 +104,5 @@ def _edited(key: str, hand: dict[int, float]) -> None:
             hand = {k: v for k, v in hand.items() if k != int(layer)}
             hand |= {} if value is None else {int(layer): float(value)}
     st.session_state["hand"] = written(hand)
+    count, _ = st.session_state[TABLE]
+    st.session_state[TABLE] = (count, written(hand))

@@ -112,7 +112,14 @@ def test_a_layer_set_by_hand_in_the_table(spread: str, tab: Tab) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --sparsity 0.5,")
     assert query(page)["hand"] == "0:0.5"
-    page.get_by_role("button", name="Undo").click()
+    settle(page)
+    page.keyboard.type("0.6", delay=120)  # the next cell has the focus
+    page.wait_for_timeout(300)
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --sparsity 0.5,0.6,")
+    for _ in range(2):
+        page.get_by_role("button", name="Undo").click()
+        settle(page)
     expect(page.get_by_test_id("stCode")).to_contain_text("--base owl")
 
 
