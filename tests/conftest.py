@@ -14,6 +14,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond th
 from core import store
 from tests import synthetic
 
+pytest.register_assert_rewrite("tests.core.packing")  # its asserts tell as much as those in a test
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests marked `bundled` need a model that is installed apart; where CI is set it has to be there."""

@@ -8,7 +8,10 @@ import pytest
 
 from core import store as stores
 from core.errors import UserError
+from core.pack import pack
 from core.store import Store
+from tests import synthetic
+from tests.core.packing import SEQUENCES, Members, members, save
 
 
 @pytest.fixture
@@ -40,3 +43,24 @@ def sentence():
         return text
 
     return check
+
+
+@pytest.fixture
+def here(no_demo: Path, tmp_path: Path) -> Store:
+    """Where packs are made."""
+    return Store(tmp_path / "here")
+
+
+@pytest.fixture
+def there(no_demo: Path, tmp_path: Path) -> Store:
+    """Where they are unpacked; it holds another profile already."""
+    store = Store(tmp_path / "there")
+    synthetic.save_profile(store.root, synthetic.profile_spec(2, SEQUENCES, "quick", seed=9), 2)
+    return store
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Members:
+    """The members of a sound pack of a quick profile; do not change them."""
+    store = Store(tmp_path_factory.mktemp("good"))
+    return members(pack(store, store.by_key(save(store, "prunable profile"))))

@@ -19,7 +19,7 @@ from core.specs import WindowRequest
 from core.store import Entry, Store
 from pages.ui.prune import answering
 from tests import synthetic
-from tests.pages.test_prune_page import EXPECTED, LAYERS, PROFILE, asked, badges, opened
+from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, asked, badges, opened
 
 METHODS = ("uniform", "owl", "dlp", "depth_ramp", "uniform strength=0.04", "uniform strength=0.04 control=reversed")
 ANSWERED = BestRequest(

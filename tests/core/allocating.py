@@ -1,0 +1,79 @@
+"""What the tests of allocation share: profiles of random numbers, and their layers in another order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+
+from core import specs
+from core.allocation import requests
+from core.profiles import Profile
+from core.results import Scores, Weights
+from tests import synthetic
+
+NAMES = ("gaussian:0.3", "residual:wanda:0.4", "residual:wanda:0.7", "residual:wanda:0.9")
+SEEING = (requests.Owl(), requests.AlphaPruning(), requests.Dlp(), requests.Response())
+STACK = ("attn.qkv", "attn.out", "mlp.up")
+LEVELS = (0.4, 0.7, 0.9)
+PER_LINEAR = requests.Response(granularity="linear")
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def profile(layers: int, seed: int = 0, alike: bool = False) -> Profile:
+    """A profile of random numbers; with `alike` every layer has the same."""
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> np.ndarray:
+        rows = 0.05 + rng.random(shape)
+        return np.broadcast_to(rows[:1], shape).copy() if alike else rows
+
+    measured = {specs.Measurement(perturbation=specs.perturbation(name)): None for name in NAMES}
+    harm = np.cumsum(np.stack([draw(layers, 3) for _ in NAMES]), axis=0)
+    for level, each in enumerate(measured):
+        plain = synthetic.perturbed(layers, 3, each)
+        gain = draw(layers, 3) * (np.arange(layers) < layers - 1)[:, None]
+        drift = plain.log_drift.copy()
+        drift[:, -1] = np.einsum("iin->in", plain.log_drift) + gain * rng.choice([-1, 1])
+        measured[each] = replace(
+            plain, log_drift=drift, kl=harm[level], nll_increase=harm[level] ** 1.5, final_squared=harm[level] / 2
+        )
+    sizes = rng.integers(1_000, 5_000_000, (layers, 7)).astype(float)
+    weights = Weights(sizes[:1].repeat(layers, 0) if alike else sizes, draw(layers, 7) + 2, draw(layers, 7) + 2)
+    scores = Scores(draw(layers, len(specs.OUTLIER_THRESHOLDS)), draw(layers), draw(layers))
+    entry = SimpleNamespace(key="invented", spec=None, provenance={"model": "m", "text": "t"})
+    return Profile(entry, synthetic.activation(layers, 3), synthetic.floor(layers), weights, scores, measured)
+
+
+def permuted(found: Profile, order: np.ndarray) -> Profile:
+    """The same layers in another order, as far as base allocators look."""
+    weights = Weights(*(getattr(found.weights, name)[order] for name in ("parameters", "alpha_hill", "alpha_peak")))
+    scores = Scores(*(getattr(found.scores, name)[order] for name in ("outlier_ratio", "mean", "median")))
+    harms = ("kl", "nll_increase", "final_squared")
+    measured = {
+        key: replace(each, **{name: getattr(each, name)[order] for name in harms})
+        for key, each in found.perturbed.items()
+    }
+    return replace(found, weights=weights, scores=scores, perturbed=measured)
+
+
+def of_linears(layers: int, seed: int = 0, linears: int = 3, lacking: str | None = None) -> Profile:
+    """A profile of random numbers in which each linear was pruned alone too; one may lack a sparsity."""
+    plain, rng = profile(layers, seed), np.random.default_rng(seed + 1)
+    measured = dict(plain.perturbed)
+    for name in STACK[:linears]:
+        harm = np.zeros((layers, 3))
+        for level in LEVELS:
+            harm = harm + 0.05 + rng.random((layers, 3))
+            key = specs.Measurement(perturbation=specs.ResidualLinear(pruner="wanda", sparsity=level, linear=name))
+            if lacking is None or key.name != lacking:
+                measured[key] = replace(
+                    synthetic.perturbed(layers, 3, specs.Measurement(perturbation=specs.Skip())),
+                    kl=harm, nll_increase=harm**1.5, final_squared=harm / 2,
+                )  # fmt: skip
+    sizes = rng.integers(1_000, 5_000_000, (layers, linears)).astype(float)
+    told = SimpleNamespace(key="invented", spec=None, provenance=plain.provenance | {"linears": list(STACK[:linears])})
+    weights = Weights(sizes, plain.weights.alpha_hill[:, :linears], plain.weights.alpha_peak[:, :linears])
+    return replace(plain, entry=told, weights=weights, perturbed=measured)

@@ -1,0 +1,97 @@
+"""What the tests of packs share: entries to pack, a pack taken apart and put together, and how one is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import results, settings
+from core.allocation.requests import AllocationRequest
+from core.errors import UserError
+from core.files import pretty
+from core.pack import unpack
+from core.store import Store
+from tests import synthetic
+
+LAYERS, SEQUENCES = 3, 8
+TOLD = {"model": "invented model", "text": "invented text", "device": "none", "seconds": 1.5}
+Members = dict[str, bytes]
+
+
+def study_spec() -> settings.StudySpec:
+    """Dense and uniform at 50 %, judged on a text and two tasks."""
+    profile = synthetic.profile_spec(LAYERS, SEQUENCES)
+    half = settings.PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
+    asked = settings.Setting(pruner="magnitude", allocation=AllocationRequest(target=0.5))
+    tasks = (settings.TaskSpec(name=name, content="invented", examples=9, seed=0) for name in ("one", "two"))
+    points = (settings.Point(setting=None, pruned=None), settings.Point(setting=asked, pruned=half))
+    return settings.StudySpec(model=profile.model, text=profile.text, tasks=tuple(tasks), points=points)
+
+
+def save_study(store: Store) -> str:
+    spec, rng = study_spec(), np.random.default_rng(0)
+    for point in spec.points:
+        nll, kl, agreement = rng.random((3, SEQUENCES))
+        evaluated = results.Evaluated(nll=nll, kl=kl, agreement=agreement, zeros=np.full((LAYERS, 7), 0.5))
+        store.save(spec.evaluated(point), evaluated, TOLD)
+        for unit in spec.zero_shot(point):
+            correct = rng.integers(0, 2, 9).astype(float)
+            answers = results.ZeroShot(document=np.arange(9.0), acc=correct, acc_norm=np.full(9, np.nan))
+            store.save(unit, answers, TOLD)
+    store.save(spec, None, TOLD)
+    return spec.key
+
+
+def save(store: Store, what: str) -> str:
+    """A whole entry; its key."""
+    if what == "study":
+        return save_study(store)
+    spec = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", prunable=what == "prunable profile")
+    return synthetic.save_profile(store.root, spec, LAYERS)
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def members(content: bytes) -> Members:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def zipped(files: Members, *more: tuple[zipfile.ZipInfo | str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", method) as archive:
+        for name, data in [*files.items(), *more]:
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def hashed(files: Members) -> Members:
+    """The same members with manifests that fit."""
+    folders = {name.rpartition("/")[0] for name in files}
+    found = {name: data for name, data in files.items() if not name.endswith("/manifest.json")}
+    for folder in folders:
+        inside = {name.split("/")[-1]: data for name, data in found.items() if name.startswith(f"{folder}/")}
+        sums = {name: hashlib.sha256(data).hexdigest() for name, data in inside.items()}
+        found[f"{folder}/manifest.json"] = pretty(sums)
+    return found
+
+
+def first(files: Members, kind: str, file: str) -> str:
+    return next(name for name in files if name.startswith(f"{kind}/") and name.endswith(f"/{file}"))
+
+
+def refused(store: Store, content: bytes | Path, sentence: Callable, *names: str) -> str:
+    """Check that a pack is refused in one sentence and that the store is as it was."""
+    before = snapshot(store.root)
+    with pytest.raises(UserError) as error:
+        unpack(store, content)
+    assert snapshot(store.root) == before
+    return sentence(error.value, *names)

@@ -1,0 +1,198 @@
+"""A budget per linear: the properties of one per layer hold, and what it cannot be spread over is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import candidates
+from core.allocation import requests
+from core.allocation.allocate import allocate, estimate, estimates, exact_family, family, layer_means, spread
+from core.allocation.budget import met
+from core.allocation.requests import AllocationRequest, Correction
+from core.errors import UserError
+from tests.core.allocating import PER_LINEAR, of_linears, permuted, profile, quick
+
+
+@quick
+@given(
+    layers=st.integers(2, 9),
+    seed=st.integers(0, 10**6),
+    target=st.sampled_from((0.2, 0.5, 0.7, 0.88)),
+    low=st.sampled_from((0.0, 0.2)),
+    strength=st.sampled_from((0.0, 0.01, 0.2)),
+    control=st.sampled_from(("none", "reversed", "shuffled", "ramp")),
+)
+def test_a_budget_per_linear_is_met_over_weights_inside_the_bounds(
+    layers: int, seed: int, target: float, low: float, strength: float, control: str
+) -> None:
+    here = of_linears(layers, seed)
+    request = AllocationRequest(
+        base=PER_LINEAR, target=target, low=low, correction=Correction(strength=strength, control=control)
+    )
+    found = allocate(request, here)
+    for linears, means in ((found.linears, found.sparsity), (found.base_linears, found.base)):
+        assert linears.shape == (layers, 3)
+        assert np.average(linears, weights=here.weights.parameters) == pytest.approx(target, abs=1e-9)
+        assert met(means, found.parameters) == pytest.approx(target, abs=1e-9)
+        assert low - 1e-12 <= linears.min() and linears.max() <= 0.95 + 1e-12
+    if strength == 0:
+        assert np.array_equal(found.base_linears, found.linears)
+
+
+@pytest.mark.parametrize("effort", list(candidates.GRIDS))
+def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(effort: str) -> None:
+    layers = 6
+    asked = candidates.candidates(candidates.GRIDS[effort], "wanda", 0.6, layers, 0)
+    for here, there in ((of_linears(layers), True), (profile(layers), False)):
+        kept, notes = candidates.possible(asked, np.ones((layers, 3)), here)
+        fine = [each for each in kept if getattr(each.allocation.base, "granularity", "layer") == "linear"]
+        assert bool(fine) is there
+        assert any("granularity=linear" in note and "left out" in note for note in notes) is not there
+
+
+@quick
+@given(
+    layers=st.integers(2, 9),
+    seed=st.integers(0, 10**6),
+    target=st.floats(0.05, 0.88),
+    objective=st.sampled_from(("drift", "kl", "nll")),
+)
+def test_response_per_linear_is_never_estimated_worse_than_uniform_or_one_number_per_layer(
+    layers: int, seed: int, target: float, objective: str
+) -> None:
+    here = of_linears(layers, seed)
+    base = requests.Response(objective=objective)
+    linear = base.model_copy(update={"granularity": "linear"})
+    found, coarse = (allocate(AllocationRequest(base=each, target=target), here) for each in (linear, base))
+    mine = estimate(found.linears, here, objective)
+    assert mine <= estimate(np.full((layers, 3), target), here, objective) * (1 + 1e-9)
+    assert mine <= estimate(np.repeat(coarse.sparsity[:, None], 3, axis=1), here, objective) * (1 + 1e-9)
+
+
+@quick
+@given(layers=st.integers(2, 9), seed=st.integers(0, 10**6), targets=st.lists(st.floats(0.0, 0.9), min_size=2))
+def test_response_never_lowers_a_linear_when_the_target_rises(layers: int, seed: int, targets: list[float]) -> None:
+    here = of_linears(layers, seed)
+    rows = [allocate(AllocationRequest(base=PER_LINEAR, target=target), here).linears for target in sorted(targets)]
+    assert (np.diff(rows, axis=0) >= -1e-9).all()
+
+
+@quick
+@given(layers=st.integers(2, 9), seed=st.integers(0, 10**6), alike=st.booleans())
+def test_permuting_the_layers_permutes_budgets_per_linear(layers: int, seed: int, alike: bool) -> None:
+    here = of_linears(layers, seed)
+    if alike:
+        here = permuted(here, np.arange(layers) // 2)
+    order = np.random.default_rng(seed).permutation(layers)
+    request = AllocationRequest(base=PER_LINEAR, target=0.6)
+    straight, mixed = (allocate(request, each).linears for each in (here, permuted(here, order)))
+    assert mixed == pytest.approx(straight[order], abs=1e-9)
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 10**6), target=st.sampled_from((0.3, 0.5, 0.7)))
+def test_response_per_linear_beats_every_allocation_of_a_fine_grid(seed: int, target: float) -> None:
+    """Two layers of two linears: three of the four are tried on a grid, the last one meets the budget."""
+    here = of_linears(2, seed, linears=2)
+    request = AllocationRequest(base=PER_LINEAR, target=target, low=0.1, high=0.85)
+    found = allocate(request, here).linears
+    axis = np.linspace(0.1, 0.85, 26)
+    first = np.stack([each.ravel() for each in np.meshgrid(axis, axis, axis, indexing="ij")], axis=1)
+    sizes = here.weights.parameters.ravel()
+    last = (target * sizes.sum() - first @ sizes[:-1]) / sizes[-1]
+    usable = (last >= 0.1) & (last <= 0.85)
+    rows = np.column_stack([first, last])[usable].reshape(-1, 2, 2)
+    assert len(rows)
+    assert estimate(found, here) <= estimates(rows, here).min() + 1e-12
+
+
+@quick
+@given(layers=st.integers(2, 9), seed=st.integers(0, 10**6))
+def test_estimates_per_linear_are_sums_over_linears(layers: int, seed: int) -> None:
+    here, rng = of_linears(layers, seed), np.random.default_rng(seed)
+    rows = rng.uniform(0, 0.9, (3, layers, 3))
+    rows[2, 0, 1] = 0.93
+    found = estimates(rows, here, "kl")
+    assert found[:2] == pytest.approx([estimate(row, here, "kl") for row in rows[:2]])
+    assert np.isnan(found[2])
+    with pytest.raises(UserError, match=r"layer 0 has sparsity 0.930, the largest measured one is 0.9"):
+        estimate(rows[2], here, "kl")
+    one = np.zeros((layers, 3))
+    one[1, 2] = 0.7
+    [harm] = [
+        each.kl[1].mean() for key, each in here.perturbed.items() if key.name == "residual_linear:wanda:0.7:mlp.up"
+    ]
+    assert estimate(one, here, "kl") <= harm * (1 + 1e-9), "the hull lies on or below what was measured"
+
+
+def test_a_family_per_linear_is_the_allocations_one_by_one() -> None:
+    here, strengths = of_linears(7, 3), np.array([0, 0.02, 0.1])
+    request = AllocationRequest(base=PER_LINEAR, correction=Correction(control="ramp"))
+    exact, means = exact_family(request, here, strengths), family(request, here, strengths)
+    assert exact.shape == (3, 7, 3) and means.shape == (3, 7)
+    for linears, row, strength in zip(exact, means, strengths, strict=True):
+        asked = request.correction.model_copy(update={"strength": float(strength)})
+        found = allocate(request.model_copy(update={"correction": asked}), here)
+        assert np.array_equal(linears, found.linears)
+        assert np.array_equal(row, found.sparsity)
+
+
+@quick
+@given(layers=st.integers(1, 6), seed=st.integers(0, 10**6))
+def test_the_mean_of_a_layer_is_weighted_by_its_linears(layers: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    linears, sizes = rng.random((layers, 4)), rng.integers(1, 1000, (layers, 4)).astype(float)
+    found = layer_means(linears, sizes)
+    assert found == pytest.approx([np.average(row, weights=size) for row, size in zip(linears, sizes, strict=True)])
+    assert met(found, sizes.sum(1)) == pytest.approx(np.average(linears, weights=sizes))
+
+
+def test_a_linear_on_a_bound_is_told_of_its_layer() -> None:
+    found = allocate(AllocationRequest(base=PER_LINEAR, target=0.7, high=0.8), of_linears(6, 2))
+    touching = ((found.linears <= 1e-9) | (found.linears >= 0.8 - 1e-9)).any(1)
+    assert touching.any()
+    assert np.array_equal(found.bound, touching)
+
+
+def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget() -> None:
+    here = of_linears(3, 4)
+    request = AllocationRequest(base=PER_LINEAR, target=0.6)
+    solved = allocate(request, here)
+    by_hand = requests.Manual(sparsity=tuple(map(tuple, solved.linears.tolist())))
+    again = allocate(request.model_copy(update={"base": by_hand}), here)
+    assert again.linears == pytest.approx(solved.linears, abs=1e-9)
+    raised = allocate(AllocationRequest(base=by_hand, target=0.65), here)
+    assert np.average(raised.linears, weights=here.weights.parameters) == pytest.approx(0.65, abs=1e-9)
+
+
+LINEARS_REFUSED = {
+    "layers with different numbers of linears": ((0.5, 0.5, 0.5), (0.5, 0.5)),
+    "holds 3 x 2 numbers .layers x linears., the model needs 2 x 3": ((0.5, 0.5),) * 3,
+    "holds 1 x 3 numbers .layers x linears., the model needs 2 x 3": ((0.5, 0.5, 0.5),),
+}
+
+
+@pytest.mark.parametrize("said, sparsity", LINEARS_REFUSED.items())
+def test_numbers_per_linear_of_another_shape_get_one_sentence(said: str, sparsity: tuple) -> None:
+    with pytest.raises(UserError, match=said):
+        allocate(AllocationRequest(base=requests.Manual(sparsity=sparsity)), of_linears(2))
+
+
+def test_a_profile_that_lacks_linears_is_refused_in_a_sentence_that_names_what_would_do(sentence) -> None:
+    request = AllocationRequest(base=PER_LINEAR)
+    for here in (profile(4), of_linears(4, lacking="residual_linear:wanda:0.7:attn.out")):
+        with pytest.raises(UserError) as caught:
+            allocate(request, here)
+        sentence(caught.value, "residual_linear:wanda:0.5:", "lacks")
+    assert "attn.out" in str(caught.value)
+
+
+def test_layers_that_differ_in_their_linears_get_one_budget_per_layer(sentence) -> None:
+    sizes = of_linears(3).weights.parameters.copy()
+    sizes[1, 2] = np.nan
+    with pytest.raises(UserError) as caught:
+        spread(AllocationRequest(base=PER_LINEAR), sizes, of_linears(3))
+    sentence(caught.value, "spread the budget over layers")

@@ -1,0 +1,100 @@
+"""The response allocation and its estimates: never worse than uniform, and against a fine grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from core.allocation import requests
+from core.allocation.allocate import allocate, estimate, estimates
+from core.allocation.budget import Bounds, met
+from core.allocation.requests import AllocationRequest, Correction
+from core.allocation.response import curves, hull, response
+from core.errors import UserError
+from tests.core.allocating import profile, quick
+
+
+@quick
+@given(
+    layers=st.integers(2, 10),
+    seed=st.integers(0, 10**6),
+    target=st.floats(0.05, 0.88),
+    objective=st.sampled_from(("drift", "kl", "nll")),
+)
+@example(layers=2, seed=5, target=0.75, objective="drift")  # a measured sparsity a rounding away from a grid point
+def test_response_is_never_estimated_worse_than_uniform(layers: int, seed: int, target: float, objective: str) -> None:
+    here = profile(layers, seed)
+    base = requests.Response(objective=objective)
+    found = allocate(AllocationRequest(base=base, target=target), here).sparsity
+    uniform = estimate(np.full(layers, target), here, objective)
+    assert estimate(found, here, objective) <= uniform * (1 + 1e-9)
+
+
+@quick
+@given(layers=st.integers(2, 10), seed=st.integers(0, 10**6), targets=st.lists(st.floats(0.0, 0.9), min_size=2))
+def test_response_never_lowers_a_layer_when_the_target_rises(layers: int, seed: int, targets: list[float]) -> None:
+    here = profile(layers, seed)
+    rows = [
+        allocate(AllocationRequest(base=requests.Response(), target=target), here).sparsity
+        for target in sorted(targets)
+    ]
+    assert (np.diff(rows, axis=0) >= -1e-9).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), layers=st.integers(2, 3), target=st.sampled_from((0.2, 0.5, 0.7)))
+def test_response_beats_every_allocation_of_a_fine_grid(seed: int, layers: int, target: float) -> None:
+    rng = np.random.default_rng(seed)
+    found = curves(np.array([0.3, 0.6, 0.9]), np.cumsum(rng.random((layers, 3)), axis=1))
+    parameters = rng.integers(1, 10, layers).astype(float)
+    best = response(found, parameters, target, Bounds(0.1, 0.85))
+    assert met(best, parameters) == pytest.approx(target, abs=1e-9)
+    grid = np.meshgrid(*[np.linspace(0.1, 0.85, 76)] * (layers - 1), indexing="ij")
+    first = np.stack([axis.ravel() for axis in grid])
+    last = (target * parameters.sum() - parameters[:-1] @ first) / parameters[-1]
+    usable = (last >= 0.1) & (last <= 0.85)
+    rows = np.vstack([first, last])[:, usable]
+    totals = sum(np.interp(row, found.sparsity, harm) for row, harm in zip(rows, found.harm, strict=True))
+    assert found.at(best).sum() <= totals.min() + 1e-12
+
+
+def test_the_hull_is_convex_below_and_touches() -> None:
+    x = np.linspace(0, 1, 50)
+    y = x**2 + 0.1 * np.sin(30 * x)
+    low = hull(x, y)
+    assert (low <= y + 1e-12).all()
+    assert (np.diff(low, 2) >= -1e-12).all()
+    assert (low[0], low[-1]) == (y[0], y[-1])
+
+
+def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
+    here = profile(8, 2)
+    plain = AllocationRequest(base=requests.Response(), target=0.8)
+    found = allocate(plain, here)
+    reached = found.sparsity >= 0.9 - 1e-9
+    assert reached.any() and np.array_equal(found.bound, reached) and found.bounds == Bounds(0, 0.9)
+    loose = allocate(plain.model_copy(update={"unclipped": True}), here)
+    assert np.array_equal(loose.bound, reached), "it keeps its bounds in either case"
+    on = allocate(plain.model_copy(update={"correction": Correction(strength=0.04)}), here)
+    assert on.bounds == Bounds(0, 0.95)
+
+
+def test_estimates_of_many_agree_with_one_and_stop_at_what_was_measured() -> None:
+    here = profile(5, 1)
+    rows = np.array([np.full(5, 0.5), np.linspace(0.3, 0.9, 5), np.linspace(0.5, 0.92, 5)])
+    found = estimates(rows, here, "kl")
+    assert found[:2] == pytest.approx([estimate(row, here, "kl") for row in rows[:2]])
+    assert np.isnan(found[2])
+    with pytest.raises(
+        UserError, match=r"layer 4 has sparsity 0.920, the largest measured one is 0.9: measure a larger"
+    ):
+        estimate(rows[2], here, "kl")
+
+
+def test_what_lies_below_nothing_has_no_estimate() -> None:
+    here = profile(4)
+    assert np.isnan(estimates(np.array([[-0.1, 0.5, 0.5, 0.5]]), here)[0])
+    with pytest.raises(UserError, match=r"layer 0 has sparsity -0.100: nothing below 0"):
+        estimate(np.array([-0.1, 0.5, 0.5, 0.5]), here)

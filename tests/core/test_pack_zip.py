@@ -1,0 +1,224 @@
+"""A pack as a zip: no member leaves its place, no size passes the limits, and damage is refused in one sentence."""
+
+from __future__ import annotations
+
+import pickle
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, assume, given
+from hypothesis import settings as tried
+from hypothesis import strategies as st
+
+from core import pack as packs
+from core.errors import UserError
+from core.pack import unpack
+from core.store import Store
+from tests.core.packing import Members, first, hashed, refused, snapshot, zipped
+
+# --- names and members ---------------------------------------------------------------------------------------------
+
+PLACE = "profile/0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.json",
+        f"../{PLACE}/spec.json",
+        f"{PLACE}/../spec.json",
+        f"{PLACE}/../../../spec.json",
+        "profile/../spec.json",
+        f"/{PLACE}/spec.json",
+        f"//server/{PLACE}/spec.json",
+        f"C:/{PLACE}/spec.json",
+        "C:\\profile\\0123456789abcdef\\spec.json",
+        f"{PLACE}\\spec.json",
+        f"{PLACE}/..\\spec.json",
+        f"{PLACE}/a/spec.json",
+        f"./{PLACE}/spec.json",
+        f"{PLACE}//spec.json",
+        f"{PLACE}/",
+        f"{PLACE}/spec.json/",
+        PLACE,
+        "spec.json",
+        f"{PLACE}/spec.pkl",
+        f"{PLACE}/spec.json.pickle",
+        f"{PLACE}/.json",
+        f"{PLACE}/Spec.json",
+        f"{PLACE}/spec.json\n",
+        f"{PLACE}/spec.json:stream",
+        f"{PLACE}/sp\u00e9c.json",
+        "profile/0123456789ABCDEF/spec.json",
+        "profile/0123456789abcde/spec.json",
+        "jobs/0123456789abcdef/request.json",
+        "parts/0123456789abcdef/spec.json",
+        "export/0123456789abcdef/spec.json",
+        "set/0123456789abcdef/spec.json",
+        "..",
+        "a" * 60_000,
+    ],
+)
+def test_a_name_that_is_no_place_is_refused(name: str, good: Members, there: Store, sentence: Callable) -> None:
+    said = refused(there, zipped(good, (name, good[first(good, "profile", "spec.json")])), sentence)
+    assert ascii(name)[1:9] in said
+
+
+def test_a_name_that_goes_on_behind_nul_is_refused(good: Members, there: Store, sentence: Callable) -> None:
+    """zipfile itself cuts such a name, so it would pass for another."""
+    content = zipped(good, (f"{PLACE}/spec.json_/../..", b"{}"))
+    refused(there, content.replace(b"spec.json_/", b"spec.json\0/"), sentence, PLACE)
+
+
+@tried(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.text(st.sampled_from("./\\:profle0a~-\0\n "), min_size=1, max_size=40))
+def test_no_other_name_passes(name: str, no_demo: Path, tmp_path: Path) -> None:
+    root = tmp_path / "cache"
+    assume(not name.startswith("\0"))  # zipfile cannot write such a member
+    with pytest.raises(UserError):
+        unpack(Store(root), zipped({name: b"{}"}))
+    assert not root.exists() and [path.name for path in tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFDIR, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
+def test_links_folders_and_devices_are_refused(mode: int, good: Members, there: Store, sentence: Callable) -> None:
+    name = first(good, "perturbed", "injection-read.parquet")
+    member = zipfile.ZipInfo(name)
+    member.create_system = 3
+    member.external_attr = (mode | 0o777) << 16
+    rest = {other: data for other, data in good.items() if other != name}
+    refused(there, zipped(rest, (member, b"/etc/passwd")), sentence, name[:30], "plain files")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_member_twice_is_refused(good: Members, there: Store, sentence: Callable) -> None:
+    name = first(good, "activation", "spec.json")
+    refused(there, zipped(good, (name, good[name])), sentence, name, "twice")
+
+
+def test_an_encrypted_member_is_refused(good: Members, there: Store, sentence: Callable) -> None:
+    content = bytearray(zipped(good))
+    at = content.index(b"PK\x01\x02")
+    content[at + 8] |= 1
+    refused(there, bytes(content), sentence, next(iter(good)), "encrypted")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused(method: int, good: Members, there: Store, sentence: Callable) -> None:
+    """Their decoders cannot be told to stop at a size."""
+    refused(there, zipped(good, method=method), sentence, next(iter(good)))
+
+
+def test_a_stored_zip_is_as_good(good: Members, there: Store) -> None:
+    assert len(unpack(there, zipped(good, method=zipfile.ZIP_STORED))) == 1
+
+
+# --- size ----------------------------------------------------------------------------------------------------------
+
+
+def lying(content: bytes, size: int) -> bytes:
+    """A zip whose last member claims another size, in both of its headers."""
+    changed = bytearray(content)
+    entry = content.rindex(b"PK\x01\x02")
+    header = int.from_bytes(content[entry + 42 : entry + 46], "little")
+    changed[entry + 24 : entry + 28] = changed[header + 22 : header + 26] = size.to_bytes(4, "little")
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("claimed", [None, 10, 2**32 - 2])
+def test_what_inflates_beyond_the_limit_is_refused(
+    claimed: int | None, good: Members, there: Store, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "LIMIT", 2**20)
+    bomb = f"{PLACE}/spec.json"
+    content = zipped(good, (bomb, bytes(8 * 2**20)))
+    assert len(content) < 2**19
+    refused(there, content if claimed is None else lying(content, claimed), sentence, PLACE)
+
+
+def test_the_limit_is_on_all_members_together(
+    good: Members, there: Store, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    total = sum(map(len, good.values()))
+    monkeypatch.setattr(packs, "LIMIT", total - 1)
+    refused(there, zipped(good), sentence, "unpacked")
+    monkeypatch.setattr(packs, "LIMIT", total)
+    assert len(unpack(there, zipped(good))) == 1
+
+
+def test_a_pack_larger_than_the_limit_is_not_read(
+    there: Store, tmp_path: Path, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "LIMIT", 1000)
+    file = tmp_path / "large.zip"
+    file.write_bytes(bytes(1001))
+    refused(there, file, sentence, "larger")
+    refused(there, bytes(1001), sentence, "larger")
+
+
+def test_too_many_members_are_refused_before_they_are_listed(
+    good: Members, there: Store, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = zipped(good)
+    monkeypatch.setattr(packs, "MEMBERS", len(good) - 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile, "ZipFile", lambda *_: pytest.fail("it was opened"))
+        refused(there, content, sentence, str(len(good) - 1))
+    monkeypatch.setattr(packs, "MEMBERS", len(good))
+    assert len(unpack(there, content)) == 1
+
+
+@pytest.mark.parametrize("file", ["spec.json", "provenance.json", "manifest.json"])
+def test_a_large_json_file_is_not_parsed(
+    file: str, good: Members, there: Store, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packs, "JSON_LIMIT", 10_000)
+    name = first(good, "profile", file)
+    refused(there, zipped(hashed(good) | {name: b"[" * 10_001}), sentence, name)
+
+
+# --- not a whole zip -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"PK", b"hello", bytes(100_000), pickle.dumps({"a": 1}), b"PK\x05\x06" + bytes(18)]
+)
+def test_what_is_no_zip_is_refused(content: bytes, there: Store, sentence: Callable) -> None:
+    refused(there, content, sentence)
+
+
+@pytest.mark.parametrize("path", ["missing.zip", "."])
+def test_a_path_that_is_no_file_is_refused(path: str, there: Store, tmp_path: Path, sentence: Callable) -> None:
+    refused(there, tmp_path / path, sentence, str(tmp_path / path))
+
+
+@tried(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_truncated_zip_is_refused(data: st.DataObject, good: Members, no_demo: Path, tmp_path: Path) -> None:
+    content = zipped(good)
+    cut = data.draw(st.integers(0, len(content) - 1))
+    with pytest.raises(UserError):
+        unpack(Store(tmp_path / "cache"), content[:cut])
+    assert not (tmp_path / "cache").exists()
+
+
+@tried(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_changed_bytes_are_refused_or_change_nothing(
+    data: st.DataObject, good: Members, no_demo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    content = bytearray(zipped(good))
+    directory = content.index(b"PK\x01\x02")
+    places = st.one_of(st.integers(0, len(content) - 1), st.integers(directory, len(content) - 1))
+    for place in data.draw(st.lists(places, min_size=1, max_size=3)):
+        content[place] = data.draw(st.integers(0, 255))
+    store = Store(tmp_path_factory.mktemp("cache"))
+    try:
+        unpack(store, bytes(content))
+    except UserError:
+        assert snapshot(store.root) == {}
+    else:
+        assert snapshot(store.root) == good

@@ -1,0 +1,63 @@
+"""What the tests of the prune page share: a profile that can be pruned, its studies, and the page opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+from core import cost
+from core.allocation import written
+from core.allocation.requests import AllocationRequest, Correction
+from core.settings import Setting
+from core.store import Store
+from pages.ui.prune import families
+from tests import synthetic
+from tests.pages.test_shell import opened_at
+
+LAYERS = 6
+EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
+PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
+OWL = written.method("owl", 0.7)
+Costs = Callable[[Setting], float]
+
+
+def family(seeds: tuple[int, ...] = (0,)) -> tuple[Setting, ...]:
+    """OWL with its correction and controls at two strengths, and two more allocators."""
+    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], families.CONTROLS, 5)
+    more = [written.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
+    return families.combined([*asked, *more], "wanda", seeds)
+
+
+def save(
+    store: Store, asked: tuple[Setting, ...], costs: Costs = synthetic.invented_cost, windows: int = 24, **more: object
+) -> str:
+    """A study of the profile in the cache."""
+    named = {name: more.pop(name) for name in ("tasks", "length") if name in more}
+    label = str(more.get("text", "invented evaluation text"))
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows, text=label, **named)
+    return synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, **more)
+
+
+def opened(**view: str) -> AppTest:
+    """The page with a view in its URL."""
+    return opened_at("prune", **view)
+
+
+def asked(app: AppTest, key: str) -> str:
+    """What the URL says under a key."""
+    found = app.query_params[key]
+    return found if isinstance(found, str) else found[0]
+
+
+def verdict(app: AppTest) -> str:
+    """The sentences under the verdict."""
+    return next(each.value for each in app.markdown if each.value.startswith("On invented model"))
+
+
+def badges(app: AppTest) -> list[str]:
+    return [each.value for each in app.caption if "**Protocol:**" in each.value]
+
+
+def owl_corrected(strength: float) -> AllocationRequest:
+    return OWL.model_copy(update={"correction": Correction(strength=strength)})

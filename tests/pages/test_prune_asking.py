@@ -1,0 +1,183 @@
+"""Asking on the prune page: exactly the request described, its cost before it runs, and the view in the URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import jobs, settings
+from core.allocation import written
+from core.allocation.requests import AllocationRequest, Correction
+from core.settings import Setting, StudyRequest
+from core.specs import WindowRequest
+from core.store import Store
+from pages.ui.prune import families, naming
+from tests import fake_experiment as fake
+from tests import synthetic
+from tests.pages.prune_page import OWL, PROFILE, asked, opened
+from tests.pages.test_shell import shell
+
+
+def submitted(app: AppTest, store: Store) -> StudyRequest:
+    """What Run queues."""
+    app.button(key="run").click().run()
+    assert not app.exception
+    (job,) = jobs.jobs(store)
+    assert app.query_params["job"] in (job.key, [job.key])
+    return job.request
+
+
+def test_the_cost_stands_before_the_run(store: Store) -> None:
+    app = opened()
+    told = next(each.value for each in app.markdown if "points**" in each.value)
+    assert told.startswith("**3 points**, dense and uniform among them. 6 TFLOP, about 2 min (rough")
+    assert not app.button(key="run").disabled
+
+
+def test_run_queues_the_setting_in_view(store: Store) -> None:
+    found = submitted(opened(), store)
+    assert found == StudyRequest(
+        model="demo",
+        profile=PROFILE.key,
+        calibration=WindowRequest(sequences=16, length=512),
+        settings=(Setting(allocation=OWL),),
+    )
+
+
+def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
+    text, tasks = f"file:{tmp_path / 'x.txt'}", str(tmp_path / "tasks")
+    chosen = {
+        "base": "dlp", "target": "0.6", "strength": "0.03", "control": "reversed", "by": "sparsegpt",
+        "calibration": "allenai/c4", "calibration_documents": "0-9", "calibration_windows": "4",
+        "calibration_length": "32", "seeds": "0,1", "sequential": "True", "text": text, "windows": "9",
+        "length": "64", "tasks": "boolq, rte", "tasks_from": tasks, "examples": "50", "part": "evaluate",
+    }  # fmt: skip
+    found = submitted(opened(**chosen), store)
+    base = written.method("dlp", 0.6)
+    fix = Correction(strength=0.03, control="reversed")
+    both = (base, base.model_copy(update={"correction": fix}))
+    assert found.settings == families.combined(both, "sparsegpt", (0, 1), None, True)
+    assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
+    assert found.evaluation == settings.EvaluationRequest(
+        text=WindowRequest(source=text, sequences=9, length=64),
+        tasks=("boolq", "rte"),
+        tasks_from=tasks,
+        examples=50,
+    )
+
+
+def test_run_queues_a_family(store: Store) -> None:
+    app = opened(evaluate="family", controls="reversed,shuffled", shuffles="2", steps="3", part="evaluate")
+    found = submitted(app, store)
+    assert [naming.allocation(each.allocation) for each in found.settings] == [
+        "OWL",
+        "OWL, corrected 0.05", "OWL, reversed 0.05", "OWL, shuffled 0.05 (0)", "OWL, shuffled 0.05 (1)",
+        "OWL, corrected 0.1", "OWL, reversed 0.1", "OWL, shuffled 0.1 (0)", "OWL, shuffled 0.1 (1)",
+    ]  # fmt: skip
+
+
+def test_run_queues_all_allocators(store: Store) -> None:
+    found = submitted(opened(evaluate="methods", targets="0.5, 0.7", part="evaluate"), store)
+    kinds = [(each.allocation.target, each.allocation.base.kind) for each in found.settings]
+    assert kinds == [(target, kind) for target in (0.5, 0.7) for kind in families.METHODS]
+
+
+def test_a_pattern_takes_the_place_of_the_allocation(store: Store) -> None:
+    found = submitted(opened(pattern="2:4", strength="0.04", evaluate="family", part="evaluate"), store)
+    assert found.settings == (Setting(allocation=AllocationRequest(target=0.5), pattern="2:4"),)
+
+
+VIEWS = [
+    {"base": "dlp", "strength": "0.03", "by": "sparsegpt", "calibration_windows": "7", "seeds": "0,1,2"},
+    {"evaluate": "family", "greatest": "0.05", "steps": "4", "controls": "ramp", "driver": "skip"},
+    {"evaluate": "methods", "targets": "0.55", "text": "Salesforce/wikitext", "windows": "64"},
+    {"pattern": "4:8", "calibration_documents": "0-5", "tasks": "rte", "examples": "20"},
+    {"hand": "3:0.55", "device": "cpu", "length": "128", "documents": "800-999"},
+]
+
+
+@pytest.mark.parametrize("chosen", VIEWS)
+def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None:
+    app = opened(**chosen, part="evaluate")
+    assert not app.exception and not app.error
+    kept = {key: str(app.session_state[key]) for key in chosen}
+    assert kept == chosen
+    request = submitted(app, store)
+    for job in jobs.jobs(store):
+        jobs.cancel(job)
+        jobs.delete(jobs.job(store, job.key))
+    again = opened(**{key: asked(app, key) for key in app.query_params if key != "job"})
+    assert submitted(again, store) == request
+
+
+def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
+    app = opened(windows="9", seeds="0,1")
+    app.switch_page("runs.py").run()
+    app.switch_page("prune.py").run()
+    assert app.number_input(key="windows").value == 9
+    assert app.text_input(key="seeds").value == "0,1"
+
+
+def test_the_allocation_set_on_its_page_is_the_one_in_view(store: Store) -> None:
+    app = shell().run().switch_page("allocate.py").run()
+    app.selectbox(key="base").set_value("dlp").run()
+    app.select_slider(key="target").set_value(0.6).run()
+    app.switch_page("prune.py").run()
+    assert any("Allocation in view: DLP**, 60% zeros" in each.value for each in app.markdown)
+    app.switch_page("allocate.py").run()
+    assert app.selectbox(key="base").value == "dlp"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("seeds", "one", "whole numbers"),
+        ("documents", "599", "first-last"),
+        ("calibration_documents", "599", "first-last"),
+        ("targets", "high", "are not sparsities"),
+        ("text", " ", "the text is empty"),
+        ("high", "0.6", "lies outside the bounds"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: str, sentence: str) -> None:
+    app = opened(part="evaluate", evaluate="methods", **{key: value})
+    assert sentence in app.error[0].value and len(app.error) == 1
+    assert not app.exception
+    assert not [each for each in app.button if each.key == "run" and not each.disabled]
+    assert str(app.session_state[key]) == value
+
+
+@pytest.mark.parametrize(("key", "value"), [("seeds", "a,b"), ("calibration_documents", "599")])
+def test_a_calibration_that_cannot_be_hides_nothing_of_the_form(store: Store, key: str, value: str) -> None:
+    whole = opened(part="evaluate", evaluate="methods")
+    app = opened(part="evaluate", evaluate="methods", **{key: value})
+    (error,) = app.error
+    assert value in error.value and "--" not in error.value
+    assert {each.key for each in app.text_input} == {each.key for each in whole.text_input} > {"targets", "tasks"}
+    assert app.button(key="run").disabled and not whole.button(key="run").disabled
+    app.text_input(key=key).set_value("0" if key == "seeds" else "0-1").run()
+    assert not app.error and not app.button(key="run").disabled
+
+
+def test_an_allocator_that_is_not_possible_is_left_out_and_said(store: Store) -> None:
+    quick = synthetic.profile_spec(4, 8, "quick", prunable=True)
+    synthetic.save_profile(store.root, quick, 4, "shallow")
+    app = opened(profile=quick.key, evaluate="methods", targets="0.7", part="evaluate")
+    assert "Response is left out: this profile holds one sparsity" in app.warning[0].value
+    assert not app.button(key="run").disabled
+
+
+def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:
+    request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),))
+    fake.get(request, store)
+    app = opened(part="evaluate")
+    assert "evaluated already" in app.success[0].value
+    assert not [each for each in app.button if each.key == "run"]
+
+
+def test_unclipped_numbers_are_not_taken_over_and_the_page_says_so(store: Store) -> None:
+    app = opened(base="alphapruning", unclipped="True")
+    assert any("for comparison" in each.value for each in app.error)
+    assert not app.exception

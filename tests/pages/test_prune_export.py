@@ -1,0 +1,243 @@
+"""What leaves the prune page: the command, the study file, the exported model, and what both models wrote."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core import cost, jobs, settings
+from core.allocation import written
+from core.allocation.requests import AllocationRequest, Correction
+from core.errors import UserError
+from core.export import target
+from core.models.sources import Source
+from core.outline import Outline
+from core.profiles import load
+from core.records import Status
+from core.settings import ExportRequest, Setting, StudyRequest
+from core.specs import WindowRequest
+from core.store import Store
+from core.study_file import read_study
+from pages.ui.prune import costing, exporting, families, take
+from pages.ui.prune.asking import Pruning
+from tests import synthetic
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, owl_corrected, save
+
+# --- the command and the study file --------------------------------------------------------------------------------
+
+
+def command_options(line: str) -> dict[str, str]:
+    words = shlex.split(line)
+    assert words[:4] == ["python", "-m", "core", "prune"]
+    return dict(zip(words[4::2], words[5::2], strict=True))
+
+
+def test_the_command_says_the_setting(store: Store) -> None:
+    app = opened(part="evaluate", strength="0.04", target="0.6", windows="9")
+    options = command_options(app.code[0].value)
+    asked = written.allocation(options["--allocation"])
+    assert asked == written.method("owl", 0.6).model_copy(update={"correction": Correction(strength=0.04)})
+    assert options.items() >= {"--windows": "9", "--profile": PROFILE.key, "--sequences": "16"}.items()
+
+
+def test_two_lengths_have_no_command_but_a_file(store: Store) -> None:
+    app = opened(part="evaluate", length="64")
+    assert any("one length" in each.value for each in app.caption)
+    assert app.code[0].value.startswith("python -m core study study.toml")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        families.combined(families.alone(owl_corrected(0.04)), "sparsegpt", (0, 2), None, True),
+        family((0, 1)),
+        families.combined(
+            [written.method(words, target) for target in (0.5, 0.6) for words in ("uniform", "dlp alpha=0.1 high=0.9")],
+            "magnitude",
+            (0,),
+        ),
+    ],
+)
+def test_the_study_file_reads_back_as_the_request(tmp_path: Path, asked: tuple[Setting, ...]) -> None:
+    request = StudyRequest(
+        profile="0123456789abcdef",
+        calibration=WindowRequest(source="allenai/c4", documents=(0, 599), sequences=16, length=256),
+        settings=asked,
+        evaluation=settings.EvaluationRequest(
+            text=WindowRequest(source="demo:evaluation", sequences=9, length=64), tasks=("rte",), examples=20
+        ),
+    )
+    file = tmp_path / "study.toml"
+    file.write_text(take.as_toml(request), encoding="utf-8")
+    assert read_study(file) == request
+
+
+def test_a_study_file_says_a_pattern_with_its_seeds(tmp_path: Path) -> None:
+    request = StudyRequest(settings=families.combined([AllocationRequest(target=0.5)], "wanda", (0, 1), "2:4"))
+    file = tmp_path / "study.toml"
+    file.write_text(take.as_toml(request), encoding="utf-8")
+    assert read_study(file) == request
+
+
+def test_a_study_file_refuses_what_it_cannot_say() -> None:
+    uneven = families.combined([OWL, written.method("dlp", 0.6)], "wanda", (0,))
+    mixed = (*uneven[:1], *families.combined([AllocationRequest(target=0.5)], "wanda", (0,), "2:4"))
+    for asked in (uneven, mixed):
+        with pytest.raises(UserError, match="not every allocation"):
+            take.as_toml(StudyRequest(settings=asked))
+
+
+# --- exporting -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is not in the cache."""
+    return tmp_path_factory.mktemp("outside").resolve()
+
+
+def test_export_is_honest_and_refuses_before_it_runs(store: Store, outside: Path) -> None:
+    app = opened(part="export")
+    said = " ".join(each.value for each in app.markdown)
+    assert "neither the file smaller nor a run faster" in said
+    assert any("2:4" in each.value for each in app.caption)
+    assert app.button(key="export").disabled
+    full = outside / "full"
+    full.mkdir()
+    (full / "notes.txt").write_text("mine")
+    app.text_input(key="export-folder").set_value(str(full)).run()
+    assert "holds files that no export wrote" in app.error[0].value
+    assert app.button(key="export").disabled
+
+
+@pytest.fixture
+def located(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model whose shape is known though none is here."""
+    shape = Outline(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
+    source = Source("a model", Path("nowhere"), None, "a model", None)
+    for module in (costing, target):
+        monkeypatch.setattr(module, "locate", lambda *_, **__: source)
+        monkeypatch.setattr(module, "outlined", lambda *_: shape)
+
+
+def test_an_export_onto_the_model_itself_is_refused_before_it_runs(
+    store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "locate", lambda *_, **__: Source("its own", outside, None, "its own", None))
+    app = opened(part="export")
+    app.text_input(key="export-folder").set_value(str(outside)).run()
+    assert "holds the model that is pruned" in app.error[0].value
+    assert app.button(key="export").disabled
+
+
+@pytest.mark.parametrize("part", ["export", "writing"])
+def test_what_pruning_once_costs_stands_before_it_runs(store: Store, located: None, part: str) -> None:
+    app = opened(part=part)
+    [told] = [each.value for each in app.markdown if each.value.startswith("**Pruning it once:**")]
+    assert re.search(r"TFLOP, about \d+ s \(rough.*\), 1 GiB of memory, 6 parts\.$", told)
+    assert not app.error and not app.exception
+
+
+def test_pruning_once_costs_what_the_calibration_asks(store: Store, located: None) -> None:
+    told = [
+        next(each.value for each in opened(part="export", **more).markdown if "Pruning it once" in each.value)
+        for more in ({}, {"calibration_windows": "160"})
+    ]
+    one, ten = (float(each.split()[3]) for each in told)
+    assert 7 < ten / one < 10, "one batch is recorded whatever the amount"
+
+
+def test_a_model_that_is_not_here_has_no_cost_yet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "of_study", lambda *_: None)
+    assert any("not known until the model is here" in each.value for each in opened(part="export").markdown)
+
+
+def test_numbers_of_another_calibration_are_not_the_exports(store: Store, located: None, outside: Path) -> None:
+    key = save(store, family())
+    app = opened(part="export")
+    assert any(f"Study {key} measured this setting with another calibration" in each.value for each in app.caption)
+    app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
+    app.button(key="export").click().run()
+    (job,) = jobs.jobs(store)
+    assert job.request.study is None
+    assert any("No study holds" in each.value for each in opened(part="export", target="0.55").caption)
+
+
+def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:
+    settings_ = (Setting(allocation=OWL),)
+    profile = load(store, store.profile(PROFILE.key))
+    keys = {}
+    for documents in ((0, 9), (10, 19)):
+        spec = synthetic.study_spec(PROFILE, settings_, LAYERS, text=f"text {documents}")
+        window = WindowRequest(source="allenai/c4", documents=documents, sequences=16, length=synthetic.LENGTH)
+        request = StudyRequest(profile=PROFILE.key, settings=settings_, calibration=window)
+        store.save(spec, None, {"profile": PROFILE.key, "request": request.model_dump(mode="json")})
+        keys[synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)] = window
+    for key, window in keys.items():
+        how = Pruning("demo", None, "float32", PROFILE.key, OWL, "wanda", None, False, (0,), window, "cpu")
+        assert exporting.measuring(profile, how, next(iter(keys))) == key
+        assert exporting.measuring(profile, replace(how, seeds=(1,))) is None
+        assert exporting.measuring(profile, replace(how, dtype="bfloat16")) is None
+
+
+def test_export_submits_the_setting_with_its_study(store: Store, located: None, outside: Path) -> None:
+    key = save(store, family())
+    app = opened(part="export", calibration_length=str(synthetic.LENGTH))
+    app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
+    app.button(key="export").click().run()
+    (job,) = jobs.jobs(store)
+    assert job.request == ExportRequest(
+        profile=PROFILE.key,
+        calibration=WindowRequest(sequences=16, length=synthetic.LENGTH),
+        setting=Setting(allocation=OWL),
+        folder=str(outside / "pruned"),
+        study=key,
+    )
+    assert not app.exception
+
+
+def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None:
+    setting = Setting(allocation=OWL)
+    request = ExportRequest(setting=setting, folder=str(tmp_path / "pruned"))
+    job = jobs.submit(store, request)
+    pruned = synthetic.study_spec(PROFILE, [setting], LAYERS).points[-1].pruned
+    told = {"folder": request.folder, "bytes": 1_000_400, "dense_bytes": 1_000_000, "difference": 0.0}
+    spec = settings.ExportSpec(model=PROFILE.model, pruned=pruned, folder=request.folder)
+    store.save(spec, None, told | {"setting": setting.name})
+    job.write(Status(state="done", result=spec.key, started=1.0, updated=61.0))
+    app = opened(job=job.key, part="export")
+    assert not app.exception
+    assert any("reloaded and compared" in each.value for each in app.markdown)
+    assert sum("1,000,400 bytes, 100.0% of the dense model's 1,000,000" in each.value for each in app.caption) == 2
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+
+def test_what_both_models_wrote_stands_side_by_side(store: Store) -> None:
+    spec = settings.WritingSpec(
+        model=PROFILE.model,
+        pruned=settings.PrunedSpec(pruner="wanda", sparsity=(0.5,) * LAYERS, calibration=None),
+        prompt="Once",
+        tokens=8,
+    )
+    told = {"setting": "uniform, 50%, wanda", "prompt": "Once", "dense": "upon a time", "pruned": "*the* the <b>"}
+    store.save(spec, None, told)
+    app = opened(part="writing", prompt="Once more")
+    assert not app.exception
+    assert {"upon a time", "*the* the <b>"} <= {each.value for each in app.text}, "as plain text"
+    app.button(key="write").click().run()
+    [job] = jobs.jobs(store)
+    assert (job.request.prompt, job.request.tokens) == ("Once more", 48)
+    assert job.request.setting.allocation.base.kind == "owl"
+
+
+def test_nothing_is_written_after_no_words(store: Store) -> None:
+    app = opened(part="writing")
+    app.text_area(key="prompt").set_value("  ").run()
+    assert any("prompt is empty" in each.value for each in app.error)
+    assert app.button(key="write").disabled

@@ -1,0 +1,310 @@
+"""The prune page's results: every number under its protocol, unlike protocols and samples apart, gaps said."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from core import settings, studies
+from core.allocation.requests import AllocationRequest
+from core.profiles import load
+from core.settings import Setting
+from core.store import Store
+from pages.ui.prune import comparing, drawing, families, stored
+from tests import synthetic
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, save, verdict
+from tests.pages.test_absorption_page import figures
+
+# --- results -------------------------------------------------------------------------------------------------------
+
+
+def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
+    save(store, family((0, 1, 2)), tasks=("boolq", "rte"))
+    app = opened(strength="0.04")
+    assert not app.exception and not app.error
+    assert [each.value for each in app.header] == [
+        "The verdict at 70% zeros, Wanda",
+        "Perplexity against target sparsity",
+        "Cost or gain against uniform",
+        "The correction beside its controls",
+        "Zero-shot accuracy",
+        "Estimate against measured",
+        "Every number",
+    ]
+    assert len(badges(app)) == 7 and len(set(badges(app))) == 1
+    assert "24 × 512 tokens" in badges(app)[0] and "seeds 0, 1, 2" in badges(app)[0]
+    assert all(chart.proto.alt for chart in app.get("plotly_chart"))
+    said = " ".join(each.value for each in app.caption)
+    assert "-7.13 % perplexity, +1.02 % accuracy (paper, second-hand; other models" in said
+
+
+@pytest.mark.parametrize(
+    ("corrected", "reversed_", "shuffled", "expected"),
+    [
+        (
+            0.15,
+            0.15,
+            0.15,
+            ["correction at strength 0.08 costs 16.2 %", "Reversed is no different from the correction"],
+        ),
+        (-0.15, 0.1, 0.1, ["correction at strength 0.08 gains 13.9 %", "Every control does worse"]),
+        (
+            -0.15,
+            -0.15,
+            0.1,
+            ["correction at strength 0.08 gains 13.9 %", "it is not the measured absorption that helps"],
+        ),
+        (0.0, -0.3, 0.0, ["correction at strength 0.08 is no different from its base, OWL", "Reversed gains 25.9 %"]),
+    ],
+)
+def test_the_verdict_follows_the_data(
+    store: Store, corrected: float, reversed_: float, shuffled: float, expected: list[str]
+) -> None:
+    def costs(setting: Setting) -> float:
+        fix = setting.allocation.correction
+        rise = {"none": corrected, "reversed": reversed_, "shuffled": shuffled, "ramp": 0.2}[fix.control]
+        return 1.0 + (rise if fix.strength else 0.0)
+
+    save(store, family(), costs)
+    said = verdict(opened())
+    assert all(text in said for text in expected), said
+
+
+def test_the_setting_in_view_decides_which_strength_is_spoken_of(store: Store) -> None:
+    save(store, family())
+    assert "correction at strength 0.04" in verdict(opened(strength="0.04"))
+    assert "correction at strength 0.08" in verdict(opened())
+
+
+def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
+    asked = family()
+    broken = {each: 3 for each in asked if each.allocation.base.kind == "depth_ramp"}
+    save(store, asked, broken=broken)
+    app = opened()
+    assert not app.exception
+    assert "Depth ramp: the perplexity is not a number, from layer 3 on." in verdict(app)
+    assert "Depth ramp at 70\u00a0%: the perplexity is not a number, from layer 3 on." in " ".join(
+        each.value for each in app.markdown
+    )
+
+
+def test_too_few_windows_tell_nothing(store: Store) -> None:
+    save(store, family(), windows=4)
+    app = opened()
+    assert app.warning[0].value == "Too few windows to tell: 4 were evaluated, 8 are needed for an interval."
+    said = verdict(app)
+    assert "too few windows to tell (n = 4, 8 are needed)" in said
+    assert not re.search(r"\b(gains|costs)\b", said)
+
+
+def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
+    first = save(store, family()[:2], text="one text")
+    second = save(store, family()[:2], lambda setting: 9.0, text="another text")
+    app = opened(study=first)
+    picker = app.selectbox(key="study")
+    assert len(picker.options) == 2
+    assert all("one text" in each for each in badges(app)) and badges(app)
+    drawn = json.dumps(figures(app)[1])
+    app = picker.set_value(second).run()
+    assert all("another text" in each for each in badges(app)) and badges(app)
+    assert json.dumps(figures(app)[1]) != drawn
+    other = opened(study=second, windows="9")
+    assert all("another text" in each for each in badges(other))
+
+
+def test_studies_of_one_protocol_are_one(store: Store) -> None:
+    one, two = save(store, family()[:1]), save(store, family()[1:3])
+    assert one != two
+    app = opened(study=two)
+    assert not app.warning and "study" not in {each.key for each in app.selectbox}
+    table = app.dataframe[-1].value
+    assert {"Uniform", "OWL", "OWL, corrected 0.04", "OWL, reversed 0.04"} <= set(table["setting"])
+    assert list(table["setting"]).count("Uniform") == 1
+
+
+def drawn(group: stored.Group) -> set[str]:
+    """Names of the curves of perplexity against target."""
+    return set(drawing.perplexity(group.results, None).table["method"])
+
+
+def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
+    wanda = save(store, families.combined(families.alone(OWL), "wanda", (0,)))
+    magnitude = save(store, families.combined(families.alone(OWL), "magnitude", (0,)))
+    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    assert drawn(group) == {"Uniform, Wanda", "OWL, Wanda", "Uniform, magnitude", "OWL, magnitude"}
+    assert "calibrated on invented calibration text, 16 × 64, seed 0; magnitude looks at no text" in group.badge
+    assert group.badge.endswith(f"studies {wanda[:6]}, {magnitude[:6]}")
+    app = opened(study=magnitude, by="magnitude")
+    assert not app.warning and not app.exception and app.session_state["study"] == wanda
+    assert len({*badges(app)}) == 1 and "Uniform, magnitude" in set(app.dataframe[-1].value["setting"])
+    assert group.holding(Setting(pruner="magnitude", allocation=OWL)) == magnitude
+    assert group.holding(Setting(pruner="wanda", allocation=OWL)) == wanda
+
+
+def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile: str | None = PROFILE.key) -> str:
+    """A study calibrated on so many windows."""
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS)
+
+    def amount(point: settings.Point) -> settings.Point:
+        if point.pruned is None or point.pruned.calibration is None:
+            return point
+        used = point.pruned.calibration.model_copy(update={"windows": point.pruned.calibration.windows[:windows]})
+        return point.model_copy(update={"pruned": point.pruned.model_copy(update={"calibration": used})})
+
+    spec = spec.model_copy(update={"points": tuple(map(amount, spec.points))})
+    return synthetic.save_study(store.root, spec, LAYERS, profile)
+
+
+def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) -> None:
+    both = (
+        *families.combined(families.alone(OWL), "wanda", (0,)),
+        *families.combined(families.alone(OWL), "magnitude", (0,)),
+    )
+    few, many = recalibrated(store, both, 4), recalibrated(store, both[:1], 8)
+    found = stored.groups(load(store, store.profile(PROFILE.key)))
+    assert set(found) == {few, many}
+    assert "magnitude" in " ".join(drawn(found[many])) and "16 × 64" not in found[many].badge
+    assert "8 × 64, seed 0; magnitude" in found[many].badge and "4 × 64, seed 0; magnitude" in found[few].badge
+    calibrated = {p.pruned.calibration.sequences for p in found[many].results.study.spec.points
+                  if p.pruned and p.pruned.calibration}  # fmt: skip
+    assert calibrated == {8}, "only points without calibration come from the other study"
+    assert opened(study=few, by="magnitude").session_state["study"] == few, "a study's own group, not where it joins"
+    assert found[many].holding(both[-1]) == few and found[many].holding(both[0]) == many
+
+
+def test_allocations_that_looked_at_another_profile_do_not_join(store: Store) -> None:
+    recalibrated(store, families.combined(families.alone(OWL), "wanda", (0,)), 16)
+    recalibrated(store, families.combined(families.alone(OWL), "magnitude", (0,)), 16, "another")
+    found = list(stored.groups(load(store, store.profile(PROFILE.key))).values())
+    assert sorted(map(len, map(drawn, found))) == [2, 3], "uniform looks at none, so it joins; OWL does not"
+
+
+def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
+    save(store, family())
+    app = opened(study="feedfacefeedface")
+    assert "feedfacefeedface" in app.warning[0].value and not app.exception
+    assert "study" not in app.query_params
+
+
+def test_only_uniform_is_answered_with_what_to_do(store: Store) -> None:
+    save(store, families.combined([AllocationRequest()], "wanda", (0,)))
+    app = opened()
+    assert not app.exception
+    assert any("evaluate an allocation to compare it" in each.value for each in app.info)
+    assert any("this family" in each.value for each in app.info)
+
+
+def test_a_dense_model_alone_is_shown(store: Store) -> None:
+    save(store, ())
+    app = opened()
+    assert not app.exception and app.metric[0].value
+    assert "dense model alone" in app.info[0].value
+
+
+def test_no_study_says_what_to_do(store: Store) -> None:
+    app = opened(part="results")
+    assert "choose Evaluate above" in app.info[0].value
+    assert not app.exception
+
+
+def test_estimates_stand_against_what_was_measured(store: Store) -> None:
+    save(store, family())
+    app = opened()
+    finding = next(each.value for each in app.markdown if each.value.startswith("Rank correlation"))
+    assert re.match(r"Rank correlation -?[\d.]+ over n = \d+ allocations of 70% zeros, Wanda", finding)
+    save(store, families.combined(families.alone(OWL), "magnitude", (0,)), text="magnitude text")
+    app = opened(by="magnitude")
+    assert any("magnitude residuals" in each.value for each in app.info)
+
+
+# --- zero-shot -----------------------------------------------------------------------------------------------------
+
+
+def sampled(store: Store, asked: tuple[Setting, ...], examples: int, content: str = "boolq", seed: int = 0) -> str:
+    """A study with a sample of one task."""
+    plain = synthetic.study_spec(PROFILE, asked, LAYERS)
+    task = settings.TaskSpec(name="boolq", content=content, examples=examples, seed=seed)
+    spec = plain.model_copy(update={"tasks": (task,)})
+    for point in spec.points:
+        for unit in spec.zero_shot(point):
+            store.save(unit, synthetic.answered(point, content, examples), {})
+    return synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)
+
+
+def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
+    sampled(store, family()[:2], 20)
+    sampled(store, family()[:3], 40)
+    app = opened()
+    assert not app.exception
+    assert "zero-shot on 20 examples of boolq" in badges(app)[0] and "40 examples of boolq" in badges(app)[0]
+    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    results, part = group.results, group.results.slices[0]
+    assert results.tasks == ("boolq (20 examples)", "boolq (40 examples)")
+    few, many = (drawing.zero_shot(results, part, task, None).table for task in results.tasks)
+    assert set(many["setting"]) - set(few["setting"]) == {"OWL, reversed 0.04"}
+    assert results.shared(part) == ("boolq (40 examples)",), "a mean holds what all were asked, no task twice"
+    app.query_params["task"] = "boolq (20 examples)"
+    assert any("Not asked of OWL, reversed 0.04." in each.value for each in app.run().caption)
+    lines = {each.name: each for each in results.lines}
+    assert (lines["OWL"].accuracy("boolq (20 examples)")[2], lines["OWL"].accuracy("boolq (40 examples)")[2]) == (
+        20,
+        40,
+    )
+    table = app.dataframe[-1].value
+    assert {"boolq (20 examples)", "boolq (40 examples)"} <= set(table.columns)
+
+
+@pytest.mark.parametrize("other", [{"content": "boolq, changed"}, {"seed": 3}])
+def test_another_version_or_sample_of_a_task_is_another_task(store: Store, other: dict) -> None:
+    sampled(store, family()[:2], 20)
+    sampled(store, family()[:3], 20, **other)
+    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    assert len(group.results.tasks) == 2
+    tasks = group.results.study.spec.tasks
+    assert len(tasks) == 2 and len(set(comparing.labels(tasks).values())) == 2
+
+
+def test_a_study_without_tasks_does_not_hide_those_of_another(store: Store) -> None:
+    save(store, family()[:1])
+    save(store, family()[:3], tasks=("boolq",))
+    app = opened()
+    assert not app.exception and "Zero-shot accuracy" in {each.value for each in app.header}
+
+
+# --- the badge -----------------------------------------------------------------------------------------------------
+
+
+def test_the_badge_names_the_studies_and_the_seeds_of_each(store: Store) -> None:
+    keys = [save(store, family((0, 1, 2))[:3]), save(store, family()[1:4])]
+    [badge] = set(badges(opened()))
+    assert re.search(r"studies ([0-9a-f]{6}), ([0-9a-f]{6})$", badge)
+    assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].split(", "))
+    assert "seeds 0, 1, 2 for 2 settings, seed 0 for 3 settings" in badge
+
+
+def test_unlike_seeds_are_explained_where_perplexities_stand_beside_changes(store: Store) -> None:
+    save(store, family((0, 1, 2))[:3])
+    said = "so it need not be the quotient of two perplexities"
+    assert not any(said in each.value for each in opened().caption)
+    save(store, family()[1:4])
+    assert any(said in each.value for each in opened().caption)
+
+
+def test_the_table_says_the_seeds_of_each_setting(store: Store) -> None:
+    save(store, family((0, 2)))
+    seeds = opened().dataframe[-1].value.set_index("setting")["calibration seeds"]
+    assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
+
+
+def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:
+    spec = synthetic.study_spec(PROFILE, family()[:1], LAYERS)
+    for point in spec.points[:2]:
+        told = {"versions": {"python": "3", "torch": "2.9", "transformers": "5.20"}}
+        store.save(spec.evaluated(point), synthetic.evaluated(point, 24, LAYERS), told)
+    synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)
+    assert {each.help for each in opened().caption if "**Protocol:**" in each.value} == {
+        "Measured with torch 2.9, transformers 5.20."
+    }
+    assert "not noted" in stored.versions(studies.read(store, spec).points[2:])

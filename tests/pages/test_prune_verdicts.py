@@ -1,0 +1,189 @@
+"""The prune page's verdicts over studies in memory: what windows, calibration seeds and shuffles allow to say."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from core.allocation import written
+from core.allocation.requests import AllocationRequest, Correction, Owl
+from core.settings import Setting
+from core.store import Store
+from core.studies import Measured, Study
+from pages.ui.prune import comparing, drawing, families, naming, stored, verdicts
+from pages.ui.prune.results import rows
+from tests import synthetic
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, owl_corrected
+
+
+def study(asked: tuple[Setting, ...], windows: int = 24) -> comparing.Results:
+    """A study in memory."""
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
+    points = tuple(Measured(point, synthetic.evaluated(point, windows, LAYERS), {}, {}) for point in spec.points)
+    return comparing.Results(Study(spec, {}, points))
+
+
+def test_a_change_is_paired_and_spread_over_seeds() -> None:
+    results = study(family((0, 1, 2)))
+    line = next(each for each in results.lines if each.name == "AlphaPruning")
+    found = results.against_uniform(line)
+    assert (found.windows.n, found.seeds.n) == (24, 3)
+    rise = [synthetic.invented_cost(each) for each in (line.setting, line.setting.uniform)]
+    assert found.windows.low < 100 * math.expm1(rise[0] - rise[1]) < found.windows.high
+    assert found.windows.high - found.windows.low < 3, "windows differ by far more than that"
+
+
+def test_magnitude_has_no_spread_over_seeds() -> None:
+    asked = tuple(Setting(pruner="magnitude", allocation=OWL, calibration_seed=seed) for seed in range(3))
+    results = study(asked)
+    assert [len(each.seeds) for each in results.lines] == [1, 1]
+    assert not results.against_uniform(results.lines[1]).seeds.certain
+
+
+def test_names_tell_settings_apart() -> None:
+    plain, other = OWL, written.method("owl m=3", 0.7)
+    by_hand = [
+        AllocationRequest(base=families.Manual(sparsity=(level,) * 6), target=0.7, unclipped=True)
+        for level in (0.7, 0.700001)
+    ]
+    asked = families.combined([plain, other, *by_hand, *families.alone(owl_corrected(0.04))], "wanda", (0,))
+    names = naming.titles(asked)
+    assert len(set(names.values())) == len(set(asked))
+    assert {"OWL, corrected 0.04", "set by hand", "set by hand #2", "OWL, m 3"} <= set(names.values())
+
+
+def test_a_verdict_needs_no_correction() -> None:
+    results = study(families.combined([OWL], "wanda", (0,)))
+    [said] = verdicts.sentences(results, results.slices[0], None)
+    assert said.startswith("OWL gains ") and said.endswith("of perplexity against uniform (one calibration seed).")
+
+
+def test_merging_keeps_what_either_study_has() -> None:
+    one, two = study(family()[:2]).study, study(family()[1:4]).study
+    whole = stored.merged([one, two])
+    assert {each.name for each in whole.points} == {each.name for found in (one, two) for each in found.points}
+    assert len(whole.points) == len({each.point for each in whole.points})
+
+
+def test_a_method_with_other_parameters_at_each_target_says_so() -> None:
+    at = [Setting(allocation=AllocationRequest(base=Owl(m=m), target=target)) for m, target in ((5, 0.6), (7, 0.7))]
+    results = study(tuple(at))
+    assert "OWL stood with other parameters at each target" in drawing.perplexity(results, None).finding
+    table = rows(results)
+    assert {"owl m=5 lam=0.08", "owl m=7 lam=0.08"} <= set(table["with all parameters"])
+    same = study(tuple(each.model_copy(update={"allocation": at[0].allocation}) for each in at[:1]))
+    assert "other parameters" not in drawing.perplexity(same, None).finding
+
+
+def judged(seeds: dict[int, float], windows: int = 24) -> str:
+    """What is said of OWL against uniform, its rise of the loss over uniform's given by calibration seed."""
+    asked = families.combined([OWL], "wanda", tuple(seeds))
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
+
+    def costs(setting: Setting) -> float:
+        return 1.0 + (seeds[setting.calibration_seed] if setting.allocation.base.kind == "owl" else 0.0)
+
+    found = (Measured(each, synthetic.evaluated(each, windows, LAYERS, costs), {}, {}) for each in spec.points)
+    results = comparing.Results(Study(spec, {}, tuple(found)))
+    [said] = verdicts.sentences(results, results.slices[0], None)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("seeds", "end"),
+    [
+        ({0: -0.3}, "of perplexity against uniform (one calibration seed)."),
+        ({0: -0.3, 1: -0.3}, "of perplexity against uniform (two calibration seeds)."),
+        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: a gain of 24.8 to 28.5\u00a0%."),
+        (
+            {0: -0.1, 1: -0.2, 2: -1.2},
+            "; over 3 calibration seeds this is not certain: "
+            "anything from a gain of 87\u00a0% to a cost of 175\u00a0%.",
+        ),
+        (
+            {0: 0.0, 1: 0.2, 2: -0.2},
+            "; over 3 calibration seeds neither: anything from a gain of 39\u00a0% to a cost of 64\u00a0%.",
+        ),
+    ],
+)
+def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: dict[int, float], end: str) -> None:
+    assert judged(seeds).endswith(end), judged(seeds)
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        (
+            (0.3,),
+            "Every control does worse: the gain is the correction's own, as far as one calibration seed can tell.",
+        ),
+        ((0.3, 0.3, 0.3), "Every control does worse: the gain is the correction's own."),
+        ((0.1, 0.2, 1.2), "this is not certain"),
+    ],
+)
+def test_a_gain_is_the_corrections_own_only_as_far_as_its_seeds_tell(gains: tuple[float, ...], expected: str) -> None:
+    asked = families.combined(
+        families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["reversed"], 1), "wanda", tuple(range(len(gains)))
+    )
+
+    def costs(setting: Setting) -> float:
+        fix = setting.allocation.correction
+        rise = {"none": -gains[setting.calibration_seed], "reversed": 0.2}[fix.control]
+        return 1.0 + (rise if fix.strength else 0.0)
+
+    spec = synthetic.study_spec(PROFILE, asked, LAYERS, 24)
+    found = (Measured(each, synthetic.evaluated(each, 24, LAYERS, costs), {}, {}) for each in spec.points)
+    results = comparing.Results(Study(spec, {}, tuple(found)))
+    said = verdicts.sentences(results, results.slices[0], None)[0]
+    assert expected in said and ("the correction's own" in said) == ("own" in expected), said
+
+
+def test_seeds_add_nothing_to_too_few_windows() -> None:
+    assert judged({0: -0.3, 1: -0.3, 2: -0.3}, 4).endswith("too few windows to tell (n = 4, 8 are needed).")
+
+
+def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
+    found = comparing.Change(comparing.UNKNOWN, comparing.UNKNOWN)
+    said = verdicts._against("OWL", "uniform", found)
+    assert said == "OWL and uniform have no calibration seed in common, so they are not compared."
+
+
+@pytest.mark.parametrize(
+    ("shuffles", "corrected", "expected"),
+    [
+        ((0.0, 0.0, 0.0, 0.0, 0.0), 0.2, "Among 5 shuffles the correction is worse than 5."),
+        (
+            (0.0, 0.0, 0.4, 0.2, 0.0),
+            0.2,
+            "Among 5 shuffles the correction is worse than 3, better than 1 and no different",
+        ),
+        ((0.3, 0.3), 0.1, "Among 2 shuffles (5 or more make a range) the correction is better than 2."),
+        ((0.0,), 0.3, "The correction is worse than the one shuffle measured (5 or more make a range)."),
+    ],
+)
+def test_the_correction_has_a_place_among_its_shuffles(
+    shuffles: tuple[float, ...], corrected: float, expected: str
+) -> None:
+    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["shuffled"], len(shuffles))
+
+    def costs(setting: Setting) -> float:
+        fix = setting.allocation.correction
+        if not fix.strength:
+            return 1.0
+        return 1.0 + (corrected if fix.control == "none" else shuffles[fix.seed])
+
+    spec = synthetic.study_spec(PROFILE, families.combined(asked, "wanda", (0,)), LAYERS, 24)
+    found = (Measured(each, synthetic.evaluated(each, 24, LAYERS, costs), {}, {}) for each in spec.points)
+    results = comparing.Results(Study(spec, {}, tuple(found)))
+    said = " ".join(verdicts.sentences(results, results.slices[0], None))
+    assert expected in said, said
+
+
+def test_a_correction_of_uniform_is_not_told_twice(store: Store) -> None:
+    plain = AllocationRequest(target=0.7)
+    fixed = plain.model_copy(update={"correction": Correction(strength=0.04)})
+    results = study(families.combined([plain, fixed], "wanda", (0,)))
+    shown = next(each for each in results.lines if each.strength)
+    [said] = verdicts.sentences(results, results.slices[0], shown)
+    assert said.startswith("The correction at strength 0.04")
