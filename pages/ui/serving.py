@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import logging
-import os
 import re
-import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psutil
 import streamlit as st
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core import processes
 
 STATIC = Path(st.__file__).parent / "static"
 # Names with a hash of the content in them, and nothing that could lead out of the folder.
@@ -49,28 +47,9 @@ class Assets:
 @asynccontextmanager
 async def warmed(_: object) -> AsyncIterator[None]:
     """Answer at once, and import what pages draw with while the first browser is still opening."""
-    answer_at_once()
+    processes.answer_at_once()
     threading.Thread(target=_import, daemon=True).start()
     yield
-
-
-def answer_at_once() -> None:
-    """Have this process's listening sockets send small pieces without waiting for the ones before.
-
-    The head and the body of an answer are sent apart. The system holds the second back until the browser acknowledges
-    the first, which it puts off for 40 ms. asyncio turns that off only where a socket says that it speaks TCP, which
-    Streamlit's, bound beforehand, does not (uvicorn's issue 3149). Accepted sockets inherit what the listening one is
-    told. Windows does not tell a process which sockets are its own: there nothing changes.
-    """
-    try:
-        known = psutil.Process().net_connections("tcp")
-    except (psutil.Error, OSError) as error:  # a system that shows no process its sockets
-        logging.getLogger(__name__).warning("Pages may open a little later: %s", error)
-        return
-    for each in known:
-        if each.status == psutil.CONN_LISTEN and each.fd >= 0:
-            with socket.socket(fileno=os.dup(each.fd)) as same:
-                same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _import() -> None:

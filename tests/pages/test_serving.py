@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import socket
-import sys
 
-import psutil
 import pytest
 
-from pages.ui.serving import KINDS, STATIC, Assets, answer_at_once
+from pages.ui.serving import KINDS, STATIC, Assets
 
 Sent = list[dict]
 
@@ -61,26 +57,3 @@ def test_streamlit_answers_for_everything_else() -> None:
     ):
         sent, passed = ask(path, method)
         assert passed and not sent, (method, path)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process which sockets are its own")
-def test_an_accepted_socket_sends_small_pieces_at_once() -> None:
-    with socket.socket() as listening:  # as Streamlit makes it: without a protocol
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        for at_once in (False, True):
-            with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
-                assert bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) == at_once
-            answer_at_once()
-
-
-def test_a_system_that_hides_sockets_keeps_no_server_from_starting(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def hidden(*_: object) -> None:
-        raise psutil.AccessDenied
-
-    monkeypatch.setattr(psutil.Process, "net_connections", hidden)
-    with caplog.at_level(logging.WARNING):
-        answer_at_once()
-    assert "later" in caplog.text
