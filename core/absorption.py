@@ -27,7 +27,7 @@ class Gains:
     """Gain of every injection layer, `r_i = exp(mean ln(R[i,L-1] / R[i,i]))`; above 1 the rest amplifies."""
 
     value: Array  # (layers,) ratio
-    low: Array  # (layers,) ratio, lower end of the 95 % Student-t interval over sequences
+    low: Array  # (layers,) ratio, lower end of the 95% Student-t interval over sequences
     high: Array  # (layers,) ratio
     mean_ratio: Array  # (layers,) E[R_L / R_i], the paper's coefficient (second-hand)
     median: Array  # (layers,) median over tokens, mean over sequences
@@ -94,14 +94,14 @@ def _verdict(mean: float, half: float, n: int) -> str:
 
 
 def _firm(logs: Array) -> tuple[str, ...]:
-    """Directions that survive Holm's step-down over the layers with something downstream, family error 5 %."""
+    """Directions that survive Holm's step-down over the layers with something downstream, family error 5%."""
     layers, n = logs.shape
     firm = ["undecided"] * layers
     if n < FEWEST_SEQUENCES:
         return tuple(firm)
     mean = logs[:-1].mean(1)
     error = np.maximum(logs[:-1].std(1, ddof=1) / math.sqrt(n), 1e-300)
-    beyond = (np.abs(mean) - BAND) / error  # how far outside the +-5 % band, in standard errors
+    beyond = (np.abs(mean) - BAND) / error  # how far outside the +-5% band, in standard errors
     p = np.nan_to_num(2 * stdtr(n - 1, -beyond), nan=1.0)
     for rank, layer in enumerate(np.argsort(p, kind="stable")):
         if p[layer] > (1 - CONFIDENCE) / (len(p) - rank):
@@ -111,7 +111,7 @@ def _firm(logs: Array) -> tuple[str, ...]:
 
 
 def finding(found: Gains) -> str:
-    """One sentence: which layers amplify, which absorb, which are undecided. Ranges hold jointly at 95 % (Holm)."""
+    """One sentence: which layers amplify, which absorb, which are undecided. Ranges hold jointly at 95% (Holm)."""
     if found.n < FEWEST_SEQUENCES:
         return f"Undecided: {found.n} sequences are too few for a verdict, {FEWEST_SEQUENCES} are needed."
     said = []
@@ -159,7 +159,7 @@ class Curves:
 
 
 def curves(seeds: Sequence[Perturbed]) -> Curves:
-    """Geometric mean drift over tokens, seeds and sequences, with the 95 % interval over sequences."""
+    """Geometric mean drift over tokens, seeds and sequences, with the 95% interval over sequences."""
     mean, half = student(np.mean([_finite(each.log_drift) for each in seeds], axis=0))
     return Curves(np.exp(mean), np.exp(mean - half), np.exp(mean + half))
 

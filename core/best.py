@@ -327,7 +327,7 @@ class Best:
         spread = None if self.winner == self.uniform else self.over_seeds(self.winner, self.uniform)
         if spread is not None and spread.certain:
             found.append(
-                f"over {spread.n} calibration seeds the change against uniform is {spread.value:+.1f} % "
+                f"over {spread.n} calibration seeds the change against uniform is {spread.value:+.1f}% "
                 f"[{spread.low:.1f}, {spread.high:.1f}]"
             )
         return [f"{each[0].upper()}{each[1:]}." for each in found]

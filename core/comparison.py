@@ -69,7 +69,7 @@ def percent(interval: Interval) -> Interval:
 
 
 def over_seeds(values: Array) -> Interval:
-    """Mean over seeds with its 95 % Student-t interval; NaN ends below 3 seeds.
+    """Mean over seeds with its 95% Student-t interval; NaN ends below 3 seeds.
 
     Args:
         values: (seeds,) one number per calibration seed.
@@ -168,7 +168,7 @@ def _ranks(values: Array) -> Array:
 
 
 def _percents(value: float, low: float, high: float) -> str:
-    """`12 % [9, 15]`, with as many decimals as the width of the interval calls for.
+    """`12% [9, 15]`, with as many decimals as the width of the interval calls for.
 
     An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.
     """
@@ -177,4 +177,4 @@ def _percents(value: float, low: float, high: float) -> str:
     while decimals < 3 and any(each and not round(each, decimals) for each in (low, high)):
         decimals += 1
     said = [f"{round(each, decimals) + 0.0:,.{decimals}f}" for each in (value, low, high)]
-    return f"{said[0]} % [{said[1]}, {said[2]}]"
+    return f"{said[0]}% [{said[1]}, {said[2]}]"

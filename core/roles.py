@@ -11,7 +11,7 @@ from core.errors import UserError
 from core.settings import BestRequest
 from core.specs import WindowRequest
 
-ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20 % of one for all
+ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all
 
 
 def cut(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:

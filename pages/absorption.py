@@ -15,7 +15,7 @@ ABOUT_STATISTICS = (
 )
 TERMS = ("drift", "gain", "absorption", "verdict", "positions", "dilution", "harm", "noise floor")
 ABOUT_VERDICTS = (
-    "A layer amplifies or absorbs if the 95 % interval of its gain over the n sequences lies more than 5 % from 1, "
+    "A layer amplifies or absorbs if the 95% interval of its gain over the n sequences lies more than 5% from 1, "
     f"corrected for asking about many layers (Holm). Below {absorption.FEWEST_SEQUENCES} sequences nothing is decided."
 )
 

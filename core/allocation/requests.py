@@ -57,7 +57,7 @@ class DepthRamp(Spec):
 class Response(Spec):
     """Least total harm by measured one-layer-pruned responses; ours.
 
-    The harm is the divergence by default: on the bundled model at 70 % it served better than the squared final drift,
+    The harm is the divergence by default: on the bundled model at 70% it served better than the squared final drift,
     as chosen on one text and seen on another (tests/bench/studies).
     """
 

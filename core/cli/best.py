@@ -40,7 +40,7 @@ def best(
     ] = None,
     pruner: Annotated[str, typer.Option(help="magnitude, wanda or sparsegpt.")] = "wanda",
     text: Annotated[
-        str | None, typer.Option(help="One text: 60 % of its documents calibrate, 20 % select, 20 % judge.")
+        str | None, typer.Option(help="One text: 60% of its documents calibrate, 20% select, 20% judge.")
     ] = None,
     calibration: Annotated[str | None, typer.Option(help="Text to calibrate and profile on.")] = None,
     selection: Annotated[str | None, typer.Option(help="Text to select on.")] = None,

@@ -50,7 +50,7 @@ def progress_bar(expected: str) -> Iterator[Any]:
 
     What is expected is said once the measuring begins, so that a refused request stays one line.
     """
-    columns = (TextColumn("{task.percentage:>3.0f} %"), BarColumn(30), TextColumn("{task.fields[left]}"),
+    columns = (TextColumn("{task.percentage:>3.0f}%"), BarColumn(30), TextColumn("{task.fields[left]}"),
                TextColumn("{task.description}"))  # fmt: skip
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("starting", total=None, left="")
@@ -118,11 +118,11 @@ def gains_table(found: Profile) -> None:
     """Gains for people: a row per layer, a column per perturbation; the sentences below."""
     rows = gains_of(found)
     told = found.provenance
-    out.print(escape(f"Gain per layer, with its 95 % interval: {told.get('model')} on {told.get('text')}"))
+    out.print(escape(f"Gain per layer, with its 95% interval: {told.get('model')} on {told.get('text')}"))
     abreast = max(1, (out.width - MARGIN) // CELL)
     for first in range(0, len(rows), abreast):
         out.print(_gains(rows[first : first + abreast], found.layers))
-    out.print("+ amplifies, - absorbs (95 %, outside a band of 5 %); the last layer is 1 by definition")
+    out.print("+ amplifies, - absorbs (95%, outside a band of 5%); the last layer is 1 by definition")
     for row in rows:
         out.print(f"[bold]{escape(row['name'])}[/bold]: {escape(row['finding'])}")
 

@@ -30,7 +30,7 @@ class Push:
 
 
 def correction(profile: Profile) -> Push:
-    """OWL at 70 % with the correction pushed either way.
+    """OWL at 70% with the correction pushed either way.
 
     Raises:
         UserError: the model cannot be pruned, or the profile lacks the driver or the residuals of two sparsities.

@@ -63,7 +63,7 @@ def guessed(harm: Array, layer: int) -> str:
 
 
 def methods(profile: Profile) -> dict[str, float]:
-    """Allocation -> additive estimate of its KL divergence at 70 %, nats; NaN beyond what was measured.
+    """Allocation -> additive estimate of its KL divergence at 70%, nats; NaN beyond what was measured.
 
     Raises:
         UserError: as `correction`.

@@ -14,8 +14,8 @@ from pages.ui.live import tour
 BRIEF = {  # heads that fit beside others into half a page
     "injection layer": "layer",
     "read layer": "read at",
-    "95 % low": "low",
-    "95 % high": "high",
+    "95% low": "low",
+    "95% high": "high",
     "below noise floor": "below floor",
     "damage grows": "damage",
     "stream grows": "stream",

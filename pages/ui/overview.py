@@ -30,7 +30,7 @@ def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFra
     line = charts.line(name, profile.seeds(name), statistic)
     finding = absorption.finding(absorption.gains(profile.seeds(name)))
     frame.live(gain_bars(line, charts.STATISTICS[statistic], layer, finding), _highlight)
-    columns = {"gain": line.value, "95 % low": line.low, "95 % high": line.high, "verdict": line.verdicts}
+    columns = {"gain": line.value, "95% low": line.low, "95% high": line.high, "verdict": line.verdicts}
     return pd.DataFrame({"layer": np.arange(profile.layers), **columns})
 
 

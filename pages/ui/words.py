@@ -44,7 +44,7 @@ def label(asked: specs.Perturbation) -> str:
 
 
 def short(asked: specs.Perturbation) -> str:
-    """What tells it from its family: `0.3`, `70 %`."""
+    """What tells it from its family: `0.3`, `70%`."""
     if asked.kind == "residual":
         return percent(asked.sparsity)
     return specs.number(asked.size) if hasattr(asked, "size") else "left out"
@@ -84,8 +84,8 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
 
 
 def percent(share: float, decimals: int = 0) -> str:
-    """A share in per cent, which no line break takes from its number: `70 %`."""
-    return f"{100 * share:,.{decimals}f}\u00a0%"
+    """A share in per cent, thousands set apart: `70%`."""
+    return f"{100 * share:,.{decimals}f}%"
 
 
 def column(values: Array) -> str:

@@ -25,7 +25,7 @@ Members = dict[str, bytes]
 
 
 def study_spec() -> settings.StudySpec:
-    """Dense and uniform at 50 %, judged on a text and two tasks."""
+    """Dense and uniform at 50%, judged on a text and two tasks."""
     profile = synthetic.profile_spec(LAYERS, SEQUENCES)
     half = settings.PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
     asked = settings.Setting(pruner="magnitude", allocation=AllocationRequest(target=0.5))

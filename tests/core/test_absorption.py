@@ -164,7 +164,7 @@ def test_holm_against_its_definition() -> None:
 
 
 def test_noise_alone_seldom_gets_a_firm_verdict() -> None:
-    """Family error: of 200 profiles of 12 layers whose gain lies on the band's edge at most some 5 % say anything."""
+    """Family error: of 200 profiles of 12 layers whose gain lies on the band's edge at most some 5% say anything."""
     rng = np.random.default_rng(0)
     edge = BAND * np.where(np.arange(13) % 2, 1, -1)[:, None]
     profiles = (perturbed(edge + rng.normal(0, 0.1, (13, 10))) for _ in range(200))

@@ -186,7 +186,7 @@ SPARSITY = """
 
 
 def test_alphapruning_gives_the_published_vector() -> None:
-    """LLaMA-7B, 70 %, epsilon 0.2: from the metric that the reference repository ships."""
+    """LLaMA-7B, 70%, epsilon 0.2: from the metric that the reference repository ships."""
     alpha, expected = (np.array(text.split(), float) for text in (ALPHA, SPARSITY))
     assert allocators.alphapruning(alpha, np.ones(32), 0.7, 0.2) == pytest.approx(expected, abs=1e-4)
 

@@ -185,7 +185,7 @@ def test_the_largest_target_within_a_loss(
 def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ramp's losses allow 60 %, uniform's 45 % of the targets that are tried."""
+    """The ramp's losses allow 60%, uniform's 45% of the targets that are tried."""
     share = {"depth_ramp": 0.5, "uniform": 0.6}
     monkeypatch.setitem(GRIDS, "quick", Grid(bases=(DepthRamp(beta=0.02),)))
     monkeypatch.setattr(candidates, "choose", lambda study: [study.pruned[at].setting for at in (1, 0)])

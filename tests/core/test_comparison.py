@@ -145,15 +145,15 @@ def test_two_finite_pairs_are_enough_for_rows() -> None:
 @pytest.mark.parametrize(
     ("value", "low", "high", "said"),
     [
-        (12, 9, 15, "OWL costs 12 % [9, 15] of perplexity against uniform"),
-        (-12, -15, -9, "OWL gains 12 % [9, 15] of perplexity against uniform"),
-        (-1, -3, 2, "OWL is no different from uniform: -1 % [-3, 2]"),
-        (0.41, 0.2, 0.6, "OWL costs 0.4 % [0.2, 0.6] of perplexity against uniform"),
-        (-0.3, -6, 5, "OWL is no different from uniform: 0 % [-6, 5]"),
-        (0, 0, 0, "OWL is no different from uniform: 0.0 % [0.0, 0.0]"),
-        (2, 0.04, 4, "OWL costs 2.00 % [0.04, 4.00] of perplexity against uniform"),
-        (1.5, -0.4, 3.5, "OWL is no different from uniform: 1.5 % [-0.4, 3.5]"),
-        (12_345, 10_000, 15_000, "OWL costs 12,345 % [10,000, 15,000] of perplexity against uniform"),
+        (12, 9, 15, "OWL costs 12% [9, 15] of perplexity against uniform"),
+        (-12, -15, -9, "OWL gains 12% [9, 15] of perplexity against uniform"),
+        (-1, -3, 2, "OWL is no different from uniform: -1% [-3, 2]"),
+        (0.41, 0.2, 0.6, "OWL costs 0.4% [0.2, 0.6] of perplexity against uniform"),
+        (-0.3, -6, 5, "OWL is no different from uniform: 0% [-6, 5]"),
+        (0, 0, 0, "OWL is no different from uniform: 0.0% [0.0, 0.0]"),
+        (2, 0.04, 4, "OWL costs 2.00% [0.04, 4.00] of perplexity against uniform"),
+        (1.5, -0.4, 3.5, "OWL is no different from uniform: 1.5% [-0.4, 3.5]"),
+        (12_345, 10_000, 15_000, "OWL costs 12,345% [10,000, 15,000] of perplexity against uniform"),
     ],
 )
 def test_what_may_be_said(value: float, low: float, high: float, said: str) -> None:

@@ -247,7 +247,7 @@ def noise(layer: int, stream: Tensor, size: float = 0.3) -> Tensor:
 
 
 def wanda_layers(model: torch.nn.Module, layers: torch.nn.ModuleList, ids: Tensor) -> list[dict[str, Tensor]]:
-    """Each layer's state after Wanda at 70 %, row by row in numpy."""
+    """Each layer's state after Wanda at 70%, row by row in numpy."""
     inputs: dict[torch.nn.Module, Tensor] = {}
     linears = [m for layer in layers for m in layer.modules() if hasattr(m, "weight") and m.weight.ndim == 2]
     handles = [m.register_forward_pre_hook(lambda m, args: inputs.update({m: args[0]})) for m in linears]

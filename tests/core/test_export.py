@@ -28,7 +28,7 @@ from core.store import Store
 from tests import tiny
 
 CARD = Card(
-    title="Tiny, 50 % zeros",
+    title="Tiny, 50% zeros",
     base_model="tiny | llama",
     base_source="someone/tiny",
     licence="apache-2.0",

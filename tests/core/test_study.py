@@ -242,7 +242,7 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
 
 @pytest.fixture
 def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At 60 % the linears of layer 1 get inputs that are not finite."""
+    """At 60% the linears of layer 1 get inputs that are not finite."""
     real = running.walk
 
     def broken(loaded, tokens, plan, step, warn):

@@ -81,7 +81,7 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     link = page.get_by_role("link", name="Open on the Prune page")
     expect(link).to_be_visible(timeout=30_000)
     link.click()
-    expect(page.get_by_text("DLP gains 8.3 %")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("DLP gains 8.3%")).to_be_visible(timeout=30_000)
     assert "job" not in query(page)
     expect(page.get_by_text("16 × 512 tokens").first).to_be_visible()
     expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible(timeout=30_000)

@@ -502,7 +502,7 @@ def test_the_estimate_is_held_against_what_was_measured(studied: str) -> None:
     assert not app.exception
     [chart] = [each for each in app.get("plotly_chart") if "Estimate against measured" in each.proto.alt]
     drawn = json.loads(chart.proto.spec)["data"][0]
-    assert len(drawn["customdata"]) == 5, "four methods and uniform at 70 %"
+    assert len(drawn["customdata"]) == 5, "four methods and uniform at 70%"
     assert "n = 5 allocations of 70% zeros, Wanda" in chart.proto.alt
     assert any("24 × 512 tokens" in each.value for each in app.caption), "the protocol stands under it"
 
@@ -565,7 +565,7 @@ def test_findings_are_computed() -> None:
     assert "most like alike (rank correlation 1.00)" in methods(lines, "mine", 0.7).finding
     assert list(agreement(lines)) == ["mine", "alike"]
     rows = [Estimate("mine", 2.0, 2.0, 2.0), Estimate("other", 1.0, 0.5, 1.5), Estimate("far", np.nan, np.nan, np.nan)]
-    assert estimates(rows, "mine", "nats").finding == "Mine is estimated 100.0\u00a0% above other."
+    assert estimates(rows, "mine", "nats").finding == "Mine is estimated 100.0% above other."
     assert "beyond the largest sparsity measured" in estimates(rows, "far", "nats").finding
 
 

@@ -65,7 +65,7 @@ def test_curves_show_every_injection_layer_and_the_interval() -> None:
     np.testing.assert_allclose(trace(figure, "layer 3").y, value[3, 3:])
     others = [y for y in trace(figure, "other layers").y if y is not None]
     assert len(others) == LAYERS * (LAYERS + 1) / 2 - (LAYERS - 3)
-    assert trace(figure, "95 % interval").fill == "toself"
+    assert trace(figure, "95% interval").fill == "toself"
 
 
 def test_curves_keep_the_first_token_apart() -> None:

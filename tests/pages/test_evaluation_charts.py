@@ -45,7 +45,7 @@ def every(look: Palette = LIGHT) -> list[Chart]:
             "OWL", 0.04, True, look,
         ),
         evaluation.accuracies({"dense": (0.5, 0.02), "OWL": (0.4, 0.02)}, "OWL", "boolq", look),
-        trusted(list("abcdef"), np.arange(1.0, 7), np.arange(1.0, 7) ** 2, ["a"], "nats", "70 %, Wanda", look),
+        trusted(list("abcdef"), np.arange(1.0, 7), np.arange(1.0, 7) ** 2, ["a"], "nats", "70%, Wanda", look),
     ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None
     long = curve("OWL, m 7, lam 0.2", {0.5: [19.0]}, shown=True)
     figure = evaluation.perplexity([*CURVES, long], 15.2).figure
     labels, leaders = trace(figure, "labels"), trace(figure, "leaders")
-    assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50 %)</b>"
+    assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50%)</b>"
     assert leaders.x[-3:] == (50.0, labels.x[-1], None)
     assert leaders.y[-3:-1] == pytest.approx((19.0, labels.y[-1]))
 
@@ -103,10 +103,10 @@ def test_a_phone_has_room_for_the_ticks_and_names_of_changes() -> None:
 
 def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
     broken = [*CURVES, curve("DLP", {0.7: [NAN]})]
-    chart = evaluation.perplexity(broken, 15.2, {"DLP at 70 %": 4})
-    assert "DLP at 70 %: the perplexity is not a number, from layer 4 on." in chart.finding
+    chart = evaluation.perplexity(broken, 15.2, {"DLP at 70%": 4})
+    assert "DLP at 70%: the perplexity is not a number, from layer 4 on." in chart.finding
     assert "DLP" not in {each.name for each in chart.figure.data}
-    assert chart.finding.startswith("Dense: 15.2. At 70\u00a0% zeros OWL has the least perplexity, 47.4")
+    assert chart.finding.startswith("Dense: 15.2. At 70% zeros OWL has the least perplexity, 47.4")
 
 
 def test_nothing_measured_yet_is_a_chart_all_the_same() -> None:
@@ -120,7 +120,7 @@ def test_changes_are_counted_by_their_intervals() -> None:
     assert chart.finding == "1 of 3 better than uniform, 1 worse, 1 no different."
     assert list(trace(chart.figure, "change").y) == ["OWL", "DLP", "Response"]
     assert trace(chart.figure, "change").x[0] == pytest.approx(math.log(0.88))
-    assert trace(chart.figure, "labels").text[0].strip() == "-12.0 % [-15.0, -9.0]"
+    assert trace(chart.figure, "labels").text[0].strip() == "-12.0% [-15.0, -9.0]"
 
 
 def test_changes_without_an_interval_count_as_neither() -> None:
@@ -148,7 +148,7 @@ def test_the_paper_is_drawn_only_where_it_belongs_and_named_as_second_hand() -> 
         [each.text for each in evaluation.correction(families, "OWL", None, paper).figure.layout.annotations]
         for paper in (True, False)
     ]
-    assert texts == [["dashed: -7.13 %, paper, second-hand; other models"], []]
+    assert texts == [["dashed: -7.13%, paper, second-hand; other models"], []]
 
 
 def test_several_shuffles_are_a_range_around_their_median() -> None:
@@ -189,12 +189,12 @@ def test_corrections_are_counted() -> None:
     finding = evaluation.correction(found, "OWL", None, False).finding
     assert finding == (
         "Against OWL, of 3 strengths of the correction 1 gains, 1 costs and 1 is no different. "
-        "Bars are 95 % intervals over windows."
+        "Bars are 95% intervals over windows."
     )
     two = {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["OWL"]]}}
     assert "of 2 strengths of the correction 2 gain. " in evaluation.correction(two, "OWL", None, False).finding
     one = {"correction": {0.04: [ROWS["Response"]]}}
-    said = "The correction, measured at strength 0.04 alone, costs 40 % [30, 50] of perplexity against OWL."
+    said = "The correction, measured at strength 0.04 alone, costs 40% [30, 50] of perplexity against OWL."
     assert evaluation.correction(one, "OWL", None, False).finding.startswith(said)
     few = {"correction": {0.02: [Interval(1.0, NAN, NAN, 4)]}}
     assert "No strength" in evaluation.correction(few, "OWL", None, False).finding
@@ -203,13 +203,13 @@ def test_corrections_are_counted() -> None:
 @pytest.mark.parametrize(
     ("shuffles", "expected"),
     [
-        ([], "Bars are 95 % intervals over windows."),
-        (["DLP"], "At strength 0.04 it does worse than the one shuffle. Bars are 95 % intervals over windows (1 "
+        ([], "Bars are 95% intervals over windows."),
+        (["DLP"], "At strength 0.04 it does worse than the one shuffle. Bars are 95% intervals over windows (1 "
          "shuffle; 5 or more make a range)."),
-        (["OWL", "DLP", "DLP"], "worse than 3 of 3 shuffles at strength 0.04 (-12 to +5\u00a0%). Bars are 95 % "
+        (["OWL", "DLP", "DLP"], "worse than 3 of 3 shuffles at strength 0.04 (-12 to +5%). Bars are 95% "
          "intervals over windows; the broad bar spans the shuffles (3 shuffles; 5 or more make a range)."),
-        (["OWL", "DLP", "DLP", "OWL", "Far"], "worse than 4 of 5 shuffles at strength 0.04 (-12 to +60\u00a0%). Bars "
-         "are 95 % intervals over windows; the broad bar spans the shuffles."),
+        (["OWL", "DLP", "DLP", "OWL", "Far"], "worse than 4 of 5 shuffles at strength 0.04 (-12 to +60%). Bars "
+         "are 95% intervals over windows; the broad bar spans the shuffles."),
     ],
 )  # fmt: skip
 def test_the_finding_speaks_of_shuffles_only_where_there_are_some(shuffles: list[str], expected: str) -> None:
@@ -226,7 +226,7 @@ def test_a_setting_that_broke_has_no_bar_and_is_named() -> None:
     assert list(trace(chart.figure, "accuracy").y) == ["OWL", "DLP"]
     assert chart.figure.layout.xaxis.range == pytest.approx((0, 1.25 * 42 + 1))
     assert chart.finding == (
-        "OWL answers most right (40.0 ± 2.0 %), DLP least (30.0 %); ± is the standard error. "
+        "OWL answers most right (40.0 ± 2.0%), DLP least (30.0%); ± is the standard error. "
         "Uniform has no accuracy: its outputs are not finite, from layer 3 on. "
         "Response has no accuracy: its outputs are not finite."
     )
@@ -244,9 +244,9 @@ def test_changes_do_not_count_what_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("ends", "said"),
     [
-        ((-53.2, -40.4), "a gain of 40 to 53\u00a0%"),
-        ((1.04, 4.96), "a cost of 1.0 to 5.0\u00a0%"),
-        ((-73.0, 40.0), "anything from a gain of 73\u00a0% to a cost of 40\u00a0%"),
+        ((-53.2, -40.4), "a gain of 40 to 53%"),
+        ((1.04, 4.96), "a cost of 1.0 to 5.0%"),
+        ((-73.0, 40.0), "anything from a gain of 73% to a cost of 40%"),
     ],
 )
 def test_an_interval_is_said_in_words(ends: tuple[float, float], said: str) -> None:
@@ -255,13 +255,13 @@ def test_an_interval_is_said_in_words(ends: tuple[float, float], said: str) -> N
 
 def test_only_the_allocation_in_view_has_the_accent() -> None:
     names, values = ["Uniform", "OWL", "DLP"], np.arange(1.0, 4)
-    figure = trusted(names, values, values, ["OWL"], "nats", "70 %", LIGHT, uniform=["Uniform"]).figure
+    figure = trusted(names, values, values, ["OWL"], "nats", "70%", LIGHT, uniform=["Uniform"]).figure
     assert list(trace(figure, "allocations").marker.color) == [LIGHT.ink, LIGHT.accent, LIGHT.undecided]
 
 
 def test_an_allocation_in_view_that_was_not_measured_stands_at_its_estimate() -> None:
     names, values = ["Uniform", "OWL", "DLP"], np.arange(1.0, 4)
-    chart = trusted(names, values, values, [], "nats", "70 %", LIGHT, uniform=["Uniform"], here=6.0)
+    chart = trusted(names, values, values, [], "nats", "70%", LIGHT, uniform=["Uniform"], here=6.0)
     [line] = chart.figure.layout.shapes
     assert line.x0 == 6.0 and line.line.color == LIGHT.accent
     assert chart.figure.layout.xaxis.range[1] > math.log10(6) == chart.figure.layout.annotations[0].x
@@ -271,15 +271,15 @@ def test_an_allocation_in_view_that_was_not_measured_stands_at_its_estimate() ->
 @pytest.mark.parametrize(
     ("measured", "said"),
     [
-        (np.arange(10.0), "1.0 over n = 10 allocations of 70 %, Wanda: the estimate ranks them well."),
-        (-np.arange(10.0), "-1.0 over n = 10 allocations of 70 %, Wanda: no guide here."),
+        (np.arange(10.0), "1.0 over n = 10 allocations of 70%, Wanda: the estimate ranks them well."),
+        (-np.arange(10.0), "-1.0 over n = 10 allocations of 70%, Wanda: no guide here."),
         (np.ones(10), "Too little to tell"),
         (np.r_[np.arange(4.0), np.full(6, np.nan)], "too few to lean on. 6 more cannot be placed."),
     ],
 )
 def test_trust_is_a_rank_correlation_with_its_n(measured: np.ndarray, said: str) -> None:
     names = [f"a{index}" for index in range(10)]
-    chart = trusted(names, np.arange(1.0, 11), measured, [], "nats", "70 %, Wanda")
+    chart = trusted(names, np.arange(1.0, 11), measured, [], "nats", "70%, Wanda")
     assert said in chart.finding
     assert len(trace(chart.figure, "allocations").x) == rank_correlation(np.arange(10.0), measured)[1]
     assert len(chart.table) == 10

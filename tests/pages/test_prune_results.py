@@ -37,7 +37,7 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
     assert "24 × 512 tokens" in badges(app)[0] and "seeds 0, 1, 2" in badges(app)[0]
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     said = " ".join(each.value for each in app.caption)
-    assert "-7.13 % perplexity, +1.02 % accuracy (paper, second-hand; other models" in said
+    assert "-7.13% perplexity, +1.02% accuracy (paper, second-hand; other models" in said
 
 
 @pytest.mark.parametrize(
@@ -47,16 +47,16 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
             0.15,
             0.15,
             0.15,
-            ["correction at strength 0.08 costs 16.2 %", "Reversed is no different from the correction"],
+            ["correction at strength 0.08 costs 16.2%", "Reversed is no different from the correction"],
         ),
-        (-0.15, 0.1, 0.1, ["correction at strength 0.08 gains 13.9 %", "Every control does worse"]),
+        (-0.15, 0.1, 0.1, ["correction at strength 0.08 gains 13.9%", "Every control does worse"]),
         (
             -0.15,
             -0.15,
             0.1,
-            ["correction at strength 0.08 gains 13.9 %", "it is not the measured absorption that helps"],
+            ["correction at strength 0.08 gains 13.9%", "it is not the measured absorption that helps"],
         ),
-        (0.0, -0.3, 0.0, ["correction at strength 0.08 is no different from its base, OWL", "Reversed gains 25.9 %"]),
+        (0.0, -0.3, 0.0, ["correction at strength 0.08 is no different from its base, OWL", "Reversed gains 25.9%"]),
     ],
 )
 def test_the_verdict_follows_the_data(
@@ -85,7 +85,7 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
     app = opened()
     assert not app.exception
     assert "Depth ramp: the perplexity is not a number, from layer 3 on." in verdict(app)
-    assert "Depth ramp at 70\u00a0%: the perplexity is not a number, from layer 3 on." in " ".join(
+    assert "Depth ramp at 70%: the perplexity is not a number, from layer 3 on." in " ".join(
         each.value for each in app.markdown
     )
 

@@ -95,15 +95,14 @@ def judged(seeds: dict[int, float], windows: int = 24) -> str:
     [
         ({0: -0.3}, "of perplexity against uniform (one calibration seed)."),
         ({0: -0.3, 1: -0.3}, "of perplexity against uniform (two calibration seeds)."),
-        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: a gain of 24.8 to 28.5\u00a0%."),
+        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: a gain of 24.8 to 28.5%."),
         (
             {0: -0.1, 1: -0.2, 2: -1.2},
-            "; over 3 calibration seeds this is not certain: "
-            "anything from a gain of 87\u00a0% to a cost of 175\u00a0%.",
+            "; over 3 calibration seeds this is not certain: anything from a gain of 87% to a cost of 175%.",
         ),
         (
             {0: 0.0, 1: 0.2, 2: -0.2},
-            "; over 3 calibration seeds neither: anything from a gain of 39\u00a0% to a cost of 64\u00a0%.",
+            "; over 3 calibration seeds neither: anything from a gain of 39% to a cost of 64%.",
         ),
     ],
 )

@@ -191,11 +191,11 @@ def test_picked_rows_are_compared_with_the_first(store: Store) -> None:
     table = app.dataframe[1].value
     assert set(table.columns) == {
         "setting", "allocation", "calibration seed", "threshold M", "λ", "perplexity",
-        "against the first, %", "95 % low", "95 % high",
+        "against the first, %", "95% low", "95% high",
     }  # fmt: skip
     found = reading.compared(row(store, key, 2), row(store, key, 1))
     assert table["against the first, %"][1] == pytest.approx(found.value)
-    assert table["95 % low"][1] == pytest.approx(found.low)
+    assert table["95% low"][1] == pytest.approx(found.low)
     assert "against Uniform, 70% zeros" in said(app)
     assert not app.exception
 

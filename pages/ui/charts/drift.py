@@ -115,7 +115,7 @@ def _curves_finding(found: absorption.Curves, first: Array, layer: int) -> str:
 def _curves_table(found: absorption.Curves) -> pd.DataFrame:
     i, k = np.nonzero(np.isfinite(found.value))
     columns = {"injection layer": i, "read layer": k, "drift": found.value[i, k]}
-    return pd.DataFrame(columns | {"95 % low": found.low[i, k], "95 % high": found.high[i, k]})
+    return pd.DataFrame(columns | {"95% low": found.low[i, k], "95% high": found.high[i, k]})
 
 
 def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:

@@ -29,7 +29,7 @@ class Line:
 
 
 def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") -> Line:
-    """Gains by a statistic with the 95 % interval over sequences. Verdicts are the geometric mean's whatever is shown.
+    """Gains by a statistic with the 95% interval over sequences. Verdicts are the geometric mean's whatever is shown.
 
     Args:
         statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
@@ -116,7 +116,7 @@ def _bars(x: Array, each: Line, colour: str) -> go.Scatter:
     above, below = np.where(usable, each.high - each.value, 0), np.where(usable, each.value - each.low, 0)
     bars = {"type": "data", "array": above, "arrayminus": below, "color": colour, "thickness": 1, "width": 0}
     return go.Scatter(
-        x=x, y=y, error_y=bars, mode="markers", marker={"opacity": 0}, hoverinfo="skip", name="95 % interval"
+        x=x, y=y, error_y=bars, mode="markers", marker={"opacity": 0}, hoverinfo="skip", name="95% interval"
     )
 
 
@@ -151,8 +151,8 @@ def _table(lines: Sequence[Line]) -> pd.DataFrame:
                 "line": each.name,
                 "injection layer": np.arange(len(each.value)),
                 "gain": each.value,
-                "95 % low": each.low,
-                "95 % high": each.high,
+                "95% low": each.low,
+                "95% high": each.high,
                 "verdict": [verdict or "none: 1 by definition" for verdict in each.verdicts],
             }
         )

@@ -34,7 +34,7 @@ RELATIVE = "relative depth of the injection layer: layer / (layers - 1)"
 
 
 def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
-    """Gain over injection layers, a line per model, with 95 % intervals.
+    """Gain over injection layers, a line per model, with 95% intervals.
 
     Args:
         lines: one per model; all names differ.
@@ -144,8 +144,8 @@ def _table(lines: Sequence[Line]) -> pd.DataFrame:
                 "injection layer": np.arange(len(each.value)),
                 "relative depth": depth(each),
                 "gain": each.value,
-                "95 % low": each.low,
-                "95 % high": each.high,
+                "95% low": each.low,
+                "95% high": each.high,
                 "verdict": [verdict or "none: 1 by definition" for verdict in each.verdicts],
             }
         )

@@ -62,7 +62,7 @@ def _line(layer: int, sparsities: Array, harm: Array, colour: str, unit: str) ->
         mode="lines+markers",
         line={"color": colour, "width": 1.5},
         marker={"size": 5},
-        hovertemplate=f"layer {layer} at %{{x:g}} %: %{{y:.3g}} ({unit})<extra></extra>",
+        hovertemplate=f"layer {layer} at %{{x:g}}%: %{{y:.3g}} ({unit})<extra></extra>",
         name=f"layer {layer}",
     )
 

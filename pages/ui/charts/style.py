@@ -161,7 +161,7 @@ def band(x: Sequence[float], low: Array, high: Array, colour: str, opacity: floa
         line={"width": 0},
         mode="lines",
         hoverinfo="skip",
-        name="95 % interval",
+        name="95% interval",
     )
 
 

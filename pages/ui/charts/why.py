@@ -132,7 +132,7 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     figure.update_yaxes(rangemode="tozero", row=3, col=1)
     figure.update_layout(margin={"t": 28})
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
-    table = pd.DataFrame(columns | {"KL 95 % low": kl[1], "KL 95 % high": kl[2], "loss increase, nats/token": nll[0]})
+    table = pd.DataFrame(columns | {"KL 95% low": kl[1], "KL 95% high": kl[2], "loss increase, nats/token": nll[0]})
     return Chart("harm", "Drift beside harm", figure, _harm_finding(final[0], kl[0]), table)
 
 

@@ -29,8 +29,8 @@ TRUST = (
     "measured to do; only the order of the points can be right, and the rank correlation says how right it is."
 )
 HEADLINE = (
-    f"The paper's headline, on top of OWL and AlphaPruning at 70 %: {PAPER_PERPLEXITY:+.2f} % perplexity, "
-    f"{PAPER_ACCURACY:+.2f} % accuracy ({PAPER}; nothing here measured them)."
+    f"The paper's headline, on top of OWL and AlphaPruning at 70%: {PAPER_PERPLEXITY:+.2f}% perplexity, "
+    f"{PAPER_ACCURACY:+.2f}% accuracy ({PAPER}; nothing here measured them)."
 )
 
 
@@ -154,7 +154,7 @@ def _accuracy_sentence(results: Results, line: Line, tasks: Sequence[str]) -> st
     value, error = (100 * each for each in found)
     return (
         f"{line.name}: {value:+.2f} ± {error:.2f} points of accuracy against its base, the mean of tasks "
-        f"({PAPER_ACCURACY:+.2f} % in the {PAPER})."
+        f"({PAPER_ACCURACY:+.2f}% in the {PAPER})."
     )
 
 

@@ -26,7 +26,7 @@ from pages.ui.report.exhibits import exhibit, texts
 PREFERRED = ("gaussian:0.3", "residual:wanda:0.7")  # gains are drawn of these, where they were measured
 TARGET, STRENGTH = 0.7, 0.04  # of the allocations that are drawn
 ADDITIVE = (
-    "These allocations are what the methods ask for at 70 %; which of them costs least is for a study to say, and only "
+    "These allocations are what the methods ask for at 70%; which of them costs least is for a study to say, and only "
     "for the model, text and pruner it measured."
 )
 

@@ -23,7 +23,7 @@ from pages.ui.report.exhibits import exhibit, texts
 from pages.ui.runs import reading
 
 PAIRED = (
-    "Changes of perplexity are paired over windows: the interval is the 95 % one of a bootstrap over the differences "
+    "Changes of perplexity are paired over windows: the interval is the 95% one of a bootstrap over the differences "
     "in loss, window by window."
 )
 OBJECTIVE, FEWEST = "kl", 3  # the harm that estimates are made of, and how many allocations have an order

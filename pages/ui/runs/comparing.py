@@ -52,7 +52,7 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
         frame["not a number"] = broken
     changes = [None, *found]
     for name in ("value", "low", "high"):
-        label = "against the first, %" if name == "value" else f"95 % {name}"
+        label = "against the first, %" if name == "value" else f"95% {name}"
         frame[label] = pd.array([getattr(each, name) if each else None for each in changes], dtype="Float64").astype(
             float
         )

@@ -20,7 +20,7 @@ from pages.ui.runs.reading import Row
 ABOUT = (
     "Narrow the table by the pickers above it or by the search in its corner, click column heads to sort, and tick "
     "rows: those are compared below, and stay so when the table is narrowed to others. Changes are against the uniform "
-    "setting of the same study, with the 95 % interval paired over windows."
+    "setting of the same study, with the 95% interval paired over windows."
 )
 ACCURACY = "Fraction of the examples answered right; the next column has its standard error"
 PICKED = "compared"  # keys of the rows that are compared, in the order picked
@@ -181,8 +181,8 @@ COLUMNS = {
     "seed": _number("seed", "%d", "Draws the calibration windows"),
     "perplexity": _number("perplexity", "%.4g"),
     "against uniform": _number("vs uniform, %", "%+.2f", "Change of perplexity against the uniform setting, per cent"),
-    "low": _number("95 % low", "%+.2f"),
-    "high": _number("95 % high", "%+.2f"),
+    "low": _number("95% low", "%+.2f"),
+    "high": _number("95% high", "%+.2f"),
     "KL": _number("KL, nats", "%.4g", "Mean divergence of the next token from the dense model's"),
     "agreement": _number("agreement", "percent", "Tokens whose likeliest next token is the dense model's"),
     "while pruning": st.column_config.TextColumn(width=200, help="What helped it along, or put an end to it"),

@@ -56,7 +56,7 @@ def show(store: Store) -> None:
     lines = [charts.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
     frame.show(overlay(lines, _label(described, name), view.look()), name, "overlay-chart")
     st.caption(
-        "Bands are 95 % intervals over sequences. "
+        "Bands are 95% intervals over sequences. "
         + " ".join(f"{title}: {words.source(found)}." for title, found in zip(titles, loaded, strict=True))
     )
 

@@ -110,6 +110,6 @@ def table(found: lessons.Sink, revealed: bool) -> pd.DataFrame:
     columns = {"layer": np.arange(len(found.without.value))}
     named = {"without first token": found.without} | ({"with it": found.including} if revealed else {})
     for name, each in named.items():
-        columns |= {f"gain {name}": each.value, f"95 % low {name}": each.low, f"95 % high {name}": each.high}
+        columns |= {f"gain {name}": each.value, f"95% low {name}": each.low, f"95% high {name}": each.high}
         columns |= {f"verdict {name}": _plain(each)}
     return pd.DataFrame(columns)

@@ -58,22 +58,22 @@ def changes(
 
 
 def said(found: Interval) -> str:
-    """`+12 % [9, 15]`; the value alone where there is no interval."""
+    """`+12% [9, 15]`; the value alone where there is no interval."""
     if not math.isfinite(found.value):
         return "not a number"
     decimals = 1 if abs(found.value) < 20 else 0
     ends = f" [{found.low:+,.{decimals}f}, {found.high:+,.{decimals}f}]" if found.certain else ", no interval"
-    return f"{found.value:+,.{decimals}f} %{ends}"
+    return f"{found.value:+,.{decimals}f}%{ends}"
 
 
 def between(found: Interval) -> str:
-    """The interval in words: `a gain of 40 to 53 %`, `anything from a gain of 73 % to a cost of 40 %`."""
+    """The interval in words: `a gain of 40 to 53%`, `anything from a gain of 73% to a cost of 40%`."""
     low, high = (_rounded(each, abs(found.high - found.low)) for each in (found.low, found.high))
     if found.low > 0:
-        return f"a cost of {low} to {high}\u00a0%"
+        return f"a cost of {low} to {high}%"
     if found.high < 0:
-        return f"a gain of {high} to {low}\u00a0%"
-    return f"anything from a gain of {low}\u00a0% to a cost of {high}\u00a0%"
+        return f"a gain of {high} to {low}%"
+    return f"anything from a gain of {low}% to a cost of {high}%"
 
 
 def _rounded(value: float, width: float) -> str:

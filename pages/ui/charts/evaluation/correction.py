@@ -112,7 +112,7 @@ def _add_control(
         line={"color": colour, "width": 2.5 if index == 0 else 1.5, "dash": ("solid", *DASHES)[index % 6]},
         marker={"size": 8, "symbol": SYMBOLS[index % len(SYMBOLS)]},
         customdata=[
-            f"{strength:g}: {100 * math.expm1(each):+.3g} %" for strength, each in zip(strengths, middle, strict=True)
+            f"{strength:g}: {100 * math.expm1(each):+.3g}%" for strength, each in zip(strengths, middle, strict=True)
         ],
         hovertemplate=f"{name}, strength %{{customdata}}<extra></extra>",
         name=name,
@@ -137,7 +137,7 @@ def _add_paper(figure: go.Figure, since: float, to: float, look: Palette) -> Non
     rule(figure, math.log1p(PAPER_PERPLEXITY / 100), since, to, color=look.ink, width=1, dash="dash")
     figure.add_annotation(
         x=0, y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
-        font={"size": 11, "color": look.ink}, text=f"dashed: {PAPER_PERPLEXITY:+.2f} %, {PAPER}",
+        font={"size": 11, "color": look.ink}, text=f"dashed: {PAPER_PERPLEXITY:+.2f}%, {PAPER}",
     )  # fmt: skip
 
 
@@ -194,13 +194,13 @@ def _among(known: Mapping[float, Interval], shuffled: Mapping[float, Sequence[In
     worse = sum(known[strength].value > each for each in values)
     if len(values) == 1:
         return [f"At strength {strength:g} it does {'worse' if worse else 'no worse'} than the one shuffle."]
-    ends = f"{min(values):+,.0f} to {max(values):+,.0f}\u00a0%"
+    ends = f"{min(values):+,.0f} to {max(values):+,.0f}%"
     return [f"By value it does worse than {worse} of {len(values)} shuffles at strength {strength:g} ({ends})."]
 
 
 def _drawn(shuffled: Mapping[float, Sequence[Interval]]) -> str:
     """How uncertainty is drawn; of shuffles only where there are some, and whether they are enough."""
-    bars = "Bars are 95 % intervals over windows"
+    bars = "Bars are 95% intervals over windows"
     fewest = min(map(len, shuffled.values()), default=0)
     if not fewest:
         return f"{bars}."

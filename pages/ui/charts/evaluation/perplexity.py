@@ -114,7 +114,7 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
         y=[value for each in targets for value in curve.points[each]],
         mode="markers",
         marker={"color": colour, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
-        hovertemplate=f"{curve.name}, %{{x:g}} %: %{{y:.4g}}<extra></extra>",
+        hovertemplate=f"{curve.name}, %{{x:g}}%: %{{y:.4g}}<extra></extra>",
         name=curve.name,
     )
 
