@@ -24,4 +24,5 @@ view.enter(page.url_path)
 view.choose_profile()
 with st.sidebar:
     watch.sidebar()
-page.run()
+with view.written():
+    page.run()

@@ -41,6 +41,7 @@ def go_on() -> None:
 
 def live(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
     """Draw the live picture that a page begins with; what the reader does to it is told to `moved`."""
+    view.write()
     tour.figure(shown, view.look(), moved, go_on if is_first_paint() else None)
 
 
@@ -52,6 +53,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         key: of the figure; selected points are in the state under it.
         on_select: called when a point is clicked.
     """
+    view.write()
     st.header(chart.title, anchor=False)
     name = file(prefix, chart.name)
     st.plotly_chart(

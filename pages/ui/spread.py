@@ -129,6 +129,7 @@ def dragged(
     if against:
         settings.judge_switches(allocation.request, profile)
     per_linear = allocation.linears is not None
+    view.write()
     live.strength(
         live.Family(
             strengths=strengths,
@@ -359,7 +360,7 @@ def on_to_prune(request: AllocationRequest) -> None:
     if request.unclipped:
         st.caption(NO_PRUNING)
         return
-    link = st.query_params.to_dict()
+    link = view.url()
     if not hand.allowed(request):
         link.pop("hand", None)
     st.page_link("prune.py", label="Prune with this allocation", icon=":material/content_cut:", query_params=link)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import RerunException
 
 from core import profiles
 from core.errors import UserError
@@ -23,18 +25,20 @@ SETTLED = 3
 
 def enter(page: str) -> None:
     """Note which page runs: another page begins with a bare URL, which then means nothing."""
+    st.session_state["url"] = {}
     moved = st.session_state.get("page") != page
     st.session_state["moved"] = moved
     st.session_state["runs"] = 1 if moved else st.session_state.get("runs", 0) + 1
     st.session_state["page"] = page
 
 
-def sync(key: str, options: Sequence[Option], default: Option) -> Option:
+def sync(key: str, options: Sequence[Option], default: Option, aliases: Mapping[str, Option] | None = None) -> Option:
     """The value of widget `key`, set before the widget is drawn and written to the URL unless it is the default.
 
-    A URL that changed (a link, the back button) wins, then the widget, then what this tab last chose.
+    A URL that changed (a link, the back button) wins, then the widget, then what this tab last chose. A link may name a
+    default, and may call an option by one of its aliases: its words stay in the URL for as long as they are true.
     """
-    known = {str(option): option for option in options}
+    known = dict(aliases or {}) | {str(option): option for option in options}
     memory = st.session_state.setdefault("view", {})
     asked, current = _spelt(st.query_params.get(key), known), st.session_state.get(key)
     last_url, last_value = memory.get(key, (None, None))
@@ -48,16 +52,48 @@ def sync(key: str, options: Sequence[Option], default: Option) -> Option:
     unsettled = value is not None and st.session_state.get("runs", SETTLED) < SETTLED  # None set is "choose an option"
     if current != value or unsettled:
         st.session_state[key] = value
-    url = None if value == default else str(value)
-    if url is None:
-        st.query_params.pop(key, None)
-    elif url != asked:
-        st.query_params[key] = url
-    memory[key] = (url, value)
+    holds = asked in known and known[asked] == value
+    url = asked if holds else None if value == default else str(value)
+    if url == asked:
+        memory[key] = (url, value)
+    else:
+        st.session_state["url"][key] = (url, value)
     if asked is not None and asked not in known and asked != last_url:
         shown = "nothing" if value in (None, "") else value
         st.warning(f"The link asks for {key} {asked!r}, which is none of the choices here: {shown} is shown.")
     return value
+
+
+def url() -> dict[str, str]:
+    """The view as the URL says it once this run has ended."""
+    changes = st.session_state.get("url", {})
+    kept = {key: value for key, value in st.query_params.to_dict().items() if key not in changes}
+    return kept | {key: text for key, (text, _) in changes.items() if text is not None}
+
+
+def write() -> None:
+    """Bring the URL up to what the widgets hold so far: in one step, for each is an entry in the browser's history.
+
+    Call it before anything that takes long or that answers by itself: a run that begins before the browser has heard of
+    the new URL brings the old one, and with it the old values.
+    """
+    changes = st.session_state.get("url")
+    if changes:
+        st.query_params.from_dict(url())
+        st.session_state["view"] |= changes
+        st.session_state["url"] = {}
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Write the URL at the end of a page. One that another run cuts short leaves it as that run was told it."""
+    try:
+        yield
+    except RerunException:
+        st.session_state["url"] = {}
+        raise
+    finally:
+        write()
 
 
 def _spelt(asked: str | None, known: Mapping[str, object]) -> str | None:
@@ -96,19 +132,18 @@ def choose_profile() -> None:
     if not entries:
         return
     asked = st.query_params.get("profile")
-    if asked and asked not in entries:
-        _resolve(asked)
-    sync("profile", list(entries), _first(entries))
+    sync("profile", list(entries), _first(entries), _resolved(asked) if asked and asked not in entries else None)
     st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=lambda key: name(entries[key]))
 
 
-def _resolve(asked: str) -> None:
-    """Replace `demo` or the beginning of a key in the URL by the key; say so if there is none."""
+def _resolved(asked: str) -> dict[str, str]:
+    """What `demo` or the beginning of a key in the URL stands for; nothing, and said so, where it is in no cache."""
     try:
-        st.query_params["profile"] = Store().profile(asked).key
+        return {asked: Store().profile(asked).key}
     except UserError:
         st.warning(f"The link asks for profile {asked!r}, which is not in this cache: another one is shown.")
         st.query_params.pop("profile")
+        return {}
 
 
 def _first(entries: dict[str, Entry]) -> str:

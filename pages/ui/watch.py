@@ -54,7 +54,7 @@ def here(page: str) -> dict[str, str]:
     """
     if page.removesuffix(".py") != st.session_state.get("page"):
         return {}
-    return {name: value for name, value in st.query_params.to_dict().items() if name != "job"}
+    return {name: value for name, value in view.url().items() if name != "job"}
 
 
 def kind(request: Request) -> str:

@@ -186,6 +186,23 @@ def test_a_turn_of_chapter_begins_at_the_top_and_a_reveal_stays(lesson: str, tab
     assert main.evaluate(scrolled) == 120
 
 
+@pytest.mark.parametrize(
+    ("chapter", "link"), [("allocate", "Allocate with every method"), ("perturb", "See every layer")]
+)
+def test_one_step_back_leads_from_the_real_page_to_the_chapter(chapter: str, link: str, lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter={chapter}")
+    here, entries = page.url, page.evaluate("history.length")
+    page.get_by_test_id("stPageLink").get_by_text(link).click()
+    expect(page.locator("h1")).not_to_have_text("What is absorption?")
+    page.wait_for_timeout(1500)
+    settle(page)
+    assert page.evaluate("history.length") == entries + 1
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("What is absorption?")
+    settle(page)
+    assert page.url == here
+
+
 @pytest.mark.parametrize("name", ["learn", "help", "glossary"])
 def test_a_phone_and_no_network(name: str, lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson.partition('/learn')[0]}/{name}", width=390)

@@ -239,6 +239,17 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     assert links(opened(chapter="allocate", push="-0.06", **view))[1].items() == (asked.items() - {("judge", "kl")})
 
 
+@pytest.mark.parametrize("chapter", list(CHAPTERS))
+def test_a_link_stays_in_the_address_as_it_is(chapter: str, cache: Cache) -> None:
+    """A page that wrote it anew would put another entry between the reader and the way back."""
+    tour = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
+    for element, link in zip(tour.main.get("page_link"), links(tour), strict=True):
+        app = shell().run()
+        app.query_params.update(link)
+        app.switch_page(f"{element.proto.page}.py").run()
+        assert {key: app.query_params[key] for key in app.query_params} == link
+
+
 def test_every_chapter_has_a_link_before_a_prediction_too(cache: Cache) -> None:
     for chapter in CHAPTERS:
         assert links(opened(profile=cache["deep"], chapter=chapter)), chapter

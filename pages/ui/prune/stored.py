@@ -113,10 +113,8 @@ def choose(found: dict[str, Group], setting: Setting) -> Group:
     if asked and home is None:
         st.warning(f"The link asks for study {asked!r}, which is not of this model or not in this cache.")
         st.query_params.pop("study")
-    elif asked and asked != home:
-        st.query_params["study"] = home
     first = next((key for key, each in found.items() if each.results.of(setting)), next(iter(found)))
-    key = view.sync("study", list(found), first)
+    key = view.sync("study", list(found), first, homes)
     if len(found) > 1:
         st.selectbox(
             "Protocol",
