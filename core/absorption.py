@@ -20,6 +20,7 @@ CONFIDENCE = 0.95
 BAND = math.log(1.05)
 FEWEST_SEQUENCES = 8
 FLOOR_MARGIN = 10
+DIRECTIONS = {"amplifies": "amplify", "absorbs": "absorb"}  # of one layer, of several
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def gains(seeds: Sequence[Perturbed]) -> Gains:
         ),
         drift=np.exp(np.mean([_finite(np.einsum("iin->in", each.log_drift)).mean(1) for each in seeds], axis=0)),
         verdicts=(*(_verdict(mean[i], half[i], n) for i in range(len(mean) - 1)), None),
-        firm=_firm(logs),
+        firm=jointly(logs),
         n=n,
     )
 
@@ -93,8 +94,15 @@ def _verdict(mean: float, half: float, n: int) -> str:
     return "undecided"
 
 
-def _firm(logs: Array) -> tuple[str, ...]:
-    """Directions that survive Holm's step-down over the layers with something downstream, family error 5%."""
+def jointly(logs: Array) -> tuple[str, ...]:
+    """Directions that survive Holm's step-down over the layers with something downstream, family error 5%.
+
+    Args:
+        logs: (layers, sequences) log ratios, nats.
+
+    Returns:
+        Per layer amplifies / absorbs / undecided; all undecided below 8 sequences, the last layer always.
+    """
     layers, n = logs.shape
     firm = ["undecided"] * layers
     if n < FEWEST_SEQUENCES:
@@ -111,20 +119,38 @@ def _firm(logs: Array) -> tuple[str, ...]:
 
 
 def finding(found: Gains) -> str:
-    """One sentence: which layers amplify, which absorb, which are undecided. Ranges hold jointly at 95% (Holm)."""
+    """One sentence: which layers amplify, which absorb, which are undecided. Ranges hold jointly at 95% (Holm).
+
+    Layers that are decided, and coloured, by their own interval but not jointly are named apart.
+    """
     if found.n < FEWEST_SEQUENCES:
         return f"Undecided: {found.n} sequences are too few for a verdict, {FEWEST_SEQUENCES} are needed."
+    pairs = list(enumerate(zip(found.firm[:-1], found.verdicts[:-1], strict=True)))
     said = []
-    for word in ("amplifies", "absorbs", "undecided"):
-        layers = [i for i, verdict in enumerate(found.firm[:-1]) if verdict == word]
-        if layers:
-            one = len(layers) == 1
-            verb = {"amplifies": "amplify", "absorbs": "absorb", "undecided": "are undecided"}[word]
-            if one:
-                verb = {"undecided": "is undecided"}.get(word, word)
-            said.append(f"{'layer' if one else 'layers'} {ranges(layers)} {verb}")
-    text = ", ".join(said)
+    for one, many in DIRECTIONS.items():
+        said.append(clause([i for i, (firm, _) in pairs if firm == one], one, many))
+    neither = [i for i, (firm, own) in pairs if firm == "undecided" and own not in DIRECTIONS]
+    said.append(clause(neither, "is undecided", "are undecided"))
+    for one, many in DIRECTIONS.items():
+        said.append(by_own_interval([i for i, (firm, own) in pairs if own == one != firm], one, many))
+    text = ", ".join(filter(None, said))
     return text[:1].upper() + text[1:] + f" (n = {found.n})."
+
+
+def clause(layers: Sequence[int], one: str, many: str) -> str:
+    """`layer 3 amplifies`, `layers 3 to 5 amplify`; empty without layers."""
+    return f"{named(layers)} {one if len(layers) == 1 else many}" if layers else ""
+
+
+def by_own_interval(layers: Sequence[int], one: str, many: str) -> str:
+    """The same of layers that Holm's correction leaves undecided."""
+    ending = "by its own interval only" if len(layers) == 1 else "by their own interval only"
+    return clause(layers, f"{one} {ending}", f"{many} {ending}")
+
+
+def named(layers: Sequence[int]) -> str:
+    """`layer 3`, `layers 3 to 5 and 7`."""
+    return f"layer{'' if len(layers) == 1 else 's'} {ranges(layers)}"
 
 
 def runs(numbers: Sequence[int]) -> list[list[int]]:

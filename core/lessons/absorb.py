@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,27 +39,28 @@ def absorb(profile: Profile) -> Growth:
     logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
     split = absorption.dilution(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
-    return Growth(
-        np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, _diluted_said(grown, around)
-    )
+    absorbing = _all("absorbs", absorption.gains(seeds).firm)
+    diluted = [layer for layer in _all("amplifies", absorption.jointly(split.absolute)) if layer in absorbing]
+    said = _diluted_said(absorbing, diluted, grown, around)
+    return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
 
 
-def _diluted_said(grown: Array, around: Array) -> str:
-    inner = slice(0, len(grown) - 1)
-    falling = np.flatnonzero(grown[inner] < around[inner])
-    if not len(falling):
-        return (
-            "In this profile no layer's drift falls on the way to the end, so there is nothing to put down to dilution."
-        )
-    diluted = int((grown[falling] > 1).sum())
-    every = f"all {len(falling)} layers" if len(falling) > 1 else "the one layer"
+def _all(word: str, verdicts: Sequence[str]) -> list[int]:
+    return [layer for layer, verdict in enumerate(verdicts) if verdict == word]
+
+
+def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around: Array) -> str:
+    """Of the layers that absorb for certain, those where the damage itself grows for certain."""
+    if not absorbing:
+        return "In this profile no layer absorbs for certain, so there is nothing to put down to dilution."
     if not diluted:
-        return f"At {every} whose drift falls, the damage itself shrinks: none of the fall is mere dilution."
-    most = int(falling[np.argmax(grown[falling])])
-    where = every if diluted == len(falling) else f"{diluted} of the {len(falling)} layers"
+        return "At no layer that absorbs does the damage itself grow for certain: no fall is shown to be mere dilution."
+    every = f"all {len(absorbing)} layers that absorb" if len(absorbing) > 1 else "the one layer that absorbs"
+    most = max(diluted, key=lambda layer: grown[layer])
+    where = every if len(diluted) == len(absorbing) else f"{len(diluted)} of the {len(absorbing)} layers that absorb"
     return (
-        f"Falling drift can be mere dilution: at {where} whose drift falls, the damage itself grows. Behind layer "
-        f"{most} it grows {digits(grown[most])}-fold and the stream {digits(around[most])}-fold."
+        f"Falling drift can be mere dilution: at {where}, the damage itself grows. Behind layer {most} it grows "
+        f"{digits(grown[most])}-fold and the stream {digits(around[most])}-fold."
     )
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core import absorption
-from core.absorption import Gains, ranges
+from core.absorption import Gains
 from core.errors import UserError
 from core.lessons.shared import noise, usual
 from core.profiles import Profile
 from core.words import digits
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
+STAYS = 1.2  # a gain that changes by less than this factor hardly changes
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +29,14 @@ class Sink:
     said: str
 
     @property
+    def change(self) -> float:
+        """Factor by which including the first token changes the gain: its median over layers."""
+        return float(np.nanmedian((self.including.value / self.without.value)[:-1]))
+
+    @property
     def answer(self) -> str:
-        """What becomes of most layers: `amplify`, `absorb more`, or `stay` within a fifth of where they were."""
-        inner = slice(0, len(self.without.value) - 1)
-        change = float(np.nanmedian(self.including.value[inner] / self.without.value[inner]))
-        return "stay" if 1 / 1.2 < change < 1.2 else "amplify" if change > 1 else "absorb more"
+        """What the gain of the median layer does: `fall`, `rise`, or `stay` within a factor of 1.2."""
+        return "stay" if 1 / STAYS < self.change < STAYS else "rise" if self.change > 1 else "fall"
 
 
 def amplify(profile: Profile) -> Sink:
@@ -48,22 +53,28 @@ def amplify(profile: Profile) -> Sink:
         )
     size = both[usual(both)]
     without, including = (absorption.gains(profile.seeds(names[size])) for names in (apart, everywhere))
-    pairs = enumerate(zip(without.firm, including.firm, strict=True))
-    turned = [layer for layer, pair in pairs if pair == ("absorbs", "amplifies")]
-    return Sink(size, without, including, tuple(turned), _sink_said(profile, turned))
+    turned = _turned(without.firm, including.firm)
+    alone = [layer for layer in _turned(without.verdicts, including.verdicts) if layer not in turned]
+    return Sink(size, without, including, tuple(turned), _sink_said(profile, turned, alone))
 
 
-def _sink_said(profile: Profile, turned: list[int]) -> str:
+def _turned(without: Sequence[str | None], including: Sequence[str | None]) -> list[int]:
+    pairs = enumerate(zip(without, including, strict=True))
+    return [layer for layer, pair in pairs if pair == ("absorbs", "amplifies")]
+
+
+def _sink_said(profile: Profile, turned: list[int], alone: list[int]) -> str:
+    """What the first token is, and which layers it turns: for certain, and by their own intervals alone."""
     stream = profile.activation
     longer = (stream.norm_first / stream.norm).mean(1)
     most = int(longer.argmax())
     role = "an attention sink" if longer[most] > SINK else "no attention sink here"
     token = f"The first of {profile.spec.text.length} tokens is {role}: behind layer {most} its vector is"
     token += f" {digits(longer[most])} times as long as the others' on average."
+    others = f"; {absorption.by_own_interval(alone, 'turns', 'turn')}" if alone else ""
     if not turned:
-        return f"{token} Including it in the noise turns no layer for certain from absorbing to amplifying."
-    layers = f"layer{'s' if len(turned) > 1 else ''} {ranges(turned)}"
+        return f"{token} Including it in the noise turns no layer for certain from absorbing to amplifying{others}."
     return (
-        f"{token} Noise on this one token too turns {layers} from absorbing to amplifying: "
-        f"{len(turned)} of {profile.layers - 1} layers change sides for certain."
+        f"{token} Noise on this one token too turns {absorption.named(turned)} from absorbing to amplifying: "
+        f"{len(turned)} of {profile.layers - 1} layers change sides for certain{others}."
     )

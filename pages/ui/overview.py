@@ -9,9 +9,8 @@ import streamlit as st
 from core import absorption
 from core.profiles import Profile
 from core.results import Array
-from pages.ui import charts, frame
+from pages.ui import charts, frame, words
 from pages.ui.live import tour
-from pages.ui.words import digits, times
 
 SAID = {
     "amplifies": "the rest of the network amplifies it",
@@ -45,7 +44,7 @@ def gain_bars(line: charts.Line, statistic: str, layer: int, finding: str = "") 
         statistic: how the gain was averaged, in words.
         finding: what the bars show, in a sentence.
     """
-    intervals = [f"[{digits(low, 2)}, {digits(high, 2)}]" for low, high in zip(line.low, line.high, strict=True)]
+    intervals = [f"[{words.ratio(low)}, {words.ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
     return tour.Figure(
         name="gains",
         title="Gain of each layer",
@@ -53,7 +52,7 @@ def gain_bars(line: charts.Line, statistic: str, layer: int, finding: str = "") 
         finding=finding,
         says="Layer {layer}: gain {gain} {interval}; {verdict}.",
         slots={
-            "gain": tour.Slot("layer", [times(each) for each in line.value]),
+            "gain": tour.Slot("layer", [words.gain(each) for each in line.value]),
             "interval": tour.Slot("layer", intervals),
             "verdict": tour.Slot("layer", [SAID.get(each, SAID["undecided"]) for each in line.verdicts]),
         },

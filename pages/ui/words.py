@@ -113,6 +113,16 @@ def times(factor: float, count: int = 2) -> str:
     return f"{digits(factor, count)}×"
 
 
+def gain(value: float) -> str:
+    """A gain, near 1 with two decimals, so that the 5% band shows: `0.57×`, `1.07×`, `12×`."""
+    return f"{ratio(value)}×"
+
+
+def ratio(value: float) -> str:
+    """The same without its sign, for the ends of an interval."""
+    return f"{value:.2f}" if 0.1 <= value < 10 else digits(value)
+
+
 def changed(factor: float) -> str:
     """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`; `stays as large` where two digits show no change."""
     if times(factor) == times(1):

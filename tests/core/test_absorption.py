@@ -201,6 +201,18 @@ def test_a_finding_names_every_layer_once_but_the_last() -> None:
     assert absorption.finding(found) == "Layers 0 to 2 amplify, layers 3 and 4 absorb, layer 5 is undecided (n = 12)."
 
 
+def test_a_finding_names_apart_what_only_its_own_interval_decides() -> None:
+    gains = [0.5, -0.5, 0.051, 0.0, -0.051]
+    found = absorption.gains([constant(*gains, spread=0.003)])
+    assert found.verdicts[:-1] == ("amplifies", "absorbs", "amplifies", "undecided", "absorbs")
+    assert found.firm[:-1] == ("amplifies", "absorbs", "undecided", "undecided", "undecided")
+    assert absorption.finding(found) == (
+        "Layer 0 amplifies, layer 1 absorbs, layer 3 is undecided, layer 2 amplifies by its own interval only, "
+        "layer 4 absorbs by its own interval only (n = 12)."
+    )
+    assert absorption.by_own_interval([2, 23], "turns", "turn") == "layers 2 and 23 turn by their own interval only"
+
+
 # --- why -----------------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,8 @@ from core.store import Store
 from tests import synthetic
 
 LAYERS = 8
-values = arrays.arrays(float, 6, elements=st.floats(0.01, 100), unique=True)
+apart = st.integers(1, 10_000).map(lambda hundredths: hundredths / 100)  # by more than their logarithms are rounded
+values = arrays.arrays(float, 6, elements=apart, unique=True)
 
 
 @pytest.fixture
@@ -135,12 +136,46 @@ def test_the_first_token_turns_layers_or_it_does_not(standard: Profile) -> None:
     falling = flat - 0.1 * (depth[None, :] - depth[:, None])[:, :, None]
     calm = with_fields(standard, "gaussian:0.3", log_drift=falling)
     turned = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=2 * flat - falling))
-    assert turned.turned == tuple(range(LAYERS - 1)) and turned.answer == "amplify"
+    assert turned.turned == tuple(range(LAYERS - 1)) and (turned.answer, turned.change > 1) == ("rise", True)
     assert f"{LAYERS - 1} of {LAYERS - 1} layers change sides" in turned.said
     same = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=falling))
     assert same.turned == () and same.answer == "stay" and "turns no layer" in same.said
     more = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=3 * falling - 2 * flat))
-    assert more.answer == "absorb more"
+    assert more.answer == "fall"
+
+
+def test_layers_turned_by_their_own_interval_only_are_named_apart(standard: Profile) -> None:
+    depth = np.arange(LAYERS)
+    upper = (depth[:, None] <= depth[None, :])[:, :, None]
+    travelled = np.clip(depth[None, :] - depth[:, None], 0, 1)[:, :, None]
+    swing = np.linspace(-1, 1, 8)
+    noisy = np.where(depth < 2, 1, 0.1)[:, None, None] * swing * travelled  # layers 0 and 1 vary too much for Holm
+
+    def with_gain(gain: float, wide: float) -> np.ndarray:
+        return np.where(upper, gain * travelled + wide * noisy, np.nan)
+
+    calm = with_fields(standard, "gaussian:0.3", log_drift=with_gain(-0.5, 0.1))
+    found = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=with_gain(0.5, 0.7)))
+    assert found.turned == tuple(range(2, LAYERS - 1))
+    assert found.said.endswith(
+        "5 of 7 layers change sides for certain; layers 0 and 1 turn by their own interval only."
+    )
+
+
+def test_a_typical_gain_may_stay_although_many_layers_turn(standard: Profile) -> None:
+    """The answer is judged by what was asked: the median change, not by how many layers amplify."""
+    depth = np.arange(LAYERS)
+    upper = (depth[:, None] <= depth[None, :])[:, :, None]
+    travelled = np.clip(depth[None, :] - depth[:, None], 0, 1)[:, :, None]
+    far = np.where(depth < 3, 0.5, 0.08)[:, None, None]
+
+    def with_gain(gain: np.ndarray | float) -> np.ndarray:
+        return np.where(upper, gain * travelled, np.nan) + np.zeros(8)
+
+    calm = with_fields(standard, "gaussian:0.3", log_drift=with_gain(-far))
+    found = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=with_gain(far)))
+    assert len(found.turned) == LAYERS - 1
+    assert found.answer == "stay" and found.change == pytest.approx(np.exp(0.16))
 
 
 def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile) -> None:
@@ -166,10 +201,27 @@ def test_dilution_is_told_from_repair(standard: Profile) -> None:
         assert found.gain == pytest.approx(found.grown / found.around)
         return found.said
 
-    assert f"at all {LAYERS - 1} layers whose drift falls, the damage itself grows" in told(0.5)
-    assert "none of the fall is mere dilution" in told(0.1)
+    assert f"at all {LAYERS - 1} layers that absorb, the damage itself grows" in told(0.5)
+    assert "no fall is shown to be mere dilution" in told(0.1)
     rising = with_fields(standard, "gaussian:0.3", log_drift=-falling)
-    assert "no layer's drift falls" in lessons.absorb(rising).said
+    assert "no layer absorbs for certain" in lessons.absorb(rising).said
+
+
+def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -> None:
+    """As many as the verdicts count: layer 0's fall varies too much, layer 6's is inside the band."""
+    depth = np.arange(LAYERS)
+    upper = (depth[:, None] <= depth[None, :])[:, :, None]
+    fall = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.03, 0])[:, None, None]
+    travelled = np.clip(depth[None, :] - depth[:, None], 0, 1)[:, :, None]
+    swing = np.where(depth == 0, 1.0, 0.0)[:, None, None] * np.linspace(-1, 1, 8)
+    log_drift = np.where(upper, (swing - fall) * travelled, np.nan)
+    growing = replace(standard.activation, log_norm=np.repeat(depth[:, None] / 2.0, 8, axis=1))
+    found = lessons.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
+    assert (found.gain[:-1] < 1).all()
+    assert "at all 5 layers that absorb, the damage itself grows" in found.said
+    uneven = replace(growing, log_norm=growing.log_norm + np.where(depth == 4, 2.4, 0)[:, None])
+    found = lessons.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
+    assert "at 4 of the 5 layers that absorb" in found.said
 
 
 def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:

@@ -180,7 +180,7 @@ def test_a_turn_of_chapter_begins_at_the_top_and_a_reveal_stays(lesson: str, tab
     settle(page)
     assert main.evaluate(scrolled) == 0
     main.evaluate("main => main.scrollTo(0, 120)")
-    page.get_by_role("button", name="they amplify").click()
+    page.get_by_role("button", name="it rises").click()
     expect(page.get_by_text("With the first token disturbed too")).to_be_visible()
     settle(page)
     assert main.evaluate(scrolled) == 120

@@ -132,6 +132,46 @@ def test_the_size_map_marks_the_crossing() -> None:
     assert np.isfinite(wanted).any() and "turning" in chart.finding
 
 
+@pytest.mark.parametrize(
+    ("firm", "cross", "said"),
+    [
+        (
+            [["absorbs", "undecided", "undecided"], ["absorbs", "absorbs", "undecided"]],
+            [np.nan, 0.18, np.nan],
+            "every measured size is absorbed at layer 0; at layer 1 the gain crosses 1, at size 0.18, "
+            "but no turn is certain.",
+        ),
+        (
+            [["amplifies", "amplifies", "undecided"], ["undecided", "absorbs", "undecided"]],
+            [0.5, 0.3, np.nan],
+            "small sizes are amplified and large ones absorbed at layer 1, turning at size 0.30; "
+            "at layer 0 the gain crosses 1, at size 0.50, but no turn is certain.",
+        ),
+        ([["absorbs", "undecided"], ["amplifies", "undecided"]], [np.nan, np.nan], "no layer turns for certain"),
+    ],
+)
+def test_the_size_map_claims_no_turn_that_verdicts_do_not_carry(
+    firm: list[list[str]], cross: list[float], said: str
+) -> None:
+    told = sizes._finding(firm, np.array(cross))
+    assert told.startswith(f"Gaussian noise: {said}")
+
+
+def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
+    found = seeds()
+    chart = charts.direction(found, 2)
+    share = np.mean([each.orthogonal[2, -1] for each in found])
+    assert chart.finding.endswith(f"the part of the damage across the stream has {share:.0%} of its length.")
+    assert "rest" not in chart.finding and "length" in chart.figure.layout.yaxis.title.text
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.567, "0.57×"), (1.07, "1.07×"), (1.996, "2.00×"), (12.34, "12×"), (0.0123, "0.012×")]
+)
+def test_a_gain_near_one_shows_the_band(value: float, said: str) -> None:
+    assert words.gain(value) == said
+
+
 def test_size_borders_lie_between_the_sizes() -> None:
     borders = sizes.edges(np.array([0.01, 0.1, 1]))
     np.testing.assert_allclose(borders, 10.0 ** np.array([-2.5, -1.5, -0.5, 0.5]))

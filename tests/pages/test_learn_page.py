@@ -17,7 +17,7 @@ from core.records import Status
 from core.store import Store
 from pages.ui import glossary
 from pages.ui.tour import CHAPTERS, again
-from pages.ui.words import changed
+from pages.ui.words import changed, gain
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_shell import live, opened_at, paint, shell
@@ -133,11 +133,12 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
     assert found.said not in text(app)
     assert "gain with it" not in app.dataframe[0].value
-    app.button(key="sink-amplify").click().run()
+    app.button(key="sink-rise").click().run()
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
     assert live(app)["controls"][0]["index"] == 1
     assert found.said in text(app)
-    assert ("That is what you said" in text(app)) == (found.answer == "amplify")
+    assert ("That is what you said" in text(app)) == (found.answer == "rise")
+    assert f"{gain(found.change)} what it was (median)" in text(app)
     assert "gain with it" in app.dataframe[0].value
 
 
@@ -204,7 +205,7 @@ def test_a_turn_of_chapter_goes_to_the_top_and_nothing_else_does(cache: Cache) -
     app = opened(profile=cache["deep"], chapter="drift").run()
     assert not scrolls(app)
     assert scrolls(app.button(key="next").click().run())
-    assert not scrolls(app.button(key="sink-amplify").click().run())
+    assert not scrolls(app.button(key="sink-rise").click().run())
     assert scrolls(app.button(key="on").click().run())
     assert not scrolls(app.run())
 

@@ -25,6 +25,14 @@ def test_bars_of_gains_carry_values_and_verdicts() -> None:
     assert "median" in shown.y.title and shown.pick[1] == 2
 
 
+def test_the_ends_of_an_interval_can_be_held_against_the_band() -> None:
+    value = np.array([1.112, 1.0])
+    shown = overview.gain_bars(
+        charts.Line("noise", value, value - 0.042, value + 0.048, ("amplifies", None)), "mean", 0
+    )
+    assert (shown.slots["gain"].table[0], shown.slots["interval"].table[0]) == ("1.11×", "[1.07, 1.16]")
+
+
 @pytest.mark.parametrize("verdict", ["undecided", "not tested", "undecided (n = 4)"])
 def test_what_is_not_decided_is_said_so(verdict: str) -> None:
     shown = overview.gain_bars(line(verdict, None), "geometric mean", 0)

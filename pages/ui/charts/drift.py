@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from core import absorption
 from core.results import Array, Perturbed
 from pages.ui.charts.style import LIGHT, Chart, Palette, band, layer_axis, layout, line_labels, log_axis
-from pages.ui.words import digits, percent, times
+from pages.ui.words import digits, gain, percent
 
 
 def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
@@ -104,7 +104,7 @@ def _curves_finding(found: absorption.Curves, first: Array, layer: int) -> str:
         verb = "grows" if end >= start else "shrinks"
         said = (
             f"Drift injected at layer {layer} {verb} from {digits(start)} to {digits(end)} at the last layer "
-            f"(gain {times(end / start)})."
+            f"(gain {gain(end / start)})."
         )
     if np.nanmax(first) > 0:
         ends = f"from {digits(first[layer])} to {digits(first[-1])}"
@@ -119,12 +119,15 @@ def _curves_table(found: absorption.Curves) -> pd.DataFrame:
 
 
 def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
-    """What kind of difference is left: cosine to the undisturbed stream, and the share of the damage across it."""
+    """What kind of difference is left: cosine to the undisturbed stream, and the damage's length across it."""
     cosine = np.mean([each.cosine[layer] for each in seeds], axis=0)
     across = np.mean([each.orthogonal[layer] for each in seeds], axis=0)
     layers = len(cosine)
     figure = go.Figure()
-    pairs = (("cosine to the undisturbed stream", cosine, "solid"), ("damage across it (share)", across, "dash"))
+    pairs = (
+        ("cosine to the undisturbed stream", cosine, "solid"),
+        ("damage across it, share of its length", across, "dash"),
+    )
     for name, values, dash in pairs:
         figure.add_trace(
             go.Scatter(
@@ -139,14 +142,14 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     low = min(0.0, float(np.nanmin([cosine, across])))
     figure.update_layout(
         xaxis=layer_axis(layers, "read layer"),
-        yaxis={"title": "cosine, share", "range": [low - 0.02, 1.08]},
+        yaxis={"title": "cosine, share of length", "range": [low - 0.02, 1.08]},
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     )
     finding = (
         f"After layer {layer} the disturbed stream ends at cosine {cosine[-1]:.3f} to the undisturbed one; "
-        f"{percent(across[-1])} of the damage lies across the stream, the rest along it."
+        f"the part of the damage across the stream has {percent(across[-1])} of its length."
     )
-    columns = {"read layer": np.arange(layers), "cosine": cosine, "orthogonal share": across}
+    columns = {"read layer": np.arange(layers), "cosine": cosine, "share of length across": across}
     table = pd.DataFrame(columns).dropna()
     layout(figure).update_layout(showlegend=True)
     title = "Which way the damage points"

@@ -26,6 +26,7 @@ class Line:
     low: Array
     high: Array
     verdicts: tuple[str | None, ...]
+    firm: tuple[str, ...] = ()  # per layer after Holm's correction over layers; empty where nothing was tested
 
 
 def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") -> Line:
@@ -36,10 +37,10 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
     """
     found = absorption.gains(seeds)
     if statistic == "geometric":
-        return Line(name, found.value, found.low, found.high, found.verdicts)
+        return Line(name, found.value, found.low, found.high, found.verdicts, found.firm)
     per_sequence = [each.ratio if statistic == "ratio" else each.ratio_q50 for each in seeds]
     mean, half = absorption.student(np.mean(per_sequence, axis=0))
-    return Line(name, mean, np.maximum(mean - half, 1e-9), mean + half, found.verdicts)
+    return Line(name, mean, np.maximum(mean - half, 1e-9), mean + half, found.verdicts, found.firm)
 
 
 def gains(

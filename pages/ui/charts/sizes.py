@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core import absorption
+from core.absorption import named
 from core.results import Array
 from core.specs import number
 from pages.ui.charts.gain import Line
@@ -48,7 +49,7 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     table["crossing size"] = cross
     layout(figure, height=400)
     title = "At what size does noise turn?"
-    return Chart("gain-by-size", title, figure, _finding(sizes, logs, cross), table)
+    return Chart("gain-by-size", title, figure, _finding([each.firm for each in lines], cross), table)
 
 
 def edges(sizes: Array) -> Array:
@@ -65,7 +66,7 @@ def _crossing(cross: Array, look: Palette) -> go.Scatter:
         mode="lines+markers",
         line={"color": look.ink, "width": 2},
         marker={"size": 7, "symbol": "diamond"},
-        hovertemplate="layer %{x} turns at size %{y:.2g}<extra></extra>",
+        hovertemplate="layer %{x}: gain crosses 1 at size %{y:.2g}<extra></extra>",
         name="crossing size",
     )
 
@@ -83,19 +84,36 @@ def _targets(sizes: Array, logs: Array) -> go.Scatter:
     )
 
 
-def _finding(sizes: Array, logs: Array, cross: Array) -> str:
-    turning = np.flatnonzero(np.isfinite(cross))
-    never_grow = [i for i in range(logs.shape[1] - 1) if (logs[:, i] <= 0).all()]
-    always_grow = [i for i in range(logs.shape[1] - 1) if (logs[:, i] > 0).all()]
+def _finding(firm: Sequence[Sequence[str]], cross: Array) -> str:
+    """What verdicts carry, Holm's correction applied within each size, and where the mean alone would have a turn.
+
+    Args:
+        firm: (sizes, layers), sizes ascending.
+        cross: (layers,) crossing sizes of the mean; NaN without one.
+    """
+    layers = list(zip(*firm, strict=True))[:-1]
+    crossing = [i for i in range(len(layers)) if np.isfinite(cross[i])]
+    turning = [i for i in crossing if _turns(layers[i])]
+    unsure = [i for i in crossing if not _turns(layers[i])]
     said = []
-    if turning.size:
-        some = f"layer {turning[0]}" if turning.size == 1 else f"layers {absorption.ranges(turning.tolist())}"
-        low, high = digits(np.nanmin(cross)), digits(np.nanmax(cross))
-        between = f"at size {low}" if low == high else f"at sizes between {low} and {high}"
-        said.append(f"small noise grows and large noise shrinks from {some}, turning {between}")
-    for layers, verb in ((never_grow, "shrinks"), (always_grow, "grows")):
-        if layers:
-            some = f"layer {layers[0]}" if len(layers) == 1 else f"layers {absorption.ranges(layers)}"
-            said.append(f"every measured size {verb} from {some}")
-    text = "; ".join(said) or "no layer turns from amplifying to absorbing as the noise grows"
-    return f"{text[:1].upper()}{text[1:]}."
+    for verdict, verb in (("absorbs", "absorbed"), ("amplifies", "amplified")):
+        always = [i for i, verdicts in enumerate(layers) if set(verdicts) == {verdict}]
+        if always:
+            said.append(f"every measured size is {verb} at {named(always)}")
+    if turning:
+        said.append(
+            f"small sizes are amplified and large ones absorbed at {named(turning)}, turning {_at(cross[turning])}"
+        )
+    if unsure:
+        said.append(f"at {named(unsure)} the gain crosses 1, {_at(cross[unsure])}, but no turn is certain")
+    return f"Gaussian noise: {'; '.join(said) or 'no layer turns for certain from amplifying to absorbing'}."
+
+
+def _turns(verdicts: Sequence[str]) -> bool:
+    """Whether a small size is amplified for certain and a larger one absorbed."""
+    return "amplifies" in verdicts and "absorbs" in verdicts[verdicts.index("amplifies") :]
+
+
+def _at(sizes: Array) -> str:
+    low, high = digits(sizes.min()), digits(sizes.max())
+    return f"at size {low}" if low == high else f"at sizes between {low} and {high}"

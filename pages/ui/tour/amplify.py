@@ -13,10 +13,10 @@ from pages.ui import view, words
 from pages.ui.live import tour
 from pages.ui.overview import SAID
 from pages.ui.tour import parts
-from pages.ui.words import times
+from pages.ui.words import gain
 
-GUESSES = {"absorb more": "they absorb more", "stay": "little changes", "amplify": "they amplify"}
-OUTCOMES = {"absorb more": "most gains fall", "stay": "most gains stay where they were", "amplify": "most gains rise"}
+GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
+OUTCOMES = {"fall": "falls to", "stay": "hardly changes, to", "rise": "rises to"}
 WHERE = list(words.POSITIONS)
 
 
@@ -36,8 +36,7 @@ def draw(profile: Profile, found: lessons.Sink) -> None:
         parts.figure(picture(found, profile.layers, layer, where, bool(guess)), _moved)
     with said:
         if guess:
-            verdict = "That is what you said" if guess == found.answer else f"You said: {GUESSES[guess]}"
-            parts.lesson(f"{verdict}. With the first token disturbed too, {OUTCOMES[found.answer]}.", found.said)
+            parts.lesson(_judged(guess, found), found.said)
         else:
             _ask(found)
         parts.real(
@@ -47,10 +46,18 @@ def draw(profile: Profile, found: lessons.Sink) -> None:
     parts.numbers(table(found, bool(guess)), "gain of each layer", profile, "amplify")
 
 
+def _judged(guess: str, found: lessons.Sink) -> str:
+    verdict = "That is what you said" if guess == found.answer else f"You said: {GUESSES[guess]}"
+    return (
+        f"{verdict}. With the first token disturbed too, the gain of a typical layer {OUTCOMES[found.answer]} "
+        f"{gain(found.change)} what it was (median)."
+    )
+
+
 def _ask(found: lessons.Sink) -> None:
     st.markdown(
-        f"**Predict.** So far the noise, size {found.size:g}, has spared the first token of each sequence. What do "
-        "most layers do once this one token is disturbed too?"
+        f"**Predict.** So far the noise, size {found.size:g}, has spared the first token of each sequence. What does "
+        "the gain of a typical layer do once this one token is disturbed too?"
     )
     with st.container(horizontal=True):
         for guess, label in GUESSES.items():
@@ -82,7 +89,7 @@ def picture(found: lessons.Sink, layers: int, layer: int, where: str, revealed: 
         slots={
             "size": tour.Slot("frame", [f"{found.size:g}"] * len(frames)),
             "where": tour.Slot("frame", list(words.POSITIONS.values())[: len(frames)]),
-            "gain": tour.Slot("both", [[times(gain) for gain in each.value] for each in frames]),
+            "gain": tour.Slot("both", [[gain(value) for value in each.value] for each in frames]),
             "verdict": tour.Slot("both", [[SAID[verdict] for verdict in _plain(each)] for each in frames]),
         },
         y=tour.ratio_axis("gain", every if revealed else found.without.value),
