@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -117,13 +116,6 @@ def test_long_heads_are_short_in_tables_and_whole_in_their_tooltips(filled_cache
 def test_the_verdict_is_computed(filled_cache: dict[str, str]) -> None:
     said = [each.value for each in opened(profile=filled_cache["deep"]).markdown]
     assert any("absorb" in text and "(n = 16)" in text for text in said)
-
-
-def test_a_warm_page_is_drawn_in_a_second(filled_cache: dict[str, str]) -> None:
-    app = opened(profile=filled_cache["deep"])
-    began = time.perf_counter()
-    app.run()
-    assert time.perf_counter() - began < 1
 
 
 def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
