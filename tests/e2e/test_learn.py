@@ -105,6 +105,36 @@ def test_a_click_hits_a_layer_and_dragging_over_the_picture_goes_on(lesson: str,
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible(timeout=20_000)
 
 
+def test_a_thumb_that_scrolls_past_a_picture_hits_nothing_and_a_tap_does(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=perturb&layer=4", width=390)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.locator(".tour svg").scroll_into_view_if_needed()
+    settle(page)
+    device = page.context.new_cdp_session(page)
+    device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    x, y = place(page, 21)
+    before = page.get_by_test_id("stMain").evaluate("main => main.scrollTop")
+    touch("touchStart", (x, y))
+    for step in range(1, 13):
+        touch("touchMove", (x + step, y - 12 * step))
+    touch("touchEnd")
+    page.wait_for_timeout(800)
+    settle(page)
+    assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") > before, "it did not scroll"
+    expect(says(page)).to_contain_text("behind layer 4")
+    x, y = place(page, 21)
+    touch("touchStart", (x, y))
+    touch("touchEnd")
+    expect(says(page)).to_contain_text("behind layer 21")
+    page.wait_for_timeout(600)
+    settle(page)
+    assert query(page)["layer"] == "21"
+
+
 def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=amplify&sink=stay&layer=4")
     sliders(page).first.focus()

@@ -119,14 +119,23 @@ function listen(root, held, move, settle) {
   }
   svg.onpointerdown = (event) => {
     if (!held.data.pick || event.button > 0) return
-    if (event.pointerType === "mouse") svg.setPointerCapture(event.pointerId)
-    held.down = true
+    Object.assign(held, { down: true, before: held.state.layer })
+    if (event.pointerType !== "mouse") return // a finger may be about to scroll
+    svg.setPointerCapture(event.pointerId)
     pick(event)
   }
   svg.onpointermove = (event) => held.down && held.data.pick && pick(event)
-  svg.onpointerup = svg.onpointercancel = () => {
-    if (held.down) settle()
+  svg.onpointerup = (event) => {
+    if (!held.down) return
     held.down = false
+    pick(event)
+    settle()
+  }
+  svg.onpointercancel = () => { // it did scroll
+    if (!held.down) return
+    Object.assign(held, { down: false, busy: false })
+    held.state.layer = held.before
+    draw(root, held)
   }
 }
 
