@@ -8,6 +8,7 @@ import re
 import pytest
 
 from core import settings, studies
+from core.allocation import written
 from core.allocation.requests import AllocationRequest
 from core.profiles import load
 from core.settings import Setting
@@ -88,6 +89,17 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
     assert "Depth ramp at 70%: the perplexity is not a number, from layer 3 on." in " ".join(
         each.value for each in app.markdown
     )
+
+
+def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
+    save(store, families.combined([written.method("owl m=7 lam=0.2", 0.7)], "wanda", (0,)))
+    app = opened(m="5.5")
+    assert "**Allocation in view: OWL, m 5.5**, 70% zeros" in [each.value for each in app.markdown]
+    said = (
+        "The setting in view (OWL, m 5.5, lam 0.08, 70% zeros, Wanda) is not among them, where OWL has m 7 and lam 0.2"
+    )
+    assert any(each.value.startswith(said) for each in app.caption)
+    assert not any("not among them" in each.value for each in opened(m="7.0", lam="0.2").caption)
 
 
 def test_too_few_windows_tell_nothing(store: Store) -> None:

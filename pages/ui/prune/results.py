@@ -14,7 +14,7 @@ from core.profiles import Profile
 from core.settings import Setting
 from pages.ui import frame, settings, view
 from pages.ui.charts import Chart
-from pages.ui.charts.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
+from pages.ui.charts.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY, listed
 from pages.ui.prune import drawing, naming, verdicts
 from pages.ui.prune.comparing import Change, Line, Results, Slice, accuracy_change
 from pages.ui.prune.stored import Group, stamp
@@ -49,7 +49,7 @@ def show(group: Group, profile: Profile, setting: Setting, prefix: str) -> None:
         if line.helped:
             st.warning(f"{line.name}. {line.helped}")
     if shown is None:
-        st.caption(f"The setting in view ({naming.setting(setting)}) is not among them: evaluate it to see it here.")
+        st.caption(_lacking(results, setting))
     _draw(drawing.perplexity(results, shown, view.look()), group, prefix, "perplexity")
     left, right = st.columns(2, gap="large")
     with left:
@@ -63,6 +63,24 @@ def show(group: Group, profile: Profile, setting: Setting, prefix: str) -> None:
     _zero_shot(results, part, in_part, group, prefix)
     _trust(results, part, in_part, profile, group, prefix)
     _numbers(results, group, prefix)
+
+
+def _lacking(results: Results, setting: Setting) -> str:
+    """That the setting in view was not measured, told from those that are called alike."""
+    name = naming.setting(setting, [each.setting for each in results.lines])
+    alike = {each.name: _unlike(each, setting) for each in results.lines}
+    told = [f"{other} has {listed(words)}" for other, words in alike.items() if words]
+    where = f", where {listed(told)}" if told else ""
+    return f"The setting in view ({name}) is not among them{where}: evaluate it to see it here."
+
+
+def _unlike(line: Line, setting: Setting) -> list[str]:
+    """The parameters in which a line differs from a setting that it is called like; none for others."""
+    if naming.kind(line.setting) != naming.kind(setting):
+        return []
+    short = [naming.allocation(each.allocation) for each in (line.setting, setting)]
+    words = naming.parameters(line.setting.allocation, [setting.allocation])
+    return words if short[0] == short[1] and not set(words) & set(line.name.split(", ")) else []
 
 
 def _choose_slice(results: Results, setting: Setting) -> Slice:
