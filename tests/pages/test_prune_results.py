@@ -109,6 +109,9 @@ def test_too_few_windows_tell_nothing(store: Store) -> None:
     said = verdict(app)
     assert "too few windows to tell (n = 4, 8 are needed)" in said
     assert not re.search(r"\b(gains|costs)\b", said)
+    everything = " ".join(each.value for each in app.markdown)
+    assert "too few windows to rank them" in everything
+    assert "least perplexity" not in everything and "better than uniform" not in everything
 
 
 def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
@@ -308,6 +311,17 @@ def test_the_table_says_the_seeds_of_each_setting(store: Store) -> None:
     save(store, family((0, 2)))
     seeds = opened().dataframe[-1].value.set_index("setting")["calibration seeds"]
     assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
+
+
+def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(store: Store) -> None:
+    save(store, family())
+    shown = opened().dataframe[-1]
+    first = ["setting", "target", "perplexity", "against uniform, %", "uniform low", "uniform high"]
+    assert list(shown.value.columns)[:6] == first
+    columns = json.loads(shown.proto.columns)
+    assert columns["setting"]["pinned"]
+    assert columns["target"]["type_config"]["format"] == "percent"
+    assert {columns[each]["type_config"]["format"] for each in first[3:]} == {"%+,.1f"}
 
 
 def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:

@@ -23,7 +23,8 @@ SELECTED = (
     "Whoever picks the best of several strengths or methods here has chosen it on the text that judges it: evaluate "
     "the choice once more on another text before calling it a gain."
 )
-LEADING = ("setting", "target", "pruner", "perplexity")
+LEADING = ("setting", "target", "perplexity")
+CHANGES = ("against", "uniform", "base")  # begin the names of columns of changes, in per cent
 TRUST = (
     "Each point is an allocation of this target and pruner. The estimate sums what pruning each layer alone was "
     "measured to do; only the order of the points can be right, and the rank correlation says how right it is."
@@ -202,7 +203,7 @@ def seeded(results: Results) -> str:
 def _numbers(results: Results, group: Group, prefix: str) -> None:
     st.header("Every number", anchor=False)
     table = rows(results).dropna(axis=1, how="all")
-    frame.show_table(table, "Every setting with all that was measured of it")
+    frame.show_table(table, "Every setting with all that was measured of it", _columns(table))
     _badge(group)
     if seeded(results):
         st.caption(seeded(results))
@@ -214,6 +215,12 @@ def _numbers(results: Results, group: Group, prefix: str) -> None:
         key="numbers-csv",
         on_click="ignore",
     )
+
+
+def _columns(table: pd.DataFrame) -> dict:
+    """What a row is stays in sight; changes have one number of decimals, whatever the column."""
+    changes = {name: st.column_config.NumberColumn(format="%+,.1f") for name in table if name.startswith(CHANGES)}
+    return {"setting": st.column_config.TextColumn(pinned=True)} | changes
 
 
 def rows(results: Results) -> pd.DataFrame:
@@ -229,7 +236,7 @@ def rows(results: Results) -> pd.DataFrame:
         found.append(row | {"with all parameters": line.setting.method})
     table = pd.DataFrame(found)
     first = [name for name in table if name in LEADING]
-    changes = [name for name in table if name.startswith(("against", "uniform", "base"))]
+    changes = [name for name in table if name.startswith(CHANGES)]
     return table[[*first, *changes, *(name for name in table if name not in (*first, *changes))]]
 
 
