@@ -237,9 +237,9 @@ def test_a_relative_folder_is_shown_whole(
     monkeypatch.chdir(outside)
     app = opened(part="export")
     app.text_input(key="export-folder").set_value("pruned2").run()
-    assert f"It goes to `{outside / 'pruned2'}`." in [each.value for each in app.caption]
+    assert f"The export goes to `{outside / 'pruned2'}`." in [each.value for each in app.caption]
     app.text_input(key="export-folder").set_value(str(outside / "pruned3")).run()
-    assert not any(each.value.startswith("It goes to") for each in app.caption)
+    assert not any(each.value.startswith("The export goes to") for each in app.caption)
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

@@ -92,7 +92,8 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
 
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
-    save(store, families.combined([written.method("owl m=7 lam=0.2", 0.7)], "wanda", (0,)))
+    asked = [written.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
+    save(store, families.combined(asked, "wanda", (0,)))
     app = opened(m="5.5")
     assert "**Allocation in view: OWL, m 5.5**, 70% zeros" in [each.value for each in app.markdown]
     said = (
@@ -321,7 +322,7 @@ def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(sto
     columns = json.loads(shown.proto.columns)
     assert columns["setting"]["pinned"]
     assert columns["target"]["type_config"]["format"] == "percent"
-    assert {columns[each]["type_config"]["format"] for each in first[3:]} == {"%+,.1f"}
+    assert {columns[each]["type_config"]["format"] for each in first[3:]} == {"%+,.2f"}
 
 
 def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:

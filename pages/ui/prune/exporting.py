@@ -33,9 +33,7 @@ SEMI_STRUCTURED = (
     "TensorRT). The file exported here is dense in either case."
 )
 FOLDER = "A new or empty one; one that holds an earlier export is replaced only where that is ticked below."
-SERVING = (
-    "The first loads it in Python; the second serves it with [vLLM](https://docs.vllm.ai), which is installed apart."
-)
+SERVING = "The first loads it in Python; the second serves it with vLLM, which is installed apart."
 
 
 def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[ExportRequest, str], None]) -> None:
@@ -69,7 +67,7 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
 def where(typed: str, request: ExportRequest) -> None:
     """The whole path of a folder that was typed without it."""
     if not Path(typed.strip()).is_absolute():
-        st.caption(f"It goes to `{request.folder}`.")
+        st.caption(f"The export goes to `{request.folder}`.")
 
 
 def _on_card(study: str | None, numbers: str | None) -> str:

@@ -69,8 +69,8 @@ def show(group: Group, profile: Profile, setting: Setting, prefix: str) -> None:
 def _lacking(results: Results, setting: Setting) -> str:
     """That the setting in view was not measured, told from those that are called alike."""
     name = naming.setting(setting, [each.setting for each in results.lines])
-    alike = {each.name: _unlike(each, setting) for each in results.lines}
-    told = [f"{other} has {listed(words)}" for other, words in alike.items() if words]
+    alike = [(each.name, _unlike(each, setting)) for each in results.lines]
+    told = [f"{other} has {listed(words)}" for other, words in alike if words]
     where = f", where {listed(told)}" if told else ""
     return f"The setting in view ({name}) is not among them{where}: evaluate it to see it here."
 
@@ -219,7 +219,7 @@ def _numbers(results: Results, group: Group, prefix: str) -> None:
 
 def _columns(table: pd.DataFrame) -> dict:
     """What a row is stays in sight; changes have one number of decimals, whatever the column."""
-    changes = {name: st.column_config.NumberColumn(format="%+,.1f") for name in table if name.startswith(CHANGES)}
+    changes = {name: st.column_config.NumberColumn(format="%+,.2f") for name in table if name.startswith(CHANGES)}
     return {"setting": st.column_config.TextColumn(pinned=True)} | changes
 
 

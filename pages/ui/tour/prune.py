@@ -20,7 +20,7 @@ from pages.ui.words import digits
 
 ASKED = "layer of the guess"
 FORMATS = {
-    "perplexity": st.column_config.NumberColumn(format="%.1f"),
+    "perplexity": st.column_config.NumberColumn(format="%,.1f"),
     "setting": st.column_config.TextColumn(pinned=True),
     **{name: st.column_config.NumberColumn(format="%+.1f") for name in ("against uniform, %", "low", "high")},
     "estimated harm, nats": st.column_config.NumberColumn(format="%.3f"),
