@@ -142,6 +142,20 @@ def sentence(name: str, base: str, interval: Interval) -> str:
     return f"{name} costs {_percents(interval.value, interval.low, interval.high)} of perplexity against {base}"
 
 
+def beside(interval: Interval, base: str) -> str:
+    """The same change in brief: `64% [60, 68] below uniform`."""
+    word = verdict(interval)
+    if math.isnan(interval.value):
+        return f"not comparable with {base}"
+    if word == "unknown":
+        return f"{interval.value:+,.0f}% against {base}, too few windows for an interval"
+    if word == "no different":
+        return f"no different from {base}: {_percents(interval.value, interval.low, interval.high)}"
+    if word == "gains":
+        return f"{_percents(-interval.value, -interval.high, -interval.low)} below {base}"
+    return f"{_percents(interval.value, interval.low, interval.high)} above {base}"
+
+
 def _resampled(values: Array, resamples: int, seed: int) -> Array:
     """Means of resamples, (resamples,), in blocks that fit into memory."""
     draw = np.random.default_rng(seed)

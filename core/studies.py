@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.comparison import Interval, paired, percent
+from core.errors import UserError
 from core.results import Array, Evaluated, ZeroShot
 from core.settings import Point, Setting, StudySpec
 from core.store import Entry, Store
@@ -144,6 +145,14 @@ def load(store: Store, entry: Entry) -> Study:
 def read(store: Store, spec: StudySpec, told: dict | None = None) -> Study:
     """Read a study as far as it is measured: what a running job has finished is there already."""
     return Study(spec, told or {}, tuple(_point(store, spec, each) for each in spec.points))
+
+
+def profile_key(store: Store, typed: str | None) -> str | None:
+    """The profile that a study's allocations looked at by its whole key, however it was named."""
+    try:
+        return store.profile(typed).key if typed else None
+    except UserError:
+        return typed
 
 
 def _point(store: Store, spec: StudySpec, point: Point) -> Measured:

@@ -61,6 +61,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         "bytes": made.bytes,
         "dense_bytes": made.dense_bytes,
         "difference": made.difference,
+        "sparsity": made.sparsity,
         "setting": request.setting.name,
         "size": size_words(made),
         "warnings": warnings,

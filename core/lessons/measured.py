@@ -10,23 +10,24 @@ import numpy as np
 
 from core import studies
 from core.allocation.allocate import estimates
-from core.comparison import Interval, spearman
+from core.comparison import Interval, beside, spearman
 from core.errors import UserError
 from core.lessons.shared import TARGET
 from core.profiles import Profile
 from core.results import Array
-from core.settings import Setting
+from core.settings import Point, Setting
 from core.store import Entry, Store
 from core.words import digits
 
-Group = tuple[Entry, list[Setting]]  # a study, and settings of it that compare
+Group = list[tuple[Entry, Point]]  # points that compare, each with a study that asks for it
 
 
 @dataclass(frozen=True)
 class MeasuredPoint:
     """A pruned model that was evaluated."""
 
-    study: studies.Study
+    study: studies.Study  # what it compares with, of one study or of several put together
+    keys: tuple[str, ...]  # of those studies
     setting: Setting
     name: str
     target: float
@@ -36,17 +37,18 @@ class MeasuredPoint:
 
 
 def measured_points(store: Store, profile: Profile | None = None) -> list[MeasuredPoint] | None:
-    """Pruned models of one study of the profile's model, or of any model, that compare; None where there is none.
+    """Pruned models of the profile's model, or of any model, that compare; None where there is none.
 
-    They share pruner, pattern and calibration seed, and the tour's target or, where none was pruned to that, the
-    nearest. Of several studies the one with most such points is taken, of equals the one made last: when its files
-    were written here says nothing after a checkout.
+    They share text, calibration, the profile their allocations looked at, pruner and pattern, whichever study asked
+    for them, and the tour's target or, where none was pruned to that, the nearest. Where several such lists are, the
+    longest is taken, of equals the one made last: when its files were written here says nothing after a checkout.
+    Shuffles are left out: each is a draw of many, which says nothing on its own.
     """
-    groups = [group for entry in store.entries("study") if _of(entry, profile) for group in _alike(entry)]
-    for entry, asked in sorted(groups, key=_worth, reverse=True):
-        study = studies.load(store, entry)
-        if points := [each for each in study.pruned if each.setting in asked]:
-            return [_point(study, each, profile) for each in points]
+    for group in sorted(_groups(store, profile), key=_worth, reverse=True):
+        study = _together(store, group)
+        if study.pruned:
+            keys = tuple(dict.fromkeys(entry.key for entry, _ in group))
+            return [_point(study, keys, each, profile) for each in study.pruned]
     return None
 
 
@@ -56,26 +58,53 @@ def _of(entry: Entry, profile: Profile | None) -> bool:
     return (model.content, model.initialised) == (mine.content, mine.initialised)
 
 
-def _alike(entry: Entry) -> list[Group]:
-    """What a study asks for, the settings of one target, pruner, pattern and calibration seed together."""
-    found: dict[tuple, list[Setting]] = {}
-    for each in (point.setting for point in entry.spec.points if point.setting is not None):
-        alike = each.allocation.target, each.pruner, each.pattern, each.calibration_seed
-        found.setdefault(alike, []).append(each)
-    return [(entry, asked) for asked in found.values()]
+def _groups(store: Store, profile: Profile | None) -> list[Group]:
+    """What studies ask for, the points that may be compared together."""
+    found: dict[tuple, Group] = {}
+    for entry in sorted(store.entries("study"), key=_made):
+        if not _of(entry, profile):
+            continue
+        looked = studies.profile_key(store, entry.provenance.get("profile"))
+        for point in entry.spec.points:
+            if point.setting is not None and point.setting.allocation.correction.control != "shuffled":
+                found.setdefault((*_alike(entry, point), looked), []).append((entry, point))
+    return list(found.values())
+
+
+def _alike(entry: Entry, point: Point) -> tuple:
+    """What must be alike for two points to be compared, but for the profile."""
+    asked, spec = point.setting, entry.spec
+    how = asked.pruner, asked.pattern, asked.true_sequential, asked.calibration_seed
+    return spec.model.key, spec.text.key, point.pruned.calibration, asked.allocation.target, *how
 
 
 def _worth(group: Group) -> tuple[float, int, str]:
-    entry, asked = group
-    away = abs(asked[0].allocation.target - TARGET)
-    return -round(away, 6), len(asked), str(entry.provenance.get("created", ""))
+    asked = {point.setting for _, point in group}
+    away = abs(group[0][1].setting.allocation.target - TARGET)
+    return -round(away, 6), len(asked), max(_made(entry) for entry, _ in group)
 
 
-def _point(study: studies.Study, each: studies.Measured, profile: Profile | None) -> MeasuredPoint:
+def _made(entry: Entry) -> str:
+    return str(entry.provenance.get("created", ""))
+
+
+def _together(store: Store, group: Group) -> studies.Study:
+    """The points as one study, each once, told of as the one made last."""
+    last = group[-1][0]
+    dense = [each for each in last.spec.points if each.setting is None]
+    points = {point.setting: point for _, point in group}
+    spec = last.spec.model_copy(update={"points": (*dense, *points.values()), "tasks": ()})
+    return studies.read(store, spec, last.provenance)
+
+
+def _point(
+    study: studies.Study, keys: tuple[str, ...], each: studies.Measured, profile: Profile | None
+) -> MeasuredPoint:
     twin = study.twin(each)
     change = studies.against(each, twin) if twin is not None and twin is not each else None
     return MeasuredPoint(
         study,
+        keys,
         each.setting,
         each.name,
         each.setting.allocation.target,
@@ -101,8 +130,8 @@ def measured_said(points: Sequence[MeasuredPoint]) -> str:
         return "Fewer than two allocations were measured, so that there is nothing to compare."
     best, worst = min(known, key=lambda each: each.perplexity), max(known, key=lambda each: each.perplexity)
     said = (
-        f"Measured at {_aim(known[0].target)}, “{best.name}” is best (perplexity {digits(best.perplexity, 3)}) and "
-        f"“{worst.name}” worst ({digits(worst.perplexity, 3)})."
+        f"Measured at {_aim(known[0].target)}, “{best.name}” is best (perplexity {_cost(best)}) and "
+        f"“{worst.name}” worst ({_cost(worst)})."
     )
     agreement = spearman(np.array([each.estimate for each in known]), np.array([each.perplexity for each in known]))
     if math.isfinite(agreement):
@@ -110,6 +139,12 @@ def measured_said(points: Sequence[MeasuredPoint]) -> str:
         which = "" if estimated == len(known) else f" of the {estimated} that could be estimated"
         said += f" The rank correlation of estimate and measurement{which} is {agreement:.2f}."
     return said
+
+
+def _cost(point: MeasuredPoint) -> str:
+    """`403, 64% [60, 68] below uniform`; of uniform itself the perplexity alone."""
+    change = point.change
+    return ", ".join([digits(point.perplexity, 3), *([] if change is None else [beside(change, "uniform")])])
 
 
 def _aim(target: float) -> str:

@@ -22,6 +22,7 @@ BRIEF = {  # heads that fit beside others into half a page
     "gain if frozen": "if frozen",
     "crossing size": "turns at",
 }
+SHARES = ("target",)  # columns of fractions that are written in per cent, as sentences write them
 GAIN_AT = "gain at "  # begins heads whose size says enough
 
 
@@ -79,7 +80,8 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
         brief = _brief(name)
         about = {} if brief == name else {"label": brief, "help": name}
         if name in numeric:
-            formats[name] = st.column_config.NumberColumn(format=words.column(table[name].to_numpy()), **about)
+            written = "percent" if name in SHARES else words.column(table[name].to_numpy())
+            formats[name] = st.column_config.NumberColumn(format=written, **about)
         elif about:
             formats[name] = st.column_config.Column(**about)
     shown = {"hide_index": True, "column_config": formats | (columns or {}), "placeholder": "–"} | more

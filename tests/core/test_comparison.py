@@ -180,3 +180,17 @@ def test_pages_can_import_it_without_torch() -> None:
     code = "import core.comparison, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Interval(-64.0, -67.0, -60.0, 16), "64% [60, 67] below uniform"),
+        (Interval(18.4, 13.0, 23.9, 16), "18% [13, 24] above uniform"),
+        (Interval(2.0, -4.0, 9.0, 16), "no different from uniform: 2% [-4, 9]"),
+        (Interval(-64.0, math.nan, math.nan, 4), "-64% against uniform, too few windows for an interval"),
+        (Interval(math.nan, math.nan, math.nan, 16), "not comparable with uniform"),
+    ],
+)
+def test_a_change_in_brief_says_its_interval_or_why_there_is_none(found: Interval, said: str) -> None:
+    assert comparison.beside(found, "uniform") == said

@@ -329,20 +329,32 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> 
 
 
 def study(
-    store: Store, profile: Profile, perplexities: dict[settings.Setting, float], created: str = "2026-01-01"
+    store: Store,
+    profile: Profile,
+    perplexities: dict[settings.Setting, float],
+    created: str = "2026-01-01",
+    *,
+    seed: int = 0,
+    looked: str | None = None,
 ) -> None:
-    """A stored study with losses that give these perplexities; the dense model's is 10."""
+    """A stored study with losses that give these perplexities; the dense model's is 10.
+
+    Args:
+        seed: of the text that judges, where it is another protocol's.
+        looked: the profile that allocations looked at, as noted.
+    """
     points = [settings.Point(setting=None, pruned=None)]
     for setting in perplexities:
         row = tuple(allocate(setting.allocation, profile).sparsity.tolist())
         pruned = settings.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=None)
         points.append(settings.Point(setting=setting, pruned=pruned))
-    spec = settings.StudySpec(model=profile.spec.model, text=profile.spec.text, points=tuple(points))
+    text = profile.spec.text.model_copy(update={"content": f"text {seed}"})
+    spec = settings.StudySpec(model=profile.spec.model, text=text, points=tuple(points))
     for point, perplexity in zip(points, [10.0, *perplexities.values()], strict=True):
         nll = np.log(perplexity) + 0.01 * np.linspace(-1, 1, 9)
         found = Evaluated(nll=nll, kl=0 * nll, agreement=1 + 0 * nll, zeros=np.zeros((LAYERS, 7)))
         store.save(spec.evaluated(point), found, {})
-    store.save(spec, None, {"created": created})
+    store.save(spec, None, {"created": created, "profile": looked})
 
 
 def test_without_a_study_nothing_is_said_to_be_measured(no_demo: Path, store: Store, standard: Profile) -> None:
@@ -381,16 +393,42 @@ def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: 
     study(store, standard, dict.fromkeys(at_target(0.6, 0.01, 0.02), 60.0), "2026-05-05")
     assert found() == (0.6, "2026-05-05")
     assert "60% zeros (nothing was at 70%)" in lessons.measured_said(lessons.measured_points(store, standard))
-    study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03")
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03", seed=1)
     assert found() == (0.7, "2026-03-03")
-    study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02")
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02", seed=2)
     assert found() == (0.7, "2026-03-03"), "what was written last is not what was made last"
-    study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), "2026-01-01")
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), "2026-01-01", seed=3)
     assert found() == (0.7, "2026-01-01")
     assert len(lessons.measured_points(store, standard)) == 3
     seeds = [each.model_copy(update={"calibration_seed": seed}) for each in at_target(0.7) for seed in range(4)]
-    study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06")
+    study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06", seed=4)
     assert found() == (0.7, "2026-01-01"), "one allocation calibrated four times is one to compare"
+
+
+def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: Store, standard: Profile) -> None:
+    uniform = settings.Setting()
+    ramp = settings.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
+    corrected, shuffled = (
+        settings.Setting(allocation=AllocationRequest(correction=Correction(strength=0.04, control=control)))
+        for control in ("none", "shuffled")
+    )
+    study(store, standard, {uniform: 40.0, ramp: 10.0})
+    study(store, standard, {uniform: 40.0, corrected: 50.0, shuffled: 5.0}, "2026-02-02")
+    study(store, standard, {uniform: 30.0, ramp: 9.0}, seed=1)
+    study(store, standard, {uniform: 40.0, ramp.model_copy(update={"pruner": "magnitude"}): 8.0})
+    points = lessons.measured_points(store, standard)
+    assert [each.setting for each in points] == [uniform, ramp, corrected]
+    assert len(points[0].keys) == 3 and all(each.study is points[0].study for each in points)
+    told = lessons.measured_said(points)
+    assert re.search(r"is best \(perplexity 10\.0, 75\.0% \[.*\] below uniform\)", told)
+    assert re.search(r"worst \(50\.0, 25\.0+% \[.*\] above uniform\)", told)
+
+
+def test_allocations_of_another_profile_are_not_put_beside(store: Store, standard: Profile) -> None:
+    ramps = [settings.Setting(allocation=AllocationRequest(base=DepthRamp(beta=beta))) for beta in (0.01, 0.02, 0.005)]
+    study(store, standard, dict.fromkeys(ramps[:2], 40.0), looked="one")
+    study(store, standard, dict.fromkeys(ramps[2:], 40.0), looked="another")
+    assert [each.setting for each in lessons.measured_points(store, standard)] == ramps[:2]
 
 
 def test_a_study_of_the_untrained_twin_is_another_models(store: Store, standard: Profile) -> None:

@@ -486,6 +486,7 @@ def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty: St
     measured = studies.load(empty, entry).points[2]
     made = experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
     assert made.provenance["folder"] == str(tmp_path / "out")
+    assert made.provenance["sparsity"] == pytest.approx(np.nanmean(measured.evaluated.zeros), abs=0.02)
     again = StudyRequest(model=str(tmp_path / "out"), evaluation=asked.evaluation)
     dense = studies.load(empty, experiment.get(again, empty)).dense
     assert np.allclose(dense.evaluated.nll, measured.evaluated.nll, rtol=1e-6)

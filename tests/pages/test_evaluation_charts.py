@@ -84,6 +84,20 @@ def test_a_curve_that_ends_early_says_where() -> None:
     assert f"DLP ({words.percent(0.5)})" in trace(found.figure, "labels").text
 
 
+def test_a_curve_over_some_targets_says_from_where_to_where() -> None:
+    found = evaluation.perplexity([*CURVES, curve("DLP", {0.5: [19.0], 0.6: [25.0]})], 15.2)
+    assert "DLP (50 to 60%)" in [each.replace("\u00a0", " ") for each in trace(found.figure, "labels").text]
+
+
+def test_too_few_windows_rank_nothing() -> None:
+    finding = evaluation.perplexity(CURVES, 15.2, few=True).finding
+    assert finding == "Dense: 15.2. At 70% zeros perplexities run from 47.4 to 65.2; too few windows to rank them."
+    rows = {name: Interval(-12.0, NAN, NAN, 4) for name in ("OWL", "DLP")}
+    assert evaluation.changes(rows, None, "uniform").finding == (
+        "Too few windows to tell any setting from uniform (fewer than 8)."
+    )
+
+
 def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None:
     long = curve("OWL, m 7, lam 0.2", {0.5: [19.0]}, shown=True)
     figure = evaluation.perplexity([*CURVES, long], 15.2).figure
@@ -245,6 +259,7 @@ def test_changes_do_not_count_what_is_not_there() -> None:
     ("ends", "said"),
     [
         ((-53.2, -40.4), "a gain of 40 to 53%"),
+        ((-68.4, -59.8), "a gain of 60 to 68%"),
         ((1.04, 4.96), "a cost of 1.0 to 5.0%"),
         ((-73.0, 40.0), "anything from a gain of 73% to a cost of 40%"),
     ],

@@ -205,14 +205,41 @@ def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None
     request = ExportRequest(setting=setting, folder=str(tmp_path / "pruned"))
     job = jobs.submit(store, request)
     pruned = synthetic.study_spec(PROFILE, [setting], LAYERS).points[-1].pruned
-    told = {"folder": request.folder, "bytes": 1_000_400, "dense_bytes": 1_000_000, "difference": 0.0}
+    told = {"folder": request.folder, "bytes": 1_000_400, "dense_bytes": 1_000_000, "difference": 0.0, "sparsity": 0.7}
     spec = settings.ExportSpec(model=PROFILE.model, pruned=pruned, folder=request.folder)
     store.save(spec, None, told | {"setting": setting.name})
     job.write(Status(state="done", result=spec.key, started=1.0, updated=61.0))
     app = opened(job=job.key, part="export")
     assert not app.exception
     assert any("reloaded and compared" in each.value for each in app.markdown)
-    assert sum("1,000,400 bytes, 100.0% of the dense model's 1,000,000" in each.value for each in app.caption) == 2
+    said = [
+        each.value for each in app.caption if "1,000,400 bytes, 100.0% of the dense model's 1,000,000" in each.value
+    ]
+    assert len(said) == 2 and any(each.startswith(f"Newest, {setting.name}: ") for each in said)
+    assert any(
+        each.startswith("70.0% zeros in the linears, every linear as planned. Logits identical") for each in said
+    )
+    shown = {each.language: each.value for each in app.code}
+    assert f"from_pretrained({request.folder!r})" in shown["python"]
+    assert shlex.split(shown["bash"]) == ["vllm", "serve", request.folder]
+
+
+def test_logits_that_differ_are_told_in_per_cent(store: Store) -> None:
+    assert exporting.compared({"difference": 4e-7}) == [
+        "Logits after reloading differ by at most 0.000040% of the largest one."
+    ]
+    assert not exporting.compared({})
+
+
+def test_a_relative_folder_is_shown_whole(
+    store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(outside)
+    app = opened(part="export")
+    app.text_input(key="export-folder").set_value("pruned2").run()
+    assert f"The export goes to `{outside / 'pruned2'}`." in [each.value for each in app.caption]
+    app.text_input(key="export-folder").set_value(str(outside / "pruned3")).run()
+    assert not any(each.value.startswith("The export goes to") for each in app.caption)
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

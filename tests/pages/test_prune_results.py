@@ -8,6 +8,7 @@ import re
 import pytest
 
 from core import settings, studies
+from core.allocation import written
 from core.allocation.requests import AllocationRequest
 from core.profiles import load
 from core.settings import Setting
@@ -90,6 +91,18 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
     )
 
 
+def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
+    asked = [written.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
+    save(store, families.combined(asked, "wanda", (0,)))
+    app = opened(m="5.5")
+    assert "**Allocation in view: OWL, m 5.5**, 70% zeros" in [each.value for each in app.markdown]
+    said = (
+        "The setting in view (OWL, m 5.5, lam 0.08, 70% zeros, Wanda) is not among them, where OWL has m 7 and lam 0.2"
+    )
+    assert any(each.value.startswith(said) for each in app.caption)
+    assert not any("not among them" in each.value for each in opened(m="7.0", lam="0.2").caption)
+
+
 def test_too_few_windows_tell_nothing(store: Store) -> None:
     save(store, family(), windows=4)
     app = opened()
@@ -97,6 +110,9 @@ def test_too_few_windows_tell_nothing(store: Store) -> None:
     said = verdict(app)
     assert "too few windows to tell (n = 4, 8 are needed)" in said
     assert not re.search(r"\b(gains|costs)\b", said)
+    everything = " ".join(each.value for each in app.markdown)
+    assert "too few windows to rank them" in everything
+    assert "least perplexity" not in everything and "better than uniform" not in everything
 
 
 def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
@@ -296,6 +312,17 @@ def test_the_table_says_the_seeds_of_each_setting(store: Store) -> None:
     save(store, family((0, 2)))
     seeds = opened().dataframe[-1].value.set_index("setting")["calibration seeds"]
     assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
+
+
+def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(store: Store) -> None:
+    save(store, family())
+    shown = opened().dataframe[-1]
+    first = ["setting", "target", "perplexity", "against uniform, %", "uniform low", "uniform high"]
+    assert list(shown.value.columns)[:6] == first
+    columns = json.loads(shown.proto.columns)
+    assert columns["setting"]["pinned"]
+    assert columns["target"]["type_config"]["format"] == "percent"
+    assert {columns[each]["type_config"]["format"] for each in first[3:]} == {"%+,.2f"}
 
 
 def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:

@@ -53,6 +53,26 @@ def test_names_tell_settings_apart() -> None:
     assert {"OWL, corrected 0.04", "set by hand", "set by hand #2", "OWL, m 3"} <= set(names.values())
 
 
+def test_a_correction_is_never_read_as_that_of_another_base() -> None:
+    drift, plain = (written.method(words, 0.7) for words in ("response objective=drift", "response"))
+    corrected = plain.model_copy(update={"correction": Correction(strength=0.02)})
+    other = drift.model_copy(update={"correction": Correction(strength=0.02)})
+    asked = families.combined([drift, corrected], "wanda", (0,))
+    assert list(naming.titles(asked).values()) == ["Response, objective drift", "Response, corrected 0.02"]
+    asked = families.combined([plain, other], "wanda", (0,))
+    assert list(naming.titles(asked).values()) == ["Response", "Response, objective drift, corrected 0.02"]
+    assert list(naming.titles(asked[1:]).values()) == ["Response, corrected 0.02"], "nothing else to be mistaken for"
+
+
+def test_a_setting_is_named_with_what_is_not_usual_or_not_its_neighbours() -> None:
+    mine, other = families.combined([OWL, written.method("owl m=7", 0.7)], "wanda", (0,))
+    assert naming.setting(mine) == "OWL, 70% zeros, Wanda"
+    assert naming.setting(other) == "OWL, m 7, 70% zeros, Wanda"
+    assert naming.setting(mine, [other]) == "OWL, m 5, 70% zeros, Wanda"
+    [elsewhere] = families.combined([written.method("owl m=7", 0.6)], "wanda", (0,))
+    assert naming.setting(mine, [elsewhere]) == "OWL, 70% zeros, Wanda", "of another target"
+
+
 def test_a_verdict_needs_no_correction() -> None:
     results = study(families.combined([OWL], "wanda", (0,)))
     [said] = verdicts.sentences(results, results.slices[0], None)

@@ -274,14 +274,14 @@ def _export(found: Best, run: Callable[[ExportRequest, str], None], device: str)
     with st.expander("Export the answer"):
         st.markdown(f"**Exported is:** {naming.setting(found.answer)}")
         st.caption(exporting.HONEST)
-        folder = st.text_input(
-            "Folder", key="best-folder", placeholder="/home/me/pruned", help="It must not exist yet."
-        )
+        folder = st.text_input("Folder", key="best-folder", placeholder="/home/me/pruned", help=exporting.FOLDER)
         overwrite = st.checkbox("Overwrite an earlier export in that folder", key="best-overwrite")
         request = _asked(found, folder or "", overwrite)
         if request:
             costing.say(request, device)
         ready = request is not None and bool((folder or "").strip()) and _free(request)
+        if ready:
+            exporting.where(folder, request)
         st.button(
             "Export",
             icon=":material/save:",

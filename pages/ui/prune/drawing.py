@@ -10,7 +10,7 @@ import numpy as np
 
 from core import response
 from core.allocation.allocate import estimate
-from core.comparison import Interval
+from core.comparison import FEWEST_WINDOWS, Interval
 from core.errors import UserError
 from core.profiles import Profile
 from core.results import Array
@@ -52,7 +52,8 @@ def perplexity(results: Results, shown: Line | None, look: Palette = LIGHT) -> C
         for each in results.lines
         if not each.finite
     }
-    chart = evaluation.perplexity(curves, dense, broken, look)
+    few = results.study.spec.text.sequences < FEWEST_WINDOWS
+    chart = evaluation.perplexity(curves, dense, broken, look, few)
     tuned = [name for name, found in bases.items() if len(found) > 1 and not name.endswith(CORRECTED)]
     if not tuned:
         return chart

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +20,7 @@ from core.store import Entry, Store
 from pages.ui import frame
 from pages.ui.prune import costing, naming, stored
 from pages.ui.prune.asking import Pruning
+from pages.ui.words import percent
 
 HONEST = (
     "An export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it as any "
@@ -29,6 +32,8 @@ SEMI_STRUCTURED = (
     "later, half precision or int8, and a runtime with sparse kernels (torch's semi-structured tensors, cuSPARSELt, "
     "TensorRT). The file exported here is dense in either case."
 )
+FOLDER = "A new or empty one; one that holds an earlier export is replaced only where that is ticked below."
+SERVING = "The first loads it in Python; the second serves it with vLLM, which is installed apart."
 
 
 def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[ExportRequest, str], None]) -> None:
@@ -41,12 +46,14 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     st.caption(SEMI_STRUCTURED)
     _measured(profile)
     st.markdown(f"**Exported is the setting in view:** {naming.setting(how.setting)}")
-    folder = st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help="It must not exist yet.")
+    folder = st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER)
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
     numbers = measuring(profile, how, study)
     st.caption(_on_card(study, numbers))
     costing.say(how, how.device)
     request = _checked(how, folder or "", overwrite, numbers)
+    if request:
+        where(folder, request)
     st.button(
         "Export",
         icon=":material/save:",
@@ -55,6 +62,12 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
         args=[request, how.device],
         key="export",
     )
+
+
+def where(typed: str, request: ExportRequest) -> None:
+    """The whole path of a folder that was typed without it."""
+    if not Path(typed.strip()).is_absolute():
+        st.caption(f"The export goes to `{request.folder}`.")
 
 
 def _on_card(study: str | None, numbers: str | None) -> str:
@@ -89,7 +102,8 @@ def _measured(profile: Profile) -> None:
         st.caption("Nothing of this model was exported yet; the bytes will stand here, beside the dense model's.")
         return
     frame.show_table(pd.DataFrame([row(entry) for entry in found]), "Exports of this model with their bytes")
-    st.caption(size_sentence(found[0]))
+    newest = found[0].provenance
+    st.caption(f"Newest, {newest.get('setting', 'its setting not noted')}: {size_sentence(found[0])}")
 
 
 def row(entry: Entry) -> dict[str, object]:
@@ -108,19 +122,43 @@ def size_sentence(entry: Entry) -> str:
     """The measured size against the dense one's."""
     size, dense = entry.provenance.get("bytes"), entry.provenance.get("dense_bytes")
     if not size or not dense:
-        return "The size of the newest one was not noted."
-    return f"Measured: {size:,} bytes, {size / dense:.1%} of the dense model's {dense:,}."
+        return "its size was not noted."
+    return f"{size:,} bytes, {size / dense:.1%} of the dense model's {dense:,}."
 
 
 def finished(entry: Entry) -> None:
-    """What a finished export left behind."""
+    """What a finished export left behind, and how to load it."""
     told = entry.provenance
-    st.markdown(f"Exported to `{told.get('folder', entry.spec.folder)}`, reloaded and compared.")
-    st.caption(size_sentence(entry))
-    if told.get("difference") is not None:
-        st.caption(f"Logits after reloading differ by {told['difference']:.3g} of the largest one at most.")
+    folder = told.get("folder", entry.spec.folder)
+    st.markdown(f"Exported to `{folder}`, reloaded and compared.")
+    st.caption(" ".join([*compared(told), f"Measured: {size_sentence(entry)}"]))
+    st.code(loading(folder), "python", wrap_lines=True)
+    st.code(shlex.join(["vllm", "serve", folder]), "bash", wrap_lines=True)
+    st.caption(SERVING)
     for warning in told.get("warnings", []):
         st.warning(warning)
+
+
+def loading(folder: str) -> str:
+    """The lines that load an exported folder."""
+    return "\n".join(
+        [
+            "from transformers import AutoModelForCausalLM, AutoTokenizer",
+            f"model = AutoModelForCausalLM.from_pretrained({folder!r})",
+            f"tokenizer = AutoTokenizer.from_pretrained({folder!r})",
+        ]
+    )
+
+
+def compared(told: Mapping[str, Any]) -> list[str]:
+    """The zeros that were counted and the logits that were compared, as far as that was noted."""
+    zeros, apart = told.get("sparsity"), told.get("difference")
+    found = [] if zeros is None else [f"{zeros:.1%} zeros in the linears, every linear as planned."]
+    if apart is None:
+        return found
+    if apart == 0:
+        return [*found, "Logits identical after reloading."]
+    return [*found, f"Logits after reloading differ by at most {percent(apart, 6)} of the largest one."]
 
 
 # --- numbers for the model card ------------------------------------------------------------------------------------

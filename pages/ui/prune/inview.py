@@ -86,6 +86,6 @@ def show(found: InView) -> pd.DataFrame:
     if found.problem:
         st.error(found.problem)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Allocation in view: {naming.allocation(found.request)}**, {found.request.target:.0%} zeros")
+        st.markdown(f"**Allocation in view: {naming.long(found.request)}**, {found.request.target:.0%} zeros")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     return overview.sparsities(found.sparsity, found.request.target)

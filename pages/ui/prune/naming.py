@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from core.allocation.requests import AllocationRequest, Correction, Manual
@@ -20,52 +20,81 @@ def base(asked: AllocationRequest) -> str:
 
 def allocation(asked: AllocationRequest) -> str:
     """`OWL`, `OWL, corrected 0.04`, `OWL, shuffled 0.04 (2)`."""
+    return ", ".join([base(asked), *_corrected(asked.correction)])
+
+
+def setting(asked: Setting, others: Iterable[Setting] = ()) -> str:
+    """Every parameter that is not its default, the calibration seed left out: `OWL, m 7, 70% zeros, Wanda`.
+
+    Args:
+        others: settings that it stands beside; where one of its kind differs in a parameter, that is named too.
+    """
+    kin = [each.allocation for each in others if kind(each) == kind(asked)]
+    return _full(asked, f"{long(asked.allocation, kin)}, {asked.allocation.target:.0%} zeros", with_pruner=True)
+
+
+def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> str:
+    """`OWL, m 7, corrected 0.04`: every parameter that is not its default, or not that of another of its base."""
     fix = asked.correction
-    if not fix.strength:
-        return base(asked)
-    which = f" ({fix.seed})" if fix.control == "shuffled" else ""
-    return f"{base(asked)}, {CORRECTIONS[fix.control]} {number(fix.strength)}{which}"
-
-
-def setting(asked: Setting) -> str:
-    """The whole setting in a line: `OWL, corrected 0.04, 70% zeros, Wanda`."""
-    words = [allocation(asked.allocation), f"{asked.allocation.target:.0%} zeros", PRUNERS[asked.pruner]]
-    words += [asked.pattern] if asked.pattern else []
-    words += ["true-sequential"] if asked.true_sequential else []
+    words = [base(asked), *parameters(asked, others), *_corrected(fix)]
+    if fix.strength:
+        words += [f"by {fix.driver}"] if fix.driver != Correction().driver else []
+        words += [f"clip {fix.clip:.3g}"] if fix.clip != Correction().clip else []
     return ", ".join(words)
 
 
-def long(asked: AllocationRequest) -> str:
-    """The same with every parameter that is not its default."""
-    plain, fix = AllocationRequest(), Correction()
-    said = [] if isinstance(asked.base, Manual) else asked.base.model_dump(exclude={"kind"}).items()
-    words = [f"{name} {_word(value)}" for name, value in said if value != type(asked.base)().model_dump()[name]]
-    words += [f"{name} {_word(getattr(asked, name))}" for name in ("low", "high") if _differs(asked, plain, name)]
-    if asked.correction.strength:
-        words += [f"by {asked.correction.driver}"] if _differs(asked.correction, fix, "driver") else []
-        words += [f"clip {asked.correction.clip:.3g}"] if _differs(asked.correction, fix, "clip") else []
-    return ", ".join([allocation(asked), *words])
+def parameters(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> list[str]:
+    """`m 7`, `lam 0.2`: those of the base and the bounds that are not as usual, or not as another's of that base."""
+    usual = AllocationRequest(base=asked.base if isinstance(asked.base, Manual) else type(asked.base)())
+    compared = [_values(each) for each in (usual, *others) if each.base.kind == asked.base.kind]
+    own = _values(asked).items()
+    return [f"{name} {_word(value)}" for name, value in own if any(each[name] != value for each in compared)]
 
 
 def whole(asked: Setting) -> str:
     """Every parameter that is not its default: `OWL, m 7, 70% zeros, Wanda, calibration seed 1`."""
-    words = [_full(asked, f"{long(asked.allocation)}, {asked.allocation.target:.0%} zeros", with_pruner=True)]
-    words += [f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else []
+    words = [setting(asked)] + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else [])
     return ", ".join(words)
 
 
+def kind(asked: Setting) -> tuple:
+    """What settings have in common that are called alike but for parameters and correction."""
+    fixed = asked.allocation.target, asked.pruner, asked.pattern, asked.true_sequential
+    return (asked.allocation.base.kind, *fixed)
+
+
 def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
-    """A name for each setting of a study, the calibration seed left out; no two of one pruner and target alike."""
+    """A name for each setting of a study, the calibration seed left out; no two of one pruner and target alike.
+
+    Where the settings of one base differ in its parameters, those that are not as usual are named in each: a
+    correction is never read as that of another base.
+    """
     listed = list(dict.fromkeys(asked))
-    pruners = {each.pruner for each in listed}
-    found: dict[Setting, str] = {}
-    for form in (allocation, long):
-        names = {each: _full(each, form(each.allocation), len(pruners) > 1) for each in listed}
-        count = Counter((name, each.allocation.target) for each, name in names.items())
-        for each, name in names.items():
-            if each not in found and (count[name, each.allocation.target] == 1 or form is long):
-                found[each] = name
+    several = len({each.pruner for each in listed}) > 1
+    bases, short = defaultdict(set), Counter(map(_briefly, listed))
+    for each in listed:
+        bases[kind(each)].add(each.allocation.model_copy(update={"correction": Correction()}))
+    found = {}
+    for each in listed:
+        form = long if len(bases[kind(each)]) > 1 or short[_briefly(each)] > 1 else allocation
+        found[each] = _full(each, form(each.allocation), several)
     return _numbered(found)
+
+
+def _briefly(asked: Setting) -> tuple:
+    return kind(asked), allocation(asked.allocation)
+
+
+def _corrected(fix: Correction) -> list[str]:
+    """The correction in words; none at strength 0."""
+    which = f" ({fix.seed})" if fix.control == "shuffled" else ""
+    return [f"{CORRECTIONS[fix.control]} {number(fix.strength)}{which}"] if fix.strength else []
+
+
+def _values(asked: AllocationRequest) -> dict[str, object]:
+    """The base's parameters and the bounds; what is set by hand has a row of numbers, which no name can hold."""
+    own = asked.base.model_dump(exclude={"kind", "sparsity"})
+    return own | {"low": asked.low, "high": asked.high}
 
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:
@@ -84,10 +113,6 @@ def _numbered(names: dict[Setting, str]) -> dict[Setting, str]:
         count = seen[name, setting.allocation.target]
         found[setting] = name if count == 1 else f"{name} #{count}"
     return found
-
-
-def _differs(asked: object, plain: object, name: str) -> bool:
-    return getattr(asked, name) != getattr(plain, name)
 
 
 def _word(value: object) -> str:

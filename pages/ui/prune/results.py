@@ -14,7 +14,7 @@ from core.profiles import Profile
 from core.settings import Setting
 from pages.ui import frame, settings, view
 from pages.ui.charts import Chart
-from pages.ui.charts.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
+from pages.ui.charts.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY, listed
 from pages.ui.prune import drawing, naming, verdicts
 from pages.ui.prune.comparing import Change, Line, Results, Slice, accuracy_change
 from pages.ui.prune.stored import Group, stamp
@@ -23,7 +23,8 @@ SELECTED = (
     "Whoever picks the best of several strengths or methods here has chosen it on the text that judges it: evaluate "
     "the choice once more on another text before calling it a gain."
 )
-LEADING = ("setting", "target", "pruner", "perplexity")
+LEADING = ("setting", "target", "perplexity")
+CHANGES = ("against", "uniform", "base")  # begin the names of columns of changes, in per cent
 TRUST = (
     "Each point is an allocation of this target and pruner. The estimate sums what pruning each layer alone was "
     "measured to do; only the order of the points can be right, and the rank correlation says how right it is."
@@ -49,7 +50,7 @@ def show(group: Group, profile: Profile, setting: Setting, prefix: str) -> None:
         if line.helped:
             st.warning(f"{line.name}. {line.helped}")
     if shown is None:
-        st.caption(f"The setting in view ({naming.setting(setting)}) is not among them: evaluate it to see it here.")
+        st.caption(_lacking(results, setting))
     _draw(drawing.perplexity(results, shown, view.look()), group, prefix, "perplexity")
     left, right = st.columns(2, gap="large")
     with left:
@@ -63,6 +64,24 @@ def show(group: Group, profile: Profile, setting: Setting, prefix: str) -> None:
     _zero_shot(results, part, in_part, group, prefix)
     _trust(results, part, in_part, profile, group, prefix)
     _numbers(results, group, prefix)
+
+
+def _lacking(results: Results, setting: Setting) -> str:
+    """That the setting in view was not measured, told from those that are called alike."""
+    name = naming.setting(setting, [each.setting for each in results.lines])
+    alike = [(each.name, _unlike(each, setting)) for each in results.lines]
+    told = [f"{other} has {listed(words)}" for other, words in alike if words]
+    where = f", where {listed(told)}" if told else ""
+    return f"The setting in view ({name}) is not among them{where}: evaluate it to see it here."
+
+
+def _unlike(line: Line, setting: Setting) -> list[str]:
+    """The parameters in which a line differs from a setting that it is called like; none for others."""
+    if naming.kind(line.setting) != naming.kind(setting):
+        return []
+    short = [naming.allocation(each.allocation) for each in (line.setting, setting)]
+    words = naming.parameters(line.setting.allocation, [setting.allocation])
+    return words if short[0] == short[1] and not set(words) & set(line.name.split(", ")) else []
 
 
 def _choose_slice(results: Results, setting: Setting) -> Slice:
@@ -184,7 +203,7 @@ def seeded(results: Results) -> str:
 def _numbers(results: Results, group: Group, prefix: str) -> None:
     st.header("Every number", anchor=False)
     table = rows(results).dropna(axis=1, how="all")
-    frame.show_table(table, "Every setting with all that was measured of it")
+    frame.show_table(table, "Every setting with all that was measured of it", _columns(table))
     _badge(group)
     if seeded(results):
         st.caption(seeded(results))
@@ -196,6 +215,12 @@ def _numbers(results: Results, group: Group, prefix: str) -> None:
         key="numbers-csv",
         on_click="ignore",
     )
+
+
+def _columns(table: pd.DataFrame) -> dict:
+    """What a row is stays in sight; changes have one number of decimals, whatever the column."""
+    changes = {name: st.column_config.NumberColumn(format="%+,.2f") for name in table if name.startswith(CHANGES)}
+    return {"setting": st.column_config.TextColumn(pinned=True)} | changes
 
 
 def rows(results: Results) -> pd.DataFrame:
@@ -211,7 +236,7 @@ def rows(results: Results) -> pd.DataFrame:
         found.append(row | {"with all parameters": line.setting.method})
     table = pd.DataFrame(found)
     first = [name for name in table if name in LEADING]
-    changes = [name for name in table if name.startswith(("against", "uniform", "base"))]
+    changes = [name for name in table if name.startswith(CHANGES)]
     return table[[*first, *changes, *(name for name in table if name not in (*first, *changes))]]
 
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import streamlit as st
 
 from core import studies
-from core.errors import UserError
 from core.profiles import Profile
 from core.settings import Setting, StudySpec
 from core.specs import TextSpec
@@ -145,10 +144,7 @@ def _amount(text: TextSpec) -> tuple:
 
 def profile_key(typed: str | None) -> str | None:
     """A profile by its whole key, however it was named."""
-    try:
-        return Store().profile(typed).key if typed else None
-    except UserError:
-        return typed
+    return studies.profile_key(Store(), typed)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading studies")

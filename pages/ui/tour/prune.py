@@ -20,8 +20,9 @@ from pages.ui.words import digits
 
 ASKED = "layer of the guess"
 FORMATS = {
-    "perplexity": st.column_config.NumberColumn(format="%.1f"),
-    "against uniform, %": st.column_config.NumberColumn(format="%+.1f"),
+    "perplexity": st.column_config.NumberColumn(format="%,.1f"),
+    "setting": st.column_config.TextColumn(pinned=True),
+    **{name: st.column_config.NumberColumn(format="%+.1f") for name in ("against uniform, %", "low", "high")},
     "estimated harm, nats": st.column_config.NumberColumn(format="%.3f"),
 }
 
@@ -165,7 +166,7 @@ def _together(profile: Profile) -> Whole | None:
     """What was measured of whole allocations; where nothing was, what the sums over layers estimate."""
     points = _named(lessons.measured_points(Store(), profile))
     if points:
-        said, badge = lessons.measured_said(points), stored.badge(points[0].study)
+        said, badge = lessons.measured_said(points), stored.badge(points[0].study, points[0].keys)
         return Whole(points[0].target, "measured", said, _measured(points), badge)
     if profile.weights is None:
         return None
@@ -194,14 +195,17 @@ def _named(points: list[lessons.MeasuredPoint] | None) -> list[lessons.MeasuredP
 
 
 def _measured(points: list[lessons.MeasuredPoint]) -> pd.DataFrame:
+    """A row for each, the least perplexity first."""
     rows = [
         {
             "setting": each.name,
-            "zeros": f"{each.target:.0%}",
             "perplexity": each.perplexity,
             "against uniform, %": np.nan if each.change is None else each.change.value,
+            "low": np.nan if each.change is None else each.change.low,
+            "high": np.nan if each.change is None else each.change.high,
             "estimated harm, nats": each.estimate,
+            "zeros": f"{each.target:.0%}",
         }
         for each in points
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).sort_values("perplexity")

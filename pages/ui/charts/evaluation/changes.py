@@ -14,6 +14,7 @@ from core.results import Array
 from pages.ui.charts.evaluation.shared import change_axis, count, in_logs, whiskers
 from pages.ui.charts.style import LIGHT, Chart, Palette, layout, row_axis
 
+NARROW = 5  # per cent, of an interval whose ends get a decimal
 TICKS = 4  # that a phone has room for beside names and numbers
 
 
@@ -78,7 +79,7 @@ def between(found: Interval) -> str:
 
 def _rounded(value: float, width: float) -> str:
     """A size without its sign, with a decimal where the interval is narrow."""
-    return f"{abs(value):,.{1 if width < 10 else 0}f}"
+    return f"{abs(value):,.{1 if width < NARROW else 0}f}"
 
 
 def _beside(values: Array, names: Sequence[str], texts: Sequence[str], colours: Sequence[str]) -> go.Scatter:
@@ -110,7 +111,9 @@ def _changes_finding(rows: Mapping[str, Interval], against: str) -> str:
     more = {"worse": parts["costs"], "no different": parts["no different"]}
     text = [f"{len(names)} {word}" for word, names in more.items() if names]
     sentence = ", ".join([f"{count(parts['gains'])} of {len(rows)} better than {against}", *text])
-    if few:
+    if few and len(few) == len(rows):
+        sentence = f"Too few windows to tell any setting from {against} (fewer than {FEWEST_WINDOWS})"
+    elif few:
         sentence += f"; {len(few)} with too few windows to tell (fewer than {FEWEST_WINDOWS})"
     if unknown:
         sentence += f"; not a number: {', '.join(unknown)}"

@@ -29,13 +29,18 @@ class Curve:
 
 
 def perplexity(
-    curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None] | None = None, look: Palette = LIGHT
+    curves: Sequence[Curve],
+    dense: float,
+    broken: Mapping[str, int | None] | None = None,
+    look: Palette = LIGHT,
+    few: bool = False,
 ) -> Chart:
     """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
 
     Args:
         dense: perplexity of the dense model; NaN while it is not measured.
         broken: name -> first layer whose output is not finite, of the settings that cannot be drawn.
+        few: whether too few windows were read to say which of two perplexities is less.
     """
     known = [each for each in map(_finite, curves) if each.points]
     order = sorted(range(len(known)), key=lambda index: known[index].shown)
@@ -68,7 +73,7 @@ def perplexity(
         ],
         columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"],
     )  # fmt: skip
-    said = _perplexity_finding(known, dense, broken or {})
+    said = _perplexity_finding(known, dense, broken or {}, few)
     return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, table)
 
 
@@ -120,13 +125,13 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
 
 
 def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float, look: Palette) -> None:
-    """Names right of the last target, led to from where their lines end; who ends before it says where."""
+    """Names right of the last target, led to from where their lines end; one that ends before says where it is."""
     if not curves:
         return
     last = max(target for each in curves for target in each.points)
     ends = [max(each.points) for each in curves]
     names = [
-        each.name if end == last else f"{each.name} ({percent(end)})" for each, end in zip(curves, ends, strict=True)
+        each.name if end == last else f"{each.name} ({_reach(each)})" for each, end in zip(curves, ends, strict=True)
     ]
     names = [wrapped(name, WIDEST) for name in names]
     names = [f"<b>{name}</b>" if each.shown else name for name, each in zip(names, curves, strict=True)]
@@ -135,6 +140,12 @@ def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float
     labels = line_labels(x, values, names, colours, gap)
     figure.add_trace(_leaders(ends, values, labels, look))
     figure.add_trace(labels)
+
+
+def _reach(curve: Curve) -> str:
+    """`50%`, `50 to 70%`: the targets that a curve was measured at."""
+    first, last = min(curve.points), max(curve.points)
+    return percent(last) if first == last else f"{percent(first).removesuffix('%')}\u00a0to\u00a0{percent(last)}"
 
 
 def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter, look: Palette) -> go.Scatter:
@@ -149,7 +160,7 @@ def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter,
     )
 
 
-def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None]) -> str:
+def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:
     said = []
     if math.isfinite(dense):
         said.append(f"Dense: {digits(dense, 3)}.")
@@ -157,9 +168,18 @@ def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[s
     if targets:
         here = {each.name: _mean(each.points[targets[-1]]) for each in curves if targets[-1] in each.points}
         least, most = min(here, key=here.get), max(here, key=here.get)
-        text = f"At {percent(targets[-1])} zeros {least} has the least perplexity, {digits(here[least], 3)}"
-        said.append(f"{text}; {most} the greatest, {digits(here[most], 3)}." if most != least else f"{text}.")
+        said.append(_spread(f"At {percent(targets[-1])} zeros", here, least, most, few))
     return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."
+
+
+def _spread(where: str, here: Mapping[str, float], least: str, most: str, few: bool) -> str:
+    """Which has the least perplexity and which the greatest; where that cannot be told, only how far they spread."""
+    low, high = digits(here[least], 3), digits(here[most], 3)
+    if least == most:
+        return f"{where} the perplexity of {least} is {low}."
+    if few:
+        return f"{where} perplexities run from {low} to {high}; too few windows to rank them."
+    return f"{where} {least} has the least perplexity, {low}; {most} the greatest, {high}."
 
 
 def not_a_number(broken: Mapping[str, int | None]) -> list[str]:
