@@ -8,11 +8,10 @@ import streamlit as st
 from core.errors import UserError
 from core.profiles import Profile
 from core.store import Store
-from pages.ui import glossary, view, words
+from pages.ui import frame, glossary, view, words
 from pages.ui.tour import CHAPTERS, again
 
 KEYS = list(CHAPTERS)
-TO_TOP = "document.querySelector('[data-testid=stMain]').scrollTo(0, 0)"
 
 
 def turn(key: str) -> None:
@@ -107,8 +106,8 @@ def begin_at_top(chapter: str) -> None:
     """A chapter that was turned to is read from its beginning; what changes within a chapter stays in sight."""
     before = st.session_state.get("chapter read")
     st.session_state["chapter read"] = chapter
-    if before not in (None, chapter):  # with its name, for a browser runs the same script once
-        st.html(f"<script>/* {chapter} */ {TO_TOP}</script>", unsafe_allow_javascript=True)
+    if before not in (None, chapter):
+        frame.to_top(chapter)
 
 
 profile = view.profile()

@@ -46,6 +46,12 @@ def live(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
     tour.figure(shown, view.look(), moved, go_on if is_first_paint() else None)
 
 
+def to_top(name: str) -> None:
+    """Scroll the page to its beginning, once for each name: a browser runs the same script once."""
+    script = f"/* {name} */ document.querySelector('[data-testid=stMain]').scrollTo(0, 0)"
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
+
+
 def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None) -> None:
     """Draw a chart whole.
 

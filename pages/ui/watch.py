@@ -95,7 +95,10 @@ def followed(store: Store, key: str, idle: float = jobs.IDLE) -> Job:
 
 
 def panel(job: Job) -> None:
-    """Draw a job, once if it has ended, else every second until it has."""
+    """Draw a job, once if it has ended, else every second until it has. The button that began it may be far below."""
+    if st.session_state.get("job watched") != job.key:
+        st.session_state["job watched"] = job.key
+        frame.to_top(job.key)
     with st.container(border=True):
         st.markdown(f"**{title(job.request)}**")
         if job.active:
