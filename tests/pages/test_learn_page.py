@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core import absorption, jobs, lessons, profiles, settings
@@ -16,6 +20,7 @@ from core.allocation.requests import AllocationRequest, DepthRamp
 from core.records import Status
 from core.store import Store
 from pages.ui import glossary
+from pages.ui.live import tour
 from pages.ui.tour import CHAPTERS, again
 from pages.ui.words import changed
 from tests import fake_experiment as fake
@@ -408,6 +413,33 @@ def test_a_failed_run_says_why(apart: Store) -> None:
     assert not app.button(key="again").disabled
 
 
+# --- axes ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(1e-6, 1e3), st.floats(1.2, 1e9))
+def test_a_log_axis_has_ticks_enough_to_read_it_and_none_too_near_another(low: float, spread: float) -> None:
+    values = np.array([low, low * spread])
+    for axis in (tour.log_axis("", values), tour.ratio_axis("", values)):
+        ticks = [value for value, _ in axis.ticks]
+        assert len(ticks) >= 3 and axis.low <= ticks[0] and ticks[-1] <= axis.high
+        assert (np.diff(np.log(ticks)) >= 0.0999 * np.log(axis.high / axis.low)).all()
+        assert all(float(said.rstrip("×").replace(",", "")) == value for value, said in axis.ticks)
+    assert 1.0 in ticks, "a ratio is read against one"
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "said"),
+    [
+        (tour.log_axis, [0.16, 0.33], ["0.15", "0.2", "0.3"]),
+        (tour.log_axis, [0.01, 20], ["0.01", "0.1", "1", "10"]),
+        (tour.ratio_axis, [0.55, 1.02], ["0.6×", "0.8×", "1×", "1.25×"]),
+        (tour.ratio_axis, [0.3, 5], ["0.5×", "1×", "2×", "5×"]),
+    ],
+)
+def test_ticks_are_round(axis: Callable[..., tour.Axis], values: list[float], said: list[str]) -> None:
+    assert [text for _, text in axis("", np.array(values)).ticks] == said
+
+
 # --- words ---------------------------------------------------------------------------------------------------------
 
 
@@ -431,3 +463,8 @@ def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
     formulas = [each for each in app.markdown if each.value.startswith(r"$\displaystyle")]
     assert len(formulas) == len(glossary.TERMS)
     assert all(f"(#{glossary.anchor(term)})" in app.markdown[0].value for term in glossary.TERMS)
+
+
+def test_an_undecided_layer_is_explained_where_it_is_drawn(cache: Cache) -> None:
+    said = [text for _, _, text in live(opened(profile=cache["deep"], chapter="amplify"))["key"]]
+    assert "undecided: within 5% of 1×, or uncertain" in said
