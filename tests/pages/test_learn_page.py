@@ -447,7 +447,8 @@ def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
     words = (
         "layer, linear, perturbation, injection layer, positions, drift, read layer, gain, absorption, step ratio, "
         "dilution, verdict, noise floor, harm, response, budget, correction, mean of ratios, frozen-noise baseline, "
-        "magnitude, Wanda, SparseGPT, uniform, OWL, DLP, AlphaPruning, depth ramp, strength"
+        "magnitude, Wanda, SparseGPT, uniform, OWL, DLP, AlphaPruning, depth ramp, strength, nats, perplexity, "
+        "rank correlation"
     )
     assert set(words.split(", ")) <= set(glossary.TERMS)
     assert all(term.sentence.endswith(".") and term.formula for term in glossary.TERMS.values())
