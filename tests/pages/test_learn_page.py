@@ -349,9 +349,32 @@ def test_a_chapter_falls_back_to_a_profile_that_can_show_it(bundled: bool, empty
         app = opened(profile=lacking, chapter=chapter, **GUESSED)
         assert not app.exception
         falls = chapter in ("amplify", "allocate", "prune")
-        assert ["So this chapter is shown of whole" in each.value for each in app.info] == [True] * falls
+        notes = [each for each in app.caption if "This profile lacks" in each.value]
+        assert len(notes) == falls and not app.info
+        for note in notes:
+            assert f"lacks {CHAPTERS[chapter].needs} that this chapter needs, so you see whole on" in note.value
+            assert "measure" in note.proto.help, "what to measure is told to who asks"
+            assert not re.search(r"[a-z_]+:[a-z0-9]+", note.value.removeprefix(":material/info:")), (
+                "no names of commands"
+            )
         assert links(app)[0]["profile"] == (able if falls else lacking)
         assert app.session_state["profile"] == lacking
+
+
+def test_a_twin_that_cannot_show_a_chapter_gives_way_to_the_trained_model(empty_cache: Path) -> None:
+    full, quick = synthetic.profile_spec(6, seed=9, prunable=True), synthetic.profile_spec(6, 8, "quick", seed=9)
+    twin = quick.model_copy(update={"model": quick.model.model_copy(update={"initialised": 0})})
+    synthetic.save_profile(empty_cache / "home" / "demo", full, 6, "whole", "a text, half of it")
+    key = synthetic.save_profile(empty_cache, twin, 6, "random: whole")
+    app = opened(profile=key, chapter="prune")
+    assert any("so you see the trained model instead, on a text." in each.value for each in app.caption)
+
+
+@pytest.mark.parametrize("chapter", ["perturb", "drift"])
+def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter: str, cache: Cache) -> None:
+    assert "drag the noise size" in text(opened(profile=cache["deep"], chapter=chapter))
+    asked = text(opened(profile=cache["shallow"], chapter=chapter))
+    assert "**Try:** click" in asked and "drag" not in asked
 
 
 def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache) -> None:
