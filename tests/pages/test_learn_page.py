@@ -151,8 +151,15 @@ def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
     found = lessons.prune(profiles.load(Store(), Store().profile(cache["deep"])))
     assert set(live(app)["bars"]["values"][0]) == {None}
     assert not app.dataframe and found.said not in text(app)
+    assert app.button(key="worst-show").disabled, "the marker in the middle is no guess"
+    middle = live(app)["pick"]["index"]
+    said = live(app)["slots"]["guess"]["table"]
+    assert said[middle] == "No layer is picked yet." and said[7] == "Your guess: layer 7."
+    assert "The button waits for your guess." in [each.value for each in app.caption]
     app.session_state["layer of the guess"] = 7
     app.run()
+    assert live(app)["slots"]["guess"]["table"][middle] == f"Your guess: layer {middle}."
+    assert "The button waits for your guess." not in [each.value for each in app.caption]
     app.button(key="worst-show").click().run()
     figure = live(app)
     step = figure["controls"][0]["index"]
@@ -239,6 +246,9 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     assert asked.items() >= {**view, "compare": cache["twin"]}.items()
     asked = links(opened(chapter="prune", zeros="0.58", **view, worst="2"))[0]
     assert asked == there | {"perturbation": "residual:wanda:0.6"}
+    app = opened(chapter="prune", zeros="0.58", **view, worst="2")
+    assert links(app)[1]["target"] == "0.58"
+    assert app.main.get("page_link")[1].proto.label == "Prune all layers to 58% zeros for real"
     asked = links(opened(chapter="allocate", push="-0.06", **view))[0]
     assert (asked["strength"], asked["control"], asked["base"]) == ("0.06", "reversed", "owl")
     assert links(opened(chapter="allocate", push="-0.06", **view))[1].items() == (asked.items() - {("judge", "kl")})
