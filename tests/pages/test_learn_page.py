@@ -419,6 +419,9 @@ def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(ap
     [job] = jobs.jobs(again.place())
     assert job.request == again.REQUEST and not jobs.jobs(apart)
     assert "Measuring on" in app.get("progress")[0].proto.text
+    job.write(Status(total=3, done=1, line="residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"))
+    app.run()
+    assert app.get("progress")[0].proto.text.endswith("Pruned by Wanda, 70% zeros (2 of 3), sequences 0 to 7: layer 4")
     finish(job, again.place())
     app.run()
     assert "equal to the cached numbers to the last digit" in text(app)
