@@ -131,7 +131,7 @@ TERMS = {
         r"\exp\left(-\operatorname{mean}_t \ln p(x_t \mid x_1, \dots, x_{t-1})\right)",
     ),
     "rank correlation": Term(
-        "How far two numbers put the same things, layers or allocations, in the same order: 1 if wholly, 0 if not at "
+        "How far two measures put the same things, layers or allocations, in one order: 1 if wholly, 0 if not at "
         "all, -1 if in the reverse one; it is Spearman's.",
         r"\operatorname{corr}(\operatorname{rank} x, \operatorname{rank} y)",
     ),
