@@ -13,7 +13,18 @@ PREFERRED = "gaussian:0.3"
 ABOUT_STATISTICS = (
     "The mean of ratios is the paper's coefficient as we know it second-hand. Verdicts always use the geometric mean."
 )
-TERMS = ("drift", "gain", "absorption", "verdict", "positions", "dilution", "harm", "noise floor")
+TERMS = (
+    "drift",
+    "gain",
+    "absorption",
+    "verdict",
+    "positions",
+    "dilution",
+    "harm",
+    "nats",
+    "rank correlation",
+    "noise floor",
+)
 ABOUT_VERDICTS = (
     "A layer amplifies or absorbs if the 95% interval of its gain over the n sequences lies more than 5% from 1, "
     f"corrected for asking about many layers (Holm). Below {absorption.FEWEST_SEQUENCES} sequences nothing is decided."

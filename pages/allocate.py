@@ -7,7 +7,7 @@ from core.errors import UserError
 from pages.ui import hand, settings, spread, trust, undo, view
 
 profile = view.profile()
-TERMS = ("budget", "correction", "control", "gain", "response", "harm")
+TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats", "rank correlation")
 view.heading("How is a budget spread over layers?", profile, TERMS)
 prefix = profile.entry.key[:6]
 try:

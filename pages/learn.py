@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import UserError
 from core.profiles import Profile
@@ -71,8 +72,8 @@ def instead(profile: Profile) -> Iterator[Profile]:
         yield view.load(entry.key)
 
 
-def show(chapter: str, profile: Profile) -> None:
-    """The chapter, of the profile in view or, said in a line, of one that can show it."""
+def show(chapter: str, profile: Profile, note: DeltaGenerator) -> None:
+    """The chapter, of the profile in view or, said in a line at `note`, of one that can show it."""
     try:
         shown, found, lacking = able(chapter, profile)
     except UserError as error:
@@ -82,8 +83,18 @@ def show(chapter: str, profile: Profile) -> None:
         )
         return
     if lacking:
-        st.info(f"{sentence(lacking)} So this chapter is shown of {words.plain(view.name(shown.entry))}.")
+        with note:
+            st.caption(instead_of(profile, shown, CHAPTERS[chapter].needs), help=words.plain(sentence(lacking)))
     CHAPTERS[chapter].draw(shown, found)
+
+
+def instead_of(profile: Profile, shown: Profile, needs: str) -> str:
+    """Why another profile is shown than the one in view, and which."""
+    here, there, about = profile.spec.model, shown.spec.model, shown.provenance
+    untrained = here.content == there.content and here.initialised is not None and there.initialised is None
+    seen = "the trained model instead," if untrained else words.plain(words.model(str(about.get("model", "?"))))
+    text = words.plain(str(about.get("text", "?")).partition(",")[0])
+    return f":material/info: This profile lacks {needs} that this chapter needs, so you see {seen} on {text}."
 
 
 def sentence(error: object) -> str:
@@ -113,8 +124,10 @@ def begin_at_top(chapter: str) -> None:
 profile = view.profile()
 st.title("What is absorption?", anchor=False)
 view.warn(profile)
-chapter = picker()
-show(chapter, profile)
+with st.container(gap=None):  # on a laptop a chapter fills the screen: a note under the picker takes one line
+    chapter = picker()
+    note = st.container()
+show(chapter, profile, note)
 leaf(chapter)
 if chapter == KEYS[0]:
     st.divider()

@@ -98,7 +98,7 @@ def repeated(command: Callable[[], str]) -> None:
 
 
 profile = view.profile()
-TERMS = ("budget", "correction", "control", "response", "harm")
+TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats", "rank correlation")
 view.heading("What does it cost?", profile, TERMS)
 try:
     layer_parameters(profile)

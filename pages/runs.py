@@ -140,7 +140,7 @@ SHOWN = {
 }
 
 st.title("What has been computed", anchor=False)
-glossary.words(("perturbation", "gain", "verdict", "correction", "twin"))
+glossary.words(("perturbation", "gain", "verdict", "correction", "perplexity", "nats", "twin"))
 part = view.sync("show", list(PARTS), "profiles")
 view.switch("Part of the page", PARTS, "show")
 SHOWN[part]()

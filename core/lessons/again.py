@@ -6,6 +6,7 @@ import numpy as np
 
 from core import absorption
 from core.profiles import Profile
+from core.words import digits
 
 ROUNDING = 1e-3  # relative; what other processors and thread counts make of the same float32 arithmetic
 
@@ -22,7 +23,10 @@ def compared(fresh: Profile, cached: Profile, name: str) -> str:
     apart = float(np.nanmax(np.abs(new / old - 1)))
     if apart == 0:
         return "Gains measured here and now are equal to the cached numbers to the last digit."
-    told = f"Measured here and now: the largest relative difference of a gain from the cached one is {apart:.1e}"
     if apart < ROUNDING:
-        return f"{told}, which is rounding."
-    return f"{told}, which is more than rounding: another processor, library or model file may be why."
+        bound = "millionth" if apart < 1e-6 else "thousandth"
+        return f"Gains measured here and now differ from the cached ones by less than a {bound}, which is rounding."
+    return (
+        f"Gains measured here and now differ from the cached ones by up to {digits(100 * apart)}%, which is more than "
+        "rounding: another processor, library or model file may be why."
+    )

@@ -106,8 +106,8 @@ TERMS = {
     ),
     "verdict": Term(
         f"Amplifies or absorbs if the {CONFIDENCE:.0%} interval of the gain over sequences lies wholly more than 5% "
-        f"from 1, undecided if not or below {FEWEST_SEQUENCES} sequences; a sentence that names many layers at once "
-        "takes Holm's wider intervals.",
+        f"from 1; undecided if it comes nearer, for the gain is close to 1 or too uncertain, or below "
+        f"{FEWEST_SEQUENCES} sequences; a sentence that names many layers at once takes Holm's wider intervals.",
         r"\text{amplifies: } \overline{\ln r_i} - t_{n-1} \, s / \sqrt n > \ln 1.05,\quad "
         r"\text{absorbs: } \overline{\ln r_i} + t_{n-1} \, s / \sqrt n < -\ln 1.05",
     ),
@@ -119,6 +119,21 @@ TERMS = {
         "What the output suffers: the divergence of the next-token distribution, the increase of the loss, and the "
         "share of predictions that change.",
         r"\operatorname{KL}(p \,\|\, p'),\quad \Delta\text{NLL},\quad \Pr[\arg\max p \neq \arg\max p']",
+    ),
+    "nats": Term(
+        "The unit of loss and of divergence (KL) where logarithms are natural ones: a loss that is 0.1 nats per token "
+        "higher makes the perplexity 1.1 times as large.",
+        r"1 \text{ nat} = 1 / \ln 2 \text{ bits} \approx 1.44 \text{ bits}",
+    ),
+    "perplexity": Term(
+        "How well a model predicts a text, less being better: it is as unsure of the next token as if it had to choose "
+        "among that many equally likely ones.",
+        r"\exp\left(-\operatorname{mean}_t \ln p(x_t \mid x_1, \dots, x_{t-1})\right)",
+    ),
+    "rank correlation": Term(
+        "How far two measures put the same things, layers or allocations, in one order: 1 if wholly, 0 if not at "
+        "all, -1 if in the reverse one; it is Spearman's.",
+        r"\operatorname{corr}(\operatorname{rank} x, \operatorname{rank} y)",
     ),
     "response": Term(
         "Harm, or squared final drift, over sparsity when one layer alone is pruned; summed over layers it is the "

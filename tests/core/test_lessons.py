@@ -450,7 +450,13 @@ def test_a_study_of_another_model_is_passed_over(no_demo: Path, store: Store, st
 
 
 @pytest.mark.parametrize(
-    ("by", "said"), [(0.0, "to the last digit"), (1e-6, "which is rounding"), (0.1, "more than rounding")]
+    ("by", "said"),
+    [
+        (0.0, "to the last digit"),
+        (3e-7, "by less than a millionth, which is rounding"),
+        (1e-5, "by less than a thousandth, which is rounding"),
+        (0.1, "by up to 11%, which is more than rounding"),
+    ],
 )
 def test_a_second_measurement_is_compared(standard: Profile, by: float, said: str) -> None:
     shifted = standard.seeds("skip")[0].log_drift.copy()

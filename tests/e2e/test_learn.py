@@ -157,15 +157,28 @@ def said(page: Page) -> str:
 
 def test_predict_by_a_click_then_see(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=prune")
+    show = page.get_by_role("button", name="Show what was measured")
+    expect(show).to_be_disabled()
     page.mouse.click(*place(page, 13))
     expect(says(page)).to_have_text("Your guess: layer 13.")
     page.wait_for_timeout(600)
     settle(page)
-    page.get_by_role("button", name="Show what was measured").click()
+    show.click()
     settle(page)  # until then the picture of before stands beside the new one
     expect(says(page)).to_contain_text("Layer 13 alone")
     expect(page.get_by_text("layer 13").first).to_be_visible()
     assert query(page)["worst"] == "13"
+
+
+def test_a_guess_by_keyboard_counts_and_one_in_the_middle_too(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=prune")
+    expect(says(page)).to_have_text("No layer is picked yet.")
+    sliders(page).first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(says(page)).to_have_text("Your guess: layer 16.")
+    page.keyboard.press("ArrowLeft")
+    expect(says(page)).to_have_text("Your guess: layer 15.")
+    expect(page.get_by_role("button", name="Show what was measured")).to_be_enabled()
 
 
 def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab) -> None:

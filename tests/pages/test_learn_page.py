@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core import absorption, jobs, lessons, profiles, settings
@@ -16,6 +20,7 @@ from core.allocation.requests import AllocationRequest, DepthRamp
 from core.records import Status
 from core.store import Store
 from pages.ui import glossary
+from pages.ui.live import tour
 from pages.ui.tour import CHAPTERS, again
 from pages.ui.words import changed, gain
 from tests import fake_experiment as fake
@@ -147,8 +152,15 @@ def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
     found = lessons.prune(profiles.load(Store(), Store().profile(cache["deep"])))
     assert set(live(app)["bars"]["values"][0]) == {None}
     assert not app.dataframe and found.said not in text(app)
+    assert app.button(key="worst-show").disabled, "the marker in the middle is no guess"
+    middle = live(app)["pick"]["index"]
+    said = live(app)["slots"]["guess"]["table"]
+    assert said[middle] == "No layer is picked yet." and said[7] == "Your guess: layer 7."
+    assert "The button waits for your guess." in [each.value for each in app.caption]
     app.session_state["layer of the guess"] = 7
     app.run()
+    assert live(app)["slots"]["guess"]["table"][middle] == f"Your guess: layer {middle}."
+    assert "The button waits for your guess." not in [each.value for each in app.caption]
     app.button(key="worst-show").click().run()
     figure = live(app)
     step = figure["controls"][0]["index"]
@@ -235,6 +247,9 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     assert asked.items() >= {**view, "compare": cache["twin"]}.items()
     asked = links(opened(chapter="prune", zeros="0.58", **view, worst="2"))[0]
     assert asked == there | {"perturbation": "residual:wanda:0.6"}
+    app = opened(chapter="prune", zeros="0.58", **view, worst="2")
+    assert links(app)[1]["target"] == "0.58"
+    assert app.main.get("page_link")[1].proto.label == "Prune all layers to 58% zeros for real"
     asked = links(opened(chapter="allocate", push="-0.06", **view))[0]
     assert (asked["strength"], asked["control"], asked["base"]) == ("0.06", "reversed", "owl")
     assert links(opened(chapter="allocate", push="-0.06", **view))[1].items() == (asked.items() - {("judge", "kl")})
@@ -356,9 +371,32 @@ def test_a_chapter_falls_back_to_a_profile_that_can_show_it(bundled: bool, empty
         app = opened(profile=lacking, chapter=chapter, **GUESSED)
         assert not app.exception
         falls = chapter in ("amplify", "allocate", "prune")
-        assert ["So this chapter is shown of whole" in each.value for each in app.info] == [True] * falls
+        notes = [each for each in app.caption if "This profile lacks" in each.value]
+        assert len(notes) == falls and not app.info
+        for note in notes:
+            assert f"lacks {CHAPTERS[chapter].needs} that this chapter needs, so you see whole on" in note.value
+            assert "measure" in note.proto.help, "what to measure is told to who asks"
+            assert not re.search(r"[a-z_]+:[a-z0-9]+", note.value.removeprefix(":material/info:")), (
+                "no names of commands"
+            )
         assert links(app)[0]["profile"] == (able if falls else lacking)
         assert app.session_state["profile"] == lacking
+
+
+def test_a_twin_that_cannot_show_a_chapter_gives_way_to_the_trained_model(empty_cache: Path) -> None:
+    full, quick = synthetic.profile_spec(6, seed=9, prunable=True), synthetic.profile_spec(6, 8, "quick", seed=9)
+    twin = quick.model_copy(update={"model": quick.model.model_copy(update={"initialised": 0})})
+    synthetic.save_profile(empty_cache / "home" / "demo", full, 6, "whole", "a text, half of it")
+    key = synthetic.save_profile(empty_cache, twin, 6, "random: whole")
+    app = opened(profile=key, chapter="prune")
+    assert any("so you see the trained model instead, on a text." in each.value for each in app.caption)
+
+
+@pytest.mark.parametrize("chapter", ["perturb", "drift"])
+def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter: str, cache: Cache) -> None:
+    assert "drag the noise size" in text(opened(profile=cache["deep"], chapter=chapter))
+    asked = text(opened(profile=cache["shallow"], chapter=chapter))
+    assert "**Try:** click" in asked and "drag" not in asked
 
 
 def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache) -> None:
@@ -393,6 +431,9 @@ def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(ap
     [job] = jobs.jobs(again.place())
     assert job.request == again.REQUEST and not jobs.jobs(apart)
     assert "Measuring on" in app.get("progress")[0].proto.text
+    job.write(Status(total=3, done=1, line="residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"))
+    app.run()
+    assert app.get("progress")[0].proto.text.endswith("Pruned by Wanda, 70% zeros (2 of 3), sequences 0 to 7: layer 4")
     finish(job, again.place())
     app.run()
     assert "equal to the cached numbers to the last digit" in text(app)
@@ -420,6 +461,33 @@ def test_a_failed_run_says_why(apart: Store) -> None:
     assert not app.button(key="again").disabled
 
 
+# --- axes ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.floats(1e-6, 1e3), st.floats(1.2, 1e9))
+def test_a_log_axis_has_ticks_enough_to_read_it_and_none_too_near_another(low: float, spread: float) -> None:
+    values = np.array([low, low * spread])
+    for axis in (tour.log_axis("", values), tour.ratio_axis("", values)):
+        ticks = [value for value, _ in axis.ticks]
+        assert len(ticks) >= 3 and axis.low <= ticks[0] and ticks[-1] <= axis.high
+        assert (np.diff(np.log(ticks)) >= 0.0999 * np.log(axis.high / axis.low)).all()
+        assert all(float(said.rstrip("×").replace(",", "")) == value for value, said in axis.ticks)
+    assert 1.0 in ticks, "a ratio is read against one"
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "said"),
+    [
+        (tour.log_axis, [0.16, 0.33], ["0.15", "0.2", "0.3"]),
+        (tour.log_axis, [0.01, 20], ["0.01", "0.1", "1", "10"]),
+        (tour.ratio_axis, [0.55, 1.02], ["0.6×", "0.8×", "1×", "1.25×"]),
+        (tour.ratio_axis, [0.3, 5], ["0.5×", "1×", "2×", "5×"]),
+    ],
+)
+def test_ticks_are_round(axis: Callable[..., tour.Axis], values: list[float], said: list[str]) -> None:
+    assert [text for _, text in axis("", np.array(values)).ticks] == said
+
+
 # --- words ---------------------------------------------------------------------------------------------------------
 
 
@@ -427,7 +495,8 @@ def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
     words = (
         "layer, linear, perturbation, injection layer, positions, drift, read layer, gain, absorption, step ratio, "
         "dilution, verdict, noise floor, harm, response, budget, correction, mean of ratios, frozen-noise baseline, "
-        "magnitude, Wanda, SparseGPT, uniform, OWL, DLP, AlphaPruning, depth ramp, strength"
+        "magnitude, Wanda, SparseGPT, uniform, OWL, DLP, AlphaPruning, depth ramp, strength, nats, perplexity, "
+        "rank correlation"
     )
     assert set(words.split(", ")) <= set(glossary.TERMS)
     assert all(term.sentence.endswith(".") and term.formula for term in glossary.TERMS.values())
@@ -443,3 +512,8 @@ def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
     formulas = [each for each in app.markdown if each.value.startswith(r"$\displaystyle")]
     assert len(formulas) == len(glossary.TERMS)
     assert all(f"(#{glossary.anchor(term)})" in app.markdown[0].value for term in glossary.TERMS)
+
+
+def test_an_undecided_layer_is_explained_where_it_is_drawn(cache: Cache) -> None:
+    said = [text for _, _, text in live(opened(profile=cache["deep"], chapter="amplify"))["key"]]
+    assert "undecided: within 5% of 1×, or uncertain" in said

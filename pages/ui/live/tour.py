@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ import streamlit as st
 
 from core.results import Array
 from pages.ui.charts import Palette
-from pages.ui.charts.style import factor
 from pages.ui.words import digits
 
 HERE = Path(__file__).parent
@@ -23,6 +23,12 @@ COMPONENT = st.components.v2.component(
     js=(HERE / "tour.js").read_text("utf-8"),
 )
 TICKS = 6
+FEWEST_TICKS = 3  # of a log axis, where round values allow it
+APART = 0.1  # of the axis, the least between two ticks: a line of text on the lowest figure
+# Round values of a decade, from few to many: an axis takes the first that give it enough ticks.
+EVEN = [[n / parts for n in range(parts, 10 * parts)] for parts in (1, 2, 5, 10)]
+ROUND = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.4, 1.7, 2, 2.5, 3, 4, 5, 6, 7, 8, 9), *EVEN)
+RATIOS = ((1,), (1, 2, 5), (1, 2, 3, 5), (1, 1.25, 1.5, 2, 3, 5, 6, 8))
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ TONES = {"amplifies": "amplify", "absorbs": "absorb"}  # of verdicts; any other 
 VERDICTS = (
     Key("amplify", "block", "amplifies"),
     Key("absorb", "block", "absorbs"),
-    Key("undecided", "block", "undecided"),
+    Key("undecided", "block", "undecided: within 5% of 1×, or uncertain"),
 )
 
 
@@ -215,13 +221,7 @@ def log_axis(title: str, *values: Array) -> Axis:
     every = every[np.isfinite(every) & (every > 0)]
     low, high = (float(every.min()), float(every.max())) if every.size else (0.1, 10.0)
     low, high = low / 1.15, high * 1.15
-    candidates = [
-        m * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for m in (1, 2, 5)
-    ]
-    ticks = [each for each in candidates if low <= each <= high]
-    if len(ticks) > TICKS:
-        ticks = [each for each in ticks if abs(math.log10(each) - round(math.log10(each))) < 1e-9]
-    return Axis(title, low, high, [(each, digits(each, 1)) for each in ticks], log=True)
+    return Axis(title, low, high, [(each, _short(each)) for each in log_ticks(low, high, ROUND)], log=True)
 
 
 def ratio_axis(title: str, *values: Array) -> Axis:
@@ -229,9 +229,33 @@ def ratio_axis(title: str, *values: Array) -> Axis:
     every = np.concatenate([np.ravel(each) for each in values])
     every = np.append(every[np.isfinite(every) & (every > 0)], 1.0)
     low, high = min(0.8, float(every.min()) / 1.08), max(1.25, float(every.max()) * 1.08)
-    base = math.sqrt(2) if high / low < 8 else 2
-    exponents = range(math.ceil(math.log(low, base)), math.floor(math.log(high, base)) + 1)
-    return Axis(title, low, high, [(base**n if n else 1.0, factor(base**n if n else 1.0)) for n in exponents], log=True)
+    return Axis(title, low, high, [(each, f"{_short(each)}×") for each in log_ticks(low, high, RATIOS)], log=True)
+
+
+def log_ticks(low: float, high: float, choices: Sequence[Sequence[float]]) -> list[float]:
+    """Round values in a log axis, of which no two are so near that their words touch.
+
+    Args:
+        choices: round values of a decade, from few to many; the first that give enough ticks are taken, else those
+            that give most.
+    """
+    span = math.log10(high / low)
+    stride = max(1, math.ceil(APART * span))
+    decades = [e for e in range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1) if e % stride == 0]
+    found = []
+    for choice in choices:
+        every = [float(f"{m}e{e}") for e in decades for m in choice]
+        ticks = [each for each in every if low <= each <= high]
+        if all(math.log10(above / below) >= APART * span - 1e-9 for below, above in pairwise(ticks)):
+            found = max(found, ticks, key=len)
+        if len(found) >= FEWEST_TICKS:
+            break
+    return found
+
+
+def _short(value: float) -> str:
+    """A tick with as few digits as it has: `1.25`, `0.6`, `1,000`."""
+    return next(text for count in (1, 2, 3) if float((text := digits(value, count)).replace(",", "")) == value)
 
 
 def linear_axis(title: str, low: float, high: float, write: Callable[[float], str] = "{:g}".format) -> Axis:

@@ -17,21 +17,40 @@ class Chapter:
 
     title: str
     terms: tuple[str, ...]  # of the glossary
+    needs: str  # what a profile lacks that cannot show it
     find: Callable[[Profile], Any]  # what it shows of a profile; raises UserError where the profile lacks it
     draw: Callable[[Profile, Any], None]
 
 
 CHAPTERS = {
-    "perturb": Chapter("Perturb", ("layer", "perturbation", "gaussian", "positions"), lessons.perturb, perturb.draw),
-    "drift": Chapter("Drift", ("drift", "harm", "noise floor"), lessons.drift, drift.draw),
+    "perturb": Chapter(
+        "Perturb", ("layer", "perturbation", "gaussian", "positions"), "the noise", lessons.perturb, perturb.draw
+    ),
+    "drift": Chapter(
+        "Drift", ("drift", "harm", "rank correlation", "noise floor"), "the noise", lessons.drift, drift.draw
+    ),
     "amplify": Chapter(
-        "Amplify", ("gain", "verdict", "positions", "attention sink", "step ratio"), lessons.amplify, amplify.draw
+        "Amplify",
+        ("gain", "verdict", "positions", "attention sink", "step ratio"),
+        "the noise on the first token",
+        lessons.amplify,
+        amplify.draw,
     ),
     "absorb": Chapter(
-        "Absorb", ("absorption", "dilution", "frozen-noise baseline", "twin"), lessons.absorb, absorb.draw
+        "Absorb", ("absorption", "dilution", "frozen-noise baseline", "twin"), "the noise", lessons.absorb, absorb.draw
     ),
     "allocate": Chapter(
-        "Allocate", ("budget", "OWL", "correction", "strength", "response"), allocate.find, allocate.draw
+        "Allocate",
+        ("budget", "OWL", "correction", "strength", "response", "nats"),
+        "noise or pruned layers",
+        allocate.find,
+        allocate.draw,
     ),
-    "prune": Chapter("Prune", ("Wanda", "residual", "response", "harm", "skip"), lessons.prune, prune.draw),
+    "prune": Chapter(
+        "Prune",
+        ("Wanda", "residual", "response", "harm", "nats", "perplexity", "rank correlation", "skip"),
+        "the pruned layers",
+        lessons.prune,
+        prune.draw,
+    ),
 }

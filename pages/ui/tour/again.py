@@ -69,10 +69,17 @@ def _watch(key: str) -> None:
     job = watch.followed(place(), key, IDLE)
     status = job.status
     left = f", about {cost.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
-    line = status.line if status.total else "the process starts and loads the model"
+    line = _plainly(status.line) if status.total else "the process starts and loads the model"
     st.progress(status.fraction, text=f"Measuring on {job.device}: {status.fraction:.0%}{left} · {line}")
     stopping = job.cancelling
     st.button("Cancelling" if stopping else "Cancel", on_click=jobs.cancel, args=[job], disabled=stopping, key="stop")
+
+
+def _plainly(line: str) -> str:
+    """A line of progress with perturbations called as pages call them."""
+    for each in QUICK.measurements:
+        line = line.replace(f"{each.name} (", f"{words.label(each.perturbation)} (")
+    return line
 
 
 def _compare(store: Store, job: Job) -> None:

@@ -19,7 +19,9 @@ def draw(profile: Profile, found: lessons.Spread) -> None:
     parts.opening(
         "Run the model twice, once disturbed. At every layer behind the hit, the distance between the two streams, "
         "divided by the length of the undisturbed one, is the **drift**.",
-        "drag the noise size and watch the curve; then click another layer.",
+        "drag the noise size and watch the curve; then click another layer."
+        if len(found.sizes.measured) > 1
+        else "click layers and watch how far the curve climbs or falls.",
     )
     figure, said = parts.beside()
     with figure:

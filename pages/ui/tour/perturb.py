@@ -19,7 +19,8 @@ def draw(profile: Profile, found: lessons.Hit) -> None:
     parts.opening(
         f"A language model is a stack of layers, here {profile.layers}; each reads a shared **stream** of numbers and "
         "adds to it. To **perturb** is to add noise to the stream behind one layer and to let the rest run on.",
-        "click a layer to hit it, then drag the noise size.",
+        "click a layer to hit it, then "
+        + ("drag the noise size." if len(found.sizes.measured) > 1 else "others to compare."),
     )
     figure, said = parts.beside()
     with figure:

@@ -15,6 +15,7 @@ from core.store import Store
 from pages.ui import frame, view
 from pages.ui.live import tour
 from pages.ui.prune import naming, stored
+from pages.ui.settings import TARGETS
 from pages.ui.tour import parts
 from pages.ui.words import digits
 
@@ -54,39 +55,51 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
             "absorption.py", "See drift beside harm", profile,
             perturbation=f"residual:wanda:{nearest:g}", layer=layer,
         )  # fmt: skip
-        for_real(profile, whole.target if whole else lessons.TARGET)
+        for_real(profile, round(float(found.sparsities.values[step]), 2))
     parts.numbers(table(found), "harm of each layer pruned alone", profile, "prune")
     if whole:
         whole.draw()
 
 
 def _ask(profile: Profile, sparsity: float) -> None:
-    layers = profile.layers
-    asked = min(st.session_state.get(ASKED, layers // 2), layers - 1)
-    blank = tour.Figure(
+    picked = st.session_state.get(ASKED)
+    picked = picked if picked in range(profile.layers) else None
+    figure, said = parts.beside()
+    with figure:
+        parts.figure(blank(profile.layers, picked), _asked)
+    with said:
+        st.markdown(
+            f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it, "
+            "or move the slider to it."
+        )
+        st.button(
+            "Show what was measured", icon=":material/visibility:", key="worst-show", on_click=_guess, args=[picked],
+            disabled=picked is None,
+        )  # fmt: skip
+        if picked is None:
+            st.caption("The button waits for your guess.")
+        for_real(profile)
+
+
+def blank(layers: int, picked: int | None) -> tour.Figure:
+    """A row of layers that tells nothing; the marker stands in the middle until one is picked, which is no guess."""
+    middle = layers // 2
+    guesses = [f"Your guess: layer {layer}." for layer in range(layers)]
+    if picked is None:
+        guesses[middle] = "No layer is picked yet."
+    return tour.Figure(
         name="prune-before",
         title="A row of layers to choose from",
         layers=layers,
-        says="Your guess: layer {layer}.",
-        slots={},
+        says="{guess}",
+        slots={"guess": tour.Slot("layer", guesses)},
         y=tour.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
         bars=tour.Bars(np.full((1, layers), np.nan), base=np.ones(layers)),
         key=[tour.Key("guide", "outline", "layers to choose from: their heights say nothing")],
-        pick=("Your guess, layer", asked),
+        pick=("Layer", middle if picked is None else picked),
         foot=0.0,
         x="layer that is pruned",
     )
-    figure, said = parts.beside()
-    with figure:
-        parts.figure(blank, _asked)
-    with said:
-        st.markdown(
-            f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it."
-        )
-        st.button(
-            "Show what was measured", icon=":material/visibility:", key="worst-show", on_click=_guess, args=[asked]
-        )
-        for_real(profile)
 
 
 def _asked(told: dict) -> None:
@@ -180,11 +193,12 @@ def _together(profile: Profile) -> Whole | None:
 
 
 def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
-    """The way to the page that prunes all layers, where the model can be pruned."""
+    """The way to the page that prunes all layers, where the model can be pruned; at 70% where it has no such target."""
     if profile.weights is not None:
+        target = target if target in TARGETS else lessons.TARGET
         parts.real(
-            "prune.py", "Prune all layers for real", profile, base="response", objective="kl", by="wanda",
-            target=target, strength=0.0, hand="", unclipped=False,
+            "prune.py", f"Prune all layers to {target:.0%} zeros for real", profile, base="response", objective="kl",
+            by="wanda", target=target, strength=0.0, hand="", unclipped=False,
         )  # fmt: skip
 
 
