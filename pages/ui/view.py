@@ -77,11 +77,13 @@ def write() -> None:
     Call it before anything that takes long or that answers by itself: a run that begins before the browser has heard of
     the new URL brings the old one, and with it the old values.
     """
-    changes = st.session_state.get("url")
-    if changes:
+    changes, asked = st.session_state.get("url", {}), st.query_params.to_dict()
+    linked = asked != st.session_state.get("asked") and not st.session_state.get("moved")
+    if changes or linked:  # a link to the page in view tells the script what it asks for, but not the address bar
         st.query_params.from_dict(url())
-        st.session_state["view"] |= changes
+        st.session_state.setdefault("view", {}).update(changes)
         st.session_state["url"] = {}
+    st.session_state["asked"] = st.query_params.to_dict()
 
 
 @contextmanager

@@ -89,7 +89,9 @@ def prune(page: Page) -> None:
     run = page.get_by_role("button", name="Run", exact=True)
     expect(run).to_be_enabled(timeout=SLOW)
     settle(page)
+    run.scroll_into_view_if_needed()
     run.click()
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")  # where the run is shown
     link = page.get_by_role("link", name="Open on the Prune page")
     expect(link).to_be_visible(timeout=SLOW)
     link.click()
