@@ -135,7 +135,8 @@ def choose_profile() -> None:
         return
     asked = st.query_params.get("profile")
     sync("profile", list(entries), _first(entries), _resolved(asked) if asked and asked not in entries else None)
-    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=lambda key: name(entries[key]))
+    short = dict(zip(entries, short_names(list(entries.values())), strict=True))  # the sidebar is narrow
+    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=short.get)
 
 
 def _resolved(asked: str) -> dict[str, str]:
@@ -164,7 +165,9 @@ def name(entry: Entry) -> str:
 def short_names(entries: Sequence[Entry]) -> list[str]:
     """What tells each of several profiles from the others: model, text, amount, or its key where nothing else does."""
     told = [_told(entry) for entry in entries]
-    return words.telling_apart([(model, text.partition(",")[0], text, *more) for model, text, *more in told])
+    return words.telling_apart(
+        [(*words.weights(model), text.partition(",")[0], text, *more) for model, text, *more in told]
+    )
 
 
 def _told(entry: Entry) -> tuple[str, str, str, str]:

@@ -23,6 +23,7 @@ BASES = {
     "manual": "set by hand",
 }
 PRUNERS = {"magnitude": "magnitude", "wanda": "Wanda", "sparsegpt": "SparseGPT"}
+UNTRAINED = ", untrained"  # what a random twin is called, behind its model
 MOST_DECIMALS = 6
 
 
@@ -133,7 +134,13 @@ def changed(factor: float) -> str:
 def model(label: str) -> str:
     """What a model is called in a list, how it came to be left out: `SmolLM2-135M-Instruct, untrained`."""
     first = label.removeprefix("random: ").partition(",")[0]
-    return f"{first}, untrained" if label.startswith("random: ") else first
+    return f"{first}{UNTRAINED}" if label.startswith("random: ") else first
+
+
+def weights(model: str) -> tuple[str, str]:
+    """What `model` says in two: the name, and whether the weights are trained."""
+    name = model.removesuffix(UNTRAINED)
+    return name, "trained" if name == model else "untrained"
 
 
 def telling_apart(described: Sequence[Sequence[str]]) -> list[str]:
