@@ -96,7 +96,7 @@ def _real(drawn: Profile, shown: Shown, layer: int) -> None:
     """The way to the Absorption page, beside the twin where what is drawn is one of the pair."""
     names = lessons.noise(drawn)
     other = next((each for each in shown.pair if each is not drawn), None) if drawn in (shown.pair or ()) else None
-    label = "See dilution beside the twin" if other else "See dilution"
+    label = "See “Absorbed, or only diluted?” among the charts" + (", beside the twin" if other else "")
     compare = {"compare": other.entry.key} if other else {}
     parts.real(
         "absorption.py", label, drawn, layer=layer,

@@ -52,7 +52,7 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
     with said:
         parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said, *([whole.said] if whole else []))
         parts.real(
-            "absorption.py", "See drift beside harm", profile,
+            "absorption.py", "See “Drift beside harm” among the charts", profile,
             perturbation=f"residual:wanda:{nearest:g}", layer=layer,
         )  # fmt: skip
         for_real(profile, round(float(found.sparsities.values[step]), 2))
