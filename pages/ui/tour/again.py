@@ -69,8 +69,8 @@ def _watch(key: str) -> None:
     job = watch.followed(place(), key, IDLE)
     status = job.status
     left = f", about {cost.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
-    line = status.line if status.total else "the process starts and loads the model"
-    st.progress(status.fraction, text=f"Measuring on {job.device}: {status.fraction:.0%}{left} · {line}")
+    line = f"{status.fraction:.0%}{left} · {status.line}" if status.total else "the process starts and loads the model"
+    st.progress(status.fraction, text=f"Measuring on {job.device}: {line}")
     stopping = job.cancelling
     st.button("Cancelling" if stopping else "Cancel", on_click=jobs.cancel, args=[job], disabled=stopping, key="stop")
 
