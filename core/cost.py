@@ -22,6 +22,11 @@ WHOLE_TASK = 2000  # examples, where all are asked for
 WALK_BATCH = 2048  # tokens per forward while pruning
 HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
 
+# FLOP of matrix products that take as long, seen on a CPU with the bundled model
+LOGIT = 2500  # a logit that is compared with the clean one
+SCORE = 4000  # a weight whose score is held against every outlier threshold
+SPECTRUM = 5  # eigenvalues of a linear, times its Gram matrix's own FLOP
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -93,8 +98,8 @@ def words(cost: Cost) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`40 s`, `3 min`, `2.5 h`."""
-    if seconds < 90:
+    """`40 s`, `110 s`, `3 min`, `2.5 h`."""
+    if seconds < 119.5:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
@@ -142,6 +147,39 @@ def flops(shape: Outline, request: specs.MeasureRequest) -> float:
         for each in request.measurements
     )
     return clean + floor + sum(measured)
+
+
+def harm_work(shape: Outline, sequences: int, length: int) -> float:
+    """What reading the harm of one injection takes, as FLOP."""
+    tokens = sequences * length // HARM_STRIDE
+    return head_flops(shape, tokens) + LOGIT * tokens * shape.vocabulary
+
+
+def measurement_work(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
+    """What one measurement takes at every injection layer, as FLOP: harm is read for longer than it computes."""
+    logits = shape.layers * (sequences * length // HARM_STRIDE) * shape.vocabulary
+    return measurement_flops(shape, measurement, sequences, length) + LOGIT * logits
+
+
+def clean_work(shape: Outline, sequences: int, length: int) -> float:
+    """What one clean forward takes whose losses are read, as FLOP."""
+    return clean_flops(shape, sequences, length) + LOGIT * sequences * length * shape.vocabulary
+
+
+def check_work(shape: Outline, sequences: int, length: int) -> float:
+    """What checking the replay of a group takes, as FLOP: its layers run once in a forward and twice alone."""
+    return 3 * shape.layers * layer_flops(shape, sequences * length, length)
+
+
+def scores_work(shape: Outline) -> float:
+    """What describing all linears' scores takes, as FLOP."""
+    return SCORE * shape.layers * shape.layer_parameters
+
+
+def spectra_work(shape: Outline, device: str) -> float:
+    """What the spectra of all linears take, as FLOP of a device: they are computed on the CPU whatever the device."""
+    waiting = ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"]) / ROUGH_RATE["cpu"]
+    return waiting * SPECTRUM * 2.0 * shape.width * shape.layers * shape.layer_parameters
 
 
 def _times(shape: Outline, measurement: specs.Measurement) -> int:

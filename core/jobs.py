@@ -81,7 +81,7 @@ def waiting(store: Store, job: Job) -> str:
     if not ahead:
         return "next in the queue"
     first = ahead[0]
-    now = f"{first.request.title}, {first.status.fraction:.0%} done"
+    now = first.request.title + (f", {first.status.fraction:.0%} done" if first.status.total else "")
     runs = "one run" if len(ahead) == 1 else f"{len(ahead)} runs"
     return f"waiting for {runs} on {job.device} (first: {now})"
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of a running job. `done` and `total` count units of like cost, so their ratio is honest."""
+    """A moment of a running job. `done` and `total` count units that take alike long, so their ratio is honest."""
 
     line: str  # what is happening, in words
     done: int = 0
     total: int = 0  # 0 while it is not known
     layer: int | None = None  # the decoder layer being run
     parts: int = 0  # parts saved so far: when it grows there is more to draw
-    counted: bool = True  # False for work that is not among the units: how long it takes tells nothing of the rest
+    flop: int | None = None  # million FLOP behind what is done; None: the units are just that
 
 
 Report = Callable[[Progress], None]

@@ -22,7 +22,7 @@ class Recorder:
     def __init__(self, job: Job, on_progress: Callable[[Status], None]):
         self.job = job
         self.on_progress = on_progress
-        self.seen: deque[tuple[float, int]] = deque()  # (seconds, units done)
+        self.pace, self.speed = _Rate(), _Rate()  # of the units, and of the FLOP behind them
         self.written = 0.0
         now = time.time()
         self._write(Status(state="running", line="starting", started=now, **processes.identity()))
@@ -38,10 +38,13 @@ class Recorder:
         soon = time.monotonic() - self.written < INTERVAL
         if soon and progress.parts == self.status.parts and progress.done < progress.total:
             return
-        rate = self._rate(progress)
-        left = (progress.total - progress.done) / rate if rate else None
+        if progress.total != self.status.total or progress.done < self.status.done:
+            self.pace, self.speed = _Rate(), _Rate()
+        pace = self.pace.at(progress.done)
+        rate = self.speed.at(progress.done if progress.flop is None else progress.flop)
+        left = (progress.total - progress.done) / pace if pace else None
         seen = {"rate": rate, "seconds_left": left, "memory": psutil.Process().memory_info().rss}
-        told = {name: value for name, value in vars(progress).items() if name != "counted"}
+        told = {name: value for name, value in vars(progress).items() if name != "flop"}
         self._write(self.status.model_copy(update=told | seen))
 
     def end(self, **outcome: object) -> None:
@@ -56,16 +59,18 @@ class Recorder:
         self.job.write(self.status)
         self.on_progress(self.status)
 
-    def _rate(self, progress: Progress) -> float | None:
-        """Units per second over the last minute; None before there is something to divide, or while nothing counts."""
-        if not progress.counted:
-            self.seen.clear()
-            return None
+
+class _Rate:
+    """How fast a number grew over the last minute."""
+
+    def __init__(self) -> None:
+        self.seen: deque[tuple[float, int]] = deque()  # (seconds, value)
+
+    def at(self, value: int) -> float | None:
+        """Growth per second up to this value; None before there is something to divide."""
         now = time.monotonic()
-        if progress.total != self.status.total or (self.seen and progress.done < self.seen[-1][1]):
-            self.seen.clear()
-        self.seen.append((now, progress.done))
+        self.seen.append((now, value))
         while len(self.seen) > 2 and now - self.seen[0][0] > WINDOW:
             self.seen.popleft()
-        seconds, done = now - self.seen[0][0], progress.done - self.seen[0][1]
-        return done / seconds if seconds > 0 and done else None
+        seconds, grown = now - self.seen[0][0], value - self.seen[0][1]
+        return grown / seconds if seconds > 0 and grown > 0 else None

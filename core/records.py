@@ -36,7 +36,7 @@ class Status(BaseModel):
     line: str = "waiting"
     done: int = 0
     total: int = 0  # 0 while it is not known
-    rate: float | None = None  # units per second
+    rate: float | None = None  # million FLOP per second
     seconds_left: float | None = None
     layer: int | None = None
     parts: int = 0

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from core.allocation.requests import AllocationRequest, Correction, Manual, Uniform
 from core.pattern import pattern as read_pattern
 from core.specs import Dtype, ModelSpec, ProfileSpec, Pruner, Spec, TextSpec, WindowRequest, number
+from core.words import model_name, per_cent, several, text_name
 
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 SHORT_PROTOCOL = WindowRequest(source="demo:evaluation", sequences=24, length=512)
@@ -102,7 +103,8 @@ class StudyRequest(Spec):
 
     @property
     def title(self) -> str:
-        return f"{len(self.settings)} settings of {self.model} on {self.evaluation.text.source}"
+        what = f"{several(len(self.settings), 'setting')} of " if self.settings else "dense "
+        return f"{what}{model_name(self.model)} on {text_name(self.evaluation.text.source)}"
 
     @property
     def points(self) -> tuple[Setting | None, ...]:
@@ -130,7 +132,7 @@ class ExportRequest(_OneSetting):
 
     @property
     def title(self) -> str:
-        return f"export of {self.model}: {self.setting.name}"
+        return f"export of {model_name(self.model)}: {self.setting.name}"
 
 
 class WritingRequest(_OneSetting):
@@ -141,7 +143,7 @@ class WritingRequest(_OneSetting):
 
     @property
     def title(self) -> str:
-        return f"writing of {self.model}: {self.setting.name}"
+        return f"writing of {model_name(self.model)}: {self.setting.name}"
 
 
 class BestRequest(Spec):
@@ -170,8 +172,8 @@ class BestRequest(Spec):
 
     @property
     def title(self) -> str:
-        aim = f"at {self.target:g}" if self.target else f"within a loss of {self.max_loss:.3g}"
-        return f"best setting of {self.model} {aim}, {self.pruner}"
+        aim = f"at {per_cent(self.target)}" if self.target else f"within a loss of {per_cent(self.max_loss)}"
+        return f"best setting of {model_name(self.model)} {aim}, {self.pruner}"
 
     @model_validator(mode="after")
     def _one_aim(self) -> Self:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import UserError
+from core.words import model_name, text_name
 
 Positions = Literal["after_first", "all"]
 Pruner = Literal["magnitude", "wanda", "sparsegpt"]
@@ -327,7 +328,7 @@ class MeasureRequest(Spec):
 
     @property
     def title(self) -> str:
-        return f"{self.model} on {self.text.source}"
+        return f"measurement of {model_name(self.model)} on {text_name(self.text.source)}"
 
     @model_validator(mode="after")
     def _resolvable(self) -> Self:

@@ -1,9 +1,12 @@
-"""How numbers and warnings are written in sentences."""
+"""How numbers, names and warnings are written in sentences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
+
+TEXTS = {"demo": "demo text", "demo:evaluation": "demo text, evaluation half"}
 
 
 def digits(value: float, count: int = 2) -> str:
@@ -13,6 +16,30 @@ def digits(value: float, count: int = 2) -> str:
     rounded = float(f"{value:.{count - 1}e}")
     decimals = max(0, count - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
     return f"{rounded:,.{decimals}f}" if decimals <= 5 else f"{rounded:.{count - 1}e}"
+
+
+def several(count: int, what: str) -> str:
+    """`1 setting`, `2 settings`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def per_cent(fraction: float) -> str:
+    """`60%`, `62.5%`."""
+    return f"{100 * fraction:.3g}%"
+
+
+def model_name(typed: str, bundled: str = "SmolLM2-135M-Instruct") -> str:
+    """A model as it is called: folders by their last part, the demo by its own name."""
+    if typed.startswith("random:"):
+        return f"random weights in the shape of {model_name(typed.removeprefix('random:'), bundled)}"
+    return bundled if typed == "demo" else Path(typed).name if Path(typed).is_absolute() else typed
+
+
+def text_name(source: str) -> str:
+    """A text as it is called: files by their name."""
+    if source in TEXTS:
+        return TEXTS[source]
+    return Path(source).name if ":" in source else source
 
 
 def helped(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:

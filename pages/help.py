@@ -6,8 +6,9 @@ from pages.ui.tour import commands
 
 st.title("How do I do this on the command line?", anchor=False)
 st.caption(
-    "Run these in the project's folder, with its Python active. All work on the bundled model, without a network; add "
-    "--json for one JSON object, --cache DIR to keep results elsewhere."
+    "Run these in the project's folder, after `source .venv/bin/activate` (on Windows `.venv\\Scripts\\activate`); or "
+    "write `.venv/bin/python` in place of `python`. All work on the bundled model, without a network; add `--json` for "
+    "one JSON object, `--cache DIR` to keep results elsewhere."
 )
 for group in commands.GROUPS:
     st.header(group.title, anchor=False)

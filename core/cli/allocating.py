@@ -23,6 +23,7 @@ from core.profiles import Profile
 from core.response import NAMES, Judge
 from core.specs import Pruner, checked
 from core.store import Store
+from core.words import digits
 
 
 @app.command(name="allocate")
@@ -141,14 +142,16 @@ def _say(allocation: Allocation, answer: dict[str, Any], linears: list[str] | No
     out.print(_layers(allocation))
     if allocation.linears is not None:
         out.print(_linears(allocation.linears, linears))
-    told = ", ".join(f"{name} {value:.4g}" for name, value in answer["estimate"].items() if value is not None)
+    named = {"sparsity": "this allocation", "base": "its base", "uniform": "uniform"}
+    values = [(named[name], value) for name, value in answer["estimate"].items() if value is not None]
+    told = ", ".join(f"{name} {digits(value, 4)}" for name, value in values)
     of = "layers" if allocation.linears is None else "linears"
     judge, lacking = answer["judge"], answer["no_estimate"]
     what = f"additive estimate of {NAMES[judge['harm']]}, from {of} pruned alone by {judge['pruner']}"
     if told:
         out.print(f"{what}: {told}", soft_wrap=True)
     for why in dict.fromkeys(lacking.values()):
-        none = " and ".join(name for name in lacking if lacking[name] == why)
+        none = " and ".join(named[name] for name in lacking if lacking[name] == why)
         out.print(f"no {what.removeprefix('additive ')} of {none}: {why}", markup=False, soft_wrap=True)
 
 
@@ -157,7 +160,7 @@ def _layers(allocation: Allocation) -> Table:
     bounds = allocation.bounds
     within = "" if allocation.request.unclipped else f", inside {bounds.low:g} to {bounds.high:g}"
     table = Table(title=f"Sparsity per layer{means}, budget {allocation.budget:.6f}{within}")
-    for column in ("layer", "base", "corrected", ""):
+    for column in ("layer", "base", "corrected", "limit"):
         table.add_column(column, justify="right")
     rows = zip(allocation.base, allocation.sparsity, allocation.bound, strict=True)
     for layer, (base, sparsity, bound) in enumerate(rows):

@@ -9,7 +9,7 @@ import typer
 from core import absorption, cost, jobs, machine, profiles
 from core.cli import app
 from core.cli.options import Cache, Device, Json
-from core.cli.output import gains_of, gains_table, matrix_table, out, progress_bar, say_json, summary
+from core.cli.output import err, gains_of, gains_table, matrix_table, out, progress_bar, say_json, summary
 from core.cli.running import runs
 from core.errors import UserError
 from core.request import absolute, build, span
@@ -49,14 +49,16 @@ def measure(
         raise UserError(f"--engine {engine!r}: give wavefront or hooks")
     store = Store(cache)
     device = machine.chosen(device)
-    entry = store.find(request)
+    entry, bar = store.find(request), None
     if entry is None:
         expected = cost.estimate(request, store, device)
         told = cost.words(expected) if expected else "The cost was not known before the model was here."
         from core import worker
 
-        with progress_bar(told) as tell:
-            entry = worker.run(store, jobs.submit(store, request, device, engine), {}, tell)
+        with progress_bar(told) as bar:
+            entry = worker.run(store, jobs.submit(store, request, device, engine), {}, bar)
+    if bar is None or not bar.began:
+        err.print("Already in the cache: nothing had to be measured.")
     found = profiles.load(store, entry)
     if json:
         say_json(summary(entry, found))

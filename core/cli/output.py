@@ -44,26 +44,35 @@ def _plain(value: Any) -> Any:
     return value
 
 
-@contextmanager
-def progress_bar(expected: str) -> Iterator[Any]:
-    """A progress bar on stderr; yields the function that is told each status.
+class Telling:
+    """Told each status of a run: moves a bar, and says what is expected once the work begins.
 
-    What is expected is said once the measuring begins, so that a refused request stays one line.
+    Not before, so that a refused request stays one line.
     """
-    columns = (TextColumn("{task.percentage:>3.0f}%"), BarColumn(30), TextColumn("{task.fields[left]}"),
+
+    def __init__(self, bar: Progress, expected: str):
+        self.bar, self.expected = bar, expected
+        self.task = bar.add_task("starting", total=None, left="", share="")
+        self.began = False  # whether there was anything to do
+
+    def __call__(self, status: Status) -> None:
+        if status.total and not self.began:
+            self.began = True
+            err.print(self.expected, soft_wrap=True)
+        rate = f", {status.rate / 1e3:.0f} GFLOP/s" if status.rate else ""
+        left = f"{duration(status.seconds_left)} left{rate}" if status.seconds_left is not None else ""
+        share = f"{status.fraction:>4.0%}" if status.total else ""  # while nothing is weighed, the line says it
+        known = {"completed": status.done, "total": status.total or None, "left": left, "share": share}
+        self.bar.update(self.task, description=status.line, **known)
+
+
+@contextmanager
+def progress_bar(expected: str) -> Iterator[Telling]:
+    """A progress bar on stderr."""
+    columns = (TextColumn("{task.fields[share]}"), BarColumn(30), TextColumn("{task.fields[left]}"),
                TextColumn("{task.description}"))  # fmt: skip
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("starting", total=None, left="")
-        unsaid = [expected]
-
-        def tell(status: Status) -> None:
-            if status.total and unsaid:
-                err.print(unsaid.pop(), soft_wrap=True)
-            rate = f", {status.rate / 1e3:.0f} GFLOP/s" if status.rate else ""
-            left = f"{duration(status.seconds_left)} left{rate}" if status.seconds_left is not None else ""
-            bar.update(task, description=status.line, completed=status.done, total=status.total or None, left=left)
-
-        yield tell
+        yield Telling(bar, expected)
 
 
 def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
@@ -146,14 +155,40 @@ def _gains(rows: list[dict[str, Any]], layers: int) -> Table:
 
 
 def matrix_table(name: str, matrix: np.ndarray) -> None:
-    """A drift matrix as text: rows injected, columns read."""
+    """A drift matrix as text: rows injected, columns read, as many of them as the terminal holds."""
+    columns = [_column(values) for values in matrix.T]
+    every = _every([len(cells[0]) for cells in columns], out.width - MARGIN)
+    shown = range((len(columns) - 1) % every, len(columns), every)
     table = Table(title=escape(f"Drift, {name}: injected at (row), read at (column)"))
-    table.add_column("", justify="right")
+    table.add_column("", justify="right", no_wrap=True)
+    for layer in shown:
+        table.add_column(str(layer), justify="right", no_wrap=True)
     for layer in range(len(matrix)):
-        table.add_column(str(layer), justify="right")
-    for layer, row in enumerate(matrix):
-        table.add_row(str(layer), *["" if np.isnan(value) else f"{value:.2g}" for value in row])
-    Console(width=max(out.width, 8 * len(matrix))).print(table)
+        table.add_row(str(layer), *[columns[read][layer].strip() for read in shown])
+    out.print(table)
+    if every > 1:
+        fits = f"as many as {out.width} columns hold; --json gives all."
+        out.print(f"Every {_nth(every)} read layer, {fits}", soft_wrap=True)
+
+
+def _column(values: np.ndarray) -> list[str]:
+    """Cells of a column, equally wide: so many decimals that its least value has two digits, four at most."""
+    least = np.nanmin(np.where(values > 0, values, np.nan)) if np.any(values > 0) else 1.0
+    decimals = int(np.clip(1 - np.floor(np.log10(least)), 0, 4))
+    cells = ["" if np.isnan(value) else f"{value:.{decimals}f}" for value in values]
+    return [cell.rjust(max(map(len, cells))) for cell in cells]
+
+
+def _every(widths: list[int], room: int) -> int:
+    """The least n for which every n-th column, counted back from the last, fits with its padding and its line."""
+    for every in range(1, len(widths)):
+        if sum(max(width, 2) + 3 for width in widths[::-1][::every]) <= room:
+            return every
+    return len(widths)
+
+
+def _nth(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")
 
 
 def say_helped(name: str, told: str | None) -> None:

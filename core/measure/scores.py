@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,13 +14,19 @@ from core.results import Scores
 from core.specs import OUTLIER_THRESHOLDS
 
 
-def scores(loaded: Loaded, input_norm: tuple[dict[str, Tensor], ...]) -> Scores:
+def scores(
+    loaded: Loaded, input_norm: tuple[dict[str, Tensor], ...], step: Callable[[int], object] = lambda _: None
+) -> Scores:
     """Pool the scores `|W_ij| ||X_j||_2` of a layer's linears and describe them.
 
     Args:
         input_norm: per layer, linear -> (in,) L2 norm of its inputs over the text's tokens.
+        step: told the layer that is done.
     """
-    rows = [_layer(layer, norms) for layer, norms in zip(loaded.layers, input_norm, strict=True)]
+    rows = []
+    for index, (layer, norms) in enumerate(zip(loaded.layers, input_norm, strict=True)):
+        rows.append(_layer(layer, norms))
+        step(index)
     ratio, mean, median = (np.array(each) for each in zip(*rows, strict=True))
     return Scores(outlier_ratio=ratio, mean=mean, median=median)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,13 +43,16 @@ class Sweep:
     shape: Outline
     report: Report
     engine: str = "wavefront"
-    done: float = 0.0  # FLOP
+    done: float = 0.0  # what it took so far, as FLOP: see `core.cost`
     total: float = 0.0
+    told: float = 0.0  # the most that was reported: a part that is begun again takes nothing back
+    flop: float = 0.0  # computed so far
     parts: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
     warnings: list[str] = field(default_factory=list)  # of the part in the making
     checked: set[int] = field(default_factory=set)  # batch sizes at which it was looked at
+    checks: dict[int, float] = field(default_factory=dict)  # batch size -> what looking at it takes, as planned
 
     def run(self) -> None:
         """Measure every missing unit.
@@ -60,6 +63,8 @@ class Sweep:
         """
         missing = [each for each in self.profile.measurements if self.store.measured(self.profile.unit(each)) is None]
         pending = {each: self._pending(each) for each in missing}
+        if not missing and not self._lacking:
+            return
         self._plan(pending)
         try:
             with torch.inference_mode():
@@ -74,12 +79,18 @@ class Sweep:
         moments = self._statistics(missing)
         self._weights()
         self.seconds["statistics"] = time.perf_counter() - began
-        began, swept = time.perf_counter(), self.done
+        began, swept = time.perf_counter(), self.flop
         self._floor(moments)
         self._measure(pending, moments)
         self.seconds["sweep"] = time.perf_counter() - began
         if self.seconds["sweep"] > 1 and self.engine == "wavefront":
-            cost.remember_rate(self.store, self.device.type, self.shape, (self.done - swept) / self.seconds["sweep"])
+            cost.remember_rate(self.store, self.device.type, self.shape, (self.flop - swept) / self.seconds["sweep"])
+
+    @property
+    def _lacking(self) -> bool:
+        """Whether anything beside the measurements has yet to be found."""
+        clean = [self.profile.activation, self.profile.floor]
+        return self._lacks_scores or self._lacks_weights or any(self.store.measured(each) is None for each in clean)
 
     # -- the plan ---------------------------------------------------------------------------------------------------
 
@@ -90,11 +101,33 @@ class Sweep:
 
     def _plan(self, pending: dict[specs.Measurement, list[int]]) -> None:
         length = self.profile.text.length
-        self.total = cost.clean_flops(self.shape, self.profile.text.sequences, length)
+        self.total = cost.clean_work(self.shape, self.profile.text.sequences, length)
         for measurement, sequences in pending.items():
-            self.total += cost.measurement_flops(self.shape, measurement, len(sequences), length)
+            self.total += cost.measurement_work(self.shape, measurement, len(sequences), length)
         if self.store.measured(self.profile.floor) is None:
-            self.total += cost.measurement_flops(self.shape, self._rounding, 1, length)
+            self.total += cost.measurement_work(self.shape, self._rounding, 1, length)
+        self.checks = {size: cost.check_work(self.shape, size, length) for size in self._sizes(pending)}
+        self.total += sum(self.checks.values())
+        self.total += cost.scores_work(self.shape) if self._lacks_scores else 0
+        self.total += cost.spectra_work(self.shape, self.device.type) if self._lacks_weights else 0
+
+    def _sizes(self, pending: dict[specs.Measurement, list[int]]) -> set[int]:
+        """Batch sizes whose replay will be checked, if memory holds what it holds now."""
+        if self.engine != "wavefront":
+            return set()
+        todo, size = _todo(pending), self._size()
+        found = set() if self.store.measured(self.profile.floor) else {1}
+        while todo:
+            found.add(len(_run_of(todo, size)))
+            todo = todo[len(_run_of(todo, size)) :]
+        return found
+
+    def _size(self) -> int:
+        """Sequences that are run at once."""
+        return cost.group_size(
+            self.shape, self.profile.text.sequences, self.profile.text.length, self.profile.model.dtype,
+            int(HEADROOM * free_memory(self.device)),
+        )  # fmt: skip
 
     @property
     def _rounding(self) -> specs.Measurement:
@@ -105,10 +138,11 @@ class Sweep:
     def _statistics(self, missing: list[specs.Measurement]) -> Moments:
         asked = [each.perturbation for each in missing]
         count = self.profile.text.sequences
-        share = cost.clean_flops(self.shape, 1, self.profile.text.length)
+        length = self.profile.text.length
+        flop, work = cost.clean_flops(self.shape, 1, length), cost.clean_work(self.shape, 1, length)
 
         def step(index: int) -> None:
-            self.done += share
+            self.flop, self.done = self.flop + flop, self.done + work
             self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
 
         activation, moments = statistics(
@@ -123,17 +157,32 @@ class Sweep:
         if self.store.measured(self.profile.activation) is None:
             self.store.save(self.profile.activation, activation, {})
         if self._lacks_scores:
-            self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm), {})
+            step = self._layer_by_layer("scores of the weights", cost.scores_work(self.shape))
+            self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm, step), {})
         return moments
 
     @property
     def _lacks_scores(self) -> bool:
         return self.profile.prunable and self.store.measured(self.profile.scores) is None
 
+    @property
+    def _lacks_weights(self) -> bool:
+        return self.profile.prunable and self.store.measured(self.profile.weights) is None
+
     def _weights(self) -> None:
-        if self.profile.prunable and self.store.measured(self.profile.weights) is None:
-            found = weights(self.loaded, lambda layer: self._aside(f"spectra of the weights: layer {layer}", layer))
+        if self._lacks_weights:
+            work = cost.spectra_work(self.shape, self.device.type)
+            found = weights(self.loaded, self._layer_by_layer("spectra of the weights", work))
             self.store.save(self.profile.weights, found, {})
+
+    def _layer_by_layer(self, what: str, work: float) -> Callable[[int], None]:
+        """A step that tells of work which every layer has the same share of, and which is no FLOP of the cost."""
+
+        def step(layer: int) -> None:
+            self.done += work / self.shape.layers
+            self._say(f"{what}: layer {layer}", layer)
+
+        return step
 
     def _floor(self, moments: Moments) -> None:
         if self.store.measured(self.profile.floor) is not None:
@@ -146,11 +195,7 @@ class Sweep:
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
     def _measure(self, pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
-        todo = sorted({index for sequences in pending.values() for index in sequences})
-        size = cost.group_size(
-            self.shape, self.profile.text.sequences, self.profile.text.length, self.profile.model.dtype,
-            int(HEADROOM * free_memory(self.device)),
-        )  # fmt: skip
+        todo, size = _todo(pending), self._size()
         while todo:
             sequences = _run_of(todo, size)
             try:
@@ -184,32 +229,40 @@ class Sweep:
 
     def _part(self, group: Group, measurement: specs.Measurement, what: str, sequences: int) -> results.Perturbed:
         self._check_replay(group)
-        began, share = self.done, cost.measurement_flops(self.shape, measurement, sequences, self.profile.text.length)
-        steps = _Steps(self.engine, self.shape.layers)
+        asked = self.shape, measurement, sequences, self.profile.text.length
+        flop, work = cost.measurement_flops(*asked), cost.measurement_work(*asked)
+        steps = _Steps(self.engine, self.shape, sequences, self.profile.text.length)
 
         def step(layer: int) -> None:
-            self.done = began + share * steps.next()
-            self._say(f"{what}: layer {layer}", layer)
+            share = steps.next()
+            self._say(f"{what}: layer {layer}", layer, share * work, share * flop)
 
         part = ENGINES[self.engine](group, measurement, step)
-        self.done = began + share
+        self.flop, self.done = self.flop + flop, self.done + work
         return part
 
     def _check_replay(self, group: Group) -> None:
         if self.engine != "wavefront" or len(group.sequences) in self.checked:
             return
         self.checked.add(len(group.sequences))
+        work = self.checks.get(len(group.sequences), 0.0)
+
+        def step(layer: int) -> None:
+            self._say(f"checking the replay: layer {layer}", layer, work * (layer + 1) / self.shape.layers)
+
         try:
-            found = largest_replay_error(group, lambda layer: self._aside(f"checking the replay: layer {layer}", layer))
+            found = largest_replay_error(group, step)
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             found, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
         else:
             why = f"a replayed layer differs by {found:.1e} from the model's own forward"
+        self.done += work
         self.replay = max(found, self.replay or 0.0)
         if not found <= REPLAY_TOLERANCE[self.profile.model.dtype]:
             self.engine = "hooks"
+            self.done += sum(work for size, work in self.checks.items() if size not in self.checked)
             self._say(f"{why}: falling back to one full forward per injection layer")
 
     def _assemble(self, measurement: specs.Measurement) -> None:
@@ -226,19 +279,21 @@ class Sweep:
         self.warnings.append(text)
         self._say(text)
 
-    def _say(self, line: str, layer: int | None = None, counted: bool = True) -> None:
-        self.report(Progress(line, int(self.done / 1e6), int(self.total / 1e6), layer, self.parts, counted))
-
-    def _aside(self, line: str, layer: int) -> None:
-        """Tell of work that is no FLOP of the cost: no time left can be told from how long it takes."""
-        self._say(line, layer, counted=False)
+    def _say(self, line: str, layer: int | None = None, work: float = 0.0, flop: float = 0.0) -> None:
+        """Tell where it is. work, flop: what was done of a part that is not finished."""
+        self.told = max(self.told, self.done + work)
+        done, total, behind = (int(each / 1e6) for each in (self.told, self.total, self.flop + flop))
+        self.report(Progress(line, done, total, layer, self.parts, behind))
 
 
 class _Steps:
     """How much of a part is done after each step: an engine's layer runs grow (or shrink) from step to step."""
 
-    def __init__(self, engine: str, layers: int):
-        weights = [*range(layers), *([0.25] * layers)] if engine == "wavefront" else [1.0] * layers
+    def __init__(self, engine: str, shape: Outline, sequences: int, length: int):
+        layers = shape.layers
+        run = cost.layer_flops(shape, sequences * length, length)
+        walk = [*(index * run for index in range(layers)), *([cost.harm_work(shape, sequences, length)] * layers)]
+        weights = walk if engine == "wavefront" else [1.0] * layers
         self.shares: Iterator[float] = iter(np.cumsum(weights) / sum(weights))
 
     def next(self) -> float:
@@ -255,6 +310,11 @@ def half_precision_distance(group: Group) -> results.Array:
             stream = call.in_float32()(stream, weights)
         distance.append(float((call.exit.float() - stream)[:, 1:].norm() / stream[:, 1:].norm()))
     return np.array(distance)
+
+
+def _todo(pending: dict[specs.Measurement, list[int]]) -> list[int]:
+    """Sequences that any measurement lacks."""
+    return sorted({index for sequences in pending.values() for index in sequences})
 
 
 def _run_of(todo: list[int], size: int) -> list[int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from core import jobs, studies
@@ -15,6 +13,7 @@ from core.settings import BestRequest, ExportRequest, StudyRequest, WritingReque
 from core.specs import Measurement, MeasureRequest, WindowRequest
 from core.store import Entry, Store
 from core.studies import Study
+from core.words import model_name, text_name
 from pages.ui import charts, frame, view, words
 from pages.ui.choose import MODELS
 from pages.ui.prune import drawing, exporting, stored
@@ -201,16 +200,12 @@ def _label(measurement: Measurement) -> str:
 
 def model(request: Request) -> str:
     """The model of a request as pages name it: folders by their last part."""
-    typed = request.model.removeprefix("random:")
-    name = MODELS.get(typed) or (Path(typed).name if Path(typed).is_absolute() else typed)
-    return name if typed == request.model else f"random weights in the shape of {name}"
+    return model_name(request.model, MODELS["demo"])
 
 
 def source(text: WindowRequest) -> str:
     """A text as pages name it: files by their name."""
-    if text.source in ("demo", "demo:evaluation"):
-        return "demo text" if text.source == "demo" else "demo text, evaluation half"
-    return Path(text.source).name if ":" in text.source else text.source
+    return text_name(text.source)
 
 
 def title(request: Request) -> str:

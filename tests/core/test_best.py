@@ -493,7 +493,8 @@ def test_a_request_has_one_aim(aim: dict, sentence: Callable) -> None:
 def test_a_request_can_be_queued() -> None:
     asked = BestRequest(max_loss=0.2)
     again = records.REQUESTS["BestRequest"].model_validate(json.loads(asked.model_dump_json()))
-    assert again == asked and "0.2" in asked.title
+    assert again == asked and asked.title.endswith("within a loss of 20%, wanda")
+    assert BestRequest(target=0.625).title == "best setting of SmolLM2-135M-Instruct at 62.5%, wanda"
 
 
 # --- the command line ----------------------------------------------------------------------------------------------
@@ -620,3 +621,15 @@ def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypat
     entry = experiment.get(request(text, seeds=(0,)), empty)
     keys = [each.key for each in units(entry.spec)]
     assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2, "a profile of three perturbations, two studies of two points"
+
+
+def test_stages_told_as_one_run_say_what_was_computed() -> None:
+    told: list[Progress] = []
+    relay = choosing.Relay(told.append, 40e6)
+
+    def stage(*steps: Progress) -> Callable:
+        return lambda report: [report(each) for each in steps]
+
+    relay.over("profile", 10e6, stage(Progress("spectra", 4, 10, flop=0), Progress("skip", 10, 10, flop=5)))
+    relay.over("final", 10e6, stage(Progress("windows", 10, 10)))
+    assert [(each.done, each.flop) for each in told] == [(4, 0), (10, 5), (20, 15)]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from core import experiment, profiles
-from core.cli import main
+from core.cli import main, output
 from core.measure import sweep as sweeps
 from core.store import Store
 from core.words import digits
@@ -108,6 +110,23 @@ def test_a_matrix_is_square_and_null_below_the_diagonal(measure: Callable, say: 
     np.testing.assert_allclose([matrix[layer][layer] for layer in range(tiny.LAYERS)], 0.3, rtol=1e-5)
 
 
+@pytest.mark.parametrize("width", [60, 120, 240])
+def test_a_matrix_fits_the_terminal(width: int, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "out", Console(width=width))
+    layers = 30
+    matrix = np.triu(np.random.default_rng(0).uniform(0.02, 1.5, (layers, layers)).round(1) + 0.25)
+    matrix[np.tril_indices(layers, -1)] = np.nan
+    output.matrix_table("gaussian:0.3", matrix)
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
+    assert len(rows) == layers and max(map(len, lines[:-1])) <= width
+    for column in zip(*rows, strict=True):
+        decimals = {len(cell.strip().partition(".")[2]) for cell in column if cell.strip()}
+        assert len(decimals) == 1
+    assert rows[-1][-1].strip() == f"{matrix[-1, -1]:.2f}", "the last layer is always read"
+    assert any("Every" in line and "--json" in line for line in lines) == (width < 240)
+
+
 def test_tokens_are_those_that_were_measured(measure: Callable, say: Callable, tmp_path: Path) -> None:
     key = measure("--json").json["key"]
     rows = say("show", key, "--tokens", "--json").json["tokens"]
@@ -141,6 +160,16 @@ def test_options_reach_the_request(measure: Callable) -> None:
         assert found["key"] not in keys, more
         keys.add(found["key"])
     assert measure("--json", "--seeds", "0,1").json["perturbations"] == PERTURB.split(",")
+
+
+def test_what_is_in_the_cache_is_said_to_be(measure: Callable, tmp_path: Path) -> None:
+    assert "Already" not in measure().err
+    again = measure()
+    assert again.err == "Already in the cache: nothing had to be measured.\n" and "profile" in again.out
+    for path in (tmp_path / "cache").glob("resolved/*"):
+        path.unlink()  # the answer is found once the model was looked at
+    found = measure("--json")
+    assert found.json and found.err.endswith(again.err) and "TFLOP" not in found.err
 
 
 def test_people_get_tables(measure: Callable, say: Callable) -> None:
@@ -262,3 +291,12 @@ def test_a_refused_request_can_be_asked_again(measure: Callable, tmp_path: Path)
     assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 2
     (tmp_path / "later.txt").write_text("\n".join(tiny.SENTENCES * 12), encoding="utf-8")
     assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 0
+
+
+def test_an_allocation_is_told_from_its_base_and_from_uniform(capsys: pytest.CaptureFixture) -> None:
+    assert main(["allocate", "--base", "owl", "--target", "0.7", "--strength", "0.04", "--judge", "kl"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(
+        r"KL divergence, nats, .*: this allocation \d\.\d{3}, its base \d\.\d{3}, uniform \d\.\d{3}\n", said
+    )
+    assert re.search("layer .* base .* corrected .* limit", said)

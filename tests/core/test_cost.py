@@ -35,6 +35,19 @@ def test_flops_by_hand() -> None:
     assert cost.measurement_flops(SMALL, pruned, 2, 8) == 6 * layer + 3 * 4 * head
 
 
+def test_what_takes_time_beside_flop_by_hand() -> None:
+    """Two sequences of eight tokens: four are read for harm in each of three injections, ten logits each."""
+    noise = tiny.measurement("gaussian:0.3")
+    flop, harm = cost.measurement_flops(SMALL, noise, 2, 8), 4 * (2 * 4 * 10 + cost.LOGIT * 10)
+    assert cost.harm_work(SMALL, 2, 8) == harm
+    assert cost.measurement_work(SMALL, noise, 2, 8) == flop + 3 * 4 * cost.LOGIT * 10
+    assert cost.clean_work(SMALL, 2, 8) == cost.clean_flops(SMALL, 2, 8) + cost.LOGIT * 16 * 10
+    assert cost.check_work(SMALL, 2, 8) == 3 * 3 * cost.layer_flops(SMALL, 16, 8)
+    assert cost.scores_work(SMALL) == cost.SCORE * 3 * 100
+    assert cost.spectra_work(SMALL, "cpu") == cost.SPECTRUM * 2 * 4 * 3 * 100
+    assert cost.spectra_work(SMALL, "cuda:0") > cost.spectra_work(SMALL, "cpu"), "the card waits for the CPU"
+
+
 def test_a_request_costs_its_measurements_and_a_little_more() -> None:
     asked = specs.MeasureRequest(
         text=specs.WindowRequest(sequences=16, length=256), measurements=presets.preset("standard").measurements
@@ -68,7 +81,16 @@ def test_quick_has_at_least_four_parts() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0.2, "0 s"), (40, "40 s"), (89, "89 s"), (90, "2 min"), (180, "3 min"), (3600, "60 min"), (9000, "2.5 h")],
+    [
+        (0.2, "0 s"),
+        (40, "40 s"),
+        (90, "90 s"),
+        (119.4, "119 s"),
+        (119.6, "2 min"),
+        (180, "3 min"),
+        (3600, "60 min"),
+        (9000, "2.5 h"),
+    ],
 )
 def test_durations_in_words(seconds: float, words: str) -> None:
     assert cost.duration(seconds) == words

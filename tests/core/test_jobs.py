@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, processes
+from core import jobs, processes, specs
 from core.errors import UserError
 from core.progress import Progress
 from core.recorder import INTERVAL, Recorder
-from core.records import Status
+from core.records import Request, Status
+from core.settings import ExportRequest, Setting, StudyRequest, WritingRequest
+from core.specs import MeasureRequest, WindowRequest
 from core.store import Store
 from tests import fake_experiment as fake
 
@@ -134,16 +136,55 @@ def test_status_counts(store: Store) -> None:
     assert Status(updated=time.time()).model_dump_json()
 
 
-def test_work_that_is_not_counted_says_nothing_of_the_time_left(store: Store) -> None:
+def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> None:
     told = Recorder(jobs.submit(store, fake.request()), lambda _: None)
 
-    def after(done: int, counted: bool = True) -> float | None:
+    def after(done: int, flop: int | None = None, total: int = 1000) -> Status:
         time.sleep(INTERVAL * 1.1)
-        told(Progress("measuring", done, 1000, counted=counted))
-        return told.status.seconds_left
+        told(Progress("measuring", done, total, flop=flop))
+        return told.status
 
-    assert after(0) is None and after(10) is not None
-    assert after(10, counted=False) is None and after(10, counted=False) is None
-    assert after(20) is None, "the pause is no part of the pace"
-    left = after(30)
-    assert left is not None and left < 1000 / 10 * INTERVAL * 3
+    assert after(0, 0).seconds_left is None
+    aside = after(10, 0)
+    assert aside.seconds_left is not None and aside.rate is None, "nothing was computed"
+    both = after(20, 4)
+    assert both.rate * both.seconds_left == pytest.approx(980 * 4 / 20, rel=0.01), "only FLOP are in the rate"
+    assert after(30).rate > both.rate, "where nothing else is said the units are FLOP"
+    assert after(40, 8, total=2000).seconds_left is None, "another total is another run"
+
+
+def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
+    setting = StudyRequest(settings=(Setting(),))
+    first = jobs.submit(store, setting)
+    second = jobs.submit(store, setting.model_copy(update={"settings": (Setting(), Setting(pruner="magnitude"))}))
+    last = jobs.submit(store, fake.request())
+    words = "1 setting of SmolLM2-135M-Instruct on demo text, evaluation half"
+    assert jobs.waiting(store, second) == f"waiting for one run on cpu (first: {words})", "no share of an unknown whole"
+    first.write(Status(done=21, total=25))
+    assert jobs.waiting(store, second).endswith(f"{words}, 84% done)")
+    assert second.request.title.startswith("2 settings of ")
+    assert "2 runs" in jobs.waiting(store, last)
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        (StudyRequest(), "dense SmolLM2-135M-Instruct on demo text, evaluation half"),
+        (
+            StudyRequest(model="random:/models/own", settings=(Setting(),)),
+            "1 setting of random weights in the shape of own on demo text, evaluation half",
+        ),
+        (ExportRequest(setting=Setting(), folder="/tmp/x"), "export of SmolLM2-135M-Instruct: uniform, 70%, wanda"),
+        (WritingRequest(setting=Setting(), prompt="Once"), "writing of SmolLM2-135M-Instruct: uniform, 70%, wanda"),
+        (
+            MeasureRequest(
+                model="some/model",
+                text=WindowRequest(source="file:/texts/own.txt"),
+                measurements=specs.measurements([specs.perturbation("skip")]),
+            ),
+            "measurement of some/model on own.txt",
+        ),
+    ],
+)
+def test_titles_name_things_as_people_do(asked: Request, title: str) -> None:
+    assert asked.title == title

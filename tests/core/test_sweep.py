@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -89,6 +90,32 @@ def test_progress_only_grows_and_ends_at_its_total(empty: Store) -> None:
     assert done[-1] == pytest.approx(seen[-1].total, rel=1e-3)
     assert seen[-1].parts == len(NAMES) * 2
     assert {each.layer for each in seen} >= set(range(tiny.LAYERS))
+
+
+@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
+def test_what_comes_before_the_measurements_moves_the_bar(
+    engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "check_work", lambda *_: 1e9)  # so that a step of it shows beside so small a model
+    seen: list[Progress] = []
+    of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)
+    profile = tiny.profile(of, text, *NAMES).model_copy(update={"prunable": True})
+    tiny.sweep(of, text, profile, empty, seen.append, engine).run()
+    stages = ["scores of the weights", "spectra of the weights", *["checking the replay"] * (engine == "wavefront")]
+    for stage in stages:
+        told = [each for each in seen if each.line.startswith(stage)][: tiny.LAYERS]
+        assert [each.layer for each in told] == list(range(tiny.LAYERS))
+        assert all(one.done < two.done for one, two in pairwise(told)), f"{stage} stands still"
+        assert len({each.flop for each in told}) == 1, f"{stage} is no FLOP"
+    assert seen[-1].done == pytest.approx(seen[-1].total, rel=1e-3)
+    assert 0 < seen[-1].flop < seen[-1].done
+
+
+def test_what_is_measured_already_is_not_run_again(empty: Store) -> None:
+    run(empty)
+    seen: list[Progress] = []
+    run(empty, report=seen.append)
+    assert not seen
 
 
 def test_a_part_is_found_as_soon_as_it_is_reported(empty: Store, text) -> None:
@@ -301,8 +328,10 @@ def test_running_out_of_memory_halves_the_group(empty: Store, monkeypatch: pytes
         return engine(group, measurement, step)
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", hungry)
-    _, profile = run(empty, names=("skip",), report=lambda progress: said.append(progress.line))
-    assert any("out of memory" in line for line in said)
+    _, profile = run(empty, names=("skip",), report=said.append)
+    assert any("out of memory" in each.line for each in said)
+    assert [each.done for each in said] == sorted(each.done for each in said)
+    assert said[-1].done <= said[-1].total, "a part that was begun twice counts once"
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 

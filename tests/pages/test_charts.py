@@ -177,6 +177,13 @@ def test_size_borders_lie_between_the_sizes() -> None:
     np.testing.assert_allclose(borders, 10.0 ** np.array([-2.5, -1.5, -0.5, 0.5]))
 
 
+def test_no_line_through_a_layer_crosses_what_the_colours_say() -> None:
+    figure = charts.gains([charts.line("0.3", seeds())], 0, 2, "said").figure
+    (key,) = [each for each in figure.layout.annotations if "amplifies" in each.text]
+    assert (key.y, key.yref, key.yanchor) == (1, "paper", "bottom") and figure.layout.margin.t >= 28
+    assert all(word in key.text for word in ("undecided", "absorbs"))
+
+
 def test_damage_over_stream_is_the_gain() -> None:
     chart = charts.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
     np.testing.assert_allclose(chart.table["damage grows"] / chart.table["stream grows"], chart.table["gain"])

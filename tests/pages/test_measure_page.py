@@ -169,7 +169,7 @@ def test_a_running_job_shows_progress_and_what_it_found(store: Store) -> None:
     job = part_way(store)
     with processes.take(job.lock):
         app = opened(job.key)
-    assert "17%, about 2 min left" in app.get("progress")[0].proto.text
+    assert "17%, about 95 s left" in app.get("progress")[0].proto.text
     assert len(app.get("plotly_chart")) == 1
     assert not app.button(key="cancel").disabled
     assert not app.exception

@@ -67,13 +67,14 @@ def gains(
     figure.add_traces(_main(lines[shown], look))
     rule(figure, 1, 0, layers - 0.4, color=look.guide, width=1)
     figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
-    _sides(figure, look)
+    _key(figure, look)
     figure.add_trace(_names(lines, shown, values, look))
     figure.update_layout(
         xaxis=layer_axis(layers, "injection layer") | {"range": [-0.6 - room, layers - 0.4]},
         yaxis=factor_axis(values, "gain: drift at the end / injected"),
     )
-    return Chart("gain-per-layer", title, layout(figure, height=420), finding, _table(lines))
+    layout(figure, height=420).update_layout(margin_t=28)
+    return Chart("gain-per-layer", title, figure, finding, _table(lines))
 
 
 def _main(each: Line, look: Palette) -> list[go.Scatter]:
@@ -131,18 +132,13 @@ def _names(lines: Sequence[Line], shown: int, values: Array, look: Palette) -> g
     return line_labels(-0.4, heights, names, colours, gap, side="left")
 
 
-def _sides(figure: go.Figure, look: Palette) -> None:
-    """What the colours of the markers say."""
-    words = (
-        ("amplifies", look.amplify, 1, "top", 0),
-        ("undecided", look.undecided, 1, "top", -20),
-        ("absorbs", look.absorb, 0, "bottom", 0),
-    )
-    for text, colour, y, anchor, shift in words:
-        figure.add_annotation(
-            text=text, x=1, y=y, xref="paper", yref="paper", xanchor="right", yanchor=anchor, yshift=shift,
-            showarrow=False, font={"color": colour, "size": 13},
-        )  # fmt: skip
+def _key(figure: go.Figure, look: Palette) -> None:
+    """What the colours of the markers say, above the picture: inside it the line through the layer in view crosses."""
+    words = (("amplifies", look.amplify), ("undecided", look.undecided), ("absorbs", look.absorb))
+    figure.add_annotation(
+        text="   ".join(f'<span style="color:{colour}">● {word}</span>' for word, colour in words),
+        x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False, font={"size": 13},
+    )  # fmt: skip
 
 
 def _table(lines: Sequence[Line]) -> pd.DataFrame:

@@ -69,8 +69,10 @@ def _watch(key: str) -> None:
     job = watch.followed(place(), key, IDLE)
     status = job.status
     left = f", about {cost.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
-    line = _plainly(status.line) if status.total else "the process starts and loads the model"
-    st.progress(status.fraction, text=f"Measuring on {job.device}: {status.fraction:.0%}{left} · {line}")
+    line = "the process starts and loads the model"
+    if status.total:
+        line = f"{status.fraction:.0%}{left} · {_plainly(status.line)}"
+    st.progress(status.fraction, text=f"Measuring on {job.device}: {line}")
     stopping = job.cancelling
     st.button("Cancelling" if stopping else "Cancel", on_click=jobs.cancel, args=[job], disabled=stopping, key="stop")
 

@@ -34,7 +34,7 @@ GROUPS = (
                 "python -m core show demo --matrix gaussian:0.3",
             ),
             Line(
-                "The same noise on the first token too: compare the two matrices.",
+                "The same noise on the first token too: compare their last columns, the drift that is left at the end.",
                 "python -m core show demo --matrix gaussian:0.3@all",
             ),
             Line(
@@ -42,8 +42,12 @@ GROUPS = (
                 "python -m core report demo --out report.html --force",
             ),
             Line(
-                "The profile as a file to hand out; `runs import` takes it in.",
+                "The profile as a file to hand out.",
                 "python -m core runs export demo demo.zip --force",
+            ),
+            Line(
+                "Such a file taken in, here or on another machine; what is there already stays.",
+                "python -m core runs import demo.zip",
             ),
             Line("What is in the cache: profiles, runs, and what was set aside.", "python -m core runs"),
             Line("Models that can be measured without a network.", "python -m core models"),
@@ -64,6 +68,15 @@ GROUPS = (
                 heavy=True,
             ),
             Line(
+                "What lies in that cache, with the keys that `show` and `report` take. To see it in the dashboard, set "
+                "the environment variable ABSORPTION_CACHE to ./lecture before you start it, and open the Runs page.",
+                "python -m core runs --cache ./lecture",
+            ),
+            Line(
+                "The quick profile in numbers, by the beginning of its key.",
+                "python -m core show 8f0f2eb --cache ./lecture",
+            ),
+            Line(
                 "One kind of noise with and without the first token.",
                 "python -m core measure --perturb gaussian:0.3 --perturb gaussian:0.3@all --sequences 8 --length 64",
                 heavy=True,
@@ -73,18 +86,21 @@ GROUPS = (
     Group(
         "Spread a budget, at once",
         (
-            Line("Every layer alike: the control that all others must beat.", "python -m core allocate --target 0.7"),
+            Line(
+                "Every layer alike: the control that all others must beat.",
+                "python -m core allocate --target 0.7 --judge kl",
+            ),
             Line(
                 "OWL with the absorption-aware correction.",
-                "python -m core allocate --base owl --m 5 --lam 0.08 --target 0.7 --strength 0.04",
+                "python -m core allocate --base owl --m 5 --lam 0.08 --target 0.7 --strength 0.04 --judge kl",
             ),
             Line(
                 "Its reverse, a control: if this is as good, the correction is not what helps.",
-                "python -m core allocate --base owl --target 0.7 --strength 0.04 --control reversed",
+                "python -m core allocate --base owl --target 0.7 --strength 0.04 --control reversed --judge kl",
             ),
             Line(
                 "The least total harm by the measured one-layer responses.",
-                "python -m core allocate --base response --objective kl --target 0.7",
+                "python -m core allocate --base response --objective kl --target 0.7 --judge kl",
             ),
         ),
     ),
