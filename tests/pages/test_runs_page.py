@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, studies
+from core import jobs, processes, studies
 from core.allocation.requests import AllocationRequest, Owl
 from core.pack import pack
 from core.profiles import load
@@ -19,6 +19,7 @@ from core.records import Status
 from core.settings import ExportRequest, ExportSpec, Setting, StudyRequest
 from core.specs import ModelSpec
 from core.store import Store
+from pages.ui import watch
 from pages.ui.prune import naming
 from pages.ui.runs import evaluations, narrowing, reading
 from tests import fake_experiment as fake
@@ -51,7 +52,7 @@ def test_the_table_holds_every_profile(filled_cache: dict[str, str]) -> None:
     table = app.dataframe[0].value
     assert set(table["key"]) == set(filled_cache.values())
     assert set(table["tokens"]) == {"16 × 64", "8 × 64"}
-    assert set(table["seconds"]) == {1.5}
+    assert set(table["took"]) == {1.5 / 60}, "minutes"
 
 
 def test_open_leads_to_the_picked_profile(filled_cache: dict[str, str]) -> None:
@@ -107,6 +108,21 @@ def test_jobs_show_their_state_and_what_can_be_done(store: Store) -> None:
     assert all(f"badge[{state}]" in said for state in ("queued", "interrupted", "failed"))
     assert [buttons(app).count(label) for label in ("Cancel", "Resume", "Forget")] == [1, 2, 3]
     assert {each.value for each in app.caption} >= {"the text is too short", "ValueError: the sky fell"}
+
+
+def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    job.write(Status(state="running", line="layer 3", done=1, total=4, seconds_left=95))
+    with processes.take(job.lock):
+        app = opened()
+    assert [each.proto.text for each in app.get("progress")] == ["25%, about 2 min left"]
+    assert any(each.value.startswith("layer 3 · ") for each in app.caption)
+
+
+def test_studies_of_one_model_are_told_apart_in_the_sidebar() -> None:
+    one, two = (StudyRequest(settings=asked) for asked in ((OWL,), (OWL, RESEEDED)))
+    assert watch.brief(one).startswith("evaluation · OWL · ")
+    assert watch.brief(two).startswith("evaluation · 2 settings · ")
 
 
 def test_resume_and_forget(store: Store) -> None:
