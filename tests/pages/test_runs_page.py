@@ -171,12 +171,12 @@ def test_every_point_of_every_study_is_a_row(store: Store) -> None:
     app = part("evaluations")
     table = app.dataframe[0].value
     assert set(table["study"]) == set(keys) and len(table) == 5 + 3
-    owl = table[(table["method"] == OWL.method) & (table["study"] == keys[0]) & (table["seed"] == 0)].iloc[0]
+    owl = table[(table["method"] == "OWL") & (table["study"] == keys[0]) & (table["seed"] == 0)].iloc[0]
     measured = row(store, keys[0], 2)
     change = reading.against_uniform(measured)
     assert owl["perplexity"] == pytest.approx(measured.measured.perplexity)
     assert [owl["against uniform"], owl["low"], owl["high"]] == pytest.approx([change.value, change.low, change.high])
-    assert (owl["pruner"], owl["target"], owl["protocol"]) == ("wanda", 0.7, "invented evaluation text, 24 × 512")
+    assert (owl["pruner"], owl["target"], owl["protocol"]) == ("Wanda", 0.7, "invented evaluation text, 24 × 512")
     assert table[table["method"] == "dense"]["against uniform"].isna().all()
     assert not app.exception
 
@@ -300,8 +300,10 @@ def test_the_table_is_narrowed_by_what_differs(store: Store) -> None:
     assert app.dataframe[0].proto.id != before, "ticks are places in the table and would be of other rows"
     app.selectbox(key="only_target").set_value("0.5").run()
     app.text_input(key="only_method").set_value("OWL m=5").run()
-    assert shown(app) == [(one, half.method, 0.5)]
+    assert shown(app) == [(one, "OWL", 0.5)]
     assert any(each.value.startswith("1 of 10 evaluations.") for each in app.caption)
+    app.text_input(key="only_method").set_value("owl lam=0.08").run()
+    assert len(shown(app)) == 1, "words of commands and reports find it too"
     kept = {key: app.query_params[key] for key in app.query_params}
     assert {"only_pruner", "only_target", "only_method"} <= set(kept) and "only_study" not in kept
     again = shell()
@@ -322,6 +324,60 @@ def test_picks_stay_when_the_table_is_narrowed_to_others(store: Store) -> None:
     assert len(app.dataframe[1].value) == 2
 
 
+def linked(app: AppTest) -> str:
+    found = app.query_params.get("compare", "")
+    return found if isinstance(found, str) else found[0]
+
+
+def test_a_comparison_is_in_the_link_and_back_takes_it_back(store: Store) -> None:
+    key = study(store)
+    app = part("evaluations")
+    assert "compare" not in app.query_params
+    for index in (1, 2):
+        app.selectbox(key="compared-add").set_value(f"{key}-{index}").run()
+    assert linked(app) == f"{key[:6]}-1,{key[:6]}-2"
+    again = shell()
+    again.query_params["show"], again.query_params["compare"] = "evaluations", linked(app)
+    again.run().switch_page("runs.py").run()
+    assert again.session_state["compared"] == [f"{key}-1", f"{key}-2"] and len(again.dataframe[1].value) == 2
+    before = app.dataframe[0].proto.id
+    app.query_params["compare"] = f"{key[:6]}-1"  # as the back button does
+    app.run()
+    assert app.session_state["compared"] == [f"{key}-1"]
+    assert app.dataframe[0].proto.id != before, "its ticks would be of what is compared no more"
+    app.query_params.pop("compare")
+    app.run()
+    assert app.session_state["compared"] == [] and "compare" not in app.query_params
+    assert not app.exception and not app.warning
+
+
+def test_what_a_link_compares_and_is_not_here_is_said(store: Store) -> None:
+    key = study(store)
+    app = shell()
+    app.query_params["show"], app.query_params["compare"] = "evaluations", f"{key[:6]}-1,012345-3,nonsense"
+    app.run().switch_page("runs.py").run()
+    assert [each.value for each in app.warning] == [
+        "The link compares 012345-3, nonsense, which is not in this cache: the others are shown."
+    ]
+    assert app.session_state["compared"] == [f"{key}-1"]
+    app.run()
+    assert linked(app) == f"{key[:6]}-1" and not app.warning
+
+
+def test_names_in_links_are_as_long_as_tells_studies_apart() -> None:
+    known = ["abcdef01-0", "abcdef02-0", "abcdef02-10"]
+    assert evaluations.briefly(known[1:], known) == "abcdef02-0,abcdef02-10"
+    assert evaluations.named("abcdef-0,abcdef01-0", known) == (["abcdef01-0"], ["abcdef-0"])
+
+
+def test_a_row_is_known_by_its_method_and_its_interval_stands_near(store: Store) -> None:
+    study(store)
+    app = part("evaluations", compared=[])
+    columns = list(app.dataframe[0].value)
+    assert columns[0] == "method" and columns[-1] == "model" and columns.index("high") <= 6
+    assert json.loads(app.dataframe[0].proto.columns)["method"]["pinned"]
+
+
 def test_what_is_part_of_a_best_setting_can_be_picked_alone() -> None:
     called = narrowing._pickers({"0123456789": "selection of best abcdef"})["only_study"][1]
     assert called("0123456789") == "012345, selection of best abcdef" and called("9876543210") == "987654"
@@ -332,7 +388,7 @@ def test_accuracies_have_a_column_for_each_task(store: Store) -> None:
     app = part("evaluations", compared=[f"{key}-1", f"{key}-2", f"{other}-2"])
     table, compared = (each.value for each in app.dataframe[:2])
     answers = row(store, key, 2).measured.tasks["rte"].acc
-    owl = table[(table["study"] == key) & (table["method"] == OWL.method) & (table["seed"] == 0)].iloc[0]
+    owl = table[(table["study"] == key) & (table["method"] == "OWL") & (table["seed"] == 0)].iloc[0]
     assert owl["rte"] == pytest.approx(answers.mean())
     assert owl["rte ±"] == pytest.approx(answers.std(ddof=1) / len(answers) ** 0.5)
     assert table[table["study"] == other][["boolq", "rte", "boolq ±", "rte ±"]].isna().all(axis=None)
