@@ -21,12 +21,19 @@ from pages.ui.choose import MODELS
 from pages.ui.prune import drawing, exporting, naming, stored
 from pages.ui.prune.comparing import Results
 
+# Streamlit draws a link to the page in view as where the reader is, whatever run it leads to.
+PLAIN = """<style>
+[class*="st-key-elsewhere-"] a:not(:hover):not(:focus-visible) { background: none; }
+[class*="st-key-elsewhere-"] a * { font-weight: 400; }
+</style>"""
+
 
 def sidebar() -> None:
     """One line per job that runs or waits; looks again every two seconds only while there is one."""
     found = jobs.active(Store())
     if found:
         st.caption("Runs")
+        st.html(PLAIN)
         st.fragment(run_every=2.0)(_lines)([job.key for job in found])
 
 
@@ -34,7 +41,9 @@ def _lines(drawn: list[str]) -> None:
     found = jobs.active(Store())
     for job in found:
         state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
-        st.page_link(page(job), label=f"{state} · {brief(job.request)}", query_params={"job": job.key})
+        place = "watched" if st.query_params.get("job") == job.key else "elsewhere"
+        with st.container(key=f"{place}-{job.key}"):
+            st.page_link(page(job), label=f"{state} · {brief(job.request)}", query_params={"job": job.key})
     if not found and drawn:
         st.rerun()
 
@@ -58,7 +67,7 @@ def brief(request: Request) -> str:
     """What is done and to what, in a narrow line: what differs between runs of one model comes first."""
     match request:
         case MeasureRequest():
-            said = ["measuring", source(request.text)]
+            said = ["measuring", source(request.text), f"{request.text.sequences} × {request.text.length}"]
         case StudyRequest():
             said = ["evaluation", _settings(request.settings), source(request.evaluation.text)]
         case ExportRequest():
