@@ -21,6 +21,7 @@ from pages.ui.choose import MODELS
 from pages.ui.prune import drawing, exporting, naming, stored
 from pages.ui.prune.comparing import Results
 
+HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
 # Streamlit draws a link to the page in view as where the reader is, whatever run it leads to.
 PLAIN = """<style>
 [class*="st-key-elsewhere-"] a:not(:hover):not(:focus-visible) { background: none; }
@@ -41,11 +42,15 @@ def _lines(drawn: list[str]) -> None:
     found = jobs.active(Store())
     for job in found:
         state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
-        place = "watched" if st.query_params.get("job") == job.key else "elsewhere"
-        with st.container(key=f"{place}-{job.key}"):
+        with st.container(key=place(job, st.query_params.get("job"))):
             st.page_link(page(job), label=f"{state} · {brief(job.request)}", query_params={"job": job.key})
     if not found and drawn:
         st.rerun()
+
+
+def place(job: Job, watched: str | None) -> str:
+    """The key of a link to a run: whether it is the one that the tab watches is seen from how it begins."""
+    return f"{'watched' if job.key == watched else 'elsewhere'}-{job.key}"
 
 
 def page(job: Job) -> str:
@@ -129,7 +134,9 @@ def _live(key: str) -> None:
             st.button("Start the worker", on_click=jobs.ensure_worker, args=[store, job.device], key="start")
         st.caption(_details(job))
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
-    _picture(store, job)  # last: when it comes it moves nothing that stands here
+    if isinstance(job.request, StudyRequest):
+        with st.container(height=HEIGHT, border=False):
+            _perplexities(store, job)
 
 
 def standing(job: Job) -> None:
@@ -164,10 +171,15 @@ def _details(job: Job) -> str:
     return " · ".join([*said, job.device])
 
 
-def _picture(store: Store, job: Job) -> None:
-    """What is finished so far; an export has nothing to show before it is done."""
-    if isinstance(job.request, MeasureRequest | StudyRequest):
-        (_matrix if isinstance(job.request, MeasureRequest) else _perplexities)(store, job)
+def picture(job: Job) -> None:
+    """What a running measurement has found so far; drawn below all else, for nothing there may move when it comes."""
+    if job.active and isinstance(job.request, MeasureRequest):
+        st.fragment(run_every=1.0)(_found)(job.key)
+
+
+def _found(key: str) -> None:
+    store = Store()
+    _matrix(store, followed(store, key))
 
 
 def _first(count: int | None) -> None:

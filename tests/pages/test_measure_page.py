@@ -256,8 +256,8 @@ def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
 
 def test_only_the_run_that_is_watched_is_drawn_as_where_the_reader_is(store: Store) -> None:
     job, other = (jobs.submit(store, fake.request(seed=seed)) for seed in (1, 2))
-    drawn = [link.parent.proto.id for link in opened(job.key).sidebar.get("page_link")]
-    assert [f"watched-{job.key}" in drawn[0], f"elsewhere-{other.key}" in drawn[1]] == [True, True]
+    assert [watch.place(each, job.key) for each in (job, other)] == [f"watched-{job.key}", f"elsewhere-{other.key}"]
+    assert 'class*="st-key-elsewhere-"' in watch.PLAIN and len(opened(job.key).sidebar.get("page_link")) == 2
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
