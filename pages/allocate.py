@@ -37,24 +37,19 @@ with right:
     else:
         now, kept = spread.dragged(allocation, held, profile, judge)
     per_linear = now.ndim == 2
-    if per_linear:
+    if hand.allowed(request):
+        hand.section(allocation, now, held, spread.cost_of_hand(allocation, now, kept, profile, judge))
+        st.caption(settings.WHOSE)
+    elif per_linear:
+        st.caption(f"{spread.NO_HAND} {settings.WHOSE}")
         spread.by_linear(now, request, profile, prefix)
-    spread.estimated(allocation, now, profile, judge, prefix)
+    spread.estimated(allocation, now, kept, profile, judge, prefix)
 
 means = layer_means(now, linear_parameters(profile)) if per_linear else now
 spread.compared(request, means, profile, judge, prefix)
 trust.show(profile, request, now, judge, prefix)
 
-left, right = st.columns(2, gap="large")
-with left:
-    st.header("Set single layers by hand", anchor=False)
-    if hand.allowed(request):
-        st.caption("The other layers move together, so that the budget is kept.")
-        hand.editor(allocation, means, held)
-    else:
-        st.caption(spread.NO_HAND if per_linear else settings.LOOSE)
-with right:
-    st.header("Take it along", anchor=False)
-    spread.on_to_prune(request)
-    st.caption("This command prints the same numbers.")
-    spread.taken_along(spread.as_manual(allocation, now) if kept else allocation, profile, judge, prefix)
+st.header("Take it along", anchor=False)
+spread.on_to_prune(request)
+st.caption("This command prints the same numbers.")
+spread.taken_along(spread.as_manual(allocation, now) if kept else allocation, profile, judge, prefix)

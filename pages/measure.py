@@ -18,23 +18,28 @@ def run(choice: choose.Choice) -> None:
 
 
 def decide() -> None:
-    """The form, what it costs, the command that does the same, and Run."""
-    choice, found = None, None
+    """The form, Run beside what it costs, and the command that does the same."""
+    choice, expected, found, trouble = None, None, None, None
     try:
         choice = choose.measurement()
         expected = cost.estimate(choice.request, store, choice.device)
         found = store.find(choice.request)
     except UserError as error:
-        st.error(str(error))
-        choice = None
-    else:
-        st.markdown(cost.words(expected) if expected else "What it costs is not known until the model is here.")
+        choice, trouble = None, str(error)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if found:
+            st.success("This has been measured already.")
+            watch.open_profile(found.key, "Open on the Absorption page")
+        else:
+            st.button(
+                "Run", icon=":material/play_arrow:", disabled=choice is None, on_click=run, args=[choice], key="run"
+            )
+        if trouble:
+            st.error(trouble)
+        elif not found:
+            st.markdown(cost.words(expected) if expected else "What it costs is not known until the model is here.")
+    if choice:
         st.code(command.measure(choice.request, choice.device, choice.engine, store.root), None, wrap_lines=True)
-    if found:
-        st.success("This has been measured already.")
-        watch.open_profile(found.key, "Open on the Absorption page")
-    else:
-        st.button("Run", icon=":material/play_arrow:", disabled=choice is None, on_click=run, args=[choice], key="run")
 
 
 st.title("Measure a model", anchor=False)
@@ -44,3 +49,5 @@ if job:
     watch.panel(job)
 with st.expander("Measure something else", expanded=job.status.bad_request) if job else st.container():
     decide()
+if job:
+    watch.picture(job)

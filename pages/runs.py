@@ -40,7 +40,7 @@ def row(entry: Entry) -> dict[str, object]:
         "perturbations": len({each.perturbation.name for each in entry.spec.measurements}),
         "precision": entry.spec.model.dtype,
         "created": pd.to_datetime(about.get("created"), errors="coerce", utc=True),
-        "seconds": sum(seconds.values()) if isinstance(seconds, dict) else seconds,
+        "took": (sum(seconds.values()) if isinstance(seconds, dict) else seconds) / 60,
         "key": entry.key + (" (demo)" if entry.committed else ""),
     }
 
@@ -63,11 +63,10 @@ def profiles() -> None:
         pd.DataFrame([row(entry) for entry in entries.values()]),
         "Everything measured: model, text, amount, precision, when, and how long it took",
         {
-            "model": st.column_config.TextColumn(width=220),
+            "model": st.column_config.TextColumn(width=220, pinned=True),
             "text": st.column_config.TextColumn(width=130),
-            "perturbations": st.column_config.NumberColumn("kinds", help="Perturbations measured"),
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-            "seconds": st.column_config.NumberColumn(format="%.0f"),
+            "took": st.column_config.NumberColumn(format="%.1f min"),
         },
         key="profiles",
         on_select=partial(pick, list(entries)),
@@ -112,9 +111,10 @@ def runs() -> None:
 def line(job: jobs.Job) -> None:
     """One job."""
     st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {watch.title(job.request)}")
-    told = job.status.error if job.state == "failed" else job.status.line if job.state == "running" else None
-    if told:
-        st.caption(told)
+    if job.state == "failed" and job.status.error:
+        st.caption(job.status.error)
+    elif job.state == "running":
+        watch.standing(job)
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done" and job.status.result:
             watch.open_result(job)

@@ -11,9 +11,10 @@ from core.allocation.allocate import Allocation, is_per_linear
 from core.allocation.requests import AllocationRequest
 from core.results import Array
 from core.specs import number
-from pages.ui import settings
+from pages.ui import settings, undo
 
 COLUMN = "by hand"
+OPENED = "hand opened"  # in the session: whether the table began in sight, as it does where a link sets layers
 TABLE = "hand table"  # in the session: how many there were, and the text that the present one stands for
 
 
@@ -54,20 +55,32 @@ def chosen(layers: int) -> dict[int, float]:
     return read(settings.text("hand", "", valid), layers)
 
 
+def section(allocation: Allocation, now: Array, hand: Mapping[int, float], told: str) -> None:
+    """The table under the chart that it moves, with what the change costs and the way back.
+
+    Args:
+        now: (layers,) on screen.
+        told: what the allocation on screen is estimated to cost.
+    """
+    with st.expander("Set single layers by hand", expanded=st.session_state.setdefault(OPENED, bool(hand))):
+        st.caption("The other layers move together, so that the budget is kept.")
+        editor(allocation, now, hand)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            undo.button("undo-hand")
+            st.markdown(told)
+
+
 def editor(allocation: Allocation, now: Array, hand: Mapping[int, float]) -> None:
     """The table; a number in its last column holds that layer, and clearing it lets the layer go."""
-    table = pd.DataFrame(
-        {
-            "layer": range(len(now)),
-            "base": allocation.base,
-            "corrected": allocation.sparsity,
-            "now": now,
-            COLUMN: pd.Series([hand.get(layer) for layer in range(len(now))], dtype="float64"),
-        }
-    )
-    key = _table(written(hand))
     request = allocation.request
-    values = {name: st.column_config.NumberColumn(format="%.4f") for name in ("base", "corrected", "now")}
+    known = {"base": allocation.base}
+    known |= {"corrected": allocation.sparsity} if request.correction.strength else {}
+    known |= {"this allocation": now}
+    typed = pd.Series([hand.get(layer) for layer in range(len(now))], dtype="float64")
+    table = pd.DataFrame({"layer": range(len(now)), **known, COLUMN: typed})
+    key = _table(written(hand))
+    brief = {"this allocation": "this"}  # leaves a phone room for the column to type in
+    values = {name: st.column_config.NumberColumn(brief.get(name), format="%.4f", help=name) for name in known}
     values[COLUMN] = st.column_config.NumberColumn(
         format="%.4f", min_value=request.low, max_value=request.high, step=0.0001, help="Empty: as the method says."
     )
@@ -75,7 +88,7 @@ def editor(allocation: Allocation, now: Array, hand: Mapping[int, float]) -> Non
         table,
         alt="Sparsity of each layer, with a column to set it by hand",
         key=key,
-        disabled=["layer", "base", "corrected", "now"],
+        disabled=["layer", *known],
         column_config=values,
         hide_index=True,
         height=320,

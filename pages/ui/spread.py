@@ -8,9 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import streamlit as st
 
 from core import response
+from core.absorption import ranges
 from core.allocation import recipes
 from core.allocation.allocate import (
     Allocation,
@@ -39,11 +41,13 @@ from pages.ui.charts.allocation import unclipped
 from pages.ui.charts.linears import linears
 
 THIS = "this allocation"
+FREE = "all layers as computed"
 ALONE = "harm alone"
 COST = "additive estimate"
 BRIEF = {THIS: "this", ALONE: "harm", COST: "estimate"}  # headings that fit into narrow columns
 FORMS = {THIS: "%.2f", ALONE: "%.2f", COST: "%.3g"}
 SHUFFLES = range(5)
+OF_CONTROLS = {"none": "the correction", "shuffled": f"median of {len(SHUFFLES)} shuffles", "ramp": "ramp control"}
 ADDITIVE = (
     "An additive estimate sums what pruning each layer alone was measured to do. It can rank allocations of one target "
     "and pruner; it cannot tell the real harm, for pruned layers also disturb one another."
@@ -125,7 +129,7 @@ def dragged(
     except UserError as error:
         st.error(f"{error}; until then the layers set by hand are left out")
         kept = {}
-    against = others(allocation, profile, judge)
+    against = others(allocation, kept, profile, judge)
     if against:
         settings.judge_switches(allocation.request, profile)
     per_linear = allocation.linears is not None
@@ -149,7 +153,6 @@ def dragged(
     )
     if frame.is_first_paint():
         st.stop()
-    st.caption(settings.WHOSE)
     now = rows[strengths.index(request.correction.strength)]
     return now, kept
 
@@ -161,12 +164,22 @@ def on_bounds(rows: Array, strengths: Sequence[float], request: AllocationReques
     return found.reshape(*found.shape[:2], -1).any(-1)
 
 
-def others(allocation: Allocation, profile: Profile, judge: Judge) -> dict[str, float]:
-    """Additive estimates of the base and of uniform, by name; none where the profile cannot tell."""
-    base = allocation.exact_base
-    rows = np.stack([base, np.full_like(base, allocation.request.target)])
+def others(allocation: Allocation, held: Mapping[int, float], profile: Profile, judge: Judge) -> dict[str, float]:
+    """Additive estimates of the base, with the same layers set by hand, and of uniform; none where none are known."""
+    base = allocation.exact_base[None]
+    rows = np.concatenate([held_by_hand(base, held, allocation), np.full_like(base, allocation.request.target)])
     found = judged(rows, profile, judge)
-    return {} if found is None else dict(zip(("base", "uniform"), found.tolist(), strict=True))
+    names = ("base with the same layers by hand" if held else "base", "uniform")
+    return {} if found is None else dict(zip(names, found.tolist(), strict=True))
+
+
+def cost_of_hand(allocation: Allocation, now: Array, held: Mapping[int, float], profile: Profile, judge: Judge) -> str:
+    """The additive estimate of what is on screen, beside the same with no layer set by hand; empty without one."""
+    found = judged(np.stack([now, allocation.exact]), profile, judge)
+    if found is None:
+        return ""
+    mine, free = map(live.estimated, found)
+    return f"Additive estimate: **{mine}**" + (f"; with no layer set by hand: {free}." if held else ".")
 
 
 def loose(allocation: Allocation, prefix: str) -> None:
@@ -216,10 +229,12 @@ def measuring(profile: Profile, pruner: str) -> str:
 # --- prediction ----------------------------------------------------------------------------------------------------
 
 
-def estimated(allocation: Allocation, now: Array, profile: Profile, judge: Judge, prefix: str) -> None:
+def estimated(
+    allocation: Allocation, now: Array, held: Mapping[int, float], profile: Profile, judge: Judge, prefix: str
+) -> None:
     """The additive estimate, or what to measure for one."""
     if judged(now[None], profile, judge) is not None:
-        prediction(allocation, now, profile, judge, prefix)
+        prediction(allocation, now, held, profile, judge, prefix)
         return
     st.header("What it is estimated to cost", anchor=False)
     try:
@@ -228,16 +243,23 @@ def estimated(allocation: Allocation, now: Array, profile: Profile, judge: Judge
         st.info(str(error))
 
 
-def prediction(allocation: Allocation, now: Array, profile: Profile, judge: Judge, prefix: str) -> None:
+def prediction(
+    allocation: Allocation, now: Array, held: Mapping[int, float], profile: Profile, judge: Judge, prefix: str
+) -> None:
     """The additive estimate of this allocation beside its base, its controls and uniform.
+
+    Layers set by hand are set in the base and the controls too: else the hand would look like the correction.
 
     Args:
         now: (layers,) or (layers, linears) on screen.
+        held: the layers set by hand that it keeps.
     """
     request = allocation.request
     rows = {THIS: now[None]}
     if not request.unclipped:  # else it is its own base
-        rows |= {"its base": allocation.exact_base[None], **controls(request, profile)}
+        alike = {"its base": allocation.exact_base[None], **controls(request, profile)}
+        rows |= {name: held_by_hand(each, held, allocation) for name, each in alike.items()}
+    rows |= {FREE: allocation.exact[None]} if held else {}
     rows["uniform"] = np.full_like(now, request.target)[None]
     points = []
     for name, sparsities in rows.items():
@@ -252,7 +274,14 @@ def prediction(allocation: Allocation, now: Array, profile: Profile, judge: Judg
     alone = " on each linear" if per_linear else ""
     unit = f"{response.NAMES[judge.harm]}, curves from {words.PRUNERS[judge.pruner]}{alone}"
     frame.show(charts.estimates(points, THIS, unit, view.look()), prefix, "estimates")
-    st.caption(f"{ADDITIVE} {OF_LINEARS}" if per_linear else ADDITIVE)
+    said = [ADDITIVE, *([OF_LINEARS] if per_linear else []), *([same_by_hand(held)] if held else [])]
+    st.caption(" ".join(said))
+
+
+def same_by_hand(held: Mapping[int, float]) -> str:
+    """Which of the compared allocations keep the layers set by hand."""
+    some = f"layer{'s' if len(held) > 1 else ''} {ranges(sorted(held))}"
+    return f"All but {FREE!r} and uniform keep {some} as set by hand, so that what else differs can be told."
 
 
 def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
@@ -270,8 +299,7 @@ def controls(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
         seeds = SHUFFLES if kind == "shuffled" else (0,)
         each = [asked.model_copy(update={"control": kind, "seed": seed}) for seed in seeds]
         rows = [allocate(request.model_copy(update={"correction": one}), profile).exact for one in each]
-        name = {"none": "the correction", "shuffled": f"median of {len(SHUFFLES)} shuffles"}.get(kind, kind)
-        found[name] = np.stack(rows)
+        found[OF_CONTROLS.get(kind, kind)] = np.stack(rows)
     return found
 
 
@@ -297,9 +325,20 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, judge: Ju
         small = {name: st.column_config.NumberColumn(BRIEF[name], width="small", format=FORMS[name]) for name in narrow}
         said = "Rank correlation of each method with this allocation and with the harm alone, and its additive estimate"
         frame.show_table(narrow, said, small, hide_index=False)
-        st.caption(ABOUT_RANKS)
+        st.caption(" ".join([ABOUT_RANKS, *beyond(narrow, profile, judge)]))
     with st.expander("Rank correlation of every pair"):
         frame.show_table(table, "Rank correlation between all methods", hide_index=False)
+
+
+def beyond(table: pd.DataFrame, profile: Profile, judge: Judge) -> list[str]:
+    """Why some methods have no estimate beside others that have one."""
+    if COST not in table or table[COST].isna().all():
+        return []
+    lacking = list(table.index[table[COST].isna()])
+    largest = response.of_profile(profile, judge.pruner, judge.harm).highest
+    why = f"no estimate, for a layer goes beyond {largest:g}, the largest sparsity measured."
+    some = " and ".join(filter(None, [", ".join(lacking[:-1]), *lacking[-1:]]))
+    return [f"{some[:1].upper()}{some[1:]} {'have' if len(lacking) > 1 else 'has'} {why}"] if lacking else []
 
 
 def pick(names: list[str]) -> list[str]:

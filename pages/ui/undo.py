@@ -20,12 +20,12 @@ def remember(keys: Iterable[str], subject: str) -> None:
     st.session_state["past"] = (subject, past)
 
 
-def button() -> None:
-    """Draw it; call after `remember`."""
+def button(key: str = "undo") -> None:
+    """Draw it; call after `remember`. A second one, elsewhere on the page, has a key of its own."""
     _, past = st.session_state["past"]
     st.button(
         "Undo",
-        key="undo",
+        key=key,
         icon=":material/undo:",
         on_click=_back,
         disabled=len(past) < 2,

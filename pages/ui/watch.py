@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from core import jobs, studies
+from core import cost, jobs, studies
 from core.cost import duration
 from core.errors import UserError
 from core.records import Job, Request
 from core.results import Perturbed
-from core.settings import BestRequest, ExportRequest, StudyRequest, WritingRequest
-from core.specs import Measurement, MeasureRequest, WindowRequest
+from core.settings import BestRequest, ExportRequest, Setting, StudyRequest, WritingRequest
+from core.specs import Measurement, MeasureRequest, ProfileSpec, WindowRequest
 from core.store import Entry, Store
 from core.studies import Study
 from core.words import model_name, text_name
 from pages.ui import charts, frame, view, words
 from pages.ui.choose import MODELS
-from pages.ui.prune import drawing, exporting, stored
+from pages.ui.prune import drawing, exporting, naming, stored
 from pages.ui.prune.comparing import Results
 
-HEIGHT = 680  # of the live figure, its picker and its folded numbers, so that nothing moves when it appears
+HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
 
 
 def sidebar() -> None:
@@ -34,9 +36,7 @@ def _lines(drawn: list[str]) -> None:
     found = jobs.active(Store())
     for job in found:
         state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
-        st.page_link(
-            page(job), label=f"{state} · {kind(job.request)}{model(job.request)}", query_params={"job": job.key}
-        )
+        st.page_link(page(job), label=f"{state} · {brief(job.request)}", query_params={"job": job.key})
     if not found and drawn:
         st.rerun()
 
@@ -56,18 +56,24 @@ def here(page: str) -> dict[str, str]:
     return {name: value for name, value in view.url().items() if name != "job"}
 
 
-def kind(request: Request) -> str:
-    """What is done, where it is not a measurement: `export of `."""
+def brief(request: Request) -> str:
+    """What is done and to what, in a narrow line: what differs between runs of one model comes first."""
     match request:
         case MeasureRequest():
-            return ""
+            said = ["measuring", source(request.text), f"{request.text.sequences} × {request.text.length}"]
         case StudyRequest():
-            return "evaluation of "
+            said = ["evaluation", _settings(request.settings), source(request.evaluation.text)]
         case ExportRequest():
-            return "export of "
+            said = ["export", naming.allocation(request.setting.allocation)]
         case WritingRequest():
-            return "writing of "
-    return "best setting of "
+            said = ["writing", naming.allocation(request.setting.allocation)]
+        case _:
+            said = ["best setting", words.percent(request.target) if request.target else "within a loss"]
+    return " · ".join([*said, model(request)])
+
+
+def _settings(asked: Sequence[Setting]) -> str:
+    return naming.allocation(asked[0].allocation) if len(asked) == 1 else _several(len(asked), "setting")
 
 
 def watched() -> Job | None:
@@ -118,8 +124,22 @@ def _live(key: str) -> None:
         if job.state == "queued" and not jobs.worker_alive(store, job.device):
             st.button("Start the worker", on_click=jobs.ensure_worker, args=[store, job.device], key="start")
         st.caption(_details(job))
-    _picture(store, job)
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
+    if isinstance(job.request, StudyRequest):
+        with st.container(height=HEIGHT, border=False):
+            _perplexities(store, job)
+
+
+def standing(job: Job) -> None:
+    """How far a job is, in a list of runs; looks again every two seconds until it has ended."""
+    st.fragment(run_every=2.0)(_standing)(job.key)
+
+
+def _standing(key: str) -> None:
+    store = Store()
+    job = followed(store, key)
+    st.progress(job.status.fraction, text=_headline(store, job))
+    st.caption(_details(job))
 
 
 def _headline(store: Store, job: Job) -> str:
@@ -142,11 +162,29 @@ def _details(job: Job) -> str:
     return " · ".join([*said, job.device])
 
 
-def _picture(store: Store, job: Job) -> None:
-    """What is finished so far; an export has nothing to show before it is done."""
-    if isinstance(job.request, MeasureRequest | StudyRequest):
-        with st.container(height=HEIGHT, border=False):
-            (_matrix if isinstance(job.request, MeasureRequest) else _perplexities)(store, job)
+def picture(job: Job) -> None:
+    """What a running measurement has found so far; drawn below all else, for nothing there may move when it comes."""
+    if job.active and isinstance(job.request, MeasureRequest):
+        st.fragment(run_every=1.0)(_found)(job.key)
+
+
+def _found(key: str) -> None:
+    store = Store()
+    _matrix(store, followed(store, key))
+
+
+def _first(count: int | None) -> None:
+    """When there will be something to see; nothing is drawn in its place until then."""
+    st.caption("The first picture comes with part 1" + (f" of {count}." if count else "."))
+
+
+def _parts(job: Job) -> int | None:
+    """How many parts a measurement has; None where its files tell no more."""
+    try:
+        expected = cost.estimate(job.request, Store(), job.device)
+    except UserError:
+        return None
+    return expected.parts if expected else None
 
 
 def _perplexities(store: Store, job: Job) -> None:
@@ -155,7 +193,7 @@ def _perplexities(store: Store, job: Job) -> None:
     study = _so_far(spec.key, job.status.parts, job.status.started, store, spec) if spec else None
     done = [each for each in study.points if each.evaluated is not None] if study else []
     if not done:
-        st.skeleton(height=HEIGHT - 220)
+        _first(len(job.request.points))
         return
     chart = drawing.perplexity(Results(study), None, view.look())
     st.plotly_chart(chart.figure, key="live-study", alt=chart.alt)
@@ -175,13 +213,13 @@ def _so_far(key: str, parts: int, started: float, _store: Store, _spec: object) 
 def _matrix(store: Store, job: Job) -> None:
     """The drift matrix of what is finished; it fills with every part."""
     profile = store.resolved(job.request)
-    names = {each.name: each for each in job.request.measurements}
-    name = st.selectbox("Drift measured so far", list(names), key="live", format_func=lambda name: _label(names[name]))
-    unit = profile.unit(names[name]) if profile else None
-    found = _partial(unit.key, job.status.parts, job.status.started, store, unit) if unit else None
-    if found is None:
-        st.skeleton(height=HEIGHT - 220)
+    begun = _begun(job.key, job.status.parts, job.status.started, store, profile) if profile else {}
+    if not begun:
+        _first(_parts(job))
         return
+    name = st.selectbox("Drift measured so far", list(begun), key="live", format_func=lambda name: _label(begun[name]))
+    unit = profile.unit(begun[name])
+    found = _partial(unit.key, job.status.parts, job.status.started, store, unit)
     chart = charts.heatmap([found], None, None, view.look())
     st.plotly_chart(chart.figure, key="live-matrix", alt=chart.alt)
     st.caption(f"From {found.sequences} of {job.request.text.sequences} sequences.")
@@ -192,6 +230,13 @@ def _matrix(store: Store, job: Job) -> None:
 def _partial(key: str, parts: int, started: float, _store: Store, _unit: object) -> Perturbed | None:
     """Read again only when a part was added."""
     return _store.partial(_unit)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _begun(job: str, parts: int, started: float, _store: Store, _profile: ProfileSpec) -> dict[str, Measurement]:
+    """Measurements of which something is finished, by name; looked for again only when a part was added."""
+    units = {each: _profile.unit(each) for each in _profile.measurements}
+    return {each.name: each for each, unit in units.items() if _store.measured(unit) or _store.finished(unit)}
 
 
 def _label(measurement: Measurement) -> str:

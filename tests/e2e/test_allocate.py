@@ -103,7 +103,9 @@ def test_arrow_keys_move_the_strength_and_back_takes_it_back(spread: str, tab: T
 
 def test_a_layer_set_by_hand_in_the_table(spread: str, tab: Tab) -> None:
     page = tab(spread)
-    table = page.get_by_test_id("stDataFrame").last
+    section = page.get_by_test_id("stExpander").filter(has_text="Set single layers by hand")
+    section.locator("summary").click()
+    table = section.get_by_test_id("stDataFrame")
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
     page.mouse.dblclick(box["x"] + box["width"] - 40, box["y"] + 52)
@@ -118,7 +120,7 @@ def test_a_layer_set_by_hand_in_the_table(spread: str, tab: Tab) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --sparsity 0.5,0.6,")
     for _ in range(2):
-        page.get_by_role("button", name="Undo").click()
+        section.get_by_role("button", name="Undo").click()
         settle(page)
     expect(page.get_by_test_id("stCode")).to_contain_text("--base owl")
 

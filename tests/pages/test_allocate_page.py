@@ -17,6 +17,7 @@ from core.allocation import requests
 from core.allocation.allocate import allocate
 from core.allocation.allocate import estimates as sums
 from core.allocation.budget import Bounds, met
+from core.allocation.by_hand import pinned
 from core.allocation.requests import AllocationRequest
 from core.cli import main
 from core.errors import UserError
@@ -83,8 +84,11 @@ def test_the_page_answers_with_every_part(cache: Cache) -> None:
         "Methods on one axis",
         "Do they rank alike?",
         "Estimate against measured",
-        "Set single layers by hand",
         "Take it along",
+    ]
+    assert [each.label for each in app.expander if not each.label.startswith("Numbers")] == [
+        "Set single layers by hand",
+        "Rank correlation of every pair",
     ]
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     said = " ".join(each.value for each in app.caption)
@@ -99,7 +103,7 @@ def test_the_live_chart_gets_a_table_of_every_strength(cache: Cache) -> None:
     assert rows.shape == (101, 30)
     assert told["strengths"][told["index"]] == 0.04
     assert rows[0] == pytest.approx(told["base"])
-    assert all("met to 1e-9" in text for text in told["says"])
+    assert all("met exactly" in text for text in told["says"])
     assert len(told["told"]) == 101 and "uniform" in told["told"][0][-1][0]
 
 
@@ -341,7 +345,58 @@ def test_an_impossible_layer_by_hand_is_said_and_left_out(cache: Cache) -> None:
 def test_the_controls_stand_beside_the_correction(cache: Cache) -> None:
     app = opened(profile=cache["deep"], strength="0.04")
     names = figures(app)[0]["data"][0]["y"]
-    assert names == ["this allocation", "its base", "reversed", "median of 5 shuffles", "ramp", "uniform"]
+    assert names == ["this allocation", "its base", "reversed", "median of 5 shuffles", "ramp control", "uniform"]
+
+
+def estimates_shown(app: AppTest) -> dict[str, float]:
+    data = figures(app)[0]["data"][0]
+    return dict(zip(data["y"], numbers(data["x"]), strict=True))
+
+
+def test_layers_set_by_hand_are_set_in_what_they_are_compared_with(cache: Cache) -> None:
+    held = {2: 0.5, 3: 0.6}
+    app = opened(profile=cache["deep"], hand="2:0.5,3:0.6")
+    shown = estimates_shown(app)
+    assert shown["this allocation"] == pytest.approx(shown["its base"]), "there is no correction that could differ"
+    assert shown["all layers as computed"] != pytest.approx(shown["its base"])
+    app = opened(profile=cache["deep"], hand="2:0.5,3:0.6", strength="0.04")
+    here = load_(cache["deep"])
+    reverse = requests.Correction(strength=0.04, control="reversed")
+    plain = allocate(AllocationRequest(correction=reverse, base=requests.Owl()), here)
+    bounds = Bounds(plain.request.low, plain.request.high)
+    wanted = sums(pinned(plain.exact, held, plain.parameters, 0.7, bounds)[None], here)[0]
+    assert estimates_shown(app)["reversed"] == pytest.approx(wanted)
+    assert any("keep layers 2 and 3 as set by hand" in each.value for each in app.caption)
+    assert "base with the same layers by hand" in live(app)["told"][0][-1][0]
+
+
+def test_the_table_of_layers_has_its_estimate_and_its_undo(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], hand="2:0.5")
+    [section] = [each for each in app.expander if each.label == "Set single layers by hand"]
+    assert section.proto.expanded and "with no layer set by hand" in section.markdown[0].value
+    app.session_state["hand"] = "2:0.6"
+    app.run()
+    app.button(key="undo-hand").click().run()
+    assert app.query_params["hand"] in ("2:0.5", ["2:0.5"])
+    [section] = [each for each in opened(profile=cache["deep"]).expander if each.label == section.label]
+    assert not section.proto.expanded
+
+
+@pytest.mark.parametrize("strength, columns", [("0", 4), ("0.04", 5)])
+def test_nothing_is_called_corrected_where_nothing_is(strength: str, columns: int, cache: Cache) -> None:
+    table = next(
+        each.value for each in opened(profile=cache["deep"], strength=strength).dataframe if "by hand" in each.value
+    )
+    assert ("corrected" in table) == (columns == 5) and len(table.columns) == columns
+
+
+def test_why_a_method_has_no_estimate_is_said(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], target="0.85")
+    table = next(each.value for each in app.dataframe if spread.COST in each.value)
+    lacking = table.index[table[spread.COST].isna()]
+    assert 0 < len(lacking) < len(table)
+    [said] = [each.value for each in app.caption if "0.9, the largest sparsity measured" in each.value]
+    assert all(name in said for name in lacking[1:])
 
 
 # --- unclipped -----------------------------------------------------------------------------------------------------
@@ -365,7 +420,8 @@ def test_unclipped_numbers_are_drawn_as_they_are(cache: Cache) -> None:
     assert f"{plain.budget:.6f}" in finding and "1 or more" in finding
     assert not app.get("bidi_component"), "there is no strength to drag"
     assert not {"driver", "control"} & {each.key for each in [*app.selectbox, *app.get("button_group")]}
-    assert sum("are off" in each.value for each in app.caption) == 2
+    assert any("are off" in each.value for each in app.caption)
+    assert not [each for each in app.expander if each.label == "Set single layers by hand"]
     words = shlex.split(app.code[0].value)
     assert "--unclipped" in words and "--strength" not in words
     assert [each.key for each in app.get("download_button") if "llm" in each.key] == []
@@ -428,7 +484,7 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     shown = np.array(live(app)["rows"])[20]
     assert shown == pytest.approx(means, abs=1e-6)
     assert on_screen(app) == pytest.approx(means, abs=1e-9)
-    assert all("met to 1e-9" in text for text in live(app)["says"])
+    assert all("met exactly" in text for text in live(app)["says"])
     assert live(app)["hand"] == []
     assert any("a layer has no single number" in each.value for each in app.caption)
     assert any("other numbers" in each.value for each in app.caption)
@@ -563,6 +619,8 @@ def test_edits_are_read_and_written() -> None:
 def test_findings_are_computed() -> None:
     lines = {"mine": np.array([0.6, 0.7, 0.8]), "alike": np.array([0.5, 0.7, 0.9]), "flat": np.full(3, 0.7)}
     assert "most like alike (rank correlation 1.00)" in methods(lines, "mine", 0.7).finding
+    again = methods({**lines, "twin": lines["mine"]}, "mine", 0.7).finding
+    assert "Mine spreads from 0.600 to 0.800 and is twin itself; of the others it ranks the layers most like" in again
     assert list(agreement(lines)) == ["mine", "alike"]
     rows = [Estimate("mine", 2.0, 2.0, 2.0), Estimate("other", 1.0, 0.5, 1.5), Estimate("far", np.nan, np.nan, np.nan)]
     assert estimates(rows, "mine", "nats").finding == "Mine is estimated 100.0% above other."

@@ -14,7 +14,7 @@ from core.presets import PRESETS
 from core.records import Status
 from core.request import build
 from core.store import Store
-from pages.ui import command
+from pages.ui import command, watch
 from tests import fake_experiment as fake
 from tests.pages.test_shell import shell
 
@@ -175,6 +175,17 @@ def test_a_running_job_shows_progress_and_what_it_found(store: Store) -> None:
     assert not app.exception
 
 
+def test_before_the_first_part_it_is_said_when_the_picture_comes(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    job.write(Status(state="running", line="layer 3", done=1, total=60))
+    with processes.take(job.lock):
+        app = opened(job.key)
+    assert [each.value for each in app.caption if "first picture" in each.value] == [
+        "The first picture comes with part 1 of 6."
+    ]
+    assert not app.get("skeleton") and not [each for each in app.selectbox if each.key == "live"]
+
+
 def test_any_tab_can_cancel(store: Store) -> None:
     job = part_way(store)
     with processes.take(job.lock):
@@ -237,8 +248,16 @@ def test_a_job_that_is_gone_is_said(store: Store) -> None:
 def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
     job = jobs.submit(store, fake.request())
     assert [job.key in link.proto.query_string for link in opened().sidebar.get("page_link")] == [True]
+    [link] = opened().sidebar.get("page_link")
+    assert link.proto.label.startswith("waiting · measuring · ") and link.proto.label.endswith(watch.model(job.request))
     jobs.cancel(job)
     assert not opened().sidebar.get("page_link")
+
+
+def test_only_the_run_that_is_watched_is_drawn_as_where_the_reader_is(store: Store) -> None:
+    job, other = (jobs.submit(store, fake.request(seed=seed)) for seed in (1, 2))
+    assert [watch.place(each, job.key) for each in (job, other)] == [f"watched-{job.key}", f"elsewhere-{other.key}"]
+    assert 'class*="st-key-elsewhere-"' in watch.PLAIN and len(opened(job.key).sidebar.get("page_link")) == 2
 
 
 # --- the command ---------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     assert named(live, "OWL")
     assert any("3 of 6 points finished" in each.value and "**Protocol:**" in each.value for each in app.caption)
     [link] = app.sidebar.get("page_link")
-    assert job.key in link.proto.query_string and "evaluation of" in link.proto.label
+    assert job.key in link.proto.query_string and "evaluation · 4 settings" in link.proto.label
 
 
 def test_a_finished_study_leads_to_its_results(store: Store) -> None:

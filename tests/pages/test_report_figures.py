@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from core.store import Entry, Store
 from core.study_file import read_study
 from pages.ui import report
 from pages.ui.charts import DARK, LIGHT, line
-from pages.ui.charts.overlay import LONGEST, WIDEST, depth, overlay
+from pages.ui.charts.overlay import LONGEST, WIDEST, depth, label, overlay
 from pages.ui.charts.responses import responses
 from pages.ui.prune import naming
 from pages.ui.prune.comparing import Results
@@ -428,7 +429,21 @@ def test_different_depths_are_laid_over_relative_depth() -> None:
 def test_a_curve_laid_over_itself_is_nowhere_lower() -> None:
     chart = overlay([curve(9, "a"), curve(9, "a again")], "Noise")
     assert "have a rank correlation along depth of 1.00" in chart.finding
-    assert "lower one over 0% of the depth" in chart.finding
+    assert "lower one in 0 of 8 layers" in chart.finding
+
+
+def test_models_of_one_depth_are_furthest_apart_at_a_layer() -> None:
+    lines = [curve(9, "a"), curve(9, "b")]
+    value = lines[1].value.copy()
+    value[5] *= 3
+    chart = overlay([lines[0], replace(lines[1], value=value)], "Noise")
+    assert "furthest apart at layer 5, " in chart.finding
+    assert "% of it" in overlay([lines[0], curve(5, "c")], "Noise").finding
+
+
+def test_names_beside_curves_are_broken_between_words() -> None:
+    assert label("c4_en_train_first1000.jsonl") == "c4_en_train_<br>first1000"
+    assert label("SmolLM2-135M-Instruct, untrained") == "SmolLM2-135M-<br>Instruct,<br>untrained"
 
 
 def test_long_names_are_cut_beside_their_curves_and_whole_elsewhere() -> None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, studies
+from core import jobs, processes, studies
 from core.allocation.requests import AllocationRequest, Owl
 from core.pack import pack
 from core.profiles import load
@@ -19,6 +19,7 @@ from core.records import Status
 from core.settings import ExportRequest, ExportSpec, Setting, StudyRequest
 from core.specs import ModelSpec
 from core.store import Store
+from pages.ui import watch
 from pages.ui.prune import naming
 from pages.ui.runs import evaluations, narrowing, reading
 from tests import fake_experiment as fake
@@ -51,7 +52,7 @@ def test_the_table_holds_every_profile(filled_cache: dict[str, str]) -> None:
     table = app.dataframe[0].value
     assert set(table["key"]) == set(filled_cache.values())
     assert set(table["tokens"]) == {"16 × 64", "8 × 64"}
-    assert set(table["seconds"]) == {1.5}
+    assert set(table["took"]) == {1.5 / 60}, "minutes"
 
 
 def test_open_leads_to_the_picked_profile(filled_cache: dict[str, str]) -> None:
@@ -109,6 +110,21 @@ def test_jobs_show_their_state_and_what_can_be_done(store: Store) -> None:
     assert {each.value for each in app.caption} >= {"the text is too short", "ValueError: the sky fell"}
 
 
+def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(store: Store) -> None:
+    job = jobs.submit(store, fake.request())
+    job.write(Status(state="running", line="layer 3", done=1, total=4, seconds_left=95))
+    with processes.take(job.lock):
+        app = opened()
+    assert [each.proto.text for each in app.get("progress")] == ["25%, about 2 min left"]
+    assert any(each.value.startswith("layer 3 · ") for each in app.caption)
+
+
+def test_studies_of_one_model_are_told_apart_in_the_sidebar() -> None:
+    one, two = (StudyRequest(settings=asked) for asked in ((OWL,), (OWL, RESEEDED)))
+    assert watch.brief(one).startswith("evaluation · OWL · ")
+    assert watch.brief(two).startswith("evaluation · 2 settings · ")
+
+
 def test_resume_and_forget(store: Store) -> None:
     job = jobs.submit(store, fake.request())
     job.write(Status(state="running"))
@@ -155,12 +171,12 @@ def test_every_point_of_every_study_is_a_row(store: Store) -> None:
     app = part("evaluations")
     table = app.dataframe[0].value
     assert set(table["study"]) == set(keys) and len(table) == 5 + 3
-    owl = table[(table["method"] == OWL.method) & (table["study"] == keys[0]) & (table["seed"] == 0)].iloc[0]
+    owl = table[(table["method"] == "OWL") & (table["study"] == keys[0]) & (table["seed"] == 0)].iloc[0]
     measured = row(store, keys[0], 2)
     change = reading.against_uniform(measured)
     assert owl["perplexity"] == pytest.approx(measured.measured.perplexity)
     assert [owl["against uniform"], owl["low"], owl["high"]] == pytest.approx([change.value, change.low, change.high])
-    assert (owl["pruner"], owl["target"], owl["protocol"]) == ("wanda", 0.7, "invented evaluation text, 24 × 512")
+    assert (owl["pruner"], owl["target"], owl["protocol"]) == ("Wanda", 0.7, "invented evaluation text, 24 × 512")
     assert table[table["method"] == "dense"]["against uniform"].isna().all()
     assert not app.exception
 
@@ -284,8 +300,10 @@ def test_the_table_is_narrowed_by_what_differs(store: Store) -> None:
     assert app.dataframe[0].proto.id != before, "ticks are places in the table and would be of other rows"
     app.selectbox(key="only_target").set_value("0.5").run()
     app.text_input(key="only_method").set_value("OWL m=5").run()
-    assert shown(app) == [(one, half.method, 0.5)]
+    assert shown(app) == [(one, "OWL", 0.5)]
     assert any(each.value.startswith("1 of 10 evaluations.") for each in app.caption)
+    app.text_input(key="only_method").set_value("owl lam=0.08").run()
+    assert len(shown(app)) == 1, "words of commands and reports find it too"
     kept = {key: app.query_params[key] for key in app.query_params}
     assert {"only_pruner", "only_target", "only_method"} <= set(kept) and "only_study" not in kept
     again = shell()
@@ -306,6 +324,60 @@ def test_picks_stay_when_the_table_is_narrowed_to_others(store: Store) -> None:
     assert len(app.dataframe[1].value) == 2
 
 
+def linked(app: AppTest) -> str:
+    found = app.query_params.get("compare", "")
+    return found if isinstance(found, str) else found[0]
+
+
+def test_a_comparison_is_in_the_link_and_back_takes_it_back(store: Store) -> None:
+    key = study(store)
+    app = part("evaluations")
+    assert "compare" not in app.query_params
+    for index in (1, 2):
+        app.selectbox(key="compared-add").set_value(f"{key}-{index}").run()
+    assert linked(app) == f"{key[:6]}-1,{key[:6]}-2"
+    again = shell()
+    again.query_params["show"], again.query_params["compare"] = "evaluations", linked(app)
+    again.run().switch_page("runs.py").run()
+    assert again.session_state["compared"] == [f"{key}-1", f"{key}-2"] and len(again.dataframe[1].value) == 2
+    before = app.dataframe[0].proto.id
+    app.query_params["compare"] = f"{key[:6]}-1"  # as the back button does
+    app.run()
+    assert app.session_state["compared"] == [f"{key}-1"]
+    assert app.dataframe[0].proto.id != before, "its ticks would be of what is compared no more"
+    app.query_params.pop("compare")
+    app.run()
+    assert app.session_state["compared"] == [] and "compare" not in app.query_params
+    assert not app.exception and not app.warning
+
+
+def test_what_a_link_compares_and_is_not_here_is_said(store: Store) -> None:
+    key = study(store)
+    app = shell()
+    app.query_params["show"], app.query_params["compare"] = "evaluations", f"{key[:6]}-1,012345-3,nonsense"
+    app.run().switch_page("runs.py").run()
+    assert [each.value for each in app.warning] == [
+        "The link compares 012345-3, nonsense, which is not in this cache: the others are shown."
+    ]
+    assert app.session_state["compared"] == [f"{key}-1"]
+    app.run()
+    assert linked(app) == f"{key[:6]}-1" and not app.warning
+
+
+def test_names_in_links_are_as_long_as_tells_studies_apart() -> None:
+    known = ["abcdef01-0", "abcdef02-0", "abcdef02-10"]
+    assert evaluations.briefly(known[1:], known) == "abcdef02-0,abcdef02-10"
+    assert evaluations.named("abcdef-0,abcdef01-0", known) == (["abcdef01-0"], ["abcdef-0"])
+
+
+def test_a_row_is_known_by_its_method_and_its_interval_stands_near(store: Store) -> None:
+    study(store)
+    app = part("evaluations", compared=[])
+    columns = list(app.dataframe[0].value)
+    assert columns[0] == "method" and columns[-1] == "model" and columns.index("high") <= 6
+    assert json.loads(app.dataframe[0].proto.columns)["method"]["pinned"]
+
+
 def test_what_is_part_of_a_best_setting_can_be_picked_alone() -> None:
     called = narrowing._pickers({"0123456789": "selection of best abcdef"})["only_study"][1]
     assert called("0123456789") == "012345, selection of best abcdef" and called("9876543210") == "987654"
@@ -316,7 +388,7 @@ def test_accuracies_have_a_column_for_each_task(store: Store) -> None:
     app = part("evaluations", compared=[f"{key}-1", f"{key}-2", f"{other}-2"])
     table, compared = (each.value for each in app.dataframe[:2])
     answers = row(store, key, 2).measured.tasks["rte"].acc
-    owl = table[(table["study"] == key) & (table["method"] == OWL.method) & (table["seed"] == 0)].iloc[0]
+    owl = table[(table["study"] == key) & (table["method"] == "OWL") & (table["seed"] == 0)].iloc[0]
     assert owl["rte"] == pytest.approx(answers.mean())
     assert owl["rte ±"] == pytest.approx(answers.std(ddof=1) / len(answers) ** 0.5)
     assert table[table["study"] == other][["boolq", "rte", "boolq ±", "rte ±"]].isna().all(axis=None)

@@ -70,15 +70,17 @@ def _names(lines: Mapping[str, Array], shown: str, layers: int, gap: float, look
 
 
 def _alike(lines: Mapping[str, Array], shown: str) -> str:
-    ranked = {name: spearman(lines[shown], row) for name, row in lines.items() if name != shown}
+    same = [name for name, row in lines.items() if name != shown and np.allclose(row, lines[shown], atol=TOLERANCE)]
+    ranked = {name: spearman(lines[shown], row) for name, row in lines.items() if name not in (shown, *same)}
     known = {name: value for name, value in ranked.items() if np.isfinite(value)}
     low, high = lines[shown].min(), lines[shown].max()
     spread = f"{shown} spreads from {low:.3f} to {high:.3f}" if high - low > 1e-9 else f"{shown} is flat"
-    spread = spread[:1].upper() + spread[1:]
+    spread = spread[:1].upper() + spread[1:] + (f" and is {' and '.join(same)} itself" if same else "")
     if not known:
         return f"{spread}; there is nothing to rank it against."
     most, least = max(known, key=known.get), min(known, key=known.get)
-    text = f"{spread}; it ranks the layers most like {most} (rank correlation {known[most]:.2f})"
+    others = "of the others it" if same else "it"
+    text = f"{spread}; {others} ranks the layers most like {most} (rank correlation {known[most]:.2f})"
     return f"{text} and least like {least} ({known[least]:.2f})." if least != most else f"{text}."
 
 

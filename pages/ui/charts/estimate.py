@@ -73,7 +73,8 @@ def trusted(
         _add_here(figure, here, look)
     table = pd.DataFrame({"allocation": list(names), f"estimated, {unit}": estimated, "measured, nats/token": measured})
     chart = layout(figure, height=400, right=60).update_layout(margin={"t": 12 if here is None else 28})
-    finding = " ".join([_finding(rho, n, within, len(names) - n), *_of_here(here)])
+    beyond, broken = int((~np.isfinite(estimated)).sum()), int((np.isfinite(estimated) & ~np.isfinite(measured)).sum())
+    finding = " ".join([_finding(rho, n, within), *_unplaced(beyond, broken), *_of_here(here)])
     return Chart("trust", "Estimate against measured", chart, finding, table)
 
 
@@ -109,14 +110,17 @@ def _axis(values: Array, title: str) -> dict:
     return log_axis(values, title) if _spans(values) else {"title": title}
 
 
-def _finding(rho: float, n: int, within: str, lost: int) -> str:
-    beyond = f" {lost} more cannot be placed." if lost else ""
+def _unplaced(beyond: int, broken: int) -> list[str]:
+    """How many allocations have no place in the figure, and why."""
+    reasons = {"a layer goes beyond the largest sparsity measured": beyond, "the loss is not a number": broken}
+    return [f"{count} more cannot be placed, for {why}." for why, count in reasons.items() if count]
+
+
+def _finding(rho: float, n: int, within: str) -> str:
     if math.isnan(rho):
-        return (
-            f"Too little to tell: n = {n} allocations of {within}, and a rank correlation needs 3 that differ.{beyond}"
-        )
+        return f"Too little to tell: n = {n} allocations of {within}, and a rank correlation needs 3 that differ."
     text = f"Rank correlation {digits(rho)} over n = {n} allocations of {within}"
     if n < FEW:
-        return f"{text}: too few to lean on.{beyond}"
+        return f"{text}: too few to lean on."
     how = "the estimate ranks them well" if rho >= 0.8 else "a weak guide" if rho >= 0.4 else "no guide here"
-    return f"{text}: {how}.{beyond}"
+    return f"{text}: {how}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -22,7 +23,6 @@ from pages.ui.charts.style import (
     layout,
     line_labels,
     rule,
-    wrapped,
 )
 from pages.ui.words import percent, times
 
@@ -51,7 +51,7 @@ def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
         figure.add_trace(_curve(each, x, colours[index], DASHES[index % len(DASHES)]))
     axis = _axis(max(depths), relative)
     rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
-    names = [line for each in lines for line in wrapped(short(each.name), WIDEST).split("<br>")]
+    names = [line for each in lines for line in label(each.name).split("<br>")]
     room = 0.033 * (axis["range"][1] - axis["range"][0]) * max(map(len, names))
     figure.add_trace(_names(lines, values, colours, axis["range"][0]))
     axis["range"] = [axis["range"][0] - room, axis["range"][1]]
@@ -98,7 +98,23 @@ def _names(lines: Sequence[Line], values: Array, colours: Sequence[str], x: floa
     usable = values[np.isfinite(values) & (values > 0)]
     gap = 0.055 * float(np.log(usable.max() / usable.min()) + 0.8) if usable.size else 0.1
     heights = [next((float(value) for value in each.value if np.isfinite(value)), 1.0) for each in lines]
-    return line_labels(x, heights, [wrapped(short(each.name), WIDEST) for each in lines], colours, gap, side="left")
+    return line_labels(x, heights, [label(each.name) for each in lines], colours, gap, side="left")
+
+
+def label(name: str) -> str:
+    """A name beside its curve, over lines that end where its words do; files without what says how they are written."""
+    words = re.sub(r"\.(jsonl?|txt|raw|parquet|gguf|safetensors)\b", "", name)
+    return escape(_broken(short(words))).replace("\n", "<br>")
+
+
+def _broken(name: str) -> str:
+    """Lines of no more than `WIDEST` characters, ended at signs that part words; a longer word is left whole."""
+    lines = [""]
+    for word in re.findall(r"[^\s,_/·-]*[\s,_/·-]*", name):
+        if lines[-1] and len((lines[-1] + word).rstrip()) > WIDEST:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def short(name: str) -> str:
@@ -113,16 +129,27 @@ def _finding(lines: Sequence[Line]) -> str:
 
 
 def _against(first: Line, other: Line) -> str:
-    """How alike two curves are, at equal relative depths; the last layer, 1 by definition, is left out."""
-    at = np.linspace(0, 1, STEPS)[:-1]
-    logs = [np.interp(at, depth(each), np.log(each.value)) for each in (first, other)]
+    """How alike two curves are: layer by layer, or at equal relative depths where one model is deeper.
+
+    The last layer, 1 by definition, is left out.
+    """
+    layers = len(first.value) == len(other.value)
+    at = depth(first)[:-1] if layers else np.linspace(0, 1, STEPS)[:-1]
+    logs = [np.log(each.value) for each in (first, other)]
+    logs = [
+        row[:-1] if layers else np.interp(at, depth(each), row) for each, row in zip((first, other), logs, strict=True)
+    ]
     known = np.isfinite(logs[0]) & np.isfinite(logs[1])
     pair = f"{first.name} and {other.name}"
     if not known.any():
         return f"{pair} have no depth in common."
     gap = np.where(known, np.abs(logs[0] - logs[1]), -1)
     most = int(gap.argmax())
-    lower = float((logs[0] < logs[1])[known].mean())
+    lower = (logs[0] < logs[1])[known]
+    if layers:
+        where, farthest = f"in {lower.sum()} of {lower.size} layers", f"at layer {most}"
+    else:
+        where, farthest = f"over {percent(float(lower.mean()))} of the depth", f"at {percent(at[most])} of it"
     alike = spearman(*logs)
     rank = (
         f"have a rank correlation along depth of {alike:.2f}"
@@ -130,8 +157,8 @@ def _against(first: Line, other: Line) -> str:
         else "cannot be ranked against each other"
     )
     return (
-        f"{pair} {rank}; the gain of {first.name} is the lower one over {percent(lower)} of the depth, and they are "
-        f"furthest apart at {percent(at[most])} of it, {times(float(np.exp(logs[0][most])), 3)} against "
+        f"{pair} {rank}; the gain of {first.name} is the lower one {where}, and they are "
+        f"furthest apart {farthest}, {times(float(np.exp(logs[0][most])), 3)} against "
         f"{times(float(np.exp(logs[1][most])), 3)}."
     )
 

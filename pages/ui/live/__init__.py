@@ -54,7 +54,7 @@ def strength(family: Family, chosen: float, drawn: Callable[[], None] | None = N
     COMPONENT(
         key="live",
         data={
-            "title": "Sparsity per layer, base and corrected.",
+            "title": "Sparsity per layer, base and this allocation.",
             "strengths": list(family.strengths),
             "index": family.strengths.index(chosen),
             "base": family.base.round(6).tolist(),
@@ -84,7 +84,7 @@ def _released(strengths: Sequence[float]) -> None:
 def _says(row: Array, bound: list[int], family: Family) -> str:
     """The budget check and the bounds that bind."""
     spent = met(row, family.parameters)
-    kept = "met to 1e-9" if abs(spent - family.target) <= 1e-9 else f"missed by {spent - family.target:+.2e}"
+    kept = "met exactly" if abs(spent - family.target) <= 1e-9 else f"missed by {spent - family.target:+.2e}"
     some = f"Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound" if bound else "No layer on a bound"
     reached = bool(bound) and family.highest is not None and abs(row.max() - family.highest) <= TOLERANCE
     why = f" ({family.highest:g} is the largest sparsity measured)" if reached else ""
@@ -95,15 +95,16 @@ def _told(index: int, family: Family) -> list[tuple[str, bool]]:
     """The estimate of one row beside the others', as pieces of text and whether they are strong."""
     if family.estimates is None:
         return []
-    others = ", ".join(f"{name} {_number(value)}" for name, value in family.against.items())
+    others = ", ".join(f"{name} {estimated(value)}" for name, value in family.against.items())
     return [
         (f"Additive estimate of the {family.unit}: ", False),
-        (_number(family.estimates[index]), True),
+        (estimated(family.estimates[index]), True),
         (f" ({others})", False),
     ]
 
 
-def _number(estimate: float) -> str:
+def estimated(estimate: float) -> str:
+    """An additive estimate in digits, or why there is none."""
     return digits(float(estimate), 3) if np.isfinite(estimate) else "none, beyond the largest sparsity measured"
 
 

@@ -76,7 +76,7 @@ function draw(root, data, index) {
     shift.className = pixels < 3 ? "shift none" : value > base ? "shift up" : "shift down"
     limit.hidden = !bound.has(layer)
     limit.style.bottom = `${place(data, value)}%`
-    column.title = `layer ${layer}: base ${base.toFixed(4)}, corrected ${value.toFixed(4)}`
+    column.title = `layer ${layer}: base ${base.toFixed(4)}, this allocation ${value.toFixed(4)}`
   })
   root.querySelector(".value").textContent = data.strengths[index]
   root.querySelector(".says").textContent = data.says[index]

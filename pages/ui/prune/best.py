@@ -29,8 +29,8 @@ ABOUT = (
     "then judged on another text: the answer is the best one only if it is certainly better than uniform there."
 )
 SHARED = (
-    "Roles that share a text read documents of their own, calibration three for every one of the others: nothing is "
-    "chosen on what it is judged by."
+    "Roles that share a text read documents of their own, calibration three times as many as any other role: nothing "
+    "is chosen on what it is judged by."
 )
 Run = Callable[[BestRequest | ExportRequest, str], None]
 

@@ -29,7 +29,8 @@ def show(rows: Sequence[Row]) -> None:
         "\n".join(f"- {words.plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
     )
     columns = table(rows, found)
-    frame.show_table(columns, "The compared settings: only what differs")
+    pinned = {"setting": st.column_config.TextColumn(width=260, pinned=True)}
+    frame.show_table(columns, "The compared settings: only what differs", pinned)
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
     _protocols(rows)
     for row in rows:
@@ -44,8 +45,7 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
     Args:
         found: of every row but the first.
     """
-    frame = pd.DataFrame(reading.differing(rows))
-    frame.insert(0, "setting", [row.called for row in rows])
+    frame = pd.DataFrame({"setting": [row.called for row in rows]})
     broken = [row.measured.trouble for row in rows]
     frame["perplexity"] = [row.measured.perplexity for row in rows]
     if any(broken):
@@ -56,7 +56,7 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
         frame[label] = pd.array([getattr(each, name) if each else None for each in changes], dtype="Float64").astype(
             float
         )
-    return frame.assign(**_accuracies(rows))
+    return frame.assign(**reading.differing(rows), **_accuracies(rows))
 
 
 def _accuracies(rows: Sequence[Row]) -> dict[str, list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -13,7 +13,8 @@ from core import best, studies
 from core.files import changed
 from core.settings import TaskSpec
 from core.store import Entry, Store
-from pages.ui import frame, several
+from pages.ui import frame, several, view
+from pages.ui.prune.naming import PRUNERS
 from pages.ui.runs import acting, comparing, narrowing, reading
 from pages.ui.runs.reading import Row
 
@@ -25,6 +26,8 @@ ABOUT = (
 ACCURACY = "Fraction of the examples answered right; the next column has its standard error"
 PICKED = "compared"  # keys of the rows that are compared, in the order picked
 TICKED = "ticked"  # keys of the rows with a tick in the table
+LINKED = "compare"  # in the URL: the same as PICKED, briefly: `aef1ab-1,aef1ab-2`
+DRAWN = "evaluations drawn"  # how often the table was drawn anew because a link or the back button changed the picks
 
 
 def show(store: Store) -> None:
@@ -39,6 +42,7 @@ def show(store: Store) -> None:
         st.page_link("prune.py", label="Prune and evaluate", icon=":material/arrow_forward:")
         return
     keep_known(rows)
+    link(list(rows))
     stages = best.stages(store)
     _table(rows, narrowing.show(rows, stages), stages)
     names = dict(zip(rows, reading.distinct([row.name for row in rows.values()], list(rows.values())), strict=True))
@@ -59,7 +63,8 @@ def _table(rows: Mapping[str, Row], shown: Mapping[str, Row], stages: Mapping[st
     if not shown:
         st.info(narrowing.NOTHING)
         return
-    key = f"evaluations-{hash(tuple(shown))}"  # ticks are places in the table: other rows need another table
+    # ticks are places in the table: other rows, or other picks than were ticked, need another table
+    key = f"evaluations-{hash(tuple(shown))}-{st.session_state.get(DRAWN, 0)}"
     if key not in st.session_state:  # a table drawn anew has no ticks
         st.session_state[TICKED] = []
     called = reading.tasks(rows.values())
@@ -89,6 +94,37 @@ def _rows(path: str, written: float, _entry: Entry) -> list[Row]:
 def keep_known(known: Iterable[str]) -> None:
     """Rows whose study was deleted are not compared any more."""
     st.session_state[PICKED] = [key for key in st.session_state.get(PICKED, []) if key in set(known)]
+
+
+def link(known: list[str]) -> None:
+    """Hold what is compared equal to the URL; what a link names and is not here is said."""
+    picked = briefly(st.session_state[PICKED], known)
+    st.session_state[LINKED] = picked
+    asked = view.sync(LINKED, list(dict.fromkeys(["", picked, st.query_params.get(LINKED, "")])), "")
+    if asked == picked:
+        return
+    found, lacking = named(asked, known)
+    st.session_state[PICKED] = found
+    st.session_state[DRAWN] = st.session_state.get(DRAWN, 0) + 1
+    if lacking:
+        st.warning(f"The link compares {', '.join(lacking)}, which is not in this cache: the others are shown.")
+
+
+def briefly(keys: Sequence[str], known: Sequence[str]) -> str:
+    """Rows as a link names them: as few digits of their studies as tell all apart, but the usual number at least."""
+    studies_ = {key.rpartition("-")[0] for key in known}
+    digits = next(size for size in range(reading.SHORT, 65) if len({each[:size] for each in studies_}) == len(studies_))
+    return ",".join(f"{study[:digits]}-{index}" for study, _, index in (key.rpartition("-") for key in keys))
+
+
+def named(text: str, known: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The rows that a link names, each once, and the names that fit none or several."""
+    found, lacking = [], []
+    for name in filter(None, text.split(",")):
+        study, _, index = name.rpartition("-")
+        fits = [key for key in known if study and key.startswith(study) and key.rpartition("-")[2] == index]
+        (found if len(fits) == 1 else lacking).append(fits[0] if len(fits) == 1 else name)
+    return list(dict.fromkeys(found)), lacking
 
 
 def pick(keys: list[str], table: str) -> None:
@@ -132,18 +168,17 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
     setting = measured.setting
     change = reading.against_uniform(row)
     return {
-        "model": row.model,
         "method": narrowing.method(row),
         "target": setting.allocation.target if setting else None,
-        "pruner": setting.pruner if setting else "",
+        "pruner": PRUNERS[setting.pruner] if setting else "",
         "pattern": (setting.pattern or "") if setting else "",
-        "seed": setting.calibration_seed if setting else None,
         "perplexity": measured.perplexity,
-        "not a number": measured.trouble,
-        "while pruning": measured.helped or "",
         "against uniform": change.value if change else None,
         "low": change.low if change else None,
         "high": change.high if change else None,
+        "not a number": measured.trouble,
+        "while pruning": measured.helped or "",
+        "seed": setting.calibration_seed if setting else None,
         "KL": measured.kl,
         "agreement": measured.agreement,
         **_accuracies(row, called),
@@ -152,6 +187,7 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
         "precision": spec.model.dtype,
         "created": row.entry.provenance.get("created"),
         "study": row.entry.key,
+        "model": row.model,
     }
 
 
@@ -176,7 +212,7 @@ def _number(label: str, form: str, about: str | None = None) -> object:
 
 COLUMNS = {
     "model": st.column_config.TextColumn(width=170),
-    "method": st.column_config.TextColumn(width=190),
+    "method": st.column_config.TextColumn(width=230, pinned=True),
     "target": _number("target", "percent", "Fraction of zeros that was asked for"),
     "seed": _number("seed", "%d", "Draws the calibration windows"),
     "perplexity": _number("perplexity", "%.4g"),

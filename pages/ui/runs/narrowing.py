@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.specs import number
 from pages.ui import view
-from pages.ui.prune import typed
+from pages.ui.prune import naming, typed
 from pages.ui.prune.naming import PRUNERS
 from pages.ui.runs.reading import SHORT, Row
 
@@ -71,10 +71,16 @@ def fitting(rows: Mapping[str, Row], chosen: Mapping[str, str], words: str) -> d
         name: row
         for name, row in rows.items()
         if all(KEYS[key](row) == value for key, value in asked.items())
-        and all(word in method(row).casefold() for word in wanted)
+        and all(word in _searched(row) for word in wanted)
     }
 
 
 def method(row: Row) -> str:
-    """The allocation in words."""
-    return row.measured.setting.method if row.measured.setting else "dense"
+    """The allocation in words: `OWL, corrected 0.04`."""
+    return naming.long(row.measured.setting.allocation) if row.measured.setting else "dense"
+
+
+def _searched(row: Row) -> str:
+    """The allocation in words and as commands and reports spell it, with every parameter."""
+    spelt = row.measured.setting.method if row.measured.setting else ""
+    return f"{method(row)} {spelt}".casefold()
