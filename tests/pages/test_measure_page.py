@@ -254,12 +254,6 @@ def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
     assert not opened().sidebar.get("page_link")
 
 
-def test_only_the_run_that_is_watched_is_drawn_as_where_the_reader_is(store: Store) -> None:
-    job, other = (jobs.submit(store, fake.request(seed=seed)) for seed in (1, 2))
-    assert [watch.place(each, job.key) for each in (job, other)] == [f"watched-{job.key}", f"elsewhere-{other.key}"]
-    assert 'class*="st-key-elsewhere-"' in watch.PLAIN and len(opened(job.key).sidebar.get("page_link")) == 2
-
-
 # --- the command ---------------------------------------------------------------------------------------------------
 
 
