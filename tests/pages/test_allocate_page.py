@@ -219,7 +219,7 @@ def test_why_there_is_no_estimate_is_said(cache: Cache, capsys: pytest.CaptureFi
     assert main(line) == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "the largest measured one is 0.9: measure a larger one" in out
-    assert "of sparsity and base:" in out and "uniform " in out
+    assert "of this allocation and its base:" in out and "uniform " in out
     assert main([*line, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["estimate"]["sparsity"] is None and "largest measured" in told["no_estimate"]["sparsity"]

@@ -115,7 +115,7 @@ def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(store: Store) ->
     job.write(Status(state="running", line="layer 3", done=1, total=4, seconds_left=95))
     with processes.take(job.lock):
         app = opened()
-    assert [each.proto.text for each in app.get("progress")] == ["25%, about 2 min left"]
+    assert [each.proto.text for each in app.get("progress")] == ["25%, about 95 s left"]
     assert any(each.value.startswith("layer 3 · ") for each in app.caption)
 
 
