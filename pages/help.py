@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.tour import commands
 
 st.title("How do I do this on the command line?", anchor=False)
-st.caption(
+st.markdown(
     "Run these in the project's folder, after `source .venv/bin/activate` (on Windows `.venv\\Scripts\\activate`); or "
     "write `.venv/bin/python` in place of `python`. All work on the bundled model, without a network; add `--json` for "
     "one JSON object, `--cache DIR` to keep results elsewhere."

@@ -20,15 +20,31 @@ export default function ({ data, parentElement, setTriggerValue }) {
     held.busy = true
     draw(root, held.data, Number(slider.value))
   }
+  const send = () => {
+    held.timer = 0
+    held.busy = false
+    held.sent = Number(slider.value)
+    held.until = performance.now() + PATIENCE
+    setTriggerValue("strength", held.sent)
+  }
   slider.onchange = () => {
     clearTimeout(held.timer)
-    held.timer = setTimeout(() => {
-      held.busy = false
-      held.sent = Number(slider.value)
-      held.until = performance.now() + PATIENCE
-      setTriggerValue("strength", held.sent)
-    }, SETTLE)
+    held.timer = setTimeout(send, SETTLE)
   }
+  hurry(held, send)
+  return () => document.removeEventListener("pointerdown", held.hurry, true)
+}
+
+// A press elsewhere may be on a link: what is still to be told is told before it, or Streamlit would take it for a
+// message of the page that is left, and come back.
+function hurry(held, send) {
+  document.removeEventListener("pointerdown", held.hurry, true)
+  held.hurry = () => {
+    if (!held.timer) return
+    clearTimeout(held.timer)
+    send()
+  }
+  document.addEventListener("pointerdown", held.hurry, true)
 }
 
 // A frame's timers run once the frame is on the screen. The mark is for whoever measures how long that took.

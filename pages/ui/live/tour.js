@@ -19,15 +19,18 @@ export default function ({ data, parentElement, setTriggerValue }) {
     held.busy = true
     draw(root, held)
   }
+  const send = () => {
+    held.timer = 0
+    held.busy = false
+    held.sent = JSON.stringify(held.state)
+    held.until = performance.now() + PATIENCE
+    setTriggerValue("moved", held.state)
+  }
   const settle = () => {
     clearTimeout(held.timer)
-    held.timer = setTimeout(() => {
-      held.busy = false
-      held.sent = JSON.stringify(held.state)
-      held.until = performance.now() + PATIENCE
-      setTriggerValue("moved", held.state)
-    }, SETTLE)
+    held.timer = setTimeout(send, SETTLE)
   }
+  hurry(held, send)
   build(root, held, move, settle)
   listen(root, held, move, settle)
   draw(root, held)
@@ -35,7 +38,22 @@ export default function ({ data, parentElement, setTriggerValue }) {
   held.watch.observe(root)
   if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
   Object.assign(held, { shown: true, waiting: data.waiting })
-  return () => held.watch.disconnect()
+  return () => {
+    held.watch.disconnect()
+    document.removeEventListener("pointerdown", held.hurry, true)
+  }
+}
+
+// A press elsewhere may be on a link: what is still to be told is told before it, or Streamlit would take it for a
+// message of the page that is left, and come back.
+function hurry(held, send) {
+  document.removeEventListener("pointerdown", held.hurry, true)
+  held.hurry = () => {
+    if (!held.timer) return
+    clearTimeout(held.timer)
+    send()
+  }
+  document.addEventListener("pointerdown", held.hurry, true)
 }
 
 // A frame's timers run once the frame is on the screen. The mark is for whoever measures how long that took.
