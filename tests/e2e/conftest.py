@@ -37,7 +37,16 @@ def serving(cache: Path, port: int | None = None) -> Iterator[str]:
         _wait(f"{address}/_stcore/health", server)
         yield address
     finally:
-        server.terminate()
+        _stop(server)
+
+
+def _stop(server: subprocess.Popen) -> None:
+    """End a server as its user would: ask, and where it still waits for a browser that does not let go, insist."""
+    server.terminate()
+    try:
+        server.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        server.kill()
         server.wait(timeout=20)
 
 
