@@ -12,20 +12,41 @@ from typing import Any
 
 import datasets
 import lm_eval.api.task
+import lm_eval.utils
 import torch
 import tqdm
 from huggingface_hub import constants
+from jinja2.exceptions import SecurityError
+from lm_eval.api.registry import metric_registry
 from lm_eval.evaluator import evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from core.errors import UserError
+from core.evaluation.sandbox import sandboxed
 from core.models.loading import Loaded
 
 BATCH = 2048  # tokens per forward
 FEW_SHOT_SEED = 1234  # the harness's own default
 
 Step = Callable[[int, int], None]  # told how many examples are done, and of how many; may raise Cancelled
+
+
+def _render_in_the_sandbox() -> None:
+    """From now on lm-eval renders every template of this process in the sandbox; as it comes, templates run code.
+
+    Raises:
+        RuntimeError: this lm-eval renders elsewhere.
+    """
+    lm_eval.utils.env = sandboxed(lm_eval.utils.env)
+    try:
+        lm_eval.api.task.utils.apply_template("{{ ''.__class__ }}", {})
+    except SecurityError:
+        return
+    raise RuntimeError("this version of lm-eval does not render its templates where they can be kept from running code")
+
+
+_render_in_the_sandbox()
 
 
 @cache
@@ -35,7 +56,13 @@ def catalogue() -> TaskManager:
 
 
 def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
-    """The task objects of a name in the harness, or of a configuration, by name; this reads their data."""
+    """The task objects of a name in the harness, or of a configuration, by name; this reads their data.
+
+    Raises:
+        UserError: a configuration has a metric that is not lm-eval's own.
+    """
+    if isinstance(task, dict):
+        _check_metrics(task)
     manager = catalogue() if isinstance(task, str) else TaskManager(include_defaults=False)
     found = manager.load([task])["tasks"]
     for each in found.values():
@@ -43,6 +70,17 @@ def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
             each.set_config(key="num_fewshot", value=0)
         each.set_fewshot_seed(seed=FEW_SHOT_SEED)
     return found
+
+
+def _check_metrics(config: dict[str, Any]) -> None:
+    """A metric that lm-eval does not know is loaded by the package evaluate, which runs a script of that name."""
+    for each in config.get("metric_list") or ():
+        name = each.get("metric")
+        if each.get("hf_evaluate") or name not in metric_registry:
+            raise UserError(
+                f"the task {config['task']} has the metric {name}, which is not one of lm-eval's own: code from a task "
+                "folder is not run"
+            )
 
 
 def answers(loaded: Loaded, task: lm_eval.api.task.Task, rows: list[int], step: Step) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Zero-shot tasks from a folder of YAML files, as lm-eval reads them, with nothing that could reach for the network.
 
-A file is plain data: `!function` tags, which would run code from the folder, are refused, and so the hash over the
-files says everything about the task.
+A file is plain data: what would run code from the folder (`!function` tags, data in other formats than FORMATS) or read
+more than the hash over the files tells of (`use_prompt`) is refused.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 from core.errors import UserError
+
+FORMATS = ("arrow", "csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +60,9 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], list[Path]]:
     Paths are taken as written from the working directory, as lm-eval takes them, or else from the YAML file's folder.
 
     Raises:
-        UserError: a file is not there, or none is named.
+        UserError: a file is not there, none is named, or the task is more than templates over plain data.
     """
+    _check_plain(task)
     options = task.config.get("dataset_kwargs")
     named = options.get("data_files") if isinstance(options, dict) else None
     if not named:
@@ -77,6 +80,17 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], list[Path]]:
         return str(found[-1])
 
     return {**task.config, "dataset_kwargs": {**options, "data_files": resolved(named)}}, found
+
+
+def _check_plain(task: TaskFile) -> None:
+    written = task.config.get("dataset_path")
+    if written not in FORMATS:
+        raise UserError(
+            f'the task {task.name} has the dataset_path "{written}": a task from a folder reads data files, so its '
+            f"dataset_path is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        )
+    if "use_prompt" in task.config:
+        raise UserError(f"the task {task.name} takes its prompt from elsewhere (use_prompt): write it as doc_to_text")
 
 
 def content(paths: Iterable[Path]) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
 
 from core import comparison
 from core.errors import UserError
@@ -106,15 +108,16 @@ def score(
         step: told how many examples are done, and of how many; longer ones come first. May raise Cancelled.
 
     Raises:
-        UserError: more examples than there are, an example whose right answer is not among its choices, or a choice
-            with more tokens than the model takes.
+        UserError: more examples than there are, an example that a template cannot be rendered for or whose right answer
+            is not among its choices, or a choice with more tokens than the model takes.
     """
     harness = _harness()
     with harness.quiet(local=task.config is not None) as warnings:
         with _readable(task.name, task.config is not None):
             built = harness.built(task.name if task.config is None else task.config)[task.name]
         chosen = rows(len(built.eval_docs), examples, seed)
-        answers = harness.answers(loaded, built, chosen, step)
+        with _rendered(task.name):
+            answers = harness.answers(loaded, built, chosen, step)
     if any("Label index" in warning for warning in warnings):
         raise UserError(f"the task {task.name} has an example whose right answer is not among its choices")
     return ZeroShotScores(
@@ -190,17 +193,31 @@ def _unknown(name: str, known: Sequence[str], where: str) -> str:
 def _readable(name: str, local: bool) -> Iterator[None]:
     """Whatever lm-eval or datasets cannot read becomes one sentence."""
     from datasets.exceptions import DatasetsError
-    from jinja2 import TemplateError
 
-    unreadable = (DatasetsError, TemplateError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+    unreadable = (DatasetsError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
     try:
-        yield
+        with _rendered(name):
+            yield
     except unreadable as error:
         if isinstance(error, OSError | DatasetsError) and not local:
             raise UserError(
                 f"the data of the task {name} is neither in the local cache nor to be had from the Hub: go online, "
                 "or name a folder of task files"
             ) from error
+        raise UserError(f"lm-eval cannot read the task {name}: {_gist(error)}") from error
+
+
+@contextmanager
+def _rendered(name: str) -> Iterator[None]:
+    """What is wrong with a template, or with the choices it writes, becomes one sentence."""
+    try:
+        yield
+    except SecurityError as error:
+        raise UserError(
+            f"a template of the task {name} uses {error}: templates may read an example's fields and use Jinja's "
+            "filters; code from a task folder is not run"
+        ) from error
+    except (TemplateError, SyntaxError) as error:
         raise UserError(f"lm-eval cannot read the task {name}: {_gist(error)}") from error
 
 

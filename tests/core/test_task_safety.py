@@ -1,0 +1,244 @@
+"""A folder of task files is a stranger's: nothing in it runs code, and what tries to is refused in one sentence."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+
+import datasets
+import pytest
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
+
+from core.errors import UserError
+from core.evaluation import harness, zeroshot
+from core.evaluation.sandbox import sandboxed
+from core.evaluation.task_files import FORMATS
+from tests import tiny
+from tests.core.test_zeroshot import SHARED, folder, task
+
+ROOT = Path.cwd()  # where the shared data is looked for from
+SHELL = "os.system('echo ran > {ran}')"
+ESCAPES = {
+    "cycler": "{{{{ cycler.__init__.__globals__." + SHELL + " }}}}",
+    "lipsum": "{{{{ lipsum.__globals__." + SHELL + " }}}}",
+    "attr": "{{{{ (lipsum | attr('__globals__'))." + SHELL + " }}}}",
+    "item": "{{{{ lipsum['__globals__']." + SHELL + " }}}}",
+    "map": "{{{{ ([lipsum] | map(attribute='__globals__') | first)." + SHELL + " }}}}",
+    "default": "{{{{ lipsum.__globals__." + SHELL + " | default('') }}}}",
+    "defined": "{{% if lipsum.__globals__." + SHELL + " is defined %}}yes{{% endif %}}",
+    "format": "{{{{ '{{0.__globals__[os].path}}'.format(lipsum) }}}}",
+    "callback": "{{{{ 'x' | regex_replace('x', '{{0.string.__class__}}'.format) }}}}",
+}
+KEYS = {
+    "doc_to_text": 'doc_to_text: "{{question}}"',
+    "doc_to_choice": "doc_to_choice: choices",
+    "doc_to_target": "doc_to_target: gold",
+}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """datasets keeps its copies here, and a relative path begins here."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
+
+
+def escaping(escape: str, ran: Path) -> str:
+    return ESCAPES[escape].format(ran=ran)
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_template_that_reaches_for_code_is_refused(tmp_path: Path, sentence, key: str, escape: str) -> None:
+    ran = tmp_path / "ran"
+    changed = {KEYS[key]: f'{key}: "{escaping(escape, ran)}"'}
+    with pytest.raises(UserError) as refused:
+        zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks", changed))
+    sentence(refused.value, "a template of the task local_birds uses", " of ", "code from a task folder is not run")
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("key", ["description", "gen_prefix", "doc_to_text"])
+def test_one_that_reaches_for_it_later_is_refused_then(tmp_path: Path, sentence, key: str) -> None:
+    ran = tmp_path / "ran"
+    late = "{% if question | length > 8 %}" + escaping("cycler", ran) + "{% endif %}x"
+    there = KEYS.get(key, "num_fewshot: 0")
+    asked = task(tmp_path / "tasks", changed={there: f'{key}: "{late}"'})  # the first question has eight letters
+    with pytest.raises(UserError) as refused:
+        zeroshot.score(tiny.loaded("llama"), asked, None, 0)
+    sentence(refused.value, "local_birds", "__init__ of type", "code from a task folder is not run")
+    assert not ran.exists()
+
+
+def test_a_picture_is_not_written_to_a_file(tmp_path: Path, sentence) -> None:
+    """Parquet files may say that a column holds pictures, and a picture has a public method that writes files."""
+    from PIL import Image
+
+    where = folder(tmp_path / "tasks", {KEYS["doc_to_text"]: "doc_to_text: \"{{picture.save('ran.png')}}\""})
+    rows = [json.loads(line) for line in (where / "birds.jsonl").read_text(encoding="utf-8").splitlines()]
+    held = datasets.Dataset.from_list([each | {"picture": Image.new("RGB", (2, 2))} for each in rows])
+    held.cast_column("picture", datasets.Image()).to_parquet(str(where / "birds.parquet"))
+    plain = (where / "birds.yaml").read_text(encoding="utf-8")
+    changed = plain.replace("dataset_path: json", "dataset_path: parquet").replace("birds.jsonl", "birds.parquet")
+    (where / "birds.yaml").write_text(changed, encoding="utf-8")
+    with pytest.raises(UserError) as refused:
+        zeroshot.tasks(["local_birds"], where)
+    sentence(refused.value, "local_birds", "save of PngImageFile")
+    assert not (tmp_path / "ran.png").exists()
+
+
+def test_choices_that_are_no_list_are_one_sentence(tmp_path: Path, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        task(tmp_path, changed={KEYS["doc_to_choice"]: 'doc_to_choice: "print(1"'})
+    sentence(refused.value, "cannot read the task local_birds")
+
+
+@pytest.mark.parametrize("named", ["./evil", "{folder}/evil", "evil.py"])
+def test_a_metric_of_the_folder_is_not_loaded(tmp_path: Path, sentence, named: str) -> None:
+    ran, where = tmp_path / "ran", tmp_path / "tasks"
+    script = f"open({str(ran)!r}, 'w')\n"
+    where.mkdir()
+    for place in (tmp_path / "evil.py", where / "evil.py", where / "evil" / "evil.py", tmp_path / "evil" / "evil.py"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(script, encoding="utf-8")
+    changed = {"  - metric: acc_norm": f"  - metric: {named.format(folder=where)}"}
+    with pytest.raises(UserError) as refused:
+        zeroshot.tasks(["local_birds"], folder(where, changed))
+    sentence(refused.value, "local_birds", "evil", "not one of lm-eval's own", "code from a task folder is not run")
+    assert not ran.exists()
+
+
+def test_a_metric_of_that_name_elsewhere_is_not_loaded_either(tmp_path: Path, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        task(tmp_path, changed={"  - metric: acc_norm": "  - metric: acc_norm\n    hf_evaluate: true"})
+    sentence(refused.value, "local_birds", "acc_norm", "not one of lm-eval's own")
+
+
+@pytest.mark.parametrize("path", ["pandas", "webdataset", "./birds.py", "allenai/ai2_arc", "[json]"])
+def test_data_is_read_from_plain_files_only(tmp_path: Path, sentence, path: str) -> None:
+    with pytest.raises(UserError) as refused:
+        task(tmp_path, changed={"dataset_path: json": f"dataset_path: {path}"})
+    sentence(refused.value, "local_birds", path.strip("[]"), *FORMATS)
+
+
+@pytest.mark.parametrize("key", ["process_docs", "process_results", "custom_dataset", "class", "doc_to_text"])
+@pytest.mark.parametrize("tag", ["!function utils.run", "!!python/name:os.system", "!!python/object/apply:os.times []"])
+def test_code_is_not_named(tmp_path: Path, sentence, key: str, tag: str) -> None:
+    ran = tmp_path / "ran"
+    where = folder(tmp_path / "tasks", {"num_fewshot: 0": f"num_fewshot: 0\n{key}: {tag}"})
+    (where / "utils.py").write_text(f"open({str(ran)!r}, 'w')\n", encoding="utf-8")
+    with pytest.raises(UserError) as refused:
+        zeroshot.tasks(["local_birds"], where)
+    sentence(refused.value, "birds.yaml", "more than plain data", "code from a task folder is not run")
+    assert not ran.exists()
+
+
+def test_nor_in_what_a_task_includes(tmp_path: Path, sentence) -> None:
+    where = folder(tmp_path / "tasks", {"num_fewshot: 0": "include: ../more.yml"})
+    (tmp_path / "more.yml").write_text("process_docs: !function utils.run\n", encoding="utf-8")
+    with pytest.raises(UserError) as refused:
+        zeroshot.tasks(["local_birds"], where)
+    sentence(refused.value, "more.yml", "code from a task folder is not run")
+
+
+def test_a_name_in_place_of_code_is_one_sentence(tmp_path: Path, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        task(tmp_path, changed={"num_fewshot: 0": "process_docs: os.system"})
+    sentence(refused.value, "cannot read the task local_birds")
+
+
+def test_a_prompt_from_another_file_is_refused(tmp_path: Path, sentence) -> None:
+    with pytest.raises(UserError) as refused:
+        task(tmp_path, changed={"num_fewshot: 0": "use_prompt: prompts.yaml:one"})
+    sentence(refused.value, "local_birds", "use_prompt", "doc_to_text")
+
+
+# -- what templates may do ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("template", "written"),
+    [
+        ("{{question.strip().replace('?', '')}}\n", "why\n"),  # lm-eval keeps the last newline
+        ("{{question | regex_replace('[?]+', '!')}}", " why! "),
+        ("{{choices.index('b')}} {{choices | length}}", "1 2"),
+        ("{{'{} of {}'.format(gold, choices | count)}}", "1 of 2"),
+        ("{% for key, value in nested.items() %}{{loop.index}}{{key}}{{value}}{% endfor %}", "1k3"),
+        ("{% set ns = namespace(n=0) %}{% for each in choices %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ns.n}}", "2"),
+        ("{{(nested | list | map('upper') | list).index('K')}}", "0"),
+        ("{{['A', 'B', 'C'][:choices | length] | join('')}}{{range(2) | list}}", "AB[0, 1]"),
+        ("{{day.year}}", "2024"),
+    ],
+)
+def test_what_templates_do_with_values(template: str, written: str) -> None:
+    import lm_eval.utils
+
+    day = datetime.date(2024, 1, 2)
+    example = {"question": " why? ", "choices": ["a", "b"], "gold": 1, "nested": {"k": 3}, "day": day}
+    assert lm_eval.utils.apply_template(template, example) == written
+
+
+def test_a_template_does_not_change_the_example_and_its_errors_are_templates() -> None:
+    from lm_eval.utils import apply_template
+
+    with pytest.raises(SecurityError, match="append of list"):
+        apply_template("{{choices.append('c')}}", {"choices": []})
+    with pytest.raises(TemplateError, match="division by zero"):
+        apply_template("{{1 / gold}}", {"gold": 0})
+    with pytest.raises(TemplateError, match="'absent' is undefined"):
+        apply_template("{{absent}}", {})
+
+
+def test_the_sandbox_keeps_what_lm_eval_adds_to_jinja() -> None:
+    from jinja2 import Environment, StrictUndefined
+
+    ordinary = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    ordinary.filters["twice"], ordinary.tests["small"] = lambda value: value * 2, lambda value: value < 3
+    rendered = sandboxed(ordinary).from_string("{{2 | twice}}{{2 is small}}\n").render()
+    assert rendered == "4True\n"
+
+
+def test_lm_evals_own_templates_are_read_by_the_sandbox() -> None:
+    """Each compiles, and reads no attribute that the sandbox refuses of a list, a dictionary or a text."""
+    import lm_eval.tasks
+    from jinja2 import nodes
+    from lm_eval.tasks._yaml_loader import load_yaml
+    from lm_eval.utils import env
+
+    read: set[str] = set()
+    for path in sorted(Path(lm_eval.tasks.__file__).parent.glob("*/*.yaml")):
+        config = load_yaml(path, resolve_func=False, recursive=False)
+        for key in ("doc_to_text", "doc_to_target", "doc_to_choice", "description"):
+            if isinstance(config.get(key), str):
+                read |= {each.attr for each in env.parse(config[key]).find_all(nodes.Getattr)}
+    assert {"split", "strip", "index"} < read
+    for attribute in read:
+        holders = [value for value in ([], {}, "") if hasattr(value, attribute)]
+        assert not attribute.startswith("_")
+        assert all(env.is_safe_attribute(value, attribute, getattr(value, attribute)) for value in holders), attribute
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the data of the seven tasks is not here")
+def test_shared_tasks_are_rendered_as_without_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts, choices and answers of the first examples of the seven tasks."""
+    import lm_eval.utils
+    from jinja2 import Environment
+
+    monkeypatch.chdir(ROOT)
+    sandbox = lm_eval.utils.env
+    ordinary = Environment(undefined=sandbox.undefined, keep_trailing_newline=True)
+    ordinary.filters.update(sandbox.filters)
+    for asked in zeroshot.tasks(["local_zero_shot"], SHARED):
+        with harness.quiet(local=True):
+            built = harness.built(asked.config)[asked.name]
+        for example in list(built.eval_docs)[:20]:
+            written = []
+            for each in (sandbox, ordinary):
+                monkeypatch.setattr(lm_eval.utils, "env", each)
+                written.append(
+                    (built.doc_to_text(example), built.doc_to_target(example), built.doc_to_choice(example))
+                )
+            assert written[0] == written[1]
+        monkeypatch.setattr(lm_eval.utils, "env", sandbox)
