@@ -13,7 +13,9 @@ from core.specs import Dtype, ModelSpec, ProfileSpec, Pruner, Spec, TextSpec, Wi
 from core.words import model_name, per_cent, several, text_name
 
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
-SHORT_PROTOCOL = WindowRequest(source="demo:evaluation", sequences=24, length=512)
+# What is read unless asked otherwise: all 16 windows that either half of the demo text has for the bundled model.
+USUAL_CALIBRATION = WindowRequest(source="demo", sequences=16, length=512)
+USUAL_EVALUATION = WindowRequest(source="demo:evaluation", sequences=16, length=512)
 
 
 # --- what a person asks --------------------------------------------------------------------------------------------
@@ -83,7 +85,7 @@ class Setting(Spec):
 class EvaluationRequest(Spec):
     """What a pruned model is asked to do."""
 
-    text: WindowRequest = SHORT_PROTOCOL
+    text: WindowRequest = USUAL_EVALUATION
     tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
     tasks_from: str | None = Field(None, description="folder of task files; None: the harness's own")
     examples: int | None = Field(200, ge=1, description="seeded sample per task; None: all")
@@ -97,7 +99,7 @@ class StudyRequest(Spec):
     revision: str | None = None
     dtype: Dtype = "float32"
     profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
-    calibration: WindowRequest = WindowRequest(sequences=16, length=512)
+    calibration: WindowRequest = USUAL_CALIBRATION
     settings: tuple[Setting, ...] = ()
     evaluation: EvaluationRequest = EvaluationRequest()
 
@@ -119,7 +121,7 @@ class _OneSetting(Spec):
     revision: str | None = None
     dtype: Dtype = "float32"
     profile: str | None = None
-    calibration: WindowRequest = WindowRequest(sequences=16, length=512)
+    calibration: WindowRequest = USUAL_CALIBRATION
     setting: Setting
 
 

@@ -10,7 +10,7 @@ from core.allocation import written
 from core.errors import UserError
 from core.pattern import pattern
 from core.request import absolute, span
-from core.settings import EvaluationRequest, Setting, StudyRequest, uniform
+from core.settings import USUAL_CALIBRATION, USUAL_EVALUATION, EvaluationRequest, Setting, StudyRequest, uniform
 from core.specs import WindowRequest, checked, number
 
 KNOWN = {
@@ -58,7 +58,7 @@ def read_study(path: Path) -> StudyRequest:
     return checked(
         StudyRequest,
         model=_at(folder, _one(content, "model", str, "demo")),
-        calibration=_window(_one(content, "calibration", dict, {}), "[calibration]", folder, {"sequences": 16}),
+        calibration=_window(_one(content, "calibration", dict, {}), "[calibration]", folder, USUAL_CALIBRATION),
         settings=_settings(content),
         evaluation=_evaluation(evaluation, folder),
         **given,
@@ -130,18 +130,17 @@ def _evaluation(found: dict[str, Any], folder: Path) -> EvaluationRequest:
         if not found.get("tasks"):
             raise UserError("tasks_from names a folder and tasks names nothing of it: list tasks, or leave both out")
         asked["tasks_from"] = str((folder / Path(_one(found, "tasks_from", str)).expanduser()).resolve())
-    start = {"source": "demo:evaluation", "sequences": 24}
-    return checked(EvaluationRequest, text=_window(window, "[evaluation]", folder, start), **asked)
+    return checked(EvaluationRequest, text=_window(window, "[evaluation]", folder, USUAL_EVALUATION), **asked)
 
 
-def _window(found: dict[str, Any], where: str, folder: Path, start: dict[str, Any]) -> WindowRequest:
+def _window(found: dict[str, Any], where: str, folder: Path, usual: WindowRequest) -> WindowRequest:
     _known(found, WINDOW, where)
-    given = {"length": 512} | start | found
+    given = usual.model_dump(include={"source", "sequences", "length"}) | found
     for name in ("sequences", "windows", "length"):
         if name in found and _one(found, name, int) < 1:
             raise UserError(f"{name} = {found[name]} of {where}: give 1 or more")
     given["sequences"] = given.pop("windows", given["sequences"])
-    given["source"] = _at(folder, _one(given, "source", str, "demo"))
+    given["source"] = _at(folder, _one(given, "source", str))
     if isinstance(given.get("documents"), str):
         given["documents"] = span(given["documents"])
     return checked(WindowRequest, **given)

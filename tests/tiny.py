@@ -73,10 +73,15 @@ def config(family: str) -> transformers.PreTrainedConfig:
     return getattr(transformers, f"{kind}Config")(**options)
 
 
-@torch.inference_mode(False)  # a test in inference mode may be the first to ask, and all others share the model
 def built(family: str, seed: int = 0) -> PreTrainedModel:
+    """A new model of a family."""
+    return filled(config(family), seed)
+
+
+@torch.inference_mode(False)  # a test in inference mode may be the first to ask, and all others share the model
+def filled(configuration: transformers.PreTrainedConfig, seed: int = 0) -> PreTrainedModel:
     """A new model with weights large enough for every layer to matter."""
-    model = AutoModelForCausalLM.from_config(config(family)).eval().requires_grad_(False)
+    model = AutoModelForCausalLM.from_config(configuration).eval().requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         noise = torch.randn(parameter.shape, generator=generator)

@@ -17,7 +17,16 @@ from core.cli.study_output import comparison_json, point_json, study_json, study
 from core.errors import UserError
 from core.pattern import pattern as read_pattern
 from core.request import absolute, span
-from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest, uniform
+from core.settings import (
+    USUAL_CALIBRATION,
+    USUAL_EVALUATION,
+    EvaluationRequest,
+    ExportRequest,
+    Setting,
+    StudyRequest,
+    WritingRequest,
+    uniform,
+)
 from core.specs import WindowRequest, checked
 from core.store import Entry, Request, Store
 from core.study_file import read_study
@@ -53,14 +62,14 @@ def prune(
     pattern: Annotated[str | None, typer.Option(help="N kept of M, as in 2:4; uniform.")] = None,
     true_sequential: Annotated[bool, typer.Option("--true-sequential", help="Prune a layer group by group.")] = False,
     profile: Annotated[str | None, typer.Option(help="The profile that the allocation looks at.")] = None,
-    calibration: Annotated[str, typer.Option(help="Calibration text.")] = "demo",
+    calibration: Annotated[str, typer.Option(help="Calibration text.")] = USUAL_CALIBRATION.source,
     documents: Annotated[str | None, typer.Option(help="Its documents, as in 0-599.")] = None,
-    sequences: Annotated[int, typer.Option(help="How many calibration windows.")] = 16,
-    length: Length = 512,
+    sequences: Annotated[int, typer.Option(help="How many calibration windows.")] = USUAL_CALIBRATION.sequences,
+    length: Length = USUAL_EVALUATION.length,
     seed: Annotated[int, typer.Option(help="Draws the calibration windows.")] = 0,
-    evaluate: Evaluate = "demo:evaluation",
+    evaluate: Evaluate = USUAL_EVALUATION.source,
     evaluate_documents: EvaluateDocuments = None,
-    windows: Windows = 24,
+    windows: Windows = USUAL_EVALUATION.sequences,
     tasks: Tasks = None,
     tasks_from: TasksFrom = None,
     examples: Examples = 200,
@@ -127,10 +136,10 @@ def evaluate(
     model: Model = "demo",
     revision: Revision = None,
     dtype: Dtype = "float32",
-    text: Evaluate = "demo:evaluation",
+    text: Evaluate = USUAL_EVALUATION.source,
     documents: EvaluateDocuments = None,
-    windows: Windows = 24,
-    length: Length = 512,
+    windows: Windows = USUAL_EVALUATION.sequences,
+    length: Length = USUAL_EVALUATION.length,
     tasks: Tasks = None,
     tasks_from: TasksFrom = None,
     examples: Examples = 200,

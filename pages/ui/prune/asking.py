@@ -14,7 +14,16 @@ from core.errors import UserError
 from core.pattern import pattern as read_pattern
 from core.profiles import Profile
 from core.request import absolute, numbers, span
-from core.settings import EvaluationRequest, ExportRequest, Setting, StudyRequest, WritingRequest, uniform
+from core.settings import (
+    USUAL_CALIBRATION,
+    USUAL_EVALUATION,
+    EvaluationRequest,
+    ExportRequest,
+    Setting,
+    StudyRequest,
+    WritingRequest,
+    uniform,
+)
 from core.specs import WindowRequest, checked
 from pages.ui import settings, view
 from pages.ui.choose import TEXTS
@@ -121,18 +130,18 @@ def _read(
     try:
         return *read(), None
     except UserError as error:
-        return WindowRequest(sequences=16, length=512), (0,), str(error)
+        return USUAL_CALIBRATION, (0,), str(error)
 
 
 def _calibration() -> tuple[Callable[[], tuple[WindowRequest, tuple[int, ...]]], bool, str]:
     """The widgets; what was typed is read when all are drawn, so that what is wrong with it hides none of them."""
-    source = _text("calibration", "Calibration text", CALIBRATION_TEXTS, "demo")
+    source = _text("calibration", "Calibration text", CALIBRATION_TEXTS, USUAL_CALIBRATION.source)
     left, middle, right = st.columns(3)
     documents = typed.text("calibration_documents", "")
     left.text_input("Documents", key="calibration_documents", placeholder="all of them", help="As in 0-599.")
-    count = typed.whole("calibration_windows", 16, 1)
+    count = typed.whole("calibration_windows", USUAL_CALIBRATION.sequences, 1)
     middle.number_input("Windows", 1, key="calibration_windows")
-    length = typed.whole("calibration_length", 512, 8)
+    length = typed.whole("calibration_length", USUAL_CALIBRATION.length, 8)
     right.number_input("Tokens in each", 8, key="calibration_length", step=8)
     seeds = typed.text("seeds", "0")
     left.text_input(
@@ -219,13 +228,13 @@ def evaluation() -> EvaluationRequest:
     """
     left, right = st.columns(2, gap="large")
     with left:
-        source = _text("text", "Evaluation text", EVALUATION_TEXTS, "demo:evaluation")
+        source = _text("text", "Evaluation text", EVALUATION_TEXTS, USUAL_EVALUATION.source)
         one, two, three = st.columns(3)
         documents = typed.text("documents", "")
         one.text_input("Documents", key="documents", placeholder="all of them", help="As in 800-999.")
-        count = typed.whole("windows", 24, 1)
+        count = typed.whole("windows", USUAL_EVALUATION.sequences, 1)
         two.number_input("Windows", 1, key="windows", help="Intervals need 8 or more.")
-        length = typed.whole("length", 512, 8)
+        length = typed.whole("length", USUAL_EVALUATION.length, 8)
         three.number_input("Tokens in each", 8, key="length", step=8)
     with right:
         names = typed.text("tasks", "")

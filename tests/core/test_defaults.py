@@ -1,0 +1,131 @@
+"""What is asked where nothing is said: every entry reads no more of the demo text than there is of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from core import presets, roles, specs, texts
+from core.cli import best, main, studying
+from core.errors import UserError
+from core.models.loading import Loaded, load_tokenizer
+from core.models.sources import locate
+from core.settings import BestRequest, ExportRequest, Setting, StudyRequest, WritingRequest
+from core.specs import MeasureRequest, WindowRequest
+from core.store import Store
+from core.study_file import read_study
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = [shlex.split(line, comments=True)[3:] for line in re.findall(r"^python -m core .*", README, re.MULTILINE)]
+ASKING = [line for line in LINES if line[0] in ("prune", "evaluate", "best")]
+USUAL = [["prune"], ["evaluate"], ["best", "--target", "0.6"]]
+Asked = StudyRequest | BestRequest
+
+pytestmark = pytest.mark.bundled
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """The bundled model without its weights: all that windows are drawn with."""
+    source = locate("demo", Store(tmp_path_factory.mktemp("cache")))
+    return SimpleNamespace(source=source, tokenizer=load_tokenizer(source), tokenizer_hash="bundled", longest=8192)
+
+
+def drawn(asked: WindowRequest, bundled: Loaded) -> int:
+    """How many windows a request gets; a request for more than there are is refused."""
+    return texts.windows(asked, bundled).spec.sequences
+
+
+def reads(request: Asked) -> list[WindowRequest]:
+    """Every text that a request reads."""
+    if isinstance(request, StudyRequest):
+        return [request.calibration, request.evaluation.text]
+    cut = roles.cut(request, lambda source: len(texts.read(source).documents))
+    return [cut.calibration, cut.selection, cut.final]
+
+
+def asked_by(line: list[str], monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """The request that a command line makes."""
+    made: list[Asked] = []
+
+    def read(request: Asked, *_: object) -> None:
+        made.append(request)
+        raise UserError("it was read, and that will do")
+
+    monkeypatch.setattr(studying, "run", read)
+    monkeypatch.setattr(best, "_run", read)
+    assert main(line) == 2
+    [request] = made
+    return request
+
+
+@pytest.mark.parametrize("line", [*USUAL, *ASKING], ids=" ".join)
+def test_a_command_line_asks_for_no_more_than_there_is(
+    line: list[str], bundled: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "again.json").write_text(json.dumps({"sparsity": [0.6] * 30}), encoding="utf-8")
+    for window in reads(asked_by(line, monkeypatch)):
+        assert window.source in ("demo", "demo:evaluation")
+        assert drawn(window, bundled) == window.sequences >= 8
+
+
+def test_commands_and_study_files_ask_for_the_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = StudyRequest(settings=(Setting(),))
+    assert asked_by(["prune"], monkeypatch) == usual
+    assert asked_by(["evaluate"], monkeypatch) == StudyRequest()
+    file = tmp_path / "study.toml"
+    file.write_text("", encoding="utf-8")
+    assert read_study(file) == usual
+    file.write_text("[calibration]\nseed = 1\n[evaluation]\ntasks = ['arc_easy']", encoding="utf-8")
+    assert read_study(file).evaluation.text == usual.evaluation.text
+    assert read_study(file).calibration == usual.calibration.model_copy(update={"seed": 1})
+
+
+def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
+    setting = Setting()
+    asked = [*reads(StudyRequest()), *reads(BestRequest(target=0.7))]
+    asked += [
+        ExportRequest(setting=setting, folder="x").calibration,
+        WritingRequest(setting=setting, prompt="x").calibration,
+        MeasureRequest(measurements=specs.measurements([specs.Skip()])).text,
+    ]
+    small = [each for name, each in presets.PRESETS.items() if name != "paper"]  # that one is for a longer text
+    asked += [WindowRequest(sequences=each.sequences, length=each.length) for each in small]
+    assert [drawn(each, bundled) for each in asked] == [each.sequences for each in asked]
+
+
+def test_one_window_more_is_refused(bundled: Loaded) -> None:
+    for asked in reads(StudyRequest()):
+        with pytest.raises(UserError, match="has 16 windows of 512 tokens, 17 were asked for"):
+            drawn(asked.model_copy(update={"sequences": 17}), bundled)
+
+
+@pytest.fixture(scope="module")
+def small(bundled: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tiny model that reads with the bundled model's tokenizer, and takes windows of any length."""
+    folder = tmp_path_factory.mktemp("small")
+    config = tiny.config("bloom")
+    config.vocab_size = len(bundled.tokenizer)
+    tiny.filled(config).save_pretrained(folder)
+    bundled.tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_prune_and_evaluate_run_with_nothing_but_a_model(
+    small: str, no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    here = ["--model", small, "--cache", str(tmp_path / "cache"), "--device", "cpu", "--json"]
+    assert main(["prune", *here]) == 0
+    pruned = json.loads(capsys.readouterr().out)
+    assert pruned["evaluation"]["windows"] == 16 and pruned["planned"] == [0.7] * 4
+    assert main(["evaluate", *here]) == 0
+    dense = json.loads(capsys.readouterr().out)
+    assert dense["windows"] == 16 and dense["perplexity"] == pruned["dense"]["perplexity"]
