@@ -79,8 +79,6 @@ def _difference(name: str, before: Figures, after: Figures) -> Difference:
         return Difference(name, *said)
     old, new = dict(_leaves(before[name])), dict(_leaves(after[name]))
     apart = [place for place in {**old, **new} if not equal(old.get(place, ABSENT), new.get(place, ABSENT))]
-    if not apart:  # an empty list against an empty dictionary, say
-        return Difference(name, _shown(before[name]), _shown(after[name]))
     first = apart[0]
     note = f"{len(apart)} of {len(new)} differ{_furthest(old, new, apart)}" if len(apart) > 1 else ""
     return Difference(name + first, str(old.get(first, ABSENT)), str(new.get(first, ABSENT)), note)
@@ -88,7 +86,7 @@ def _difference(name: str, before: Figures, after: Figures) -> Difference:
 
 def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """`{"a": [1, 2]}` -> `("[a][0]", 1)`, `("[a][1]", 2)`."""
-    if not isinstance(value, dict | list):
+    if not isinstance(value, dict | list) or not value:
         yield place, value
         return
     for key, each in value.items() if isinstance(value, dict) else enumerate(value):
