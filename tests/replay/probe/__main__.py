@@ -12,11 +12,34 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.replay.probe import allocations, profiles
+from tests.replay.probe import (
+    allocations,
+    comparisons,
+    exports,
+    lessons,
+    live,
+    profiles,
+    pruning,
+    reasons,
+    reports,
+    searches,
+    stored,
+    studies,
+)
 
 KINDS: dict[str, Callable[[Path], Iterator[tuple[str, Any]]]] = {
+    "stored": stored.figures,
     "profile": profiles.figures,
+    "reason": reasons.figures,
     "allocation": allocations.figures,
+    "study": studies.figures,
+    "lesson": lessons.figures,
+    "live": live.figures,
+    "pruning": pruning.figures,
+    "comparison": comparisons.figures,
+    "best": searches.figures,
+    "export": exports.figures,
+    "report": reports.figures,
 }
 
 
@@ -27,6 +50,7 @@ def main(scratch: Path, file: Path) -> None:
         scratch: an empty folder, for the cache and the models of this run.
     """
     os.environ["ABSORPTION_CACHE"] = str(scratch / "cache")  # nothing is written to the project's own
+    os.environ["HF_DATASETS_CACHE"] = str(scratch / "datasets")
     found: dict[str, Any] = {}
     for kind, figures in KINDS.items():
         for name, value in figures(scratch):

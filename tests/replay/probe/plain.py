@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 NUMBERS_OF_A_POINT = ("perplexity", "kl", "agreement", "windows", "broken_at_layer", "tasks")
 PROTOCOL = ("text_hash", "windows", "length", "packing", "bos", "dtype")
+NUMBER = re.compile(r"[-+−]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
 
 
 def plain(value: Any) -> Any:
@@ -41,3 +43,8 @@ def point(told: dict[str, Any]) -> dict[str, Any]:
     read = how["calibration"]
     calibration = read and only(read, ("text_hash", "windows", "length", "seed"))
     return only(told, NUMBERS_OF_A_POINT) | {"protocol": only(how, PROTOCOL) | {"calibration": calibration}}
+
+
+def numbers(text: str) -> list[float]:
+    """`-39% [-43, -34]` -> `[-39, -43, -34]`."""
+    return [float(re.sub(r"[,\s]", "", each).replace("−", "-")) for each in NUMBER.findall(text)]
