@@ -1,4 +1,5 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
+# make replay BASE=<commit>: the same requests on that commit and on this tree; every figure that differs.
 PYTHON ?= python3
 PORT ?= 8501
 C4 ?= data/c4_en_train_first1000.jsonl
@@ -10,7 +11,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run setup test test-slow lint demo bench
+.PHONY: run setup test test-slow replay lint demo bench
 
 run: setup
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -36,6 +37,9 @@ test: .venv/tested
 
 test-slow: .venv/tested
 	$(PY) -m pytest -m slow
+
+replay: .venv/tested
+	$(PY) -m tests.replay "$(BASE)"
 
 bench: .venv/tested
 	$(PY) -m tests.bench.engines

@@ -1,0 +1,45 @@
+"""Allocations as `allocate` answers: every base, variation and target of the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.replay.probe.asked import ASKED, options
+from tests.replay.probe.product import REFUSED, ask
+
+ASKED_HERE = ASKED["allocation"]
+FIELDS = ("request", "base", "sparsity", "budget", "bound", "bounds", "judge", "estimate")
+
+
+def figures(_: Path) -> Iterator[tuple[str, Any]]:
+    """Of every committed profile."""
+    for key in ASKED["profiles"]:
+        targets = ASKED_HERE["targets"] if key == ASKED_HERE["whole"] else [ASKED_HERE["other"]]
+        yield from spread(key, targets)
+
+
+def spread(key: str, targets: list[float], name: str = "") -> Iterator[tuple[str, Any]]:
+    """Of a profile by its key, whose figures are named by it or by another name."""
+    layers = ask("show", key)["layers"]
+    for base, own in ASKED_HERE["bases"].items():
+        own = own | {"sparsity": _line(layers)} if own["base"] == "manual" else own
+        for variation, more in ASKED_HERE["variations"].items():
+            for target in targets:
+                told = ask("allocate", "--profile", key, "--target", str(target), *options(own | more))
+                yield from _told(f"{name or key}/{base}/{variation}/{target}", told)
+
+
+def _line(layers: int) -> str:
+    return ",".join(f"{each:.6f}" for each in np.linspace(*ASKED_HERE["line"], layers))
+
+
+def _told(name: str, told: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
+    if told is None:
+        yield name, REFUSED
+        return
+    for field in FIELDS:
+        yield f"{name}/{field}", told[field]

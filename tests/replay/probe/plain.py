@@ -1,0 +1,50 @@
+"""Values as JSON holds them, with all their digits; fingerprints of what is too long to write down."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+NUMBERS_OF_A_POINT = ("perplexity", "kl", "agreement", "windows", "broken_at_layer", "tasks")
+PROTOCOL = ("text_hash", "windows", "length", "packing", "bos", "dtype")
+NUMBER = re.compile(r"[-+−]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+def plain(value: Any) -> Any:
+    """Arrays as lists, tuples too; NaN stays NaN."""
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value
+
+
+def fingerprint(values: np.ndarray) -> dict[str, Any]:
+    """The shape of an array and a hash over its numbers; every NaN counts alike."""
+    numbers = np.ascontiguousarray(values, np.float64) + 0.0
+    numbers = np.where(np.isnan(numbers), np.nan, numbers)
+    return {"shape": list(numbers.shape), "sha256": hashlib.sha256(numbers.tobytes()).hexdigest()}
+
+
+def only(told: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Some fields of an answer."""
+    return {name: told[name] for name in names}
+
+
+def point(told: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of an evaluated point and how it was measured, without the names of its texts."""
+    how = told["protocol"]
+    read = how["calibration"]
+    calibration = read and only(read, ("text_hash", "windows", "length", "seed"))
+    return only(told, NUMBERS_OF_A_POINT) | {"protocol": only(how, PROTOCOL) | {"calibration": calibration}}
+
+
+def numbers(text: str) -> list[float]:
+    """`-39% [-43, -34]` -> `[-39, -43, -34]`."""
+    return [float(re.sub(r"[,\s]", "", each).replace("−", "-")) for each in NUMBER.findall(text)]

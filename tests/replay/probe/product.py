@@ -1,0 +1,84 @@
+"""All that the probe knows of the product: where a module moves, one line changes here.
+
+What the command line can be asked is asked there; the imports below are of what it has no command for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any, get_args
+
+from core import absorption, comparison, lessons, response
+from core import profiles as _profiles
+from core import studies as _studies
+from core.allocation import recipes, written
+from core.allocation.allocate import allocate
+from core.allocation.requests import BASES, Control
+from core.cli import main
+from core.cli.study_output import study_json
+from core.errors import UserError
+from core.export import space_needed
+from core.profiles import Profile
+from core.pruning import PRUNERS
+from core.store import KINDS, Store, units
+from core.studies import Study
+from pages.ui.prune.comparing import Results, accuracy_change
+
+__all__ = [
+    "ALLOCATORS",
+    "CONTROLS",
+    "KINDS",
+    "PRUNERS",
+    "REFUSED",
+    "Profile",
+    "Results",
+    "Store",
+    "Study",
+    "UserError",
+    "absorption",
+    "accuracy_change",
+    "allocate",
+    "ask",
+    "comparison",
+    "lessons",
+    "profile",
+    "recipes",
+    "response",
+    "space_needed",
+    "study",
+    "study_json",
+    "units",
+    "written",
+]
+
+REFUSED = "refused"  # what a request is answered that cannot be met
+ALLOCATORS = tuple(BASES)
+CONTROLS = get_args(Control)
+
+
+def ask(*words: str) -> dict[str, Any] | None:
+    """What a command says with `--json`; None where it refuses the request.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    said, told = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(told):
+        code = main([*words, "--json"])
+    if code not in (0, 2):
+        raise RuntimeError(f"{' '.join(words)}: {told.getvalue()}")
+    return json.loads(said.getvalue()) if code == 0 else None
+
+
+def profile(key: str) -> Profile:
+    """A stored profile, ready for arithmetic."""
+    store = Store()
+    return _profiles.load(store, store.by_key(key, ("profile",)))
+
+
+def study(key: str) -> Study:
+    """A stored study."""
+    store = Store()
+    return _studies.load(store, store.by_key(key, ("study",)))
