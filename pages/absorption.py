@@ -4,10 +4,13 @@ import math
 
 import streamlit as st
 
-from core import absorption
-from core.errors import UserError
-from core.profiles import Profile
-from pages.ui import charts, frame, overview, sections, view, words
+from core import figures
+from core.analysis import absorption
+from core.figures import labels
+from core.specs.errors import UserError
+from core.store.profiles import Profile
+from pages.ui import frame, view
+from pages.ui.absorption import overview, sections
 
 PREFERRED = "gaussian:0.3"
 ABOUT_STATISTICS = (
@@ -33,23 +36,23 @@ ABOUT_VERDICTS = (
 
 def choose(profile: Profile) -> tuple[str, str, int]:
     """Perturbation name, statistic and highlighted layer, held in the URL."""
-    bases = words.by_positions(profile)
+    bases = labels.by_positions(profile)
     with st.container(horizontal=True, vertical_alignment="top"):
         base = view.sync("perturbation", list(bases), PREFERRED if PREFERRED in bases else next(iter(bases)))
         st.selectbox(
             "What is done to the layer",
             list(bases),
             key="perturbation",
-            format_func=lambda name: words.label(profile.perturbations[next(iter(bases[name].values()))]),
+            format_func=lambda name: labels.label(profile.perturbations[next(iter(bases[name].values()))]),
             width=340,
         )
         where = list(bases[base])
         positions = where[0]
         if len(where) > 1:
             positions = view.sync("positions", where, "after_first")
-            view.switch("Noise at", words.POSITIONS, "positions")
-        statistic = view.sync("statistic", list(charts.STATISTICS), "geometric")
-        view.switch("Gain as", charts.STATISTICS, "statistic", help=ABOUT_STATISTICS)
+            view.switch("Noise at", labels.POSITIONS, "positions")
+        statistic = view.sync("statistic", list(figures.STATISTICS), "geometric")
+        view.switch("Gain as", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
     return bases[base][positions], statistic, view.layer(profile)
 
 
@@ -84,7 +87,7 @@ seeds = profile.seeds(name)
 look = view.look()
 prefix = f"{profile.entry.key[:6]}-{name}"
 gains = absorption.gains(seeds)
-st.markdown(f"**{words.label(profile.perturbations[name])}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
+st.markdown(f"**{labels.label(profile.perturbations[name])}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
 if not any(map(math.isfinite, gains.value[:-1])):
     st.info("This changed nothing at any layer, so there is no drift to follow: choose something else above.")
     st.stop()
@@ -95,9 +98,9 @@ frame.numbers(numbers, "gain of each layer", frame.file(prefix, "at-a-glance"), 
 
 left, right = st.columns(2, gap="large")
 with left:
-    frame.show(charts.curves(seeds, layer, look), prefix, "curves")
+    frame.show(figures.curves(seeds, layer, look), prefix, "curves")
 with right:
-    frame.show(charts.heatmap(seeds, profile.floor.drift, layer, look), prefix, "matrix", on_select=pick_clicked)
+    frame.show(figures.heatmap(seeds, profile.floor.drift, layer, look), prefix, "matrix", on_select=pick_clicked)
 
 left, right = st.columns(2, gap="large")
 with left:
@@ -112,11 +115,11 @@ with st.expander("The verdict on every perturbation measured"):
 
 left, right = st.columns(2, gap="large")
 with left:
-    frame.show(charts.dilution(seeds, profile.activation, layer, look), prefix, "dilution")
+    frame.show(figures.dilution(seeds, profile.activation, layer, look), prefix, "dilution")
 with right:
-    frame.show(charts.direction(seeds, layer, look), prefix, "direction")
+    frame.show(figures.direction(seeds, layer, look), prefix, "direction")
 
-frame.show(charts.harm(seeds, layer, look), prefix, "harm")
+frame.show(figures.harm(seeds, layer, look), prefix, "harm")
 
 left, right = st.columns(2, gap="large")
 with left:

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from core.allocation.allocate import allocate, layer_means, layer_parameters, linear_parameters
-from core.errors import UserError
-from pages.ui import hand, settings, spread, trust, undo, view
+from core.specs.errors import UserError
+from pages.ui import view
+from pages.ui.allocate import hand, settings, spread, trust, undo
 
 profile = view.profile()
 TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats", "rank correlation")

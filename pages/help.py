@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.tour import commands
+from core.lessons import commands
 
 st.title("How do I do this on the command line?", anchor=False)
 st.markdown(

@@ -6,10 +6,11 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.errors import UserError
-from core.profiles import Profile
-from core.store import Store
-from pages.ui import frame, glossary, view, words
+from core.figures import labels
+from core.specs.errors import UserError
+from core.store.cache import Store
+from core.store.profiles import Profile
+from pages.ui import frame, glossary, view
 from pages.ui.tour import CHAPTERS, again
 
 KEYS = list(CHAPTERS)
@@ -84,7 +85,7 @@ def show(chapter: str, profile: Profile, note: DeltaGenerator) -> None:
         return
     if lacking:
         with note:
-            st.caption(instead_of(profile, shown, CHAPTERS[chapter].needs), help=words.plain(sentence(lacking)))
+            st.caption(instead_of(profile, shown, CHAPTERS[chapter].needs), help=labels.plain(sentence(lacking)))
     CHAPTERS[chapter].draw(shown, found)
 
 
@@ -92,8 +93,8 @@ def instead_of(profile: Profile, shown: Profile, needs: str) -> str:
     """Why another profile is shown than the one in view, and which."""
     here, there, about = profile.spec.model, shown.spec.model, shown.provenance
     untrained = here.content == there.content and here.initialised is not None and there.initialised is None
-    seen = "the trained model instead," if untrained else words.plain(words.model(str(about.get("model", "?"))))
-    text = words.plain(str(about.get("text", "?")).partition(",")[0])
+    seen = "the trained model instead," if untrained else labels.plain(labels.model(str(about.get("model", "?"))))
+    text = labels.plain(str(about.get("text", "?")).partition(",")[0])
     return f":material/info: This profile lacks {needs} that this chapter needs, so you see {seen} on {text}."
 
 

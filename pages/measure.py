@@ -2,18 +2,21 @@
 
 import streamlit as st
 
-from core import cost, jobs
-from core.errors import UserError
-from core.store import Store
-from pages.ui import choose, command, glossary, watch
+from core.jobs import queue
+from core.models import cost
+from core.report import command
+from core.specs.errors import UserError
+from core.store.cache import Store
+from pages.ui import glossary, watch
+from pages.ui.measure import choose
 
 store = Store()
 
 
 def run(choice: choose.Choice) -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
-    job = jobs.submit(store, choice.request, choice.device, choice.engine)
-    jobs.ensure_worker(store, job.device)
+    job = queue.submit(store, choice.request, choice.device, choice.engine)
+    queue.ensure_worker(store, job.device)
     st.query_params["job"] = job.key
 
 

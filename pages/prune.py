@@ -4,14 +4,17 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core import cost, jobs
 from core.allocation.allocate import layer_parameters
-from core.errors import UserError
-from core.profiles import Profile
-from core.settings import BestRequest, ExportRequest, StudyRequest, WritingRequest
-from core.store import Store
+from core.jobs import queue
+from core.models import cost
+from core.report import take
+from core.specs.errors import UserError
+from core.specs.requests import BestRequest, ExportRequest, WritingRequest
+from core.specs.studies import StudyRequest
+from core.store.cache import Store
+from core.store.profiles import Profile
 from pages.ui import frame, view, watch
-from pages.ui.prune import asking, best, exporting, inview, results, stored, take, writing
+from pages.ui.prune import asking, best, exporting, inview, results, stored, writing
 
 store = Store()
 PARTS = {
@@ -25,8 +28,8 @@ PARTS = {
 
 def run(request: StudyRequest | BestRequest | WritingRequest | ExportRequest, device: str) -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
-    job = jobs.submit(store, request, device)
-    jobs.ensure_worker(store, job.device)
+    job = queue.submit(store, request, device)
+    queue.ensure_worker(store, job.device)
     st.query_params["job"] = job.key
 
 

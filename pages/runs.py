@@ -5,8 +5,8 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from core import jobs
-from core.store import Entry, Store
+from core.jobs import queue
+from core.store.cache import Entry, Store
 from pages.ui import frame, glossary, view, watch
 from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, importing, overlay
@@ -99,7 +99,7 @@ def exports() -> None:
 
 def runs() -> None:
     """Every job with its state and what can be done about it."""
-    found = jobs.jobs(store)
+    found = queue.jobs(store)
     if not found:
         return
     st.header("Runs", anchor=False)
@@ -108,7 +108,7 @@ def runs() -> None:
             line(job)
 
 
-def line(job: jobs.Job) -> None:
+def line(job: queue.Job) -> None:
     """One job."""
     st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {watch.title(job.request)}")
     if job.state == "failed" and job.status.error:
@@ -122,11 +122,11 @@ def line(job: jobs.Job) -> None:
             label, query = "Watch" if job.active else "Details", {"job": job.key}
             st.page_link(watch.page(job), label=label, icon=":material/arrow_forward:", query_params=query)
         if job.active:
-            st.button("Cancel", key=f"cancel-{job.key}", on_click=jobs.cancel, args=[job], disabled=job.cancelling)
+            st.button("Cancel", key=f"cancel-{job.key}", on_click=queue.cancel, args=[job], disabled=job.cancelling)
             return
         if job.state != "done" and not job.status.bad_request:
             st.button("Resume", key=f"resume-{job.key}", on_click=watch.resume, args=[job])
-        st.button("Forget", key=f"forget-{job.key}", on_click=jobs.delete, args=[job], help="Results stay.")
+        st.button("Forget", key=f"forget-{job.key}", on_click=queue.delete, args=[job], help="Results stay.")
     if job.state == "failed":
         watch.log(job)
 

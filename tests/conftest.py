@@ -11,7 +11,7 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond that would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from core import store
+from core.store import cache
 from tests import synthetic
 
 pytest.register_assert_rewrite("tests.core.packing")  # its asserts tell as much as those in a test
@@ -26,7 +26,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache without the committed demo behind it."""
-    monkeypatch.setattr(store, "HOME", tmp_path / "home")
+    monkeypatch.setattr(cache, "HOME", tmp_path / "home")
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path))
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""Stands in for `core.experiment` where no model is wanted: invented numbers, and steered by files in the cache folder.
+"""Stands in for `core.jobs.experiment` where no model is wanted: invented numbers, steered by files in the cache.
 
     hold      while it exists, the run stays after its first part, reporting on and on
     deaf      while it exists too, it stays there without reporting, so that it cannot be cancelled
@@ -19,12 +19,12 @@ from types import ModuleType
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core import specs
-from core.errors import UserError
-from core.presets import PRESETS
-from core.progress import Progress, Report, silent
-from core.results import Perturbed, axes_of
-from core.settings import StudyRequest
-from core.store import Entry, Store
+from core.models.progress import Progress, Report, silent
+from core.specs.errors import UserError
+from core.specs.presets import PRESETS
+from core.specs.studies import StudyRequest
+from core.store.cache import Entry, Store
+from core.store.results import Perturbed, axes_of
 from tests import synthetic
 
 LAYERS = 6
@@ -51,7 +51,7 @@ def get(
     models: dict | None = None,
     engine: str = "wavefront",
 ) -> Entry:
-    """As `core.experiment.get`; every part measured leaves a line in measured.txt."""
+    """As `core.jobs.experiment.get`; every part measured leaves a line in measured.txt."""
     found = store.find(asked)
     if found:
         return found
@@ -111,17 +111,17 @@ def study(asked: StudyRequest, store: Store, report: Report) -> Entry:
 
 
 def install() -> None:
-    """Take the place of core.experiment in this process."""
-    module = ModuleType("core.experiment")
+    """Take the place of core.jobs.experiment in this process."""
+    module = ModuleType("core.jobs.experiment")
     module.get = get
-    sys.modules["core.experiment"] = module
-    import core
+    sys.modules["core.jobs.experiment"] = module
+    import core.jobs
 
-    core.experiment = module
+    core.jobs.experiment = module
 
 
 if __name__ == "__main__":
-    from core import worker
+    from core.jobs import worker
 
     install()
     worker.work(Store(Path(sys.argv[1])), sys.argv[2], float(sys.argv[3]))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core import settings, specs
-from core.presets import PRESETS
-from core.results import Activation, Array, Evaluated, Floor, Perturbed, Scores, Weights, ZeroShot
-from core.store import Store
+from core import specs
+from core.specs.presets import PRESETS
+from core.store.cache import Store
+from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Scores, Weights, ZeroShot
 
 LENGTH = 64
 
@@ -160,7 +160,7 @@ def scores(layers: int) -> Scores:
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
-def invented_cost(setting: settings.Setting) -> float:
+def invented_cost(setting: specs.Setting) -> float:
     """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
     asked = setting.allocation
     rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5}[setting.pruner] * asked.target**4
@@ -172,21 +172,21 @@ def invented_cost(setting: settings.Setting) -> float:
 
 
 def study_spec(
-    profile: specs.ProfileSpec, asked: Iterable[settings.Setting], layers: int = 30, windows: int = 24,
+    profile: specs.ProfileSpec, asked: Iterable[specs.Setting], layers: int = 30, windows: int = 24,
     length: int = 512, text: str = "invented evaluation", tasks: tuple[str, ...] = (),
-) -> settings.StudySpec:  # fmt: skip
+) -> specs.StudySpec:  # fmt: skip
     """A study of a profile's model; each layer gets its target, moved a little by what the setting is called."""
-    points = tuple(_point(profile, each, layers) for each in settings.with_twins(asked))
+    points = tuple(_point(profile, each, layers) for each in specs.with_twins(asked))
     read = profile.text.model_copy(
         update={"content": text, "length": length, "windows": tuple((0, length * n) for n in range(windows))}
     )
-    zero_shot = tuple(settings.TaskSpec(name=name, content=name, examples=200, seed=0) for name in tasks)
-    return settings.StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
+    zero_shot = tuple(specs.TaskSpec(name=name, content=name, examples=200, seed=0) for name in tasks)
+    return specs.StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
 
 
-def _point(profile: specs.ProfileSpec, setting: settings.Setting | None, layers: int) -> settings.Point:
+def _point(profile: specs.ProfileSpec, setting: specs.Setting | None, layers: int) -> specs.Point:
     if setting is None:
-        return settings.Point(setting=None, pruned=None)
+        return specs.Point(setting=None, pruned=None)
     target = setting.allocation.target
     rng = np.random.default_rng(int(setting.model_copy(update={"calibration_seed": 0}).key[:8], 16))
     moved = 0.0 if setting == setting.uniform else 0.03
@@ -194,18 +194,18 @@ def _point(profile: specs.ProfileSpec, setting: settings.Setting | None, layers:
     drawn = profile.text.model_copy(
         update={"content": "invented calibration", "windows": ((0, setting.calibration_seed),) * 16}
     )
-    pruned = settings.PrunedSpec(
+    pruned = specs.PrunedSpec(
         pruner=setting.pruner,
         sparsity=tuple(sparsity.tolist()),
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
         calibration=None if setting.pruner == "magnitude" else drawn,
     )
-    return settings.Point(setting=setting, pruned=pruned)
+    return specs.Point(setting=setting, pruned=pruned)
 
 
 def evaluated(
-    point: settings.Point, windows: int, layers: int = 30, cost: Callable[[settings.Setting], float] = invented_cost
+    point: specs.Point, windows: int, layers: int = 30, cost: Callable[[specs.Setting], float] = invented_cost
 ) -> Evaluated:
     """Losses whose windows differ much more from each other than settings do on one window."""
     setting = point.setting
@@ -219,7 +219,7 @@ def evaluated(
     return Evaluated(nll=hard + rise, kl=0.8 * rise, agreement=np.exp(-0.5 * np.abs(rise)), zeros=zeros)
 
 
-def answered(point: settings.Point, task: str, examples: int = 200) -> ZeroShot:
+def answered(point: specs.Point, task: str, examples: int = 200) -> ZeroShot:
     """Answers that are right less often the more is pruned."""
     rng = np.random.default_rng(int(hashlib.sha256(task.encode()).hexdigest()[:8], 16))
     luck = rng.random(examples)
@@ -229,8 +229,8 @@ def answered(point: settings.Point, task: str, examples: int = 200) -> ZeroShot:
 
 
 def save_study(
-    root: Path, spec: settings.StudySpec, layers: int = 30, profile: str | None = None,
-    cost: Callable[[settings.Setting], float] = invented_cost, broken: Mapping[settings.Setting, int] | None = None,
+    root: Path, spec: specs.StudySpec, layers: int = 30, profile: str | None = None,
+    cost: Callable[[specs.Setting], float] = invented_cost, broken: Mapping[specs.Setting, int] | None = None,
     text: str = "invented evaluation text",
 ) -> str:  # fmt: skip
     """Write a whole study to a cache folder and return its key.

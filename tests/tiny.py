@@ -17,12 +17,12 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from core import specs
 from core.measure.sweep import Sweep
 from core.models.loading import Loaded, tokenizer_hash
+from core.models.outline import Outline, outline
+from core.models.progress import Report, silent
 from core.models.sources import Source
-from core.outline import Outline, outline
-from core.progress import Report, silent
 from core.pruning.inputs import Sums
-from core.store import Store
-from core.texts import Windows
+from core.store.cache import Store
+from core.texts.windows import Windows
 
 torch.set_num_threads(1)  # products this small only wait for a second thread
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from core import absorption
-from core import response as responses
 from core.allocation import allocators, correction
 from core.allocation import response as hulls
 from core.allocation.budget import TOLERANCE, Bounds, binding, check_finite, met, project
-from core.allocation.requests import (
+from core.analysis import absorption, responses
+from core.analysis.responses import Curves
+from core.specs.allocations import (
     AllocationRequest,
     AlphaPruning,
     Correction,
@@ -24,10 +24,11 @@ from core.allocation.requests import (
     Response,
     Uniform,
 )
-from core.errors import UserError
-from core.profiles import Profile
-from core.results import Array
-from core.specs import OUTLIER_THRESHOLDS, Spec
+from core.specs.base import Spec
+from core.specs.errors import UserError
+from core.specs.measurements import OUTLIER_THRESHOLDS
+from core.store.profiles import Profile
+from core.store.results import Array
 
 WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits
 
@@ -248,7 +249,7 @@ def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner
     return float(found.at(sparsity.ravel()).sum())
 
 
-def _responses(per_linear: bool, profile: Profile, pruner: str, objective: str) -> hulls.Curves:
+def _responses(per_linear: bool, profile: Profile, pruner: str, objective: str) -> Curves:
     return (responses.of_linears if per_linear else responses.of_profile)(profile, pruner, objective)
 
 

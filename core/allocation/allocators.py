@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from core.allocation.band import band, unit
-from core.errors import UserError
-from core.results import Array
+from core.specs.errors import UserError
+from core.store.results import Array
 
 
 def uniform(layers: int, target: float) -> Array:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from core.absorption import ranges
 from core.allocation.budget import Bounds, project
-from core.errors import UserError
-from core.results import Array
+from core.specs.errors import UserError
+from core.specs.formats import ranges
+from core.store.results import Array
 
 
 def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target: float, bounds: Bounds) -> Array:

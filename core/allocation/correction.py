@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from core.allocation.budget import Bounds, project
-from core.results import Array
+from core.store.results import Array
 
 CLIP = math.log(3)
 NOTHING = 1e-12  # a direction this small is rounding, and would be scaled up to the whole strength

@@ -11,8 +11,8 @@ import sys
 
 import typer
 
-from core.errors import UserError
-from core.progress import Cancelled
+from core.models.progress import Cancelled
+from core.specs.errors import UserError
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
 # typer brings its own click: its base exception is reached through the one that typer exports

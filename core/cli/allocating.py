@@ -8,22 +8,23 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from core import profiles
-from core.allocation import requests
 from core.allocation.allocate import Allocation, allocate, estimate, judge_of, layer_parameters
 from core.allocation.budget import TOLERANCE, met
 from core.allocation.correction import CLIP
-from core.allocation.requests import BASES
-from core.allocation.written import check_parameters
+from core.analysis.responses import NAMES, Judge
 from core.cli import app
 from core.cli.commands import Cache, Json
 from core.cli.output import out, say_json
-from core.errors import UserError
-from core.profiles import Profile
-from core.response import NAMES, Judge
-from core.specs import Pruner, checked
-from core.store import Store
-from core.words import digits
+from core.specs import allocations
+from core.specs.allocations import BASES
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.formats import digits
+from core.specs.grammar import check_parameters
+from core.specs.pruners import Pruner
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
 
 
 @app.command(name="allocate")
@@ -81,13 +82,13 @@ def command(
     chosen = checked(BASES[base], **given)
     spent = _spent(chosen, found) if base == "manual" else None
     request = checked(
-        requests.AllocationRequest,
+        allocations.AllocationRequest,
         base=chosen,
         target=(0.7 if spent is None else spent) if target is None else target,
         low=low,
         high=high,
         correction=checked(
-            requests.Correction, strength=strength, driver=driver, control=control, seed=seed, clip=clip
+            allocations.Correction, strength=strength, driver=driver, control=control, seed=seed, clip=clip
         ),
         unclipped=unclipped,
     )
@@ -115,7 +116,7 @@ def command(
         out.print(f"the numbers given spend {spent:.6f}: all were shifted to spend {request.target:g}", soft_wrap=True)
 
 
-def _spent(base: requests.Manual, found: Profile) -> float | None:
+def _spent(base: allocations.Manual, found: Profile) -> float | None:
     """What numbers set by hand spend, weighted by parameters; None where they do not fit, which allocating says."""
     given = np.array(base.sparsity, float)
     parameters = layer_parameters(found)

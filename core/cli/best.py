@@ -9,22 +9,25 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from core import cost, jobs, machine
-from core.allocation.written import as_written, words
-from core.best import Best, commands, estimate, export_request, fraction, load
+from core.analysis.comparison import Interval
+from core.analysis.studies import Measured, together
 from core.cli import app
 from core.cli.options import Cache, Device, Json
 from core.cli.output import out, progress_bar, say_helped, say_json
 from core.cli.study_output import change, interval_json, protocol_json
 from core.cli.studying import SHORTEST, Dtype, Model, Revision, at_least, export_json, run, say_export
-from core.comparison import Interval
-from core.errors import UserError
-from core.request import absolute, numbers
-from core.roles import roles
-from core.settings import BestRequest, Setting
-from core.specs import WindowRequest, checked
-from core.store import Entry, Store
-from core.studies import Measured, together
+from core.jobs import queue
+from core.models import cost, machine
+from core.search.best import Best, commands, estimate, export_request, fraction, load
+from core.search.roles import roles
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.grammar import as_written, words
+from core.specs.requests import BestRequest
+from core.specs.settings import Setting
+from core.specs.texts import WindowRequest
+from core.specs.typed import absolute, numbers
+from core.store.cache import Entry, Store
 
 ROWS = 12  # candidates shown to people
 
@@ -105,10 +108,10 @@ def _run(request: BestRequest, store: Store, device: str, models: dict) -> Entry
     if found:
         return found
     expected = estimate(request, store, device)
-    from core import worker
+    from core.jobs import worker
 
     with progress_bar(cost.words(expected) if expected else "") as tell:
-        return worker.run(store, jobs.submit(store, request, device), models, tell)
+        return worker.run(store, queue.submit(store, request, device), models, tell)
 
 
 # --- saying it -----------------------------------------------------------------------------------------------------

@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
-from core import absorption, cost, jobs, machine, profiles
+from core.analysis import absorption
 from core.cli import app
 from core.cli.options import Cache, Device, Json
 from core.cli.output import err, gains_of, gains_table, matrix_table, out, progress_bar, say_json, summary
 from core.cli.running import runs
-from core.errors import UserError
-from core.request import absolute, build, span
-from core.store import Store
-from core.words import helped
+from core.jobs import queue
+from core.models import cost, machine
+from core.specs.errors import UserError
+from core.specs.formats import helped
+from core.specs.typed import absolute, build, span
+from core.store import profiles
+from core.store.cache import Store
 
 app.add_typer(runs, name="runs")
 
@@ -53,10 +56,10 @@ def measure(
     if entry is None:
         expected = cost.estimate(request, store, device)
         told = cost.words(expected) if expected else "The cost was not known before the model was here."
-        from core import worker
+        from core.jobs import worker
 
         with progress_bar(told) as bar:
-            entry = worker.run(store, jobs.submit(store, request, device, engine), {}, bar)
+            entry = worker.run(store, queue.submit(store, request, device, engine), {}, bar)
     if bar is None or not bar.began:
         err.print("Already in the cache: nothing had to be measured.")
     found = profiles.load(store, entry)
@@ -101,7 +104,7 @@ def show(
 def _tokens(store: Store, told: dict, spec: object, text: str | None, documents: str | None) -> list[list[int]]:
     from core.models.loading import load_tokenizer
     from core.models.sources import locate
-    from core.texts import tokens
+    from core.texts.windows import tokens
 
     tokenizer = load_tokenizer(locate(told["model_source"], store, told.get("revision")))
     source = absolute(text) if text else told["text_source"]
@@ -112,11 +115,11 @@ def _tokens(store: Store, told: dict, spec: object, text: str | None, documents:
 @app.command()
 def work(
     device: Device = "auto",
-    idle: Annotated[float, typer.Option(help="Leave after this many seconds without work.")] = jobs.IDLE,
+    idle: Annotated[float, typer.Option(help="Leave after this many seconds without work.")] = queue.IDLE,
     cache: Cache = None,
 ) -> None:
     """Run what the dashboard queues, until nothing is asked for any more."""
-    from core import worker
+    from core.jobs import worker
 
     worker.work(Store(cache), machine.chosen(device), idle)
 

@@ -8,18 +8,22 @@ from typing import Annotated
 
 import typer
 
-from core import best, machine, studies
+from core.analysis import studies
+from core.analysis.studies import Study
 from core.cli import app
 from core.cli.options import Cache, Device, Json
 from core.cli.output import out, say_helped, say_json
 from core.cli.studying import run
-from core.errors import UserError
 from core.export import check_early
-from core.request import whole
-from core.settings import ExportRequest, Setting, StudyRequest
-from core.store import Entry, Store
-from core.studies import Study
-from core.words import helped
+from core.models import machine
+from core.search import best
+from core.specs.errors import UserError
+from core.specs.formats import helped
+from core.specs.requests import ExportRequest
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.specs.typed import whole
+from core.store.cache import Entry, Store
 
 
 @app.command()

@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from core import absorption
-from core.cost import duration
-from core.profiles import Profile
-from core.records import Status
-from core.store import Entry
-from core.words import digits
+from core.analysis import absorption
+from core.jobs.records import Status
+from core.models.cost import duration
+from core.specs.formats import digits
+from core.store.cache import Entry
+from core.store.profiles import Profile
 
 CELL, MARGIN = 25, 9  # columns of the terminal: a gain with its interval, and the layer's number
 

@@ -11,9 +11,10 @@ import typer
 from core.cli import app
 from core.cli.options import Cache, Json
 from core.cli.output import out, say_json
-from core.errors import UserError
-from core.files import write_file
-from core.store import Store
+from core.jobs import queue
+from core.specs.errors import UserError
+from core.store.cache import Store
+from core.store.files import write_file
 
 
 @app.command()
@@ -27,7 +28,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write one HTML file that opens offline: charts, numbers, where they come from, and commands."""
-    from pages.ui.report import KINDS, html
+    from core.report.assemble import KINDS, html
 
     store = Store(cache)
     entries = [store.demo() if key == "demo" else store.by_key(key, (*KINDS, "export")) for key in dict.fromkeys(keys)]
@@ -37,7 +38,7 @@ def report(
         raise UserError(f"{file} is a folder: name the file to write, as in {file / 'report'}.html")
     if file.exists() and not force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
-    content = html(store, entries).encode()
+    content = html(store, entries, queue.asked_for).encode()
     try:
         write_file(file, content)
     except OSError as error:

@@ -9,14 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from core import jobs
 from core.cli.options import Cache, Json
 from core.cli.output import err, out, runs_table, say_json, summary
-from core.errors import UserError
-from core.files import write_file
-from core.pack import pack, unpack
-from core.records import Job
-from core.store import VIEW_KINDS, Entry, Store
+from core.jobs import queue
+from core.jobs.records import Job
+from core.specs.errors import UserError
+from core.store.cache import VIEW_KINDS, Entry, Store
+from core.store.files import write_file
+from core.store.packs import pack, unpack
 
 runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
 
@@ -29,7 +29,7 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
             raise UserError(f"give --cache and --json after {context.invoked_subcommand}, not before it")
         return
     store = Store(cache)
-    found, known = {kind: list(store.entries(kind)) for kind in VIEW_KINDS}, jobs.jobs(store)
+    found, known = {kind: list(store.entries(kind)) for kind in VIEW_KINDS}, queue.jobs(store)
     if not json:
         runs_table(found, known, store.troubles())
         return
@@ -145,7 +145,7 @@ def deleted(
     if isinstance(found, Entry):
         store.delete(found)
     else:
-        jobs.delete(found)
+        queue.delete(found)
     if json:
         say_json({"key": found.key, "deleted": True})
     else:
@@ -156,7 +156,7 @@ def _found(store: Store, key: str) -> Entry | Job:
     """The one result or job whose key begins so."""
     if key == "demo":
         return store.demo()
-    here = [*(entry for kind in VIEW_KINDS for entry in store.entries(kind)), *jobs.jobs(store)]
+    here = [*(entry for kind in VIEW_KINDS for entry in store.entries(kind)), *queue.jobs(store)]
     found = {each.key: each for each in here if key and each.key.startswith(key)}
     if not found:
         raise UserError(f"there is no result and no job {key!r} in {store.root}: list them with `python -m core runs`")

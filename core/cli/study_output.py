@@ -10,11 +10,11 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from core import studies
+from core.analysis import studies
+from core.analysis.comparison import Interval, over_seeds, percent, standard_error
+from core.analysis.studies import Measured, Study
 from core.cli.output import out, say_helped
-from core.comparison import Interval, over_seeds, percent, standard_error
-from core.settings import Setting
-from core.studies import Measured, Study
+from core.specs.settings import Setting
 
 
 def point_json(found: Study, measured: Measured) -> dict[str, Any]:

@@ -7,30 +7,26 @@ from typing import Annotated, Any
 
 import typer
 
-from core import cost, jobs, machine, studies
-from core.allocation import written
-from core.allocation.requests import AllocationRequest
+from core.analysis import studies
 from core.cli import app
 from core.cli.commands import Cache, Device, Json
 from core.cli.output import out, progress_bar, say_helped, say_json
 from core.cli.study_output import comparison_json, point_json, study_json, study_table
-from core.errors import UserError
-from core.pattern import pattern as read_pattern
-from core.request import absolute, span
-from core.settings import (
-    USUAL_CALIBRATION,
-    USUAL_EVALUATION,
-    EvaluationRequest,
-    ExportRequest,
-    Setting,
-    StudyRequest,
-    WritingRequest,
-    uniform,
-)
-from core.specs import WindowRequest, checked
-from core.store import Entry, Request, Store
-from core.study_file import read_study
-from core.words import helped
+from core.jobs import queue
+from core.models import cost, machine
+from core.specs import grammar
+from core.specs.allocations import AllocationRequest
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.formats import helped
+from core.specs.patterns import pattern as read_pattern
+from core.specs.requests import ExportRequest, WritingRequest
+from core.specs.settings import Setting, uniform
+from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs.study_file import read_study
+from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
+from core.specs.typed import absolute, span
+from core.store.cache import Entry, Request, Store
 
 Model = Annotated[str, typer.Option(help="demo, a folder, a .gguf file, a Hub id.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")]
@@ -84,7 +80,7 @@ def prune(
     setting = checked(
         Setting,
         pruner=pruner,
-        allocation=written.allocation(allocation) if allocation else _usual(pattern),
+        allocation=grammar.allocation(allocation) if allocation else _usual(pattern),
         pattern=pattern,
         true_sequential=true_sequential,
         calibration_seed=seed,
@@ -183,10 +179,10 @@ def run(request: Request | ExportRequest, store: Store, device: str, models: dic
     if found:
         return found
     expected = cost.of_study(request, store, device) if isinstance(request, StudyRequest) else None
-    from core import worker
+    from core.jobs import worker
 
     with progress_bar(cost.words(expected) if expected else "") as tell:
-        return worker.run(store, jobs.submit(store, request, device), models, tell)
+        return worker.run(store, queue.submit(store, request, device), models, tell)
 
 
 def _usual(pattern: str | None) -> AllocationRequest:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 
-from core.errors import UserError
 from core.models.loading import Loaded
+from core.specs.errors import UserError
 
 
 @torch.inference_mode()

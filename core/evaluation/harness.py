@@ -22,9 +22,9 @@ from lm_eval.evaluator import evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from core.errors import UserError
 from core.evaluation.sandbox import sandboxed
 from core.models.loading import Loaded
+from core.specs.errors import UserError
 
 BATCH = 2048  # tokens per forward
 FEW_SHOT_SEED = 1234  # the harness's own default

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from core.models.loading import Loaded
 from core.models.replay import Call, hidden, record, tail
-from core.results import Array
+from core.store.results import Array
 
 BATCH = 2048  # tokens per forward
 CHUNK = 128  # tokens whose logits are held at once, for the model and for its dense self

@@ -13,23 +13,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import cost, profiles, settings
+from core import specs
 from core.allocation.allocate import spread
-from core.errors import Broken, UserError
 from core.evaluation import perplexity, zeroshot
-from core.models import anatomy
+from core.models import anatomy, cost
 from core.models.loading import Loaded
-from core.outline import Outline
-from core.pattern import pattern
-from core.profiles import Profile
-from core.progress import Progress, Report
-from core.provenance import provenance, relative
+from core.models.outline import Outline
+from core.models.progress import Progress, Report
+from core.models.provenance import provenance, relative
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
-from core.results import Array, Evaluated, ZeroShot, merged
-from core.settings import Point, PrunedSpec, Setting, StudyRequest, StudySpec
-from core.store import Entry, Store
-from core.texts import Windows, windows
+from core.specs.errors import Broken, UserError
+from core.specs.patterns import pattern
+from core.specs.settings import PrunedSpec, Setting
+from core.specs.studies import Point, StudyRequest, StudySpec
+from core.store import profiles
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from core.store.results import Array, Evaluated, ZeroShot, merged
+from core.texts.windows import Windows, windows
 
 PIECE = 8  # windows per saved part
 
@@ -67,7 +69,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
         for setting in request.points
     )
     tasks = tuple(
-        settings.TaskSpec(
+        specs.TaskSpec(
             name=each.name,
             content=each.content,
             examples=request.evaluation.examples,
@@ -81,7 +83,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
 
 def point(
     setting: Setting,
-    request: StudyRequest | settings.ExportRequest | settings.WritingRequest,
+    request: StudyRequest | specs.ExportRequest | specs.WritingRequest,
     loaded: Loaded,
     store: Store,
     calibration: dict[str, Windows],
@@ -125,7 +127,7 @@ def profile_of(key: str | None, loaded: Loaded, store: Store) -> Profile | None:
     return found
 
 
-def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> settings.Sparsity:
+def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> specs.Sparsity:
     """The sparsity that a setting gives each layer, or each linear.
 
     Raises:
@@ -215,7 +217,7 @@ class Run:
     def _lacks_losses(self, point: Point) -> bool:
         return self.store.measured(self.spec.evaluated(point)) is None
 
-    def _lacking_tasks(self, point: Point) -> list[settings.ZeroShotSpec]:
+    def _lacking_tasks(self, point: Point) -> list[specs.ZeroShotSpec]:
         return [unit for unit in self.spec.zero_shot(point) if self.store.measured(unit) is None]
 
     def _missing(self, point: Point) -> bool:
@@ -329,7 +331,7 @@ class Run:
         self.store.save(unit, found, told)
         self.store.drop_parts(unit)
 
-    def _task(self, unit: settings.ZeroShotSpec, name: str, about: dict) -> None:
+    def _task(self, unit: specs.ZeroShotSpec, name: str, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
         share, start = cost.task_flops(self.shape, unit.task.examples or task.documents), self.done
 
@@ -343,7 +345,7 @@ class Run:
         self._save_task(unit, result, about | {"seconds": round(time.perf_counter() - began, 2)})
         self._say(f"{name}: saved {task.name}", self.done)
 
-    def _save_task(self, unit: settings.ZeroShotSpec, found: ZeroShot, about: dict) -> None:
+    def _save_task(self, unit: specs.ZeroShotSpec, found: ZeroShot, about: dict) -> None:
         self.store.save(unit, found, self._provenance() | about)
         self.pieces += 1
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from core.errors import UserError
+from core.specs.errors import UserError
 
 FORMATS = ("arrow", "csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
 

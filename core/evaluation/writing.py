@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from core import cost
 from core.evaluation import study
 from core.evaluation.generation import continuation
+from core.models import cost
 from core.models.loading import Loaded
-from core.outline import Outline
-from core.progress import Progress, Report
-from core.provenance import provenance, relative
+from core.models.outline import Outline
+from core.models.progress import Progress, Report
+from core.models.provenance import provenance, relative
 from core.pruning.walk import restored
-from core.settings import WritingRequest, WritingSpec
-from core.store import Entry, Store
-from core.texts import Windows
+from core.specs.requests import WritingRequest, WritingSpec
+from core.store.cache import Entry, Store
+from core.texts.windows import Windows
 
 
 def run(request: WritingRequest, loaded: Loaded, store: Store, shape: Outline, report: Report) -> Entry:

@@ -14,11 +14,11 @@ import numpy as np
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 
-from core import comparison
-from core.errors import UserError
+from core.analysis import comparison
 from core.evaluation import task_files
 from core.models.loading import Loaded
-from core.results import Array
+from core.specs.errors import UserError
+from core.store.results import Array
 
 MOST_NAMES = 20  # listed in a message
 

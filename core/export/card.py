@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from core.files import pretty
 from core.models.sources import HUB_ID
-from core.results import Array
+from core.store.files import pretty
+from core.store.results import Array
 
 HUB_LICENCES = {
     *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "afl-3.0", "artistic-2.0", "bsl-1.0", "ms-pl", "mpl-2.0"),

@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.pattern import Pattern
-from core.results import Array
+from core.specs.patterns import Pattern
+from core.store.results import Array
 
 SENTENCE = (
     "At 7:45 the café by the lock opened, and a heron, who had read about bread, came in and asked for 2 loaves; "

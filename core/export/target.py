@@ -7,9 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
-from core.errors import UserError
 from core.models.sources import NotHere, locate, outlined
-from core.store import HOME, Store
+from core.specs.errors import UserError
+from core.store.cache import HOME, Store
 
 RECIPE = "recipe.json"
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers

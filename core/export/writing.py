@@ -19,11 +19,11 @@ from transformers import PreTrainedModel
 from core.export.card import Card, Exported, card_text, recipe_json
 from core.export.checking import FOREIGN, Reloaded, count, has_pattern, off_plan, reload
 from core.export.target import RECIPE, check_target, space_needed
-from core.files import pretty
 from core.models.loading import Loaded
-from core.pattern import pattern
-from core.results import Array
-from core.store import Store
+from core.specs.patterns import pattern
+from core.store.cache import Store
+from core.store.files import pretty
+from core.store.results import Array
 
 LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer was loaded here: nothing to keep
 

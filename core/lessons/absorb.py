@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import absorption
+from core.analysis import absorption
 from core.lessons.shared import DRIVER, PRUNED, noise, usual
-from core.profiles import Profile
-from core.results import Array
-from core.store import Entry, Store
-from core.words import digits
+from core.specs.formats import digits
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from core.store.results import Array
 
 
 @dataclass(frozen=True, eq=False)

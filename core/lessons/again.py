@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from core import absorption
-from core.profiles import Profile
-from core.words import digits
+from core.analysis import absorption
+from core.specs.formats import digits
+from core.store.profiles import Profile
 
 ROUNDING = 1e-3  # relative; what other processors and thread counts make of the same float32 arithmetic
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.allocation.allocate import estimates, family
-from core.allocation.requests import AllocationRequest, Correction, Owl
 from core.lessons.shared import DRIVER, TARGET
-from core.profiles import Profile
-from core.results import Array
-from core.words import digits
+from core.specs.allocations import AllocationRequest, Correction, Owl
+from core.specs.formats import digits
+from core.store.profiles import Profile
+from core.store.results import Array
 
 LARGEST_PUSH = 0.1  # sparsity units, the correction's strength at the ends of the slider
 PUSHES = 51  # steps on either side of none

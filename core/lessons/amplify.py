@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import absorption
-from core.absorption import Gains
-from core.errors import UserError
+from core.analysis import absorption
+from core.analysis.absorption import Gains
 from core.lessons.shared import noise, usual
-from core.profiles import Profile
-from core.words import digits
+from core.specs.errors import UserError
+from core.specs.formats import digits
+from core.store.profiles import Profile
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
 STAYS = 1.2  # a gain that changes by less than this factor hardly changes

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import absorption
-from core.comparison import spearman
+from core.analysis import absorption
+from core.analysis.comparison import spearman
 from core.lessons.shared import Scale, between, mean, noise, scale, usual
-from core.profiles import Profile
-from core.results import Array
-from core.words import digits
+from core.specs.formats import digits
+from core.store.profiles import Profile
+from core.store.results import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import studies
 from core.allocation.allocate import estimates
-from core.comparison import Interval, beside, spearman
-from core.errors import UserError
+from core.analysis import studies
+from core.analysis.comparison import Interval, beside, spearman
 from core.lessons.shared import TARGET
-from core.profiles import Profile
-from core.results import Array
-from core.settings import Point, Setting
-from core.store import Entry, Store
-from core.words import digits
+from core.specs.errors import UserError
+from core.specs.formats import digits
+from core.specs.settings import Setting
+from core.specs.studies import Point
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from core.store.results import Array
 
 Group = list[tuple[Entry, Point]]  # points that compare, each with a study that asks for it
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.lessons.shared import Scale, between, mean, noise, scale, usual
-from core.profiles import Profile
-from core.results import Array
+from core.store.profiles import Profile
+from core.store.results import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import response
 from core.allocation.allocate import allocate, estimates
-from core.allocation.requests import AllocationRequest, Correction, Owl, Response, Uniform
+from core.analysis import responses
 from core.lessons.shared import DRIVER, TARGET, Scale, between, scale
-from core.profiles import Profile
-from core.results import Array
-from core.words import digits
+from core.specs.allocations import AllocationRequest, Correction, Owl, Response, Uniform
+from core.specs.formats import digits
+from core.store.profiles import Profile
+from core.store.results import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ def prune(profile: Profile) -> Alone:
     Raises:
         UserError: fewer than two sparsities were measured.
     """
-    measured, harm = response.measured(profile, "wanda", "kl")
+    measured, harm = responses.measured(profile, "wanda", "kl")
     sparsities = scale(measured.tolist(), logarithmic=False)
     at = sparsities.measured[int(np.abs(measured - TARGET).argmin())]
     table = between(sparsities, harm.T)

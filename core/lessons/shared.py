@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.errors import UserError
-from core.profiles import Profile
-from core.results import Array, Perturbed
+from core.specs.errors import UserError
+from core.store.profiles import Profile
+from core.store.results import Array, Perturbed
 
 BETWEEN = 5  # steps of a slider between two measured strengths
 SIZE = 0.3  # the noise that most sentences speak of

@@ -11,8 +11,8 @@ from core.measure.group import Group, Step
 from core.measure.perturb import perturbed
 from core.measure.reading import Reader
 from core.models.replay import hidden, with_hidden
-from core.results import Perturbed
-from core.specs import Measurement
+from core.specs.measurements import Measurement
+from core.store.results import Perturbed
 
 
 def hooks(group: Group, measurement: Measurement, step: Step) -> Perturbed:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core import specs
-from core.errors import UserError
 from core.measure.noise import normal
 from core.models import anatomy
 from core.models.replay import Call
 from core.pruning import PRUNERS, Statistic
 from core.pruning.linear import pruned
+from core.specs.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.results import Array, Perturbed, axes_of
+from core.store.results import Array, Perturbed, axes_of
 
 
 class Reader:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.results import Scores
-from core.specs import OUTLIER_THRESHOLDS
+from core.specs.measurements import OUTLIER_THRESHOLDS
+from core.store.results import Scores
 
 
 def scores(

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from core.errors import UserError
 from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import Call, record, tail
 from core.pruning import Statistic
 from core.pruning.inputs import Sums, watched
-from core.results import Activation
+from core.specs.errors import UserError
+from core.store.results import Activation
 
 
 def statistics(

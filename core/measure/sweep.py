@@ -9,10 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from core import cost, results, specs
-from core.absorption import runs
-from core.errors import UserError
-from core.measure.device import HEADROOM, free_memory, release
+from core import specs
 from core.measure.group import Group, largest_replay_error, prepare
 from core.measure.hooks import hooks
 from core.measure.perturb import Moments
@@ -20,12 +17,17 @@ from core.measure.scores import scores
 from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
 from core.measure.weights import weights
+from core.models import cost
+from core.models.devices import HEADROOM, free_memory, release
 from core.models.loading import Loaded
+from core.models.outline import Outline
+from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE, on_device
-from core.outline import Outline
-from core.progress import Progress, Report
-from core.store import Store
-from core.texts import Windows
+from core.specs.errors import UserError
+from core.specs.formats import runs
+from core.store import results
+from core.store.cache import Store
+from core.texts.windows import Windows
 
 ENGINES = {"wavefront": wavefront, "hooks": hooks}
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
@@ -43,7 +45,7 @@ class Sweep:
     shape: Outline
     report: Report
     engine: str = "wavefront"
-    done: float = 0.0  # what it took so far, as FLOP: see `core.cost`
+    done: float = 0.0  # what it took so far, as FLOP: see `core.models.cost`
     total: float = 0.0
     told: float = 0.0  # the most that was reported: a part that is begun again takes nothing back
     flop: float = 0.0  # computed so far

@@ -8,8 +8,8 @@ from core.measure.group import Group, Step
 from core.measure.perturb import perturbed
 from core.measure.reading import Reader
 from core.models.replay import on_device
-from core.results import Perturbed
-from core.specs import Measurement
+from core.specs.measurements import Measurement
+from core.store.results import Perturbed
 
 
 def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:

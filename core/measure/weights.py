@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.results import Array, Weights
+from core.store.results import Array, Weights
 
 BINS = 100
 

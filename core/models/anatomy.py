@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from core.errors import UserError
+from core.specs.errors import UserError
 
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:

@@ -15,10 +15,10 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from core.errors import UserError
 from core.models import anatomy
 from core.models.sources import Source
-from core.specs import Dtype, ModelSpec
+from core.specs.errors import UserError
+from core.specs.models import Dtype, ModelSpec
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()

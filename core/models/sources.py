@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import UserError
-from core.hashing import combined, file_hash, remembered
-from core.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
-from core.store import Store
+from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
+from core.specs.errors import UserError
+from core.store.cache import Store
+from core.store.hashing import combined, file_hash, remembered
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BUNDLED_LABEL = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from core.errors import Broken, UserError
 from core.models.anatomy import Linear
-from core.pattern import Pattern
 from core.pruning import Pruner, Statistic
+from core.specs.errors import Broken, UserError
+from core.specs.patterns import Pattern
 
 
 def pruned(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.errors import UserError
-from core.pattern import Pattern
-from core.results import Array
+from core.specs.errors import UserError
+from core.specs.patterns import Pattern
+from core.store.results import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.pattern import Pattern
+from core.specs.patterns import Pattern
 
 
 def least(score: Tensor, count: int) -> Tensor:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from core.errors import Broken
-from core.pattern import Pattern
 from core.pruning.selection import least, least_of_groups
+from core.specs.errors import Broken
+from core.specs.patterns import Pattern
 
 BLOCK = 128  # columns decided on at once
 STRIP = 16  # columns whose neighbours are updated one by one

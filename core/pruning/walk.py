@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.cost import WALK_BATCH
-from core.errors import UserError
 from core.models import anatomy
 from core.models.anatomy import Linear
+from core.models.cost import WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.pruning import PRUNERS, Pruner
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import pruned
 from core.pruning.plan import Plan, check, check_widths
-from core.results import Array
+from core.specs.errors import UserError
+from core.store.results import Array
 
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
 

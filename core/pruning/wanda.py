@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from core.pattern import Pattern
 from core.pruning.selection import least, least_of_groups
+from core.specs.patterns import Pattern
 
 
 def wanda(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from pages.ui import view, words
-from pages.ui.charts import Chart
+from core.figures import Chart, labels
+from pages.ui import view
 from pages.ui.live import tour
 
 BRIEF = {  # heads that fit beside others into half a page
@@ -86,7 +86,7 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
         brief = _brief(name)
         about = {} if brief == name else {"label": brief, "help": name}
         if name in numeric:
-            written = "percent" if name in SHARES else words.column(table[name].to_numpy())
+            written = "percent" if name in SHARES else labels.column(table[name].to_numpy())
             formats[name] = st.column_config.NumberColumn(format=written, **about)
         elif about:
             formats[name] = st.column_config.Column(**about)

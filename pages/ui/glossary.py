@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
+from core.analysis.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
 
 
 @dataclass(frozen=True)

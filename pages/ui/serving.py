@@ -13,7 +13,7 @@ import streamlit as st
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core import processes
+from core.jobs import processes
 
 STATIC = Path(st.__file__).parent / "static"
 # Names with a hash of the content in them, and nothing that could lead out of the folder.
@@ -22,7 +22,11 @@ FOREVER = {"Cache-Control": "public, immutable, max-age=31536000"}
 KINDS = {  # not guessed: on Windows the registry may call a script plain text, and browsers then refuse it
     ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".wasm": "application/wasm",
 }  # fmt: skip
-DRAWING = ("pages.ui.tour", "pages.ui.sections", "pages.ui.charts.evaluation")  # with them comes all that is slow
+DRAWING = (
+    "pages.ui.tour",
+    "pages.ui.absorption.sections",
+    "core.figures.evaluation",
+)  # with them comes all that is slow
 
 
 class Assets:

@@ -10,12 +10,14 @@ from typing import TypeVar
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException
 
-from core import profiles
-from core.errors import UserError
-from core.profiles import Profile
-from core.store import Entry, Store
-from core.words import helped
-from pages.ui import charts, glossary, words
+from core import figures
+from core.figures import labels
+from core.specs.errors import UserError
+from core.specs.formats import helped
+from core.store import profiles
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from pages.ui import glossary
 
 Option = TypeVar("Option")
 # Runs of a page after which its widgets hold their values by themselves. In the first a widget's value is still that of
@@ -165,14 +167,14 @@ def name(entry: Entry) -> str:
 def short_names(entries: Sequence[Entry]) -> list[str]:
     """What tells each of several profiles from the others: model, text, amount, or its key where nothing else does."""
     told = [_told(entry) for entry in entries]
-    return words.telling_apart(
-        [(*words.weights(model), text.partition(",")[0], text, *more) for model, text, *more in told]
+    return labels.telling_apart(
+        [(*labels.weights(model), text.partition(",")[0], text, *more) for model, text, *more in told]
     )
 
 
 def _told(entry: Entry) -> tuple[str, str, str, str]:
     text, about = entry.spec.text, entry.provenance
-    model = words.model(str(about.get("model", "?")))
+    model = labels.model(str(about.get("model", "?")))
     return model, str(about.get("text", "?")), f"{text.sequences} × {text.length}", entry.key[:6]
 
 
@@ -210,7 +212,7 @@ def others() -> dict[str, str]:
 def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
     """The page's question, what it is answered from, and the words it uses."""
     st.title(title, anchor=False)
-    st.caption(words.source(shown))
+    st.caption(labels.source(shown))
     if terms:
         glossary.words(terms)
     warn(shown)
@@ -223,6 +225,6 @@ def warn(shown: Profile) -> None:
         st.warning(warning)
 
 
-def look() -> charts.Palette:
+def look() -> figures.Palette:
     """Chart colours for the theme the browser shows."""
-    return charts.DARK if st.context.theme.type == "dark" else charts.LIGHT
+    return figures.DARK if st.context.theme.type == "dark" else figures.LIGHT

@@ -6,34 +6,42 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import cost, jobs, studies
-from core.cost import duration
-from core.errors import UserError
-from core.records import Job, Request
-from core.results import Perturbed
-from core.settings import BestRequest, ExportRequest, Setting, StudyRequest, WritingRequest
-from core.specs import Measurement, MeasureRequest, ProfileSpec, WindowRequest
-from core.store import Entry, Store
-from core.studies import Study
-from core.words import model_name, text_name
-from pages.ui import charts, frame, view, words
-from pages.ui.choose import MODELS
-from pages.ui.prune import drawing, exporting, naming, stored
-from pages.ui.prune.comparing import Results
+from core import figures
+from core.analysis import studies
+from core.analysis.comparing import Results
+from core.analysis.studies import Study
+from core.figures import labels, results
+from core.jobs import queue
+from core.jobs.records import Job, Request
+from core.models import cost
+from core.models.cost import duration
+from core.specs import naming
+from core.specs.errors import UserError
+from core.specs.formats import model_name, text_name
+from core.specs.measurements import Measurement, MeasureRequest, ProfileSpec
+from core.specs.requests import BestRequest, ExportRequest, WritingRequest
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.specs.texts import WindowRequest
+from core.store.cache import Entry, Store
+from core.store.results import Perturbed
+from pages.ui import frame, view
+from pages.ui.measure.choose import MODELS
+from pages.ui.prune import exporting, stored
 
 HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
 
 
 def sidebar() -> None:
     """One line per job that runs or waits; looks again every two seconds only while there is one."""
-    found = jobs.active(Store())
+    found = queue.active(Store())
     if found:
         st.caption("Runs")
         st.fragment(run_every=2.0)(_lines)([job.key for job in found])
 
 
 def _lines(drawn: list[str]) -> None:
-    found = jobs.active(Store())
+    found = queue.active(Store())
     for job in found:
         state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
         st.page_link(page(job), label=f"{state} · {brief(job.request)}", query_params={"job": job.key})
@@ -68,7 +76,7 @@ def brief(request: Request) -> str:
         case WritingRequest():
             said = ["writing", naming.allocation(request.setting.allocation)]
         case _:
-            said = ["best setting", words.percent(request.target) if request.target else "within a loss"]
+            said = ["best setting", labels.percent(request.target) if request.target else "within a loss"]
     return " · ".join([*said, model(request)])
 
 
@@ -80,22 +88,22 @@ def watched() -> Job | None:
     """The job that the address names; a warning where there is none of that name."""
     key = st.query_params.get("job")
     try:
-        return jobs.job(Store(), key) if key else None
+        return queue.job(Store(), key) if key else None
     except UserError as error:
         st.warning(str(error))
         return None
 
 
-def followed(store: Store, key: str, idle: float = jobs.IDLE) -> Job:
+def followed(store: Store, key: str, idle: float = queue.IDLE) -> Job:
     """A job that runs or waits, seen from a fragment; draws the whole page anew once it has ended or was deleted."""
     try:
-        job = jobs.job(store, key)
+        job = queue.job(store, key)
     except UserError:  # deleted in another tab: the page says so
         st.rerun()
     if not job.active:
         st.rerun()
-    if jobs.enforce(job) and jobs.active(store, job.device):
-        jobs.ensure_worker(store, job.device, idle)
+    if queue.enforce(job) and queue.active(store, job.device):
+        queue.ensure_worker(store, job.device, idle)
     return job
 
 
@@ -119,10 +127,10 @@ def _live(key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         stopping = job.cancelling
         st.button(
-            "Cancelling" if stopping else "Cancel", on_click=jobs.cancel, args=[job], disabled=stopping, key="cancel"
+            "Cancelling" if stopping else "Cancel", on_click=queue.cancel, args=[job], disabled=stopping, key="cancel"
         )
-        if job.state == "queued" and not jobs.worker_alive(store, job.device):
-            st.button("Start the worker", on_click=jobs.ensure_worker, args=[store, job.device], key="start")
+        if job.state == "queued" and not queue.worker_alive(store, job.device):
+            st.button("Start the worker", on_click=queue.ensure_worker, args=[store, job.device], key="start")
         st.caption(_details(job))
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
     if isinstance(job.request, StudyRequest):
@@ -145,7 +153,7 @@ def _standing(key: str) -> None:
 def _headline(store: Store, job: Job) -> str:
     status = job.status
     if job.state == "queued":
-        return f"Queued, {jobs.waiting(store, job)}"
+        return f"Queued, {queue.waiting(store, job)}"
     if not status.total:
         return status.line[:1].upper() + status.line[1:]
     left = (
@@ -195,7 +203,7 @@ def _perplexities(store: Store, job: Job) -> None:
     if not done:
         _first(len(job.request.points))
         return
-    chart = drawing.perplexity(Results(study), None, view.look())
+    chart = results.perplexity(Results(study), None, view.look())
     st.plotly_chart(chart.figure, key="live-study", alt=chart.alt)
     st.markdown(chart.finding)
     asked = job.request.evaluation.text
@@ -220,7 +228,7 @@ def _matrix(store: Store, job: Job) -> None:
     name = st.selectbox("Drift measured so far", list(begun), key="live", format_func=lambda name: _label(begun[name]))
     unit = profile.unit(begun[name])
     found = _partial(unit.key, job.status.parts, job.status.started, store, unit)
-    chart = charts.heatmap([found], None, None, view.look())
+    chart = figures.heatmap([found], None, None, view.look())
     st.plotly_chart(chart.figure, key="live-matrix", alt=chart.alt)
     st.caption(f"From {found.sequences} of {job.request.text.sequences} sequences.")
     frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-matrix")
@@ -240,7 +248,7 @@ def _begun(job: str, parts: int, started: float, _store: Store, _profile: Profil
 
 
 def _label(measurement: Measurement) -> str:
-    return words.label(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
+    return labels.label(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
 
 
 def model(request: Request) -> str:
@@ -339,8 +347,8 @@ def _entry(key: str | None) -> Entry | None:
 def resume(job: Job) -> None:
     """Queue a job again and see to it that somebody serves the queue."""
     store = Store()
-    jobs.resume(store, job)
-    jobs.ensure_worker(store, job.device)
+    queue.resume(store, job)
+    queue.ensure_worker(store, job.device)
 
 
 def log(job: Job) -> None:

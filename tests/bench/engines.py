@@ -14,15 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core import cost, specs
+from core import specs
 from core.measure.group import prepare
 from core.measure.hooks import hooks
 from core.measure.perturb import Moments
 from core.measure.wavefront import wavefront
+from core.models import cost
 from core.models.loading import load
 from core.models.sources import locate, outlined
-from core.store import Store
-from core.texts import windows
+from core.store.cache import Store
+from core.texts.windows import windows
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import torch
 from llmcompressor import oneshot
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from core.allocation.recipes import llm_compressor
+from core.export.recipes import llm_compressor
 from core.models import anatomy
 from tests import tiny
 

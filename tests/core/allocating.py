@@ -9,16 +9,16 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from core import specs
-from core.allocation import requests
-from core.profiles import Profile
-from core.results import Scores, Weights
+from core.specs import allocations
+from core.store.profiles import Profile
+from core.store.results import Scores, Weights
 from tests import synthetic
 
 NAMES = ("gaussian:0.3", "residual:wanda:0.4", "residual:wanda:0.7", "residual:wanda:0.9")
-SEEING = (requests.Owl(), requests.AlphaPruning(), requests.Dlp(), requests.Response())
+SEEING = (allocations.Owl(), allocations.AlphaPruning(), allocations.Dlp(), allocations.Response())
 STACK = ("attn.qkv", "attn.out", "mlp.up")
 LEVELS = (0.4, 0.7, 0.9)
-PER_LINEAR = requests.Response(granularity="linear")
+PER_LINEAR = allocations.Response(granularity="linear")
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.models.loading import Loaded
 from core.pruning.plan import Plan
-from core.results import Array
+from core.store.results import Array
 
 Walk = Callable[..., Array]
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from core import store as stores
-from core.errors import UserError
-from core.pack import pack
-from core.store import Store
+from core.specs.errors import UserError
+from core.store import cache as stores
+from core.store.cache import Store
+from core.store.packs import pack
 from tests import synthetic
 from tests.core.packing import SEQUENCES, Members, members, save
 

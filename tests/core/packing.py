@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import results, settings
-from core.allocation.requests import AllocationRequest
-from core.errors import UserError
-from core.files import pretty
-from core.pack import unpack
-from core.store import Store
+from core import specs
+from core.specs.allocations import AllocationRequest
+from core.specs.errors import UserError
+from core.store import results
+from core.store.cache import Store
+from core.store.files import pretty
+from core.store.packs import unpack
 from tests import synthetic
 
 LAYERS, SEQUENCES = 3, 8
@@ -24,14 +25,14 @@ TOLD = {"model": "invented model", "text": "invented text", "device": "none", "s
 Members = dict[str, bytes]
 
 
-def study_spec() -> settings.StudySpec:
+def study_spec() -> specs.StudySpec:
     """Dense and uniform at 50%, judged on a text and two tasks."""
     profile = synthetic.profile_spec(LAYERS, SEQUENCES)
-    half = settings.PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
-    asked = settings.Setting(pruner="magnitude", allocation=AllocationRequest(target=0.5))
-    tasks = (settings.TaskSpec(name=name, content="invented", examples=9, seed=0) for name in ("one", "two"))
-    points = (settings.Point(setting=None, pruned=None), settings.Point(setting=asked, pruned=half))
-    return settings.StudySpec(model=profile.model, text=profile.text, tasks=tuple(tasks), points=points)
+    half = specs.PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
+    asked = specs.Setting(pruner="magnitude", allocation=AllocationRequest(target=0.5))
+    tasks = (specs.TaskSpec(name=name, content="invented", examples=9, seed=0) for name in ("one", "two"))
+    points = (specs.Point(setting=None, pruned=None), specs.Point(setting=asked, pruned=half))
+    return specs.StudySpec(model=profile.model, text=profile.text, tasks=tuple(tasks), points=points)
 
 
 def save_study(store: Store) -> str:

@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from core import absorption, specs
-from core.absorption import BAND, FEWEST_SEQUENCES
-from core.results import Activation, Perturbed, axes_of
+from core import specs
+from core.analysis import absorption
+from core.analysis.absorption import BAND, FEWEST_SEQUENCES
+from core.specs.formats import ranges
+from core.store.results import Activation, Perturbed, axes_of
 from tests import synthetic
 
 LAYERS = 5
@@ -183,14 +185,14 @@ def test_noise_alone_seldom_gets_a_firm_verdict() -> None:
     ],
 )
 def test_ranges_in_words(numbers: list[int], words: str) -> None:
-    assert absorption.ranges(numbers) == words
+    assert ranges(numbers) == words
 
 
 @settings(max_examples=50)
 @given(st.sets(st.integers(0, 40), min_size=1))
 def test_ranges_say_exactly_the_numbers(numbers: set[int]) -> None:
     said: set[int] = set()
-    for part in absorption.ranges(sorted(numbers)).replace(" and ", ", ").split(", "):
+    for part in ranges(sorted(numbers)).replace(" and ", ", ").split(", "):
         ends = [int(end) for end in part.split(" to ")]
         said |= set(range(ends[0], ends[-1] + 1))
     assert said == numbers

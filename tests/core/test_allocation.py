@@ -11,15 +11,22 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core import specs
-from core.allocation import allocators, correction, requests
+from core.allocation import allocators, correction
 from core.allocation.allocate import allocate, family
 from core.allocation.budget import Bounds, met, project
 from core.allocation.by_hand import pinned
-from core.allocation.requests import AllocationRequest, Correction
-from core.errors import UserError
+from core.specs import allocations
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.errors import UserError
 from tests.core.allocating import SEEING, permuted, profile, quick
 
-BASES = (*SEEING, requests.Uniform(), requests.DepthRamp(), requests.Owl(m=3, lam=0.3), requests.Dlp(alpha=0.5))
+BASES = (
+    *SEEING,
+    allocations.Uniform(),
+    allocations.DepthRamp(),
+    allocations.Owl(m=3, lam=0.3),
+    allocations.Dlp(alpha=0.5),
+)
 TARGETS = (0.0, 0.3, 0.5, 0.7, 0.88)
 
 
@@ -160,13 +167,13 @@ def test_a_driver_is_called_as_profiles_call_it() -> None:
 
 def test_unclipped_numbers_take_no_correction() -> None:
     with pytest.raises(ValueError, match="not both"):
-        AllocationRequest(base=requests.Owl(), unclipped=True, correction=Correction(strength=0.04))
+        AllocationRequest(base=allocations.Owl(), unclipped=True, correction=Correction(strength=0.04))
 
 
 def test_a_family_is_the_allocations_one_by_one() -> None:
     here = profile(9, 3)
     strengths = np.array([0, 0.02, 0.1])
-    request = AllocationRequest(base=requests.Owl(), correction=Correction(control="reversed"))
+    request = AllocationRequest(base=allocations.Owl(), correction=Correction(control="reversed"))
     rows = family(request, here, strengths)
     for row, strength in zip(rows, strengths, strict=True):
         asked = request.correction.model_copy(update={"strength": float(strength)})
@@ -207,7 +214,7 @@ def test_dlp_prunes_large_scores_more() -> None:
 
 
 def test_unclipped_numbers_may_leave_the_bounds_and_the_budget() -> None:
-    base = requests.AlphaPruning(epsilon=0.9)
+    base = allocations.AlphaPruning(epsilon=0.9)
     found = allocate(AllocationRequest(base=base, target=0.9, unclipped=True), profile(12, 5))
     assert found.sparsity.max() > 1
     assert found.budget == pytest.approx(0.9)
@@ -251,12 +258,12 @@ REFUSED = {
         correction=Correction(strength=0.1, driver="skip")
     ),
     "exceeds the largest measured one, 0.9: measure a larger one": AllocationRequest(
-        base=requests.Response(), target=0.92
+        base=allocations.Response(), target=0.92
     ),
     "no sparsity of magnitude residuals, .*: measure residual:magnitude:0.5": AllocationRequest(
-        base=requests.Response(pruner="magnitude")
+        base=allocations.Response(pruner="magnitude")
     ),
-    "this allocation has 3 layers, the model has 8": AllocationRequest(base=requests.Manual(sparsity=(0.7,) * 3)),
+    "this allocation has 3 layers, the model has 8": AllocationRequest(base=allocations.Manual(sparsity=(0.7,) * 3)),
 }
 
 
@@ -283,7 +290,7 @@ def test_a_gain_that_is_not_known_drives_nothing(drift: float) -> None:
     here = profile(8)
     for each in here.perturbed.values():
         each.log_drift[3] = drift
-    request = AllocationRequest(correction=requests.Correction(strength=0.04))
+    request = AllocationRequest(correction=allocations.Correction(strength=0.04))
     with pytest.raises(UserError, match=r"layer 3 has no gain under gaussian:0\.3"):
         allocate(request, here)
 
@@ -296,7 +303,7 @@ def test_scores_that_differ_by_rounding_are_equal(score: np.ndarray) -> None:
 
 
 def test_unclipped_numbers_sit_on_no_bound() -> None:
-    request = AllocationRequest(base=requests.AlphaPruning(epsilon=0.9), target=0.8, unclipped=True)
+    request = AllocationRequest(base=allocations.AlphaPruning(epsilon=0.9), target=0.8, unclipped=True)
     found = allocate(request, profile(12))
     assert found.sparsity.max() > 0.95 and not found.bound.any()
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import yaml
 
-from core.allocation import recipes, requests, written
 from core.allocation.allocate import allocate
-from core.allocation.requests import AllocationRequest, Correction
-from core.errors import UserError
+from core.export import recipes
+from core.specs import allocations, grammar
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.errors import UserError
 from tests.core.allocating import PER_LINEAR, STACK, of_linears, profile
 
 
 @pytest.mark.parametrize("modifier", ["WandaPruningModifier", "SparseGPTModifier"])
 def test_the_recipe_has_one_sparsity_per_layer(modifier: str) -> None:
-    found = allocate(AllocationRequest(base=requests.Owl()), profile(13))
+    found = allocate(AllocationRequest(base=allocations.Owl()), profile(13))
     recipe = yaml.safe_load(recipes.llm_compressor(found.sparsity, modifier, "a model:\nOWL"))
     asked = recipe["pruning_stage"]["pruning_modifiers"][modifier]
     assert asked["sparsity"] == pytest.approx(found.sparsity.tolist(), abs=1e-9)
@@ -50,11 +51,11 @@ def test_what_cannot_be_pruned_makes_no_recipe(sentence) -> None:
 
 
 def test_the_command_says_granularity_only_where_it_is_not_the_default() -> None:
-    layer = recipes.arguments(AllocationRequest(base=requests.Response()), "k")
+    layer = recipes.arguments(AllocationRequest(base=allocations.Response()), "k")
     linear = recipes.arguments(AllocationRequest(base=PER_LINEAR), "k")
     assert "--granularity" not in layer
     assert linear[linear.index("--granularity") + 1] == "linear"
-    by_hand = AllocationRequest(base=requests.Manual(sparsity=((0.5, 0.6), (0.7, 0.8))))
+    by_hand = AllocationRequest(base=allocations.Manual(sparsity=((0.5, 0.6), (0.7, 0.8))))
     assert recipes.arguments(by_hand, "k") == ["prune", "--allocation", "allocation.json"]
 
 
@@ -66,7 +67,7 @@ def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(tmp_path) -> 
     told = json.loads(path.read_text(encoding="utf-8"))
     assert told["linears"] == list(STACK)
     assert np.average(told["sparsity"], weights=told["parameters"]) == pytest.approx(0.55, abs=1e-9)
-    again = allocate(written.from_file(path), here)
+    again = allocate(grammar.from_file(path), here)
     assert np.array_equal(again.linears, found.linears)
     assert again.request.target == pytest.approx(0.55)
 
@@ -78,15 +79,17 @@ def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tm
     for content in (rows, {"sparsity": rows, "budget": 0.2}):
         path.write_text(json.dumps(content), encoding="utf-8")
         with pytest.raises(UserError) as caught:
-            allocate(written.from_file(path), here)
+            allocate(grammar.from_file(path), here)
         sentence(caught.value, f"{spent:.6f} of this model's", f'"budget": {spent:.9f}')
     path.write_text(json.dumps({"sparsity": rows, "budget": round(spent, 9)}), encoding="utf-8")
-    assert allocate(written.from_file(path), here).budget == pytest.approx(spent)
+    assert allocate(grammar.from_file(path), here).budget == pytest.approx(spent)
 
 
 def test_the_json_reads_back_as_the_request() -> None:
     here = profile(6)
-    request = AllocationRequest(base=requests.Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2))
+    request = AllocationRequest(
+        base=allocations.Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2)
+    )
     told = json.loads(recipes.as_json(allocate(request, here), here, {"drift": 0.5}))
     assert AllocationRequest.model_validate(told["request"]) == request
     assert np.average(told["sparsity"], weights=told["parameters"]) == pytest.approx(0.7, abs=1e-9)

@@ -15,22 +15,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import best, candidates, experiment, records, roles, settings, specs, studies, worker
-from core.allocation import written
-from core.allocation.requests import DepthRamp, Manual, Owl, Response
-from core.candidates import GRIDS, Grid
+from core import specs
+from core.analysis import studies
+from core.analysis.comparison import Interval
 from core.cli import main
-from core.comparison import Interval
-from core.errors import UserError
-from core.evaluation import choosing
 from core.evaluation import study as running
-from core.outline import Outline
-from core.pack import pack, unpack
-from core.progress import Cancelled, Progress
-from core.results import Evaluated
-from core.settings import BestRequest, Setting
-from core.specs import WindowRequest, checked
-from core.store import Store, units
+from core.jobs import experiment, records, worker
+from core.models.outline import Outline
+from core.models.progress import Cancelled, Progress
+from core.search import best, candidates, choosing, roles
+from core.search.candidates import GRIDS, Grid
+from core.specs import grammar
+from core.specs.allocations import DepthRamp, Manual, Owl, Response
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.requests import BestRequest
+from core.specs.settings import Setting
+from core.specs.texts import WindowRequest
+from core.store.cache import Store, units
+from core.store.packs import pack, unpack
+from core.store.results import Evaluated
 from tests import tiny
 from tests.core.breaking import breaking
 
@@ -86,7 +90,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert found.against_uniform.n == 8 and found.against_uniform.certain
     assert {each.setting.calibration_seed for each in found.final.pruned} == {0, 1, 2}
     assert (found.answer == found.winner) == (found.against_uniform.high < 0)
-    assert written.as_written(found.answer.allocation) in found.sentence
+    assert grammar.as_written(found.answer.allocation) in found.sentence
 
     parts = best.stages(empty)
     assert parts == {
@@ -150,7 +154,7 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
     found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
-    assert found.sentence.startswith("Use uniform:0.5") and written.as_written(found.answer.allocation) == "uniform:0.5"
+    assert found.sentence.startswith("Use uniform:0.5") and grammar.as_written(found.answer.allocation) == "uniform:0.5"
 
 
 def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,7 +351,7 @@ def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
 
 
 def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5) -> studies.Measured:
-    setting = Setting(allocation=written.method(words, target), calibration_seed=seed)
+    setting = Setting(allocation=grammar.method(words, target), calibration_seed=seed)
     evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
     return studies.Measured(SimpleNamespace(setting=setting, pruned=None), evaluated, {}, {})
 
@@ -380,7 +384,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     interval = found.against_uniform
     assert found.answer == (winner if interval.certain and interval.high < 0 else winner.uniform)
     assert ("does not hold" in found.sentence) == (found.answer != winner)
-    assert written.as_written(found.answer.allocation) in found.sentence
+    assert grammar.as_written(found.answer.allocation) in found.sentence
     over = found.over_seeds(winner, winner.uniform)
     assert over.n == 3 and over.certain and any("3 calibration seeds" in each for each in found.more_sentences)
     assert np.isclose(interval.value, 100 * np.expm1(np.mean(found.losses(winner) - found.losses(found.uniform))))
@@ -405,7 +409,7 @@ def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
 
 def test_magnitude_is_judged_with_one_seed_and_has_no_spread_over_seeds() -> None:
     asked = BestRequest(target=0.5, pruner="magnitude")
-    winner = Setting(pruner="magnitude", allocation=written.method("depth_ramp", 0.5))
+    winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
     judged = best.final_request(asked, None, winner, None).settings
     assert judged == (winner,)
     assert len(best.final_request(asked.model_copy(update={"pruner": "wanda"}), None, winner, None).settings) == 3
@@ -456,7 +460,7 @@ def test_every_candidate_is_written_so_that_it_reads_back(
     asked = candidates.candidates(GRIDS[effort], "sparsegpt", target, 30, 0)
     assert len(set(asked)) == len(asked) <= candidates.most_candidates(GRIDS[effort], target, 30)
     for setting in asked:
-        assert written.allocation(written.as_written(setting.allocation)) == setting.allocation
+        assert grammar.allocation(grammar.as_written(setting.allocation)) == setting.allocation
     ramps = [each.allocation.base.beta for each in asked if each.allocation.base.kind == "depth_ramp"]
     if effort == "full":
         assert all(target - 14.5 * beta >= 0 and target + 14.5 * beta < 1 for beta in ramps)
@@ -465,9 +469,9 @@ def test_every_candidate_is_written_so_that_it_reads_back(
 
 
 def test_a_hand_made_allocation_is_no_line(sentence: Callable) -> None:
-    by_hand = settings.AllocationRequest(base=Manual(sparsity=(0.5, 0.5)))
+    by_hand = specs.AllocationRequest(base=Manual(sparsity=(0.5, 0.5)))
     with pytest.raises(UserError) as error:
-        written.as_written(by_hand)
+        grammar.as_written(by_hand)
     sentence(error.value, ".json")
 
 

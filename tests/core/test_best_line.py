@@ -6,12 +6,12 @@ import shlex
 
 import pytest
 
-from core import best_line
 from core.cli import best as cli
 from core.cli import main
-from core.roles import cut
-from core.settings import BestRequest
-from core.specs import WindowRequest
+from core.search import best_line
+from core.search.roles import cut
+from core.specs.requests import BestRequest
+from core.specs.texts import WindowRequest
 
 ONE = WindowRequest(source="allenai/c4", sequences=9, length=64)
 ASKED = {

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from core import experiment, profiles
 from core.cli import main, output
+from core.jobs import experiment
 from core.measure import sweep as sweeps
-from core.store import Store
-from core.words import digits
+from core.specs.formats import digits
+from core.store import profiles
+from core.store.cache import Store
 from tests import tiny
 
 PERTURB = "gaussian:0.3,residual:wanda:0.7,skip"
@@ -87,7 +88,7 @@ def test_a_corrupt_unit_is_said_and_the_same_command_mends_it(measure: Callable,
 def test_the_command_the_library_and_the_store_agree(measure: Callable, say: Callable, tmp_path: Path) -> None:
     key = measure("--json").json["key"]
     store = Store(tmp_path / "cache")
-    from core import absorption
+    from core.analysis import absorption
 
     profile = profiles.load(store, store.profile(key))
     for row in say("show", key, "--json").json["perturbations"]:

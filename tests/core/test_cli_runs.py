@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, processes, profiles
-from core.allocation.requests import AllocationRequest, Owl
 from core.cli import main
 from core.cli.output import summary
-from core.records import Status
-from core.settings import ExportSpec, Setting, StudyRequest
-from core.store import Store
+from core.jobs import processes, queue
+from core.jobs.records import Status
+from core.specs.allocations import AllocationRequest, Owl
+from core.specs.requests import ExportSpec
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.store import profiles
+from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
 
@@ -193,19 +196,19 @@ def test_the_committed_demo_stays(say: Callable, no_demo: Path) -> None:
 
 
 def test_a_job_is_forgotten_and_its_results_stay(say: Callable, store: Store, key: str) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     job.write(Status(state="done", result=key))
     assert say("delete", job.key[:10], "--yes", "--json").json == {"key": job.key, "deleted": True}
-    assert jobs.jobs(store) == [] and store.profile(key).key == key
+    assert queue.jobs(store) == [] and store.profile(key).key == key
 
 
 def test_a_job_that_waits_or_runs_stays(say: Callable, store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     say("delete", job.key, "--yes").refused("cancel")
     job.write(Status(state="running"))
     with processes.take(job.lock):
         say("delete", job.key, "--yes").refused("cancel")
-    assert [each.key for each in jobs.jobs(store)] == [job.key]
+    assert [each.key for each in queue.jobs(store)] == [job.key]
 
 
 def test_a_beginning_of_several_keys_is_refused(say: Callable, store: Store) -> None:
@@ -231,7 +234,7 @@ def test_delete_wants_a_key_that_is_there(wrong: str, say: Callable, key: str) -
 def test_without_a_command_it_lists(say: Callable, store: Store) -> None:
     kinds = ("profiles", "studies", "exports", "best", "jobs", "set_aside")
     assert say("--json").json == {kind: [] for kind in kinds}
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     [row] = say("--json").json["jobs"]
     assert (row["key"], row["state"]) == (job.key, "queued")
     assert say().code == 0
@@ -309,8 +312,8 @@ def test_plain_seconds_are_the_sweep_s(store: Store, key: str) -> None:
 
 
 def test_a_job_says_what_it_does(say: Callable, store: Store) -> None:
-    jobs.submit(store, StudyRequest(settings=(Setting(),)))
-    jobs.submit(store, fake.request())
+    queue.submit(store, StudyRequest(settings=(Setting(),)))
+    queue.submit(store, fake.request())
     assert {each["what"] for each in say("--json").json["jobs"]} == {"study", "measure"}
 
 

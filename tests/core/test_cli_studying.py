@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import experiment, worker
-from core.allocation.requests import AllocationRequest, Manual
 from core.cli import main, output, studying
-from core.errors import UserError
 from core.evaluation import study as running
-from core.settings import EvaluationRequest, Setting, StudyRequest
-from core.specs import WindowRequest
-from core.store import Store
+from core.jobs import experiment, worker
+from core.specs.allocations import AllocationRequest, Manual
+from core.specs.errors import UserError
+from core.specs.settings import Setting
+from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking
 

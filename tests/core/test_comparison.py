@@ -13,9 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from core import comparison
-from core.comparison import Interval, over_seeds, paired, percent, rank_correlation, sentence, spearman, verdict
-from core.errors import UserError
+from core.analysis import comparison
+from core.analysis.comparison import (
+    Interval,
+    over_seeds,
+    paired,
+    percent,
+    rank_correlation,
+    sentence,
+    spearman,
+    verdict,
+)
+from core.specs.errors import UserError
 
 losses = st.lists(st.floats(0.1, 12), min_size=8, max_size=40).map(np.array)
 readings = st.lists(st.integers(-3, 3), min_size=3, max_size=20)
@@ -176,8 +185,8 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(value: float, below: flo
 
 
 def test_pages_can_import_it_without_torch() -> None:
-    root = Path(comparison.__file__).parent.parent
-    code = "import core.comparison, sys; print('torch' in sys.modules)"
+    root = Path(comparison.__file__).parent.parent.parent
+    code = "import core.analysis.comparison, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from core import cost, presets, specs
-from core.errors import UserError
-from core.outline import Outline, outline
-from core.store import Store
+from core import specs
+from core.models import cost
+from core.models.outline import Outline, outline
+from core.specs import presets
+from core.specs.errors import UserError
+from core.store.cache import Store
 from tests import tiny
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -132,7 +134,8 @@ def test_a_model_that_is_not_here_has_no_estimate(
 
 def test_an_estimate_needs_no_torch(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from core import cost, presets, specs; from core.store import Store\n"
+        "import sys; from pathlib import Path; from core import specs; from core.models import cost\n"
+        "from core.specs import presets; from core.store.cache import Store\n"
         "quick = presets.preset('quick').measurements\n"
         f"asked = specs.MeasureRequest(model={str(tiny.folder('llama'))!r}, measurements=quick)\n"
         f"found = cost.estimate(asked, Store(Path({str(tmp_path)!r})))\n"

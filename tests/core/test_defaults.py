@@ -10,15 +10,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from core import presets, roles, specs, texts
+from core import specs
 from core.cli import best, main, studying
-from core.errors import UserError
 from core.models.loading import Loaded, load_tokenizer
 from core.models.sources import locate
-from core.settings import BestRequest, ExportRequest, Setting, StudyRequest, WritingRequest
-from core.specs import MeasureRequest, WindowRequest
-from core.store import Store
-from core.study_file import read_study
+from core.search import roles
+from core.specs import presets
+from core.specs.errors import UserError
+from core.specs.measurements import MeasureRequest
+from core.specs.requests import BestRequest, ExportRequest, WritingRequest
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.specs.study_file import read_study
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
+from core.texts import windows
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,14 +46,14 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 def drawn(asked: WindowRequest, bundled: Loaded) -> int:
     """How many windows a request gets; a request for more than there are is refused."""
-    return texts.windows(asked, bundled).spec.sequences
+    return windows.windows(asked, bundled).spec.sequences
 
 
 def reads(request: Asked) -> list[WindowRequest]:
     """Every text that a request reads."""
     if isinstance(request, StudyRequest):
         return [request.calibration, request.evaluation.text]
-    cut = roles.cut(request, lambda source: len(texts.read(source).documents))
+    cut = roles.cut(request, lambda source: len(windows.read(source).documents))
     return [cut.calibration, cut.selection, cut.final]
 
 

@@ -21,8 +21,8 @@ from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.results import Perturbed
-from core.texts import Windows
+from core.store.results import Perturbed
+from core.texts.windows import Windows
 from tests import tiny
 
 STRIDE = 4

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from core.errors import UserError
 from core.evaluation import perplexity
 from core.evaluation.generation import continuation
 from core.evaluation.perplexity import evaluate, reference, window_losses
 from core.models.loading import Loaded
-from core.progress import Cancelled
+from core.models.progress import Cancelled
+from core.specs.errors import UserError
 from tests import tiny
 
 

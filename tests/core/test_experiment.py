@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import experiment, profiles, specs
+from core import specs
+from core.jobs import experiment
 from core.measure import sweep as sweeps
-from core.profiles import Profile
-from core.progress import Cancelled, Progress
-from core.results import Perturbed
-from core.store import Entry, Store
+from core.models.progress import Cancelled, Progress
+from core.store import profiles
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from core.store.results import Perturbed
 from tests import tiny
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -229,7 +231,7 @@ CHILD = """
 import sys, time
 from pathlib import Path
 from core import experiment, specs
-from core.store import Store
+from core.store.cache import Store
 
 def report(progress):
     if progress.parts == 2:

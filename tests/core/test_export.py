@@ -16,15 +16,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core import export as folders
 from core import specs
-from core.allocation import written
-from core.errors import UserError
 from core.export import Card, card_text, check_target, checking, licence_of, size_words, writing
 from core.export.writing import export
 from core.models import anatomy, loading, sources
 from core.models.loading import Loaded
+from core.models.progress import Cancelled
 from core.models.sources import Source
-from core.progress import Cancelled
-from core.store import Store
+from core.specs import grammar
+from core.specs.errors import UserError
+from core.store.cache import Store
 from tests import tiny
 
 CARD = Card(
@@ -432,7 +432,7 @@ def test_the_recipe_is_read_by_tools(llama: Loaded, tmp_path: Path) -> None:
     assert np.array_equal(told["export"]["achieved"], exported.achieved)
     assert told["export"]["bytes"] == exported.bytes
     assert str(tmp_path) not in (tmp_path / "out" / folders.RECIPE).read_text()
-    asked = written.allocation(str(tmp_path / "out" / folders.RECIPE))
+    asked = grammar.allocation(str(tmp_path / "out" / folders.RECIPE))
     assert asked.base.sparsity == tuple(SPARSITY), "it is an allocation file, too"
 
 

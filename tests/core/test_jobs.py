@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, processes, specs
-from core.errors import UserError
-from core.progress import Progress
-from core.recorder import INTERVAL, Recorder
-from core.records import Request, Status
-from core.settings import ExportRequest, Setting, StudyRequest, WritingRequest
-from core.specs import MeasureRequest, WindowRequest
-from core.store import Store
+from core import specs
+from core.jobs import processes, queue
+from core.jobs.recorder import INTERVAL, Recorder
+from core.jobs.records import Request, Status
+from core.models.progress import Progress
+from core.specs.errors import UserError
+from core.specs.measurements import MeasureRequest
+from core.specs.requests import ExportRequest, WritingRequest
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
 from tests import fake_experiment as fake
 
 
@@ -26,93 +30,93 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_the_same_request_twice_is_one_job(store: Store) -> None:
-    first = jobs.submit(store, fake.request())
-    again = jobs.submit(store, fake.request())
+    first = queue.submit(store, fake.request())
+    again = queue.submit(store, fake.request())
     assert first.key == again.key == fake.request().key
-    assert [job.submitted for job in jobs.jobs(store)] == [first.submitted]
+    assert [job.submitted for job in queue.jobs(store)] == [first.submitted]
     assert again.state == "queued"
 
 
 def test_a_request_survives_the_folder(store: Store) -> None:
-    jobs.submit(store, fake.request(seed=3), device="cuda:1", engine="hooks")
-    read = jobs.job(store, fake.request(seed=3).key)
+    queue.submit(store, fake.request(seed=3), device="cuda:1", engine="hooks")
+    read = queue.job(store, fake.request(seed=3).key)
     assert (read.request, read.device, read.engine) == (fake.request(seed=3), "cuda:1", "hooks")
 
 
 def test_newest_first_and_positions_in_the_order_of_submission(store: Store) -> None:
-    submitted = [jobs.submit(store, fake.request(seed=seed)) for seed in range(3)]
-    elsewhere = jobs.submit(store, fake.request(seed=9), device="cuda")
-    assert [job.key for job in jobs.jobs(store)] == [job.key for job in reversed([*submitted, elsewhere])]
-    assert [jobs.queue_position(store, job) for job in submitted] == [0, 1, 2]
-    assert jobs.queue_position(store, elsewhere) == 0
-    assert "2 runs" in jobs.waiting(store, submitted[2])
+    submitted = [queue.submit(store, fake.request(seed=seed)) for seed in range(3)]
+    elsewhere = queue.submit(store, fake.request(seed=9), device="cuda")
+    assert [job.key for job in queue.jobs(store)] == [job.key for job in reversed([*submitted, elsewhere])]
+    assert [queue.queue_position(store, job) for job in submitted] == [0, 1, 2]
+    assert queue.queue_position(store, elsewhere) == 0
+    assert "2 runs" in queue.waiting(store, submitted[2])
 
 
 def test_a_queued_job_is_cancelled_at_once_and_can_be_queued_again(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
-    jobs.cancel(job)
-    assert jobs.job(store, job.key).state == "cancelled"
-    assert jobs.submit(store, fake.request()).state == "queued"
+    job = queue.submit(store, fake.request())
+    queue.cancel(job)
+    assert queue.job(store, job.key).state == "cancelled"
+    assert queue.submit(store, fake.request()).state == "queued"
 
 
 @pytest.mark.parametrize("ended", ["done", "failed", "cancelled", "interrupted"])
 def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     job.write(Status(state="running" if ended == "interrupted" else ended, profile="x"))
-    assert jobs.job(store, job.key).state == ended
-    assert jobs.resume(store, job).state == "queued"
-    assert jobs.job(store, job.key).status.result is None
+    assert queue.job(store, job.key).state == ended
+    assert queue.resume(store, job).state == "queued"
+    assert queue.job(store, job.key).status.result is None
 
 
 def test_running_means_that_somebody_holds_the_lock(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     job.write(Status(state="running"))
     with processes.take(job.lock):
-        assert jobs.job(store, job.key).state == "running"
-        assert jobs.submit(store, fake.request()).state == "running"
+        assert queue.job(store, job.key).state == "running"
+        assert queue.submit(store, fake.request()).state == "running"
         with pytest.raises(UserError, match="cancel it"):
-            jobs.delete(jobs.job(store, job.key))
-    assert jobs.job(store, job.key).state == "interrupted"
+            queue.delete(queue.job(store, job.key))
+    assert queue.job(store, job.key).state == "interrupted"
 
 
 def test_a_process_that_died_after_a_cancellation_was_cancelled(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     job.write(Status(state="running"))
     with processes.take(job.lock):
-        jobs.cancel(jobs.job(store, job.key))
-    assert jobs.job(store, job.key).state == "cancelled"
+        queue.cancel(queue.job(store, job.key))
+    assert queue.job(store, job.key).state == "cancelled"
 
 
 def test_delete_forgets_what_ended(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
-    jobs.cancel(job)
-    jobs.delete(jobs.job(store, job.key))
-    assert jobs.jobs(store) == []
+    job = queue.submit(store, fake.request())
+    queue.cancel(job)
+    queue.delete(queue.job(store, job.key))
+    assert queue.jobs(store) == []
     with pytest.raises(UserError, match="no run"):
-        jobs.job(store, job.key)
+        queue.job(store, job.key)
 
 
 @pytest.mark.parametrize("key", ["", "../../etc", "0123456789abcdef"])
 def test_an_unknown_key_is_one_sentence(store: Store, key: str) -> None:
     with pytest.raises(UserError, match="there is no run"):
-        jobs.job(store, key)
+        queue.job(store, key)
 
 
 def test_folders_of_another_version_are_passed_over(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     (store.root / "jobs" / "strange").mkdir()
     (store.root / "jobs" / "strange" / "request.json").write_text(json.dumps({"request": {"model": 1}}))
-    assert [each.key for each in jobs.jobs(store)] == [job.key]
+    assert [each.key for each in queue.jobs(store)] == [job.key]
 
 
 def test_enforce_spares_strangers_and_itself(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     mine = processes.identity()
     with processes.take(job.lock):
         for status in (Status(state="running", **mine), Status(state="running", pid=os.getppid(), born=1.0)):
             job.write(status)
-            jobs.cancel(jobs.job(store, job.key))
-            assert not jobs.enforce(jobs.job(store, job.key), grace=0)
+            queue.cancel(queue.job(store, job.key))
+            assert not queue.enforce(queue.job(store, job.key), grace=0)
 
 
 def test_a_worker_that_was_started_counts_until_it_holds_its_lock(
@@ -120,14 +124,14 @@ def test_a_worker_that_was_started_counts_until_it_holds_its_lock(
 ) -> None:
     started = []
     monkeypatch.setattr(processes, "detach", lambda *asked: started.append(asked) or processes.identity())
-    jobs.ensure_worker(store, "cpu")
-    jobs.ensure_worker(store, "cpu")
+    queue.ensure_worker(store, "cpu")
+    queue.ensure_worker(store, "cpu")
     assert len(started) == 1
     assert started[0][0][1:4] == ["-m", "core", "work"]
-    jobs.worker_note(store, "cpu").unlink()
-    with processes.take(jobs.worker_lock(store, "cpu")):
-        assert jobs.worker_alive(store, "cpu")
-    assert not jobs.worker_alive(store, "cpu")
+    queue.worker_note(store, "cpu").unlink()
+    with processes.take(queue.worker_lock(store, "cpu")):
+        assert queue.worker_alive(store, "cpu")
+    assert not queue.worker_alive(store, "cpu")
 
 
 def test_status_counts(store: Store) -> None:
@@ -137,7 +141,7 @@ def test_status_counts(store: Store) -> None:
 
 
 def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> None:
-    told = Recorder(jobs.submit(store, fake.request()), lambda _: None)
+    told = Recorder(queue.submit(store, fake.request()), lambda _: None)
 
     def after(done: int, flop: int | None = None, total: int = 1000) -> Status:
         time.sleep(INTERVAL * 1.1)
@@ -155,15 +159,17 @@ def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> N
 
 def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
     setting = StudyRequest(settings=(Setting(),))
-    first = jobs.submit(store, setting)
-    second = jobs.submit(store, setting.model_copy(update={"settings": (Setting(), Setting(pruner="magnitude"))}))
-    last = jobs.submit(store, fake.request())
+    first = queue.submit(store, setting)
+    second = queue.submit(store, setting.model_copy(update={"settings": (Setting(), Setting(pruner="magnitude"))}))
+    last = queue.submit(store, fake.request())
     words = "1 setting of SmolLM2-135M-Instruct on demo text, evaluation half"
-    assert jobs.waiting(store, second) == f"waiting for one run on cpu (first: {words})", "no share of an unknown whole"
+    assert queue.waiting(store, second) == f"waiting for one run on cpu (first: {words})", (
+        "no share of an unknown whole"
+    )
     first.write(Status(done=21, total=25))
-    assert jobs.waiting(store, second).endswith(f"{words}, 84% done)")
+    assert queue.waiting(store, second).endswith(f"{words}, 84% done)")
     assert second.request.title.startswith("2 settings of ")
-    assert "2 runs" in jobs.waiting(store, last)
+    assert "2 runs" in queue.waiting(store, last)
 
 
 @pytest.mark.parametrize(

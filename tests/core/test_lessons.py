@@ -12,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from core import absorption, lessons, profiles, settings, specs
+from core import lessons, specs
 from core.allocation.allocate import allocate
 from core.allocation.budget import met
-from core.allocation.requests import AllocationRequest, Correction, DepthRamp, Owl
-from core.errors import UserError
-from core.profiles import Profile
-from core.results import Evaluated
-from core.store import Store
+from core.analysis import absorption
+from core.specs.allocations import AllocationRequest, Correction, DepthRamp, Owl
+from core.specs.errors import UserError
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.store.results import Evaluated
 from tests import synthetic
 
 LAYERS = 8
@@ -331,7 +333,7 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> 
 def study(
     store: Store,
     profile: Profile,
-    perplexities: dict[settings.Setting, float],
+    perplexities: dict[specs.Setting, float],
     created: str = "2026-01-01",
     *,
     seed: int = 0,
@@ -343,13 +345,13 @@ def study(
         seed: of the text that judges, where it is another protocol's.
         looked: the profile that allocations looked at, as noted.
     """
-    points = [settings.Point(setting=None, pruned=None)]
+    points = [specs.Point(setting=None, pruned=None)]
     for setting in perplexities:
         row = tuple(allocate(setting.allocation, profile).sparsity.tolist())
-        pruned = settings.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=None)
-        points.append(settings.Point(setting=setting, pruned=pruned))
+        pruned = specs.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=None)
+        points.append(specs.Point(setting=setting, pruned=pruned))
     text = profile.spec.text.model_copy(update={"content": f"text {seed}"})
-    spec = settings.StudySpec(model=profile.spec.model, text=text, points=tuple(points))
+    spec = specs.StudySpec(model=profile.spec.model, text=text, points=tuple(points))
     for point, perplexity in zip(points, [10.0, *perplexities.values()], strict=True):
         nll = np.log(perplexity) + 0.01 * np.linspace(-1, 1, 9)
         found = Evaluated(nll=nll, kl=0 * nll, agreement=1 + 0 * nll, zeros=np.zeros((LAYERS, 7)))
@@ -364,8 +366,8 @@ def test_without_a_study_nothing_is_said_to_be_measured(no_demo: Path, store: St
 
 @pytest.mark.parametrize(("of_ramp", "best"), [(20.0, "depth_ramp"), (90.0, "uniform")])
 def test_measured_points_come_from_the_study(store: Store, standard: Profile, of_ramp: float, best: str) -> None:
-    ramp = settings.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
-    other = settings.Setting(allocation=AllocationRequest(target=0.5))
+    ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
+    other = specs.Setting(allocation=AllocationRequest(target=0.5))
     study(store, standard, {ramp.uniform: 40.0, ramp: of_ramp, other: 15.0})
     points = lessons.measured_points(store, standard)
     assert [each.perplexity for each in points] == pytest.approx([40, of_ramp])
@@ -381,10 +383,10 @@ def test_measured_points_come_from_the_study(store: Store, standard: Profile, of
 
 
 def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: Store, standard: Profile) -> None:
-    def at_target(target: float, *betas: float) -> list[settings.Setting]:
+    def at_target(target: float, *betas: float) -> list[specs.Setting]:
         plain = AllocationRequest(target=target)
         ramps = [plain.model_copy(update={"base": DepthRamp(beta=beta)}) for beta in betas]
-        return [settings.Setting(allocation=each) for each in (plain, *ramps)]
+        return [specs.Setting(allocation=each) for each in (plain, *ramps)]
 
     def found() -> tuple[float, str]:
         first = lessons.measured_points(store, standard)[0]
@@ -406,10 +408,10 @@ def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: 
 
 
 def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: Store, standard: Profile) -> None:
-    uniform = settings.Setting()
-    ramp = settings.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
+    uniform = specs.Setting()
+    ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
     corrected, shuffled = (
-        settings.Setting(allocation=AllocationRequest(correction=Correction(strength=0.04, control=control)))
+        specs.Setting(allocation=AllocationRequest(correction=Correction(strength=0.04, control=control)))
         for control in ("none", "shuffled")
     )
     study(store, standard, {uniform: 40.0, ramp: 10.0})
@@ -425,7 +427,7 @@ def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: 
 
 
 def test_allocations_of_another_profile_are_not_put_beside(store: Store, standard: Profile) -> None:
-    ramps = [settings.Setting(allocation=AllocationRequest(base=DepthRamp(beta=beta))) for beta in (0.01, 0.02, 0.005)]
+    ramps = [specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=beta))) for beta in (0.01, 0.02, 0.005)]
     study(store, standard, dict.fromkeys(ramps[:2], 40.0), looked="one")
     study(store, standard, dict.fromkeys(ramps[2:], 40.0), looked="another")
     assert [each.setting for each in lessons.measured_points(store, standard)] == ramps[:2]
@@ -435,12 +437,12 @@ def test_a_study_of_the_untrained_twin_is_another_models(store: Store, standard:
     spec = standard.spec
     twin = replace(standard, entry=replace(standard.entry, spec=spec.model_copy(
         update={"model": spec.model.model_copy(update={"initialised": 0})})))  # fmt: skip
-    study(store, twin, {settings.Setting(): 40.0})
+    study(store, twin, {specs.Setting(): 40.0})
     assert lessons.measured_points(store, standard) is None
 
 
 def test_a_study_of_another_model_is_passed_over(no_demo: Path, store: Store, standard: Profile) -> None:
-    study(store, standard, {settings.Setting(): 40.0})
+    study(store, standard, {specs.Setting(): 40.0})
     stranger = saved(store, synthetic.profile_spec(LAYERS, 8, seed=5, prunable=True))
     assert lessons.measured_points(store, stranger) is None
     assert len(lessons.measured_points(store)) == 1

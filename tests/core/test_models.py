@@ -13,10 +13,10 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
-from core.errors import UserError
 from core.models import anatomy, loading, sources
 from core.models.sources import locate
-from core.store import Store
+from core.specs.errors import UserError
+from core.store.cache import Store
 from tests import tiny
 
 LINEARS = {"llama": 7, "qwen2": 7, "gemma2": 7, "gpt2": 4, "opt": 6, "gpt_neox": 4, "mixtral": 4, "bloom": 4}

@@ -11,10 +11,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from core import profiles, settings, studies
-from core.errors import UserError
-from core.pack import pack, unpack
-from core.store import Store, units
+from core import specs
+from core.analysis import studies
+from core.specs.errors import UserError
+from core.store import profiles
+from core.store.cache import Store, units
+from core.store.packs import pack, unpack
 from tests import synthetic
 from tests.core.packing import LAYERS, SEQUENCES, TOLD, members, refused, save, save_study, snapshot, study_spec, zipped
 
@@ -107,7 +109,7 @@ def test_a_study_travels_without_a_profile_that_is_not_whole_or_not_its_own(
 
 def test_the_committed_profile_stays_where_it_is(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     save(here, "profile")
-    monkeypatch.setattr("core.store.HOME", here.root.parent / "home")
+    monkeypatch.setattr("core.store.cache.HOME", here.root.parent / "home")
     demo = here.root.parent / "home" / "demo"
     key = synthetic.save_profile(demo, synthetic.profile_spec(LAYERS, SEQUENCES, "quick"), LAYERS)
     store = Store(here.root.parent / "other")
@@ -120,7 +122,7 @@ def test_the_committed_profile_stays_where_it_is(here: Store, monkeypatch: pytes
 
 def test_an_export_does_not_travel(here: Store, sentence: Callable) -> None:
     point = study_spec().points[1]
-    spec = settings.ExportSpec(model=study_spec().model, pruned=point.pruned, folder="/somewhere/model")
+    spec = specs.ExportSpec(model=study_spec().model, pruned=point.pruned, folder="/somewhere/model")
     here.save(spec, None, TOLD)
     with pytest.raises(UserError) as error:
         pack(here, here.by_key(spec.key))

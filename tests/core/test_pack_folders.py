@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from core import specs
-from core.pack import pack
-from core.store import Store
+from core.store.cache import Store
+from core.store.packs import pack
 from tests.core.packing import Members, first, hashed, members, refused, save, zipped
 
 

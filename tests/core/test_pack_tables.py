@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from core import inspection, profiles, results, tables
-from core.errors import UserError
-from core.pack import unpack
-from core.store import Store
+from core.specs.errors import UserError
+from core.store import inspection, profiles, results, tables
+from core.store.cache import Store
+from core.store.packs import unpack
 from tests.core.packing import LAYERS, SEQUENCES, Members, first, hashed, refused, snapshot, zipped
 
 FLOOR = "injection-read.parquet"

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from core import pack as packs
-from core.errors import UserError
-from core.pack import unpack
-from core.store import Store
+from core.specs.errors import UserError
+from core.store import packs
+from core.store.cache import Store
+from core.store.packs import unpack
 from tests.core.packing import Members, first, hashed, refused, snapshot, zipped
 
 # --- names and members ---------------------------------------------------------------------------------------------

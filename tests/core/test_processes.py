@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from core.processes import answer_at_once
+from core.jobs.processes import answer_at_once
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process which sockets are its own")

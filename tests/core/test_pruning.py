@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.errors import UserError
-from core.pattern import Pattern, pattern
 from core.pruning import PRUNERS, Pruner
 from core.pruning.magnitude import magnitude
 from core.pruning.selection import least
 from core.pruning.wanda import wanda
+from core.specs.errors import UserError
+from core.specs.patterns import Pattern, pattern
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 sparsities = st.floats(0, 1, exclude_max=True)

@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import cost, specs
-from core.errors import UserError
+from core import specs
 from core.measure.group import prepare
 from core.measure.hooks import hooks
 from core.measure.perturb import Moments, perturbed, pruned_weights
 from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
-from core.models import anatomy, replay
+from core.models import anatomy, cost, replay
 from core.pruning.inputs import Sums, watched
 from core.pruning.sparsegpt import sparsegpt
-from core.store import Store
+from core.specs.errors import UserError
+from core.store.cache import Store
 from tests import tiny
 
 TEXT = tiny.windows(4, 16)

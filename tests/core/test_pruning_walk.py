@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from core.errors import Broken, UserError
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import hidden
-from core.pattern import Pattern
 from core.pruning import PRUNERS
 from core.pruning import walk as walking
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
+from core.specs.errors import Broken, UserError
+from core.specs.patterns import Pattern
 from tests import tiny
 
 TOKENS = tiny.windows(6, 16).tokens

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import report
-from core.report import Command, Exhibit, Part, Table
+from core.report import page as report
+from core.report.page import Command, Exhibit, Part, Table
 
 LIBRARY = "var Plotly = {react() { return '<' + '/p>'; }};\r\n// done"
 EVIL = [

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import UserError
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.results import Perturbed
-from core.store import Store
-from core.texts import Windows
+from core.specs.errors import UserError
+from core.store.cache import Store
+from core.store.results import Perturbed
+from core.texts.windows import Windows
 from tests import tiny
 
 SPARSITY = 0.6

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from core import presets, specs
-from core.errors import UserError
+from core import specs
+from core.specs import presets
+from core.specs.errors import UserError
 
 sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 sparsities = st.floats(min_value=0, max_value=1, exclude_max=True)

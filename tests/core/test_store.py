@@ -16,15 +16,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import profiles, results, specs, store, tables
-from core.errors import UserError
-from core.files import verified, write_folder
-from core.results import Perturbed, axes_of
-from core.store import Store
+from core import specs
+from core.specs.errors import UserError
+from core.store import cache, profiles, results, tables
+from core.store.cache import Store
+from core.store.files import verified, write_folder
+from core.store.results import Perturbed, axes_of
 from tests import synthetic
 
 LAYERS, SEQUENCES = 3, 8
-PROJECT = Path(store.__file__).resolve().parent.parent
+PROJECT = Path(cache.__file__).resolve().parent.parent.parent
 
 
 def perturbed(seed: int = 0, sequences: int = SEQUENCES) -> Perturbed:
@@ -349,7 +350,7 @@ def test_deleting_keeps_what_another_profile_needs(empty: Store) -> None:
     assert len(found.perturbed) == 3
     assert sum(1 for _ in (empty.root / "perturbed").iterdir()) == 3
     empty.delete(empty.profile(keys["short"]))
-    left = [path for kind in store.KINDS for path in empty.root.glob(f"{kind}/*")]
+    left = [path for kind in cache.KINDS for path in empty.root.glob(f"{kind}/*")]
     assert left == []
 
 

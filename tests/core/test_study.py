@@ -10,22 +10,25 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from core import experiment, settings, specs, studies
-from core.allocation import written
+from core import specs
 from core.allocation.allocate import spread
-from core.allocation.requests import AllocationRequest
-from core.candidates import choose, ranked
-from core.errors import Broken
-from core.evaluation import exporting as remake
+from core.analysis import studies
 from core.evaluation import study as running
 from core.evaluation.perplexity import window_losses
-from core.progress import Cancelled, Progress
+from core.export import making as remake
+from core.jobs import experiment
+from core.models.progress import Cancelled, Progress
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
-from core.settings import Setting, StudyRequest
-from core.store import Store, units
-from core.study_file import read_study
-from core.texts import windows
+from core.search.candidates import choose, ranked
+from core.specs import grammar
+from core.specs.allocations import AllocationRequest
+from core.specs.errors import Broken
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.specs.study_file import read_study
+from core.store.cache import Store, units
+from core.texts.windows import windows
 from tests import tiny
 from tests.core.breaking import spoiling
 
@@ -62,7 +65,7 @@ def text(tmp_path: Path) -> str:
 
 
 def setting(words: str = "uniform", target: float = 0.5, **more: object) -> Setting:
-    return Setting(allocation=written.method(words, target), **more)
+    return Setting(allocation=grammar.method(words, target), **more)
 
 
 def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> StudyRequest:
@@ -70,7 +73,7 @@ def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> St
         model=str(tiny.folder("llama")),
         calibration=specs.WindowRequest(source=text, sequences=4, length=LENGTH),
         settings=asked,
-        evaluation=settings.EvaluationRequest(
+        evaluation=specs.EvaluationRequest(
             text=specs.WindowRequest(source=text, sequences=windows, length=LENGTH, seed=1)
         ),
         **more,
@@ -342,7 +345,7 @@ def test_budgets_per_linear_reach_the_weights(empty: Store, text: str) -> None:
 
 def test_a_pattern_needs_its_own_sparsity(sentence) -> None:
     with pytest.raises(Exception) as error:
-        specs.checked(Setting, pattern="2:4", allocation=written.method("uniform", 0.7))
+        specs.checked(Setting, pattern="2:4", allocation=grammar.method("uniform", 0.7))
     sentence(error.value, "2:4", "0.5")
 
 
@@ -452,26 +455,26 @@ def test_a_bad_study_file_gets_one_sentence(tmp_path: Path, content: str, named:
 
 
 def test_allocations_are_read_as_written(tmp_path: Path, sentence) -> None:
-    asked = written.allocation("owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed:0.7")
+    asked = grammar.allocation("owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed:0.7")
     assert (asked.base.m, asked.target, asked.correction.control) == (5, 0.7, "reversed")
     file = tmp_path / "allocation.json"
     file.write_text(json.dumps({"sparsity": [0.4, 0.6], "budget": 0.5}))
-    assert written.allocation(str(file)).base.sparsity == (0.4, 0.6)
+    assert grammar.allocation(str(file)).base.sparsity == (0.4, 0.6)
     for bad, named in (("uniform", "uniform"), ("uniform:x", "x"), ("nowhere.json", "nowhere.json")):
         with pytest.raises(Exception) as error:
-            written.allocation(bad)
+            grammar.allocation(bad)
         sentence(error.value, named)
     file.write_text(json.dumps({"sparsity": "all"}))
     with pytest.raises(Exception) as error:
-        written.allocation(str(file))
+        grammar.allocation(str(file))
     sentence(error.value, "sparsity")
 
 
 # --- exported ------------------------------------------------------------------------------------------------------
 
 
-def exporting(text: str, folder: Path, **more: object) -> settings.ExportRequest:
-    return settings.ExportRequest(
+def exporting(text: str, folder: Path, **more: object) -> specs.ExportRequest:
+    return specs.ExportRequest(
         model=str(tiny.folder("llama")),
         calibration=specs.WindowRequest(source=text, sequences=4, length=LENGTH),
         setting=setting("depth_ramp beta=0.05"),

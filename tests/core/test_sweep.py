@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from core import cost, specs
+from core import specs
 from core.measure import sweep as sweeps
 from core.measure.group import Group
 from core.measure.sweep import Sweep
-from core.progress import Cancelled, Progress, Report, silent
-from core.results import Perturbed
-from core.store import Store
+from core.models import cost
+from core.models.progress import Cancelled, Progress, Report, silent
+from core.store.cache import Store
+from core.store.results import Perturbed
 from tests import tiny
 
 NAMES = ("gaussian:0.3", "covariance:0.3", "residual:wanda:0.7", "residual_rescaled:wanda:0.7:-0.3", "skip")

@@ -11,10 +11,10 @@ import pytest
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 
-from core.errors import UserError
 from core.evaluation import harness, zeroshot
 from core.evaluation.sandbox import sandboxed
 from core.evaluation.task_files import FORMATS
+from core.specs.errors import UserError
 from tests import tiny
 from tests.core.test_zeroshot import SHARED, folder, task
 
@@ -237,8 +237,6 @@ def test_shared_tasks_are_rendered_as_without_the_sandbox(monkeypatch: pytest.Mo
             written = []
             for each in (sandbox, ordinary):
                 monkeypatch.setattr(lm_eval.utils, "env", each)
-                written.append(
-                    (built.doc_to_text(example), built.doc_to_target(example), built.doc_to_choice(example))
-                )
+                written.append((built.doc_to_text(example), built.doc_to_target(example), built.doc_to_choice(example)))
             assert written[0] == written[1]
         monkeypatch.setattr(lm_eval.utils, "env", sandbox)

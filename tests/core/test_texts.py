@@ -12,20 +12,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import texts
-from core.errors import UserError
 from core.models.loading import load_tokenizer
 from core.models.sources import locate
-from core.specs import WindowRequest
-from core.store import Store
+from core.specs.errors import UserError
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
+from core.texts import windows
 from tests import tiny
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 DOCUMENTS = [f"{index}: " + " ".join(tiny.SENTENCES[: 1 + index % 5]) for index in range(12)]
 
 
-def drawn(source: str, **asked: object) -> texts.Windows:
-    return texts.windows(WindowRequest(source=source, **asked), tiny.loaded("llama"))
+def drawn(source: str, **asked: object) -> windows.Windows:
+    return windows.windows(WindowRequest(source=source, **asked), tiny.loaded("llama"))
 
 
 @pytest.fixture
@@ -50,28 +50,28 @@ def ids_of(text: str) -> list[int]:
 def test_raw_is_read_as_rows_joined_by_two_newlines(tmp_path: Path) -> None:
     path = tmp_path / "wiki.raw"
     path.write_bytes(b"Title\n\n  \nFirst line .\n Second \n")
-    [document] = texts.read(f"file:{path}").documents
+    [document] = windows.read(f"file:{path}").documents
     assert document == "\n\n".join(["Title\n", "", "", "First line .\n", " Second \n"])
 
 
 def test_raw_with_windows_line_ends_is_the_same_text(tmp_path: Path) -> None:
     for name, content in (("unix.raw", b"One\n\nTwo\n"), ("windows.raw", b"One\r\n\r\nTwo\r\n")):
         (tmp_path / name).write_bytes(content)
-    assert len({texts.read(f"file:{tmp_path / name}").documents for name in ("unix.raw", "windows.raw")}) == 1
+    assert len({windows.read(f"file:{tmp_path / name}").documents for name in ("unix.raw", "windows.raw")}) == 1
 
 
 def test_every_kind_of_file_is_read(tmp_path: Path, documents: str) -> None:
     (tmp_path / "one.txt").write_text("some\ntext", encoding="utf-8")
     parquet.write_table(pa.table({"text": DOCUMENTS, "more": range(12)}), tmp_path / "rows.parquet")
-    assert texts.read(f"file:{tmp_path / 'one.txt'}").documents == ("some\ntext",)
-    assert texts.read(documents).documents == tuple(DOCUMENTS)
-    assert texts.read(f"file:{tmp_path / 'rows.parquet'}").documents == tuple(DOCUMENTS)
-    kinds = {name: texts.read(f"file:{tmp_path / name}").packing for name in ("one.txt", "rows.parquet")}
+    assert windows.read(f"file:{tmp_path / 'one.txt'}").documents == ("some\ntext",)
+    assert windows.read(documents).documents == tuple(DOCUMENTS)
+    assert windows.read(f"file:{tmp_path / 'rows.parquet'}").documents == tuple(DOCUMENTS)
+    kinds = {name: windows.read(f"file:{tmp_path / name}").packing for name in ("one.txt", "rows.parquet")}
     assert kinds == {"one.txt": "joined", "rows.parquet": "document"}
 
 
 def test_the_demo_text_has_two_halves_that_share_no_line() -> None:
-    one, other = texts.read("demo"), texts.read("demo:evaluation")
+    one, other = windows.read("demo"), windows.read("demo:evaluation")
     assert min(len(one.documents), len(other.documents)) >= 8
     lines = [{line for each in half.documents for line in each.splitlines() if len(line) > 40} for half in (one, other)]
     assert lines[0] and lines[1] and not lines[0] & lines[1]
@@ -79,7 +79,7 @@ def test_the_demo_text_has_two_halves_that_share_no_line() -> None:
 
 
 def test_a_range_of_documents_is_cut_out(documents: str) -> None:
-    found = texts.read(documents, (3, 5))
+    found = windows.read(documents, (3, 5))
     assert found.documents == tuple(DOCUMENTS[3:6]) and "3-5" in found.label
 
 
@@ -87,7 +87,7 @@ def test_a_range_of_documents_is_cut_out(documents: str) -> None:
 @pytest.mark.bundled
 def test_wikitext_has_the_golden_count_of_tokens(empty: Store) -> None:
     tokenizer = load_tokenizer(locate("demo", empty))
-    [document] = texts.read(f"file:{SHARED / 'wikitext2' / 'wiki.test.raw'}").documents
+    [document] = windows.read(f"file:{SHARED / 'wikitext2' / 'wiki.test.raw'}").documents
     assert len(document) == 1_294_336
     assert len(tokenizer(document, verbose=False)["input_ids"]) == 304_986
 
@@ -145,7 +145,7 @@ def test_the_tokens_of_a_stored_text_come_back(text: str, documents: str) -> Non
         (documents, {"packing": "joined"}),
     ):
         found = drawn(source, sequences=3, length=12, **asked)
-        again = texts.tokens(found.spec, source, asked.get("documents"), tiny.tokenizer())
+        again = windows.tokens(found.spec, source, asked.get("documents"), tiny.tokenizer())
         assert again.equal(found.tokens)
 
 
@@ -180,13 +180,13 @@ def test_a_length_beyond_the_positions(text: str, sentence) -> None:
         drawn(text, length=tiny.LONGEST + 1, sequences=1)
     sentence(refused.value, "65", "64", "tiny llama")
     bloom = tiny.loaded("bloom")  # whose positions are unlimited
-    assert texts.windows(WindowRequest(source=text, sequences=1, length=100), bloom).tokens.shape == (1, 100)
+    assert windows.windows(WindowRequest(source=text, sequences=1, length=100), bloom).tokens.shape == (1, 100)
 
 
 @pytest.mark.parametrize("source", ["", "nonsense", "demo:other", "file:", "file:missing.txt", "file:/"])
 def test_an_unknown_text(source: str, sentence) -> None:
     with pytest.raises(UserError) as refused:
-        texts.read(source)
+        windows.read(source)
     sentence(refused.value)
 
 
@@ -209,7 +209,7 @@ def test_an_unknown_text(source: str, sentence) -> None:
 def test_a_file_that_cannot_be_read_as_text(name: str, content: bytes, tmp_path: Path, sentence) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError) as refused:
-        texts.read(f"file:{tmp_path / name}")
+        windows.read(f"file:{tmp_path / name}")
     sentence(refused.value, name)
 
 
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_read_as_text(name: str, content: bytes, tmp_path:
 def test_a_table_without_texts(table: dict, tmp_path: Path, sentence) -> None:
     parquet.write_table(pa.table(table), tmp_path / "a.parquet")
     with pytest.raises(UserError) as refused:
-        texts.read(f"file:{tmp_path / 'a.parquet'}")
+        windows.read(f"file:{tmp_path / 'a.parquet'}")
     sentence(refused.value, "a.parquet")
 
 
@@ -236,7 +236,7 @@ def test_a_start_token_that_there_is_not(text: str, sentence) -> None:
     bare = copy.deepcopy(tiny.tokenizer())
     bare.bos_token = None
     with pytest.raises(UserError) as refused:
-        texts.windows(WindowRequest(source=text, bos="every"), replace(tiny.loaded("llama"), tokenizer=bare))
+        windows.windows(WindowRequest(source=text, bos="every"), replace(tiny.loaded("llama"), tokenizer=bare))
     sentence(refused.value, "start token")
 
 
@@ -247,11 +247,11 @@ def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text: s
     other = copy.deepcopy(tiny.tokenizer())
     other.add_tokens(["heron"])
     with pytest.raises(UserError) as refused:
-        texts.tokens(found.spec, text, None, other)
+        windows.tokens(found.spec, text, None, other)
     sentence(refused.value, "tokenizer")
     Path(text.removeprefix("file:")).write_text("something else", encoding="utf-8")
     with pytest.raises(UserError) as refused:
-        texts.tokens(found.spec, text, None, tiny.tokenizer())
+        windows.tokens(found.spec, text, None, tiny.tokenizer())
     sentence(refused.value, "text.txt")
 
 
@@ -263,7 +263,7 @@ def test_a_hub_dataset_offline_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(datasets, "load_dataset", offline)
     with pytest.raises(UserError) as refused:
-        texts.read("some/dataset")
+        windows.read("some/dataset")
     sentence(refused.value, "some/dataset", "online")
 
 
@@ -277,7 +277,7 @@ def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyP
         return {"text": [" = Title = \n", "", "Words .\n"]}
 
     monkeypatch.setattr(datasets, "load_dataset", here)
-    wiki, other = texts.read("Salesforce/wikitext"), texts.read("some/dataset")
+    wiki, other = windows.read("Salesforce/wikitext"), windows.read("some/dataset")
     assert wiki.documents == (" = Title = \n\n\n\n\nWords .\n",) and wiki.packing == "joined"
     assert other.packing == "document" and len(other.documents) == 3
     assert asked["Salesforce/wikitext"]["split"] == "test"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from core import jobs, processes, worker
-from core.errors import UserError
-from core.progress import Cancelled
-from core.records import Job
-from core.store import Store
+from core.jobs import processes, queue, worker
+from core.jobs.records import Job
+from core.models.progress import Cancelled
+from core.specs.errors import UserError
+from core.store.cache import Store
 from tests import fake_experiment as fake
 
 PATIENCE = 20  # seconds before a test gives up; none is measured by it
@@ -23,8 +23,8 @@ PATIENCE = 20  # seconds before a test gives up; none is measured by it
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setitem(sys.modules, "core.experiment", None)
-    monkeypatch.setattr("core.experiment", None, raising=False)
+    monkeypatch.setitem(sys.modules, "core.jobs.experiment", None)
+    monkeypatch.setattr("core.jobs.experiment", None, raising=False)
     fake.install()
     return Store(tmp_path)
 
@@ -54,7 +54,7 @@ def until(true: Callable[[], object]) -> None:
 
 
 def now(store: Store, job: Job) -> Job:
-    return jobs.job(store, job.key)
+    return queue.job(store, job.key)
 
 
 def measured(store: Store) -> list[str]:
@@ -63,7 +63,7 @@ def measured(store: Store) -> list[str]:
 
 
 def test_a_job_runs_in_this_process(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     heard = []
     entry = worker.run(store, job, {}, heard.append)
     ended = now(store, job)
@@ -77,7 +77,7 @@ def test_a_job_runs_in_this_process(store: Store) -> None:
 
 def test_a_refused_request_keeps_its_sentence(store: Store) -> None:
     (store.root / "refuse").write_text("there is no such model")
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     with pytest.raises(UserError, match="no such model"):
         worker.run(store, job, {})
     ended = now(store, job)
@@ -88,7 +88,7 @@ def test_a_refused_request_keeps_its_sentence(store: Store) -> None:
 
 def test_a_failure_leaves_its_traceback_in_the_log(store: Store) -> None:
     (store.root / "break").write_text("the sky fell")
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     with pytest.raises(ValueError, match="sky"):
         worker.run(store, job, {})
     ended = now(store, job)
@@ -100,11 +100,11 @@ def test_a_failure_leaves_its_traceback_in_the_log(store: Store) -> None:
 
 def test_a_worker_survives_failures_and_serves_the_oldest_first(store: Store, start: Callable) -> None:
     (store.root / "break").write_text("the sky fell")
-    first = jobs.submit(store, fake.request(seed=1))
+    first = queue.submit(store, fake.request(seed=1))
     process = start(idle=PATIENCE)
     until(lambda: now(store, first).state == "failed")
     (store.root / "break").unlink()
-    later = [jobs.submit(store, fake.request(seed=seed)) for seed in (2, 3)]
+    later = [queue.submit(store, fake.request(seed=seed)) for seed in (2, 3)]
     until(lambda: all(now(store, job).state == "done" for job in later))
     assert process.poll() is None
     assert now(store, later[0]).status.updated <= now(store, later[1]).status.updated
@@ -112,14 +112,14 @@ def test_a_worker_survives_failures_and_serves_the_oldest_first(store: Store, st
 
 
 def test_a_second_worker_leaves_and_an_idle_one_too(store: Store, start: Callable) -> None:
-    with processes.take(jobs.worker_lock(store, "cpu")):
+    with processes.take(queue.worker_lock(store, "cpu")):
         assert start(idle=PATIENCE).wait(PATIENCE) == 0
     assert start(idle=0).wait(PATIENCE) == 0
 
 
 def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, start: Callable) -> None:
     (store.root / "hold").touch()
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     process = start()
     until(lambda: now(store, job).status.parts == 1)
     assert now(store, job).state == "running"
@@ -127,7 +127,7 @@ def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, st
     process.wait()
     assert now(store, job).state == "interrupted"
     (store.root / "hold").unlink()
-    assert jobs.resume(store, job).state == "queued"
+    assert queue.resume(store, job).state == "queued"
     worker.run(store, job, {})
     assert now(store, job).state == "done"
     assert len(measured(store)) == len(set(measured(store))) == 6
@@ -135,16 +135,16 @@ def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, st
 
 def test_cancel_by_file_and_resume(store: Store, start: Callable) -> None:
     (store.root / "hold").touch()
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     process = start(idle=PATIENCE)
     until(lambda: now(store, job).status.parts == 1)
-    jobs.cancel(now(store, job))
+    queue.cancel(now(store, job))
     until(lambda: now(store, job).state == "cancelled")
     assert process.poll() is None
     with pytest.raises(Cancelled):
         worker.run(store, job, {})
     (store.root / "hold").unlink()
-    jobs.submit(store, fake.request())
+    queue.submit(store, fake.request())
     until(lambda: now(store, job).state == "done")
     assert len(measured(store)) == 6
 
@@ -152,23 +152,23 @@ def test_cancel_by_file_and_resume(store: Store, start: Callable) -> None:
 def test_enforce_ends_a_process_that_does_not_listen(store: Store, start: Callable) -> None:
     (store.root / "hold").touch()
     (store.root / "deaf").touch()
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     process = start()
     until(lambda: now(store, job).status.parts == 1)
-    jobs.cancel(now(store, job))
-    assert not jobs.enforce(now(store, job), grace=3600)
-    assert jobs.enforce(now(store, job), grace=0)
+    queue.cancel(now(store, job))
+    assert not queue.enforce(now(store, job), grace=3600)
+    assert queue.enforce(now(store, job), grace=0)
     process.wait()
     assert now(store, job).state == "cancelled"
 
 
 def test_a_second_job_waits_for_the_device(store: Store, start: Callable) -> None:
     (store.root / "hold").touch()
-    first, second = (jobs.submit(store, fake.request(seed=seed)) for seed in (1, 2))
+    first, second = (queue.submit(store, fake.request(seed=seed)) for seed in (1, 2))
     start()
     until(lambda: now(store, first).state == "running")
-    assert jobs.queue_position(store, now(store, second)) == 1
-    assert "one run on cpu" in jobs.waiting(store, now(store, second))
+    assert queue.queue_position(store, now(store, second)) == 1
+    assert "one run on cpu" in queue.waiting(store, now(store, second))
     heard = []
     follower = threading.Thread(target=worker.run, args=(store, second, {}, heard.append))
     follower.start()
@@ -181,14 +181,14 @@ def test_a_second_job_waits_for_the_device(store: Store, start: Callable) -> Non
 
 def test_two_followers_see_the_progress_of_one_run(store: Store, start: Callable) -> None:
     (store.root / "hold").touch()
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     start()
     until(lambda: now(store, job).status.parts == 1)
     heard: list[list] = [[], []]
     found: list[str] = []
 
     def follow(mine: list) -> None:
-        found.append(worker.run(store, jobs.submit(store, fake.request()), {}, mine.append).key)
+        found.append(worker.run(store, queue.submit(store, fake.request()), {}, mine.append).key)
 
     followers = [threading.Thread(target=follow, args=(mine,)) for mine in heard]
     for follower in followers:
@@ -203,7 +203,7 @@ def test_two_followers_see_the_progress_of_one_run(store: Store, start: Callable
 
 def test_a_follower_takes_over_from_a_killed_run(store: Store, start: Callable) -> None:
     (store.root / "hold").touch()
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     process = start()
     until(lambda: now(store, job).status.parts == 1)
     found = []

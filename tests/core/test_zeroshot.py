@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import UserError
 from core.evaluation import zeroshot
 from core.models.loading import Loaded
-from core.progress import Cancelled
+from core.models.progress import Cancelled
+from core.specs.errors import UserError
 from tests import tiny
 
 SHARED = Path("../shared/data/lm_eval_tasks")

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from core import jobs
-from core.store import Store
+from core.jobs import queue
+from core.store.cache import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -75,7 +75,7 @@ def working(cache: Path, *command: str) -> Iterator[None]:
     process = subprocess.Popen([sys.executable, *asked], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(300):
-            if jobs.worker_alive(Store(cache), "cpu"):
+            if queue.worker_alive(Store(cache), "cpu"):
                 break
             time.sleep(0.1)
         yield

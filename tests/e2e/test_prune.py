@@ -10,8 +10,8 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.allocation import written
-from core.allocation.requests import AllocationRequest
+from core.specs import grammar
+from core.specs.allocations import AllocationRequest
 from pages.ui.prune import families
 from tests import synthetic
 from tests.e2e.conftest import serving, settle, working
@@ -20,7 +20,7 @@ from tests.e2e.test_pages import query
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 LAYERS = 6
-OWL = written.method("owl", 0.7)
+OWL = grammar.method("owl", 0.7)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.allocation.requests import AllocationRequest, AlphaPruning, Owl
-from core.settings import Setting
-from core.store import Store
-from pages.ui.report import html
+from core.report.assemble import html
+from core.specs.allocations import AllocationRequest, AlphaPruning, Owl
+from core.specs.settings import Setting
+from core.store.cache import Store
 from tests import synthetic
 
 pytestmark = pytest.mark.e2e

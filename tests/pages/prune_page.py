@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
-from core import cost
-from core.allocation import written
-from core.allocation.requests import AllocationRequest, Correction
-from core.settings import Setting
-from core.store import Store
+from core.models import cost
+from core.specs import grammar
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.settings import Setting
+from core.store.cache import Store
 from pages.ui.prune import families
 from tests import synthetic
 from tests.pages.test_shell import opened_at
@@ -18,14 +18,14 @@ from tests.pages.test_shell import opened_at
 LAYERS = 6
 EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
 PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
-OWL = written.method("owl", 0.7)
+OWL = grammar.method("owl", 0.7)
 Costs = Callable[[Setting], float]
 
 
 def family(seeds: tuple[int, ...] = (0,)) -> tuple[Setting, ...]:
     """OWL with its correction and controls at two strengths, and two more allocators."""
     asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04, 0.08], families.CONTROLS, 5)
-    more = [written.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
+    more = [grammar.method(name, 0.7) for name in ("alphapruning", "depth_ramp")]
     return families.combined([*asked, *more], "wanda", seeds)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.profiles import Profile
+from core.store.profiles import Profile
 from pages.ui import view
 from tests.pages.test_shell import live, paint, shell
 

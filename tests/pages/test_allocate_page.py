@@ -12,23 +12,24 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import settings, specs
-from core.allocation import requests
+from core import specs
 from core.allocation.allocate import allocate
 from core.allocation.allocate import estimates as sums
 from core.allocation.budget import Bounds, met
 from core.allocation.by_hand import pinned
-from core.allocation.requests import AllocationRequest
 from core.cli import main
-from core.errors import UserError
-from core.profiles import load
-from core.results import Perturbed
-from core.store import Store
-from pages.ui import hand, spread, view
-from pages.ui.charts import LIGHT, Estimate, agreement, estimates, methods
-from pages.ui.charts.allocation import unclipped
-from pages.ui.charts.linears import linears
-from pages.ui.prune import drawing, stored
+from core.figures import LIGHT, Estimate, agreement, estimates, methods, results
+from core.figures.allocation import unclipped
+from core.figures.linears import linears
+from core.specs import allocations
+from core.specs.allocations import AllocationRequest
+from core.specs.errors import UserError
+from core.store.cache import Store
+from core.store.profiles import load
+from core.store.results import Perturbed
+from pages.ui import view
+from pages.ui.allocate import hand, spread
+from pages.ui.prune import stored
 from tests import synthetic
 from tests.pages.test_absorption_page import figures, named, numbers
 from tests.pages.test_shell import live, loads, opened_at, paint, shell
@@ -361,8 +362,8 @@ def test_layers_set_by_hand_are_set_in_what_they_are_compared_with(cache: Cache)
     assert shown["all layers as computed"] != pytest.approx(shown["its base"])
     app = opened(profile=cache["deep"], hand="2:0.5,3:0.6", strength="0.04")
     here = load_(cache["deep"])
-    reverse = requests.Correction(strength=0.04, control="reversed")
-    plain = allocate(AllocationRequest(correction=reverse, base=requests.Owl()), here)
+    reverse = allocations.Correction(strength=0.04, control="reversed")
+    plain = allocate(AllocationRequest(correction=reverse, base=allocations.Owl()), here)
     bounds = Bounds(plain.request.low, plain.request.high)
     wanted = sums(pinned(plain.exact, held, plain.parameters, 0.7, bounds)[None], here)[0]
     assert estimates_shown(app)["reversed"] == pytest.approx(wanted)
@@ -409,7 +410,9 @@ def test_unclipped_numbers_are_drawn_as_they_are(cache: Cache) -> None:
     assert not app.exception and not app.error
     bars = figures(app)[0]["data"][0]
     values = numbers(bars["y"])
-    plain = allocate(AllocationRequest(base=requests.Dlp(alpha=0.3), target=0.85, unclipped=True), load_(cache["deep"]))
+    plain = allocate(
+        AllocationRequest(base=allocations.Dlp(alpha=0.3), target=0.85, unclipped=True), load_(cache["deep"])
+    )
     assert values == pytest.approx(plain.sparsity, abs=1e-12)
     assert values.max() > 1
     marks = named(figures(app)[0], "cannot be pruned")
@@ -518,7 +521,7 @@ def test_a_profile_without_linears_says_what_to_measure_and_how(cache: Cache) ->
 
 def test_a_hand_in_the_url_of_a_budget_per_linear_is_never_half_obeyed(cache: Cache) -> None:
     here = load_(cache["linear"])
-    found = allocate(AllocationRequest(base=requests.Response(granularity="linear"), target=0.6), here)
+    found = allocate(AllocationRequest(base=allocations.Response(granularity="linear"), target=0.6), here)
     with pytest.raises(UserError, match="each linear has a budget of its own"):
         spread.held_by_hand(found.sparsity[None], {3: 0.5}, found)
 
@@ -545,9 +548,9 @@ def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     root = tmp_path / "studied"
     spec = synthetic.profile_spec(6, preset="standard", prunable=True)
     key = synthetic.save_profile(root, spec, 6, "studied")
-    bases = (requests.Owl(), requests.Dlp(), requests.AlphaPruning(), requests.Response())
-    asked = [settings.Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
-    asked += [settings.Setting(allocation=AllocationRequest(base=requests.Owl(), target=0.5))]
+    bases = (allocations.Owl(), allocations.Dlp(), allocations.AlphaPruning(), allocations.Response())
+    asked = [specs.Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
+    asked += [specs.Setting(allocation=AllocationRequest(base=allocations.Owl(), target=0.5))]
     synthetic.save_study(root, synthetic.study_spec(spec, asked, 6), 6, key)
     monkeypatch.setenv("ABSORPTION_CACHE", str(root))
     return key
@@ -568,7 +571,7 @@ def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) ->
     [group] = stored.groups(profile).values()
     part = next(each for each in group.results.slices if each.target == 0.7)
     owl = next(each for each in group.results.within(part) if each.name == "OWL")
-    figure = drawing.trust(group.results, part, profile, "drift", None, now=owl.planned).figure
+    figure = results.trust(group.results, part, profile, "drift", None, now=owl.planned).figure
     colours = dict(zip(figure.data[0].customdata, figure.data[0].marker.color, strict=True))
     assert colours["OWL"] == LIGHT.accent and colours["Uniform"] == LIGHT.ink
     assert list(colours.values()).count(LIGHT.accent) == 1 and not figure.layout.shapes

@@ -9,14 +9,17 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import best, best_line, candidates, jobs, studies
-from core.allocation import written
-from core.allocation.requests import DepthRamp
-from core.errors import UserError
-from core.roles import roles
-from core.settings import BestRequest, BestSpec, Setting
-from core.specs import WindowRequest
-from core.store import Entry, Store
+from core.analysis import studies
+from core.jobs import queue
+from core.search import best, best_line, candidates
+from core.search.roles import roles
+from core.specs import grammar
+from core.specs.allocations import DepthRamp
+from core.specs.errors import UserError
+from core.specs.requests import BestRequest, BestSpec
+from core.specs.settings import Setting
+from core.specs.texts import WindowRequest
+from core.store.cache import Entry, Store
 from pages.ui.prune import answering
 from tests import synthetic
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, asked, badges, opened
@@ -33,7 +36,7 @@ ANSWERED = BestRequest(
 def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
     monkeypatch.setattr(best, "estimate", lambda *_: EXPECTED)
-    monkeypatch.setattr(jobs, "ensure_worker", lambda *_: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     synthetic.save_profile(empty_cache, PROFILE, LAYERS, "deep model")
     return Store(empty_cache)
 
@@ -52,11 +55,11 @@ def save(
         lower: an allocation that is judged too.
     """
     target = request.target or 0.7
-    tried = [Setting(pruner=request.pruner, allocation=written.allocation(f"{each}:{target}")) for each in methods]
+    tried = [Setting(pruner=request.pruner, allocation=grammar.allocation(f"{each}:{target}")) for each in methods]
     selection = _study(store, tried, costs, f"selects {request.key}")
     winner, runner_up = candidates.choose(selection)
     contenders = [each for each in (winner, runner_up) if each]
-    contenders += [winner.model_copy(update={"allocation": written.allocation(lower)})] if lower else []
+    contenders += [winner.model_copy(update={"allocation": grammar.allocation(lower)})] if lower else []
     seeded = [each.model_copy(update={"calibration_seed": seed}) for seed in request.seeds for each in contenders]
     final = _study(store, seeded, costs, f"judges {request.key}")
     spec = BestSpec(
@@ -81,7 +84,7 @@ def submitted(app: AppTest, store: Store) -> BestRequest:
     """What Run queues."""
     app.button(key="best-run").click().run()
     assert not app.exception
-    (job,) = jobs.jobs(store)
+    (job,) = queue.jobs(store)
     assert asked(app, "job") == job.key
     return job.request
 
@@ -179,7 +182,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert any(roles(found.request) == each.value for each in app.caption)
     tried = table(app, "loss, nats/token")
     assert list(tried["loss, nats/token"]) == [each.nll for each in found.candidates]
-    assert tried["written"][0] == written.words(found.winner.allocation) and len(tried) == len(METHODS)
+    assert tried["written"][0] == grammar.words(found.winner.allocation) and len(tried) == len(METHODS)
     judged = table(app, "role").set_index("role")
     assert list(judged.index) == ["dense", "winner", "runner-up", "uniform"]
     assert math.isclose(judged["perplexity"]["winner"], found.perplexity(found.winner))
@@ -236,7 +239,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     found = best.load(store, save(store, costs, request, ("uniform", "owl"), "uniform:0.45", trials=trials))
     app = part()
     assert not app.exception
-    assert found.answer.allocation == written.allocation("uniform:0.45")
+    assert found.answer.allocation == grammar.allocation("uniform:0.45")
     assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
     answer = table(app, "role").set_index("role").loc["answer"]
     assert "45%" in answer["setting"] and answer["perplexity"] == pytest.approx(found.perplexity(found.answer))
@@ -343,7 +346,7 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
 
 @pytest.mark.parametrize("said", [*METHODS, "alphapruning epsilon=0.4", "owl m=10 lam=0.2", "response objective=nll"])
 def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
-    setting = Setting(allocation=written.allocation(f"{said}:0.6"))
+    setting = Setting(allocation=grammar.allocation(f"{said}:0.6"))
     query = answering.in_view(setting)
     assert query.items() >= {"base": setting.allocation.base.kind, "hand": "", "target": "0.6", "high": "0.95"}.items()
     assert float(query["strength"]) == setting.allocation.correction.strength
@@ -351,7 +354,7 @@ def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
 
 
 def test_a_step_that_the_page_lacks_has_no_link() -> None:
-    steep = Setting(allocation=written.allocation("uniform:0.5").model_copy(update={"base": DepthRamp(beta=0.032)}))
+    steep = Setting(allocation=grammar.allocation("uniform:0.5").model_copy(update={"base": DepthRamp(beta=0.032)}))
     with pytest.raises(UserError, match=r"no step 0\.032"):
         answering.in_view(steep)
 
@@ -377,6 +380,6 @@ def test_export_submits_the_answer(store: Store, tmp_path_factory: pytest.TempPa
     assert "holds files that no export wrote" in app.error[0].value and app.button(key="best-export").disabled
     app.text_input(key="best-folder").set_value(str(outside / "pruned")).run()
     app.button(key="best-export").click().run()
-    (job,) = jobs.jobs(store)
+    (job,) = queue.jobs(store)
     assert job.request == best.export_request(found, ANSWERED, str(outside / "pruned"), False)
     assert job.request.setting == found.answer and job.request.study == found.final.spec.key

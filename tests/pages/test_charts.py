@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import absorption
-from core.results import Perturbed
-from core.specs import Measurement, perturbation
-from pages.ui import charts, words
-from pages.ui.charts import labels, matrix, sizes, style, why
+from core import figures
+from core.analysis import absorption
+from core.figures import labels as words
+from core.figures import matrix, placing, sizes, style, why
+from core.specs.measurements import Measurement
+from core.specs.perturbations import perturbation
+from core.store.results import Perturbed
 from tests import synthetic
 
 LAYERS, SEQUENCES = 12, 8
@@ -30,25 +32,25 @@ def trace(figure: go.Figure, name: str) -> go.Scatter:
     return next(each for each in figure.data if each.name == name)
 
 
-def all_charts(layer: int, layers: int = LAYERS, look: charts.Palette = charts.LIGHT) -> list[charts.Chart]:
+def all_charts(layer: int, layers: int = LAYERS, look: figures.Palette = figures.LIGHT) -> list[figures.Chart]:
     """One of each."""
     found = seeds(layers=layers)
-    lines = [charts.line(f"{size:g}", seeds(f"gaussian:{size}", layers)) for size in (0.01, 0.1, 1)]
+    lines = [figures.line(f"{size:g}", seeds(f"gaussian:{size}", layers)) for size in (0.01, 0.1, 1)]
     return [
-        charts.curves(found, layer, look),
-        charts.heatmap(found, synthetic.floor(layers).drift, layer, look),
-        charts.gains(lines, 1, layer, "said", look=look),
-        charts.size_map([0.01, 0.1, 1], lines, layer, look),
-        charts.dilution(found, synthetic.activation(layers, SEQUENCES), layer, look),
-        charts.direction(found, layer, look),
-        charts.harm(found, layer, look),
-        charts.compared(lines[0], lines[1], layer, "title", "one against the other", look),
+        figures.curves(found, layer, look),
+        figures.heatmap(found, synthetic.floor(layers).drift, layer, look),
+        figures.gains(lines, 1, layer, "said", look=look),
+        figures.size_map([0.01, 0.1, 1], lines, layer, look),
+        figures.dilution(found, synthetic.activation(layers, SEQUENCES), layer, look),
+        figures.direction(found, layer, look),
+        figures.harm(found, layer, look),
+        figures.compared(lines[0], lines[1], layer, "title", "one against the other", look),
     ]
 
 
 @pytest.mark.parametrize("layers", [2, 4, 30])
-@pytest.mark.parametrize("look", [charts.LIGHT, charts.DARK])
-def test_every_chart_is_whole(layers: int, look: charts.Palette) -> None:
+@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
+def test_every_chart_is_whole(layers: int, look: figures.Palette) -> None:
     for layer in (0, layers - 1):
         for chart in all_charts(layer, layers, look):
             assert chart.title and len(chart.table) and chart.figure.data
@@ -60,7 +62,7 @@ def test_every_chart_is_whole(layers: int, look: charts.Palette) -> None:
 
 def test_curves_show_every_injection_layer_and_the_interval() -> None:
     found = seeds()
-    figure = charts.curves(found, 3).figure
+    figure = figures.curves(found, 3).figure
     value = absorption.curves(found).value
     np.testing.assert_allclose(trace(figure, "layer 3").y, value[3, 3:])
     others = [y for y in trace(figure, "other layers").y if y is not None]
@@ -69,15 +71,15 @@ def test_curves_show_every_injection_layer_and_the_interval() -> None:
 
 
 def test_curves_keep_the_first_token_apart() -> None:
-    assert "The first token is not disturbed" in charts.curves(seeds("gaussian:0.3"), 3).finding
-    chart = charts.curves(seeds("gaussian:0.3@all"), 3)
+    assert "The first token is not disturbed" in figures.curves(seeds("gaussian:0.3"), 3).finding
+    chart = figures.curves(seeds("gaussian:0.3@all"), 3)
     assert "At the first token" in chart.finding
     assert trace(chart.figure, "first token").line.dash == "dot"
 
 
 def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> None:
     found = seeds()
-    figure = charts.heatmap(found, None, 3).figure
+    figure = figures.heatmap(found, None, 3).figure
     cells = figure.data[0]
     np.testing.assert_allclose(cells.z, np.log2(absorption.relative(found)))
     assert np.isnan(np.tril(cells.z, -1)[np.tril_indices(LAYERS, -1)]).all()
@@ -87,7 +89,7 @@ def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> Non
 
 
 def test_every_cell_can_be_clicked_and_says_which_it_is() -> None:
-    targets = trace(charts.heatmap(seeds(), None, 3).figure, "cells")
+    targets = trace(figures.heatmap(seeds(), None, 3).figure, "cells")
     assert len(targets.customdata) == LAYERS * (LAYERS + 1) / 2
     np.testing.assert_array_equal(targets.customdata, np.stack([targets.y, targets.x], axis=1))
 
@@ -95,7 +97,7 @@ def test_every_cell_can_be_clicked_and_says_which_it_is() -> None:
 def test_cells_below_the_noise_floor_are_grey_and_counted() -> None:
     floor = np.full((LAYERS, LAYERS), 1e-9)
     floor[2, 5:7] = 1.0
-    chart = charts.heatmap(seeds(), floor, None)
+    chart = figures.heatmap(seeds(), floor, None)
     assert np.isnan(chart.figure.data[0].z[2, 5:7]).all()
     assert np.isfinite(trace(chart.figure, "below the noise floor").z).sum() == 2
     assert "2 grey cells" in chart.finding
@@ -106,27 +108,27 @@ def test_a_half_measured_matrix_can_be_drawn() -> None:
     half = {field.name: getattr(found, field.name).copy() for field in dataclasses.fields(found)}
     for values in half.values():
         values[6:] = np.nan
-    chart = charts.heatmap([Perturbed(**half)], None, None)
+    chart = figures.heatmap([Perturbed(**half)], None, None)
     assert len(trace(chart.figure, "cells").customdata) == sum(LAYERS - i for i in range(6))
 
 
 def test_markers_carry_the_verdicts_and_the_last_layer_none() -> None:
-    found = charts.line("0.3", seeds())
-    markers = trace(charts.gains([found], 0, 2, "said").figure, "0.3").marker.color
-    wanted = {"amplifies": charts.LIGHT.amplify, "absorbs": charts.LIGHT.absorb}
-    assert list(markers) == [wanted.get(verdict, charts.LIGHT.undecided) for verdict in found.verdicts]
-    assert markers[-1] == charts.LIGHT.undecided
+    found = figures.line("0.3", seeds())
+    markers = trace(figures.gains([found], 0, 2, "said").figure, "0.3").marker.color
+    wanted = {"amplifies": figures.LIGHT.amplify, "absorbs": figures.LIGHT.absorb}
+    assert list(markers) == [wanted.get(verdict, figures.LIGHT.undecided) for verdict in found.verdicts]
+    assert markers[-1] == figures.LIGHT.undecided
 
 
-@pytest.mark.parametrize("statistic", charts.STATISTICS)
+@pytest.mark.parametrize("statistic", figures.STATISTICS)
 def test_every_statistic_has_its_interval(statistic: str) -> None:
-    found = charts.line("0.3", seeds(), statistic)
+    found = figures.line("0.3", seeds(), statistic)
     assert (found.low <= found.value).all() and (found.value <= found.high).all()
 
 
 def test_the_size_map_marks_the_crossing() -> None:
-    lines = [charts.line(f"{size:g}", seeds(f"gaussian:{size}")) for size in (0.01, 0.1, 1)]
-    chart = charts.size_map([0.01, 0.1, 1], lines, 2)
+    lines = [figures.line(f"{size:g}", seeds(f"gaussian:{size}")) for size in (0.01, 0.1, 1)]
+    chart = figures.size_map([0.01, 0.1, 1], lines, 2)
     wanted = absorption.crossing(np.array([0.01, 0.1, 1]), np.log([each.value for each in lines]))
     np.testing.assert_allclose(trace(chart.figure, "crossing size").y, wanted)
     assert np.isfinite(wanted).any() and "turning" in chart.finding
@@ -159,7 +161,7 @@ def test_the_size_map_claims_no_turn_that_verdicts_do_not_carry(
 
 def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
     found = seeds()
-    chart = charts.direction(found, 2)
+    chart = figures.direction(found, 2)
     share = np.mean([each.orthogonal[2, -1] for each in found])
     assert chart.finding.endswith(f"the part of the damage across the stream has {share:.0%} of its length.")
     assert "rest" not in chart.finding and "length" in chart.figure.layout.yaxis.title.text
@@ -178,21 +180,21 @@ def test_size_borders_lie_between_the_sizes() -> None:
 
 
 def test_no_line_through_a_layer_crosses_what_the_colours_say() -> None:
-    figure = charts.gains([charts.line("0.3", seeds())], 0, 2, "said").figure
+    figure = figures.gains([figures.line("0.3", seeds())], 0, 2, "said").figure
     (key,) = [each for each in figure.layout.annotations if "amplifies" in each.text]
     assert (key.y, key.yref, key.yanchor) == (1, "paper", "bottom") and figure.layout.margin.t >= 28
     assert all(word in key.text for word in ("undecided", "absorbs"))
 
 
 def test_damage_over_stream_is_the_gain() -> None:
-    chart = charts.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
+    chart = figures.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
     np.testing.assert_allclose(chart.table["damage grows"] / chart.table["stream grows"], chart.table["gain"])
     np.testing.assert_allclose(chart.table["gain"], absorption.gains(seeds()).value)
 
 
 def test_the_gain_beside_its_dilution_has_the_colour_of_its_verdict() -> None:
-    found, look = seeds(), charts.LIGHT
-    figure = charts.dilution(found, synthetic.activation(LAYERS, SEQUENCES), 2).figure
+    found, look = seeds(), figures.LIGHT
+    figure = figures.dilution(found, synthetic.activation(LAYERS, SEQUENCES), 2).figure
     colours = {"amplifies": look.amplify, "absorbs": look.absorb, "undecided": look.undecided}
     drawn = {int(x): each.marker.color for each in figure.data if each.name.startswith("gain: ") for x in each.x}
     verdicts = absorption.gains(found).verdicts[:-1]
@@ -201,9 +203,9 @@ def test_the_gain_beside_its_dilution_has_the_colour_of_its_verdict() -> None:
 
 def test_a_gain_above_one_that_is_undecided_is_grey() -> None:
     found = [synthetic.perturbed(LAYERS, 3, Measurement(perturbation=perturbation("gaussian:0.3")))]
-    figure = charts.dilution(found, synthetic.activation(LAYERS, 3), 2).figure
+    figure = figures.dilution(found, synthetic.activation(LAYERS, 3), 2).figure
     gains = [each for each in figure.data if each.name.startswith("gain: ")]
-    assert [(each.name, each.marker.color) for each in gains] == [("gain: undecided", charts.LIGHT.undecided)]
+    assert [(each.name, each.marker.color) for each in gains] == [("gain: undecided", figures.LIGHT.undecided)]
 
 
 @pytest.mark.parametrize(("title", "alt"), [("Which way?", "Which way? So."), ("Drift left", "Drift left. So.")])
@@ -320,17 +322,17 @@ def test_colour_reaches_do_not_follow_one_outlier() -> None:
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=9), st.integers(1, 20))
 def test_every_point_has_a_side_for_its_name(places: list, letters: int) -> None:
     x, y = np.array(places).T
-    found = labels.sides(x, y, ["n" * letters] * len(x))
-    assert len(found) == len(x) and set(found) <= set(labels.SIDES)
+    found = placing.sides(x, y, ["n" * letters] * len(x))
+    assert len(found) == len(x) and set(found) <= set(placing.SIDES)
 
 
 @given(st.tuples(st.floats(0, 1), st.floats(0, 1)), st.integers(2, 20))
 def test_names_at_the_edges_lie_inward(heights: tuple[float, float], letters: int) -> None:
-    low, high = labels.sides(np.array([0.0, 1.0]), np.array(heights), ["n" * letters] * 2)
+    low, high = placing.sides(np.array([0.0, 1.0]), np.array(heights), ["n" * letters] * 2)
     assert low.endswith("right") and high.endswith("left")
 
 
 def test_names_of_neighbours_do_not_lie_on_each_other() -> None:
     x, y = np.array([0.0, 0.50, 0.51, 0.52, 1.0]), np.array([0.0, 0.5, 0.5, 0.52, 1.0])
-    found = labels.sides(x, y, ["a", "Response", "Response reversed", "Uniform", "b"])
+    found = placing.sides(x, y, ["a", "Response", "Response reversed", "Uniform", "b"])
     assert len(set(found[1:4])) == 3

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.comparison import Interval, rank_correlation
-from pages.ui import words
-from pages.ui.charts import DARK, LIGHT, Chart, Palette, evaluation
-from pages.ui.charts.estimate import trusted
-from pages.ui.charts.evaluation import Curve
+from core.analysis.comparison import Interval, rank_correlation
+from core.analysis.phrases import between
+from core.figures import DARK, LIGHT, Chart, Palette, evaluation
+from core.figures import labels as words
+from core.figures.estimate import trusted
+from core.figures.evaluation import Curve
 from tests.pages.test_charts import trace
 
 NAN = float("nan")
@@ -265,7 +266,7 @@ def test_changes_do_not_count_what_is_not_there() -> None:
     ],
 )
 def test_an_interval_is_said_in_words(ends: tuple[float, float], said: str) -> None:
-    assert evaluation.between(Interval(0.0, *ends, 3)) == said
+    assert between(Interval(0.0, *ends, 3)) == said
 
 
 def test_only_the_allocation_in_view_has_the_accent() -> None:

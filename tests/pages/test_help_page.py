@@ -11,7 +11,7 @@ import typer
 
 from core.cli import app as cli
 from core.cli import main
-from pages.ui.tour import commands
+from core.lessons import commands
 from tests.pages.test_shell import shell
 
 LINES = [line for group in commands.GROUPS for line in group.lines]

@@ -15,14 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from core import absorption, jobs, lessons, profiles, settings
-from core.allocation.requests import AllocationRequest, DepthRamp
-from core.records import Status
-from core.store import Store
+from core import lessons, specs
+from core.analysis import absorption
+from core.figures.labels import changed, gain
+from core.jobs import queue
+from core.jobs.records import Status
+from core.specs.allocations import AllocationRequest, DepthRamp
+from core.store import profiles
+from core.store.cache import Store
 from pages.ui import glossary
 from pages.ui.live import tour
 from pages.ui.tour import CHAPTERS, again
-from pages.ui.words import changed, gain
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_shell import live, opened_at, paint, shell
@@ -197,7 +200,7 @@ def test_the_drift_is_said_to_change_not_the_damage(cache: Cache) -> None:
 def test_the_last_lesson_names_its_target_and_its_table_has_one_format_a_column(empty_cache: Path) -> None:
     spec = synthetic.profile_spec(8, seed=7, prunable=True)
     key = synthetic.save_profile(empty_cache, spec, 8, "a model")
-    ramp = settings.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
+    ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
     synthetic.save_study(empty_cache, synthetic.study_spec(spec, [ramp], 8), 8)
     app = opened(profile=key, chapter="prune", **GUESSED)
     assert "Measured at 70% zeros, “" in text(app)
@@ -414,12 +417,12 @@ def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache)
 @pytest.fixture
 def apart(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile, where no worker starts."""
-    monkeypatch.setattr(jobs, "ensure_worker", lambda *_: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     fake.get(again.REQUEST, Store(empty_cache))
     return Store(empty_cache)
 
 
-def finish(job: jobs.Job, store: Store) -> None:
+def finish(job: queue.Job, store: Store) -> None:
     """What a worker would do."""
     key = fake.get(job.request, store).key
     job.write(Status(state="done", result=key, started=1.0, updated=48.0))
@@ -428,8 +431,8 @@ def finish(job: jobs.Job, store: Store) -> None:
 def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(apart: Store) -> None:
     app = opened()
     app.button(key="again").click().run()
-    [job] = jobs.jobs(again.place())
-    assert job.request == again.REQUEST and not jobs.jobs(apart)
+    [job] = queue.jobs(again.place())
+    assert job.request == again.REQUEST and not queue.jobs(apart)
     assert "Measuring on" in app.get("progress")[0].proto.text
     job.write(Status(total=3, done=1, line="residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"))
     app.run()
@@ -442,19 +445,19 @@ def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(ap
     old, new = (line["values"] for line in shown["lines"])
     assert np.allclose(old, new) and len(old) == 3
     app.button(key="again").click().run()
-    [job] = jobs.jobs(again.place())
+    [job] = queue.jobs(again.place())
     assert job.state == "queued" and not again.place().find(job.request), "measured anew, not looked up"
 
 
 def test_the_button_waits_for_another_run(apart: Store) -> None:
-    jobs.submit(apart, fake.request(seed=3))
+    queue.submit(apart, fake.request(seed=3))
     app = opened()
     assert app.button(key="again").disabled
     assert any("waits for it" in each.value for each in app.caption)
 
 
 def test_a_failed_run_says_why(apart: Store) -> None:
-    job = jobs.submit(again.place(), again.REQUEST)
+    job = queue.submit(again.place(), again.REQUEST)
     job.write(Status(state="failed", error="the bundled model is not installed", bad_request=True))
     app = opened()
     assert app.warning[0].value == "the bundled model is not installed"

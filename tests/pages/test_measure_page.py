@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import cost, jobs, processes, specs
-from core.errors import UserError
-from core.presets import PRESETS
-from core.records import Status
-from core.request import build
-from core.store import Store
-from pages.ui import command, watch
+from core import specs
+from core.jobs import processes, queue
+from core.jobs.records import Status
+from core.models import cost
+from core.report import command
+from core.specs.errors import UserError
+from core.specs.presets import PRESETS
+from core.specs.typed import build
+from core.store.cache import Store
+from pages.ui import watch
 from tests import fake_experiment as fake
 from tests.pages.test_shell import shell
 
@@ -25,7 +28,7 @@ EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e1
 def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """An empty cache; the cost is invented and no worker starts."""
     monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
-    monkeypatch.setattr(jobs, "ensure_worker", lambda *_: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     return Store(empty_cache)
 
 
@@ -68,7 +71,7 @@ def test_the_first_view_is_ready_to_run(store: Store) -> None:
 def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
     app = opened()
     app.button(key="run").click().run()
-    (job,) = jobs.jobs(store)
+    (job,) = queue.jobs(store)
     assert job.request == build(
         "demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol"
     )
@@ -153,9 +156,9 @@ def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: p
 # --- watching ------------------------------------------------------------------------------------------------------
 
 
-def part_way(store: Store) -> jobs.Job:
+def part_way(store: Store) -> queue.Job:
     """A job that has finished one part and whose process, in play, is this one."""
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     (store.root / "break").write_text("enough")
     with pytest.raises(ValueError, match="enough"):
         fake.get(job.request, store)
@@ -176,7 +179,7 @@ def test_a_running_job_shows_progress_and_what_it_found(store: Store) -> None:
 
 
 def test_before_the_first_part_it_is_said_when_the_picture_comes(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     job.write(Status(state="running", line="layer 3", done=1, total=60))
     with processes.take(job.lock):
         app = opened(job.key)
@@ -191,7 +194,7 @@ def test_any_tab_can_cancel(store: Store) -> None:
     with processes.take(job.lock):
         app = opened(job.key)
         app.button(key="cancel").click().run()
-        assert jobs.job(store, job.key).cancelling
+        assert queue.job(store, job.key).cancelling
         assert app.button(key="cancel").disabled
     app.run()
     assert "Cancelled at 17%" in app.warning[0].value
@@ -199,7 +202,7 @@ def test_any_tab_can_cancel(store: Store) -> None:
 
 def test_a_queued_job_says_what_it_waits_for(store: Store) -> None:
     first = part_way(store)
-    second = jobs.submit(store, fake.request(seed=2))
+    second = queue.submit(store, fake.request(seed=2))
     with processes.take(first.lock):
         app = opened(second.key)
     assert "waiting for one run on cpu" in app.get("progress")[0].proto.text
@@ -210,11 +213,11 @@ def test_an_interrupted_job_can_be_resumed(store: Store) -> None:
     app = opened(job.key)
     assert "Interrupted at 17%" in app.warning[0].value
     app.button(key="resume").click().run()
-    assert jobs.job(store, job.key).state == "queued"
+    assert queue.job(store, job.key).state == "queued"
 
 
 def test_a_refused_request_is_its_sentence(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     job.write(Status(state="failed", error="the text has 3 windows of 64 tokens, not 8", bad_request=True))
     app = opened(job.key)
     assert app.error[0].value == "the text has 3 windows of 64 tokens, not 8"
@@ -222,7 +225,7 @@ def test_a_refused_request_is_its_sentence(store: Store) -> None:
 
 
 def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     key = fake.get(job.request, store).key
     job.write(Status(state="done", result=key, started=1.0, updated=61.0))
     app = opened(job.key)
@@ -246,11 +249,11 @@ def test_a_job_that_is_gone_is_said(store: Store) -> None:
 
 
 def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     assert [job.key in link.proto.query_string for link in opened().sidebar.get("page_link")] == [True]
     [link] = opened().sidebar.get("page_link")
     assert link.proto.label.startswith("waiting · measuring · ") and link.proto.label.endswith(watch.model(job.request))
-    jobs.cancel(job)
+    queue.cancel(job)
     assert not opened().sidebar.get("page_link")
 
 

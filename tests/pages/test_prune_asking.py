@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, settings
-from core.allocation import written
-from core.allocation.requests import AllocationRequest, Correction
-from core.settings import Setting, StudyRequest
-from core.specs import WindowRequest
-from core.store import Store
-from pages.ui.prune import families, naming
+from core import specs
+from core.jobs import queue
+from core.specs import grammar, naming
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
+from pages.ui.prune import families
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.prune_page import OWL, PROFILE, asked, opened
@@ -24,7 +26,7 @@ def submitted(app: AppTest, store: Store) -> StudyRequest:
     """What Run queues."""
     app.button(key="run").click().run()
     assert not app.exception
-    (job,) = jobs.jobs(store)
+    (job,) = queue.jobs(store)
     assert app.query_params["job"] in (job.key, [job.key])
     return job.request
 
@@ -55,12 +57,12 @@ def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
         "length": "64", "tasks": "boolq, rte", "tasks_from": tasks, "examples": "50", "part": "evaluate",
     }  # fmt: skip
     found = submitted(opened(**chosen), store)
-    base = written.method("dlp", 0.6)
+    base = grammar.method("dlp", 0.6)
     fix = Correction(strength=0.03, control="reversed")
     both = (base, base.model_copy(update={"correction": fix}))
     assert found.settings == families.combined(both, "sparsegpt", (0, 1), None, True)
     assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
-    assert found.evaluation == settings.EvaluationRequest(
+    assert found.evaluation == specs.EvaluationRequest(
         text=WindowRequest(source=text, sequences=9, length=64),
         tasks=("boolq", "rte"),
         tasks_from=tasks,
@@ -105,9 +107,9 @@ def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None
     kept = {key: str(app.session_state[key]) for key in chosen}
     assert kept == chosen
     request = submitted(app, store)
-    for job in jobs.jobs(store):
-        jobs.cancel(job)
-        jobs.delete(jobs.job(store, job.key))
+    for job in queue.jobs(store):
+        queue.cancel(job)
+        queue.delete(queue.job(store, job.key))
     again = opened(**{key: asked(app, key) for key in app.query_params if key != "job"})
     assert submitted(again, store) == request
 

@@ -9,20 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from core import cost, jobs, settings
-from core.allocation import written
-from core.allocation.requests import AllocationRequest, Correction
-from core.errors import UserError
+from core import specs
 from core.export import target
+from core.jobs import queue
+from core.jobs.records import Status
+from core.models import cost
+from core.models.outline import Outline
 from core.models.sources import Source
-from core.outline import Outline
-from core.profiles import load
-from core.records import Status
-from core.settings import ExportRequest, Setting, StudyRequest
-from core.specs import WindowRequest
-from core.store import Store
-from core.study_file import read_study
-from pages.ui.prune import costing, exporting, families, take
+from core.report import take
+from core.specs import grammar
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.errors import UserError
+from core.specs.requests import ExportRequest
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.specs.study_file import read_study
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
+from core.store.profiles import load
+from pages.ui.prune import costing, exporting, families
 from pages.ui.prune.asking import Pruning
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, owl_corrected, save
@@ -39,8 +44,8 @@ def command_options(line: str) -> dict[str, str]:
 def test_the_command_says_the_setting(store: Store) -> None:
     app = opened(part="evaluate", strength="0.04", target="0.6", windows="9")
     options = command_options(app.code[0].value)
-    asked = written.allocation(options["--allocation"])
-    assert asked == written.method("owl", 0.6).model_copy(update={"correction": Correction(strength=0.04)})
+    asked = grammar.allocation(options["--allocation"])
+    assert asked == grammar.method("owl", 0.6).model_copy(update={"correction": Correction(strength=0.04)})
     assert options.items() >= {"--windows": "9", "--profile": PROFILE.key, "--sequences": "16"}.items()
 
 
@@ -56,7 +61,7 @@ def test_two_lengths_have_no_command_but_a_file(store: Store) -> None:
         families.combined(families.alone(owl_corrected(0.04)), "sparsegpt", (0, 2), None, True),
         family((0, 1)),
         families.combined(
-            [written.method(words, target) for target in (0.5, 0.6) for words in ("uniform", "dlp alpha=0.1 high=0.9")],
+            [grammar.method(words, target) for target in (0.5, 0.6) for words in ("uniform", "dlp alpha=0.1 high=0.9")],
             "magnitude",
             (0,),
         ),
@@ -67,7 +72,7 @@ def test_the_study_file_reads_back_as_the_request(tmp_path: Path, asked: tuple[S
         profile="0123456789abcdef",
         calibration=WindowRequest(source="allenai/c4", documents=(0, 599), sequences=16, length=256),
         settings=asked,
-        evaluation=settings.EvaluationRequest(
+        evaluation=specs.EvaluationRequest(
             text=WindowRequest(source="demo:evaluation", sequences=9, length=64), tasks=("rte",), examples=20
         ),
     )
@@ -84,7 +89,7 @@ def test_a_study_file_says_a_pattern_with_its_seeds(tmp_path: Path) -> None:
 
 
 def test_a_study_file_refuses_what_it_cannot_say() -> None:
-    uneven = families.combined([OWL, written.method("dlp", 0.6)], "wanda", (0,))
+    uneven = families.combined([OWL, grammar.method("dlp", 0.6)], "wanda", (0,))
     mixed = (*uneven[:1], *families.combined([AllocationRequest(target=0.5)], "wanda", (0,), "2:4"))
     for asked in (uneven, mixed):
         with pytest.raises(UserError, match="not every allocation"):
@@ -162,7 +167,7 @@ def test_numbers_of_another_calibration_are_not_the_exports(store: Store, locate
     assert any(f"Study {key} measured this setting with another calibration" in each.value for each in app.caption)
     app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
     app.button(key="export").click().run()
-    (job,) = jobs.jobs(store)
+    (job,) = queue.jobs(store)
     assert job.request.study is None
     assert any("No study holds" in each.value for each in opened(part="export", target="0.55").caption)
 
@@ -189,7 +194,7 @@ def test_export_submits_the_setting_with_its_study(store: Store, located: None, 
     app = opened(part="export", calibration_length=str(synthetic.LENGTH))
     app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
     app.button(key="export").click().run()
-    (job,) = jobs.jobs(store)
+    (job,) = queue.jobs(store)
     assert job.request == ExportRequest(
         profile=PROFILE.key,
         calibration=WindowRequest(sequences=16, length=synthetic.LENGTH),
@@ -203,10 +208,10 @@ def test_export_submits_the_setting_with_its_study(store: Store, located: None, 
 def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None:
     setting = Setting(allocation=OWL)
     request = ExportRequest(setting=setting, folder=str(tmp_path / "pruned"))
-    job = jobs.submit(store, request)
+    job = queue.submit(store, request)
     pruned = synthetic.study_spec(PROFILE, [setting], LAYERS).points[-1].pruned
     told = {"folder": request.folder, "bytes": 1_000_400, "dense_bytes": 1_000_000, "difference": 0.0, "sparsity": 0.7}
-    spec = settings.ExportSpec(model=PROFILE.model, pruned=pruned, folder=request.folder)
+    spec = specs.ExportSpec(model=PROFILE.model, pruned=pruned, folder=request.folder)
     store.save(spec, None, told | {"setting": setting.name})
     job.write(Status(state="done", result=spec.key, started=1.0, updated=61.0))
     app = opened(job=job.key, part="export")
@@ -246,9 +251,9 @@ def test_a_relative_folder_is_shown_whole(
 
 
 def test_what_both_models_wrote_stands_side_by_side(store: Store) -> None:
-    spec = settings.WritingSpec(
+    spec = specs.WritingSpec(
         model=PROFILE.model,
-        pruned=settings.PrunedSpec(pruner="wanda", sparsity=(0.5,) * LAYERS, calibration=None),
+        pruned=specs.PrunedSpec(pruner="wanda", sparsity=(0.5,) * LAYERS, calibration=None),
         prompt="Once",
         tokens=8,
     )
@@ -258,7 +263,7 @@ def test_what_both_models_wrote_stands_side_by_side(store: Store) -> None:
     assert not app.exception
     assert {"upon a time", "*the* the <b>"} <= {each.value for each in app.text}, "as plain text"
     app.button(key="write").click().run()
-    [job] = jobs.jobs(store)
+    [job] = queue.jobs(store)
     assert (job.request.prompt, job.request.tokens) == ("Once more", 48)
     assert job.request.setting.allocation.base.kind == "owl"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from core import jobs, processes
-from core.profiles import load
-from core.records import Status
-from core.settings import StudyRequest
-from core.store import Store
+from core.jobs import processes, queue
+from core.jobs.records import Status
+from core.specs.studies import StudyRequest
+from core.store.cache import Store
+from core.store.profiles import load
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, PROFILE, family, opened, verdict
@@ -18,10 +18,10 @@ from tests.pages.test_shell import loads
 # --- watching ------------------------------------------------------------------------------------------------------
 
 
-def part_way(store: Store) -> jobs.Job:
+def part_way(store: Store) -> queue.Job:
     """A study of which the first points are finished."""
     request = StudyRequest(profile=PROFILE.key, settings=family()[:4])
-    job = jobs.submit(store, request)
+    job = queue.submit(store, request)
     (store.root / "break").write_text("enough")
     with pytest.raises(ValueError, match="enough"):
         fake.get(request, store)
@@ -47,7 +47,7 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
 
 def test_a_finished_study_leads_to_its_results(store: Store) -> None:
     request = StudyRequest(profile=PROFILE.key, settings=family()[:4])
-    job = jobs.submit(store, request)
+    job = queue.submit(store, request)
     key = fake.get(request, store).key
     job.write(Status(state="done", result=key, started=1.0, updated=61.0))
     app = opened(job=job.key)

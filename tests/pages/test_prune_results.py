@@ -7,13 +7,15 @@ import re
 
 import pytest
 
-from core import settings, studies
-from core.allocation import written
-from core.allocation.requests import AllocationRequest
-from core.profiles import load
-from core.settings import Setting
-from core.store import Store
-from pages.ui.prune import comparing, drawing, families, stored
+from core import specs
+from core.analysis import comparing, studies
+from core.figures import results as drawing
+from core.specs import grammar
+from core.specs.allocations import AllocationRequest
+from core.specs.settings import Setting
+from core.store.cache import Store
+from core.store.profiles import load
+from pages.ui.prune import families, stored
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, save, verdict
 from tests.pages.test_absorption_page import figures
@@ -92,7 +94,7 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
 
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
-    asked = [written.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
+    asked = [grammar.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
     save(store, families.combined(asked, "wanda", (0,)))
     app = opened(m="5.5")
     assert "**Allocation in view: OWL, m 5.5**, 70% zeros" in [each.value for each in app.markdown]
@@ -163,7 +165,7 @@ def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile
     """A study calibrated on so many windows."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS)
 
-    def amount(point: settings.Point) -> settings.Point:
+    def amount(point: specs.Point) -> specs.Point:
         if point.pruned is None or point.pruned.calibration is None:
             return point
         used = point.pruned.calibration.model_copy(update={"windows": point.pruned.calibration.windows[:windows]})
@@ -241,7 +243,7 @@ def test_estimates_stand_against_what_was_measured(store: Store) -> None:
 def sampled(store: Store, asked: tuple[Setting, ...], examples: int, content: str = "boolq", seed: int = 0) -> str:
     """A study with a sample of one task."""
     plain = synthetic.study_spec(PROFILE, asked, LAYERS)
-    task = settings.TaskSpec(name="boolq", content=content, examples=examples, seed=seed)
+    task = specs.TaskSpec(name="boolq", content=content, examples=examples, seed=seed)
     spec = plain.model_copy(update={"tasks": (task,)})
     for point in spec.points:
         for unit in spec.zero_shot(point):

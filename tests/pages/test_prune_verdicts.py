@@ -6,12 +6,14 @@ import math
 
 import pytest
 
-from core.allocation import written
-from core.allocation.requests import AllocationRequest, Correction, Owl
-from core.settings import Setting
-from core.store import Store
-from core.studies import Measured, Study
-from pages.ui.prune import comparing, drawing, families, naming, stored, verdicts
+from core.analysis import comparing, verdicts
+from core.analysis.studies import Measured, Study
+from core.figures import results as drawing
+from core.specs import grammar, naming
+from core.specs.allocations import AllocationRequest, Correction, Owl
+from core.specs.settings import Setting
+from core.store.cache import Store
+from pages.ui.prune import families, stored
 from pages.ui.prune.results import rows
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, owl_corrected
@@ -42,7 +44,7 @@ def test_magnitude_has_no_spread_over_seeds() -> None:
 
 
 def test_names_tell_settings_apart() -> None:
-    plain, other = OWL, written.method("owl m=3", 0.7)
+    plain, other = OWL, grammar.method("owl m=3", 0.7)
     by_hand = [
         AllocationRequest(base=families.Manual(sparsity=(level,) * 6), target=0.7, unclipped=True)
         for level in (0.7, 0.700001)
@@ -54,7 +56,7 @@ def test_names_tell_settings_apart() -> None:
 
 
 def test_a_correction_is_never_read_as_that_of_another_base() -> None:
-    drift, plain = (written.method(words, 0.7) for words in ("response objective=drift", "response"))
+    drift, plain = (grammar.method(words, 0.7) for words in ("response objective=drift", "response"))
     corrected = plain.model_copy(update={"correction": Correction(strength=0.02)})
     other = drift.model_copy(update={"correction": Correction(strength=0.02)})
     asked = families.combined([drift, corrected], "wanda", (0,))
@@ -65,11 +67,11 @@ def test_a_correction_is_never_read_as_that_of_another_base() -> None:
 
 
 def test_a_setting_is_named_with_what_is_not_usual_or_not_its_neighbours() -> None:
-    mine, other = families.combined([OWL, written.method("owl m=7", 0.7)], "wanda", (0,))
+    mine, other = families.combined([OWL, grammar.method("owl m=7", 0.7)], "wanda", (0,))
     assert naming.setting(mine) == "OWL, 70% zeros, Wanda"
     assert naming.setting(other) == "OWL, m 7, 70% zeros, Wanda"
     assert naming.setting(mine, [other]) == "OWL, m 5, 70% zeros, Wanda"
-    [elsewhere] = families.combined([written.method("owl m=7", 0.6)], "wanda", (0,))
+    [elsewhere] = families.combined([grammar.method("owl m=7", 0.6)], "wanda", (0,))
     assert naming.setting(mine, [elsewhere]) == "OWL, 70% zeros, Wanda", "of another target"
 
 

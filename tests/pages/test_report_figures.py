@@ -11,25 +11,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import best, best_line, jobs, profiles, studies
-from core.allocation.requests import AllocationRequest, AlphaPruning, Correction, Manual, Owl
+from core.analysis import studies
+from core.analysis.comparing import Results
 from core.cli.commands import measure as measure_command
-from core.errors import UserError
-from core.records import Status
-from core.request import build
-from core.results import ZeroShot
-from core.settings import EvaluationRequest, ExportSpec, Setting, StudyRequest
-from core.specs import Measurement, MeasureRequest, WindowRequest, perturbation
-from core.store import Entry, Store
-from core.study_file import read_study
-from pages.ui import report
-from pages.ui.charts import DARK, LIGHT, line
-from pages.ui.charts.overlay import LONGEST, WIDEST, depth, label, overlay
-from pages.ui.charts.responses import responses
-from pages.ui.prune import naming
-from pages.ui.prune.comparing import Results
-from pages.ui.report import profile, remake, study
-from pages.ui.words import digits
+from core.figures import DARK, LIGHT, line
+from core.figures.labels import digits
+from core.figures.overlay import LONGEST, WIDEST, depth, label, overlay
+from core.figures.responses import responses
+from core.jobs import queue
+from core.jobs.records import Status
+from core.report import assemble, profile, remake, study
+from core.search import best, best_line
+from core.specs import naming
+from core.specs.allocations import AllocationRequest, AlphaPruning, Correction, Manual, Owl
+from core.specs.errors import UserError
+from core.specs.measurements import Measurement, MeasureRequest
+from core.specs.perturbations import perturbation
+from core.specs.requests import ExportSpec
+from core.specs.settings import Setting
+from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs.study_file import read_study
+from core.specs.texts import WindowRequest
+from core.specs.typed import build
+from core.store import profiles
+from core.store.cache import Entry, Store
+from core.store.results import ZeroShot
 from tests import synthetic
 from tests.core.test_report import Reader
 from tests.pages import test_best_part
@@ -51,7 +57,7 @@ ASKED = (setting(), setting(AlphaPruning()), setting(strength=0.02), setting(str
 def short_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real one is five megabytes, and only one test asks for it."""
     if request.function is not test_the_whole_file_stays_small:
-        monkeypatch.setattr(report, "get_plotlyjs", lambda: "var Plotly;")
+        monkeypatch.setattr(assemble, "get_plotlyjs", lambda: "var Plotly;")
 
 
 @pytest.fixture
@@ -81,7 +87,7 @@ def stored_study(
 
 
 def read(store: Store, *entries: Entry) -> Reader:
-    return Reader(report.html(store, entries))
+    return Reader(assemble.html(store, entries))
 
 
 # --- what is in it -------------------------------------------------------------------------------------------------
@@ -89,7 +95,7 @@ def read(store: Store, *entries: Entry) -> Reader:
 
 def test_a_profile_is_reported_whole(store: Store) -> None:
     entry = stored_profile(store)
-    page = report.html(store, [entry])
+    page = assemble.html(store, [entry])
     found = Reader(page)
     charts = [attrs["data-name"].rpartition("-")[2] for _, attrs in found.elements if attrs.get("class") == "chart"]
     assert sorted(charts) == sorted(["layer", "matrix", "dilution"] * 2 + ["responses", "methods"])
@@ -101,7 +107,7 @@ def test_a_profile_is_reported_whole(store: Store) -> None:
 
 
 def test_the_whole_file_stays_small(store: Store) -> None:
-    page = report.html(store, [stored_profile(store), stored_study(store)])
+    page = assemble.html(store, [stored_profile(store), stored_study(store)])
     assert 4e6 < len(page.encode()) < 10e6
     assert page.count("plotly.js v") == 1
 
@@ -135,7 +141,7 @@ def test_a_study_is_reported_with_all_that_its_page_shows(store: Store) -> None:
     assert "OWL at 70%: Pruning had to be helped along: damping was raised to 0.1." in found.text
     assert "The correction beside its controls, on OWL: 70% zeros, Wanda" in found.text
     assert "the correction at strength 0.04 costs" in found.text.lower() and "one calibration seed" in found.text
-    assert "Rank correlation" in found.text and "mean of tasks" in report.html(store, [entry])
+    assert "Rank correlation" in found.text and "mean of tasks" in assemble.html(store, [entry])
     answers = studies.load(store, entry).dense.tasks["rte"].acc
     assert f"{answers.mean():.3f} ± {answers.std(ddof=1) / len(answers) ** 0.5:.3f}" in found.text
 
@@ -189,13 +195,13 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(store: Store) -> None:
     pruned = entry.spec.points[1].pruned
     export = store.entry(store.save(ExportSpec(model=entry.spec.model, pruned=pruned, folder="/x"), None, {}))
     with pytest.raises(UserError, match="export"):
-        report.html(store, [export])
+        assemble.html(store, [export])
     with pytest.raises(UserError, match="name a profile or a study"):
-        report.html(store, [])
+        assemble.html(store, [])
     gone = store.path(entry.spec.evaluated(entry.spec.points[2]))
     gone.rename(gone.with_name("elsewhere"))
     with pytest.raises(UserError, match="evaluate it again"):
-        report.html(store, [entry])
+        assemble.html(store, [entry])
 
 
 def test_a_shallow_profile_without_budget_is_reported_too(store: Store) -> None:
@@ -209,14 +215,14 @@ def test_the_methods_drawn_are_those_whose_commands_stand_there(store: Store) ->
     found = profiles.load(store, stored_profile(store))
     answered = profile.possible(found)
     assert {"Uniform", "OWL", "Response", "OWL, corrected 0.04"} <= set(answered)
-    commands = [each.text for each in profile.part(store, found).commands if "allocate" in each.text]
+    commands = [each.text for each in profile.part(found).commands if "allocate" in each.text]
     assert len(commands) == len(answered)
     for request, sparsity in answered.values():
         assert abs(np.average(sparsity, weights=np.nansum(found.weights.parameters, 1)) - request.target) < 1e-9
 
 
 def test_reporting_loads_no_streamlit() -> None:
-    code = "import pages.ui.report, sys; sys.exit(int(bool({'streamlit', 'torch'} & set(sys.modules))))"
+    code = "import core.report.assemble, sys; sys.exit(int(bool({'streamlit', 'torch'} & set(sys.modules))))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=120).returncode == 0
 
 
@@ -275,8 +281,8 @@ def test_the_command_of_a_profile_comes_from_its_run(store: Store) -> None:
     asked = MeasureRequest(
         model="demo", text=window, measurements=(Measurement(perturbation=perturbation("gaussian:0.3"), seed=1),)
     )
-    jobs.submit(store, asked).write(Status(state="done", result=entry.key))
-    [found] = remake.profile(store, entry)
+    queue.submit(store, asked).write(Status(state="done", result=entry.key))
+    [found] = remake.profile(entry, queue.asked_for(store, entry.key))
     assert as_request(found.text) == asked
 
 
@@ -284,19 +290,19 @@ def test_without_its_run_the_command_comes_from_provenance(store: Store) -> None
     spec = synthetic.profile_spec(LAYERS, 8, "quick")
     told = {"model_source": "demo", "text_source": "demo", "documents": [0, 5], "revision": None, "device": "cpu"}
     entry = store.entry(store.save(spec, None, told))
-    [found] = remake.profile(store, entry)
+    [found] = remake.profile(entry, queue.asked_for(store, entry.key))
     asked = as_request(found.text)
     assert (asked.model, asked.text.source, asked.text.documents) == ("demo", "demo", (0, 5))
     assert (asked.text.sequences, asked.text.length, asked.text.packing) == (8, 64, "joined")
     assert asked.measurements == spec.measurements
     assert "seed" in found.about and "--device cpu" in found.text
     seeded = synthetic.profile_spec(LAYERS, 8, "quick", seed=1)
-    [found] = remake.profile(store, store.entry(store.save(seeded, None, told | {"seed": 7})))
+    [found] = remake.profile(store.entry(store.save(seeded, None, told | {"seed": 7})))
     assert as_request(found.text).text.seed == 7 and "noted" not in found.about
 
 
 def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store) -> None:
-    assert "no command" in remake.profile(store, stored_profile(store))[0].about
+    assert "no command" in remake.profile(stored_profile(store))[0].about
     assert "no command" in remake.study(studies.load(store, stored_study(store)))[0].about
 
 
@@ -314,7 +320,7 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_
     assert found[1].text.startswith("python -m core study study.toml")
 
 
-def told(found: report.Part) -> dict[str, str]:
+def told(found: assemble.Part) -> dict[str, str]:
     assert len(dict(found.provenance)) == len(found.provenance)
     return dict(found.provenance)
 
@@ -332,7 +338,7 @@ def test_a_study_says_what_it_was_calibrated_on_and_asked(store: Store) -> None:
     magnitude = stored_study(store, (setting().model_copy(update={"pruner": "magnitude"}),))
     found = study.part(magnitude, studies.load(store, magnitude))
     assert told(found)["calibration text"].startswith("none") and "calibrated" not in found.exhibits[0].note
-    assert "calibration text" not in told(profile.part(store, profiles.load(store, stored_profile(store))))
+    assert "calibration text" not in told(profile.part(profiles.load(store, stored_profile(store))))
 
 
 TEXTS = {"calibration": "a text", "selection": "text that selects", "final": "text that judges"}
@@ -341,7 +347,7 @@ TEXTS = {"calibration": "a text", "selection": "text that selects", "final": "te
 def test_a_best_setting_says_its_texts_and_the_search(store: Store) -> None:
     entry = test_best_part.save(store, texts=TEXTS, text="text that judges")
     found = best.load(store, entry)
-    reported = report._part(store, entry)
+    reported = assemble._part(store, entry)
     rows = told(reported)
     assert (rows["text"], rows["calibration text"], rows["text that selects"]) == tuple(
         TEXTS[role] for role in ("final", "calibration", "selection")
@@ -361,7 +367,7 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
     entry = test_best_part.save(store, request=test_best_part.ANSWERED.model_copy(update={"final": final}))
     found = best.load(store, entry)
     assert best.commands(found) == ()
-    file, run = report._part(store, entry).commands
+    file, run = assemble._part(store, entry).commands
     (tmp_path / "study.toml").write_text(file.text)
     asked = best.final_request(found.request, found.profile, found.winner, found.runner_up)
     again = read_study(tmp_path / "study.toml")

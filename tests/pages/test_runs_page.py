@@ -11,17 +11,20 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import jobs, processes, studies
-from core.allocation.requests import AllocationRequest, Owl
-from core.pack import pack
-from core.profiles import load
-from core.records import Status
-from core.settings import ExportRequest, ExportSpec, Setting, StudyRequest
-from core.specs import ModelSpec
-from core.store import Store
+from core.analysis import rows, studies
+from core.jobs import processes, queue
+from core.jobs.records import Status
+from core.specs import naming
+from core.specs.allocations import AllocationRequest, Owl
+from core.specs.models import ModelSpec
+from core.specs.requests import ExportRequest, ExportSpec
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.store.cache import Store
+from core.store.packs import pack
+from core.store.profiles import load
 from pages.ui import watch
-from pages.ui.prune import naming
-from pages.ui.runs import evaluations, narrowing, reading
+from pages.ui.runs import evaluations, narrowing
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_shell import shell
@@ -29,7 +32,7 @@ from tests.pages.test_shell import shell
 
 @pytest.fixture
 def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(jobs, "ensure_worker", lambda *_: None)
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     return Store(empty_cache)
 
 
@@ -102,7 +105,7 @@ def test_jobs_show_their_state_and_what_can_be_done(store: Store) -> None:
         Status(state="failed", error="the text is too short", bad_request=True),
     ]
     for seed, status in enumerate(states):
-        jobs.submit(store, fake.request(seed=seed)).write(status)
+        queue.submit(store, fake.request(seed=seed)).write(status)
     app = opened()
     said = " ".join(each.value for each in app.markdown)
     assert all(f"badge[{state}]" in said for state in ("queued", "interrupted", "failed"))
@@ -111,7 +114,7 @@ def test_jobs_show_their_state_and_what_can_be_done(store: Store) -> None:
 
 
 def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     job.write(Status(state="running", line="layer 3", done=1, total=4, seconds_left=95))
     with processes.take(job.lock):
         app = opened()
@@ -126,14 +129,14 @@ def test_studies_of_one_model_are_told_apart_in_the_sidebar() -> None:
 
 
 def test_resume_and_forget(store: Store) -> None:
-    job = jobs.submit(store, fake.request())
+    job = queue.submit(store, fake.request())
     job.write(Status(state="running"))
     app = opened()
     app.button(key=f"resume-{job.key}").click().run()
-    assert jobs.job(store, job.key).state == "queued"
+    assert queue.job(store, job.key).state == "queued"
     app.button(key=f"cancel-{job.key}").click().run()
     app.button(key=f"forget-{job.key}").click().run()
-    assert jobs.jobs(store) == []
+    assert queue.jobs(store) == []
     assert not app.exception
 
 
@@ -157,9 +160,9 @@ def study(store: Store, asked: tuple[Setting, ...] = (OWL, RESEEDED), seed: int 
     return synthetic.save_study(store.root, spec, LAYERS)
 
 
-def row(store: Store, key: str, index: int = -1) -> reading.Row:
+def row(store: Store, key: str, index: int = -1) -> rows.Row:
     entry = store.by_key(key)
-    return reading.rows_of(entry, studies.load(store, entry))[index]
+    return rows.rows_of(entry, studies.load(store, entry))[index]
 
 
 def said(app: AppTest) -> str:
@@ -173,7 +176,7 @@ def test_every_point_of_every_study_is_a_row(store: Store) -> None:
     assert set(table["study"]) == set(keys) and len(table) == 5 + 3
     owl = table[(table["method"] == "OWL") & (table["study"] == keys[0]) & (table["seed"] == 0)].iloc[0]
     measured = row(store, keys[0], 2)
-    change = reading.against_uniform(measured)
+    change = rows.against_uniform(measured)
     assert owl["perplexity"] == pytest.approx(measured.measured.perplexity)
     assert [owl["against uniform"], owl["low"], owl["high"]] == pytest.approx([change.value, change.low, change.high])
     assert (owl["pruner"], owl["target"], owl["protocol"]) == ("Wanda", 0.7, "invented evaluation text, 24 × 512")
@@ -209,7 +212,7 @@ def test_picked_rows_are_compared_with_the_first(store: Store) -> None:
         "setting", "allocation", "calibration seed", "threshold M", "λ", "perplexity",
         "against the first, %", "95% low", "95% high",
     }  # fmt: skip
-    found = reading.compared(row(store, key, 2), row(store, key, 1))
+    found = rows.compared(row(store, key, 2), row(store, key, 1))
     assert table["against the first, %"][1] == pytest.approx(found.value)
     assert table["95% low"][1] == pytest.approx(found.low)
     assert "against Uniform, 70% zeros" in said(app)
@@ -433,18 +436,18 @@ def test_other_protocols_are_not_compared_and_it_says_why(store: Store) -> None:
         "different models": row(store, study(store, seed=1)),
     }
     for why, other in others.items():
-        assert reading.compared(other, first) is None
-        assert why in reading.said(other, first, None)
-    assert reading.compared(first, first) is not None
+        assert rows.compared(other, first) is None
+        assert why in rows.said(other, first, None)
+    assert rows.compared(first, first) is not None
 
 
 def test_nothing_but_what_differs_is_shown(store: Store) -> None:
     key = study(store)
     dense, uniform, owl, _, reseeded = (row(store, key, index) for index in range(5))
-    assert reading.differing([owl, owl]) == {}
-    assert set(reading.differing([owl, reseeded])) == {"calibration seed"}
-    assert reading.differing([uniform, owl])["allocation"] == ["uniform", "owl"]
-    assert reading.differing([dense, uniform])["target"] == ["", "0.7"]
+    assert rows.differing([owl, owl]) == {}
+    assert set(rows.differing([owl, reseeded])) == {"calibration seed"}
+    assert rows.differing([uniform, owl])["allocation"] == ["uniform", "owl"]
+    assert rows.differing([dense, uniform])["target"] == ["", "0.7"]
 
 
 def test_provenance_leaves_out_what_is_none(store: Store) -> None:
@@ -550,19 +553,19 @@ def test_exports_are_listed_with_their_folder(store: Store) -> None:
     store.save(spec, None, {"model": "m", "setting": "owl", "folder": "/some/where", "bytes": 5, "dense_bytes": 9})
     app = part("exports")
     assert list(app.dataframe[0].value["folder"]) == ["/some/where"]
-    job = jobs.submit(store, ExportRequest(setting=OWL, folder="/some/where"))
+    job = queue.submit(store, ExportRequest(setting=OWL, folder="/some/where"))
     job.write(Status(state="done", result=spec.key))
     assert "/some/where" in said(part("profiles"))
 
 
 def test_a_finished_study_opens_on_the_prune_page(store: Store) -> None:
     key = study(store)
-    jobs.submit(store, StudyRequest(settings=(OWL,))).write(Status(state="done", result=key))
+    queue.submit(store, StudyRequest(settings=(OWL,))).write(Status(state="done", result=key))
     links = [link.proto for link in opened().get("page_link")]
     assert any(f"study={key}" in link.query_string and link.page == "prune" for link in links)
 
 
 def test_a_waiting_study_is_watched_on_the_prune_page(store: Store) -> None:
-    job = jobs.submit(store, StudyRequest(settings=(OWL,)))
+    job = queue.submit(store, StudyRequest(settings=(OWL,)))
     links = [link.proto for link in opened().get("page_link")]
     assert any(job.key in link.query_string and link.page == "prune" for link in links)

@@ -10,11 +10,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.absorption import ranges
 from core.allocation.budget import TOLERANCE, met
-from core.results import Array
-from core.specs import number
-from pages.ui.words import digits
+from core.figures.labels import digits
+from core.specs.base import number
+from core.specs.formats import ranges
+from core.store.results import Array
 
 HERE = Path(__file__).parent
 COMPONENT = st.components.v2.component(

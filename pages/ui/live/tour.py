@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from core.results import Array
-from pages.ui.charts import Palette
-from pages.ui.words import digits
+from core.figures import Palette
+from core.figures.labels import digits
+from core.store.results import Array
 
 HERE = Path(__file__).parent
 COMPONENT = st.components.v2.component(

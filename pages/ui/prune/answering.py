@@ -10,21 +10,24 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core import best, best_line
-from core.allocation.written import words
-from core.best import Best
-from core.errors import UserError
+from core.analysis.comparing import slice_of
+from core.analysis.studies import Study
 from core.export import check_early
-from core.request import whole
-from core.roles import roles
-from core.settings import ExportRequest, Setting
-from core.store import Entry, Store
-from core.studies import Study
-from pages.ui import frame, settings, view, watch
-from pages.ui.charts import Chart, evaluation
-from pages.ui.charts.style import LIGHT, Palette
-from pages.ui.prune import costing, exporting, naming, stored
-from pages.ui.prune.comparing import slice_of
+from core.figures import Chart, evaluation
+from core.figures.style import LIGHT, Palette
+from core.search import best, best_line
+from core.search.best import Best
+from core.search.roles import roles
+from core.specs import naming
+from core.specs.errors import UserError
+from core.specs.grammar import words
+from core.specs.requests import ExportRequest
+from core.specs.settings import Setting
+from core.specs.typed import whole
+from core.store.cache import Entry, Store
+from pages.ui import frame, view, watch
+from pages.ui.allocate import settings
+from pages.ui.prune import costing, exporting, stored
 
 JUDGED = "Winner and runner-up against uniform, on the text that judges"
 SELECTED = "On the text that selects, where the best of many is better by luck too: only the text that judges counts."

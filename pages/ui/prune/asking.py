@@ -8,27 +8,22 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import machine
-from core.allocation.requests import AllocationRequest
-from core.errors import UserError
-from core.pattern import pattern as read_pattern
-from core.profiles import Profile
-from core.request import absolute, numbers, span
-from core.settings import (
-    USUAL_CALIBRATION,
-    USUAL_EVALUATION,
-    EvaluationRequest,
-    ExportRequest,
-    Setting,
-    StudyRequest,
-    WritingRequest,
-    uniform,
-)
-from core.specs import WindowRequest, checked
-from pages.ui import settings, view
-from pages.ui.choose import TEXTS
+from core.models import machine
+from core.specs.allocations import AllocationRequest
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.naming import PRUNERS
+from core.specs.patterns import pattern as read_pattern
+from core.specs.requests import ExportRequest, WritingRequest
+from core.specs.settings import Setting, uniform
+from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
+from core.specs.typed import absolute, numbers, span
+from core.store.profiles import Profile
+from pages.ui import view
+from pages.ui.allocate import settings
+from pages.ui.measure.choose import TEXTS
 from pages.ui.prune import families, typed
-from pages.ui.prune.naming import PRUNERS
 
 EVALUATION_TEXTS = {"demo:evaluation": "Demo text, evaluation half", **TEXTS, "demo": "Demo text, calibration half"}
 CALIBRATION_TEXTS = {**TEXTS, "demo": "Demo text, calibration half"}

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core import best, cost, machine
-from core.comparison import FEWEST_WINDOWS
-from core.errors import UserError
-from core.profiles import Profile
-from core.request import absolute, numbers
-from core.roles import roles
-from core.settings import BestRequest, ExportRequest
-from core.specs import checked
-from core.store import Entry, Store
-from pages.ui import choose, settings, view, watch
+from core.analysis.comparison import FEWEST_WINDOWS
+from core.models import cost, machine
+from core.search import best
+from core.search.roles import roles
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.naming import PRUNERS
+from core.specs.requests import BestRequest, ExportRequest
+from core.specs.typed import absolute, numbers
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from pages.ui import view, watch
+from pages.ui.allocate import settings
+from pages.ui.measure import choose
 from pages.ui.prune import answering, asking, typed
-from pages.ui.prune.naming import PRUNERS
 
 AIMS = {"target": "a target sparsity", "loss": "a greatest loss"}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import cost
-from core.errors import UserError
+from core.models import cost
 from core.models.sources import locate, outlined
-from core.settings import EvaluationRequest, ExportRequest, StudyRequest
-from core.specs import WindowRequest, checked
-from core.store import Store
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.requests import ExportRequest
+from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
 from pages.ui.prune.asking import Pruning
 
 LEAST = EvaluationRequest(text=WindowRequest(sequences=1, length=8))  # so that the memory is that of pruning

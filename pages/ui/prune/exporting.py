@@ -10,17 +10,19 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.errors import UserError
 from core.export import check_early
-from core.profiles import Profile
-from core.request import whole
-from core.settings import ExportRequest, StudyRequest
-from core.specs import TextSpec
-from core.store import Entry, Store
+from core.figures.labels import percent
+from core.specs import naming
+from core.specs.errors import UserError
+from core.specs.requests import ExportRequest
+from core.specs.studies import StudyRequest
+from core.specs.texts import TextSpec
+from core.specs.typed import whole
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
 from pages.ui import frame
-from pages.ui.prune import costing, naming, stored
+from pages.ui.prune import costing, stored
 from pages.ui.prune.asking import Pruning
-from pages.ui.words import percent
 
 HONEST = (
     "An export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it as any "

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from core.allocation.allocate import allocate
-from core.allocation.requests import AllocationRequest, Correction, Manual
-from core.errors import UserError
-from core.profiles import Profile
-from core.settings import Setting
-from core.specs import Pruner, checked
-from pages.ui.prune.comparing import plain
-from pages.ui.settings import METHODS
-from pages.ui.words import BASES
+from core.analysis.comparing import plain
+from core.specs.allocations import BASE_LABELS as BASES
+from core.specs.allocations import AllocationRequest, Correction, Manual
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.pruners import Pruner
+from core.specs.settings import Setting
+from core.store.profiles import Profile
+from pages.ui.allocate.settings import METHODS
 
 WHAT = {
     "alone": "this setting",

@@ -9,13 +9,15 @@ import streamlit as st
 
 from core.allocation.allocate import Allocation, allocate
 from core.allocation.correction import CLIP
-from core.allocation.requests import AllocationRequest, Correction
-from core.errors import UserError
-from core.profiles import Profile
-from core.results import Array
-from core.specs import checked
-from pages.ui import hand, overview, settings, spread, view
-from pages.ui.prune import naming
+from core.specs import naming
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.store.profiles import Profile
+from core.store.results import Array
+from pages.ui import view
+from pages.ui.absorption import overview
+from pages.ui.allocate import hand, settings, spread
 
 UNCLIPPED = "The reference code's unclipped numbers are for comparison: here the allocation is kept inside its bounds."
 

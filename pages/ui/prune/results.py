@@ -8,15 +8,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.comparison import FEWEST_WINDOWS
-from core.errors import UserError
-from core.profiles import Profile
-from core.settings import Setting
-from pages.ui import frame, settings, view
-from pages.ui.charts import Chart
-from pages.ui.charts.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY, listed
-from pages.ui.prune import drawing, naming, verdicts
-from pages.ui.prune.comparing import Change, Line, Results, Slice, accuracy_change
+from core.analysis import verdicts
+from core.analysis.comparing import Change, Line, Results, Slice, accuracy_change
+from core.analysis.comparison import FEWEST_WINDOWS
+from core.analysis.phrases import listed
+from core.figures import Chart
+from core.figures import results as drawing
+from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
+from core.specs import naming
+from core.specs.errors import UserError
+from core.specs.settings import Setting
+from core.store.profiles import Profile
+from pages.ui import frame, view
+from pages.ui.allocate import settings
 from pages.ui.prune.stored import Group, stamp
 
 SELECTED = (

@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core import studies
-from core.profiles import Profile
-from core.settings import Setting, StudySpec
-from core.specs import TextSpec
-from core.store import Entry, Store
-from core.studies import Measured, Study
+from core.analysis import studies
+from core.analysis.comparing import Results, labels, seedless, tasks_asked
+from core.analysis.studies import Measured, Study
+from core.specs.settings import Setting
+from core.specs.studies import StudySpec
+from core.specs.texts import TextSpec
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
 from pages.ui import view
-from pages.ui.prune.comparing import Results, labels, seedless, tasks_asked
 
 SHORT = 6  # digits of a key or a hash on screen
 

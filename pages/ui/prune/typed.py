@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from core.errors import UserError
+from core.specs.errors import UserError
 from pages.ui import view
 
 Value = TypeVar("Value", str, int)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.errors import UserError
-from core.profiles import Profile
-from core.settings import WritingRequest
-from core.store import Entry, Store
-from pages.ui.prune import costing, naming, typed
+from core.specs import naming
+from core.specs.errors import UserError
+from core.specs.requests import WritingRequest
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from pages.ui.prune import costing, typed
 from pages.ui.prune.asking import Pruning
 
 PROMPT = "The old clockmaker opened the door of her shop and"

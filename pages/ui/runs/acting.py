@@ -6,11 +6,13 @@ from functools import partial
 
 import streamlit as st
 
-from core.errors import UserError
-from core.pack import pack
-from core.specs import ModelSpec
-from core.store import Entry, Store
-from pages.ui import report, view, watch
+from core.jobs import queue
+from core.report import assemble
+from core.specs.errors import UserError
+from core.specs.models import ModelSpec
+from core.store.cache import Entry, Store
+from core.store.packs import pack
+from pages.ui import view, watch
 
 NOUNS = {"profile": "profile", "study": "study", "export": "export", "best": "best setting"}
 KEPT = {
@@ -98,7 +100,7 @@ def reports(store: Store, entries: list[Entry], key: str) -> None:
     name = entries[0].key if len(entries) == 1 else f"{len(entries)}-results"
     st.download_button(
         "Download report" if len(entries) == 1 else f"Download report of {len(entries)} studies",
-        partial(report.html, store, entries),
+        partial(assemble.html, store, entries, queue.asked_for),
         file_name=f"absorption-report-{name}.html",
         mime="text/html",
         key=key,

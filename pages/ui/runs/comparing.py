@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.comparison import Interval
-from pages.ui import frame, view, words
-from pages.ui.charts import evaluation
+from core.analysis import rows as reading
+from core.analysis.comparison import Interval
+from core.analysis.rows import Row
+from core.figures import evaluation, labels
+from pages.ui import frame, view
 from pages.ui.prune import stored
-from pages.ui.runs import reading
-from pages.ui.runs.reading import Row
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -26,7 +26,7 @@ def show(rows: Sequence[Row]) -> None:
     base, others = rows[0], rows[1:]
     found = [reading.compared(row, base) for row in others]
     st.markdown(
-        "\n".join(f"- {words.plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
+        "\n".join(f"- {labels.plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
     )
     columns = table(rows, found)
     pinned = {"setting": st.column_config.TextColumn(width=260, pinned=True)}

@@ -9,14 +9,17 @@ from types import MappingProxyType
 import pandas as pd
 import streamlit as st
 
-from core import best, studies
-from core.files import changed
-from core.settings import TaskSpec
-from core.store import Entry, Store
-from pages.ui import frame, several, view
-from pages.ui.prune.naming import PRUNERS
-from pages.ui.runs import acting, comparing, narrowing, reading
-from pages.ui.runs.reading import Row
+from core.analysis import rows as reading
+from core.analysis import studies
+from core.analysis.rows import Row
+from core.search import best
+from core.specs.naming import PRUNERS
+from core.specs.studies import TaskSpec
+from core.store.cache import Entry, Store
+from core.store.files import changed
+from pages.ui import frame, view
+from pages.ui.measure import several
+from pages.ui.runs import acting, comparing, narrowing
 
 ABOUT = (
     "Narrow the table by the pickers above it or by the search in its corner, click column heads to sort, and tick "

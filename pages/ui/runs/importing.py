@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.errors import UserError
-from core.pack import unpack
-from core.store import VIEW_KINDS, Store
+from core.specs.errors import UserError
+from core.store.cache import VIEW_KINDS, Store
+from core.store.packs import unpack
 from pages.ui.runs import acting
 
 ABOUT = (

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from core.specs import number
+from core.analysis.rows import SHORT, Row
+from core.specs import naming
+from core.specs.base import number
+from core.specs.naming import PRUNERS
 from pages.ui import view
-from pages.ui.prune import naming, typed
-from pages.ui.prune.naming import PRUNERS
-from pages.ui.runs.reading import SHORT, Row
+from pages.ui.prune import typed
 
 ALL = ""
 NOTHING = "No evaluation fits what is picked: set a picker back to all, or empty the field of the method."

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.errors import UserError
-from core.profiles import Profile
-from core.store import Entry, Store
-from pages.ui import charts, frame, view, words
-from pages.ui.charts.overlay import overlay
+from core import figures
+from core.figures import labels
+from core.figures.overlay import overlay
+from core.specs.errors import UserError
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from pages.ui import frame, view
 
 PREFERRED = "gaussian:0.3"
 MANY = 6  # lines that can still be told from each other
@@ -53,11 +55,11 @@ def show(store: Store) -> None:
         "What is done to each layer", names, key="overlay", format_func=lambda each: _label(described, each), width=420
     )
     titles = view.short_names([entries[found.entry.key] for found in loaded])
-    lines = [charts.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
+    lines = [figures.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
     frame.show(overlay(lines, _label(described, name), view.look()), name, "overlay-chart")
     st.caption(
         "Bands are 95% intervals over sequences. "
-        + " ".join(f"{title}: {words.source(found)}." for title, found in zip(titles, loaded, strict=True))
+        + " ".join(f"{title}: {labels.source(found)}." for title, found in zip(titles, loaded, strict=True))
     )
 
 
@@ -88,5 +90,5 @@ def common(found: Sequence[Profile]) -> list[str]:
 
 
 def _label(asked: dict, name: str) -> str:
-    where = f", {words.POSITIONS['all']}" if getattr(asked[name], "positions", "") == "all" else ""
-    return words.label(asked[name]) + where
+    where = f", {labels.POSITIONS['all']}" if getattr(asked[name], "positions", "") == "all" else ""
+    return labels.label(asked[name]) + where

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import lessons
-from core.profiles import Profile
+from core.store.profiles import Profile
 from pages.ui.tour import absorb, allocate, amplify, drift, perturb, prune
 
 

@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from core import lessons
-from core.profiles import Profile
-from core.results import Array
-from core.store import Store
-from pages.ui import view, words
+from core.figures import labels as words
+from core.figures.labels import changed, times
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.store.results import Array
+from pages.ui import view
 from pages.ui.live import tour
 from pages.ui.tour import parts
-from pages.ui.words import changed, times
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,20 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import absorption, cost, jobs, lessons, machine, presets, profiles
-from core.errors import UserError
-from core.profiles import Profile
-from core.records import Job
-from core.specs import MeasureRequest, WindowRequest
-from core.store import Store
-from pages.ui import view, watch, words
+from core import lessons
+from core.analysis import absorption
+from core.figures import labels as words
+from core.jobs import queue
+from core.jobs.records import Job
+from core.models import cost, machine
+from core.specs import presets
+from core.specs.errors import UserError
+from core.specs.measurements import MeasureRequest
+from core.specs.texts import WindowRequest
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from pages.ui import view, watch
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
@@ -34,7 +41,7 @@ def draw() -> None:
     """The button, the run, and both measurements in one picture."""
     st.header("Are these numbers real?", anchor=False)
     store = place()
-    job = next(iter(jobs.jobs(store)), None)
+    job = next(iter(queue.jobs(store)), None)
     if job and job.active:
         st.fragment(run_every=1.0)(_watch)(job.key)
         return
@@ -42,7 +49,7 @@ def draw() -> None:
         "Measure the bundled model yourself, on the bundled text, and lay the result over the one that came with this "
         f"program ({QUICK.about})."
     )
-    busy = jobs.active(Store())
+    busy = queue.active(Store())
     label = "Measure it again" if job and job.state == "done" else "Measure it now"
     st.button(label, key="again", on_click=_run, disabled=bool(busy), icon=":material/play_arrow:")
     if busy:
@@ -55,14 +62,14 @@ def draw() -> None:
 
 def _run() -> None:
     store = place()
-    for job in jobs.jobs(store):
+    for job in queue.jobs(store):
         if not job.active:
-            jobs.delete(job)
+            queue.delete(job)
     for entry in list(store.entries()):
         if not entry.committed:
             store.delete(entry)
-    job = jobs.submit(store, REQUEST, machine.devices()[0])
-    jobs.ensure_worker(store, job.device, IDLE)
+    job = queue.submit(store, REQUEST, machine.devices()[0])
+    queue.ensure_worker(store, job.device, IDLE)
 
 
 def _watch(key: str) -> None:
@@ -74,7 +81,7 @@ def _watch(key: str) -> None:
         line = f"{status.fraction:.0%}{left} · {_plainly(status.line)}"
     st.progress(status.fraction, text=f"Measuring on {job.device}: {line}")
     stopping = job.cancelling
-    st.button("Cancelling" if stopping else "Cancel", on_click=jobs.cancel, args=[job], disabled=stopping, key="stop")
+    st.button("Cancelling" if stopping else "Cancel", on_click=queue.cancel, args=[job], disabled=stopping, key="stop")
 
 
 def _plainly(line: str) -> str:

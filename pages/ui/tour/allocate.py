@@ -8,11 +8,11 @@ import streamlit as st
 
 from core import lessons
 from core.allocation.correction import CLIP
-from core.profiles import Profile
+from core.figures.labels import digits
+from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
 from pages.ui.tour import parts
-from pages.ui.words import digits
 
 START = 0.04
 

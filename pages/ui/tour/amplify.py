@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import absorption, lessons
-from core.absorption import Gains
-from core.profiles import Profile
-from pages.ui import view, words
+from core import lessons
+from core.analysis import absorption
+from core.analysis.absorption import Gains
+from core.figures import labels
+from core.figures.labels import gain
+from core.store.profiles import Profile
+from pages.ui import view
+from pages.ui.absorption.overview import SAID
 from pages.ui.live import tour
-from pages.ui.overview import SAID
 from pages.ui.tour import parts
-from pages.ui.words import gain
 
 GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
 OUTCOMES = {"fall": "falls to", "stay": "hardly changes, to", "rise": "rises to"}
-WHERE = list(words.POSITIONS)
+WHERE = list(labels.POSITIONS)
 
 
 def draw(profile: Profile, found: lessons.Sink) -> None:
@@ -77,7 +79,7 @@ def _moved(told: dict) -> None:
 def picture(found: lessons.Sink, layers: int, layer: int, where: str, revealed: bool) -> tour.Figure:
     """A bar per layer from 1×, upward where it amplifies."""
     frames = [found.without, found.including] if revealed else [found.without]
-    choice = tour.Control("noise-at", "Noise at", list(words.POSITIONS.values()), WHERE.index(where), choice=True)
+    choice = tour.Control("noise-at", "Noise at", list(labels.POSITIONS.values()), WHERE.index(where), choice=True)
     every = np.stack([found.without.value, found.including.value])
     return tour.Figure(
         name="amplify-after" if revealed else "amplify-before",
@@ -88,7 +90,7 @@ def picture(found: lessons.Sink, layers: int, layer: int, where: str, revealed: 
         "end; {verdict}.",
         slots={
             "size": tour.Slot("frame", [f"{found.size:g}"] * len(frames)),
-            "where": tour.Slot("frame", list(words.POSITIONS.values())[: len(frames)]),
+            "where": tour.Slot("frame", list(labels.POSITIONS.values())[: len(frames)]),
             "gain": tour.Slot("both", [[gain(value) for value in each.value] for each in frames]),
             "verdict": tour.Slot("both", [[SAID[verdict] for verdict in _plain(each)] for each in frames]),
         },

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from core import lessons
-from core.profiles import Profile
+from core.figures.labels import changed, digits
+from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
 from pages.ui.tour import parts, perturb
-from pages.ui.words import changed, digits
 
 
 def draw(profile: Profile, found: lessons.Spread) -> None:

@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.figures import labels
 from core.lessons import Scale
-from core.profiles import Profile
-from pages.ui import frame, view, words
+from core.store.profiles import Profile
+from pages.ui import frame, view
 from pages.ui.live import tour
 
 
@@ -40,7 +41,7 @@ def figure(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
 
 def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> None:
     """What a figure's numbers are of, and the numbers, folded away, with a download."""
-    st.caption(words.source(profile))
+    st.caption(labels.source(profile))
     frame.numbers(table, about, f"{profile.entry.key[:6]}-tour-{name}", f"tour-{name}")
 
 

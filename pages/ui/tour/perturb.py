@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core import lessons
-from core.profiles import Profile
+from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
 from pages.ui.tour import parts

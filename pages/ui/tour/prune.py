@@ -9,15 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from core import lessons
-from core.errors import UserError
-from core.profiles import Profile
-from core.store import Store
+from core.figures.labels import digits
+from core.specs import naming
+from core.specs.errors import UserError
+from core.store.cache import Store
+from core.store.profiles import Profile
 from pages.ui import frame, view
+from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import tour
-from pages.ui.prune import naming, stored
-from pages.ui.settings import TARGETS
+from pages.ui.prune import stored
 from pages.ui.tour import parts
-from pages.ui.words import digits
 
 ASKED = "layer of the guess"
 FORMATS = {

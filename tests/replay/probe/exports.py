@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from tests.replay.probe import live, pruning
 from tests.replay.probe.asked import ASKED
 from tests.replay.probe.plain import fingerprint, numbers, only
-from tests.replay.probe.product import allocate, profile, recipes, space_needed, written
+from tests.replay.probe.product import allocate, grammar, profile, recipes, space_needed
 
 COUNTED = ("achieved", "weights", "planned", "linears", "bytes", "dense_bytes", "difference", "two_of_four", "dtype")
 OF_SETTING = ("pruner", "pattern", "true_sequential", "target", "allocation")
@@ -49,7 +49,7 @@ def _recipes(name: str, key: str, lines: list[str]) -> Iterator[tuple[str, Any]]
     """Allocations as a JSON file and as a recipe for llm-compressor."""
     found = profile(key)
     for line in lines:
-        allocation = allocate(written.allocation(line), found)
+        allocation = allocate(grammar.allocation(line), found)
         told = json.loads(recipes.as_json(allocation, found, {}))
         yield f"{name}/{line}/file", only(told, ("request", "base", "sparsity", "parameters", "budget", "bound"))
         linears = found.provenance["linears"] if allocation.linears is not None else ()

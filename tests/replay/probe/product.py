@@ -10,21 +10,22 @@ import json
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, get_args
 
-from core import absorption, comparison, lessons, response
-from core import profiles as _profiles
-from core import studies as _studies
-from core.allocation import recipes, written
+from core import lessons
 from core.allocation.allocate import allocate
-from core.allocation.requests import BASES, Control
+from core.analysis import absorption, comparison, responses
+from core.analysis import studies as _studies
+from core.analysis.comparing import Results, accuracy_change
+from core.analysis.studies import Study
 from core.cli import main
 from core.cli.study_output import study_json
-from core.errors import UserError
-from core.export import space_needed
-from core.profiles import Profile
+from core.export import recipes, space_needed
 from core.pruning import PRUNERS
-from core.store import KINDS, Store, units
-from core.studies import Study
-from pages.ui.prune.comparing import Results, accuracy_change
+from core.specs import grammar
+from core.specs.allocations import BASES, Control
+from core.specs.errors import UserError
+from core.store import profiles as _profiles
+from core.store.cache import KINDS, Store, units
+from core.store.profiles import Profile
 
 __all__ = [
     "ALLOCATORS",
@@ -42,15 +43,15 @@ __all__ = [
     "allocate",
     "ask",
     "comparison",
+    "grammar",
     "lessons",
     "profile",
     "recipes",
-    "response",
+    "responses",
     "space_needed",
     "study",
     "study_json",
     "units",
-    "written",
 ]
 
 REFUSED = "refused"  # what a request is answered that cannot be met

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.replay.probe.asked import ASKED
 from tests.replay.probe.plain import fingerprint, plain
-from tests.replay.probe.product import Profile, UserError, absorption, lessons, profile, response
+from tests.replay.probe.product import Profile, UserError, absorption, lessons, profile, responses
 
 
 def figures(_: Path) -> Iterator[tuple[str, Any]]:
@@ -50,9 +50,9 @@ def _crossing(found: Profile) -> Any:
 def _responses(key: str, found: Profile) -> Iterator[tuple[str, Any]]:
     for harm in ("drift", "kl", "nll"):
         try:
-            sparsities, rows = response.measured(found, "wanda", harm)
+            sparsities, rows = responses.measured(found, "wanda", harm)
         except UserError:  # a quick profile has one sparsity
             continue
-        hull = response.of_profile(found, "wanda", harm)
+        hull = responses.of_profile(found, "wanda", harm)
         yield f"{key}/response-{harm}", {"sparsity": plain(sparsities), "harm": plain(rows)}
         yield f"{key}/response-{harm}/hull", {"sparsity": plain(hull.sparsity), "harm": fingerprint(hull.harm)}

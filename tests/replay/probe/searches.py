@@ -9,7 +9,7 @@ from typing import Any
 from tests.replay.probe import live
 from tests.replay.probe.asked import ASKED
 from tests.replay.probe.plain import only
-from tests.replay.probe.product import written
+from tests.replay.probe.product import grammar
 
 CHANGES = ("against_uniform", "against_runner_up", "against_dense", "over_seeds")
 
@@ -33,5 +33,5 @@ def figures(scratch: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _asked(line: str) -> dict[str, Any]:
-    """An allocation by its parameters, however it is written."""
-    return written.allocation(line).model_dump(mode="json")
+    """An allocation by its parameters, however it is grammar."""
+    return grammar.allocation(line).model_dump(mode="json")

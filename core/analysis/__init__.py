@@ -1,0 +1,1 @@
+"""Numbers and verdicts from results: gains, dilution, responses, evaluated settings and how they compare."""

@@ -1,0 +1,194 @@
+"""Compare settings window by window and seed by seed. Pure numpy: pages draw from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.analysis.absorption import student
+from core.specs.errors import UserError
+from core.store.results import Array
+
+FEWEST_WINDOWS = 8
+FEWEST_SEEDS = 3
+DRAWS_AT_ONCE = 1 << 20  # numbers of one block of resamples: 8 MB
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value and the interval around it, whose ends are NaN where too little is known."""
+
+    value: float
+    low: float
+    high: float
+    n: int  # windows, or seeds
+
+    @property
+    def certain(self) -> bool:
+        """Whether there is an interval at all."""
+        return not (math.isnan(self.low) or math.isnan(self.high))
+
+
+def paired(a: Array, b: Array, resamples: int = 10_000, seed: int = 0, level: float = 0.95) -> Interval:
+    """Mean of `a - b` over windows, with the percentile interval of a paired bootstrap.
+
+    Windows are drawn with replacement, each with both its losses, so that what makes a window hard for both falls out.
+
+    Args:
+        a, b: (windows,) losses of two settings on the same windows, nats/token.
+
+    Returns:
+        NaN throughout if any loss is not finite; NaN ends below 8 windows.
+
+    Raises:
+        UserError: the two were not read on the same number of windows.
+    """
+    if a.shape != b.shape:
+        raise UserError(
+            f"{len(a)} windows cannot be paired with {len(b)}: evaluate both on the same text, windows and length"
+        )
+    n = len(a)
+    if n == 0 or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return Interval(math.nan, math.nan, math.nan, n)
+    difference = np.asarray(a, np.float64) - b
+    value = float(difference.mean())
+    if n < FEWEST_WINDOWS:
+        return Interval(value, math.nan, math.nan, n)
+    low, high = np.quantile(_resampled(difference, resamples, seed), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high), n)
+
+
+def percent(interval: Interval) -> Interval:
+    """A difference of mean losses, in nats/token, as the change of perplexity it is, in per cent."""
+    with np.errstate(over="ignore"):
+        ends = [float(100 * np.expm1(each)) for each in (interval.value, interval.low, interval.high)]
+    return Interval(*ends, interval.n)
+
+
+def over_seeds(values: Array) -> Interval:
+    """Mean over seeds with its 95% Student-t interval; NaN ends below 3 seeds.
+
+    Args:
+        values: (seeds,) one number per calibration seed.
+    """
+    values = np.asarray(values, np.float64)
+    n = len(values)
+    if n == 0 or not np.isfinite(values).all():
+        return Interval(math.nan, math.nan, math.nan, n)
+    mean, half = student(values)
+    if n < FEWEST_SEEDS:
+        half = math.nan
+    return Interval(float(mean), float(mean - half), float(mean + half), n)
+
+
+def rank_correlation(x: Array, y: Array) -> tuple[float, int]:
+    """Spearman's rank correlation, ties at their average rank, and the number of pairs it rests on.
+
+    Pairs with a NaN are left out; NaN below 3 pairs, or where one side does not vary.
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    known = ~(np.isnan(x) | np.isnan(y))
+    n = int(known.sum())
+    return (_ranked_alike(x[known], y[known]) if n >= 3 else math.nan), n
+
+
+def spearman(first: Array, second: Array) -> float:
+    """The same between two rows of numbers, such as one per layer, over the pairs that are finite.
+
+    NaN below 2 pairs, or where one side does not vary.
+    """
+    known = np.isfinite(first) & np.isfinite(second)
+    return _ranked_alike(first[known], second[known]) if known.sum() >= 2 else math.nan
+
+
+def standard_error(samples: Array) -> float:
+    """Standard error of a mean, from the sample standard deviation (n - 1); NaN with a single sample."""
+    n = len(samples)
+    return float(np.std(samples, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+
+
+def mean_of_tasks(scores: Sequence[Array]) -> tuple[float, float]:
+    """Plain mean of the tasks' accuracies and its standard error, the tasks being independent.
+
+    Args:
+        scores: per task (examples,), 0 or 1 for each.
+    """
+    errors = np.array([standard_error(each) for each in scores])
+    mean = float(np.mean([np.mean(each) for each in scores]))
+    return mean, float(np.sqrt(np.sum(errors * errors)) / len(errors))
+
+
+def verdict(interval: Interval) -> str:
+    """`costs`, `gains`, `no different` or `unknown`, for a difference whose zero is `equal`."""
+    if not interval.certain:
+        return "unknown"
+    return "costs" if interval.low > 0 else "gains" if interval.high < 0 else "no different"
+
+
+def sentence(name: str, base: str, interval: Interval) -> str:
+    """One sentence about `percent(paired(name, base))`: what the setting costs or gains against its base."""
+    if math.isnan(interval.value):
+        return f"{name} cannot be compared with {base}: a loss is not finite"
+    word = verdict(interval)
+    if word == "unknown":
+        return f"{name} against {base}: too few windows to tell (n = {interval.n}, {FEWEST_WINDOWS} are needed)"
+    if word == "no different":
+        return f"{name} is no different from {base}: {_percents(interval.value, interval.low, interval.high)}"
+    if word == "gains":
+        return f"{name} gains {_percents(-interval.value, -interval.high, -interval.low)} of perplexity against {base}"
+    return f"{name} costs {_percents(interval.value, interval.low, interval.high)} of perplexity against {base}"
+
+
+def beside(interval: Interval, base: str) -> str:
+    """The same change in brief: `64% [60, 68] below uniform`."""
+    word = verdict(interval)
+    if math.isnan(interval.value):
+        return f"not comparable with {base}"
+    if word == "unknown":
+        return f"{interval.value:+,.0f}% against {base}, too few windows for an interval"
+    if word == "no different":
+        return f"no different from {base}: {_percents(interval.value, interval.low, interval.high)}"
+    if word == "gains":
+        return f"{_percents(-interval.value, -interval.high, -interval.low)} below {base}"
+    return f"{_percents(interval.value, interval.low, interval.high)} above {base}"
+
+
+def _resampled(values: Array, resamples: int, seed: int) -> Array:
+    """Means of resamples, (resamples,), in blocks that fit into memory."""
+    draw = np.random.default_rng(seed)
+    n = len(values)
+    block = max(1, DRAWS_AT_ONCE // n)
+    return np.concatenate(
+        [values[draw.integers(0, n, (min(block, resamples - done), n))].mean(1) for done in range(0, resamples, block)]
+    )
+
+
+def _ranked_alike(x: Array, y: Array) -> float:
+    """The correlation of the ranks; NaN where one side does not vary."""
+    a, b = (_ranks(each) for each in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    size = math.sqrt(float(a @ a) * float(b @ b))
+    return float(a @ b) / size if size else math.nan
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks from 1; equal values share the average of theirs."""
+    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[where]
+
+
+def _percents(value: float, low: float, high: float) -> str:
+    """`12% [9, 15]`, with as many decimals as the width of the interval calls for.
+
+    An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.
+    """
+    width = high - low
+    decimals = min(3, max(0, math.ceil(-math.log10(width / 3)))) if 0 < width < math.inf else 1
+    while decimals < 3 and any(each and not round(each, decimals) for each in (low, high)):
+        decimals += 1
+    said = [f"{round(each, decimals) + 0.0:,.{decimals}f}" for each in (value, low, high)]
+    return f"{said[0]}% [{said[1]}, {said[2]}]"

@@ -1,0 +1,166 @@
+"""What pruning one layer alone does, read off a profile: the curves that the response allocation spends by."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import get_args
+
+import numpy as np
+
+from core.specs.errors import UserError
+from core.specs.perturbations import Residual, ResidualLinear
+from core.specs.pruners import Pruner
+from core.store.profiles import Profile
+from core.store.results import Array
+
+FIELDS = {"drift": "final_squared", "kl": "kl", "nll": "nll_increase"}
+NAMES = {"drift": "squared final drift", "kl": "KL divergence, nats", "nll": "loss, nats/token"}
+
+
+@dataclass(frozen=True)
+class Judge:
+    """By which measured harm allocations are estimated, and by whose pruning."""
+
+    harm: str = "drift"  # one of NAMES
+    pruner: str = "wanda"
+
+
+def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
+    """Measured sparsities (measured,), ascending, and harm (layers, measured), mean over sequences.
+
+    Raises:
+        UserError: fewer than two sparsities of this pruner were measured.
+    """
+    harm = _harm(profile, Residual, pruner, objective)
+    if len(harm) < 2:
+        raise UserError(
+            f"this profile holds {('no sparsity', 'one sparsity')[len(harm)]} of {pruner} residuals, "
+            "a response needs two or more: "
+            f"measure residual:{pruner}:0.5 and residual:{pruner}:0.9, say"
+        )
+    return np.array(list(harm)), np.stack(list(harm.values()), axis=1)
+
+
+def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
+    """The same for each linear pruned alone: sparsities (measured,) and harm (layers, linears, measured).
+
+    Raises:
+        UserError: a linear lacks, or has other sparsities than the first one, or fewer than two.
+    """
+    names = profile.provenance.get("linears", [])
+    rows = [_harm(profile, ResidualLinear, pruner, objective, name) for name in names]
+    first = rows[0] if rows else {}
+    lacking = next((name for name, row in zip(names, rows, strict=True) if row.keys() != first.keys()), None)
+    if len(first) < 2 or lacking:
+        name = lacking or (names[0] if names else "mlp.down_proj")
+        raise UserError(
+            f"budgets per linear need each linear measured alone at the same two or more sparsities: this profile "
+            f"lacks some; measure residual_linear:{pruner}:0.5:{name} and the like"
+        )
+    return np.array(list(first)), np.stack([np.stack(list(row.values()), axis=1) for row in rows], axis=1)
+
+
+def _harm(profile: Profile, form: type, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
+    """Sparsity, ascending -> harm per layer, mean over sequences."""
+    found = {
+        each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)
+        for each, perturbed in profile.perturbed.items()
+        if isinstance(each.perturbation, form)
+        and each.perturbation.pruner == pruner
+        and each.perturbation.sparsity > 0
+        and getattr(each.perturbation, "linear", None) == linear
+    }
+    return dict(sorted(found.items()))
+
+
+def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
+    """Those that a profile holds curves of, Wanda first; of every linear alone where `per_linear`."""
+    found = []
+    for pruner in sorted(get_args(Pruner), key=lambda each: each != "wanda"):
+        try:
+            (measured_linears if per_linear else measured)(profile, pruner, "kl")
+        except UserError:
+            continue
+        found.append(pruner)
+    return found
+
+
+@lru_cache(maxsize=32)
+def of_profile(profile: Profile, pruner: str = "wanda", objective: str = "drift") -> Curves:
+    """Response curves of every layer, smoothed and convex; see `core.analysis.responses.curves`."""
+    return curves(*measured(profile, pruner, objective))
+
+
+@lru_cache(maxsize=32)
+def of_linears(profile: Profile, pruner: str = "wanda", objective: str = "drift") -> Curves:
+    """Response curves of every linear, layer after layer: harm is (layers x linears, points)."""
+    sparsities, harm = measured_linears(profile, pruner, objective)
+    return curves(sparsities, harm.reshape(-1, len(sparsities)))
+
+
+STEP = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Responses of every layer on a fine grid of sparsities, as lower convex hulls."""
+
+    sparsity: Array  # (points,) from 0 up, fractions
+    harm: Array  # (layers, points), convex and rising along the points
+
+    def at(self, sparsity: Array) -> Array:
+        """Harm of each layer at its own sparsity, (layers,)."""
+        return np.array([np.interp(s, self.sparsity, row) for s, row in zip(sparsity, self.harm, strict=True)])
+
+    @property
+    def highest(self) -> float:
+        return float(self.sparsity[-1])
+
+
+def curves(sparsities: Array, harm: Array) -> Curves:
+    """Smooth the measured points, then take the hull.
+
+    Between the points the square root of the harm is a line: squared drift and KL both grow about quadratically from 0.
+    Nothing is extrapolated beyond the largest measured sparsity.
+
+    Args:
+        sparsities: (measured,) ascending, without 0.
+        harm: (layers, measured); a negative harm counts as none, and harm never falls with sparsity.
+
+    Raises:
+        UserError: fewer than two sparsities, or a harm that is not finite.
+    """
+    if len(sparsities) < 2:
+        raise UserError("a response needs two or more measured sparsities: measure residual:wanda:0.5 and 0.7, say")
+    if not np.isfinite(harm).all():
+        raise UserError("a response is NaN: the pruned layer broke the model; measure again in float32")
+    known = np.concatenate([[0.0], sparsities])
+    root = np.sqrt(np.maximum.accumulate(np.maximum(harm, 0), axis=1))
+    root = np.concatenate([np.zeros((len(root), 1)), root], axis=1)
+    grid = _grid(known)
+    smooth = np.stack([np.interp(grid, known, row) ** 2 for row in root])
+    return Curves(grid, np.stack([hull(grid, row) for row in smooth]))
+
+
+def _grid(known: Array) -> Array:
+    """Even steps from each known point to the next: two points a rounding apart would make a slope of nonsense."""
+    pieces = [
+        np.linspace(start, end, math.ceil((end - start) / STEP), endpoint=False) for start, end in pairwise(known)
+    ]
+    return np.concatenate([*pieces, known[-1:]])
+
+
+def hull(x: Array, y: Array) -> Array:
+    """The lower convex hull of points (x, y), read at every x."""
+    kept: list[int] = []
+    for i in range(len(x)):
+        while len(kept) > 1:
+            a, b = kept[-2], kept[-1]
+            if (y[b] - y[a]) * (x[i] - x[a]) < (y[i] - y[a]) * (x[b] - x[a]):
+                break
+            kept.pop()
+        kept.append(i)
+    return np.interp(x, x[kept], y[kept])

@@ -1,0 +1,262 @@
+"""Stored studies as rows that can be compared. Pure: the page and the report read from here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from core.analysis.comparing import labels, tasks_asked
+from core.analysis.comparison import Interval, sentence, standard_error
+from core.analysis.studies import Measured, Study, against
+from core.specs import naming
+from core.specs.allocations import Manual
+from core.specs.base import number
+from core.specs.formats import digits
+from core.specs.settings import Setting
+from core.specs.studies import TaskSpec
+from core.specs.texts import TextSpec
+from core.store.cache import Entry
+from core.store.results import ZeroShot
+
+SHORT = 6  # digits of a key or a hash on screen
+WORDS = {
+    "m": "threshold M",
+    "lam": "λ",
+    "epsilon": "ε",
+    "beta": "β per layer",
+    "alpha": "half width α",
+    "estimator": "exponent by",
+    "statistic": "scores by",
+    "objective": "harm by",
+    "pruner": "curves from",
+    "granularity": "budget per",
+}  # parameters of base allocators, as columns
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One evaluated point of a stored study."""
+
+    entry: Entry
+    study: Study
+    measured: Measured
+    index: int  # of the point in its study
+
+    @property
+    def key(self) -> str:
+        return f"{self.entry.key}-{self.index}"
+
+    @property
+    def model(self) -> str:
+        return str(self.study.provenance.get("model", self.study.spec.model.content))
+
+    @property
+    def text(self) -> str:
+        """The text it was judged on, by name."""
+        return str(self.study.provenance.get("text", self.study.spec.text.content[:6]))
+
+    @property
+    def layers(self) -> int:
+        return self.measured.evaluated.zeros.shape[0]
+
+    @property
+    def called(self) -> str:
+        """The setting in words."""
+        return naming.whole(self.measured.setting) if self.measured.setting else "dense"
+
+    @property
+    def name(self) -> str:
+        """The setting with all that tells it from others in a list."""
+        return f"{self.called} · {self.model} · {protocol(self.text, self.study.spec.text)}"
+
+
+def distinct(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """The names, where several are alike with the study and the point's place in it."""
+    return [name if names.count(name) == 1 else f"{name} ({row.key})" for name, row in zip(names, rows, strict=True)]
+
+
+def rows_of(entry: Entry, study: Study) -> list[Row]:
+    """A row per point that is measured, in the order asked."""
+    return [Row(entry, study, each, i) for i, each in enumerate(study.points) if each.evaluated is not None]
+
+
+def protocol(text: str, spec: TextSpec) -> str:
+    """What perplexity was read on: `demo text, 24 × 512`."""
+    return f"{text}, {spec.sequences} × {spec.length}"
+
+
+def by_protocol(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that may be compared with each other, together."""
+    found: list[list[Row]] = []
+    for row in rows:
+        alike = next((each for each in found if apart(row, each[0]) is None), None)
+        if alike is None:
+            found.append([row])
+        else:
+            alike.append(row)
+    return found
+
+
+def badge(rows: Sequence[Row]) -> str:
+    """The protocol that rows share, what they were calibrated on and asked, and the studies they are from."""
+    first = rows[0]
+    spec = first.study.spec
+    said = [first.model, f"{protocol(first.text, spec.text)} tokens", *filter(None, map(_calibrated, rows))]
+    keys = list(dict.fromkeys(row.entry.key[:SHORT] for row in rows))
+    said += tasks_asked(tasks(rows))
+    said += [spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
+    said += [("study " if len(keys) == 1 else "studies ") + ", ".join(keys)]
+    return " · ".join(dict.fromkeys(said))
+
+
+def _calibrated(row: Row) -> str:
+    """The calibration text with its amount; empty for the dense model and for magnitude, which look at none."""
+    used = row.measured.point.pruned and row.measured.point.pruned.calibration
+    if not used:
+        return ""
+    name = row.measured.about.get("calibration") or row.study.provenance.get("calibration") or used.content[:12]
+    return f"calibrated on {name}, {used.sequences} × {used.length}"
+
+
+def tasks(rows: Iterable[Row]) -> dict[TaskSpec, str]:
+    """A name for each zero-shot task of some rows; answers to other examples are answers to another task."""
+    return labels(task for row in rows for task in row.study.spec.tasks)
+
+
+def accuracies(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, tuple[float, float]]:
+    """Name of each task that a row has answers to -> fraction right and its standard error."""
+    known = {called[task]: row.measured.tasks.get(task.name) for task in row.study.spec.tasks if task in called}
+    return {name: (float(each.acc.mean()), standard_error(each.acc)) for name, each in known.items() if each}
+
+
+def accuracy(found: ZeroShot) -> str:
+    """Fraction right with its standard error: `0.412 ± 0.017`."""
+    if not np.isfinite(found.acc).all():
+        return "not a number"
+    return f"{found.acc.mean():.3f}" + (f" ± {standard_error(found.acc):.3f}" if len(found.acc) > 1 else "")
+
+
+def perplexity(measured: Measured) -> str:
+    """As it is written: four digits, or where it broke."""
+    return measured.trouble or digits(measured.perplexity, 4)
+
+
+@lru_cache(maxsize=4096)
+def against_uniform(row: Row) -> Interval | None:
+    """Change of perplexity in per cent against the uniform twin of the same study; None where there is none."""
+    if row.measured.setting is None:
+        return None
+    twin = row.study.twin(row.measured)
+    return None if twin is None or twin is row.measured else against(row.measured, twin)
+
+
+# --- what differs --------------------------------------------------------------------------------------------------
+
+
+def settings_of(row: Row) -> dict[str, str]:
+    """Everything that was chosen for a point, as name -> words."""
+    spec, told = row.study.spec, row.study.provenance
+    found = {
+        "model": row.model,
+        "weights": spec.model.content[:12],
+        "initialised": "" if spec.model.initialised is None else f"random, seed {spec.model.initialised}",
+        "precision": spec.model.dtype,
+        "evaluated on": row.text,
+        "text hash": spec.text.content[:12],
+        "windows": str(spec.text.sequences),
+        "window length": str(spec.text.length),
+        "packing": spec.text.packing,
+        "start token": spec.text.bos,
+    }
+    if row.measured.setting is None:
+        return found | {"allocation": "dense"}
+    used = row.measured.point.pruned.calibration
+    if used is not None:
+        amount = f"{used.sequences} × {used.length}"
+        name = row.measured.about.get("calibration") or told.get("calibration") or used.content[:12]
+        found |= {"calibrated on": str(name), "calibration windows": amount, "calibration hash": used.content[:12]}
+    profile = row.measured.setting.allocation.base.kind != "uniform" and told.get("profile")
+    found |= {"profile": str(profile)} if profile else {}
+    return found | _of_setting(row.measured.setting)
+
+
+def _of_setting(setting: Setting) -> dict[str, str]:
+    asked = setting.allocation
+    found = {
+        "allocation": "set by hand" if isinstance(asked.base, Manual) else asked.base.kind,
+        "target": number(asked.target),
+        "least of a layer": number(asked.low),
+        "greatest of a layer": number(asked.high),
+        "unclipped": "yes" if asked.unclipped else "no",
+        "pruned by": setting.pruner,
+        "pattern": setting.pattern or "none",
+        "true-sequential": "yes" if setting.true_sequential else "no",
+        "calibration seed": str(setting.calibration_seed),
+    }
+    if isinstance(asked.base, Manual):
+        found["set by hand"] = asked.key[:6]
+    else:
+        own = asked.base.model_dump(exclude={"kind"}).items()
+        found |= {WORDS.get(name, name): _word(value) for name, value in own}
+    fix = asked.correction
+    found["correction"] = number(fix.strength)
+    if fix.strength:
+        found |= {"driven by": fix.driver, "control": fix.control, "gains count up to": f"{math.exp(fix.clip):.3g}×"}
+        found |= {"shuffle": str(fix.seed)} if fix.control == "shuffled" else {}
+    return found
+
+
+def _word(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def differing(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """The settings in which rows differ, each with a value per row; empty where a row has no such setting."""
+    every = [settings_of(row) for row in rows]
+    names = dict.fromkeys(name for each in every for name in each)
+    columns = {name: [each.get(name, "") for each in every] for name in names}
+    return {name: values for name, values in columns.items() if len(set(values)) > 1}
+
+
+# --- against each other --------------------------------------------------------------------------------------------
+
+
+def apart(row: Row, base: Row) -> str | None:
+    """Why two perplexities cannot be compared; None where they can: one model in one precision, the same windows."""
+    mine, other = row.study.spec, base.study.spec
+    if (mine.model.content, mine.model.initialised) != (other.model.content, other.model.initialised):
+        return f"they are of different models, {row.model} and {base.model}"
+    if mine.model.dtype != other.model.dtype:
+        return f"one ran in {mine.model.dtype}, the other in {other.model.dtype}"
+    if mine.text.content != other.text.content:
+        return f"they were read on different texts, {row.text} and {base.text}"
+    if (mine.text.sequences, mine.text.length) != (other.text.sequences, other.text.length):
+        amounts = (f"{each.sequences} windows of {each.length} tokens" for each in (mine.text, other.text))
+        return "they were read on {}, and on {}".format(*amounts)
+    return None if mine.text.key == other.text.key else "they were read on other windows of the text"
+
+
+@lru_cache(maxsize=1024)  # ten thousand resamples; rows are told apart by identity
+def compared(row: Row, base: Row) -> Interval | None:
+    """Change of perplexity in per cent, paired over windows; None where the two cannot be compared."""
+    return None if apart(row, base) else against(row.measured, base.measured)
+
+
+def said(row: Row, base: Row, found: Interval | None) -> str:
+    """One sentence on a row against the first: what it costs or gains, or why that cannot be said."""
+    name, other = row.called, base.called
+    if found is None:
+        return f"{_capital(name)} cannot be compared with {other}: {apart(row, base)}."
+    broken = [each for each in (row, base) if each.measured.trouble]
+    if broken:
+        why = " and ".join(f"the perplexity of {each.called} is {each.measured.trouble}" for each in broken)
+        return f"{_capital(name)} cannot be compared with {other}: {why}."
+    return f"{_capital(sentence(name, other, found))}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

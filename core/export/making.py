@@ -1,0 +1,154 @@
+"""From an export request to a folder: prune, write, reload, compare."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from core.analysis import studies
+from core.evaluation import study
+from core.export import RECIPE, Card, check_target, licence_of, size_words, space_needed
+from core.export.checking import count
+from core.export.writing import export
+from core.models import cost
+from core.models.loading import Loaded
+from core.models.outline import Outline
+from core.models.progress import Progress, Report
+from core.models.provenance import provenance, relative
+from core.pruning.plan import check
+from core.pruning.walk import restored
+from core.specs.errors import UserError
+from core.specs.models import ModelSpec
+from core.specs.requests import ExportRequest, ExportSpec
+from core.specs.settings import PrunedSpec
+from core.specs.texts import WindowRequest
+from core.store.cache import Entry, Store
+from core.texts.windows import Windows
+
+Numbers = list[tuple[str, str, str]]  # name, value, protocol
+
+
+def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, report: Report) -> Entry:
+    """Prune as the setting says and write the model to the asked folder.
+
+    Raises:
+        UserError: the folder is in use, the setting cannot be, or the study measured other weights.
+        Cancelled: the report function said so; nothing is left behind.
+    """
+    folder = Path(request.folder)
+    check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
+    calibration: dict[str, Windows] = {}
+    pruned = study.point(request.setting, request, loaded, store, calibration).pruned
+    numbers = _numbers(request, store, loaded.spec, pruned)
+    total = cost.walk_flops(shape, request.calibration)
+    warnings: list[str] = []
+
+    def say(line: str, layers: int) -> None:
+        report(Progress(line, int(total * layers / shape.layers / 1e6), int(total / 1e6)))
+
+    before = count(loaded.layers).sparsity
+
+    def step(line: str) -> None:
+        say(line, shape.layers)
+
+    with restored(loaded):
+        zeros = study.prune(
+            loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append
+        )
+        card = _card(request, loaded, numbers, pruned, calibration)
+        planned = check(study.plan(pruned), *zeros.shape)
+        made = export(loaded, folder, card, planned, request.overwrite, step, before, store)
+    files = [path for each in calibration.values() for path in each.files]
+    told = provenance(loaded, files, store, loaded.model.device) | {
+        "folder": str(folder),
+        "bytes": made.bytes,
+        "dense_bytes": made.dense_bytes,
+        "difference": made.difference,
+        "sparsity": made.sparsity,
+        "setting": request.setting.name,
+        "size": size_words(made),
+        "warnings": warnings,
+    }
+    return store.entry(store.save(ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder)), None, told))
+
+
+def _card(
+    request: ExportRequest, loaded: Loaded, numbers: Numbers, pruned: PrunedSpec, calibration: dict[str, Windows]
+) -> Card:
+    setting = request.setting
+    recipe = pruned.model_dump(mode="json", exclude={"calibration", "method"}) | {
+        "target": setting.allocation.target,
+        "allocation": setting.allocation.model_dump(mode="json"),
+        "calibration": None,
+    }
+    for each in calibration.values():
+        recipe["calibration"] = {
+            "text": each.label,
+            "content": each.spec.content,
+            "windows": each.spec.sequences,
+            "length": each.spec.length,
+            "seed": setting.calibration_seed,
+        }
+    return Card(
+        title=f"{loaded.source.label}, {setting.name}",
+        base_model=loaded.source.label,
+        base_source=relative(request.model),
+        licence=licence_of(loaded.source),
+        recipe=recipe,
+        numbers=numbers,
+        commands=_commands(request),
+    )
+
+
+def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: PrunedSpec) -> Numbers:
+    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol.
+
+    Raises:
+        UserError: what the study measured under this setting's name is not what is exported.
+    """
+    if request.study is None:
+        return []
+    found = studies.load(store, store.by_key(request.study, ("study",)))
+    measured = found.of(request.setting)
+    if measured is None:
+        raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
+    if (found.spec.model, measured.point.pruned) != (model, pruned):
+        raise UserError(
+            f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
+            "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
+        )
+    text = found.spec.text
+    protocol = f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
+    rows = {"dense": found.dense, "this model": measured}
+    twin = found.twin(measured)
+    if twin is not None and twin is not measured:
+        rows["uniform sparsity, same target"] = twin
+    numbers = [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()]
+    for name, each in rows.items():
+        for task, answers in each.tasks.items():
+            numbers.append(
+                (f"{task}, {name}", f"{answers.acc.mean():.3f}", f"acc, {len(answers.acc)} examples, 0-shot")
+            )
+    return numbers
+
+
+def _commands(request: ExportRequest) -> list[str]:
+    """The command line that makes the folder again, from the folder above it; none where `prune` has no options for it.
+
+    The sparsities are those that the folder's recipe holds: no profile is looked at again.
+    """
+    setting, text, plain = request.setting, request.calibration, WindowRequest()
+    if (text.packing, text.bos) != (plain.packing, plain.bos):
+        return []
+    name = Path(request.folder).name
+    words = ["--model", relative(request.model)]
+    words += ["--revision", request.revision] if request.revision else []
+    words += ["--dtype", request.dtype] if request.dtype != "float32" else []
+    words += ["--pruner", setting.pruner]
+    words += ["--pattern", setting.pattern] if setting.pattern else ["--allocation", f"{name}/{RECIPE}"]
+    words += ["--true-sequential"] if setting.true_sequential else []
+    words += ["--calibration", relative(text.source)]
+    words += ["--documents", f"{text.documents[0]}-{text.documents[1]}"] if text.documents else []
+    words += ["--sequences", str(text.sequences), "--length", str(text.length)]
+    words += ["--seed", str(setting.calibration_seed), "--export", f"{name}-again"]
+    return [shlex.join(["python", "-m", "core", "prune", *words])]

@@ -1,0 +1,250 @@
+"""Allocations side by side: sparsity per layer by method, and what each is estimated to cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from core.allocation.budget import TOLERANCE, met
+from core.analysis.comparison import spearman
+from core.figures.labels import digits, percent
+from core.figures.style import LIGHT, Chart, Palette, apart, layer_axis, layout, limits, log_axis, row_axis, rule
+from core.specs.formats import ranges
+from core.store.results import Array
+
+DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
+
+
+def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette = LIGHT) -> Chart:
+    """Sparsity over layers, a line per method; one is highlighted.
+
+    Args:
+        lines: name -> (layers,) sparsity.
+        shown: the highlighted name.
+    """
+    layers = len(lines[shown])
+    every = np.concatenate([*lines.values(), [target - 0.02, target + 0.02]])
+    figure = go.Figure()
+    for index, name in enumerate(sorted(lines, key=lambda each: each == shown)):
+        figure.add_trace(_line(name, lines[name], name == shown, DASHES[index % len(DASHES)], look))
+    rule(figure, target, -0.6, layers - 1, color=look.guide, width=1, dash="dot")
+    figure.add_trace(_names(lines, shown, layers, 0.06 * float(np.ptp(every)), look))
+    room = 0.022 * layers * max(map(len, lines))
+    figure.update_layout(
+        xaxis=layer_axis(layers, "layer") | {"range": [-0.6, layers - 0.4 + room]},
+        yaxis={"title": "sparsity (fraction of zeros)", "tickformat": ".2f"},
+    )
+    table = pd.DataFrame({"layer": np.arange(layers), **lines})
+    return Chart("methods", "Methods on one axis", layout(figure, height=420), _alike(lines, shown), table)
+
+
+def _line(name: str, values: Array, strong: bool, dash: str, look: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=np.arange(len(values)),
+        y=values,
+        mode="lines+markers" if strong else "lines",
+        line={"color": look.accent, "width": 2.5} if strong else {"color": look.undecided, "width": 1.5, "dash": dash},
+        marker={"size": 5},
+        hovertemplate=f"{name}, layer %{{x}}: %{{y:.4f}}<extra></extra>",
+        name=name,
+    )
+
+
+def _names(lines: Mapping[str, Array], shown: str, layers: int, gap: float, look: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=[layers - 0.7] * len(lines),
+        y=apart(np.array([each[-1] for each in lines.values()]), gap),
+        text=[f"<b>{name}</b>" if name == shown else name for name in lines],
+        textfont={"color": [look.accent if name == shown else look.ink for name in lines], "size": 12},
+        mode="text",
+        textposition="middle right",
+        cliponaxis=False,
+        hoverinfo="skip",
+        name="labels",
+    )
+
+
+def _alike(lines: Mapping[str, Array], shown: str) -> str:
+    same = [name for name, row in lines.items() if name != shown and np.allclose(row, lines[shown], atol=TOLERANCE)]
+    ranked = {name: spearman(lines[shown], row) for name, row in lines.items() if name not in (shown, *same)}
+    known = {name: value for name, value in ranked.items() if np.isfinite(value)}
+    low, high = lines[shown].min(), lines[shown].max()
+    spread = f"{shown} spreads from {low:.3f} to {high:.3f}" if high - low > 1e-9 else f"{shown} is flat"
+    spread = spread[:1].upper() + spread[1:] + (f" and is {' and '.join(same)} itself" if same else "")
+    if not known:
+        return f"{spread}; there is nothing to rank it against."
+    most, least = max(known, key=known.get), min(known, key=known.get)
+    others = "of the others it" if same else "it"
+    text = f"{spread}; {others} ranks the layers most like {most} (rank correlation {known[most]:.2f})"
+    return f"{text} and least like {least} ({known[least]:.2f})." if least != most else f"{text}."
+
+
+def agreement(lines: Mapping[str, Array]) -> pd.DataFrame:
+    """Rank correlation of every pair; a flat line has none."""
+    names = list(lines)
+    rows = [[spearman(lines[a], lines[b]) for b in names] for a in names]
+    return pd.DataFrame(rows, index=names, columns=names).dropna(how="all").dropna(how="all", axis=1)
+
+
+def unclipped(sparsity: Array, parameters: Array, target: float, look: Palette = LIGHT) -> Chart:
+    """Sparsity per layer as a reference code gives it, what no pruner could do marked.
+
+    Args:
+        sparsity: (layers,) perhaps below 0 or from 1 on.
+        parameters: (layers,) prunable weights.
+    """
+    layers = len(sparsity)
+    out = (sparsity < 0) | (sparsity >= 1)
+    figure = go.Figure(
+        go.Bar(
+            x=np.arange(layers),
+            y=sparsity,
+            marker={
+                "color": [look.amplify if each else look.undecided for each in out],
+                "pattern": {"shape": ["/" if each else "" for each in out]},
+            },
+            hovertemplate="layer %{x}: %{y:.4f}<extra></extra>",
+            name="unclipped",
+        )
+    )
+    figure.add_trace(_marks(sparsity, out, look))
+    for value, dash in ((0.0, "solid"), (1.0, "solid"), (target, "dot")):
+        figure.add_hline(y=value, line={"color": look.ink, "width": 1, "dash": dash})
+    low, high = min(0.0, float(sparsity.min())), max(1.0, float(sparsity.max()))
+    room = 0.12 * (high - low)
+    figure.update_layout(
+        xaxis=layer_axis(layers, "layer"),
+        yaxis={
+            "title": "sparsity (fraction of zeros)",
+            "tickformat": ".2f",
+            "range": [low - (room if low < 0 else 0), high + (room if high > 1 else 0.03)],
+        },
+    )
+    table = pd.DataFrame({"layer": np.arange(layers), "unclipped": sparsity, "cannot be pruned": out})
+    finding = f"{_outside(sparsity)} {_spent(sparsity, parameters, target)}"
+    return Chart("unclipped", "Sparsity per layer, unclipped", layout(figure, height=340), finding, table)
+
+
+def _marks(sparsity: Array, out: NDArray[np.bool_], look: Palette) -> go.Scatter:
+    """A triangle at the end of every bar that no pruner could do; the farthest ones with their numbers."""
+    layers = np.flatnonzero(out)
+    values = sparsity[layers]
+    above = values >= 1
+    farthest = {int(each) for each in (sparsity.argmax(), sparsity.argmin()) if out[each]}
+    return go.Scatter(
+        x=layers,
+        y=values,
+        mode="markers+text",
+        marker={
+            "symbol": ["triangle-up" if each else "triangle-down" for each in above],
+            "size": 10,
+            "color": look.amplify,
+        },
+        text=[f"<b>{value:.2f}</b>" if layer in farthest else "" for layer, value in zip(layers, values, strict=True)],
+        textposition=[f"{'top' if each else 'bottom'} center" for each in above],
+        textfont={"color": look.ink, "size": 12},
+        cliponaxis=False,
+        hoverinfo="skip",
+        name="cannot be pruned",
+    )
+
+
+def _outside(sparsity: Array) -> str:
+    said = [
+        f"{'layers' if len(layers) > 1 else 'layer'} {ranges(layers)} {verb}{'' if len(layers) > 1 else ending} {what}"
+        for layers, verb, ending, what in (
+            (np.flatnonzero(sparsity >= 1).tolist(), "reach", "es", f"1 or more (up to {sparsity.max():.3f})"),
+            (np.flatnonzero(sparsity < 0).tolist(), "fall", "s", f"below 0 (down to {sparsity.min():.3f})"),
+        )
+        if layers
+    ]
+    if not said:
+        return "No layer leaves 0 to 1."
+    text = ", ".join(said)
+    return f"{text[:1].upper()}{text[1:]}: no pruner can do that."
+
+
+def _spent(sparsity: Array, parameters: Array, target: float) -> str:
+    spent = met(sparsity, parameters)
+    if abs(spent - target) <= TOLERANCE:
+        return f"The mean over weights is {spent:.6f}, the target."
+    missed = f"{abs(spent - target):.2g} {_side(spent - target)} the target {target:g}"
+    return f"The mean over weights is {spent:.6f}, {missed}."
+
+
+def _side(change: float) -> str:
+    return "above" if change > 0 else "below"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The additive estimate of an allocation; a range where several are meant."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = LIGHT) -> Chart:
+    """Additive estimates as points on one axis, lower is better.
+
+    Args:
+        rows: top to bottom; NaN where an allocation goes beyond what was measured.
+        shown: the highlighted name.
+        unit: of the estimate.
+    """
+    known = [each for each in rows if np.isfinite(each.value)]
+    values = np.array([[each.low, each.value, each.high] for each in known])
+    figure = go.Figure(
+        go.Scatter(
+            x=values[:, 1],
+            y=[each.name for each in known],
+            error_x={
+                "type": "data", "array": values[:, 2] - values[:, 1], "arrayminus": values[:, 1] - values[:, 0],
+                "color": look.undecided, "thickness": 2, "width": 0,
+            },
+            mode="markers+text",
+            marker={"size": 11, "color": [look.accent if each.name == shown else look.ink for each in known]},
+            text=[digits(each.value, 3) for each in known],
+            textposition="top center",
+            hovertemplate="%{y}: %{x:.4g}<extra></extra>",
+            name="additive estimate",
+        )
+    )  # fmt: skip
+    low, high = limits(values)
+    title = f"additive estimate: {unit}".replace(", curves", ",<br>curves")  # two short lines, for a phone
+    axis = log_axis(values, title) if high / low > 1.5 else {"title": title, "autorange": True}
+    figure.update_layout(
+        xaxis=axis,
+        yaxis=row_axis([each.name for each in known])
+        | {"autorange": False, "range": [len(known) - 0.5, -0.9]},  # room for the first one's number
+    )
+    table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
+    table.columns = ["allocation", unit, "least", "greatest"]
+    layout(figure, height=130 + 44 * len(known)).update_layout(margin={"t": 30})
+    return Chart("estimates", "What it is estimated to cost", figure, _cheapest(known, shown), table)
+
+
+def _cheapest(known: Sequence[Estimate], shown: str) -> str:
+    best = min(known, key=lambda each: each.value)
+    mine = next((each for each in known if each.name == shown), None)
+    if mine is None:
+        return (
+            f"{shown[:1].upper()}{shown[1:]} has no estimate, for it goes beyond the largest sparsity measured; of the "
+            f"others {best.name} is estimated least ({digits(best.value, 3)})."
+        )
+    others = [f"{_ratio(mine.value, each.value)} {each.name}" for each in known if each.name != shown]
+    return f"{shown[:1].upper()}{shown[1:]} is estimated {', '.join(others)}." if others else f"{shown} stands alone."
+
+
+def _ratio(mine: float, other: float) -> str:
+    change = mine / other - 1 if other else 0.0
+    if abs(change) < 5e-4:
+        return "the same as"
+    return f"{percent(abs(change), 1)} {_side(change)}"

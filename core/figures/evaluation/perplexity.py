@@ -1,0 +1,183 @@
+"""Perplexity against target sparsity: a line per method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.analysis.phrases import not_a_number
+from core.figures.evaluation.shared import DASHES, SYMBOLS
+from core.figures.labels import digits, percent
+from core.figures.style import LIGHT, Chart, Palette, layout, limits, line_labels, log_axis, wrapped
+from core.store.results import Array
+
+WIDEST = 16  # characters of a line of a name that a phone has room for
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One method at the targets it was measured at."""
+
+    name: str
+    points: Mapping[float, Array]  # target -> (seeds,) perplexities
+    shown: bool = False
+    loose: bool = False  # several strengths at one target: points without a line
+
+
+def perplexity(
+    curves: Sequence[Curve],
+    dense: float,
+    broken: Mapping[str, int | None] | None = None,
+    look: Palette = LIGHT,
+    few: bool = False,
+) -> Chart:
+    """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
+
+    Args:
+        dense: perplexity of the dense model; NaN while it is not measured.
+        broken: name -> first layer whose output is not finite, of the settings that cannot be drawn.
+        few: whether too few windows were read to say which of two perplexities is less.
+    """
+    known = [each for each in map(_finite, curves) if each.points]
+    order = sorted(range(len(known)), key=lambda index: known[index].shown)
+    figure = go.Figure()
+    for index in order:
+        _add_curve(figure, known[index], index, look)
+    every = [value for each in known for values in each.points.values() for value in values]
+    every += [dense] if math.isfinite(dense) else []
+    targets = sorted({target for each in known for target in each.points}) or [0.7]
+    first, last = 100 * targets[0], 100 * targets[-1]
+    span = max(last - first, 8.0)
+    low, high = limits(np.array(every))
+    _add_labels(figure, known, last + 0.05 * span, math.log(max(high / low, 1.5)) / 22, look)
+    if math.isfinite(dense):
+        _add_dense(figure, dense, first - 0.05 * span, look)
+    figure.update_layout(
+        xaxis={
+            "title": "target sparsity, % zeros",
+            "tickvals": [round(100 * each, 6) for each in targets],
+            "range": [first - 0.06 * span, last + 0.64 * span],
+            "showgrid": False,
+        },
+        yaxis=log_axis(np.array(every), "perplexity (log scale)"),
+    )
+    table = pd.DataFrame(
+        [
+            (each.name, target, _mean(values), float(values.min()), float(values.max()), len(values))
+            for each in curves
+            for target, values in each.points.items()
+        ],
+        columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"],
+    )  # fmt: skip
+    said = _perplexity_finding(known, dense, broken or {}, few)
+    return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, table)
+
+
+def _add_dense(figure: go.Figure, dense: float, x: float, look: Palette) -> None:
+    """The dense model as a line, its name at the left end."""
+    figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
+    figure.add_scatter(
+        x=[x],
+        y=[dense],
+        text=[f"dense {digits(dense, 3)}"],
+        textfont={"size": 12, "color": look.ink},
+        mode="text",
+        textposition="top right",
+        hoverinfo="skip",
+        name="dense",
+    )
+
+
+def _finite(curve: Curve) -> Curve:
+    points = {target: values for target, values in curve.points.items() if np.isfinite(values).all()}
+    return Curve(curve.name, points, curve.shown, curve.loose)
+
+
+def _mean(values: Array) -> float:
+    return float(np.exp(np.log(values).mean()))
+
+
+def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> None:
+    colour = look.accent if curve.shown else look.ink if index == 0 else look.undecided
+    targets = sorted(curve.points)
+    symbol = SYMBOLS[index % len(SYMBOLS)]
+    if not curve.loose:
+        figure.add_scatter(
+            x=[100 * each for each in targets],
+            y=[_mean(curve.points[each]) for each in targets],
+            mode="lines",
+            line={"color": colour, "width": 2.5 if curve.shown else 1.5, "dash": DASHES[index % len(DASHES)]},
+            hoverinfo="skip",
+            name=f"{curve.name}, mean",
+        )
+    figure.add_scatter(
+        x=[100 * each for each in targets for _ in curve.points[each]],
+        y=[value for each in targets for value in curve.points[each]],
+        mode="markers",
+        marker={"color": colour, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
+        hovertemplate=f"{curve.name}, %{{x:g}}%: %{{y:.4g}}<extra></extra>",
+        name=curve.name,
+    )
+
+
+def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float, look: Palette) -> None:
+    """Names right of the last target, led to from where their lines end; one that ends before says where it is."""
+    if not curves:
+        return
+    last = max(target for each in curves for target in each.points)
+    ends = [max(each.points) for each in curves]
+    names = [
+        each.name if end == last else f"{each.name} ({_reach(each)})" for each, end in zip(curves, ends, strict=True)
+    ]
+    names = [wrapped(name, WIDEST) for name in names]
+    names = [f"<b>{name}</b>" if each.shown else name for name, each in zip(names, curves, strict=True)]
+    colours = [look.accent if each.shown else look.ink for each in curves]
+    values = [_mean(each.points[end]) for each, end in zip(curves, ends, strict=True)]
+    labels = line_labels(x, values, names, colours, gap)
+    figure.add_trace(_leaders(ends, values, labels, look))
+    figure.add_trace(labels)
+
+
+def _reach(curve: Curve) -> str:
+    """`50%`, `50 to 70%`: the targets that a curve was measured at."""
+    first, last = min(curve.points), max(curve.points)
+    return percent(last) if first == last else f"{percent(first).removesuffix('%')}\u00a0to\u00a0{percent(last)}"
+
+
+def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter, look: Palette) -> go.Scatter:
+    """From the end of every line to its name."""
+    return go.Scatter(
+        x=[x for end, to in zip(ends, labels.x, strict=True) for x in (100 * end, to, None)],
+        y=[y for value, to in zip(values, labels.y, strict=True) for y in (value, to, None)],
+        mode="lines",
+        line={"color": look.guide, "width": 0.75},
+        hoverinfo="skip",
+        name="leaders",
+    )
+
+
+def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:
+    said = []
+    if math.isfinite(dense):
+        said.append(f"Dense: {digits(dense, 3)}.")
+    targets = sorted({target for each in curves for target in each.points})
+    if targets:
+        here = {each.name: _mean(each.points[targets[-1]]) for each in curves if targets[-1] in each.points}
+        least, most = min(here, key=here.get), max(here, key=here.get)
+        said.append(_spread(f"At {percent(targets[-1])} zeros", here, least, most, few))
+    return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."
+
+
+def _spread(where: str, here: Mapping[str, float], least: str, most: str, few: bool) -> str:
+    """Which has the least perplexity and which the greatest; where that cannot be told, only how far they spread."""
+    low, high = digits(here[least], 3), digits(here[most], 3)
+    if least == most:
+        return f"{where} the perplexity of {least} is {low}."
+    if few:
+        return f"{where} perplexities run from {low} to {high}; too few windows to rank them."
+    return f"{where} {least} has the least perplexity, {low}; {most} the greatest, {high}."

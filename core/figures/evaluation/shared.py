@@ -1,0 +1,59 @@
+"""What these charts share: an axis of changes, whiskers, the marks of lines."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.analysis.comparison import Interval
+from core.figures.style import Palette
+from core.store.results import Array
+
+DASHES = ("dash", "dot", "longdash", "dashdot", "longdashdot", "solid")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "pentagon")
+TICKS = (-99, -95, -90, -80, -70, -60, -50, -40, -30, -20, -15, -10, -5, -2, -1, 0, 1, 2, 5, 10, 15, 20, 30, 50, 75)
+BIG_TICKS = (100, 150, 200, 300, 500, 900, 1900, 4900, 9900, 99_900, 999_900)
+
+
+def change_axis(values: Array, title: str, ticks: int = 9) -> dict:
+    """An axis of `ln(1 + per cent / 100)`: twice and half lie equally far from nothing; ticks in per cent.
+
+    Args:
+        ticks: about how many there may be.
+    """
+    usable = values[np.isfinite(values)]
+    low, high = min(usable.min(initial=0.0), -0.02), max(usable.max(initial=0.0), 0.02)
+    room = 0.06 * (high - low)
+    low, high = low - room, high + room
+    inside = [each for each in (*TICKS, *BIG_TICKS) if low <= math.log1p(each / 100) <= high]
+    chosen = [0]
+    for each in sorted(inside, key=lambda tick: (abs(tick) % 10 != 0, abs(tick) % 5 != 0, abs(tick))):
+        if all(abs(math.log1p(each / 100) - math.log1p(other / 100)) > (high - low) / ticks for other in chosen):
+            chosen.append(each)
+    return {
+        "title": title,
+        "range": [low, high],
+        "tickvals": [math.log1p(each / 100) for each in sorted(chosen)],
+        "ticktext": [f"{each:+,d}" if each else "0" for each in sorted(chosen)],
+    }
+
+
+def in_logs(found: Interval) -> list[float]:
+    """A change in per cent and the ends of its interval, on that axis; NaN where they are not finite."""
+    with np.errstate(invalid="ignore"):
+        return [
+            math.log1p(each / 100) if math.isfinite(each) else math.nan for each in (found.value, found.low, found.high)
+        ]
+
+
+def whiskers(values: Array, look: Palette) -> dict:
+    """Error bars of (value, low, high), (rows, 3); none where an end is not known."""
+    return {
+        "type": "data",
+        "array": np.nan_to_num(values[:, 2] - values[:, 0]),
+        "arrayminus": np.nan_to_num(values[:, 0] - values[:, 1]),
+        "color": look.undecided,
+        "thickness": 2,
+        "width": 0,
+    }

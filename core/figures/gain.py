@@ -1,0 +1,178 @@
+"""Gain per layer: by size, against another model, against another way of disturbing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.analysis import absorption
+from core.figures.labels import times
+from core.figures.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, line_labels, rule, see_through
+from core.store.results import Array, Perturbed
+
+STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One line of gains: what it is called, its values and intervals (layers,), and a verdict per layer."""
+
+    name: str
+    value: Array
+    low: Array
+    high: Array
+    verdicts: tuple[str | None, ...]
+    firm: tuple[str, ...] = ()  # per layer after Holm's correction over layers; empty where nothing was tested
+
+
+def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") -> Line:
+    """Gains by a statistic with the 95% interval over sequences. Verdicts are the geometric mean's whatever is shown.
+
+    Args:
+        statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
+    """
+    found = absorption.gains(seeds)
+    if statistic == "geometric":
+        return Line(name, found.value, found.low, found.high, found.verdicts, found.firm)
+    per_sequence = [each.ratio if statistic == "ratio" else each.ratio_q50 for each in seeds]
+    mean, half = absorption.student(np.mean(per_sequence, axis=0))
+    return Line(name, mean, np.maximum(mean - half, 1e-9), mean + half, found.verdicts, found.firm)
+
+
+def gains(
+    lines: Sequence[Line],
+    shown: int,
+    layer: int,
+    finding: str,
+    title: str = "Gain of each layer",
+    look: Palette = LIGHT,
+) -> Chart:
+    """Gain over injection layers; one line carries its verdicts in colour, the others are there to compare.
+
+    Args:
+        shown: index of the line with verdicts.
+        layer: the highlighted injection layer.
+    """
+    layers = len(lines[shown].value)
+    values = np.concatenate([each.value for each in lines])
+    room = layers * 0.028 * max(len(each.name) for each in lines)
+    figure = go.Figure()
+    for index, each in enumerate(lines):
+        if index != shown:
+            figure.add_traces(_other(each, layers, look))
+    figure.add_traces(_main(lines[shown], look))
+    rule(figure, 1, 0, layers - 0.4, color=look.guide, width=1)
+    figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
+    _key(figure, look)
+    figure.add_trace(_names(lines, shown, values, look))
+    figure.update_layout(
+        xaxis=layer_axis(layers, "injection layer") | {"range": [-0.6 - room, layers - 0.4]},
+        yaxis=factor_axis(values, "gain: drift at the end / injected"),
+    )
+    layout(figure, height=420).update_layout(margin_t=28)
+    return Chart("gain-per-layer", title, figure, finding, _table(lines))
+
+
+def _main(each: Line, look: Palette) -> list[go.Scatter]:
+    colours = {"amplifies": look.amplify, "absorbs": look.absorb}
+    verdicts = [verdict or "by definition 1" for verdict in each.verdicts]
+    x = np.arange(len(each.value))
+    return [
+        _bars(x, each, see_through(look.ink, 0.55)),
+        go.Scatter(
+            x=x,
+            y=each.value,
+            mode="lines+markers",
+            line={"color": look.ink, "width": 1.5},
+            marker={"size": 9, "color": [colours.get(verdict, look.undecided) for verdict in verdicts]},
+            text=verdicts,
+            hovertemplate=f"{each.name}, layer %{{x}}: %{{y:.3g}}×, %{{text}}<extra></extra>",
+            name=each.name,
+        ),
+    ]
+
+
+def _other(each: Line, layers: int, look: Palette) -> list[go.Scatter]:
+    depth = len(each.value)
+    x = np.arange(depth) * ((layers - 1) / max(1, depth - 1))  # another depth is stretched over the same axis
+    curve = go.Scatter(
+        x=x,
+        y=each.value,
+        mode="lines",
+        line={"color": look.undecided, "width": 1.5},
+        customdata=np.arange(depth),
+        hovertemplate=f"{each.name}, layer %{{customdata}}: %{{y:.3g}}×<extra></extra>",
+        name=each.name,
+    )
+    return [_bars(x, each, see_through(look.undecided, 0.5)), curve]
+
+
+def _bars(x: Array, each: Line, colour: str) -> go.Scatter:
+    """The intervals alone, so that they lie under the markers."""
+    usable = np.isfinite(each.high)
+    y = np.where(usable, each.value, np.nan)
+    above, below = np.where(usable, each.high - each.value, 0), np.where(usable, each.value - each.low, 0)
+    bars = {"type": "data", "array": above, "arrayminus": below, "color": colour, "thickness": 1, "width": 0}
+    return go.Scatter(
+        x=x, y=y, error_y=bars, mode="markers", marker={"opacity": 0}, hoverinfo="skip", name="95% interval"
+    )
+
+
+def _names(lines: Sequence[Line], shown: int, values: Array, look: Palette) -> go.Scatter:
+    """Names at the left ends of the lines: at the right all meet at 1."""
+    usable = values[np.isfinite(values) & (values > 0)]
+    gap = 0.055 * float(np.log(usable.max() / usable.min()) + 0.8)
+    heights = [next(iter(each.value[np.isfinite(each.value)]), 1.0) for each in lines]
+    colours = [look.ink if index == shown else look.undecided for index in range(len(lines))]
+    names = [f"<b>{each.name}</b>" if index == shown else each.name for index, each in enumerate(lines)]
+    return line_labels(-0.4, heights, names, colours, gap, side="left")
+
+
+def _key(figure: go.Figure, look: Palette) -> None:
+    """What the colours of the markers say, above the picture: inside it the line through the layer in view crosses."""
+    words = (("amplifies", look.amplify), ("undecided", look.undecided), ("absorbs", look.absorb))
+    figure.add_annotation(
+        text="   ".join(f'<span style="color:{colour}">● {word}</span>' for word, colour in words),
+        x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False, font={"size": 13},
+    )  # fmt: skip
+
+
+def _table(lines: Sequence[Line]) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {
+                "line": each.name,
+                "injection layer": np.arange(len(each.value)),
+                "gain": each.value,
+                "95% low": each.low,
+                "95% high": each.high,
+                "verdict": [verdict or "none: 1 by definition" for verdict in each.verdicts],
+            }
+        )
+        for each in lines
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def compared(first: Line, second: Line, layer: int, title: str, between: str, look: Palette = LIGHT) -> Chart:
+    """Two lines over the same layers, and in how many layers the first is absorbed more.
+
+    Args:
+        between: what is compared, as the end of the sentence `... lower in 3 of 29 layers`.
+    """
+    known = np.isfinite(first.value[:-1]) & np.isfinite(second.value[:-1])
+    if not known.any():
+        finding = f"Nothing can be compared: no layer has both {first.name} and {second.name}."
+        return gains([first, second], 0, layer, finding, title, look)
+    lower = int((first.value[:-1] < second.value[:-1])[known].sum())
+    apart = np.where(known, np.abs(np.log(first.value[:-1] / second.value[:-1])), np.nan)
+    most = int(np.nanargmax(apart))
+    finding = (
+        f"{between}: the gain is lower in {lower} of {known.sum()} layers; furthest apart at layer {most}, "
+        f"{times(first.value[most], 3)} against {times(second.value[most], 3)}."
+    )
+    return gains([first, second], 0, layer, finding, title, look)

@@ -1,0 +1,161 @@
+"""How measured things are called on screen, and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from core import specs
+from core.specs.formats import digits
+from core.specs.pruners import PRUNER_LABELS
+from core.store.profiles import Profile
+from core.store.results import Array
+
+POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
+UNTRAINED = ", untrained"  # what a random twin is called, behind its model
+MOST_DECIMALS = 6
+
+
+def label(asked: specs.Perturbation) -> str:
+    """A perturbation in words, its positions left out: `Gaussian noise, size 0.3`."""
+    if asked.kind == "gaussian":
+        return f"Gaussian noise, size {specs.number(asked.size)}"
+    if asked.kind == "covariance":
+        return f"Noise shaped like the layer's output, size {specs.number(asked.size)}"
+    if asked.kind == "residual":
+        return f"Pruned by {PRUNER_LABELS[asked.pruner]}, {percent(asked.sparsity)} zeros"
+    if asked.kind == "residual_linear":
+        return f"{asked.linear} alone pruned by {PRUNER_LABELS[asked.pruner]}, {percent(asked.sparsity)} zeros"
+    if asked.kind == "residual_rescaled":
+        flipped = ", flipped" if asked.size < 0 else ""
+        source = f"{PRUNER_LABELS[asked.pruner]}, {percent(asked.sparsity)} zeros"
+        return f"Pruning error ({source}) at size {specs.number(abs(asked.size))}{flipped}"
+    return "Layer left out"
+
+
+def short(asked: specs.Perturbation) -> str:
+    """What tells it from its family: `0.3`, `70%`."""
+    if asked.kind == "residual":
+        return percent(asked.sparsity)
+    return specs.number(asked.size) if hasattr(asked, "size") else "left out"
+
+
+def strength(asked: specs.Perturbation) -> float:
+    """The number that orders a family: size, sparsity, or 0."""
+    return getattr(asked, "size", getattr(asked, "sparsity", 0.0)) if asked.kind != "residual" else asked.sparsity
+
+
+def family(profile: Profile, name: str) -> list[str]:
+    """Everything measured that differs from `name` in its strength alone, weakest first."""
+
+    def kin(asked: specs.Perturbation) -> dict:
+        varies = {"sparsity"} if asked.kind == "residual" else {"size"}
+        return asked.model_dump(exclude=varies)
+
+    wanted = kin(profile.perturbations[name])
+    alike = [other for other, asked in profile.perturbations.items() if kin(asked) == wanted]
+    return sorted(alike, key=lambda other: strength(profile.perturbations[other]))
+
+
+def at_positions(asked: specs.Perturbation, positions: specs.Positions) -> str:
+    """The name of the same perturbation at other positions; its own name where it has no choice."""
+    if not hasattr(asked, "positions"):
+        return asked.name
+    return asked.model_copy(update={"positions": positions}).name
+
+
+def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
+    """Name at `after_first` -> positions measured -> name there; kinds without a choice are under `all`."""
+    found: dict[str, dict[str, str]] = {}
+    for name, asked in profile.perturbations.items():
+        base = at_positions(asked, "after_first")
+        found.setdefault(base, {})[getattr(asked, "positions", "all")] = name
+    return found
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """A share in per cent, thousands set apart: `70%`."""
+    return f"{100 * share:,.{decimals}f}%"
+
+
+def column(values: Array) -> str:
+    """How a table writes a column: as many decimals in each row, thousands set apart, four digits in a middling one.
+
+    Small values keep two digits; a column that spans too much for that has four digits in each row.
+    """
+    known = np.abs(values[np.isfinite(values) & (values != 0)])
+    if not known.size:
+        return "%,.0f"
+    wanted = max(_decimals(float(np.median(known)), 4), _decimals(float(known.min()), 2))
+    if wanted > MOST_DECIMALS:
+        return "%.4g"
+    rounded = np.round(known, wanted)
+    return f"%,.{next(few for few in range(wanted + 1) if (np.round(known, few) == rounded).all())}f"
+
+
+def _decimals(value: float, count: int) -> int:
+    """Behind the point, for so many significant digits."""
+    return max(0, count - 1 - math.floor(math.log10(value)))
+
+
+def times(factor: float, count: int = 2) -> str:
+    """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
+    return f"{digits(factor, count)}×"
+
+
+def gain(value: float) -> str:
+    """A gain, near 1 with two decimals, so that the 5% band shows: `0.57×`, `1.07×`, `12×`."""
+    return f"{ratio(value)}×"
+
+
+def ratio(value: float) -> str:
+    """The same without its sign, for the ends of an interval."""
+    return f"{value:.2f}" if 0.1 <= value < 10 else digits(value)
+
+
+def changed(factor: float) -> str:
+    """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`; `stays as large` where two digits show no change."""
+    if times(factor) == times(1):
+        return "stays as large"
+    return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
+
+
+def model(label: str) -> str:
+    """What a model is called in a list, how it came to be left out: `SmolLM2-135M-Instruct, untrained`."""
+    first = label.removeprefix("random: ").partition(",")[0]
+    return f"{first}{UNTRAINED}" if label.startswith("random: ") else first
+
+
+def weights(model: str) -> tuple[str, str]:
+    """What `model` says in two: the name, and whether the weights are trained."""
+    name = model.removesuffix(UNTRAINED)
+    return name, "trained" if name == model else "untrained"
+
+
+def telling_apart(described: Sequence[Sequence[str]]) -> list[str]:
+    """A name for each of several things: of what is known of them as few words as they need to differ.
+
+    Args:
+        described: for each the same kinds of words, the most telling first; the last ones all differ.
+    """
+    names = [""] * len(described)
+    for kind in zip(*described, strict=True):
+        if len(set(kind)) > 1 or len(described) == 1:
+            names = [f"{name}, {word}" if name else word for name, word in zip(names, kind, strict=True)]
+        if len(set(names)) == len(names) and all(names):
+            break
+    return names
+
+
+def source(profile: Profile) -> str:
+    """Model, text and amount in one line."""
+    text = profile.spec.text
+    model, read = profile.provenance.get("model", profile.spec.model.content), profile.provenance.get("text", "text")
+    return f"{model} · {read} · {text.sequences} sequences of {text.length} tokens"
+
+
+def plain(text: str) -> str:
+    """Words with names in them, not to be read as Markdown."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+!|$~:" else sign for sign in text)

@@ -1,0 +1,133 @@
+"""The matrix of relative drift: what is left at each layer of the drift injected at each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from core.analysis import absorption
+from core.figures.labels import times
+from core.figures.style import LIGHT, Chart, Palette, factor, layer_axis, layout
+from core.store.results import Array, Perturbed
+
+
+def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, look: Palette = LIGHT) -> Chart:
+    """`log2(R[i,k] / R[i,i])`, blue where drift shrank and red where it grew; cells drowned in rounding are grey.
+
+    Args:
+        seeds: the noise seeds of one perturbation; layers not measured yet may be NaN.
+        floor: (injection, read) drift of rounding alone; None while it is not known.
+        layer: the injection layer to outline.
+    """
+    left = absorption.relative(seeds)
+    layers = len(left)
+    drowned = np.isfinite(left) & (absorption.below_floor(seeds, floor) if floor is not None else False)
+    shown = np.where(drowned, np.nan, np.log2(left))
+    figure = go.Figure(diverging(shown, np.arange(layers), np.arange(layers), look, "drift left"))
+    if drowned.any():
+        figure.add_trace(_drowned(drowned, look))
+    figure.add_trace(_targets(left, drowned))
+    if layer is not None:
+        edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
+        figure.add_shape(type="rect", line={"color": look.accent, "width": 2.5}, **edges)
+    figure.update_layout(
+        xaxis=layer_axis(layers, "read layer"),
+        yaxis=layer_axis(layers, "injection layer") | {"range": [layers - 0.4, -0.6]},
+    )
+    layout(figure, height=460)
+    return Chart("drift-matrix", "Drift left, layer by layer", figure, _finding(left, drowned), _table(left, drowned))
+
+
+def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go.Heatmap:
+    """A heatmap of log2 ratios, neutral at 1×, with the ratios written at the colour bar."""
+    reach = bound(shown)
+    ticks = np.arange(-reach, reach + 1) if reach > 1 else np.array([-1, -0.5, 0, 0.5, 1])
+    return go.Heatmap(
+        z=shown,
+        x=x,
+        y=y,
+        zmin=-reach,
+        zmax=reach,
+        zmid=0,
+        colorscale=[list(stop) for stop in look.diverging],
+        xgap=0.5,
+        ygap=0.5,
+        hoverinfo="skip",  # hover and clicks belong to the markers on top: a heatmap cannot be selected
+        colorbar={
+            "title": {"text": f"{title}: absorbed (blue), amplified (red)", "side": "top", "font": {"size": 12}},
+            "orientation": "h",
+            "y": 1.0,
+            "yanchor": "bottom",
+            "x": 0.5,
+            "len": 1.0,
+            "thickness": 10,
+            "ypad": 4,
+            "tickvals": ticks,
+            "ticktext": [factor(2.0**tick) for tick in ticks],
+        },
+    )
+
+
+def bound(logs: Array) -> int:
+    """Largest absolute value to colour, whole: from the 98th percentile, so that one cell does not fade the rest."""
+    usable = np.abs(logs[np.isfinite(logs)])
+    return max(1, math.ceil(np.percentile(usable, 98) - 0.25)) if usable.size else 1
+
+
+def _drowned(drowned: NDArray[np.bool_], look: Palette) -> go.Heatmap:
+    return go.Heatmap(
+        z=np.where(drowned, 0.0, np.nan),
+        colorscale=[[0, look.hidden], [1, look.hidden]],
+        showscale=False,
+        xgap=0.5,
+        ygap=0.5,
+        hoverinfo="skip",
+        name="below the noise floor",
+    )
+
+
+def _targets(left: Array, drowned: NDArray[np.bool_]) -> go.Scatter:
+    """Invisible squares over the cells, which can be hovered and clicked; `customdata` is (injection, read)."""
+    i, k = np.nonzero(np.isfinite(left))
+    said = [
+        "below the noise floor" if hidden else f"{times(part)} of it"
+        for part, hidden in zip(left[i, k], drowned[i, k], strict=True)
+    ]
+    return go.Scatter(
+        x=k,
+        y=i,
+        mode="markers",
+        marker={"symbol": "square", "size": 12, "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=np.stack([i, k], axis=1).tolist(),  # as lists: a selection reports packed arrays as dictionaries
+        text=said,
+        hovertemplate="injected at layer %{y}, read at %{x}: %{text}<extra></extra>",
+        name="cells",
+    )
+
+
+def _finding(left: Array, drowned: NDArray[np.bool_]) -> str:
+    ends = np.where(drowned[:-1, -1], np.nan, left[:-1, -1])
+    known = np.isfinite(ends)
+    if not known.any():
+        return "Nothing here stands above the noise floor yet."
+    shrunk = int((ends[known] < 1).sum()) or "none"
+    strongest, weakest = int(np.nanargmax(ends)), int(np.nanargmin(ends))
+    said = (
+        f"Drift from {shrunk} of {known.sum()} layers is smaller at the last layer than where it was injected: "
+        f"least is left from layer {weakest} ({times(ends[weakest])}), most from layer {strongest} "
+        f"({times(ends[strongest])})."
+    )
+    return f"{said} {drowned.sum()} grey cells are below the noise floor and say nothing." if drowned.any() else said
+
+
+def _table(left: Array, drowned: NDArray[np.bool_]) -> pd.DataFrame:
+    i, k = np.nonzero(np.isfinite(left))
+    columns = {"injection layer": i, "read layer": k, "drift left": left[i, k], "below noise floor": drowned[i, k]}
+    return pd.DataFrame(columns)

@@ -1,0 +1,174 @@
+"""Why a drift shrinks, and whether shrinking spares the output: dilution and harm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.analysis import absorption
+from core.analysis.comparison import spearman
+from core.figures.labels import changed, digits, times
+from core.figures.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, log_axis
+from core.store.results import Activation, Array, Perturbed
+
+
+def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, look: Palette = LIGHT) -> Chart:
+    """What became of the damage itself and of the stream around it; their quotient is the gain."""
+    found = absorption.dilution(seeds, activation)
+    damage, stream = np.exp(np.nanmean(found.absolute, axis=1)), np.exp(found.growth.mean(1))
+    gain, frozen = damage / stream, 1 / stream
+    layers = len(damage)
+    x = np.arange(layers)
+    every = np.concatenate([damage, stream, gain, frozen])
+    figure = go.Figure()
+    for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.faint)):
+        figure.add_trace(_factor_bar(x, values, name, colour))
+    figure.add_trace(_frozen(x, frozen, look))
+    figure.add_traces(_net(gain, absorption.gains(seeds).verdicts, look))
+    figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
+    figure.update_layout(
+        barmode="group",
+        bargap=0.25,
+        xaxis=layer_axis(layers, "injection layer"),
+        yaxis=_log2_axis(every),
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    )
+    layout(figure, height=420).update_layout(showlegend=True)
+    table = pd.DataFrame(
+        {"injection layer": x, "damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
+    )
+    return Chart("dilution", "Absorbed, or only diluted?", figure, _dilution_finding(damage, stream, layer), table)
+
+
+def _factor_bar(x: Array, values: Array, name: str, colour: str) -> go.Bar:
+    return go.Bar(
+        x=x,
+        y=np.log2(values),
+        marker={"color": colour},
+        customdata=values,
+        hovertemplate=f"layer %{{x}}: {name} %{{customdata:.3g}}×<extra></extra>",
+        name=name,
+    )
+
+
+def _net(gain: Array, verdicts: Sequence[str | None], look: Palette) -> list[go.Scatter]:
+    """A diamond per layer in the colour of its verdict, a trace for each verdict found; the last layer has none."""
+    colours = {"amplifies": look.amplify, "absorbs": look.absorb, "undecided": look.undecided}
+    found = []
+    for word, colour in colours.items():
+        x = np.array([i for i, verdict in enumerate(verdicts) if verdict and verdict.startswith(word)], int)
+        found += [_diamonds(x, gain[x], colour, f"gain: {word}", look)] if x.size else []
+    return found
+
+
+def _diamonds(x: Array, gain: Array, colour: str, name: str, look: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=np.log2(gain),
+        mode="markers",
+        marker={"size": 9, "color": colour, "symbol": "diamond", "line": {"color": look.ink, "width": 0.5}},
+        customdata=gain,
+        hovertemplate="layer %{x}: gain %{customdata:.3g}×<extra></extra>",
+        name=name,
+    )
+
+
+def _frozen(x: Array, frozen: Array, look: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=np.log2(frozen),
+        mode="lines",
+        line={"color": look.guide, "dash": "dot", "width": 2},
+        customdata=frozen,
+        hovertemplate="layer %{x}: gain if the damage stayed as it is %{customdata:.3g}×<extra></extra>",
+        name="gain if the damage stayed as it is",
+    )
+
+
+def _log2_axis(factors: Array) -> dict:
+    """A linear axis of log2 with the factors written at it: bars of a log axis have no foot."""
+    axis = factor_axis(factors, "factor up to the last layer")
+    span = [edge / np.log10(2) for edge in axis["range"]]
+    return {"title": axis["title"], "range": span, "tickvals": np.log2(axis["tickvals"]), "ticktext": axis["ticktext"]}
+
+
+def _dilution_finding(damage: Array, stream: Array, layer: int) -> str:
+    inner = slice(0, len(damage) - 1)
+    gain = (damage / stream)[inner]
+    diluted = int(((damage[inner] > 1) & (gain < 1)).sum())
+    fought = int((damage[inner] <= 1).sum())
+    shrinks = f"in {fought} the damage itself shrinks" if fought else "in none does the damage itself shrink"
+    return (
+        f"From layer {layer} to the end the damage {changed(damage[layer])} and the stream around it "
+        f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}; damage that stayed as it is "
+        f"would have {times(1 / stream[layer])}. In {diluted or 'none'} of {len(gain)} layers the drift shrinks only "
+        f"because the stream outgrows the damage; {shrinks}."
+    )
+
+
+def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
+    """Final drift, divergence and loss increase per injection layer, one above the other."""
+    drift = absorption.curves(seeds)
+    final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])
+    kl, nll = (_interval([getattr(each, name) for each in seeds]) for name in ("kl", "nll_increase"))
+    layers = len(final[0])
+    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09)
+    titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
+    for row, (title, (value, low, high)) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
+        figure.add_trace(_points(value, low, high, title, layer, look), row=row, col=1)
+        figure.add_annotation(
+            text=title, x=0, y=1, xref="x domain", yref=f"y{row if row > 1 else ''} domain", xanchor="left",
+            yanchor="bottom", showarrow=False, font={"size": 12},
+        )  # fmt: skip
+    axis = layer_axis(layers, "injection layer")
+    layout(figure, height=520).update_xaxes(**(axis | {"title": None}))
+    figure.update_xaxes(title=axis["title"], row=3, col=1)
+    figure.update_yaxes(**(log_axis(final[0], "")), row=1, col=1)
+    figure.update_yaxes(rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(rangemode="tozero", row=3, col=1)
+    figure.update_layout(margin={"t": 28})
+    columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
+    table = pd.DataFrame(columns | {"KL 95% low": kl[1], "KL 95% high": kl[2], "loss increase, nats/token": nll[0]})
+    return Chart("harm", "Drift beside harm", figure, _harm_finding(final[0], kl[0]), table)
+
+
+def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
+    mean, half = absorption.student(np.mean(seeds, axis=0))
+    return mean, mean - half, mean + half
+
+
+def _points(value: Array, low: Array, high: Array, title: str, layer: int, look: Palette) -> go.Scatter:
+    colours = [look.accent if i == layer else look.ink for i in range(len(value))]
+    usable = np.isfinite(high)
+    return go.Scatter(
+        x=np.arange(len(value)),
+        y=value,
+        error_y={
+            "type": "data",
+            "array": np.where(usable, high - value, 0),
+            "arrayminus": np.where(usable, value - low, 0),
+            "color": look.undecided,
+            "thickness": 1,
+            "width": 0,
+        },
+        mode="markers",
+        marker={"size": 7, "color": colours},
+        hovertemplate=f"layer %{{x}}: %{{y:.3g}} ({title})<extra></extra>",
+        name=title,
+    )
+
+
+def _harm_finding(drift: Array, kl: Array) -> str:
+    agreement = spearman(drift, kl)
+    if not np.isfinite(agreement):
+        return "Drift and divergence cannot be ranked against each other here."
+    words = "the same layers" if agreement > 0.8 else "partly the same layers" if agreement > 0.4 else "other layers"
+    worst_drift, worst_harm = int(np.nanargmax(drift)), int(np.nanargmax(kl))
+    return (
+        f"Ranked by final drift and by divergence, {words} stand out (rank correlation {agreement:.2f}): drift is "
+        f"largest after layer {worst_drift}, harm after layer {worst_harm} ({digits(kl[worst_harm])} nats)."
+    )

@@ -1,0 +1,1 @@
+"""The queue, its records, and the process that works on it."""

@@ -1,0 +1,175 @@
+"""The queue: one folder per run under cache/jobs, read and steered by anybody, executed by one process at a time.
+
+A job is named by its request, so the same request submitted twice is one job. No torch here: pages use it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from core.jobs import processes, records
+from core.jobs.records import Job, Request, Status
+from core.specs.errors import UserError
+from core.store.cache import Store
+from core.store.files import write_file
+
+GRACE = 20.0  # seconds a run may take to obey a cancellation
+IDLE = 600.0  # seconds a worker waits for more work
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+def device_lock(store: Store, device: str) -> Path:
+    """Held while a job runs on a device."""
+    return store.root / "locks" / f"device-{_plain(device)}.lock"
+
+
+def worker_lock(store: Store, device: str) -> Path:
+    """Held by the worker process of a device as long as it lives."""
+    return store.root / "locks" / f"worker-{_plain(device)}.lock"
+
+
+def worker_note(store: Store, device: str) -> Path:
+    """Says which process was started as a worker; the worker removes it once it holds its lock."""
+    return worker_lock(store, device).with_suffix(".json")
+
+
+def _plain(device: str) -> str:
+    return re.sub(r"\W+", "-", device)
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def job(store: Store, key: str) -> Job:
+    """A job by its key.
+
+    Raises:
+        UserError: there is none, or another version of this program wrote it.
+    """
+    found = records.read(store.root, key) if re.fullmatch(r"[0-9a-f]{16}", key) else None
+    if found is None:
+        raise UserError(f"there is no run {key!r} in {store.root}: it may have been deleted")
+    return found
+
+
+def jobs(store: Store) -> list[Job]:
+    """Every job, the last submitted first; folders that cannot be read are passed over."""
+    found = [records.read(store.root, path.parent.name) for path in store.root.glob("jobs/*/request.json")]
+    return sorted((each for each in found if each), key=lambda each: (-each.submitted, each.key))
+
+
+def active(store: Store, device: str | None = None) -> list[Job]:
+    """Jobs that run or wait, on one device or on all, in the order in which they are served."""
+    found = [each for each in jobs(store) if each.active and device in (None, each.device)]
+    return sorted(found, key=lambda each: (each.state != "running", each.submitted, each.key))
+
+
+def queue_position(store: Store, job: Job) -> int:
+    """How many jobs are served before this one on its device, the running one included; 0 when it runs or is next."""
+    ahead = [each.key for each in active(store, job.device)]
+    return ahead.index(job.key) if job.key in ahead else 0
+
+
+def waiting(store: Store, job: Job) -> str:
+    """Why a queued job does not run yet, in words."""
+    ahead = active(store, job.device)[: queue_position(store, job)]
+    if not ahead:
+        return "next in the queue"
+    first = ahead[0]
+    now = first.request.title + (f", {first.status.fraction:.0%} done" if first.status.total else "")
+    runs = "one run" if len(ahead) == 1 else f"{len(ahead)} runs"
+    return f"waiting for {runs} on {job.device} (first: {now})"
+
+
+def asked_for(store: Store, key: str) -> Request | None:
+    """The request of the run that computed a result, if that run was not forgotten."""
+    return next((each.request for each in jobs(store) if each.status.result == key), None)
+
+
+# --- steering ------------------------------------------------------------------------------------------------------
+
+
+def submit(store: Store, request: Request, device: str = "cpu", engine: str = "wavefront") -> Job:
+    """Queue a request. A queued or running one is returned as it is; one that ended goes on from its parts."""
+    new = Job(store.root, request, device, engine, time.time(), Status())
+    found = records.read(store.root, new.key)
+    lock = None if found and found.active else processes.take(new.lock)
+    if lock is None:  # queued or running
+        return job(store, new.key)
+    with lock:
+        found = records.read(store.root, new.key)
+        if found and found.state == "queued":  # somebody else was faster
+            return found
+        (new.folder / "cancel").unlink(missing_ok=True)
+        new.write(new.status)
+        asked = {
+            "is": type(request).__name__,
+            "request": request.model_dump(mode="json"),
+            "device": device,
+            "engine": engine,
+            "submitted": new.submitted,
+        }
+        write_file(new.folder / "request.json", (json.dumps(asked, indent=1) + "\n").encode())
+    return new
+
+
+def resume(store: Store, job: Job) -> Job:
+    """Queue a job that ended, as it was asked."""
+    return submit(store, job.request, job.device, job.engine)
+
+
+def cancel(job: Job) -> None:
+    """Ask a job to stop: at once if it waits, at its next report if it runs."""
+    if job.active:
+        (job.folder / "cancel").touch()
+
+
+def enforce(job: Job, grace: float = GRACE) -> bool:
+    """End the process of a job that was asked to stop and has not within `grace` seconds. Whether it was ended."""
+    if job.state != "running" or not job.cancelling or not job.status.pid:
+        return False
+    if time.time() - (job.folder / "cancel").stat().st_mtime < grace:
+        return False
+    return processes.end(job.status.pid, job.status.born or 0.0)
+
+
+def delete(job: Job) -> None:
+    """Forget a job that ended; its results and finished parts stay.
+
+    Raises:
+        UserError: it waits or runs.
+    """
+    lock = None if job.active else processes.take(job.lock)
+    if lock is None:
+        raise UserError("this run is still active: cancel it before deleting it")
+    with lock:
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+
+# --- the worker of a device ----------------------------------------------------------------------------------------
+
+
+def worker_alive(store: Store, device: str) -> bool:
+    """Whether a worker serves the device, or one that was started is on its way."""
+    if processes.held(worker_lock(store, device)):
+        return True
+    try:
+        started = json.loads(worker_note(store, device).read_bytes())
+        return processes.find(started["pid"], started["born"]) is not None
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def ensure_worker(store: Store, device: str, idle: float = IDLE) -> None:
+    """Start a worker process for a device unless one is there."""
+    if worker_alive(store, device):
+        return
+    command = [sys.executable, "-m", "core", "work", "--cache", str(store.root.resolve())]
+    command += ["--device", device, "--idle", str(idle)]
+    started = processes.detach(command, PROJECT, worker_lock(store, device).with_suffix(".log"))
+    write_file(worker_note(store, device), json.dumps(started).encode())

@@ -1,0 +1,142 @@
+"""What the folder of one run says of it: request.json, progress.json, log.txt, and a file named cancel.
+
+What is written down is `queued`, `running`, `done`, `failed` or `cancelled`. That a run was `interrupted` is seen from
+its lock, which the system frees when its process dies.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.jobs import processes
+from core.specs.measurements import MeasureRequest
+from core.specs.requests import BestRequest, ExportRequest, WritingRequest
+from core.specs.studies import StudyRequest
+from core.store.files import write_file
+
+State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+ACTIVE = ("queued", "running")
+Request = MeasureRequest | StudyRequest | ExportRequest | BestRequest | WritingRequest
+REQUESTS: dict[str, type[Request]] = {
+    form.__name__: form for form in (MeasureRequest, StudyRequest, ExportRequest, BestRequest, WritingRequest)
+}
+
+
+class Status(BaseModel):
+    """What progress.json says. Times are seconds since 1970."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State = "queued"
+    line: str = "waiting"
+    done: int = 0
+    total: int = 0  # 0 while it is not known
+    rate: float | None = None  # million FLOP per second
+    seconds_left: float | None = None
+    layer: int | None = None
+    parts: int = 0
+    memory: int | None = None  # bytes resident in the running process
+    pid: int | None = None
+    born: float | None = None  # start time of that process
+    started: float | None = None
+    updated: float = 0.0
+    result: str | None = None  # key of what was computed
+    error: str | None = None  # one sentence
+    bad_request: bool = False  # the error was the request's fault, not the program's
+
+    @property
+    def fraction(self) -> float:
+        """Share of the work that is finished, 0 to 1."""
+        return min(self.done / self.total, 1.0) if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run as it stood when it was read."""
+
+    root: Path  # the cache folder
+    request: Request
+    device: str
+    engine: str
+    submitted: float  # seconds since 1970
+    status: Status
+
+    @property
+    def key(self) -> str:
+        return self.request.key
+
+    @property
+    def state(self) -> State:
+        return self.status.state
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "jobs" / self.key
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that runs it. Beside the folder, so that the folder can be deleted while it is held."""
+        return self.root / "locks" / f"job-{self.key}.lock"
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether somebody asked to cancel it."""
+        return (self.folder / "cancel").exists()
+
+    @property
+    def log(self) -> str:
+        """What the run noted, tracebacks included."""
+        path = self.folder / "log.txt"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def write(self, status: Status) -> None:
+        """Replace progress.json; only the holder of the job's lock may."""
+        write_file(self.folder / "progress.json", status.model_dump_json(indent=1).encode())
+
+    def note(self, text: str) -> None:
+        """Add lines to the log."""
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text.rstrip()}\n")
+
+
+def read(root: Path, key: str) -> Job | None:
+    """The job of a key in a cache folder, or None if there is none that this version can read."""
+    folder = root / "jobs" / key
+    try:
+        asked = json.loads((folder / "request.json").read_bytes())
+        request = REQUESTS[asked["is"]].model_validate(asked["request"])
+        job = Job(root, request, asked["device"], asked["engine"], asked["submitted"], recorded(folder))
+    except (OSError, ValueError, KeyError):
+        return None
+    return replace(job, status=_observed(job)) if request.key == key else None
+
+
+def recorded(folder: Path) -> Status:
+    """What progress.json says, whether or not it is still true."""
+    try:
+        return Status.model_validate_json((folder / "progress.json").read_bytes())
+    except (OSError, ValidationError):
+        return Status()
+
+
+def _observed(job: Job) -> Status:
+    """The recorded status, corrected by what can be seen: a cancelled queue entry, a process that is gone."""
+    status = job.status
+    if status.state == "queued" and job.cancelling:
+        return status.model_copy(update={"state": "cancelled"})
+    if status.state != "running" or processes.held(job.lock):
+        return status
+    status = recorded(job.folder)  # it may have ended between the two looks
+    if status.state != "running":
+        return status
+    return status.model_copy(update={"state": "cancelled" if job.cancelling else "interrupted"})

@@ -1,0 +1,138 @@
+"""The process that runs jobs. `run` is the one way a job is executed, by a worker or by the command line itself."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+
+from core.jobs import processes, records
+from core.jobs import queue as jobs
+from core.jobs.recorder import Recorder
+from core.jobs.records import Job, Status
+from core.models.progress import Cancelled
+from core.specs.errors import UserError
+from core.store.cache import VIEWS, Entry, Store
+
+PAUSE = 0.2  # seconds between two looks at the queue
+
+
+class Failed(Exception):
+    """Another process ran this job and failed; its traceback is in the job's log."""
+
+
+def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
+    """Serve a device's queue until nothing was asked for `idle` seconds; leave at once if another worker does."""
+    while True:
+        lock = processes.take(jobs.worker_lock(store, device))
+        if lock is None:
+            return
+        with lock:
+            jobs.worker_note(store, device).unlink(missing_ok=True)
+            _serve(store, device, idle)
+        if not _queued(store, device):  # looked at after letting go: who submits first writes, then looks for a worker
+            return
+
+
+def _serve(store: Store, device: str, idle: float) -> None:
+    models: dict = {}
+    last = time.monotonic()
+    while True:
+        queue = _queued(store, device)
+        if not queue:
+            if time.monotonic() - last > idle:
+                return
+            time.sleep(PAUSE)
+            continue
+        try:
+            run(store, queue[0], models)
+        except (UserError, Cancelled, Failed):
+            pass  # said in the job's own folder
+        except Exception:
+            traceback.print_exc()
+            models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
+            time.sleep(PAUSE)
+        last = time.monotonic()
+
+
+def _queued(store: Store, device: str) -> list[Job]:
+    return [job for job in jobs.active(store, device) if job.state == "queued"]
+
+
+def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None] = lambda _: None) -> Entry:
+    """Execute a job that is queued or interrupted, or follow the process that already does; the result's entry.
+
+    Waits for the device. `on_progress` hears of waiting, of another process's progress and of this one's.
+
+    Raises:
+        UserError: the request cannot be met, or the job was deleted.
+        Cancelled: somebody cancelled it.
+        Failed: another process ran it and failed.
+    """
+    while True:
+        job = jobs.job(store, job.key)
+        found = _outcome(store, job)
+        if found is not None:
+            return found
+        on_progress(job.status.model_copy(update={} if job.state == "running" else {"line": jobs.waiting(store, job)}))
+        lock = processes.take(jobs.device_lock(store, job.device), PAUSE) if _may_start(store, job) else None
+        if lock is None:
+            time.sleep(PAUSE)
+            continue
+        with lock:
+            found = _execute(store, job, models, on_progress)
+        if found is not None:
+            return found
+
+
+def _outcome(store: Store, job: Job) -> Entry | None:
+    if job.state == "done":
+        return _stored(store, job)
+    if job.state == "cancelled":
+        raise Cancelled
+    if job.state == "failed":
+        raise (UserError if job.status.bad_request else Failed)(job.status.error)
+    return None
+
+
+def _stored(store: Store, job: Job) -> Entry | None:
+    """What a job that is done left behind; None if it was deleted since."""
+    if type(job.request) in VIEWS:
+        return store.find(job.request)
+    return next((entry for entry in store.entries("export") if entry.key == job.status.result), None)
+
+
+def _may_start(store: Store, job: Job) -> bool:
+    """Not while it runs elsewhere, nor out of turn where a worker serves the queue."""
+    if job.state == "running":
+        return False
+    return jobs.queue_position(store, job) == 0 or not jobs.worker_alive(store, job.device)
+
+
+def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status], None]) -> Entry | None:
+    """Run a job on a device that is ours; None if it changed hands meanwhile."""
+    lock = processes.take(job.lock)
+    if lock is None:
+        return None
+    with lock:
+        if job.cancelling or records.recorded(job.folder).state not in ("queued", "running", "done"):
+            return None
+        recorder = Recorder(job, on_progress)
+        try:
+            from core.jobs import (
+                experiment,  # imports torch, which takes seconds and belongs to running processes alone
+            )
+
+            entry = experiment.get(job.request, store, job.device, recorder, models, job.engine)
+        except Cancelled:
+            recorder.end(state="cancelled", line="cancelled")
+            raise
+        except UserError as error:
+            recorder.end(state="failed", error=str(error), bad_request=True)
+            raise
+        except Exception as error:
+            job.note(traceback.format_exc())
+            recorder.end(state="failed", error=f"{type(error).__name__}: {error}".splitlines()[0])
+            raise
+        recorder.end(state="done", line="done", result=entry.key)
+        return entry

@@ -1,0 +1,98 @@
+"""The shape of a model, read from its files' headers: enough to know what a measurement costs. No torch."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.specs.errors import UserError
+
+NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What costs depend on."""
+
+    layers: int
+    width: int
+    vocabulary: int
+    layer_parameters: int  # matrix weights of one layer, mean over layers
+    parameters: int  # of the whole model
+    linears: int = 7  # matrices in a layer
+
+
+def outline(shapes: Shapes) -> Outline:
+    """Read a model's outline off its tensors' names and shapes.
+
+    The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding.
+
+    Raises:
+        UserError: no numbered group, or no matrix outside it.
+    """
+    weight: Counter[str] = Counter()
+    matrices: Counter[str] = Counter()
+    members: dict[str, set[int]] = {}
+    outside = []
+    for name, shape in shapes.items():
+        found = NUMBERED.match(name)
+        if found:
+            weight[found[1]] += math.prod(shape) if len(shape) > 1 else 0
+            matrices[found[1]] += len(shape) > 1
+            members.setdefault(found[1], set()).add(int(found[2]))
+        elif len(shape) == 2:
+            outside.append(shape)
+    if not weight or not outside:
+        raise UserError("these files hold no stack of numbered layers with an embedding beside it")
+    stack, parameters = weight.most_common(1)[0]
+    layers = len(members[stack])
+    embedding = max(outside, key=math.prod)
+    total = sum(math.prod(shape) for shape in shapes.values())
+    linears = matrices[stack] // layers
+    return Outline(layers, min(embedding), max(embedding), parameters // layers, total, linears)
+
+
+def gguf_shapes(path: Path) -> Shapes:
+    """Tensor shapes of a GGUF file whose every tensor lies inside it.
+
+    Raises:
+        UserError: the file is missing, no GGUF, or cut short.
+    """
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise UserError(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF")
+    from gguf import GGUFReader
+
+    size = path.stat().st_size
+    try:
+        tensors = GGUFReader(path).tensors
+    except (ValueError, IndexError, KeyError, OverflowError, MemoryError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path.name} is cut short or damaged: its {size:,} bytes do not hold what its header announces; "
+            "download it again"
+        ) from error
+    end = max((int(tensor.data_offset) + int(tensor.n_bytes) for tensor in tensors), default=0)
+    if not 0 < end <= size:
+        raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
+    return {tensor.name: tuple(int(n) for n in tensor.shape) for tensor in tensors}
+
+
+def safetensors_shapes(path: Path) -> Shapes:
+    """Tensor shapes of a safetensors file.
+
+    Raises:
+        UserError: the file is cut short or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no dict
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path.name} is cut short or damaged: {error}") from error

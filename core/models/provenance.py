@@ -1,0 +1,53 @@
+"""What stands beside every result: where it ran, with what, on which files. Never part of its identity."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.models import anatomy, devices
+from core.models.loading import Loaded
+from core.store.cache import Store
+from core.store.hashing import file_hash
+
+VERSIONS = ("torch", "transformers", "numpy", "accelerate")
+
+
+def provenance(loaded: Loaded, files: Iterable[Path], store: Store, device: torch.device) -> dict[str, Any]:
+    """What is told of every run of a model on some files."""
+    return {
+        "model": loaded.source.label,
+        "files": {path.name: file_hash(store, path) for path in (*loaded.source.files, *files)},
+        "device": devices.describe(device),
+        "dtype": loaded.spec.dtype,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in VERSIONS},
+        "linears": [linear.name for linear in anatomy.linears(loaded.layers[0])],
+        "threads": torch.get_num_threads(),
+        "commit": _commit(),
+    }
+
+
+def relative(typed: str) -> str:
+    """A path inside the project without what lies above it: that is nobody's business but this machine's."""
+    root = f"{Path(__file__).resolve().parent.parent.parent}{os.sep}"
+    return typed.replace(root, "")
+
+
+def _commit() -> str | None:
+    """The project's commit, where it runs from a checkout."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10)
+    except OSError:
+        return None
+    return found.stdout.strip() or None

@@ -1,0 +1,76 @@
+"""Stored results -> one HTML file that opens offline. Knows no widget, so the command line uses it as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from plotly.offline import get_plotlyjs
+
+from core.analysis import studies
+from core.report import page, profile, study
+from core.report.page import Part
+from core.search import best as bests
+from core.specs.errors import UserError
+from core.store import profiles
+from core.store.cache import Entry, Request, Store
+
+KINDS = ("profile", "study", "best")
+Asked = Callable[[Store, str], Request | None]
+
+
+def not_known(_store: Store, _key: str) -> None:
+    """No run is known."""
+
+
+def html(store: Store, entries: Sequence[Entry], asked: Asked = not_known) -> str:
+    """A report on profiles, studies and best settings, in the order given.
+
+    Args:
+        asked: tells the request of the run that computed a result, where that is still known.
+
+    Raises:
+        UserError: nothing to report on, an export among them, or a unit that is missing.
+    """
+    if not entries:
+        raise UserError("there is nothing to report on: name a profile or a study")
+    parts = [_part(store, entry, asked) for entry in entries]
+    made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by the absorption explorer; it opens offline."
+    return page.page("Absorption report", made, parts, get_plotlyjs())
+
+
+def _part(store: Store, entry: Entry, asked: Asked = not_known) -> Part:
+    match entry.path.parent.name:
+        case "profile":
+            return profile.part(profiles.load(store, entry), asked(store, entry.key))
+        case "study":
+            return study.part(entry, _whole(studies.load(store, entry)), _profile(store, entry))
+        case "best":
+            found = bests.load(store, entry)
+            _whole(found.final)
+            return study.best(entry, found, bests.commands(found), _profile(store, entry))
+    raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
+
+
+def _profile(store: Store, entry: Entry) -> profiles.Profile | None:
+    """The profile that a study's allocations looked at, where it is at hand and of its model."""
+    named = entry.provenance.get("profile")
+    try:
+        found = profiles.load(store, store.profile(named)) if named else None
+    except UserError:  # deleted, or with a gap: the report goes without its estimates
+        return None
+    mine = entry.spec.model
+    alike = found and (found.spec.model.content, found.spec.model.initialised) == (mine.content, mine.initialised)
+    return found if alike else None
+
+
+def _whole(found: studies.Study) -> studies.Study:
+    """A study without gaps.
+
+    Raises:
+        UserError: a point's losses are not here, for instance because they were corrupt and set aside.
+    """
+    gap = next((each for each in found.points if each.evaluated is None), None)
+    if gap is not None:
+        raise UserError(f"study {found.spec.key} lacks {gap.name}: evaluate it again to fill the gap")
+    return found

@@ -1,0 +1,143 @@
+"""A profile as a part of a report: verdicts, gains, drift, dilution, responses, allocations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from core import figures
+from core.allocation.allocate import allocate, layer_parameters
+from core.analysis import absorption
+from core.analysis import responses as response
+from core.figures import labels
+from core.figures.responses import responses
+from core.figures.style import Chart, Palette
+from core.report import provenance, remake
+from core.report.exhibits import exhibit, texts
+from core.report.page import Command, Exhibit, Part, Table
+from core.specs import naming
+from core.specs.allocations import BASES, AllocationRequest, Correction
+from core.specs.errors import UserError
+from core.specs.pruners import PRUNER_LABELS
+from core.store.cache import Request
+from core.store.profiles import Profile
+from core.store.results import Array
+
+PREFERRED = ("gaussian:0.3", "residual:wanda:0.7")  # gains are drawn of these, where they were measured
+TARGET, STRENGTH = 0.7, 0.04  # of the allocations that are drawn
+ADDITIVE = (
+    "These allocations are what the methods ask for at 70%; which of them costs least is for a study to say, and only "
+    "for the model, text and pruner it measured."
+)
+
+
+def part(found: Profile, asked: Request | None = None) -> Part:
+    """Everything that is reported of a profile."""
+    spec = found.spec
+    drawn = [each for each in PREFERRED if each in found.by_name] or list(found.by_name)[:1]
+    note = provenance.note(found.entry, spec.model, spec.text)
+    exhibits = [one for name in drawn for one in _of_perturbation(found, name, note)]
+    pruned, commands = _allocations(found, note)
+    return Part(
+        key=found.entry.key,
+        title=f"{found.provenance.get('model', spec.model.content)}: which layers amplify, which absorb?",
+        sentences=(*_sentences(found, drawn), *([ADDITIVE] if pruned else [])),
+        exhibits=(*exhibits, *_responses(found, note), *pruned),
+        tables=(("The verdict on every perturbation measured", verdicts(found)),),
+        provenance=provenance.rows(found.entry, spec.model, spec.text),
+        commands=(*remake.profile(found.entry, asked), *commands),
+    )
+
+
+def _label(found: Profile, name: str) -> str:
+    asked = found.perturbations[name]
+    where = f", at {labels.POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else ""
+    return labels.label(asked) + where
+
+
+def _sentences(found: Profile, drawn: list[str]) -> list[str]:
+    return [f"{_label(found, name)}: {absorption.finding(absorption.gains(found.seeds(name)))}" for name in drawn]
+
+
+def verdicts(found: Profile) -> Table:
+    """One sentence per perturbation."""
+    rows = [
+        (name, _label(found, name), absorption.finding(absorption.gains(found.seeds(name)))) for name in found.by_name
+    ]
+    return texts(("name", "perturbation", "verdict"), rows)
+
+
+def _of_perturbation(found: Profile, name: str, note: str) -> list[Exhibit]:
+    seeds = found.seeds(name)
+    values = np.nan_to_num(absorption.gains(seeds).value[:-1], nan=-np.inf)
+    layer = int(values.argmax()) if values.size else 0
+    said = f"{_label(found, name)}; the marked layer, {layer}, has the greatest gain · {note}"
+    draw: list[Callable[[Palette], Chart]] = [
+        partial(_gains, found, name, layer),
+        lambda look: _titled(figures.heatmap(seeds, found.floor.drift, layer, look), found, name),
+        lambda look: _titled(figures.dilution(seeds, found.activation, layer, look), found, name),
+    ]
+    prefix = f"{found.entry.key[:6]}-{name}"
+    return [exhibit(each, said, prefix) for each in draw]
+
+
+def _gains(found: Profile, name: str, layer: int, look: Palette) -> Chart:
+    """Every strength of a perturbation, its own with verdicts."""
+    family = labels.family(found, name)
+    lines = [figures.line(labels.short(found.perturbations[each]), found.seeds(each)) for each in family]
+    finding = absorption.finding(absorption.gains(found.seeds(name)))
+    return _titled(figures.gains(lines, family.index(name), layer, finding, look=look), found, name)
+
+
+def _titled(chart: Chart, found: Profile, name: str) -> Chart:
+    """A report shows several perturbations, so each title says which."""
+    mark = "" if chart.title.endswith("?") else ":"
+    return replace(chart, title=f"{chart.title}{mark} {_label(found, name)}")
+
+
+def _responses(found: Profile, note: str) -> list[Exhibit]:
+    """Of every pruner that two or more sparsities were measured with."""
+    shown = []
+    for pruner, title in PRUNER_LABELS.items():
+        try:
+            sparsities, harm = response.measured(found, pruner, "kl")
+        except UserError:
+            continue
+        draw = partial(responses, sparsities, harm, response.NAMES["kl"], title)
+        shown.append(exhibit(lambda look, draw=draw: draw(look=look), note, f"{found.entry.key[:6]}-{pruner}"))
+    return shown
+
+
+# --- allocations ---------------------------------------------------------------------------------------------------
+
+
+def _allocations(found: Profile, note: str) -> tuple[list[Exhibit], list[Command]]:
+    """Every base allocator as published and one correction, at one target; nothing where a model has no budget."""
+    asked = possible(found)
+    if not asked:
+        return [], []
+    lines = {name: sparsity for name, (_, sparsity) in asked.items()}
+    shown = next(name for name in ("Response", "OWL", *lines) if name in lines)
+    drawn = exhibit(lambda look: figures.methods(lines, shown, TARGET, look), note, found.entry.key[:6])
+    return [drawn], [remake.allocation(found, request, name) for name, (request, _) in asked.items()]
+
+
+def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
+    """Name -> request and sparsity (layers,) of what this profile can answer at the target."""
+    try:
+        layer_parameters(found)
+    except UserError:
+        return {}
+    plain = [AllocationRequest(base=form(), target=TARGET) for kind, form in BASES.items() if kind != "manual"]
+    driver = Correction(strength=STRENGTH)
+    corrected = [each.model_copy(update={"correction": driver}) for each in plain if each.base.kind == "owl"]
+    answered = {}
+    for request in (*plain, *corrected):
+        try:
+            answered[naming.allocation(request)] = request, allocate(request, found).sparsity
+        except UserError:  # this profile lacks what the allocator looks at
+            continue
+    return answered

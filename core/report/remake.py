@@ -1,0 +1,147 @@
+"""The commands that make a stored result again, from what it says of itself."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from core.analysis.studies import Study
+from core.export import recipes
+from core.report import command, take
+from core.report.page import Command
+from core.search import best as bests
+from core.search import best_line
+from core.search.best import Best
+from core.specs.allocations import AllocationRequest, Manual
+from core.specs.errors import UserError
+from core.specs.measurements import MeasureRequest
+from core.specs.studies import StudyRequest
+from core.specs.texts import WindowRequest
+from core.store.cache import Entry, Request
+from core.store.profiles import Profile
+
+NOTHING_SAID = "There is no command: this result does not say where its model and text came from."
+SEARCH = "The whole search with all its numbers, the profile, the candidates and the judgement included:"
+NO_SEARCH = (
+    "No command says this search: its options take no texts of several lengths, no other packing or start token, and "
+    "no named documents. The judgement by itself:"
+)
+PROFILE = "The profile that the candidates look at, by itself:"
+ANSWER = "The answer by itself, with one calibration seed:"
+UNSEEDED = (
+    "The seed that drew the windows is not noted in this result, so the command takes 0; where the key differs, "
+    "another was used."
+)
+
+
+def profile(entry: Entry, asked: Request | None = None) -> list[Command]:
+    """`python -m core measure ...`, as the run was asked if that is still known, else put together from provenance."""
+    told = entry.provenance
+    device, engine = _device(told), str(told.get("engine") or "wavefront")
+    engine = engine if engine in ("wavefront", "hooks") else "wavefront"
+    if isinstance(asked, MeasureRequest):
+        return [Command("The measurement:", command.measure(asked, device, engine))]
+    if not told.get("model_source") or not told.get("text_source"):
+        return [Command(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
+    about = "The measurement:" if "seed" in told else f"The measurement. {UNSEEDED}"
+    return [Command(about, command.measure(_told(entry), device, engine))]
+
+
+def _told(entry: Entry) -> MeasureRequest:
+    spec, told = entry.spec, entry.provenance
+    documents = told.get("documents")
+    window = WindowRequest(
+        source=told["text_source"],
+        documents=tuple(documents) if documents else None,
+        sequences=spec.text.sequences,
+        length=spec.text.length,
+        seed=told.get("seed", 0),
+        packing=spec.text.packing,
+        bos=spec.text.bos,
+    )
+    return MeasureRequest(
+        model=told["model_source"],
+        revision=told.get("revision"),
+        dtype=spec.model.dtype,
+        text=window,
+        measurements=spec.measurements,
+    )
+
+
+def _device(told: dict) -> str:
+    """As the command line takes it; a described GPU is whichever is there."""
+    said = str(told.get("device", "auto"))
+    return said if said in ("cpu", "mps") else "cuda" if said.startswith("cuda") else "auto"
+
+
+def allocation(found: Profile, asked: AllocationRequest, name: str) -> Command:
+    """`python -m core allocate ...` of one line of the allocation chart."""
+    words = ["python", "-m", "core", *recipes.arguments(asked, found.entry.key)]
+    return Command(f"The allocation {name}:", shlex.join(words))
+
+
+def study(found: Study) -> list[Command]:
+    """The study file and its command; where no file can say it, a command per setting."""
+    request = _request(found)
+    if request is None:
+        return [Command(NOTHING_SAID, "python -m core study study.toml")]
+    return _study(request, _device(found.dense.about))
+
+
+def best(found: Best, singles: Sequence[str]) -> list[Command]:
+    """The search whole, or the study that judged where no command can say the search; then its parts.
+
+    Args:
+        singles: `core.search.best.commands`, the profile and the answer by themselves.
+    """
+    whole = best_line.line(found.request)
+    if whole is None:
+        asked = bests.final_request(found.request, found.profile, found.winner, found.runner_up)
+        file, *run = _study(asked, _device(found.final.dense.about))
+        return [Command(f"{NO_SEARCH} {file.about}", file.text), *run, *_singles(singles)]
+    return [Command(SEARCH, whole), *_singles(singles)]
+
+
+def _singles(lines: Sequence[str]) -> list[Command]:
+    return [Command(PROFILE if line.split()[3] == "measure" else ANSWER, line) for line in lines]
+
+
+def _study(request: StudyRequest, device: str) -> list[Command]:
+    try:
+        text = take.as_toml(request)
+    except UserError as error:
+        singles = [_single(request, each, device) for each in request.settings]
+        return [Command(f"Setting by setting, for {error}.", "\n".join(filter(None, singles)) or "# none can be said")]
+    return [
+        Command(f"Save this as {take.STUDY_FILE}:{_unsaid(request)}", text),
+        Command("Then run:", take.study(device)),
+    ]
+
+
+def _unsaid(request: StudyRequest) -> str:
+    """What the study file leaves out of how the windows were drawn."""
+    texts = {"calibration": request.calibration, "evaluation": request.evaluation.text}
+    usual = WindowRequest()
+    said = [
+        f"{name} = {getattr(text, name)!r} under [{where}]"
+        for where, text in texts.items()
+        for name in ("seed", "packing", "bos")
+        if getattr(text, name) != getattr(usual, name)
+    ]
+    return f" (and add {', '.join(said)})" if said else ""
+
+
+def _request(found: Study) -> StudyRequest | None:
+    try:
+        return StudyRequest.model_validate(found.provenance["request"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _single(request: StudyRequest, setting: object, device: str) -> str | None:
+    if isinstance(setting.allocation.base, Manual):
+        return f"# {setting.name}: no command can say it; save its allocation as JSON and name that file"
+    try:
+        return take.prune(request, setting, device)
+    except UserError as error:
+        return f"# {setting.name}: {error}"

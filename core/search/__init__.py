@@ -1,0 +1,1 @@
+"""The best setting of a model: candidates, stages, answer."""

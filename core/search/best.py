@@ -1,0 +1,428 @@
+"""The best setting of a model: its stages as requests, what they cost, and the verdict. No torch."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import dataclass
+
+import numpy as np
+
+from core import specs
+from core.analysis import studies
+from core.analysis.comparison import Interval, over_seeds, paired, percent, sentence
+from core.analysis.studies import Measured, Study
+from core.models import cost
+from core.models.machine import chosen
+from core.models.outline import Outline
+from core.models.sources import locate, outlined
+from core.search.candidates import GRIDS, TARGETS, candidates, kept_by_uniform, loss, most_candidates, ranked
+from core.specs.allocations import Correction
+from core.specs.base import number
+from core.specs.errors import UserError
+from core.specs.grammar import as_written, words
+from core.specs.measurements import Measurement, MeasureRequest, measurements
+from core.specs.perturbations import perturbation
+from core.specs.requests import BestRequest, BestSpec
+from core.specs.settings import Setting
+from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs.texts import WindowRequest
+from core.store.cache import Entry, Store
+from core.store.results import Array
+
+MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
+MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
+
+
+def fraction(text: str) -> float:
+    """`20%` or `0.2` -> 0.2.
+
+    Raises:
+        UserError: no number, not above 0, or a percentage without its sign.
+    """
+    body = text.strip()
+    try:
+        value = float(body.removesuffix("%")) / (100 if body.endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise UserError(f"a largest loss of {text!r} is not a share above 0: write 20% or 0.2")
+    if value > 1 and not body.endswith("%"):
+        raise UserError(f"a largest loss of {text!r} is more than all: write {number(value)}% if that is meant")
+    return value
+
+
+# --- the stages as requests ----------------------------------------------------------------------------------------
+
+
+def profile_request(request: BestRequest) -> MeasureRequest:
+    """What the candidates look at: the noise that drives the correction, and one-layer-pruned responses."""
+    text = request.calibration
+    window = text.model_copy(
+        update={"sequences": min(text.sequences, MEASURED_WINDOWS), "length": min(text.length, MEASURED_LENGTH)}
+    )
+    return MeasureRequest(
+        model=request.model,
+        revision=request.revision,
+        dtype=request.dtype,
+        text=window,
+        measurements=looked_at(request.pruner),
+    )
+
+
+def looked_at(pruner: str) -> tuple[Measurement, ...]:
+    """The perturbations that the candidates look at."""
+    names = (Correction().driver, *(f"residual:{pruner}:{number(each)}" for each in MEASURED_SPARSITIES))
+    return measurements(perturbation(name) for name in names)
+
+
+def selection_request(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]) -> StudyRequest:
+    """Candidates on the selection text."""
+    return _study(request, profile, asked, request.selection)
+
+
+def final_request(
+    request: BestRequest,
+    profile: str | None,
+    winner: Setting,
+    runner_up: Setting | None,
+    fallback: Setting | None = None,
+) -> StudyRequest:
+    """Winner, runner-up and uniform with every calibration seed, on the text that judges.
+
+    Args:
+        fallback: uniform at a lower target, judged too.
+    """
+    chosen = [each for each in (winner, runner_up, fallback) if each is not None]
+    asked = [each.model_copy(update={"calibration_seed": seed}) for seed in drawn(request) for each in chosen]
+    return _study(request, profile, tuple(asked), request.final)
+
+
+def drawn(request: BestRequest) -> tuple[int, ...]:
+    """The calibration seeds that judge: one will do for magnitude, which looks at no text."""
+    return request.seeds[:1] if request.pruner == "magnitude" else request.seeds
+
+
+def _study(request: BestRequest, profile: str | None, asked: tuple[Setting, ...], text: WindowRequest) -> StudyRequest:
+    return StudyRequest(
+        model=request.model,
+        revision=request.revision,
+        dtype=request.dtype,
+        profile=profile,
+        calibration=request.calibration,
+        settings=asked,
+        evaluation=EvaluationRequest(text=text),
+    )
+
+
+def export_request(found: Best, request: BestRequest, folder: str, overwrite: bool) -> specs.ExportRequest:
+    """The answer as a folder that loads anywhere.
+
+    Args:
+        request: as it was typed, with paths that hold on this machine.
+        folder: absolute.
+    """
+    documents = found.request.calibration.documents
+    return specs.ExportRequest(
+        model=request.model,
+        revision=request.revision,
+        dtype=request.dtype,
+        profile=found.profile,
+        calibration=request.calibration.model_copy(update={"documents": documents}),
+        setting=found.answer,
+        folder=folder,
+        overwrite=overwrite,
+        study=found.final.spec.key,
+    )
+
+
+# --- what it will cost ---------------------------------------------------------------------------------------------
+
+
+def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
+    """FLOP of every stage at most: `profile`, `search` (of one target), `selection`, `corrections`, `final`."""
+    quick, grid = GRIDS["quick"], GRIDS[request.effort]
+    target = request.target or 0.5  # where most depth ramps fit
+    trial = len(candidates(quick, request.pruner, target, shape.layers, 0))
+    tried = len(candidates(grid, request.pruner, target, shape.layers, 0))
+    more = most_candidates(grid, target, shape.layers) - tried
+    judged = (4 if request.max_loss else 3) * len(drawn(request))  # winner, runner-up, uniform, and where it falls back
+    selecting, judging = selection_request(request, None, ()), _study(request, None, (), request.final)
+    return {
+        "profile": 0.0 if request.profile else cost.flops(shape, profile_request(request)),
+        "search": cost.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
+        "selection": cost.study_flops(shape, selecting, tried + 1, tried + 1, tried),
+        "corrections": cost.study_flops(shape, selecting, more, more, more) if more else 0.0,
+        "final": cost.study_flops(shape, judging, judged + 1, judged + 1, judged),
+    }
+
+
+def trials(request: BestRequest) -> int:
+    """How many targets are tried at most."""
+    return math.ceil(math.log2(len(TARGETS) + 1)) if request.max_loss else 0
+
+
+def estimate(request: BestRequest, store: Store, device: str = "cpu") -> cost.Cost | None:
+    """The cost of which nothing is measured yet, or None while the model's files are not on this machine.
+
+    Raises:
+        UserError: the model or its files are not what they should be.
+    """
+    study = cost.of_study(final_request(request, None, Setting(), None), store, device)
+    if study is None:
+        return None
+    shape = outlined(locate(request.model, store, request.revision, fetch=False), store)
+    stages = planned(request, shape)
+    total = sum(flops * (trials(request) if name == "search" else 1) for name, flops in stages.items())
+    measured = None if request.profile else cost.estimate(profile_request(request), store, chosen(device))
+    parts = sum(bool(flops) for flops in stages.values())
+    memory = max(study.memory, measured.memory if measured else 0)
+    return cost.Cost(total, memory, total / study.rate, study.rough, study.rate, parts)
+
+
+# --- the result ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One setting as it stood on the selection text."""
+
+    setting: Setting
+    nll: float  # nats/token, mean over windows; NaN where it broke the model
+    perplexity: float
+    against_uniform: Interval  # per cent of perplexity, on the selection text
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """What was chosen, and what the final text says of it."""
+
+    spec: BestSpec
+    provenance: dict
+    selection: Study
+    final: Study
+
+    @property
+    def winner(self) -> Setting:
+        """The best on the selection text."""
+        return self.spec.winner
+
+    @property
+    def runner_up(self) -> Setting | None:
+        """The best of another base allocator there."""
+        return self.spec.runner_up
+
+    @property
+    def uniform(self) -> Setting:
+        return self.winner.uniform
+
+    @property
+    def fallback(self) -> Setting:
+        """Uniform as it is used where the winner does not hold: at a target where it kept within the loss itself.
+
+        The winner's twin where no loss was asked, or where uniform kept within it at no target that was judged.
+        """
+        if self.spec.max_loss is None:
+            return self.uniform
+        target = kept_by_uniform(self.provenance.get("trials", []), self.spec.max_loss)
+        found = [each.setting for each in self.final.pruned if each.setting == each.setting.uniform]
+        mine = [each for each in found if each.allocation.target == target]
+        return next((each for each in mine if each.calibration_seed == self.winner.calibration_seed), self.uniform)
+
+    @property
+    def request(self) -> BestRequest:
+        """What was asked, every role with its documents; paths inside the project are relative to it."""
+        return BestRequest.model_validate(self.provenance["request"])
+
+    @property
+    def profile(self) -> str:
+        """Key of the profile that the candidates looked at."""
+        return self.spec.profile.key
+
+    @property
+    def left_out(self) -> list[str]:
+        """Notes on candidates that could not be."""
+        return self.provenance.get("left_out", [])
+
+    def losses(self, setting: Setting | None) -> Array:
+        """Losses on the final text, mean over calibration seeds, (windows,) nats/token; None: the dense model."""
+        return np.mean([each.evaluated.nll for each in self._seeds(setting)], axis=0)
+
+    def perplexity(self, setting: Setting | None) -> float:
+        """On the final text, of the mean loss over windows and calibration seeds."""
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.losses(setting).mean()))
+
+    def against(self, setting: Setting, other: Setting | None) -> Interval:
+        """Change of perplexity in per cent on the final text, paired over windows."""
+        return percent(paired(self.losses(setting), self.losses(other)))
+
+    def over_seeds(self, setting: Setting, other: Setting) -> Interval | None:
+        """The same, one number per calibration seed; None for magnitude, which looks at no calibration text."""
+        if setting.pruner == "magnitude":
+            return None
+        pairs = zip(self._seeds(setting), self._seeds(other), strict=True)
+        with np.errstate(over="ignore"):
+            change = [100 * np.expm1(one.evaluated.nll.mean() - two.evaluated.nll.mean()) for one, two in pairs]
+        return over_seeds(np.array(change))
+
+    def _seeds(self, setting: Setting | None) -> list[Measured]:
+        if setting is None:
+            return [self.final.dense]
+        alike = [each for each in self.final.pruned if each.setting.allocation == setting.allocation]
+        return sorted(alike, key=lambda each: each.setting.calibration_seed)
+
+    @property
+    def against_uniform(self) -> Interval | None:
+        """The winner against uniform; None where it is uniform."""
+        return None if self.winner == self.uniform else self.against(self.winner, self.uniform)
+
+    @property
+    def against_runner_up(self) -> Interval | None:
+        """The winner against the runner-up; None where there is none."""
+        return None if self.runner_up is None else self.against(self.winner, self.runner_up)
+
+    @property
+    def only_uniform_breaks(self) -> bool:
+        """Whether uniform's loss on the final text is not a number and the winner's is: no interval can tell that."""
+        winner, uniform = (np.isfinite(self.losses(each)).all() for each in (self.winner, self.uniform))
+        return bool(winner and not uniform)
+
+    @property
+    def answer(self) -> Setting:
+        """The winner if it is certainly better than uniform on the final text, else uniform."""
+        found = self.against_uniform
+        better = found is not None and (found.high < 0 or self.only_uniform_breaks)
+        return self.winner if better else self.fallback
+
+    @property
+    def lost(self) -> Interval:
+        """What the answer costs against the dense model on the final text, per cent of perplexity."""
+        return self.against(self.answer, None)
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words, with the paired interval it rests on."""
+        return f"Use {as_written(self.answer.allocation)}: {self._why}{self._lower}."
+
+    @property
+    def _why(self) -> str:
+        if self.against_uniform is None:
+            return "nothing did better than uniform on the text that selects"
+        if self.only_uniform_breaks:
+            return "uniform breaks the model, whose loss is then not a number"
+        said = sentence(words(self.winner.allocation), "uniform", self.against_uniform)
+        if self.answer == self.winner:
+            return f"{said}, on text that nothing was chosen on"
+        return f"the best on the text that selects does not hold on the text that judges ({said})"
+
+    @property
+    def _lower(self) -> str:
+        """Why the answer's target is lower than the winner's, where it is."""
+        if self.answer in (self.winner, self.uniform):
+            return ""
+        target = self.answer.allocation.target
+        return f"; of the targets tried, {target:.0%} is the largest at which uniform itself kept within the loss"
+
+    @property
+    def more_sentences(self) -> list[str]:
+        """The winner against the runner-up, and what other calibration seeds do to its lead on uniform."""
+        found = []
+        name = words(self.winner.allocation)
+        if self.runner_up is not None:
+            found.append(sentence(name, f"the runner-up, {words(self.runner_up.allocation)}", self.against_runner_up))
+        spread = None if self.winner == self.uniform else self.over_seeds(self.winner, self.uniform)
+        if spread is not None and spread.certain:
+            found.append(
+                f"over {spread.n} calibration seeds the change against uniform is {spread.value:+.1f}% "
+                f"[{spread.low:.1f}, {spread.high:.1f}]"
+            )
+        return [f"{each[0].upper()}{each[1:]}." for each in found]
+
+    @property
+    def loss_sentence(self) -> str:
+        """What is lost against the dense model, and what was allowed."""
+        said = sentence(words(self.answer.allocation), "the dense model", self.lost)
+        if self.spec.max_loss is None:
+            return f"At {self.answer.allocation.target:.0%}, {said}."
+        over = self.lost.value - 100 * self.spec.max_loss
+        exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
+        return (
+            f"At {self.answer.allocation.target:.0%}, {said}; {self.spec.max_loss:.1%} were allowed{exceeded}, and "
+            f"{words(self.answer.allocation)} lost {self._lost_there:.1%} on the text that selects."
+        )
+
+    @property
+    def _lost_there(self) -> float:
+        """What the answer costs against the dense model on the selection text, a fraction of perplexity."""
+        target = self.answer.allocation.target
+        if target == self.winner.allocation.target:
+            return loss(self.selection, self.answer)
+        return next(each["uniform"] for each in self.provenance["trials"] if each["target"] == target)
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Every candidate on the selection text, the best first, broken ones last."""
+        sound = ranked(self.selection)
+        broken = [each for each in self.selection.pruned if each not in sound]
+        twin = self.selection.of(self.uniform)
+        return [
+            Candidate(each.setting, float(each.evaluated.nll.mean()), each.perplexity, studies.against(each, twin))
+            for each in (*sound, *broken)
+        ]
+
+
+def load(store: Store, entry: Entry) -> Best:
+    """Read a stored best setting."""
+    spec = entry.spec
+    selection, final = (studies.read(store, each, entry.provenance) for each in (spec.selection, spec.final))
+    return Best(spec, entry.provenance, selection, final)
+
+
+def stages(store: Store) -> dict[str, str]:
+    """Key of each study that chose or judged a best setting -> its role in that."""
+    return {
+        getattr(entry.spec, role).key: f"{role} of best {entry.key[:6]}"
+        for entry in store.entries("best")
+        for role in ("selection", "final")
+    }
+
+
+def commands(found: Best) -> tuple[str, ...]:
+    """Command lines that make the answer again: the profile it looks at, then pruning on the text that judges.
+
+    Empty where the texts were asked for in a way that `prune` has no options for: lengths that differ, a packing, a
+    start token in every window.
+    """
+    request = found.request
+    texts = (request.calibration, request.final)
+    usual = WindowRequest()
+    plain = all((each.packing, each.bos, each.seed) == (usual.packing, usual.bos, usual.seed) for each in texts)
+    if not plain or len({each.length for each in texts}) > 1:
+        return ()
+    model = ["--model", request.model, *(["--revision", request.revision] if request.revision else [])]
+    model += [] if request.dtype == "float32" else ["--dtype", request.dtype]
+    measure = [] if request.profile else [_measure(profile_request(request), model)]
+    calibration, final = texts
+    prune = ["prune", *model, "--pruner", request.pruner, "--allocation", as_written(found.answer.allocation)]
+    prune += ["--profile", found.profile, "--calibration", calibration.source]
+    prune += [*_documents("--documents", calibration), "--sequences", str(calibration.sequences)]
+    prune += ["--length", str(calibration.length), "--seed", str(found.answer.calibration_seed)]
+    prune += ["--evaluate", final.source, *_documents("--evaluate-documents", final)]
+    prune += ["--windows", str(final.sequences)]
+    return (*measure, _line(prune))
+
+
+def _measure(asked: MeasureRequest, model: list[str]) -> str:
+    text = asked.text
+    window = ["--text", text.source, *_documents("--documents", text)]
+    window += ["--sequences", str(text.sequences), "--length", str(text.length)]
+    return _line(["measure", *model, *window, "--perturb", ",".join(each.name for each in asked.measurements)])
+
+
+def _documents(option: str, text: WindowRequest) -> list[str]:
+    return [option, f"{text.documents[0]}-{text.documents[1]}"] if text.documents else []
+
+
+def _line(words: list[str]) -> str:
+    return shlex.join(["python", "-m", "core", *words])

@@ -1,0 +1,189 @@
+"""What is tried for the best setting, and how one of it is chosen. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.allocation.allocate import spread
+from core.analysis.studies import Measured, Study
+from core.specs.allocations import AllocationRequest, AlphaPruning, Correction, DepthRamp, Dlp, Owl, Response, Uniform
+from core.specs.base import Spec
+from core.specs.errors import UserError
+from core.specs.grammar import as_written
+from core.specs.settings import Setting
+from core.store.profiles import Profile
+from core.store.results import Array
+
+TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a largest loss is searched on
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is tried of every method. Uniform is always among the candidates."""
+
+    bases: tuple[Spec, ...]
+    ramp_step: float | None = None  # depth ramps at multiples of this step, as far as they fit into [0, 1)
+    strengths: tuple[float, ...] = ()  # of the correction of uniform, each with its reverse
+    corrects_best: bool = False  # the same of the base that did best
+
+
+# `quick` tries every method once, `full` the whole grid of a method's paper or published commands; what is ours gets no
+# more than that. More tries can win by luck on the selection text alone: the final text knows of none of them. The
+# published steps of the ramp run to hundreds on a shallow model: there it gets as many as OWL, the longest other grid.
+MOST_RAMPS = 20
+GRIDS = {
+    "quick": Grid(
+        bases=(
+            Owl(m=5, lam=0.08),
+            AlphaPruning(epsilon=0.3),
+            Dlp(alpha=0.15),
+            DepthRamp(beta=0.01),
+            Response(objective="kl"),  # harm to the output, which a drift need not be
+            Response(objective="kl", granularity="linear"),  # left out where linears were not measured apart
+        ),
+        strengths=(0.04,),
+    ),
+    "full": Grid(
+        bases=(
+            *(Owl(m=m, lam=lam) for m in (3, 5, 7, 10) for lam in (0.02, 0.05, 0.08, 0.1, 0.2)),
+            *(AlphaPruning(epsilon=epsilon) for epsilon in (0.1, 0.2, 0.3, 0.4, 0.5)),
+            *(Dlp(alpha=alpha) for alpha in (0.05, 0.1, 0.15)),
+            *(Response(objective=each) for each in ("drift", "kl", "nll")),
+            *(Response(objective=each, granularity="linear") for each in ("drift", "kl")),
+        ),
+        ramp_step=0.002,
+        strengths=(0.02, 0.04),
+        corrects_best=True,
+    ),
+}
+
+
+def candidates(grid: Grid, pruner: str, target: float, layers: int, seed: int) -> tuple[Setting, ...]:
+    """Uniform, every base of the grid, and the corrections of uniform, each once."""
+    bases = [Uniform(), *(_of_pruner(base, pruner) for base in grid.bases), *_ramps(grid.ramp_step, target, layers)]
+    plain = [_setting(AllocationRequest(base=base, target=target), pruner, seed) for base in bases]
+    return tuple(dict.fromkeys([*plain, *corrections(plain[0], grid.strengths)]))
+
+
+def corrections(setting: Setting, strengths: Iterable[float]) -> tuple[Setting, ...]:
+    """A plain setting with the absorption-aware correction on top, and with its reverse, at some strengths."""
+    return tuple(
+        setting.model_copy(
+            update={
+                "allocation": setting.allocation.model_copy(
+                    update={"correction": Correction(strength=strength, control=control)}
+                )
+            }
+        )
+        for strength in strengths
+        for control in ("none", "reversed")
+    )
+
+
+def most_candidates(grid: Grid, target: float, layers: int) -> int:
+    """How many there are at most, the corrections of the best base included."""
+    return len(candidates(grid, "wanda", target, layers, 0)) + (2 * len(grid.strengths) if grid.corrects_best else 0)
+
+
+def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> tuple[tuple[Setting, ...], list[str]]:
+    """The candidates whose budget can be spread, and a note on each of the others.
+
+    Args:
+        parameters: (layers, linears) prunable weights.
+    """
+    kept, notes = [], []
+    for setting in asked:
+        try:
+            spread(setting.allocation, parameters, profile)
+        except UserError as reason:
+            notes.append(f"{as_written(setting.allocation)} was left out: {reason}")
+        else:
+            kept.append(setting)
+    return tuple(kept), notes
+
+
+def _of_pruner(base: Spec, pruner: str) -> Spec:
+    return base.model_copy(update={"pruner": pruner}) if isinstance(base, Response) else base
+
+
+def _ramps(step: float | None, target: float, layers: int) -> list[DepthRamp]:
+    """Ramps of rising steepness as long as no layer would leave [0, 1).
+
+    Every multiple of the step, as published; where these are more than `MOST_RAMPS`, so many of them, spread evenly up
+    to the steepest.
+    """
+    if step is None:
+        return []
+    steepest = min(target, 1 - target) / max((layers - 1) / 2, 0.5)
+    count = math.floor(steepest / step - 1e-9)
+    tried = min(count, MOST_RAMPS)
+    return [DepthRamp(beta=round(step * round(count * each / tried), 6)) for each in range(1, tried + 1)]
+
+
+def _setting(allocation: AllocationRequest, pruner: str, seed: int) -> Setting:
+    return Setting(pruner=pruner, allocation=allocation, calibration_seed=seed)
+
+
+# --- choosing ------------------------------------------------------------------------------------------------------
+
+
+def ranked(study: Study) -> list[Measured]:
+    """A study's pruned points, the least mean loss first; of equals the one asked first; broken ones are left out."""
+    sound = [each for each in study.pruned if math.isfinite(each.evaluated.nll.mean())]
+    return sorted(sound, key=lambda each: float(each.evaluated.nll.mean()))
+
+
+def choose(study: Study) -> tuple[Setting, Setting | None]:
+    """The winner of a selection study, and the best setting of another base allocator.
+
+    Raises:
+        UserError: every candidate broke the model.
+    """
+    order = [each.setting for each in ranked(study)]
+    if not order:
+        raise UserError("every candidate broke the model: its losses are not finite; ask for a lower target")
+    kind = order[0].allocation.base.kind
+    return order[0], next((each for each in order if each.allocation.base.kind != kind), None)
+
+
+def best_base(study: Study) -> Setting:
+    """The best setting without a correction.
+
+    Raises:
+        UserError: as `choose`.
+    """
+    choose(study)
+    return next(each.setting for each in ranked(study) if not each.setting.allocation.correction.strength)
+
+
+def loss(study: Study, setting: Setting) -> float:
+    """Rise of the perplexity over the dense model's, a fraction of it."""
+    return study.of(setting).perplexity / study.dense.perplexity - 1
+
+
+def kept_by_uniform(trials: Iterable[Mapping], max_loss: float) -> float | None:
+    """The largest target tried at which uniform kept within a loss on the selection text; None: at none of them.
+
+    Args:
+        trials: each with its `target` and, unless it is not known, the `uniform` loss there.
+    """
+    known = [each for each in trials if each.get("uniform") is not None]
+    return max((each["target"] for each in known if each["uniform"] <= max_loss), default=None)
+
+
+def largest(targets: Sequence[float], fits: Callable[[float], bool]) -> float | None:
+    """The largest target that fits, by bisection: what fits at a target is taken to fit at every lower one.
+
+    Args:
+        targets: ascending.
+
+    Returns:
+        None if even the lowest does not fit.
+    """
+    low, high = -1, len(targets)  # targets[low] fits, targets[high] does not
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(targets[middle]) else (low, middle)
+    return None if low < 0 else targets[low]

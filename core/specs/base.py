@@ -1,0 +1,52 @@
+"""What every question is made of: a frozen, complete, self-checking value that is its own cache key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from core.specs.errors import UserError
+
+Asked = TypeVar("Asked", bound="Spec")
+
+
+class Spec(BaseModel):
+    """A frozen value that refuses unknown fields and hashes to a key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @property
+    def key(self) -> str:
+        """First 16 hex digits of the SHA-256 of the canonical JSON, which names the class too."""
+        return key_of(type(self), self.model_dump(mode="json"))
+
+
+def key_of(form: type[Spec], content: dict) -> str:
+    """The key of a spec from its JSON, whichever version of the program wrote it."""
+    text = json.dumps({"is": form.__name__, **content}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def number(value: float) -> str:
+    """The shortest text that reads back as the same number: `0.3`, `1`, `1e-07`."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def checked(form: type[Asked], /, **values: object) -> Asked:
+    """Build a spec, turning pydantic's report into one sentence.
+
+    Raises:
+        UserError: the first thing that was wrong.
+    """
+    try:
+        return form(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        given = f" (got {first['input']!r})" if where else ""
+        raise UserError(f"{where}: {message}{given}" if where else message) from error

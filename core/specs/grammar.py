@@ -1,0 +1,145 @@
+"""Allocations as people write them: `owl m=5 lam=0.08:0.7`, `uniform:0.7`, or a JSON file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from core.specs.allocations import BASES, AllocationRequest, Correction, Manual
+from core.specs.base import checked, number
+from core.specs.errors import UserError
+
+OF_CORRECTION = ("strength", "driver", "control", "seed", "clip")
+OF_ALLOCATION = ("low", "high")
+UNSAID = ("kind", "estimator", "statistic", "pruner", "granularity")  # of a base, where they are as usual
+
+
+def allocation(text: str) -> AllocationRequest:
+    """`METHOD:TARGET`, or the path of a JSON file that holds a list named `sparsity`.
+
+    Raises:
+        UserError: neither, or a file that holds something else.
+    """
+    if text.endswith(".json") or Path(os.path.expanduser(text)).is_file():
+        return from_file(Path(os.path.expanduser(text)))
+    words, colon, target = text.rpartition(":")
+    if not colon:
+        raise UserError(f"{text!r} is not an allocation: write METHOD:TARGET, as in uniform:0.7, or name a .json file")
+    return method(words, _number("the target", target))
+
+
+def method(words: str, target: float) -> AllocationRequest:
+    """`owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed high=0.9` and a target.
+
+    Raises:
+        UserError: an unknown method or parameter, or a value out of range.
+    """
+    kind, *pairs = words.split() or [""]
+    if kind not in BASES or kind == "manual":
+        known = ", ".join(name for name in BASES if name != "manual")
+        raise UserError(f"there is no allocator {kind!r}: known are {known}")
+    odd = next((pair for pair in pairs if "=" not in pair), None)
+    if odd is not None:
+        raise UserError(f"{odd!r} in {words!r} is not a parameter: write name=value, as in lam=0.08")
+    given = dict(pair.split("=", 1) for pair in pairs)
+    fix = {name: given.pop(name) for name in OF_CORRECTION if name in given}
+    whole = {name: given.pop(name) for name in OF_ALLOCATION if name in given}
+    check_parameters(kind, given, (*OF_CORRECTION, *OF_ALLOCATION))
+    correction = checked(Correction, **fix)
+    return checked(AllocationRequest, base=checked(BASES[kind], **given), target=target, correction=correction, **whole)
+
+
+def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) -> None:
+    """Refuse a parameter that an allocator has not.
+
+    Args:
+        kind: one of `BASES`.
+        more: what may be given beside its own, and was taken out already; said in the sentence.
+
+    Raises:
+        UserError: the first that it has not, and what it has.
+    """
+    own = [name for name in BASES[kind].model_fields if name != "kind"]
+    unknown = sorted(set(given) - set(own))
+    if unknown:
+        may = ", ".join([*own, *more]) or "none of its own"
+        raise UserError(f"{kind} has no parameter {unknown[0]!r}: it takes {may}")
+
+
+def from_file(path: Path) -> AllocationRequest:
+    """An allocation that was written down: a JSON object with `sparsity`, a number per layer or a list per layer.
+
+    Its `budget`, else the mean over layers, is the target that its uniform twin gets; where the model's weights make it
+    another one, allocating says which.
+
+    Raises:
+        UserError: no such file, not JSON, or no such list.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"there is no allocation file {str(path)!r}") from error
+    except ValueError as error:
+        raise UserError(f"{path.name} is not JSON: write an allocation with `core allocate --json`") from error
+    rows = content.get("sparsity") if isinstance(content, dict) else content
+    if not isinstance(rows, list) or not rows:
+        raise UserError(f"{path.name} holds no list named sparsity, one number per layer")
+    try:
+        means = [float(np.mean(row)) for row in rows]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path.name}: sparsity must be numbers, per layer or per linear of each layer") from error
+    target = content.get("budget", float(np.mean(means))) if isinstance(content, dict) else float(np.mean(means))
+    form = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
+    return checked(
+        AllocationRequest,
+        base=checked(Manual, sparsity=form),
+        target=_number("budget", target),
+        unclipped=True,  # what is written is what is done
+    )
+
+
+def _number(what: str, text: object) -> float:
+    try:
+        return float(text)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{what} {text!r} is not a number: write a fraction, as in 0.7") from error
+
+
+def as_written(asked: AllocationRequest) -> str:
+    """An allocation as `allocation` reads it: `response objective=kl:0.6`.
+
+    Raises:
+        UserError: as `words`.
+    """
+    return f"{words(asked)}:{number(asked.target)}"
+
+
+def words(asked: AllocationRequest) -> str:
+    """The same without its target: `response objective=kl`.
+
+    Raises:
+        UserError: it was set by hand, and so is a file.
+    """
+    if asked.base.kind == "manual":
+        raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
+    usual = type(asked.base)()
+    said = {
+        name: value
+        for name, value in asked.base.model_dump().items()
+        if name not in UNSAID or getattr(usual, name) != value
+    }
+    fix = asked.correction.model_dump(exclude_defaults=True) if asked.correction.strength else {}
+    if fix:
+        fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
+    whole = {name: getattr(asked, name) for name in ("low", "high")}
+    whole = {name: value for name, value in whole.items() if AllocationRequest.model_fields[name].default != value}
+    pairs = [f"{name}={_value(value)}" for name, value in (said | fix | whole).items()]
+    return " ".join([asked.base.kind, *pairs])
+
+
+def _value(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)

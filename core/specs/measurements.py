@@ -1,0 +1,149 @@
+"""What is measured of a model on a text: requests, stored units, and the profile over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.specs.base import Spec
+from core.specs.formats import model_name, text_name
+from core.specs.models import Dtype, ModelSpec
+from core.specs.perturbations import EACH, NOISE, Perturbation
+from core.specs.texts import TextSpec, WindowRequest
+
+SMALLEST_HALF_PRECISION_SIZE = 0.05
+
+
+OUTLIER_THRESHOLDS = tuple(2 + step / 2 for step in range(21))  # M of OWL: 2 to 12
+
+
+class Measurement(Spec):
+    """One perturbation with one noise seed; kinds without noise have seed 0."""
+
+    perturbation: Perturbation
+    seed: int = Field(0, ge=0)
+
+    @property
+    def name(self) -> str:
+        return self.perturbation.name + (f" seed {self.seed}" if self.seed else "")
+
+
+class PerturbedSpec(Spec):
+    """One stored unit: one measurement at every injection layer, on every sequence."""
+
+    model: ModelSpec
+    text: TextSpec
+    measurement: Measurement
+    harm_stride: int = Field(4, ge=1, description="harm is read at tokens 1, 1 + stride, 1 + 2 stride, ...")
+    method: Literal[1] = 1
+
+
+class ActivationSpec(Spec):
+    """What the clean run shows: residual norms, block influence, loss."""
+
+    model: ModelSpec
+    text: TextSpec
+    method: Literal[1] = 1
+
+
+class WeightSpec(Spec):
+    """What the weights alone tell: how many there are, and how heavy-tailed their spectra."""
+
+    model: ModelSpec
+    method: Literal[1] = 1
+
+
+class ScoreSpec(Spec):
+    """Wanda scores of the dense model on a text: outliers, mean, median."""
+
+    model: ModelSpec
+    text: TextSpec
+    method: Literal[1] = 1
+
+
+class FloorSpec(Spec):
+    """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
+
+    model: ModelSpec
+    text: TextSpec
+    method: Literal[1] = 1
+
+
+class ProfileSpec(Spec):
+    """A view over units: everything measured of one model on one text."""
+
+    model: ModelSpec
+    text: TextSpec
+    measurements: tuple[Measurement, ...]
+    prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
+    harm_stride: int = 4
+
+    @property
+    def activation(self) -> ActivationSpec:
+        return ActivationSpec(model=self.model, text=self.text)
+
+    @property
+    def floor(self) -> FloorSpec:
+        return FloorSpec(model=self.model, text=self.text)
+
+    @property
+    def weights(self) -> WeightSpec:
+        return WeightSpec(model=self.model)
+
+    @property
+    def scores(self) -> ScoreSpec:
+        return ScoreSpec(model=self.model, text=self.text)
+
+    def unit(self, measurement: Measurement) -> PerturbedSpec:
+        return PerturbedSpec(model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride)
+
+
+class MeasureRequest(Spec):
+    """What a person asks for: a model, a text and a list of perturbations."""
+
+    model: str = Field("demo", description="demo, a Hub id, a folder, a .gguf file; random:<any of these>")
+    revision: str | None = Field(None, description="branch, tag or commit of a Hub model")
+    dtype: Dtype = "float32"
+    text: WindowRequest = WindowRequest()
+    measurements: tuple[Measurement, ...] = Field(min_length=1)
+
+    @property
+    def title(self) -> str:
+        return f"measurement of {model_name(self.model)} on {text_name(self.text.source)}"
+
+    @model_validator(mode="after")
+    def _resolvable(self) -> Self:
+        if self.dtype == "float32":
+            return self
+        for asked in self.measurements:
+            if abs(getattr(asked.perturbation, "size", 1.0)) < SMALLEST_HALF_PRECISION_SIZE:
+                raise ValueError(
+                    f"{asked.perturbation.name} drowns in the rounding of {self.dtype}: use float32, "
+                    f"or a size of {SMALLEST_HALF_PRECISION_SIZE} or more"
+                )
+        return self
+
+
+def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (0,)) -> tuple[Measurement, ...]:
+    """Every perturbation with every seed, once each; kinds without noise are measured once."""
+    return tuple(
+        dict.fromkeys(
+            Measurement(perturbation=asked, seed=seed)
+            for asked in perturbations
+            for seed in (tuple(seeds) if isinstance(asked, NOISE) else (0,))
+        )
+    )
+
+
+def expanded(asked: Iterable[Measurement], linears: Iterable[str]) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear replaced by every one of the names, in their order."""
+    names = tuple(linears)
+    found: list[Measurement] = []
+    for one in asked:
+        each = names if getattr(one.perturbation, "linear", None) == EACH else (None,)
+        for name in each:
+            kind = one.perturbation if name is None else one.perturbation.model_copy(update={"linear": name})
+            found.append(one.model_copy(update={"perturbation": kind}))
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,118 @@
+"""What else is asked of settings: an export, a continuation, the best of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.specs.base import Spec
+from core.specs.formats import model_name, per_cent
+from core.specs.measurements import ProfileSpec
+from core.specs.models import Dtype, ModelSpec
+from core.specs.pruners import Pruner
+from core.specs.settings import PrunedSpec, Setting
+from core.specs.studies import StudySpec
+from core.specs.texts import USUAL_CALIBRATION, WindowRequest
+
+
+class _OneSetting(Spec):
+    """What is asked of one setting of a model."""
+
+    model: str = "demo"
+    revision: str | None = None
+    dtype: Dtype = "float32"
+    profile: str | None = None
+    calibration: WindowRequest = USUAL_CALIBRATION
+    setting: Setting
+
+
+class ExportRequest(_OneSetting):
+    """A pruned model as a folder that loads anywhere."""
+
+    folder: str = Field(description="where it goes, absolute")
+    overwrite: bool = False
+    study: str | None = Field(None, description="key of the study whose numbers the model card gives")
+
+    @property
+    def title(self) -> str:
+        return f"export of {model_name(self.model)}: {self.setting.name}"
+
+
+class WritingRequest(_OneSetting):
+    """What the dense and the pruned model write after a prompt, side by side."""
+
+    prompt: str = Field(min_length=1)
+    tokens: int = Field(48, ge=1, le=512, description="most tokens to write")
+
+    @property
+    def title(self) -> str:
+        return f"writing of {model_name(self.model)}: {self.setting.name}"
+
+
+class BestRequest(Spec):
+    """The best setting for a target sparsity, or for a loss that may not be exceeded.
+
+    The three texts have three roles: calibrate and profile, select, judge. Roles that read one source without naming
+    documents share it, none reading what another reads; see `core.search.roles.cut`.
+    """
+
+    model: str = "demo"
+    revision: str | None = None
+    dtype: Dtype = "float32"
+    target: float | None = Field(None, gt=0, le=0.95, description="sparsity that is wanted")
+    max_loss: float | None = Field(
+        None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
+    )
+    pruner: Pruner = "wanda"
+    calibration: WindowRequest = WindowRequest(sequences=16, length=256)
+    selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
+    final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
+    profile: str | None = Field(None, description="key of the profile that allocations look at; None: measured for it")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0, 1, 2), min_length=1, description="calibration seeds of the final comparison; the first one selects"
+    )
+    effort: Literal["quick", "full"] = "quick"
+
+    @property
+    def title(self) -> str:
+        aim = f"at {per_cent(self.target)}" if self.target else f"within a loss of {per_cent(self.max_loss)}"
+        return f"best setting of {model_name(self.model)} {aim}, {self.pruner}"
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Self:
+        if (self.target is None) == (self.max_loss is None):
+            raise ValueError("give a target sparsity or a largest loss, one of the two")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"calibration seeds {', '.join(map(str, self.seeds))}: name each once")
+        return self
+
+
+class WritingSpec(Spec):
+    """A view: what a model, dense and pruned, wrote after a prompt; the two texts are in its provenance."""
+
+    model: ModelSpec
+    pruned: PrunedSpec
+    prompt: str
+    tokens: int
+    method: Literal[1] = 1
+
+
+class ExportSpec(Spec):
+    """A view: a pruned model that was written to a folder."""
+
+    model: ModelSpec
+    pruned: PrunedSpec
+    folder: str
+
+
+class BestSpec(Spec):
+    """A view: what was chosen on one text, and the study that judges it on another."""
+
+    model: ModelSpec
+    profile: ProfileSpec
+    max_loss: float | None
+    selection: StudySpec
+    final: StudySpec
+    winner: Setting
+    runner_up: Setting | None = Field(description="the best of another base allocator; None: no other was possible")

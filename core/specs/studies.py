@@ -1,0 +1,94 @@
+"""Settings evaluated alike: what is asked, and the stored units that it resolves to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from core.specs.base import Spec
+from core.specs.formats import model_name, several, text_name
+from core.specs.models import Dtype, ModelSpec
+from core.specs.settings import PrunedSpec, Setting, with_twins
+from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, TextSpec, WindowRequest
+
+
+class EvaluationRequest(Spec):
+    """What a pruned model is asked to do."""
+
+    text: WindowRequest = USUAL_EVALUATION
+    tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
+    tasks_from: str | None = Field(None, description="folder of task files; None: the harness's own")
+    examples: int | None = Field(200, ge=1, description="seeded sample per task; None: all")
+    seed: int = Field(0, ge=0, description="draws the examples")
+
+
+class StudyRequest(Spec):
+    """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
+
+    model: str = "demo"
+    revision: str | None = None
+    dtype: Dtype = "float32"
+    profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
+    calibration: WindowRequest = USUAL_CALIBRATION
+    settings: tuple[Setting, ...] = ()
+    evaluation: EvaluationRequest = EvaluationRequest()
+
+    @property
+    def title(self) -> str:
+        what = f"{several(len(self.settings), 'setting')} of " if self.settings else "dense "
+        return f"{what}{model_name(self.model)} on {text_name(self.evaluation.text.source)}"
+
+    @property
+    def points(self) -> tuple[Setting | None, ...]:
+        """Every setting once: the dense model (None) first, each setting's uniform twin before it."""
+        return with_twins(self.settings)
+
+
+class EvaluatedSpec(Spec):
+    """One stored unit: losses of one model, dense or pruned, on the windows of a text."""
+
+    model: ModelSpec
+    pruned: PrunedSpec | None = Field(description="None: the dense model")
+    text: TextSpec
+    method: Literal[1] = 1
+
+
+class TaskSpec(Spec):
+    """A zero-shot task by content, and which of its examples."""
+
+    name: str
+    content: str = Field(description="SHA-256 of the task file and its data, or name and version in the harness")
+    examples: int | None
+    seed: int
+
+
+class ZeroShotSpec(Spec):
+    """One stored unit: answers of one model to a task's examples."""
+
+    model: ModelSpec
+    pruned: PrunedSpec | None
+    task: TaskSpec
+    method: Literal[1] = 1
+
+
+class Point(Spec):
+    """One setting of a study and the weights it means; both None for the dense model."""
+
+    setting: Setting | None
+    pruned: PrunedSpec | None
+
+
+class StudySpec(Spec):
+    """A view over evaluations: one model, one text, the same tasks."""
+
+    model: ModelSpec
+    text: TextSpec
+    tasks: tuple[TaskSpec, ...] = ()
+    points: tuple[Point, ...]
+
+    def evaluated(self, point: Point) -> EvaluatedSpec:
+        return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)
+
+    def zero_shot(self, point: Point) -> tuple[ZeroShotSpec, ...]:
+        return tuple(ZeroShotSpec(model=self.model, pruned=point.pruned, task=task) for task in self.tasks)

@@ -1,0 +1,123 @@
+"""From what is typed, on the command line or on a page, to a request."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TypeVar
+
+from core import specs
+from core.specs import presets
+from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.measurements import Measurement, MeasureRequest
+from core.specs.requests import BestRequest
+from core.specs.studies import StudyRequest
+from core.specs.texts import WindowRequest
+
+Stored = TypeVar("Stored", StudyRequest, BestRequest)
+
+
+def absolute(typed: str) -> str:
+    """A path as typed, made independent of the working directory; anything else as it is."""
+    for prefix in ("random:", "file:"):
+        if typed.startswith(prefix):
+            return prefix + absolute(typed.removeprefix(prefix)) if prefix == "random:" else _resolved(typed)
+    path = Path(os.path.expanduser(typed))
+    return str(path.resolve()) if typed != "demo" and path.exists() else typed
+
+
+def _resolved(typed: str) -> str:
+    return "file:" + str(Path(os.path.expanduser(typed.removeprefix("file:"))).resolve())
+
+
+def whole(asked: Stored) -> Stored:
+    """A stored request with whole paths: in the cache, those inside the project are relative to it."""
+    calibration = asked.calibration.model_copy(update={"source": _found(asked.calibration.source)})
+    return asked.model_copy(update={"model": _found(asked.model), "calibration": calibration})
+
+
+def _found(stored: str) -> str:
+    for prefix in ("random:", "file:"):
+        if stored.startswith(prefix):
+            return prefix + _found(stored.removeprefix(prefix))
+    inside = Path(__file__).resolve().parent.parent.parent / stored
+    return str(inside) if stored != "demo" and inside.exists() else stored
+
+
+def span(text: str | None) -> tuple[int, int] | None:
+    """`0-599` -> (0, 599).
+
+    Raises:
+        UserError: not two numbers with a dash between.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)-(\d+)", text.strip())
+    if not found:
+        raise UserError(f"documents {text!r} are not a range: write first-last, counted from 0, as in 0-599")
+    return int(found[1]), int(found[2])
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """`0,1,2` -> (0, 1, 2).
+
+    Raises:
+        UserError: something else than whole numbers and commas.
+    """
+    try:
+        found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        found = (-1,)
+    if min(found) < 0:
+        raise UserError(f"seeds {text!r} are not a list of whole numbers from 0: write 0 or 0,1,2")
+    return found
+
+
+def build(
+    model: str, revision: str | None, text: str, documents: str | None, preset: str, perturb: list[str],
+    sequences: int | None, length: int | None, seeds: str | None, positions: str | None, dtype: str, seed: int,
+    packing: str | None, bos: str,
+) -> MeasureRequest:  # fmt: skip
+    """A measure request; what is not given comes from the preset.
+
+    Raises:
+        UserError: the first option that cannot be.
+    """
+    chosen = presets.preset(preset)
+    window = checked(
+        WindowRequest,
+        source=absolute(text),
+        documents=span(documents),
+        sequences=chosen.sequences if sequences is None else sequences,
+        length=chosen.length if length is None else length,
+        seed=seed,
+        packing=packing,
+        bos=bos,
+    )
+    return checked(
+        MeasureRequest,
+        model=absolute(model),
+        revision=revision,
+        dtype=dtype,
+        text=window,
+        measurements=_measurements(chosen, perturb, seeds, positions),
+    )
+
+
+def _measurements(
+    chosen: presets.Preset, perturb: list[str], seeds: str | None, positions: str | None
+) -> tuple[Measurement, ...]:
+    where = positions or "after_first"
+    if positions not in (None, "after_first", "all"):
+        raise UserError(f"--positions {positions!r}: give after_first or all")
+    if perturb:
+        asked = [specs.perturbation(part, where) for text in perturb for part in text.split(",")]
+        return specs.measurements(asked, numbers(seeds or "0"))
+    if seeds is None and positions is None:
+        return chosen.measurements
+    asked = [each.perturbation for each in chosen.measurements]
+    if positions:
+        asked = [each.model_copy(update={"positions": where}) if hasattr(each, "positions") else each for each in asked]
+    return specs.measurements(asked, numbers(seeds or "0"))

@@ -1,0 +1,1 @@
+"""Spec to folder: files, tables, what is answered, packs, profiles read back."""

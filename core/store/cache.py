@@ -1,0 +1,332 @@
+"""Spec -> folder. Content-addressed, written under a temporary name and renamed, checked by hash when read."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core import specs
+from core.specs.errors import UserError
+from core.store import results
+from core.store.files import Corrupt, Gone, changed, discard, pretty, stamp, verified, write_file, write_folder
+from core.store.tables import decode, encode
+
+HOME = Path(__file__).resolve().parent.parent.parent / "cache"
+
+KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
+    "profile": (specs.ProfileSpec, None),
+    "perturbed": (specs.PerturbedSpec, results.Perturbed),
+    "activation": (specs.ActivationSpec, results.Activation),
+    "floor": (specs.FloorSpec, results.Floor),
+    "weights": (specs.WeightSpec, results.Weights),
+    "scores": (specs.ScoreSpec, results.Scores),
+    "study": (specs.StudySpec, None),
+    "evaluated": (specs.EvaluatedSpec, results.Evaluated),
+    "zeroshot": (specs.ZeroShotSpec, results.ZeroShot),
+    "export": (specs.ExportSpec, None),
+    "best": (specs.BestSpec, None),
+    "writing": (specs.WritingSpec, None),
+}
+VIEWS = {
+    specs.MeasureRequest: specs.ProfileSpec,
+    specs.StudyRequest: specs.StudySpec,
+    specs.BestRequest: specs.BestSpec,
+    specs.WritingRequest: specs.WritingSpec,
+}
+Request = specs.MeasureRequest | specs.StudyRequest | specs.BestRequest | specs.WritingRequest
+View = specs.ProfileSpec | specs.StudySpec | specs.BestSpec | specs.WritingSpec
+Parted = specs.PerturbedSpec | specs.EvaluatedSpec
+VIEW_KINDS = ("profile", "study", "export", "best", "writing")
+_KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stored result: where it lies, what was asked, where it came from."""
+
+    path: Path
+    spec: specs.Spec
+    provenance: dict
+
+    @property
+    def key(self) -> str:
+        return self.path.name
+
+    @property
+    def committed(self) -> bool:
+        """Whether it ships with the project and so cannot be deleted."""
+        return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
+
+
+class Store:
+    """A cache folder, with the committed demo results behind it.
+
+    Committed results can always be read. They answer a request only in the project's own cache: who names another
+    folder wants everything measured there.
+    """
+
+    def __init__(self, root: Path | None = None):
+        self.root = Path(root or os.environ.get("ABSORPTION_CACHE") or HOME)
+        self.roots = (self.root, HOME / "demo")
+        self.answering = self.roots if self.root.resolve() == HOME else self.roots[:1]
+
+    # -- finding ----------------------------------------------------------------------------------------------------
+
+    def path(self, spec: specs.Spec) -> Path | None:
+        """The folder of a stored spec, or None."""
+        return _first(spec, self.roots)
+
+    def measured(self, spec: specs.Spec) -> Path | None:
+        """The folder of a stored spec, or None if it has yet to be measured for this cache."""
+        return _first(spec, self.answering)
+
+    def load(self, spec: specs.Spec) -> object | None:
+        """The stored result of a spec, or None; a corrupt entry is set aside and counts as absent."""
+        path = self.path(spec)
+        if path is None:
+            return None
+        try:
+            return decode(named(path), KINDS[path.parent.name][1])
+        except Corrupt as broken:
+            self.set_aside(path, broken)
+            return None
+
+    def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
+        """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
+        manifests = (path for root in reversed(self.roots) for path in root.glob(f"{kind}/[!.]*/manifest.json"))
+        paths = {each.parent.name: each.parent for each in manifests if each.parent.name.startswith(begins)}.values()
+        found = [(changed(path / "manifest.json"), path) for path in paths]
+        for _, path in sorted(found, key=lambda each: -each[0]):
+            entry = self.entry(path)
+            if entry is not None:
+                yield entry
+
+    def entry(self, path: Path) -> Entry | None:
+        """Read what a folder says of itself.
+
+        Returns:
+            None if it is corrupt, which sets it aside, or was written by another version, which leaves it alone.
+        """
+        form = KINDS[path.parent.name][0]
+        try:
+            files = named(path)
+        except Corrupt as broken:
+            self.set_aside(path, broken)
+            return None
+        try:
+            spec = form.model_validate_json(files["spec.json"])
+        except ValidationError:
+            return None
+        return Entry(path, spec, json.loads(files["provenance.json"])) if spec.key == path.name else None
+
+    def profile(self, key: str) -> Entry:
+        """A profile by its key, an unambiguous beginning of it, or `demo`.
+
+        Raises:
+            UserError: none or several match.
+        """
+        return self.demo() if key == "demo" else self.by_key(key, ("profile",))
+
+    def by_key(self, key: str, kinds: tuple[str, ...] = VIEW_KINDS) -> Entry:
+        """An entry of some kinds by its key or an unambiguous beginning of it.
+
+        Raises:
+            UserError: none or several match.
+        """
+        what = kinds[0] if len(kinds) == 1 else "result"
+        here = (entry for kind in kinds for entry in self.entries(kind, key) if key)
+        found = {entry.key: entry for entry in here}
+        if not found:
+            raise UserError(f"there is no {what} {key!r} in {self.root}: list them with `python -m core runs`")
+        if len(found) > 1:
+            raise UserError(f"{key!r} begins several of them ({', '.join(sorted(found))}): give more of it")
+        return next(iter(found.values()))
+
+    def demo(self) -> Entry:
+        """The committed profile that holds most.
+
+        Raises:
+            UserError: none is committed.
+        """
+        committed = [entry for entry in self.entries() if entry.committed]
+        if not committed:
+            raise UserError("there is no demo profile in cache/demo: make it with `make demo`")
+        return max(committed, key=lambda entry: len(entry.spec.measurements))
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def save(self, spec: specs.Spec, result: object | None, provenance: dict) -> Path:
+        """Write a result so that it is found whole or not at all."""
+        kind = _KIND_OF[type(spec)]
+        files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
+        if result is not None:
+            files |= encode(result)
+        return write_folder(self.root / kind / spec.key, files)
+
+    def delete(self, entry: Entry) -> None:
+        """Delete a profile, study or export and the units that no other needs.
+
+        Raises:
+            UserError: the entry is part of the committed demo.
+        """
+        if entry.committed:
+            raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
+        discard(entry.path)
+        others = (other for kind in VIEW_KINDS for other in self.entries(kind) if not other.committed)
+        kept = {unit.key for other in others for unit in units(other.spec)}
+        for unit in units(entry.spec):
+            if unit.key not in kept:
+                discard(self.root / _KIND_OF[type(unit)] / unit.key)
+
+    # -- corrupt entries --------------------------------------------------------------------------------------------
+
+    def set_aside(self, path: Path, reason: Corrupt) -> None:
+        """Move a corrupt folder out of the way and remember why."""
+        if isinstance(reason, Gone):  # what lies there now, if anything, is another result
+            return
+        target = self.root / "set_aside" / f"{path.parent.name}-{path.name}-{time.time_ns()}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.rename(target)
+        except OSError:  # a read-only demo folder, or another process was faster
+            return
+        (target / "reason.txt").write_text(f"{path.parent.name} {path.name}: {reason}\n", encoding="utf-8")
+
+    def troubles(self) -> list[str]:
+        """One line for each entry that was set aside."""
+        return [path.read_text(encoding="utf-8").strip() for path in sorted(self.root.glob("set_aside/*/reason.txt"))]
+
+    # -- requests that were resolved before -------------------------------------------------------------------------
+
+    def remember(self, request: Request, view: View, files: list[Path]) -> None:
+        """Note which profile or study a request means, as long as these local files stay as they are."""
+        note = {"view": view.model_dump(mode="json"), "files": [stamp(path) for path in files]}
+        write_file(self.root / "resolved" / f"{request.key}.json", pretty(note))
+
+    def resolved(self, request: Request) -> View | None:
+        """What a request means, if it was resolved before and its local files have not changed since."""
+        try:
+            note = json.loads((self.root / "resolved" / f"{request.key}.json").read_bytes())
+            if all(stamp(Path(path)) == [path, size, changed] for path, size, changed in note["files"]):
+                return VIEWS[type(request)].model_validate(note["view"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # never resolved, or by another version: resolving again is cheap
+        return None
+
+    def find(self, request: Request) -> Entry | None:
+        """The stored profile or study that answers a request, or None; also where one of its units is gone or corrupt.
+
+        An export answers no request: its folder may be gone, so it is always made anew.
+        """
+        spec = self.resolved(request) if type(request) in VIEWS else None
+        path = self.measured(spec) if spec else None
+        return self.entry(path) if path and all(self._intact(unit) for unit in units(spec)) else None
+
+    def _intact(self, spec: specs.Spec) -> bool:
+        path = self.measured(spec)
+        try:
+            return path is not None and bool(named(path))
+        except Corrupt as broken:
+            self.set_aside(path, broken)
+            return False
+
+    # -- parts: finished pieces of a unit ---------------------------------------------------------------------------
+
+    def parts(self, unit: Parted) -> Path:
+        """The folder that holds a unit's finished parts, each named `first-last` by its sequences or windows."""
+        return self.root / "parts" / unit.key
+
+    def save_part(
+        self, unit: Parted, first: int, part: results.Merged, seconds: float = 0.0, warnings: Iterable[str] = ()
+    ) -> None:
+        """Keep the sequences or windows `first, first + 1, ...` of a unit, how long they took and what was odd."""
+        count = results.len_along(part, results.SPLIT[type(part)])
+        name = f"{first:04d}-{first + count - 1:04d}"
+        told = {"seconds": seconds, "warnings": list(warnings)}
+        write_folder(self.parts(unit) / name, encode(part) | {"provenance.json": pretty(told)})
+
+    def seconds(self, unit: Parted) -> float:
+        """How long the measuring of a unit took, over all the runs that had a share in it."""
+        return sum(each.get("seconds", 0.0) for each in self._told(unit))
+
+    def warnings(self, unit: Parted) -> list[str]:
+        """What had to be helped along while a unit was measured, each once."""
+        return list(dict.fromkeys(text for each in self._told(unit) for text in each.get("warnings", [])))
+
+    def _told(self, unit: Parted) -> list[dict]:
+        """The provenance of a unit, or of its parts while it is not whole."""
+        whole = self.measured(unit)
+        folders = [whole] if whole else self._parts_of(unit)
+        return [json.loads((folder / "provenance.json").read_bytes()) for folder in folders]
+
+    def _parts_of(self, unit: Parted) -> list[Path]:
+        """Folders of its finished parts, in order; none where they were dropped meanwhile: the unit is stored whole."""
+        try:
+            return sorted(self.parts(unit).glob("[!.]*-*"))
+        except FileNotFoundError:
+            return []
+
+    def drop_parts(self, unit: Parted) -> None:
+        """Forget a unit's parts, once it is stored whole."""
+        discard(self.parts(unit))
+
+    def finished(self, unit: Parted) -> dict[int, results.Merged]:
+        """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again."""
+        found = {}
+        for path in self._parts_of(unit):
+            try:
+                found[int(path.name[:4])] = decode(verified(path), KINDS[_KIND_OF[type(unit)]][1])
+            except Corrupt as broken:
+                self.set_aside(path, broken)
+        return found
+
+    def partial(self, unit: Parted) -> results.Merged | None:
+        """A unit as far as it is measured: whole from the cache, else its finished parts, else None."""
+        whole = self.load(unit) if self.measured(unit) else None
+        if whole is not None:
+            return whole
+        parts = self.finished(unit)
+        return results.merged(list(parts.values())) if parts else None
+
+
+def _first(spec: specs.Spec, roots: tuple[Path, ...]) -> Path | None:
+    paths = (root / _KIND_OF[type(spec)] / spec.key for root in roots)
+    return next((path for path in paths if (path / "manifest.json").is_file()), None)
+
+
+def units(view: specs.Spec) -> list[specs.Spec]:
+    """Every unit a view looks at, each once."""
+    match view:
+        case specs.ProfileSpec():
+            of_weights = [view.weights, view.scores] if view.prunable else []
+            return [view.activation, view.floor, *of_weights, *(view.unit(each) for each in view.measurements)]
+        case specs.StudySpec():
+            found = [unit for point in view.points for unit in (view.evaluated(point), *view.zero_shot(point))]
+            return list({unit.key: unit for unit in found}.values())
+        case specs.BestSpec():
+            found = [unit for part in (view.profile, view.selection, view.final) for unit in units(part)]
+            return list({unit.key: unit for unit in found}.values())
+    return []
+
+
+def named(path: Path) -> dict[str, bytes]:
+    """The verified files of an entry whose spec hashes to its name.
+
+    Raises:
+        Corrupt: it does not, or a file is missing or differs.
+    """
+    files = verified(path)
+    try:
+        said, told = (json.loads(files[name]) for name in ("spec.json", "provenance.json"))
+        key = specs.key_of(KINDS[path.parent.name][0], said)
+    except (KeyError, ValueError, TypeError) as error:
+        raise Corrupt("spec.json or provenance.json cannot be read") from error
+    if key != path.name or not isinstance(told, dict):
+        raise Corrupt("spec.json does not hash to the folder's name")
+    return files

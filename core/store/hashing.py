@@ -1,0 +1,45 @@
+"""What a file holds, remembered by its path, size and time of change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from core.store.cache import Store
+from core.store.files import stamp, write_file
+
+
+def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:
+    """`find(path)`, which must be JSON, computed once per state of the file and kept in the cache."""
+    path = path.resolve()
+    name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    memo = store.root / "remembered" / f"{kind}-{name}.json"
+    now = stamp(path)
+    try:
+        known = json.loads(memo.read_bytes())
+        if known["file"] == now:
+            return known["found"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not looked at yet
+    found = find(path)
+    write_file(memo, json.dumps({"file": now, "found": found}).encode())
+    return found
+
+
+def file_hash(store: Store, path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    return remembered(store, path, "sha256", _sha256)
+
+
+def combined(store: Store, paths: Iterable[Path]) -> str:
+    """One hash over several files: their names and contents, in the order of the names."""
+    lines = [f"{path.name} {file_hash(store, path)}" for path in sorted(paths)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,86 @@
+"""A profile in memory: the units of one model on one text, ready for arithmetic. No torch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+
+from core import specs
+from core.specs.errors import UserError
+from core.store.cache import Entry, Store, units
+from core.store.results import Activation, Floor, Perturbed, Scores, Weights
+
+
+@dataclass(frozen=True, eq=False)
+class Profile:
+    """Everything measured of one model on one text."""
+
+    entry: Entry
+    activation: Activation
+    floor: Floor
+    weights: Weights | None  # None where the layers cannot be pruned
+    scores: Scores | None
+    perturbed: dict[specs.Measurement, Perturbed]
+
+    @property
+    def spec(self) -> specs.ProfileSpec:
+        return self.entry.spec
+
+    @property
+    def provenance(self) -> dict:
+        """What was typed and where it ran: `model`, `text`, `device`, `dtype`, `versions`, `seconds`, `created`..."""
+        return self.entry.provenance
+
+    @property
+    def layers(self) -> int:
+        return self.activation.norm.shape[0]
+
+    @property
+    def sequences(self) -> int:
+        return self.activation.norm.shape[1]
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Perturbed]]:
+        """Perturbation name -> its seeds, in the order measured."""
+        found: dict[str, list[Perturbed]] = defaultdict(list)
+        for measurement, perturbed in self.perturbed.items():
+            found[measurement.perturbation.name].append(perturbed)
+        return dict(found)
+
+    @cached_property
+    def perturbations(self) -> dict[str, specs.Perturbation]:
+        """Perturbation name -> perturbation, in the order measured."""
+        return {m.perturbation.name: m.perturbation for m in self.perturbed}
+
+    def seeds(self, name: str) -> list[Perturbed]:
+        """The measured seeds of a perturbation.
+
+        Raises:
+            UserError: it was not measured; the message lists what was.
+        """
+        if name not in self.by_name:
+            raise UserError(f"{name} was not measured in {self.entry.key}: there are {', '.join(self.by_name)}")
+        return self.by_name[name]
+
+
+def load(store: Store, entry: Entry) -> Profile:
+    """Read a profile's units.
+
+    Raises:
+        UserError: a unit is missing, for instance because it was corrupt and set aside.
+    """
+    spec = entry.spec
+    found = {unit: store.load(unit) for unit in units(spec)}
+    missing = [unit for unit, result in found.items() if result is None]
+    if missing:
+        named = ", ".join(unit.measurement.name if hasattr(unit, "measurement") else unit.key for unit in missing)
+        raise UserError(f"profile {entry.key} lacks {named}: measure it again to fill the gap")
+    return Profile(
+        entry,
+        found[spec.activation],
+        found[spec.floor],
+        found.get(spec.weights),
+        found.get(spec.scores),
+        {each: found[spec.unit(each)] for each in spec.measurements},
+    )

@@ -1,0 +1,227 @@
+"""From a text to token windows that anybody with the same text gets again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from core.models.loading import Loaded, tokenizer_hash
+from core.specs.errors import UserError
+from core.specs.texts import TextSpec, WindowRequest
+
+DEMO = Path(__file__).parent / "demo_text"
+SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
+HUB = {
+    "allenai/c4": {"data_files": {"train": "en/c4-train.00000-of-01024.json.gz"}, "split": "train"},
+    "Salesforce/wikitext": {"name": "wikitext-2-raw-v1", "split": "test"},
+}
+
+
+@dataclass(frozen=True)
+class Text:
+    """Documents, how they become windows unless told otherwise, and what to call them."""
+
+    label: str
+    documents: tuple[str, ...]
+    packing: str
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Token windows: what they are, and the tokens themselves."""
+
+    spec: TextSpec
+    tokens: Tensor  # (sequences, length) int64
+    label: str
+    files: tuple[Path, ...]
+
+
+def read(source: str, documents: tuple[int, int] | None = None) -> Text:
+    """Read a text source, or the documents `first..last` of it.
+
+    Raises:
+        UserError: unknown source, missing file, a record without text, documents that are not there.
+    """
+    if source in ("demo", "demo:evaluation"):
+        folder = DEMO / ("evaluation" if ":" in source else "calibration")
+        files = tuple(sorted(folder.glob("*.txt")))
+        pieces = tuple(path.read_text(encoding="utf-8") for path in files)
+        text = Text(f"demo text, {folder.name} half", pieces, "joined", files)
+    elif source.startswith("file:"):
+        text = _file(Path(os.path.expanduser(source.removeprefix("file:"))))
+    elif source.count("/") == 1:
+        text = _hub(source)
+    else:
+        raise UserError(f"there is no text {source!r}: give {SOURCES}")
+    if documents is None:
+        return text
+    first, last = documents
+    if last >= len(text.documents):
+        raise UserError(f"{text.label} has {len(text.documents)} documents: {first}-{last} asks for more")
+    return Text(f"{text.label}, documents {first}-{last}", text.documents[first : last + 1], text.packing, text.files)
+
+
+def windows(request: WindowRequest, loaded: Loaded) -> Windows:
+    """Draw the asked windows with the model's tokenizer.
+
+    Raises:
+        UserError: the text is too short (the message says how many windows it has), the length exceeds the model's
+            positions, or a start token is asked of a tokenizer that has none.
+    """
+    if loaded.longest and request.length > loaded.longest:
+        raise UserError(
+            f"length {request.length} exceeds the {loaded.longest} positions of {loaded.source.label}: ask for less"
+        )
+    text = read(request.source, request.documents)
+    packing = request.packing or text.packing
+    body = request.length - (request.bos == "every")
+    encoded = _encode(text, packing, request.bos, loaded.tokenizer)
+    draw = _from_documents if packing == "document" else _from_joined
+    starts = draw(encoded, body, request, text.label)
+    content = hashlib.sha256("\0".join(text.documents).encode()).hexdigest()
+    spec = TextSpec(
+        content=content, tokenizer=loaded.tokenizer_hash, packing=packing, bos=request.bos,
+        length=request.length, windows=starts,
+    )  # fmt: skip
+    return Windows(spec, _cut(encoded, starts, body, request.bos, loaded.tokenizer), text.label, text.files)
+
+
+def tokens(
+    spec: TextSpec, source: str, documents: tuple[int, int] | None, tokenizer: PreTrainedTokenizerBase
+) -> Tensor:
+    """The tokens of a stored text spec, (sequences, length), where its text is at hand.
+
+    Raises:
+        UserError: the text or the tokenizer is not the one that was measured.
+    """
+    text = read(source, documents)
+    if hashlib.sha256("\0".join(text.documents).encode()).hexdigest() != spec.content:
+        raise UserError(f"{text.label} is not the text that was measured: its content differs")
+    if tokenizer_hash(tokenizer) != spec.tokenizer:
+        raise UserError("the tokenizer at hand is not the one that was used")
+    encoded = _encode(text, spec.packing, spec.bos, tokenizer)
+    return _cut(encoded, spec.windows, spec.length - (spec.bos == "every"), spec.bos, tokenizer)
+
+
+def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> list[np.ndarray]:
+    pieces = list(text.documents) if packing == "document" else ["\n\n".join(text.documents)]
+    if not pieces:
+        return []
+    ids = tokenizer(pieces, add_special_tokens=bos == "protocol", verbose=False)["input_ids"]
+    return [np.asarray(each, np.int64) for each in ids]
+
+
+def _from_joined(encoded: list[np.ndarray], body: int, request: WindowRequest, label: str) -> tuple:
+    room = len(encoded[0]) // body
+    if room < request.sequences:
+        raise UserError(
+            f"{label} has {room} windows of {request.length} tokens, {request.sequences} were asked for: "
+            "ask for fewer or shorter ones"
+        )
+    chosen = np.random.default_rng(request.seed).permutation(room)[: request.sequences]
+    return tuple((0, int(slot) * body) for slot in sorted(chosen))
+
+
+def _from_documents(encoded: list[np.ndarray], body: int, request: WindowRequest, label: str) -> tuple:
+    long_enough = [index for index, ids in enumerate(encoded) if len(ids) > body]
+    if len(long_enough) < request.sequences:
+        raise UserError(
+            f"{label} has {len(long_enough)} documents of more than {body} tokens, {request.sequences} were asked "
+            "for: ask for fewer or shorter windows, or join the documents"
+        )
+    draw = np.random.default_rng(request.seed)
+    chosen = draw.permutation(long_enough)[: request.sequences]
+    return tuple((int(index), int(draw.integers(0, len(encoded[index]) - body + 1))) for index in chosen)
+
+
+def _cut(encoded: list[np.ndarray], starts: tuple, body: int, bos: str, tokenizer: PreTrainedTokenizerBase) -> Tensor:
+    rows = np.stack([encoded[document][start : start + body] for document, start in starts])
+    if bos == "every":
+        if tokenizer.bos_token_id is None:
+            raise UserError("this tokenizer has no start token: use bos protocol")
+        rows = np.insert(rows, 0, tokenizer.bos_token_id, axis=1)
+    return torch.from_numpy(rows)
+
+
+def _file(path: Path) -> Text:
+    if not path.is_file():
+        raise UserError(f'there is no text file "{path}"')
+    reader = READERS.get(path.suffix)
+    if reader is None:
+        raise UserError(f"{path.name} cannot be read as text: known endings are {', '.join(READERS)}")
+    try:
+        documents = tuple(reader(path))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path.name} is not UTF-8 text (byte {error.start})") from error
+    return Text(path.name, documents, "document" if path.suffix in (".jsonl", ".parquet") else "joined", (path,))
+
+
+def _raw(path: Path) -> list[str]:
+    """WikiText as its Hub builder reads it: a row is a line with its newline, blank ones emptied; joined by two."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = lines[:-1] if lines[-1] == "" else lines
+    return ["\n\n".join(line + "\n" if line.strip() else "" for line in lines)]
+
+
+def _jsonl(path: Path) -> list[str]:
+    documents = []
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                if line.strip():
+                    documents.append(_words(json.loads(line)["text"]))
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(f'{path.name} line {number} is not a record like {{"text": "..."}}') from error
+    return documents
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is words, not {value!r}")
+    return value
+
+
+def _parquet(path: Path) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    try:
+        return [_words(value) for value in parquet.read_table(path, columns=["text"])["text"].to_pylist()]
+    except (pa.ArrowInvalid, KeyError, OSError, TypeError) as error:
+        raise UserError(f"{path.name} is not a Parquet file with a column named text") from error
+
+
+READERS = {
+    ".txt": lambda path: [path.read_text(encoding="utf-8")],
+    ".raw": _raw,
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
+}
+
+
+def _hub(name: str) -> Text:
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetNotFoundError
+
+    options = HUB.get(name, {"split": "train"})
+    try:
+        rows = load_dataset(name, **options)["text"]
+    except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
+        raise UserError(
+            f"the dataset {name} is neither in the local cache nor to be had from the Hub: check the name, go online, "
+            "or give file:PATH"
+        ) from error
+    except KeyError as error:
+        raise UserError(f"the dataset {name} has no column named text") from error
+    if name == "Salesforce/wikitext":
+        return Text(f"{name} ({options['split']})", ("\n\n".join(rows),), "joined")
+    return Text(f"{name} ({options['split']})", tuple(rows), "document")

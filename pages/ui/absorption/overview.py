@@ -1,0 +1,101 @@
+"""A page's answer at a glance: a live picture that stands before the chart library has come."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from core import figures
+from core.analysis import absorption
+from core.figures import labels
+from core.store.profiles import Profile
+from core.store.results import Array
+from pages.ui import frame
+from pages.ui.live import tour
+
+SAID = {
+    "amplifies": "the rest of the network amplifies it",
+    "absorbs": "the rest of the network absorbs it",
+    "undecided": "whether it is amplified or absorbed is undecided",
+    None: "nothing is behind it, so its gain is 1 by definition",
+}
+
+
+def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFrame:
+    """Gain of every layer, coloured by verdict, with the layer that all charts highlight under the finger.
+
+    Returns:
+        The numbers behind it.
+    """
+    line = figures.line(name, profile.seeds(name), statistic)
+    finding = absorption.finding(absorption.gains(profile.seeds(name)))
+    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, finding), _highlight)
+    columns = {"gain": line.value, "95% low": line.low, "95% high": line.high, "verdict": line.verdicts}
+    return pd.DataFrame({"layer": np.arange(profile.layers), **columns})
+
+
+def _highlight(told: dict) -> None:
+    st.session_state["layer"] = told["layer"]
+
+
+def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str = "") -> tour.Figure:
+    """A bar per layer from 1×, upward where the rest of the network amplifies.
+
+    Args:
+        statistic: how the gain was averaged, in words.
+        finding: what the bars show, in a sentence.
+    """
+    intervals = [f"[{labels.ratio(low)}, {labels.ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
+    return tour.Figure(
+        name="gains",
+        title="Gain of each layer",
+        layers=len(line.value),
+        finding=finding,
+        says="Layer {layer}: gain {gain} {interval}; {verdict}.",
+        slots={
+            "gain": tour.Slot("layer", [labels.gain(each) for each in line.value]),
+            "interval": tour.Slot("layer", intervals),
+            "verdict": tour.Slot("layer", [SAID.get(each, SAID["undecided"]) for each in line.verdicts]),
+        },
+        y=tour.ratio_axis(f"gain, {statistic}", line.value),
+        pick=("Highlighted layer", layer),
+        bars=tour.Bars(line.value[None], [[tour.TONES.get(each, "undecided") for each in line.verdicts]]),
+        key=tour.VERDICTS,
+        foot=1.0,
+        x="injection layer",
+        height=230,
+    )
+
+
+def sparsities(sparsity: Array, target: float) -> pd.DataFrame:
+    """Sparsity of every layer around the target; returns the numbers behind it."""
+    frame.live(sparsity_bars(sparsity, target), lambda _: None)
+    return pd.DataFrame({"layer": np.arange(len(sparsity)), "sparsity": sparsity})
+
+
+def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
+    """A bar per layer.
+
+    Args:
+        sparsity: (layers,).
+    """
+    low, high = min(float(sparsity.min()), target), max(float(sparsity.max()), target)
+    room = max(0.3 * (high - low), 0.02)
+    alike = high - low < 1e-9
+    return tour.Figure(
+        name="sparsities",
+        title="Sparsity of each layer",
+        layers=len(sparsity),
+        says="Every layer alike, {target} zeros." if alike else "Layers from {low} to {high} zeros, {target} in all.",
+        slots={
+            "target": tour.Slot("frame", [f"{target:.1%}"]),
+            "low": tour.Slot("frame", [f"{sparsity.min():.1%}"]),
+            "high": tour.Slot("frame", [f"{sparsity.max():.1%}"]),
+        },
+        y=tour.linear_axis("sparsity", max(0.0, low - room), high + room, "{:.0%}".format),
+        bars=tour.Bars(sparsity[None]),
+        key=[tour.Key("undecided", "block", "a layer, from the target up or down")],
+        foot=target,
+        height=170,
+    )

@@ -1,0 +1,92 @@
+"""How far the additive estimate can be trusted: against what was measured of the profile's model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.analysis.comparing import Slice
+from core.analysis.responses import Judge
+from core.figures import Chart, results
+from core.specs.allocations import AllocationRequest
+from core.specs.errors import UserError
+from core.store.profiles import Profile
+from core.store.results import Array
+from pages.ui import frame, view
+from pages.ui.prune import stored
+from pages.ui.prune.stored import Group
+
+TITLE = "Estimate against measured"
+FEWEST = 3  # allocations a rank correlation needs
+LACKING = (
+    f"Nothing to hold the estimate against yet: {FEWEST} or more allocations of one target and pruner, evaluated on "
+    "the Prune page, fill this."
+)
+Place = tuple[str, Slice]  # protocol, and what may be compared within it
+
+
+def show(profile: Profile, request: AllocationRequest, now: Array, judge: Judge, prefix: str) -> None:
+    """The additive estimate against the measured loss in one protocol, pruner and target; a sentence without enough.
+
+    Args:
+        now: (layers,) or (layers, linears) on screen, marked among allocations of its target.
+    """
+    found, lacking = stored.groups(profile), LACKING
+    known = places(found)
+    try:
+        place = choose(known, found, request.target, judge.pruner) if known else None
+        chart = _drawn(found, place, profile, request, now, judge) if place else None
+    except UserError as error:
+        chart, lacking = None, f"No estimate to hold against what was measured: {error}."
+    if chart is None:
+        st.header(TITLE, anchor=False)
+        st.caption(lacking)
+        return
+    frame.show(chart, prefix, "trust")
+    st.caption(found[place[0]].badge)
+
+
+def _drawn(
+    found: Mapping[str, Group], place: Place, profile: Profile, request: AllocationRequest, now: Array, judge: Judge
+) -> Chart:
+    key, part = place
+    mine = now if abs(part.target - request.target) < 1e-9 else None
+    return results.trust(found[key].results, part, profile, judge.harm, None, view.look(), mine)
+
+
+def places(found: Mapping[str, Group]) -> list[Place]:
+    """Where enough allocations were measured to compare their order."""
+    return [
+        (key, part)
+        for key, group in found.items()
+        for part in group.results.slices
+        if part.pattern is None and _count(group, part) >= FEWEST
+    ]
+
+
+def _count(group: Group, part: Slice) -> int:
+    return sum(line.finite for line in group.results.within(part))
+
+
+def choose(known: list[Place], found: Mapping[str, Group], target: float, pruner: str) -> Place:
+    """The place that the URL names, else one of this pruner, of the nearest target, most allocations first.
+
+    A picker is drawn where there are several.
+    """
+    named = {f"{key}:{part.pruner}:{part.target:g}": (key, part) for key, part in known}
+
+    def far(name: str) -> tuple[bool, float, int]:
+        key, part = named[name]
+        return part.pruner != pruner, abs(part.target - target), -_count(found[key], part)
+
+    name = view.sync("trusted", list(named), min(named, key=far))
+    if len(named) > 1:
+        st.selectbox(
+            "Measured at",
+            list(named),
+            key="trusted",
+            format_func=lambda each: f"{named[each][1].name} · {found[named[each][0]].badge}",
+            help="An estimate can tell the order of allocations within one protocol, target and pruner.",
+        )
+    return named[name]

@@ -1,0 +1,254 @@
+"""Widgets -> a request. What is typed is checked here; what only the files can tell is left to the cost and the run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.figures import labels
+from core.models import machine
+from core.specs import presets
+from core.specs.errors import UserError
+from core.specs.measurements import MeasureRequest
+from core.specs.typed import build
+from pages.ui.measure import several
+
+OWN = "own list"
+MODELS = {"demo": "SmolLM2-135M-Instruct, dequantised Q4_1"}
+TEXTS = {
+    "demo": "Demo text, written for this project",
+    "allenai/c4": "allenai/c4, from the Hub",
+    "Salesforce/wikitext": "Salesforce/wikitext, from the Hub",
+}
+DEVICE = r"cpu|mps|cuda(:\d+)?"
+AUTOMATIC = "as suits the text"
+NAMES = list(dict.fromkeys(each.perturbation.name for each in presets.STANDARD))
+DEFAULTS = {
+    "model": "demo",
+    "untrained": False,
+    "text": "demo",
+    "preset": "quick",
+    "seeds": "0",
+    "positions": "after_first",
+    "device": machine.devices()[0],
+    "dtype": "float32",
+    "revision": "",
+    "documents": "",
+    "seed": 0,
+    "packing": AUTOMATIC,
+    "bos": "protocol",
+    "engine": "wavefront",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen: the request, and where and how to run it, which does not change the numbers."""
+
+    request: MeasureRequest
+    device: str
+    engine: str
+
+
+def measurement() -> Choice:
+    """Draw the widgets of a measurement.
+
+    Raises:
+        UserError: something chosen cannot be, said in one sentence; every widget keeps its value.
+    """
+    _restore()
+    left, right = st.columns(2, gap="large")
+    with left:
+        _model()
+    with right:
+        _text()
+    _perturbations()
+    with st.expander("More settings"):
+        _more()
+    st.session_state["chosen"] = {key: st.session_state[_key(key)] for key in (*DEFAULTS, *_amounts("quick"))}
+    return _checked()
+
+
+def _model() -> None:
+    st.selectbox(
+        "Model",
+        _with_typed([*MODELS, *_in_hub_cache("model")], "model"),
+        key=_key("model"),
+        format_func=lambda typed: MODELS.get(typed, typed),
+        accept_new_options=True,
+        help="Choose one, or type a Hub id (organisation/name), a folder with config.json and .safetensors files, "
+        "or a .gguf file.",
+    )
+    with st.container(horizontal=True):
+        st.selectbox(
+            "Device",
+            _with_typed(machine.devices(), "device"),
+            key=_key("device"),
+            accept_new_options=True,
+            help="cpu, cuda, cuda:1 or mps.",
+        )
+        st.selectbox("Precision", ["float32", "bfloat16", "float16"], key=_key("dtype"))
+    st.checkbox(
+        "Random weights in its place",
+        key=_key("untrained"),
+        help="The same architecture, never trained: a negative control for whatever the trained model shows.",
+    )
+
+
+def _text() -> None:
+    st.selectbox(
+        "Text",
+        _with_typed([*TEXTS, *_in_hub_cache("dataset")], "text"),
+        key=_key("text"),
+        format_func=lambda typed: TEXTS.get(typed, typed),
+        accept_new_options=True,
+        help="Choose one, or type file:PATH (.txt, .raw, .jsonl, .parquet) or the id of a Hub dataset.",
+    )
+    st.text_input(
+        "Documents", key=_key("documents"), placeholder="all of them", help="First and last, from 0, as in 0-599."
+    )
+
+
+def _perturbations() -> None:
+    st.segmented_control(
+        "What is done to each layer",
+        [*presets.PRESETS, OWN],
+        key=_key("preset"),
+        required=True,
+        on_change=_fill,
+    )
+    own = st.session_state[_key("preset")] == OWN
+    if own:
+        several.pick(
+            "Perturbations",
+            NAMES,
+            _key("perturbations"),
+            typed=True,
+            placeholder="Pick one more, or type as in gaussian:0.25",
+            help="Written gaussian:0.3, covariance:0.3, residual:wanda:0.7, residual_rescaled:wanda:0.7:-0.3, skip; "
+            "@all after a noise disturbs the first token too.",
+        )
+    else:
+        _preset(presets.PRESETS[st.session_state[_key("preset")]])
+    with st.container(horizontal=True):
+        st.number_input("Sequences", 1, key=_key("sequences"), help="Verdicts need 8 or more.")
+        st.number_input("Tokens in each", 8, key=_key("length"), step=8)
+        if own:
+            _noise()
+
+
+def _preset(preset: presets.Preset) -> None:
+    """What a preset measures."""
+    names = dict.fromkeys(each.perturbation.name for each in preset.measurements)
+    st.caption(f"{preset.about[:1].upper()}{preset.about[1:]}: {', '.join(names)}.")
+
+
+def _noise() -> None:
+    """What is said of noise in an own list; a preset says it itself."""
+    st.text_input("Noise seeds", key=_key("seeds"), help="Whole numbers, as in 0,1.")
+    st.selectbox(
+        "Tokens disturbed by noise",
+        list(labels.POSITIONS),
+        key=_key("positions"),
+        format_func=labels.POSITIONS.get,
+        help="For perturbations that do not say it themselves.",
+    )
+
+
+def _more() -> None:
+    first, second, third = st.columns(3)
+    first.text_input("Revision", key=_key("revision"), placeholder="newest", help="Branch, tag or commit on the Hub.")
+    second.number_input("Seed of the windows", 0, key=_key("seed"))
+    third.selectbox(
+        "Engine",
+        ["wavefront", "hooks"],
+        key=_key("engine"),
+        help="hooks runs one full forward per layer: slower, for checking.",
+    )
+    first.selectbox("Packing", [AUTOMATIC, "joined", "document"], key=_key("packing"))
+    second.selectbox(
+        "Start token",
+        ["protocol", "every"],
+        key=_key("bos"),
+        format_func={"protocol": "as the tokenizer does", "every": "before every window"}.get,
+    )
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _in_hub_cache(kind: str) -> list[str]:
+    """Hub ids of this kind, model or dataset, whose files are on this machine."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == kind)
+    except CacheNotFound:
+        return []
+
+
+# --- state -> request ----------------------------------------------------------------------------------------------
+
+
+def _checked() -> Choice:
+    chosen = st.session_state["chosen"]
+    own = chosen["preset"] == OWN
+    if own and not chosen["perturbations"]:
+        raise UserError("choose at least one perturbation, as in gaussian:0.3")
+    for name in ("model", "text", "device"):
+        if not (chosen[name] or "").strip():
+            raise UserError(f"the {name} is empty: choose or type one")
+    device = chosen["device"].strip()
+    if not re.fullmatch(DEVICE, device):
+        raise UserError(f"there is no device {device!r}: give cpu, cuda, cuda:1 or mps")
+    request = build(
+        model=("random:" if chosen["untrained"] else "") + chosen["model"].strip(),
+        revision=chosen["revision"].strip() or None,
+        text=chosen["text"].strip(),
+        documents=chosen["documents"].strip() or None,
+        preset="quick" if own else chosen["preset"],
+        perturb=chosen["perturbations"] if own else [],
+        sequences=chosen["sequences"],
+        length=chosen["length"],
+        seeds=chosen["seeds"] if own else None,
+        positions=chosen["positions"] if own else None,
+        dtype=chosen["dtype"],
+        seed=chosen["seed"],
+        packing=None if chosen["packing"] == AUTOMATIC else chosen["packing"],
+        bos=chosen["bos"],
+    )
+    return Choice(request, device, chosen["engine"])
+
+
+def _key(name: str) -> str:
+    return f"measure-{name}"
+
+
+def _with_typed(options: Iterable[str], key: str) -> list[str]:
+    """The options, and what was typed beside them."""
+    current = st.session_state[_key(key)] or []
+    return list(dict.fromkeys([*options, *([current] if isinstance(current, str) else current)]))
+
+
+def _amounts(name: str) -> dict[str, object]:
+    """What a preset fills in."""
+    preset = presets.preset(name)
+    names = list(dict.fromkeys(each.perturbation.name for each in preset.measurements))
+    return {"sequences": preset.sequences, "length": preset.length, "perturbations": names}
+
+
+def _fill() -> None:
+    """A preset was picked: its amounts replace what is there; an own list begins with what is there."""
+    chosen = st.session_state[_key("preset")]
+    if chosen in presets.PRESETS:
+        for key, value in _amounts(chosen).items():
+            st.session_state[_key(key)] = value
+
+
+def _restore() -> None:
+    """Put back what was chosen before the reader went to another page."""
+    before = st.session_state.get("chosen", {})
+    for key, value in {**DEFAULTS, **_amounts("quick"), **before}.items():
+        st.session_state.setdefault(_key(key), value)
