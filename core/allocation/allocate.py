@@ -27,6 +27,7 @@ from core.specs.allocations import (
 from core.specs.base import Spec
 from core.specs.errors import UserError
 from core.specs.measurements import OUTLIER_THRESHOLDS
+from core.specs.pruners import USUAL
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -222,10 +223,10 @@ def judge_of(request: AllocationRequest, profile: Profile) -> str:
     """
     if isinstance(request.base, Response):
         return request.base.pruner
-    return next(iter(responses.pruners(profile, is_per_linear(request.base))), "wanda")
+    return next(iter(responses.pruners(profile, is_per_linear(request.base))), USUAL)
 
 
-def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> float:
+def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> float:
     """The additive estimate: the sum of one-layer responses, or of one-linear ones, in the objective's unit.
 
     Layers damage each other's inputs, so the true harm is another number; within one target and pruner the order of
@@ -253,7 +254,7 @@ def _responses(per_linear: bool, profile: Profile, pruner: str, objective: str) 
     return (responses.of_linears if per_linear else responses.of_profile)(profile, pruner, objective)
 
 
-def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> Array:
+def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> Array:
     """The additive estimate of many allocations; NaN where one leaves 0 to the largest measured sparsity.
 
     Args:

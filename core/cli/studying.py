@@ -18,8 +18,9 @@ from core.specs import grammar
 from core.specs.allocations import AllocationRequest
 from core.specs.base import checked
 from core.specs.errors import UserError
-from core.specs.formats import helped
+from core.specs.formats import either, helped
 from core.specs.patterns import pattern as read_pattern
+from core.specs.pruners import PRUNERS, USUAL
 from core.specs.requests import ExportRequest, WritingRequest
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
@@ -47,7 +48,7 @@ def prune(
     model: Model = "demo",
     revision: Revision = None,
     dtype: Dtype = "float32",
-    pruner: Annotated[str, typer.Option(help="magnitude, wanda or sparsegpt.")] = "wanda",
+    pruner: Annotated[str, typer.Option(help=f"{either(PRUNERS)}.")] = USUAL,
     allocation: Annotated[
         str | None,
         typer.Option(

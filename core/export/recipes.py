@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal
 
 from core.allocation.allocate import Allocation, is_per_linear, linear_parameters
 from core.specs.allocations import AllocationRequest, Correction, Manual
@@ -13,7 +12,6 @@ from core.specs.errors import UserError
 from core.store.profiles import Profile
 from core.store.results import Array
 
-Modifier = Literal["WandaPruningModifier", "SparseGPTModifier"]
 FILE = "allocation.json"
 IN_A_ROW = 8  # numbers
 
@@ -80,7 +78,7 @@ def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float 
     )
 
 
-def llm_compressor(sparsity: Array, modifier: Modifier, about: str, linears: Sequence[str] = ()) -> str:
+def llm_compressor(sparsity: Array, modifier: str, about: str, linears: Sequence[str] = ()) -> str:
     """A recipe for llm-compressor: unstructured, one sparsity per decoder layer or per linear.
 
     Its modifiers take a list with one number for every module that `targets` matches, in the model's order, and prune

@@ -12,9 +12,9 @@ from core import specs
 from core.measure.noise import normal
 from core.models import anatomy
 from core.models.replay import Call
-from core.pruning import PRUNERS, Statistic
 from core.pruning.linear import pruned
 from core.specs.errors import UserError
+from core.specs.pruners import PRUNERS, Statistic
 
 
 @dataclass(frozen=True, eq=False)

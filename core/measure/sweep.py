@@ -25,6 +25,7 @@ from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE, on_device
 from core.specs.errors import UserError
 from core.specs.formats import runs
+from core.specs.pruners import PRUNERS
 from core.store import results
 from core.store.cache import Store
 from core.texts.windows import Windows
@@ -147,13 +148,14 @@ class Sweep:
             self.flop, self.done = self.flop + flop, self.done + work
             self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
 
+        wanted = {PRUNERS[each.pruner].statistic for each in asked if isinstance(each, specs.PRUNED)}
+        wanted |= {"norm"} if self._lacks_scores else set()  # what scores are made of
         activation, moments = statistics(
             self.loaded,
             self.windows.tokens,
-            self._lacks_scores or any(isinstance(each, specs.PRUNED) for each in asked),
+            wanted,
             any(isinstance(each, specs.Covariance) for each in asked),
             step,
-            any(isinstance(each, specs.PRUNED) and each.pruner == "sparsegpt" for each in asked),
             self._warn,
         )
         if self.store.measured(self.profile.activation) is None:

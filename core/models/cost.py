@@ -10,6 +10,7 @@ from core import specs
 from core.models.machine import chosen
 from core.models.outline import Outline
 from core.models.sources import NotHere, locate, outlined
+from core.specs.pruners import PRUNERS
 from core.store.cache import Store
 from core.store.files import write_file
 
@@ -223,7 +224,7 @@ def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:
 
 
 def second_moment_bytes(shape: Outline) -> int:
-    """Memory of what SparseGPT residuals need: per layer three inputs of the stream's width and one of the MLP's.
+    """Memory of the second moments of the linears' inputs: per layer three of the stream's width and one of the MLP's.
 
     The MLP's width is read off the parameters, as if attention had four square matrices and the MLP two, so that a
     third one (a gate) makes the figure too large.
@@ -234,7 +235,7 @@ def second_moment_bytes(shape: Outline) -> int:
 
 def _needs_second_moments(measurement: specs.Measurement) -> bool:
     asked = measurement.perturbation
-    return isinstance(asked, specs.PRUNED) and asked.pruner == "sparsegpt"
+    return isinstance(asked, specs.PRUNED) and PRUNERS[asked.pruner].statistic == "second_moment"
 
 
 def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:

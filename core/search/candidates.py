@@ -12,6 +12,7 @@ from core.specs.allocations import AllocationRequest, AlphaPruning, Correction, 
 from core.specs.base import Spec
 from core.specs.errors import UserError
 from core.specs.grammar import as_written
+from core.specs.pruners import USUAL
 from core.specs.settings import Setting
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -84,7 +85,7 @@ def corrections(setting: Setting, strengths: Iterable[float]) -> tuple[Setting, 
 
 def most_candidates(grid: Grid, target: float, layers: int) -> int:
     """How many there are at most, the corrections of the best base included."""
-    return len(candidates(grid, "wanda", target, layers, 0)) + (2 * len(grid.strengths) if grid.corrects_best else 0)
+    return len(candidates(grid, USUAL, target, layers, 0)) + (2 * len(grid.strengths) if grid.corrects_best else 0)
 
 
 def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> tuple[tuple[Setting, ...], list[str]]:

@@ -11,7 +11,7 @@ from core.specs.base import Spec
 from core.specs.errors import UserError
 from core.specs.measurements import OUTLIER_THRESHOLDS
 from core.specs.perturbations import perturbation
-from core.specs.pruners import Pruner
+from core.specs.pruners import USUAL, Pruner
 
 
 class Uniform(Spec):
@@ -66,7 +66,7 @@ class Response(Spec):
 
     kind: Literal["response"] = "response"
     objective: Literal["drift", "kl", "nll"] = "kl"
-    pruner: Pruner = "wanda"
+    pruner: Pruner = USUAL
     granularity: Literal["layer", "linear"] = "layer"
 
 

@@ -10,7 +10,7 @@ from core.specs.base import Spec
 from core.specs.formats import model_name, per_cent
 from core.specs.measurements import ProfileSpec
 from core.specs.models import Dtype, ModelSpec
-from core.specs.pruners import Pruner
+from core.specs.pruners import USUAL, Pruner
 from core.specs.settings import PrunedSpec, Setting
 from core.specs.studies import StudySpec
 from core.specs.texts import USUAL_CALIBRATION, WindowRequest
@@ -64,7 +64,7 @@ class BestRequest(Spec):
     max_loss: float | None = Field(
         None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
     )
-    pruner: Pruner = "wanda"
+    pruner: Pruner = USUAL
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)

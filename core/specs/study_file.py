@@ -10,6 +10,7 @@ from core.specs import grammar
 from core.specs.base import checked, number
 from core.specs.errors import UserError
 from core.specs.patterns import pattern
+from core.specs.pruners import USUAL
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
@@ -85,7 +86,7 @@ def _settings(content: dict[str, Any]) -> tuple[Setting, ...]:
             true_sequential=content.get("true_sequential", False),
             calibration_seed=seed,
         )
-        for pruner in _list(content, "pruners", ["wanda"], str)
+        for pruner in _list(content, "pruners", [USUAL], str)
         for allocation, kept in asked
         for seed in _list(content, "seeds", [0], int)
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.analysis.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
+from core.specs.pruners import PRUNERS
 
 
 @dataclass(frozen=True)
@@ -140,20 +141,7 @@ TERMS = {
         "additive estimate.",
         r"f_i(s),\quad \textstyle\sum_i f_i(s_i)",
     ),
-    "magnitude": Term(
-        "A pruner that zeroes the smallest weights of each linear, whatever they are multiplied with.",
-        r"\text{score}_{jk} = |W_{jk}|",
-    ),
-    "Wanda": Term(
-        "A pruner that zeroes, in every row of a linear, the weights whose size times the length of their input over "
-        "the calibration text is least, and changes no other.",
-        r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
-    ),
-    "SparseGPT": Term(
-        "A pruner that zeroes the weights whose loss costs the output of the linear least, and changes those that stay "
-        "to make up for it.",
-        r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
-    ),
+    **{row.label: Term(row.about, row.formula) for row in PRUNERS.values()},
     "budget": Term(
         "The mean sparsity over all prunable weights, which every allocation must meet.",
         r"\textstyle\sum_i n_i s_i / \sum_i n_i = \text{target},\quad \text{low} \leq s_i \leq \text{high}",

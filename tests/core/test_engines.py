@@ -54,7 +54,7 @@ def group_of(family: str, groups: dict[str, Group]) -> Group:
 
 @torch.inference_mode()
 def moments(of: Loaded, text: Windows) -> Moments:
-    return statistics(of, text.tokens, anatomy.is_prunable(of.layers), True, lambda _: None)[1]
+    return statistics(of, text.tokens, ("norm",) if anatomy.is_prunable(of.layers) else (), True, lambda _: None)[1]
 
 
 @torch.inference_mode()
@@ -138,7 +138,7 @@ def test_skipping_passes_the_input_on(groups: dict) -> None:
 
 def test_what_a_mixture_of_experts_cannot_do_is_refused_in_a_sentence(groups: dict, sentence) -> None:
     with pytest.raises(specs.UserError) as refused:
-        statistics(tiny.loaded("mixtral"), tiny.windows(1, 8).tokens, True, False, lambda _: None)
+        statistics(tiny.loaded("mixtral"), tiny.windows(1, 8).tokens, ("norm",), False, lambda _: None)
     sentence(refused.value, "MixtralDecoderLayer")
 
 

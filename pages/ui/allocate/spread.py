@@ -37,7 +37,7 @@ from core.specs.errors import UserError
 from core.specs.formats import ranges
 from core.specs.measurements import MeasureRequest, measurements
 from core.specs.perturbations import EACH, ResidualLinear
-from core.specs.pruners import PRUNER_LABELS
+from core.specs.pruners import PRUNERS
 from core.specs.texts import WindowRequest
 from core.specs.typed import absolute
 from core.store.cache import HOME, Store
@@ -278,7 +278,7 @@ def prediction(
         st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured: measure a larger one.")
         return
     alone = " on each linear" if per_linear else ""
-    unit = f"{responses.NAMES[judge.harm]}, curves from {PRUNER_LABELS[judge.pruner]}{alone}"
+    unit = f"{responses.NAMES[judge.harm]}, curves from {PRUNERS[judge.pruner].label}{alone}"
     frame.show(figures.estimates(points, THIS, unit, view.look()), prefix, "estimates")
     said = [ADDITIVE, *([OF_LINEARS] if per_linear else []), *([same_by_hand(held)] if held else [])]
     st.caption(" ".join(said))
@@ -394,10 +394,11 @@ def taken_along(allocation: Allocation, profile: Profile, judge: Judge, prefix: 
         if request.unclipped:
             return
         names = profile.provenance.get("linears", []) if allocation.linears is not None else []
-        for pruner, modifier in (("Wanda", "WandaPruningModifier"), ("SparseGPT", "SparseGPTModifier")):
-            recipe = recipes.llm_compressor(allocation.exact, modifier, about, names)
-            file = f"{prefix}-recipe-{pruner.lower()}.yaml"
-            _download(f"llm-compressor recipe, {pruner}", recipe, file, "application/yaml")
+        for pruner, row in PRUNERS.items():
+            if row.modifier:
+                recipe = recipes.llm_compressor(allocation.exact, row.modifier, about, names)
+                file = f"{prefix}-recipe-{pruner}.yaml"
+                _download(f"llm-compressor recipe, {row.label}", recipe, file, "application/yaml")
 
 
 def on_to_prune(request: AllocationRequest) -> None:

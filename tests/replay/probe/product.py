@@ -19,10 +19,10 @@ from core.analysis.studies import Study
 from core.cli import main
 from core.cli.study_output import study_json
 from core.export import recipes, space_needed
-from core.pruning import PRUNERS
 from core.specs import grammar
 from core.specs.allocations import BASES, Control
 from core.specs.errors import UserError
+from core.specs.pruners import PRUNERS
 from core.store import profiles as _profiles
 from core.store.cache import KINDS, Store, units
 from core.store.profiles import Profile
