@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from core.allocation.allocate import Allocation, is_per_linear, linear_parameters
+from core.allocation.allocate import Allocation, linear_parameters
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.base import number
 from core.specs.errors import UserError
@@ -21,10 +21,10 @@ def arguments(request: AllocationRequest, key: str) -> list[str]:
 
     Numbers per linear that were set by hand fit no option: they are pruned with, from the file that `as_json` writes.
     """
-    if isinstance(request.base, Manual) and is_per_linear(request.base):
+    if isinstance(request.base, Manual) and request.base.per_linear:
         return ["prune", "--allocation", FILE]
     words = ["allocate", "--profile", key, "--base", request.base.kind]
-    usual = {"kind"} if is_per_linear(request.base) else {"kind", "granularity"}
+    usual = {"kind"} if request.base.per_linear else {"kind", "granularity"}
     for name, value in request.base.model_dump(exclude=usual).items():
         words += [f"--{name}", ",".join(map(number, value)) if isinstance(value, tuple) else _word(value)]
     plain = AllocationRequest()

@@ -3,17 +3,7 @@
 A *request* is what a person typed; the worker resolves it to a *spec*, which names models and texts by their content.
 """
 
-from core.specs.allocations import (
-    AllocationRequest,
-    AlphaPruning,
-    Correction,
-    DepthRamp,
-    Dlp,
-    Manual,
-    Owl,
-    Response,
-    Uniform,
-)
+from core.specs.allocations import AllocationRequest, Correction, Manual, Uniform
 from core.specs.base import Asked, Spec, checked, key_of, number
 from core.specs.errors import Broken, UserError
 from core.specs.measurements import (
@@ -63,15 +53,12 @@ __all__ = [
     "USUAL_EVALUATION",
     "ActivationSpec",
     "AllocationRequest",
-    "AlphaPruning",
     "Asked",
     "BestRequest",
     "BestSpec",
     "Broken",
     "Correction",
     "Covariance",
-    "DepthRamp",
-    "Dlp",
     "Dtype",
     "EvaluatedSpec",
     "EvaluationRequest",
@@ -83,7 +70,6 @@ __all__ = [
     "MeasureRequest",
     "Measurement",
     "ModelSpec",
-    "Owl",
     "Perturbation",
     "PerturbedSpec",
     "Point",
@@ -94,7 +80,6 @@ __all__ = [
     "Residual",
     "ResidualLinear",
     "ResidualRescaled",
-    "Response",
     "ScoreSpec",
     "Setting",
     "Skip",

@@ -6,10 +6,13 @@ import hashlib
 import json
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.specs.errors import UserError
 
+Array = NDArray[np.float64]
 Asked = TypeVar("Asked", bound="Spec")
 
 

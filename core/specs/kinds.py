@@ -1,4 +1,7 @@
-"""Kinds by name: a table in specs names where the code of a kind lies, as text, and loads it from there."""
+"""Kinds by name: a table in specs names where the code of a kind lies, as text, and loads it from there.
+
+What a kind is, how it is called, what can be asked of it and what it does is said in that one place.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.analysis.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
+from core.specs.allocations import BASES
 from core.specs.pruners import PRUNERS
 
 
@@ -146,31 +147,7 @@ TERMS = {
         "The mean sparsity over all prunable weights, which every allocation must meet.",
         r"\textstyle\sum_i n_i s_i / \sum_i n_i = \text{target},\quad \text{low} \leq s_i \leq \text{high}",
     ),
-    "uniform": Term(
-        "Every layer as sparse as the target: the allocation that every other is measured against.",
-        r"s_l = \text{target}",
-    ),
-    "OWL": Term(
-        "An allocation that spares layers with many outliers: weights whose Wanda score is more than M times their "
-        "layer's mean; lam is half the width of the band that it spreads the layers over.",
-        r"c_l = \Pr[\text{score} > M \cdot \overline{\text{score}}],\quad "
-        r"z_l = 2 \, \text{lam} \, \frac{c_l - \min c}{\max c - \min c},\quad s_l = \text{target} + \bar z - z_l",
-    ),
-    "DLP": Term(
-        "An allocation that prunes layers with a large mean Wanda score more, over a band as OWL's, alpha being half "
-        "its width.",
-        r"c_l = 1 - \overline{\text{score}}_l / \textstyle\sum_k \overline{\text{score}}_k,\quad "
-        r"z_l = 2 \, \text{alpha} \, \frac{c_l - \min c}{\max c - \min c},\quad s_l = \text{target} + \bar z - z_l",
-    ),
-    "AlphaPruning": Term(
-        "An allocation that spares layers whose weights have a heavy-tailed spectrum, that is a small exponent alpha, "
-        "which is taken for a sign of good training.",
-        r"s_l \propto 1 - \epsilon + 2 \epsilon \, \frac{\alpha_l - \min \alpha}{\max \alpha - \min \alpha}",
-    ),
-    "depth ramp": Term(
-        "An allocation on a straight line over depth: with a positive step beta, later layers are pruned more.",
-        r"s_l = \text{target} + \beta \, (l - \tfrac{L-1}{2})",
-    ),
+    **{form.word: Term(form.about, form.formula) for form in BASES.values() if form.word},
     "correction": Term(
         "The shift of an allocation that spares layers that amplify and takes from those that absorb; the strength is "
         "this tool's own parameter.",

@@ -9,16 +9,19 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from core import specs
-from core.specs import allocations
+from core.allocation.alphapruning import AlphaPruning
+from core.allocation.dlp import Dlp
+from core.allocation.owl import Owl
+from core.allocation.response import Response
 from core.store.profiles import Profile
 from core.store.results import Scores, Weights
 from tests import synthetic
 
 NAMES = ("gaussian:0.3", "residual:wanda:0.4", "residual:wanda:0.7", "residual:wanda:0.9")
-SEEING = (allocations.Owl(), allocations.AlphaPruning(), allocations.Dlp(), allocations.Response())
+SEEING = (Owl(), AlphaPruning(), Dlp(), Response())
 STACK = ("attn.qkv", "attn.out", "mlp.up")
 LEVELS = (0.4, 0.7, 0.9)
-PER_LINEAR = allocations.Response(granularity="linear")
+PER_LINEAR = Response(granularity="linear")
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 

@@ -18,7 +18,6 @@ from core.allocation.allocate import (
     bounds_of,
     estimates,
     exact_family,
-    is_per_linear,
     judge_of,
     layer_means,
     linear_parameters,
@@ -148,7 +147,7 @@ def dragged(
             parameters=allocation.parameters,
             target=request.target,
             bound=on_bounds(rows, strengths, request, profile),
-            highest=bounds_of(request, profile, 0).high if request.base.kind == "response" else None,
+            highest=bounds_of(request, profile, 0).high if request.base.measured else None,
             hand=kept,
             estimates=judged(rows, profile, judge),
             against=against,
@@ -203,7 +202,7 @@ def by_linear(now: Array, request: AllocationRequest, profile: Profile, prefix: 
 
 def to_measure(request: AllocationRequest, profile: Profile) -> None:
     """The command that measures what a budget per linear looks at, where the profile lacks it."""
-    if not is_per_linear(request.base):
+    if not request.base.per_linear:
         return
     try:
         responses.measured_linears(profile, request.base.pruner, request.base.objective)
@@ -326,7 +325,7 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, judge: Ju
         harm = harm_alone(profile)
         table = figures.agreement({**lines, **harm}).round(2)
         narrow = table.reindex(index=list(lines), columns=[each for each in (THIS, *harm) if each in table])
-        if not is_per_linear(request.base):  # a sum over linears is another number
+        if not request.base.per_linear:  # a sum over linears is another number
             narrow[COST] = judged(np.stack(list(lines.values())), profile, judge)
         small = {name: st.column_config.NumberColumn(BRIEF[name], width="small", format=FORMS[name]) for name in narrow}
         said = "Rank correlation of each method with this allocation and with the harm alone, and its additive estimate"
@@ -364,7 +363,7 @@ def of_methods(request: AllocationRequest, profile: Profile) -> dict[str, Array]
     """Name -> (layers,) of every base allocator for this budget: the chosen one as set, the others as published."""
     found = {}
     for kind, method in settings.METHODS.items():
-        base = request.base if kind == request.base.kind else method.form()
+        base = request.base if kind == request.base.kind else method()
         try:
             plain = request.model_copy(update={"base": base, "correction": Correction()})
             found[BASE_LABELS[kind]] = allocate(plain, profile).sparsity

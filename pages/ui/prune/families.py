@@ -87,7 +87,7 @@ def methods(
     for target in targets:
         for kind, method in METHODS.items():
             mine = kind == asked.base.kind
-            wanted = asked.model_copy(update={"base": asked.base if mine else method.form(), "target": target})
+            wanted = asked.model_copy(update={"base": asked.base if mine else method(), "target": target})
             for each in alone(wanted) if mine else [plain(wanted)]:
                 try:
                     allocate(each, profile)
