@@ -43,7 +43,7 @@ def choose(profile: Profile) -> tuple[str, str, int]:
             "What is done to the layer",
             list(bases),
             key="perturbation",
-            format_func=lambda name: labels.label(profile.perturbations[next(iter(bases[name].values()))]),
+            format_func=lambda name: profile.perturbations[next(iter(bases[name].values()))].label,
             width=340,
         )
         where = list(bases[base])
@@ -87,7 +87,7 @@ seeds = profile.seeds(name)
 look = view.look()
 prefix = f"{profile.entry.key[:6]}-{name}"
 gains = absorption.gains(seeds)
-st.markdown(f"**{labels.label(profile.perturbations[name])}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
+st.markdown(f"**{profile.perturbations[name].label}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
 if not any(map(math.isfinite, gains.value[:-1])):
     st.info("This changed nothing at any layer, so there is no drift to follow: choose something else above.")
     st.stop()

@@ -25,7 +25,6 @@ from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE, on_device
 from core.specs.errors import UserError
 from core.specs.formats import runs
-from core.specs.pruners import PRUNERS
 from core.store import results
 from core.store.cache import Store
 from core.texts.windows import Windows
@@ -148,13 +147,13 @@ class Sweep:
             self.flop, self.done = self.flop + flop, self.done + work
             self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
 
-        wanted = {PRUNERS[each.pruner].statistic for each in asked if isinstance(each, specs.PRUNED)}
+        wanted = {each.statistic for each in asked if each.statistic}
         wanted |= {"norm"} if self._lacks_scores else set()  # what scores are made of
         activation, moments = statistics(
             self.loaded,
             self.windows.tokens,
             wanted,
-            any(isinstance(each, specs.Covariance) for each in asked),
+            any(each.covariance for each in asked),
             step,
             self._warn,
         )

@@ -55,7 +55,7 @@ def part(found: Profile, asked: Request | None = None) -> Part:
 def _label(found: Profile, name: str) -> str:
     asked = found.perturbations[name]
     where = f", at {labels.POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else ""
-    return labels.label(asked) + where
+    return asked.label + where
 
 
 def _sentences(found: Profile, drawn: list[str]) -> list[str]:
@@ -87,7 +87,7 @@ def _of_perturbation(found: Profile, name: str, note: str) -> list[Exhibit]:
 def _gains(found: Profile, name: str, layer: int, look: Palette) -> Chart:
     """Every strength of a perturbation, its own with verdicts."""
     family = labels.family(found, name)
-    lines = [figures.line(labels.short(found.perturbations[each]), found.seeds(each)) for each in family]
+    lines = [figures.line(found.perturbations[each].short, found.seeds(each)) for each in family]
     finding = absorption.finding(absorption.gains(found.seeds(name)))
     return _titled(figures.gains(lines, family.index(name), layer, finding, look=look), found, name)
 

@@ -4,7 +4,7 @@ A *request* is what a person typed; the worker resolves it to a *spec*, which na
 """
 
 from core.specs.allocations import AllocationRequest, Correction, Manual, Uniform
-from core.specs.base import Asked, Spec, checked, key_of, number
+from core.specs.base import Asked, Positions, Spec, checked, key_of, number
 from core.specs.errors import Broken, UserError
 from core.specs.measurements import (
     OUTLIER_THRESHOLDS,
@@ -24,16 +24,10 @@ from core.specs.models import Dtype, ModelSpec
 from core.specs.perturbations import (
     EACH,
     FORMS,
-    NOISE,
-    PRUNED,
-    Covariance,
     Gaussian,
     Perturbation,
-    Positions,
     Residual,
     ResidualLinear,
-    ResidualRescaled,
-    Skip,
     perturbation,
 )
 from core.specs.pruners import Pruner
@@ -45,9 +39,7 @@ from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, TextSpec, Wind
 __all__ = [
     "EACH",
     "FORMS",
-    "NOISE",
     "OUTLIER_THRESHOLDS",
-    "PRUNED",
     "SMALLEST_HALF_PRECISION_SIZE",
     "USUAL_CALIBRATION",
     "USUAL_EVALUATION",
@@ -58,7 +50,6 @@ __all__ = [
     "BestSpec",
     "Broken",
     "Correction",
-    "Covariance",
     "Dtype",
     "EvaluatedSpec",
     "EvaluationRequest",
@@ -79,10 +70,8 @@ __all__ = [
     "Pruner",
     "Residual",
     "ResidualLinear",
-    "ResidualRescaled",
     "ScoreSpec",
     "Setting",
-    "Skip",
     "Sparsity",
     "Spec",
     "StudyRequest",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from core.specs.errors import UserError
 
 Array = NDArray[np.float64]
+Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
 Asked = TypeVar("Asked", bound="Spec")
 
 

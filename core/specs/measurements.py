@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from core.specs.base import Spec
 from core.specs.formats import model_name, text_name
 from core.specs.models import Dtype, ModelSpec
-from core.specs.perturbations import EACH, NOISE, Perturbation
+from core.specs.perturbations import EACH, Perturbation
 from core.specs.texts import TextSpec, WindowRequest
 
 SMALLEST_HALF_PRECISION_SIZE = 0.05
@@ -132,7 +132,7 @@ def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (
         dict.fromkeys(
             Measurement(perturbation=asked, seed=seed)
             for asked in perturbations
-            for seed in (tuple(seeds) if isinstance(asked, NOISE) else (0,))
+            for seed in (tuple(seeds) if asked.noise else (0,))
         )
     )
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.analysis.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
 from core.specs.allocations import BASES
+from core.specs.perturbations import FORMS
 from core.specs.pruners import PRUNERS
 
 
@@ -46,23 +47,7 @@ TERMS = {
         "A layer at whose output the disturbed stream is compared with the undisturbed one.",
         r"k = i, \dots, L-1",
     ),
-    "gaussian": Term(
-        "Random noise whose length is a given share, the size, of each token's own vector.",
-        r"h' = h + \text{size} \cdot \lVert h \rVert \cdot z / \lVert z \rVert,\quad z \sim \mathcal N(0, I)",
-    ),
-    "covariance": Term(
-        "The same, with noise that varies in the directions in which the layer's own output varies.",
-        r"z \sim \mathcal N(0, \operatorname{Cov}(h_i))",
-    ),
-    "residual": Term(
-        "The real damage of pruning: the layer replaced by its pruned self, on the undisturbed input.",
-        r"d_i = \tilde f_i(h_{i-1}) - f_i(h_{i-1})",
-    ),
-    "residual, rescaled": Term(
-        "The direction of that damage at a chosen size; a negative size flips it.",
-        r"h' = h + \text{size} \cdot \lVert h \rVert \cdot d_i / \lVert d_i \rVert",
-    ),
-    "skip": Term("The layer left out.", r"h'_i = h_{i-1}"),
+    **{form.word: Term(form.about, form.formula) for form in FORMS.values() if form.word},
     "positions": Term(
         "Which tokens noise is injected at: all, or all after the first, which many models use as an attention sink.",
         r"t \geq 0 \quad\text{or}\quad t \geq 1",

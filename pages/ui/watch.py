@@ -248,7 +248,7 @@ def _begun(job: str, parts: int, started: float, _store: Store, _profile: Profil
 
 
 def _label(measurement: Measurement) -> str:
-    return labels.label(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
+    return measurement.perturbation.label + (f", seed {measurement.seed}" if measurement.seed else "")
 
 
 def model(request: Request) -> str:

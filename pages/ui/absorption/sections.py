@@ -18,14 +18,14 @@ def verdicts(profile: Profile) -> pd.DataFrame:
     rows = []
     for name, asked in profile.perturbations.items():
         where = labels.POSITIONS[getattr(asked, "positions", "all")]
-        rows.append((labels.label(asked), where, absorption.finding(absorption.gains(profile.seeds(name)))))
+        rows.append((asked.label, where, absorption.finding(absorption.gains(profile.seeds(name)))))
     return pd.DataFrame(rows, columns=["perturbation", "where", "verdict"])
 
 
 def gains_of_family(profile: Profile, name: str, statistic: str, layer: int, twin: str | None) -> figures.Chart:
     """Every strength of the chosen perturbation, and the other profile's gains where one is compared."""
     names = labels.family(profile, name)
-    lines = [figures.line(labels.short(profile.perturbations[each]), profile.seeds(each), statistic) for each in names]
+    lines = [figures.line(profile.perturbations[each].short, profile.seeds(each), statistic) for each in names]
     finding = absorption.finding(absorption.gains(profile.seeds(name)))
     if twin:
         other = view.load(twin)
@@ -66,7 +66,7 @@ def first_token(profile: Profile, name: str, statistic: str, layer: int, prefix:
         return
     names = {"after_first": "without", "all": "with"}
     lines = [figures.line(text, profile.seeds(pair[key]), statistic) for key, text in names.items()]
-    between = f"{labels.label(profile.perturbations[pair['all']])}, without the first token against with it"
+    between = f"{profile.perturbations[pair['all']].label}, without the first token against with it"
     frame.show(figures.compared(*lines, layer, title, between, view.look()), prefix, "first-token")
 
 
@@ -88,5 +88,5 @@ def matched(profile: Profile, name: str, layer: int, prefix: str) -> None:
         figures.line("pruning", profile.seeds(real)),
         figures.Line("noise", np.exp(logs), unknown, unknown, ("not tested",) * profile.layers),
     )
-    between = f"{labels.label(profile.perturbations[real])}, against noise of the same measured drift"
+    between = f"{profile.perturbations[real].label}, against noise of the same measured drift"
     frame.show(figures.compared(*lines, layer, title, between, view.look()), prefix, "matched")

@@ -125,7 +125,7 @@ def disturbance(profile: Profile, name: str) -> str:
     """A perturbation and its positions, in one line."""
     asked = profile.perturbations[name]
     everywhere = getattr(asked, "positions", "after_first") == "all"
-    return labels.label(asked) + (f", {labels.POSITIONS['all']}" if everywhere else "")
+    return asked.label + (f", {labels.POSITIONS['all']}" if everywhere else "")
 
 
 def request(profile: Profile) -> AllocationRequest:
