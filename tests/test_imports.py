@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from core.specs import allocations, perturbations
+from core.specs import allocations, jobs, perturbations
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
@@ -49,8 +49,9 @@ ROOMS = {
 KINDS = {
     "core.allocation": [*allocations.ALLOCATORS],
     "core.measure": [*perturbations.PERTURBATIONS],
+    "core.jobs": [place for row in jobs.JOBS for place in (row.asks, row.gives)],
 }  # the room of each table's kinds
-OPEN_TO_KINDS = {"core.specs", "numpy", "pydantic", "typing", "math", "__future__"}
+OPEN_TO_KINDS = {"core.specs", "numpy", "pydantic", "typing", "math", "collections.abc", "__future__"}
 FREE_OF_TENSORS = ("specs", "store", "analysis", "allocation", "figures", "lessons", "report")
 HIDDEN = {"texts", "pruning", "measure", "evaluation", "cli"}  # from pages
 

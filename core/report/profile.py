@@ -21,8 +21,8 @@ from core.report.page import Command, Exhibit, Part, Table
 from core.specs import naming
 from core.specs.allocations import BASES, AllocationRequest, Correction
 from core.specs.errors import UserError
+from core.specs.jobs import Request
 from core.specs.pruners import PRUNER_LABELS
-from core.store.cache import Request
 from core.store.profiles import Profile
 from core.store.results import Array
 

@@ -24,7 +24,7 @@ from core.analysis import studies
 from core.analysis.comparison import Interval
 from core.cli import main
 from core.evaluation import study as running
-from core.jobs import experiment, records, worker
+from core.jobs import experiment, records, work, worker
 from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
 from core.search import best, candidates, choosing, roles
@@ -249,7 +249,7 @@ def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
 def test_a_text_that_does_not_fit_its_role_is_refused(
     empty: Store, text: str, change: dict, named: str, sentence: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiment, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
+    monkeypatch.setattr(work, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
     asked = request(text)
     windows = {role: getattr(asked, role).model_copy(update=fields) for role, fields in change.items()}
     with pytest.raises(UserError) as error:
