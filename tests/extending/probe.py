@@ -74,16 +74,22 @@ def page(name: str, **view: str) -> AppTest:
     return app
 
 
+def said(app: AppTest, name: str) -> str:
+    """What the URL says of a setting."""
+    found = app.query_params[name]
+    return found if isinstance(found, str) else found[0]
+
+
 def _allocator(key: str) -> dict[str, Any]:
     asked = {"base": "teeth", "bite": "0.1", "target": "0.5"}
     app = page("allocate", profile=key, **asked)
-    found = say("allocate", "--profile", key, "--base", "teeth", "--bite", "0.1", "--target", "0.5")
+    found = say("allocate", "--profile", key, "--base", "teeth", "--target", "0.5")
     return {
         "command": found["sparsity"],
         "options": app.selectbox(key="base").options,
         "slider": app.select_slider(key="bite").value,
         "asked": asked,
-        "url": {name: app.query_params[name][0] for name in asked},
+        "url": {name: said(app, name) for name in asked},
     }
 
 
@@ -103,7 +109,7 @@ def _pruner(model: str, text: str) -> dict[str, Any]:
         "achieved": float(np.mean(pruned["achieved"])),
         "perplexity": pruned["evaluation"]["perplexity"],
         "warnings": pruned["warnings"],
-        "calibrated": pruned["evaluation"]["calibration"] is not None,
+        "calibrated": pruned["evaluation"]["protocol"]["calibration"] is not None,
         "more_memory": memory("residual:diagonal:0.5") > memory("residual:wanda:0.5"),
     }
 
@@ -115,7 +121,7 @@ def _perturbation(key: str) -> dict[str, Any]:
         "command": {each["name"]: each["gains"] for each in rows},
         "options": app.selectbox(key="perturbation").options,
         "said": next(each.value for each in app.markdown if each.value.startswith("**Stream")),
-        "url": app.query_params["perturbation"],
+        "url": said(app, "perturbation"),
     }
 
 
