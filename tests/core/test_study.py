@@ -26,7 +26,6 @@ from core.specs.allocations import AllocationRequest
 from core.specs.errors import Broken
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
-from core.specs.study_file import read_study
 from core.store.cache import Store, units
 from core.texts.windows import windows
 from tests import tiny
@@ -355,103 +354,6 @@ def test_a_pattern_reaches_the_weights(empty: Store, text: str) -> None:
 
 
 # --- written down --------------------------------------------------------------------------------------------------
-
-
-def test_a_study_file_is_read(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(
-        f"""
-        model = "{tiny.folder("llama")}"
-        targets = [0.5, 0.6]
-        seeds = [0, 1]
-        settings = ["uniform", "depth_ramp beta=0.02"]
-        [calibration]
-        source = "file:text.txt"
-        sequences = 4
-        length = 12
-        [evaluation]
-        source = "file:text.txt"
-        windows = 5
-        length = 12
-        """
-    )
-    asked = read_study(file)
-    assert len(asked.settings) == 8
-    assert asked.calibration.source == text and asked.evaluation.text.sequences == 5
-    assert {each.allocation.target for each in asked.settings} == {0.5, 0.6}
-
-
-def test_patterns_join_a_study_or_are_all_of_it(tmp_path: Path) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text('patterns = ["2:4", "4:8"]\npruners = ["wanda", "sparsegpt"]')
-    alone = read_study(file).settings
-    assert {(each.pruner, each.pattern) for each in alone} == {
-        (pruner, kept) for pruner in ("wanda", "sparsegpt") for kept in ("2:4", "4:8")
-    }
-    file.write_text('patterns = ["1:4"]\ntargets = [0.75]\nseeds = [0, 1]')
-    joined = read_study(file).settings
-    assert [(each.pattern, each.allocation.target) for each in joined] == [(None, 0.75)] * 2 + [("1:4", 0.75)] * 2
-
-
-def test_strengths_and_controls_are_combined_with_every_setting(tmp_path: Path) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(
-        'settings = ["uniform", "owl m=5 driver=skip"]\ntargets = [0.6]\nstrengths = [0, 0.02, 0.04]\n'
-        'controls = ["none", "reversed", "shuffled", "ramp"]\nshuffles = 3'
-    )
-    asked = read_study(file).settings
-    assert len(set(asked)) == len(asked) == 2 * (1 + 2 * (1 + 1 + 3 + 1))
-    assert asked[0] == setting(target=0.6) and asked[1] == setting("uniform strength=0.02", 0.6)
-    corrections = [each.allocation.correction for each in asked if each.allocation.base.kind == "owl"]
-    assert {each.driver for each in corrections} == {"skip"}
-    assert [each.seed for each in corrections if each.control == "shuffled"] == [0, 1, 2] * 2
-    file.write_text('strengths = [0.04]\ncontrols = ["shuffled"]')
-    assert [each.allocation.correction.seed for each in read_study(file).settings] == [0, 1, 2, 3, 4]
-    file.write_text('patterns = ["2:4"]\nstrengths = [0.04]')
-    assert [each.pattern for each in read_study(file).settings] == [None, "2:4"]
-
-
-@pytest.mark.parametrize(
-    ("content", "named"),
-    [
-        ("targets = 0.5", "targets"),
-        ("patterns = ['4:2']", "4:2"),
-        ("colour = 'red'", "colour"),
-        ("targets = [1.5]", "target"),
-        ("settings = ['owl m=3.3']", "m"),
-        ("settings = ['owll']", "owll"),
-        ("settings = ['owl lam']", "lam"),
-        ("settings = ['owl colour=3']", "colour"),
-        ("[evaluation]\nwindow = 3", "window"),
-        ("not toml", "TOML"),
-        ("calibration = 3", "[calibration]"),
-        ("evaluation = 'demo'", "[evaluation]"),
-        ("model = 5", "model = 5"),
-        ("profile = 5", "profile = 5"),
-        ("settings = [1]", "settings = ['uniform']"),
-        ("patterns = [2]", "patterns = ['2:4']"),
-        ("targets = ['0.5']", "targets = [0.7]"),
-        ("seeds = [true]", "seeds = [0]"),
-        ("[calibration]\nsource = 3", "source = 3"),
-        ("[calibration]\nsequences = 0", "sequences = 0 of [calibration]"),
-        ("[evaluation]\nwindows = 0", "windows = 0 of [evaluation]"),
-        ("[evaluation]\nexamples = 'all'", "examples = 'all'"),
-        ("[evaluation]\ntasks = 'arc_easy'", "tasks = ['arc_easy']"),
-        ("[evaluation]\ntasks = ['arc_easy']\ntasks_from = 3", "tasks_from = 3"),
-        ("[evaluation]\ntasks_from = 'folder'", "tasks"),
-        ("controls = ['reversed']", "strengths"),
-        ("strengths = 0.04", "strengths"),
-        ("strengths = [0.04]\nshuffles = 0", "shuffles"),
-        ("strengths = [0.04]\ncontrols = ['backwards']", "backwards"),
-        ("strengths = [0.04]\nsettings = ['owl control=reversed']", "control"),
-    ],
-)
-def test_a_bad_study_file_gets_one_sentence(tmp_path: Path, content: str, named: str, sentence) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(content)
-    with pytest.raises(Exception) as error:
-        read_study(file)
-    sentence(error.value, named)
 
 
 def test_allocations_are_read_as_written(tmp_path: Path, sentence) -> None:
