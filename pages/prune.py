@@ -108,25 +108,25 @@ try:
 except UserError as error:
     st.error(str(error))
     st.page_link("allocate.py", label="Change the allocation", icon=":material/tune:")
-    st.stop()
+    view.end()
 job = watch.watched()
 if job:
     watch.panel(job)
 numbers = inview.show(in_view)
 if frame.is_first_paint():
-    st.stop()
+    view.end()
 frame.numbers(numbers, "sparsity of each layer", frame.file(profile.entry.key[:6], "allocation-in-view"), "in-view")
 groups = stored.groups(profile)
 part = view.sync("part", list(PARTS), "results" if groups else "evaluate")
 view.switch("Part of the page", PARTS, "part")
 if part == "best":
     best.show(profile, run)
-    st.stop()
+    view.end()
 how = asking.pruning(profile, in_view.request)
 if how.wrong:
     st.error(how.wrong)
     if part in ("writing", "export"):
-        st.stop()
+        view.end()
 
 group = stored.choose(groups, how.setting) if groups and part in ("results", "export") else None
 if part == "evaluate":

@@ -111,6 +111,23 @@ def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -
     assert query(page).items() >= {"base": "alphapruning", "target": "0.6"}.items()
 
 
+def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: Tab) -> None:
+    page = tab(f"{place.page}&part=evaluate&calibration_windows=7")
+    for part in ("Best setting", "What it writes", "Best setting", "Evaluate"):
+        page.get_by_test_id("stButtonGroup").get_by_text(part, exact=True).click()
+        settle(page)
+    assert query(page).items() >= {"part": "evaluate", "calibration_windows": "7"}.items()
+    page.get_by_text("Calibration, device").click()
+    page.get_by_text("True-sequential").click()  # with this the browser tells what all its widgets hold
+    settle(page)
+    assert page.get_by_role("textbox", name="Calibration seeds").input_value() == "0"
+    counts, lengths = page.get_by_label("Windows", exact=True), page.get_by_label("Tokens in each", exact=True)
+    assert [each.input_value() for each in counts.all()] == ["7", "16"]
+    assert [each.input_value() for each in lengths.all()] == ["512", "512"]
+    expect(page.get_by_text("are not a list of whole numbers")).to_have_count(0)
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
+
+
 @pytest.mark.parametrize("part", ["results", "evaluate", "export"])
 def test_a_phone_needs_no_sideways_scrolling(part: str, place: Place, tab: Tab) -> None:
     page = tab(f"{place.page}&strength=0.04&part={part}&evaluate=family", width=390)
