@@ -95,7 +95,7 @@ def point(
     """
     sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded, store))
     read = None
-    if setting.pruner != "magnitude":
+    if setting.reads_text:
         draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
         known = {each.spec: each for each in calibration.values()}
         read = windows(draw, loaded)
@@ -155,7 +155,7 @@ def prune(
         UserError: the model cannot be pruned so.
         Broken: it broke half way.
     """
-    no_text = torch.zeros(1, 2, dtype=torch.long)  # magnitude looks at none: any token will do to walk with
+    no_text = torch.zeros(1, 2, dtype=torch.long)  # the pruner looks at none: any token will do to walk with
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
     return walk(loaded, tokens, plan(pruned), step, warn)
 

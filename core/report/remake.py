@@ -14,11 +14,12 @@ from core.search import best_line
 from core.search.best import Best
 from core.specs.allocations import AllocationRequest, Manual
 from core.specs.errors import UserError
+from core.specs.jobs import Request
 from core.specs.measurements import MeasureRequest
 from core.specs.studies import StudyRequest
 from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.texts import WindowRequest
-from core.store.cache import Entry, Request
+from core.store.cache import Entry
 from core.store.profiles import Profile
 
 NOTHING_SAID = "There is no command: this result does not say where its model and text came from."

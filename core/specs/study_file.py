@@ -15,6 +15,7 @@ from core.specs.allocations import Correction
 from core.specs.base import checked, number
 from core.specs.errors import UserError
 from core.specs.patterns import pattern
+from core.specs.pruners import USUAL
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
@@ -63,7 +64,7 @@ class StudyFile(BaseModel):
     dtype: str = "float32"
     profile: str | None = None
     true_sequential: bool = False
-    pruners: Names = ["wanda"]
+    pruners: Names = [USUAL]
     targets: Numbers = [0.7]
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     settings: Names = ["uniform"]

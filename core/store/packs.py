@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.specs.base import Spec, key_of
 from core.specs.errors import UserError
 from core.store.arrays import check_arrays, from_npy, to_npy
-from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, units
+from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named
 from core.store.files import Corrupt, hashes, pretty
 from core.store.tables import decode
 from core.store.zips import LIMIT, megabytes, members, refuse, zipped
@@ -67,7 +67,7 @@ def pack(store: Store, entry: Entry) -> bytes:
 
 def _files(store: Store, entry: Entry) -> dict[str, bytes]:
     """Every file of an entry and its units, by its place in a pack."""
-    folders = [entry.path, *(_unit_folder(store, entry, unit) for unit in units(entry.spec))]
+    folders = [entry.path, *(_unit_folder(store, entry, unit) for unit in entry.spec.units)]
     return {
         f"{folder.parent.name}/{folder.name}/{name}": data
         for folder in folders
@@ -229,7 +229,7 @@ def _check_complete(store: Store, found: dict[Place, Spec]) -> None:
     given = {key for _, key in found}
     needed = {view.key for view in views}
     for view in views:
-        for unit in units(view):
+        for unit in view.units:
             needed.add(unit.key)
             if unit.key not in given and store.path(unit) is None:
                 raise UserError(

@@ -103,7 +103,7 @@ def test_groups_of_families(family: str, expected: list[int]) -> None:
 
 
 def moments(family: str) -> Moments:
-    return statistics(tiny.loaded(family), TEXT.tokens, True, False, lambda _: None, needs_second_moments=True)[1]
+    return statistics(tiny.loaded(family), TEXT.tokens, ("norm", "second_moment"), False, lambda _: None)[1]
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
@@ -119,7 +119,7 @@ def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> Non
 
 
 def test_second_moments_are_collected_only_when_asked_for() -> None:
-    _, found = statistics(tiny.loaded("llama"), TEXT.tokens, True, False, lambda _: None)
+    _, found = statistics(tiny.loaded("llama"), TEXT.tokens, ("norm",), False, lambda _: None)
     assert found.second_moment == () and len(found.input_norm) == tiny.LAYERS
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.allocation.alphapruning import AlphaPruning
+from core.allocation.owl import Owl
 from core.analysis import studies
 from core.analysis.comparing import Results
 from core.cli.commands import measure as measure_command
@@ -23,7 +25,7 @@ from core.jobs.records import Status
 from core.report import assemble, profile, remake, study
 from core.search import best, best_line
 from core.specs import naming
-from core.specs.allocations import AllocationRequest, AlphaPruning, Correction, Manual, Owl
+from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
 from core.specs.perturbations import perturbation

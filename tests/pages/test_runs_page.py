@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.allocation.owl import Owl
 from core.analysis import rows, studies
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.specs import naming
-from core.specs.allocations import AllocationRequest, Owl
+from core.specs.allocations import AllocationRequest
 from core.specs.models import ModelSpec
 from core.specs.requests import ExportRequest, ExportSpec
 from core.specs.settings import Setting
