@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from core.evaluation import study
+from core.evaluation.resolving import resolve
+from core.evaluation.running import Run
 from core.jobs.records import Request
 from core.measure.sweep import ENGINES, Sweep
 from core.models import anatomy, devices
@@ -121,14 +122,14 @@ def _profile(request: MeasureRequest, bench: Bench) -> Entry:
 
 def _study(request: StudyRequest, bench: Bench) -> Entry:
     loaded = bench.load(request.model, request.revision, request.dtype)
-    resolved = study.resolve(request, loaded, bench.store)
+    resolved = resolve(request, loaded, bench.store)
     bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
     found = bench.store.find(request)
     if found:
         return found
     devices.place(loaded, bench.device)
     shape = outlined(loaded.source, bench.store)
-    return study.Run(loaded, request, resolved, bench.store, shape, bench.report).run()
+    return Run(loaded, request, resolved, bench.store, shape, bench.report).run()
 
 
 def _export(request: ExportRequest, bench: Bench) -> Entry:
