@@ -13,10 +13,12 @@ import pytest
 from core import specs
 from core.allocation.allocate import spread
 from core.analysis import studies
-from core.evaluation import study as running
+from core.evaluation import pruned as walking
+from core.evaluation import running
 from core.evaluation.perplexity import window_losses
 from core.export import making as remake
 from core.jobs import experiment
+from core.models import anatomy
 from core.models.progress import Cancelled, Progress
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
@@ -146,8 +148,8 @@ def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, mon
     first = experiment.get(request(text, setting()), empty)
     assert experiment.get(request(text, setting()), empty).key == first.key
     walks: list[str] = []
-    real = running.walk
-    monkeypatch.setattr(running, "walk", lambda *args: walks.append("walk") or real(*args))
+    real = walking.walk
+    monkeypatch.setattr(walking, "walk", lambda *args: walks.append("walk") or real(*args))
     more = experiment.get(request(text, setting(), setting("depth_ramp beta=0.05")), empty)
     assert more.key != first.key
     assert walks == ["walk"], "only the new setting is pruned"
@@ -215,7 +217,7 @@ def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Sto
 def test_a_broken_model_is_told_with_its_first_broken_layer(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "walk", spoiling(running.walk, layer=2))
+    monkeypatch.setattr(walking, "walk", spoiling(walking.walk, layer=2))
     found = studies.load(empty, experiment.get(request(text, setting()), empty))
     assert np.isnan(found.points[1].perplexity) and found.points[1].broken == 2
     assert found.dense.broken is None and np.isfinite(found.dense.perplexity)
@@ -230,7 +232,7 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
         if progress.line.startswith("uniform") and progress.line.endswith("saved 20 of 20 windows"):
             raise Cancelled
 
-    monkeypatch.setattr(running, "walk", spoiling(running.walk, layer=2))
+    monkeypatch.setattr(walking, "walk", spoiling(walking.walk, layer=2))
     asked = request(text, setting())
     with pytest.raises(Cancelled):
         experiment.get(asked, empty, report=stop)
@@ -245,7 +247,7 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
 @pytest.fixture
 def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 60% the linears of layer 1 get inputs that are not finite."""
-    real = running.walk
+    real = walking.walk
 
     def broken(loaded, tokens, plan, step, warn):
         def spoil(layer: int) -> None:
@@ -256,7 +258,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
         warn("layer 0, mlp.up_proj: the damping was raised")
         return real(loaded, tokens, plan, spoil, warn)
 
-    monkeypatch.setattr(running, "walk", broken)
+    monkeypatch.setattr(walking, "walk", broken)
 
 
 def test_a_setting_that_cannot_be_pruned_is_no_number_and_the_others_go_on(
@@ -332,13 +334,13 @@ def test_an_allocator_without_a_profile_says_what_to_do(empty: Store, text: str,
 
 def test_budgets_per_linear_reach_the_weights(empty: Store, text: str) -> None:
     rows = tuple(tuple(0.3 + 0.05 * linear for linear in range(7)) for _ in range(4))
-    sizes = [linear.weight.numel() for linear in running.anatomy.linears(tiny.loaded("llama").layers[0])]
+    sizes = [linear.weight.numel() for linear in anatomy.linears(tiny.loaded("llama").layers[0])]
     target = float(np.average(rows[0], weights=sizes))
     by_hand = AllocationRequest(base={"kind": "manual", "sparsity": rows}, target=target, unclipped=True)
     found = studies.load(empty, experiment.get(request(text, Setting(allocation=by_hand)), empty))
     one = found.points[2]
     assert one.planned.shape == (4, 7)
-    columns = np.array([linear.weight.shape[1] for linear in running.anatomy.linears(tiny.loaded("llama").layers[0])])
+    columns = np.array([linear.weight.shape[1] for linear in anatomy.linears(tiny.loaded("llama").layers[0])])
     assert (np.abs(one.evaluated.zeros - one.planned) <= 1 / columns + 1e-6).all()
 
 
@@ -404,7 +406,7 @@ def test_an_export_in_the_way_is_refused_before_anything_runs(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentence
 ) -> None:
     experiment.get(exporting(text, tmp_path / "out"), empty)
-    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the model was pruned"))
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the model was pruned"))
     with pytest.raises(Exception) as error:
         experiment.get(exporting(text, tmp_path / "out"), empty)
     sentence(error.value, "out")
@@ -417,7 +419,7 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(
     entry = experiment.get(request(text, setting("depth_ramp beta=0.05")), empty)
     path = Path(text.removeprefix("file:"))
     path.write_text(path.read_text()[7:])
-    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the model was pruned"))
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the model was pruned"))
     with pytest.raises(Exception) as error:
         experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
     sentence(error.value, entry.key, "calibration text")
