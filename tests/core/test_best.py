@@ -36,7 +36,7 @@ from core.specs.errors import UserError
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
 from core.specs.texts import WindowRequest
-from core.store.cache import Store, units
+from core.store.cache import Store
 from core.store.packs import pack, unpack
 from core.store.results import Evaluated
 from tests import tiny
@@ -634,7 +634,7 @@ def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) ->
 def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(GRIDS, "quick", grid())
     entry = experiment.get(request(text, seeds=(0,)), empty)
-    keys = [each.key for each in units(entry.spec)]
+    keys = [each.key for each in entry.spec.units]
     assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2, "a profile of three perturbations, two studies of two points"
 
 

@@ -14,7 +14,7 @@ from core import specs
 from core.analysis import studies
 from core.specs.errors import UserError
 from core.store import profiles
-from core.store.cache import Store, units
+from core.store.cache import Store
 from core.store.packs import pack, unpack
 from tests import synthetic
 from tests.core.packing import LAYERS, SEQUENCES, TOLD, members, refused, save, save_study, snapshot, study_spec, zipped
@@ -65,7 +65,7 @@ def test_only_what_an_entry_needs_goes_out(here: Store, empty: Store) -> None:
 
 def test_a_gap_or_damage_is_not_packed(here: Store, sentence: Callable) -> None:
     entry = here.by_key(save(here, "profile"))
-    unit = units(entry.spec)[2]
+    unit = entry.spec.units[2]
     table = here.path(unit) / "injection.parquet"
     (here.path(unit) / "spec.json").write_text("{}")
     with pytest.raises(UserError) as error:
@@ -98,7 +98,7 @@ def test_a_study_travels_without_a_profile_that_is_not_whole_or_not_its_own(
     if lacking != "there is none":
         synthetic.save_profile(here.root, profile, LAYERS)
     if lacking == "a unit":
-        here.path(units(profile)[2]).rename(here.root / "gone")
+        here.path(profile.units[2]).rename(here.root / "gone")
     spec = study_spec()
     here.save(spec, None, TOLD | {"profile": profile.key})
     save_study(here)
@@ -146,7 +146,7 @@ def test_a_damaged_result_is_replaced_by_a_packs_sound_one(here: Store, empty: S
     key = save(here, "profile")
     content = pack(here, here.by_key(key))
     [entry] = unpack(empty, content)
-    (empty.path(units(entry.spec)[2]) / "injection-read.parquet").write_bytes(b"rot")
+    (empty.path(entry.spec.units[2]) / "injection-read.parquet").write_bytes(b"rot")
     unpack(empty, content)
     assert len(empty.troubles()) == 1
     assert profiles.load(empty, empty.by_key(key)).layers == LAYERS

@@ -77,4 +77,4 @@ def test_what_is_not_asked_for_is_not_collected() -> None:
 def test_a_mixture_of_experts_has_no_inputs_of_linears_to_sum(second_moments: bool, refused) -> None:
     of, ids = tiny.loaded("mixtral"), tiny.windows(1, 8).tokens
     with refused("MixtralDecoderLayer"):
-        statistics(of, ids, not second_moments, False, lambda _: None, second_moments)
+        statistics(of, ids, ("second_moment",) if second_moments else ("norm",), False, lambda _: None)

@@ -28,7 +28,7 @@ from core.specs.allocations import AllocationRequest
 from core.specs.errors import Broken
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
-from core.store.cache import Store, units
+from core.store.cache import Store
 from core.texts.windows import windows
 from tests import tiny
 from tests.core.breaking import spoiling
@@ -211,7 +211,7 @@ def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Sto
     pruned = [each.point.pruned for each in found.points[1:]]
     assert len({each.key for each in pruned}) == 3
     assert pruned[2].calibration is None and pruned[2] == pruned[3]
-    assert len(units(found.spec)) == 4
+    assert len(found.spec.units) == 4
 
 
 def test_a_broken_model_is_told_with_its_first_broken_layer(
