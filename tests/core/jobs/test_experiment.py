@@ -23,7 +23,7 @@ from core.store.profiles import Profile
 from core.store.results import Perturbed
 from tests import tiny
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 NAMES = ("gaussian:0.3", "residual:wanda:0.7", "skip")
 
 

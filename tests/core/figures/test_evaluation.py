@@ -16,7 +16,7 @@ from core.figures import DARK, LIGHT, Chart, Palette, evaluation
 from core.figures import labels as words
 from core.figures.estimate import trusted
 from core.figures.evaluation import Curve
-from tests.pages.test_charts import trace
+from tests.core.figures.test_charts import trace
 
 NAN = float("nan")
 

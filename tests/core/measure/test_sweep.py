@@ -128,14 +128,15 @@ def test_a_part_is_found_as_soon_as_it_is_reported(empty: Store, text) -> None:
 # --- the model is left as it was found -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_the_model_is_bit_identical_after_a_sweep(family: str, engine: str, empty: Store) -> None:
+def test_the_model_is_bit_identical_after_a_sweep_and_the_self_check_passes(family: str, empty: Store) -> None:
     model = tiny.loaded(family).model
     before, names = tiny.state(model), NAMES if family in tiny.PRUNABLE else ("gaussian:0.3", "covariance:0.3", "skip")
-    run(empty, family, names, engine=engine)
+    sweep, _ = run(empty, family, names)
     tiny.assert_untouched(model, before)
     assert not any(parameter.is_inference() for parameter in model.parameters())
+    assert sweep.engine == "wavefront" and sweep.replay == 0
+    assert sweep.checked == {1, 3, 2}, "every batch size is looked at"
 
 
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
@@ -202,13 +203,6 @@ def test_a_failed_self_check_falls_back_to_hooks(how: str, tmp_path, no_demo, mo
     assert sweep.engine == "hooks"
     assert any("falling back" in line for line in said)
     assert_close(units_of(store, profile), units_of(expected, profile), rtol=1e-4)
-
-
-def test_the_self_check_passes_on_every_family(tmp_path, no_demo) -> None:
-    for family in tiny.FAMILIES:
-        sweep, _ = run(Store(tmp_path / family), family, ("skip",))
-        assert sweep.engine == "wavefront" and sweep.replay == 0
-        assert sweep.checked == {1, 3, 2}, "every batch size is looked at"
 
 
 # --- what had to be helped along -----------------------------------------------------------------------------------
