@@ -86,10 +86,10 @@ gains = absorption.gains(seeds)
 st.markdown(f"**{profile.perturbations[name].label}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
 if not any(map(math.isfinite, gains.value[:-1])):
     st.info("This changed nothing at any layer, so there is no drift to follow: choose something else above.")
-    st.stop()
+    view.end()
 numbers = overview.gains(profile, name, statistic, layer)
 if frame.is_first_paint():
-    st.stop()
+    view.end()
 frame.numbers(numbers, "gain of each layer", frame.file(prefix, "at-a-glance"), "glance")
 
 asked = InView(profile, name, layer, look, statistic)

@@ -28,9 +28,7 @@ def gains(asked: InView) -> Chart:
     """Gains at every strength of the perturbation, and the twin's where there is one that holds it."""
     profile, name = asked.profile, asked.name
     names = labels.family(profile, name)
-    lines = [
-        gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names
-    ]
+    lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
     if asked.twin and name in asked.twin.by_name:
         lines.append(gain.line("compared", asked.twin.seeds(name), asked.statistic))
     finding = absorption.finding(absorption.gains(asked.seeds))

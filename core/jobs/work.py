@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.evaluation import study
+from core.evaluation.resolving import resolve
+from core.evaluation.running import Run
 from core.jobs.experiment import Bench
 from core.measure.sweep import Sweep
 from core.models import anatomy, devices
@@ -57,14 +58,14 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
 
 def evaluate(request: StudyRequest, bench: Bench) -> Entry:
     loaded = bench.load(request.model, request.revision, request.dtype)
-    resolved = study.resolve(request, loaded, bench.store)
+    resolved = resolve(request, loaded, bench.store)
     bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
     found = bench.store.find(request)
     if found:
         return found
     devices.place(loaded, bench.device)
     shape = outlined(loaded.source, bench.store)
-    return study.Run(loaded, request, resolved, bench.store, shape, bench.report).run()
+    return Run(loaded, request, resolved, bench.store, shape, bench.report).run()
 
 
 def export(request: ExportRequest, bench: Bench) -> Entry:

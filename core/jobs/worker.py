@@ -121,9 +121,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             return None
         recorder = Recorder(job, on_progress)
         try:
-            from core.jobs import (
-                experiment,  # imports torch, which takes seconds and belongs to running processes alone
-            )
+            from core.jobs import experiment
 
             entry = experiment.get(job.request, store, job.device, recorder, models, job.engine)
         except Cancelled:

@@ -262,9 +262,7 @@ REFUSED = {
     "skip was not measured in invented: there are gaussian:0.3": AllocationRequest(
         correction=Correction(strength=0.1, driver="skip")
     ),
-    "exceeds the largest measured one, 0.9: measure a larger one": AllocationRequest(
-        base=Response(), target=0.92
-    ),
+    "exceeds the largest measured one, 0.9: measure a larger one": AllocationRequest(base=Response(), target=0.92),
     "no sparsity of magnitude residuals, .*: measure residual:magnitude:0.5": AllocationRequest(
         base=Response(pruner="magnitude")
     ),

@@ -90,9 +90,7 @@ def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tm
 
 def test_the_json_reads_back_as_the_request() -> None:
     here = profile(6)
-    request = AllocationRequest(
-        base=Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2)
-    )
+    request = AllocationRequest(base=Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2))
     told = json.loads(recipes.as_json(allocate(request, here), here, {"drift": 0.5}))
     assert AllocationRequest.model_validate(told["request"]) == request
     assert np.average(told["sparsity"], weights=told["parameters"]) == pytest.approx(0.7, abs=1e-9)

@@ -36,10 +36,7 @@ def test_response_is_never_estimated_worse_than_uniform(layers: int, seed: int, 
 @given(layers=st.integers(2, 10), seed=st.integers(0, 10**6), targets=st.lists(st.floats(0.0, 0.9), min_size=2))
 def test_response_never_lowers_a_layer_when_the_target_rises(layers: int, seed: int, targets: list[float]) -> None:
     here = profile(layers, seed)
-    rows = [
-        allocate(AllocationRequest(base=Response(), target=target), here).sparsity
-        for target in sorted(targets)
-    ]
+    rows = [allocate(AllocationRequest(base=Response(), target=target), here).sparsity for target in sorted(targets)]
     assert (np.diff(rows, axis=0) >= -1e-9).all()
 
 

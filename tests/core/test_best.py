@@ -23,7 +23,7 @@ from core.allocation.response import Response
 from core.analysis import studies
 from core.analysis.comparison import Interval
 from core.cli import main
-from core.evaluation import study as running
+from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
 from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
@@ -113,7 +113,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert len(contents) == 3
     assert str(tmp_path) not in roles.roles(found.request) and "documents 48-59" in roles.roles(found.request)
 
-    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("measured twice"))
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("measured twice"))
     assert experiment.get(asked, empty).key == entry.key
     assert best.load(empty, empty.find(asked)).sentence == found.sentence
     there = Store(tmp_path / "elsewhere")
@@ -542,7 +542,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
     assert answer["key"] == key
 
-    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert json.loads(say(*measure)[1])["key"] == answer["profile"]
     code, out, err = say(*prune)
@@ -558,7 +558,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
     say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ramp breaks the model; everything else wants more damping."""
-    real = running.walk
+    real = walking.walk
 
     def odd(loaded, tokens, plan, step, warn):
         warn("layer 2: damping raised")
@@ -566,7 +566,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
             loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
         return real(loaded, tokens, plan, step, warn)
 
-    monkeypatch.setattr(running, "walk", odd)
+    monkeypatch.setattr(walking, "walk", odd)
     what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8]
     what += ["--length", LENGTH, "--sequences", 3, "--seeds", "0,1"]
     code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
@@ -585,7 +585,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
 def test_where_uniform_alone_breaks_the_winner_is_the_answer(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
+    monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
     found = best.load(empty, experiment.get(request(text), empty))
     assert np.isnan(found.perplexity(found.uniform)) and np.isfinite(found.perplexity(found.winner))
     assert found.answer == found.winner != found.uniform
@@ -595,7 +595,7 @@ def test_where_uniform_alone_breaks_the_winner_is_the_answer(
 def test_a_target_at_which_everything_breaks_does_not_fit(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
+    monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
     monkeypatch.setattr(choosing, "TARGETS", (0.2, 0.3, 0.5))
     found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
     assert found.answer.allocation.target == 0.3

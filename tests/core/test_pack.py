@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tried
@@ -168,14 +167,4 @@ def test_two_views_in_one_pack_come_in_together(here: Store, empty: Store) -> No
     keys = {save(here, "profile"), save(here, "study")}
     both = members(pack(here, here.by_key(min(keys)))) | members(pack(here, here.by_key(max(keys))))
     assert {entry.key for entry in unpack(empty, zipped(both))} == keys
-    assert snapshot(empty.root) == both
-
-
-def test_numbers_and_gaps_are_the_same_elsewhere(here: Store, empty: Store) -> None:
-    key = save(here, "profile")
-    unpack(empty, pack(here, here.by_key(key)))
-    one, other = (profiles.load(store, store.by_key(key)) for store in (here, empty))
-    for measurement, found in one.perturbed.items():
-        again = other.perturbed[measurement].log_drift
-        np.testing.assert_array_equal(again, found.log_drift)
-        assert np.isnan(again[-1, 0]).all()
+    assert snapshot(empty.root) == snapshot(here.root)

@@ -414,9 +414,7 @@ def test_unclipped_numbers_are_drawn_as_they_are(cache: Cache) -> None:
     assert not app.exception and not app.error
     bars = figures(app)[0]["data"][0]
     values = numbers(bars["y"])
-    plain = allocate(
-        AllocationRequest(base=Dlp(alpha=0.3), target=0.85, unclipped=True), load_(cache["deep"])
-    )
+    plain = allocate(AllocationRequest(base=Dlp(alpha=0.3), target=0.85, unclipped=True), load_(cache["deep"]))
     assert values == pytest.approx(plain.sparsity, abs=1e-12)
     assert values.max() > 1
     marks = named(figures(app)[0], "cannot be pruned")

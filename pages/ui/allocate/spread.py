@@ -157,7 +157,7 @@ def dragged(
         frame.go_on if frame.is_first_paint() else None,
     )
     if frame.is_first_paint():
-        st.stop()
+        view.end()
     now = rows[strengths.index(request.correction.strength)]
     return now, kept
 

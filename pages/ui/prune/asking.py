@@ -210,7 +210,7 @@ def _family(how: Pruning, profile: Profile) -> list[AllocationRequest]:
     controls = typed.several(
         "Controls", families.CONTROLS, "controls", ",".join(families.CONTROLS), settings.ABOUT_CONTROLS
     )
-    shuffles = typed.whole("shuffles", 5, 1)
+    shuffles = typed.whole("shuffles", 5, 1, drawn="shuffled" in controls)
     if "shuffled" in controls:
         st.number_input("Shuffles at each strength", 1, key="shuffles", help="Fewer than 5 make a poor range.")
     return families.family(how.allocation, driver, families.steps(greatest, count), controls, shuffles)

@@ -88,7 +88,8 @@ def draw() -> Form:
         view.switch("Pruned by", PRUNERS, "by")
         view.switch("Effort", EFFORTS, "best_effort", help="Full tries many settings of every method: far slower.")
     left, middle, right = st.columns([1, 2, 1])
-    target, loss = view.sync("best_target", TARGETS, 0.7), typed.text("best_loss", "20%")
+    target = view.sync("best_target", TARGETS, 0.7, drawn=aim == "target")
+    loss = typed.text("best_loss", "20%", drawn=aim == "loss")
     with left:
         _aim(aim)
     text = typed.text("best_text", "demo")

@@ -73,7 +73,7 @@ def request(profile: Profile) -> AllocationRequest:
 def _correction(profile: Profile) -> Correction:
     """As chosen; at strength 0 there is none, whatever would have driven it."""
     names = list(profile.by_name)
-    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0])
+    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0], drawn=False)
     control = view.sync("control", list(settings.CONTROLS), "none")
     seed = view.sync("shuffle", range(10), 0) if control == "shuffled" else 0
     clip = view.sync("clip", list(settings.CLIPS), CLIP)

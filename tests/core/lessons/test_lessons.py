@@ -70,6 +70,22 @@ def at(layer: int, high: float, low: float, sequences: int = 8) -> np.ndarray:
     return table
 
 
+DEPTH = np.arange(LAYERS)
+PASSED = (DEPTH[None, :] - DEPTH[:, None])[:, :, None]  # layers behind the one that is hit: (injection, read, 1)
+
+
+def drifts(change: object, far: int = 1, wide: object = 0.0, start: float = 1.0) -> np.ndarray:
+    """`ln drift` that changes by so much a layer on the way behind each layer, `far` layers at most.
+
+    Args:
+        change: of all layers, or (layers,).
+        wide: how much it differs between sequences, likewise.
+    """
+    swing = np.asarray(wide, float)[..., None] * np.linspace(-1, 1, 8)
+    changes = (np.asarray(change, float)[..., None] + swing).reshape(-1, 1, 8)
+    return np.where(PASSED >= 0, np.log(start) + np.clip(PASSED, 0, far) * changes, np.nan)
+
+
 # --- scales --------------------------------------------------------------------------------------------------------
 
 
@@ -92,7 +108,7 @@ def test_a_scale_holds_what_was_measured_and_rises(measured: list[float], logari
 @pytest.mark.parametrize("layer", [0, 5])
 def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) -> None:
     found = lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
-    assert f"60% of the predictions at layer {layer}" in found.said
+    assert re.search(rf"60% .* layer {layer}\b", found.said)
     steps = [found.sizes.values[i] for i in found.sizes.measured]
     assert steps == [0.01, 0.03, 0.1, 0.3, 1]
     assert found.flips.shape == (len(found.sizes.values), LAYERS)
@@ -134,50 +150,31 @@ def test_drift_curves_between_sizes_lie_between(standard: Profile) -> None:
 
 
 def test_the_first_token_turns_layers_or_it_does_not(standard: Profile) -> None:
-    depth = np.arange(LAYERS)
-    upper = depth[:, None] <= depth[None, :]
-    flat = np.where(upper, np.log(0.3), np.nan)[:, :, None] + np.zeros(8)
-    falling = flat - 0.1 * (depth[None, :] - depth[:, None])[:, :, None]
-    calm = with_fields(standard, "gaussian:0.3", log_drift=falling)
-    turned = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=2 * flat - falling))
+    def found(change: float) -> lessons.Sink:
+        calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-0.1, LAYERS, start=0.3))
+        return lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, LAYERS, start=0.3)))
+
+    turned, same, more = found(0.1), found(-0.1), found(-0.3)
     assert turned.turned == tuple(range(LAYERS - 1)) and (turned.answer, turned.change > 1) == ("rise", True)
-    assert f"{LAYERS - 1} of {LAYERS - 1} layers change sides" in turned.said
-    same = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=falling))
-    assert same.turned == () and same.answer == "stay" and "turns no layer" in same.said
-    more = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=3 * falling - 2 * flat))
-    assert more.answer == "fall"
+    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in turned.said
+    assert (same.turned, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.said
 
 
 def test_layers_turned_by_their_own_interval_only_are_named_apart(standard: Profile) -> None:
-    depth = np.arange(LAYERS)
-    upper = (depth[:, None] <= depth[None, :])[:, :, None]
-    travelled = np.clip(depth[None, :] - depth[:, None], 0, 1)[:, :, None]
-    swing = np.linspace(-1, 1, 8)
-    noisy = np.where(depth < 2, 1, 0.1)[:, None, None] * swing * travelled  # layers 0 and 1 vary too much for Holm
-
-    def with_gain(gain: float, wide: float) -> np.ndarray:
-        return np.where(upper, gain * travelled + wide * noisy, np.nan)
-
-    calm = with_fields(standard, "gaussian:0.3", log_drift=with_gain(-0.5, 0.1))
-    found = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=with_gain(0.5, 0.7)))
+    noisy = np.where(DEPTH < 2, 1, 0.1)  # layers 0 and 1 vary too much for Holm
+    calm = with_fields(standard, "gaussian:0.3", log_drift=drifts([-0.5] * LAYERS, wide=0.1 * noisy))
+    loud = with_fields(calm, "gaussian:0.3@all", log_drift=drifts([0.5] * LAYERS, wide=0.7 * noisy))
+    found = lessons.amplify(loud)
     assert found.turned == tuple(range(2, LAYERS - 1))
-    assert found.said.endswith(
-        "5 of 7 layers change sides for certain; layers 0 and 1 turn by their own interval only."
-    )
+    assert "5 of 7 layers" in found.said
+    assert found.said.endswith(f"; {absorption.by_own_interval([0, 1], 'turns', 'turn')}.")
 
 
 def test_a_typical_gain_may_stay_although_many_layers_turn(standard: Profile) -> None:
     """The answer is judged by what was asked: the median change, not by how many layers amplify."""
-    depth = np.arange(LAYERS)
-    upper = (depth[:, None] <= depth[None, :])[:, :, None]
-    travelled = np.clip(depth[None, :] - depth[:, None], 0, 1)[:, :, None]
-    far = np.where(depth < 3, 0.5, 0.08)[:, None, None]
-
-    def with_gain(gain: np.ndarray | float) -> np.ndarray:
-        return np.where(upper, gain * travelled, np.nan) + np.zeros(8)
-
-    calm = with_fields(standard, "gaussian:0.3", log_drift=with_gain(-far))
-    found = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=with_gain(far)))
+    far = np.where(DEPTH < 3, 0.5, 0.08)
+    calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-far))
+    found = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(far)))
     assert len(found.turned) == LAYERS - 1
     assert found.answer == "stay" and found.change == pytest.approx(np.exp(0.16))
 
@@ -186,46 +183,37 @@ def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile
     first = standard.activation.norm.copy()
     first[3] *= 40
     longer = replace(standard, activation=replace(standard.activation, norm_first=first))
-    assert "behind layer 3 its vector is 40 times" in lessons.amplify(longer).said
+    assert re.search(r"layer 3\b.* 40 times", lessons.amplify(longer).said)
 
 
 def test_dilution_is_told_from_repair(standard: Profile) -> None:
-    depth = np.arange(LAYERS)
-    upper = (depth[:, None] <= depth[None, :])[:, :, None]
-    falling = np.where(upper, -0.2 * (depth[None, :] - depth[:, None])[:, :, None], np.nan) + np.zeros(8)
+    falling = drifts(-0.2, LAYERS)
 
     def told(growth: float) -> str:
-        stream = np.repeat(growth * depth[:, None], 8, axis=1)
+        stream = np.repeat(growth * DEPTH[:, None], 8, axis=1)
         activation = replace(standard.activation, log_norm=stream)
         changed = with_fields(replace(standard, activation=activation), "gaussian:0.3", log_drift=falling)
         found = lessons.absorb(changed)
-        last = np.arange(LAYERS)
-        assert found.damage[last, -1] / found.damage[last, last] == pytest.approx(found.grown)
+        assert found.damage[DEPTH, -1] / found.damage[DEPTH, DEPTH] == pytest.approx(found.grown)
         assert found.stream[-1] / found.stream == pytest.approx(found.around)
         assert found.gain == pytest.approx(found.grown / found.around)
         return found.said
 
-    assert f"at all {LAYERS - 1} layers that absorb, the damage itself grows" in told(0.5)
-    assert "no fall is shown to be mere dilution" in told(0.1)
-    rising = with_fields(standard, "gaussian:0.3", log_drift=-falling)
-    assert "no layer absorbs for certain" in lessons.absorb(rising).said
+    assert f"at all {LAYERS - 1} layers that absorb" in told(0.5)
+    assert "mere dilution" in told(0.1)
+    assert "no layer absorbs" in lessons.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).said
 
 
 def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -> None:
     """As many as the verdicts count: layer 0's fall varies too much, layer 6's is inside the band."""
-    depth = np.arange(LAYERS)
-    upper = (depth[:, None] <= depth[None, :])[:, :, None]
-    fall = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.03, 0])[:, None, None]
-    travelled = np.clip(depth[None, :] - depth[:, None], 0, 1)[:, :, None]
-    swing = np.where(depth == 0, 1.0, 0.0)[:, None, None] * np.linspace(-1, 1, 8)
-    log_drift = np.where(upper, (swing - fall) * travelled, np.nan)
-    growing = replace(standard.activation, log_norm=np.repeat(depth[:, None] / 2.0, 8, axis=1))
+    fall = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.03, 0])
+    log_drift = drifts(-fall, wide=np.where(DEPTH == 0, 1.0, 0.0))
+    growing = replace(standard.activation, log_norm=np.repeat(DEPTH[:, None] / 2.0, 8, axis=1))
     found = lessons.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
-    assert (found.gain[:-1] < 1).all()
-    assert "at all 5 layers that absorb, the damage itself grows" in found.said
-    uneven = replace(growing, log_norm=growing.log_norm + np.where(depth == 4, 2.4, 0)[:, None])
+    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in found.said
+    uneven = replace(growing, log_norm=growing.log_norm + np.where(DEPTH == 4, 2.4, 0)[:, None])
     found = lessons.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
-    assert "at 4 of the 5 layers that absorb" in found.said
+    assert "at 4 of the 5 layers" in found.said
 
 
 def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
@@ -255,17 +243,14 @@ def test_the_pair_of_the_profile_in_view_comes_before_a_later_one(store: Store) 
 
 
 def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
-    depth = np.arange(LAYERS)
-    upper = (depth[:, None] <= depth[None, :])[:, :, None]
-    falling = np.where(upper, -0.1 * (depth[None, :] - depth[:, None])[:, :, None], np.nan) + np.zeros(8)
+    falling = drifts(-0.1, LAYERS)
     trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), lessons.PRUNED, log_drift=falling)
     rising = with_fields(trained, lessons.PRUNED, log_drift=-falling)
     told = lessons.learned(trained, rising)
     assert "that it falls is not learned" in told and "absorbing it is learned" in told
     assert "absorbing it is learned" not in lessons.learned(trained, trained)
-    assert "have neither gaussian:0.3 nor residual:wanda:0.7 in common" in lessons.learned(
-        trained, without(standard, *standard.by_name)
-    )
+    nothing = lessons.learned(trained, without(standard, *standard.by_name))
+    assert "gaussian:0.3" in nothing and lessons.PRUNED in nothing and "learned" not in nothing
 
 
 def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard: Profile) -> None:
@@ -289,14 +274,10 @@ def test_the_estimate_may_prefer_either_side(standard: Profile, driver_sign: int
     for name, asked in standard.perturbations.items():
         if asked.kind == "residual" and asked.pruner == "wanda":
             changed = with_fields(changed, name, kl=np.repeat((harm * asked.sparsity**2)[:, None], 8, axis=1))
-    depth = np.arange(LAYERS)
-    upper = (depth[:, None] <= depth[None, :])[:, :, None]
     gain = driver_sign * np.append(np.linspace(-0.5, 0.5, LAYERS - 1), 0)
-    share = (depth[None, :] - depth[:, None]) / np.where(depth < LAYERS - 1, LAYERS - 1 - depth, 1)[:, None]
-    logs = np.where(upper, (gain[:, None] * share)[:, :, None], np.nan) + np.zeros(8)
+    logs = drifts(gain / np.maximum(LAYERS - 1 - DEPTH, 1), LAYERS)
     found = lessons.correction(with_fields(changed, "gaussian:0.3", log_drift=logs))
-    side = "the correction" if driver_sign > 0 else "the reverse"
-    assert f"prefers {side}" in found.said
+    assert ("prefers the correction" if driver_sign > 0 else "prefers the reverse") in found.said
     assert (found.harm[-1] < found.harm[0]) == (driver_sign > 0)
 
 
@@ -304,7 +285,7 @@ def test_the_estimate_may_prefer_either_side(standard: Profile, driver_sign: int
 def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Profile, layer: int) -> None:
     found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=at(layer, 0.9, 0.1)))
     assert found.worst == layer
-    assert f"layer {layer} hurts most: 0.90 nats, 9.0 times the next" in found.said
+    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0 times", found.said)
     harm = found.harm[found.at]
     assert lessons.guessed(harm, layer) == f"Right: it is layer {layer}."
     assert f"number 2 of {LAYERS}" in lessons.guessed(harm, (layer + 1) % LAYERS)
@@ -361,11 +342,6 @@ def study(
     store.save(spec, None, {"created": created, "profile": looked})
 
 
-def test_without_a_study_nothing_is_said_to_be_measured(no_demo: Path, store: Store, standard: Profile) -> None:
-    assert lessons.measured_points(store) is None
-    assert lessons.measured_points(store, standard) is None
-
-
 @pytest.mark.parametrize(("of_ramp", "best"), [(20.0, "depth_ramp"), (90.0, "uniform")])
 def test_measured_points_come_from_the_study(store: Store, standard: Profile, of_ramp: float, best: str) -> None:
     ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
@@ -380,7 +356,7 @@ def test_measured_points_come_from_the_study(store: Store, standard: Profile, of
     told = lessons.measured_said(points)
     assert re.match(rf"Measured at 70% zeros, “{best}\b[^”]*” is best", told)
     right = (points[0].estimate < points[1].estimate) == (of_ramp > 40)
-    assert f"The rank correlation of estimate and measurement is {1 if right else -1:.2f}" in told
+    assert re.search(rf"rank correlation .* is {1 if right else -1:.2f}", told)
     assert "nothing to compare" in lessons.measured_said(points[:1])
 
 
@@ -396,7 +372,8 @@ def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: 
 
     study(store, standard, dict.fromkeys(at_target(0.6, 0.01, 0.02), 60.0), "2026-05-05")
     assert found() == (0.6, "2026-05-05")
-    assert "60% zeros (nothing was at 70%)" in lessons.measured_said(lessons.measured_points(store, standard))
+    said = lessons.measured_said(lessons.measured_points(store, standard))
+    assert "60% zeros" in said and "at 70%" in said
     study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03", seed=1)
     assert found() == (0.7, "2026-03-03")
     study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02", seed=2)
@@ -435,7 +412,8 @@ def test_allocations_of_another_profile_are_not_put_beside(store: Store, standar
     assert [each.setting for each in lessons.measured_points(store, standard)] == ramps[:2]
 
 
-def test_a_study_of_the_untrained_twin_is_another_models(store: Store, standard: Profile) -> None:
+def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: Store, standard: Profile) -> None:
+    assert lessons.measured_points(store) is None and lessons.measured_points(store, standard) is None
     spec = standard.spec
     twin = replace(standard, entry=replace(standard.entry, spec=spec.model_copy(
         update={"model": spec.model.model_copy(update={"initialised": 0})})))  # fmt: skip
@@ -455,16 +433,11 @@ def test_a_study_of_another_model_is_passed_over(no_demo: Path, store: Store, st
 
 @pytest.mark.parametrize(
     ("by", "said"),
-    [
-        (0.0, "to the last digit"),
-        (3e-7, "by less than a millionth, which is rounding"),
-        (1e-5, "by less than a thousandth, which is rounding"),
-        (0.1, "by up to 11%, which is more than rounding"),
-    ],
+    [(0.0, "last digit"), (3e-7, "a millionth"), (1e-5, "a thousandth"), (0.1, "11%, which is more than rounding")],
 )
 def test_a_second_measurement_is_compared(standard: Profile, by: float, said: str) -> None:
     shifted = standard.seeds("skip")[0].log_drift.copy()
     shifted[2, -1] += by
     assert said in lessons.compared(with_fields(standard, "skip", log_drift=shifted), standard, "skip")
-    with pytest.raises(UserError, match="was not measured"):
+    with pytest.raises(UserError, match="not measured"):
         lessons.compared(without(standard, "skip"), standard, "skip")

@@ -11,7 +11,6 @@ from torch import Tensor
 from core.pruning.magnitude import magnitude
 from core.pruning.selection import least
 from core.pruning.wanda import wanda
-from core.specs.errors import UserError
 from core.specs.patterns import Pattern, pattern
 from core.specs.pruners import PRUNERS, PrunerRow
 
@@ -33,14 +32,20 @@ def statistic(pruner: PrunerRow, norm: Tensor) -> Tensor | None:
 
 @settings(deadline=None)
 @given(shapes, sparsities, st.integers(0, 99))
-def test_counts_are_exact_and_what_stays_is_unchanged(shape: tuple[int, int], sparsity: float, seed: int) -> None:
+def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float, seed: int) -> None:
+    """Of every row by Wanda, of the whole linear by magnitude; exactly so many, and what stays is unchanged."""
     weight, norm = drawn(shape, seed)
     before = weight.clone()
-    by_magnitude, by_wanda = magnitude(weight, None, sparsity), wanda(weight, norm, sparsity)
-    assert int((by_magnitude == 0).sum()) == int(weight.numel() * sparsity)
-    assert ((by_wanda == 0).sum(1) == int(shape[1] * sparsity)).all()
-    for pruned in (by_magnitude, by_wanda):
-        assert ((pruned == 0) | (pruned == weight)).all()
+    by_row, at_once = weight.clone(), weight.clone()
+    for row in range(shape[0]):
+        scores = sorted((abs(float(weight[row, j])) * float(norm[j]), j) for j in range(shape[1]))
+        for _, j in scores[: int(shape[1] * sparsity)]:
+            by_row[row, j] = 0
+    scores = sorted((abs(float(weight[row, j])), row, j) for row in range(shape[0]) for j in range(shape[1]))
+    for _, row, j in scores[: int(weight.numel() * sparsity)]:
+        at_once[row, j] = 0
+    assert torch.equal(wanda(weight, norm, sparsity), by_row)
+    assert torch.equal(magnitude(weight, None, sparsity), at_once)
     assert torch.equal(weight, before), "the weight itself was changed"
 
 
@@ -54,26 +59,6 @@ def test_sparsity_0_changes_nothing(pruner: PrunerRow) -> None:
 def test_ties_do_not_change_the_count(pruner: PrunerRow) -> None:
     weight = torch.ones(4, 10)
     assert int((pruner.prune(weight, statistic(pruner, torch.ones(10)), 0.7) == 0).sum()) == 28
-
-
-@settings(deadline=None)
-@given(shapes, sparsities, st.integers(0, 99))
-def test_wanda_with_unit_norms_is_magnitude_row_by_row(shape: tuple[int, int], sparsity: float, seed: int) -> None:
-    weight, _ = drawn(shape, seed)
-    rows = [magnitude(row[None], None, sparsity) for row in weight]
-    assert torch.equal(wanda(weight, torch.ones(shape[1]), sparsity), torch.cat(rows))
-
-
-@settings(deadline=None)
-@given(shapes, sparsities, st.integers(0, 99))
-def test_wanda_against_a_naive_loop(shape: tuple[int, int], sparsity: float, seed: int) -> None:
-    weight, norm = drawn(shape, seed)
-    expected = weight.clone()
-    for row in range(shape[0]):
-        scores = sorted((abs(float(weight[row, j])) * float(norm[j]), j) for j in range(shape[1]))
-        for _, j in scores[: int(shape[1] * sparsity)]:
-            expected[row, j] = 0
-    assert torch.equal(wanda(weight, norm, sparsity), expected)
 
 
 @settings(deadline=None)
@@ -92,23 +77,6 @@ def test_selecting_is_sorting(sparsity: float) -> None:
     weight, norm = drawn((576, 1536), 5)
     order = (weight.abs() * norm).argsort(dim=1, stable=True)
     assert torch.equal(wanda(weight, norm, sparsity), weight.scatter(1, order[:, : int(1536 * sparsity)], 0))
-
-
-@settings(deadline=None)
-@given(shapes, sparsities, st.integers(0, 99))
-def test_magnitude_keeps_the_largest(shape: tuple[int, int], sparsity: float, seed: int) -> None:
-    weight, _ = drawn(shape, seed)
-    pruned = magnitude(weight, None, sparsity)
-    gone, kept = weight[pruned == 0].abs(), weight[pruned != 0].abs()
-    if len(gone) and len(kept):
-        assert gone.max() <= kept.min()
-
-
-@given(st.floats(0.1, 10))
-@settings(deadline=None, max_examples=20)
-def test_wanda_does_not_see_a_common_factor(factor: float) -> None:
-    weight, norm = drawn((6, 8))
-    assert torch.equal(wanda(weight, norm, 0.5), wanda(weight, norm * factor, 0.5))
 
 
 @every_pruner
@@ -172,15 +140,13 @@ def test_a_pattern_reads_as_it_is_written(asked: Pattern) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "2", "4:2", "0:4", "4:4", "2:4:8", "a:b", "-1:4", "2.5:4"])
-def test_what_is_no_pattern_is_refused_in_a_sentence(text: str, sentence) -> None:
-    with pytest.raises(UserError) as refused:
+def test_what_is_no_pattern_is_refused_in_a_sentence(text: str, refused) -> None:
+    with refused(repr(text), "kept"):
         pattern(text)
-    sentence(refused.value, repr(text), "kept")
 
 
 @every_pruner
-def test_inputs_that_make_no_whole_groups_are_refused(pruner: PrunerRow, sentence) -> None:
+def test_inputs_that_make_no_whole_groups_are_refused(pruner: PrunerRow, refused) -> None:
     weight, norm = drawn((3, 10))
-    with pytest.raises(UserError) as refused:
+    with refused("2:4", "10"):
         pruner.prune(weight, statistic(pruner, norm), 0.5, Pattern(2, 4))
-    sentence(refused.value, "2:4", "10")

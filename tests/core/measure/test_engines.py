@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from core import specs
 from core.measure.group import Group, prepare
 from core.measure.hooks import hooks
 from core.measure.noise import normal
@@ -98,16 +97,12 @@ def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, en
                 assert np.isfinite(getattr(found, field)[UPPER]).all(), f"{field} on and above it"
         np.testing.assert_allclose(np.diag(found.drift), size, rtol=1e-5)
         np.testing.assert_allclose(np.exp(np.einsum("iin->in", found.log_drift)), size, rtol=1e-5)
-        first = np.diag(found.drift_first)
-        np.testing.assert_allclose(first, size if "@all" in name else 0, rtol=1e-5)
-
-
-@pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_noise_after_the_first_token_leaves_the_first_alone(family: str, groups: dict) -> None:
-    """Causality: what happens at later positions cannot reach position 0."""
-    for name in ("gaussian:0.3", "covariance:0.3"):
-        assert (measured(wavefront, group_of(family, groups), name).drift_first[UPPER] == 0).all()
-    assert (measured(wavefront, group_of(family, groups), "gaussian:0.3@all").drift_first[UPPER] > 0).all()
+        first = found.drift_first
+        if "@all" in name:
+            assert (first[UPPER] > 0).all()
+            np.testing.assert_allclose(np.diag(first), size, rtol=1e-5)
+        else:
+            assert (first[UPPER] == 0).all(), "what happens at later positions cannot reach position 0"
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
@@ -134,12 +129,6 @@ def test_skipping_passes_the_input_on(groups: dict) -> None:
     for index, call in enumerate(group.calls):
         change = (call.entry - call.exit).norm(dim=-1) / call.exit.norm(dim=-1)
         assert found.drift[index, index] == pytest.approx(float(change[:, 1:].mean()), rel=1e-5)
-
-
-def test_what_a_mixture_of_experts_cannot_do_is_refused_in_a_sentence(groups: dict, sentence) -> None:
-    with pytest.raises(specs.UserError) as refused:
-        statistics(tiny.loaded("mixtral"), tiny.windows(1, 8).tokens, ("norm",), False, lambda _: None)
-    sentence(refused.value, "MixtralDecoderLayer")
 
 
 # --- noise ---------------------------------------------------------------------------------------------------------
@@ -211,7 +200,7 @@ def reference(family: str, name: str, ids: Tensor) -> dict[str, np.ndarray]:
     for index, layer in enumerate(layers):
         layer.register_forward_hook(hook(index))
     dense = model(ids).logits.double()
-    clean, pruned = dict(kept), wanda_layers(model, layers, ids) if "wanda" in name else None
+    clean, pruned = dict(kept), wanda_layers(family, ids) if "wanda" in name else None
     read = range(1, ids.shape[1] - 1, STRIDE)
     out = {"drift": np.full((len(layers), len(layers)), np.nan), "kl": [], "nll_increase": []}
     for injection in range(len(layers)):
@@ -246,26 +235,17 @@ def noise(layer: int, stream: Tensor, size: float = 0.3) -> Tensor:
     return push
 
 
-def wanda_layers(model: torch.nn.Module, layers: torch.nn.ModuleList, ids: Tensor) -> list[dict[str, Tensor]]:
+def wanda_layers(family: str, ids: Tensor) -> list[dict[str, Tensor]]:
     """Each layer's state after Wanda at 70%, row by row in numpy."""
-    inputs: dict[torch.nn.Module, Tensor] = {}
-    linears = [m for layer in layers for m in layer.modules() if hasattr(m, "weight") and m.weight.ndim == 2]
-    handles = [m.register_forward_pre_hook(lambda m, args: inputs.update({m: args[0]})) for m in linears]
-    model(ids)
-    for handle in handles:
-        handle.remove()
-    states = []
-    for layer in layers:
-        state = copy.deepcopy(layer.state_dict())
-        for name, module in layer.named_modules():
-            if module in inputs:
-                norm = inputs[module].flatten(0, -2).double().norm(dim=0).numpy()
-                turned = type(module).__name__ == "Conv1D"
-                weight = module.weight.T.numpy().copy() if turned else module.weight.numpy().copy()
-                for row in weight:
-                    row[np.argsort(np.abs(row) * norm, kind="stable")[: int(len(row) * 0.7)]] = 0
-                state[f"{name}.weight"] = torch.from_numpy(weight.T.copy() if turned else weight)
-        states.append(state)
+    of = tiny.loaded(family)
+    states = [copy.deepcopy(layer.state_dict()) for layer in of.layers]
+    for (index, name), rows in tiny.inputs(of, ids).items():
+        module = of.layers[index].get_submodule(name)
+        turned = type(module).__name__ == "Conv1D"
+        weight = module.weight.T.numpy().copy() if turned else module.weight.numpy().copy()
+        for row in weight:
+            row[np.argsort(np.abs(row) * rows.norm(dim=0).numpy(), kind="stable")[: int(len(row) * 0.7)]] = 0
+        states[index][f"{name}.weight"] = torch.from_numpy(weight.T.copy() if turned else weight)
     return states
 
 

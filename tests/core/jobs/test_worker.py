@@ -45,6 +45,20 @@ def start(store: Store) -> Iterator[Callable[..., subprocess.Popen]]:
         process.wait()
 
 
+@pytest.fixture
+def held(store: Store, start: Callable) -> Callable[..., tuple[Job, subprocess.Popen]]:
+    """Submit a request whose worker stays after its first part."""
+
+    def _held(idle: float = 0.0) -> tuple[Job, subprocess.Popen]:
+        (store.root / "hold").touch()
+        job = queue.submit(store, fake.request())
+        process = start(idle)
+        until(lambda: now(store, job).status.parts == 1)
+        return job, process
+
+    return _held
+
+
 def until(true: Callable[[], object]) -> None:
     """Wait for something to become true."""
     deadline = time.monotonic() + PATIENCE
@@ -117,11 +131,8 @@ def test_a_second_worker_leaves_and_an_idle_one_too(store: Store, start: Callabl
     assert start(idle=0).wait(PATIENCE) == 0
 
 
-def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, start: Callable) -> None:
-    (store.root / "hold").touch()
-    job = queue.submit(store, fake.request())
-    process = start()
-    until(lambda: now(store, job).status.parts == 1)
+def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, held: Callable) -> None:
+    job, process = held()
     assert now(store, job).state == "running"
     process.kill()
     process.wait()
@@ -133,11 +144,8 @@ def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, st
     assert len(measured(store)) == len(set(measured(store))) == 6
 
 
-def test_cancel_by_file_and_resume(store: Store, start: Callable) -> None:
-    (store.root / "hold").touch()
-    job = queue.submit(store, fake.request())
-    process = start(idle=PATIENCE)
-    until(lambda: now(store, job).status.parts == 1)
+def test_cancel_by_file_and_resume(store: Store, held: Callable) -> None:
+    job, process = held(idle=PATIENCE)
     queue.cancel(now(store, job))
     until(lambda: now(store, job).state == "cancelled")
     assert process.poll() is None
@@ -149,12 +157,9 @@ def test_cancel_by_file_and_resume(store: Store, start: Callable) -> None:
     assert len(measured(store)) == 6
 
 
-def test_enforce_ends_a_process_that_does_not_listen(store: Store, start: Callable) -> None:
-    (store.root / "hold").touch()
+def test_enforce_ends_a_process_that_does_not_listen(store: Store, held: Callable) -> None:
     (store.root / "deaf").touch()
-    job = queue.submit(store, fake.request())
-    process = start()
-    until(lambda: now(store, job).status.parts == 1)
+    job, process = held()
     queue.cancel(now(store, job))
     assert not queue.enforce(now(store, job), grace=3600)
     assert queue.enforce(now(store, job), grace=0)
@@ -179,11 +184,8 @@ def test_a_second_job_waits_for_the_device(store: Store, start: Callable) -> Non
     assert now(store, second).state == "done"
 
 
-def test_two_followers_see_the_progress_of_one_run(store: Store, start: Callable) -> None:
-    (store.root / "hold").touch()
-    job = queue.submit(store, fake.request())
-    start()
-    until(lambda: now(store, job).status.parts == 1)
+def test_two_followers_see_the_progress_of_one_run(store: Store, held: Callable) -> None:
+    held()
     heard: list[list] = [[], []]
     found: list[str] = []
 
@@ -201,11 +203,8 @@ def test_two_followers_see_the_progress_of_one_run(store: Store, start: Callable
     assert len(measured(store)) == 6
 
 
-def test_a_follower_takes_over_from_a_killed_run(store: Store, start: Callable) -> None:
-    (store.root / "hold").touch()
-    job = queue.submit(store, fake.request())
-    process = start()
-    until(lambda: now(store, job).status.parts == 1)
+def test_a_follower_takes_over_from_a_killed_run(store: Store, held: Callable) -> None:
+    job, process = held()
     found = []
     follower = threading.Thread(target=lambda: found.append(worker.run(store, job, {})))
     follower.start()

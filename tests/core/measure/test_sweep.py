@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -48,6 +48,16 @@ def run(
     return sweep, profile
 
 
+def stop_after(parts: int) -> Report:
+    """A report that cancels the run once so many parts are finished."""
+
+    def report(progress: Progress) -> None:
+        if progress.parts == parts:
+            raise Cancelled
+
+    return report
+
+
 def assert_close(one: dict[str, Perturbed], other: dict[str, Perturbed], rtol: float = 1e-5) -> None:
     assert one.keys() == other.keys()
     for name in one:
@@ -74,25 +84,6 @@ def test_numbers_do_not_depend_on_the_size_of_a_group(
     assert_close(found[2], found[5])
 
 
-def test_engines_give_the_same_units(tmp_path, no_demo) -> None:
-    found = {}
-    for engine in sweeps.ENGINES:
-        store = Store(tmp_path / engine)
-        found[engine] = units_of(store, run(store, engine=engine)[1])
-    assert_close(found["wavefront"], found["hooks"], rtol=1e-4)
-
-
-def test_progress_only_grows_and_ends_at_its_total(empty: Store) -> None:
-    seen: list[Progress] = []
-    run(empty, report=seen.append)
-    done = [each.done for each in seen]
-    assert done == sorted(done)
-    assert len({each.total for each in seen}) == 1
-    assert done[-1] == pytest.approx(seen[-1].total, rel=1e-3)
-    assert seen[-1].parts == len(NAMES) * 2
-    assert {each.layer for each in seen} >= set(range(tiny.LAYERS))
-
-
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
 def test_what_comes_before_the_measurements_moves_the_bar(
     engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch
@@ -108,8 +99,10 @@ def test_what_comes_before_the_measurements_moves_the_bar(
         assert [each.layer for each in told] == list(range(tiny.LAYERS))
         assert all(one.done < two.done for one, two in pairwise(told)), f"{stage} stands still"
         assert len({each.flop for each in told}) == 1, f"{stage} is no FLOP"
-    assert seen[-1].done == pytest.approx(seen[-1].total, rel=1e-3)
-    assert 0 < seen[-1].flop < seen[-1].done
+    done = [each.done for each in seen]
+    assert done == sorted(done) and len({each.total for each in seen}) == 1
+    assert done[-1] == pytest.approx(seen[-1].total, rel=1e-3)
+    assert 0 < seen[-1].flop < seen[-1].done and seen[-1].parts == len(NAMES) * 2
 
 
 def test_what_is_measured_already_is_not_run_again(empty: Store) -> None:
@@ -135,14 +128,15 @@ def test_a_part_is_found_as_soon_as_it_is_reported(empty: Store, text) -> None:
 # --- the model is left as it was found -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_the_model_is_bit_identical_after_a_sweep(family: str, engine: str, empty: Store) -> None:
+def test_the_model_is_bit_identical_after_a_sweep_and_the_self_check_passes(family: str, empty: Store) -> None:
     model = tiny.loaded(family).model
     before, names = tiny.state(model), NAMES if family in tiny.PRUNABLE else ("gaussian:0.3", "covariance:0.3", "skip")
-    run(empty, family, names, engine=engine)
+    sweep, _ = run(empty, family, names)
     tiny.assert_untouched(model, before)
     assert not any(parameter.is_inference() for parameter in model.parameters())
+    assert sweep.engine == "wavefront" and sweep.replay == 0
+    assert sweep.checked == {1, 3, 2}, "every batch size is looked at"
 
 
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
@@ -211,13 +205,6 @@ def test_a_failed_self_check_falls_back_to_hooks(how: str, tmp_path, no_demo, mo
     assert_close(units_of(store, profile), units_of(expected, profile), rtol=1e-4)
 
 
-def test_the_self_check_passes_on_every_family(tmp_path, no_demo) -> None:
-    for family in tiny.FAMILIES:
-        sweep, _ = run(Store(tmp_path / family), family, ("skip",))
-        assert sweep.engine == "wavefront" and sweep.replay == 0
-        assert sweep.checked == {1, 3, 2}, "every batch size is looked at"
-
-
 # --- what had to be helped along -----------------------------------------------------------------------------------
 
 
@@ -225,16 +212,11 @@ def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_betwee
     empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One second moment is spoilt on purpose; the warnings of parts that an earlier run finished are not lost."""
-
-    def stop(progress: Progress) -> None:
-        if progress.parts == 1:
-            raise Cancelled
-
     name = "residual:sparsegpt:0.5"
     with monkeypatch.context() as patch:
         tiny.spoil_second_moments(patch)
         with pytest.raises(Cancelled):
-            run(empty, names=(name,), report=stop)
+            run(empty, names=(name,), report=stop_after(1))
     sweep, profile = run(empty, names=(name,))
     (unit,) = [profile.unit(each) for each in profile.measurements]
     assert sweep.parts, "something was left to measure"
@@ -257,12 +239,8 @@ def test_finished_parts_are_not_measured_again(tmp_path, no_demo, monkeypatch: p
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", counted)
 
-    def stop(progress: Progress) -> None:
-        if progress.parts == 3:
-            raise Cancelled
-
     with pytest.raises(Cancelled):
-        run(broken, report=stop)
+        run(broken, report=stop_after(3))
     assert sizes == [1, 3, 3, 3]  # the noise floor and three parts
     assert len(list(broken.root.glob("parts/*/*"))) == 3
     sizes.clear()
@@ -276,13 +254,8 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: 
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
     _, profile = run(whole)
     monkeypatch.setattr(cost, "group_size", lambda *_: 1)
-
-    def stop(progress: Progress) -> None:
-        if progress.parts == len(NAMES) * 4:
-            raise Cancelled
-
     with pytest.raises(Cancelled):
-        run(broken, report=stop)
+        run(broken, report=stop_after(len(NAMES) * 4))
     unit = profile.unit(profile.measurements[0])
     (broken.parts(unit) / "0001-0001" / "injection.parquet").unlink(missing_ok=True)
     (broken.parts(unit) / "0001-0001" / "injection-sequence.parquet").write_bytes(b"rot")
@@ -320,30 +293,27 @@ def test_two_processes_on_one_unit_end_with_one_whole_unit(empty: Store, text) -
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
-def test_running_out_of_memory_halves_the_group(empty: Store, monkeypatch: pytest.MonkeyPatch, sentence) -> None:
+@pytest.mark.parametrize("room", [1, 0])
+def test_running_out_of_memory_halves_the_group_until_there_is_none(
+    room: int, empty: Store, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
     engine, said = sweeps.ENGINES["wavefront"], []
 
     def hungry(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
-        if len(group.sequences) > 1:
+        if len(group.sequences) > room:
             raise torch.OutOfMemoryError("no more")
         return engine(group, measurement, step)
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", hungry)
+    if room == 0:
+        with refused("memory"):
+            run(empty, names=("skip",))
+        return
     _, profile = run(empty, names=("skip",), report=said.append)
     assert any("out of memory" in each.line for each in said)
     assert [each.done for each in said] == sorted(each.done for each in said)
     assert said[-1].done <= said[-1].total, "a part that was begun twice counts once"
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
-
-
-def test_no_memory_even_for_one_sequence_is_said(empty: Store, monkeypatch: pytest.MonkeyPatch, sentence) -> None:
-    def starving(*_: object) -> None:
-        raise torch.OutOfMemoryError("no more")
-
-    monkeypatch.setitem(sweeps.ENGINES, "wavefront", starving)
-    with pytest.raises(specs.UserError) as refused:
-        run(empty, names=("skip",))
-    sentence(refused.value, "memory")
 
 
 # --- the noise floor, half precision -------------------------------------------------------------------------------
@@ -360,8 +330,6 @@ def test_the_floor_is_what_rounding_sized_noise_becomes(empty: Store) -> None:
 
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
 def test_half_precision_knows_its_distance_from_float32(engine: str, empty: Store) -> None:
-    from dataclasses import replace
-
     of = tiny.loaded("llama")
     half = tiny.built("llama").to(torch.bfloat16)
     of = replace(of, model=half, spec=of.spec.model_copy(update={"dtype": "bfloat16"}))

@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cosine_similarity
 
 from core.measure.statistics import statistics
-from core.models import anatomy, replay
+from core.models import replay
 from tests import tiny
 
 SEQUENCES, LENGTH = 3, 14
@@ -44,28 +44,6 @@ def test_norms_influence_and_loss(family: str) -> None:
         assert activation.nll[sequence] == pytest.approx(loss, rel=1e-5)
 
 
-@pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_input_norms_are_over_all_tokens_of_all_sequences(family: str) -> None:
-    ids, _, moments = found(family, norms=True)
-    of = tiny.loaded(family)
-    inputs: dict[tuple[int, str], list[torch.Tensor]] = {}
-    handles = [
-        linear.module.register_forward_pre_hook(
-            lambda _, args, at=(index, linear.name): inputs.setdefault(at, []).append(args[0].double().flatten(0, -2))
-        )
-        for index, layer in enumerate(of.layers)
-        for linear in anatomy.linears(layer)
-    ]
-    for row in ids:
-        of.model(input_ids=row[None], use_cache=False)
-    for handle in handles:
-        handle.remove()
-    for (layer, name), rows in inputs.items():
-        expected = torch.cat(rows)
-        assert len(expected) == SEQUENCES * LENGTH
-        torch.testing.assert_close(moments.input_norm[layer][name].double(), expected.norm(dim=0), rtol=1e-5, atol=1e-6)
-
-
 def test_the_root_squares_to_the_covariance_without_position_0() -> None:
     ids, _, moments = found("llama", covariance=True)
     of = tiny.loaded("llama")
@@ -93,3 +71,10 @@ def test_what_is_not_asked_for_is_not_collected() -> None:
     _, _, moments = found("mixtral")
     assert moments.input_norm == () or not any(moments.input_norm)
     assert moments.root == ()
+
+
+@pytest.mark.parametrize("second_moments", [False, True])
+def test_a_mixture_of_experts_has_no_inputs_of_linears_to_sum(second_moments: bool, refused) -> None:
+    of, ids = tiny.loaded("mixtral"), tiny.windows(1, 8).tokens
+    with refused("MixtralDecoderLayer"):
+        statistics(of, ids, ("second_moment",) if second_moments else ("norm",), False, lambda _: None)

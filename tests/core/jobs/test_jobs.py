@@ -14,7 +14,6 @@ from core.jobs import processes, queue
 from core.jobs.recorder import INTERVAL, Recorder
 from core.jobs.records import Request, Status
 from core.models.progress import Progress
-from core.specs.errors import UserError
 from core.specs.measurements import MeasureRequest
 from core.specs.requests import ExportRequest, WritingRequest
 from core.specs.settings import Setting
@@ -49,14 +48,6 @@ def test_newest_first_and_positions_in_the_order_of_submission(store: Store) -> 
     assert [job.key for job in queue.jobs(store)] == [job.key for job in reversed([*submitted, elsewhere])]
     assert [queue.queue_position(store, job) for job in submitted] == [0, 1, 2]
     assert queue.queue_position(store, elsewhere) == 0
-    assert "2 runs" in queue.waiting(store, submitted[2])
-
-
-def test_a_queued_job_is_cancelled_at_once_and_can_be_queued_again(store: Store) -> None:
-    job = queue.submit(store, fake.request())
-    queue.cancel(job)
-    assert queue.job(store, job.key).state == "cancelled"
-    assert queue.submit(store, fake.request()).state == "queued"
 
 
 @pytest.mark.parametrize("ended", ["done", "failed", "cancelled", "interrupted"])
@@ -68,13 +59,13 @@ def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
     assert queue.job(store, job.key).status.result is None
 
 
-def test_running_means_that_somebody_holds_the_lock(store: Store) -> None:
+def test_running_means_that_somebody_holds_the_lock(store: Store, refused) -> None:
     job = queue.submit(store, fake.request())
     job.write(Status(state="running"))
     with processes.take(job.lock):
         assert queue.job(store, job.key).state == "running"
         assert queue.submit(store, fake.request()).state == "running"
-        with pytest.raises(UserError, match="cancel it"):
+        with refused("cancel"):
             queue.delete(queue.job(store, job.key))
     assert queue.job(store, job.key).state == "interrupted"
 
@@ -87,19 +78,15 @@ def test_a_process_that_died_after_a_cancellation_was_cancelled(store: Store) ->
     assert queue.job(store, job.key).state == "cancelled"
 
 
-def test_delete_forgets_what_ended(store: Store) -> None:
+def test_what_waits_is_cancelled_at_once_and_delete_forgets_it(store: Store, refused) -> None:
     job = queue.submit(store, fake.request())
     queue.cancel(job)
+    assert queue.job(store, job.key).state == "cancelled"
     queue.delete(queue.job(store, job.key))
     assert queue.jobs(store) == []
-    with pytest.raises(UserError, match="no run"):
-        queue.job(store, job.key)
-
-
-@pytest.mark.parametrize("key", ["", "../../etc", "0123456789abcdef"])
-def test_an_unknown_key_is_one_sentence(store: Store, key: str) -> None:
-    with pytest.raises(UserError, match="there is no run"):
-        queue.job(store, key)
+    for key in (job.key, "", "../../etc", "0123456789abcdef"):
+        with refused(repr(key)):
+            queue.job(store, key)
 
 
 def test_folders_of_another_version_are_passed_over(store: Store) -> None:
@@ -137,7 +124,6 @@ def test_a_worker_that_was_started_counts_until_it_holds_its_lock(
 def test_status_counts(store: Store) -> None:
     assert Status().fraction == 0
     assert Status(done=3, total=4).fraction == 0.75
-    assert Status(updated=time.time()).model_dump_json()
 
 
 def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> None:
@@ -162,12 +148,10 @@ def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
     first = queue.submit(store, setting)
     second = queue.submit(store, setting.model_copy(update={"settings": (Setting(), Setting(pruner="magnitude"))}))
     last = queue.submit(store, fake.request())
-    words = "1 setting of SmolLM2-135M-Instruct on demo text, evaluation half"
-    assert queue.waiting(store, second) == f"waiting for one run on cpu (first: {words})", (
-        "no share of an unknown whole"
-    )
+    told = queue.waiting(store, second)
+    assert "one run on cpu" in told and first.request.title in told and "%" not in told, "no share of an unknown whole"
     first.write(Status(done=21, total=25))
-    assert queue.waiting(store, second).endswith(f"{words}, 84% done)")
+    assert "84%" in queue.waiting(store, second)
     assert second.request.title.startswith("2 settings of ")
     assert "2 runs" in queue.waiting(store, last)
 

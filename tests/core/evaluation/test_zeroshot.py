@@ -16,7 +16,6 @@ import torch
 from core.evaluation import zeroshot
 from core.models.loading import Loaded
 from core.models.progress import Cancelled
-from core.specs.errors import UserError
 from tests import tiny
 
 SHARED = Path("../shared/data/lm_eval_tasks")
@@ -187,7 +186,7 @@ def test_a_broken_model_has_no_accuracy(tmp_path: Path) -> None:
     assert np.isnan(found.acc).all() and np.isnan(found.accuracy) and np.isnan(found.standard_error)
 
 
-def test_a_sample_is_seeded_sorted_and_without_repeats() -> None:
+def test_a_sample_is_seeded_sorted_and_without_repeats(refused) -> None:
     first, again, other = (zeroshot.rows(500, 40, seed) for seed in (1, 1, 2))
     assert first == again != other
     assert first == sorted(set(first)) and len(first) == 40 and first[0] >= 0 and first[-1] < 500
@@ -196,7 +195,7 @@ def test_a_sample_is_seeded_sorted_and_without_repeats() -> None:
     drawn = np.concatenate([zeroshot.rows(10, 3, seed) for seed in range(200)])
     assert (np.bincount(drawn, minlength=10) > 30).all()
     for wrong in (0, 11):
-        with pytest.raises(UserError, match="1 to 10"):
+        with refused(str(wrong), "1 to 10"):
             zeroshot.rows(10, wrong, 0)
 
 
@@ -211,17 +210,14 @@ def test_libraries_do_not_tell_of_every_attempt_to_reach_the_hub(name: str) -> N
     assert log.isEnabledFor(logging.WARNING) is before is True
 
 
-def test_rows_are_drawn_as_scoring_draws_them(tmp_path: Path) -> None:
+def test_rows_are_drawn_as_scoring_draws_them(tmp_path: Path, refused) -> None:
     asked = task(tmp_path)
     found = zeroshot.score(tiny.loaded("llama"), asked, 5, 3)
     np.testing.assert_array_equal(zeroshot.drawn(asked, 5, 3), found.rows)
-    with pytest.raises(UserError, match="the task local_birds: 13 examples cannot be drawn from 12"):
+    with refused("local_birds", "13", "12"):
         zeroshot.drawn(asked, 13, 0)
-
-
-def test_too_many_examples_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="13 examples cannot be drawn from 12"):
-        zeroshot.score(tiny.loaded("llama"), task(tmp_path), 13, 0)
+    with refused("13", "12"):
+        zeroshot.score(tiny.loaded("llama"), asked, 13, 0)
 
 
 def test_a_task_is_what_its_files_hold(tmp_path: Path) -> None:
@@ -251,56 +247,54 @@ def test_a_tag_stands_for_its_tasks_and_includes_are_part_of_them(tmp_path: Path
     assert zeroshot.tasks(["local_more"], where)[0].content != before
 
 
-def test_a_misspelt_name_is_put_right(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"did you mean local_birds.*\? There are local_birds, local_tiny"):
-        zeroshot.tasks(["local_brids"], folder(tmp_path / "tasks"))
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"birds.jsonl": "absent.jsonl"}, ["absent.jsonl", "working directory"]),
+        ({"output_type: ": "output_type: ["}, ["birds.yaml", "YAML", "line"]),
+        ({"doc_to_choice: choices": "doc_to_choice: !function utils.pick"}, ["code", "not run"]),
+        ({"  data_files:\n    test: birds.jsonl": "  split: test"}, ["data files"]),
+        ({"doc_to_target: gold": 'doc_to_target: "{{gold | nothing}}"'}, ["read", "local_birds"]),
+        ({"test_split: test": "test_split: dev"}, ["read", "local_birds"]),
+        ({"task: local_birds": "undone: local_birds"}, ["no task"]),
+        ({"multiple_choice": "loglikelihood"}, ["accuracy", "choices"]),
+    ],
+)
+def test_a_task_that_cannot_be_scored(tmp_path: Path, changed: dict, named: list[str], refused) -> None:
+    with refused(*named):
+        zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks", changed))
+
+
+LONG = " ".join(["heron"] * 70)
 
 
 @pytest.mark.parametrize(
-    ("changed", "words"),
+    ("changed", "named"),
     [
-        ({"birds.jsonl": "absent.jsonl"}, "absent.jsonl.*neither from the working directory"),
-        ({"output_type: ": "output_type: ["}, "birds.yaml is not YAML at line"),
-        ({"doc_to_choice: choices": "doc_to_choice: !function utils.pick"}, "code from a task folder is not run"),
-        ({"  data_files:\n    test: birds.jsonl": "  split: test"}, "names no data files"),
-        ({"doc_to_target: gold": 'doc_to_target: "{{gold | nothing}}"'}, "cannot read the task local_birds"),
-        ({"test_split: test": "test_split: dev"}, "cannot read the task local_birds"),
-        ({"task: local_birds": "undone: local_birds"}, "defines no task"),
-        ({"multiple_choice": "loglikelihood"}, "no accuracy over choices"),
+        ({"doc_to_target: gold": 'doc_to_target: "{{gold + 3 * (question | length > 9)}}"'}, ["not among its choices"]),
+        ({"doc_to_choice: choices": f'doc_to_choice: ["a", "e", "o", "{LONG}"]'}, ["local_birds", "a choice of", "64"]),
     ],
 )
-def test_a_task_that_cannot_be_scored(tmp_path: Path, changed: dict, words: str) -> None:
-    with pytest.raises(UserError, match=words) as said:
-        zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks", changed))
-    assert "\n" not in str(said.value)
-
-
-def test_a_right_answer_that_is_no_choice_is_refused(tmp_path: Path) -> None:
-    odd = task(tmp_path, changed={"doc_to_target: gold": 'doc_to_target: "{{gold + 3 * (question | length > 9)}}"'})
-    with pytest.raises(UserError, match="not among its choices"):
+def test_an_example_that_cannot_be_scored(tmp_path: Path, changed: dict, named: list[str], refused) -> None:
+    odd = task(tmp_path, changed=changed)
+    with refused(*named):
         zeroshot.score(tiny.loaded("llama"), odd, 4, 0)
 
 
-def test_a_choice_that_is_longer_than_the_model_takes_is_refused(tmp_path: Path, sentence) -> None:
-    long = " ".join(["heron"] * 70)
-    odd = task(tmp_path, changed={"doc_to_choice: choices": f'doc_to_choice: ["a", "e", "o", "{long}"]'})
-    with pytest.raises(UserError) as refused:
-        zeroshot.score(tiny.loaded("llama"), odd, 4, 0)
-    sentence(refused.value, "local_birds", "a choice of", "takes 64 at most", "shorter choices", "more positions")
-
-
-def test_one_name_twice_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_names_that_cannot_be_looked_up(tmp_path: Path, refused) -> None:
     where = folder(tmp_path / "tasks")
+    with refused("did you mean local_birds", "local_tiny"):
+        zeroshot.tasks(["local_brids"], where)
     (where / "copy.yaml").write_text((where / "birds.yaml").read_text(), encoding="utf-8")
-    with pytest.raises(UserError, match=r"defined twice, in birds.yaml and in copy.yaml"):
+    with refused("twice", "birds.yaml", "copy.yaml"):
         zeroshot.tasks(["local_birds"], where)
-    with pytest.raises(UserError, match="there is no folder"):
+    with refused("absent"):
         zeroshot.tasks(["local_birds"], tmp_path / "absent")
-    with pytest.raises(UserError, match="name at least one"):
+    with refused("at least one"):
         zeroshot.tasks([], where)
 
 
-def test_without_lm_eval_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_lm_eval_there_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused) -> None:
     import core.evaluation
 
     for name in [each for each in sys.modules if each.partition(".")[0] == "lm_eval"]:
@@ -308,11 +302,11 @@ def test_without_lm_eval_there_is_one_sentence(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "lm_eval", None)
     monkeypatch.delitem(sys.modules, "core.evaluation.harness", raising=False)
     monkeypatch.delattr(core.evaluation, "harness", raising=False)
-    with pytest.raises(UserError, match="pip install lm-eval"):
+    with refused("pip install lm-eval"):
         zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks"))
 
 
-def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch: pytest.MonkeyPatch, refused) -> None:
     import datasets
     import lm_eval.tasks
     from huggingface_hub import constants
@@ -324,9 +318,9 @@ def test_a_definition_of_the_harness_whose_data_is_not_at_hand(monkeypatch: pyte
     monkeypatch.setattr(harness, "catalogue", lambda: manager)
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match="neither in the local cache nor to be had from the Hub"):
+    with refused("local cache", "Hub"):
         zeroshot.tasks(["arc_easy"], None)
-    with pytest.raises(UserError, match="did you mean arc_easy"):
+    with refused("did you mean arc_easy"):
         zeroshot.tasks(["arc_esay"], None)
 
 
