@@ -11,6 +11,7 @@ from core.report import take
 from core.specs.errors import UserError
 from core.specs.requests import BestRequest, ExportRequest, WritingRequest
 from core.specs.studies import StudyRequest
+from core.specs.study_file import STUDY_FILE, write_study
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, view, watch
@@ -82,14 +83,12 @@ def along(request: StudyRequest, how: asking.Pruning, what: str) -> None:
             for setting in request.settings[-len(how.seeds) :]:
                 repeated(lambda setting=setting: take.prune(request, setting, how.device, store.root))
         try:
-            text = take.as_toml(request)
+            text = write_study(request)
         except UserError as error:
             st.caption(f"No study file: {error}.")
         else:
             st.code(take.study(how.device, store.root), None, wrap_lines=True)
-            st.download_button(
-                take.STUDY_FILE, text, take.STUDY_FILE, "application/toml", on_click="ignore", key="toml"
-            )
+            st.download_button(STUDY_FILE, text, STUDY_FILE, "application/toml", on_click="ignore", key="toml")
 
 
 def repeated(command: Callable[[], str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -21,7 +21,7 @@ from core.specs.base import checked
 from core.specs.errors import UserError
 from core.specs.formats import digits
 from core.specs.grammar import check_parameters
-from core.specs.pruners import Pruner
+from core.specs.pruners import pruner as known_pruner
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -64,8 +64,8 @@ def command(
     """Spread a sparsity budget over the layers of a measured model."""
     if base not in BASES:
         raise UserError(f"there is no allocator {base!r}: known are {', '.join(BASES)}")
-    if judge_pruner not in (None, *get_args(Pruner)):
-        raise UserError(f"there is no pruner {judge_pruner!r}: known are {', '.join(get_args(Pruner))}")
+    if judge_pruner is not None:
+        known_pruner(judge_pruner)
     if judge not in NAMES:
         raise UserError(f"there is no harm {judge!r}: known are {', '.join(NAMES)}")
     given = {

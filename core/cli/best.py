@@ -22,7 +22,9 @@ from core.search.best import Best, commands, estimate, export_request, fraction,
 from core.search.roles import roles
 from core.specs.base import checked
 from core.specs.errors import UserError
+from core.specs.formats import either
 from core.specs.grammar import as_written, words
+from core.specs.pruners import PRUNERS, USUAL
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
 from core.specs.texts import WindowRequest
@@ -41,7 +43,7 @@ def best(
     max_loss: Annotated[
         str | None, typer.Option(help="In its place: the largest rise of the perplexity, as in 20%.")
     ] = None,
-    pruner: Annotated[str, typer.Option(help="magnitude, wanda or sparsegpt.")] = "wanda",
+    pruner: Annotated[str, typer.Option(help=f"{either(PRUNERS)}.")] = USUAL,
     text: Annotated[
         str | None, typer.Option(help="One text: 60% of its documents calibrate, 20% select, 20% judge.")
     ] = None,
@@ -196,8 +198,9 @@ def _title(found: Best) -> str:
 def _judge(found: Best) -> str:
     text, seeds = found.final.spec.text, len(found.request.seeds)
     on = f"Judged on {found.provenance.get('text')}, {text.sequences} x {text.length} tokens"
-    if found.request.pruner == "magnitude":
-        return f"{on}; magnitude looks at no calibration text."
+    pruner = PRUNERS[found.request.pruner]
+    if not pruner.reads_text:
+        return f"{on}; {pruner.label} looks at no calibration text."
     return f"{on}, with {seeds} calibration seed{'s' if seeds > 1 else ''}."
 
 

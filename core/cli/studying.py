@@ -18,15 +18,17 @@ from core.specs import grammar
 from core.specs.allocations import AllocationRequest
 from core.specs.base import checked
 from core.specs.errors import UserError
-from core.specs.formats import helped
+from core.specs.formats import either, helped
+from core.specs.jobs import Request
 from core.specs.patterns import pattern as read_pattern
+from core.specs.pruners import PRUNERS, USUAL
 from core.specs.requests import ExportRequest, WritingRequest
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.study_file import read_study
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
 from core.specs.typed import absolute, span
-from core.store.cache import Entry, Request, Store
+from core.store.cache import Entry, Store
 
 Model = Annotated[str, typer.Option(help="demo, a folder, a .gguf file, a Hub id.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")]
@@ -47,7 +49,7 @@ def prune(
     model: Model = "demo",
     revision: Revision = None,
     dtype: Dtype = "float32",
-    pruner: Annotated[str, typer.Option(help="magnitude, wanda or sparsegpt.")] = "wanda",
+    pruner: Annotated[str, typer.Option(help=f"{either(PRUNERS)}.")] = USUAL,
     allocation: Annotated[
         str | None,
         typer.Option(
@@ -173,7 +175,7 @@ def study(
     say_json({"key": entry.key, **study_json(found)}) if json else study_table(found)
 
 
-def run(request: Request | ExportRequest, store: Store, device: str, models: dict) -> Entry:
+def run(request: Request, store: Store, device: str, models: dict) -> Entry:
     """Run a request as a job in this process, with a progress bar; what is stored already is found."""
     found = store.find(request)
     if found:

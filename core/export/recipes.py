@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal
 
-from core.allocation.allocate import Allocation, is_per_linear, linear_parameters
+from core.allocation.allocate import Allocation, linear_parameters
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.base import number
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 from core.store.results import Array
 
-Modifier = Literal["WandaPruningModifier", "SparseGPTModifier"]
 FILE = "allocation.json"
 IN_A_ROW = 8  # numbers
 
@@ -23,10 +21,10 @@ def arguments(request: AllocationRequest, key: str) -> list[str]:
 
     Numbers per linear that were set by hand fit no option: they are pruned with, from the file that `as_json` writes.
     """
-    if isinstance(request.base, Manual) and is_per_linear(request.base):
+    if isinstance(request.base, Manual) and request.base.per_linear:
         return ["prune", "--allocation", FILE]
     words = ["allocate", "--profile", key, "--base", request.base.kind]
-    usual = {"kind"} if is_per_linear(request.base) else {"kind", "granularity"}
+    usual = {"kind"} if request.base.per_linear else {"kind", "granularity"}
     for name, value in request.base.model_dump(exclude=usual).items():
         words += [f"--{name}", ",".join(map(number, value)) if isinstance(value, tuple) else _word(value)]
     plain = AllocationRequest()
@@ -80,7 +78,7 @@ def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float 
     )
 
 
-def llm_compressor(sparsity: Array, modifier: Modifier, about: str, linears: Sequence[str] = ()) -> str:
+def llm_compressor(sparsity: Array, modifier: str, about: str, linears: Sequence[str] = ()) -> str:
     """A recipe for llm-compressor: unstructured, one sparsity per decoder layer or per linear.
 
     Its modifiers take a list with one number for every module that `targets` matches, in the model's order, and prune

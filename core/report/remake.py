@@ -14,10 +14,12 @@ from core.search import best_line
 from core.search.best import Best
 from core.specs.allocations import AllocationRequest, Manual
 from core.specs.errors import UserError
+from core.specs.jobs import Request
 from core.specs.measurements import MeasureRequest
 from core.specs.studies import StudyRequest
+from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.texts import WindowRequest
-from core.store.cache import Entry, Request
+from core.store.cache import Entry
 from core.store.profiles import Profile
 
 NOTHING_SAID = "There is no command: this result does not say where its model and text came from."
@@ -108,27 +110,14 @@ def _singles(lines: Sequence[str]) -> list[Command]:
 
 def _study(request: StudyRequest, device: str) -> list[Command]:
     try:
-        text = take.as_toml(request)
+        text = write_study(request)
     except UserError as error:
         singles = [_single(request, each, device) for each in request.settings]
         return [Command(f"Setting by setting, for {error}.", "\n".join(filter(None, singles)) or "# none can be said")]
     return [
-        Command(f"Save this as {take.STUDY_FILE}:{_unsaid(request)}", text),
+        Command(f"Save this as {STUDY_FILE}:", text),
         Command("Then run:", take.study(device)),
     ]
-
-
-def _unsaid(request: StudyRequest) -> str:
-    """What the study file leaves out of how the windows were drawn."""
-    texts = {"calibration": request.calibration, "evaluation": request.evaluation.text}
-    usual = WindowRequest()
-    said = [
-        f"{name} = {getattr(text, name)!r} under [{where}]"
-        for where, text in texts.items()
-        for name in ("seed", "packing", "bos")
-        if getattr(text, name) != getattr(usual, name)
-    ]
-    return f" (and add {', '.join(said)})" if said else ""
 
 
 def _request(found: Study) -> StudyRequest | None:

@@ -10,16 +10,19 @@ import pytest
 import yaml
 
 from core.allocation.allocate import allocate
+from core.allocation.dlp import Dlp
+from core.allocation.owl import Owl
+from core.allocation.response import Response
 from core.export import recipes
-from core.specs import allocations, grammar
-from core.specs.allocations import AllocationRequest, Correction
+from core.specs import grammar
+from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.errors import UserError
 from tests.core.allocating import PER_LINEAR, STACK, of_linears, profile
 
 
 @pytest.mark.parametrize("modifier", ["WandaPruningModifier", "SparseGPTModifier"])
 def test_the_recipe_has_one_sparsity_per_layer(modifier: str) -> None:
-    found = allocate(AllocationRequest(base=allocations.Owl()), profile(13))
+    found = allocate(AllocationRequest(base=Owl()), profile(13))
     recipe = yaml.safe_load(recipes.llm_compressor(found.sparsity, modifier, "a model:\nOWL"))
     asked = recipe["pruning_stage"]["pruning_modifiers"][modifier]
     assert asked["sparsity"] == pytest.approx(found.sparsity.tolist(), abs=1e-9)
@@ -51,11 +54,11 @@ def test_what_cannot_be_pruned_makes_no_recipe(sentence) -> None:
 
 
 def test_the_command_says_granularity_only_where_it_is_not_the_default() -> None:
-    layer = recipes.arguments(AllocationRequest(base=allocations.Response()), "k")
+    layer = recipes.arguments(AllocationRequest(base=Response()), "k")
     linear = recipes.arguments(AllocationRequest(base=PER_LINEAR), "k")
     assert "--granularity" not in layer
     assert linear[linear.index("--granularity") + 1] == "linear"
-    by_hand = AllocationRequest(base=allocations.Manual(sparsity=((0.5, 0.6), (0.7, 0.8))))
+    by_hand = AllocationRequest(base=Manual(sparsity=((0.5, 0.6), (0.7, 0.8))))
     assert recipes.arguments(by_hand, "k") == ["prune", "--allocation", "allocation.json"]
 
 
@@ -87,9 +90,7 @@ def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tm
 
 def test_the_json_reads_back_as_the_request() -> None:
     here = profile(6)
-    request = AllocationRequest(
-        base=allocations.Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2)
-    )
+    request = AllocationRequest(base=Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2))
     told = json.loads(recipes.as_json(allocate(request, here), here, {"drift": 0.5}))
     assert AllocationRequest.model_validate(told["request"]) == request
     assert np.average(told["sparsity"], weights=told["parameters"]) == pytest.approx(0.7, abs=1e-9)

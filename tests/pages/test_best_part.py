@@ -9,12 +9,12 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.allocation.depth_ramp import DepthRamp
 from core.analysis import studies
 from core.jobs import queue
 from core.search import best, best_line, candidates
 from core.search.roles import roles
 from core.specs import grammar
-from core.specs.allocations import DepthRamp
 from core.specs.errors import UserError
 from core.specs.requests import BestRequest, BestSpec
 from core.specs.settings import Setting

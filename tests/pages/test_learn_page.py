@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core import lessons, specs
+from core.allocation.depth_ramp import DepthRamp
 from core.analysis import absorption
 from core.figures.labels import gain
 from core.jobs import queue
 from core.jobs.records import Status
-from core.specs.allocations import AllocationRequest, DepthRamp
+from core.specs.allocations import AllocationRequest
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from core import specs
 from core.jobs import processes, queue
 from core.jobs.records import Status
+from core.measure.perturbations.skip import Skip
 from core.models import cost
 from core.report import command
 from core.specs.errors import UserError
@@ -273,7 +274,7 @@ def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
             text=specs.WindowRequest(
                 source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32
             ),
-            measurements=specs.measurements([specs.perturbation("gaussian:0.25@all"), specs.Skip()], (0, 2)),
+            measurements=specs.measurements([specs.perturbation("gaussian:0.25@all"), Skip()], (0, 2)),
         ),
     ],
 )

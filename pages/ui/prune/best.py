@@ -14,6 +14,7 @@ from core.search.roles import roles
 from core.specs.base import checked
 from core.specs.errors import UserError
 from core.specs.naming import PRUNERS
+from core.specs.pruners import USUAL
 from core.specs.requests import BestRequest, ExportRequest
 from core.specs.typed import absolute, numbers
 from core.store.cache import Entry, Store
@@ -80,7 +81,7 @@ def show(profile: Profile, run: Run) -> None:
 def draw() -> Form:
     """Draw the widgets, each held equal to the URL."""
     aim = view.sync("best_for", list(AIMS), "target")
-    by = view.sync("by", list(PRUNERS), "wanda")
+    by = view.sync("by", list(PRUNERS), USUAL)
     effort = view.sync("best_effort", list(EFFORTS), "quick")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view.switch("The best setting for", AIMS, "best_for")

@@ -59,14 +59,14 @@ def request(profile: Profile) -> AllocationRequest:
     """The settings of the allocate page, from the URL or from what this tab last chose."""
     method = settings.METHODS[view.sync("base", list(settings.METHODS), "owl")]
     values = {
-        each.name: view.sync(each.key or each.name, each.options, method.form.model_fields[each.name].default)
-        for each in method.parameters
+        each.name: view.sync(each.key or each.name, each.options, method.model_fields[each.name].default)
+        for each in method.parameters()
     }
     spent = {
         key: view.sync(key, settings.TARGETS, default)
         for key, default in (("target", 0.7), ("low", 0.0), ("high", 0.95))
     }
-    base = checked(method.form, **values)
+    base = checked(method, **values)
     return checked(AllocationRequest, base=base, correction=_correction(profile), **spent)
 
 

@@ -15,8 +15,10 @@ from hypothesis.extra import numpy as arrays
 from core import lessons, specs
 from core.allocation.allocate import allocate
 from core.allocation.budget import met
+from core.allocation.depth_ramp import DepthRamp
+from core.allocation.owl import Owl
 from core.analysis import absorption
-from core.specs.allocations import AllocationRequest, Correction, DepthRamp, Owl
+from core.specs.allocations import AllocationRequest, Correction
 from core.specs.errors import UserError
 from core.store import profiles
 from core.store.cache import Store

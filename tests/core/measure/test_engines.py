@@ -53,7 +53,7 @@ def group_of(family: str, groups: dict[str, Group]) -> Group:
 
 @torch.inference_mode()
 def moments(of: Loaded, text: Windows) -> Moments:
-    return statistics(of, text.tokens, anatomy.is_prunable(of.layers), True, lambda _: None)[1]
+    return statistics(of, text.tokens, ("norm",) if anatomy.is_prunable(of.layers) else (), True, lambda _: None)[1]
 
 
 @torch.inference_mode()

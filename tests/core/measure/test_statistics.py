@@ -22,7 +22,8 @@ def inference():
 
 def found(family: str, norms: bool = False, covariance: bool = False) -> tuple:
     text = tiny.windows(SEQUENCES, LENGTH)
-    return text.tokens, *statistics(tiny.loaded(family), text.tokens, norms, covariance, lambda _: None)
+    wanted = ("norm",) if norms else ()
+    return text.tokens, *statistics(tiny.loaded(family), text.tokens, wanted, covariance, lambda _: None)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
@@ -60,8 +61,8 @@ def test_the_root_squares_to_the_covariance_without_position_0() -> None:
 def test_no_number_depends_on_the_company_of_a_sequence() -> None:
     text = tiny.windows(SEQUENCES, LENGTH)
     of = tiny.loaded("llama")
-    together, _ = statistics(of, text.tokens, False, False, lambda _: None)
-    alone, _ = statistics(of, text.tokens[1:2], False, False, lambda _: None)
+    together, _ = statistics(of, text.tokens, (), False, lambda _: None)
+    alone, _ = statistics(of, text.tokens[1:2], (), False, lambda _: None)
     for name in ("norm", "log_norm", "norm_first", "block_influence"):
         assert np.array_equal(getattr(together, name)[:, 1:2], getattr(alone, name))
 
@@ -76,4 +77,4 @@ def test_what_is_not_asked_for_is_not_collected() -> None:
 def test_a_mixture_of_experts_has_no_inputs_of_linears_to_sum(second_moments: bool, refused) -> None:
     of, ids = tiny.loaded("mixtral"), tiny.windows(1, 8).tokens
     with refused("MixtralDecoderLayer"):
-        statistics(of, ids, not second_moments, False, lambda _: None, second_moments)
+        statistics(of, ids, ("second_moment",) if second_moments else ("norm",), False, lambda _: None)

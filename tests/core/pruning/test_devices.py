@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from core.pruning import PRUNERS
 from core.pruning.inputs import Sums
 from core.specs.patterns import Pattern, pattern
+from core.specs.pruners import PRUNERS
 
 OUT, IN = 64, 256
 ACCELERATORS = ("cuda", "mps")

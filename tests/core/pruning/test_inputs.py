@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from core import specs
 from core.measure.group import prepare
 from core.measure.hooks import hooks
-from core.measure.perturb import Moments, perturbed, pruned_weights
+from core.measure.perturb import Moments, perturbed
 from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
 from core.models import anatomy, cost, replay
@@ -103,7 +103,7 @@ def test_groups_of_families(family: str, expected: list[int]) -> None:
 
 
 def moments(family: str) -> Moments:
-    return statistics(tiny.loaded(family), TEXT.tokens, True, False, lambda _: None, needs_second_moments=True)[1]
+    return statistics(tiny.loaded(family), TEXT.tokens, ("norm", "second_moment"), False, lambda _: None)[1]
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
@@ -119,7 +119,7 @@ def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> Non
 
 
 def test_second_moments_are_collected_only_when_asked_for() -> None:
-    _, found = statistics(tiny.loaded("llama"), TEXT.tokens, True, False, lambda _: None)
+    _, found = statistics(tiny.loaded("llama"), TEXT.tokens, ("norm",), False, lambda _: None)
     assert found.second_moment == () and len(found.input_norm) == tiny.LAYERS
 
 
@@ -135,8 +135,8 @@ def test_a_residual_is_the_layer_pruned_by_its_inputs_second_moments(family: str
     stream = perturbed(tiny.measurement("residual:sparsegpt:0.7"), index, call, range(4), found)
     assert torch.equal(stream, call(call.entry, weights))
     name = anatomy.prunable(call.layer)[-1].name
-    one = pruned_weights(call, index, tiny.measurement(f"residual_linear:sparsegpt:0.7:{name}").perturbation, found)
-    assert list(one) == [f"{name}.weight"] and torch.equal(one[f"{name}.weight"], weights[f"{name}.weight"])
+    one = perturbed(tiny.measurement(f"residual_linear:sparsegpt:0.7:{name}"), index, call, range(4), found)
+    assert torch.equal(one, call(call.entry, {f"{name}.weight": weights[f"{name}.weight"]}))
     scaled = perturbed(tiny.measurement("residual_rescaled:sparsegpt:0.7:0.3"), index, call, range(4), found)
     size = (scaled - call.exit).norm(dim=-1) / call.exit.norm(dim=-1)
     torch.testing.assert_close(size[:, 1:], torch.full_like(size[:, 1:], 0.3), rtol=1e-3, atol=0)

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.pruning import PRUNERS, Pruner
 from core.pruning.magnitude import magnitude
 from core.pruning.selection import least
 from core.pruning.wanda import wanda
 from core.specs.patterns import Pattern, pattern
+from core.specs.pruners import PRUNERS, PrunerRow
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 sparsities = st.floats(0, 1, exclude_max=True)
@@ -25,7 +25,7 @@ def drawn(shape: tuple[int, int], seed: int = 0) -> tuple[Tensor, Tensor]:
     return torch.randn(shape, generator=generator), torch.rand(shape[1], generator=generator) + 0.1
 
 
-def statistic(pruner: Pruner, norm: Tensor) -> Tensor | None:
+def statistic(pruner: PrunerRow, norm: Tensor) -> Tensor | None:
     """What a pruner looks at where inputs are independent."""
     return {"none": None, "norm": norm, "second_moment": torch.diag(norm**2)}[pruner.statistic]
 
@@ -50,13 +50,13 @@ def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float
 
 
 @every_pruner
-def test_sparsity_0_changes_nothing(pruner: Pruner) -> None:
+def test_sparsity_0_changes_nothing(pruner: PrunerRow) -> None:
     weight, norm = drawn((5, 7))
     assert torch.equal(pruner.prune(weight, statistic(pruner, norm), 0.0), weight)
 
 
 @every_pruner
-def test_ties_do_not_change_the_count(pruner: Pruner) -> None:
+def test_ties_do_not_change_the_count(pruner: PrunerRow) -> None:
     weight = torch.ones(4, 10)
     assert int((pruner.prune(weight, statistic(pruner, torch.ones(10)), 0.7) == 0).sum()) == 28
 
@@ -80,7 +80,7 @@ def test_selecting_is_sorting(sparsity: float) -> None:
 
 
 @every_pruner
-def test_half_precision_is_judged_in_float32_and_stays_half_precision(pruner: Pruner) -> None:
+def test_half_precision_is_judged_in_float32_and_stays_half_precision(pruner: PrunerRow) -> None:
     weight, norm = drawn((4, 8))
     half = weight.bfloat16()
     pruned = pruner.prune(half, statistic(pruner, norm), 0.5)
@@ -90,7 +90,7 @@ def test_half_precision_is_judged_in_float32_and_stays_half_precision(pruner: Pr
 
 @every_pruner
 @pytest.mark.parametrize("kept", [None, Pattern(2, 4)])
-def test_a_transposed_view_prunes_as_its_copy(pruner: Pruner, kept: Pattern | None) -> None:
+def test_a_transposed_view_prunes_as_its_copy(pruner: PrunerRow, kept: Pattern | None) -> None:
     """GPT-2's Conv1D hands its weight over as a view."""
     weight, norm = drawn((8, 6))[0], drawn((6, 8), 1)[1]
     one, other = (pruner.prune(each, statistic(pruner, norm), 0.5, kept) for each in (weight.T, weight.T.contiguous()))
@@ -103,7 +103,7 @@ def test_a_transposed_view_prunes_as_its_copy(pruner: Pruner, kept: Pattern | No
 @every_pruner
 @settings(deadline=None, max_examples=40)
 @given(asked=patterns, rows=st.integers(1, 5), groups=st.integers(1, 5), seed=st.integers(0, 99))
-def test_every_group_keeps_exactly_n_of_m(pruner: Pruner, asked: Pattern, rows: int, groups: int, seed: int) -> None:
+def test_every_group_keeps_exactly_n_of_m(pruner: PrunerRow, asked: Pattern, rows: int, groups: int, seed: int) -> None:
     weight, norm = drawn((rows, groups * asked.of), seed)
     pruned = pruner.prune(weight, statistic(pruner, norm), asked.sparsity, asked)
     stays = (pruned != 0).view(rows, groups, asked.of).sum(-1)
@@ -140,7 +140,7 @@ def test_what_is_no_pattern_is_refused_in_a_sentence(text: str, refused) -> None
 
 
 @every_pruner
-def test_inputs_that_make_no_whole_groups_are_refused(pruner: Pruner, refused) -> None:
+def test_inputs_that_make_no_whole_groups_are_refused(pruner: PrunerRow, refused) -> None:
     weight, norm = drawn((3, 10))
     with refused("2:4", "10"):
         pruner.prune(weight, statistic(pruner, norm), 0.5, Pattern(2, 4))

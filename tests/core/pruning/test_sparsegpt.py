@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core.models import anatomy
-from core.pruning import PRUNERS
 from core.pruning.linear import pruned
 from core.pruning.sparsegpt import BLOCK, inverse_factor, sparsegpt
 from core.pruning.wanda import wanda
 from core.specs.errors import Broken
 from core.specs.patterns import Pattern
+from core.specs.pruners import PRUNERS
 from tests import tiny
 
 Array = np.ndarray

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import hidden
-from core.pruning import PRUNERS
 from core.pruning import walk as walking
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
 from core.specs.errors import Broken
 from core.specs.patterns import Pattern
+from core.specs.pruners import PRUNERS
 from tests import tiny
 
 TOKENS = tiny.windows(6, 16).tokens

@@ -4,166 +4,30 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from core import specs
-from core.allocation.allocate import spread
 from core.evaluation import perplexity, zeroshot
-from core.models import anatomy, cost
+from core.evaluation.pruned import count_zeros, prune
+from core.evaluation.resolving import Resolved
+from core.models import cost
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
-from core.pruning.plan import Plan
-from core.pruning.walk import restored, walk
-from core.specs.errors import Broken, UserError
-from core.specs.patterns import pattern
-from core.specs.settings import PrunedSpec, Setting
+from core.pruning.walk import restored
+from core.specs.errors import Broken
+from core.specs.settings import PrunedSpec
 from core.specs.studies import Point, StudyRequest, StudySpec
-from core.store import profiles
 from core.store.cache import Entry, Store
-from core.store.profiles import Profile
 from core.store.results import Array, Evaluated, ZeroShot, merged
-from core.texts.windows import Windows, windows
 
 PIECE = 8  # windows per saved part
-
-
-@dataclass(frozen=True, eq=False)
-class Resolved:
-    """A study request made exact: its spec, and the texts and tasks behind the hashes."""
-
-    spec: StudySpec
-    text: Windows
-    calibration: dict[str, Windows]  # by the key of their spec
-    tasks: dict[str, zeroshot.Task]  # by name
-
-    @property
-    def files(self) -> list[Path]:
-        """The local files that it was read from."""
-        return [path for each in (self.text, *self.calibration.values()) for path in each.files]
-
-
-def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
-    """Read the texts, spread the budgets.
-
-    Raises:
-        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, or
-            the model cannot be pruned.
-    """
-    text = windows(request.evaluation.text, loaded)
-    folder = Path(request.evaluation.tasks_from) if request.evaluation.tasks_from else None
-    found = zeroshot.tasks(request.evaluation.tasks, folder) if request.evaluation.tasks else []
-    for each in found:
-        zeroshot.drawn(each, request.evaluation.examples, request.evaluation.seed)  # refused now, not after an hour
-    calibration: dict[str, Windows] = {}
-    points = tuple(
-        point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
-        for setting in request.points
-    )
-    tasks = tuple(
-        specs.TaskSpec(
-            name=each.name,
-            content=each.content,
-            examples=request.evaluation.examples,
-            seed=request.evaluation.seed,
-        )
-        for each in found
-    )
-    spec = StudySpec(model=loaded.spec, text=text.spec, tasks=tasks, points=points)
-    return Resolved(spec, text, calibration, {each.name: each for each in found})
-
-
-def point(
-    setting: Setting,
-    request: StudyRequest | specs.ExportRequest | specs.WritingRequest,
-    loaded: Loaded,
-    store: Store,
-    calibration: dict[str, Windows],
-) -> Point:
-    """One setting made exact; its calibration windows are added to `calibration`.
-
-    Raises:
-        UserError: as `resolve`.
-    """
-    sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded, store))
-    read = None
-    if setting.pruner != "magnitude":
-        draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
-        known = {each.spec: each for each in calibration.values()}
-        read = windows(draw, loaded)
-        calibration[read.spec.key] = known.get(read.spec, read)
-    pruned = PrunedSpec(
-        pruner=setting.pruner,
-        sparsity=sparsity,
-        pattern=setting.pattern,
-        true_sequential=setting.true_sequential,
-        calibration=read.spec if read else None,
-    )
-    return Point(setting=setting, pruned=pruned)
-
-
-def profile_of(key: str | None, loaded: Loaded, store: Store) -> Profile | None:
-    """The profile that allocations look at, or None where none is named.
-
-    Raises:
-        UserError: there is no such profile, or it is another model's.
-    """
-    if key is None:
-        return None
-    found = profiles.load(store, store.profile(key))
-    if found.spec.model.content != loaded.spec.content or found.spec.model.initialised != loaded.spec.initialised:
-        raise UserError(
-            f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {loaded.source.label}: "
-            "name a profile of the model that is pruned"
-        )
-    return found
-
-
-def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> specs.Sparsity:
-    """The sparsity that a setting gives each layer, or each linear.
-
-    Raises:
-        UserError: an impossible budget, or the model cannot be pruned.
-    """
-    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
-    longest = max(map(len, stacks))
-    parameters = np.full((len(stacks), longest), np.nan)
-    for layer, stack in enumerate(stacks):
-        parameters[layer, : len(stack)] = [each.weight.numel() for each in stack]
-    found = spread(setting.allocation, parameters, profile).exact.round(12)
-    return tuple(map(tuple, found.tolist())) if found.ndim == 2 else tuple(found.tolist())
-
-
-def prune(
-    loaded: Loaded,
-    pruned: PrunedSpec,
-    calibration: dict[str, Windows],
-    step: Callable[[int], None],
-    warn: Callable[[str], None],
-) -> Array:
-    """Prune in place as the spec says; achieved sparsity, (layers, linears).
-
-    Raises:
-        UserError: the model cannot be pruned so.
-        Broken: it broke half way.
-    """
-    no_text = torch.zeros(1, 2, dtype=torch.long)  # magnitude looks at none: any token will do to walk with
-    tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
-    return walk(loaded, tokens, plan(pruned), step, warn)
-
-
-def plan(pruned: PrunedSpec) -> Plan:
-    """What the walk is told to do."""
-    found = pattern(pruned.pattern) if pruned.pattern else None
-    return Plan(pruned.pruner, np.array(pruned.sparsity), found, pruned.true_sequential)
 
 
 @dataclass
@@ -360,12 +224,3 @@ class Run:
     def _say(self, line: str, done: float, layer: int | None = None) -> None:
         self.done = max(self.done, done)
         self.report(Progress(line, int(self.done / 1e6), int(self.total / 1e6), layer, self.pieces))
-
-
-def count_zeros(loaded: Loaded) -> Array:
-    """Fraction of zeros in every linear, (layers, linears)."""
-    rows = [
-        [float((linear.weight == 0).float().mean()) for linear in anatomy.linears(layer)] for layer in loaded.layers
-    ]
-    longest = max(map(len, rows))
-    return np.array([row + [np.nan] * (longest - len(row)) for row in rows])
