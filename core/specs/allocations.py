@@ -50,9 +50,9 @@ class AllocationRequest(Spec):
     """A base allocator, a target, bounds, and a correction."""
 
     base: Base = Uniform()
-    target: float = Field(0.7, ge=0, lt=1)
-    low: float = Field(0.0, ge=0, lt=1)
-    high: float = Field(0.95, ge=0, lt=1)
+    target: float = Field(0.7, ge=0, lt=1, description="mean sparsity, weighted by parameters")
+    low: float = Field(0.0, ge=0, lt=1, description="least sparsity of a layer")
+    high: float = Field(0.95, ge=0, lt=1, description="greatest sparsity of a layer")
     correction: Correction = Correction()
     unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
 
