@@ -39,7 +39,7 @@ from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.results import ZeroShot
 from tests import synthetic
-from tests.core.test_report import Reader
+from tests.core.report.test_report import Reader
 from tests.pages import test_best_part
 
 LAYERS = 6
