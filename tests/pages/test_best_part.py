@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.analysis import studies
+from core.analysis import evaluations
 from core.jobs import queue
 from core.search import best, best_line, candidates
 from core.search.roles import roles
@@ -70,10 +70,10 @@ def save(
     return store.entry(store.save(spec, None, about | told))
 
 
-def _study(store: Store, settings: list[Setting], costs: synthetic.Callable, text: str) -> studies.Study:
+def _study(store: Store, settings: list[Setting], costs: synthetic.Callable, text: str) -> evaluations.Evaluations:
     spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, text=text)
-    return studies.read(store, spec)
+    return evaluations.read(store, spec)
 
 
 def part(**view: str) -> AppTest:
