@@ -72,6 +72,8 @@ class EvaluatedSetting:
     setting: Setting | None  # with calibration seed 0 where it stands for all of them; None: the dense model
     name: str
     results: Mapping[int | None, SeedResult]  # by calibration seed; one under None stands beside any seed of another
+    uniform: EvaluatedSetting | None = None  # its uniform twin; None for that itself, and where it was not measured
+    base: EvaluatedSetting | None = None  # the same without its correction, where it has one and that was measured
 
     @property
     def result(self) -> SeedResult:
@@ -202,6 +204,14 @@ class EvaluatedSetting:
             self._changes[other] = _change(self, other)
         return self._changes[other]
 
+    @property
+    def against_uniform(self) -> Change | None:
+        return self.uniform and self.against(self.uniform)
+
+    @property
+    def against_base(self) -> Change | None:
+        return self.base and self.against(self.base)
+
     @cached_property
     def _changes(self) -> dict[EvaluatedSetting, Change]:
         return {}
@@ -219,14 +229,9 @@ class EvaluatedSetting:
         return float(np.mean([each.mean() for each in differences])), float(np.sqrt((errors**2).sum()) / len(errors))
 
 
-def alone(result: SeedResult, with_seed: bool = False) -> EvaluatedSetting:
-    """A result by itself, to stand beside any other whatever their seeds.
-
-    Args:
-        with_seed: call it by its calibration seed, which is not said of seed 0 otherwise.
-    """
-    name = f"{result.name}, calibration seed {result.seed}" if with_seed else result.name
-    return EvaluatedSetting(result.setting, name, {None: result})
+def alone(result: SeedResult) -> EvaluatedSetting:
+    """A result by itself, to stand beside any other whatever their seeds."""
+    return EvaluatedSetting(result.setting, result.name, {None: result})
 
 
 def seedless(setting: Setting) -> Setting:

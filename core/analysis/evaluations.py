@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.analysis.evaluated import Change, EvaluatedSetting, SeedResult, alone, seedless
+from core.analysis.evaluated import EvaluatedSetting, SeedResult, seedless
 from core.analysis.tasks import labels, size
 from core.specs import naming
 from core.specs.errors import UserError
@@ -57,8 +57,7 @@ class Evaluations:
         for each in self.points:
             if each.setting is not None and each.evaluated is not None:
                 found[seedless(each.setting)].setdefault(each.seed, each)
-        names = naming.titles(found)
-        return tuple(EvaluatedSetting(setting, names[setting], results) for setting, results in found.items())
+        return _linked(found, naming.titles(found))
 
     @cached_property
     def singles(self) -> tuple[EvaluatedSetting, ...]:
@@ -67,8 +66,10 @@ class Evaluations:
         A name without a calibration seed stands for all of them: where there are several, seed 0 is named too.
         """
         several = {each.setting for each in self.settings if len(each.results) > 1}
-        measured = (each for each in self.points if each.evaluated is not None)
-        return tuple(alone(each, each.seed == 0 and seedless(each.setting) in several) for each in measured)
+        found = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
+        names = {setting: each[None].name for setting, each in found.items()}
+        names |= {setting: f"{names[setting]}, calibration seed 0" for setting in several & names.keys()}
+        return _linked(found, names)
 
     @cached_property
     def dense(self) -> EvaluatedSetting | None:
@@ -77,62 +78,26 @@ class Evaluations:
 
     def of(self, setting: Setting) -> EvaluatedSetting | None:
         """A setting over its calibration seeds, whatever seed is named."""
-        return self._by_setting.get(seedless(setting))
+        return next((each for each in self.settings if each.setting == seedless(setting)), None)
 
     def single(self, setting: Setting | None) -> EvaluatedSetting | None:
         """A setting with its own calibration seed alone; None: the dense model."""
-        return self._by_seed.get(setting)
+        return next((each for each in self.singles if each.setting == setting), None)
 
-    @cached_property
-    def _by_setting(self) -> dict[Setting, EvaluatedSetting]:
-        return {each.setting: each for each in self.settings}
-
-    @cached_property
-    def _by_seed(self) -> dict[Setting | None, EvaluatedSetting]:
-        return {each.setting: each for each in reversed(self.singles)}
-
-    # --- what a setting is compared with: over seeds with what is over seeds, a single one with one of its seed ------
-
-    def _like(self, one: EvaluatedSetting) -> dict[Setting | None, EvaluatedSetting]:
-        return self._by_setting if self._by_setting.get(one.setting) is one else self._by_seed
-
-    def uniform(self, one: EvaluatedSetting) -> EvaluatedSetting | None:
-        """The uniform twin; None for the twin itself, for the dense model, and where it was not measured."""
-        twin = one.setting and self._like(one).get(one.setting.uniform)
-        return None if twin is one else twin
-
-    def base(self, one: EvaluatedSetting) -> EvaluatedSetting | None:
-        """A corrected setting's own base; None for others, and where it was not measured."""
-        plain = one.setting and one.setting.base
-        return plain and self._like(one).get(plain)
+    # --- corrections -------------------------------------------------------------------------------------------------
 
     def corrections(self, base: EvaluatedSetting) -> list[EvaluatedSetting]:
         """What was corrected from a base: the correction at every strength, and every control."""
-        return self._corrections.get(base, [])
-
-    @cached_property
-    def _corrections(self) -> dict[EvaluatedSetting | None, list[EvaluatedSetting]]:
-        found = defaultdict(list)
-        for each in self.settings:
-            found[self.base(each)].append(each)
-        return dict(found)
+        return [each for each in self.settings if each.base is base]
 
     def controls(self, one: EvaluatedSetting) -> dict[str, list[EvaluatedSetting]]:
         """By control, what differs from a corrected setting in that alone: `none` is the correction itself."""
         found = defaultdict(list)
         if one.setting and one.strength:
-            for each in self._like(one).values():
+            for each in self.singles if one in self.singles else self.settings:
                 if each.setting and uncontrolled(each.setting) == uncontrolled(one.setting):
                     found[each.control].append(each)
         return found
-
-    def against_uniform(self, one: EvaluatedSetting) -> Change | None:
-        twin = self.uniform(one)
-        return twin and one.against(twin)
-
-    def against_base(self, one: EvaluatedSetting) -> Change | None:
-        base = self.base(one)
-        return base and one.against(base)
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
@@ -163,6 +128,22 @@ class Evaluations:
             if all(each.has(called[task]) for each in asked):
                 found.setdefault(task.name, called[task])
         return tuple(name for name in called.values() if name in found.values())
+
+
+def _linked(
+    found: Mapping[Setting | None, Mapping[int | None, SeedResult]], names: Mapping[Setting | None, str]
+) -> tuple[EvaluatedSetting, ...]:
+    """Every setting with the twin and the base that it is compared with, where they are among them."""
+    made: dict[Setting | None, EvaluatedSetting] = {}
+
+    def of(setting: Setting | None) -> EvaluatedSetting | None:
+        if setting in found and setting not in made:
+            twin, base = (None, None) if setting is None else (setting.uniform, setting.base)
+            linked = [of(other) if other not in (None, setting) else None for other in (twin, base)]
+            made[setting] = EvaluatedSetting(setting, names[setting], found[setting], *linked)
+        return made.get(setting)
+
+    return tuple(of(each) for each in found)
 
 
 def uncontrolled(setting: Setting) -> Setting:

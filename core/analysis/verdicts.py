@@ -165,11 +165,11 @@ def sentences(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -
     text = not_a_number({each.name: each.broken for each in settings if not each.finite})
     for base in settings:
         text += _of_correction(found, base, shown)
-    methods = [each for each in settings if not each.strength and found.uniform(each)]
+    methods = [each for each in settings if not each.strength and each.uniform]
     methods.sort(key=lambda each: each is not shown)
-    if shown and shown.strength and found.uniform(shown) not in (None, found.base(shown)):
+    if shown and shown.strength and shown.uniform not in (None, shown.base):
         methods.append(shown)
-    return text + [against(each.name, "uniform", found.against_uniform(each)) for each in methods if each.finite]
+    return text + [against(each.name, "uniform", each.against_uniform) for each in methods if each.finite]
 
 
 def against(name: str, other: str, found: Change, few: bool = True) -> str:
@@ -209,7 +209,7 @@ def _of_correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedS
     mine = in_view(found, base, shown)
     if mine is None:
         return []
-    own, controls = found.against_base(mine), found.controls(mine)
+    own, controls = mine.against_base, found.controls(mine)
     text = [against(f"the correction at strength {number(mine.strength)}", f"its base, {base.name}", own)]
     sound = {name: [each.against(mine) for each in controls[name] if each.finite and mine.finite]
              for name in (*OTHERS, "shuffled")}  # fmt: skip

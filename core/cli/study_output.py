@@ -84,8 +84,8 @@ def study_json(found: Evaluations) -> dict[str, Any]:
         row = {"name": each.result.name, **point_json(found, each), "warnings": each.warnings}
         if each.setting:
             row["setting"] = each.setting.model_dump(mode="json")
-            row["against_uniform"] = change_json(found.against_uniform(each))
-            row["against_base"] = change_json(found.against_base(each))
+            row["against_uniform"] = change_json(each.against_uniform)
+            row["against_base"] = change_json(each.against_base)
             row["over_seeds"] = over_seeds_json(found, each)
             row["over_shuffles"] = shuffles_json(found, each)
         rows.append(row)
@@ -94,7 +94,7 @@ def study_json(found: Evaluations) -> dict[str, Any]:
 
 def _over_seeds(found: Evaluations, one: EvaluatedSetting) -> Change | None:
     """A setting against uniform over all its calibration seeds; None below two of them."""
-    change = found.against_uniform(found.of(one.setting))
+    change = found.of(one.setting).against_uniform
     return change if change and change.seeds.n > 1 else None
 
 
@@ -104,7 +104,7 @@ def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]
     if change is None:
         return None
     alike = [each for each in found.singles if each.setting and seedless(each.setting) == seedless(one.setting)]
-    by_seed = {each.setting.calibration_seed: found.against_uniform(each) for each in alike}
+    by_seed = {each.setting.calibration_seed: each.against_uniform for each in alike}
     told = {str(seed): each.value for seed, each in sorted(by_seed.items()) if each}
     return {**seeds_json(change), "each": told}
 
@@ -117,10 +117,12 @@ def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] |
     shuffled = found.controls(one)["shuffled"]
     if len(shuffled) < 2:
         return None
-    others = {"against_uniform": found.against_uniform, "against_base": found.against_base}
-    return {"shuffles": len(shuffled)} | {
-        name: _range([change.value for change in map(against, shuffled) if change]) for name, against in others.items()
+    changes = {
+        "against_uniform": [each.against_uniform for each in shuffled],
+        "against_base": [each.against_base for each in shuffled],
     }
+    ranges = {name: _range([change.value for change in several if change]) for name, several in changes.items()}
+    return {"shuffles": len(shuffled)} | ranges
 
 
 def _range(values: list[float]) -> list[float] | None:
@@ -134,13 +136,13 @@ def _accuracy(one: EvaluatedSetting, task: str) -> dict[str, float]:
 def study_table(found: Evaluations) -> None:
     """A study for people: a row per point; below it what is known over seeds and shuffles, and what went wrong."""
     tasks = [task.name for task in found.spec.tasks]
-    corrected = any(found.base(each) not in (None, found.uniform(each)) for each in found.singles)
+    corrected = any(each.base not in (None, each.uniform) for each in found.singles)
     view = Table(title=escape(_title(found)))
     view.add_column("setting")
     for column in ("perplexity", "against uniform", *(["against base"] if corrected else []), "KL", *tasks):
         view.add_column(column, justify="right")
     for each in found.singles:
-        changes = [found.against_uniform(each), *([found.against_base(each)] if corrected else [])]
+        changes = [each.against_uniform, *([each.against_base] if corrected else [])]
         accuracies = ["{acc:.3f} ± {acc_stderr:.3f}".format(**_accuracy(each, name)) for name in tasks]
         said = [change(one.windows) if one else "" for one in changes]
         view.add_row(escape(each.name), each.trouble or f"{each.perplexity:.4g}", *said, f"{each.kl:.4g}", *accuracies)

@@ -120,7 +120,7 @@ def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     text = found.spec.text
     protocol = f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
     rows = {"dense": found.dense, "this model": measured}
-    twin = found.uniform(measured)
+    twin = measured.uniform
     if twin is not None:
         rows["uniform sparsity, same target"] = twin
     numbers = [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()]

@@ -35,7 +35,7 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
     for each in found.settings:
         mine = shown is not None and each.name == shown.name
         if each.finite and (mine or each.control == "none"):
-            name = _method(found, each, mine)
+            name = _method(each, mine)
             points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
             strengths[name, mine].add(each.strength)
             bases[name].add(each.setting.allocation.base)
@@ -63,12 +63,11 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
     return replace(chart, finding=f"{chart.finding} {said}")
 
 
-def _method(found: Evaluations, one: EvaluatedSetting, mine: bool) -> str:
+def _method(one: EvaluatedSetting, mine: bool) -> str:
     """The curve that a setting belongs to: its own, or the one of all corrections of its base."""
     if mine or not one.strength:
         return one.name
-    base = found.base(one)
-    name = base.name if base else f"{naming.base(one.setting.allocation)}, {naming.PRUNERS[one.setting.pruner]}"
+    name = one.base.name if one.base else f"{naming.base(one.setting.allocation)}, {naming.PRUNERS[one.setting.pruner]}"
     return f"{name}{CORRECTED}"
 
 
@@ -76,8 +75,8 @@ def against_uniform(
     found: Evaluations, part: Slice, shown: EvaluatedSetting | None, look: Palette = LIGHT
 ) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
-    asked = _few([each for each in found.within(part) if found.uniform(each)], shown)
-    rows = {each.name: found.against_uniform(each).windows for each in asked}
+    asked = _few([each for each in found.within(part) if each.uniform], shown)
+    rows = {each.name: each.against_uniform.windows for each in asked}
     if not any(np.isfinite(each.value) for each in rows.values()):
         return None
     return evaluation.changes(rows, shown.name if shown else None, "uniform", look)
@@ -101,7 +100,7 @@ def correction(
     for each in found.corrections(base):
         families[CONTROLS[each.control]][each.strength].append(each.against(base).windows)
     known = {name: dict(changes) for name, changes in families.items() if changes}
-    marked = shown.strength if shown is not None and found.base(shown) is base else None
+    marked = shown.strength if shown is not None and shown.base is base else None
     at_paper = abs(part.target - evaluation.PAPER_TARGET) < 1e-9
     spoken_of = verdicts.in_view(found, base, shown)
     among = verdicts.among_shuffles(found, spoken_of) if spoken_of else ""

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.allocation.allocate import estimates
 from core.analysis.comparison import spearman
-from core.analysis.evaluated import Change, EvaluatedSetting
+from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice, slice_of
 from core.analysis.verdicts import beside
 from core.lessons.shared import TARGET
@@ -31,10 +31,6 @@ class Whole:
     def settings(self) -> list[EvaluatedSetting]:
         """Shuffles are left out: each is a draw of many, which says nothing on its own."""
         return [each for each in self.evaluations.within(self.part) if each.control != "shuffled"]
-
-    def change(self, one: EvaluatedSetting) -> Change | None:
-        """Against uniform; None for uniform itself."""
-        return self.evaluations.against_uniform(one)
 
     @property
     def made(self) -> str:
@@ -80,8 +76,8 @@ def measured_said(found: Whole, profile: Profile) -> str:
         return "Fewer than two allocations were measured, so there is nothing to compare."
     best, worst = (pick(known, key=lambda each: each.perplexity) for pick in (min, max))
     said = (
-        f"Measured at {_aim(found.part.target)}, “{best.name}” is best ({_cost(found, best)}) and “{worst.name}” worst "
-        f"({_cost(found, worst)})."
+        f"Measured at {_aim(found.part.target)}, “{best.name}” is best ({_cost(best)}) and “{worst.name}” worst "
+        f"({_cost(worst)})."
     )
     estimate = estimated(found, profile)[[math.isfinite(each.perplexity) for each in found.settings]]
     agreement = spearman(estimate, np.array([each.perplexity for each in known]))
@@ -92,9 +88,9 @@ def measured_said(found: Whole, profile: Profile) -> str:
     return said
 
 
-def _cost(found: Whole, one: EvaluatedSetting) -> str:
+def _cost(one: EvaluatedSetting) -> str:
     """`perplexity 403: 64 % [60, 68] below uniform, one calibration seed`; of uniform itself the perplexity alone."""
-    change = found.change(one)
+    change = one.against_uniform
     perplexity = f"perplexity {digits(one.perplexity, 3)}"
     return perplexity if change is None else f"{perplexity}: {beside(change, 'uniform')}"
 

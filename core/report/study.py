@@ -151,7 +151,7 @@ def numbers(found: Evaluations) -> Table:
     columns = ["setting", "perplexity", "against uniform", "KL, nats", "agreement", "zeros, mean of linears", *tasks]
     rows = []
     for each in found.singles:
-        change = found.against_uniform(each)
+        change = each.against_uniform
         said = verdicts.said(change.windows) if change else ""
         accuracies = [reading.accuracy(each, name) for name in tasks]
         rows.append((each.name, reading.perplexity(each), said, each.kl, each.agreement, each.zeros, *accuracies))

@@ -43,34 +43,36 @@ def written(readme: str, made: dict[str, str]) -> str:
 def _at_one(found: Evaluations) -> str:
     """Every setting of one target over its calibration seeds, and where the correction lies among its shuffles."""
     settings = [each for each in found.within(_slice(TARGET)) if each.control != "shuffled"]
-    rows = [[naming.long(one.setting.allocation), digits(one.perplexity, 3), _change(found, one)] for one in settings]
+    rows = [[naming.long(one.setting.allocation), digits(one.perplexity, 3), _change(one)] for one in settings]
     strongest = filter(None, (verdicts.in_view(found, each, None) for each in settings))
     said = {each.name: verdicts.among_shuffles(found, each) for each in strongest}
     lines = [f"{name}: {text[:1].lower()}{text[1:]}" for name, text in said.items() if text]
     return "\n".join([_table(["allocation", "perplexity", "against uniform"], rows), "", *lines]) + "\n"
 
 
-def _change(found: Evaluations, one: EvaluatedSetting) -> str:
-    change = found.against_uniform(one)
-    return verdicts.quoted(change) if change else ""
+def _change(one: EvaluatedSetting) -> str:
+    return verdicts.quoted(one.against_uniform) if one.uniform else ""
 
 
 def _over_targets(found: Evaluations) -> str:
     """A row per method, a column per target, and how many calibration seeds the changes are over."""
     cells = {
-        (naming.allocation(each.setting.allocation), target): (each, found.against_uniform(each))
+        (naming.allocation(each.setting.allocation), target): each
         for target in OTHERS
         for each in found.within(_slice(target))
     }
     names = dict.fromkeys(name for name, _ in cells)
-    rows = [[name, *(_cell(*cells.get((name, target), (None, None))) for target in OTHERS)] for name in names]
-    seeds = {change.seeds.n for _, change in cells.values() if change}
+    rows = [[name, *(_cell(cells.get((name, target))) for target in OTHERS)] for name in names]
+    seeds = {each.against_uniform.seeds.n for each in cells.values() if each.uniform}
     said = f"Each change is over {' or '.join(verdicts.SOME_SEEDS.get(n, f'{n} calibration seeds') for n in seeds)}."
     return "\n".join([_table(["allocation", *(f"{target:.0%}" for target in OTHERS)], rows), "", said]) + "\n"
 
 
-def _cell(one: EvaluatedSetting | None, change: object) -> str:
-    return ", ".join(filter(None, [one and digits(one.perplexity, 3), change and verdicts.said(change.quoted)]))
+def _cell(one: EvaluatedSetting | None) -> str:
+    if one is None:
+        return ""
+    change = [verdicts.said(one.against_uniform.quoted)] if one.uniform else []
+    return ", ".join([digits(one.perplexity, 3), *change])
 
 
 def _slice(target: float) -> Slice:

@@ -147,16 +147,16 @@ def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed() -> N
     points = [each for name in words for each in several(name, {0: 0.0, 1: 0.1})]
     found = Evaluations(None, {}, (result(None, BASE), *points))
     uniform, owl, fixed, reversed_, shuffled, weak = found.settings
-    assert found.uniform(uniform) is None and {found.uniform(each) for each in found.settings[1:]} == {uniform}
-    assert found.base(owl) is None and found.base(fixed) is owl
+    assert uniform.uniform is None and {each.uniform for each in found.settings[1:]} == {uniform}
+    assert owl.base is None and fixed.base is owl
     assert found.corrections(owl) == [fixed, reversed_, shuffled, weak] and found.corrections(fixed) == []
     assert found.controls(reversed_) == {"none": [fixed], "reversed": [reversed_], "shuffled": [shuffled]}
     assert found.controls(owl) == {}
     one = found.single(points[5].setting)
-    assert one.seeds == (1,) and found.base(one).setting == points[3].setting
-    assert found.uniform(one).setting == points[1].setting and len(found.controls(one)["shuffled"]) == 1
+    assert one.seeds == (1,) and one.base.setting == points[3].setting
+    assert one.uniform.setting == points[1].setting and len(found.controls(one)["shuffled"]) == 1
     assert [each.name.endswith("calibration seed 0") for each in found.singles[:3]] == [False, True, False]
-    assert found.dense.name == "dense" and found.uniform(found.dense) is found.base(found.dense) is None
+    assert found.dense.name == "dense" and found.dense.uniform is found.dense.base is None
 
 
 def test_what_is_still_to_come_is_left_out() -> None:

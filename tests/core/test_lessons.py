@@ -379,8 +379,8 @@ def test_what_was_measured_comes_from_the_study(store: Store, standard: Profile,
     assert [each.perplexity for each in found.settings] == pytest.approx([40, of_ramp])
     assert found.part.target == 0.7
     uniform, ramped = found.settings
-    assert found.change(uniform) is None
-    assert found.change(ramped).value == pytest.approx(100 * (of_ramp / 40 - 1))
+    assert uniform.against_uniform is None
+    assert ramped.against_uniform.value == pytest.approx(100 * (of_ramp / 40 - 1))
     estimates = lessons.estimated(found, standard)
     assert np.isfinite(estimates).all()
     told = lessons.measured_said(found, standard)
@@ -401,7 +401,7 @@ def test_the_value_over_all_seeds_is_quoted_with_their_spread(store: Store, stan
             for seed, perplexity in enumerate(several)}  # fmt: skip
     study(store, standard, cost, calibrated=True)
     found = measured(store, standard)
-    change = found.change(found.settings[1])
+    change = found.settings[1].against_uniform
     assert round(change.value) == -40 and change.quoted == change.seeds and change.seeds.n == 3
     assert "no different from uniform: -40 % [" in lessons.measured_said(found, standard)
     assert "over 3 calibration seeds" in lessons.measured_said(found, standard)

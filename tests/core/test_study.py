@@ -88,7 +88,7 @@ def test_dense_and_uniform_are_always_there(empty: Store, text: str) -> None:
         "depth_ramp beta=0.05, 50%, wanda",
     ]
     assert found.complete and found.singles[2].planned.std() > 0
-    assert found.uniform(found.singles[2]) is found.singles[1]
+    assert found.singles[2].uniform is found.singles[1]
     assert np.isfinite([each.perplexity for each in found.singles]).all()
 
 

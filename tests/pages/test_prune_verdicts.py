@@ -30,7 +30,7 @@ def study(asked: tuple[Setting, ...], windows: int = 24, costs: Costs = syntheti
 def test_a_change_is_paired_and_spread_over_seeds() -> None:
     results = study(family((0, 1, 2)))
     line = next(each for each in results.settings if each.name == "AlphaPruning")
-    found = results.against_uniform(line)
+    found = line.against_uniform
     assert (found.windows.n, found.seeds.n) == (24, 3)
     rise = [synthetic.invented_cost(each) for each in (line.setting, line.setting.uniform)]
     assert found.windows.low < 100 * math.expm1(rise[0] - rise[1]) < found.windows.high
@@ -41,7 +41,7 @@ def test_magnitude_has_no_spread_over_seeds() -> None:
     asked = tuple(Setting(pruner="magnitude", allocation=OWL, calibration_seed=seed) for seed in range(3))
     results = study(asked)
     assert [len(each.results) for each in results.settings] == [1, 1]
-    assert not results.against_uniform(results.settings[1]).seeds.certain
+    assert not results.settings[1].against_uniform.seeds.certain
 
 
 def test_names_tell_settings_apart() -> None:

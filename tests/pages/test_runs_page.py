@@ -177,7 +177,7 @@ def test_every_point_of_every_study_is_a_row(store: Store) -> None:
     assert set(table["study"]) == set(keys) and len(table) == 5 + 3
     owl = table[(table["method"] == "OWL") & (table["study"] == keys[0]) & (table["seed"] == 0)].iloc[0]
     measured = row(store, keys[0], 2)
-    change = measured.study.against_uniform(measured.one).windows
+    change = measured.one.against_uniform.windows
     assert owl["perplexity"] == pytest.approx(measured.one.perplexity)
     assert [owl["against uniform"], owl["low"], owl["high"]] == pytest.approx([change.value, change.low, change.high])
     assert (owl["pruner"], owl["target"], owl["protocol"]) == ("Wanda", 0.7, "invented evaluation text, 24 × 512")

@@ -134,7 +134,7 @@ def _correction(results: Evaluations, part: Slice, shown: EvaluatedSetting | Non
             "*this family* to measure it with its controls."
         )
         return
-    mine = results.base(shown).name if shown and results.base(shown) else next(iter(bases))
+    mine = shown.base.name if shown and shown.base else next(iter(bases))
     name = view.sync("of", list(bases), mine)
     if len(bases) > 1:
         st.selectbox("Correction of", list(bases), key="of")
@@ -149,8 +149,8 @@ def _zero_shot(results: Evaluations, part: Slice, shown: EvaluatedSetting | None
     task = view.sync("task", list(options), next(iter(options)))
     view.switch("Zero-shot task", options, "task")
     _draw(drawing.zero_shot(results, part, task, shown, view.look()), results, prefix, "zero-shot")
-    corrected = shown if shown and results.base(shown) else None
-    said = [_accuracy_sentence(results, corrected, results.shared(part)) if corrected else None]
+    corrected = shown if shown and shown.base else None
+    said = [_accuracy_sentence(corrected, results.shared(part)) if corrected else None]
     said += [_unasked(results, part, task)]
     st.caption(" ".join(["0-shot, acc; the protocol says how many examples.", *filter(None, said)]))
 
@@ -161,8 +161,8 @@ def _unasked(results: Evaluations, part: Slice, task: str) -> str | None:
     return f"Not asked of {', '.join(lacking)}." if lacking else None
 
 
-def _accuracy_sentence(results: Evaluations, one: EvaluatedSetting, tasks: Sequence[str]) -> str | None:
-    found = one.accuracy_against(results.base(one), tasks)
+def _accuracy_sentence(one: EvaluatedSetting, tasks: Sequence[str]) -> str | None:
+    found = one.accuracy_against(one.base, tasks)
     if found is None or not np.isfinite(found[0]):
         return None
     value, error = (100 * each for each in found)
@@ -226,7 +226,7 @@ def rows(results: Evaluations) -> pd.DataFrame:
     for one in results.settings:
         row = {"setting": one.name, "target": one.setting.allocation.target}
         row |= {"pruner": naming.PRUNERS[one.setting.pruner], **_of(one, results)}
-        for name, change in (("uniform", results.against_uniform(one)), ("base", results.against_base(one))):
+        for name, change in (("uniform", one.against_uniform), ("base", one.against_base)):
             row |= _against(name, change) if change else {}
         found.append(row | {"with all parameters": one.setting.method})
     table = pd.DataFrame(found)

@@ -168,7 +168,7 @@ def table(
 
 def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
     one, spec = row.one, row.study.spec
-    setting, against = one.setting, row.study.against_uniform(one)
+    setting, against = one.setting, one.against_uniform
     change = against and against.windows
     return {
         "method": narrowing.method(row),

@@ -212,7 +212,7 @@ def _measured(found: lessons.Whole, profile: Profile) -> pd.DataFrame:
     """A row for each, the least perplexity first; the interval is that over seeds where it says how many."""
     rows = []
     for one, estimate in zip(found.settings, lessons.estimated(found, profile), strict=True):
-        change = found.change(one)
+        change = one.against_uniform
         ends = change.quoted if change else None
         rows.append(
             {

@@ -27,7 +27,7 @@ def _compared(name: str, found: Evaluations) -> Iterator[tuple[str, Any]]:
         yield f"{name}/{index}/perplexity", line.perplexity
         yield f"{name}/{index}/loss", line.loss
         yield f"{name}/{index}/accuracy", {task: plain(line.accuracy(task)) for task in found.tasks}
-        for what, change in (("uniform", found.against_uniform(line)), ("base", found.against_base(line))):
+        for what, change in (("uniform", line.against_uniform), ("base", line.against_base)):
             yield f"{name}/{index}/against-{what}", change and _change(change)
     for part in found.slices:
         for one, other in combinations(found.within(part), 2):

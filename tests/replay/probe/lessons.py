@@ -93,7 +93,7 @@ def _measured(found: Profile) -> Told:
         return
     keys = [each.key for each in whole.evaluations.entries]
     for index, (each, estimate) in enumerate(zip(whole.settings, lessons.estimated(whole, found), strict=True)):
-        change = whole.change(each) and whole.change(each).quoted
+        change = each.against_uniform and each.against_uniform.quoted
         told = change and [change.value, change.low, change.high, change.n]
         yield f"{index}/setting", each.setting.model_dump(mode="json")
         yield f"{index}/cost", [each.setting.allocation.target, each.perplexity, estimate, told]
