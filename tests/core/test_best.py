@@ -145,7 +145,7 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     apart = Store(empty.root.parent / "apart")
     whole = best.load(apart, experiment.get(asked, apart))
     assert entry.key == whole.spec.key
-    assert np.array_equal(best.load(empty, entry).losses(whole.winner), whole.losses(whole.winner))
+    assert np.array_equal(best.load(empty, entry).judged(whole.winner).losses, whole.judged(whole.winner).losses)
 
 
 def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,9 +159,9 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
 def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     grid = Grid(bases=(DepthRamp(beta=0.08), DepthRamp(beta=-0.08)), strengths=(0.03,), corrects_best=True)
     monkeypatch.setitem(GRIDS, "full", grid)
-    monkeypatch.setattr(candidates, "best_base", lambda study: study.pruned[1].setting)
+    monkeypatch.setattr(candidates, "best_base", lambda study: study.singles[2].setting)
     found = best.load(empty, experiment.get(request(text, effort="full", seeds=(0,)), empty))
-    corrected = [each.setting for each in found.selection.pruned if each.setting.allocation.correction.strength]
+    corrected = [each.setting for each in found.selection.settings if each.strength]
     assert [each.allocation.base.kind for each in corrected] == ["uniform", "uniform", "depth_ramp", "depth_ramp"]
     assert [each.allocation.correction.control for each in corrected] == ["none", "reversed"] * 2
 
@@ -571,7 +571,7 @@ def test_where_uniform_alone_breaks_the_winner_is_the_answer(
 ) -> None:
     monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
     found = best.load(empty, experiment.get(request(text), empty))
-    assert np.isnan(found.perplexity(found.uniform)) and np.isfinite(found.perplexity(found.winner))
+    assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
     assert found.sentence.endswith("uniform breaks the model, whose loss is then not a number.")
 
