@@ -39,7 +39,7 @@ def _seen(cache: Path) -> dict[str, Any]:
     key = say("measure", "--model", model, "--text", text, *perturb, "--sequences", "8", "--length", "16")["key"]
     return {
         "allocator": _allocator(key),
-        "pruner": _pruner(model, text),
+        "pruner": _pruner(model, text, key),
         "perturbation": _perturbation(key),
         "chart": [each.value for each in page("absorption", profile=key).header],
         "job": _job(model),
@@ -93,13 +93,15 @@ def _allocator(key: str) -> dict[str, Any]:
     }
 
 
-def _pruner(model: str, text: str) -> dict[str, Any]:
+def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
     from core import specs
     from core.models import cost
     from core.store.cache import Store
 
     where = ("--model", model, "--calibration", text, "--evaluate", text, "--windows", "8", *SHORT)
     pruned = say("prune", *where, "--pruner", "diagonal", "--allocation", SETTING)
+
+    app = page("prune", profile=key, base="teeth", part="evaluate", by="diagonal")
 
     def memory(name: str) -> int:
         asked = specs.MeasureRequest(model=model, measurements=specs.measurements([specs.perturbation(name)]))
@@ -109,6 +111,8 @@ def _pruner(model: str, text: str) -> dict[str, Any]:
         "achieved": float(np.mean(pruned["achieved"])),
         "perplexity": pruned["evaluation"]["perplexity"],
         "warnings": pruned["warnings"],
+        "url": said(app, "by"),
+        "page": app.session_state["by"],
         "calibrated": pruned["evaluation"]["protocol"]["calibration"] is not None,
         "more_memory": memory("residual:diagonal:0.5") > memory("residual:wanda:0.5"),
     }

@@ -105,6 +105,7 @@ def test_an_allocator(seen: dict[str, Any]) -> None:
 def test_a_pruner_that_needs_second_moments(seen: dict[str, Any]) -> None:
     found = seen["pruner"]
     assert found["achieved"] == pytest.approx(0.5, abs=0.03) and found["perplexity"] > 1
+    assert found["url"] == found["page"] == "diagonal"
     assert found["calibrated"] and found["more_memory"] and found["warnings"] == []
     assert len(seen["perturbation"]["command"]["residual:diagonal:0.5"]) == 4
     assert "Pruned by Diagonal, 50% zeros" in seen["perturbation"]["options"]
