@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from core.analysis import studies
-from core.analysis.studies import Study
+from core.analysis import evaluations
+from core.analysis.evaluations import Evaluations
 from core.cli import app
 from core.cli.options import Cache, Device, Json
 from core.cli.output import out, say_helped, say_json
@@ -71,18 +71,19 @@ def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, ove
         dtype=request.dtype,
         profile=request.profile,
         calibration=request.calibration,
-        setting=_chosen(studies.load(store, entry), setting),
+        setting=_chosen(evaluations.load(store, entry), setting),
         folder=str(folder),
         overwrite=overwrite,
         study=entry.key,
     )
 
 
-def _chosen(study: Study, words: str | None) -> Setting:
+def _chosen(study: Evaluations, words: str | None) -> Setting:
     """The setting that is meant: the one so named, else the only one with these words in its name."""
     every = defaultdict(list)
-    for each in study.pruned:
-        every[each.name].append(each.setting)
+    for each in study.singles:
+        if each.setting is not None:
+            every[each.setting.name].append(each.setting)
     found = [words] if words in every else [name for name in every if words is None or words in name]
     if len(found) == 1:
         return _only(study, found[0], every[found[0]])
@@ -95,7 +96,7 @@ def _chosen(study: Study, words: str | None) -> Setting:
     )
 
 
-def _only(study: Study, name: str, alike: list[Setting]) -> Setting:
+def _only(study: Evaluations, name: str, alike: list[Setting]) -> Setting:
     """The setting of a name; refused where several share it, as those from .json files do."""
     if len(alike) > 1:
         raise UserError(

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from core.analysis import studies
+from core.analysis import evaluations
 from core.cli import app
 from core.cli.commands import Cache, Device, Json
 from core.cli.output import out, progress_bar, say_helped, say_json
-from core.cli.study_output import comparison_json, point_json, study_json, study_table
+from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.jobs import queue
 from core.models import cost, machine
 from core.specs import grammar
@@ -104,20 +104,20 @@ def prune(
         check_early(Path(export), overwrite, request.model, request.revision, request.dtype, store)
     where, models = machine.chosen(device), {}
     entry = run(request, store, where, models)
-    study = studies.load(store, entry)
+    study = evaluations.load(store, entry)
     exported = _exported(request, setting, entry, export, overwrite, store, where, models) if export else None
     wrote = _written(request, setting, prompt, store, where, models) if prompt else None
-    measured = study.of(setting)
+    measured = study.single(setting)
     answer = {
         "key": entry.key,
         "setting": setting.name,
         "planned": measured.planned,
-        "achieved": measured.evaluated.zeros,
+        "achieved": measured.result.evaluated.zeros,
         "evaluation": point_json(study, measured),
         "dense": point_json(study, study.dense),
-        "uniform": point_json(study, study.twin(measured)),
-        "against_uniform": comparison_json(measured, study.twin(measured)),
-        "against_base": comparison_json(measured, study.base(measured)),
+        "uniform": point_json(study, measured.uniform or measured),
+        "against_uniform": change_json(measured.against_uniform),
+        "against_base": change_json(measured.against_base),
         "warnings": measured.warnings,
         "export": exported,
         "writing": wrote,
@@ -155,7 +155,7 @@ def evaluate(
     )
     store = Store(cache)
     entry = run(request, store, machine.chosen(device), {})
-    study = studies.load(store, entry)
+    study = evaluations.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
     say_json(answer) if json else study_table(study)
 
@@ -171,7 +171,7 @@ def study(
     request = read_study(file)
     store = Store(cache)
     entry = run(request, store, machine.chosen(device), {})
-    found = studies.load(store, entry)
+    found = evaluations.load(store, entry)
     say_json({"key": entry.key, **study_json(found)}) if json else study_table(found)
 
 

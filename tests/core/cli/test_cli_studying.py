@@ -408,7 +408,8 @@ def test_people_read_base_seeds_and_shuffles(
     told = capsys.readouterr().out
     assert "against base" in told and "9 x 12 tokens, float32" in told
     assert told.count("calibrated on text.txt, 4 x 12 tokens") == 1
-    assert told.count("depth_ramp beta=0.02, 50%, wanda, over 3 calibration seeds: ") == 1
+    [line] = [each for each in told.splitlines() if each.startswith("depth_ramp beta=0.02, 50%, wanda: ")]
+    assert line.endswith(" over 3 calibration seeds against uniform")
     assert told.count("depth_ramp beta=0.02 corrected 0.05 by gaussian:0.3, 50%, wanda, 3 shuffles of it: ") == 1
 
 

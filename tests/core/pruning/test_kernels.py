@@ -30,7 +30,6 @@ def statistic(pruner: PrunerRow, norm: Tensor) -> Tensor | None:
     return {"none": None, "norm": norm, "second_moment": torch.diag(norm**2)}[pruner.statistic]
 
 
-@settings(deadline=None)
 @given(shapes, sparsities, st.integers(0, 99))
 def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float, seed: int) -> None:
     """Of every row by Wanda, of the whole linear by magnitude; exactly so many, and what stays is unchanged."""
@@ -61,7 +60,6 @@ def test_ties_do_not_change_the_count(pruner: PrunerRow) -> None:
     assert int((pruner.prune(weight, statistic(pruner, torch.ones(10)), 0.7) == 0).sum()) == 28
 
 
-@settings(deadline=None)
 @given(shapes, sparsities, st.integers(0, 99))
 def test_of_ties_the_first_go(shape: tuple[int, int], sparsity: float, seed: int) -> None:
     """As in a stable sort: quantised weights are full of ties, and no number may hang on how they are broken."""
@@ -101,7 +99,7 @@ def test_a_transposed_view_prunes_as_its_copy(pruner: PrunerRow, kept: Pattern |
 
 
 @every_pruner
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(asked=patterns, rows=st.integers(1, 5), groups=st.integers(1, 5), seed=st.integers(0, 99))
 def test_every_group_keeps_exactly_n_of_m(pruner: PrunerRow, asked: Pattern, rows: int, groups: int, seed: int) -> None:
     weight, norm = drawn((rows, groups * asked.of), seed)
@@ -110,7 +108,7 @@ def test_every_group_keeps_exactly_n_of_m(pruner: PrunerRow, asked: Pattern, row
     assert (stays == asked.kept).all()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(patterns, st.integers(1, 5), st.integers(1, 5), st.integers(0, 99))
 def test_groups_keep_what_counts_most(asked: Pattern, rows: int, groups: int, seed: int) -> None:
     weight, norm = drawn((rows, groups * asked.of), seed)

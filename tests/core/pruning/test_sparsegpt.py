@@ -109,7 +109,7 @@ def test_outputs_suffer_less_than_from_wanda_where_inputs_are_correlated(sparsit
     assert error(weight, by_sparsegpt, inputs) < error(weight, by_wanda, inputs)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 9), st.integers(1, 2 * BLOCK + 9), st.floats(0, 1, exclude_max=True), st.integers(0, 9))
 def test_the_count_is_exact(rows: int, columns: int, sparsity: float, seed: int) -> None:
     weight, inputs = drawn(rows, columns, 50, seed)
@@ -125,7 +125,7 @@ def test_independent_inputs_leave_nothing_to_make_up_for() -> None:
     assert torch.equal(pruned[pruned != 0], weight[pruned != 0])
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(0, 9))
 def test_the_factor_is_of_the_inverse(size: int, seed: int) -> None:
     _, inputs = drawn(1, size, 100, seed)
