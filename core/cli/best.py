@@ -22,7 +22,7 @@ from core.search.best import Best, commands, estimate, export_request, fraction,
 from core.search.roles import roles
 from core.specs.base import checked
 from core.specs.errors import UserError
-from core.specs.grammar import as_written, words
+from core.specs.grammar import words, write
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
 from core.specs.texts import WindowRequest
@@ -120,7 +120,7 @@ def _run(request: BestRequest, store: Store, device: str, models: dict) -> Entry
 def best_json(found: Best) -> dict[str, Any]:
     """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
     return {
-        "answer": as_written(found.answer.allocation),
+        "answer": write(found.answer.allocation),
         "target": found.answer.allocation.target,
         "sentence": found.sentence,
         "more": found.more_sentences,
@@ -140,7 +140,7 @@ def best_json(found: Best) -> dict[str, Any]:
         "over_seeds": _seeds(found),
         "candidates": [
             {
-                "allocation": as_written(each.setting.allocation),
+                "allocation": write(each.setting.allocation),
                 "nll": each.nll,
                 "perplexity": each.perplexity,
                 "against_uniform": interval_json(each.against_uniform),
@@ -157,7 +157,7 @@ def best_json(found: Best) -> dict[str, Any]:
 
 def _judged(found: Best, setting: Setting) -> dict[str, Any]:
     return {
-        "allocation": as_written(setting.allocation),
+        "allocation": write(setting.allocation),
         "perplexity": found.perplexity(setting),
         "setting": setting.model_dump(mode="json"),
         "warnings": _warnings(found, setting),

@@ -80,7 +80,7 @@ def prune(
     setting = checked(
         Setting,
         pruner=pruner,
-        allocation=grammar.allocation(allocation) if allocation else _usual(pattern),
+        allocation=grammar.read_allocation(allocation) if allocation else _usual(pattern),
         pattern=pattern,
         true_sequential=true_sequential,
         calibration_seed=seed,

@@ -17,6 +17,7 @@ from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.plan import check
 from core.pruning.walk import restored
+from core.specs import naming
 from core.specs.errors import UserError
 from core.specs.models import ModelSpec
 from core.specs.requests import ExportRequest, ExportSpec
@@ -90,7 +91,7 @@ def _card(
             "seed": setting.calibration_seed,
         }
     return Card(
-        title=f"{loaded.source.label}, {setting.name}",
+        title=f"{loaded.source.label}, {naming.whole(setting)}",
         base_model=loaded.source.label,
         base_source=relative(request.model),
         licence=licence_of(loaded.source),

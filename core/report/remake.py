@@ -12,6 +12,7 @@ from core.report.page import Command
 from core.search import best as bests
 from core.search import best_line
 from core.search.best import Best
+from core.specs import naming
 from core.specs.allocations import AllocationRequest, Manual
 from core.specs.errors import UserError
 from core.specs.measurements import MeasureRequest
@@ -140,8 +141,8 @@ def _request(found: Study) -> StudyRequest | None:
 
 def _single(request: StudyRequest, setting: object, device: str) -> str | None:
     if isinstance(setting.allocation.base, Manual):
-        return f"# {setting.name}: no command can say it; save its allocation as JSON and name that file"
+        return f"# {naming.whole(setting)}: no command can say it; save its allocation as JSON and name that file"
     try:
         return take.prune(request, setting, device)
     except UserError as error:
-        return f"# {setting.name}: {error}"
+        return f"# {naming.whole(setting)}: {error}"

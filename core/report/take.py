@@ -31,7 +31,7 @@ def prune(request: StudyRequest, setting: Setting, device: str, cache: Path = HO
     if text.length != calibration.length:
         raise UserError("the command takes one length for calibration and evaluation: make them equal, or use the file")
     words = ["prune", "--model", request.model, "--pruner", setting.pruner, "--allocation"]
-    words += [grammar.as_written(setting.allocation)]
+    words += [grammar.write(setting.allocation)]
     words += ["--pattern", setting.pattern] if setting.pattern else []
     words += ["--true-sequential"] if setting.true_sequential else []
     options = {

@@ -20,7 +20,7 @@ from core.search.candidates import GRIDS, TARGETS, candidates, kept_by_uniform, 
 from core.specs.allocations import Correction
 from core.specs.base import number
 from core.specs.errors import UserError
-from core.specs.grammar import as_written, words
+from core.specs.grammar import words, write
 from core.specs.measurements import Measurement, MeasureRequest, measurements
 from core.specs.perturbations import perturbation
 from core.specs.requests import BestRequest, BestSpec
@@ -303,7 +303,7 @@ class Best:
     @property
     def sentence(self) -> str:
         """The answer in words, with the paired interval it rests on."""
-        return f"Use {as_written(self.answer.allocation)}: {self._why}{self._lower}."
+        return f"Use {write(self.answer.allocation)}: {self._why}{self._lower}."
 
     @property
     def _why(self) -> str:
@@ -404,7 +404,7 @@ def commands(found: Best) -> tuple[str, ...]:
     model += [] if request.dtype == "float32" else ["--dtype", request.dtype]
     measure = [] if request.profile else [_measure(profile_request(request), model)]
     calibration, final = texts
-    prune = ["prune", *model, "--pruner", request.pruner, "--allocation", as_written(found.answer.allocation)]
+    prune = ["prune", *model, "--pruner", request.pruner, "--allocation", write(found.answer.allocation)]
     prune += ["--profile", found.profile, "--calibration", calibration.source]
     prune += [*_documents("--documents", calibration), "--sequences", str(calibration.sequences)]
     prune += ["--length", str(calibration.length), "--seed", str(found.answer.calibration_seed)]

@@ -11,7 +11,7 @@ from core.analysis.studies import Measured, Study
 from core.specs.allocations import AllocationRequest, AlphaPruning, Correction, DepthRamp, Dlp, Owl, Response, Uniform
 from core.specs.base import Spec
 from core.specs.errors import UserError
-from core.specs.grammar import as_written
+from core.specs.grammar import write
 from core.specs.settings import Setting
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -98,7 +98,7 @@ def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> t
         try:
             spread(setting.allocation, parameters, profile)
         except UserError as reason:
-            notes.append(f"{as_written(setting.allocation)} was left out: {reason}")
+            notes.append(f"{write(setting.allocation)} was left out: {reason}")
         else:
             kept.append(setting)
     return tuple(kept), notes

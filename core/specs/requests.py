@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.specs import naming
 from core.specs.base import Spec
 from core.specs.formats import model_name, per_cent
 from core.specs.measurements import ProfileSpec
@@ -36,7 +37,7 @@ class ExportRequest(_OneSetting):
 
     @property
     def title(self) -> str:
-        return f"export of {model_name(self.model)}: {self.setting.name}"
+        return f"export of {model_name(self.model)}: {naming.whole(self.setting)}"
 
 
 class WritingRequest(_OneSetting):
@@ -47,7 +48,7 @@ class WritingRequest(_OneSetting):
 
     @property
     def title(self) -> str:
-        return f"writing of {model_name(self.model)}: {self.setting.name}"
+        return f"writing of {model_name(self.model)}: {naming.whole(self.setting)}"
 
 
 class BestRequest(Spec):

@@ -14,7 +14,6 @@ from core.jobs import queue
 from core.search import best, best_line, candidates
 from core.search.roles import roles
 from core.specs import grammar
-from core.specs.allocations import DepthRamp
 from core.specs.errors import UserError
 from core.specs.requests import BestRequest, BestSpec
 from core.specs.settings import Setting
@@ -55,11 +54,11 @@ def save(
         lower: an allocation that is judged too.
     """
     target = request.target or 0.7
-    tried = [Setting(pruner=request.pruner, allocation=grammar.allocation(f"{each}:{target}")) for each in methods]
+    tried = [Setting(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
     selection = _study(store, tried, costs, f"selects {request.key}")
     winner, runner_up = candidates.choose(selection)
     contenders = [each for each in (winner, runner_up) if each]
-    contenders += [winner.model_copy(update={"allocation": grammar.allocation(lower)})] if lower else []
+    contenders += [winner.model_copy(update={"allocation": grammar.read_allocation(lower)})] if lower else []
     seeded = [each.model_copy(update={"calibration_seed": seed}) for seed in request.seeds for each in contenders]
     final = _study(store, seeded, costs, f"judges {request.key}")
     spec = BestSpec(
@@ -239,7 +238,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     found = best.load(store, save(store, costs, request, ("uniform", "owl"), "uniform:0.45", trials=trials))
     app = part()
     assert not app.exception
-    assert found.answer.allocation == grammar.allocation("uniform:0.45")
+    assert found.answer.allocation == grammar.read_allocation("uniform:0.45")
     assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
     answer = table(app, "role").set_index("role").loc["answer"]
     assert "45%" in answer["setting"] and answer["perplexity"] == pytest.approx(found.perplexity(found.answer))
@@ -346,7 +345,7 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
 
 @pytest.mark.parametrize("said", [*METHODS, "alphapruning epsilon=0.4", "owl m=10 lam=0.2", "response objective=nll"])
 def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
-    setting = Setting(allocation=grammar.allocation(f"{said}:0.6"))
+    setting = Setting(allocation=grammar.read_allocation(f"{said}:0.6"))
     query = answering.in_view(setting)
     assert query.items() >= {"base": setting.allocation.base.kind, "hand": "", "target": "0.6", "high": "0.95"}.items()
     assert float(query["strength"]) == setting.allocation.correction.strength
@@ -354,7 +353,7 @@ def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
 
 
 def test_a_step_that_the_page_lacks_has_no_link() -> None:
-    steep = Setting(allocation=grammar.allocation("uniform:0.5").model_copy(update={"base": DepthRamp(beta=0.032)}))
+    steep = Setting(allocation=grammar.read_allocation("depth_ramp beta=0.032:0.5"))
     with pytest.raises(UserError, match=r"no step 0\.032"):
         answering.in_view(steep)
 

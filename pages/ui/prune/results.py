@@ -15,7 +15,7 @@ from core.analysis.phrases import listed
 from core.figures import Chart
 from core.figures import results as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.specs import naming
+from core.specs import grammar, naming
 from core.specs.errors import UserError
 from core.specs.settings import Setting
 from core.store.profiles import Profile
@@ -237,7 +237,7 @@ def rows(results: Results) -> pd.DataFrame:
         row |= {"pruner": naming.PRUNERS[line.setting.pruner], **_of(line, results)}
         for name, change in (("uniform", results.against_uniform(line)), ("base", results.against_base(line))):
             row |= _against(name, change) if change else {}
-        found.append(row | {"with all parameters": line.setting.method})
+        found.append(row | {"with all parameters": grammar.said(line.setting.allocation)})
     table = pd.DataFrame(found)
     first = [name for name in table if name in LEADING]
     changes = [name for name in table if name.startswith(CHANGES)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from core.analysis.rows import SHORT, Row
-from core.specs import naming
+from core.specs import grammar, naming
 from core.specs.base import number
 from core.specs.naming import PRUNERS
 from pages.ui import view
@@ -83,5 +83,5 @@ def method(row: Row) -> str:
 
 def _searched(row: Row) -> str:
     """The allocation in words and as commands and reports spell it, with every parameter."""
-    spelt = row.measured.setting.method if row.measured.setting else ""
+    spelt = grammar.said(row.measured.setting.allocation) if row.measured.setting else ""
     return f"{method(row)} {spelt}".casefold()
