@@ -24,7 +24,7 @@ class Owl(Spec):
     """More outliers, less sparsity (arXiv 2310.05175)."""
 
     kind: Literal["owl"] = "owl"
-    m: float = Field(5.0, description="outlier threshold, in multiples of the mean score")
+    m: float = Field(5.0, description="outlier threshold, in multiples of the mean score, 2 to 12 in steps of 0.5")
     lam: float = Field(0.08, ge=0, le=0.5, description="half width of the band, sparsity units")
 
     @model_validator(mode="after")
@@ -146,9 +146,9 @@ class AllocationRequest(Spec):
     """A base allocator, a target, bounds, and a correction."""
 
     base: Base = Uniform()
-    target: float = Field(0.7, ge=0, lt=1)
-    low: float = Field(0.0, ge=0, lt=1)
-    high: float = Field(0.95, ge=0, lt=1)
+    target: float = Field(0.7, ge=0, lt=1, description="mean sparsity, weighted by parameters")
+    low: float = Field(0.0, ge=0, lt=1, description="least sparsity of a layer")
+    high: float = Field(0.95, ge=0, lt=1, description="greatest sparsity of a layer")
     correction: Correction = Correction()
     unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
 

@@ -32,6 +32,7 @@ from core.specs.errors import UserError
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
 from core.specs.texts import WindowRequest
+from core.specs.typed import fraction
 from core.store.cache import Store, units
 from core.store.packs import pack, unpack
 from core.store.results import Evaluated
@@ -477,13 +478,13 @@ def test_a_hand_made_allocation_is_no_line(sentence: Callable) -> None:
 
 @pytest.mark.parametrize(("typed", "value"), [("20%", 0.2), ("0.2", 0.2), (" 150 % ", 1.5), ("1", 1.0)])
 def test_a_loss_is_read_as_a_share(typed: str, value: float) -> None:
-    assert best.fraction(typed) == pytest.approx(value)
+    assert fraction(typed) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("typed", ["abc", "20", "-5%", "0", "nan", "inf", "%"])
 def test_a_loss_that_is_no_share_is_refused(typed: str, sentence: Callable) -> None:
     with pytest.raises(UserError) as error:
-        best.fraction(typed)
+        fraction(typed)
     sentence(error.value, typed)
 
 

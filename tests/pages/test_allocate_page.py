@@ -190,7 +190,7 @@ def test_the_judge_can_be_another_pruner(store: Store) -> None:
     "line, said",
     [
         ("--base owl --alpha 0.2", "owl has no parameter 'alpha': it takes m, lam"),
-        ("--base uniform --pruner sparsegpt", "uniform has no parameter 'pruner': it takes none of its own"),
+        ("--base uniform --pruner sparsegpt", "uniform has no parameter 'pruner': it takes strength, driver"),
         ("--base manual", "manual needs --sparsity"),
         ("--driver nonsense", "there is no perturbation 'nonsense'"),
         ("--base owl --unclipped --strength 0.04", "give a strength or unclipped, not both"),
@@ -260,7 +260,7 @@ def test_the_url_restores_the_view_and_the_command_repeats_it(
     told = json.loads(capsys.readouterr().out)
     assert told["sparsity"] == pytest.approx(on_screen(app), abs=1e-12)
     if "unclipped" in chosen:
-        assert "--unclipped" in words
+        assert "unclipped=yes" in words[7]
         assert abs(told["budget"] - 0.7) > 1e-6
     else:
         assert told["budget"] == pytest.approx(float(chosen.get("target", 0.7)), abs=1e-9)
@@ -426,7 +426,7 @@ def test_unclipped_numbers_are_drawn_as_they_are(cache: Cache) -> None:
     assert any("are off" in each.value for each in app.caption)
     assert not [each for each in app.expander if each.label == "Set single layers by hand"]
     words = shlex.split(app.code[0].value)
-    assert "--unclipped" in words and "--strength" not in words
+    assert words[6:8] == ["--allocation", "dlp alpha=0.3 unclipped=yes:0.85"]
     assert [each.key for each in app.get("download_button") if "llm" in each.key] == []
     assert app.query_params["unclipped"] == "True"
 
@@ -443,14 +443,14 @@ def test_the_switch_is_undone_and_gives_the_correction_back(cache: Cache) -> Non
     assert on_screen(app).max() > 1
     app.button(key="undo").click().run()
     assert on_screen(app) == pytest.approx(bounded)
-    assert "unclipped" not in app.query_params and "--strength 0.04" in app.code[0].value
+    assert "unclipped" not in app.query_params and "strength=0.04" in app.code[0].value
 
 
 @pytest.mark.parametrize("base", ["uniform", "response"])
 def test_what_has_no_reference_code_has_no_switch(base: str, cache: Cache) -> None:
     app = opened(profile=cache["deep"], base=base, unclipped="True")
     assert not app.toggle and live(app)
-    assert "--unclipped" not in app.code[0].value
+    assert "unclipped" not in app.code[0].value
 
 
 def test_what_unclipped_numbers_spend_is_said() -> None:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.analysis import studies
 from core.jobs import queue
-from core.search import best, best_line, candidates
+from core.search import best, candidates
 from core.search.roles import roles
 from core.specs import grammar
 from core.specs.errors import UserError
@@ -187,7 +187,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert math.isclose(judged["perplexity"]["winner"], found.perplexity(found.winner))
     whole, *parts = [each.value for each in app.code]
     assert parts == list(best.commands(found))
-    assert whole == best_line.line(found.request) and "core best --model demo --target 0.7" in whole
+    assert whole == best.whole_line(found.request) and "core best --model demo --target 0.7" in whole
     moved = table(app, "change, %").set_index("setting")
     assert math.isclose(moved["change, %"]["OWL"], found.against_uniform.value)
     assert moved["low"]["OWL"] < moved["change, %"]["OWL"] < moved["high"]["OWL"] < 0

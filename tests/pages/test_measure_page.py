@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import specs
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.models import cost
-from core.report import command
 from core.specs.errors import UserError
-from core.specs.presets import PRESETS
 from core.specs.typed import build
 from core.store.cache import Store
 from pages.ui import watch
@@ -255,47 +251,3 @@ def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
     assert link.proto.label.startswith("waiting · measuring · ") and link.proto.label.endswith(watch.model(job.request))
     queue.cancel(job)
     assert not opened().sidebar.get("page_link")
-
-
-# --- the command ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        fake.request(),
-        fake.request(16, 5),
-        fake.request(128, preset="paper"),
-        fake.request(16, preset="standard"),
-        specs.MeasureRequest(
-            model="random:demo",
-            dtype="bfloat16",
-            text=specs.WindowRequest(
-                source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32
-            ),
-            measurements=specs.measurements([specs.perturbation("gaussian:0.25@all"), specs.Skip()], (0, 2)),
-        ),
-    ],
-)
-def test_the_command_builds_the_same_request(request_: specs.MeasureRequest) -> None:
-    words = shlex.split(command.measure(request_, "cpu"))[4:]
-    options: dict[str, list[str]] = {}
-    for option, value in zip(words[::2], words[1::2], strict=True):
-        options.setdefault(option.removeprefix("--"), []).append(value)
-    one = {name: values[0] for name, values in options.items()}
-    number = {name: int(one[name]) if name in one else None for name in ("sequences", "length")}
-    assert request_ == build(
-        one["model"], one.get("revision"), one["text"], one.get("documents"), one.get("preset", "quick"),
-        options.get("perturb", []), number["sequences"], number["length"], one.get("seeds"), None,
-        one.get("dtype", "float32"), int(one.get("seed", 0)), one.get("packing"), one.get("bos", "protocol"),
-    )  # fmt: skip
-    assert one["device"] == "cpu"
-
-
-def test_presets_are_named_by_their_amount() -> None:
-    for name, preset in PRESETS.items():
-        window = specs.WindowRequest(sequences=preset.sequences, length=preset.length)
-        request = specs.MeasureRequest(text=window, measurements=preset.measurements)
-        assert command.arguments(request, "cpu") == [
-            "measure", "--model", "demo", "--text", "demo", "--preset", name, "--device", "cpu"
-        ]  # fmt: skip

@@ -15,7 +15,7 @@ from core.analysis.studies import Study
 from core.export import check_early
 from core.figures import Chart, evaluation
 from core.figures.style import LIGHT, Palette
-from core.search import best, best_line
+from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
 from core.specs import naming
@@ -193,7 +193,7 @@ def _trials(found: Best) -> None:
 
 def _commands(found: Best) -> None:
     with st.expander("The same on the command line"):
-        whole, parts = best_line.line(found.request), best.commands(found)
+        whole, parts = best.whole_line(found.request), best.commands(found)
         for each in filter(None, (whole, *parts)):
             st.code(each, None, wrap_lines=True)
         if whole:

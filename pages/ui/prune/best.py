@@ -15,7 +15,7 @@ from core.specs.base import checked
 from core.specs.errors import UserError
 from core.specs.naming import PRUNERS
 from core.specs.requests import BestRequest, ExportRequest
-from core.specs.typed import absolute, numbers
+from core.specs.typed import absolute, fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import view, watch
@@ -156,7 +156,7 @@ def request(form: Form, profile: Profile) -> BestRequest:
         revision=profile.provenance.get("revision"),
         dtype=profile.spec.model.dtype,
         target=form.target if form.aim == "target" else None,
-        max_loss=best.fraction(form.loss) if form.aim == "loss" else None,
+        max_loss=fraction(form.loss) if form.aim == "loss" else None,
         pruner=form.pruner,
         calibration=calibration,
         selection=judging,
