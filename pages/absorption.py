@@ -1,12 +1,14 @@
 """Which layers amplify, which absorb, and at what size?"""
 
 import math
+from functools import partial
 
 import streamlit as st
 
 from core import figures
 from core.analysis import absorption
 from core.figures import labels
+from core.figures.charts import GAIN, GROUPS, InView
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 from pages.ui import frame, view
@@ -43,7 +45,7 @@ def choose(profile: Profile) -> tuple[str, str, int]:
             "What is done to the layer",
             list(bases),
             key="perturbation",
-            format_func=lambda name: labels.label(profile.perturbations[next(iter(bases[name].values()))]),
+            format_func=lambda name: profile.perturbations[next(iter(bases[name].values()))].label,
             width=340,
         )
         where = list(bases[base])
@@ -56,15 +58,8 @@ def choose(profile: Profile) -> tuple[str, str, int]:
     return bases[base][positions], statistic, view.layer(profile)
 
 
-def pick_clicked() -> None:
-    """A clicked cell highlights its injection layer."""
-    points = st.session_state["matrix"].selection.points
-    if points:
-        st.session_state["layer"] = int(points[0]["customdata"][0])
-
-
-def compare_with(name: str) -> str | None:
-    """The picker of a second profile for the gain chart: its key."""
+def compare_with(name: str) -> Profile | None:
+    """The picker of a second profile for the gain chart."""
     known = view.others()
     if not known:
         return None
@@ -72,12 +67,13 @@ def compare_with(name: str) -> str | None:
     twin = view.sync("compare", list(listed), None)
     st.selectbox("Compare with", list(listed), key="compare", format_func=listed.get)
     try:
-        if twin and name not in view.load(twin).by_name:
-            st.caption("The other profile does not hold this perturbation: measure it there to compare.")
+        other = view.load(twin) if twin else None
     except UserError as error:
         st.error(str(error))
         return None
-    return twin
+    if other and name not in other.by_name:
+        st.caption("The other profile does not hold this perturbation: measure it there to compare.")
+    return other
 
 
 profile = view.profile()
@@ -87,42 +83,18 @@ seeds = profile.seeds(name)
 look = view.look()
 prefix = f"{profile.entry.key[:6]}-{name}"
 gains = absorption.gains(seeds)
-st.markdown(f"**{labels.label(profile.perturbations[name])}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
+st.markdown(f"**{profile.perturbations[name].label}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
 if not any(map(math.isfinite, gains.value[:-1])):
     st.info("This changed nothing at any layer, so there is no drift to follow: choose something else above.")
-    st.stop()
+    view.end()
 numbers = overview.gains(profile, name, statistic, layer)
 if frame.is_first_paint():
-    st.stop()
+    view.end()
 frame.numbers(numbers, "gain of each layer", frame.file(prefix, "at-a-glance"), "glance")
 
-left, right = st.columns(2, gap="large")
-with left:
-    frame.show(figures.curves(seeds, layer, look), prefix, "curves")
-with right:
-    frame.show(figures.heatmap(seeds, profile.floor.drift, layer, look), prefix, "matrix", on_select=pick_clicked)
-
-left, right = st.columns(2, gap="large")
-with left:
-    slot = st.container()
-    twin = compare_with(name)
-    with slot:
-        frame.show(sections.gains_of_family(profile, name, statistic, layer, twin), prefix, "gains")
-with right:
-    sections.size_map(profile, name, statistic, layer)
-with st.expander("The verdict on every perturbation measured"):
-    frame.show_table(sections.verdicts(profile), "What the network does with each perturbation, in a sentence")
-
-left, right = st.columns(2, gap="large")
-with left:
-    frame.show(figures.dilution(seeds, profile.activation, layer, look), prefix, "dilution")
-with right:
-    frame.show(figures.direction(seeds, layer, look), prefix, "direction")
-
-frame.show(figures.harm(seeds, layer, look), prefix, "harm")
-
-left, right = st.columns(2, gap="large")
-with left:
-    sections.first_token(profile, name, statistic, layer, prefix)
-with right:
-    sections.matched(profile, name, layer, prefix)
+asked = InView(profile, name, layer, look, statistic)
+for group, rows in GROUPS.items():
+    sections.group(rows, asked, prefix, partial(compare_with, name))
+    if group == GAIN:
+        with st.expander("The verdict on every perturbation measured"):
+            frame.show_table(sections.verdicts(profile), "What the network does with each perturbation, in a sentence")

@@ -15,7 +15,7 @@ try:
     layer_parameters(profile)
 except UserError as error:
     st.error(str(error))
-    st.stop()
+    view.end()
 
 left, right = st.columns([1, 2], gap="large")
 with left:
@@ -31,7 +31,7 @@ with right:
     except UserError as error:
         st.error(str(error))
         spread.to_measure(request, profile)
-        st.stop()
+        view.end()
     if request.unclipped:
         spread.loose(allocation, prefix)
         now, kept = allocation.exact, {}

@@ -7,11 +7,11 @@ import streamlit as st
 from core.allocation.allocate import layer_parameters
 from core.jobs import queue
 from core.models import cost
-from core.report import take
-from core.specs.commands import StudyFile, alone, command_line
+from core.specs.commands import Studying, alone, command_line
 from core.specs.errors import UserError
 from core.specs.requests import BestRequest, ExportRequest, WritingRequest
 from core.specs.studies import StudyRequest
+from core.specs.study_file import STUDY_FILE, write_study
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, view, watch
@@ -83,14 +83,12 @@ def along(request: StudyRequest, how: asking.Pruning, what: str) -> None:
             for setting in request.settings[-len(how.seeds) :]:
                 repeated(lambda setting=setting: command_line(alone(request, setting), how.device, store.elsewhere))
         try:
-            text = take.as_toml(request)
+            text = write_study(request)
         except UserError as error:
             st.caption(f"No study file: {error}.")
         else:
-            st.code(command_line(StudyFile(file=take.STUDY_FILE), how.device, store.elsewhere), None, wrap_lines=True)
-            st.download_button(
-                take.STUDY_FILE, text, take.STUDY_FILE, "application/toml", on_click="ignore", key="toml"
-            )
+            st.code(command_line(Studying(file=STUDY_FILE), how.device, store.elsewhere), None, wrap_lines=True)
+            st.download_button(STUDY_FILE, text, STUDY_FILE, "application/toml", on_click="ignore", key="toml")
 
 
 def repeated(command: Callable[[], str]) -> None:
@@ -110,25 +108,25 @@ try:
 except UserError as error:
     st.error(str(error))
     st.page_link("allocate.py", label="Change the allocation", icon=":material/tune:")
-    st.stop()
+    view.end()
 job = watch.watched()
 if job:
     watch.panel(job)
 numbers = inview.show(in_view)
 if frame.is_first_paint():
-    st.stop()
+    view.end()
 frame.numbers(numbers, "sparsity of each layer", frame.file(profile.entry.key[:6], "allocation-in-view"), "in-view")
 groups = stored.groups(profile)
 part = view.sync("part", list(PARTS), "results" if groups else "evaluate")
 view.switch("Part of the page", PARTS, "part")
 if part == "best":
     best.show(profile, run)
-    st.stop()
+    view.end()
 how = asking.pruning(profile, in_view.request)
 if how.wrong:
     st.error(how.wrong)
     if part in ("writing", "export"):
-        st.stop()
+        view.end()
 
 group = stored.choose(groups, how.setting) if groups and part in ("results", "export") else None
 if part == "evaluate":

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import typer
 
 from core.cli import app, asking
-from core.specs.commands import Allocating, Asked, StudyFile
+from core.specs.commands import Allocating, Asked, Studying
 
 
 def given(line: str) -> tuple[str, SimpleNamespace]:
@@ -26,7 +26,7 @@ def asked(line: str) -> Asked:
     """The request that a line makes."""
     name, values = given(line)
     if name == "study":
-        return StudyFile(file=str(values.file))
+        return Studying(file=str(values.file))
     if name == "allocate":
         return Allocating(
             profile=values.profile,

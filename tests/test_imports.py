@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from core.specs import allocations, jobs, perturbations
+
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
 DRAWING = {
@@ -44,6 +46,12 @@ ROOMS = {
     "jobs": "specs store models texts pruning measure analysis allocation evaluation search export",
     "cli": "specs store models texts measure analysis allocation evaluation search figures lessons export report jobs",
 }
+KINDS = {
+    "core.allocation": [*allocations.ALLOCATORS],
+    "core.measure": [*perturbations.PERTURBATIONS],
+    "core.jobs": [place for row in jobs.JOBS for place in (row.asks, row.gives)],
+}  # the room of each table's kinds
+OPEN_TO_KINDS = {"core.specs", "numpy", "pydantic", "typing", "math", "collections.abc", "__future__"}
 FREE_OF_TENSORS = ("specs", "store", "analysis", "allocation", "figures", "lessons", "report")
 HIDDEN = {"texts", "pruning", "measure", "evaluation", "cli"}  # from pages
 
@@ -92,6 +100,17 @@ def test_a_room_knows_only_lower_ones(room: str) -> None:
     allowed = {room, *ROOMS[room].split()}
     wrong = {named(path): rooms(read(path)) - allowed for path in modules(f"core/{room}")}
     assert {name: known for name, known in wrong.items() if known} == {}
+
+
+@pytest.mark.parametrize(("room", "place"), [(room, place) for room, places in KINDS.items() for place in places])
+def test_a_kind_knows_specs_and_its_own_room(room: str, place: str) -> None:
+    """Specs load it: it may need nothing that needs specs whole, and no tensors."""
+    names = read(ROOT.joinpath(*place.partition(":")[0].split(".")).with_suffix(".py"))
+    assert names - under(names, OPEN_TO_KINDS | {room}) == set()
+
+
+def test_what_can_be_asked_loads_no_tensor_library() -> None:
+    assert loaded_by("import core.specs") & HEAVY == set()
 
 
 def test_the_rooms_have_an_order() -> None:

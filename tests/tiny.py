@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 
 from core import specs
 from core.measure.sweep import Sweep
+from core.models import anatomy
 from core.models.loading import Loaded, tokenizer_hash
 from core.models.outline import Outline, outline
 from core.models.progress import Report, silent
@@ -166,6 +167,23 @@ def windows(sequences: int = 4, length: int = 16, seed: int = 0) -> Windows:
         windows=tuple((0, length * index) for index in range(sequences)),
     )
     return Windows(spec, tokens, "random tokens", ())
+
+
+@torch.inference_mode()
+def inputs(of: Loaded, tokens: Tensor) -> dict[tuple[int, str], Tensor]:
+    """What every linear reads in a plain forward of the whole model: (layer, name) -> (tokens, in), in float64."""
+    found: dict[tuple[int, str], Tensor] = {}
+    handles = [
+        linear.module.register_forward_pre_hook(
+            lambda _, args, at=(index, linear.name): found.update({at: args[0].double().flatten(0, -2)})
+        )
+        for index, layer in enumerate(of.layers)
+        for linear in anatomy.linears(layer)
+    ]
+    of.model(input_ids=tokens, use_cache=False)
+    for handle in handles:
+        handle.remove()
+    return found
 
 
 def measurement(name: str, seed: int = 0) -> specs.Measurement:

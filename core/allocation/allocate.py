@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.allocation import allocators, correction
-from core.allocation import response as hulls
+from core.allocation import correction
+from core.allocation.allocator import Allocator
 from core.allocation.budget import TOLERANCE, Bounds, binding, check_finite, met, project
+from core.allocation.evidence import Curves, Evidence
 from core.analysis import absorption, responses
-from core.analysis.responses import Curves
-from core.specs.allocations import (
-    AllocationRequest,
-    AlphaPruning,
-    Correction,
-    DepthRamp,
-    Dlp,
-    Manual,
-    Owl,
-    Response,
-    Uniform,
-)
-from core.specs.base import Spec
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.base import Array
 from core.specs.errors import UserError
-from core.specs.measurements import OUTLIER_THRESHOLDS
+from core.specs.pruners import USUAL
 from core.store.profiles import Profile
-from core.store.results import Array
 
 WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits
 
@@ -81,11 +69,11 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
     Raises:
         UserError: as `allocate`; or the request looks at a profile and there is none.
     """
-    if profile is None and (not isinstance(request.base, UNPROFILED) or request.correction.strength):
-        what = "the correction" if isinstance(request.base, UNPROFILED) else request.base.kind
+    if profile is None and (request.base.profiled or request.correction.strength):
+        what = request.base.kind if request.base.profiled else "the correction"
         raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")
     of_units, base = _base(request, parameters, profile)
-    if isinstance(request.base, Manual) and request.unclipped:
+    if request.base.by_hand and request.unclipped:
         _check_spent(request.target, met(base, of_units))
     sparsity = base
     if request.correction.strength and not request.unclipped:
@@ -93,8 +81,8 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
     layers = np.nansum(parameters, axis=1)
     bounds = bounds_of(request, profile, request.correction.strength)
     bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)
-    bound &= not request.unclipped or isinstance(request.base, Response)
-    if not is_per_linear(request.base):
+    bound &= not request.unclipped or request.base.measured
+    if not request.base.per_linear:
         return Allocation(request, base, sparsity, layers, bound, bounds)
     linears = [each.reshape(parameters.shape) for each in (base, sparsity)]
     return Allocation(request, *(layer_means(each, parameters) for each in linears), layers, bound, bounds, *linears)
@@ -102,26 +90,20 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
 
 def bounds_of(request: AllocationRequest, profile: Profile | None, strength: float) -> Bounds:
     """The bounds that hold: least harm goes no further than was measured, unless a correction shifts it on."""
-    if not isinstance(request.base, Response) or strength:
-        return Bounds(request.low, request.high)
-    found = _responses(is_per_linear(request.base), profile, request.base.pruner, request.base.objective)
-    return Bounds(request.low, min(request.high, found.highest))
-
-
-def is_per_linear(base: Spec) -> bool:
-    """Whether a base allocator gives each linear a sparsity of its own."""
-    if isinstance(base, Manual):
-        return bool(base.sparsity) and isinstance(base.sparsity[0], tuple)
-    return getattr(base, "granularity", "layer") == "linear"
+    bounds = Bounds(request.low, request.high)
+    if not request.base.measured or strength:
+        return bounds
+    highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
+    return Bounds(request.low, min(request.high, highest))
 
 
 def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:
     """Weights and base sparsity of the units that the budget is spread over, both (units,)."""
-    if is_per_linear(request.base):
+    if request.base.per_linear:
         _check_linears(request.base, parameters)
-    of_units = parameters.ravel() if is_per_linear(request.base) else np.nansum(parameters, axis=1)
+    of_units = parameters.ravel() if request.base.per_linear else np.nansum(parameters, axis=1)
     bounds = Bounds(request.low, request.high)
-    wish = WISHES[type(request.base)](request.base, profile, of_units, request.target, bounds)
+    wish = request.base.wish(Evidence(of_units, request.target, bounds, profile))
     check_finite(wish)
     return of_units, wish if request.unclipped else project(wish, of_units, request.target, bounds)
 
@@ -135,11 +117,11 @@ def _check_spent(target: float, spent: float) -> None:
         )
 
 
-def _check_linears(base: Spec, parameters: Array) -> None:
+def _check_linears(base: Allocator, parameters: Array) -> None:
     """Refuse budgets per linear where layers differ in their linears, or an allocation of another shape."""
     if np.isnan(parameters).any():
         raise UserError("the layers of this model differ in their linears: spread the budget over layers")
-    if not isinstance(base, Manual):
+    if not base.by_hand:
         return
     given = {len(row) for row in base.sparsity}
     if len(given) > 1:
@@ -220,12 +202,11 @@ def judge_of(request: AllocationRequest, profile: Profile) -> str:
 
     That of the curves it was made from; else the first one that the profile holds curves of.
     """
-    if isinstance(request.base, Response):
-        return request.base.pruner
-    return next(iter(responses.pruners(profile, is_per_linear(request.base))), "wanda")
+    known = responses.pruners(profile, request.base.per_linear)
+    return getattr(request.base, "pruner", None) or next(iter(known), USUAL)
 
 
-def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> float:
+def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> float:
     """The additive estimate: the sum of one-layer responses, or of one-linear ones, in the objective's unit.
 
     Layers damage each other's inputs, so the true harm is another number; within one target and pruner the order of
@@ -253,7 +234,7 @@ def _responses(per_linear: bool, profile: Profile, pruner: str, objective: str) 
     return (responses.of_linears if per_linear else responses.of_profile)(profile, pruner, objective)
 
 
-def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = "wanda") -> Array:
+def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> Array:
     """The additive estimate of many allocations; NaN where one leaves 0 to the largest measured sparsity.
 
     Args:
@@ -271,53 +252,6 @@ def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: s
     return sum(np.interp(known[:, i], found.sparsity, harm) for i, harm in enumerate(found.harm))
 
 
-def _uniform(_: Uniform, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    return allocators.uniform(len(parameters), target)
-
-
-def _owl(base: Owl, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    return allocators.owl(profile.scores.outlier_ratio[:, OUTLIER_THRESHOLDS.index(base.m)], target, base.lam)
-
-
-def _alphapruning(base: AlphaPruning, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    of_linears = getattr(profile.weights, f"alpha_{base.estimator}")
-    known = ~np.isnan(of_linears)
-    with np.errstate(invalid="ignore"):  # a layer without any stays NaN, which is refused
-        alpha = np.where(known, of_linears, 0).sum(1) / known.sum(1)
-    return allocators.alphapruning(alpha, parameters, target, base.epsilon)
-
-
-def _dlp(base: Dlp, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    return allocators.dlp(getattr(profile.scores, base.statistic), target, base.alpha)
-
-
-def _depth_ramp(base: DepthRamp, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    return allocators.depth_ramp(len(parameters), target, base.beta)
-
-
-def _response(base: Response, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    found = _responses(is_per_linear(base), profile, base.pruner, base.objective)
-    return hulls.response(found, parameters, target, bounds)
-
-
-def _manual(base: Manual, profile: Profile, parameters: Array, target: float, bounds: Bounds) -> Array:
-    return allocators.manual(base.sparsity, len(parameters))
-
-
-WISHES: dict[type, Callable[..., Array]] = {
-    Uniform: _uniform,
-    Owl: _owl,
-    AlphaPruning: _alphapruning,
-    Dlp: _dlp,
-    DepthRamp: _depth_ramp,
-    Response: _response,
-    Manual: _manual,
-}
-
-
-UNPROFILED = (Uniform, DepthRamp, Manual)  # these look at nothing but the number of layers
-
-
 def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
     """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over.
 
@@ -325,7 +259,7 @@ def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Ar
         UserError: as `allocate`.
     """
     rows = exact_family(request, profile, strengths)
-    return layer_means(rows, linear_parameters(profile)) if is_per_linear(request.base) else rows
+    return layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
 
 
 def exact_family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
@@ -342,4 +276,4 @@ def exact_family(request: AllocationRequest, profile: Profile, strengths: Array)
             for strength in strengths
         ]
     )
-    return rows.reshape(len(rows), *parameters.shape) if is_per_linear(request.base) else rows
+    return rows.reshape(len(rows), *parameters.shape) if request.base.per_linear else rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.store.results import Array
+from core.specs.base import Array
 
 ROUNDING = 1e-9  # relative: scores this close are the same, and would be stretched over the whole band
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.specs.base import Array
 from core.specs.errors import UserError
-from core.store.results import Array
 
 TOLERANCE = 1e-9
 

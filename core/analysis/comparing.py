@@ -13,6 +13,7 @@ from core.analysis.comparison import Interval, over_seeds, paired, percent, stan
 from core.analysis.studies import Measured, Study, together
 from core.specs import naming
 from core.specs.allocations import AllocationRequest, Correction
+from core.specs.pruners import place
 from core.specs.settings import Setting
 from core.specs.studies import TaskSpec
 from core.store.results import Array
@@ -75,8 +76,8 @@ class Line:
 
     @property
     def drawn(self) -> tuple[int, ...]:
-        """The calibration seeds; none for magnitude, which looks at no text."""
-        looks = self.setting is not None and self.setting.pruner != "magnitude"
+        """The calibration seeds; none where the pruner looks at no text."""
+        looks = self.setting is not None and self.setting.reads_text
         return tuple(each.setting.calibration_seed for each in self.seeds) if looks else ()
 
     def has(self, task: str) -> bool:
@@ -95,7 +96,7 @@ class Change:
     """Change of perplexity in per cent."""
 
     windows: Interval  # seeds averaged, paired over windows
-    seeds: Interval  # the spread over calibration seeds; of none (n = 0) for magnitude, which looks at no text
+    seeds: Interval  # the spread over calibration seeds; of none (n = 0) where the pruner looks at no text
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def change(line: Line, other: Line) -> Change:
     if not common:
         return Change(UNKNOWN, UNKNOWN)
     a, b = (np.array([one[seed] for seed in common]) for one in (mine, theirs))
-    spread = UNKNOWN if line.setting.pruner == "magnitude" else percent(over_seeds((a - b).mean(1)))
+    spread = percent(over_seeds((a - b).mean(1))) if line.setting.reads_text else UNKNOWN
     return Change(percent(paired(a.mean(0), b.mean(0))), spread)
 
 
@@ -156,7 +157,7 @@ class Results:
     def slices(self) -> tuple[Slice, ...]:
         """By pruner, then target."""
         found = dict.fromkeys(slice_of(each.setting) for each in self.lines)
-        return tuple(sorted(found, key=lambda each: (each.pruner != "wanda", each.pruner, each.target)))
+        return tuple(sorted(found, key=lambda each: (place(each.pruner), each.target)))
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -268,5 +269,5 @@ def _size(task: TaskSpec) -> float:
 
 
 def _drawn(setting: Setting, seeds: list[Measured]) -> tuple[Measured, ...]:
-    """Magnitude looks at no text: its seeds are one measurement, and no spread."""
-    return tuple(seeds[:1] if setting.pruner == "magnitude" else seeds)
+    """Where the pruner looks at no text, seeds are one measurement, and no spread."""
+    return tuple(seeds if setting.reads_text else seeds[:1])

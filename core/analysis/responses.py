@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import get_args
 
 import numpy as np
 
 from core.specs.errors import UserError
 from core.specs.perturbations import Residual, ResidualLinear
-from core.specs.pruners import Pruner
+from core.specs.pruners import PRUNERS, USUAL, place
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -25,7 +24,7 @@ class Judge:
     """By which measured harm allocations are estimated, and by whose pruning."""
 
     harm: str = "drift"  # one of NAMES
-    pruner: str = "wanda"
+    pruner: str = USUAL
 
 
 def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
@@ -77,9 +76,9 @@ def _harm(profile: Profile, form: type, pruner: str, objective: str, linear: str
 
 
 def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
-    """Those that a profile holds curves of, Wanda first; of every linear alone where `per_linear`."""
+    """Those that a profile holds curves of, the usual pruner first; of every linear alone where `per_linear`."""
     found = []
-    for pruner in sorted(get_args(Pruner), key=lambda each: each != "wanda"):
+    for pruner in sorted(PRUNERS, key=place):
         try:
             (measured_linears if per_linear else measured)(profile, pruner, "kl")
         except UserError:
@@ -89,13 +88,13 @@ def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
 
 
 @lru_cache(maxsize=32)
-def of_profile(profile: Profile, pruner: str = "wanda", objective: str = "drift") -> Curves:
+def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift") -> Curves:
     """Response curves of every layer, smoothed and convex; see `core.analysis.responses.curves`."""
     return curves(*measured(profile, pruner, objective))
 
 
 @lru_cache(maxsize=32)
-def of_linears(profile: Profile, pruner: str = "wanda", objective: str = "drift") -> Curves:
+def of_linears(profile: Profile, pruner: str = USUAL, objective: str = "drift") -> Curves:
     """Response curves of every linear, layer after layer: harm is (layers x linears, points)."""
     sparsities, harm = measured_linears(profile, pruner, objective)
     return curves(sparsities, harm.reshape(-1, len(sparsities)))

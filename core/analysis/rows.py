@@ -23,18 +23,6 @@ from core.store.cache import Entry
 from core.store.results import ZeroShot
 
 SHORT = 6  # digits of a key or a hash on screen
-WORDS = {
-    "m": "threshold M",
-    "lam": "λ",
-    "epsilon": "ε",
-    "beta": "β per layer",
-    "alpha": "half width α",
-    "estimator": "exponent by",
-    "statistic": "scores by",
-    "objective": "harm by",
-    "pruner": "curves from",
-    "granularity": "budget per",
-}  # parameters of base allocators, as columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +189,8 @@ def _of_setting(setting: Setting) -> dict[str, str]:
         found["set by hand"] = asked.key[:6]
     else:
         own = asked.base.model_dump(exclude={"kind"}).items()
-        found |= {WORDS.get(name, name): _word(value) for name, value in own}
+        columns = {each.name: each.column for each in asked.base.parameters()}
+        found |= {columns.get(name, name): _word(value) for name, value in own}
     fix = asked.correction
     found["correction"] = number(fix.strength)
     if fix.strength:

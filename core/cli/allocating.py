@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -17,7 +17,7 @@ from core.cli.output import out, say_json
 from core.specs import allocations
 from core.specs.errors import UserError
 from core.specs.formats import digits
-from core.specs.pruners import Pruner
+from core.specs.pruners import pruner as known_pruner
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -27,8 +27,8 @@ from core.store.profiles import Profile
 def spread(given: SimpleNamespace) -> None:
     """Spread a sparsity budget over the layers of a measured model."""
     request, judge, judge_pruner = asking.allocation(given), given.judge, given.judge_pruner
-    if judge_pruner not in (None, *get_args(Pruner)):
-        raise UserError(f"there is no pruner {judge_pruner!r}: known are {', '.join(get_args(Pruner))}")
+    if judge_pruner is not None:
+        known_pruner(judge_pruner)
     if judge not in NAMES:
         raise UserError(f"there is no harm {judge!r}: known are {', '.join(NAMES)}")
     store = Store(given.cache)

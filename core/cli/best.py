@@ -21,6 +21,7 @@ from core.models import cost, machine
 from core.search.best import Best, commands, estimate, export_request, load
 from core.search.roles import roles
 from core.specs.grammar import words, write
+from core.specs.pruners import PRUNERS
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
 from core.store.cache import Entry, Store
@@ -144,8 +145,9 @@ def _title(found: Best) -> str:
 def _judge(found: Best) -> str:
     text, seeds = found.final.spec.text, len(found.request.seeds)
     on = f"Judged on {found.provenance.get('text')}, {text.sequences} x {text.length} tokens"
-    if found.request.pruner == "magnitude":
-        return f"{on}; magnitude looks at no calibration text."
+    pruner = PRUNERS[found.request.pruner]
+    if not pruner.reads_text:
+        return f"{on}; {pruner.label} looks at no calibration text."
     return f"{on}, with {seeds} calibration seed{'s' if seeds > 1 else ''}."
 
 

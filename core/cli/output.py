@@ -77,23 +77,7 @@ def progress_bar(expected: str) -> Iterator[Telling]:
 
 def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
     """What `measure` answers."""
-    told = entry.provenance
-    seconds = told.get("seconds", {})
-    seconds = seconds if isinstance(seconds, dict) else {"sweep": seconds}
-    return {
-        "key": entry.key,
-        "layers": found.layers if found else None,
-        "seconds": seconds.get("sweep"),
-        "seconds_loading": seconds.get("loading"),
-        "seconds_statistics": seconds.get("statistics"),
-        "engine": told.get("engine"),
-        "model": told.get("model"),
-        "text": told.get("text"),
-        "sequences": entry.spec.text.sequences,
-        "length": entry.spec.text.length,
-        "perturbations": list(dict.fromkeys(each.perturbation.name for each in entry.spec.measurements)),
-        "warnings": told.get("warnings", []),
-    }
+    return {"key": entry.key, **entry.spec.record(entry.provenance), "layers": found.layers if found else None}
 
 
 def gains_of(found: Profile) -> list[dict[str, Any]]:
@@ -206,11 +190,11 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
     Args:
         found: entries by kind.
     """
-    for kind, lines in LINES.items():
-        for entry in found.get(kind, []):
+    for kind, entries in found.items():
+        for entry in entries:
             model = f"{entry.provenance.get('model')}{' (committed)' if entry.committed else ''}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            for line in (*lines(entry), _when(entry)):
+            for line in (*entry.spec.lines(entry.provenance), _when(entry)):
                 out.print(f"    {line}", markup=False, soft_wrap=True)
     for job in jobs:
         out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)
@@ -218,33 +202,6 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
         out.print(f"set aside as corrupt: {trouble}", markup=False, soft_wrap=True)
 
 
-def _profile_lines(entry: Entry) -> list[str]:
-    text = entry.spec.text
-    count = len({each.perturbation.name for each in entry.spec.measurements})
-    return [f"{entry.provenance.get('text')}, {text.sequences} x {text.length} tokens, {count} perturbations"]
-
-
-def _study_lines(entry: Entry) -> list[str]:
-    text = entry.spec.text
-    names = [each.setting.name for each in entry.spec.points if each.setting]
-    shown = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
-    judged = f"{entry.provenance.get('text')}, {text.sequences} x {text.length} tokens"
-    return [f"{judged}, {len(entry.spec.points)} points", *([shown] if shown else [])]
-
-
-def _export_lines(entry: Entry) -> list[str]:
-    told = entry.provenance
-    size = f", {told['bytes']:,} bytes" if isinstance(told.get("bytes"), int) else ""
-    return [f"{told.get('setting')}, in {told.get('folder', entry.spec.folder)}{size}"]
-
-
-def _best_lines(entry: Entry) -> list[str]:
-    return [f"{entry.spec.winner.name}, judged by study {entry.spec.final.key}"]
-
-
 def _when(entry: Entry) -> str:
     told = entry.provenance
     return f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
-
-
-LINES = {"profile": _profile_lines, "study": _study_lines, "export": _export_lines, "best": _best_lines}

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.options import Cache, Json
-from core.cli.output import err, out, runs_table, say_json, summary
+from core.cli.output import err, out, runs_table, say_json
 from core.jobs import queue
 from core.jobs.records import Job
 from core.specs.errors import UserError
+from core.specs.jobs import JOBS
 from core.store.cache import VIEW_KINDS, Entry, Store
 from core.store.files import write_file
 from core.store.packs import pack, unpack
@@ -29,43 +30,23 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
             raise UserError(f"give --cache and --json after {context.invoked_subcommand}, not before it")
         return
     store = Store(cache)
-    found, known = {kind: list(store.entries(kind)) for kind in VIEW_KINDS}, queue.jobs(store)
+    found, known = {row.kind: list(store.entries(row.kind)) for row in JOBS if row.listed}, queue.jobs(store)
     if not json:
         runs_table(found, known, store.troubles())
         return
     say_json(
         {
-            "profiles": [_profile(entry) for entry in found["profile"]],
-            "studies": [_study(entry) for entry in found["study"]],
-            "exports": [_export(entry) for entry in found["export"]],
-            "best": [_best(entry) for entry in found["best"]],
+            **{row.listed: [_entry(each) for each in found[row.kind]] for row in JOBS if row.listed},
             "jobs": [_job(each) for each in known],
             "set_aside": store.troubles(),
         }
     )
 
 
-def _profile(entry: Entry) -> dict[str, Any]:
-    """What it tells of itself; its key and whether it is committed are ours to say."""
-    return {**summary(entry), **_told(entry)}
-
-
-def _study(entry: Entry) -> dict[str, Any]:
-    text = entry.spec.text
-    names = [each.setting.name if each.setting else "dense" for each in entry.spec.points]
-    return {**_told(entry), "settings": names, "windows": text.sequences, "length": text.length}
-
-
-def _export(entry: Entry) -> dict[str, Any]:
-    return {"folder": entry.spec.folder, **_told(entry)}
-
-
-def _best(entry: Entry) -> dict[str, Any]:
-    return {**_told(entry), "winner": entry.spec.winner.name, "study": entry.spec.final.key}
-
-
-def _told(entry: Entry) -> dict[str, Any]:
-    return {**entry.provenance, "key": entry.key, "committed": entry.committed}
+def _entry(entry: Entry) -> dict[str, Any]:
+    """What a result tells of itself; its key and whether it is committed are ours to say."""
+    told = entry.provenance
+    return {**entry.spec.record(told), **told, "key": entry.key, "committed": entry.committed}
 
 
 def _job(job: Job) -> dict[str, str | None]:

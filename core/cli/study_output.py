@@ -46,7 +46,7 @@ def protocol_json(found: Study, measured: Measured) -> dict[str, Any]:
 
 
 def _calibration(measured: Measured) -> dict[str, Any] | None:
-    """None for the dense model, and for magnitude, which looks at no text."""
+    """None for the dense model, and where the pruner looks at no text."""
     read = measured.point.pruned.calibration if measured.point.pruned else None
     if read is None:
         return None
@@ -89,8 +89,8 @@ def study_json(found: Study) -> dict[str, Any]:
 def seeds_json(found: Study, measured: Measured) -> dict[str, Any] | None:
     """Change against uniform in per cent for each calibration seed, and its mean with a Student-t interval.
 
-    The mean is taken of logarithms, as on the Prune page. None below two seeds, for uniform itself, and for magnitude,
-    which looks at no calibration text.
+    The mean is taken of logarithms, as on the Prune page. None below two seeds, for uniform itself, and where the
+    pruner looks at no calibration text.
     """
     if measured.point.pruned.calibration is None or measured.setting == measured.setting.uniform:
         return None

@@ -15,11 +15,12 @@ from core.jobs import queue
 from core.models import cost, machine
 from core.specs.base import checked
 from core.specs.formats import helped
+from core.specs.jobs import Request
 from core.specs.requests import ExportRequest, WritingRequest
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
 from core.specs.study_file import read_study
-from core.store.cache import Entry, Request, Store
+from core.store.cache import Entry, Store
 
 
 @command(app, "prune")
@@ -77,7 +78,7 @@ def study(given: SimpleNamespace) -> None:
     say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
 
 
-def run(request: Request | ExportRequest, store: Store, device: str, models: dict) -> Entry:
+def run(request: Request, store: Store, device: str, models: dict) -> Entry:
     """Run a request as a job in this process, with a progress bar; what is stored already is found."""
     found = store.find(request)
     if found:

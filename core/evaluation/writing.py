@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from core.evaluation import study
 from core.evaluation.generation import continuation
+from core.evaluation.pruned import prune
+from core.evaluation.resolving import point
 from core.models import cost
 from core.models.loading import Loaded
 from core.models.outline import Outline
@@ -23,7 +24,7 @@ def run(request: WritingRequest, loaded: Loaded, store: Store, shape: Outline, r
         Cancelled: the report function said so.
     """
     calibration: dict[str, Windows] = {}
-    pruned = study.point(request.setting, request, loaded, store, calibration).pruned
+    pruned = point(request.setting, request, loaded, store, calibration).pruned
     spec = WritingSpec(model=loaded.spec, pruned=pruned, prompt=request.prompt, tokens=request.tokens)
     files = [path for each in calibration.values() for path in each.files]
     store.remember(request, spec, [*loaded.source.files, *files])
@@ -39,7 +40,7 @@ def run(request: WritingRequest, loaded: Loaded, store: Store, shape: Outline, r
     dense = continuation(loaded, request.prompt, request.tokens)
     warnings: list[str] = []
     with restored(loaded):
-        study.prune(loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append)
+        prune(loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append)
         say("the pruned model writes", shape.layers)
         written = continuation(loaded, request.prompt, request.tokens)
     told = provenance(loaded, files, store, loaded.model.device) | {

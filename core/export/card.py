@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.models.sources import HUB_ID
 from core.store.files import pretty
 from core.store.results import Array
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCardData
 
 HUB_LICENCES = {
     *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "afl-3.0", "artistic-2.0", "bsl-1.0", "ms-pl", "mpl-2.0"),
@@ -22,7 +24,7 @@ HUB_LICENCES = {
     *("bigscience-bloom-rail-1.0", "bigcode-openrail-m", "creativeml-openrail-m", "odc-by", "openmdw"),
     *("llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
 }  # what the Hub's `license:` takes; any other name goes under `license_name:`
-AGAIN = "In the folder of the absorption explorer, with this folder in it as `{}`:"
+TEMPLATE = Path(__file__).with_name("card.md.j2")
 APART = {"sparsity"}  # of the recipe: has a table of its own
 
 
@@ -101,33 +103,22 @@ def size_words(exported: Exported) -> str:
 
 def card_text(card: Card, exported: Exported) -> str:
     """README.md: metadata of the Hub, then what it is, what was measured, and how it was made."""
-    pattern = card.recipe.get("pattern") or "unstructured"
-    parts = [
+    from huggingface_hub import ModelCard
+
+    told = ModelCard.from_template(
         _metadata(card),
-        f"# {card.title}",
-        f"{card.base_model}, pruned with {card.recipe.get('pruner', 'zeros')} to {exported.sparsity:.1%} zeros "
-        f"({pattern}) in the linears of its decoder layers. It was not trained after pruning.",
-        _loading(exported.path.name),
-        "## Measured",
-        _table(("what", "value", "protocol"), card.numbers)
-        if card.numbers
-        else "Nothing was measured on this model: what pruning cost it is unknown.",
-        "## Size and speed",
-        size_words(exported),
-        "## Recipe",
-        _table(("what", "value"), ((name, _shown(value)) for name, value in _small(card.recipe).items())),
-        "## Sparsity of each layer",
-        _table(("layer", "planned", "zeros counted"), _rows(exported.per_layer)),
-        "The counts of every linear are in `recipe.json`.",
-        *(("## Make it again", AGAIN.format(exported.path.name), _fenced("", card.commands)) if card.commands else ()),
-        "## Checked",
-        "Before it got its name, this folder was loaded back with `AutoModelForCausalLM` and compared with the pruned "
-        "model in memory: every weight equal bit for bit, the same zeros in every linear, the same tokens, and logits "
-        f"that differ by {exported.difference:g} of the largest one at most.",
-        "## Licence",
-        _licence(card.licence),
-    ]
-    return "\n\n".join(parts) + "\n"
+        template_path=str(TEMPLATE),
+        card=card,
+        name=exported.path.name,
+        folder=repr(exported.path.name),
+        zeros=f"{exported.sparsity:.1%}",
+        numbers=[*map(_cells, card.numbers)],
+        size=size_words(exported),
+        recipe=[_cells((name, _shown(value))) for name, value in card.recipe.items() if name not in APART],
+        layers=list(_rows(exported.per_layer)),
+        difference=f"{exported.difference:g}",
+    )
+    return f"{told}\n"
 
 
 def recipe_json(card: Card, exported: Exported) -> bytes:
@@ -150,38 +141,20 @@ def _with_null(array: Array) -> list[list[float | None]]:
     return np.where(np.isnan(array), None, array).tolist()
 
 
-def _metadata(card: Card) -> str:
+def _metadata(card: Card) -> ModelCardData:
+    from huggingface_hub import ModelCardData
+
     recipe = card.recipe
-    tags = ["pruned", *(str(recipe[name]) for name in ("pruner", "pattern") if recipe.get(name))]
-    entries: dict[str, Any] = {"library_name": "transformers", "pipeline_tag": "text-generation"}
-    if HUB_ID.fullmatch(card.base_source) and not Path(card.base_source).exists():
-        entries["base_model"] = card.base_source
-    if card.licence in HUB_LICENCES:
-        entries["license"] = card.licence
-    elif card.licence:
-        entries |= {"license": "other", "license_name": card.licence}
-    entries["tags"] = tags
-    lines = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in entries.items()]  # JSON is YAML
-    return "\n".join(["---", *lines, "---"])
-
-
-def _loading(name: str) -> str:
-    lines = (
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
-        f"model = AutoModelForCausalLM.from_pretrained({name!r})  # the path of this folder",
-        f"tokenizer = AutoTokenizer.from_pretrained({name!r})",
+    on_hub = HUB_ID.fullmatch(card.base_source) and not Path(card.base_source).exists()
+    known = card.licence is None or card.licence in HUB_LICENCES
+    return ModelCardData(
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        base_model=card.base_source if on_hub else None,
+        license=card.licence if known else "other",
+        license_name=None if known else card.licence,
+        tags=["pruned", *(str(recipe[name]) for name in ("pruner", "pattern") if recipe.get(name))],
     )
-    return _fenced("python", lines)
-
-
-def _licence(licence: str | None) -> str:
-    if licence is None:
-        return "Unknown; see the base model. Its licence holds for this model too."
-    return f"The base model's licence holds for this model too: {licence}."
-
-
-def _small(recipe: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in recipe.items() if name not in APART}
 
 
 def _shown(value: object) -> str:
@@ -198,12 +171,6 @@ def _rows(per_layer: Array) -> Iterable[tuple[str, str, str]]:
     return ((str(layer), f"{planned:.2%}", f"{counted:.2%}") for layer, (planned, counted) in enumerate(per_layer))
 
 
-def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
-    def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
-
-    return "\n".join([line(head), "|" + "---|" * len(head), *map(line, rows)])
-
-
-def _fenced(language: str, lines: Iterable[str]) -> str:
-    return "\n".join([f"```{language}", *lines, "```"])
+def _cells(row: Iterable[str]) -> list[str]:
+    """A row of a Markdown table: one line, whose bars are text."""
+    return [" ".join(cell.split()).replace("|", "\\|") for cell in row]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +59,8 @@ def count(layers: Sequence[nn.Module]) -> Counted:
     stacks = [anatomy.prunable(layer) for layer in layers]
     return Counted(
         linears=tuple(tuple(linear.name for linear in stack) for stack in stacks),
-        weights=_of_each(layers, lambda weight: weight.numel()),
-        zeros=_of_each(layers, lambda weight: int((weight == 0).sum())),
+        weights=anatomy.parameters(layers),
+        zeros=anatomy.of_each(layers, lambda weight: int((weight == 0).sum())),
     )
 
 
@@ -69,7 +69,7 @@ def has_pattern(layers: Sequence[nn.Module], pattern: Pattern) -> Array:
 
     True where a layer has fewer linears than another.
     """
-    return _of_each(layers, lambda weight: _follows(weight, pattern)) != 0
+    return anatomy.of_each(layers, lambda weight: _follows(weight, pattern)) != 0
 
 
 def off_plan(counted: Counted, layers: Sequence[nn.Module], planned: Array, before: Array | None) -> list[str]:
@@ -80,7 +80,7 @@ def off_plan(counted: Counted, layers: Sequence[nn.Module], planned: Array, befo
         before: (layers, linears) fraction of zeros the dense weights had, as quantised ones have: a row may keep them
             beside the planned ones. None: none.
     """
-    slack = _of_each(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
+    slack = anatomy.of_each(layers, lambda weight: 1 / weight.shape[1]) + 1e-9
     most = planned + slack + (0 if before is None else before)
     wrong = np.argwhere((counted.sparsity < planned - slack) | (counted.sparsity > most))
     return [
@@ -118,13 +118,6 @@ def reload(loaded: Loaded, folder: Path) -> Reloaded:
         found.append(f"the logits differ by {difference:.2g} of the largest one")
     found += [f"config.json has {name}" for name in FOREIGN if _has(model.config, name)]
     return Reloaded(found, difference, theirs, bool(has_pattern(layers, Pattern(2, 4)).all()))
-
-
-def _of_each(layers: Sequence[nn.Module], number: Callable[[Tensor], float]) -> Array:
-    """A number of every linear's weight, (layers, linears); NaN where a layer has fewer linears than another."""
-    rows = [[number(linear.weight) for linear in anatomy.prunable(layer)] for layer in layers]
-    longest = max(map(len, rows))
-    return np.array([row + [np.nan] * (longest - len(row)) for row in rows], dtype=np.float64)
 
 
 def _follows(weight: Tensor, pattern: Pattern) -> bool:

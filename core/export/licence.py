@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from yaml import YAMLError
+
 from core.models.sources import Source
 
-FRONT_MATTER = re.compile(r"\A\s*---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 TEXTS = {
     "apache-2.0": re.compile(r"\A\s*Apache License\s+Version 2\.0", re.IGNORECASE),
     "mit": re.compile(r"\A\s*(?:The )?MIT License", re.IGNORECASE),
@@ -40,26 +41,25 @@ def _in_gguf(path: Path) -> str | None:
 
 
 def _in_readme(path: Path) -> str | None:
-    front = FRONT_MATTER.match(_read(path))
-    return _named(_value(front[1], "license"), _value(front[1], "license_name")) if front else None
+    from huggingface_hub import metadata_load
+
+    try:
+        told = metadata_load(path) or {}
+    except (OSError, ValueError, YAMLError, RecursionError):  # none, or front matter that the Hub would not read either
+        return None
+    return _named(*(_first(told.get(name)) for name in ("license", "license_name")))
 
 
 def _in_text(path: Path) -> str | None:
-    text = _read(path)
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     return next((licence for licence, beginning in TEXTS.items() if beginning.match(text)), None)
 
 
-def _value(front: str, key: str) -> str:
-    """A scalar of the front matter, or the first item of a list."""
-    found = re.search(rf"^{key}:[ \t]*(?:\n[ \t]*-[ \t]+)?([^\n#]*)", front, re.MULTILINE)
-    return found[1].strip().strip("\"'") if found else ""
+def _first(value: object) -> str:
+    """Of several licences the first; empty for what is no name."""
+    first = value[0] if isinstance(value, list) and value else value
+    return first if isinstance(first, str) else ""
 
 
 def _named(*values: str) -> str | None:
     return next((value.lower() for value in values if value.lower() not in NO_NAME), None)
-
-
-def _read(path: Path) -> str:
-    if not path.is_file():
-        return ""
-    return path.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n")

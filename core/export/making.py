@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.analysis import studies
-from core.evaluation import study
+from core.evaluation.pruned import plan, prune
+from core.evaluation.resolving import point
 from core.export import RECIPE, Card, check_target, licence_of, size_words, space_needed
 from core.export.checking import count
 from core.export.writing import export
@@ -40,7 +41,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     folder = Path(request.folder)
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     calibration: dict[str, Windows] = {}
-    pruned = study.point(request.setting, request, loaded, store, calibration).pruned
+    pruned = point(request.setting, request, loaded, store, calibration).pruned
     numbers = _numbers(request, store, loaded.spec, pruned)
     total = cost.walk_flops(shape, request.calibration)
     warnings: list[str] = []
@@ -54,11 +55,9 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         say(line, shape.layers)
 
     with restored(loaded):
-        zeros = study.prune(
-            loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append
-        )
+        zeros = prune(loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append)
         card = _card(request, loaded, numbers, pruned, calibration)
-        planned = check(study.plan(pruned), *zeros.shape)
+        planned = check(plan(pruned), *zeros.shape)
         made = export(loaded, folder, card, planned, request.overwrite, step, before, store)
     files = [path for each in calibration.values() for path in each.files]
     told = provenance(loaded, files, store, loaded.model.device) | {

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Literal
 
 from core.allocation.allocate import Allocation, linear_parameters
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 from core.store.results import Array
 
-Modifier = Literal["WandaPruningModifier", "SparseGPTModifier"]
 IN_A_ROW = 8  # numbers
 
 
@@ -43,7 +41,7 @@ def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float 
     )
 
 
-def llm_compressor(sparsity: Array, modifier: Modifier, about: str, linears: Sequence[str] = ()) -> str:
+def llm_compressor(sparsity: Array, modifier: str, about: str, linears: Sequence[str] = ()) -> str:
     """A recipe for llm-compressor: unstructured, one sparsity per decoder layer or per linear.
 
     Its modifiers take a list with one number for every module that `targets` matches, in the model's order, and prune

@@ -9,7 +9,6 @@ import numpy as np
 
 from core import specs
 from core.specs.formats import digits
-from core.specs.pruners import PRUNER_LABELS
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -18,45 +17,11 @@ UNTRAINED = ", untrained"  # what a random twin is called, behind its model
 MOST_DECIMALS = 6
 
 
-def label(asked: specs.Perturbation) -> str:
-    """A perturbation in words, its positions left out: `Gaussian noise, size 0.3`."""
-    if asked.kind == "gaussian":
-        return f"Gaussian noise, size {specs.number(asked.size)}"
-    if asked.kind == "covariance":
-        return f"Noise shaped like the layer's output, size {specs.number(asked.size)}"
-    if asked.kind == "residual":
-        return f"Pruned by {PRUNER_LABELS[asked.pruner]}, {percent(asked.sparsity)} zeros"
-    if asked.kind == "residual_linear":
-        return f"{asked.linear} alone pruned by {PRUNER_LABELS[asked.pruner]}, {percent(asked.sparsity)} zeros"
-    if asked.kind == "residual_rescaled":
-        flipped = ", flipped" if asked.size < 0 else ""
-        source = f"{PRUNER_LABELS[asked.pruner]}, {percent(asked.sparsity)} zeros"
-        return f"Pruning error ({source}) at size {specs.number(abs(asked.size))}{flipped}"
-    return "Layer left out"
-
-
-def short(asked: specs.Perturbation) -> str:
-    """What tells it from its family: `0.3`, `70%`."""
-    if asked.kind == "residual":
-        return percent(asked.sparsity)
-    return specs.number(asked.size) if hasattr(asked, "size") else "left out"
-
-
-def strength(asked: specs.Perturbation) -> float:
-    """The number that orders a family: size, sparsity, or 0."""
-    return getattr(asked, "size", getattr(asked, "sparsity", 0.0)) if asked.kind != "residual" else asked.sparsity
-
-
 def family(profile: Profile, name: str) -> list[str]:
     """Everything measured that differs from `name` in its strength alone, weakest first."""
-
-    def kin(asked: specs.Perturbation) -> dict:
-        varies = {"sparsity"} if asked.kind == "residual" else {"size"}
-        return asked.model_dump(exclude=varies)
-
-    wanted = kin(profile.perturbations[name])
-    alike = [other for other, asked in profile.perturbations.items() if kin(asked) == wanted]
-    return sorted(alike, key=lambda other: strength(profile.perturbations[other]))
+    wanted = profile.perturbations[name]
+    alike = [other for other, asked in profile.perturbations.items() if wanted.is_kin(asked)]
+    return sorted(alike, key=lambda other: profile.perturbations[other].strength)
 
 
 def at_positions(asked: specs.Perturbation, positions: specs.Positions) -> str:

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 
 from core.jobs import processes, records
-from core.jobs.records import Job, Request, Status
+from core.jobs.records import Job, Status
 from core.specs.errors import UserError
+from core.specs.jobs import Request
 from core.store.cache import Store
 from core.store.files import write_file
 

@@ -15,17 +15,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.jobs import processes
-from core.specs.measurements import MeasureRequest
-from core.specs.requests import BestRequest, ExportRequest, WritingRequest
-from core.specs.studies import StudyRequest
+from core.specs.jobs import JOBS, Request
 from core.store.files import write_file
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE = ("queued", "running")
-Request = MeasureRequest | StudyRequest | ExportRequest | BestRequest | WritingRequest
-REQUESTS: dict[str, type[Request]] = {
-    form.__name__: form for form in (MeasureRequest, StudyRequest, ExportRequest, BestRequest, WritingRequest)
-}
+REQUESTS = {row.request.__name__: row.request for row in JOBS}
 
 
 class Status(BaseModel):

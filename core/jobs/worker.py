@@ -12,7 +12,8 @@ from core.jobs.recorder import Recorder
 from core.jobs.records import Job, Status
 from core.models.progress import Cancelled
 from core.specs.errors import UserError
-from core.store.cache import VIEWS, Entry, Store
+from core.specs.jobs import BY_REQUEST
+from core.store.cache import Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue
 
@@ -97,9 +98,10 @@ def _outcome(store: Store, job: Job) -> Entry | None:
 
 def _stored(store: Store, job: Job) -> Entry | None:
     """What a job that is done left behind; None if it was deleted since."""
-    if type(job.request) in VIEWS:
+    row = BY_REQUEST[type(job.request)]
+    if row.answered:
         return store.find(job.request)
-    return next((entry for entry in store.entries("export") if entry.key == job.status.result), None)
+    return next((entry for entry in store.entries(row.kind) if entry.key == job.status.result), None)
 
 
 def _may_start(store: Store, job: Job) -> bool:
@@ -119,9 +121,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             return None
         recorder = Recorder(job, on_progress)
         try:
-            from core.jobs import (
-                experiment,  # imports torch, which takes seconds and belongs to running processes alone
-            )
+            from core.jobs import experiment
 
             entry = experiment.get(job.request, store, job.device, recorder, models, job.engine)
         except Cancelled:

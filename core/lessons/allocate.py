@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.allocation.allocate import estimates, family
+from core.allocation.owl import Owl
 from core.lessons.shared import DRIVER, TARGET
-from core.specs.allocations import AllocationRequest, Correction, Owl
+from core.specs.allocations import AllocationRequest, Correction
 from core.specs.formats import digits
 from core.store.profiles import Profile
 from core.store.results import Array

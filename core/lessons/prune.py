@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.allocation.allocate import allocate, estimates
+from core.allocation.owl import Owl
+from core.allocation.response import Response
 from core.analysis import responses
 from core.lessons.shared import DRIVER, TARGET, Scale, between, scale
-from core.specs.allocations import AllocationRequest, Correction, Owl, Response, Uniform
+from core.specs.allocations import AllocationRequest, Correction, Uniform
 from core.specs.formats import digits
 from core.store.profiles import Profile
 from core.store.results import Array

@@ -1,4 +1,4 @@
-"""What each perturbation does to the residual stream at the output of its injection layer."""
+"""Where perturbations are injected: what they may look at and do there. Each is a file in `perturbations`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from core import specs
 from core.measure.noise import normal
 from core.models import anatomy
 from core.models.replay import Call
-from core.pruning import PRUNERS, Statistic
 from core.pruning.linear import pruned
 from core.specs.errors import UserError
+from core.specs.pruners import PRUNERS, Statistic
+
+Stream = Tensor  # (sequences, tokens, width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,7 @@ class Moments:
     """What pass 1 found and perturbations need; frozen before pass 2."""
 
     input_norm: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
-    second_moment: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in, in) sum of x x^T, for SparseGPT
+    second_moment: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in, in) sum of x x^T
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
     warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along
 
@@ -35,28 +37,69 @@ class Moments:
         return found[statistic][layer] if statistic != "none" else {}
 
 
+@dataclass(frozen=True, eq=False)
+class Injection:
+    """A layer in the clean run of some sequences, and what a perturbation can do there."""
+
+    seed: int  # of the noise
+    layer: int
+    call: Call
+    sequences: Sequence[int]  # which of the text's the batch holds; they decide the noise
+    moments: Moments
+
+    @property
+    def entry(self) -> Stream:
+        """The clean stream before the layer."""
+        return self.call.entry
+
+    @property
+    def exit(self) -> Stream:
+        """The clean stream after it."""
+        return self.call.exit
+
+    def noise(self, kind: str) -> Stream:
+        """Standard normal noise; each kind draws its own."""
+        drawn = normal(kind, self.seed, self.layer, self.sequences, *self.exit.shape[1:])
+        return drawn.to(self.exit.device)
+
+    def shaped(self, noise: Stream) -> Stream:
+        """Noise with the covariance of the layer's output."""
+        return noise @ self.moments.root[self.layer].to(self.exit.device)
+
+    def moved(self, direction: Stream, size: float, positions: specs.Positions) -> Stream:
+        """The clean stream and `size` of its own norm in a direction, per token."""
+        return self.exit + rescaled(direction, self.exit, size, positions)
+
+    def pruned(self, pruner: str, sparsity: float, linear: str | None = None) -> Stream:
+        """The layer's output with its linears pruned, all or the one named, on the clean input.
+
+        Raises:
+            UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
+        """
+        return self.call(self.entry, self._weights(pruner, sparsity, linear))
+
+    def _weights(self, name: str, sparsity: float, linear: str | None) -> dict[str, Tensor]:
+        """By parameter name."""
+        pruner = PRUNERS[name]
+        statistics = self.moments.of(self.layer, pruner.statistic)
+        return {
+            f"{each.name}.weight": pruned(each, self.layer, pruner, statistics, sparsity, warn=self.moments.warn)
+            for each in _chosen(anatomy.prunable(self.call.layer), linear)
+        }
+
+
+def _chosen(stack: list[anatomy.Linear], name: str | None) -> list[anatomy.Linear]:
+    chosen = [linear for linear in stack if name in (None, linear.name)]
+    if not chosen:
+        raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")
+    return chosen
+
+
 def perturbed(
     measurement: specs.Measurement, index: int, call: Call, sequences: Sequence[int], moments: Moments
-) -> Tensor:
-    """The perturbed output of layer `index` on its clean input, (sequences, tokens, width).
-
-    Args:
-        sequences: which sequences of the text the batch holds; they decide the noise.
-    """
-    asked = measurement.perturbation
-    match asked:
-        case specs.Skip():
-            return call.entry
-        case specs.Residual() | specs.ResidualLinear():
-            return call(call.entry, pruned_weights(call, index, asked, moments))
-        case specs.ResidualRescaled():
-            direction = call(call.entry, pruned_weights(call, index, asked, moments)) - call.exit
-        case specs.Gaussian():
-            direction = _noise("gaussian", measurement.seed, index, sequences, call.exit)
-        case specs.Covariance():
-            root = moments.root[index].to(call.exit.device)
-            direction = _noise("covariance", measurement.seed, index, sequences, call.exit) @ root
-    return call.exit + rescaled(direction, call.exit, asked.size, asked.positions)
+) -> Stream:
+    """The perturbed output of layer `index` on its clean input."""
+    return measurement.perturbation.apply(Injection(measurement.seed, index, call, sequences, moments))
 
 
 def rescaled(direction: Tensor, stream: Tensor, size: float, positions: specs.Positions) -> Tensor:
@@ -72,37 +115,3 @@ def rescaled(direction: Tensor, stream: Tensor, size: float, positions: specs.Po
     if positions == "after_first":
         step[:, 0] = 0
     return step.to(stream.dtype)
-
-
-def pruned_weights(
-    call: Call,
-    index: int,
-    asked: specs.Residual | specs.ResidualLinear | specs.ResidualRescaled,
-    moments: Moments,
-) -> dict[str, Tensor]:
-    """The weights of layer `index` after pruning its linears, all or the one asked for, by parameter name.
-
-    Raises:
-        UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
-    """
-    pruner = PRUNERS[asked.pruner]
-    statistics = moments.of(index, pruner.statistic)
-    return {
-        f"{linear.name}.weight": pruned(linear, index, pruner, statistics, asked.sparsity, warn=moments.warn)
-        for linear in _chosen(anatomy.prunable(call.layer), asked)
-    }
-
-
-def _chosen(stack: list[anatomy.Linear], asked: specs.Perturbation) -> list[anatomy.Linear]:
-    if not isinstance(asked, specs.ResidualLinear):
-        return stack
-    chosen = [linear for linear in stack if linear.name == asked.linear]
-    if not chosen:
-        raise UserError(
-            f"there is no linear {asked.linear!r}: the layers hold {', '.join(each.name for each in stack)}"
-        )
-    return chosen
-
-
-def _noise(kind: str, seed: int, index: int, sequences: Sequence[int], stream: Tensor) -> Tensor:
-    return normal(kind, seed, index, sequences, *stream.shape[1:]).to(stream.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -17,36 +17,34 @@ from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import Call, record, tail
-from core.pruning import Statistic
 from core.pruning.inputs import Sums, watched
 from core.specs.errors import UserError
+from core.specs.pruners import Statistic
 from core.store.results import Activation
 
 
 def statistics(
     loaded: Loaded,
     tokens: Tensor,
-    needs_norms: bool,
+    wanted: Collection[Statistic],
     needs_covariance: bool,
     step: Callable[[int], None],
-    needs_second_moments: bool = False,
     warn: Callable[[str], object] = warnings.warn,
 ) -> tuple[Activation, Moments]:
     """Run the clean model over every sequence.
 
     Args:
         tokens: (sequences, length).
-        needs_norms: collect the input norms of the linears, for Wanda and magnitude residuals.
+        wanted: what the pruners of residuals look at of the linears' inputs; second moments are kept on the CPU. With
+            `none` nothing is collected, but the layers must be such as can be pruned.
         needs_covariance: collect the residual stream's covariance, for covariance noise.
         step: told the sequence that was just run.
-        needs_second_moments: collect the second moments of the linears' inputs, for SparseGPT residuals; on the CPU.
         warn: handed on to whoever prunes by these moments.
 
     Raises:
-        UserError: norms or second moments are needed and the layers cannot be pruned; or the clean run is not finite.
+        UserError: a statistic is wanted and the layers cannot be pruned; or the clean run is not finite.
     """
     layers = list(loaded.layers)
-    wanted: list[Statistic] = ["norm"] * needs_norms + ["second_moment"] * needs_second_moments
     home = torch.device("cpu")
     watching = [(layer, anatomy.prunable(layer), Sums(wanted, home)) for layer in layers] if wanted else []
     spread = _Spread() if needs_covariance else None
@@ -70,8 +68,8 @@ def statistics(
         nll=np.concatenate(rows["nll"]),
     )
     return activation, Moments(
-        input_norm=tuple(sums.norms() for *_, sums in watching) if needs_norms else (),
-        second_moment=tuple(sums.second_moments() for *_, sums in watching) if needs_second_moments else (),
+        input_norm=tuple(sums.norms() for *_, sums in watching) if "norm" in wanted else (),
+        second_moment=tuple(sums.second_moments() for *_, sums in watching) if "second_moment" in wanted else (),
         root=spread.roots() if spread else (),
         warn=warn,
     )

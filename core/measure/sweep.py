@@ -147,13 +147,14 @@ class Sweep:
             self.flop, self.done = self.flop + flop, self.done + work
             self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
 
+        wanted = {each.statistic for each in asked if each.statistic}
+        wanted |= {"norm"} if self._lacks_scores else set()  # what scores are made of
         activation, moments = statistics(
             self.loaded,
             self.windows.tokens,
-            self._lacks_scores or any(isinstance(each, specs.PRUNED) for each in asked),
-            any(isinstance(each, specs.Covariance) for each in asked),
+            wanted,
+            any(each.covariance for each in asked),
             step,
-            any(isinstance(each, specs.PRUNED) and each.pruner == "sparsegpt" for each in asked),
             self._warn,
         )
         if self.store.measured(self.profile.activation) is None:

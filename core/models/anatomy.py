@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from core.specs.errors import UserError
+from core.store.results import Array
 
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
@@ -72,6 +74,34 @@ def prunable(layer: nn.Module) -> list[Linear]:
         what = f"matrix weights outside its linears ({', '.join(others)})" if others else "no linears"
         raise UserError(f"{type(layer).__name__} has {what}: drift can be measured, but it cannot be pruned here")
     return known
+
+
+def of_each(
+    layers: Iterable[nn.Module],
+    number: Callable[[Tensor], float],
+    found: Callable[[nn.Module], list[Linear]] = prunable,
+) -> Array:
+    """A number of every linear's weight, (layers, linears) float64; NaN where a layer has fewer linears than another.
+
+    Args:
+        number: what is told of a weight, (out, in).
+        found: which linears of a layer count.
+
+    Raises:
+        UserError: as `found` does; `prunable` refuses layers with matrices outside their linears.
+    """
+    rows = [[number(linear.weight) for linear in found(layer)] for layer in layers]
+    longest = max(map(len, rows))
+    return np.array([row + [np.nan] * (longest - len(row)) for row in rows], dtype=np.float64)
+
+
+def parameters(layers: Iterable[nn.Module]) -> Array:
+    """Prunable weights per linear, (layers, linears); NaN where a layer has fewer linears than another.
+
+    Raises:
+        UserError: the layers cannot be pruned.
+    """
+    return of_each(layers, Tensor.numel)
 
 
 def is_prunable(layers: Iterable[nn.Module]) -> bool:

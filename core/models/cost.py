@@ -69,9 +69,14 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
         return None
     group = group_size(shape, request.text.sequences, request.text.length, request.dtype, None)
     memory = shape.parameters * BYTES[request.dtype] + group * sequence_bytes(shape, request.text.length, request.dtype)
-    memory += second_moment_bytes(shape) if any(map(_needs_second_moments, request.measurements)) else 0
+    memory += second_moment_bytes(shape) if _second_moments(request) else 0
     parts = sum(_times(shape, each) for each in request.measurements) * -(-request.text.sequences // group)
     return _priced(flops(shape, request), memory, parts, shape, store, device)
+
+
+def _second_moments(request: specs.MeasureRequest) -> bool:
+    """Whether anything asked for looks at them."""
+    return any(each.perturbation.statistic == "second_moment" for each in request.measurements)
 
 
 def _shape(request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> Outline | None:
@@ -125,8 +130,7 @@ def head_flops(shape: Outline, tokens: int) -> float:
 def measurement_flops(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
     """One measurement at every injection layer, harm included."""
     tokens = sequences * length
-    pruned = isinstance(measurement.perturbation, specs.PRUNED)
-    runs = shape.layers * (shape.layers - 1) / 2 + (shape.layers if pruned else 0)
+    runs = shape.layers * (shape.layers - 1) / 2 + shape.layers * measurement.perturbation.runs
     harm = shape.layers * head_flops(shape, tokens // HARM_STRIDE)
     return runs * layer_flops(shape, tokens, length) + harm
 
@@ -223,18 +227,13 @@ def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:
 
 
 def second_moment_bytes(shape: Outline) -> int:
-    """Memory of what SparseGPT residuals need: per layer three inputs of the stream's width and one of the MLP's.
+    """Memory of the second moments of the linears' inputs: per layer three of the stream's width and one of the MLP's.
 
     The MLP's width is read off the parameters, as if attention had four square matrices and the MLP two, so that a
     third one (a gate) makes the figure too large.
     """
     inner = max(shape.layer_parameters / (2 * shape.width) - 2 * shape.width, 0)
     return int(4 * shape.layers * (3 * shape.width**2 + inner**2))
-
-
-def _needs_second_moments(measurement: specs.Measurement) -> bool:
-    asked = measurement.perturbation
-    return isinstance(asked, specs.PRUNED) and asked.pruner == "sparsegpt"
 
 
 def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.models.anatomy import Linear
-from core.pruning import Statistic
+from core.specs.pruners import Statistic
 
 Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
 

@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from core.models.anatomy import Linear
-from core.pruning import Pruner, Statistic
 from core.specs.errors import Broken, UserError
+from core.specs.formats import either
 from core.specs.patterns import Pattern
+from core.specs.pruners import WITHOUT_TEXT, PrunerRow, Statistic
 
 
 def pruned(
     linear: Linear,
     layer: int,
-    pruner: Pruner,
+    pruner: PrunerRow,
     statistics: Mapping[str, Tensor],
     sparsity: float,
     pattern: Pattern | None = None,
@@ -26,7 +27,7 @@ def pruned(
 
     Args:
         layer: its index, for messages.
-        statistics: by linear, what the pruner looks at; nothing for magnitude.
+        statistics: by linear, what the pruner looks at; nothing where it looks at none.
         warn: told in a sentence what had to be helped along.
 
     Raises:
@@ -34,7 +35,7 @@ def pruned(
         Broken: the statistic is not finite, or has no inverse.
     """
     where = f"layer {layer}, {linear.name}"
-    seen = None if pruner.statistic == "none" else _seen(statistics, linear, layer, pruner.statistic)
+    seen = _seen(statistics, linear, layer, pruner.statistic) if pruner.reads_text else None
     try:
         found = pruner.prune(linear.weight, seen, sparsity, pattern, lambda text: warn(f"{where}: {text}"))
     except Broken as broken:
@@ -47,7 +48,8 @@ def pruned(
 def _seen(statistics: Mapping[str, Tensor], linear: Linear, layer: int, statistic: Statistic) -> Tensor:
     where = f"layer {layer}, {linear.name}"
     if linear.name not in statistics:
-        raise UserError(f"{where}: it is never run, so there is no {statistic} of its inputs: use magnitude")
+        use = either(WITHOUT_TEXT)
+        raise UserError(f"{where}: it is never run, so there is no {statistic} of its inputs: use {use}")
     found = statistics[linear.name]
     if not found.isfinite().all():
         raise Broken(f"{where}: its inputs are not finite: prune less before it, or use float32", layer)

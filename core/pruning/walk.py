@@ -16,11 +16,13 @@ from core.models.anatomy import Linear
 from core.models.cost import WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
-from core.pruning import PRUNERS, Pruner
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import pruned
 from core.pruning.plan import Plan, check, check_widths
 from core.specs.errors import UserError
+from core.specs.formats import either
+from core.specs.pruners import WITHOUT_TEXT, PrunerRow
+from core.specs.pruners import pruner as known
 from core.store.results import Array
 
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
@@ -39,7 +41,7 @@ def walk(
     This is the scaffolding that Wanda and SparseGPT share: all linears of a layer are judged on one run of the layer,
     pruned together, and the layer is run again for the inputs of the next. With `true_sequential` (an option of
     SparseGPT's code) the layer is run anew for each group of linears that read the same input, in the order in which
-    these inputs arise, with the groups before it already pruned. Magnitude looks at no inputs: nothing is run.
+    these inputs arise, with the groups before it already pruned. For a pruner without statistic nothing is run.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -58,10 +60,10 @@ def walk(
     wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
     if plan.pattern:
         check_widths(plan.pattern, [{each.name: each.weight.shape[1] for each in stack} for stack in stacks])
-    pruner = _pruner(plan.pruner)
+    pruner = known(plan.pruner)
     batches: list[list[Call]] = []
     streams: list[Tensor] = []
-    if pruner.statistic != "none":
+    if pruner.reads_text:
         batches, streams = _recorded(loaded, tokens, _check_replay(loaded, tokens[:1, :CHECKED]))
     achieved = np.full(wanted.shape, np.nan)
     for index, stack in enumerate(stacks):
@@ -93,12 +95,6 @@ def restored(loaded: Loaded) -> Iterator[None]:
         with torch.no_grad():
             for name, value in loaded.model.named_parameters():
                 value.copy_(kept[name])
-
-
-def _pruner(name: str) -> Pruner:
-    if name not in PRUNERS:
-        raise UserError(f"there is no pruner {name!r}: known are {', '.join(PRUNERS)}")
-    return PRUNERS[name]
 
 
 def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
@@ -150,7 +146,7 @@ def _errors(loaded: Loaded, calls: list[Call], *inputs: list[Call]) -> list[floa
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise UserError(
                 f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: {error}), "
-                "which pruning layer by layer needs: use magnitude"
+                f"which pruning layer by layer needs: use {either(WITHOUT_TEXT)}"
             ) from error
     return found
 
@@ -160,7 +156,7 @@ def _insist(loaded: Loaded, errors: list[float], wrong: str) -> None:
         if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
             raise UserError(
                 f"layer {layer} of {loaded.source.label}, {wrong.format(found)}: it cannot be pruned layer by layer; "
-                "use magnitude"
+                f"use {either(WITHOUT_TEXT)}"
             )
 
 
@@ -200,7 +196,7 @@ def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> lis
     return [group for group in (*found, list(left.values())) if group]
 
 
-def _statistics(stack: list[Linear], runs: list[Call], streams: list[Tensor], pruner: Pruner) -> dict[str, Tensor]:
+def _statistics(stack: list[Linear], runs: list[Call], streams: list[Tensor], pruner: PrunerRow) -> dict[str, Tensor]:
     """What the pruner looks at, by linear, from one run of the layer as it is now."""
     if not runs:
         return {}

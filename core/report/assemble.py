@@ -12,8 +12,9 @@ from core.report import page, profile, study
 from core.report.page import Part
 from core.search import best as bests
 from core.specs.errors import UserError
+from core.specs.jobs import Request
 from core.store import profiles
-from core.store.cache import Entry, Request, Store
+from core.store.cache import Entry, Store
 
 KINDS = ("profile", "study", "best")
 Asked = Callable[[Store, str], Request | None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +12,7 @@ from core.allocation.allocate import allocate, layer_parameters
 from core.analysis import absorption
 from core.analysis import responses as response
 from core.figures import labels
+from core.figures.charts import CHARTS, ChartRow, InView
 from core.figures.responses import responses
 from core.figures.style import Chart, Palette
 from core.report import provenance, remake
@@ -21,8 +21,8 @@ from core.report.page import Command, Exhibit, Part, Table
 from core.specs import naming
 from core.specs.allocations import BASES, AllocationRequest, Correction
 from core.specs.errors import UserError
+from core.specs.jobs import Request
 from core.specs.pruners import PRUNER_LABELS
-from core.store.cache import Request
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -55,7 +55,7 @@ def part(found: Profile, asked: Request | None = None) -> Part:
 def _label(found: Profile, name: str) -> str:
     asked = found.perturbations[name]
     where = f", at {labels.POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else ""
-    return labels.label(asked) + where
+    return asked.label + where
 
 
 def _sentences(found: Profile, drawn: list[str]) -> list[str]:
@@ -75,21 +75,13 @@ def _of_perturbation(found: Profile, name: str, note: str) -> list[Exhibit]:
     values = np.nan_to_num(absorption.gains(seeds).value[:-1], nan=-np.inf)
     layer = int(values.argmax()) if values.size else 0
     said = f"{_label(found, name)}; the marked layer, {layer}, has the greatest gain · {note}"
-    draw: list[Callable[[Palette], Chart]] = [
-        partial(_gains, found, name, layer),
-        lambda look: _titled(figures.heatmap(seeds, found.floor.drift, layer, look), found, name),
-        lambda look: _titled(figures.dilution(seeds, found.activation, layer, look), found, name),
-    ]
+    asked = InView(found, name, layer)
     prefix = f"{found.entry.key[:6]}-{name}"
-    return [exhibit(each, said, prefix) for each in draw]
+    return [exhibit(partial(_drawn, row, asked), said, prefix) for row in CHARTS if row.reported]
 
 
-def _gains(found: Profile, name: str, layer: int, look: Palette) -> Chart:
-    """Every strength of a perturbation, its own with verdicts."""
-    family = labels.family(found, name)
-    lines = [figures.line(labels.short(found.perturbations[each]), found.seeds(each)) for each in family]
-    finding = absorption.finding(absorption.gains(found.seeds(name)))
-    return _titled(figures.gains(lines, family.index(name), layer, finding, look=look), found, name)
+def _drawn(row: ChartRow, asked: InView, look: Palette) -> Chart:
+    return _titled(row.draw(replace(asked, look=look)), asked.profile, asked.name)
 
 
 def _titled(chart: Chart, found: Profile, name: str) -> Chart:

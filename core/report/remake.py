@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.analysis.studies import Study
-from core.report import take
 from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
 from core.specs import naming
 from core.specs.allocations import AllocationRequest, Manual
-from core.specs.commands import Allocating, StudyFile, alone, command_line
+from core.specs.commands import Allocating, Studying, alone, command_line
 from core.specs.errors import UserError
+from core.specs.jobs import Request
 from core.specs.measurements import MeasureRequest
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
+from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.texts import WindowRequest
-from core.store.cache import Entry, Request
+from core.store.cache import Entry
 from core.store.profiles import Profile
 
 NOTHING_SAID = "There is no command: this result does not say where its model and text came from."
@@ -107,27 +108,14 @@ def _singles(lines: Sequence[str]) -> list[Command]:
 
 def _study(request: StudyRequest, device: str) -> list[Command]:
     try:
-        text = take.as_toml(request)
+        text = write_study(request)
     except UserError as error:
         singles = [_single(request, each, device) for each in request.settings]
         return [Command(f"Setting by setting, for {error}.", "\n".join(filter(None, singles)) or "# none can be said")]
     return [
-        Command(f"Save this as {take.STUDY_FILE}:{_unsaid(request)}", text),
-        Command("Then run:", command_line(StudyFile(file=take.STUDY_FILE), device=device)),
+        Command(f"Save this as {STUDY_FILE}:", text),
+        Command("Then run:", command_line(Studying(file=STUDY_FILE), device=device)),
     ]
-
-
-def _unsaid(request: StudyRequest) -> str:
-    """What the study file leaves out of how the windows were drawn."""
-    texts = {"calibration": request.calibration, "evaluation": request.evaluation.text}
-    usual = WindowRequest()
-    said = [
-        f"{name} = {getattr(text, name)!r} under [{where}]"
-        for where, text in texts.items()
-        for name in ("seed", "packing", "bos")
-        if getattr(text, name) != getattr(usual, name)
-    ]
-    return f" (and add {', '.join(said)})" if said else ""
 
 
 def _request(found: Study) -> StudyRequest | None:

@@ -24,6 +24,7 @@ from core.specs.errors import UserError
 from core.specs.grammar import words, write
 from core.specs.measurements import Measurement, MeasureRequest, measurements
 from core.specs.perturbations import perturbation
+from core.specs.pruners import PRUNERS
 from core.specs.requests import BestRequest, BestSpec
 from core.specs.settings import Setting
 from core.specs.studies import EvaluationRequest, StudyRequest
@@ -82,8 +83,8 @@ def final_request(
 
 
 def drawn(request: BestRequest) -> tuple[int, ...]:
-    """The calibration seeds that judge: one will do for magnitude, which looks at no text."""
-    return request.seeds[:1] if request.pruner == "magnitude" else request.seeds
+    """The calibration seeds that judge: one will do for a pruner that looks at no text."""
+    return request.seeds if PRUNERS[request.pruner].reads_text else request.seeds[:1]
 
 
 def _study(request: BestRequest, profile: str | None, asked: tuple[Setting, ...], text: WindowRequest) -> StudyRequest:
@@ -241,8 +242,8 @@ class Best:
         return percent(paired(self.losses(setting), self.losses(other)))
 
     def over_seeds(self, setting: Setting, other: Setting) -> Interval | None:
-        """The same, one number per calibration seed; None for magnitude, which looks at no calibration text."""
-        if setting.pruner == "magnitude":
+        """The same, one number per calibration seed; None where the pruner looks at no calibration text."""
+        if not setting.reads_text:
             return None
         pairs = zip(self._seeds(setting), self._seeds(other), strict=True)
         with np.errstate(over="ignore"):

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.allocation.allocate import spread
+from core.allocation.allocator import Allocator
 from core.analysis.studies import Measured, Study
-from core.specs.allocations import AllocationRequest, AlphaPruning, Correction, DepthRamp, Dlp, Owl, Response, Uniform
-from core.specs.base import Spec
+from core.specs.allocations import BASES, AllocationRequest, Correction, Uniform
 from core.specs.errors import UserError
 from core.specs.grammar import write
+from core.specs.pruners import USUAL
 from core.specs.settings import Setting
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -21,48 +22,32 @@ TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a larges
 
 @dataclass(frozen=True)
 class Grid:
-    """What is tried of every method. Uniform is always among the candidates."""
+    """What is tried. Uniform is always among the candidates."""
 
-    bases: tuple[Spec, ...]
-    ramp_step: float | None = None  # depth ramps at multiples of this step, as far as they fit into [0, 1)
+    bases: Callable[[float, int], Iterable[Allocator]]  # of a target and a number of layers
     strengths: tuple[float, ...] = ()  # of the correction of uniform, each with its reverse
     corrects_best: bool = False  # the same of the base that did best
 
 
+def _quick(target: float, layers: int) -> list[Allocator]:
+    return [base for form in BASES.values() for base in form.quick(target, layers)]
+
+
+def _full(target: float, layers: int) -> list[Allocator]:
+    return [base for form in BASES.values() for base in form.full(target, layers)]
+
+
 # `quick` tries every method once, `full` the whole grid of a method's paper or published commands; what is ours gets no
-# more than that. More tries can win by luck on the selection text alone: the final text knows of none of them. The
-# published steps of the ramp run to hundreds on a shallow model: there it gets as many as OWL, the longest other grid.
-MOST_RAMPS = 20
+# more than that. More tries can win by luck on the selection text alone: the final text knows of none of them.
 GRIDS = {
-    "quick": Grid(
-        bases=(
-            Owl(m=5, lam=0.08),
-            AlphaPruning(epsilon=0.3),
-            Dlp(alpha=0.15),
-            DepthRamp(beta=0.01),
-            Response(objective="kl"),  # harm to the output, which a drift need not be
-            Response(objective="kl", granularity="linear"),  # left out where linears were not measured apart
-        ),
-        strengths=(0.04,),
-    ),
-    "full": Grid(
-        bases=(
-            *(Owl(m=m, lam=lam) for m in (3, 5, 7, 10) for lam in (0.02, 0.05, 0.08, 0.1, 0.2)),
-            *(AlphaPruning(epsilon=epsilon) for epsilon in (0.1, 0.2, 0.3, 0.4, 0.5)),
-            *(Dlp(alpha=alpha) for alpha in (0.05, 0.1, 0.15)),
-            *(Response(objective=each) for each in ("drift", "kl", "nll")),
-            *(Response(objective=each, granularity="linear") for each in ("drift", "kl")),
-        ),
-        ramp_step=0.002,
-        strengths=(0.02, 0.04),
-        corrects_best=True,
-    ),
+    "quick": Grid(_quick, strengths=(0.04,)),
+    "full": Grid(_full, strengths=(0.02, 0.04), corrects_best=True),
 }
 
 
 def candidates(grid: Grid, pruner: str, target: float, layers: int, seed: int) -> tuple[Setting, ...]:
     """Uniform, every base of the grid, and the corrections of uniform, each once."""
-    bases = [Uniform(), *(_of_pruner(base, pruner) for base in grid.bases), *_ramps(grid.ramp_step, target, layers)]
+    bases = [Uniform(), *(_of_pruner(base, pruner) for base in grid.bases(target, layers))]
     plain = [_setting(AllocationRequest(base=base, target=target), pruner, seed) for base in bases]
     return tuple(dict.fromkeys([*plain, *corrections(plain[0], grid.strengths)]))
 
@@ -84,7 +69,7 @@ def corrections(setting: Setting, strengths: Iterable[float]) -> tuple[Setting, 
 
 def most_candidates(grid: Grid, target: float, layers: int) -> int:
     """How many there are at most, the corrections of the best base included."""
-    return len(candidates(grid, "wanda", target, layers, 0)) + (2 * len(grid.strengths) if grid.corrects_best else 0)
+    return len(candidates(grid, USUAL, target, layers, 0)) + (2 * len(grid.strengths) if grid.corrects_best else 0)
 
 
 def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> tuple[tuple[Setting, ...], list[str]]:
@@ -104,22 +89,9 @@ def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> t
     return tuple(kept), notes
 
 
-def _of_pruner(base: Spec, pruner: str) -> Spec:
-    return base.model_copy(update={"pruner": pruner}) if isinstance(base, Response) else base
-
-
-def _ramps(step: float | None, target: float, layers: int) -> list[DepthRamp]:
-    """Ramps of rising steepness as long as no layer would leave [0, 1).
-
-    Every multiple of the step, as published; where these are more than `MOST_RAMPS`, so many of them, spread evenly up
-    to the steepest.
-    """
-    if step is None:
-        return []
-    steepest = min(target, 1 - target) / max((layers - 1) / 2, 0.5)
-    count = math.floor(steepest / step - 1e-9)
-    tried = min(count, MOST_RAMPS)
-    return [DepthRamp(beta=round(step * round(count * each / tried), 6)) for each in range(1, tried + 1)]
+def _of_pruner(base: Allocator, pruner: str) -> Allocator:
+    """The same by the curves of a pruner, where it goes by curves."""
+    return base.model_copy(update={"pruner": pruner}) if "pruner" in type(base).model_fields else base
 
 
 def _setting(allocation: AllocationRequest, pruner: str, seed: int) -> Setting:

@@ -6,11 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from core.analysis import studies
 from core.analysis.studies import Study
-from core.evaluation import study
+from core.evaluation.resolving import profile_of
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.outline import Outline
@@ -87,7 +85,7 @@ class Run:
         """
         self.request = cut(self.asked, lambda source: len(read(source).documents))
         texts = self._texts()
-        self.parameters = parameters(self.loaded)
+        self.parameters = anatomy.parameters(self.loaded.layers)
         shares = best.planned(self.request, self.shape)
         tries = best.trials(self.request)
         self.relay = Relay(self.report, sum(shares.values()) + (tries - 1) * shares["search"])
@@ -136,7 +134,7 @@ class Run:
         if key is None:
             asked = best.profile_request(self.request)
             key = self.relay.over("profile", share, lambda report: self.stage(asked, report)).key
-        found = study.profile_of(key, self.loaded, self.store)
+        found = profile_of(key, self.loaded, self.store)
         for role in ("selection", "final"):
             if found.spec.text.content == texts[role].spec.content or _reads(found, getattr(self.request, role)):
                 raise UserError(
@@ -246,16 +244,3 @@ def public(request: BestRequest) -> BestRequest:
 
     texts = {role: shown(getattr(request, role)) for role in ROLES}
     return request.model_copy(update={"model": relative(request.model), **texts})
-
-
-def parameters(loaded: Loaded) -> Array:
-    """Prunable weights, (layers, linears); NaN where a layer has fewer linears than others.
-
-    Raises:
-        UserError: the model cannot be pruned.
-    """
-    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
-    found = np.full((len(stacks), max(map(len, stacks))), np.nan)
-    for row, stack in zip(found, stacks, strict=True):
-        row[: len(stack)] = [each.weight.numel() for each in stack]
-    return found

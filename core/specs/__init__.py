@@ -3,18 +3,8 @@
 A *request* is what a person typed; the worker resolves it to a *spec*, which names models and texts by their content.
 """
 
-from core.specs.allocations import (
-    AllocationRequest,
-    AlphaPruning,
-    Correction,
-    DepthRamp,
-    Dlp,
-    Manual,
-    Owl,
-    Response,
-    Uniform,
-)
-from core.specs.base import Asked, Spec, checked, key_of, number
+from core.specs.allocations import AllocationRequest, Correction, Manual, Uniform
+from core.specs.base import Asked, Positions, Spec, checked, key_of, number
 from core.specs.errors import Broken, UserError
 from core.specs.measurements import (
     OUTLIER_THRESHOLDS,
@@ -34,16 +24,10 @@ from core.specs.models import Dtype, ModelSpec
 from core.specs.perturbations import (
     EACH,
     FORMS,
-    NOISE,
-    PRUNED,
-    Covariance,
     Gaussian,
     Perturbation,
-    Positions,
     Residual,
     ResidualLinear,
-    ResidualRescaled,
-    Skip,
     perturbation,
 )
 from core.specs.pruners import Pruner
@@ -55,23 +39,17 @@ from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, TextSpec, Wind
 __all__ = [
     "EACH",
     "FORMS",
-    "NOISE",
     "OUTLIER_THRESHOLDS",
-    "PRUNED",
     "SMALLEST_HALF_PRECISION_SIZE",
     "USUAL_CALIBRATION",
     "USUAL_EVALUATION",
     "ActivationSpec",
     "AllocationRequest",
-    "AlphaPruning",
     "Asked",
     "BestRequest",
     "BestSpec",
     "Broken",
     "Correction",
-    "Covariance",
-    "DepthRamp",
-    "Dlp",
     "Dtype",
     "EvaluatedSpec",
     "EvaluationRequest",
@@ -83,7 +61,6 @@ __all__ = [
     "MeasureRequest",
     "Measurement",
     "ModelSpec",
-    "Owl",
     "Perturbation",
     "PerturbedSpec",
     "Point",
@@ -93,11 +70,8 @@ __all__ = [
     "Pruner",
     "Residual",
     "ResidualLinear",
-    "ResidualRescaled",
-    "Response",
     "ScoreSpec",
     "Setting",
-    "Skip",
     "Sparsity",
     "Spec",
     "StudyRequest",

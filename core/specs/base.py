@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.specs.errors import UserError
 
+Array = NDArray[np.float64]
+Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
 Asked = TypeVar("Asked", bound="Spec")
 
 
@@ -22,6 +27,23 @@ class Spec(BaseModel):
     def key(self) -> str:
         """First 16 hex digits of the SHA-256 of the canonical JSON, which names the class too."""
         return key_of(type(self), self.model_dump(mode="json"))
+
+
+class View(Spec):
+    """A spec that looks at stored units; the store keeps of itself only what it is and where it came from."""
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        """Every stored unit that it looks at, each once."""
+        return ()
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """What `runs --json` says of it beside its provenance, which is `told`."""
+        return {}
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        """What `runs` says of it in words."""
+        return []
 
 
 def key_of(form: type[Spec], content: dict) -> str:

@@ -14,7 +14,10 @@ from core.specs import grammar, presets
 from core.specs.allocations import BASES, AllocationRequest, Correction, Manual
 from core.specs.base import Spec, number
 from core.specs.errors import UserError
+from core.specs.formats import either
 from core.specs.measurements import MeasureRequest
+from core.specs.pruners import PRUNERS
+from core.specs.pruners import USUAL as USUAL_PRUNER
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting, uniform
 from core.specs.studies import StudyRequest
@@ -32,13 +35,13 @@ class Allocating(Spec):
     judge_pruner: str | None = None
 
 
-class StudyFile(Spec):
+class Studying(Spec):
     """What `study` is asked."""
 
     file: str
 
 
-Asked = MeasureRequest | StudyRequest | BestRequest | Allocating | StudyFile
+Asked = MeasureRequest | StudyRequest | BestRequest | Allocating | Studying
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ def _by_hand(read: Callable[[AllocationRequest], Any]) -> Callable[[Allocating],
 
 
 def _numbers(asked: AllocationRequest) -> str:
-    if isinstance(asked.base.sparsity[0], tuple):
+    if asked.base.per_linear:
         raise UserError("numbers per linear that were set by hand fit no option: prune with them from their .json file")
     return ",".join(map(number, asked.base.sparsity))
 
@@ -190,7 +193,7 @@ DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True
 MODEL = Option("model", "demo, a folder, a .gguf file, a Hub id.", "demo", of=("model",), always=True)
 REVISION = Option("revision", "Branch, tag or commit of a Hub model.", of=("revision",))
 DTYPE = Option("dtype", "float32, bfloat16 or float16.", "float32", of=("dtype",))
-PRUNERS = "magnitude, wanda or sparsegpt."
+BY = f"{either(PRUNERS)}."
 
 
 def _documents(name: str, help: str, field: str) -> Option:
@@ -257,7 +260,7 @@ PRUNE = (
     MODEL,
     REVISION,
     DTYPE,
-    Option("pruner", PRUNERS, "wanda", of=("settings.0.pruner",), always=True),
+    Option("pruner", BY, USUAL_PRUNER, of=("settings.0.pruner",), always=True),
     Option("allocation", ALLOCATION, of=("settings.0.allocation",), read=_allocation),
     Option("pattern", "N kept of M, as in 2:4; uniform.", of=("settings.0.pattern",)),
     Option("true_sequential", "Prune a layer group by group.", False, bool, ("settings.0.true_sequential",)),
@@ -297,7 +300,7 @@ BEST = (
     Option("target", "The sparsity that is wanted, as in 0.6.", None, float, ("target",), write=number),
     Option("max_loss", "In its place: the largest rise of the perplexity, as in 20%.", of=("max_loss",),
            write=percent),
-    Option("pruner", PRUNERS, "wanda", of=("pruner",), always=True),
+    Option("pruner", BY, USUAL_PRUNER, of=("pruner",), always=True),
     Option("text", "One text: 60% of its documents calibrate, 20% select, 20% judge.", read=_one_text),
     *(
         Option(role, f"Text to {about} on.", of=(f"{role}.source",), read=_text_of(role))
@@ -316,8 +319,8 @@ BEST = (
 
 def _alias(name: str, about: str, field: Any, read: Callable[[AllocationRequest], Any]) -> Option:
     """A part of `--allocation` as an option of its own."""
-    choices = [str(each) for each in get_args(field.annotation) if isinstance(each, str)]
-    said = field.description or " or ".join([", ".join(choices[:-1]), choices[-1]] if choices else [name])
+    choices = get_args(field.annotation)
+    said = field.description or (either(choices) if choices else name)
     kind = field.annotation if field.annotation in (float, int, bool) else str
     default = False if kind is bool else None
     write = number if kind is float else str
@@ -423,7 +426,7 @@ def command_of(request: Asked) -> str:
         if len(request.settings) > 1:
             raise UserError(f"a command takes one setting and these are {len(request.settings)}: use the study file")
         return "prune" if request.settings else "evaluate"
-    names = {MeasureRequest: "measure", BestRequest: "best", Allocating: "allocate", StudyFile: "study"}
+    names = {MeasureRequest: "measure", BestRequest: "best", Allocating: "allocate", Studying: "study"}
     return names[type(request)]
 
 

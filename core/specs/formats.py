@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 TEXTS = {"demo": "demo text", "demo:evaluation": "demo text, evaluation half"}
@@ -21,6 +21,12 @@ def digits(value: float, count: int = 2) -> str:
 def several(count: int, what: str) -> str:
     """`1 setting`, `2 settings`."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def either(names: Iterable[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def per_cent(fraction: float) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.specs.base import Spec
+from core.specs.base import Spec, View
 from core.specs.formats import model_name, text_name
 from core.specs.models import Dtype, ModelSpec
-from core.specs.perturbations import EACH, NOISE, Perturbation
+from core.specs.perturbations import EACH, Perturbation
 from core.specs.texts import TextSpec, WindowRequest
 
 SMALLEST_HALF_PRECISION_SIZE = 0.05
@@ -71,7 +71,7 @@ class FloorSpec(Spec):
     method: Literal[1] = 1
 
 
-class ProfileSpec(Spec):
+class ProfileSpec(View):
     """A view over units: everything measured of one model on one text."""
 
     model: ModelSpec
@@ -98,6 +98,37 @@ class ProfileSpec(Spec):
 
     def unit(self, measurement: Measurement) -> PerturbedSpec:
         return PerturbedSpec(model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride)
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        of_weights = (self.weights, self.scores) if self.prunable else ()
+        return self.activation, self.floor, *of_weights, *map(self.unit, self.measurements)
+
+    @property
+    def names(self) -> list[str]:
+        """Perturbations, each once whatever its seeds."""
+        return list(dict.fromkeys(each.perturbation.name for each in self.measurements))
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        seconds = told.get("seconds", {})
+        seconds = seconds if isinstance(seconds, dict) else {"sweep": seconds}
+        return {
+            "layers": told.get("layers"),
+            "seconds": seconds.get("sweep"),
+            "seconds_loading": seconds.get("loading"),
+            "seconds_statistics": seconds.get("statistics"),
+            "engine": told.get("engine"),
+            "model": told.get("model"),
+            "text": told.get("text"),
+            "sequences": self.text.sequences,
+            "length": self.text.length,
+            "perturbations": self.names,
+            "warnings": told.get("warnings", []),
+        }
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        amount = f"{self.text.sequences} x {self.text.length} tokens"
+        return [f"{told.get('text')}, {amount}, {len(self.names)} perturbations"]
 
 
 class MeasureRequest(Spec):
@@ -132,7 +163,7 @@ def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (
         dict.fromkeys(
             Measurement(perturbation=asked, seed=seed)
             for asked in perturbations
-            for seed in (tuple(seeds) if isinstance(asked, NOISE) else (0,))
+            for seed in (tuple(seeds) if asked.noise else (0,))
         )
     )
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from core.specs import naming
-from core.specs.base import Spec
+from core.specs.base import Spec, View
 from core.specs.formats import model_name, per_cent
 from core.specs.measurements import ProfileSpec
 from core.specs.models import Dtype, ModelSpec
-from core.specs.pruners import Pruner
+from core.specs.pruners import USUAL, Pruner
 from core.specs.settings import PrunedSpec, Setting
 from core.specs.studies import StudySpec
 from core.specs.texts import USUAL_CALIBRATION, WindowRequest
@@ -65,7 +66,7 @@ class BestRequest(Spec):
     max_loss: float | None = Field(
         None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
     )
-    pruner: Pruner = "wanda"
+    pruner: Pruner = USUAL
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
@@ -89,7 +90,7 @@ class BestRequest(Spec):
         return self
 
 
-class WritingSpec(Spec):
+class WritingSpec(View):
     """A view: what a model, dense and pruned, wrote after a prompt; the two texts are in its provenance."""
 
     model: ModelSpec
@@ -99,15 +100,22 @@ class WritingSpec(Spec):
     method: Literal[1] = 1
 
 
-class ExportSpec(Spec):
+class ExportSpec(View):
     """A view: a pruned model that was written to a folder."""
 
     model: ModelSpec
     pruned: PrunedSpec
     folder: str
 
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        return {"folder": self.folder}
 
-class BestSpec(Spec):
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        size = f", {told['bytes']:,} bytes" if isinstance(told.get("bytes"), int) else ""
+        return [f"{told.get('setting')}, in {told.get('folder', self.folder)}{size}"]
+
+
+class BestSpec(View):
     """A view: what was chosen on one text, and the study that judges it on another."""
 
     model: ModelSpec
@@ -117,3 +125,14 @@ class BestSpec(Spec):
     final: StudySpec
     winner: Setting
     runner_up: Setting | None = Field(description="the best of another base allocator; None: no other was possible")
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        found = (unit for part in (self.profile, self.selection, self.final) for unit in part.units)
+        return tuple({unit.key: unit for unit in found}.values())
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        return {"winner": self.winner.name, "study": self.final.key}
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        return [f"{self.winner.name}, judged by study {self.final.key}"]

@@ -11,7 +11,7 @@ from core.specs import grammar
 from core.specs.allocations import AllocationRequest, Correction, Uniform
 from core.specs.base import Spec, checked, number
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import Pruner
+from core.specs.pruners import PRUNERS, USUAL, Pruner
 from core.specs.texts import TextSpec
 
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
@@ -22,7 +22,7 @@ Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 class Setting(Spec):
     """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
 
-    pruner: Pruner = "wanda"
+    pruner: Pruner = USUAL
     allocation: AllocationRequest = AllocationRequest()
     pattern: str | None = Field(None, description="N kept of M, as in 2:4")
     true_sequential: bool = False
@@ -56,6 +56,11 @@ class Setting(Spec):
             return None
         plain = self.allocation.model_copy(update={"correction": Correction()})
         return self.model_copy(update={"allocation": plain})
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether its pruner looks at a calibration text; else every calibration seed gives the same weights."""
+        return PRUNERS[self.pruner].reads_text
 
     @property
     def name(self) -> str:
@@ -97,7 +102,7 @@ def _unusual(asked: Spec, name: str) -> bool:
 
 
 class PrunedSpec(Spec):
-    """What decides a pruned model's weights; magnitude looks at no text."""
+    """What decides a pruned model's weights; without a calibration text where the pruner looks at none."""
 
     pruner: Pruner
     sparsity: Sparsity = Field(description="per layer, or per layer and linear")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
-from core.specs.base import Spec
+from core.specs.base import Spec, View
 from core.specs.formats import model_name, several, text_name
 from core.specs.models import Dtype, ModelSpec
 from core.specs.settings import PrunedSpec, Setting, with_twins
@@ -79,7 +80,7 @@ class Point(Spec):
     pruned: PrunedSpec | None
 
 
-class StudySpec(Spec):
+class StudySpec(View):
     """A view over evaluations: one model, one text, the same tasks."""
 
     model: ModelSpec
@@ -92,3 +93,18 @@ class StudySpec(Spec):
 
     def zero_shot(self, point: Point) -> tuple[ZeroShotSpec, ...]:
         return tuple(ZeroShotSpec(model=self.model, pruned=point.pruned, task=task) for task in self.tasks)
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        found = (unit for point in self.points for unit in (self.evaluated(point), *self.zero_shot(point)))
+        return tuple({unit.key: unit for unit in found}.values())
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        names = [each.setting.name if each.setting else "dense" for each in self.points]
+        return {"settings": names, "windows": self.text.sequences, "length": self.text.length}
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        names = [each.setting.name for each in self.points if each.setting]
+        shown = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+        judged = f"{told.get('text')}, {self.text.sequences} x {self.text.length} tokens"
+        return [f"{judged}, {len(self.points)} points", *([shown] if shown else [])]

@@ -3,28 +3,80 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.specs import grammar
+from core.specs.allocations import Correction
 from core.specs.base import checked, number
 from core.specs.errors import UserError
 from core.specs.patterns import pattern
+from core.specs.pruners import USUAL
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
 from core.specs.typed import absolute, span
 
-KNOWN = {
-    "model", "revision", "dtype", "profile", "pruners", "targets", "seeds", "settings", "strengths", "controls",
-    "shuffles", "patterns", "true_sequential", "calibration", "evaluation",
-}  # fmt: skip
-WINDOW = {"source", "documents", "sequences", "windows", "length", "seed", "packing", "bos"}
-EVALUATION = {"tasks", "tasks_from", "examples", "task_seed"}
-SHUFFLES = 5  # permutations of the shuffled control
+STUDY_FILE = "study.toml"  # as commands call it
 OF_LISTS = ("strength", "control", "seed")  # of a correction, where the file lists strengths
-Kind = type | tuple[type, ...]
-KINDS = {str: "text in quotes", dict: "a section of its own, [{}]", int: "a whole number"}
+FORMS = {"string_type": "text in quotes", "int_type": "a whole number", "bool_type": "true or false"}
+
+Count = Annotated[int, Field(ge=1)]
+Names = Annotated[list[str], Field(min_length=1)]
+Numbers = Annotated[list[float], Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """`[calibration]`: windows of a text. `windows` is another word for `sequences`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    source: str = ""
+    documents: Any = None
+    sequences: Count = 1
+    windows: Count = 1
+    length: Count = 1
+    seed: int = 0
+    packing: str | None = None
+    bos: str = "protocol"
+
+
+class Judged(Section):
+    """`[evaluation]`: windows of a text, and zero-shot tasks."""
+
+    tasks: list[str] = Field([], examples=[["arc_easy"]])
+    tasks_from: str | None = None
+    examples: int = Field(0, description="0: all, as on the command line")
+    task_seed: int = 0
+
+
+class StudyFile(BaseModel):
+    """What a study file may say; where it says nothing of a name, the default counts."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    model: str = "demo"
+    revision: str | None = None
+    dtype: str = "float32"
+    profile: str | None = None
+    true_sequential: bool = False
+    pruners: Names = [USUAL]
+    targets: Numbers = [0.7]
+    seeds: Annotated[list[int], Field(min_length=1)] = [0]
+    settings: Names = ["uniform"]
+    strengths: Numbers = Field([], examples=[[0, 0.04]])
+    controls: Names = ["none"]
+    shuffles: Count = Field(5, description="permutations of the shuffled control")
+    patterns: Names = Field([], examples=[["2:4"]])
+    calibration: Section = Section()
+    evaluation: Judged = Judged()
+
+
+# --- read ----------------------------------------------------------------------------------------------------------
 
 
 def read_study(path: Path) -> StudyRequest:
@@ -47,102 +99,103 @@ def read_study(path: Path) -> StudyRequest:
         UserError: no such file, no TOML, an unknown name, or a value that cannot be.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = StudyFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"there is no study file {str(path)!r}") from error
+    except ValidationError as error:
+        raise UserError(_sentence(error, path.name)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path.name} is not TOML: {error}") from error
-    _known(content, KNOWN, path.name)
     folder = path.resolve().parent
-    evaluation = _one(content, "evaluation", dict, {})
-    _known(evaluation, WINDOW | EVALUATION, "[evaluation]")
-    given = {name: _one(content, name, str) for name in ("revision", "dtype", "profile") if name in content}
     return checked(
         StudyRequest,
-        model=_at(folder, _one(content, "model", str, "demo")),
-        calibration=_window(_one(content, "calibration", dict, {}), "[calibration]", folder, USUAL_CALIBRATION),
-        settings=_settings(content),
-        evaluation=_evaluation(evaluation, folder),
-        **given,
+        model=_at(folder, found.model),
+        calibration=_window(found.calibration, "[calibration]", folder, USUAL_CALIBRATION),
+        settings=_settings(found),
+        evaluation=_evaluation(found.evaluation, folder),
+        **found.model_dump(include={"revision", "dtype", "profile"}, exclude_unset=True),
     )
 
 
-def _settings(content: dict[str, Any]) -> tuple[Setting, ...]:
-    patterns = _list(content, "patterns", ["2:4"], str) if "patterns" in content else []
-    alone = patterns and not {"targets", "settings", "strengths"} & set(content)
-    asked = [] if alone else [
-        (grammar.method(words, target), None)
-        for target in _list(content, "targets", [0.7], (int, float))
-        for words in _methods(content)
-    ]  # fmt: skip
-    asked += [(uniform(pattern(each).sparsity), each) for each in patterns]
+def _sentence(error: ValidationError, file: str) -> str:
+    """The first thing that is wrong with a file, and what would be right."""
+    first = error.errors()[0]
+    *section, name = [part for part in first["loc"] if isinstance(part, str)]
+    form = StudyFile.model_fields[section[0]].annotation if section else StudyFile
+    where = f"[{section[0]}]" if section else file
+    if first["type"] == "extra_forbidden":
+        return f"{where} has no {name!r}: it knows {', '.join(sorted(form.model_fields))}"
+    field = form.model_fields[name]
+    usual = field.examples[0] if field.examples else field.default
+    if isinstance(usual, list):
+        return f"{name} must be a list, as in {name} = {usual}"
+    if isinstance(usual, BaseModel):
+        return f"{name} = {first['input']!r} must be a section of its own, [{name}]"
+    right = FORMS.get(first["type"]) or "1 or more"
+    return f"{name} = {first['input']!r}{f' of {where}' if section else ''} must be {right}"
+
+
+def _settings(found: StudyFile) -> tuple[Setting, ...]:
+    alone = found.patterns and not {"targets", "settings", "strengths"} & found.model_fields_set
+    words = [] if alone else _methods(found)
+    asked = [(grammar.method(each, target), None) for target in found.targets for each in words]
+    asked += [(uniform(pattern(each).sparsity), each) for each in found.patterns]
     return tuple(
         checked(
             Setting,
             pruner=pruner,
             allocation=allocation,
             pattern=kept,
-            true_sequential=content.get("true_sequential", False),
+            true_sequential=found.true_sequential,
             calibration_seed=seed,
         )
-        for pruner in _list(content, "pruners", ["wanda"], str)
+        for pruner in found.pruners
         for allocation, kept in asked
-        for seed in _list(content, "seeds", [0], int)
+        for seed in found.seeds
     )
 
 
-def _methods(content: dict[str, Any]) -> list[str]:
+def _methods(found: StudyFile) -> list[str]:
     """The settings in words, each with every correction that the file lists."""
-    plain = _list(content, "settings", ["uniform"], str)
-    if "strengths" not in content:
-        odd = next((name for name in ("controls", "shuffles") if name in content), None)
+    if not found.strengths:
+        odd = next((name for name in ("controls", "shuffles") if name in found.model_fields_set), None)
         if odd:
             raise UserError(f"{odd} without strengths says nothing: add a list, as in strengths = [0, 0.04]")
-        return plain
-    for words in plain:
+        return found.settings
+    for words in found.settings:
         twice = next((name for name in OF_LISTS if any(part.startswith(f"{name}=") for part in words.split())), None)
         if twice:
             raise UserError(f"{words!r} has a {twice} where strengths are listed: leave it to strengths and controls")
-    return list(dict.fromkeys(f"{words} {more}".strip() for words in plain for more in _corrections(content)))
+    return list(dict.fromkeys(f"{words} {more}".strip() for words in found.settings for more in _corrections(found)))
 
 
-def _corrections(content: dict[str, Any]) -> list[str]:
+def _corrections(found: StudyFile) -> Iterable[str]:
     """Every strength with every control, in words; strength 0, which no control changes, is none at all."""
-    strengths = _list(content, "strengths", [0, 0.04], (int, float))
-    shuffles = _one(content, "shuffles", int, SHUFFLES)
-    if shuffles < 1:
-        raise UserError(f"shuffles = {shuffles}: give how many permutations are tried, 1 or more")
-    found = []
-    for strength in strengths:
-        for control in _list(content, "controls", ["none"], str):
-            seeds = range(shuffles) if control == "shuffled" else (0,)
+    for strength in found.strengths:
+        for control in found.controls:
+            seeds = range(found.shuffles) if control == "shuffled" else (0,)
             more = f"strength={number(strength)} control={control}"
-            found += [f"{more} seed={seed}" for seed in seeds] if strength else [""]
-    return found
+            yield from [f"{more} seed={seed}" for seed in seeds] if strength else [""]
 
 
-def _evaluation(found: dict[str, Any], folder: Path) -> EvaluationRequest:
-    window = {name: value for name, value in found.items() if name in WINDOW}
-    asked = {"tasks": _list(found, "tasks", ["arc_easy"], str)} if found.get("tasks") else {}
-    if "examples" in found:
-        asked["examples"] = _one(found, "examples", int) or None  # 0: all, as on the command line
-    if "task_seed" in found:
-        asked["seed"] = _one(found, "task_seed", int)
-    if "tasks_from" in found:
-        if not found.get("tasks"):
+def _evaluation(found: Judged, folder: Path) -> EvaluationRequest:
+    given = found.model_dump(include={"tasks", "tasks_from", "examples", "task_seed"}, exclude_unset=True)
+    if "task_seed" in given:
+        given["seed"] = given.pop("task_seed")
+    if "examples" in given:
+        given["examples"] = given["examples"] or None
+    if "tasks_from" in given:
+        if not found.tasks:
             raise UserError("tasks_from names a folder and tasks names nothing of it: list tasks, or leave both out")
-        asked["tasks_from"] = str((folder / Path(_one(found, "tasks_from", str)).expanduser()).resolve())
-    return checked(EvaluationRequest, text=_window(window, "[evaluation]", folder, USUAL_EVALUATION), **asked)
+        given["tasks_from"] = str((folder / Path(given["tasks_from"]).expanduser()).resolve())
+    return checked(EvaluationRequest, text=_window(found, "[evaluation]", folder, USUAL_EVALUATION), **given)
 
 
-def _window(found: dict[str, Any], where: str, folder: Path, usual: WindowRequest) -> WindowRequest:
-    _known(found, WINDOW, where)
-    given = usual.model_dump(include={"source", "sequences", "length"}) | found
-    for name in ("sequences", "windows", "length"):
-        if name in found and _one(found, name, int) < 1:
-            raise UserError(f"{name} = {found[name]} of {where}: give 1 or more")
+def _window(found: Section, where: str, folder: Path, usual: WindowRequest) -> WindowRequest:
+    given = usual.model_dump(include={"source", "sequences", "length"})
+    given |= found.model_dump(include=set(Section.model_fields), exclude_unset=True)
     given["sequences"] = given.pop("windows", given["sequences"])
-    given["source"] = _at(folder, _one(given, "source", str))
+    given["source"] = _at(folder, given["source"])
     if isinstance(given.get("documents"), str):
         given["documents"] = span(given["documents"])
     return checked(WindowRequest, **given)
@@ -155,26 +208,60 @@ def _at(folder: Path, typed: str) -> str:
     return str((folder / typed).resolve()) if (folder / typed).exists() and typed != "demo" else absolute(typed)
 
 
-def _list(content: dict[str, Any], name: str, otherwise: list, kind: Kind) -> list:
-    found = content.get(name, otherwise)
-    if not isinstance(found, list) or not found or not all(_is(each, kind) for each in found):
-        raise UserError(f"{name} must be a list, as in {name} = {otherwise}")
+# --- written -------------------------------------------------------------------------------------------------------
+
+
+def write_study(request: StudyRequest) -> str:
+    """The study file that `read_study` reads back as this request, its settings perhaps in another order.
+
+    Raises:
+        UserError: settings that such a file cannot say: set by hand, or no product of targets, allocations and seeds.
+    """
+    said = {
+        **request.model_dump(include={"model", "revision", "dtype", "profile"}, exclude_none=True),
+        **_lists(request.settings),
+        "calibration": _said(request.calibration, "sequences"),
+        "evaluation": _said(request.evaluation.text, "windows") | _said_of_tasks(request.evaluation),
+    }
+    return f"# python -m core study {STUDY_FILE}\n" + tomli_w.dumps(said)
+
+
+def _lists(asked: tuple[Setting, ...]) -> dict[str, Any]:
+    """The lists whose every combination is asked for."""
+    found: dict[str, Any] = {"true_sequential": True} if any(each.true_sequential for each in asked) else {}
+    found["pruners"] = _each(setting.pruner for setting in asked)
+    found["seeds"] = _each(setting.calibration_seed for setting in asked)
+    patterns = _each(setting.pattern for setting in asked)
+    if all(patterns):
+        found["patterns"] = patterns
+    else:
+        found["targets"] = _each(setting.allocation.target for setting in asked)
+        found["settings"] = _each(grammar.words(setting.allocation) for setting in asked)
+    if not asked or {*map(_plain, _settings(StudyFile(**found)))} != {*map(_plain, asked)}:
+        raise UserError("not every allocation is possible at every target, so a study file cannot say this list")
     return found
 
 
-def _one(content: dict[str, Any], name: str, kind: type, otherwise: Any = None) -> Any:
-    found = content.get(name, otherwise)
-    if not _is(found, kind):
-        raise UserError(f"{name} = {found!r} cannot be: it must be {KINDS[kind].format(name)}")
-    return found
+def _each(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
 
 
-def _is(value: Any, kind: Kind) -> bool:
-    """Whether a value is of a kind; Python's true and false would be whole numbers."""
-    return isinstance(value, kind) and not isinstance(value, bool)
+def _plain(setting: Setting) -> Setting:
+    """Where nothing is corrected, it does not matter by what."""
+    if setting.allocation.correction.strength:
+        return setting
+    plain = setting.allocation.model_copy(update={"correction": Correction()})
+    return setting.model_copy(update={"allocation": plain})
 
 
-def _known(content: dict[str, Any], names: set[str], where: str) -> None:
-    unknown = sorted(set(content) - names)
-    if unknown:
-        raise UserError(f"{where} has no {unknown[0]!r}: it knows {', '.join(sorted(names))}")
+def _said(asked: WindowRequest, count: str) -> dict[str, Any]:
+    given = asked.model_dump(include={"seed", "packing", "bos"}, exclude_defaults=True)
+    span = {"documents": "{}-{}".format(*asked.documents)} if asked.documents else {}
+    return {"source": asked.source, **span, count: asked.sequences, "length": asked.length, **given}
+
+
+def _said_of_tasks(asked: EvaluationRequest) -> dict[str, Any]:
+    found: dict[str, Any] = {"tasks": list(asked.tasks)} if asked.tasks else {}
+    found |= {"tasks_from": asked.tasks_from} if asked.tasks and asked.tasks_from else {}
+    found |= {"examples": asked.examples or 0}
+    return found | ({"task_seed": asked.seed} if asked.seed else {})

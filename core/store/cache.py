@@ -12,35 +12,26 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core import specs
+from core.specs.base import View
 from core.specs.errors import UserError
+from core.specs.jobs import BY_REQUEST, JOBS, Request
 from core.store import results
 from core.store.files import Corrupt, Gone, changed, discard, pretty, stamp, verified, write_file, write_folder
 from core.store.tables import decode, encode
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
 
-KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {
-    "profile": (specs.ProfileSpec, None),
+UNITS: dict[str, tuple[type[specs.Spec], type]] = {
     "perturbed": (specs.PerturbedSpec, results.Perturbed),
     "activation": (specs.ActivationSpec, results.Activation),
     "floor": (specs.FloorSpec, results.Floor),
     "weights": (specs.WeightSpec, results.Weights),
     "scores": (specs.ScoreSpec, results.Scores),
-    "study": (specs.StudySpec, None),
     "evaluated": (specs.EvaluatedSpec, results.Evaluated),
     "zeroshot": (specs.ZeroShotSpec, results.ZeroShot),
-    "export": (specs.ExportSpec, None),
-    "best": (specs.BestSpec, None),
-    "writing": (specs.WritingSpec, None),
 }
-VIEWS = {
-    specs.MeasureRequest: specs.ProfileSpec,
-    specs.StudyRequest: specs.StudySpec,
-    specs.BestRequest: specs.BestSpec,
-    specs.WritingRequest: specs.WritingSpec,
-}
-Request = specs.MeasureRequest | specs.StudyRequest | specs.BestRequest | specs.WritingRequest
-View = specs.ProfileSpec | specs.StudySpec | specs.BestSpec | specs.WritingSpec
+KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
+VIEW_KINDS = tuple(row.kind for row in JOBS)
 Parted = specs.PerturbedSpec | specs.EvaluatedSpec
 VIEW_KINDS = ("profile", "study", "export", "best", "writing")
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
@@ -184,8 +175,8 @@ class Store:
             raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
         discard(entry.path)
         others = (other for kind in VIEW_KINDS for other in self.entries(kind) if not other.committed)
-        kept = {unit.key for other in others for unit in units(other.spec)}
-        for unit in units(entry.spec):
+        kept = {unit.key for other in others for unit in other.spec.units}
+        for unit in entry.spec.units:
             if unit.key not in kept:
                 discard(self.root / _KIND_OF[type(unit)] / unit.key)
 
@@ -219,7 +210,7 @@ class Store:
         try:
             note = json.loads((self.root / "resolved" / f"{request.key}.json").read_bytes())
             if all(stamp(Path(path)) == [path, size, changed] for path, size, changed in note["files"]):
-                return VIEWS[type(request)].model_validate(note["view"])
+                return BY_REQUEST[type(request)].view.model_validate(note["view"])
         except (OSError, ValueError, KeyError, TypeError):
             pass  # never resolved, or by another version: resolving again is cheap
         return None
@@ -227,11 +218,11 @@ class Store:
     def find(self, request: Request) -> Entry | None:
         """The stored profile or study that answers a request, or None; also where one of its units is gone or corrupt.
 
-        An export answers no request: its folder may be gone, so it is always made anew.
+        Where no stored result is an answer, as an export is none whose folder may be gone, it is made anew.
         """
-        spec = self.resolved(request) if type(request) in VIEWS else None
+        spec = self.resolved(request) if BY_REQUEST[type(request)].answered else None
         path = self.measured(spec) if spec else None
-        return self.entry(path) if path and all(self._intact(unit) for unit in units(spec)) else None
+        return self.entry(path) if path and all(map(self._intact, spec.units)) else None
 
     def _intact(self, spec: specs.Spec) -> bool:
         path = self.measured(spec)
@@ -303,21 +294,6 @@ class Store:
 def _first(spec: specs.Spec, roots: tuple[Path, ...]) -> Path | None:
     paths = (root / _KIND_OF[type(spec)] / spec.key for root in roots)
     return next((path for path in paths if (path / "manifest.json").is_file()), None)
-
-
-def units(view: specs.Spec) -> list[specs.Spec]:
-    """Every unit a view looks at, each once."""
-    match view:
-        case specs.ProfileSpec():
-            of_weights = [view.weights, view.scores] if view.prunable else []
-            return [view.activation, view.floor, *of_weights, *(view.unit(each) for each in view.measurements)]
-        case specs.StudySpec():
-            found = [unit for point in view.points for unit in (view.evaluated(point), *view.zero_shot(point))]
-            return list({unit.key: unit for unit in found}.values())
-        case specs.BestSpec():
-            found = [unit for part in (view.profile, view.selection, view.final) for unit in units(part)]
-            return list({unit.key: unit for unit in found}.values())
-    return []
 
 
 def named(path: Path) -> dict[str, bytes]:

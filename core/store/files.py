@@ -23,11 +23,10 @@ class Gone(Corrupt):
 
 def write_folder(path: Path, files: dict[str, bytes]) -> Path:
     """Write files and their hashes to a temporary folder, then rename it into place."""
-    manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
-        for name, content in {**files, "manifest.json": pretty(manifest)}.items():
+        for name, content in {**files, "manifest.json": pretty(hashes(files))}.items():
             (temporary / name).write_bytes(content)
         os.chmod(temporary, 0o755)
         try:
@@ -102,10 +101,15 @@ def verified(path: Path) -> dict[str, bytes]:
                 raise Corrupt(f"a file is missing: {error.filename}") from error
         except (OSError, ValueError, TypeError) as error:
             raise Corrupt(f"manifest.json cannot be followed: {error}") from error
-    for name, content in files.items():
-        if hashlib.sha256(content).hexdigest() != recorded[name]:
+    for name, found in hashes(files).items():
+        if found != recorded[name]:
             raise Corrupt(f"{name} is not what was written")
     return files
+
+
+def hashes(files: dict[str, bytes]) -> dict[str, str]:
+    """The SHA-256 of each file, in hex: what a manifest holds."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
 
 
 def pretty(value: object) -> bytes:

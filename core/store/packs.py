@@ -1,18 +1,13 @@
 """A result as one file that can be carried to another machine, and the way back.
 
-A pack is a zip of folders as the store writes them: `kind/key/file`. On the way back it is a stranger's file: all of it
-is checked in memory before anything is written, and what it holds is read as JSON and Parquet, never executed.
+A pack is a zip of the store's folders, `kind/key/file`, with each table as the `.npy` arrays that it holds. On the way
+back it is a stranger's file: all of it is checked in memory before anything is written, and what it holds is read as
+JSON and numbers, never executed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import re
-import stat
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Annotated
 
@@ -20,18 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.specs.base import Spec, key_of
 from core.specs.errors import UserError
-from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, units
-from core.store.files import Corrupt, verified, write_folder
-from core.store.inspection import check_tables, refuse, shown
+from core.store.arrays import check_arrays, from_npy, to_npy
+from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named
+from core.store.files import Corrupt, hashes, pretty
+from core.store.tables import decode
+from core.store.zips import LIMIT, megabytes, members, refuse, zipped
 
-LIMIT = 256 * 2**20  # bytes, of a pack and of what is in it
-MEMBERS = 20_000
 JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
 
 KINDS_THAT_TRAVEL = tuple(kind for kind in KINDS if kind != "export")  # an export is a folder of the machine it is on
-MEMBER = re.compile(r"([a-z]+)/([0-9a-f]{16})/([a-z0-9-]+\.(?:json|parquet))")
-HEADER_IN_DIRECTORY = b"PK\x01\x02"
-ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of a member's flags
 WORDS = ("spec.json", "provenance.json")
 
 Place = tuple[str, str]  # kind, key
@@ -70,16 +62,12 @@ def pack(store: Store, entry: Entry) -> bytes:
     """
     if entry.path.parent.name not in KINDS_THAT_TRAVEL:
         raise UserError(f"{entry.key} is an export: carry its folder {entry.spec.folder} itself")
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, data in (_files(store, entry) | _files_of_profile(store, entry)).items():
-            archive.writestr(_member(name), data)
-    return content.getvalue()
+    return zipped(_files(store, entry) | _files_of_profile(store, entry))
 
 
 def _files(store: Store, entry: Entry) -> dict[str, bytes]:
     """Every file of an entry and its units, by its place in a pack."""
-    folders = [entry.path, *(_unit_folder(store, entry, unit) for unit in units(entry.spec))]
+    folders = [entry.path, *(_unit_folder(store, entry, unit) for unit in entry.spec.units)]
     return {
         f"{folder.parent.name}/{folder.name}/{name}": data
         for folder in folders
@@ -113,18 +101,12 @@ def _unit_folder(store: Store, entry: Entry, unit: Spec) -> Path:
 
 def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
     try:
-        files = verified(folder)
-        return dict(sorted({**files, "manifest.json": (folder / "manifest.json").read_bytes()}.items()))
+        stored = named(folder)
+        result = decode(stored, KINDS[folder.parent.name][1])
     except (Corrupt, OSError) as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name)  # dated 1980, so that the same entry gives the same bytes
-    member.compress_type = zipfile.ZIP_DEFLATED
-    member.create_system = 3  # the attributes are those of Unix, wherever it is written
-    member.external_attr = (stat.S_IFREG | 0o644) << 16
-    return member
+    files = {name: stored[name] for name in WORDS} | to_npy(result)
+    return dict(sorted({**files, "manifest.json": pretty(hashes(files))}.items()))
 
 
 # --- back ----------------------------------------------------------------------------------------------------------
@@ -134,7 +116,7 @@ def unpack(store: Store, content: bytes | Path) -> list[Entry]:
     """Put a pack's results into the store; what is there already stays as it is.
 
     Everything is checked before anything is written: the zip's size, members and their names, every folder's hashes,
-    spec and tables, and that each profile and study has all its units, here or in the store.
+    spec and arrays, and that each profile and study has all its units, here or in the store.
 
     Returns:
         The pack's profiles and studies, as they now are in the store.
@@ -142,19 +124,28 @@ def unpack(store: Store, content: bytes | Path) -> list[Entry]:
     Raises:
         UserError: the first thing that was wrong, with the member's name.
     """
-    folders = _folders(_members(_read(content)))
+    folders = _folders(members(_read(content), KINDS_THAT_TRAVEL))
     found = {place: _spec(place, files) for place, files in folders.items()}
     for (kind, key), files in folders.items():
-        tables = {file: data for file, data in files.items() if file not in WORDS}
-        check_tables(f"{kind}/{key}", tables, KINDS[kind][1])
+        arrays = {file: data for file, data in files.items() if file not in WORDS}
+        check_arrays(f"{kind}/{key}", arrays, KINDS[kind][1])
     _check_complete(store, found)
     for place in sorted(found, key=lambda each: each[0] in VIEW_KINDS):  # a view never stands before its units
-        _write(store, place, found[place], folders[place])
+        _write(store, found[place], folders[place], KINDS[place[0]][1])
     paths = [store.path(spec) for (kind, _), spec in found.items() if kind in VIEW_KINDS]
     return [entry for entry in map(store.entry, paths) if entry]
 
 
-def _write(store: Store, place: Place, spec: Spec, files: dict[str, bytes]) -> None:
+def _read(content: bytes | Path) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    if not content.is_file():
+        raise UserError(f"there is no file {content}: name a pack, as in absorption.zip")
+    with content.open("rb") as file:
+        return file.read(LIMIT + 1)  # one byte more than is taken
+
+
+def _write(store: Store, spec: Spec, files: dict[str, bytes], form: type | None) -> None:
     path = store.path(spec)
     if path is not None:
         try:
@@ -162,65 +153,7 @@ def _write(store: Store, place: Place, spec: Spec, files: dict[str, bytes]) -> N
             return
         except Corrupt as broken:
             store.set_aside(path, broken)
-    kind, key = place
-    write_folder(store.root / kind / key, files)
-
-
-# --- the zip -------------------------------------------------------------------------------------------------------
-
-
-def _read(content: bytes | Path) -> bytes:
-    if isinstance(content, Path):
-        if not content.is_file():
-            raise UserError(f"there is no file {content}: name a pack, as in absorption.zip")
-        with content.open("rb") as file:
-            content = file.read(LIMIT + 1)
-    if len(content) > LIMIT:
-        raise UserError(f"the pack is larger than {_megabytes(LIMIT)}: no pack of this program is")
-    return content
-
-
-def _members(content: bytes) -> dict[str, bytes]:
-    """Every member of a zip by its name, read up to the limit whatever the headers say."""
-    if content.count(HEADER_IN_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
-        raise UserError(f"the pack has more than {MEMBERS} members: no pack of this program has")
-    found: dict[str, bytes] = {}
-    left = LIMIT
-    member = "its directory"
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for info in archive.infolist():
-                member = shown(info.orig_filename)
-                _check_member(info, found)
-                with archive.open(info) as file:
-                    data = file.read(left + 1)
-                left -= len(data)
-                if left < 0:
-                    raise UserError(f"{member} takes the pack over {_megabytes(LIMIT)} unpacked: that is no result")
-                found[info.orig_filename] = data
-    # zipfile says of a damaged or strange archive: ValueError and OSError of odd offsets, RuntimeError of an encrypted
-    # member, NotImplementedError of another compression; nothing but the archive is touched inside
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"the pack is not a whole zip file, {member} cannot be read: copy it again") from error
-    return found
-
-
-def _check_member(info: zipfile.ZipInfo, found: dict[str, bytes]) -> None:
-    """Refuse whatever is not a plain file at `kind/key/file`, once."""
-    name = info.orig_filename  # as it stands in the file; zipfile changes slashes and cuts at NUL
-    parts = MEMBER.fullmatch(name)
-    if not parts:
-        refuse(name, "is no place for a result: members are called kind/key/file, the key in 16 hex digits")
-    if parts[1] not in KINDS_THAT_TRAVEL:
-        refuse(name, f"is of an unknown kind: known are {', '.join(KINDS_THAT_TRAVEL)}")
-    if name in found:
-        refuse(name, "is in the pack twice: each file may be there once")
-    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG) or info.is_dir():
-        refuse(name, "is a link or a folder: only plain files may be in a pack")
-    if info.flag_bits & ENCRYPTED:
-        refuse(name, "is encrypted: make the pack without a password")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        refuse(name, "is compressed in another way than deflate: make the pack with `runs export`")
+    store.save(spec, from_npy(files, form), json.loads(files["provenance.json"]))
 
 
 # --- the folders ---------------------------------------------------------------------------------------------------
@@ -232,7 +165,7 @@ def _folders(members: dict[str, bytes]) -> dict[Place, dict[str, bytes]]:
     for name, data in members.items():
         kind, key, file = name.split("/")
         if file.endswith(".json") and len(data) > JSON_LIMIT:
-            refuse(name, f"is larger than {_megabytes(JSON_LIMIT)}: no JSON file of a result is")
+            refuse(name, f"is larger than {megabytes(JSON_LIMIT)}: no JSON file of a result is")
         folders.setdefault((kind, key), {})[file] = data
     return {place: _unhashed("/".join(place), files) for place, files in folders.items()}
 
@@ -247,8 +180,8 @@ def _unhashed(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
         refuse(f"{folder}/{file}", "is not in its folder's manifest: only what was written there may be in a pack")
     for file in sorted(manifest.keys() - files.keys()):
         refuse(f"{folder}/{file}", "is in its folder's manifest but not in the pack: make the pack again")
-    for file, data in files.items():
-        if hashlib.sha256(data).hexdigest() != manifest[file]:
+    for file, found in hashes(files).items():
+        if found != manifest[file]:
             refuse(f"{folder}/{file}", "is not what was written, its hash differs: copy or make the pack again")
     return files
 
@@ -269,10 +202,12 @@ def _spec(place: Place, files: dict[str, bytes]) -> Spec:
         spec = None
     if spec is None or spec.key != key:
         refuse(name, "was written by another version of this program: import it there, or measure it again here")
+    name = f"{kind}/{key}/provenance.json"
+    _json(name, files["provenance.json"])
     try:
         Told.model_validate_json(files["provenance.json"])
     except ValidationError:
-        refuse(f"{kind}/{key}/provenance.json", "does not tell what provenance tells: make the pack again")
+        refuse(name, "does not tell what provenance tells: make the pack again")
     return spec
 
 
@@ -294,7 +229,7 @@ def _check_complete(store: Store, found: dict[Place, Spec]) -> None:
     given = {key for _, key in found}
     needed = {view.key for view in views}
     for view in views:
-        for unit in units(view):
+        for unit in view.units:
             needed.add(unit.key)
             if unit.key not in given and store.path(unit) is None:
                 raise UserError(
@@ -303,7 +238,3 @@ def _check_complete(store: Store, found: dict[Place, Spec]) -> None:
     for kind, key in found:
         if key not in needed:
             refuse(f"{kind}/{key}", "belongs to no profile and no study of the pack: leave it out")
-
-
-def _megabytes(limit: int) -> str:
-    return f"{limit / 2**20:.4g} MB"

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from core import specs
 from core.specs.errors import UserError
-from core.store.cache import Entry, Store, units
+from core.store.cache import Entry, Store
 from core.store.results import Activation, Floor, Perturbed, Scores, Weights
 
 
@@ -71,7 +71,7 @@ def load(store: Store, entry: Entry) -> Profile:
         UserError: a unit is missing, for instance because it was corrupt and set aside.
     """
     spec = entry.spec
-    found = {unit: store.load(unit) for unit in units(spec)}
+    found = {unit: store.load(unit) for unit in spec.units}
     missing = [unit for unit, result in found.items() if result is None]
     if missing:
         named = ", ".join(unit.measurement.name if hasattr(unit, "measurement") else unit.key for unit in missing)

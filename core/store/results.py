@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from core.specs.base import Array
 
 
 def over(*axes: str, unit: str) -> Array:

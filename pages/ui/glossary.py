@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.analysis.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
+from core.specs.allocations import BASES
+from core.specs.perturbations import FORMS
+from core.specs.pruners import PRUNERS
 
 
 @dataclass(frozen=True)
@@ -44,23 +47,7 @@ TERMS = {
         "A layer at whose output the disturbed stream is compared with the undisturbed one.",
         r"k = i, \dots, L-1",
     ),
-    "gaussian": Term(
-        "Random noise whose length is a given share, the size, of each token's own vector.",
-        r"h' = h + \text{size} \cdot \lVert h \rVert \cdot z / \lVert z \rVert,\quad z \sim \mathcal N(0, I)",
-    ),
-    "covariance": Term(
-        "The same, with noise that varies in the directions in which the layer's own output varies.",
-        r"z \sim \mathcal N(0, \operatorname{Cov}(h_i))",
-    ),
-    "residual": Term(
-        "The real damage of pruning: the layer replaced by its pruned self, on the undisturbed input.",
-        r"d_i = \tilde f_i(h_{i-1}) - f_i(h_{i-1})",
-    ),
-    "residual, rescaled": Term(
-        "The direction of that damage at a chosen size; a negative size flips it.",
-        r"h' = h + \text{size} \cdot \lVert h \rVert \cdot d_i / \lVert d_i \rVert",
-    ),
-    "skip": Term("The layer left out.", r"h'_i = h_{i-1}"),
+    **{form.word: Term(form.about, form.formula) for form in FORMS.values() if form.word},
     "positions": Term(
         "Which tokens noise is injected at: all, or all after the first, which many models use as an attention sink.",
         r"t \geq 0 \quad\text{or}\quad t \geq 1",
@@ -140,49 +127,12 @@ TERMS = {
         "additive estimate.",
         r"f_i(s),\quad \textstyle\sum_i f_i(s_i)",
     ),
-    "magnitude": Term(
-        "A pruner that zeroes the smallest weights of each linear, whatever they are multiplied with.",
-        r"\text{score}_{jk} = |W_{jk}|",
-    ),
-    "Wanda": Term(
-        "A pruner that zeroes, in every row of a linear, the weights whose size times the length of their input over "
-        "the calibration text is least, and changes no other.",
-        r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
-    ),
-    "SparseGPT": Term(
-        "A pruner that zeroes the weights whose loss costs the output of the linear least, and changes those that stay "
-        "to make up for it.",
-        r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
-    ),
+    **{row.label: Term(row.about, row.formula) for row in PRUNERS.values()},
     "budget": Term(
         "The mean sparsity over all prunable weights, which every allocation must meet.",
         r"\textstyle\sum_i n_i s_i / \sum_i n_i = \text{target},\quad \text{low} \leq s_i \leq \text{high}",
     ),
-    "uniform": Term(
-        "Every layer as sparse as the target: the allocation that every other is measured against.",
-        r"s_l = \text{target}",
-    ),
-    "OWL": Term(
-        "An allocation that spares layers with many outliers: weights whose Wanda score is more than M times their "
-        "layer's mean; lam is half the width of the band that it spreads the layers over.",
-        r"c_l = \Pr[\text{score} > M \cdot \overline{\text{score}}],\quad "
-        r"z_l = 2 \, \text{lam} \, \frac{c_l - \min c}{\max c - \min c},\quad s_l = \text{target} + \bar z - z_l",
-    ),
-    "DLP": Term(
-        "An allocation that prunes layers with a large mean Wanda score more, over a band as OWL's, alpha being half "
-        "its width.",
-        r"c_l = 1 - \overline{\text{score}}_l / \textstyle\sum_k \overline{\text{score}}_k,\quad "
-        r"z_l = 2 \, \text{alpha} \, \frac{c_l - \min c}{\max c - \min c},\quad s_l = \text{target} + \bar z - z_l",
-    ),
-    "AlphaPruning": Term(
-        "An allocation that spares layers whose weights have a heavy-tailed spectrum, that is a small exponent alpha, "
-        "which is taken for a sign of good training.",
-        r"s_l \propto 1 - \epsilon + 2 \epsilon \, \frac{\alpha_l - \min \alpha}{\max \alpha - \min \alpha}",
-    ),
-    "depth ramp": Term(
-        "An allocation on a straight line over depth: with a positive step beta, later layers are pruned more.",
-        r"s_l = \text{target} + \beta \, (l - \tfrac{L-1}{2})",
-    ),
+    **{form.word: Term(form.about, form.formula) for form in BASES.values() if form.word},
     "correction": Term(
         "The shift of an allocation that spares layers that amplify and takes from those that absorb; the strength is "
         "this tool's own parameter.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException
@@ -34,11 +34,20 @@ def enter(page: str) -> None:
     st.session_state["page"] = page
 
 
-def sync(key: str, options: Sequence[Option], default: Option, aliases: Mapping[str, Option] | None = None) -> Option:
+def sync(
+    key: str,
+    options: Sequence[Option],
+    default: Option,
+    aliases: Mapping[str, Option] | None = None,
+    drawn: bool = True,
+) -> Option:
     """The value of widget `key`, set before the widget is drawn and written to the URL unless it is the default.
 
     A URL that changed (a link, the back button) wins, then the widget, then what this tab last chose. A link may name a
     default, and may call an option by one of its aliases: its words stay in the URL for as long as they are true.
+
+    Args:
+        drawn: the widget follows in this run. What is set for one that does not would outlast what it shows later.
     """
     known = dict(aliases or {}) | {str(option): option for option in options}
     memory = st.session_state.setdefault("view", {})
@@ -52,7 +61,7 @@ def sync(key: str, options: Sequence[Option], default: Option, aliases: Mapping[
     else:
         value = next((each for each in (current, last_value) if each in options), default)
     unsettled = value is not None and st.session_state.get("runs", SETTLED) < SETTLED  # None set is "choose an option"
-    if current != value or unsettled:
+    if drawn and (current != value or unsettled):
         st.session_state[key] = value
     holds = asked in known and known[asked] == value
     url = asked if holds else None if value == default else str(value)
@@ -88,11 +97,26 @@ def write() -> None:
     st.session_state["asked"] = st.query_params.to_dict()
 
 
+class Ended(Exception):
+    """A page is drawn as far as it goes."""
+
+
+def end() -> NoReturn:
+    """End the page here as if this were its last line. `st.stop` would leave the URL as it was, and more.
+
+    The browser forgets every widget that a run did not draw. After `st.stop` Streamlit's own side still knows it, takes
+    it for shown when it comes back, and does not tell its value: the browser then shows it empty and answers so.
+    """
+    raise Ended
+
+
 @contextmanager
 def written() -> Iterator[None]:
     """Write the URL at the end of a page. One that another run cuts short leaves it as that run was told it."""
     try:
         yield
+    except Ended:
+        pass
     except RerunException:
         st.session_state["url"] = {}
         raise
@@ -183,12 +207,12 @@ def profile() -> Profile:
     key = st.session_state.get("profile")
     if key is None:
         st.info("Nothing is measured yet: open the Measure page and press Run, or remake the demo with `make demo`.")
-        st.stop()
+        end()
     try:
         return load(key)
     except UserError as error:
         st.error(str(error))
-        st.stop()
+        end()
 
 
 def load(key: str) -> Profile:

@@ -12,12 +12,13 @@ from core.analysis.comparing import Results
 from core.analysis.studies import Study
 from core.figures import labels, results
 from core.jobs import queue
-from core.jobs.records import Job, Request
+from core.jobs.records import Job
 from core.models import cost
 from core.models.cost import duration
 from core.specs import naming
 from core.specs.errors import UserError
 from core.specs.formats import model_name, text_name
+from core.specs.jobs import BY_REQUEST, Request
 from core.specs.measurements import Measurement, MeasureRequest, ProfileSpec
 from core.specs.requests import BestRequest, ExportRequest, WritingRequest
 from core.specs.settings import Setting
@@ -51,7 +52,7 @@ def _lines(drawn: list[str]) -> None:
 
 def page(job: Job) -> str:
     """The page that watches a job."""
-    return "measure.py" if isinstance(job.request, MeasureRequest) else "prune.py"
+    return f"{BY_REQUEST[type(job.request)].page}.py"
 
 
 def here(page: str) -> dict[str, str]:
@@ -75,8 +76,10 @@ def brief(request: Request) -> str:
             said = ["export", naming.allocation(request.setting.allocation)]
         case WritingRequest():
             said = ["writing", naming.allocation(request.setting.allocation)]
-        case _:
+        case BestRequest():
             said = ["best setting", labels.percent(request.target) if request.target else "within a loss"]
+        case _:
+            return request.title
     return " · ".join([*said, model(request)])
 
 
@@ -248,7 +251,7 @@ def _begun(job: str, parts: int, started: float, _store: Store, _profile: Profil
 
 
 def _label(measurement: Measurement) -> str:
-    return labels.label(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
+    return measurement.perturbation.label + (f", seed {measurement.seed}" if measurement.seed else "")
 
 
 def model(request: Request) -> str:
@@ -319,27 +322,26 @@ def open_result(job: Job, on_page: bool = False) -> None:
     if isinstance(job.request, MeasureRequest):
         open_profile(key, "Open on the Absorption page" if on_page else "Open")
         return
-    entry = _entry(key)
+    row = BY_REQUEST[type(job.request)]
+    entry = _entry(key, row.kind)
     if entry is None:
         st.caption("The result was deleted since.")
     elif isinstance(job.request, ExportRequest):
         with st.container():
             exporting.finished(entry)
+    elif not row.opens:
+        st.caption(f"Stored as {row.kind} {entry.key}.")
     else:
-        shown = {
-            BestRequest: {"best": entry.key, "part": "best"},
-            WritingRequest: {"part": "writing"},
-        }.get(type(job.request), {"study": entry.key, "part": "results"})
         label = "Open on the Prune page" if on_page else "Open"
-        query = here("prune.py") | shown
+        query = here("prune.py") | {name: value.format(key=entry.key) for name, value in row.opens}
         asked = getattr(job.request, "profile", None)
         query |= {"profile": asked} if asked else {}
         st.page_link("prune.py", label=label, icon=":material/arrow_forward:", query_params=query)
 
 
-def _entry(key: str | None) -> Entry | None:
+def _entry(key: str | None, kind: str) -> Entry | None:
     try:
-        return Store().by_key(key, ("study", "export", "best", "writing")) if key else None
+        return Store().by_key(key, (kind,)) if key else None
     except UserError:
         return None
 

@@ -9,16 +9,20 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 
 from core import specs
-from core.specs import allocations
+from core.allocation.alphapruning import AlphaPruning
+from core.allocation.dlp import Dlp
+from core.allocation.owl import Owl
+from core.allocation.response import Response
+from core.measure.perturbations.skip import Skip
 from core.store.profiles import Profile
 from core.store.results import Scores, Weights
 from tests import synthetic
 
 NAMES = ("gaussian:0.3", "residual:wanda:0.4", "residual:wanda:0.7", "residual:wanda:0.9")
-SEEING = (allocations.Owl(), allocations.AlphaPruning(), allocations.Dlp(), allocations.Response())
+SEEING = (Owl(), AlphaPruning(), Dlp(), Response())
 STACK = ("attn.qkv", "attn.out", "mlp.up")
 LEVELS = (0.4, 0.7, 0.9)
-PER_LINEAR = allocations.Response(granularity="linear")
+PER_LINEAR = Response(granularity="linear")
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -70,7 +74,7 @@ def of_linears(layers: int, seed: int = 0, linears: int = 3, lacking: str | None
             key = specs.Measurement(perturbation=specs.ResidualLinear(pruner="wanda", sparsity=level, linear=name))
             if lacking is None or key.name != lacking:
                 measured[key] = replace(
-                    synthetic.perturbed(layers, 3, specs.Measurement(perturbation=specs.Skip())),
+                    synthetic.perturbed(layers, 3, specs.Measurement(perturbation=Skip())),
                     kl=harm, nll_increase=harm**1.5, final_squared=harm / 2,
                 )  # fmt: skip
     sizes = rng.integers(1_000, 5_000_000, (layers, linears)).astype(float)

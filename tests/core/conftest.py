@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,19 @@ def sentence():
         for name in names:
             assert name in text, f"{name!r} is not named in {text!r}"
         return text
+
+    return check
+
+
+@pytest.fixture
+def refused(sentence: Callable[..., str]):
+    """A block that has to end with an error: one sentence that names things."""
+
+    @contextmanager
+    def check(*names: str, error: type[UserError] = UserError) -> Iterator[pytest.ExceptionInfo]:
+        with pytest.raises(error) as said:
+            yield said
+        sentence(said.value, *names)
 
     return check
 

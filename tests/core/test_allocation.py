@@ -11,21 +11,26 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from core import specs
-from core.allocation import allocators, correction
+from core.allocation import correction
 from core.allocation.allocate import allocate, family
+from core.allocation.alphapruning import AlphaPruning, alphapruning
 from core.allocation.budget import Bounds, met, project
 from core.allocation.by_hand import pinned
+from core.allocation.depth_ramp import DepthRamp, depth_ramp
+from core.allocation.dlp import Dlp, dlp
+from core.allocation.owl import Owl, owl
+from core.allocation.response import Response
 from core.specs import allocations
-from core.specs.allocations import AllocationRequest, Correction
+from core.specs.allocations import AllocationRequest, Correction, Manual, Uniform
 from core.specs.errors import UserError
 from tests.core.allocating import SEEING, permuted, profile, quick
 
 BASES = (
     *SEEING,
-    allocations.Uniform(),
-    allocations.DepthRamp(),
-    allocations.Owl(m=3, lam=0.3),
-    allocations.Dlp(alpha=0.5),
+    Uniform(),
+    DepthRamp(),
+    Owl(m=3, lam=0.3),
+    Dlp(alpha=0.5),
 )
 TARGETS = (0.0, 0.3, 0.5, 0.7, 0.88)
 
@@ -167,13 +172,13 @@ def test_a_driver_is_called_as_profiles_call_it() -> None:
 
 def test_unclipped_numbers_take_no_correction() -> None:
     with pytest.raises(ValueError, match="not both"):
-        AllocationRequest(base=allocations.Owl(), unclipped=True, correction=Correction(strength=0.04))
+        AllocationRequest(base=Owl(), unclipped=True, correction=Correction(strength=0.04))
 
 
 def test_a_family_is_the_allocations_one_by_one() -> None:
     here = profile(9, 3)
     strengths = np.array([0, 0.02, 0.1])
-    request = AllocationRequest(base=allocations.Owl(), correction=Correction(control="reversed"))
+    request = AllocationRequest(base=Owl(), correction=Correction(control="reversed"))
     rows = family(request, here, strengths)
     for row, strength in zip(rows, strengths, strict=True):
         asked = request.correction.model_copy(update={"strength": float(strength)})
@@ -195,26 +200,26 @@ SPARSITY = """
 def test_alphapruning_gives_the_published_vector() -> None:
     """LLaMA-7B, 70%, epsilon 0.2: from the metric that the reference repository ships."""
     alpha, expected = (np.array(text.split(), float) for text in (ALPHA, SPARSITY))
-    assert allocators.alphapruning(alpha, np.ones(32), 0.7, 0.2) == pytest.approx(expected, abs=1e-4)
+    assert alphapruning(alpha, np.ones(32), 0.7, 0.2) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_ramp_has_the_ends_of_atp() -> None:
-    found = allocators.depth_ramp(32, 0.7, 0.01)
+    found = depth_ramp(32, 0.7, 0.01)
     assert (found[0], found[-1]) == (pytest.approx(0.545), pytest.approx(0.855))
 
 
 def test_owl_by_hand() -> None:
     """Kept more: 0, 0.04 and 0.16 with mean 1/15; so the band is 0.16 wide and not centred on the target."""
-    found = allocators.owl(np.array([0.01, 0.02, 0.05]), 0.7, 0.08)
+    found = owl(np.array([0.01, 0.02, 0.05]), 0.7, 0.08)
     assert found == pytest.approx([0.7 + 1 / 15, 0.7 + 1 / 15 - 0.04, 0.7 + 1 / 15 - 0.16])
 
 
 def test_dlp_prunes_large_scores_more() -> None:
-    assert allocators.dlp(np.array([1.0, 2.0, 3.0]), 0.5, 0.1) == pytest.approx([0.4, 0.5, 0.6])
+    assert dlp(np.array([1.0, 2.0, 3.0]), 0.5, 0.1) == pytest.approx([0.4, 0.5, 0.6])
 
 
 def test_unclipped_numbers_may_leave_the_bounds_and_the_budget() -> None:
-    base = allocations.AlphaPruning(epsilon=0.9)
+    base = AlphaPruning(epsilon=0.9)
     found = allocate(AllocationRequest(base=base, target=0.9, unclipped=True), profile(12, 5))
     assert found.sparsity.max() > 1
     assert found.budget == pytest.approx(0.9)
@@ -257,13 +262,11 @@ REFUSED = {
     "skip was not measured in invented: there are gaussian:0.3": AllocationRequest(
         correction=Correction(strength=0.1, driver="skip")
     ),
-    "exceeds the largest measured one, 0.9: measure a larger one": AllocationRequest(
-        base=allocations.Response(), target=0.92
-    ),
+    "exceeds the largest measured one, 0.9: measure a larger one": AllocationRequest(base=Response(), target=0.92),
     "no sparsity of magnitude residuals, .*: measure residual:magnitude:0.5": AllocationRequest(
-        base=allocations.Response(pruner="magnitude")
+        base=Response(pruner="magnitude")
     ),
-    "this allocation has 3 layers, the model has 8": AllocationRequest(base=allocations.Manual(sparsity=(0.7,) * 3)),
+    "this allocation has 3 layers, the model has 8": AllocationRequest(base=Manual(sparsity=(0.7,) * 3)),
 }
 
 
@@ -297,13 +300,13 @@ def test_a_gain_that_is_not_known_drives_nothing(drift: float) -> None:
 
 @pytest.mark.parametrize("score", [np.array([0.1 + 0.2, 0.3, 0.3]), np.zeros(3), np.full(3, 7.0)])
 def test_scores_that_differ_by_rounding_are_equal(score: np.ndarray) -> None:
-    assert allocators.owl(score, 0.7).tolist() == [0.7] * 3
-    assert allocators.dlp(score, 0.7).tolist() == [0.7] * 3
-    assert allocators.alphapruning(score, np.array([1.0, 2.0, 3.0]), 0.7).tolist() == [0.7] * 3
+    assert owl(score, 0.7).tolist() == [0.7] * 3
+    assert dlp(score, 0.7).tolist() == [0.7] * 3
+    assert alphapruning(score, np.array([1.0, 2.0, 3.0]), 0.7).tolist() == [0.7] * 3
 
 
 def test_unclipped_numbers_sit_on_no_bound() -> None:
-    request = AllocationRequest(base=allocations.AlphaPruning(epsilon=0.9), target=0.8, unclipped=True)
+    request = AllocationRequest(base=AlphaPruning(epsilon=0.9), target=0.8, unclipped=True)
     found = allocate(request, profile(12))
     assert found.sparsity.max() > 0.95 and not found.bound.any()
 

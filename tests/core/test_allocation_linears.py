@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from core.allocation.allocate import allocate, estimate, estimates, exact_family, family, layer_means, spread
 from core.allocation.budget import met
+from core.allocation.response import Response
 from core.search import candidates
-from core.specs import allocations
-from core.specs.allocations import AllocationRequest, Correction
+from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.errors import UserError
 from tests.core.allocating import PER_LINEAR, of_linears, permuted, profile, quick
 
@@ -64,7 +64,7 @@ def test_response_per_linear_is_never_estimated_worse_than_uniform_or_one_number
     layers: int, seed: int, target: float, objective: str
 ) -> None:
     here = of_linears(layers, seed)
-    base = allocations.Response(objective=objective)
+    base = Response(objective=objective)
     linear = base.model_copy(update={"granularity": "linear"})
     found, coarse = (allocate(AllocationRequest(base=each, target=target), here) for each in (linear, base))
     mine = estimate(found.linears, here, objective)
@@ -161,7 +161,7 @@ def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget() -> 
     here = of_linears(3, 4)
     request = AllocationRequest(base=PER_LINEAR, target=0.6)
     solved = allocate(request, here)
-    by_hand = allocations.Manual(sparsity=tuple(map(tuple, solved.linears.tolist())))
+    by_hand = Manual(sparsity=tuple(map(tuple, solved.linears.tolist())))
     again = allocate(request.model_copy(update={"base": by_hand}), here)
     assert again.linears == pytest.approx(solved.linears, abs=1e-9)
     raised = allocate(AllocationRequest(base=by_hand, target=0.65), here)
@@ -178,7 +178,7 @@ LINEARS_REFUSED = {
 @pytest.mark.parametrize("said, sparsity", LINEARS_REFUSED.items())
 def test_numbers_per_linear_of_another_shape_get_one_sentence(said: str, sparsity: tuple) -> None:
     with pytest.raises(UserError, match=said):
-        allocate(AllocationRequest(base=allocations.Manual(sparsity=sparsity)), of_linears(2))
+        allocate(AllocationRequest(base=Manual(sparsity=sparsity)), of_linears(2))
 
 
 def test_a_profile_that_lacks_linears_is_refused_in_a_sentence_that_names_what_would_do(sentence) -> None:

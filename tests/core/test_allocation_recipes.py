@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from core.allocation.allocate import allocate
+from core.allocation.dlp import Dlp
+from core.allocation.owl import Owl
 from core.export import recipes
-from core.specs import allocations, grammar
+from core.specs import grammar
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.errors import UserError
 from tests.core.allocating import PER_LINEAR, STACK, of_linears, profile
@@ -19,7 +21,7 @@ from tests.core.allocating import PER_LINEAR, STACK, of_linears, profile
 
 @pytest.mark.parametrize("modifier", ["WandaPruningModifier", "SparseGPTModifier"])
 def test_the_recipe_has_one_sparsity_per_layer(modifier: str) -> None:
-    found = allocate(AllocationRequest(base=allocations.Owl()), profile(13))
+    found = allocate(AllocationRequest(base=Owl()), profile(13))
     recipe = yaml.safe_load(recipes.llm_compressor(found.sparsity, modifier, "a model:\nOWL"))
     asked = recipe["pruning_stage"]["pruning_modifiers"][modifier]
     assert asked["sparsity"] == pytest.approx(found.sparsity.tolist(), abs=1e-9)
@@ -78,9 +80,7 @@ def test_numbers_written_down_with_another_budget_than_they_spend_are_refused(tm
 
 def test_the_json_reads_back_as_the_request() -> None:
     here = profile(6)
-    request = AllocationRequest(
-        base=allocations.Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2)
-    )
+    request = AllocationRequest(base=Dlp(), correction=Correction(strength=0.03, control="shuffled", seed=2))
     told = json.loads(recipes.as_json(allocate(request, here), here, {"drift": 0.5}))
     assert AllocationRequest.model_validate(told["request"]) == request
     assert np.average(told["sparsity"], weights=told["parameters"]) == pytest.approx(0.7, abs=1e-9)

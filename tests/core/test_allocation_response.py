@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from core.allocation.allocate import allocate, estimate, estimates
 from core.allocation.budget import Bounds, met
-from core.allocation.response import response
+from core.allocation.response import Response, response
 from core.analysis.responses import curves, hull
-from core.specs import allocations
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.errors import UserError
 from tests.core.allocating import profile, quick
@@ -27,7 +26,7 @@ from tests.core.allocating import profile, quick
 @example(layers=2, seed=5, target=0.75, objective="drift")  # a measured sparsity a rounding away from a grid point
 def test_response_is_never_estimated_worse_than_uniform(layers: int, seed: int, target: float, objective: str) -> None:
     here = profile(layers, seed)
-    base = allocations.Response(objective=objective)
+    base = Response(objective=objective)
     found = allocate(AllocationRequest(base=base, target=target), here).sparsity
     uniform = estimate(np.full(layers, target), here, objective)
     assert estimate(found, here, objective) <= uniform * (1 + 1e-9)
@@ -37,10 +36,7 @@ def test_response_is_never_estimated_worse_than_uniform(layers: int, seed: int, 
 @given(layers=st.integers(2, 10), seed=st.integers(0, 10**6), targets=st.lists(st.floats(0.0, 0.9), min_size=2))
 def test_response_never_lowers_a_layer_when_the_target_rises(layers: int, seed: int, targets: list[float]) -> None:
     here = profile(layers, seed)
-    rows = [
-        allocate(AllocationRequest(base=allocations.Response(), target=target), here).sparsity
-        for target in sorted(targets)
-    ]
+    rows = [allocate(AllocationRequest(base=Response(), target=target), here).sparsity for target in sorted(targets)]
     assert (np.diff(rows, axis=0) >= -1e-9).all()
 
 
@@ -72,7 +68,7 @@ def test_the_hull_is_convex_below_and_touches() -> None:
 
 def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
     here = profile(8, 2)
-    plain = AllocationRequest(base=allocations.Response(), target=0.8)
+    plain = AllocationRequest(base=Response(), target=0.8)
     found = allocate(plain, here)
     reached = found.sparsity >= 0.9 - 1e-9
     assert reached.any() and np.array_equal(found.bound, reached) and found.bounds == Bounds(0, 0.9)

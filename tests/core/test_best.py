@@ -16,24 +16,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import specs
+from core.allocation.allocator import Allocator
+from core.allocation.depth_ramp import DepthRamp
+from core.allocation.owl import Owl
+from core.allocation.response import Response
 from core.analysis import studies
 from core.analysis.comparison import Interval
 from core.cli import main
-from core.evaluation import study as running
-from core.jobs import experiment, records, worker
+from core.evaluation import pruned as walking
+from core.jobs import experiment, records, work, worker
 from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
 from core.search import best, candidates, choosing, roles
 from core.search.candidates import GRIDS, Grid
 from core.specs import grammar
-from core.specs.allocations import DepthRamp, Manual, Owl, Response
+from core.specs.allocations import Manual
 from core.specs.base import checked
 from core.specs.errors import UserError
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
 from core.specs.texts import WindowRequest
 from core.specs.typed import fraction
-from core.store.cache import Store, units
+from core.store.cache import Store
 from core.store.packs import pack, unpack
 from core.store.results import Evaluated
 from tests import tiny
@@ -41,7 +45,14 @@ from tests.core.breaking import breaking
 
 LENGTH = 12
 DOCUMENTS = 60
-SMALL = Grid(bases=(DepthRamp(beta=0.05), Response(objective="kl")), strengths=(0.05,))
+
+
+def grid(*bases: Allocator, **more: object) -> Grid:
+    """The same bases whatever the target and the model."""
+    return Grid(lambda *_: bases, **more)
+
+
+SMALL = grid(DepthRamp(beta=0.05), Response(objective="kl"), strengths=(0.05,))
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +114,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert len(contents) == 3
     assert str(tmp_path) not in roles.roles(found.request) and "documents 48-59" in roles.roles(found.request)
 
-    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("measured twice"))
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("measured twice"))
     assert experiment.get(asked, empty).key == entry.key
     assert best.load(empty, empty.find(asked)).sentence == found.sentence
     there = Store(tmp_path / "elsewhere")
@@ -151,7 +162,7 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
 
 
 def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(GRIDS, "quick", Grid(bases=()))
+    monkeypatch.setitem(GRIDS, "quick", grid())
     found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
@@ -159,8 +170,8 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
 
 
 def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    grid = Grid(bases=(DepthRamp(beta=0.08), DepthRamp(beta=-0.08)), strengths=(0.03,), corrects_best=True)
-    monkeypatch.setitem(GRIDS, "full", grid)
+    ramps = grid(DepthRamp(beta=0.08), DepthRamp(beta=-0.08), strengths=(0.03,), corrects_best=True)
+    monkeypatch.setitem(GRIDS, "full", ramps)
     monkeypatch.setattr(candidates, "best_base", lambda study: study.pruned[1].setting)
     found = best.load(empty, experiment.get(request(text, effort="full", seeds=(0,)), empty))
     corrected = [each.setting for each in found.selection.pruned if each.setting.allocation.correction.strength]
@@ -171,7 +182,7 @@ def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeyp
 def test_the_largest_target_within_a_loss(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, sentence: Callable
 ) -> None:
-    monkeypatch.setitem(GRIDS, "quick", Grid(bases=()))
+    monkeypatch.setitem(GRIDS, "quick", grid())
     monkeypatch.setattr(candidates, "loss", lambda _, setting: setting.allocation.target)  # a loss known beforehand
     seen: list[Progress] = []
     asked = request(text, None, max_loss=0.32, seeds=(0,))
@@ -192,7 +203,7 @@ def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
 ) -> None:
     """The ramp's losses allow 60%, uniform's 45% of the targets that are tried."""
     share = {"depth_ramp": 0.5, "uniform": 0.6}
-    monkeypatch.setitem(GRIDS, "quick", Grid(bases=(DepthRamp(beta=0.02),)))
+    monkeypatch.setitem(GRIDS, "quick", grid(DepthRamp(beta=0.02)))
     monkeypatch.setattr(candidates, "choose", lambda study: [study.pruned[at].setting for at in (1, 0)])
     monkeypatch.setattr(candidates, "loss", lambda _, of: share[of.allocation.base.kind] * of.allocation.target)
     seen: list[Progress] = []
@@ -239,7 +250,7 @@ def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
 def test_a_text_that_does_not_fit_its_role_is_refused(
     empty: Store, text: str, change: dict, named: str, sentence: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(experiment, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
+    monkeypatch.setattr(work, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
     asked = request(text)
     windows = {role: getattr(asked, role).model_copy(update=fields) for role, fields in change.items()}
     with pytest.raises(UserError) as error:
@@ -274,7 +285,7 @@ def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
 
 def test_candidates_that_cannot_be_are_left_out_with_a_note() -> None:
     parameters = np.ones((4, 2))
-    asked = candidates.candidates(Grid(bases=(Owl(), DepthRamp()), strengths=(0.04,)), "wanda", 0.5, 4, 0)
+    asked = candidates.candidates(grid(Owl(), DepthRamp(), strengths=(0.04,)), "wanda", 0.5, 4, 0)
     kept, notes = candidates.possible(asked, parameters, None)
     assert [each.allocation.base.kind for each in kept] == ["uniform", "depth_ramp"]
     assert len(notes) == 3 and all("left out" in note and "profile" in note for note in notes)
@@ -445,7 +456,7 @@ def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypa
         return [each.allocation.base.beta for each in asked if each.allocation.base.kind == "depth_ramp"]
 
     shallow = ramps(4, 0.5)
-    assert len(set(shallow)) == len(shallow) == sum(each.kind == "owl" for each in GRIDS["full"].bases)
+    assert len(set(shallow)) == len(shallow) == len(Owl.full(0.5, 4))
     assert shallow == sorted(shallow) and shallow[-1] == 0.332, "up to the steepest"
     assert np.ptp(np.diff([0, *shallow])) <= 0.002 + 1e-9, "spread evenly, on multiples of the step"
     assert ramps(30, 0.5) == [round(0.002 * each, 6) for each in range(1, 18)], "all that are published"
@@ -532,7 +543,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
     assert answer["key"] == key
 
-    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert json.loads(say(*measure)[1])["key"] == answer["profile"]
     code, out, err = say(*prune)
@@ -548,7 +559,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
     say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ramp breaks the model; everything else wants more damping."""
-    real = running.walk
+    real = walking.walk
 
     def odd(loaded, tokens, plan, step, warn):
         warn("layer 2: damping raised")
@@ -556,7 +567,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
             loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
         return real(loaded, tokens, plan, step, warn)
 
-    monkeypatch.setattr(running, "walk", odd)
+    monkeypatch.setattr(walking, "walk", odd)
     what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8]
     what += ["--length", LENGTH, "--sequences", 3, "--seeds", "0,1"]
     code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
@@ -575,7 +586,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
 def test_where_uniform_alone_breaks_the_winner_is_the_answer(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
+    monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
     found = best.load(empty, experiment.get(request(text), empty))
     assert np.isnan(found.perplexity(found.uniform)) and np.isfinite(found.perplexity(found.winner))
     assert found.answer == found.winner != found.uniform
@@ -585,7 +596,7 @@ def test_where_uniform_alone_breaks_the_winner_is_the_answer(
 def test_a_target_at_which_everything_breaks_does_not_fit(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
+    monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
     monkeypatch.setattr(choosing, "TARGETS", (0.2, 0.3, 0.5))
     found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
     assert found.answer.allocation.target == 0.3
@@ -622,9 +633,9 @@ def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) ->
 
 
 def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(GRIDS, "quick", Grid(bases=()))
+    monkeypatch.setitem(GRIDS, "quick", grid())
     entry = experiment.get(request(text, seeds=(0,)), empty)
-    keys = [each.key for each in units(entry.spec)]
+    keys = [each.key for each in entry.spec.units]
     assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2, "a profile of three perturbations, two studies of two points"
 
 

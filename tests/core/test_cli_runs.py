@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from core.allocation.owl import Owl
 from core.cli import main
 from core.cli.output import summary
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.specs.allocations import AllocationRequest, Owl
+from core.specs.allocations import AllocationRequest
 from core.specs.requests import ExportSpec
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest

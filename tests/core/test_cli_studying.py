@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.cli import main, output, studying
-from core.evaluation import study as running
+from core.evaluation import pruned as walking
 from core.jobs import experiment, worker
 from core.specs.allocations import AllocationRequest, Manual
 from core.specs.errors import UserError
@@ -338,7 +338,7 @@ def test_an_export_that_cannot_be_is_refused_before_anything_runs(
 def test_a_setting_that_breaks_the_model_is_told_plainly_and_not_exported(
     texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "walk", breaking(running.walk, lambda plan: np.std(plan.sparsity) > 0))
+    monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.std(plan.sparsity) > 0))
     line = ["prune", "--model", MODEL, "--allocation", "depth_ramp beta=0.05:0.5", *SMALL, *texts]
     assert main([*line, "--json"]) == 0
     found = said(capsys)
@@ -415,8 +415,8 @@ def test_people_read_base_seeds_and_shuffles(
 def test_what_had_to_be_helped_along_is_told_with_an_export(
     studied: dict, capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = running.walk
-    monkeypatch.setattr(running, "walk", lambda *args: args[-1]("layer 2: damping raised") or real(*args))
+    real = walking.walk
+    monkeypatch.setattr(walking, "walk", lambda *args: args[-1]("layer 2: damping raised") or real(*args))
     line = ["export", studied["key"], "--setting", "2:4", "--cache", str(tmp_path / "cache"), "--device", "cpu"]
     assert main([*line, "--to", str(tmp_path / "out")]) == 0
     assert "Pruning had to be helped along: layer 2: damping raised." in capsys.readouterr().out

@@ -15,7 +15,7 @@ from core.search.best import whole_line
 from core.search.roles import cut
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest, Correction, Manual
-from core.specs.commands import OPTIONS, Allocating, StudyFile, command_line, quoted
+from core.specs.commands import OPTIONS, Allocating, Studying, command_line, quoted
 from core.specs.errors import UserError
 from core.specs.measurements import MeasureRequest
 from core.specs.presets import PRESETS
@@ -31,7 +31,7 @@ JUDGED = EvaluationRequest(text=C4, tasks=("rte", "boolq"), tasks_from=str(Path(
 ODD_TEXT = WindowRequest(
     source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32, seed=3
 )
-NOISE = specs.measurements([specs.perturbation("gaussian:0.25@all"), specs.Skip()], (0, 2))
+NOISE = specs.measurements([specs.perturbation("gaussian:0.25@all"), specs.perturbation("skip")], (0, 2))
 SETTINGS = [
     "uniform:0.7",
     "owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 by=sparsegpt calibration_seed=1:0.6",
@@ -61,7 +61,7 @@ REQUESTS = [
             base=Manual(sparsity=(0.4, 0.6)), target=0.5, low=0.1, correction=Correction(strength=0.04, control="ramp")
         ),
     ),
-    StudyFile(file="study.toml"),
+    Studying(file="study.toml"),
 ]  # fmt: skip
 
 

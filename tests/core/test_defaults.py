@@ -12,6 +12,7 @@ import pytest
 
 from core import specs
 from core.cli import best, main, studying
+from core.measure.perturbations.skip import Skip
 from core.models.loading import Loaded, load_tokenizer
 from core.models.sources import locate
 from core.search import roles
@@ -101,7 +102,7 @@ def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
     asked += [
         ExportRequest(setting=setting, folder="x").calibration,
         WritingRequest(setting=setting, prompt="x").calibration,
-        MeasureRequest(measurements=specs.measurements([specs.Skip()])).text,
+        MeasureRequest(measurements=specs.measurements([Skip()])).text,
     ]
     small = [each for name, each in presets.PRESETS.items() if name != "paper"]  # that one is for a longer text
     asked += [WindowRequest(sequences=each.sequences, length=each.length) for each in small]

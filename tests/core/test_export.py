@@ -398,7 +398,7 @@ def test_the_card_says_what_was_done(llama: Loaded, tmp_path: Path) -> None:
     text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert text == card_text(CARD, exported)
     front = text.split("---\n")[1]
-    for line in ('library_name: "transformers"', 'base_model: "someone/tiny"', 'license: "apache-2.0"'):
+    for line in ("library_name: transformers", "base_model: someone/tiny", "license: apache-2.0"):
         assert line in front
     for part in (*(cell for row in CARD.numbers for cell in row), *CARD.commands, "tiny | llama", "| 1 | 25.00% |"):
         assert part in text
@@ -461,6 +461,14 @@ def test_what_two_of_four_needs_is_said_by_what_the_weights_are(llama: Loaded, t
         ("README.md", "---\nlicense:\n- llama3.2\n---\n", "llama3.2"),
         ("README.md", "---\nlicense: other\nlicense_name: pond-research\n---\n", "pond-research"),
         ("README.md", "---\nlicense: other\n---\n", None),
+        ("README.md", "---\nlicense:\nlicense_name: [pond, lake]\n---\n", "pond"),
+        ("README.md", "---\nlicense: []\n---\n", None),
+        ("README.md", "---\nlicense: {a: mit}\n---\n", None),
+        ("README.md", "---\nlicense: [mit\n---\n", None),
+        ("README.md", "---\n- license: mit\n---\n", None),
+        ("README.md", "---\n---\n", None),
+        ("README.md", "---\n" + "[" * 5000 + "\n---\n", None),
+        ("README.md", "\ufeff---\nlicense: mit\n---\n", "mit"),
         ("README.md", "# license: mit\n", None),
         ("README.md", "# Model\n---\nlicense: mit\n---\n", None),
         (

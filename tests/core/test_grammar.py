@@ -8,13 +8,14 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
 
 from core.specs import grammar, naming
 from core.specs.allocations import BASES, AllocationRequest, Control, Correction, Manual
 from core.specs.errors import UserError
 from core.specs.measurements import OUTLIER_THRESHOLDS
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import Pruner
+from core.specs.pruners import PRUNERS
 from core.specs.settings import Setting, read_setting, uniform
 
 shares = st.floats(0, 1, exclude_max=True)
@@ -27,12 +28,23 @@ corrections = st.builds(
     seed=st.integers(0, 99),
     clip=st.floats(1e-6, 1e6),
 )
-UNPLAIN = {"m": st.sampled_from(OUTLIER_THRESHOLDS)}  # parameters whose types do not say what they may be
+UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(PRUNERS)}  # parameters whose types do not say what they may be
+
+
+def values(name: str, field: FieldInfo) -> st.SearchStrategy:
+    """Everything that a parameter of an allocator may be."""
+    if name in UNPLAIN or field.annotation is not float:
+        return st.sampled_from(UNPLAIN.get(name) or get_args(field.annotation))
+    said = {key: getattr(each, key) for each in field.metadata for key in ("ge", "le", "lt") if hasattr(each, key)}
+    greatest = said.get("le", said.get("lt"))
+    return st.floats(said.get("ge"), greatest, exclude_max="lt" in said, allow_nan=False, allow_infinity=False)
+
+
 bases = st.one_of(
     *(
-        st.builds(form, **{name: UNPLAIN.get(name, ...) for name in form.model_fields if name != "kind"})
-        for kind, form in BASES.items()
-        if kind != "manual"
+        st.builds(form, **{name: values(name, field) for name, field in form.model_fields.items() if name != "kind"})
+        for form in BASES.values()
+        if not form.by_hand
     )
 )
 bounded = st.builds(
@@ -41,7 +53,7 @@ bounded = st.builds(
 loose = bounded.map(lambda asked: asked.model_copy(update={"correction": Correction(), "unclipped": True}))
 allocations = st.one_of(bounded, loose)
 whole = {
-    "pruner": st.sampled_from(get_args(Pruner)),
+    "pruner": st.sampled_from(list(PRUNERS)),
     "true_sequential": st.booleans(),
     "calibration_seed": st.integers(0, 10**6),
 }

@@ -19,7 +19,7 @@ def test_a_wrong_hash_is_refused(kind: str, good: Members, there: Store, sentenc
     refused(there, zipped(good | {name: good[name] + b" "}), sentence, name, "hash")
 
 
-@pytest.mark.parametrize("file", ["extra.json", "extra.parquet", "layer.parquet"])
+@pytest.mark.parametrize("file", ["extra.json", "extra.npy", "drift.npy"])
 def test_a_file_outside_the_manifest_or_the_form_is_refused(
     file: str, good: Members, there: Store, sentence: Callable
 ) -> None:
@@ -28,7 +28,7 @@ def test_a_file_outside_the_manifest_or_the_form_is_refused(
     refused(there, zipped(hashed(good | {name: b"{}"})), sentence, name)
 
 
-@pytest.mark.parametrize("file", ["manifest.json", "spec.json", "provenance.json", "sequence.parquet"])
+@pytest.mark.parametrize("file", ["manifest.json", "spec.json", "provenance.json", "nll.npy"])
 def test_a_missing_file_is_refused(file: str, good: Members, there: Store, sentence: Callable) -> None:
     name = first(good, "activation", file)
     less = {other: data for other, data in good.items() if other != name}

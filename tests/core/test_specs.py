@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from core import specs
+from core.measure.perturbations.covariance import Covariance
+from core.measure.perturbations.residual_rescaled import ResidualRescaled
+from core.measure.perturbations.skip import Skip
 from core.specs import presets
 from core.specs.errors import UserError
 
@@ -17,16 +20,16 @@ positions = st.sampled_from(["after_first", "all"])
 pruners = st.sampled_from(["magnitude", "wanda"])
 perturbations = st.one_of(
     st.builds(specs.Gaussian, size=sizes, positions=positions),
-    st.builds(specs.Covariance, size=sizes, positions=positions),
+    st.builds(Covariance, size=sizes, positions=positions),
     st.builds(specs.Residual, pruner=pruners, sparsity=sparsities),
     st.builds(
-        specs.ResidualRescaled,
+        ResidualRescaled,
         pruner=pruners,
         sparsity=st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True),
         size=st.one_of(sizes, sizes.map(lambda size: -size)),
         positions=positions,
     ),
-    st.just(specs.Skip()),
+    st.just(Skip()),
 )
 
 
@@ -48,7 +51,7 @@ def test_a_number_is_written_as_short_as_it_reads_back(value: float) -> None:
 
 
 def test_kinds_with_equal_fields_have_different_keys() -> None:
-    assert specs.Gaussian(size=0.3).key != specs.Covariance(size=0.3).key
+    assert specs.Gaussian(size=0.3).key != Covariance(size=0.3).key
 
 
 TEXT = specs.TextSpec(
@@ -133,7 +136,7 @@ def test_a_bad_perturbation_is_refused_in_one_sentence(text: str, sentence) -> N
 def test_positions_given_beside_are_used_where_the_text_leaves_them_open() -> None:
     assert specs.perturbation("gaussian:0.3", "all").name == "gaussian:0.3@all"
     assert specs.perturbation("gaussian:0.3@after_first", "all").name == "gaussian:0.3"
-    assert specs.perturbation("skip", "all") == specs.Skip()
+    assert specs.perturbation("skip", "all") == Skip()
 
 
 @pytest.mark.parametrize("name", ["gaussian:0.01", "covariance:0.049", "residual_rescaled:wanda:0.7:-0.04"])
@@ -153,7 +156,7 @@ def test_half_precision_takes_the_rest(name: str) -> None:
 
 
 def test_only_noise_is_repeated_for_seeds_and_nothing_twice() -> None:
-    asked = [specs.Gaussian(size=0.3), specs.Skip(), specs.Gaussian(size=0.3)]
+    asked = [specs.Gaussian(size=0.3), Skip(), specs.Gaussian(size=0.3)]
     assert [each.name for each in specs.measurements(asked, (0, 1))] == ["gaussian:0.3", "gaussian:0.3 seed 1", "skip"]
 
 

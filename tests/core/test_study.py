@@ -13,10 +13,12 @@ import pytest
 from core import specs
 from core.allocation.allocate import spread
 from core.analysis import studies
-from core.evaluation import study as running
+from core.evaluation import pruned as walking
+from core.evaluation import running
 from core.evaluation.perplexity import window_losses
 from core.export import making as remake
 from core.jobs import experiment
+from core.models import anatomy
 from core.models.progress import Cancelled, Progress
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
@@ -26,8 +28,7 @@ from core.specs.allocations import AllocationRequest
 from core.specs.errors import Broken
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
-from core.specs.study_file import read_study
-from core.store.cache import Store, units
+from core.store.cache import Store
 from core.texts.windows import windows
 from tests import tiny
 from tests.core.breaking import spoiling
@@ -129,8 +130,8 @@ def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, mon
     first = experiment.get(request(text, setting()), empty)
     assert experiment.get(request(text, setting()), empty).key == first.key
     walks: list[str] = []
-    real = running.walk
-    monkeypatch.setattr(running, "walk", lambda *args: walks.append("walk") or real(*args))
+    real = walking.walk
+    monkeypatch.setattr(walking, "walk", lambda *args: walks.append("walk") or real(*args))
     more = experiment.get(request(text, setting(), setting("depth_ramp beta=0.05")), empty)
     assert more.key != first.key
     assert walks == ["walk"], "only the new setting is pruned"
@@ -192,13 +193,13 @@ def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Sto
     pruned = [each.point.pruned for each in found.points[1:]]
     assert len({each.key for each in pruned}) == 3
     assert pruned[2].calibration is None and pruned[2] == pruned[3]
-    assert len(units(found.spec)) == 4
+    assert len(found.spec.units) == 4
 
 
 def test_a_broken_model_is_told_with_its_first_broken_layer(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "walk", spoiling(running.walk, layer=2))
+    monkeypatch.setattr(walking, "walk", spoiling(walking.walk, layer=2))
     found = studies.load(empty, experiment.get(request(text, setting()), empty))
     assert np.isnan(found.points[1].perplexity) and found.points[1].broken == 2
     assert found.dense.broken is None and np.isfinite(found.dense.perplexity)
@@ -213,7 +214,7 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
         if progress.line.startswith("uniform") and progress.line.endswith("saved 20 of 20 windows"):
             raise Cancelled
 
-    monkeypatch.setattr(running, "walk", spoiling(running.walk, layer=2))
+    monkeypatch.setattr(walking, "walk", spoiling(walking.walk, layer=2))
     asked = request(text, setting())
     with pytest.raises(Cancelled):
         experiment.get(asked, empty, report=stop)
@@ -228,7 +229,7 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
 @pytest.fixture
 def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 60% the linears of layer 1 get inputs that are not finite."""
-    real = running.walk
+    real = walking.walk
 
     def broken(loaded, tokens, plan, step, warn):
         def spoil(layer: int) -> None:
@@ -239,7 +240,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
         warn("layer 0, mlp.up_proj: the damping was raised")
         return real(loaded, tokens, plan, spoil, warn)
 
-    monkeypatch.setattr(running, "walk", broken)
+    monkeypatch.setattr(walking, "walk", broken)
 
 
 def test_a_setting_that_cannot_be_pruned_is_no_number_and_the_others_go_on(
@@ -315,13 +316,13 @@ def test_an_allocator_without_a_profile_says_what_to_do(empty: Store, text: str,
 
 def test_budgets_per_linear_reach_the_weights(empty: Store, text: str) -> None:
     rows = tuple(tuple(0.3 + 0.05 * linear for linear in range(7)) for _ in range(4))
-    sizes = [linear.weight.numel() for linear in running.anatomy.linears(tiny.loaded("llama").layers[0])]
+    sizes = [linear.weight.numel() for linear in anatomy.linears(tiny.loaded("llama").layers[0])]
     target = float(np.average(rows[0], weights=sizes))
     by_hand = AllocationRequest(base={"kind": "manual", "sparsity": rows}, target=target, unclipped=True)
     found = studies.load(empty, experiment.get(request(text, Setting(allocation=by_hand)), empty))
     one = found.points[2]
     assert one.planned.shape == (4, 7)
-    columns = np.array([linear.weight.shape[1] for linear in running.anatomy.linears(tiny.loaded("llama").layers[0])])
+    columns = np.array([linear.weight.shape[1] for linear in anatomy.linears(tiny.loaded("llama").layers[0])])
     assert (np.abs(one.evaluated.zeros - one.planned) <= 1 / columns + 1e-6).all()
 
 
@@ -337,103 +338,6 @@ def test_a_pattern_reaches_the_weights(empty: Store, text: str) -> None:
 
 
 # --- written down --------------------------------------------------------------------------------------------------
-
-
-def test_a_study_file_is_read(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(
-        f"""
-        model = "{tiny.folder("llama")}"
-        targets = [0.5, 0.6]
-        seeds = [0, 1]
-        settings = ["uniform", "depth_ramp beta=0.02"]
-        [calibration]
-        source = "file:text.txt"
-        sequences = 4
-        length = 12
-        [evaluation]
-        source = "file:text.txt"
-        windows = 5
-        length = 12
-        """
-    )
-    asked = read_study(file)
-    assert len(asked.settings) == 8
-    assert asked.calibration.source == text and asked.evaluation.text.sequences == 5
-    assert {each.allocation.target for each in asked.settings} == {0.5, 0.6}
-
-
-def test_patterns_join_a_study_or_are_all_of_it(tmp_path: Path) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text('patterns = ["2:4", "4:8"]\npruners = ["wanda", "sparsegpt"]')
-    alone = read_study(file).settings
-    assert {(each.pruner, each.pattern) for each in alone} == {
-        (pruner, kept) for pruner in ("wanda", "sparsegpt") for kept in ("2:4", "4:8")
-    }
-    file.write_text('patterns = ["1:4"]\ntargets = [0.75]\nseeds = [0, 1]')
-    joined = read_study(file).settings
-    assert [(each.pattern, each.allocation.target) for each in joined] == [(None, 0.75)] * 2 + [("1:4", 0.75)] * 2
-
-
-def test_strengths_and_controls_are_combined_with_every_setting(tmp_path: Path) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(
-        'settings = ["uniform", "owl m=5 driver=skip"]\ntargets = [0.6]\nstrengths = [0, 0.02, 0.04]\n'
-        'controls = ["none", "reversed", "shuffled", "ramp"]\nshuffles = 3'
-    )
-    asked = read_study(file).settings
-    assert len(set(asked)) == len(asked) == 2 * (1 + 2 * (1 + 1 + 3 + 1))
-    assert asked[0] == setting(target=0.6) and asked[1] == setting("uniform strength=0.02", 0.6)
-    corrections = [each.allocation.correction for each in asked if each.allocation.base.kind == "owl"]
-    assert {each.driver for each in corrections} == {"skip"}
-    assert [each.seed for each in corrections if each.control == "shuffled"] == [0, 1, 2] * 2
-    file.write_text('strengths = [0.04]\ncontrols = ["shuffled"]')
-    assert [each.allocation.correction.seed for each in read_study(file).settings] == [0, 1, 2, 3, 4]
-    file.write_text('patterns = ["2:4"]\nstrengths = [0.04]')
-    assert [each.pattern for each in read_study(file).settings] == [None, "2:4"]
-
-
-@pytest.mark.parametrize(
-    ("content", "named"),
-    [
-        ("targets = 0.5", "targets"),
-        ("patterns = ['4:2']", "4:2"),
-        ("colour = 'red'", "colour"),
-        ("targets = [1.5]", "target"),
-        ("settings = ['owl m=3.3']", "m"),
-        ("settings = ['owll']", "owll"),
-        ("settings = ['owl lam']", "lam"),
-        ("settings = ['owl colour=3']", "colour"),
-        ("[evaluation]\nwindow = 3", "window"),
-        ("not toml", "TOML"),
-        ("calibration = 3", "[calibration]"),
-        ("evaluation = 'demo'", "[evaluation]"),
-        ("model = 5", "model = 5"),
-        ("profile = 5", "profile = 5"),
-        ("settings = [1]", "settings = ['uniform']"),
-        ("patterns = [2]", "patterns = ['2:4']"),
-        ("targets = ['0.5']", "targets = [0.7]"),
-        ("seeds = [true]", "seeds = [0]"),
-        ("[calibration]\nsource = 3", "source = 3"),
-        ("[calibration]\nsequences = 0", "sequences = 0 of [calibration]"),
-        ("[evaluation]\nwindows = 0", "windows = 0 of [evaluation]"),
-        ("[evaluation]\nexamples = 'all'", "examples = 'all'"),
-        ("[evaluation]\ntasks = 'arc_easy'", "tasks = ['arc_easy']"),
-        ("[evaluation]\ntasks = ['arc_easy']\ntasks_from = 3", "tasks_from = 3"),
-        ("[evaluation]\ntasks_from = 'folder'", "tasks"),
-        ("controls = ['reversed']", "strengths"),
-        ("strengths = 0.04", "strengths"),
-        ("strengths = [0.04]\nshuffles = 0", "shuffles"),
-        ("strengths = [0.04]\ncontrols = ['backwards']", "backwards"),
-        ("strengths = [0.04]\nsettings = ['owl control=reversed']", "control"),
-    ],
-)
-def test_a_bad_study_file_gets_one_sentence(tmp_path: Path, content: str, named: str, sentence) -> None:
-    file = tmp_path / "study.toml"
-    file.write_text(content)
-    with pytest.raises(Exception) as error:
-        read_study(file)
-    sentence(error.value, named)
 
 
 def test_allocations_are_read_as_written(tmp_path: Path, sentence) -> None:
@@ -484,7 +388,7 @@ def test_an_export_in_the_way_is_refused_before_anything_runs(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentence
 ) -> None:
     experiment.get(exporting(text, tmp_path / "out"), empty)
-    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the model was pruned"))
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the model was pruned"))
     with pytest.raises(Exception) as error:
         experiment.get(exporting(text, tmp_path / "out"), empty)
     sentence(error.value, "out")
@@ -497,7 +401,7 @@ def test_an_export_gives_no_numbers_that_are_not_its_own(
     entry = experiment.get(request(text, setting("depth_ramp beta=0.05")), empty)
     path = Path(text.removeprefix("file:"))
     path.write_text(path.read_text()[7:])
-    monkeypatch.setattr(running, "walk", lambda *_: pytest.fail("the model was pruned"))
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the model was pruned"))
     with pytest.raises(Exception) as error:
         experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
     sentence(error.value, entry.key, "calibration text")

@@ -16,7 +16,7 @@ from core.evaluation.sandbox import sandboxed
 from core.evaluation.task_files import FORMATS
 from core.specs.errors import UserError
 from tests import tiny
-from tests.core.test_zeroshot import SHARED, folder, task
+from tests.core.evaluation.test_zeroshot import SHARED, folder, task
 
 ROOT = Path.cwd()  # where the shared data is looked for from
 SHELL = "os.system('echo ran > {ran}')"

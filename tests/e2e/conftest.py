@@ -12,12 +12,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from core.jobs import queue
 from core.store.cache import Store
+from tests import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -99,6 +101,15 @@ def server(invented: tuple[Path, dict[str, str]]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def prunable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """A shared server whose profile can be pruned and holds all the tour can show: the address of a page of it."""
+    root = tmp_path_factory.mktemp("prunable")
+    key = synthetic.save_profile(root, synthetic.profile_spec(prunable=True), 30, "deep model")
+    with serving(root) as address:
+        yield lambda page: f"{address}/{page}?profile={key}"
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The browser found on this machine."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
@@ -137,3 +148,33 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(300)
     page.wait_for_selector("[data-test-script-state=notRunning]")
     page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+
+
+def query(page: Page) -> dict[str, str]:
+    """What the URL says."""
+    return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
+
+
+def hosts(page: Page) -> set[str | None]:
+    """Whom the page asked for something."""
+    return {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
+
+
+def drag(page: Page, slider: Locator, share: float, look: Callable[[], object]) -> list[object]:
+    """Drag a slider to a share of its way, without letting go; what is seen at every step. No message may be sent."""
+    sent: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append(1)))
+    page.reload()
+    settle(page)
+    expect(slider).to_be_visible()
+    slider.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    before, box = len(sent), slider.bounding_box()
+    y, start, seen = box["y"] + box["height"] / 2, box["x"] + 8, []
+    page.mouse.move(start, y)
+    page.mouse.down()
+    for step in range(1, 25):
+        page.mouse.move(start + share * step / 24 * (box["width"] - 16), y)
+        seen.append(look())
+    assert before and len(sent) == before, "the server was called during the drag"
+    return seen

@@ -6,13 +6,12 @@ Screenshots go to test-artefacts/, which is not part of the repository.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from urllib.parse import urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, serving, settle
+from tests.e2e.conftest import ROOT, hosts, serving, settle
 from tests.e2e.test_pages import PAGES
 
 pytestmark = pytest.mark.e2e
@@ -20,9 +19,9 @@ Tab = Callable[..., Page]
 ARTEFACTS = ROOT / "test-artefacts"
 VIEWS = (
     *(f"learn?chapter={chapter}" for chapter in ("drift", "amplify&sink=stay", "absorb", "allocate", "prune&worst=2")),
-    *(f"prune?part={part}" for part in ("evaluate", "best", "writing", "export")),
+    *(f"prune?part={part}" for part in ("evaluate&evaluate=family", "best", "writing", "export")),
     *(f"runs?show={part}" for part in ("evaluations", "overlay", "import")),
-    "allocate?unclipped=True",
+    "allocate?unclipped=True&strength=0.05&control=reversed",
 )
 
 
@@ -64,8 +63,7 @@ def test_every_page_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> 
         assert page.locator("[role=radiogroup]:not(:has([aria-checked=true]))").count() == 0, "a choice shows none"
         assert complaints(page) == []
     narrow(page, name)
-    hosts = {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}
-    assert hosts == {"127.0.0.1"}
+    assert hosts(page) == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize(

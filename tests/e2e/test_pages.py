@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import urlparse
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import free_port, serving, settle
+from tests.e2e.conftest import free_port, query, serving, settle
 
 pytestmark = pytest.mark.e2e
 PAGES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
@@ -17,11 +17,6 @@ CHARTED = ("", "learn", "absorption", "allocate", "prune")
 FIRST_CHART = "() => performance.getEntriesByName('picture')[0]?.startTime"  # ms since the navigation began
 Cache = tuple[Path, dict[str, str]]
 Tab = Callable[..., Page]
-
-
-def query(page: Page) -> dict[str, str]:
-    """What the URL says."""
-    return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
 
 
 @pytest.mark.parametrize("name", [*PAGES, ""])
@@ -67,14 +62,6 @@ def click_cell(page: Page, injection: int, read: int, layers: int) -> None:
     page.wait_for_timeout(300)
     page.mouse.click(x, y)
     settle(page)
-
-
-def test_the_view_travels_in_the_link(server: str, tab: Tab, invented: Cache) -> None:
-    view = {"profile": invented[1]["deep"], "perturbation": "gaussian:0.01", "positions": "all", "layer": "4"}
-    page = tab(f"{server}/absorption?" + "&".join(f"{key}={value}" for key, value in view.items()))
-    expect(page.locator(".st-key-curves .textpoint", has_text="layer 4")).to_be_visible()
-    expect(page.get_by_text("Gaussian noise, size 0.01.")).to_be_visible()
-    assert query(page).items() >= view.items()
 
 
 def test_the_view_survives_another_page_and_the_back_button(server: str, tab: Tab, invented: Cache) -> None:

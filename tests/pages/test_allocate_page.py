@@ -15,8 +15,12 @@ from streamlit.testing.v1 import AppTest
 from core import specs
 from core.allocation.allocate import allocate
 from core.allocation.allocate import estimates as sums
+from core.allocation.alphapruning import AlphaPruning
 from core.allocation.budget import Bounds, met
 from core.allocation.by_hand import pinned
+from core.allocation.dlp import Dlp
+from core.allocation.owl import Owl
+from core.allocation.response import Response
 from core.cli import main
 from core.figures import LIGHT, Estimate, agreement, estimates, methods, results
 from core.figures.allocation import unclipped
@@ -363,7 +367,7 @@ def test_layers_set_by_hand_are_set_in_what_they_are_compared_with(cache: Cache)
     app = opened(profile=cache["deep"], hand="2:0.5,3:0.6", strength="0.04")
     here = load_(cache["deep"])
     reverse = allocations.Correction(strength=0.04, control="reversed")
-    plain = allocate(AllocationRequest(correction=reverse, base=allocations.Owl()), here)
+    plain = allocate(AllocationRequest(correction=reverse, base=Owl()), here)
     bounds = Bounds(plain.request.low, plain.request.high)
     wanted = sums(pinned(plain.exact, held, plain.parameters, 0.7, bounds)[None], here)[0]
     assert estimates_shown(app)["reversed"] == pytest.approx(wanted)
@@ -410,9 +414,7 @@ def test_unclipped_numbers_are_drawn_as_they_are(cache: Cache) -> None:
     assert not app.exception and not app.error
     bars = figures(app)[0]["data"][0]
     values = numbers(bars["y"])
-    plain = allocate(
-        AllocationRequest(base=allocations.Dlp(alpha=0.3), target=0.85, unclipped=True), load_(cache["deep"])
-    )
+    plain = allocate(AllocationRequest(base=Dlp(alpha=0.3), target=0.85, unclipped=True), load_(cache["deep"]))
     assert values == pytest.approx(plain.sparsity, abs=1e-12)
     assert values.max() > 1
     marks = named(figures(app)[0], "cannot be pruned")
@@ -521,7 +523,7 @@ def test_a_profile_without_linears_says_what_to_measure_and_how(cache: Cache) ->
 
 def test_a_hand_in_the_url_of_a_budget_per_linear_is_never_half_obeyed(cache: Cache) -> None:
     here = load_(cache["linear"])
-    found = allocate(AllocationRequest(base=allocations.Response(granularity="linear"), target=0.6), here)
+    found = allocate(AllocationRequest(base=Response(granularity="linear"), target=0.6), here)
     with pytest.raises(UserError, match="each linear has a budget of its own"):
         spread.held_by_hand(found.sparsity[None], {3: 0.5}, found)
 
@@ -548,9 +550,9 @@ def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     root = tmp_path / "studied"
     spec = synthetic.profile_spec(6, preset="standard", prunable=True)
     key = synthetic.save_profile(root, spec, 6, "studied")
-    bases = (allocations.Owl(), allocations.Dlp(), allocations.AlphaPruning(), allocations.Response())
+    bases = (Owl(), Dlp(), AlphaPruning(), Response())
     asked = [specs.Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
-    asked += [specs.Setting(allocation=AllocationRequest(base=allocations.Owl(), target=0.5))]
+    asked += [specs.Setting(allocation=AllocationRequest(base=Owl(), target=0.5))]
     synthetic.save_study(root, synthetic.study_spec(spec, asked, 6), 6, key)
     monkeypatch.setenv("ABSORPTION_CACHE", str(root))
     return key

@@ -33,8 +33,8 @@ def test_the_page_shows_every_line(empty_cache: Path) -> None:
     assert [each.value for each in app.header] == [group.title for group in commands.GROUPS]
 
 
-@pytest.mark.parametrize("line", LINES, ids=lambda line: line.command)
-def test_a_line_is_understood(line: commands.Line) -> None:
+@pytest.mark.parametrize("line", HEAVY, ids=lambda line: line.command)
+def test_a_line_that_runs_the_model_is_understood(line: commands.Line) -> None:
     main(["models", "--json"])  # registers the commands
     command, *options = words(line)
     typer.main.get_command(cli).commands[command].make_context(command, options)

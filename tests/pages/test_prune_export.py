@@ -16,21 +16,18 @@ from core.jobs.records import Status
 from core.models import cost
 from core.models.outline import Outline
 from core.models.sources import Source
-from core.report import take
 from core.specs import grammar
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.errors import UserError
+from core.specs.allocations import Correction
 from core.specs.requests import ExportRequest
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
-from core.specs.study_file import read_study
 from core.specs.texts import WindowRequest
 from core.store.cache import Store
 from core.store.profiles import load
-from pages.ui.prune import costing, exporting, families
+from pages.ui.prune import costing, exporting
 from pages.ui.prune.asking import Pruning
 from tests import synthetic
-from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, owl_corrected, save
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
 
 # --- the command and the study file --------------------------------------------------------------------------------
 
@@ -53,47 +50,6 @@ def test_two_lengths_have_no_command_but_a_file(store: Store) -> None:
     app = opened(part="evaluate", length="64")
     assert any("one length" in each.value for each in app.caption)
     assert app.code[0].value.startswith("python -m core study study.toml")
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        families.combined(families.alone(owl_corrected(0.04)), "sparsegpt", (0, 2), None, True),
-        family((0, 1)),
-        families.combined(
-            [grammar.method(words, target) for target in (0.5, 0.6) for words in ("uniform", "dlp alpha=0.1 high=0.9")],
-            "magnitude",
-            (0,),
-        ),
-    ],
-)
-def test_the_study_file_reads_back_as_the_request(tmp_path: Path, asked: tuple[Setting, ...]) -> None:
-    request = StudyRequest(
-        profile="0123456789abcdef",
-        calibration=WindowRequest(source="allenai/c4", documents=(0, 599), sequences=16, length=256),
-        settings=asked,
-        evaluation=specs.EvaluationRequest(
-            text=WindowRequest(source="demo:evaluation", sequences=9, length=64), tasks=("rte",), examples=20
-        ),
-    )
-    file = tmp_path / "study.toml"
-    file.write_text(take.as_toml(request), encoding="utf-8")
-    assert read_study(file) == request
-
-
-def test_a_study_file_says_a_pattern_with_its_seeds(tmp_path: Path) -> None:
-    request = StudyRequest(settings=families.combined([AllocationRequest(target=0.5)], "wanda", (0, 1), "2:4"))
-    file = tmp_path / "study.toml"
-    file.write_text(take.as_toml(request), encoding="utf-8")
-    assert read_study(file) == request
-
-
-def test_a_study_file_refuses_what_it_cannot_say() -> None:
-    uneven = families.combined([OWL, grammar.method("dlp", 0.6)], "wanda", (0,))
-    mixed = (*uneven[:1], *families.combined([AllocationRequest(target=0.5)], "wanda", (0,), "2:4"))
-    for asked in (uneven, mixed):
-        with pytest.raises(UserError, match="not every allocation"):
-            take.as_toml(StudyRequest(settings=asked))
 
 
 # --- exporting -----------------------------------------------------------------------------------------------------

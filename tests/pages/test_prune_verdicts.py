@@ -6,11 +6,12 @@ import math
 
 import pytest
 
+from core.allocation.owl import Owl
 from core.analysis import comparing, verdicts
 from core.analysis.studies import Measured, Study
 from core.figures import results as drawing
 from core.specs import grammar, naming
-from core.specs.allocations import AllocationRequest, Correction, Owl
+from core.specs.allocations import AllocationRequest, Correction
 from core.specs.settings import Setting
 from core.store.cache import Store
 from pages.ui.prune import families, stored

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.allocation.alphapruning import AlphaPruning
+from core.allocation.owl import Owl
 from core.analysis import studies
 from core.analysis.comparing import Results
 from core.figures import DARK, LIGHT, line
@@ -21,7 +23,7 @@ from core.jobs.records import Status
 from core.report import assemble, profile, remake, study
 from core.search import best
 from core.specs import naming
-from core.specs.allocations import AllocationRequest, AlphaPruning, Correction, Manual, Owl
+from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
 from core.specs.perturbations import perturbation
@@ -355,10 +357,11 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
     assert run.text.startswith("python -m core study study.toml") and "No command says this search" in file.about
 
 
-def test_windows_drawn_in_another_way_are_said_beside_the_file(store: Store) -> None:
+def test_windows_drawn_in_another_way_are_said_in_the_file(store: Store, tmp_path: Path) -> None:
     request = StudyRequest(settings=(setting(),), calibration=WindowRequest(seed=4, bos="every"))
     found = remake.study(studies.load(store, stored_study(store, request=request.model_dump(mode="json"))))
-    assert "seed = 4 under [calibration]" in found[0].about and "bos = 'every'" in found[0].about
+    (tmp_path / "study.toml").write_text(found[0].text)
+    assert read_study(tmp_path / "study.toml").calibration == request.calibration
 
 
 def test_where_no_file_can_say_it_each_setting_has_its_command(store: Store) -> None:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.allocation.owl import Owl
 from core.analysis import rows, studies
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.specs import naming
-from core.specs.allocations import AllocationRequest, Owl
+from core.specs.allocations import AllocationRequest
 from core.specs.models import ModelSpec
 from core.specs.requests import ExportRequest, ExportSpec
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
 from core.store.cache import Store
-from core.store.packs import pack
+from core.store.packs import pack, unpack
 from core.store.profiles import load
 from pages.ui import watch
 from pages.ui.runs import evaluations, narrowing
@@ -85,7 +84,7 @@ def test_the_committed_demo_cannot_be_deleted(store: Store, monkeypatch: pytest.
 def test_a_downloaded_profile_is_whole_elsewhere(store: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
     key = synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
     elsewhere = Store(tmp_path_factory.mktemp("elsewhere"))
-    zipfile.ZipFile(io.BytesIO(pack(store, store.profile(key)))).extractall(elsewhere.root)
+    unpack(elsewhere, pack(store, store.profile(key)))
     assert load(elsewhere, elsewhere.profile(key)).layers == 4
 
 

@@ -43,15 +43,14 @@ def both(base: str) -> tuple[dict, dict]:
     """The figures of a commit and of the working tree, measured beside each other."""
     commit = _commit(base)
     with tempfile.TemporaryDirectory(prefix="replay-") as folder, _checkout(commit, Path(folder) / "base") as there:
-        sides = {
-            base: _start(there, Path(folder), "before"),
-            "the working tree": _start(ROOT, Path(folder), "after"),
-        }
+        sides = {base: _start(there, Path(folder), "before"), "this tree": _start(ROOT, Path(folder), "after")}
         try:
-            return tuple(_answer(name, *side) for name, side in sides.items())
+            found = {name: _answer(name, *sides[name]) for name in reversed(sides)}  # a change breaks its own side
+            return found[base], found["this tree"]
         finally:
             for process, _ in sides.values():
                 process.kill()
+                process.wait()
 
 
 def _commit(base: str) -> str:
@@ -87,8 +86,8 @@ def _start(checkout: Path, folder: Path, side: str) -> tuple[subprocess.Popen, P
     scratch, file = folder / side, folder / f"{side}.json"
     scratch.mkdir()
     words = [sys.executable, "-m", "tests.replay.probe", str(scratch), str(file)]
-    errors = (folder / f"{side}.txt").open("w", encoding="utf-8")
-    return subprocess.Popen(words, cwd=checkout, env=known | alone, stdout=errors, stderr=errors), file
+    with file.with_suffix(".txt").open("w", encoding="utf-8") as said:
+        return subprocess.Popen(words, cwd=checkout, env=known | alone, stdout=said, stderr=said), file
 
 
 def _answer(name: str, process: subprocess.Popen, file: Path) -> dict:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core.allocation.allocate import Allocation, is_per_linear
+from core.allocation.allocate import Allocation
 from core.specs.allocations import AllocationRequest
 from core.specs.base import number
 from core.store.results import Array
@@ -40,7 +40,7 @@ def written(hand: Mapping[int, float]) -> str:
 
 def allowed(request: AllocationRequest) -> bool:
     """Whether a layer has one number that the budget can be kept around."""
-    return not request.unclipped and not is_per_linear(request.base)
+    return not request.unclipped and not request.base.per_linear
 
 
 def chosen(layers: int) -> dict[int, float]:

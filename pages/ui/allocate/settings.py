@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import streamlit as st
 
-from core.allocation.allocate import is_per_linear, judge_of
+from core.allocation.allocate import judge_of
+from core.allocation.allocator import Allocator, Parameter, steps
 from core.allocation.correction import CLIP
+from core.allocation.response import OBJECTIVES
 from core.analysis.responses import Judge, pruners
 from core.figures import labels
-from core.specs import allocations
-from core.specs.allocations import BASE_LABELS, AllocationRequest, Correction
-from core.specs.base import Spec, checked
-from core.specs.measurements import OUTLIER_THRESHOLDS
+from core.specs.allocations import BASE_LABELS, BASES, AllocationRequest, Correction
+from core.specs.base import checked
 from core.specs.pruners import PRUNER_LABELS
 from core.store.profiles import Profile
 from pages.ui import view
-
-
-def steps(low: float, high: float, step: float) -> list[float]:
-    """Numbers from low to high, both included."""
-    return [round(low + i * step, 6) for i in range(round((high - low) / step) + 1)]
-
 
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
@@ -52,81 +45,7 @@ LOOSE = (
 )
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One setting of an allocator."""
-
-    name: str  # field of the request
-    label: str
-    options: Sequence[float | str]
-    words: dict[str, str] = field(default_factory=dict)  # option -> words, where options are names
-    key: str | None = None  # in the URL, where the name is taken by another page
-
-
-@dataclass(frozen=True)
-class Method:
-    """A base allocator: what is known of it, what can be set; `words.BASES` says how it is called."""
-
-    form: type[Spec]
-    about: str
-    parameters: tuple[Parameter, ...] = ()
-    reference: bool = False  # there is a code of its authors, whose numbers leave the bounds
-
-
-OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
-GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
-WIDTHS = steps(0, 0.3, 0.01)
-METHODS = {
-    "uniform": Method(allocations.Uniform, "Every layer alike: the default of magnitude pruning, Wanda and SparseGPT."),
-    "owl": Method(
-        allocations.Owl,
-        "Yin et al., arXiv 2310.05175: a layer with more outlying Wanda scores keeps more weights. The paper promises "
-        "target ± λ; its code makes a band of width 2λ that is not centred, and so does this. Its published commands "
-        "use M = 5, λ = 0.08.",
-        (
-            Parameter("m", "Outlier threshold M, × mean score", OUTLIER_THRESHOLDS),
-            Parameter("lam", "Half width λ, sparsity", WIDTHS),
-        ),
-        reference=True,
-    ),
-    "alphapruning": Method(
-        allocations.AlphaPruning,
-        "arXiv 2410.10912: a layer with a heavy-tailed spectrum (small α) is pruned less; needs no text. The paper "
-        "defines the Hill estimator, its code searches the tail. ε is relative to the target, λ of OWL is not.",
-        (
-            Parameter("epsilon", "Relative half width ε", steps(0, 0.9, 0.01)),
-            Parameter("estimator", "Exponent α by", ("peak", "hill"), {"peak": "best tail", "hill": "Hill"}),
-        ),
-        reference=True,
-    ),
-    "dlp": Method(
-        allocations.Dlp,
-        "arXiv 2505.23807: a layer with large Wanda scores is pruned more. The paper takes their median, its code the "
-        "mean.",
-        (
-            Parameter("alpha", "Half width α, sparsity", WIDTHS),
-            Parameter("statistic", "Scores by", ("mean", "median"), {"mean": "mean", "median": "median"}, "scores"),
-        ),
-        reference=True,
-    ),
-    "depth_ramp": Method(
-        allocations.DepthRamp,
-        "A straight line over depth, as in ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066); looks at nothing. "
-        "ATP chose its β on the very test text it reports.",
-        (Parameter("beta", "Step from layer to layer β, sparsity", steps(-0.02, 0.02, 0.001)),),
-        reference=True,
-    ),
-    "response": Method(
-        allocations.Response,
-        "Ours: from what pruning each layer alone was measured to do, the allocation of least total harm for the "
-        "budget. It is exact for the sum of these harms, but the layers of a pruned model do not simply add up.",
-        (
-            Parameter("granularity", "Budget", tuple(GRANULARITIES), GRANULARITIES),
-            Parameter("objective", "Harm by", tuple(OBJECTIVES), OBJECTIVES),
-            Parameter("pruner", "Pruned by", tuple(PRUNER_LABELS), PRUNER_LABELS),
-        ),
-    ),
-}
+METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 
 
 def text(key: str, default: str, valid: Callable[[str], bool]) -> str:
@@ -135,17 +54,17 @@ def text(key: str, default: str, valid: Callable[[str], bool]) -> str:
     return view.sync(key, [default, *(each for each in known if each is not None and valid(each))], default)
 
 
-def base() -> Spec:
+def base() -> Allocator:
     """Choose an allocator and its own parameters."""
     kind = view.sync("base", list(METHODS), "owl")
     st.selectbox("Base allocator", list(METHODS), key="base", format_func=BASE_LABELS.get)
     method = METHODS[kind]
-    values = {each.name: _parameter(each, method.form) for each in method.parameters}
-    st.caption(method.about)
-    return checked(method.form, **values)
+    values = {each.name: _parameter(each, method) for each in method.parameters()}
+    st.caption(method.caption)
+    return checked(method, **values)
 
 
-def _parameter(asked: Parameter, form: type[Spec]) -> float | str:
+def _parameter(asked: Parameter, form: type[Allocator]) -> float | str:
     key = asked.key or asked.name
     about = form.model_fields[asked.name]
     value = view.sync(key, asked.options, about.default)
@@ -206,7 +125,7 @@ def disturbance(profile: Profile, name: str) -> str:
     """A perturbation and its positions, in one line."""
     asked = profile.perturbations[name]
     everywhere = getattr(asked, "positions", "after_first") == "all"
-    return labels.label(asked) + (f", {labels.POSITIONS['all']}" if everywhere else "")
+    return asked.label + (f", {labels.POSITIONS['all']}" if everywhere else "")
 
 
 def request(profile: Profile) -> AllocationRequest:
@@ -222,7 +141,7 @@ def request(profile: Profile) -> AllocationRequest:
 
 def judge(request: AllocationRequest, profile: Profile) -> Judge:
     """By what the additive estimates are made; the switches are drawn elsewhere."""
-    known = pruners(profile, is_per_linear(request.base))
+    known = pruners(profile, request.base.per_linear)
     usual = judge_of(request, profile)
     by = view.sync("judge_pruner", list(dict.fromkeys([usual, *known])), usual)
     return Judge(view.sync("judge", list(OBJECTIVES), "drift"), by)
@@ -232,7 +151,7 @@ def judge_switches(request: AllocationRequest, profile: Profile) -> None:
     """Which harm the estimates sum and, where several pruners were measured alone, whose."""
     with st.container(horizontal=True):
         view.switch("Estimate the harm by", OBJECTIVES, "judge")
-        known = pruners(profile, is_per_linear(request.base))
+        known = pruners(profile, request.base.per_linear)
         if len(known) > 1:
             view.switch("of layers pruned by", {each: PRUNER_LABELS[each] for each in known}, "judge_pruner")
 
@@ -240,9 +159,9 @@ def judge_switches(request: AllocationRequest, profile: Profile) -> None:
 def keys(asked: AllocationRequest) -> list[str]:
     """The settings in use: what undo takes back. Those of other allocators keep their values unseen."""
     method = METHODS[asked.base.kind]
-    own = [each.key or each.name for each in method.parameters]
+    own = [each.key or each.name for each in method.parameters()]
     loose = ["unclipped"] if method.reference else []
     fix = [] if asked.unclipped else ["driver", "control", "clip", "strength"]
     shuffled = ["shuffle"] if asked.correction.control == "shuffled" else []
-    held = [] if asked.unclipped or is_per_linear(asked.base) else ["hand"]
+    held = [] if asked.unclipped or asked.base.per_linear else ["hand"]
     return ["base", "target", "low", "high", "judge", "judge_pruner", *held, *own, *loose, *fix, *shuffled]

@@ -15,7 +15,6 @@ from core.allocation.allocate import (
     bounds_of,
     estimates,
     exact_family,
-    is_per_linear,
     judge_of,
     layer_means,
     linear_parameters,
@@ -34,7 +33,7 @@ from core.specs.errors import UserError
 from core.specs.formats import ranges
 from core.specs.measurements import MeasureRequest, measurements
 from core.specs.perturbations import EACH, ResidualLinear
-from core.specs.pruners import PRUNER_LABELS
+from core.specs.pruners import PRUNERS
 from core.specs.texts import WindowRequest
 from core.specs.typed import absolute
 from core.store.cache import Store
@@ -145,7 +144,7 @@ def dragged(
             parameters=allocation.parameters,
             target=request.target,
             bound=on_bounds(rows, strengths, request, profile),
-            highest=bounds_of(request, profile, 0).high if request.base.kind == "response" else None,
+            highest=bounds_of(request, profile, 0).high if request.base.measured else None,
             hand=kept,
             estimates=judged(rows, profile, judge),
             against=against,
@@ -155,7 +154,7 @@ def dragged(
         frame.go_on if frame.is_first_paint() else None,
     )
     if frame.is_first_paint():
-        st.stop()
+        view.end()
     now = rows[strengths.index(request.correction.strength)]
     return now, kept
 
@@ -200,7 +199,7 @@ def by_linear(now: Array, request: AllocationRequest, profile: Profile, prefix: 
 
 def to_measure(request: AllocationRequest, profile: Profile) -> None:
     """The command that measures what a budget per linear looks at, where the profile lacks it."""
-    if not is_per_linear(request.base):
+    if not request.base.per_linear:
         return
     try:
         responses.measured_linears(profile, request.base.pruner, request.base.objective)
@@ -275,7 +274,7 @@ def prediction(
         st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured: measure a larger one.")
         return
     alone = " on each linear" if per_linear else ""
-    unit = f"{responses.NAMES[judge.harm]}, curves from {PRUNER_LABELS[judge.pruner]}{alone}"
+    unit = f"{responses.NAMES[judge.harm]}, curves from {PRUNERS[judge.pruner].label}{alone}"
     frame.show(figures.estimates(points, THIS, unit, view.look()), prefix, "estimates")
     said = [ADDITIVE, *([OF_LINEARS] if per_linear else []), *([same_by_hand(held)] if held else [])]
     st.caption(" ".join(said))
@@ -323,7 +322,7 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, judge: Ju
         harm = harm_alone(profile)
         table = figures.agreement({**lines, **harm}).round(2)
         narrow = table.reindex(index=list(lines), columns=[each for each in (THIS, *harm) if each in table])
-        if not is_per_linear(request.base):  # a sum over linears is another number
+        if not request.base.per_linear:  # a sum over linears is another number
             narrow[COST] = judged(np.stack(list(lines.values())), profile, judge)
         small = {name: st.column_config.NumberColumn(BRIEF[name], width="small", format=FORMS[name]) for name in narrow}
         said = "Rank correlation of each method with this allocation and with the harm alone, and its additive estimate"
@@ -361,7 +360,7 @@ def of_methods(request: AllocationRequest, profile: Profile) -> dict[str, Array]
     """Name -> (layers,) of every base allocator for this budget: the chosen one as set, the others as published."""
     found = {}
     for kind, method in settings.METHODS.items():
-        base = request.base if kind == request.base.kind else method.form()
+        base = request.base if kind == request.base.kind else method()
         try:
             plain = request.model_copy(update={"base": base, "correction": Correction()})
             found[BASE_LABELS[kind]] = allocate(plain, profile).sparsity
@@ -391,10 +390,11 @@ def taken_along(allocation: Allocation, profile: Profile, judge: Judge, prefix: 
         if request.unclipped:
             return
         names = profile.provenance.get("linears", []) if allocation.linears is not None else []
-        for pruner, modifier in (("Wanda", "WandaPruningModifier"), ("SparseGPT", "SparseGPTModifier")):
-            recipe = recipes.llm_compressor(allocation.exact, modifier, about, names)
-            file = f"{prefix}-recipe-{pruner.lower()}.yaml"
-            _download(f"llm-compressor recipe, {pruner}", recipe, file, "application/yaml")
+        for pruner, row in PRUNERS.items():
+            if row.modifier:
+                recipe = recipes.llm_compressor(allocation.exact, row.modifier, about, names)
+                file = f"{prefix}-recipe-{pruner}.yaml"
+                _download(f"llm-compressor recipe, {row.label}", recipe, file, "application/yaml")
 
 
 def on_to_prune(request: AllocationRequest) -> None:

@@ -235,7 +235,7 @@ def in_view(setting: Setting) -> dict[str, str]:
     asked = setting.allocation
     method = settings.METHODS[asked.base.kind]
     found = {"base": asked.base.kind, "hand": "", "unclipped": "False"}
-    for each in method.parameters:
+    for each in method.parameters():
         found[each.key or each.name] = _option(each.label, each.options, getattr(asked.base, each.name))
     for key, label in (("target", "Target sparsity"), ("low", "Least"), ("high", "Greatest")):
         found[key] = _option(label, settings.TARGETS, getattr(asked, key))

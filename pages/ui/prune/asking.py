@@ -14,6 +14,7 @@ from core.specs.base import checked
 from core.specs.errors import UserError
 from core.specs.naming import PRUNERS
 from core.specs.patterns import pattern as read_pattern
+from core.specs.pruners import USUAL
 from core.specs.requests import ExportRequest, WritingRequest
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
@@ -84,7 +85,7 @@ class Pruning:
 
 def pruning(profile: Profile, in_view: AllocationRequest) -> Pruning:
     """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be."""
-    by = view.sync("by", list(PRUNERS), "wanda")
+    by = view.sync("by", list(PRUNERS), USUAL)
     kept = view.sync("pattern", list(PATTERNS), "none")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view.switch("Pruned by", PRUNERS, "by")
@@ -209,7 +210,7 @@ def _family(how: Pruning, profile: Profile) -> list[AllocationRequest]:
     controls = typed.several(
         "Controls", families.CONTROLS, "controls", ",".join(families.CONTROLS), settings.ABOUT_CONTROLS
     )
-    shuffles = typed.whole("shuffles", 5, 1)
+    shuffles = typed.whole("shuffles", 5, 1, drawn="shuffled" in controls)
     if "shuffled" in controls:
         st.number_input("Shuffles at each strength", 1, key="shuffles", help="Fewer than 5 make a poor range.")
     return families.family(how.allocation, driver, families.steps(greatest, count), controls, shuffles)

@@ -14,6 +14,7 @@ from core.search.roles import roles
 from core.specs.base import checked
 from core.specs.errors import UserError
 from core.specs.naming import PRUNERS
+from core.specs.pruners import USUAL
 from core.specs.requests import BestRequest, ExportRequest
 from core.specs.typed import absolute, fraction, numbers
 from core.store.cache import Entry, Store
@@ -80,14 +81,15 @@ def show(profile: Profile, run: Run) -> None:
 def draw() -> Form:
     """Draw the widgets, each held equal to the URL."""
     aim = view.sync("best_for", list(AIMS), "target")
-    by = view.sync("by", list(PRUNERS), "wanda")
+    by = view.sync("by", list(PRUNERS), USUAL)
     effort = view.sync("best_effort", list(EFFORTS), "quick")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view.switch("The best setting for", AIMS, "best_for")
         view.switch("Pruned by", PRUNERS, "by")
         view.switch("Effort", EFFORTS, "best_effort", help="Full tries many settings of every method: far slower.")
     left, middle, right = st.columns([1, 2, 1])
-    target, loss = view.sync("best_target", TARGETS, 0.7), typed.text("best_loss", "20%")
+    target = view.sync("best_target", TARGETS, 0.7, drawn=aim == "target")
+    loss = typed.text("best_loss", "20%", drawn=aim == "loss")
     with left:
         _aim(aim)
     text = typed.text("best_text", "demo")

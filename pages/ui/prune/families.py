@@ -12,7 +12,7 @@ from core.specs.allocations import BASE_LABELS as BASES
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.base import checked
 from core.specs.errors import UserError
-from core.specs.pruners import Pruner
+from core.specs.pruners import PRUNERS
 from core.specs.settings import Setting
 from core.store.profiles import Profile
 from pages.ui.allocate.settings import METHODS
@@ -87,7 +87,7 @@ def methods(
     for target in targets:
         for kind, method in METHODS.items():
             mine = kind == asked.base.kind
-            wanted = asked.model_copy(update={"base": asked.base if mine else method.form(), "target": target})
+            wanted = asked.model_copy(update={"base": asked.base if mine else method(), "target": target})
             for each in alone(wanted) if mine else [plain(wanted)]:
                 try:
                     allocate(each, profile)
@@ -100,17 +100,17 @@ def methods(
 
 def combined(
     allocations: Iterable[AllocationRequest],
-    pruner: Pruner,
+    pruner: str,
     seeds: Sequence[int],
     pattern: str | None = None,
     true_sequential: bool = False,
 ) -> tuple[Setting, ...]:
-    """Every allocation with every calibration seed; magnitude looks at no text and so needs but one.
+    """Every allocation with every calibration seed; a pruner that looks at no text needs but one.
 
     Raises:
         UserError: a pattern with an allocation that it does not allow.
     """
-    used = seeds[:1] if pruner == "magnitude" else seeds
+    used = seeds if PRUNERS[pruner].reads_text else seeds[:1]
     return tuple(
         checked(
             Setting,

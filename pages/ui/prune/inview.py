@@ -59,21 +59,21 @@ def request(profile: Profile) -> AllocationRequest:
     """The settings of the allocate page, from the URL or from what this tab last chose."""
     method = settings.METHODS[view.sync("base", list(settings.METHODS), "owl")]
     values = {
-        each.name: view.sync(each.key or each.name, each.options, method.form.model_fields[each.name].default)
-        for each in method.parameters
+        each.name: view.sync(each.key or each.name, each.options, method.model_fields[each.name].default)
+        for each in method.parameters()
     }
     spent = {
         key: view.sync(key, settings.TARGETS, default)
         for key, default in (("target", 0.7), ("low", 0.0), ("high", 0.95))
     }
-    base = checked(method.form, **values)
+    base = checked(method, **values)
     return checked(AllocationRequest, base=base, correction=_correction(profile), **spent)
 
 
 def _correction(profile: Profile) -> Correction:
     """As chosen; at strength 0 there is none, whatever would have driven it."""
     names = list(profile.by_name)
-    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0])
+    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0], drawn=False)
     control = view.sync("control", list(settings.CONTROLS), "none")
     seed = view.sync("shuffle", range(10), 0) if control == "shuffled" else 0
     clip = view.sync("clip", list(settings.CLIPS), CLIP)

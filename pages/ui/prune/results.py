@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from core.allocation.response import OBJECTIVES
 from core.analysis import verdicts
 from core.analysis.comparing import Change, Line, Results, Slice, accuracy_change
 from core.analysis.comparison import FEWEST_WINDOWS
@@ -20,7 +21,6 @@ from core.specs.errors import UserError
 from core.specs.settings import Setting
 from core.store.profiles import Profile
 from pages.ui import frame, view
-from pages.ui.allocate import settings
 from pages.ui.prune.stored import Group, stamp
 
 SELECTED = (
@@ -182,14 +182,14 @@ def _accuracy_sentence(results: Results, line: Line, tasks: Sequence[str]) -> st
 
 
 def _trust(results: Results, part: Slice, shown: Line | None, profile: Profile, group: Group, prefix: str) -> None:
-    objective = view.sync("judge", list(settings.OBJECTIVES), "drift")
+    objective = view.sync("judge", list(OBJECTIVES), "drift")
     try:
         chart = drawing.trust(results, part, profile, objective, shown, view.look())
     except UserError as error:
         st.header("Estimate against measured", anchor=False)
         st.info(f"{str(error)[:1].upper()}{str(error)[1:]}.")
         return
-    view.switch("Estimate the harm by", settings.OBJECTIVES, "judge")
+    view.switch("Estimate the harm by", OBJECTIVES, "judge")
     _draw(chart, group, f"{prefix}-{part.target:g}", "trust")
     st.caption(TRUST)
 

@@ -12,6 +12,7 @@ import streamlit as st
 from core.analysis import studies
 from core.analysis.comparing import Results, labels, seedless, tasks_asked
 from core.analysis.studies import Measured, Study
+from core.specs.pruners import PRUNER_LABELS
 from core.specs.settings import Setting
 from core.specs.studies import StudySpec
 from core.specs.texts import TextSpec
@@ -44,7 +45,7 @@ class Group:
 
     def holding(self, setting: Setting) -> str | None:
         """The key of the newest study that has this setting, as it is measured here."""
-        for entry in (*self.entries, *(self.guests if setting.pruner == "magnitude" else ())):
+        for entry in (*self.entries, *(self.guests if not setting.reads_text else ())):
             if any(point.setting == setting for point in entry.spec.points):
                 return entry.key
         return None
@@ -53,7 +54,7 @@ class Group:
 def groups(profile: Profile) -> dict[str, Group]:
     """Protocol key -> studies of the profile's model, the newest first.
 
-    Magnitude looks at no calibration text, so its points may stand beside those of any: they join every group of their
+    Points of a pruner that looks at no calibration text may stand beside those of any: they join every group of their
     model, precision and text, and a study of nothing else is a group of its own only where there is none to join.
     """
     found: dict[Protocol, list[Entry]] = defaultdict(list)
@@ -224,8 +225,8 @@ def _calibrated(study: Study) -> str:
         return "no calibration"
     amount = f"{used[0].sequences} × {used[0].length}"
     words = [f"calibrated on {study.provenance.get('calibration') or 'text'}, {amount}", *_seeds(study.pruned)]
-    without = any(each.pruned and each.pruned.calibration is None for each in study.spec.points)
-    return ", ".join(words) + ("; magnitude looks at no text" if without else "")
+    blind = dict.fromkeys(PRUNER_LABELS[each.setting.pruner] for each in study.pruned if not each.setting.reads_text)
+    return "; ".join([", ".join(words), *(f"{name} looks at no text" for name in blind)])
 
 
 def _seeds(points: Iterable[Measured]) -> list[str]:

@@ -13,26 +13,26 @@ from pages.ui import view
 Value = TypeVar("Value", str, int)
 
 
-def text(key: str, default: str) -> str:
+def text(key: str, default: str, drawn: bool = True) -> str:
     """Any text, as typed; what is wrong with it is said where it is read."""
-    return _sync(key, default, str)
+    return _sync(key, default, str, drawn)
 
 
-def whole(key: str, default: int, least: int) -> int:
+def whole(key: str, default: int, least: int, drawn: bool = True) -> int:
     """A whole number; others in the URL are dropped."""
 
     def read(typed: object) -> int | None:
         found = int(typed) if str(typed).isdecimal() else None
         return found if found is not None and found >= least else None
 
-    return _sync(key, default, read)
+    return _sync(key, default, read, drawn)
 
 
-def _sync(key: str, default: Value, read: Callable[[object], Value | None]) -> Value:
+def _sync(key: str, default: Value, read: Callable[[object], Value | None], drawn: bool = True) -> Value:
     last = st.session_state.get("view", {}).get(key, (None, None))[1]
     given = [each for each in (st.query_params.get(key), st.session_state.get(key), last) if each is not None]
     found = [value for value in map(read, given) if value is not None]
-    return view.sync(key, [default, *found], default)
+    return view.sync(key, [default, *found], default, drawn=drawn)
 
 
 def several(label: str, options: Mapping[str, str], key: str, default: str, help: str | None = None) -> list[str]:

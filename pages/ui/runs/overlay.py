@@ -91,4 +91,4 @@ def common(found: Sequence[Profile]) -> list[str]:
 
 def _label(asked: dict, name: str) -> str:
     where = f", {labels.POSITIONS['all']}" if getattr(asked[name], "positions", "") == "all" else ""
-    return labels.label(asked[name]) + where
+    return asked[name].label + where

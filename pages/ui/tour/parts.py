@@ -36,7 +36,7 @@ def figure(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
     """Draw a chapter's figure; what stands beside and below follows once the browser shows it."""
     frame.live(shown, moved)
     if frame.is_first_paint():
-        st.stop()
+        view.end()
 
 
 def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> None:

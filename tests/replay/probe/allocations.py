@@ -18,17 +18,18 @@ FIELDS = ("request", "base", "sparsity", "budget", "bound", "bounds", "judge", "
 def figures(_: Path) -> Iterator[tuple[str, Any]]:
     """Of every committed profile."""
     for key in ASKED["profiles"]:
-        targets = ASKED_HERE["targets"] if key == ASKED_HERE["whole"] else [ASKED_HERE["other"]]
-        yield from spread(key, targets)
+        yield from spread(key)
 
 
-def spread(key: str, targets: list[float], name: str = "") -> Iterator[tuple[str, Any]]:
+def spread(key: str, name: str = "") -> Iterator[tuple[str, Any]]:
     """Of a profile by its key, whose figures are named by it or by another name."""
     layers = ask("show", key)["layers"]
+    asked = ASKED_HERE if key == ASKED_HERE["whole"] else ASKED_HERE["other"]
     for base, own in ASKED_HERE["bases"].items():
         own = own | {"sparsity": _line(layers)} if own["base"] == "manual" else own
-        for variation, more in ASKED_HERE["variations"].items():
-            for target in targets:
+        for variation in asked["variations"]:
+            more = ASKED_HERE["variations"][variation]
+            for target in asked["targets"]:
                 told = ask("allocate", "--profile", key, "--target", str(target), *options(own | more))
                 yield from _told(f"{name or key}/{base}/{variation}/{target}", told)
 

@@ -21,7 +21,7 @@ def figures(scratch: Path) -> Iterator[tuple[str, Any]]:
     """The profiles, and what is allocated by the first."""
     for name in ASKED["live"]:
         yield from profiles.shown(measured(scratch, name), name)
-    yield from allocations.spread(measured(scratch, "llama"), [ASKED["allocation"]["other"]], "llama/allocation")
+    yield from allocations.spread(measured(scratch, "llama"), "llama/allocation")
 
 
 @cache

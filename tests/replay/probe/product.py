@@ -19,12 +19,12 @@ from core.analysis.studies import Study
 from core.cli import main
 from core.cli.study_output import study_json
 from core.export import recipes, space_needed
-from core.pruning import PRUNERS
 from core.specs import grammar
 from core.specs.allocations import BASES, Control
 from core.specs.errors import UserError
+from core.specs.pruners import PRUNERS
 from core.store import profiles as _profiles
-from core.store.cache import KINDS, Store, units
+from core.store.cache import KINDS, Store
 from core.store.profiles import Profile
 
 __all__ = [
@@ -51,7 +51,6 @@ __all__ = [
     "space_needed",
     "study",
     "study_json",
-    "units",
 ]
 
 REFUSED = "refused"  # what a request is answered that cannot be met

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.replay.probe.plain import fingerprint
-from tests.replay.probe.product import KINDS, Store, units
+from tests.replay.probe.product import KINDS, Store
 
 
 def figures(_: Path) -> Iterator[tuple[str, Any]]:
@@ -20,7 +20,7 @@ def figures(_: Path) -> Iterator[tuple[str, Any]]:
                 continue
             name = f"{kind}/{entry.key}"
             yield f"{name}/key", entry.spec.key
-            below = units(entry.spec)
+            below = entry.spec.units
             if below:
                 yield f"{name}/units", [each.key for each in below]
                 continue

@@ -1,0 +1,53 @@
+"""What a base allocator may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.allocation.budget import Bounds
+from core.analysis import responses
+from core.analysis.responses import Curves
+from core.specs.base import Array
+from core.specs.measurements import OUTLIER_THRESHOLDS
+from core.store.profiles import Profile
+
+__all__ = ["Curves", "Evidence"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A budget to be spread over units, which are layers or linears, and what was measured of them."""
+
+    parameters: Array  # (units,) prunable weights
+    target: float
+    bounds: Bounds
+    profile: Profile | None  # never None where the allocator is `profiled`
+
+    @property
+    def units(self) -> int:
+        return len(self.parameters)
+
+    def outlier_ratio(self, m: float) -> Array:
+        """Share of a layer's Wanda scores above `m` times their mean, (layers,)."""
+        return self.profile.scores.outlier_ratio[:, OUTLIER_THRESHOLDS.index(m)]
+
+    def score(self, statistic: str) -> Array:
+        """Mean or median of a layer's Wanda scores, (layers,)."""
+        return getattr(self.profile.scores, statistic)
+
+    def alpha(self, estimator: str) -> Array:
+        """Mean exponent of the spectra of a layer's linears, (layers,); NaN where none of them has one."""
+        of_linears = getattr(self.profile.weights, f"alpha_{estimator}")
+        known = ~np.isnan(of_linears)
+        with np.errstate(invalid="ignore"):
+            return np.where(known, of_linears, 0).sum(1) / known.sum(1)
+
+    def curves(self, pruner: str, objective: str, per_linear: bool) -> Curves:
+        """Responses of every unit.
+
+        Raises:
+            UserError: too few sparsities were measured.
+        """
+        return (responses.of_linears if per_linear else responses.of_profile)(self.profile, pruner, objective)

@@ -1,0 +1,76 @@
+"""Sparsities that are given, not computed: set by hand, or read from a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from core.allocation.allocator import Allocator
+from core.specs.base import Array
+from core.specs.errors import UserError
+
+if TYPE_CHECKING:
+    from core.allocation.evidence import Evidence
+
+ROUNDING = 1e-12  # how far below 0 a budget that was met may leave a layer
+
+
+class Manual(Allocator):
+    """Set by hand."""
+
+    label = "set by hand"
+    about = "The numbers as they are given, for each layer or for each linear."
+    profiled = False
+    by_hand = True
+
+    kind: Literal["manual"] = "manual"
+    sparsity: tuple[float, ...] | tuple[tuple[float, ...], ...] = Field(
+        description="per layer, or per layer and linear"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, given: Any) -> Any:
+        """One sentence in place of a report on each form that the numbers could have had."""
+        rows = given.get("sparsity") if isinstance(given, dict) else None
+        if not isinstance(rows, list | tuple) or not rows:
+            return given
+        per_linear = isinstance(rows[0], list | tuple)
+        for layer, row in enumerate(rows):
+            if isinstance(row, list | tuple) != per_linear:
+                raise ValueError("sparsity must hold a number for every layer, or a list of numbers for every layer")
+            if per_linear and not row:
+                raise ValueError(f"the sparsity of layer {layer} is an empty list: give a number for each linear")
+            for value in row if per_linear else (row,):
+                _check_sparsity(layer, value)
+        return given
+
+    @property
+    def per_linear(self) -> bool:
+        return bool(self.sparsity) and isinstance(self.sparsity[0], tuple)
+
+    def wish(self, evidence: Evidence) -> Array:
+        """The numbers as they are given, (units,).
+
+        Raises:
+            UserError: another number of them than layers, or layers times linears.
+        """
+        wish = np.array(self.sparsity, float).ravel()
+        if len(wish) != evidence.units:
+            raise UserError(f"this allocation has {len(wish)} layers, the model has {evidence.units}")
+        return wish
+
+    @classmethod
+    def quick(cls, target: float, layers: int) -> tuple[Manual, ...]:
+        return ()  # nothing to search
+
+
+def _check_sparsity(layer: int, value: Any) -> None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the sparsity of layer {layer}, {value!r}, is not a number: write it as in 0.7") from error
+    if not (number >= -ROUNDING and number < 1):  # NaN is refused too
+        raise ValueError(f"the sparsity of layer {layer} is {number:g}: it must lie from 0 to below 1")

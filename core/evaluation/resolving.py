@@ -1,0 +1,120 @@
+"""From what is asked of settings to the exact weights, texts and tasks that it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import specs
+from core.allocation.allocate import spread
+from core.evaluation import zeroshot
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.specs.errors import UserError
+from core.specs.settings import PrunedSpec, Setting
+from core.specs.studies import Point, StudyRequest, StudySpec
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.texts.windows import Windows, windows
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """A study request made exact: its spec, and the texts and tasks behind the hashes."""
+
+    spec: StudySpec
+    text: Windows
+    calibration: dict[str, Windows]  # by the key of their spec
+    tasks: dict[str, zeroshot.Task]  # by name
+
+    @property
+    def files(self) -> list[Path]:
+        """The local files that it was read from."""
+        return [path for each in (self.text, *self.calibration.values()) for path in each.files]
+
+
+def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
+    """Read the texts, spread the budgets.
+
+    Raises:
+        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, or
+            the model cannot be pruned.
+    """
+    text = windows(request.evaluation.text, loaded)
+    folder = Path(request.evaluation.tasks_from) if request.evaluation.tasks_from else None
+    found = zeroshot.tasks(request.evaluation.tasks, folder) if request.evaluation.tasks else []
+    for each in found:
+        zeroshot.drawn(each, request.evaluation.examples, request.evaluation.seed)  # refused now, not after an hour
+    calibration: dict[str, Windows] = {}
+    points = tuple(
+        point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
+        for setting in request.points
+    )
+    tasks = tuple(
+        specs.TaskSpec(
+            name=each.name,
+            content=each.content,
+            examples=request.evaluation.examples,
+            seed=request.evaluation.seed,
+        )
+        for each in found
+    )
+    spec = StudySpec(model=loaded.spec, text=text.spec, tasks=tasks, points=points)
+    return Resolved(spec, text, calibration, {each.name: each for each in found})
+
+
+def point(
+    setting: Setting,
+    request: StudyRequest | specs.ExportRequest | specs.WritingRequest,
+    loaded: Loaded,
+    store: Store,
+    calibration: dict[str, Windows],
+) -> Point:
+    """One setting made exact; its calibration windows are added to `calibration`.
+
+    Raises:
+        UserError: as `resolve`.
+    """
+    sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded, store))
+    read = None
+    if setting.reads_text:
+        draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
+        known = {each.spec: each for each in calibration.values()}
+        read = windows(draw, loaded)
+        calibration[read.spec.key] = known.get(read.spec, read)
+    pruned = PrunedSpec(
+        pruner=setting.pruner,
+        sparsity=sparsity,
+        pattern=setting.pattern,
+        true_sequential=setting.true_sequential,
+        calibration=read.spec if read else None,
+    )
+    return Point(setting=setting, pruned=pruned)
+
+
+def profile_of(key: str | None, loaded: Loaded, store: Store) -> Profile | None:
+    """The profile that allocations look at, or None where none is named.
+
+    Raises:
+        UserError: there is no such profile, or it is another model's.
+    """
+    if key is None:
+        return None
+    found = profiles.load(store, store.profile(key))
+    if found.spec.model.content != loaded.spec.content or found.spec.model.initialised != loaded.spec.initialised:
+        raise UserError(
+            f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {loaded.source.label}: "
+            "name a profile of the model that is pruned"
+        )
+    return found
+
+
+def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> specs.Sparsity:
+    """The sparsity that a setting gives each layer, or each linear.
+
+    Raises:
+        UserError: an impossible budget, or the model cannot be pruned.
+    """
+    found = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
+    return tuple(map(tuple, found.tolist())) if found.ndim == 2 else tuple(found.tolist())

@@ -1,0 +1,106 @@
+"""From a profile in view to each chart of the table: what is looked up, and what to measure where it lacks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.analysis import absorption
+from core.figures import drift, gain, labels, why
+from core.figures import matrix as maps
+from core.figures import sizes as turning
+from core.figures.charts import InView
+from core.figures.style import Chart
+from core.specs.errors import UserError
+from core.store.profiles import Profile
+
+
+def curves(asked: InView) -> Chart:
+    """Drift over the read layers, of every injection layer."""
+    return drift.curves(asked.seeds, asked.layer, asked.look)
+
+
+def matrix(asked: InView) -> Chart:
+    """Drift left at every read layer, of every injection layer."""
+    return maps.heatmap(asked.seeds, asked.profile.floor.drift, asked.layer, asked.look)
+
+
+def gains(asked: InView) -> Chart:
+    """Gains at every strength of the perturbation, and the twin's where there is one that holds it."""
+    profile, name = asked.profile, asked.name
+    names = labels.family(profile, name)
+    lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
+    if asked.twin and name in asked.twin.by_name:
+        lines.append(gain.line("compared", asked.twin.seeds(name), asked.statistic))
+    finding = absorption.finding(absorption.gains(asked.seeds))
+    return gain.gains(lines, names.index(name), asked.layer, finding, look=asked.look)
+
+
+def sizes(asked: InView) -> Chart:
+    """Gain over size and layer of gaussian noise, at the positions in view where two sizes are measured there."""
+    positions = getattr(asked.profile.perturbations[asked.name], "positions", "after_first")
+    found = gaussian_sizes(asked.profile, positions)
+    if len(found) < 2:
+        found = gaussian_sizes(asked.profile, "after_first")
+    if len(found) < 2:
+        raise UserError(
+            "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where the turn is"
+        )
+    lines = [gain.line(name, asked.profile.seeds(name), asked.statistic) for name in found.values()]
+    return turning.size_map(list(found), lines, asked.layer, asked.look)
+
+
+def gaussian_sizes(profile: Profile, positions: str) -> dict[float, str]:
+    """Size -> name of the measured gaussian noise, ascending."""
+    noise = {name: asked for name, asked in profile.perturbations.items() if asked.kind == "gaussian"}
+    return dict(sorted((asked.size, name) for name, asked in noise.items() if asked.positions == positions))
+
+
+def dilution(asked: InView) -> Chart:
+    """How much of the gain is growth of the stream."""
+    return why.dilution(asked.seeds, asked.profile.activation, asked.layer, asked.look)
+
+
+def direction(asked: InView) -> Chart:
+    """How far the damage turns out of the stream's direction."""
+    return drift.direction(asked.seeds, asked.layer, asked.look)
+
+
+def harm(asked: InView) -> Chart:
+    """What the output suffers, beside the drift."""
+    return why.harm(asked.seeds, asked.layer, asked.look)
+
+
+def first_token(asked: InView) -> Chart:
+    """The same noise with and without the first token."""
+    profile = asked.profile
+    where = labels.by_positions(profile)
+    base = labels.at_positions(profile.perturbations[asked.name], "after_first")
+    pair = where[base] if len(where[base]) > 1 else next((each for each in where.values() if len(each) > 1), None)
+    if pair is None:
+        raise UserError(
+            "measure the same noise at all tokens too (for instance gaussian:0.3@all) to see what the first does"
+        )
+    names = {"after_first": "without", "all": "with"}
+    lines = [gain.line(text, profile.seeds(pair[key]), asked.statistic) for key, text in names.items()]
+    between = f"{profile.perturbations[pair['all']].label}, without the first token against with it"
+    return gain.compared(*lines, asked.layer, "With and without the first token", between, asked.look)
+
+
+def matched(asked: InView) -> Chart:
+    """Real pruning against gaussian noise of the same measured drift."""
+    profile = asked.profile
+    found = gaussian_sizes(profile, "after_first")
+    residuals = [name for name, each in profile.perturbations.items() if each.kind == "residual"]
+    if len(found) < 2 or not residuals:
+        raise UserError("measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them")
+    real = asked.name if asked.name in residuals else residuals[0]
+    noise = [absorption.gains(profile.seeds(each)) for each in found.values()]
+    target = absorption.gains(profile.seeds(real)).drift
+    logs = absorption.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
+    unknown = np.full(profile.layers, np.nan)
+    lines = (
+        gain.line("pruning", profile.seeds(real)),
+        gain.Line("noise", np.exp(logs), unknown, unknown, ("not tested",) * profile.layers),
+    )
+    between = f"{profile.perturbations[real].label}, against noise of the same measured drift"
+    return gain.compared(*lines, asked.layer, "Noise against real pruning", between, asked.look)

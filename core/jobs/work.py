@@ -1,0 +1,97 @@
+"""What is done for each kind of request: the functions that `core.specs.jobs` names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.evaluation.resolving import resolve
+from core.evaluation.running import Run
+from core.jobs.experiment import Bench
+from core.measure.sweep import Sweep
+from core.models import anatomy, devices
+from core.models.progress import Report
+from core.models.provenance import provenance, relative
+from core.models.sources import outlined
+from core.specs.jobs import Request
+from core.specs.measurements import MeasureRequest, ProfileSpec, expanded
+from core.specs.requests import BestRequest, ExportRequest, WritingRequest
+from core.specs.studies import StudyRequest
+from core.store.cache import Entry
+from core.texts.windows import windows
+
+
+def measure(request: MeasureRequest, bench: Bench) -> Entry:
+    loaded = bench.load(request.model, request.revision, request.dtype)
+    store, text = bench.store, windows(request.text, loaded)
+    profile = ProfileSpec(
+        model=loaded.spec,
+        text=text.spec,
+        measurements=expanded(request.measurements, [each.name for each in anatomy.linears(loaded.layers[0])]),
+        prunable=anatomy.is_prunable(loaded.layers),
+    )
+    store.remember(request, profile, [*loaded.source.files, *text.files])
+    found = store.find(request)  # under another name, or once before this cache knew the request
+    if found:
+        return found
+    devices.place(loaded, bench.device)
+    shape = outlined(loaded.source, store)
+    sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine)
+    sweep.run()
+    units = [profile.unit(each) for each in profile.measurements]
+    measured = sum(map(store.seconds, units))
+    warnings = dict.fromkeys(text for unit in units for text in store.warnings(unit))
+    seconds = {"loading": bench.loading, **sweep.seconds, "sweep": measured}  # earlier runs' shares included
+    told = provenance(loaded, text.files, store, sweep.device) | {
+        "model_source": relative(request.model),
+        "text": text.label,
+        "revision": request.revision,
+        "text_source": relative(request.text.source),
+        "documents": request.text.documents,
+        "seed": request.text.seed,
+        "engine": sweep.engine,
+        "replay_error": sweep.replay,
+        "warnings": list(warnings),
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+    }
+    return store.entry(store.save(profile, None, told))
+
+
+def evaluate(request: StudyRequest, bench: Bench) -> Entry:
+    loaded = bench.load(request.model, request.revision, request.dtype)
+    resolved = resolve(request, loaded, bench.store)
+    bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
+    found = bench.store.find(request)
+    if found:
+        return found
+    devices.place(loaded, bench.device)
+    shape = outlined(loaded.source, bench.store)
+    return Run(loaded, request, resolved, bench.store, shape, bench.report).run()
+
+
+def export(request: ExportRequest, bench: Bench) -> Entry:
+    from core.export import making
+
+    loaded = bench.load(request.model, request.revision, request.dtype)
+    devices.place(loaded, bench.device)
+    shape = outlined(loaded.source, bench.store)
+    return making.run(request, loaded, bench.store, shape, bench.report)
+
+
+def search(request: BestRequest, bench: Bench) -> Entry:
+    from core.search import choosing
+
+    def stage(asked: Request, report: Report) -> Entry:
+        return bench.store.find(asked) or replace(bench, report=report).run(asked)
+
+    loaded = bench.load(request.model, request.revision, request.dtype)
+    shape = outlined(loaded.source, bench.store)
+    return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
+
+
+def write(request: WritingRequest, bench: Bench) -> Entry:
+    from core.evaluation import writing
+
+    loaded = bench.load(request.model, request.revision, request.dtype)
+    devices.place(loaded, bench.device)
+    shape = outlined(loaded.source, bench.store)
+    return writing.run(request, loaded, bench.store, shape, bench.report)

@@ -1,0 +1,292 @@
+"""The documented entry: found, or measured and saved; stopped anywhere, it goes on from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import specs
+from core.jobs import experiment
+from core.measure import sweep as sweeps
+from core.store import profiles
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from core.store.results import Perturbed
+from tests import tiny
+
+PROJECT = Path(__file__).resolve().parents[3]
+NAMES = ("gaussian:0.3", "residual:wanda:0.7", "skip")
+
+
+@pytest.fixture
+def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the engine was asked to measure, the noise floor left out."""
+    calls: list[str] = []
+    engine = sweeps.ENGINES["wavefront"]
+
+    def counted(group: object, measurement: specs.Measurement, step: Callable) -> Perturbed:
+        if measurement.perturbation != specs.Gaussian(size=sweeps.ROUNDING["float32"]):
+            calls.append(measurement.name)
+        return engine(group, measurement, step)
+
+    monkeypatch.setitem(sweeps.ENGINES, "wavefront", counted)
+    return calls
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    return tiny.text_file(tmp_path)
+
+
+def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,)) -> specs.MeasureRequest:
+    return specs.MeasureRequest(
+        model=model or str(tiny.folder("llama")),
+        text=specs.WindowRequest(source=text, sequences=4, length=12),
+        measurements=specs.measurements([specs.perturbation(name) for name in names or NAMES], seeds),
+    )
+
+
+def found(store: Store, entry: Entry) -> Profile:
+    return profiles.load(store, entry)
+
+
+def assert_equal(one: Profile, other: Profile) -> None:
+    assert one.perturbed.keys() == other.perturbed.keys()
+    for measurement, perturbed in one.perturbed.items():
+        for field in fields(Perturbed):
+            assert np.array_equal(
+                getattr(perturbed, field.name), getattr(other.perturbed[measurement], field.name), equal_nan=True
+            ), f"{field.name} of {measurement.name}"
+
+
+# --- found or measured ---------------------------------------------------------------------------------------------
+
+
+def test_the_second_time_it_is_found_without_a_model(empty: Store, text: str, engine_calls: list, monkeypatch) -> None:
+    first = experiment.get(request(text), empty)
+    assert sorted(engine_calls) == sorted(NAMES * 2)
+    monkeypatch.setattr(experiment, "load", lambda *_: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(experiment, "locate", lambda *_: pytest.fail("files were looked at"))
+    again = experiment.get(request(text), empty)
+    assert again.key == first.key and again.provenance == first.provenance
+    assert len(engine_calls) == 6
+
+
+def test_what_is_measured_is_a_whole_profile(empty: Store, text: str) -> None:
+    entry = experiment.get(request(text, "gaussian:0.3", "skip", seeds=(0, 1)), empty)
+    profile = found(empty, entry)
+    assert profile.layers == tiny.LAYERS and profile.sequences == 4
+    assert [len(seeds) for seeds in profile.by_name.values()] == [2, 1]
+    told = profile.provenance
+    assert told["device"] == "cpu" and told["dtype"] == "float32" and told["engine"] == "wavefront"
+    assert told["text"] == "text.txt" and told["replay_error"] == 0
+    assert set(told["seconds"]) == {"loading", "statistics", "sweep"}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "text.txt"} <= set(told["files"])
+    assert {"torch", "transformers", "python"} <= set(told["versions"])
+    assert profile.weights.parameters.shape == (tiny.LAYERS, 7)
+
+
+def test_adding_a_perturbation_measures_that_alone(empty: Store, text: str, engine_calls: list) -> None:
+    experiment.get(request(text, "gaussian:0.3"), empty)
+    engine_calls.clear()
+    entry = experiment.get(request(text, "gaussian:0.3", "skip"), empty)
+    assert engine_calls == ["skip", "skip"]
+    assert list(found(empty, entry).by_name) == ["gaussian:0.3", "skip"]
+    engine_calls.clear()
+    experiment.get(request(text, "skip"), empty)
+    assert engine_calls == [], "a selection of what is there"
+
+
+def test_the_same_files_elsewhere_are_the_same_profile(
+    empty: Store, text: str, engine_calls: list, tmp_path: Path
+) -> None:
+    first = experiment.get(request(text), empty)
+    engine_calls.clear()
+    moved = shutil.copytree(tiny.folder("llama"), tmp_path / "moved")
+    shutil.copy(text.removeprefix("file:"), tmp_path / "copied.txt")
+    again = experiment.get(request(f"file:{tmp_path / 'copied.txt'}", model=str(moved)), empty)
+    assert again.key == first.key and engine_calls == []
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "text.txt"])
+def test_a_changed_file_is_another_profile(file: str, empty: Store, text: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny.folder("llama"), tmp_path / "model"))
+    asked, models = request(text, "skip", model=str(folder)), {}
+    first = experiment.get(asked, empty, models=models)
+    match file:
+        case "model.safetensors":
+            tiny.built("llama", seed=1).save_pretrained(folder)
+        case "config.json":
+            config = (folder / file).read_text()
+            (folder / file).write_text(config.replace('"rms_norm_eps": 1e-06', '"rms_norm_eps": 0.1'))
+        case "tokenizer.json":
+            words = json.loads((folder / file).read_text(encoding="utf-8"))
+            del words["model"]["merges"][0]
+            (folder / file).write_text(json.dumps(words), encoding="utf-8")
+        case "text.txt":
+            path = Path(text.removeprefix("file:"))
+            path.write_text("A new beginning. " + path.read_text(encoding="utf-8"), encoding="utf-8")
+    again = experiment.get(asked, empty, models=models)
+    assert again.key != first.key
+
+
+def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    models: dict = {}
+    experiment.get(request(text, "skip"), empty, models=models)
+    assert len(models) == 1
+    monkeypatch.setattr(experiment, "load", lambda *_: pytest.fail("it was loaded again"))
+    experiment.get(request(text, "gaussian:0.3"), empty, models=models)
+    monkeypatch.undo()
+
+
+def test_a_random_twin_is_another_model_on_the_same_text(empty: Store, text: str) -> None:
+    trained = experiment.get(request(text, "gaussian:0.3"), empty)
+    twin = experiment.get(request(text, "gaussian:0.3", model=f"random:{tiny.folder('llama')}"), empty)
+    assert twin.key != trained.key and "random" in twin.provenance["model"]
+    assert twin.spec.text == trained.spec.text and twin.spec.model.content == trained.spec.model.content
+    drifts = [found(empty, entry).seeds("gaussian:0.3")[0].drift for entry in (trained, twin)]
+    assert not np.allclose(*drifts, equal_nan=True)
+
+
+def test_engines_answer_the_same_request(no_demo, tmp_path: Path, text: str) -> None:
+    one, other = (experiment.get(request(text), Store(tmp_path / name), engine=name) for name in ("wavefront", "hooks"))
+    assert one.key == other.key
+    assert (one.provenance["engine"], other.provenance["engine"]) == ("wavefront", "hooks")
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"model": "nonsense"}, "nonsense"),
+        ({"text": "file:missing.txt"}, "missing.txt"),
+        ({"length": 65}, "64"),
+        ({"sequences": 5000}, "windows"),
+        ({"device": "cuda"}, "cuda"),
+        ({"device": "tpu"}, "tpu"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_and_leaves_nothing(
+    asked: dict, named: str, empty: Store, text: str, refused
+) -> None:
+    if asked.get("device") == "cuda" and experiment.torch.cuda.is_available():
+        pytest.skip("a machine with CUDA has no reason to refuse cuda")
+    window = specs.WindowRequest(
+        source=asked.get("text", text), sequences=asked.get("sequences", 4), length=asked.get("length", 12)
+    )
+    wanted = request(text, model=asked.get("model")).model_copy(update={"text": window})
+    with refused(named):
+        experiment.get(wanted, empty, asked.get("device", "cpu"))
+    assert list(empty.entries()) == [] and empty.find(wanted) is None
+
+
+def test_pruning_a_mixture_of_experts_is_refused_but_noise_is_measured(empty: Store, text: str, refused) -> None:
+    folder = str(tiny.folder("mixtral"))
+    with refused("MixtralDecoderLayer"):
+        experiment.get(request(text, model=folder), empty)
+    profile = found(empty, experiment.get(request(text, "gaussian:0.3", "skip", model=folder), empty))
+    assert profile.weights is None and profile.scores is None
+    assert np.isfinite(profile.seeds("skip")[0].drift[np.triu_indices(tiny.LAYERS)]).all()
+
+
+# --- stopped and gone on -------------------------------------------------------------------------------------------
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from core import experiment, specs
+from core.store.cache import Store
+
+def report(progress):
+    if progress.parts == 2:
+        print("two parts", flush=True)
+        time.sleep(120)
+
+asked = specs.MeasureRequest.model_validate_json(Path(sys.argv[2]).read_text())
+experiment.get(asked, Store(Path(sys.argv[1])), report=report)
+"""
+
+
+def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path: Path, text: str, engine_calls: list) -> None:
+    asked = request(text)
+    (tmp_path / "request.json").write_text(asked.model_dump_json())
+    whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(broken.root), str(tmp_path / "request.json")],
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout.readline() == "two parts\n"
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+    assert len(list(broken.root.glob("parts/*/[!.]*"))) == 2
+    assert broken.find(asked) is None and list(broken.entries()) == []
+    entry = experiment.get(asked, broken)
+    assert len(engine_calls) == 4, "a finished part was measured again"
+    assert not list(broken.root.glob("parts/*"))
+    assert_equal(found(broken, entry), found(whole, experiment.get(asked, whole)))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_corrupt_unit_is_measured_again_and_nothing_else(
+    known: bool, empty: Store, text: str, engine_calls: list
+) -> None:
+    """Also where this cache has not met the request yet, as with results that were brought from elsewhere."""
+    asked = request(text)
+    entry = experiment.get(asked, empty)
+    before = found(empty, entry)
+    engine_calls.clear()
+    unit = entry.spec.unit(entry.spec.measurements[2])
+    table = empty.path(unit) / "injection-sequence.parquet"
+    table.write_bytes(table.read_bytes()[:-10])
+    if not known:
+        shutil.rmtree(empty.root / "resolved")
+    again = experiment.get(asked, empty)
+    assert engine_calls == ["skip", "skip"] and len(empty.troubles()) == 1
+    assert again.key == entry.key
+    assert_equal(found(empty, again), before)
+
+
+@pytest.mark.parametrize("kind", ["activation", "floor", "weights", "scores"])
+def test_a_lost_statistic_is_measured_again(kind: str, empty: Store, text: str, engine_calls: list) -> None:
+    entry = experiment.get(request(text), empty)
+    engine_calls.clear()
+    shutil.rmtree(empty.root / kind)
+    again = experiment.get(request(text), empty)
+    assert again.key == entry.key and engine_calls == []
+    assert found(empty, again).layers == tiny.LAYERS
+
+
+def test_committed_results_answer_in_the_own_cache_and_nowhere_else(
+    no_demo: Path, tmp_path: Path, text: str, engine_calls: list
+) -> None:
+    experiment.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
+    once = len(engine_calls)
+    unit = next((no_demo / "demo" / "perturbed").iterdir()) / "provenance.json"
+    assert json.loads(unit.read_bytes())["seconds"] > 0
+    assert experiment.get(request(text, "gaussian:0.3"), Store(no_demo)).committed
+    assert len(engine_calls) == once
+    elsewhere = experiment.get(request(text, "gaussian:0.3"), Store(tmp_path / "elsewhere"))
+    assert not elsewhere.committed
+    assert len(engine_calls) == 2 * once
+
+
+def test_the_seconds_of_a_profile_are_those_of_all_its_units(empty: Store, text: str) -> None:
+    first = experiment.get(request(text, "gaussian:0.3"), empty).provenance["seconds"]["sweep"]
+    both = experiment.get(request(text, "gaussian:0.3", "skip"), empty)
+    units = [empty.seconds(both.spec.unit(each)) for each in both.spec.measurements]
+    assert both.provenance["seconds"]["sweep"] == pytest.approx(sum(units), abs=0.02)
+    assert units[0] == pytest.approx(first, abs=0.02)

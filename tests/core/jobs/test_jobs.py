@@ -1,0 +1,186 @@
+"""The queue as files: nothing is executed here."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from core import specs
+from core.jobs import processes, queue
+from core.jobs.recorder import INTERVAL, Recorder
+from core.jobs.records import Request, Status
+from core.models.progress import Progress
+from core.specs.measurements import MeasureRequest
+from core.specs.requests import ExportRequest, WritingRequest
+from core.specs.settings import Setting
+from core.specs.studies import StudyRequest
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
+from tests import fake_experiment as fake
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def test_the_same_request_twice_is_one_job(store: Store) -> None:
+    first = queue.submit(store, fake.request())
+    again = queue.submit(store, fake.request())
+    assert first.key == again.key == fake.request().key
+    assert [job.submitted for job in queue.jobs(store)] == [first.submitted]
+    assert again.state == "queued"
+
+
+def test_a_request_survives_the_folder(store: Store) -> None:
+    queue.submit(store, fake.request(seed=3), device="cuda:1", engine="hooks")
+    read = queue.job(store, fake.request(seed=3).key)
+    assert (read.request, read.device, read.engine) == (fake.request(seed=3), "cuda:1", "hooks")
+
+
+def test_newest_first_and_positions_in_the_order_of_submission(store: Store) -> None:
+    submitted = [queue.submit(store, fake.request(seed=seed)) for seed in range(3)]
+    elsewhere = queue.submit(store, fake.request(seed=9), device="cuda")
+    assert [job.key for job in queue.jobs(store)] == [job.key for job in reversed([*submitted, elsewhere])]
+    assert [queue.queue_position(store, job) for job in submitted] == [0, 1, 2]
+    assert queue.queue_position(store, elsewhere) == 0
+
+
+@pytest.mark.parametrize("ended", ["done", "failed", "cancelled", "interrupted"])
+def test_what_ended_is_queued_again(store: Store, ended: str) -> None:
+    job = queue.submit(store, fake.request())
+    job.write(Status(state="running" if ended == "interrupted" else ended, profile="x"))
+    assert queue.job(store, job.key).state == ended
+    assert queue.resume(store, job).state == "queued"
+    assert queue.job(store, job.key).status.result is None
+
+
+def test_running_means_that_somebody_holds_the_lock(store: Store, refused) -> None:
+    job = queue.submit(store, fake.request())
+    job.write(Status(state="running"))
+    with processes.take(job.lock):
+        assert queue.job(store, job.key).state == "running"
+        assert queue.submit(store, fake.request()).state == "running"
+        with refused("cancel"):
+            queue.delete(queue.job(store, job.key))
+    assert queue.job(store, job.key).state == "interrupted"
+
+
+def test_a_process_that_died_after_a_cancellation_was_cancelled(store: Store) -> None:
+    job = queue.submit(store, fake.request())
+    job.write(Status(state="running"))
+    with processes.take(job.lock):
+        queue.cancel(queue.job(store, job.key))
+    assert queue.job(store, job.key).state == "cancelled"
+
+
+def test_what_waits_is_cancelled_at_once_and_delete_forgets_it(store: Store, refused) -> None:
+    job = queue.submit(store, fake.request())
+    queue.cancel(job)
+    assert queue.job(store, job.key).state == "cancelled"
+    queue.delete(queue.job(store, job.key))
+    assert queue.jobs(store) == []
+    for key in (job.key, "", "../../etc", "0123456789abcdef"):
+        with refused(repr(key)):
+            queue.job(store, key)
+
+
+def test_folders_of_another_version_are_passed_over(store: Store) -> None:
+    job = queue.submit(store, fake.request())
+    (store.root / "jobs" / "strange").mkdir()
+    (store.root / "jobs" / "strange" / "request.json").write_text(json.dumps({"request": {"model": 1}}))
+    assert [each.key for each in queue.jobs(store)] == [job.key]
+
+
+def test_enforce_spares_strangers_and_itself(store: Store) -> None:
+    job = queue.submit(store, fake.request())
+    mine = processes.identity()
+    with processes.take(job.lock):
+        for status in (Status(state="running", **mine), Status(state="running", pid=os.getppid(), born=1.0)):
+            job.write(status)
+            queue.cancel(queue.job(store, job.key))
+            assert not queue.enforce(queue.job(store, job.key), grace=0)
+
+
+def test_a_worker_that_was_started_counts_until_it_holds_its_lock(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+    monkeypatch.setattr(processes, "detach", lambda *asked: started.append(asked) or processes.identity())
+    queue.ensure_worker(store, "cpu")
+    queue.ensure_worker(store, "cpu")
+    assert len(started) == 1
+    assert started[0][0][1:4] == ["-m", "core", "work"]
+    queue.worker_note(store, "cpu").unlink()
+    with processes.take(queue.worker_lock(store, "cpu")):
+        assert queue.worker_alive(store, "cpu")
+    assert not queue.worker_alive(store, "cpu")
+
+
+def test_status_counts(store: Store) -> None:
+    assert Status().fraction == 0
+    assert Status(done=3, total=4).fraction == 0.75
+
+
+def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> None:
+    told = Recorder(queue.submit(store, fake.request()), lambda _: None)
+
+    def after(done: int, flop: int | None = None, total: int = 1000) -> Status:
+        time.sleep(INTERVAL * 1.1)
+        told(Progress("measuring", done, total, flop=flop))
+        return told.status
+
+    assert after(0, 0).seconds_left is None
+    aside = after(10, 0)
+    assert aside.seconds_left is not None and aside.rate is None, "nothing was computed"
+    both = after(20, 4)
+    assert both.rate * both.seconds_left == pytest.approx(980 * 4 / 20, rel=0.01), "only FLOP are in the rate"
+    assert after(30).rate > both.rate, "where nothing else is said the units are FLOP"
+    assert after(40, 8, total=2000).seconds_left is None, "another total is another run"
+
+
+def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
+    setting = StudyRequest(settings=(Setting(),))
+    first = queue.submit(store, setting)
+    second = queue.submit(store, setting.model_copy(update={"settings": (Setting(), Setting(pruner="magnitude"))}))
+    last = queue.submit(store, fake.request())
+    told = queue.waiting(store, second)
+    assert "one run on cpu" in told and first.request.title in told and "%" not in told, "no share of an unknown whole"
+    first.write(Status(done=21, total=25))
+    assert "84%" in queue.waiting(store, second)
+    assert second.request.title.startswith("2 settings of ")
+    assert "2 runs" in queue.waiting(store, last)
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        (StudyRequest(), "dense SmolLM2-135M-Instruct on demo text, evaluation half"),
+        (
+            StudyRequest(model="random:/models/own", settings=(Setting(),)),
+            "1 setting of random weights in the shape of own on demo text, evaluation half",
+        ),
+        (
+            ExportRequest(setting=Setting(), folder="pruned"),
+            "export of SmolLM2-135M-Instruct: Uniform, 70% zeros, Wanda",
+        ),
+        (
+            WritingRequest(setting=Setting(), prompt="Once"),
+            "writing of SmolLM2-135M-Instruct: Uniform, 70% zeros, Wanda",
+        ),
+        (
+            MeasureRequest(
+                model="some/model",
+                text=WindowRequest(source="file:/texts/own.txt"),
+                measurements=specs.measurements([specs.perturbation("skip")]),
+            ),
+            "measurement of some/model on own.txt",
+        ),
+    ],
+)
+def test_titles_name_things_as_people_do(asked: Request, title: str) -> None:
+    assert asked.title == title

@@ -1,0 +1,217 @@
+"""Jobs executed by real processes with an invented experiment. No test looks at a clock."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from core.jobs import processes, queue, worker
+from core.jobs.records import Job
+from core.models.progress import Cancelled
+from core.specs.errors import UserError
+from core.store.cache import Store
+from tests import fake_experiment as fake
+
+PATIENCE = 20  # seconds before a test gives up; none is measured by it
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setitem(sys.modules, "core.jobs.experiment", None)
+    monkeypatch.setattr("core.jobs.experiment", None, raising=False)
+    fake.install()
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def start(store: Store) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Start a worker process; what is left of them ends with the test."""
+    started: list[subprocess.Popen] = []
+
+    def _start(idle: float = 0.0, device: str = "cpu") -> subprocess.Popen:
+        command = [sys.executable, fake.__file__, str(store.root), device, str(idle)]
+        started.append(subprocess.Popen(command))
+        return started[-1]
+
+    yield _start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def held(store: Store, start: Callable) -> Callable[..., tuple[Job, subprocess.Popen]]:
+    """Submit a request whose worker stays after its first part."""
+
+    def _held(idle: float = 0.0) -> tuple[Job, subprocess.Popen]:
+        (store.root / "hold").touch()
+        job = queue.submit(store, fake.request())
+        process = start(idle)
+        until(lambda: now(store, job).status.parts == 1)
+        return job, process
+
+    return _held
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def now(store: Store, job: Job) -> Job:
+    return queue.job(store, job.key)
+
+
+def measured(store: Store) -> list[str]:
+    log = store.root / "measured.txt"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def test_a_job_runs_in_this_process(store: Store) -> None:
+    job = queue.submit(store, fake.request())
+    heard = []
+    entry = worker.run(store, job, {}, heard.append)
+    ended = now(store, job)
+    assert (ended.state, ended.status.result) == ("done", entry.key)
+    assert entry.key == store.find(fake.request()).key
+    assert "finding the model" in [status.line for status in heard] or heard[-1].state == "done"
+    assert len(measured(store)) == 6
+    assert worker.run(store, now(store, job), {}).key == entry.key
+    assert len(measured(store)) == 6
+
+
+def test_a_refused_request_keeps_its_sentence(store: Store) -> None:
+    (store.root / "refuse").write_text("there is no such model")
+    job = queue.submit(store, fake.request())
+    with pytest.raises(UserError, match="no such model"):
+        worker.run(store, job, {})
+    ended = now(store, job)
+    assert (ended.state, ended.status.error, ended.status.bad_request) == ("failed", "there is no such model", True)
+    with pytest.raises(UserError, match="no such model"):
+        worker.run(store, ended, {})
+
+
+def test_a_failure_leaves_its_traceback_in_the_log(store: Store) -> None:
+    (store.root / "break").write_text("the sky fell")
+    job = queue.submit(store, fake.request())
+    with pytest.raises(ValueError, match="sky"):
+        worker.run(store, job, {})
+    ended = now(store, job)
+    assert (ended.state, ended.status.error) == ("failed", "ValueError: the sky fell")
+    assert "Traceback" in ended.log
+    with pytest.raises(worker.Failed):
+        worker.run(store, ended, {})
+
+
+def test_a_worker_survives_failures_and_serves_the_oldest_first(store: Store, start: Callable) -> None:
+    (store.root / "break").write_text("the sky fell")
+    first = queue.submit(store, fake.request(seed=1))
+    process = start(idle=PATIENCE)
+    until(lambda: now(store, first).state == "failed")
+    (store.root / "break").unlink()
+    later = [queue.submit(store, fake.request(seed=seed)) for seed in (2, 3)]
+    until(lambda: all(now(store, job).state == "done" for job in later))
+    assert process.poll() is None
+    assert now(store, later[0]).status.updated <= now(store, later[1]).status.updated
+    assert {now(store, job).status.pid for job in (first, *later)} == {now(store, first).status.pid}
+
+
+def test_a_second_worker_leaves_and_an_idle_one_too(store: Store, start: Callable) -> None:
+    with processes.take(queue.worker_lock(store, "cpu")):
+        assert start(idle=PATIENCE).wait(PATIENCE) == 0
+    assert start(idle=0).wait(PATIENCE) == 0
+
+
+def test_a_killed_run_is_interrupted_and_goes_on_from_its_parts(store: Store, held: Callable) -> None:
+    job, process = held()
+    assert now(store, job).state == "running"
+    process.kill()
+    process.wait()
+    assert now(store, job).state == "interrupted"
+    (store.root / "hold").unlink()
+    assert queue.resume(store, job).state == "queued"
+    worker.run(store, job, {})
+    assert now(store, job).state == "done"
+    assert len(measured(store)) == len(set(measured(store))) == 6
+
+
+def test_cancel_by_file_and_resume(store: Store, held: Callable) -> None:
+    job, process = held(idle=PATIENCE)
+    queue.cancel(now(store, job))
+    until(lambda: now(store, job).state == "cancelled")
+    assert process.poll() is None
+    with pytest.raises(Cancelled):
+        worker.run(store, job, {})
+    (store.root / "hold").unlink()
+    queue.submit(store, fake.request())
+    until(lambda: now(store, job).state == "done")
+    assert len(measured(store)) == 6
+
+
+def test_enforce_ends_a_process_that_does_not_listen(store: Store, held: Callable) -> None:
+    (store.root / "deaf").touch()
+    job, process = held()
+    queue.cancel(now(store, job))
+    assert not queue.enforce(now(store, job), grace=3600)
+    assert queue.enforce(now(store, job), grace=0)
+    process.wait()
+    assert now(store, job).state == "cancelled"
+
+
+def test_a_second_job_waits_for_the_device(store: Store, start: Callable) -> None:
+    (store.root / "hold").touch()
+    first, second = (queue.submit(store, fake.request(seed=seed)) for seed in (1, 2))
+    start()
+    until(lambda: now(store, first).state == "running")
+    assert queue.queue_position(store, now(store, second)) == 1
+    assert "one run on cpu" in queue.waiting(store, now(store, second))
+    heard = []
+    follower = threading.Thread(target=worker.run, args=(store, second, {}, heard.append))
+    follower.start()
+    until(lambda: heard)
+    assert heard[0].line.startswith("waiting for one run")
+    (store.root / "hold").unlink()
+    follower.join(PATIENCE)
+    assert now(store, second).state == "done"
+
+
+def test_two_followers_see_the_progress_of_one_run(store: Store, held: Callable) -> None:
+    held()
+    heard: list[list] = [[], []]
+    found: list[str] = []
+
+    def follow(mine: list) -> None:
+        found.append(worker.run(store, queue.submit(store, fake.request()), {}, mine.append).key)
+
+    followers = [threading.Thread(target=follow, args=(mine,)) for mine in heard]
+    for follower in followers:
+        follower.start()
+    until(lambda: all(any(status.done == 1 for status in mine) for mine in heard))
+    (store.root / "hold").unlink()
+    for follower in followers:
+        follower.join(PATIENCE)
+    assert found == [store.find(fake.request()).key] * 2
+    assert len(measured(store)) == 6
+
+
+def test_a_follower_takes_over_from_a_killed_run(store: Store, held: Callable) -> None:
+    job, process = held()
+    found = []
+    follower = threading.Thread(target=lambda: found.append(worker.run(store, job, {})))
+    follower.start()
+    process.kill()
+    process.wait()
+    (store.root / "hold").unlink()
+    follower.join(PATIENCE)
+    assert found
+    assert now(store, job).state == "done"
+    assert len(measured(store)) == 6

@@ -1,0 +1,443 @@
+"""The tour's sentences follow from the profile: change the data and they say something else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from core import lessons, specs
+from core.allocation.allocate import allocate
+from core.allocation.budget import met
+from core.allocation.depth_ramp import DepthRamp
+from core.allocation.owl import Owl
+from core.analysis import absorption
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.errors import UserError
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.store.results import Evaluated
+from tests import synthetic
+
+LAYERS = 8
+apart = st.integers(1, 10_000).map(lambda hundredths: hundredths / 100)  # by more than their logarithms are rounded
+values = arrays.arrays(float, 6, elements=apart, unique=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty cache."""
+    return Store(tmp_path)
+
+
+def saved(store: Store, spec: specs.ProfileSpec, model: str = "invented model") -> Profile:
+    """A whole invented profile, stored and read."""
+    return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS, model)))
+
+
+@pytest.fixture
+def standard(store: Store) -> Profile:
+    """Everything the tour can show, of a model that can be pruned."""
+    return saved(store, synthetic.profile_spec(LAYERS, 8, prunable=True))
+
+
+def with_fields(profile: Profile, name: str, **fields: np.ndarray) -> Profile:
+    """The profile with other numbers for all seeds of a perturbation."""
+    perturbed = {
+        each: replace(found, **fields) if each.perturbation.name == name else found
+        for each, found in profile.perturbed.items()
+    }
+    return replace(profile, perturbed=perturbed)
+
+
+def without(profile: Profile, *kinds: str) -> Profile:
+    """The profile lacking some perturbations."""
+    kept = {each: found for each, found in profile.perturbed.items() if each.perturbation.name not in kinds}
+    return replace(profile, perturbed=kept)
+
+
+def at(layer: int, high: float, low: float, sequences: int = 8) -> np.ndarray:
+    """A table, (layers, sequences), with one layer that stands out."""
+    table = np.full((LAYERS, sequences), low)
+    table[layer] = high
+    return table
+
+
+DEPTH = np.arange(LAYERS)
+PASSED = (DEPTH[None, :] - DEPTH[:, None])[:, :, None]  # layers behind the one that is hit: (injection, read, 1)
+
+
+def drifts(change: object, far: int = 1, wide: object = 0.0, start: float = 1.0) -> np.ndarray:
+    """`ln drift` that changes by so much a layer on the way behind each layer, `far` layers at most.
+
+    Args:
+        change: of all layers, or (layers,).
+        wide: how much it differs between sequences, likewise.
+    """
+    swing = np.asarray(wide, float)[..., None] * np.linspace(-1, 1, 8)
+    changes = (np.asarray(change, float)[..., None] + swing).reshape(-1, 1, 8)
+    return np.where(PASSED >= 0, np.log(start) + np.clip(PASSED, 0, far) * changes, np.nan)
+
+
+# --- scales --------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=5, unique_by=lambda x: round(x, 2)), st.booleans())
+def test_a_scale_holds_what_was_measured_and_rises(measured: list[float], logarithmic: bool) -> None:
+    measured = sorted(measured)
+    scale = lessons.scale(measured, logarithmic)
+    assert scale.values[list(scale.measured)].tolist() == measured
+    assert (np.diff(scale.values) > 0).all()
+    table = np.cumsum(np.ones((len(measured), 3)), axis=0)
+    rows = lessons.between(scale, table)
+    assert rows[list(scale.measured)] == pytest.approx(table)
+    assert (np.diff(rows, axis=0) > 0).all()
+    assert all(scale.nearest(step) == step for step in scale.measured)
+
+
+# --- the chapters --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", [0, 5])
+def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) -> None:
+    found = lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
+    assert re.search(rf"60% .* layer {layer}\b", found.said)
+    steps = [found.sizes.values[i] for i in found.sizes.measured]
+    assert steps == [0.01, 0.03, 0.1, 0.3, 1]
+    assert found.flips.shape == (len(found.sizes.values), LAYERS)
+
+
+def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
+    final = absorption.curves(standard.seeds("gaussian:0.3")).value[:, -1]
+    same = np.repeat(final[:, None] ** 2, 8, axis=1)
+    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=same)).said
+    assert "harm is 1.00" in told and "always" in told
+    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).said
+    loud, quiet = (int(each) for each in re.findall(r"at layer (\d+)", told))
+    assert "harm is -1.00" in told
+    assert final[loud] > final[quiet]
+
+
+def test_harm_alike_everywhere_is_not_ranked(standard: Profile) -> None:
+    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=np.ones((LAYERS, 8)))).said
+    assert "cannot be compared" in told
+
+
+@given(values, values)
+def test_the_misjudged_pair_is_one(final: np.ndarray, harm: np.ndarray) -> None:
+    found = lessons.misjudged(final, harm)
+    if found is None:
+        assert (np.argsort(final) == np.argsort(harm)).all()
+    else:
+        loud, quiet = found
+        assert final[loud] > final[quiet] and harm[loud] < harm[quiet]
+
+
+def test_drift_curves_between_sizes_lie_between(standard: Profile) -> None:
+    found = lessons.drift(standard)
+    low, high = found.drift[found.sizes.measured[0]], found.drift[found.sizes.measured[-1]]
+    upper = np.triu_indices(LAYERS)
+    assert (found.drift[:, *upper] >= low[upper] * (1 - 1e-9)).all()
+    assert (found.drift[:, *upper] <= high[upper] * (1 + 1e-9)).all()
+    assert np.isnan(found.drift[0][np.tril_indices(LAYERS, -1)]).all()
+
+
+def test_the_first_token_turns_layers_or_it_does_not(standard: Profile) -> None:
+    def found(change: float) -> lessons.Sink:
+        calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-0.1, LAYERS, start=0.3))
+        return lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, LAYERS, start=0.3)))
+
+    turned, same, more = found(0.1), found(-0.1), found(-0.3)
+    assert turned.turned == tuple(range(LAYERS - 1)) and (turned.answer, turned.change > 1) == ("rise", True)
+    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in turned.said
+    assert (same.turned, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.said
+
+
+def test_layers_turned_by_their_own_interval_only_are_named_apart(standard: Profile) -> None:
+    noisy = np.where(DEPTH < 2, 1, 0.1)  # layers 0 and 1 vary too much for Holm
+    calm = with_fields(standard, "gaussian:0.3", log_drift=drifts([-0.5] * LAYERS, wide=0.1 * noisy))
+    loud = with_fields(calm, "gaussian:0.3@all", log_drift=drifts([0.5] * LAYERS, wide=0.7 * noisy))
+    found = lessons.amplify(loud)
+    assert found.turned == tuple(range(2, LAYERS - 1))
+    assert "5 of 7 layers" in found.said
+    assert found.said.endswith(f"; {absorption.by_own_interval([0, 1], 'turns', 'turn')}.")
+
+
+def test_a_typical_gain_may_stay_although_many_layers_turn(standard: Profile) -> None:
+    """The answer is judged by what was asked: the median change, not by how many layers amplify."""
+    far = np.where(DEPTH < 3, 0.5, 0.08)
+    calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-far))
+    found = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(far)))
+    assert len(found.turned) == LAYERS - 1
+    assert found.answer == "stay" and found.change == pytest.approx(np.exp(0.16))
+
+
+def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile) -> None:
+    first = standard.activation.norm.copy()
+    first[3] *= 40
+    longer = replace(standard, activation=replace(standard.activation, norm_first=first))
+    assert re.search(r"layer 3\b.* 40 times", lessons.amplify(longer).said)
+
+
+def test_dilution_is_told_from_repair(standard: Profile) -> None:
+    falling = drifts(-0.2, LAYERS)
+
+    def told(growth: float) -> str:
+        stream = np.repeat(growth * DEPTH[:, None], 8, axis=1)
+        activation = replace(standard.activation, log_norm=stream)
+        changed = with_fields(replace(standard, activation=activation), "gaussian:0.3", log_drift=falling)
+        found = lessons.absorb(changed)
+        assert found.damage[DEPTH, -1] / found.damage[DEPTH, DEPTH] == pytest.approx(found.grown)
+        assert found.stream[-1] / found.stream == pytest.approx(found.around)
+        assert found.gain == pytest.approx(found.grown / found.around)
+        return found.said
+
+    assert f"at all {LAYERS - 1} layers that absorb" in told(0.5)
+    assert "mere dilution" in told(0.1)
+    assert "no layer absorbs" in lessons.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).said
+
+
+def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -> None:
+    """As many as the verdicts count: layer 0's fall varies too much, layer 6's is inside the band."""
+    fall = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.03, 0])
+    log_drift = drifts(-fall, wide=np.where(DEPTH == 0, 1.0, 0.0))
+    growing = replace(standard.activation, log_norm=np.repeat(DEPTH[:, None] / 2.0, 8, axis=1))
+    found = lessons.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
+    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in found.said
+    uneven = replace(growing, log_norm=growing.log_norm + np.where(DEPTH == 4, 2.4, 0)[:, None])
+    found = lessons.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
+    assert "at 4 of the 5 layers" in found.said
+
+
+def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
+    trained = synthetic.profile_spec(LAYERS, 8, "quick")
+    twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
+    elsewhere = twin.model_copy(update={"text": trained.text.model_copy(update={"length": 32})})
+    model = saved(store, trained)
+    saved(store, elsewhere)
+    assert lessons.twins(store, model) is None
+    saved(store, twin)
+    assert [entry.key for entry in lessons.twins(store, model)] == [trained.key, twin.key]
+    assert lessons.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
+
+
+def test_the_pair_of_the_profile_in_view_comes_before_a_later_one(store: Store) -> None:
+    def pair(length: int) -> tuple[Profile, Profile]:
+        spec = synthetic.profile_spec(LAYERS, 8, "quick")
+        spec = spec.model_copy(update={"text": spec.text.model_copy(update={"length": length})})
+        twin = spec.model_copy(update={"model": spec.model.model_copy(update={"initialised": 0})})
+        return saved(store, spec), saved(store, twin)
+
+    pairs = [pair(length) for length in (16, 32)]
+    for here in pairs:
+        keys = [each.entry.key for each in here]
+        for profile in here:
+            assert [entry.key for entry in lessons.twins(store, profile)] == keys
+
+
+def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
+    falling = drifts(-0.1, LAYERS)
+    trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), lessons.PRUNED, log_drift=falling)
+    rising = with_fields(trained, lessons.PRUNED, log_drift=-falling)
+    told = lessons.learned(trained, rising)
+    assert "that it falls is not learned" in told and "absorbing it is learned" in told
+    assert "absorbing it is learned" not in lessons.learned(trained, trained)
+    nothing = lessons.learned(trained, without(standard, *standard.by_name))
+    assert "gaussian:0.3" in nothing and lessons.PRUNED in nothing and "learned" not in nothing
+
+
+def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard: Profile) -> None:
+    found = lessons.correction(standard)
+    middle = len(found.strengths) // 2
+    assert found.strengths[middle] == 0 and found.strengths == pytest.approx(-found.strengths[::-1])
+    assert found.rows[middle] == pytest.approx(found.base)
+    weights = np.nansum(standard.weights.parameters, axis=1)
+    assert all(abs(met(row, weights) - lessons.TARGET) < 1e-9 for row in found.rows)
+    for strength, control in ((0.04, "none"), (0.1, "reversed")):
+        asked = AllocationRequest(base=Owl(), correction=Correction(strength=strength, control=control))
+        step = int(np.abs(found.strengths - (strength if control == "none" else -strength)).argmin())
+        assert found.rows[step] == pytest.approx(allocate(asked, standard).sparsity)
+
+
+@pytest.mark.parametrize("driver_sign", [1, -1])
+def test_the_estimate_may_prefer_either_side(standard: Profile, driver_sign: int) -> None:
+    """Layers that pruning hurts most are made to amplify, or to absorb: the right side is the estimate's."""
+    harm = np.linspace(0.1, 2, LAYERS)
+    changed = standard
+    for name, asked in standard.perturbations.items():
+        if asked.kind == "residual" and asked.pruner == "wanda":
+            changed = with_fields(changed, name, kl=np.repeat((harm * asked.sparsity**2)[:, None], 8, axis=1))
+    gain = driver_sign * np.append(np.linspace(-0.5, 0.5, LAYERS - 1), 0)
+    logs = drifts(gain / np.maximum(LAYERS - 1 - DEPTH, 1), LAYERS)
+    found = lessons.correction(with_fields(changed, "gaussian:0.3", log_drift=logs))
+    assert ("prefers the correction" if driver_sign > 0 else "prefers the reverse") in found.said
+    assert (found.harm[-1] < found.harm[0]) == (driver_sign > 0)
+
+
+@pytest.mark.parametrize("layer", [1, 6])
+def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Profile, layer: int) -> None:
+    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=at(layer, 0.9, 0.1)))
+    assert found.worst == layer
+    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0 times", found.said)
+    harm = found.harm[found.at]
+    assert lessons.guessed(harm, layer) == f"Right: it is layer {layer}."
+    assert f"number 2 of {LAYERS}" in lessons.guessed(harm, (layer + 1) % LAYERS)
+
+
+def test_the_methods_are_ranked_by_their_estimates(standard: Profile) -> None:
+    told = lessons.methods(standard)
+    assert min(told, key=told.get) == "the response allocation"
+    assert "puts the response allocation first" in lessons.methods_said(told)
+    assert "puts uniform first" in lessons.methods_said(told | {"uniform": 0.001})
+    assert "cannot be compared" in lessons.methods_said(dict.fromkeys(told, np.nan))
+
+
+def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> None:
+    quiet = without(standard, *(name for name in standard.by_name if name.startswith("gaussian")))
+    for chapter in (lessons.perturb, lessons.drift, lessons.amplify, lessons.absorb):
+        with pytest.raises(UserError, match=r"measure gaussian:0\.3"):
+            chapter(quiet)
+    with pytest.raises(UserError, match=r"gaussian:0\.3@all"):
+        lessons.amplify(without(standard, "gaussian:0.3@all", "gaussian:0.01@all"))
+    with pytest.raises(UserError, match="residual:wanda"):
+        lessons.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
+
+
+# --- what was measured of pruned models ----------------------------------------------------------------------------
+
+
+def study(
+    store: Store,
+    profile: Profile,
+    perplexities: dict[specs.Setting, float],
+    created: str = "2026-01-01",
+    *,
+    seed: int = 0,
+    looked: str | None = None,
+) -> None:
+    """A stored study with losses that give these perplexities; the dense model's is 10.
+
+    Args:
+        seed: of the text that judges, where it is another protocol's.
+        looked: the profile that allocations looked at, as noted.
+    """
+    points = [specs.Point(setting=None, pruned=None)]
+    for setting in perplexities:
+        row = tuple(allocate(setting.allocation, profile).sparsity.tolist())
+        pruned = specs.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=None)
+        points.append(specs.Point(setting=setting, pruned=pruned))
+    text = profile.spec.text.model_copy(update={"content": f"text {seed}"})
+    spec = specs.StudySpec(model=profile.spec.model, text=text, points=tuple(points))
+    for point, perplexity in zip(points, [10.0, *perplexities.values()], strict=True):
+        nll = np.log(perplexity) + 0.01 * np.linspace(-1, 1, 9)
+        found = Evaluated(nll=nll, kl=0 * nll, agreement=1 + 0 * nll, zeros=np.zeros((LAYERS, 7)))
+        store.save(spec.evaluated(point), found, {})
+    store.save(spec, None, {"created": created, "profile": looked})
+
+
+@pytest.mark.parametrize(("of_ramp", "best"), [(20.0, "depth_ramp"), (90.0, "uniform")])
+def test_measured_points_come_from_the_study(store: Store, standard: Profile, of_ramp: float, best: str) -> None:
+    ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
+    other = specs.Setting(allocation=AllocationRequest(target=0.5))
+    study(store, standard, {ramp.uniform: 40.0, ramp: of_ramp, other: 15.0})
+    points = lessons.measured_points(store, standard)
+    assert [each.perplexity for each in points] == pytest.approx([40, of_ramp])
+    assert {each.target for each in points} == {0.7}
+    assert points[0].change is None
+    assert points[1].change.value == pytest.approx(100 * (of_ramp / 40 - 1))
+    assert all(np.isfinite(each.estimate) for each in points)
+    told = lessons.measured_said(points)
+    assert re.match(rf"Measured at 70% zeros, “{best}\b[^”]*” is best", told)
+    right = (points[0].estimate < points[1].estimate) == (of_ramp > 40)
+    assert re.search(rf"rank correlation .* is {1 if right else -1:.2f}", told)
+    assert "nothing to compare" in lessons.measured_said(points[:1])
+
+
+def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: Store, standard: Profile) -> None:
+    def at_target(target: float, *betas: float) -> list[specs.Setting]:
+        plain = AllocationRequest(target=target)
+        ramps = [plain.model_copy(update={"base": DepthRamp(beta=beta)}) for beta in betas]
+        return [specs.Setting(allocation=each) for each in (plain, *ramps)]
+
+    def found() -> tuple[float, str]:
+        first = lessons.measured_points(store, standard)[0]
+        return first.target, first.study.provenance["created"]
+
+    study(store, standard, dict.fromkeys(at_target(0.6, 0.01, 0.02), 60.0), "2026-05-05")
+    assert found() == (0.6, "2026-05-05")
+    said = lessons.measured_said(lessons.measured_points(store, standard))
+    assert "60% zeros" in said and "at 70%" in said
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03", seed=1)
+    assert found() == (0.7, "2026-03-03")
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02", seed=2)
+    assert found() == (0.7, "2026-03-03"), "what was written last is not what was made last"
+    study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), "2026-01-01", seed=3)
+    assert found() == (0.7, "2026-01-01")
+    assert len(lessons.measured_points(store, standard)) == 3
+    seeds = [each.model_copy(update={"calibration_seed": seed}) for each in at_target(0.7) for seed in range(4)]
+    study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06", seed=4)
+    assert found() == (0.7, "2026-01-01"), "one allocation calibrated four times is one to compare"
+
+
+def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: Store, standard: Profile) -> None:
+    uniform = specs.Setting()
+    ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
+    corrected, shuffled = (
+        specs.Setting(allocation=AllocationRequest(correction=Correction(strength=0.04, control=control)))
+        for control in ("none", "shuffled")
+    )
+    study(store, standard, {uniform: 40.0, ramp: 10.0})
+    study(store, standard, {uniform: 40.0, corrected: 50.0, shuffled: 5.0}, "2026-02-02")
+    study(store, standard, {uniform: 30.0, ramp: 9.0}, seed=1)
+    study(store, standard, {uniform: 40.0, ramp.model_copy(update={"pruner": "magnitude"}): 8.0})
+    points = lessons.measured_points(store, standard)
+    assert [each.setting for each in points] == [uniform, ramp, corrected]
+    assert len(points[0].keys) == 3 and all(each.study is points[0].study for each in points)
+    told = lessons.measured_said(points)
+    assert re.search(r"is best \(perplexity 10\.0, 75\.0% \[.*\] below uniform\)", told)
+    assert re.search(r"worst \(50\.0, 25\.0+% \[.*\] above uniform\)", told)
+
+
+def test_allocations_of_another_profile_are_not_put_beside(store: Store, standard: Profile) -> None:
+    ramps = [specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=beta))) for beta in (0.01, 0.02, 0.005)]
+    study(store, standard, dict.fromkeys(ramps[:2], 40.0), looked="one")
+    study(store, standard, dict.fromkeys(ramps[2:], 40.0), looked="another")
+    assert [each.setting for each in lessons.measured_points(store, standard)] == ramps[:2]
+
+
+def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: Store, standard: Profile) -> None:
+    assert lessons.measured_points(store) is None and lessons.measured_points(store, standard) is None
+    spec = standard.spec
+    twin = replace(standard, entry=replace(standard.entry, spec=spec.model_copy(
+        update={"model": spec.model.model_copy(update={"initialised": 0})})))  # fmt: skip
+    study(store, twin, {specs.Setting(): 40.0})
+    assert lessons.measured_points(store, standard) is None
+
+
+def test_a_study_of_another_model_is_passed_over(no_demo: Path, store: Store, standard: Profile) -> None:
+    study(store, standard, {specs.Setting(): 40.0})
+    stranger = saved(store, synthetic.profile_spec(LAYERS, 8, seed=5, prunable=True))
+    assert lessons.measured_points(store, stranger) is None
+    assert len(lessons.measured_points(store)) == 1
+
+
+# --- measured again ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [(0.0, "last digit"), (3e-7, "a millionth"), (1e-5, "a thousandth"), (0.1, "11%, which is more than rounding")],
+)
+def test_a_second_measurement_is_compared(standard: Profile, by: float, said: str) -> None:
+    shifted = standard.seeds("skip")[0].log_drift.copy()
+    shifted[2, -1] += by
+    assert said in lessons.compared(with_fields(standard, "skip", log_drift=shifted), standard, "skip")
+    with pytest.raises(UserError, match="not measured"):
+        lessons.compared(without(standard, "skip"), standard, "skip")

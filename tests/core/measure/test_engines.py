@@ -1,0 +1,296 @@
+"""Wavefront, hooks and an independent reference: three ways to the same numbers."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core.measure.group import Group, prepare
+from core.measure.hooks import hooks
+from core.measure.noise import normal
+from core.measure.perturb import Moments
+from core.measure.reading import harm_tokens
+from core.measure.statistics import statistics
+from core.measure.wavefront import wavefront
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.store.results import Perturbed
+from core.texts.windows import Windows
+from tests import tiny
+
+STRIDE = 4
+NOISE = ("gaussian:0.3", "gaussian:0.3@all", "gaussian:0.01", "covariance:0.3", "skip")
+PRUNING = (
+    "residual:wanda:0.7",
+    "residual:magnitude:0.7",
+    "residual_rescaled:wanda:0.7:0.3",
+    "residual_rescaled:wanda:0.7:-0.3",
+)
+CASES = [(family, name) for family in tiny.FAMILIES for name in NOISE]
+CASES += [(family, name) for family in tiny.PRUNABLE for name in PRUNING]
+UPPER = np.triu_indices(tiny.LAYERS)
+BELOW = np.tril_indices(tiny.LAYERS, -1)
+
+
+@pytest.fixture(scope="module")
+def groups() -> dict[str, Group]:
+    """One group of three sequences per family, recorded once."""
+    return {}
+
+
+def group_of(family: str, groups: dict[str, Group]) -> Group:
+    if family not in groups:
+        of, text = tiny.loaded(family), tiny.windows(3, 14)
+        groups[family] = prepare(of, torch.device("cpu"), text.tokens, [0, 1, 2], moments(of, text), STRIDE)
+    return groups[family]
+
+
+@torch.inference_mode()
+def moments(of: Loaded, text: Windows) -> Moments:
+    return statistics(of, text.tokens, ("norm",) if anatomy.is_prunable(of.layers) else (), True, lambda _: None)[1]
+
+
+@torch.inference_mode()
+def measured(engine: object, group: Group, name: str, seed: int = 0) -> Perturbed:
+    return engine(group, tiny.measurement(name, seed), lambda _: None)
+
+
+def floor_of(group: Group) -> np.ndarray:
+    return measured(wavefront, group, f"gaussian:{2.0**-24}").drift
+
+
+@pytest.fixture(autouse=True)
+def inference():
+    with torch.inference_mode():
+        yield
+
+
+# --- the engines agree ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("family", "name"), CASES)
+def test_wavefront_and_hooks_agree(family: str, name: str, groups: dict[str, Group]) -> None:
+    group = group_of(family, groups)
+    fast, plain, floor = measured(wavefront, group, name), measured(hooks, group, name), floor_of(group)
+    assert (np.abs(fast.drift - plain.drift)[UPPER] <= (1e-5 * plain.drift + floor)[UPPER]).all()
+    for field in fields(Perturbed):
+        one, other = getattr(fast, field.name), getattr(plain, field.name)
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=field.name)
+    tiny.assert_untouched(group.model, tiny.built(family).state_dict())
+
+
+@pytest.mark.parametrize("engine", [wavefront, hooks])
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, engine: object, groups: dict) -> None:
+    group = group_of(family, groups)
+    for name, size in (("gaussian:0.3", 0.3), ("gaussian:0.01@all", 0.01), ("covariance:0.1", 0.1)):
+        found = measured(engine, group, name)
+        for field in ("drift", "log_drift", "drift_first", "cosine", "orthogonal"):
+            assert np.isnan(getattr(found, field)[BELOW]).all(), f"{field} below the diagonal"
+            if field != "log_drift" or "@all" in name:
+                assert np.isfinite(getattr(found, field)[UPPER]).all(), f"{field} on and above it"
+        np.testing.assert_allclose(np.diag(found.drift), size, rtol=1e-5)
+        np.testing.assert_allclose(np.exp(np.einsum("iin->in", found.log_drift)), size, rtol=1e-5)
+        first = found.drift_first
+        if "@all" in name:
+            assert (first[UPPER] > 0).all()
+            np.testing.assert_allclose(np.diag(first), size, rtol=1e-5)
+        else:
+            assert (first[UPPER] == 0).all(), "what happens at later positions cannot reach position 0"
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_pruning_nothing_changes_nothing(family: str, groups: dict) -> None:
+    for pruner in ("wanda", "magnitude"):
+        found = measured(wavefront, group_of(family, groups), f"residual:{pruner}:0")
+        assert (found.drift[UPPER] == 0).all() and (found.drift_first[UPPER] == 0).all()
+        assert (found.kl == 0).all() and (found.flips == 0).all() and (found.nll_increase == 0).all()
+        assert np.isnan(found.ratio).all() and np.isneginf(found.log_drift[UPPER]).all()
+        assert (found.cosine[UPPER] > 1 - 1e-6).all()
+
+
+def test_a_flipped_residual_is_the_opposite_push(groups: dict) -> None:
+    group = group_of("llama", groups)
+    one, other = (measured(wavefront, group, f"residual_rescaled:wanda:0.7:{size}") for size in (1e-4, -1e-4))
+    np.testing.assert_allclose(one.drift[UPPER], other.drift[UPPER], rtol=1e-2)
+    assert not np.allclose(one.drift[UPPER], other.drift[UPPER], rtol=1e-7)
+    np.testing.assert_allclose(np.diag(one.drift), 1e-4, rtol=1e-2)
+
+
+def test_skipping_passes_the_input_on(groups: dict) -> None:
+    group = group_of("qwen2", groups)
+    found = measured(wavefront, group, "skip")
+    for index, call in enumerate(group.calls):
+        change = (call.entry - call.exit).norm(dim=-1) / call.exit.norm(dim=-1)
+        assert found.drift[index, index] == pytest.approx(float(change[:, 1:].mean()), rel=1e-5)
+
+
+# --- noise ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_noise_of_a_sequence_does_not_depend_on_its_company() -> None:
+    together = normal("gaussian", 3, 1, [0, 1, 2, 7], 9, 5)
+    assert torch.equal(normal("gaussian", 3, 1, [7], 9, 5)[0], together[3])
+    assert torch.equal(normal("gaussian", 3, 1, [2, 0], 9, 5), together[[2, 0]])
+    for other in (("covariance", 3, 1), ("gaussian", 4, 1), ("gaussian", 3, 2)):
+        assert not torch.equal(normal(*other, [7], 9, 5)[0], together[3])
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    normal("gaussian", 3, 1, [7], 9, 5)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_noise_is_standard_normal() -> None:
+    drawn = normal("gaussian", 0, 0, range(4), 200, 64)
+    assert abs(float(drawn.mean())) < 0.02 and abs(float(drawn.std()) - 1) < 0.02
+
+
+def test_covariance_noise_has_the_covariances_directions() -> None:
+    """A stream that varies in three of its 32 directions, equally in each: so does the noise."""
+    of = tiny.loaded("llama")
+    basis = torch.linalg.qr(torch.randn(tiny.WIDTH, 3, generator=torch.Generator().manual_seed(1)))[0]
+    projector = basis @ basis.T
+    text = tiny.windows(4, 40)
+    group = prepare(of, torch.device("cpu"), text.tokens, range(4), Moments(root=(projector,) * tiny.LAYERS), STRIDE)
+    from core.measure.perturb import perturbed
+
+    call = group.calls[2]
+    after = [
+        perturbed(tiny.measurement("covariance:0.3", seed), 2, call, range(4), group.moments) for seed in range(20)
+    ]
+    push = torch.cat([(stream - call.exit)[:, 1:].flatten(0, 1) for stream in after])
+    push = push / push.norm(dim=-1, keepdim=True)
+    assert float((push - push @ projector).norm(dim=-1).max()) < 1e-4, "noise outside the covariance's span"
+    second = push.T @ push / len(push)
+    torch.testing.assert_close(second, projector / 3, atol=0.02, rtol=0)
+
+
+def test_different_seeds_push_differently_and_no_noise_has_no_seed(groups: dict) -> None:
+    group = group_of("llama", groups)
+    assert not np.allclose(*(measured(wavefront, group, "gaussian:0.3", seed).kl for seed in (0, 1)))
+    one, other = (measured(wavefront, group, "skip", seed) for seed in (0, 1))
+    assert np.array_equal(one.kl, other.kl)
+
+
+# --- an independent reference --------------------------------------------------------------------------------------
+
+
+def reference(family: str, name: str, ids: Tensor) -> dict[str, np.ndarray]:
+    """The definitions of the design, word by word, on a copy of the model; nothing of core.measure is used."""
+    model = tiny.built(family)
+    layers = next(m for m in model.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == tiny.LAYERS)
+    kept: dict[int, Tensor] = {}
+    changes: dict[int, object] = {}
+
+    def hook(index: int):
+        def keep(_module: object, _args: object, output: object) -> object:
+            stream = output if isinstance(output, Tensor) else output[0]
+            stream = changes[index](stream) if index in changes else stream
+            kept[index] = stream.double()
+            return stream if isinstance(output, Tensor) else (stream, *output[1:])
+
+        return keep
+
+    for index, layer in enumerate(layers):
+        layer.register_forward_hook(hook(index))
+    dense = model(ids).logits.double()
+    clean, pruned = dict(kept), wanda_layers(family, ids) if "wanda" in name else None
+    read = range(1, ids.shape[1] - 1, STRIDE)
+    out = {"drift": np.full((len(layers), len(layers)), np.nan), "kl": [], "nll_increase": []}
+    for injection in range(len(layers)):
+        original = copy.deepcopy(layers[injection].state_dict())
+        if pruned:
+            layers[injection].load_state_dict(pruned[injection])
+        else:
+            changes[injection] = lambda stream, i=injection: stream + noise(i, stream)
+        logits = model(ids).logits.double()
+        layers[injection].load_state_dict(original)
+        changes.clear()
+        for layer in range(injection, len(layers)):
+            change = (kept[layer] - clean[layer]).norm(dim=-1) / clean[layer].norm(dim=-1)
+            out["drift"][injection, layer] = change[:, 1:].mean()
+        p, q = dense[:, read].log_softmax(-1), logits[:, read].log_softmax(-1)
+        out["kl"].append((p.exp() * (p - q)).sum(-1).mean(1).numpy())
+        target = ids[:, [at + 1 for at in read]].unsqueeze(-1)
+        out["nll_increase"].append((p.gather(-1, target) - q.gather(-1, target)).mean((1, 2)).numpy())
+    return {key: np.array(value) for key, value in out.items()}
+
+
+def noise(layer: int, stream: Tensor, size: float = 0.3) -> Tensor:
+    """Noise of norm size * ||h|| from a generator seeded by what it is for; none at position 0."""
+    rows = []
+    for sequence in range(len(stream)):
+        digest = hashlib.sha256(f"gaussian 0 {layer} {sequence}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+        rows.append(torch.randn(stream.shape[1:], generator=generator))
+    z = torch.stack(rows)
+    push = size * stream.norm(dim=-1, keepdim=True) * z / z.norm(dim=-1, keepdim=True)
+    push[:, 0] = 0
+    return push
+
+
+def wanda_layers(family: str, ids: Tensor) -> list[dict[str, Tensor]]:
+    """Each layer's state after Wanda at 70%, row by row in numpy."""
+    of = tiny.loaded(family)
+    states = [copy.deepcopy(layer.state_dict()) for layer in of.layers]
+    for (index, name), rows in tiny.inputs(of, ids).items():
+        module = of.layers[index].get_submodule(name)
+        turned = type(module).__name__ == "Conv1D"
+        weight = module.weight.T.numpy().copy() if turned else module.weight.numpy().copy()
+        for row in weight:
+            row[np.argsort(np.abs(row) * rows.norm(dim=0).numpy(), kind="stable")[: int(len(row) * 0.7)]] = 0
+        states[index][f"{name}.weight"] = torch.from_numpy(weight.T.copy() if turned else weight)
+    return states
+
+
+@pytest.mark.parametrize("name", ["gaussian:0.3", "residual:wanda:0.7"])
+@pytest.mark.parametrize("family", ["llama", "gpt2", "opt"])
+def test_the_definitions_word_by_word_give_the_same_numbers(family: str, name: str, groups: dict) -> None:
+    group = group_of(family, groups)
+    found, expected = measured(wavefront, group, name), reference(family, name, group.ids)
+    np.testing.assert_allclose(found.drift[UPPER], expected["drift"][UPPER], rtol=2e-4)
+    np.testing.assert_allclose(found.kl, expected["kl"], rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(found.nll_increase, expected["nll_increase"], rtol=1e-3, atol=1e-5)
+
+
+def test_readings_per_token_are_averaged_as_they_say(groups: dict) -> None:
+    """Cosine, orthogonal share, ratios and squares of the last layer, from the streams themselves."""
+    group = group_of("llama", groups)
+    found = measured(hooks, group, "gaussian:0.3")
+    call, injection = group.calls[-1], tiny.LAYERS - 2
+    from core.measure.perturb import perturbed
+
+    start = perturbed(tiny.measurement("gaussian:0.3"), injection, group.calls[injection], [0, 1, 2], group.moments)
+    clean, stream = call.exit.double()[:, 1:], call(start).double()[:, 1:]
+    change = stream - clean
+    drift = change.norm(dim=-1) / clean.norm(dim=-1)
+    along = (change * clean).sum(-1, keepdim=True) / (clean * clean).sum(-1, keepdim=True) * clean
+    cell = (injection, tiny.LAYERS - 1)
+    ratio = (drift / 0.3).numpy()
+    expected = {
+        "log_drift": drift.log().mean(1),
+        "drift": drift.mean(),
+        "cosine": torch.cosine_similarity(stream, clean, dim=-1).mean(),
+        "orthogonal": ((change - along).norm(dim=-1) / change.norm(dim=-1)).mean(),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(getattr(found, name)[cell], value.numpy(), rtol=1e-4, err_msg=name)
+    np.testing.assert_allclose(found.ratio[injection], ratio.mean(1), rtol=1e-4)
+    np.testing.assert_allclose(found.final_squared[injection], (drift**2).mean(1).numpy(), rtol=1e-4)
+    for share in (25, 50, 75):
+        quantile = getattr(found, f"ratio_q{share}")[injection]
+        np.testing.assert_allclose(quantile, np.percentile(ratio, share, 1), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("length", "stride", "expected"),
+    [(8, 4, [1, 5]), (10, 4, [1, 5]), (11, 4, [1, 5, 9]), (8, 1, [1, 2, 3, 4, 5, 6])],
+)
+def test_harm_is_read_at_strided_tokens_that_have_a_next_one(length: int, stride: int, expected: list[int]) -> None:
+    assert harm_tokens(length, stride).tolist() == expected

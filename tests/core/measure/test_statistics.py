@@ -1,0 +1,80 @@
+"""Pass 1 against the straightforward computation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cosine_similarity
+
+from core.measure.statistics import statistics
+from core.models import replay
+from tests import tiny
+
+SEQUENCES, LENGTH = 3, 14
+
+
+@pytest.fixture(autouse=True)
+def inference():
+    with torch.inference_mode():
+        yield
+
+
+def found(family: str, norms: bool = False, covariance: bool = False) -> tuple:
+    text = tiny.windows(SEQUENCES, LENGTH)
+    wanted = ("norm",) if norms else ()
+    return text.tokens, *statistics(tiny.loaded(family), text.tokens, wanted, covariance, lambda _: None)
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_norms_influence_and_loss(family: str) -> None:
+    ids, activation, _ = found(family)
+    of = tiny.loaded(family)
+    for sequence, row in enumerate(ids):
+        calls, _ = replay.record(of.model, of.layers, row[None])
+        for layer, call in enumerate(calls):
+            norm = call.exit[0].double().norm(dim=-1)
+            influence = 1 - cosine_similarity(call.entry[0].double(), call.exit[0].double(), dim=-1)
+            cell = (layer, sequence)
+            assert activation.norm[cell] == pytest.approx(float(norm[1:].mean()), rel=1e-5)
+            assert activation.log_norm[cell] == pytest.approx(float(norm[1:].log().mean()), rel=1e-5)
+            assert activation.norm_first[cell] == pytest.approx(float(norm[0]), rel=1e-5)
+            assert activation.block_influence[cell] == pytest.approx(float(influence[1:].mean()), rel=1e-4, abs=1e-6)
+        loss = float(of.model(input_ids=row[None], labels=row[None]).loss)
+        assert activation.nll[sequence] == pytest.approx(loss, rel=1e-5)
+
+
+def test_the_root_squares_to_the_covariance_without_position_0() -> None:
+    ids, _, moments = found("llama", covariance=True)
+    of = tiny.loaded("llama")
+    streams = [replay.record(of.model, of.layers, row[None])[0] for row in ids]
+    for layer in range(tiny.LAYERS):
+        rows = torch.cat([calls[layer].exit[0, 1:] for calls in streams]).double()
+        expected = torch.cov(rows.T, correction=0)
+        root = moments.root[layer].double()
+        torch.testing.assert_close(root, root.T, rtol=1e-4, atol=1e-6)
+        squared = root @ root
+        scale = expected.trace() / squared.trace()
+        torch.testing.assert_close(squared * scale, expected, rtol=1e-3, atol=1e-4 * float(expected.diag().max()))
+
+
+def test_no_number_depends_on_the_company_of_a_sequence() -> None:
+    text = tiny.windows(SEQUENCES, LENGTH)
+    of = tiny.loaded("llama")
+    together, _ = statistics(of, text.tokens, (), False, lambda _: None)
+    alone, _ = statistics(of, text.tokens[1:2], (), False, lambda _: None)
+    for name in ("norm", "log_norm", "norm_first", "block_influence"):
+        assert np.array_equal(getattr(together, name)[:, 1:2], getattr(alone, name))
+
+
+def test_what_is_not_asked_for_is_not_collected() -> None:
+    _, _, moments = found("mixtral")
+    assert moments.input_norm == () or not any(moments.input_norm)
+    assert moments.root == ()
+
+
+@pytest.mark.parametrize("second_moments", [False, True])
+def test_a_mixture_of_experts_has_no_inputs_of_linears_to_sum(second_moments: bool, refused) -> None:
+    of, ids = tiny.loaded("mixtral"), tiny.windows(1, 8).tokens
+    with refused("MixtralDecoderLayer"):
+        statistics(of, ids, ("second_moment",) if second_moments else ("norm",), False, lambda _: None)

@@ -1,0 +1,345 @@
+"""The sweep: parts, resume, fallback, and a model that is left as it was found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from core import specs
+from core.measure import sweep as sweeps
+from core.measure.group import Group
+from core.measure.sweep import Sweep
+from core.models import cost
+from core.models.progress import Cancelled, Progress, Report, silent
+from core.store.cache import Store
+from core.store.results import Perturbed
+from tests import tiny
+
+NAMES = ("gaussian:0.3", "covariance:0.3", "residual:wanda:0.7", "residual_rescaled:wanda:0.7:-0.3", "skip")
+SEQUENCES, LENGTH = 5, 12
+
+
+@pytest.fixture
+def text() -> object:
+    return tiny.windows(SEQUENCES, LENGTH)
+
+
+def units_of(store: Store, profile: specs.ProfileSpec) -> dict[str, Perturbed]:
+    return {each.name: store.load(profile.unit(each)) for each in profile.measurements}
+
+
+def run(
+    store: Store,
+    family: str = "llama",
+    names: tuple[str, ...] = NAMES,
+    report: Report = silent,
+    engine: str = "wavefront",
+) -> tuple[Sweep, specs.ProfileSpec]:
+    of, text = tiny.loaded(family), tiny.windows(SEQUENCES, LENGTH)
+    profile = tiny.profile(of, text, *names)
+    sweep = tiny.sweep(of, text, profile, store, report, engine)
+    sweep.run()
+    return sweep, profile
+
+
+def stop_after(parts: int) -> Report:
+    """A report that cancels the run once so many parts are finished."""
+
+    def report(progress: Progress) -> None:
+        if progress.parts == parts:
+            raise Cancelled
+
+    return report
+
+
+def assert_close(one: dict[str, Perturbed], other: dict[str, Perturbed], rtol: float = 1e-5) -> None:
+    assert one.keys() == other.keys()
+    for name in one:
+        for field in fields(Perturbed):
+            np.testing.assert_allclose(
+                getattr(one[name], field.name), getattr(other[name], field.name), rtol=rtol, atol=1e-6,
+                err_msg=f"{field.name} of {name}",
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["llama", "bloom", "gpt2"])
+def test_numbers_do_not_depend_on_the_size_of_a_group(
+    family: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {}
+    for size in (1, 2, 5):
+        monkeypatch.setattr(cost, "group_size", lambda *_, size=size: size)
+        store = Store(tmp_path / str(size))
+        sweep, profile = run(store, family)
+        assert sweep.parts == len(NAMES) * -(-SEQUENCES // size)
+        found[size] = units_of(store, profile)
+        assert not list(store.root.glob("parts/*")), "parts are left behind"
+    assert_close(found[1], found[5])
+    assert_close(found[2], found[5])
+
+
+@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
+def test_what_comes_before_the_measurements_moves_the_bar(
+    engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cost, "check_work", lambda *_: 1e9)  # so that a step of it shows beside so small a model
+    seen: list[Progress] = []
+    of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)
+    profile = tiny.profile(of, text, *NAMES).model_copy(update={"prunable": True})
+    tiny.sweep(of, text, profile, empty, seen.append, engine).run()
+    stages = ["scores of the weights", "spectra of the weights", *["checking the replay"] * (engine == "wavefront")]
+    for stage in stages:
+        told = [each for each in seen if each.line.startswith(stage)][: tiny.LAYERS]
+        assert [each.layer for each in told] == list(range(tiny.LAYERS))
+        assert all(one.done < two.done for one, two in pairwise(told)), f"{stage} stands still"
+        assert len({each.flop for each in told}) == 1, f"{stage} is no FLOP"
+    done = [each.done for each in seen]
+    assert done == sorted(done) and len({each.total for each in seen}) == 1
+    assert done[-1] == pytest.approx(seen[-1].total, rel=1e-3)
+    assert 0 < seen[-1].flop < seen[-1].done and seen[-1].parts == len(NAMES) * 2
+
+
+def test_what_is_measured_already_is_not_run_again(empty: Store) -> None:
+    run(empty)
+    seen: list[Progress] = []
+    run(empty, report=seen.append)
+    assert not seen
+
+
+def test_a_part_is_found_as_soon_as_it_is_reported(empty: Store, text) -> None:
+    profile = tiny.profile(tiny.loaded("llama"), text, *NAMES)
+    drawn = []
+
+    def report(progress: Progress) -> None:
+        if progress.line.startswith("saved"):
+            found = [empty.partial(profile.unit(each)) for each in profile.measurements]
+            drawn.append(sum(part.sequences for part in found if part is not None))
+
+    run(empty, report=report)
+    assert drawn == [3, 6, 9, 12, 15, 17, 19, 21, 23, 25]
+
+
+# --- the model is left as it was found -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_the_model_is_bit_identical_after_a_sweep_and_the_self_check_passes(family: str, empty: Store) -> None:
+    model = tiny.loaded(family).model
+    before, names = tiny.state(model), NAMES if family in tiny.PRUNABLE else ("gaussian:0.3", "covariance:0.3", "skip")
+    sweep, _ = run(empty, family, names)
+    tiny.assert_untouched(model, before)
+    assert not any(parameter.is_inference() for parameter in model.parameters())
+    assert sweep.engine == "wavefront" and sweep.replay == 0
+    assert sweep.checked == {1, 3, 2}, "every batch size is looked at"
+
+
+@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
+def test_the_model_is_bit_identical_after_a_cancel_at_any_moment(engine: str, tmp_path, no_demo) -> None:
+    model = tiny.loaded("llama").model
+    before = tiny.state(model)
+    moments: list[Progress] = []
+    run(Store(tmp_path / "whole"), report=moments.append, engine=engine)
+    for at in range(0, len(moments), 7):
+        left = iter(range(at))
+
+        def stop(_: Progress, left=left) -> None:
+            if next(left, None) is None:
+                raise Cancelled
+
+        with pytest.raises(Cancelled):
+            run(Store(tmp_path / f"{at}"), report=stop, engine=engine)
+        tiny.assert_untouched(model, before)
+
+
+@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_the_model_is_bit_identical_after_an_exception_in_a_layer(
+    family: str, engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = tiny.loaded(family)
+    before, kind = tiny.state(of.model), type(of.layers[2])
+    forward, calls = kind.forward, Counter()
+
+    def sometimes(self: torch.nn.Module, *args: object, **kwargs: object) -> object:
+        calls["all"] += 1
+        if calls["all"] > 60:
+            raise FloatingPointError("in a layer")
+        return forward(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "forward", sometimes)
+        with pytest.raises(FloatingPointError):
+            run(empty, family, engine=engine)
+    tiny.assert_untouched(of.model, before)
+
+
+# --- fallback ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["another number", "not a number", "cannot be called"])
+def test_a_failed_self_check_falls_back_to_hooks(how: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Store(tmp_path / "expected")
+    run(expected)
+
+    def broken(group: Group, _: Callable) -> float:
+        if how == "cannot be called":
+            raise TypeError("forward() missing 1 required positional argument")
+        return float("nan") if how == "not a number" else 1e-3
+
+    def unusable(*_: object) -> None:
+        raise AssertionError("the wavefront was used all the same")
+
+    monkeypatch.setattr(sweeps, "largest_replay_error", broken)
+    monkeypatch.setitem(sweeps.ENGINES, "wavefront", unusable)
+    said: list[str] = []
+    store = Store(tmp_path / "found")
+    sweep, profile = run(store, report=lambda progress: said.append(progress.line))
+    assert sweep.engine == "hooks"
+    assert any("falling back" in line for line in said)
+    assert_close(units_of(store, profile), units_of(expected, profile), rtol=1e-4)
+
+
+# --- what had to be helped along -----------------------------------------------------------------------------------
+
+
+def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_between(
+    empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One second moment is spoilt on purpose; the warnings of parts that an earlier run finished are not lost."""
+    name = "residual:sparsegpt:0.5"
+    with monkeypatch.context() as patch:
+        tiny.spoil_second_moments(patch)
+        with pytest.raises(Cancelled):
+            run(empty, names=(name,), report=stop_after(1))
+    sweep, profile = run(empty, names=(name,))
+    (unit,) = [profile.unit(each) for each in profile.measurements]
+    assert sweep.parts, "something was left to measure"
+    told = empty.warnings(unit)
+    assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
+
+
+# --- resume --------------------------------------------------------------------------------------------------------
+
+
+def test_finished_parts_are_not_measured_again(tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
+    _, profile = run(whole)
+    sizes: list[int] = []
+    engine = sweeps.ENGINES["wavefront"]
+
+    def counted(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
+        sizes.append(len(group.sequences))
+        return engine(group, measurement, step)
+
+    monkeypatch.setitem(sweeps.ENGINES, "wavefront", counted)
+
+    with pytest.raises(Cancelled):
+        run(broken, report=stop_after(3))
+    assert sizes == [1, 3, 3, 3]  # the noise floor and three parts
+    assert len(list(broken.root.glob("parts/*/*"))) == 3
+    sizes.clear()
+    run(broken)
+    assert sizes == [3, 3, 2, 2, 2, 2, 2]
+    assert_close(units_of(broken, profile), units_of(whole, profile), rtol=0)
+
+
+def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With another group size than before: the gap is measured, and nothing else."""
+    whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
+    _, profile = run(whole)
+    monkeypatch.setattr(cost, "group_size", lambda *_: 1)
+    with pytest.raises(Cancelled):
+        run(broken, report=stop_after(len(NAMES) * 4))
+    unit = profile.unit(profile.measurements[0])
+    (broken.parts(unit) / "0001-0001" / "injection.parquet").unlink(missing_ok=True)
+    (broken.parts(unit) / "0001-0001" / "injection-sequence.parquet").write_bytes(b"rot")
+    monkeypatch.setattr(cost, "group_size", lambda *_: 5)
+    sweep, _ = run(broken)
+    assert sweep.parts == len(NAMES) + 1
+    assert_close(units_of(broken, profile), units_of(whole, profile))
+
+
+def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty: Store, text) -> None:
+    profile = tiny.profile(tiny.loaded("llama"), text, "skip")
+    unit = profile.unit(profile.measurements[0])
+
+    def rot(progress: Progress) -> None:
+        if progress.parts == 2:
+            (empty.parts(unit) / "0000-0002" / "injection-sequence.parquet").write_bytes(b"rot")
+
+    with pytest.raises(RuntimeError, match="lost"):
+        run(empty, names=("skip",), report=rot)
+    assert empty.load(unit) is None
+    run(empty, names=("skip",))
+    assert empty.load(unit).sequences == SEQUENCES
+
+
+def test_two_processes_on_one_unit_end_with_one_whole_unit(empty: Store, text) -> None:
+    """The second finishes while the first is half way; the first then finds its parts gone."""
+    entered = []
+
+    def meanwhile(progress: Progress) -> None:
+        if progress.parts == 1 and not entered:
+            entered.append(True)
+            run(empty, names=("skip",))
+
+    _, profile = run(empty, names=("skip",), report=meanwhile)
+    assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
+
+
+@pytest.mark.parametrize("room", [1, 0])
+def test_running_out_of_memory_halves_the_group_until_there_is_none(
+    room: int, empty: Store, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    engine, said = sweeps.ENGINES["wavefront"], []
+
+    def hungry(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
+        if len(group.sequences) > room:
+            raise torch.OutOfMemoryError("no more")
+        return engine(group, measurement, step)
+
+    monkeypatch.setitem(sweeps.ENGINES, "wavefront", hungry)
+    if room == 0:
+        with refused("memory"):
+            run(empty, names=("skip",))
+        return
+    _, profile = run(empty, names=("skip",), report=said.append)
+    assert any("out of memory" in each.line for each in said)
+    assert [each.done for each in said] == sorted(each.done for each in said)
+    assert said[-1].done <= said[-1].total, "a part that was begun twice counts once"
+    assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
+
+
+# --- the noise floor, half precision -------------------------------------------------------------------------------
+
+
+def test_the_floor_is_what_rounding_sized_noise_becomes(empty: Store) -> None:
+    _, profile = run(empty, names=("skip",))
+    floor = empty.load(profile.floor)
+    diagonal = np.diag(floor.drift)
+    assert (diagonal > 2.0**-26).all() and (diagonal < 2.0**-22).all()
+    assert (floor.half_precision == 0).all()
+    assert np.isnan(floor.drift[np.tril_indices(tiny.LAYERS, -1)]).all()
+
+
+@pytest.mark.parametrize("engine", ["wavefront", "hooks"])
+def test_half_precision_knows_its_distance_from_float32(engine: str, empty: Store) -> None:
+    of = tiny.loaded("llama")
+    half = tiny.built("llama").to(torch.bfloat16)
+    of = replace(of, model=half, spec=of.spec.model_copy(update={"dtype": "bfloat16"}))
+    text = tiny.windows(3, LENGTH)
+    profile = tiny.profile(of, text, "gaussian:0.3", "residual:wanda:0.7")
+    before = tiny.state(half)
+    tiny.sweep(of, text, profile, empty, engine=engine).run()
+    tiny.assert_untouched(half, before)
+    floor = empty.load(profile.floor)
+    assert (floor.half_precision > 1e-4).all() and (floor.half_precision < 0.1).all()
+    assert (np.diff(floor.half_precision) > -1e-3).all(), "rounding adds up from layer to layer"
+    found = empty.load(profile.unit(profile.measurements[0]))
+    np.testing.assert_allclose(np.diag(found.drift), 0.3, rtol=0.02)

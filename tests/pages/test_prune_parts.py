@@ -1,0 +1,110 @@
+"""From one part of the prune page to another: a browser shows, and then answers, what was chosen before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import queue
+from core.search import best
+from core.specs.texts import USUAL_CALIBRATION
+from core.store.cache import Store
+from tests.pages.prune_page import EXPECTED, asked, opened
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def known_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a best setting costs is invented."""
+    monkeypatch.setattr(best, "estimate", lambda *_: EXPECTED)
+
+
+def to(app: AppTest, part: str) -> AppTest:
+    """Another part of the page, drawn in a browser that has forgotten every widget of the part before.
+
+    Such a browser shows a widget at its default unless it is told a value, and answers so with the next click.
+    """
+    before = {each.key for each in (*app.text_input, *app.number_input)}
+    app.button_group(key="part").set_value(part).run()
+    for each in (*app.text_input, *app.number_input):
+        if each.key not in before:
+            each.set_value(each.proto.value if each.proto.set_value else each.proto.default)
+    return app.run()
+
+
+@pytest.mark.parametrize("part", ["evaluate", "results", "writing", "export"])
+def test_after_best_setting_the_calibration_is_what_it_was(store: Store, part: str) -> None:
+    app = to(to(opened(part=part), "best"), part)
+    assert not app.exception and not app.error
+    assert app.text_input(key="seeds").value == "0"
+    assert app.number_input(key="calibration_windows").value == USUAL_CALIBRATION.sequences
+    assert app.number_input(key="calibration_length").value == USUAL_CALIBRATION.length
+
+
+def test_after_best_setting_run_queues_what_was_chosen(store: Store) -> None:
+    app = opened(part="evaluate")
+    app.text_input(key="seeds").set_value("0,1")
+    app.number_input(key="calibration_windows").set_value(7)
+    app.number_input(key="windows").set_value(9).run()
+    app = to(to(app, "best"), "evaluate")
+    app.button(key="run").click().run()
+    [job] = queue.jobs(store)
+    assert job.request.calibration == USUAL_CALIBRATION.model_copy(update={"sequences": 7})
+    assert [each.calibration_seed for each in job.request.settings] == [0, 1]
+    assert job.request.evaluation.text.sequences == 9
+
+
+def test_after_best_setting_ran(store: Store) -> None:
+    app = opened(part="evaluate")
+    to(app, "best").button(key="best-run").click().run()
+    assert len(queue.jobs(store)) == 1
+    app = to(app, "evaluate")
+    assert not app.error and app.text_input(key="seeds").value == "0"
+
+
+def test_the_address_names_the_part_that_is_shown(store: Store) -> None:
+    app = to(opened(part="evaluate"), "best")
+    assert asked(app, "part") == "best"
+    app.select_slider(key="best_target").set_value(0.5).run()
+    assert asked(app, "best_target") == "0.5"
+    again = opened(**{key: asked(app, key) for key in app.query_params})
+    assert again.select_slider(key="best_target").value == 0.5
+
+
+def test_what_a_refusal_hides_comes_back_as_it_was(store: Store) -> None:
+    app = opened(part="writing")
+    prompt = app.text_area(key="prompt").value
+    assert prompt
+    app.text_input(key="seeds").set_value("one").run()
+    assert app.error and not app.text_area
+    app.text_input(key="seeds").set_value("0").run()
+    told = app.text_area(key="prompt").proto
+    assert told.set_value and told.value == prompt
+
+
+def test_a_target_survives_a_look_at_the_other_aim(store: Store) -> None:
+    app = opened(part="best", best_for="loss")
+    app.button_group(key="best_for").set_value("target").run()
+    app.select_slider(key="best_target").set_value(0.5).run()
+    app.button_group(key="best_for").set_value("loss").run()
+    app.button_group(key="best_for").set_value("target").run()
+    assert app.select_slider(key="best_target").value == 0.5 and asked(app, "best_target") == "0.5"
+
+
+def test_a_driver_survives_a_look_at_a_single_setting(store: Store) -> None:
+    app = opened(part="evaluate")
+    app.button_group(key="evaluate").set_value("family").run()
+    app.selectbox(key="driver").set_value("skip").run()
+    app.button_group(key="evaluate").set_value("alone").run()
+    app.run()
+    app.button_group(key="evaluate").set_value("family").run()
+    assert app.selectbox(key="driver").value == "skip" and asked(app, "driver") == "skip"
+
+
+def test_no_page_ends_in_a_way_that_keeps_what_the_browser_forgets() -> None:
+    pages = sorted((ROOT / "pages").rglob("*.py"))
+    stopping = [path.name for path in pages if "st.stop(" in path.read_text(encoding="utf-8")]
+    assert pages and not stopping, "view.end() is what ends a page early"
