@@ -94,6 +94,21 @@ def fraction(text: str) -> float:
     return value
 
 
+def fractions(typed: str, what: str) -> list[float]:
+    """`0.5, 0.6` -> [0.5, 0.6].
+
+    Raises:
+        UserError: something else than numbers from 0 to below 1.
+    """
+    try:
+        found = list(dict.fromkeys(float(part) for part in typed.split(",") if part.strip()))
+    except ValueError:
+        found = []
+    if not found or not all(0 <= each < 1 for each in found):
+        raise UserError(f"{what} {typed!r} are not sparsities: write numbers from 0 to below 1, as in 0.5, 0.6, 0.7")
+    return found
+
+
 def build(
     model: str, revision: str | None, text: str, documents: str | None, preset: str, perturb: list[str],
     sequences: int | None, length: int | None, seeds: str | None, positions: str | None, dtype: str, seed: int,

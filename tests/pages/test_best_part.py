@@ -208,7 +208,7 @@ def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
     assert any(found.sentence in each.value for each in app.markdown)
     assert list(table(app, "role")["role"]) == ["dense", "winner, uniform"]
     assert "Winner" not in " ".join(each.value for each in app.header)
-    assert queries(app)["See it on the Allocate page"]["base"] == "uniform"
+    assert queries(app)["See it on the Allocate page"]["allocation"].startswith("uniform")
 
 
 def test_targets_that_were_tried_are_listed(store: Store) -> None:
@@ -331,7 +331,7 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
     before = {"base": "dlp", "strength": "0.05", "hand": "3:0.55", "target": "0.5", "low": "0.1", "pattern": "2:4"}
     links = queries(part(**before))
     allocate = links["See it on the Allocate page"]
-    assert allocate["profile"] == PROFILE.key and (allocate["base"], allocate["target"]) == ("owl", "0.7")
+    assert allocate["profile"] == PROFILE.key and allocate["allocation"] == "owl m=5 lam=0.08:0.7"
     app = opened(**before)
     for key, value in links["See it among the results"].items():
         app.query_params[key] = value
@@ -347,9 +347,7 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
 def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
     setting = Setting(allocation=grammar.read_allocation(f"{said}:0.6"))
     query = answering.in_view(setting)
-    assert query.items() >= {"base": setting.allocation.base.kind, "hand": "", "target": "0.6", "high": "0.95"}.items()
-    assert float(query["strength"]) == setting.allocation.correction.strength
-    assert ("control" in query) == bool(setting.allocation.correction.strength)
+    assert query == {"allocation": setting.name, "hand": ""}
 
 
 def test_a_step_that_the_page_lacks_has_no_link() -> None:

@@ -15,6 +15,7 @@ from core.specs.typed import build
 from core.store.cache import Store
 from pages.ui import watch
 from tests import fake_experiment as fake
+from tests.pages.prune_page import asked
 from tests.pages.test_shell import shell
 
 EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
@@ -136,6 +137,37 @@ def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
     app.switch_page("runs.py").run()
     app.switch_page("measure.py").run()
     assert app.number_input(key="measure-length").value == 48
+
+
+LINK = {
+    "measure-preset": "own list", "measure-perturbations": "skip,gaussian:0.25", "measure-seeds": "0,1",
+    "measure-sequences": "9", "measure-text": "allenai/c4", "measure-documents": "0-599", "measure-untrained": "True",
+    "measure-dtype": "bfloat16", "measure-device": "cpu", "measure-engine": "hooks", "measure-seed": "3",
+}  # fmt: skip
+
+
+def test_a_link_holds_every_choice(store: Store) -> None:
+    app = shell().run().switch_page("measure.py")
+    app.query_params.update(LINK)
+    app.run()
+    assert not app.exception and not app.error and not app.warning
+    words = shown(app)
+    assert {key: asked(app, key) for key in app.query_params}.items() <= LINK.items()
+    for said in ("--model random:demo", "--documents 0-599", "--perturb skip --perturb gaussian:0.25", "--seeds 0,1",
+                 "--sequences 9", "--engine hooks", "--seed 3", "--dtype bfloat16"):  # fmt: skip
+        assert said in words
+    assert {*LINK} - {*app.query_params} <= {"measure-device"}, "what is as usual need not be said"
+
+
+def test_the_back_button_takes_a_preset_back_with_its_amounts(store: Store) -> None:
+    app = opened()
+    assert not app.query_params
+    app.segmented_control(key="measure-preset").set_value("standard").run()
+    assert {key: asked(app, key) for key in app.query_params} == {"measure-preset": "standard"}
+    app.query_params.pop("measure-preset")
+    app.run()
+    assert app.number_input(key="measure-sequences").value == 8
+    assert "--preset quick --device" in shown(app) and not app.query_params
 
 
 def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

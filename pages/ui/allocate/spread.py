@@ -316,7 +316,7 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, judge: Ju
     left, right = slot.columns(2, gap="large")
     lines = {THIS: now, **{name: every[name] for name in picked}}
     with left:
-        frame.show(figures.methods(lines, THIS, request.target, view.look()), prefix, "methods")
+        frame.show(figures.methods(lines, THIS, request.target, view.look()), prefix, "compared")
     with right:
         st.header("Do they rank alike?", anchor=False)
         harm = harm_alone(profile)
@@ -345,15 +345,9 @@ def beyond(table: pd.DataFrame, profile: Profile, judge: Judge) -> list[str]:
 
 def pick(names: list[str]) -> list[str]:
     """Which methods are drawn; in the URL as one text."""
-    asked = settings.text("methods", ",".join(names), lambda text: set(filter(None, text.split(","))) <= set(names))
-    picked = [name for name in names if name in asked.split(",")]
-    st.session_state["methods-picked"] = picked
-    st.pills("Compared with", names, selection_mode="multi", key="methods-picked", on_change=_picked)
+    picked = view.several("methods", names, names)
+    st.pills("Compared with", names, selection_mode="multi", key="methods")
     return picked
-
-
-def _picked() -> None:
-    st.session_state["methods"] = ",".join(st.session_state["methods-picked"])
 
 
 def of_methods(request: AllocationRequest, profile: Profile) -> dict[str, Array]:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import lessons
 from core.figures.labels import digits
-from core.specs import naming
+from core.specs import grammar, naming
 from core.specs.errors import UserError
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -198,8 +198,8 @@ def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
     if profile.weights is not None:
         target = target if target in TARGETS else lessons.TARGET
         parts.real(
-            "prune.py", f"Prune all layers to {target:.0%} zeros for real", profile, base="response", objective="kl",
-            by="wanda", target=target, strength=0.0, hand="", unclipped=False,
+            "prune.py", f"Prune all layers to {target:.0%} zeros for real", profile,
+            allocation=grammar.write(grammar.method("response", target)), by="wanda", hand="",
         )  # fmt: skip
 
 
