@@ -150,10 +150,10 @@ def _job(model: str) -> dict[str, Any]:
 
 def _candidates() -> dict[str, list[str]]:
     from core.search.candidates import GRIDS, candidates
-    from core.specs.grammar import as_written
+    from core.specs.grammar import write
 
     found = {effort: candidates(grid, "diagonal", 0.5, 4, 0) for effort, grid in GRIDS.items()}
-    return {effort: [as_written(each.allocation) for each in rows] for effort, rows in found.items()}
+    return {effort: [write(each.allocation) for each in rows] for effort, rows in found.items()}
 
 
 def _glossary() -> dict[str, str]:
