@@ -626,9 +626,9 @@ def test_the_estimate_is_held_against_what_was_measured(studied: str) -> None:
 def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) -> None:
     profile = view.load(studied)
     [group] = stored.groups(profile).values()
-    part = next(each for each in group.results.slices if each.target == 0.7)
-    owl = next(each for each in group.results.within(part) if each.name == "OWL")
-    figure = results.trust(group.results, part, profile, "drift", None, now=owl.planned).figure
+    part = next(each for each in group.slices if each.target == 0.7)
+    owl = next(each for each in group.within(part) if each.name == "OWL")
+    figure = results.trust(group, part, profile, "drift", None, now=owl.planned).figure
     colours = dict(zip(figure.data[0].customdata, figure.data[0].marker.color, strict=True))
     assert colours["OWL"] == LIGHT.accent and colours["Uniform"] == LIGHT.ink
     assert list(colours.values()).count(LIGHT.accent) == 1 and not figure.layout.shapes
