@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.allocation.allocate import layer_parameters
+from core.analysis import protocols
 from core.jobs import queue
 from core.models import cost
 from core.specs.commands import Studying, alone, command_line
@@ -134,7 +135,7 @@ if part == "evaluate":
 elif part == "writing":
     writing.show(how, profile, run)
 elif part == "export":
-    key = group.holding(how.setting) if group else None
+    key = protocols.holding(group, how.setting) if group else None
     exporting.show(how, profile, key, run)
 elif group:
     results.show(group, profile, how.setting, profile.entry.key[:6])

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond that would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +15,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond th
 from core.store import cache
 from tests import synthetic
 
+settings.register_profile("unhurried", settings.default, deadline=None)  # a busy machine is no finding
+settings.load_profile("unhurried")
 pytest.register_assert_rewrite("tests.core.packing")  # its asserts tell as much as those in a test
 
 

@@ -38,7 +38,7 @@ class Owl(Allocator):
 
     kind: Literal["owl"] = "owl"
     m: Annotated[float, Parameter("Outlier threshold M, × mean score", OUTLIER_THRESHOLDS, "threshold M")] = Field(
-        5.0, description="outlier threshold, in multiples of the mean score"
+        5.0, description="outlier threshold, in multiples of the mean score, 2 to 12 in steps of 0.5"
     )
     lam: Annotated[float, Parameter("Half width λ, sparsity", steps(0, 0.3, 0.01), "λ")] = Field(
         0.08, ge=0, le=0.5, description="half width of the band, sparsity units"

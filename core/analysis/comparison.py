@@ -1,4 +1,4 @@
-"""Compare settings window by window and seed by seed. Pure numpy: pages draw from it."""
+"""Intervals of differences: paired over windows, spread over seeds; rank correlations. Pure numpy."""
 
 from __future__ import annotations
 
@@ -121,41 +121,6 @@ def mean_of_tasks(scores: Sequence[Array]) -> tuple[float, float]:
     return mean, float(np.sqrt(np.sum(errors * errors)) / len(errors))
 
 
-def verdict(interval: Interval) -> str:
-    """`costs`, `gains`, `no different` or `unknown`, for a difference whose zero is `equal`."""
-    if not interval.certain:
-        return "unknown"
-    return "costs" if interval.low > 0 else "gains" if interval.high < 0 else "no different"
-
-
-def sentence(name: str, base: str, interval: Interval) -> str:
-    """One sentence about `percent(paired(name, base))`: what the setting costs or gains against its base."""
-    if math.isnan(interval.value):
-        return f"{name} cannot be compared with {base}: a loss is not finite"
-    word = verdict(interval)
-    if word == "unknown":
-        return f"{name} against {base}: too few windows to tell (n = {interval.n}, {FEWEST_WINDOWS} are needed)"
-    if word == "no different":
-        return f"{name} is no different from {base}: {_percents(interval.value, interval.low, interval.high)}"
-    if word == "gains":
-        return f"{name} gains {_percents(-interval.value, -interval.high, -interval.low)} of perplexity against {base}"
-    return f"{name} costs {_percents(interval.value, interval.low, interval.high)} of perplexity against {base}"
-
-
-def beside(interval: Interval, base: str) -> str:
-    """The same change in brief: `64% [60, 68] below uniform`."""
-    word = verdict(interval)
-    if math.isnan(interval.value):
-        return f"not comparable with {base}"
-    if word == "unknown":
-        return f"{interval.value:+,.0f}% against {base}, too few windows for an interval"
-    if word == "no different":
-        return f"no different from {base}: {_percents(interval.value, interval.low, interval.high)}"
-    if word == "gains":
-        return f"{_percents(-interval.value, -interval.high, -interval.low)} below {base}"
-    return f"{_percents(interval.value, interval.low, interval.high)} above {base}"
-
-
 def _resampled(values: Array, resamples: int, seed: int) -> Array:
     """Means of resamples, (resamples,), in blocks that fit into memory."""
     draw = np.random.default_rng(seed)
@@ -179,16 +144,3 @@ def _ranks(values: Array) -> Array:
     _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return (last - (counts - 1) / 2)[where]
-
-
-def _percents(value: float, low: float, high: float) -> str:
-    """`12% [9, 15]`, with as many decimals as the width of the interval calls for.
-
-    An end that is not zero gets more of them before it is written as zero: on which side of it it lies is the verdict.
-    """
-    width = high - low
-    decimals = min(3, max(0, math.ceil(-math.log10(width / 3)))) if 0 < width < math.inf else 1
-    while decimals < 3 and any(each and not round(each, decimals) for each in (low, high)):
-        decimals += 1
-    said = [f"{round(each, decimals) + 0.0:,.{decimals}f}" for each in (value, low, high)]
-    return f"{said[0]}% [{said[1]}, {said[2]}]"

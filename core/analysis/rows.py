@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from core.analysis.comparing import labels, tasks_asked
-from core.analysis.comparison import Interval, sentence, standard_error
-from core.analysis.studies import Measured, Study, against
+from core.analysis.comparison import Interval
+from core.analysis.evaluated import EvaluatedSetting
+from core.analysis.evaluations import Evaluations
+from core.analysis.protocols import SHORT
+from core.analysis.tasks import labels, tasks_asked
+from core.analysis.verdicts import sentence
 from core.specs import naming
 from core.specs.allocations import Manual
 from core.specs.base import number
@@ -19,24 +21,19 @@ from core.specs.formats import digits
 from core.specs.settings import Setting
 from core.specs.studies import TaskSpec
 from core.specs.texts import TextSpec
-from core.store.cache import Entry
-from core.store.results import ZeroShot
-
-SHORT = 6  # digits of a key or a hash on screen
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One evaluated point of a stored study."""
+    """One point of a stored study by itself: a row of the table of all of them."""
 
-    entry: Entry
-    study: Study
-    measured: Measured
+    study: Evaluations
+    one: EvaluatedSetting
     index: int  # of the point in its study
 
     @property
     def key(self) -> str:
-        return f"{self.entry.key}-{self.index}"
+        return f"{self.study.spec.key}-{self.index}"
 
     @property
     def model(self) -> str:
@@ -48,13 +45,13 @@ class Row:
         return str(self.study.provenance.get("text", self.study.spec.text.content[:6]))
 
     @property
-    def layers(self) -> int:
-        return self.measured.evaluated.zeros.shape[0]
-
-    @property
     def called(self) -> str:
-        """The setting in words."""
-        return naming.whole(self.measured.setting) if self.measured.setting else "dense"
+        """The setting in words, its calibration seed too where the study has several."""
+        setting = self.one.setting
+        if setting is None:
+            return "dense"
+        first = setting.calibration_seed == 0 and len(self.study.of(setting).results) > 1
+        return naming.whole(setting) + (", calibration seed 0" if first else "")
 
     @property
     def name(self) -> str:
@@ -67,9 +64,9 @@ def distinct(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name} ({row.key})" for name, row in zip(names, rows, strict=True)]
 
 
-def rows_of(entry: Entry, study: Study) -> list[Row]:
+def rows_of(study: Evaluations) -> list[Row]:
     """A row per point that is measured, in the order asked."""
-    return [Row(entry, study, each, i) for i, each in enumerate(study.points) if each.evaluated is not None]
+    return [Row(study, each, study.points.index(each.result)) for each in study.singles]
 
 
 def protocol(text: str, spec: TextSpec) -> str:
@@ -94,7 +91,7 @@ def badge(rows: Sequence[Row]) -> str:
     first = rows[0]
     spec = first.study.spec
     said = [first.model, f"{protocol(first.text, spec.text)} tokens", *filter(None, map(_calibrated, rows))]
-    keys = list(dict.fromkeys(row.entry.key[:SHORT] for row in rows))
+    keys = list(dict.fromkeys(row.study.spec.key[:SHORT] for row in rows))
     said += tasks_asked(tasks(rows))
     said += [spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
     said += [("study " if len(keys) == 1 else "studies ") + ", ".join(keys)]
@@ -102,12 +99,15 @@ def badge(rows: Sequence[Row]) -> str:
 
 
 def _calibrated(row: Row) -> str:
-    """The calibration text with its amount; empty for the dense model and for magnitude, which look at none."""
-    used = row.measured.point.pruned and row.measured.point.pruned.calibration
-    if not used:
-        return ""
-    name = row.measured.about.get("calibration") or row.study.provenance.get("calibration") or used.content[:12]
-    return f"calibrated on {name}, {used.sequences} × {used.length}"
+    """The calibration text with its amount; empty for the dense model, and where the pruner looks at none."""
+    pruned = row.one.result.point.pruned
+    used = pruned and pruned.calibration
+    return f"calibrated on {_text_of(row, used)}, {used.sequences} × {used.length}" if used else ""
+
+
+def _text_of(row: Row, used: TextSpec) -> str:
+    """A calibration text by name."""
+    return str(row.one.result.about.get("calibration") or row.study.provenance.get("calibration") or used.content[:12])
 
 
 def tasks(rows: Iterable[Row]) -> dict[TaskSpec, str]:
@@ -117,29 +117,23 @@ def tasks(rows: Iterable[Row]) -> dict[TaskSpec, str]:
 
 def accuracies(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, tuple[float, float]]:
     """Name of each task that a row has answers to -> fraction right and its standard error."""
-    known = {called[task]: row.measured.tasks.get(task.name) for task in row.study.spec.tasks if task in called}
-    return {name: (float(each.acc.mean()), standard_error(each.acc)) for name, each in known.items() if each}
+    asked = [task for task in row.study.spec.tasks if task in called and row.one.has(task.name)]
+    return {called[task]: row.one.accuracy(task.name)[:2] for task in asked}
 
 
-def accuracy(found: ZeroShot) -> str:
-    """Fraction right with its standard error: `0.412 ± 0.017`."""
-    if not np.isfinite(found.acc).all():
+def accuracy(one: EvaluatedSetting, task: str) -> str:
+    """Fraction right with its standard error: `0.412 ± 0.017`; empty where the task was not asked."""
+    if not one.has(task):
+        return ""
+    right, error, examples = one.accuracy(task)
+    if not np.isfinite(right):
         return "not a number"
-    return f"{found.acc.mean():.3f}" + (f" ± {standard_error(found.acc):.3f}" if len(found.acc) > 1 else "")
+    return f"{right:.3f}" + (f" ± {error:.3f}" if examples > 1 else "")
 
 
-def perplexity(measured: Measured) -> str:
+def perplexity(one: EvaluatedSetting) -> str:
     """As it is written: four digits, or where it broke."""
-    return measured.trouble or digits(measured.perplexity, 4)
-
-
-@lru_cache(maxsize=4096)
-def against_uniform(row: Row) -> Interval | None:
-    """Change of perplexity in per cent against the uniform twin of the same study; None where there is none."""
-    if row.measured.setting is None:
-        return None
-    twin = row.study.twin(row.measured)
-    return None if twin is None or twin is row.measured else against(row.measured, twin)
+    return one.trouble or digits(one.perplexity, 4)
 
 
 # --- what differs --------------------------------------------------------------------------------------------------
@@ -147,7 +141,7 @@ def against_uniform(row: Row) -> Interval | None:
 
 def settings_of(row: Row) -> dict[str, str]:
     """Everything that was chosen for a point, as name -> words."""
-    spec, told = row.study.spec, row.study.provenance
+    spec, setting = row.study.spec, row.one.setting
     found = {
         "model": row.model,
         "weights": spec.model.content[:12],
@@ -160,16 +154,16 @@ def settings_of(row: Row) -> dict[str, str]:
         "packing": spec.text.packing,
         "start token": spec.text.bos,
     }
-    if row.measured.setting is None:
+    if setting is None:
         return found | {"allocation": "dense"}
-    used = row.measured.point.pruned.calibration
+    used = row.one.result.point.pruned.calibration
     if used is not None:
         amount = f"{used.sequences} × {used.length}"
-        name = row.measured.about.get("calibration") or told.get("calibration") or used.content[:12]
-        found |= {"calibrated on": str(name), "calibration windows": amount, "calibration hash": used.content[:12]}
-    profile = row.measured.setting.allocation.base.kind != "uniform" and told.get("profile")
+        found |= {"calibrated on": _text_of(row, used), "calibration windows": amount}
+        found |= {"calibration hash": used.content[:12]}
+    profile = setting.allocation.base.kind != "uniform" and row.study.provenance.get("profile")
     found |= {"profile": str(profile)} if profile else {}
-    return found | _of_setting(row.measured.setting)
+    return found | _of_setting(setting)
 
 
 def _of_setting(setting: Setting) -> dict[str, str]:
@@ -229,20 +223,19 @@ def apart(row: Row, base: Row) -> str | None:
     return None if mine.text.key == other.text.key else "they were read on other windows of the text"
 
 
-@lru_cache(maxsize=1024)  # ten thousand resamples; rows are told apart by identity
 def compared(row: Row, base: Row) -> Interval | None:
     """Change of perplexity in per cent, paired over windows; None where the two cannot be compared."""
-    return None if apart(row, base) else against(row.measured, base.measured)
+    return None if apart(row, base) else row.one.against(base.one).windows
 
 
 def said(row: Row, base: Row, found: Interval | None) -> str:
-    """One sentence on a row against the first: what it costs or gains, or why that cannot be said."""
+    """One sentence on a row against the first: what it does to perplexity, or why that cannot be said."""
     name, other = row.called, base.called
     if found is None:
         return f"{_capital(name)} cannot be compared with {other}: {apart(row, base)}."
-    broken = [each for each in (row, base) if each.measured.trouble]
+    broken = [each for each in (row, base) if each.one.trouble]
     if broken:
-        why = " and ".join(f"the perplexity of {each.called} is {each.measured.trouble}" for each in broken)
+        why = " and ".join(f"the perplexity of {each.called} is {each.one.trouble}" for each in broken)
         return f"{_capital(name)} cannot be compared with {other}: {why}."
     return f"{_capital(sentence(name, other, found))}."
 

@@ -9,12 +9,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from core.analysis.comparison import Interval
-from core.analysis.studies import Measured, together
 from core.cli import app, asking
 from core.cli.options import command
 from core.cli.output import out, progress_bar, say_helped, say_json
-from core.cli.study_output import change, interval_json, protocol_json
+from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
 from core.jobs import queue
 from core.models import cost, machine
@@ -76,24 +74,24 @@ def best_json(found: Best) -> dict[str, Any]:
         "loss": found.loss_sentence,
         "roles": roles(found.request),
         "protocol": {
-            "selection": protocol_json(found.selection, found.selection.of(found.winner)),
-            "final": protocol_json(found.final, found.final.of(found.winner)),
+            "selection": protocol_json(found.selection, found.selection.single(found.winner)),
+            "final": protocol_json(found.final, found.final.single(found.winner)),
         },
         "winner": _judged(found, found.winner),
         "runner_up": _judged(found, found.runner_up) if found.runner_up else None,
         "uniform": _judged(found, found.uniform),
-        "dense": {"perplexity": found.perplexity(None)},
-        "against_uniform": _interval(found.against_uniform),
-        "against_runner_up": _interval(found.against_runner_up),
-        "against_dense": _interval(found.lost),
-        "over_seeds": _seeds(found),
+        "dense": {"perplexity": found.judged(None).perplexity},
+        "against_uniform": change_json(found.against_uniform),
+        "against_runner_up": change_json(found.against_runner_up),
+        "against_dense": interval_json(found.lost),
+        "over_seeds": seeds_json(found.against_uniform),
         "candidates": [
             {
                 "allocation": write(each.setting.allocation),
-                "nll": each.nll,
+                "nll": each.loss,
                 "perplexity": each.perplexity,
-                "against_uniform": interval_json(each.against_uniform),
-                "warnings": found.selection.of(each.setting).warnings,
+                "against_uniform": interval_json(found.selected(each)),
+                "warnings": each.warnings,
             }
             for each in found.candidates
         ],
@@ -107,32 +105,10 @@ def best_json(found: Best) -> dict[str, Any]:
 def _judged(found: Best, setting: Setting) -> dict[str, Any]:
     return {
         "allocation": write(setting.allocation),
-        "perplexity": found.perplexity(setting),
+        "perplexity": found.judged(setting).perplexity,
         "setting": setting.model_dump(mode="json"),
-        "warnings": _warnings(found, setting),
+        "warnings": found.judged(setting).warnings,
     }
-
-
-def _warnings(found: Best, setting: Setting) -> list[str]:
-    """What pruning a setting had to be helped along with on the text that judges, over the calibration seeds."""
-    return list(dict.fromkeys(text for each in _alike(found, setting) for text in each.warnings))
-
-
-def _alike(found: Best, setting: Setting) -> list[Measured]:
-    """A setting with every calibration seed, on the text that judges."""
-    return [each for each in found.final.pruned if each.setting.allocation == setting.allocation]
-
-
-def _interval(found: Interval | None) -> dict[str, Any] | None:
-    return None if found is None else interval_json(found)
-
-
-def _seeds(found: Best) -> dict[str, Any] | None:
-    """The winner against uniform, one number per calibration seed."""
-    over = None if found.winner == found.uniform else found.over_seeds(found.winner, found.uniform)
-    if over is None:
-        return None
-    return {"percent": over.value, "interval": [over.low, over.high], "seeds": over.n}
 
 
 def _title(found: Best) -> str:
@@ -158,12 +134,11 @@ def _table(found: Best) -> None:
     for column in ("loss, nats/token", "perplexity", "against uniform"):
         view.add_column(column, justify="right")
     for each in rows[:ROWS]:
-        numbers = (f"{each.nll:.4f}", f"{each.perplexity:.4g}", change(each.against_uniform))
+        numbers = (f"{each.loss:.4f}", f"{each.perplexity:.4g}", change(found.selected(each)))
         view.add_row(words(each.setting.allocation), *numbers)
     out.print(view)
     for each in rows[:ROWS]:
-        measured = found.selection.of(each.setting)
-        say_helped(words(each.setting.allocation), measured.helped)
+        say_helped(words(each.setting.allocation), each.helped)
     if len(rows) > ROWS:
         out.print(f"and {len(rows) - ROWS} more that did worse; --json names them all")
     for each in found.provenance.get("trials", []):
@@ -174,7 +149,7 @@ def _table(found: Best) -> None:
     for each in (*found.more_sentences, found.loss_sentence):
         out.print(each, markup=False, soft_wrap=True, highlight=False)
     for setting in dict.fromkeys(filter(None, (found.winner, found.runner_up, found.uniform, found.answer))):
-        say_helped(f"{words(setting.allocation)}, on the text that judges", together(_alike(found, setting)))
+        say_helped(f"{words(setting.allocation)}, on the text that judges", found.judged(setting).helped)
     for line in commands(found):
         out.print(line, markup=False, soft_wrap=True, highlight=False)
     out.print(f"best {found.spec.key}")

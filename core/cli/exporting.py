@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from core.analysis import studies
-from core.analysis.studies import Study
+from core.analysis import evaluations
+from core.analysis.evaluations import Evaluations
 from core.cli import app
 from core.cli.options import Cache, Device, Json
 from core.cli.output import out, say_helped, say_json
@@ -72,21 +72,22 @@ def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, ove
         dtype=request.dtype,
         profile=request.profile,
         calibration=request.calibration,
-        setting=_chosen(studies.load(store, entry), setting),
+        setting=_chosen(evaluations.load(store, entry), setting),
         folder=str(folder),
         overwrite=overwrite,
         study=entry.key,
     )
 
 
-def _chosen(study: Study, words: str | None) -> Setting:
+def _chosen(study: Evaluations, words: str | None) -> Setting:
     """The setting that is meant: the one so written or named, else the only one with these words in a name of it.
 
     A name is what the grammar, the pages or former versions of this program call it.
     """
     every = defaultdict(list)
-    for each in study.pruned:
-        every[each.setting.name].append(each.setting)
+    for each in study.singles:
+        if each.setting is not None:
+            every[each.setting.name].append(each.setting)
     called = {name: {name, naming.whole(alike[0]), naming.former(alike[0])} for name, alike in every.items()}
     meant = _spelt(words)
     found = [name for name in every if words is None or meant in called[name]]
@@ -110,7 +111,7 @@ def _spelt(words: str | None) -> str | None:
         return words
 
 
-def _only(study: Study, name: str, alike: list[Setting]) -> Setting:
+def _only(study: Evaluations, name: str, alike: list[Setting]) -> Setting:
     """The setting of a name; refused where several share it, as those from .json files do."""
     if len(alike) > 1:
         raise UserError(

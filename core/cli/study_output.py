@@ -10,60 +10,54 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from core.analysis import studies
-from core.analysis.comparison import Interval, over_seeds, percent, standard_error
-from core.analysis.studies import Measured, Study
+from core.analysis.comparison import Interval
+from core.analysis.evaluated import Change, EvaluatedSetting, seedless
+from core.analysis.evaluations import Evaluations, uncontrolled
+from core.analysis.verdicts import quoted
 from core.cli.output import out, say_helped
-from core.specs.settings import Setting
 
 
-def point_json(found: Study, measured: Measured) -> dict[str, Any]:
+def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
     """One point of a study."""
     return {
-        "perplexity": measured.perplexity,
-        "kl": measured.kl,
-        "agreement": measured.agreement,
-        "windows": len(measured.evaluated.nll),
-        "broken_at_layer": measured.broken,
-        "tasks": {name: _accuracy(answers.acc) for name, answers in measured.tasks.items()},
-        "protocol": protocol_json(found, measured),
+        "perplexity": one.perplexity,
+        "kl": one.kl,
+        "agreement": one.agreement,
+        "windows": len(one.result.evaluated.nll),
+        "broken_at_layer": one.broken,
+        "tasks": {name: _accuracy(one, name) for name in one.result.tasks},
+        "protocol": protocol_json(found, one),
     }
 
 
-def protocol_json(found: Study, measured: Measured) -> dict[str, Any]:
+def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
     """How a point was measured: what must be alike before numbers are compared."""
     text = found.spec.text
     return {
-        "text": measured.about.get("text", found.provenance.get("text")),
+        "text": one.result.about.get("text", found.provenance.get("text")),
         "text_hash": text.content,
         "windows": text.sequences,
         "length": text.length,
         "packing": text.packing,
         "bos": text.bos,
         "dtype": found.spec.model.dtype,
-        "calibration": _calibration(measured),
+        "calibration": _calibration(one),
     }
 
 
-def _calibration(measured: Measured) -> dict[str, Any] | None:
+def _calibration(one: EvaluatedSetting) -> dict[str, Any] | None:
     """None for the dense model, and where the pruner looks at no text."""
-    read = measured.point.pruned.calibration if measured.point.pruned else None
-    if read is None:
+    pruned = one.result.point.pruned
+    if pruned is None or pruned.calibration is None:
         return None
+    read = pruned.calibration
     return {
-        "text": measured.about.get("calibration"),
+        "text": one.result.about.get("calibration"),
         "text_hash": read.content,
         "windows": read.sequences,
         "length": read.length,
-        "seed": measured.setting.calibration_seed,
+        "seed": one.setting.calibration_seed,
     }
-
-
-def comparison_json(measured: Measured, other: Measured | None) -> dict[str, Any] | None:
-    """Change of perplexity in per cent with its paired interval; None where there is nothing to compare with."""
-    if other is None or other is measured:
-        return None
-    return interval_json(studies.against(measured, other))
 
 
 def interval_json(found: Interval) -> dict[str, Any]:
@@ -71,108 +65,96 @@ def interval_json(found: Interval) -> dict[str, Any]:
     return {"percent": found.value, "interval": [found.low, found.high], "windows": found.n}
 
 
-def study_json(found: Study) -> dict[str, Any]:
+def change_json(found: Change | None) -> dict[str, Any] | None:
+    """A change of perplexity in per cent with its paired interval; None where there is nothing to compare with."""
+    return found and interval_json(found.windows)
+
+
+def seeds_json(found: Change | None) -> dict[str, Any] | None:
+    """The same with its spread over calibration seeds; None too where no text is looked at."""
+    if found is None or not found.seeds.n:
+        return None
+    return {"percent": found.seeds.value, "interval": [found.seeds.low, found.seeds.high], "seeds": found.seeds.n}
+
+
+def study_json(found: Evaluations) -> dict[str, Any]:
     """All points of a study."""
     rows = []
-    for each in found.points:
-        row = {"name": each.name, **point_json(found, each), "warnings": each.warnings}
+    for each in found.singles:
+        row = {"name": each.result.name, **point_json(found, each), "warnings": each.warnings}
         if each.setting:
             row["setting"] = each.setting.model_dump(mode="json")
-            row["against_uniform"] = comparison_json(each, found.twin(each))
-            row["against_base"] = comparison_json(each, found.base(each))
-            row["over_seeds"] = seeds_json(found, each)
+            row["against_uniform"] = change_json(each.against_uniform)
+            row["against_base"] = change_json(each.against_base)
+            row["over_seeds"] = over_seeds_json(found, each)
             row["over_shuffles"] = shuffles_json(found, each)
         rows.append(row)
     return {"text": found.provenance.get("text"), "points": rows}
 
 
-def seeds_json(found: Study, measured: Measured) -> dict[str, Any] | None:
-    """Change against uniform in per cent for each calibration seed, and its mean with a Student-t interval.
+def _over_seeds(found: Evaluations, one: EvaluatedSetting) -> Change | None:
+    """A setting against uniform over all its calibration seeds; None below two of them."""
+    change = found.of(one.setting).against_uniform
+    return change if change and change.seeds.n > 1 else None
 
-    The mean is taken of logarithms, as on the Prune page. None below two seeds, for uniform itself, and where the
-    pruner looks at no calibration text.
-    """
-    if measured.point.pruned.calibration is None or measured.setting == measured.setting.uniform:
+
+def over_seeds_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] | None:
+    """Change against uniform in per cent over calibration seeds with a Student-t interval, and for each of them."""
+    change = _over_seeds(found, one)
+    if change is None:
         return None
-    alike = sorted(
-        (each for each in found.pruned if _unseeded(each.setting) == _unseeded(measured.setting)),
-        key=lambda each: each.setting.calibration_seed,
-    )
-    pairs = {each.setting.calibration_seed: (each, found.twin(each)) for each in alike if found.twin(each)}
-    if len(pairs) < 2:
-        return None
-    difference = np.array([one.evaluated.nll.mean() - two.evaluated.nll.mean() for one, two in pairs.values()])
-    with np.errstate(over="ignore"):
-        by_seed = dict(zip(map(str, pairs), 100 * np.expm1(difference), strict=True))
-    over = percent(over_seeds(difference))
-    return {"percent": over.value, "interval": [over.low, over.high], "seeds": over.n, "each": by_seed}
+    alike = [each for each in found.singles if each.setting and seedless(each.setting) == seedless(one.setting)]
+    by_seed = {each.setting.calibration_seed: each.against_uniform for each in alike}
+    told = {str(seed): each.value for seed, each in sorted(by_seed.items()) if each}
+    return {**seeds_json(change), "each": told}
 
 
-def shuffles_json(found: Study, measured: Measured) -> dict[str, Any] | None:
+def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] | None:
     """The least and the greatest change in per cent over the shuffles of a correction that a study holds.
 
     None below two shuffles, and where there is no correction.
     """
-    asked = measured.setting.allocation.correction
-    if not asked.strength:
-        return None
-    shuffled = [
-        each
-        for each in found.pruned
-        if each.setting.allocation.correction.control == "shuffled"
-        and _uncontrolled(each.setting) == _uncontrolled(measured.setting)
-    ]
+    shuffled = found.controls(one)["shuffled"]
     if len(shuffled) < 2:
         return None
-    others = {"against_uniform": found.twin, "against_base": found.base}
-    return {"shuffles": len(shuffled)} | {
-        name: _range([studies.against(each, other(each)).value for each in shuffled if other(each)])
-        for name, other in others.items()
+    changes = {
+        "against_uniform": [each.against_uniform for each in shuffled],
+        "against_base": [each.against_base for each in shuffled],
     }
-
-
-def _unseeded(setting: Setting) -> Setting:
-    return setting.model_copy(update={"calibration_seed": 0})
-
-
-def _uncontrolled(setting: Setting) -> Setting:
-    """A setting with the correction itself in place of a control of it."""
-    plain = setting.allocation.correction.model_copy(update={"control": "none", "seed": 0})
-    return setting.model_copy(update={"allocation": setting.allocation.model_copy(update={"correction": plain})})
+    ranges = {name: _range([change.value for change in several if change]) for name, several in changes.items()}
+    return {"shuffles": len(shuffled)} | ranges
 
 
 def _range(values: list[float]) -> list[float] | None:
     return [float(np.min(values)), float(np.max(values))] if values else None
 
 
-def _accuracy(correct: np.ndarray) -> dict[str, float]:
-    return {"acc": float(correct.mean()), "acc_stderr": standard_error(correct), "examples": len(correct)}
+def _accuracy(one: EvaluatedSetting, task: str) -> dict[str, float]:
+    return dict(zip(("acc", "acc_stderr", "examples"), one.accuracy(task), strict=True))
 
 
-def study_table(found: Study) -> None:
+def study_table(found: Evaluations) -> None:
     """A study for people: a row per point; below it what is known over seeds and shuffles, and what went wrong."""
     tasks = [task.name for task in found.spec.tasks]
-    bases = {each: found.base(each) for each in found.pruned}
-    corrected = any(base not in (None, found.twin(each)) for each, base in bases.items())
+    corrected = any(each.base not in (None, each.uniform) for each in found.singles)
     view = Table(title=escape(_title(found)))
     view.add_column("setting")
     for column in ("perplexity", "against uniform", *(["against base"] if corrected else []), "KL", *tasks):
         view.add_column(column, justify="right")
-    for each in found.points:
-        changes = [_against(each, found.twin(each)) if each.setting else ""]
-        changes += [_against(each, bases.get(each))] if corrected else []
-        accuracies = [_accuracy(each.tasks[name].acc) for name in tasks]
-        cells = [f"{one['acc']:.3f} ± {one['acc_stderr']:.3f}" for one in accuracies]
-        view.add_row(escape(each.name), _perplexity(each), *changes, f"{each.kl:.4g}", *cells)
+    for each in found.singles:
+        changes = [each.against_uniform, *([each.against_base] if corrected else [])]
+        accuracies = ["{acc:.3f} ± {acc_stderr:.3f}".format(**_accuracy(each, name)) for name in tasks]
+        said = [change(one.windows) if one else "" for one in changes]
+        view.add_row(escape(each.name), each.trouble or f"{each.perplexity:.4g}", *said, f"{each.kl:.4g}", *accuracies)
     out.print(view)
-    for line in dict.fromkeys([*_calibrated(found), *_over_seeds(found), *_over_shuffles(found)]):
+    for line in dict.fromkeys([*_calibrated(found), *_seeds_said(found), *_shuffles_said(found)]):
         out.print(line, markup=False, soft_wrap=True)
-    for each in found.points:
+    for each in found.singles:
         say_helped(each.name, each.helped)
     out.print(f"study {found.spec.key}")
 
 
-def _title(found: Study) -> str:
+def _title(found: Evaluations) -> str:
     """Model and protocol."""
     text, told = found.spec.text, found.provenance
     return (
@@ -180,16 +162,12 @@ def _title(found: Study) -> str:
     )
 
 
-def _calibrated(found: Study) -> Iterator[str]:
+def _calibrated(found: Evaluations) -> Iterator[str]:
     """What the pruned points were calibrated on."""
-    for each in found.pruned:
+    for each in found.singles:
         read = _calibration(each)
         if read:
             yield "calibrated on {text}, {windows} x {length} tokens".format(**read)
-
-
-def _against(measured: Measured, other: Measured | None) -> str:
-    return "" if other is None or other is measured else change(studies.against(measured, other))
 
 
 def change(found: Interval) -> str:
@@ -199,28 +177,22 @@ def change(found: Interval) -> str:
     return f"{found.value:+.1f}%" + (f" [{found.low:.1f}, {found.high:.1f}]" if found.certain else "")
 
 
-def _over_seeds(found: Study) -> Iterator[str]:
+def _seeds_said(found: Evaluations) -> Iterator[str]:
     """What each setting does to uniform over several calibration seeds, in sentences."""
-    for each in found.pruned:
-        over = seeds_json(found, each)
+    for each in found.settings:
+        over = _over_seeds(found, each)
         if over:
-            said = change(Interval(over["percent"], *over["interval"], over["seeds"])) or "not a number"
-            name = _unseeded(each.setting).name
-            yield f"{name}, over {over['seeds']} calibration seeds: {said} against uniform"
+            yield f"{each.setting.name}: {quoted(over)} against uniform"
 
 
-def _over_shuffles(found: Study) -> Iterator[str]:
+def _shuffles_said(found: Evaluations) -> Iterator[str]:
     """How far the shuffles of each correction spread, in sentences."""
-    for each in found.pruned:
-        over = shuffles_json(found, each)
+    for each in found.singles:
+        over = each.setting and shuffles_json(found, each)
         if over:
             against = [
                 "{:+.1f} to {:+.1f}% against {}".format(*over[name], name.removeprefix("against_"))
                 for name in ("against_uniform", "against_base")
                 if over[name] and (name == "against_uniform" or over[name] != over["against_uniform"])
             ]
-            yield f"{_uncontrolled(each.setting).name}, {over['shuffles']} shuffles of it: {', '.join(against)}"
-
-
-def _perplexity(measured: Measured) -> str:
-    return measured.trouble or f"{measured.perplexity:.4g}"
+            yield f"{uncontrolled(each.setting).name}, {over['shuffles']} shuffles of it: {', '.join(against)}"

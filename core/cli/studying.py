@@ -6,11 +6,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from core.analysis import studies
+from core.analysis import evaluations
 from core.cli import app, asking
 from core.cli.options import command
 from core.cli.output import out, progress_bar, say_helped, say_json
-from core.cli.study_output import comparison_json, point_json, study_json, study_table
+from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.jobs import queue
 from core.models import cost, machine
 from core.specs.base import checked
@@ -34,20 +34,20 @@ def prune(given: SimpleNamespace) -> None:
         check_early(Path(given.export), given.overwrite, request.model, request.revision, request.dtype, store)
     where, models = machine.chosen(given.device), {}
     entry = run(request, store, where, models)
-    study = studies.load(store, entry)
+    study = evaluations.load(store, entry)
     exported = _exported(request, given, entry, store, where, models) if given.export else None
     wrote = _written(request, setting, given.prompt, store, where, models) if given.prompt else None
-    measured = study.of(setting)
+    measured = study.single(setting)
     answer = {
         "key": entry.key,
         "setting": setting.name,
         "planned": measured.planned,
-        "achieved": measured.evaluated.zeros,
+        "achieved": measured.result.evaluated.zeros,
         "evaluation": point_json(study, measured),
         "dense": point_json(study, study.dense),
-        "uniform": point_json(study, study.twin(measured)),
-        "against_uniform": comparison_json(measured, study.twin(measured)),
-        "against_base": comparison_json(measured, study.base(measured)),
+        "uniform": point_json(study, measured.uniform or measured),
+        "against_uniform": change_json(measured.against_uniform),
+        "against_base": change_json(measured.against_base),
         "warnings": measured.warnings,
         "export": exported,
         "writing": wrote,
@@ -64,7 +64,7 @@ def evaluate(given: SimpleNamespace) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
     store = Store(given.cache)
     entry = run(asking.evaluate(given), store, machine.chosen(given.device), {})
-    study = studies.load(store, entry)
+    study = evaluations.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
     say_json(answer) if given.json else study_table(study)
 
@@ -74,7 +74,7 @@ def study(given: SimpleNamespace) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
     request, store = read_study(given.file), Store(given.cache)
     entry = run(request, store, machine.chosen(given.device), {})
-    found = studies.load(store, entry)
+    found = evaluations.load(store, entry)
     say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
 
 

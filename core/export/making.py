@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.analysis import studies
+from core.analysis import evaluations
 from core.evaluation.pruned import plan, prune
 from core.evaluation.resolving import point
 from core.export import RECIPE, Card, check_target, licence_of, size_words, space_needed
@@ -109,11 +109,11 @@ def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     """
     if request.study is None:
         return []
-    found = studies.load(store, store.by_key(request.study, ("study",)))
-    measured = found.of(request.setting)
+    found = evaluations.load(store, store.by_key(request.study, ("study",)))
+    measured = found.single(request.setting)
     if measured is None:
         raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
-    if (found.spec.model, measured.point.pruned) != (model, pruned):
+    if (found.spec.model, measured.result.point.pruned) != (model, pruned):
         raise UserError(
             f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
             "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
@@ -121,12 +121,12 @@ def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     text = found.spec.text
     protocol = f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
     rows = {"dense": found.dense, "this model": measured}
-    twin = found.twin(measured)
-    if twin is not None and twin is not measured:
+    twin = measured.uniform
+    if twin is not None:
         rows["uniform sparsity, same target"] = twin
     numbers = [(f"perplexity, {name}", f"{each.perplexity:.4g}", protocol) for name, each in rows.items()]
     for name, each in rows.items():
-        for task, answers in each.tasks.items():
+        for task, answers in each.result.tasks.items():
             numbers.append(
                 (f"{task}, {name}", f"{answers.acc.mean():.3f}", f"acc, {len(answers.acc)} examples, 0-shot")
             )

@@ -10,7 +10,7 @@ from core.lessons.again import compared
 from core.lessons.allocate import Push, correction
 from core.lessons.amplify import Sink, amplify
 from core.lessons.drift import Spread, drift, misjudged
-from core.lessons.measured import MeasuredPoint, measured_points, measured_said
+from core.lessons.measured import Whole, estimated, measured, measured_said
 from core.lessons.perturb import Hit, perturb
 from core.lessons.prune import Alone, guessed, methods, methods_said, prune
 from core.lessons.shared import DRIVER, PRUNED, SIZE, TARGET, Scale, between, noise, scale
@@ -23,20 +23,21 @@ __all__ = [
     "Alone",
     "Growth",
     "Hit",
-    "MeasuredPoint",
     "Push",
     "Scale",
     "Sink",
     "Spread",
+    "Whole",
     "absorb",
     "amplify",
     "between",
     "compared",
     "correction",
     "drift",
+    "estimated",
     "guessed",
     "learned",
-    "measured_points",
+    "measured",
     "measured_said",
     "methods",
     "methods_said",

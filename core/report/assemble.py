@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from plotly.offline import get_plotlyjs
 
-from core.analysis import studies
+from core.analysis import evaluations
+from core.analysis.evaluations import Evaluations
 from core.report import page, profile, study
 from core.report.page import Part
 from core.search import best as bests
@@ -45,7 +46,7 @@ def _part(store: Store, entry: Entry, asked: Asked = not_known) -> Part:
         case "profile":
             return profile.part(profiles.load(store, entry), asked(store, entry.key))
         case "study":
-            return study.part(entry, _whole(studies.load(store, entry)), _profile(store, entry))
+            return study.part(entry, _whole(evaluations.load(store, entry)), _profile(store, entry))
         case "best":
             found = bests.load(store, entry)
             _whole(found.final)
@@ -65,7 +66,7 @@ def _profile(store: Store, entry: Entry) -> profiles.Profile | None:
     return found if alike else None
 
 
-def _whole(found: studies.Study) -> studies.Study:
+def _whole(found: Evaluations) -> Evaluations:
     """A study without gaps.
 
     Raises:

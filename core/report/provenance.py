@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.analysis.comparing import examples
+from core.analysis.tasks import examples
 from core.search.best import Best
 from core.search.roles import roles
 from core.specs.models import ModelSpec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.analysis.studies import Study
+from core.analysis.evaluations import Evaluations
 from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
@@ -80,12 +80,12 @@ def allocation(found: Profile, asked: AllocationRequest, name: str) -> Command:
     return Command(f"The allocation {name}:", command_line(Allocating(profile=found.entry.key, allocation=asked)))
 
 
-def study(found: Study) -> list[Command]:
+def study(found: Evaluations) -> list[Command]:
     """The study file and its command; where no file can say it, a command per setting."""
     request = _request(found)
     if request is None:
         return [Command(NOTHING_SAID, "python -m core study study.toml")]
-    return _study(request, _device(found.dense.about))
+    return _study(request, _device(found.dense.result.about))
 
 
 def best(found: Best, singles: Sequence[str]) -> list[Command]:
@@ -97,7 +97,7 @@ def best(found: Best, singles: Sequence[str]) -> list[Command]:
     whole = bests.whole_line(found.request)
     if whole is None:
         asked = bests.final_request(found.request, found.profile, found.winner, found.runner_up)
-        file, *run = _study(asked, _device(found.final.dense.about))
+        file, *run = _study(asked, _device(found.final.dense.result.about))
         return [Command(f"{NO_SEARCH} {file.about}", file.text), *run, *_singles(singles)]
     return [Command(SEARCH, whole), *_singles(singles)]
 
@@ -118,7 +118,7 @@ def _study(request: StudyRequest, device: str) -> list[Command]:
     ]
 
 
-def _request(found: Study) -> StudyRequest | None:
+def _request(found: Evaluations) -> StudyRequest | None:
     try:
         return StudyRequest.model_validate(found.provenance["request"])
     except (KeyError, ValueError):

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
-from core.analysis import phrases, verdicts
 from core.analysis import rows as reading
-from core.analysis.comparing import Line, Results, Slice
-from core.analysis.studies import Study
+from core.analysis import verdicts
+from core.analysis.evaluated import EvaluatedSetting
+from core.analysis.evaluations import Evaluations, Slice
 from core.figures import results as drawing
 from core.figures.style import Chart, Palette
 from core.report import provenance, remake
@@ -30,19 +28,19 @@ OBJECTIVE, FEWEST = "kl", 3  # the harm that estimates are made of, and how many
 Draw = Callable[[Palette], Chart]
 
 
-def part(entry: Entry, found: Study, profile: Profile | None = None) -> Part:
+def part(entry: Entry, found: Evaluations, profile: Profile | None = None) -> Part:
     """Everything that is reported of a study; `entry` may be the best setting that it judges.
 
     Args:
         profile: of its model, to hold the additive estimate against what was measured; None: there is none at hand.
     """
-    spec, results = found.spec, Results(found)
+    spec = found.spec
     return Part(
         key=entry.key,
         title=f"{found.provenance.get('model', spec.model.content)}: what does pruning cost?",
-        sentences=(f"Perplexity of the dense model: {_dense(found)}.", *_said(results), *_warned(results), PAIRED),
-        exhibits=tuple(_exhibits(results, profile, provenance.note(entry, spec.model, spec.text, spec))),
-        tables=(("Every number", numbers(entry, found)),),
+        sentences=(f"Perplexity of the dense model: {_dense(found)}.", *_said(found), *_warned(found), PAIRED),
+        exhibits=tuple(_exhibits(found, profile, provenance.note(entry, spec.model, spec.text, spec))),
+        tables=(("Every number", numbers(found)),),
         provenance=provenance.rows(entry, spec.model, spec.text, spec),
         commands=tuple(remake.study(found)),
     )
@@ -66,29 +64,29 @@ def best(entry: Entry, found: Best, commands: tuple[str, ...], profile: Profile 
 # --- sentences -----------------------------------------------------------------------------------------------------
 
 
-def _dense(found: Study) -> str:
-    return reading.perplexity(found.dense) if found.dense.evaluated is not None else "not measured"
+def _dense(found: Evaluations) -> str:
+    return reading.perplexity(found.dense) if found.dense else "not measured"
 
 
-def _said(results: Results) -> list[str]:
+def _said(found: Evaluations) -> list[str]:
     """The verdicts of the page, of every pruner and target."""
-    return [f"At {each.name}: {said}" for each in results.slices for said in verdicts.sentences(results, each, None)]
+    return [f"At {each.name}: {said}" for each in found.slices for said in verdicts.sentences(found, each, None)]
 
 
-def _warned(results: Results) -> list[str]:
+def _warned(found: Evaluations) -> list[str]:
     """What pruning had to be helped along with, setting by setting."""
     return [
-        f"{line.name} at {line.setting.allocation.target:.0%}: {line.helped}" for line in results.lines if line.helped
+        f"{each.name} at {each.setting.allocation.target:.0%}: {each.helped}" for each in found.settings if each.helped
     ]
 
 
 # --- charts --------------------------------------------------------------------------------------------------------
 
 
-def _exhibits(results: Results, profile: Profile | None, note: str) -> list[Exhibit]:
-    if not results.lines:
+def _exhibits(results: Evaluations, profile: Profile | None, note: str) -> list[Exhibit]:
+    if not results.settings:
         return []
-    prefix = results.study.spec.key[:6]
+    prefix = results.spec.key[:6]
     shown = [exhibit(partial(drawing.perplexity, results, None), note, prefix)]
     for within in results.slices:
         named = f"{prefix}-{within.pruner}-{within.target:g}"
@@ -97,7 +95,7 @@ def _exhibits(results: Results, profile: Profile | None, note: str) -> list[Exhi
     return shown
 
 
-def _draws(results: Results, within: Slice, profile: Profile | None) -> list[tuple[str, Draw]]:
+def _draws(results: Evaluations, within: Slice, profile: Profile | None) -> list[tuple[str, Draw]]:
     """What is drawn of one pruner and target, each with what tells it from another of its kind."""
     found: list[tuple[str, Draw]] = []
     if drawing.against_uniform(results, within, None):
@@ -113,7 +111,7 @@ def _draws(results: Results, within: Slice, profile: Profile | None) -> list[tup
     return found
 
 
-def _of_correction(results: Results, within: Slice, base: Line) -> Draw:
+def _of_correction(results: Evaluations, within: Slice, base: EvaluatedSetting) -> Draw:
     """Several bases may be corrected, so its title says which."""
 
     def draw(look: Palette) -> Chart:
@@ -133,7 +131,7 @@ def _titled(draw: Draw, within: Slice) -> Draw:
     return titled
 
 
-def _estimable(results: Results, within: Slice, profile: Profile) -> bool:
+def _estimable(results: Evaluations, within: Slice, profile: Profile) -> bool:
     """Whether enough allocations have an estimate to be put in order."""
     if len(results.within(within)) < FEWEST:
         return False
@@ -147,16 +145,14 @@ def _estimable(results: Results, within: Slice, profile: Profile) -> bool:
 # --- numbers -------------------------------------------------------------------------------------------------------
 
 
-def numbers(entry: Entry, found: Study) -> Table:
+def numbers(found: Evaluations) -> Table:
     """A row per point: perplexity, change against uniform with its interval, divergence, agreement, accuracies."""
     tasks = [task.name for task in found.spec.tasks]
     columns = ["setting", "perplexity", "against uniform", "KL, nats", "agreement", "zeros, mean of linears", *tasks]
     rows = []
-    for row in reading.rows_of(entry, found):
-        each = row.measured
-        against = reading.against_uniform(row)
-        zeros = float(np.nanmean(each.evaluated.zeros))
-        said = phrases.said(against) if against else ""
-        accuracies = [reading.accuracy(each.tasks[name]) if name in each.tasks else "" for name in tasks]
-        rows.append((each.name, reading.perplexity(each), said, each.kl, each.agreement, zeros, *accuracies))
+    for each in found.singles:
+        change = each.against_uniform
+        said = verdicts.said(change.windows) if change else ""
+        accuracies = [reading.accuracy(each, name) for name in tasks]
+        rows.append((each.name, reading.perplexity(each), said, each.kl, each.agreement, each.zeros, *accuracies))
     return texts(columns, rows)

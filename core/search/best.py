@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from core import specs
-from core.analysis import studies
-from core.analysis.comparison import Interval, over_seeds, paired, percent, sentence
-from core.analysis.studies import Measured, Study
+from core.analysis import evaluations
+from core.analysis.comparison import Interval
+from core.analysis.evaluated import Change, EvaluatedSetting
+from core.analysis.evaluations import Evaluations
+from core.analysis.verdicts import quoted, sentence
 from core.models import cost
 from core.models.machine import chosen
 from core.models.outline import Outline
@@ -30,7 +30,6 @@ from core.specs.settings import Setting
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.texts import WindowRequest
 from core.store.cache import Entry, Store
-from core.store.results import Array
 
 MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
@@ -168,23 +167,13 @@ def estimate(request: BestRequest, store: Store, device: str = "cpu") -> cost.Co
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """One setting as it stood on the selection text."""
-
-    setting: Setting
-    nll: float  # nats/token, mean over windows; NaN where it broke the model
-    perplexity: float
-    against_uniform: Interval  # per cent of perplexity, on the selection text
-
-
-@dataclass(frozen=True, eq=False)
 class Best:
     """What was chosen, and what the final text says of it."""
 
     spec: BestSpec
     provenance: dict
-    selection: Study
-    final: Study
+    selection: Evaluations
+    final: Evaluations
 
     @property
     def winner(self) -> Setting:
@@ -209,9 +198,10 @@ class Best:
         if self.spec.max_loss is None:
             return self.uniform
         target = kept_by_uniform(self.provenance.get("trials", []), self.spec.max_loss)
-        found = [each.setting for each in self.final.pruned if each.setting == each.setting.uniform]
-        mine = [each for each in found if each.allocation.target == target]
-        return next((each for each in mine if each.calibration_seed == self.winner.calibration_seed), self.uniform)
+        found = [each.setting for each in self.final.settings if each.setting == each.setting.uniform]
+        mine = (each for each in found if each.allocation.target == target)
+        seed = {"calibration_seed": self.winner.calibration_seed}
+        return next((each.model_copy(update=seed) for each in mine), self.uniform)
 
     @property
     def request(self) -> BestRequest:
@@ -228,61 +218,41 @@ class Best:
         """Notes on candidates that could not be."""
         return self.provenance.get("left_out", [])
 
-    def losses(self, setting: Setting | None) -> Array:
-        """Losses on the final text, mean over calibration seeds, (windows,) nats/token; None: the dense model."""
-        return np.mean([each.evaluated.nll for each in self._seeds(setting)], axis=0)
+    def judged(self, setting: Setting | None) -> EvaluatedSetting:
+        """A setting on the final text, over its calibration seeds; None: the dense model."""
+        return self.final.dense if setting is None else self.final.of(setting)
 
-    def perplexity(self, setting: Setting | None) -> float:
-        """On the final text, of the mean loss over windows and calibration seeds."""
-        with np.errstate(over="ignore"):
-            return float(np.exp(self.losses(setting).mean()))
-
-    def against(self, setting: Setting, other: Setting | None) -> Interval:
-        """Change of perplexity in per cent on the final text, paired over windows."""
-        return percent(paired(self.losses(setting), self.losses(other)))
-
-    def over_seeds(self, setting: Setting, other: Setting) -> Interval | None:
-        """The same, one number per calibration seed; None where the pruner looks at no calibration text."""
-        if not setting.reads_text:
-            return None
-        pairs = zip(self._seeds(setting), self._seeds(other), strict=True)
-        with np.errstate(over="ignore"):
-            change = [100 * np.expm1(one.evaluated.nll.mean() - two.evaluated.nll.mean()) for one, two in pairs]
-        return over_seeds(np.array(change))
-
-    def _seeds(self, setting: Setting | None) -> list[Measured]:
-        if setting is None:
-            return [self.final.dense]
-        alike = [each for each in self.final.pruned if each.setting.allocation == setting.allocation]
-        return sorted(alike, key=lambda each: each.setting.calibration_seed)
+    def against(self, setting: Setting, other: Setting | None) -> Change:
+        """Change of perplexity on the final text."""
+        return self.judged(setting).against(self.judged(other))
 
     @property
-    def against_uniform(self) -> Interval | None:
+    def against_uniform(self) -> Change | None:
         """The winner against uniform; None where it is uniform."""
         return None if self.winner == self.uniform else self.against(self.winner, self.uniform)
 
     @property
-    def against_runner_up(self) -> Interval | None:
+    def against_runner_up(self) -> Change | None:
         """The winner against the runner-up; None where there is none."""
         return None if self.runner_up is None else self.against(self.winner, self.runner_up)
 
     @property
     def only_uniform_breaks(self) -> bool:
         """Whether uniform's loss on the final text is not a number and the winner's is: no interval can tell that."""
-        winner, uniform = (np.isfinite(self.losses(each)).all() for each in (self.winner, self.uniform))
-        return bool(winner and not uniform)
+        winner, uniform = (self.judged(each).finite for each in (self.winner, self.uniform))
+        return winner and not uniform
 
     @property
     def answer(self) -> Setting:
         """The winner if it is certainly better than uniform on the final text, else uniform."""
         found = self.against_uniform
-        better = found is not None and (found.high < 0 or self.only_uniform_breaks)
+        better = found is not None and (found.windows.high < 0 or self.only_uniform_breaks)
         return self.winner if better else self.fallback
 
     @property
     def lost(self) -> Interval:
         """What the answer costs against the dense model on the final text, per cent of perplexity."""
-        return self.against(self.answer, None)
+        return self.against(self.answer, None).windows
 
     @property
     def sentence(self) -> str:
@@ -295,7 +265,7 @@ class Best:
             return "nothing did better than uniform on the text that selects"
         if self.only_uniform_breaks:
             return "uniform breaks the model, whose loss is then not a number"
-        said = sentence(words(self.winner.allocation), "uniform", self.against_uniform)
+        said = sentence(words(self.winner.allocation), "uniform", self.against_uniform.windows)
         if self.answer == self.winner:
             return f"{said}, on text that nothing was chosen on"
         return f"the best on the text that selects does not hold on the text that judges ({said})"
@@ -314,13 +284,11 @@ class Best:
         found = []
         name = words(self.winner.allocation)
         if self.runner_up is not None:
-            found.append(sentence(name, f"the runner-up, {words(self.runner_up.allocation)}", self.against_runner_up))
-        spread = None if self.winner == self.uniform else self.over_seeds(self.winner, self.uniform)
-        if spread is not None and spread.certain:
-            found.append(
-                f"over {spread.n} calibration seeds the change against uniform is {spread.value:+.1f}% "
-                f"[{spread.low:.1f}, {spread.high:.1f}]"
-            )
+            other = f"the runner-up, {words(self.runner_up.allocation)}"
+            found.append(sentence(name, other, self.against_runner_up.windows))
+        change = self.against_uniform
+        if change is not None and change.seeds.certain:
+            found.append(f"the change against uniform is {quoted(change)}")
         return [f"{each[0].upper()}{each[1:]}." for each in found]
 
     @property
@@ -345,21 +313,21 @@ class Best:
         return next(each["uniform"] for each in self.provenance["trials"] if each["target"] == target)
 
     @property
-    def candidates(self) -> list[Candidate]:
+    def candidates(self) -> list[EvaluatedSetting]:
         """Every candidate on the selection text, the best first, broken ones last."""
         sound = ranked(self.selection)
-        broken = [each for each in self.selection.pruned if each not in sound]
-        twin = self.selection.of(self.uniform)
-        return [
-            Candidate(each.setting, float(each.evaluated.nll.mean()), each.perplexity, studies.against(each, twin))
-            for each in (*sound, *broken)
-        ]
+        pruned = [each for each in self.selection.singles if each.setting is not None]
+        return [*sound, *(each for each in pruned if each not in sound)]
+
+    def selected(self, candidate: EvaluatedSetting) -> Interval:
+        """A candidate's change of perplexity against uniform on the selection text, per cent."""
+        return candidate.against(self.selection.single(self.uniform)).windows
 
 
 def load(store: Store, entry: Entry) -> Best:
     """Read a stored best setting."""
     spec = entry.spec
-    selection, final = (studies.read(store, each, entry.provenance) for each in (spec.selection, spec.final))
+    selection, final = (evaluations.read(store, each, entry.provenance) for each in (spec.selection, spec.final))
     return Best(spec, entry.provenance, selection, final)
 
 

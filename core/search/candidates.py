@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from core.allocation.allocate import spread
 from core.allocation.allocator import Allocator
-from core.analysis.studies import Measured, Study
+from core.analysis.evaluated import EvaluatedSetting
+from core.analysis.evaluations import Evaluations
 from core.specs.allocations import BASES, AllocationRequest, Correction, Uniform
 from core.specs.errors import UserError
 from core.specs.grammar import write
@@ -101,13 +102,13 @@ def _setting(allocation: AllocationRequest, pruner: str, seed: int) -> Setting:
 # --- choosing ------------------------------------------------------------------------------------------------------
 
 
-def ranked(study: Study) -> list[Measured]:
+def ranked(study: Evaluations) -> list[EvaluatedSetting]:
     """A study's pruned points, the least mean loss first; of equals the one asked first; broken ones are left out."""
-    sound = [each for each in study.pruned if math.isfinite(each.evaluated.nll.mean())]
-    return sorted(sound, key=lambda each: float(each.evaluated.nll.mean()))
+    sound = [each for each in study.singles if each.setting is not None and math.isfinite(each.loss)]
+    return sorted(sound, key=lambda each: each.loss)
 
 
-def choose(study: Study) -> tuple[Setting, Setting | None]:
+def choose(study: Evaluations) -> tuple[Setting, Setting | None]:
     """The winner of a selection study, and the best setting of another base allocator.
 
     Raises:
@@ -120,7 +121,7 @@ def choose(study: Study) -> tuple[Setting, Setting | None]:
     return order[0], next((each for each in order if each.allocation.base.kind != kind), None)
 
 
-def best_base(study: Study) -> Setting:
+def best_base(study: Evaluations) -> Setting:
     """The best setting without a correction.
 
     Raises:
@@ -130,9 +131,9 @@ def best_base(study: Study) -> Setting:
     return next(each.setting for each in ranked(study) if not each.setting.allocation.correction.strength)
 
 
-def loss(study: Study, setting: Setting) -> float:
+def loss(study: Evaluations, setting: Setting) -> float:
     """Rise of the perplexity over the dense model's, a fraction of it."""
-    return study.of(setting).perplexity / study.dense.perplexity - 1
+    return study.single(setting).perplexity / study.dense.perplexity - 1
 
 
 def kept_by_uniform(trials: Iterable[Mapping], max_loss: float) -> float | None:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.analysis import studies
-from core.analysis.studies import Study
+from core.analysis import evaluations
+from core.analysis.evaluations import Evaluations
 from core.evaluation.resolving import profile_of
 from core.models import anatomy
 from core.models.loading import Loaded
@@ -176,7 +176,7 @@ class Run:
         self.relay.ahead -= share * (tries - len(ran))
         return target
 
-    def _select(self, target: float, shares: dict[str, float]) -> Study:
+    def _select(self, target: float, shares: dict[str, float]) -> Evaluations:
         """All candidates on the selection text; then, if the grid says so, the corrections of the best base too."""
         grid = GRIDS[self.request.effort]
         self.left_out.clear()  # what the search left out belongs to other targets
@@ -211,13 +211,13 @@ class Run:
     def _asked(self, asked: tuple[Setting, ...]) -> Request:
         return best.selection_request(self.request, self.profile.entry.key, asked)
 
-    def _study(self, name: str, share: float, asked: Request) -> Study:
+    def _study(self, name: str, share: float, asked: Request) -> Evaluations:
         entry = self.relay.over(name, share, lambda report: self.stage(asked, report))
-        return studies.load(self.store, entry)
+        return evaluations.load(self.store, entry)
 
     # -- telling ----------------------------------------------------------------------------------------------------
 
-    def _told(self, files: list, texts: dict[str, Windows], selection: Study, final: Study) -> dict:
+    def _told(self, files: list, texts: dict[str, Windows], selection: Evaluations, final: Evaluations) -> dict:
         return provenance(self.loaded, files, self.store, self.loaded.model.device) | {
             "text": texts["final"].label,
             "texts": {role: each.label for role, each in texts.items()},

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import figures
-from core.analysis import studies
-from core.analysis.comparing import Results
-from core.analysis.studies import Study
+from core.analysis import evaluations, protocols
+from core.analysis.evaluations import Evaluations
 from core.figures import labels, results
 from core.jobs import queue
 from core.jobs.records import Job
@@ -28,7 +27,7 @@ from core.store.cache import Entry, Store
 from core.store.results import Perturbed
 from pages.ui import frame, view
 from pages.ui.measure.choose import MODELS
-from pages.ui.prune import exporting, stored
+from pages.ui.prune import exporting
 
 HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
 
@@ -202,23 +201,23 @@ def _perplexities(store: Store, job: Job) -> None:
     """Perplexity against target of the points that are finished."""
     spec = store.resolved(job.request)
     study = _so_far(spec.key, job.status.parts, job.status.started, store, spec) if spec else None
-    done = [each for each in study.points if each.evaluated is not None] if study else []
+    done = study.singles if study else ()
     if not done:
         _first(len(job.request.points))
         return
-    chart = results.perplexity(Results(study), None, view.look())
+    chart = results.perplexity(study, None, view.look())
     st.plotly_chart(chart.figure, key="live-study", alt=chart.alt)
     st.markdown(chart.finding)
     asked = job.request.evaluation.text
-    label = f"{source(asked)} · {stored.badge(study)}"
+    label = f"{source(asked)} · {protocols.badge(study)}"
     st.caption(f"**Protocol:** {label} · {len(done)} of {len(study.points)} points finished.")
     frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-study")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _so_far(key: str, parts: int, started: float, _store: Store, _spec: object) -> Study:
+def _so_far(key: str, parts: int, started: float, _store: Store, _spec: object) -> Evaluations:
     """Read again only when a part was added."""
-    return studies.read(_store, _spec)
+    return evaluations.read(_store, _spec)
 
 
 def _matrix(store: Store, job: Job) -> None:

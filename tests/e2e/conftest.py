@@ -155,6 +155,12 @@ def query(page: Page) -> dict[str, str]:
     return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
 
 
+def wait_for_query(page: Page, **wanted: str) -> None:
+    """Wait until the URL says so and the page is drawn: the server has heard of what was let go."""
+    page.wait_for_url(lambda url: all(parse_qs(urlparse(url).query).get(key) == [wanted[key]] for key in wanted))
+    settle(page)
+
+
 def hosts(page: Page) -> set[str | None]:
     """Whom the page asked for something."""
     return {urlparse(url).hostname for url in page.asked if url.startswith(("http", "ws"))}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, query, settle
+from tests.e2e.conftest import drag, query, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -46,7 +46,7 @@ def test_arrow_keys_move_the_strength_and_back_takes_it_back(spread: str, tab: T
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     expect(page.get_by_test_id("stCode")).to_contain_text("--strength 0.023")
-    assert query(page)["strength"] == "0.023"
+    wait_for_query(page, strength="0.023")
     expect(slider(page)).to_have_attribute("aria-valuetext", re.compile("0.023, estimate "))
     page.go_back()
     expect(page.get_by_test_id("stCode")).to_contain_text("--strength 0.02 ")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, query, settle
+from tests.e2e.conftest import drag, query, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -63,9 +63,7 @@ def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(less
     seen = drag(page, sliders(page).nth(1), 1.0, lambda: curve.evaluate(LINE))
     assert len(set(seen)) >= 20, "the curve did not follow the finger"
     page.mouse.up()
-    page.wait_for_timeout(600)
-    settle(page)
-    assert query(page)["noise"] == "1"
+    wait_for_query(page, noise="1")
     assert "perturbation=gaussian%3A1" in page.locator("[data-testid=stPageLink] a").first.get_attribute("href")
     expect(says(page)).to_contain_text("size 1 behind layer 4")
 
@@ -79,9 +77,7 @@ def test_a_click_hits_a_layer_and_dragging_over_the_picture_goes_on(lesson: str,
     page.mouse.move(*place(page, 8), steps=4)
     expect(says(page)).to_contain_text("behind layer 8")
     page.mouse.up()
-    page.wait_for_timeout(600)
-    settle(page)
-    assert query(page)["layer"] == "8"
+    wait_for_query(page, layer="8")
     page.get_by_text("See every layer").click()
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible(timeout=20_000)
 
@@ -111,9 +107,7 @@ def test_a_thumb_that_scrolls_past_a_picture_hits_nothing_and_a_tap_does(lesson:
     touch("touchStart", (x, y))
     touch("touchEnd")
     expect(says(page)).to_contain_text("behind layer 21")
-    page.wait_for_timeout(600)
-    settle(page)
-    assert query(page)["layer"] == "21"
+    wait_for_query(page, layer="21")
 
 
 def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
@@ -127,9 +121,7 @@ def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
     expect(says(page)).to_contain_text("all but the first token")
-    page.wait_for_timeout(600)
-    settle(page)
-    assert query(page)["noise-at"] == "after_first"
+    wait_for_query(page, **{"noise-at": "after_first"})
 
 
 def said(page: Page) -> str:
@@ -142,7 +134,7 @@ def test_predict_by_a_click_then_see(lesson: str, tab: Tab) -> None:
     expect(show).to_be_disabled()
     page.mouse.click(*place(page, 13))
     expect(says(page)).to_have_text("Your guess: layer 13.")
-    page.wait_for_timeout(600)
+    expect(show).to_be_enabled()
     settle(page)
     show.click()
     settle(page)  # until then the picture of before stands beside the new one

@@ -13,7 +13,7 @@ from core.specs import grammar
 from core.specs.allocations import AllocationRequest
 from pages.ui.prune import families
 from tests import synthetic
-from tests.e2e.conftest import query, serving, settle, working
+from tests.e2e.conftest import query, serving, settle, wait_for_query, working
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -99,12 +99,10 @@ def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -
     page = tab(f"{place.address}/allocate?profile={place.profile}&base=alphapruning&target=0.6")
     page.get_by_test_id("stSidebarNav").get_by_text("Prune").click()
     expect(page.get_by_text("Allocation in view: AlphaPruning")).to_be_visible()
-    settle(page)
-    assert query(page).items() >= {"base": "alphapruning", "target": "0.6"}.items()
+    wait_for_query(page, base="alphapruning", target="0.6")
     page.get_by_text("Change it").click()
     expect(page.locator("h1")).to_have_text("How is a budget spread over layers?")
-    settle(page)
-    assert query(page).items() >= {"base": "alphapruning", "target": "0.6"}.items()
+    wait_for_query(page, base="alphapruning", target="0.6")
 
 
 def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: Tab) -> None:
@@ -112,7 +110,7 @@ def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: 
     for part in ("Best setting", "What it writes", "Best setting", "Evaluate"):
         page.get_by_test_id("stButtonGroup").get_by_text(part, exact=True).click()
         settle(page)
-    assert query(page).items() >= {"part": "evaluate", "calibration_windows": "7"}.items()
+    wait_for_query(page, part="evaluate", calibration_windows="7")
     page.get_by_text("Calibration, device").click()
     page.get_by_text("True-sequential").click()  # with this the browser tells what all its widgets hold
     settle(page)

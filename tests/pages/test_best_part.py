@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.analysis import studies
+from core.analysis import evaluations
 from core.jobs import queue
 from core.search import best, candidates
 from core.search.roles import roles
@@ -69,10 +69,10 @@ def save(
     return store.entry(store.save(spec, None, about | told))
 
 
-def _study(store: Store, settings: list[Setting], costs: synthetic.Callable, text: str) -> studies.Study:
+def _study(store: Store, settings: list[Setting], costs: synthetic.Callable, text: str) -> evaluations.Evaluations:
     spec = synthetic.study_spec(PROFILE, settings, LAYERS, 12, 256, text)
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key, costs, text=text)
-    return studies.read(store, spec)
+    return evaluations.read(store, spec)
 
 
 def part(**view: str) -> AppTest:
@@ -180,11 +180,11 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
         assert sentence in said
     assert any(roles(found.request) == each.value for each in app.caption)
     tried = table(app, "loss, nats/token")
-    assert list(tried["loss, nats/token"]) == [each.nll for each in found.candidates]
+    assert list(tried["loss, nats/token"]) == [each.loss for each in found.candidates]
     assert tried["written"][0] == grammar.words(found.winner.allocation) and len(tried) == len(METHODS)
     judged = table(app, "role").set_index("role")
     assert list(judged.index) == ["dense", "winner", "runner-up", "uniform"]
-    assert math.isclose(judged["perplexity"]["winner"], found.perplexity(found.winner))
+    assert math.isclose(judged["perplexity"]["winner"], found.judged(found.winner).perplexity)
     whole, *parts = [each.value for each in app.code]
     assert parts == list(best.commands(found))
     assert whole == best.whole_line(found.request) and "core best --model demo --target 0.7" in whole
@@ -241,7 +241,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     assert found.answer.allocation == grammar.read_allocation("uniform:0.45")
     assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
     answer = table(app, "role").set_index("role").loc["answer"]
-    assert "45%" in answer["setting"] and answer["perplexity"] == pytest.approx(found.perplexity(found.answer))
+    assert "45%" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
     assert list(table(app, "of")["uniform's loss, %"]) == pytest.approx([12.5, 25])
     assert queries(app)["See it on the Allocate page"]["allocation"] == "uniform:0.45"
 
@@ -320,7 +320,8 @@ def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
     told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
     store.save(found.evaluated(helped), synthetic.evaluated(helped, 12, LAYERS), told)
     [said] = [each.value for each in part().warning]
-    assert said == f"{helped.setting.name}. Pruning had to be helped along: damping was raised to 0.1 in layer 2."
+    sentence = "Pruning had to be helped along: damping was raised to 0.1 in layer 2."
+    assert said == f"{helped.setting.name}, calibration seed 0. {sentence}"
 
 
 # --- from the answer on --------------------------------------------------------------------------------------------

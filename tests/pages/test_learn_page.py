@@ -248,30 +248,19 @@ def test_every_chapter_has_a_link_before_a_prediction_too(cache: Cache) -> None:
         assert links(opened(profile=cache["deep"], chapter=chapter)), chapter
 
 
-def test_allocate_shows_the_tours_allocation_whatever_was_set_there(cache: Cache) -> None:
-    app = opened_at("allocate", profile=cache["deep"], hand="3:0.5", clip=str(float(np.log(1.5))), unclipped="True")
-    app.query_params["chapter"] = "allocate"
-    app.switch_page("learn.py").run()
-    for key, value in links(app)[0].items():
-        app.query_params[key] = value
-    app.switch_page("allocate.py").run()
-    asked = app.session_state
-    assert (asked["hand"], asked["unclipped"]) == ("", False) and asked["clip"] == pytest.approx(np.log(3))
-
-
 def test_the_layer_stays_with_other_pages(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="drift", layer="17")
     app.switch_page("absorption.py").run()
     assert live(app)["pick"]["index"] == 17
 
 
-def test_allocate_opens_as_the_tour_left_it(cache: Cache) -> None:
-    app = opened(profile=cache["deep"], chapter="allocate", push="0.02")
+def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache: Cache) -> None:
+    app = opened_at("allocate", profile=cache["deep"], hand="3:0.5", clip=str(float(np.log(1.5))), unclipped="True")
+    app.query_params.update(chapter="allocate", push="0.02")
+    app.switch_page("learn.py").run()
     tour = live(app)
     now = tour["bars"]["values"][tour["controls"][0]["index"]]
-    asked = links(app)[0]
-    for key, value in asked.items():
-        app.query_params[key] = value
+    app.query_params.update(links(app)[0])
     app.switch_page("allocate.py").run()
     allocate = live(app)
     assert allocate["rows"][allocate["index"]] == pytest.approx(now, abs=1e-4)

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from core import specs
-from core.analysis import comparing, studies
+from core.analysis import evaluations, protocols
+from core.analysis.tasks import labels
 from core.figures import results as drawing
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest
@@ -50,16 +51,21 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
             0.15,
             0.15,
             0.15,
-            ["correction at strength 0.08 costs 16.2%", "Reversed is no different from the correction"],
+            ["correction at strength 0.08 raises perplexity by 16.2 %", "Reversed is no different from the correction"],
         ),
-        (-0.15, 0.1, 0.1, ["correction at strength 0.08 gains 13.9%", "Every control does worse"]),
+        (-0.15, 0.1, 0.1, ["correction at strength 0.08 lowers perplexity by 13.9 %", "Every control does worse"]),
         (
             -0.15,
             -0.15,
             0.1,
-            ["correction at strength 0.08 gains 13.9%", "it is not the measured absorption that helps"],
+            ["correction at strength 0.08 lowers perplexity by 13.9 %", "it is not the measured absorption that helps"],
         ),
-        (0.0, -0.3, 0.0, ["correction at strength 0.08 is no different from its base, OWL", "Reversed gains 25.9%"]),
+        (
+            0.0,
+            -0.3,
+            0.0,
+            ["correction at strength 0.08 is no different from its base, OWL", "Reversed lowers perplexity by 25.9 %"],
+        ),
     ],
 )
 def test_the_verdict_follows_the_data(
@@ -111,7 +117,7 @@ def test_too_few_windows_tell_nothing(store: Store) -> None:
     assert app.warning[0].value == "Too few windows to tell: 4 were evaluated, 8 are needed for an interval."
     said = verdict(app)
     assert "too few windows to tell (n = 4, 8 are needed)" in said
-    assert not re.search(r"\b(gains|costs)\b", said)
+    assert not re.search(r"\b(lowers|raises)\b", said)
     everything = " ".join(each.value for each in app.markdown)
     assert "too few windows to rank them" in everything
     assert "least perplexity" not in everything and "better than uniform" not in everything
@@ -142,9 +148,9 @@ def test_studies_of_one_protocol_are_one(store: Store) -> None:
     assert list(table["setting"]).count("Uniform") == 1
 
 
-def drawn(group: stored.Group) -> set[str]:
+def drawn(group: evaluations.Evaluations) -> set[str]:
     """Names of the curves of perplexity against target."""
-    return set(drawing.perplexity(group.results, None).table["method"])
+    return set(drawing.perplexity(group, None).table["method"])
 
 
 def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
@@ -152,13 +158,14 @@ def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
     magnitude = save(store, families.combined(families.alone(OWL), "magnitude", (0,)))
     [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
     assert drawn(group) == {"Uniform, Wanda", "OWL, Wanda", "Uniform, magnitude", "OWL, magnitude"}
-    assert "calibrated on invented calibration text, 16 × 64, seed 0; magnitude looks at no text" in group.badge
-    assert group.badge.endswith(f"studies {wanda[:6]}, {magnitude[:6]}")
+    said = protocols.badge(group)
+    assert "calibrated on invented calibration text, 16 × 64, seed 0; magnitude looks at no text" in said
+    assert said.endswith(f"studies {wanda[:6]}, {magnitude[:6]}")
     app = opened(study=magnitude, by="magnitude")
     assert not app.warning and not app.exception and app.session_state["study"] == wanda
     assert len({*badges(app)}) == 1 and "Uniform, magnitude" in set(app.dataframe[-1].value["setting"])
-    assert group.holding(Setting(pruner="magnitude", allocation=OWL)) == magnitude
-    assert group.holding(Setting(pruner="wanda", allocation=OWL)) == wanda
+    assert protocols.holding(group, Setting(pruner="magnitude", allocation=OWL)) == magnitude
+    assert protocols.holding(group, Setting(pruner="wanda", allocation=OWL)) == wanda
 
 
 def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile: str | None = PROFILE.key) -> str:
@@ -183,13 +190,14 @@ def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) ->
     few, many = recalibrated(store, both, 4), recalibrated(store, both[:1], 8)
     found = stored.groups(load(store, store.profile(PROFILE.key)))
     assert set(found) == {few, many}
-    assert "magnitude" in " ".join(drawn(found[many])) and "16 × 64" not in found[many].badge
-    assert "8 × 64, seed 0; magnitude" in found[many].badge and "4 × 64, seed 0; magnitude" in found[few].badge
-    calibrated = {p.pruned.calibration.sequences for p in found[many].results.study.spec.points
+    assert "magnitude" in " ".join(drawn(found[many]))
+    for key, amount in ((few, "4 × 64"), (many, "8 × 64")):
+        assert f", {amount}, seed 0; magnitude" in protocols.badge(found[key])
+    calibrated = {p.pruned.calibration.sequences for p in found[many].spec.points
                   if p.pruned and p.pruned.calibration}  # fmt: skip
     assert calibrated == {8}, "only points without calibration come from the other study"
     assert opened(study=few, by="magnitude").session_state["study"] == few, "a study's own group, not where it joins"
-    assert found[many].holding(both[-1]) == few and found[many].holding(both[0]) == many
+    assert protocols.holding(found[many], both[-1]) == few and protocols.holding(found[many], both[0]) == many
 
 
 def test_allocations_that_looked_at_another_profile_do_not_join(store: Store) -> None:
@@ -258,14 +266,14 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     assert not app.exception
     assert "zero-shot on 20 examples of boolq" in badges(app)[0] and "40 examples of boolq" in badges(app)[0]
     [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
-    results, part = group.results, group.results.slices[0]
-    assert results.tasks == ("boolq (20 examples)", "boolq (40 examples)")
-    few, many = (drawing.zero_shot(results, part, task, None).table for task in results.tasks)
+    part = group.slices[0]
+    assert group.tasks == ("boolq (20 examples)", "boolq (40 examples)")
+    few, many = (drawing.zero_shot(group, part, task, None).table for task in group.tasks)
     assert set(many["setting"]) - set(few["setting"]) == {"OWL, reversed 0.04"}
-    assert results.shared(part) == ("boolq (40 examples)",), "a mean holds what all were asked, no task twice"
+    assert group.shared(part) == ("boolq (40 examples)",), "a mean holds what all were asked, no task twice"
     app.query_params["task"] = "boolq (20 examples)"
     assert any("Not asked of OWL, reversed 0.04." in each.value for each in app.run().caption)
-    lines = {each.name: each for each in results.lines}
+    lines = {each.name: each for each in group.settings}
     assert (lines["OWL"].accuracy("boolq (20 examples)")[2], lines["OWL"].accuracy("boolq (40 examples)")[2]) == (
         20,
         40,
@@ -279,9 +287,9 @@ def test_another_version_or_sample_of_a_task_is_another_task(store: Store, other
     sampled(store, family()[:2], 20)
     sampled(store, family()[:3], 20, **other)
     [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
-    assert len(group.results.tasks) == 2
-    tasks = group.results.study.spec.tasks
-    assert len(tasks) == 2 and len(set(comparing.labels(tasks).values())) == 2
+    assert len(group.tasks) == 2
+    tasks = group.spec.tasks
+    assert len(tasks) == 2 and len(set(labels(tasks).values())) == 2
 
 
 def test_a_study_without_tasks_does_not_hide_those_of_another(store: Store) -> None:
@@ -336,4 +344,4 @@ def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:
     assert {each.help for each in opened().caption if "**Protocol:**" in each.value} == {
         "Measured with torch 2.9, transformers 5.20."
     }
-    assert "not noted" in stored.versions(studies.read(store, spec).points[2:])
+    assert "not noted" in protocols.versions(evaluations.read(store, spec).points[2:])

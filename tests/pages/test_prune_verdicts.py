@@ -7,30 +7,31 @@ import math
 import pytest
 
 from core.allocation.owl import Owl
-from core.analysis import comparing, verdicts
-from core.analysis.studies import Measured, Study
+from core.analysis import protocols, verdicts
+from core.analysis.evaluated import UNKNOWN, Change, SeedResult
+from core.analysis.evaluations import Evaluations
 from core.figures import results as drawing
 from core.specs import grammar, naming
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.settings import Setting
 from core.store.cache import Store
-from pages.ui.prune import families, stored
+from pages.ui.prune import families
 from pages.ui.prune.results import rows
 from tests import synthetic
-from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, owl_corrected
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
 
 
-def study(asked: tuple[Setting, ...], windows: int = 24) -> comparing.Results:
+def study(asked: tuple[Setting, ...], windows: int = 24, costs: Costs = synthetic.invented_cost) -> Evaluations:
     """A study in memory."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
-    points = tuple(Measured(point, synthetic.evaluated(point, windows, LAYERS), {}, {}) for point in spec.points)
-    return comparing.Results(Study(spec, {}, points))
+    found = (SeedResult(each, synthetic.evaluated(each, windows, LAYERS, costs), {}, {}) for each in spec.points)
+    return Evaluations(spec, {}, tuple(found))
 
 
 def test_a_change_is_paired_and_spread_over_seeds() -> None:
     results = study(family((0, 1, 2)))
-    line = next(each for each in results.lines if each.name == "AlphaPruning")
-    found = results.against_uniform(line)
+    line = next(each for each in results.settings if each.name == "AlphaPruning")
+    found = line.against_uniform
     assert (found.windows.n, found.seeds.n) == (24, 3)
     rise = [synthetic.invented_cost(each) for each in (line.setting, line.setting.uniform)]
     assert found.windows.low < 100 * math.expm1(rise[0] - rise[1]) < found.windows.high
@@ -40,8 +41,8 @@ def test_a_change_is_paired_and_spread_over_seeds() -> None:
 def test_magnitude_has_no_spread_over_seeds() -> None:
     asked = tuple(Setting(pruner="magnitude", allocation=OWL, calibration_seed=seed) for seed in range(3))
     results = study(asked)
-    assert [len(each.seeds) for each in results.lines] == [1, 1]
-    assert not results.against_uniform(results.lines[1]).seeds.certain
+    assert [len(each.results) for each in results.settings] == [1, 1]
+    assert not results.settings[1].against_uniform.seeds.certain
 
 
 def test_names_tell_settings_apart() -> None:
@@ -79,12 +80,12 @@ def test_a_setting_is_named_with_what_is_not_usual_or_not_its_neighbours() -> No
 def test_a_verdict_needs_no_correction() -> None:
     results = study(families.combined([OWL], "wanda", (0,)))
     [said] = verdicts.sentences(results, results.slices[0], None)
-    assert said.startswith("OWL gains ") and said.endswith("of perplexity against uniform (one calibration seed).")
+    assert said.startswith("OWL lowers perplexity by ") and said.endswith("against uniform (one calibration seed).")
 
 
 def test_merging_keeps_what_either_study_has() -> None:
-    one, two = study(family()[:2]).study, study(family()[1:4]).study
-    whole = stored.merged([one, two])
+    one, two = study(family()[:2]), study(family()[1:4])
+    whole = protocols.merged([one, two])
     assert {each.name for each in whole.points} == {each.name for found in (one, two) for each in found.points}
     assert len(whole.points) == len({each.point for each in whole.points})
 
@@ -92,23 +93,20 @@ def test_merging_keeps_what_either_study_has() -> None:
 def test_a_method_with_other_parameters_at_each_target_says_so() -> None:
     at = [Setting(allocation=AllocationRequest(base=Owl(m=m), target=target)) for m, target in ((5, 0.6), (7, 0.7))]
     results = study(tuple(at))
-    assert "OWL stood with other parameters at each target" in drawing.perplexity(results, None).finding
+    assert "Parameters of OWL differ by target" in drawing.perplexity(results, None).finding
     table = rows(results)
     assert {"owl m=5 lam=0.08", "owl m=7 lam=0.08"} <= set(table["with all parameters"])
     same = study(tuple(each.model_copy(update={"allocation": at[0].allocation}) for each in at[:1]))
-    assert "other parameters" not in drawing.perplexity(same, None).finding
+    assert "Parameters" not in drawing.perplexity(same, None).finding
 
 
 def judged(seeds: dict[int, float], windows: int = 24) -> str:
     """What is said of OWL against uniform, its rise of the loss over uniform's given by calibration seed."""
-    asked = families.combined([OWL], "wanda", tuple(seeds))
-    spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
 
     def costs(setting: Setting) -> float:
         return 1.0 + (seeds[setting.calibration_seed] if setting.allocation.base.kind == "owl" else 0.0)
 
-    found = (Measured(each, synthetic.evaluated(each, windows, LAYERS, costs), {}, {}) for each in spec.points)
-    results = comparing.Results(Study(spec, {}, tuple(found)))
+    results = study(families.combined([OWL], "wanda", tuple(seeds)), windows, costs)
     [said] = verdicts.sentences(results, results.slices[0], None)
     return said
 
@@ -116,16 +114,16 @@ def judged(seeds: dict[int, float], windows: int = 24) -> str:
 @pytest.mark.parametrize(
     ("seeds", "end"),
     [
-        ({0: -0.3}, "of perplexity against uniform (one calibration seed)."),
-        ({0: -0.3, 1: -0.3}, "of perplexity against uniform (two calibration seeds)."),
-        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: a gain of 24.8 to 28.5%."),
+        ({0: -0.3}, "against uniform (one calibration seed)."),
+        ({0: -0.3, 1: -0.3}, "against uniform (two calibration seeds)."),
+        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: 24.8 to 28.5 % lower."),
         (
             {0: -0.1, 1: -0.2, 2: -1.2},
-            "; over 3 calibration seeds this is not certain: anything from a gain of 87% to a cost of 175%.",
+            "; over 3 calibration seeds this is not certain: from 87 % lower to 175 % higher.",
         ),
         (
             {0: 0.0, 1: 0.2, 2: -0.2},
-            "; over 3 calibration seeds neither: anything from a gain of 39% to a cost of 64%.",
+            "; over 3 calibration seeds neither: from 39 % lower to 64 % higher.",
         ),
     ],
 )
@@ -154,9 +152,7 @@ def test_a_gain_is_the_corrections_own_only_as_far_as_its_seeds_tell(gains: tupl
         rise = {"none": -gains[setting.calibration_seed], "reversed": 0.2}[fix.control]
         return 1.0 + (rise if fix.strength else 0.0)
 
-    spec = synthetic.study_spec(PROFILE, asked, LAYERS, 24)
-    found = (Measured(each, synthetic.evaluated(each, 24, LAYERS, costs), {}, {}) for each in spec.points)
-    results = comparing.Results(Study(spec, {}, tuple(found)))
+    results = study(asked, 24, costs)
     said = verdicts.sentences(results, results.slices[0], None)[0]
     assert expected in said and ("the correction's own" in said) == ("own" in expected), said
 
@@ -166,22 +162,21 @@ def test_seeds_add_nothing_to_too_few_windows() -> None:
 
 
 def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
-    found = comparing.Change(comparing.UNKNOWN, comparing.UNKNOWN)
-    said = verdicts._against("OWL", "uniform", found)
+    said = verdicts.against("OWL", "uniform", Change(UNKNOWN, UNKNOWN))
     assert said == "OWL and uniform have no calibration seed in common, so they are not compared."
 
 
 @pytest.mark.parametrize(
     ("shuffles", "corrected", "expected"),
     [
-        ((0.0, 0.0, 0.0, 0.0, 0.0), 0.2, "Among 5 shuffles the correction is worse than 5."),
+        ((0.0, 0.0, 0.0, 0.0, 0.0), 0.2, "Among 5 shuffles at strength 0.04 the correction is worse than 5."),
         (
             (0.0, 0.0, 0.4, 0.2, 0.0),
             0.2,
-            "Among 5 shuffles the correction is worse than 3, better than 1 and no different",
+            "Among 5 shuffles at strength 0.04 the correction is worse than 3, better than 1 and no different",
         ),
-        ((0.3, 0.3), 0.1, "Among 2 shuffles (5 or more make a range) the correction is better than 2."),
-        ((0.0,), 0.3, "The correction is worse than the one shuffle measured (5 or more make a range)."),
+        ((0.3, 0.3), 0.1, "2 shuffles at strength 0.04 (5 or more make a range) the correction is better than 2."),
+        ((0.0,), 0.3, "at strength 0.04 is worse than the one shuffle measured (5 or more make a range)."),
     ],
 )
 def test_the_correction_has_a_place_among_its_shuffles(
@@ -195,17 +190,18 @@ def test_the_correction_has_a_place_among_its_shuffles(
             return 1.0
         return 1.0 + (corrected if fix.control == "none" else shuffles[fix.seed])
 
-    spec = synthetic.study_spec(PROFILE, families.combined(asked, "wanda", (0,)), LAYERS, 24)
-    found = (Measured(each, synthetic.evaluated(each, 24, LAYERS, costs), {}, {}) for each in spec.points)
-    results = comparing.Results(Study(spec, {}, tuple(found)))
-    said = " ".join(verdicts.sentences(results, results.slices[0], None))
+    results = study(families.combined(asked, "wanda", (0,)), 24, costs)
+    part = results.slices[0]
+    said = " ".join(verdicts.sentences(results, part, None))
     assert expected in said, said
+    [base] = drawing.corrected_bases(results, part)
+    assert expected in drawing.correction(results, part, base, None).finding, "the chart says the same"
 
 
 def test_a_correction_of_uniform_is_not_told_twice(store: Store) -> None:
     plain = AllocationRequest(target=0.7)
     fixed = plain.model_copy(update={"correction": Correction(strength=0.04)})
     results = study(families.combined([plain, fixed], "wanda", (0,)))
-    shown = next(each for each in results.lines if each.strength)
+    shown = next(each for each in results.settings if each.strength)
     [said] = verdicts.sentences(results, results.slices[0], shown)
     assert said.startswith("The correction at strength 0.04")

@@ -12,8 +12,7 @@ import pytest
 
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.owl import Owl
-from core.analysis import studies
-from core.analysis.comparing import Results
+from core.analysis import evaluations
 from core.figures import DARK, LIGHT, line
 from core.figures.labels import digits
 from core.figures.overlay import LONGEST, WIDEST, depth, label, overlay
@@ -36,7 +35,7 @@ from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.results import ZeroShot
 from tests import synthetic
-from tests.core.test_report import Reader
+from tests.core.report.test_report import Reader
 from tests.lines import asked as asked_by
 from tests.pages import test_best_part
 
@@ -116,11 +115,11 @@ def test_a_study_is_reported_whole(store: Store) -> None:
     entry = stored_study(store)
     found = read(store, entry)
     assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
-    measured = studies.load(store, entry)
-    for each in measured.points:
+    measured = evaluations.load(store, entry)
+    for each in measured.singles:
         assert each.name in found.text
     assert digits(measured.dense.perplexity, 4) in found.text
-    assert "of perplexity against uniform" in found.text and entry.key in found.text
+    assert "against uniform (one calibration seed)." in found.text and entry.key in found.text
 
 
 def drawn(found: Reader) -> list[str]:
@@ -140,9 +139,9 @@ def test_a_study_is_reported_with_all_that_its_page_shows(store: Store) -> None:
     assert drawn(found) == ["perplexity", "changes", "zero-shot", "changes", "correction", "zero-shot", "trust"]
     assert "OWL at 70%: Pruning had to be helped along: damping was raised to 0.1." in found.text
     assert "The correction beside its controls, on OWL: 70% zeros, Wanda" in found.text
-    assert "the correction at strength 0.04 costs" in found.text.lower() and "one calibration seed" in found.text
+    assert "The correction at strength 0.04 raises perplexity by" in found.text and "one calibration seed" in found.text
     assert "Rank correlation" in found.text and "mean of tasks" in assemble.html(store, [entry])
-    answers = studies.load(store, entry).dense.tasks["rte"].acc
+    answers = evaluations.load(store, entry).dense.answers("rte")
     assert f"{answers.mean():.3f} ± {answers.std(ddof=1) / len(answers) ** 0.5:.3f}" in found.text
 
 
@@ -238,19 +237,13 @@ def test_settings_that_would_be_called_alike_are_not() -> None:
     }  # fmt: skip
 
 
-def test_changes_average_the_seeds_that_both_have(store: Store) -> None:
+def test_a_report_says_what_other_seeds_make_of_a_verdict_and_names_seed_0_beside_them(store: Store) -> None:
     seeds = tuple(setting().model_copy(update={"calibration_seed": seed}) for seed in (0, 1, 2))
-    results = Results(studies.load(store, stored_study(store, seeds)))
-    uniform, owl = results.lines
-    assert [len(each.seeds) for each in results.lines] == [3, 3]
-    found = results.against_uniform(owl).windows
-    losses = [np.mean([each.evaluated.nll for each in one.seeds], axis=0) for one in (owl, uniform)]
-    assert found.value == pytest.approx(100 * np.expm1((losses[0] - losses[1]).mean()))
-    assert found.low < found.value < found.high
-    [said] = [
-        each for each in study.part(store.by_key(results.study.spec.key), results.study).sentences if "OWL" in each
-    ]
+    entry = stored_study(store, seeds)
+    told = study.part(entry, evaluations.load(store, entry))
+    [said] = [each for each in told.sentences if "OWL" in each]
     assert "over 3 calibration seeds" in said
+    assert [row[0].endswith("calibration seed 0") for row in told.tables[0][1].rows][:4] == [False, True, True, False]
 
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -284,7 +277,7 @@ def test_without_its_run_the_command_comes_from_provenance(store: Store) -> None
 
 def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store) -> None:
     assert "no command" in remake.profile(stored_profile(store))[0].about
-    assert "no command" in remake.study(studies.load(store, stored_study(store)))[0].about
+    assert "no command" in remake.study(evaluations.load(store, stored_study(store)))[0].about
 
 
 def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_path: Path) -> None:
@@ -293,7 +286,7 @@ def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_
         profile="0123456789abcdef", settings=asked, evaluation=EvaluationRequest(text=WindowRequest(source="demo",
         sequences=9, length=128)),
     )  # fmt: skip
-    found = remake.study(studies.load(store, stored_study(store, request=request.model_dump(mode="json"))))
+    found = remake.study(evaluations.load(store, stored_study(store, request=request.model_dump(mode="json"))))
     (tmp_path / "study.toml").write_text(found[0].text)
     again = read_study(tmp_path / "study.toml")
     assert set(again.settings) == set(asked)
@@ -309,7 +302,7 @@ def told(found: assemble.Part) -> dict[str, str]:
 def test_a_study_says_what_it_was_calibrated_on_and_asked(store: Store) -> None:
     seeds = tuple(setting().model_copy(update={"calibration_seed": seed}) for seed in (0, 2))
     entry = stored_study(store, seeds, tasks=("boolq",), calibration="a calibration text")
-    found = study.part(entry, studies.load(store, entry))
+    found = study.part(entry, evaluations.load(store, entry))
     rows = told(found)
     assert rows["calibration text"] == "a calibration text" and rows["calibration seeds"] == "0, 2"
     assert rows["calibration text, windows"].startswith("16 of 64 tokens")
@@ -317,7 +310,7 @@ def test_a_study_says_what_it_was_calibrated_on_and_asked(store: Store) -> None:
     assert rows["zero-shot boolq"] == "200 examples, seed 0, content boolq"
     assert all("calibrated on a calibration text, 16 × 64, seeds 0, 2" in each.note for each in found.exhibits)
     magnitude = stored_study(store, (setting().model_copy(update={"pruner": "magnitude"}),))
-    found = study.part(magnitude, studies.load(store, magnitude))
+    found = study.part(magnitude, evaluations.load(store, magnitude))
     assert told(found)["calibration text"].startswith("none") and "calibrated" not in found.exhibits[0].note
     assert "calibration text" not in told(profile.part(profiles.load(store, stored_profile(store))))
 
@@ -359,16 +352,15 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
 
 def test_windows_drawn_in_another_way_are_said_in_the_file(store: Store, tmp_path: Path) -> None:
     request = StudyRequest(settings=(setting(),), calibration=WindowRequest(seed=4, bos="every"))
-    found = remake.study(studies.load(store, stored_study(store, request=request.model_dump(mode="json"))))
-    (tmp_path / "study.toml").write_text(found[0].text)
-    assert read_study(tmp_path / "study.toml").calibration == request.calibration
+    found = remake.study(evaluations.load(store, stored_study(store, request=request.model_dump(mode="json"))))
+    assert "seed = 4 under [calibration]" in found[0].about and "bos = 'every'" in found[0].about
 
 
 def test_where_no_file_can_say_it_each_setting_has_its_command(store: Store) -> None:
     by_hand = setting(Manual(sparsity=(0.7,) * LAYERS))
     request = StudyRequest(settings=(setting(), by_hand), profile="0123456789abcdef",
                            evaluation=EvaluationRequest(text=WindowRequest(sequences=9, length=512)))  # fmt: skip
-    [found] = remake.study(studies.load(store, stored_study(store, request=request.model_dump(mode="json"))))
+    [found] = remake.study(evaluations.load(store, stored_study(store, request=request.model_dump(mode="json"))))
     first, second = found.text.splitlines()
     assert first.startswith("python -m core prune") and "owl" in first
     assert second.startswith("#") and "JSON" in second

@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.allocation.owl import Owl
-from core.analysis import rows, studies
+from core.analysis import rows
+from core.analysis.evaluations import load as load_study
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.specs import naming
@@ -161,7 +162,7 @@ def study(store: Store, asked: tuple[Setting, ...] = (OWL, RESEEDED), seed: int 
 
 def row(store: Store, key: str, index: int = -1) -> rows.Row:
     entry = store.by_key(key)
-    return rows.rows_of(entry, studies.load(store, entry))[index]
+    return rows.rows_of(load_study(store, entry))[index]
 
 
 def said(app: AppTest) -> str:
@@ -175,8 +176,8 @@ def test_every_point_of_every_study_is_a_row(store: Store) -> None:
     assert set(table["study"]) == set(keys) and len(table) == 5 + 3
     owl = table[(table["method"] == "OWL") & (table["study"] == keys[0]) & (table["seed"] == 0)].iloc[0]
     measured = row(store, keys[0], 2)
-    change = rows.against_uniform(measured)
-    assert owl["perplexity"] == pytest.approx(measured.measured.perplexity)
+    change = measured.one.against_uniform.windows
+    assert owl["perplexity"] == pytest.approx(measured.one.perplexity)
     assert [owl["against uniform"], owl["low"], owl["high"]] == pytest.approx([change.value, change.low, change.high])
     assert (owl["pruner"], owl["target"], owl["protocol"]) == ("Wanda", 0.7, "invented evaluation text, 24 × 512")
     assert table[table["method"] == "dense"]["against uniform"].isna().all()
@@ -389,7 +390,7 @@ def test_accuracies_have_a_column_for_each_task(store: Store) -> None:
     key, other = study(store, tasks=("boolq", "rte")), study(store, (OWL,), text="another text")
     app = part("evaluations", compared=[f"{key}-1", f"{key}-2", f"{other}-2"])
     table, compared = (each.value for each in app.dataframe[:2])
-    answers = row(store, key, 2).measured.tasks["rte"].acc
+    answers = row(store, key, 2).one.answers("rte")
     owl = table[(table["study"] == key) & (table["method"] == "OWL") & (table["seed"] == 0)].iloc[0]
     assert owl["rte"] == pytest.approx(answers.mean())
     assert owl["rte ±"] == pytest.approx(answers.std(ddof=1) / len(answers) ** 0.5)

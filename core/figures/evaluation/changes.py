@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis.comparison import FEWEST_WINDOWS, Interval
-from core.analysis.phrases import count, said
+from core.analysis.comparison import Interval
+from core.analysis.verdicts import counted, said
 from core.figures.evaluation.shared import change_axis, in_logs, whiskers
 from core.figures.style import LIGHT, Chart, Palette, layout, row_axis
 from core.store.results import Array
@@ -55,7 +55,7 @@ def changes(
     )
     layout(figure, height=110 + 34 * len(names))
     heading = title or f"Cost or gain against {against}"
-    return Chart("changes", heading, figure, _changes_finding(rows, against), table)
+    return Chart("changes", heading, figure, counted(rows, against), table)
 
 
 def _beside(values: Array, names: Sequence[str], texts: Sequence[str], colours: Sequence[str]) -> go.Scatter:
@@ -72,25 +72,3 @@ def _beside(values: Array, names: Sequence[str], texts: Sequence[str], colours: 
         hoverinfo="skip",
         name="labels",
     )
-
-
-def _changes_finding(rows: Mapping[str, Interval], against: str) -> str:
-    parts = {"gains": [], "costs": [], "no different": []}
-    few, unknown = [], []
-    for name, found in rows.items():
-        if not math.isfinite(found.value):
-            unknown.append(name)
-        elif not found.certain:
-            few.append(name)
-        else:
-            parts["costs" if found.low > 0 else "gains" if found.high < 0 else "no different"].append(name)
-    more = {"worse": parts["costs"], "no different": parts["no different"]}
-    text = [f"{len(names)} {word}" for word, names in more.items() if names]
-    sentence = ", ".join([f"{count(parts['gains'])} of {len(rows)} better than {against}", *text])
-    if few and len(few) == len(rows):
-        sentence = f"Too few windows to tell any setting from {against} (fewer than {FEWEST_WINDOWS})"
-    elif few:
-        sentence += f"; {len(few)} with too few windows to tell (fewer than {FEWEST_WINDOWS})"
-    if unknown:
-        sentence += f"; not a number: {', '.join(unknown)}"
-    return f"{sentence[:1].upper()}{sentence[1:]}."

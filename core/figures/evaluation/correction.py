@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis.comparison import Interval, sentence, verdict
-from core.analysis.phrases import FEWEST_SHUFFLES, listed
+from core.analysis.comparison import Interval
+from core.analysis.verdicts import over_strengths
 from core.figures.evaluation.shared import DASHES, SYMBOLS, change_axis, in_logs, whiskers
 from core.figures.style import LIGHT, Chart, Palette, layout, line_labels, rule, see_through
 from core.store.results import Array
@@ -27,6 +27,7 @@ def correction(
     shown: float | None,
     with_paper: bool,
     look: Palette = LIGHT,
+    among: str = "",
 ) -> Chart:
     """Change against the base over strength: the correction, and each control in its place.
 
@@ -35,6 +36,7 @@ def correction(
         base: its name.
         shown: the strength that is marked.
         with_paper: draw the paper's figure, a reference that was measured on other models.
+        among: where the correction lies among its shuffles, in a sentence.
     """
     figure, ends, every = go.Figure(), [], [0.0]
     measured = sorted({each for found in families.values() for each in found})
@@ -80,7 +82,7 @@ def correction(
         "correction",
         "The correction beside its controls",
         layout(figure, height=440).update_layout(margin={"t": 28 if with_paper else 12}),
-        _correction_finding(families, base),
+        _finding(families, base, among),
         table,
     )
 
@@ -158,54 +160,16 @@ def _add_ends(
     figure.add_trace(labels)
 
 
-def _correction_finding(families: Mapping[str, Mapping[float, Sequence[Interval]]], base: str) -> str:
-    own = next(iter(families.values()), {})
-    known = {strength: several[0] for strength, several in own.items() if several and several[0].certain}
-    if not known:
-        return f"No strength of the correction has an interval against {base}."
-    shuffled = families.get(SHUFFLES, {})
-    return " ".join([_own(known, base), *_among(known, shuffled), _drawn(shuffled)])
+def _finding(families: Mapping[str, Mapping[float, Sequence[Interval]]], base: str, among: str) -> str:
+    own = {strength: several[0] for strength, several in next(iter(families.values()), {}).items() if several}
+    said = [over_strengths(own, base), among]
+    if any(each.certain for each in own.values()):
+        said.append(f"Bars are 95 % intervals over windows{_spans(families.get(SHUFFLES, {}))}.")
+    return " ".join(filter(None, said))
 
 
-def _own(known: Mapping[float, Interval], base: str) -> str:
-    """What the correction itself does, strength by strength."""
-    if len(known) == 1:
-        [(strength, found)] = known.items()
-        return f"{sentence(f'The correction, measured at strength {strength:g} alone,', base, found)}."
-    words = [verdict(each) for each in known.values()]
-    counts = {"gain": words.count("gains"), "cost": words.count("costs"), "no different": words.count("no different")}
-    said = [_counted(word, n) for word, n in counts.items() if n]
-    return f"Against {base}, of {len(known)} strengths of the correction {listed(said)}."
-
-
-def _counted(word: str, n: int) -> str:
-    """`1 gains`, `2 gain`, `1 is no different`."""
-    if word == "no different":
-        return f"{n} {'is' if n == 1 else 'are'} no different"
-    return f"{n} {word}{'s' if n == 1 else ''}"
-
-
-def _among(known: Mapping[float, Interval], shuffled: Mapping[float, Sequence[Interval]]) -> list[str]:
-    """Where the correction lies among its shuffles by value alone, at the greatest strength that has both."""
-    both = [strength for strength in known if any(math.isfinite(each.value) for each in shuffled.get(strength, ()))]
-    if not both:
-        return []
-    strength = max(both)
-    values = [each.value for each in shuffled[strength] if math.isfinite(each.value)]
-    worse = sum(known[strength].value > each for each in values)
-    if len(values) == 1:
-        return [f"At strength {strength:g} it does {'worse' if worse else 'no worse'} than the one shuffle."]
-    ends = f"{min(values):+,.0f} to {max(values):+,.0f}%"
-    return [f"By value it does worse than {worse} of {len(values)} shuffles at strength {strength:g} ({ends})."]
-
-
-def _drawn(shuffled: Mapping[float, Sequence[Interval]]) -> str:
-    """How uncertainty is drawn; of shuffles only where there are some, and whether they are enough."""
-    bars = "Bars are 95% intervals over windows"
-    fewest = min(map(len, shuffled.values()), default=0)
-    if not fewest:
-        return f"{bars}."
-    shape = "band" if len(shuffled) > 1 else "broad bar"
-    band = f"the {shape} spans the shuffles" if max(map(len, shuffled.values())) > 1 else ""
-    few = f"{fewest} shuffle{'s' * (fewest > 1)}; {FEWEST_SHUFFLES} or more make a range"
-    return "; ".join(filter(None, [bars, band])) + (f" ({few})." if fewest < FEWEST_SHUFFLES else ".")
+def _spans(shuffled: Mapping[float, Sequence[Interval]]) -> str:
+    """How the shuffles are drawn, where there are several."""
+    if max(map(len, shuffled.values()), default=0) < 2:
+        return ""
+    return f"; the {'band' if len(shuffled) > 1 else 'broad bar'} spans the shuffles"

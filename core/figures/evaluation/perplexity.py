@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis.phrases import not_a_number
+from core.analysis.verdicts import not_a_number
 from core.figures.evaluation.shared import DASHES, SYMBOLS
 from core.figures.labels import digits, percent
 from core.figures.style import LIGHT, Chart, Palette, layout, limits, line_labels, log_axis, wrapped

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.analysis.comparing import Slice
+from core.analysis import protocols
+from core.analysis.evaluations import Evaluations, Slice
 from core.analysis.responses import Judge
 from core.figures import Chart, results
 from core.specs.allocations import AllocationRequest
@@ -15,7 +16,6 @@ from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
 from pages.ui.prune import stored
-from pages.ui.prune.stored import Group
 
 TITLE = "Estimate against measured"
 FEWEST = 3  # allocations a rank correlation needs
@@ -44,32 +44,37 @@ def show(profile: Profile, request: AllocationRequest, now: Array, judge: Judge,
         st.caption(lacking)
         return
     frame.show(chart, prefix, "trust")
-    st.caption(found[place[0]].badge)
+    st.caption(protocols.badge(found[place[0]]))
 
 
 def _drawn(
-    found: Mapping[str, Group], place: Place, profile: Profile, request: AllocationRequest, now: Array, judge: Judge
+    found: Mapping[str, Evaluations],
+    place: Place,
+    profile: Profile,
+    request: AllocationRequest,
+    now: Array,
+    judge: Judge,
 ) -> Chart:
     key, part = place
     mine = now if abs(part.target - request.target) < 1e-9 else None
-    return results.trust(found[key].results, part, profile, judge.harm, None, view.look(), mine)
+    return results.trust(found[key], part, profile, judge.harm, None, view.look(), mine)
 
 
-def places(found: Mapping[str, Group]) -> list[Place]:
+def places(found: Mapping[str, Evaluations]) -> list[Place]:
     """Where enough allocations were measured to compare their order."""
     return [
         (key, part)
         for key, group in found.items()
-        for part in group.results.slices
+        for part in group.slices
         if part.pattern is None and _count(group, part) >= FEWEST
     ]
 
 
-def _count(group: Group, part: Slice) -> int:
-    return sum(line.finite for line in group.results.within(part))
+def _count(group: Evaluations, part: Slice) -> int:
+    return sum(each.finite for each in group.within(part))
 
 
-def choose(known: list[Place], found: Mapping[str, Group], target: float, pruner: str) -> Place:
+def choose(known: list[Place], found: Mapping[str, Evaluations], target: float, pruner: str) -> Place:
     """The place that the URL names, else one of this pruner, of the nearest target, most allocations first.
 
     A picker is drawn where there are several.
@@ -86,7 +91,7 @@ def choose(known: list[Place], found: Mapping[str, Group], target: float, pruner
             "Measured at",
             list(named),
             key="trusted",
-            format_func=lambda each: f"{named[each][1].name} · {found[named[each][0]].badge}",
+            format_func=lambda each: f"{named[each][1].name} · {protocols.badge(found[named[each][0]])}",
             help="An estimate can tell the order of allocations within one protocol, target and pruner.",
         )
     return named[name]

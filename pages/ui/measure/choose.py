@@ -14,6 +14,7 @@ from core.models import machine
 from core.specs import presets
 from core.specs.errors import UserError
 from core.specs.measurements import MeasureRequest
+from core.specs.perturbations import FORMS
 from core.specs.typed import build
 from pages.ui import view
 from pages.ui.measure import several
@@ -113,7 +114,7 @@ def _perturbations() -> None:
             _key("perturbations"),
             typed=True,
             placeholder="Pick one more, or type as in gaussian:0.25",
-            help="Written gaussian:0.3, covariance:0.3, residual:wanda:0.7, residual_rescaled:wanda:0.7:-0.3, skip; "
+            help=f"Written {', '.join(form.example for form in FORMS.values())}; "
             "@all after a noise disturbs the first token too.",
         )
     else:

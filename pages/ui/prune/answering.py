@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from core.analysis.comparing import slice_of
-from core.analysis.studies import Study
+from core.analysis import protocols
+from core.analysis.evaluations import Evaluations, slice_of
 from core.export import check_early
 from core.figures import Chart, evaluation
 from core.figures.style import LIGHT, Palette
@@ -79,17 +79,18 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     _export(found, run, device)
 
 
-def _protocol(found: Best, study: Study, role: str) -> None:
+def _protocol(found: Best, study: Evaluations, role: str) -> None:
     """The protocol of the study that selects or judges; the answer's provenance names the text of each."""
     texts = found.provenance.get("texts", {})
     told = found.provenance | ({"calibration": texts["calibration"]} if "calibration" in texts else {})
     called = texts.get(role, watch.source(getattr(found.request, role)))
-    stored.stamp(stored.badge(replace(study, provenance=told), text=called), stored.versions(study.points))
+    said = protocols.badge(replace(study, provenance=told), called)
+    stored.stamp(said, protocols.versions(study.points))
 
 
 def warnings(found: Best) -> list[str]:
     """A sentence for every setting that pruning had to be helped along with, of those that were tried or judged."""
-    points = [each for study in (found.final, found.selection) for each in study.pruned]
+    points = [each for study in (found.final, found.selection) for each in study.singles]
     return list(dict.fromkeys(f"{each.name}. {each.helped}" for each in points if each.helped))
 
 
@@ -120,7 +121,7 @@ def contenders(found: Best) -> dict[str, Setting]:
 def changes(found: Best) -> dict:
     """Name -> change of perplexity against uniform on the text that judges, per cent."""
     others = {name: each for name, each in contenders(found).items() if each != found.uniform}
-    return {name: found.against(each, found.uniform) for name, each in others.items()}
+    return {name: found.against(each, found.uniform).windows for name, each in others.items()}
 
 
 def chart(answer: Answer, look: Palette = LIGHT) -> Chart:
@@ -132,10 +133,10 @@ def chart(answer: Answer, look: Palette = LIGHT) -> Chart:
 def judged(found: Best) -> pd.DataFrame:
     """A row per contender, and the answer where it is none: perplexity, and what is lost against the dense model."""
     lower = {} if found.answer in (found.winner, found.uniform) else {naming.setting(found.answer): found.answer}
-    rows = [{"role": "dense", "setting": "dense", "perplexity": found.perplexity(None)}]
+    rows = [{"role": "dense", "setting": "dense", "perplexity": found.judged(None).perplexity}]
     for name, setting in (contenders(found) | lower).items():
-        lost = found.against(setting, None)
-        row = {"role": _role(found, setting), "setting": name, "perplexity": found.perplexity(setting)}
+        lost = found.against(setting, None).windows
+        row = {"role": _role(found, setting), "setting": name, "perplexity": found.judged(setting).perplexity}
         rows.append(row | {"against dense, %": lost.value, "low": lost.low, "high": lost.high})
     return pd.DataFrame(rows)
 
@@ -153,11 +154,11 @@ def candidates(found: Best) -> pd.DataFrame:
         [
             {
                 "setting": names[each.setting],
-                "loss, nats/token": each.nll,
+                "loss, nats/token": each.loss,
                 "perplexity": each.perplexity,
-                "against uniform, %": each.against_uniform.value,
-                "low": each.against_uniform.low,
-                "high": each.against_uniform.high,
+                "against uniform, %": found.selected(each).value,
+                "low": found.selected(each).low,
+                "high": found.selected(each).high,
                 "written": words(each.setting.allocation),
             }
             for each in listed

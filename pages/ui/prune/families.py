@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from core.allocation.allocate import allocate
-from core.analysis.comparing import plain
 from core.specs.allocations import BASE_LABELS as BASES
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.base import checked
@@ -24,6 +23,11 @@ WHAT = {
 }
 CONTROLS = {"reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 LARGEST_STRENGTH = 0.5
+
+
+def plain(asked: AllocationRequest) -> AllocationRequest:
+    """An allocation without its correction."""
+    return asked.model_copy(update={"correction": Correction()})
 
 
 def alone(asked: AllocationRequest) -> list[AllocationRequest]:

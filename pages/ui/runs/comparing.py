@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from core.analysis import protocols
 from core.analysis import rows as reading
 from core.analysis.comparison import Interval
 from core.analysis.rows import Row
@@ -34,8 +35,8 @@ def show(rows: Sequence[Row]) -> None:
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
     _protocols(rows)
     for row in rows:
-        if row.measured.helped:
-            st.warning(f"{row.called}. {row.measured.helped}")
+        if row.one.helped:
+            st.warning(f"{row.called}. {row.one.helped}")
     _chart(base, others, found)
 
 
@@ -46,8 +47,8 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
         found: of every row but the first.
     """
     frame = pd.DataFrame({"setting": [row.called for row in rows]})
-    broken = [row.measured.trouble for row in rows]
-    frame["perplexity"] = [row.measured.perplexity for row in rows]
+    broken = [row.one.trouble for row in rows]
+    frame["perplexity"] = [row.one.perplexity for row in rows]
     if any(broken):
         frame["not a number"] = broken
     changes = [None, *found]
@@ -61,20 +62,11 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
 
 def _accuracies(rows: Sequence[Row]) -> dict[str, list[str]]:
     """A column per zero-shot task that any of the rows was asked; empty where one was not."""
-    called = reading.tasks(rows)
-    answers = [
-        {
-            called[task]: row.measured.tasks[task.name]
-            for task in row.study.spec.tasks
-            if task.name in row.measured.tasks
-        }
-        for row in rows
-    ]
-    return {
-        name: [reading.accuracy(each[name]) if name in each else "" for each in answers]
-        for name in called.values()
-        if any(name in each for each in answers)
+    found = {
+        name: [reading.accuracy(row.one, task.name) if task in row.study.spec.tasks else "" for row in rows]
+        for task, name in reading.tasks(rows).items()
     }
+    return {name: said for name, said in found.items() if any(said)}
 
 
 def _chart(base: Row, others: Sequence[Row], found: Sequence[Interval | None]) -> None:
@@ -91,4 +83,4 @@ def _chart(base: Row, others: Sequence[Row], found: Sequence[Interval | None]) -
 def _protocols(rows: Sequence[Row]) -> None:
     """What the numbers were read on: one line where all rows share it."""
     for alike in reading.by_protocol(rows):
-        stored.stamp(reading.badge(alike), stored.versions(row.measured for row in alike))
+        stored.stamp(reading.badge(alike), protocols.versions(row.one.result for row in alike))

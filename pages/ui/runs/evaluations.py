@@ -9,8 +9,8 @@ from types import MappingProxyType
 import pandas as pd
 import streamlit as st
 
+from core.analysis import evaluations
 from core.analysis import rows as reading
-from core.analysis import studies
 from core.analysis.rows import Row
 from core.search import best
 from core.specs.naming import PRUNERS
@@ -24,7 +24,7 @@ from pages.ui.runs import acting, comparing, narrowing
 ABOUT = (
     "Narrow the table by the pickers above it or by the search in its corner, click column heads to sort, and tick "
     "rows: those are compared below, and stay so when the table is narrowed to others. Changes are against the uniform "
-    "setting of the same study, with the 95% interval paired over windows."
+    "setting of the same study and calibration seed, with the 95 % interval paired over windows."
 )
 ACCURACY = "Fraction of the examples answered right; the next column has its standard error"
 PICKED = "compared"  # keys of the rows that are compared, in the order picked
@@ -91,7 +91,7 @@ def _written(entry: Entry) -> float:
 @st.cache_resource(max_entries=64, show_spinner="Reading studies")
 def _rows(path: str, written: float, _entry: Entry) -> list[Row]:
     """Read once: a folder's name is the hash of what it means; deleted and evaluated again it is a new one."""
-    return reading.rows_of(_entry, studies.load(Store(), _entry))
+    return reading.rows_of(evaluations.load(Store(), _entry))
 
 
 def keep_known(known: Iterable[str]) -> None:
@@ -160,36 +160,36 @@ def table(
     called = reading.tasks(rows) if called is None else called
     answered = {name for row in rows for name in reading.accuracies(row, called)}
     tasks = {task: name for task, name in called.items() if name in answered}
-    frame = pd.DataFrame([_line(row, tasks) | {"part of": stages.get(row.entry.key, "")} for row in rows])
+    frame = pd.DataFrame([_line(row, tasks) | {"part of": stages.get(row.study.spec.key, "")} for row in rows])
     frame["created"] = pd.to_datetime(frame["created"], errors="coerce", utc=True, format="ISO8601")
     empty = [name for name in ("pattern", "not a number", "while pruning", "part of") if not frame[name].any()]
     return frame.drop(columns=empty)
 
 
 def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
-    measured, spec = row.measured, row.study.spec
-    setting = measured.setting
-    change = reading.against_uniform(row)
+    one, spec = row.one, row.study.spec
+    setting, against = one.setting, one.against_uniform
+    change = against and against.windows
     return {
         "method": narrowing.method(row),
         "target": setting.allocation.target if setting else None,
         "pruner": PRUNERS[setting.pruner] if setting else "",
         "pattern": (setting.pattern or "") if setting else "",
-        "perplexity": measured.perplexity,
+        "perplexity": one.perplexity,
         "against uniform": change.value if change else None,
         "low": change.low if change else None,
         "high": change.high if change else None,
-        "not a number": measured.trouble,
-        "while pruning": measured.helped or "",
+        "not a number": one.trouble,
+        "while pruning": one.helped or "",
         "seed": setting.calibration_seed if setting else None,
-        "KL": measured.kl,
-        "agreement": measured.agreement,
+        "KL": one.kl,
+        "agreement": one.agreement,
         **_accuracies(row, called),
         "protocol": reading.protocol(row.text, spec.text),
         "text": spec.text.content[: reading.SHORT],
         "precision": spec.model.dtype,
-        "created": row.entry.provenance.get("created"),
-        "study": row.entry.key,
+        "created": row.study.provenance.get("created"),
+        "study": spec.key,
         "model": row.model,
     }
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from core.analysis.rows import SHORT, Row
+from core.analysis.protocols import SHORT
+from core.analysis.rows import Row
 from core.specs import grammar, naming
 from core.specs.base import number
 from core.specs.naming import PRUNERS
@@ -17,9 +18,9 @@ NOTHING = "No evaluation fits what is picked: set a picker back to all, or empty
 WORDS = "only_method"
 KEYS: dict[str, Callable[[Row], str]] = {
     "only_model": lambda row: row.model,
-    "only_pruner": lambda row: row.measured.setting.pruner if row.measured.setting else ALL,
-    "only_target": lambda row: number(row.measured.setting.allocation.target) if row.measured.setting else ALL,
-    "only_study": lambda row: row.entry.key,
+    "only_pruner": lambda row: row.one.setting.pruner if row.one.setting else ALL,
+    "only_target": lambda row: number(row.one.setting.allocation.target) if row.one.setting else ALL,
+    "only_study": lambda row: row.study.spec.key,
 }  # key of the picker -> the value of a row; the dense model has neither pruner nor target
 
 
@@ -77,10 +78,10 @@ def fitting(rows: Mapping[str, Row], chosen: Mapping[str, str], words: str) -> d
 
 def method(row: Row) -> str:
     """The allocation in words: `OWL, corrected 0.04`."""
-    return naming.long(row.measured.setting.allocation) if row.measured.setting else "dense"
+    return naming.long(row.one.setting.allocation) if row.one.setting else "dense"
 
 
 def _searched(row: Row) -> str:
     """The allocation in words and as commands and reports spell it, with every parameter."""
-    spelt = grammar.said(row.measured.setting.allocation) if row.measured.setting else ""
+    spelt = grammar.said(row.one.setting.allocation) if row.one.setting else ""
     return f"{method(row)} {spelt}".casefold()

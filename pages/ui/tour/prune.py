@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from core import lessons
+from core.analysis import protocols
 from core.figures.labels import digits
-from core.specs import grammar, naming
+from core.specs import grammar
 from core.specs.errors import UserError
-from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, view
 from pages.ui.allocate.settings import TARGETS
@@ -27,6 +27,11 @@ FORMATS = {
     **{name: st.column_config.NumberColumn(format="%+.1f") for name in ("against uniform, %", "low", "high")},
     "estimated harm, nats": st.column_config.NumberColumn(format="%.3f"),
 }
+
+INTERVALS = (
+    "Changes are over the calibration seeds that a setting shares with uniform. Low and high are the 95 % interval "
+    "over three seeds or more; with fewer seeds that over windows, which leaves the luck of calibration out."
+)
 
 
 def draw(profile: Profile, found: lessons.Alone) -> None:
@@ -174,14 +179,15 @@ class Whole:
             frame.show_table(self.rows, self.said, FORMATS)
             if self.protocol:
                 st.caption(f"**Protocol:** {self.target:.0%} zeros · {self.protocol}")
+                st.caption(INTERVALS)
 
 
 def _together(profile: Profile) -> Whole | None:
     """What was measured of whole allocations; where nothing was, what the sums over layers estimate."""
-    points = _named(lessons.measured_points(Store(), profile))
-    if points:
-        said, badge = lessons.measured_said(points), stored.badge(points[0].study, points[0].keys)
-        return Whole(points[0].target, "measured", said, _measured(points), badge)
+    found = lessons.measured(stored.groups(profile).values())
+    if found:
+        said, badge = lessons.measured_said(found, profile), protocols.badge(found.evaluations)
+        return Whole(found.part.target, "measured", said, _measured(found, profile), badge)
     if profile.weights is None:
         return None
     try:
@@ -203,24 +209,22 @@ def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
         )  # fmt: skip
 
 
-def _named(points: list[lessons.MeasuredPoint] | None) -> list[lessons.MeasuredPoint]:
-    """The points as the Prune page calls them."""
-    names = naming.titles(each.setting for each in points or [])
-    return [replace(each, name=names[each.setting]) for each in points or []]
-
-
-def _measured(points: list[lessons.MeasuredPoint]) -> pd.DataFrame:
-    """A row for each, the least perplexity first."""
-    rows = [
-        {
-            "setting": each.name,
-            "perplexity": each.perplexity,
-            "against uniform, %": np.nan if each.change is None else each.change.value,
-            "low": np.nan if each.change is None else each.change.low,
-            "high": np.nan if each.change is None else each.change.high,
-            "estimated harm, nats": each.estimate,
-            "zeros": f"{each.target:.0%}",
-        }
-        for each in points
-    ]
+def _measured(found: lessons.Whole, profile: Profile) -> pd.DataFrame:
+    """A row for each, the least perplexity first; the interval is that over seeds where it says how many."""
+    rows = []
+    for one, estimate in zip(found.settings, lessons.estimated(found, profile), strict=True):
+        change = one.against_uniform
+        ends = change.quoted if change else None
+        rows.append(
+            {
+                "setting": one.name,
+                "perplexity": one.perplexity,
+                "against uniform, %": ends.value if ends else np.nan,
+                "low": ends.low if ends else np.nan,
+                "high": ends.high if ends else np.nan,
+                "calibration seeds": change.seeds.n if change else len(one.seeds),
+                "estimated harm, nats": estimate,
+                "zeros": f"{found.part.target:.0%}",
+            }
+        )
     return pd.DataFrame(rows).sort_values("perplexity")

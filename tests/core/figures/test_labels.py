@@ -105,7 +105,7 @@ def test_axes_have_a_few_ticks_in_range(low: float, spread: float) -> None:
 
 def test_every_perturbation_of_the_presets_has_words() -> None:
     names = [asked.perturbation for asked in synthetic.profile_spec().measurements]
-    spoken = {(words.label(asked), getattr(asked, "positions", "")) for asked in names}
+    spoken = {(asked.label, getattr(asked, "positions", "")) for asked in names}
     assert len(spoken) == len({asked.name for asked in names})
 
 

@@ -117,26 +117,32 @@ def test_the_same_files_elsewhere_are_the_same_profile(
     assert again.key == first.key and engine_calls == []
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "text.txt"])
+def without_a_merge(words: str) -> str:
+    told = json.loads(words)
+    del told["model"]["merges"][0]
+    return json.dumps(told)
+
+
+CHANGES: dict[str, Callable[[str], str]] = {
+    "config.json": lambda config: config.replace('"rms_norm_eps": 1e-06', '"rms_norm_eps": 0.1'),
+    "tokenizer.json": without_a_merge,
+    "text.txt": lambda words: "A new beginning. " + words,
+}
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", *CHANGES])
 def test_a_changed_file_is_another_profile(file: str, empty: Store, text: str, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny.folder("llama"), tmp_path / "model"))
     asked, models = request(text, "skip", model=str(folder)), {}
     first = experiment.get(asked, empty, models=models)
-    match file:
-        case "model.safetensors":
-            tiny.built("llama", seed=1).save_pretrained(folder)
-        case "config.json":
-            config = (folder / file).read_text()
-            (folder / file).write_text(config.replace('"rms_norm_eps": 1e-06', '"rms_norm_eps": 0.1'))
-        case "tokenizer.json":
-            words = json.loads((folder / file).read_text(encoding="utf-8"))
-            del words["model"]["merges"][0]
-            (folder / file).write_text(json.dumps(words), encoding="utf-8")
-        case "text.txt":
-            path = Path(text.removeprefix("file:"))
-            path.write_text("A new beginning. " + path.read_text(encoding="utf-8"), encoding="utf-8")
-    again = experiment.get(asked, empty, models=models)
-    assert again.key != first.key
+    if file in CHANGES:
+        path = Path(text.removeprefix("file:")) if file == "text.txt" else folder / file
+        before = path.read_text(encoding="utf-8")
+        path.write_text(CHANGES[file](before), encoding="utf-8")
+        assert path.read_text(encoding="utf-8") != before
+    else:
+        tiny.built("llama", seed=1).save_pretrained(folder)
+    assert experiment.get(asked, empty, models=models).key != first.key
 
 
 def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:

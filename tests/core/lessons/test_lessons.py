@@ -17,7 +17,7 @@ from core.allocation.allocate import allocate
 from core.allocation.budget import met
 from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
-from core.analysis import absorption
+from core.analysis import absorption, protocols
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.errors import UserError
 from core.store import profiles
@@ -321,17 +321,20 @@ def study(
     *,
     seed: int = 0,
     looked: str | None = None,
+    calibrated: bool = False,
 ) -> None:
     """A stored study with losses that give these perplexities; the dense model's is 10.
 
     Args:
         seed: of the text that judges, where it is another protocol's.
         looked: the profile that allocations looked at, as noted.
+        calibrated: on windows that the calibration seed draws.
     """
     points = [specs.Point(setting=None, pruned=None)]
     for setting in perplexities:
         row = tuple(allocate(setting.allocation, profile).sparsity.tolist())
-        pruned = specs.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=None)
+        drawn = profile.spec.text.model_copy(update={"windows": ((0, setting.calibration_seed),)})
+        pruned = specs.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=drawn if calibrated else None)
         points.append(specs.Point(setting=setting, pruned=pruned))
     text = profile.spec.text.model_copy(update={"content": f"text {seed}"})
     spec = specs.StudySpec(model=profile.spec.model, text=text, points=tuple(points))
@@ -342,22 +345,49 @@ def study(
     store.save(spec, None, {"created": created, "profile": looked})
 
 
-@pytest.mark.parametrize(("of_ramp", "best"), [(20.0, "depth_ramp"), (90.0, "uniform")])
-def test_measured_points_come_from_the_study(store: Store, standard: Profile, of_ramp: float, best: str) -> None:
+def measured(store: Store, profile: Profile) -> lessons.Whole | None:
+    return lessons.measured(protocols.together(store, protocols.of_model(store, profile.spec.model)).values())
+
+
+def test_without_a_study_nothing_is_said_to_be_measured(no_demo: Path, store: Store, standard: Profile) -> None:
+    assert measured(store, standard) is None
+
+
+@pytest.mark.parametrize(("of_ramp", "best"), [(20.0, "Depth ramp"), (90.0, "Uniform")])
+def test_what_was_measured_comes_from_the_study(store: Store, standard: Profile, of_ramp: float, best: str) -> None:
     ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
     other = specs.Setting(allocation=AllocationRequest(target=0.5))
     study(store, standard, {ramp.uniform: 40.0, ramp: of_ramp, other: 15.0})
-    points = lessons.measured_points(store, standard)
-    assert [each.perplexity for each in points] == pytest.approx([40, of_ramp])
-    assert {each.target for each in points} == {0.7}
-    assert points[0].change is None
-    assert points[1].change.value == pytest.approx(100 * (of_ramp / 40 - 1))
-    assert all(np.isfinite(each.estimate) for each in points)
-    told = lessons.measured_said(points)
+    found = measured(store, standard)
+    assert [each.perplexity for each in found.settings] == pytest.approx([40, of_ramp])
+    assert found.part.target == 0.7
+    uniform, ramped = found.settings
+    assert uniform.against_uniform is None
+    assert ramped.against_uniform.value == pytest.approx(100 * (of_ramp / 40 - 1))
+    estimates = lessons.estimated(found, standard)
+    assert np.isfinite(estimates).all()
+    told = lessons.measured_said(found, standard)
     assert re.match(rf"Measured at 70% zeros, “{best}\b[^”]*” is best", told)
-    right = (points[0].estimate < points[1].estimate) == (of_ramp > 40)
-    assert re.search(rf"rank correlation .* is {1 if right else -1:.2f}", told)
-    assert "nothing to compare" in lessons.measured_said(points[:1])
+    right = (estimates[0] < estimates[1]) == (of_ramp > 40)
+    assert f"The rank correlation of estimate and measurement is {1 if right else -1:.2f}" in told
+
+
+def test_one_allocation_has_nothing_to_be_compared_with(store: Store, standard: Profile) -> None:
+    study(store, standard, {specs.Setting(): 40.0})
+    assert "nothing to compare" in lessons.measured_said(measured(store, standard), standard)
+
+
+def test_the_value_over_all_seeds_is_quoted_with_their_spread(store: Store, standard: Profile) -> None:
+    ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.02)))
+    cost = {each.model_copy(update={"calibration_seed": seed}): perplexity for each, several in
+            ((ramp.uniform, (40.0, 40.0, 40.0)), (ramp, (36.0, 32.0, 12.0)))
+            for seed, perplexity in enumerate(several)}  # fmt: skip
+    study(store, standard, cost, calibrated=True)
+    found = measured(store, standard)
+    change = found.settings[1].against_uniform
+    assert round(change.value) == -40 and change.quoted == change.seeds and change.seeds.n == 3
+    assert "no different from uniform: -40 % [" in lessons.measured_said(found, standard)
+    assert "over 3 calibration seeds" in lessons.measured_said(found, standard)
 
 
 def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: Store, standard: Profile) -> None:
@@ -367,20 +397,20 @@ def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: 
         return [specs.Setting(allocation=each) for each in (plain, *ramps)]
 
     def found() -> tuple[float, str]:
-        first = lessons.measured_points(store, standard)[0]
-        return first.target, first.study.provenance["created"]
+        first = measured(store, standard)
+        return first.part.target, first.made
 
     study(store, standard, dict.fromkeys(at_target(0.6, 0.01, 0.02), 60.0), "2026-05-05")
     assert found() == (0.6, "2026-05-05")
-    said = lessons.measured_said(lessons.measured_points(store, standard))
-    assert "60% zeros" in said and "at 70%" in said
+    said = lessons.measured_said(measured(store, standard), standard)
+    assert "60% zeros (nothing was at 70%)" in said
     study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03", seed=1)
     assert found() == (0.7, "2026-03-03")
     study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02", seed=2)
     assert found() == (0.7, "2026-03-03"), "what was written last is not what was made last"
     study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), "2026-01-01", seed=3)
     assert found() == (0.7, "2026-01-01")
-    assert len(lessons.measured_points(store, standard)) == 3
+    assert len(measured(store, standard).settings) == 3
     seeds = [each.model_copy(update={"calibration_seed": seed}) for each in at_target(0.7) for seed in range(4)]
     study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06", seed=4)
     assert found() == (0.7, "2026-01-01"), "one allocation calibrated four times is one to compare"
@@ -397,35 +427,27 @@ def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: 
     study(store, standard, {uniform: 40.0, corrected: 50.0, shuffled: 5.0}, "2026-02-02")
     study(store, standard, {uniform: 30.0, ramp: 9.0}, seed=1)
     study(store, standard, {uniform: 40.0, ramp.model_copy(update={"pruner": "magnitude"}): 8.0})
-    points = lessons.measured_points(store, standard)
-    assert [each.setting for each in points] == [uniform, ramp, corrected]
-    assert len(points[0].keys) == 3 and all(each.study is points[0].study for each in points)
-    told = lessons.measured_said(points)
-    assert re.search(r"is best \(perplexity 10\.0, 75\.0% \[.*\] below uniform\)", told)
-    assert re.search(r"worst \(50\.0, 25\.0+% \[.*\] above uniform\)", told)
+    found = measured(store, standard)
+    assert {each.setting for each in found.settings} == {uniform, ramp, corrected}
+    assert len(found.evaluations.entries) == 3
+    told = lessons.measured_said(found, standard)
+    assert re.search(r"is best \(perplexity 10\.0: 75\.0 % \[.*\] below uniform\)", told)
+    assert re.search(r"worst \(perplexity 50\.0: 25\.0+ % \[.*\] above uniform\)", told)
 
 
 def test_allocations_of_another_profile_are_not_put_beside(store: Store, standard: Profile) -> None:
     ramps = [specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=beta))) for beta in (0.01, 0.02, 0.005)]
-    study(store, standard, dict.fromkeys(ramps[:2], 40.0), looked="one")
-    study(store, standard, dict.fromkeys(ramps[2:], 40.0), looked="another")
-    assert [each.setting for each in lessons.measured_points(store, standard)] == ramps[:2]
+    study(store, standard, dict.fromkeys(ramps[:2], 40.0), looked="one", calibrated=True)
+    study(store, standard, dict.fromkeys(ramps[2:], 40.0), looked="another", calibrated=True)
+    assert [each.setting for each in measured(store, standard).settings] == ramps[:2]
 
 
 def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: Store, standard: Profile) -> None:
-    assert lessons.measured_points(store) is None and lessons.measured_points(store, standard) is None
     spec = standard.spec
     twin = replace(standard, entry=replace(standard.entry, spec=spec.model_copy(
         update={"model": spec.model.model_copy(update={"initialised": 0})})))  # fmt: skip
     study(store, twin, {specs.Setting(): 40.0})
-    assert lessons.measured_points(store, standard) is None
-
-
-def test_a_study_of_another_model_is_passed_over(no_demo: Path, store: Store, standard: Profile) -> None:
-    study(store, standard, {specs.Setting(): 40.0})
-    stranger = saved(store, synthetic.profile_spec(LAYERS, 8, seed=5, prunable=True))
-    assert lessons.measured_points(store, stranger) is None
-    assert len(lessons.measured_points(store)) == 1
+    assert measured(store, standard) is None and measured(store, twin) is not None
 
 
 # --- measured again ------------------------------------------------------------------------------------------------

@@ -200,9 +200,9 @@ def reference(family: str, name: str, ids: Tensor) -> dict[str, np.ndarray]:
     for index, layer in enumerate(layers):
         layer.register_forward_hook(hook(index))
     dense = model(ids).logits.double()
-    clean, pruned = dict(kept), wanda_layers(family, ids) if "wanda" in name else None
+    clean, pruned = dict(kept), wanda_layers(family, ids, name) if "wanda" in name else None
     read = range(1, ids.shape[1] - 1, STRIDE)
-    out = {"drift": np.full((len(layers), len(layers)), np.nan), "kl": [], "nll_increase": []}
+    out = {"drift": np.full((len(layers), len(layers)), np.nan), "kl": [], "nll_increase": [], "final_squared": []}
     for injection in range(len(layers)):
         original = copy.deepcopy(layers[injection].state_dict())
         if pruned:
@@ -215,6 +215,7 @@ def reference(family: str, name: str, ids: Tensor) -> dict[str, np.ndarray]:
         for layer in range(injection, len(layers)):
             change = (kept[layer] - clean[layer]).norm(dim=-1) / clean[layer].norm(dim=-1)
             out["drift"][injection, layer] = change[:, 1:].mean()
+        out["final_squared"].append(change[:, 1:].square().mean(1).numpy())
         p, q = dense[:, read].log_softmax(-1), logits[:, read].log_softmax(-1)
         out["kl"].append((p.exp() * (p - q)).sum(-1).mean(1).numpy())
         target = ids[:, [at + 1 for at in read]].unsqueeze(-1)
@@ -235,11 +236,13 @@ def noise(layer: int, stream: Tensor, size: float = 0.3) -> Tensor:
     return push
 
 
-def wanda_layers(family: str, ids: Tensor) -> list[dict[str, Tensor]]:
-    """Each layer's state after Wanda at 70%, row by row in numpy."""
+def wanda_layers(family: str, ids: Tensor, asked: str) -> list[dict[str, Tensor]]:
+    """Each layer's state after Wanda at 70%, of one linear if only one is asked for, row by row in numpy."""
     of = tiny.loaded(family)
     states = [copy.deepcopy(layer.state_dict()) for layer in of.layers]
     for (index, name), rows in tiny.inputs(of, ids).items():
+        if asked.startswith("residual_linear") and not asked.endswith(f":{name}"):
+            continue
         module = of.layers[index].get_submodule(name)
         turned = type(module).__name__ == "Conv1D"
         weight = module.weight.T.numpy().copy() if turned else module.weight.numpy().copy()
@@ -249,14 +252,20 @@ def wanda_layers(family: str, ids: Tensor) -> list[dict[str, Tensor]]:
     return states
 
 
-@pytest.mark.parametrize("name", ["gaussian:0.3", "residual:wanda:0.7"])
-@pytest.mark.parametrize("family", ["llama", "gpt2", "opt"])
+ALONE = {"llama": ("self_attn.k_proj", "mlp.down_proj"), "gpt2": ("attn.c_attn", "mlp.c_proj"), "opt": ("fc1",)}
+DEFINED = [(family, name) for family in ALONE for name in ("gaussian:0.3", "residual:wanda:0.7")]
+DEFINED += [(family, f"residual_linear:wanda:0.7:{name}") for family, names in ALONE.items() for name in names]
+
+
+@pytest.mark.parametrize(("family", "name"), DEFINED)
 def test_the_definitions_word_by_word_give_the_same_numbers(family: str, name: str, groups: dict) -> None:
     group = group_of(family, groups)
     found, expected = measured(wavefront, group, name), reference(family, name, group.ids)
     np.testing.assert_allclose(found.drift[UPPER], expected["drift"][UPPER], rtol=2e-4)
+    np.testing.assert_allclose(found.final_squared, expected["final_squared"], rtol=4e-4)
     np.testing.assert_allclose(found.kl, expected["kl"], rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(found.nll_increase, expected["nll_increase"], rtol=1e-3, atol=1e-5)
+    assert expected["final_squared"].min() > 0
 
 
 def test_readings_per_token_are_averaged_as_they_say(groups: dict) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -65,26 +67,38 @@ def error(weight: Tensor, pruned: Tensor | Array, inputs: Tensor) -> float:
     return float(change.norm() / (weight.double() @ inputs.double().T).norm())
 
 
+def unused(inputs: Tensor) -> Tensor:
+    """Two inputs that no token uses."""
+    return inputs.index_fill(1, torch.tensor([3, 11]), 0)
+
+
 @pytest.mark.parametrize(
-    ("columns", "sparsity", "kept"),
+    ("columns", "sparsity", "kept", "change"),
     [
-        (40, 0.5, None),
-        (BLOCK + 30, 0.7, None),
-        (2 * BLOCK, 0.3, None),
-        (40, 0.5, Pattern(2, 4)),
-        (BLOCK + 32, 0.375, Pattern(5, 8)),
-        (130, 0.4, Pattern(3, 5)),  # 128 is no multiple of 5
+        (40, 0.5, None, Tensor.clone),
+        (BLOCK + 30, 0.7, None, Tensor.clone),
+        (2 * BLOCK, 0.3, None, Tensor.clone),
+        (40, 0.5, Pattern(2, 4), Tensor.clone),
+        (BLOCK + 32, 0.375, Pattern(5, 8), Tensor.clone),
+        (130, 0.4, Pattern(3, 5), Tensor.clone),  # 128 is no multiple of 5
+        (40, 0.5, None, lambda inputs: 64 * inputs),  # a common factor cancels
+        (60, 0.5, None, lambda inputs: inputs[:7]),  # a rank-deficient second moment is what damping is for
+        (20, 0.5, None, unused),
+        (20, 0.1, None, unused),  # as many as cost nothing
     ],
 )
-def test_it_does_what_the_plain_one_does(columns: int, sparsity: float, kept: Pattern | None) -> None:
+def test_it_does_what_the_plain_one_does(columns: int, sparsity: float, kept: Pattern | None, change: Callable) -> None:
     weight, inputs = drawn(7, columns)
+    weight[:, [3, 11]] *= 100
+    inputs, told = change(inputs), []
     moment = inputs.T @ inputs
-    found, expected = sparsegpt(weight, moment, sparsity, kept), plain(weight, moment, sparsity, kept)
+    found, expected = sparsegpt(weight, moment, sparsity, kept, told.append), plain(weight, moment, sparsity, kept)
     assert error(weight, found, inputs) == pytest.approx(error(weight, expected, inputs), rel=0.01)
     differ = (found == 0).numpy() != (expected == 0)
     assert differ.mean() < 0.005, "masks differ by more than rounding near a tie"
     if not differ.any():
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-2, atol=1e-3)
+    assert not told
 
 
 @pytest.mark.parametrize("sparsity", [0.3, 0.5, 0.7, 0.9])
@@ -95,7 +109,7 @@ def test_outputs_suffer_less_than_from_wanda_where_inputs_are_correlated(sparsit
     assert error(weight, by_sparsegpt, inputs) < error(weight, by_wanda, inputs)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 9), st.integers(1, 2 * BLOCK + 9), st.floats(0, 1, exclude_max=True), st.integers(0, 9))
 def test_the_count_is_exact(rows: int, columns: int, sparsity: float, seed: int) -> None:
     weight, inputs = drawn(rows, columns, 50, seed)
@@ -107,41 +121,11 @@ def test_the_count_is_exact(rows: int, columns: int, sparsity: float, seed: int)
 
 def test_independent_inputs_leave_nothing_to_make_up_for() -> None:
     weight, _ = drawn(6, 50)
-    norm = torch.linspace(0.5, 2, 50)
-    pruned = sparsegpt(weight, torch.diag(norm**2), 0.6)
+    pruned = sparsegpt(weight, torch.diag(torch.linspace(0.5, 2, 50) ** 2), 0.6)
     assert torch.equal(pruned[pruned != 0], weight[pruned != 0])
-    score = (weight**2 * (norm**2 + 0.01 * (norm**2).mean())).flatten()
-    assert score[(pruned == 0).flatten()].max() <= score[(pruned != 0).flatten()].min()
 
 
-def test_a_common_factor_cancels() -> None:
-    weight, inputs = drawn(6, 40)
-    moment = inputs.T @ inputs
-    torch.testing.assert_close(sparsegpt(weight, 4096 * moment, 0.5), sparsegpt(weight, moment, 0.5))
-
-
-def test_weights_of_unused_inputs_go_first_and_the_count_still_holds() -> None:
-    weight, inputs = drawn(5, 20)
-    inputs[:, [3, 11]] = 0
-    weight[:, [3, 11]] *= 100
-    moment = inputs.T @ inputs
-    pruned = sparsegpt(weight, moment, 0.5)
-    assert (pruned[:, [3, 11]] == 0).all() and int((pruned == 0).sum()) == 50
-    assert error(weight, pruned, inputs) == pytest.approx(error(weight, plain(weight, moment, 0.5), inputs), rel=0.01)
-    few = sparsegpt(weight, moment, 0.05)
-    assert int((few == 0).sum()) == 5 and error(weight, few, inputs) == 0, "what is never used costs nothing"
-
-
-def test_a_rank_deficient_second_moment_is_what_damping_is_for() -> None:
-    weight, inputs = drawn(5, 60, tokens=7)
-    told: list[str] = []
-    moment = inputs.T @ inputs
-    pruned = sparsegpt(weight, moment, 0.5, warn=told.append)
-    assert not told and pruned.isfinite().all()
-    assert error(weight, pruned, inputs) == pytest.approx(error(weight, plain(weight, moment, 0.5), inputs), rel=0.01)
-
-
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(0, 9))
 def test_the_factor_is_of_the_inverse(size: int, seed: int) -> None:
     _, inputs = drawn(1, size, 100, seed)

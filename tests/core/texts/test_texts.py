@@ -104,7 +104,7 @@ def test_windows_are_the_same_again_and_others_with_another_seed(text: str) -> N
     assert one.tokens.shape == (5, 16) and str(one.tokens.dtype) == "torch.int64"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.integers(1, 12), st.integers(8, 64), st.integers(0, 1000))
 def test_joined_windows_do_not_overlap(text: str, sequences: int, length: int, seed: int) -> None:
     found = drawn(text, sequences=sequences, length=length, seed=seed)
@@ -116,7 +116,7 @@ def test_joined_windows_do_not_overlap(text: str, sequences: int, length: int, s
         assert row == ids[start : start + length]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.integers(1, 9), st.integers(8, 24), st.integers(0, 1000))
 def test_document_windows_lie_inside_one_document_each(documents: str, sequences: int, length: int, seed: int) -> None:
     found = drawn(documents, sequences=sequences, length=length, seed=seed)

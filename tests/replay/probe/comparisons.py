@@ -10,7 +10,7 @@ from typing import Any
 from tests.replay.probe import live
 from tests.replay.probe.asked import ASKED
 from tests.replay.probe.plain import plain
-from tests.replay.probe.product import Results, Study, accuracy_change, comparison, study
+from tests.replay.probe.product import Evaluations, study, verdicts
 
 
 def figures(scratch: Path) -> Iterator[tuple[str, Any]]:
@@ -20,24 +20,23 @@ def figures(scratch: Path) -> Iterator[tuple[str, Any]]:
     yield from _compared("live", study(live.study(scratch)["key"]))
 
 
-def _compared(name: str, found: Study) -> Iterator[tuple[str, Any]]:
-    results = Results(found)
-    for index, line in enumerate(results.lines):
+def _compared(name: str, found: Evaluations) -> Iterator[tuple[str, Any]]:
+    for index, line in enumerate(found.settings):
         yield f"{name}/{index}/setting", line.setting.model_dump(mode="json")
-        yield f"{name}/{index}/seeds", list(line.drawn)
+        yield f"{name}/{index}/seeds", list(line.seeds)
         yield f"{name}/{index}/perplexity", line.perplexity
         yield f"{name}/{index}/loss", line.loss
-        yield f"{name}/{index}/accuracy", {task: plain(line.accuracy(task)) for task in results.tasks}
-        for what, change in (("uniform", results.against_uniform(line)), ("base", results.against_base(line))):
+        yield f"{name}/{index}/accuracy", {task: plain(line.accuracy(task)) for task in found.tasks}
+        for what, change in (("uniform", line.against_uniform), ("base", line.against_base)):
             yield f"{name}/{index}/against-{what}", change and _change(change)
-    for part in results.slices:
-        for one, other in combinations(results.within(part), 2):
-            where = f"{name}/{results.lines.index(other)}-against-{results.lines.index(one)}"
-            yield where, _change(results.change(other, one))
-            yield f"{where}/accuracy", plain(accuracy_change(other, one, results.shared(part)))
+    for part in found.slices:
+        for one, other in combinations(found.within(part), 2):
+            where = f"{name}/{found.settings.index(other)}-against-{found.settings.index(one)}"
+            yield where, _change(other.against(one))
+            yield f"{where}/accuracy", plain(other.accuracy_against(one, found.shared(part)))
 
 
 def _change(found: Any) -> dict[str, Any]:
     """The change over windows and over seeds, each with its verdict."""
     told = {"windows": found.windows, "seeds": found.seeds}
-    return {what: [each.value, each.low, each.high, each.n, comparison.verdict(each)] for what, each in told.items()}
+    return {what: [each.value, each.low, each.high, each.n, verdicts.verdict(each)] for what, each in told.items()}

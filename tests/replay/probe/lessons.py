@@ -8,7 +8,17 @@ from typing import Any
 
 from tests.replay.probe.asked import ASKED
 from tests.replay.probe.plain import plain
-from tests.replay.probe.product import REFUSED, Profile, Store, UserError, absorption, comparison, lessons, profile
+from tests.replay.probe.product import (
+    REFUSED,
+    Profile,
+    Store,
+    UserError,
+    absorption,
+    comparison,
+    evaluations_of,
+    lessons,
+    profile,
+)
 
 Told = Iterator[tuple[str, Any]]
 
@@ -78,11 +88,16 @@ def _methods(found: Profile) -> Told:
 
 
 def _measured(found: Profile) -> Told:
-    for index, each in enumerate(lessons.measured_points(Store(), found) or ()):
-        change = each.change and [each.change.value, each.change.low, each.change.high, each.change.n]
+    whole = lessons.measured(evaluations_of(found))
+    if whole is None:
+        return
+    keys = [each.key for each in whole.evaluations.entries]
+    for index, (each, estimate) in enumerate(zip(whole.settings, lessons.estimated(whole, found), strict=True)):
+        change = each.against_uniform and each.against_uniform.quoted
+        told = change and [change.value, change.low, change.high, change.n]
         yield f"{index}/setting", each.setting.model_dump(mode="json")
-        yield f"{index}/cost", [each.target, each.perplexity, each.estimate, change]
-        yield f"{index}/studies", each.keys
+        yield f"{index}/cost", [each.setting.allocation.target, each.perplexity, estimate, told]
+        yield f"{index}/studies", keys
 
 
 CHAPTERS: dict[str, Callable[[Profile], Told]] = {

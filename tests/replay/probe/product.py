@@ -12,10 +12,9 @@ from typing import Any, get_args
 
 from core import lessons
 from core.allocation.allocate import allocate
-from core.analysis import absorption, comparison, responses
-from core.analysis import studies as _studies
-from core.analysis.comparing import Results, accuracy_change
-from core.analysis.studies import Study
+from core.analysis import absorption, comparison, protocols, responses, verdicts
+from core.analysis import evaluations as _evaluations
+from core.analysis.evaluations import Evaluations
 from core.cli import main
 from core.cli.study_output import study_json
 from core.export import recipes, space_needed
@@ -33,16 +32,15 @@ __all__ = [
     "KINDS",
     "PRUNERS",
     "REFUSED",
+    "Evaluations",
     "Profile",
-    "Results",
     "Store",
-    "Study",
     "UserError",
     "absorption",
-    "accuracy_change",
     "allocate",
     "ask",
     "comparison",
+    "evaluations_of",
     "grammar",
     "lessons",
     "profile",
@@ -51,6 +49,7 @@ __all__ = [
     "space_needed",
     "study",
     "study_json",
+    "verdicts",
 ]
 
 REFUSED = "refused"  # what a request is answered that cannot be met
@@ -78,7 +77,13 @@ def profile(key: str) -> Profile:
     return _profiles.load(store, store.by_key(key, ("profile",)))
 
 
-def study(key: str) -> Study:
+def study(key: str) -> Evaluations:
     """A stored study."""
     store = Store()
-    return _studies.load(store, store.by_key(key, ("study",)))
+    return _evaluations.load(store, store.by_key(key, ("study",)))
+
+
+def evaluations_of(profile: Profile) -> list[Evaluations]:
+    """All studies of a profile's model, those of one protocol together."""
+    store = Store()
+    return list(protocols.together(store, protocols.of_model(store, profile.spec.model)).values())

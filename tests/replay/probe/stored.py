@@ -20,7 +20,7 @@ def figures(_: Path) -> Iterator[tuple[str, Any]]:
                 continue
             name = f"{kind}/{entry.key}"
             yield f"{name}/key", entry.spec.key
-            below = entry.spec.units
+            below = getattr(entry.spec, "units", ())  # of a view
             if below:
                 yield f"{name}/units", [each.key for each in below]
                 continue

@@ -18,9 +18,9 @@ def figures(_: Path) -> Iterator[tuple[str, Any]]:
     for key in ASKED["studies"]:
         found = study(key)
         yield from told(key, study_json(found)["points"])
-        for index, each in enumerate(found.points):
+        for index, each in enumerate(found.singles):
             yield f"{key}/{index}/planned", plain(each.planned)
-            yield f"{key}/{index}/zeros", plain(each.evaluated.zeros)
+            yield f"{key}/{index}/zeros", plain(each.result.evaluated.zeros)
 
 
 def told(name: str, points: list[dict[str, Any]]) -> Iterator[tuple[str, Any]]:

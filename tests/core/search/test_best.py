@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,8 +19,9 @@ from core.allocation.allocator import Allocator
 from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
 from core.allocation.response import Response
-from core.analysis import studies
 from core.analysis.comparison import Interval
+from core.analysis.evaluated import UNKNOWN, Change, SeedResult
+from core.analysis.evaluations import Evaluations
 from core.cli import main
 from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
@@ -90,18 +90,17 @@ def test_the_best_on_one_text_is_judged_on_another(
     found = best.load(empty, entry)
 
     _progress_is_honest(seen)
-    selecting = [each.evaluated.nll.mean() for each in found.selection.pruned]
+    selecting = [each.loss for each in found.selection.singles if each.setting]
     assert len(selecting) == 5, "uniform, a ramp, a response, and the correction with its reverse"
-    chosen = found.selection.of(found.winner)
-    assert chosen.evaluated.nll.mean() == min(selecting)
-    assert [each.nll for each in found.candidates] == sorted(selecting)
+    assert found.selection.single(found.winner).loss == min(selecting)
+    assert [each.loss for each in found.candidates] == sorted(selecting)
     assert found.runner_up.allocation.base.kind != found.winner.allocation.base.kind
 
     plain = [_mean_loss(found, found.winner), _mean_loss(found, found.uniform)]
     assert np.isclose(found.against_uniform.value, 100 * np.expm1((plain[0] - plain[1]).mean()))
-    assert found.against_uniform.n == 8 and found.against_uniform.certain
-    assert {each.setting.calibration_seed for each in found.final.pruned} == {0, 1, 2}
-    assert (found.answer == found.winner) == (found.against_uniform.high < 0)
+    assert found.against_uniform.windows.n == 8 and found.against_uniform.windows.certain
+    assert {each.seeds for each in found.final.settings} == {(0, 1, 2)} and found.against_uniform.seeds.n == 3
+    assert (found.answer == found.winner) == (found.against_uniform.windows.high < 0)
     assert grammar.write(found.answer.allocation) in found.sentence
 
     parts = best.stages(empty)
@@ -125,7 +124,7 @@ def test_the_best_on_one_text_is_judged_on_another(
 
 
 def _mean_loss(found: best.Best, setting: Setting) -> np.ndarray:
-    alike = [each for each in found.final.pruned if each.setting.allocation == setting.allocation]
+    alike = [each for each in found.final.points if each.setting and each.setting.allocation == setting.allocation]
     assert len(alike) == 3
     return sum(each.evaluated.nll for each in alike) / 3
 
@@ -158,7 +157,7 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     apart = Store(empty.root.parent / "apart")
     whole = best.load(apart, experiment.get(asked, apart))
     assert entry.key == whole.spec.key
-    assert np.array_equal(best.load(empty, entry).losses(whole.winner), whole.losses(whole.winner))
+    assert np.array_equal(best.load(empty, entry).judged(whole.winner).losses, whole.judged(whole.winner).losses)
 
 
 def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,9 +171,9 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
 def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ramps = grid(DepthRamp(beta=0.08), DepthRamp(beta=-0.08), strengths=(0.03,), corrects_best=True)
     monkeypatch.setitem(GRIDS, "full", ramps)
-    monkeypatch.setattr(candidates, "best_base", lambda study: study.pruned[1].setting)
+    monkeypatch.setattr(candidates, "best_base", lambda study: study.singles[2].setting)
     found = best.load(empty, experiment.get(request(text, effort="full", seeds=(0,)), empty))
-    corrected = [each.setting for each in found.selection.pruned if each.setting.allocation.correction.strength]
+    corrected = [each.setting for each in found.selection.settings if each.strength]
     assert [each.allocation.base.kind for each in corrected] == ["uniform", "uniform", "depth_ramp", "depth_ramp"]
     assert [each.allocation.correction.control for each in corrected] == ["none", "reversed"] * 2
 
@@ -204,26 +203,27 @@ def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
     """The ramp's losses allow 60%, uniform's 45% of the targets that are tried."""
     share = {"depth_ramp": 0.5, "uniform": 0.6}
     monkeypatch.setitem(GRIDS, "quick", grid(DepthRamp(beta=0.02)))
-    monkeypatch.setattr(candidates, "choose", lambda study: [study.pruned[at].setting for at in (1, 0)])
+    monkeypatch.setattr(candidates, "choose", lambda study: [study.singles[at].setting for at in (2, 1)])
     monkeypatch.setattr(candidates, "loss", lambda _, of: share[of.allocation.base.kind] * of.allocation.target)
     seen: list[Progress] = []
     found = best.load(
         empty, experiment.get(request(text, None, max_loss=0.32, seeds=(0, 1)), empty, report=seen.append)
     )
     assert found.winner.allocation.target == 0.6
-    judged = [each.setting for each in found.final.pruned if each.setting.allocation.target == 0.45]
+    judged = [each.setting for each in found.final.singles if each.setting and each.setting.allocation.target == 0.45]
     assert [(each.allocation.base.kind, each.calibration_seed) for each in judged] == [("uniform", 0), ("uniform", 1)]
     told = [each for each in seen if each.total]
     assert all(each.done <= each.total for each in told) and told[-1].done > 0.95 * told[-1].total
 
     for high, answer in ((-1.0, found.winner), (1.0, judged[0])):
-        monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, high=high: Interval(-2.0, -3.0, high, 8)))
+        change = Change(Interval(-2.0, -3.0, high, 8), UNKNOWN)
+        monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, change=change: change))
         assert found.answer == answer
     assert found.sentence.startswith("Use uniform:0.45: the best on the text that selects does not hold")
     assert found.sentence.endswith(
         "of the targets tried, 45% is the largest at which uniform itself kept within the loss."
     )
-    assert found.lost == found.against(judged[0], None)
+    assert found.lost == found.against(judged[0], None).windows
     assert found.loss_sentence.startswith("At 45%, uniform ")
     assert found.loss_sentence.endswith("uniform lost 27.0% on the text that selects.")
     assert len(best.commands(found)) == 2 and "uniform:0.45" in best.commands(found)[1]
@@ -362,19 +362,20 @@ def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
     assert len(tried) == len(set(tried)) <= best.trials(BestRequest(max_loss=0.2))
 
 
-def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5) -> studies.Measured:
-    setting = Setting(allocation=grammar.method(words, target), calibration_seed=seed)
+def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
+    setting = Setting(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
     evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
-    return studies.Measured(SimpleNamespace(setting=setting, pruned=None), evaluated, {}, {})
+    pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
+    return SeedResult(SimpleNamespace(setting=setting, pruned=pruned), evaluated, {}, {})
 
 
 def test_the_runner_up_is_of_another_base() -> None:
     means = {"owl lam=0.05": 2.0, "owl lam=0.08": 2.1, "dlp": 2.2, "uniform": 2.3, "alphapruning": np.nan}
     points = tuple(invented(words, np.full(8, mean)) for words, mean in means.items())
-    winner, runner_up = candidates.choose(studies.Study(None, {}, points))
+    winner, runner_up = candidates.choose(Evaluations(None, {}, points))
     assert (winner.name, runner_up.name) == ("owl m=5 lam=0.05:0.5", "dlp alpha=0.15:0.5")
     with pytest.raises(UserError, match="not finite"):
-        candidates.choose(studies.Study(None, {}, points[-1:]))
+        candidates.choose(Evaluations(None, {}, points[-1:]))
 
 
 @hypothesis.settings(max_examples=25, deadline=None)  # each is six bootstraps
@@ -392,24 +393,22 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     )
     winner = points[1].setting
     spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
-    found = best.Best(spec, {}, None, studies.Study(None, {}, points))
+    found = best.Best(spec, {}, None, Evaluations(None, {}, points))
     interval = found.against_uniform
-    assert found.answer == (winner if interval.certain and interval.high < 0 else winner.uniform)
+    assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
     assert ("does not hold" in found.sentence) == (found.answer != winner)
     assert grammar.write(found.answer.allocation) in found.sentence
-    over = found.over_seeds(winner, winner.uniform)
-    assert over.n == 3 and over.certain and any("3 calibration seeds" in each for each in found.more_sentences)
-    assert np.isclose(interval.value, 100 * np.expm1(np.mean(found.losses(winner) - found.losses(found.uniform))))
+    assert interval.seeds.n == 3 and any("3 calibration seeds" in each for each in found.more_sentences)
 
 
 @pytest.mark.parametrize("trials", [[], [{"target": 0.3, "loss": 0.1, "uniform": None}]])
 def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
     base = 3 + np.random.default_rng(7).random(8)
-    dense = studies.Measured(SimpleNamespace(setting=None, pruned=None), Evaluated(base, base, base, base), {}, {})
+    dense = SeedResult(SimpleNamespace(setting=None, pruned=None), Evaluated(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
     spec = SimpleNamespace(winner=points[2].setting, runner_up=None, max_loss=0.2)
-    study = studies.Study(None, {}, points)
+    study = Evaluations(None, {}, points)
     found = best.Best(spec, {"trials": trials}, study, study)
     assert found.answer == found.fallback == found.uniform
     assert found.loss_sentence.endswith(
@@ -429,14 +428,10 @@ def test_magnitude_is_judged_with_one_seed_and_has_no_spread_over_seeds() -> Non
     costs = [best.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
     assert costs[0] == costs[1] < best.planned(asked.model_copy(update={"pruner": "wanda"}), shape)["final"]
 
-    final = studies.Study(None, {}, tuple(invented(words, np.full(8, 3.0)) for words in ("uniform", "depth_ramp")))
-    points = tuple(
-        replace(each, point=SimpleNamespace(setting=each.setting.model_copy(update={"pruner": "magnitude"})))
-        for each in final.points
-    )
+    final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
-    found = best.Best(spec, {}, None, replace(final, points=points))
-    assert found.over_seeds(winner, winner.uniform) is None and found.more_sentences == []
+    found = best.Best(spec, {}, None, Evaluations(None, {}, final))
+    assert found.against_uniform.seeds.n == 0 and found.more_sentences == []
 
 
 def test_no_seeds_are_told_of_magnitude(say: Callable, text: str) -> None:
@@ -588,7 +583,7 @@ def test_where_uniform_alone_breaks_the_winner_is_the_answer(
 ) -> None:
     monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
     found = best.load(empty, experiment.get(request(text), empty))
-    assert np.isnan(found.perplexity(found.uniform)) and np.isfinite(found.perplexity(found.winner))
+    assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
     assert found.sentence.endswith("uniform breaks the model, whose loss is then not a number.")
 

@@ -91,6 +91,18 @@ def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
     assert UNIT.key == "2110e6763aefc13e"
 
 
+@pytest.mark.parametrize("kind", specs.FORMS)
+def test_every_perturbation_has_words_of_its_own(kind: str) -> None:
+    asked = specs.perturbation(specs.FORMS[kind].example)
+    assert asked.kind == kind and asked.name == specs.FORMS[kind].example
+    assert asked.label and asked.short and asked.is_kin(asked)
+
+
+def test_a_stored_perturbation_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValidationError, match="noise"):
+        specs.Measurement.model_validate({"perturbation": {"kind": "noise", "size": 0.3}})
+
+
 def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
     with pytest.raises(ValidationError):
         specs.Gaussian(size=0.3, sise=0.4)

@@ -1,4 +1,4 @@
-"""Comparisons: paired by window, spread over seeds, and the sentence that may be said about them."""
+"""Intervals: paired by window, spread over seeds; rank correlations."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from core.analysis.comparison import (
     paired,
     percent,
     rank_correlation,
-    sentence,
     spearman,
-    verdict,
 )
 from core.specs.errors import UserError
 
@@ -83,7 +81,6 @@ def test_a_loss_that_is_not_finite_leaves_nothing_to_say(odd: float) -> None:
     a[4] = odd
     for found in (paired(a, np.full(10, 2.0)), paired(np.full(10, 2.0), a)):
         assert math.isnan(found.value) and not found.certain
-        assert sentence("OWL", "uniform", percent(found)) == "OWL cannot be compared with uniform: a loss is not finite"
     assert math.isnan(paired(np.array([]), np.array([])).value)
 
 
@@ -151,55 +148,8 @@ def test_two_finite_pairs_are_enough_for_rows() -> None:
     assert math.isnan(spearman(np.array([1, np.nan, 2]), np.array([5, 0, np.inf])))
 
 
-@pytest.mark.parametrize(
-    ("value", "low", "high", "said"),
-    [
-        (12, 9, 15, "OWL costs 12% [9, 15] of perplexity against uniform"),
-        (-12, -15, -9, "OWL gains 12% [9, 15] of perplexity against uniform"),
-        (-1, -3, 2, "OWL is no different from uniform: -1% [-3, 2]"),
-        (0.41, 0.2, 0.6, "OWL costs 0.4% [0.2, 0.6] of perplexity against uniform"),
-        (-0.3, -6, 5, "OWL is no different from uniform: 0% [-6, 5]"),
-        (0, 0, 0, "OWL is no different from uniform: 0.0% [0.0, 0.0]"),
-        (2, 0.04, 4, "OWL costs 2.00% [0.04, 4.00] of perplexity against uniform"),
-        (1.5, -0.4, 3.5, "OWL is no different from uniform: 1.5% [-0.4, 3.5]"),
-        (12_345, 10_000, 15_000, "OWL costs 12,345% [10,000, 15,000] of perplexity against uniform"),
-    ],
-)
-def test_what_may_be_said(value: float, low: float, high: float, said: str) -> None:
-    assert sentence("OWL", "uniform", Interval(value, low, high, 20)) == said
-
-
-def test_too_few_windows_to_tell() -> None:
-    found = percent(paired(np.arange(5.0), np.zeros(5)))
-    assert verdict(found) == "unknown"
-    assert "too few windows to tell (n = 5" in sentence("OWL", "uniform", found)
-
-
-@given(st.floats(-50, 50), st.floats(0, 20), st.floats(0, 20))
-def test_a_verdict_needs_the_whole_interval_on_one_side(value: float, below: float, above: float) -> None:
-    found = Interval(value, value - below, value + above, 20)
-    mirrored = Interval(-value, -found.high, -found.low, 20)
-    opposite = {"costs": "gains", "gains": "costs", "no different": "no different"}
-    assert verdict(mirrored) == opposite[verdict(found)]
-    assert (verdict(found) == "no different") == (found.low <= 0 <= found.high)
-
-
 def test_pages_can_import_it_without_torch() -> None:
     root = Path(comparison.__file__).parent.parent.parent
     code = "import core.analysis.comparison, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (Interval(-64.0, -67.0, -60.0, 16), "64% [60, 67] below uniform"),
-        (Interval(18.4, 13.0, 23.9, 16), "18% [13, 24] above uniform"),
-        (Interval(2.0, -4.0, 9.0, 16), "no different from uniform: 2% [-4, 9]"),
-        (Interval(-64.0, math.nan, math.nan, 4), "-64% against uniform, too few windows for an interval"),
-        (Interval(math.nan, math.nan, math.nan, 16), "not comparable with uniform"),
-    ],
-)
-def test_a_change_in_brief_says_its_interval_or_why_there_is_none(found: Interval, said: str) -> None:
-    assert comparison.beside(found, "uniform") == said

@@ -28,7 +28,7 @@ from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINES = [shlex.split(line, comments=True)[3:] for line in re.findall(r"^python -m core .*", README, re.MULTILINE)]
 ASKING = [line for line in LINES if line[0] in ("prune", "evaluate", "best")]

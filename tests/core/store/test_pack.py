@@ -11,7 +11,7 @@ from hypothesis import settings as tried
 from hypothesis import strategies as st
 
 from core import specs
-from core.analysis import studies
+from core.analysis import evaluations
 from core.specs.errors import UserError
 from core.store import profiles
 from core.store.cache import Store
@@ -33,7 +33,7 @@ def test_what_goes_out_comes_back_byte_by_byte(
     assert snapshot(empty.root) == snapshot(here.root)
     assert pack(empty, entry) == content
     if what == "study":
-        assert studies.load(empty, entry).complete
+        assert evaluations.load(empty, entry).complete
     else:
         assert profiles.load(empty, entry).layers == LAYERS
 

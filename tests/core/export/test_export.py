@@ -491,7 +491,7 @@ def test_licences_are_read_from_the_files(name: str, text: str, licence: str | N
 
 def test_asking_about_an_export_loads_no_tensor_library() -> None:
     code = "import core.export, sys; print({'torch', 'transformers'} & set(sys.modules))"
-    root = Path(__file__).resolve().parent.parent.parent
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

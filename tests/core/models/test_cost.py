@@ -17,7 +17,7 @@ from core.specs.errors import UserError
 from core.store.cache import Store
 from tests import tiny
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 SMALL = Outline(layers=3, width=4, vocabulary=10, layer_parameters=100, parameters=500)
 BUNDLED = Outline(layers=30, width=576, vocabulary=49152, layer_parameters=3_538_944, parameters=134_515_008)
 

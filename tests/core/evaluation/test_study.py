@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from core import specs
 from core.allocation.allocate import spread
-from core.analysis import studies
+from core.analysis import evaluations
 from core.evaluation import pruned as walking
 from core.evaluation import running
 from core.evaluation.perplexity import window_losses
@@ -83,24 +82,20 @@ def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> St
 
 def test_dense_and_uniform_are_always_there(empty: Store, text: str) -> None:
     asked = request(text, setting("depth_ramp beta=0.05"))
-    found = studies.load(empty, experiment.get(asked, empty))
-    assert [each.name for each in found.points] == [
+    found = evaluations.load(empty, experiment.get(asked, empty))
+    assert [each.name for each in found.singles] == [
         "dense",
         "uniform:0.5",
         "depth_ramp beta=0.05:0.5",
     ]
-    assert found.complete and found.points[2].planned.std() > 0
-    assert found.twin(found.points[2]) is found.points[1]
-    assert np.isfinite([each.perplexity for each in found.points]).all()
+    assert found.complete and found.singles[2].planned.std() > 0
+    assert found.singles[2].uniform is found.singles[1]
+    assert np.isfinite([each.perplexity for each in found.singles]).all()
 
 
 def test_a_corrections_base_is_the_same_setting_without_it() -> None:
-    fixed = setting("dlp high=0.9 strength=0.04 clip=0.5")
-    asked = [setting("dlp"), setting("dlp high=0.9"), fixed]
-    points = [studies.Measured(SimpleNamespace(setting=each, pruned=None), SimpleNamespace(), {}, {}) for each in asked]
-    found = studies.Study(None, {}, tuple(points))
-    assert [found.base(each) for each in points] == [None, None, points[1]]
-    assert studies.Study(None, {}, (points[0], points[2])).base(points[2]) is None
+    assert setting("dlp high=0.9 strength=0.04 clip=0.5").base == setting("dlp high=0.9")
+    assert setting("dlp").base is None
 
 
 def test_a_uniform_twin_has_room_for_its_target() -> None:
@@ -113,17 +108,17 @@ def test_a_uniform_twin_has_room_for_its_target() -> None:
 
 def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: str) -> None:
     asked = request(text, setting("depth_ramp beta=0.05"))
-    found = studies.load(empty, experiment.get(asked, empty))
+    found = evaluations.load(empty, experiment.get(asked, empty))
     loaded = tiny.loaded("llama")
     calibration = windows(asked.calibration, loaded).tokens
     read = windows(asked.evaluation.text, loaded).tokens
-    assert np.allclose(found.dense.evaluated.nll, window_losses(loaded, read), rtol=1e-5)
-    assert np.allclose(found.dense.evaluated.kl, 0, atol=1e-6) and (found.dense.evaluated.agreement == 1).all()
+    assert np.allclose(found.dense.result.evaluated.nll, window_losses(loaded, read), rtol=1e-5)
+    assert abs(found.dense.kl) < 1e-6 and found.dense.agreement == 1
     with restored(loaded):
         achieved = walk(loaded, calibration, Plan("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
         plain = window_losses(loaded, read)
-    assert np.allclose(found.points[2].evaluated.nll, plain, rtol=1e-5)
-    assert np.allclose(found.points[2].evaluated.zeros, achieved, atol=1e-6)
+    assert np.allclose(found.singles[2].result.evaluated.nll, plain, rtol=1e-5)
+    assert np.allclose(found.singles[2].result.evaluated.zeros, achieved, atol=1e-6)
 
 
 def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,11 +152,11 @@ def test_a_stopped_study_goes_on_from_its_pieces(empty: Store, text: str) -> Non
     lines: list[str] = []
     entry = experiment.get(asked, empty, report=lambda progress: lines.append(progress.line))
     assert not any(line.startswith("dense: window") for line in lines), "the dense model is measured twice"
-    whole = studies.load(empty, entry)
+    whole = evaluations.load(empty, entry)
     other = Store(empty.root.parent / "other")
-    apart = studies.load(other, experiment.get(asked, other))
-    for one, two in zip(whole.points, apart.points, strict=True):
-        assert np.array_equal(one.evaluated.nll, two.evaluated.nll)
+    apart = evaluations.load(other, experiment.get(asked, other))
+    for one, two in zip(whole.singles, apart.singles, strict=True):
+        assert np.array_equal(one.result.evaluated.nll, two.result.evaluated.nll)
 
 
 def test_progress_never_passes_its_total_and_ends_near_it(empty: Store, text: str) -> None:
@@ -189,7 +184,7 @@ def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Sto
         setting(pruner="magnitude"),
         setting(pruner="magnitude", calibration_seed=1),
     )
-    found = studies.load(empty, experiment.get(asked, empty))
+    found = evaluations.load(empty, experiment.get(asked, empty))
     pruned = [each.point.pruned for each in found.points[1:]]
     assert len({each.key for each in pruned}) == 3
     assert pruned[2].calibration is None and pruned[2] == pruned[3]
@@ -200,8 +195,8 @@ def test_a_broken_model_is_told_with_its_first_broken_layer(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walking, "walk", spoiling(walking.walk, layer=2))
-    found = studies.load(empty, experiment.get(request(text, setting()), empty))
-    assert np.isnan(found.points[1].perplexity) and found.points[1].broken == 2
+    found = evaluations.load(empty, experiment.get(request(text, setting()), empty))
+    assert np.isnan(found.singles[1].perplexity) and found.singles[1].broken == 2
     assert found.dense.broken is None and np.isfinite(found.dense.perplexity)
 
 
@@ -219,8 +214,8 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
     with pytest.raises(Cancelled):
         experiment.get(asked, empty, report=stop)
     assert len(list((empty.root / "parts").glob("*/*-*"))) == 3, "every piece is there, and the whole is not"
-    found = studies.load(empty, experiment.get(asked, empty))
-    assert found.points[1].broken == 2 and found.points[1].trouble == "not a number, from layer 2 on"
+    found = evaluations.load(empty, experiment.get(asked, empty))
+    assert found.singles[1].broken == 2 and found.singles[1].trouble == "not a number, from layer 2 on"
 
 
 # --- settings that break the model while it is pruned --------------------------------------------------------------
@@ -246,16 +241,18 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_setting_that_cannot_be_pruned_is_no_number_and_the_others_go_on(
     empty: Store, text: str, breaking: None
 ) -> None:
-    found = studies.load(empty, experiment.get(request(text, *(setting(target=each) for each in (0.6, 0.5))), empty))
-    broken, sound = found.points[1:]
+    asked = request(text, *(setting(target=each) for each in (0.6, 0.5)))
+    found = evaluations.load(empty, experiment.get(asked, empty))
+    broken, sound = found.singles[1:]
     assert found.complete and np.isfinite(sound.perplexity) and len(sound.warnings) == 1
     for name in ("nll", "kl", "agreement"):
-        values = getattr(broken.evaluated, name)
+        values = getattr(broken.result.evaluated, name)
         assert len(values) == 20 and np.isnan(values).all()
     assert broken.trouble == "not a number, from layer 1 on"
     assert len(broken.warnings) == 2 and "inputs are not finite" in broken.warnings[1]
-    assert broken.about["stopped"] == broken.warnings[1]
-    assert np.allclose(broken.evaluated.zeros[0], 0.6, atol=0.05) and (broken.evaluated.zeros[1:] == 0).all()
+    assert broken.result.about["stopped"] == broken.warnings[1]
+    zeros = broken.result.evaluated.zeros
+    assert np.allclose(zeros[0], 0.6, atol=0.05) and (zeros[1:] == 0).all()
     assert [each.setting.allocation.target for each in ranked(found)] == [0.5], "it is no candidate for the best"
     assert choose(found)[0].allocation.target == 0.5
 
@@ -266,7 +263,7 @@ def test_its_tasks_are_no_numbers_on_the_rows_that_were_drawn(
     evaluation = {"tasks": ("local_birds",), "tasks_from": str(task_folder(tmp_path / "tasks")), "examples": 7}
     asked = request(text, *(setting(target=each) for each in (0.6, 0.5)), windows=8)
     asked = asked.model_copy(update={"evaluation": asked.evaluation.model_copy(update=evaluation)})
-    found = studies.load(empty, experiment.get(asked, empty))
+    found = evaluations.load(empty, experiment.get(asked, empty))
     broken, sound = (each.tasks["local_birds"] for each in found.points[1:])
     assert np.array_equal(broken.document, sound.document) and len(sound.document) == 7
     assert np.isnan(broken.acc).all() and np.isnan(broken.acc_norm).all() and np.isfinite(sound.acc).all()
@@ -319,11 +316,11 @@ def test_budgets_per_linear_reach_the_weights(empty: Store, text: str) -> None:
     sizes = [linear.weight.numel() for linear in anatomy.linears(tiny.loaded("llama").layers[0])]
     target = float(np.average(rows[0], weights=sizes))
     by_hand = AllocationRequest(base={"kind": "manual", "sparsity": rows}, target=target, unclipped=True)
-    found = studies.load(empty, experiment.get(request(text, Setting(allocation=by_hand)), empty))
-    one = found.points[2]
+    found = evaluations.load(empty, experiment.get(request(text, Setting(allocation=by_hand)), empty))
+    one = found.singles[2]
     assert one.planned.shape == (4, 7)
     columns = np.array([linear.weight.shape[1] for linear in anatomy.linears(tiny.loaded("llama").layers[0])])
-    assert (np.abs(one.evaluated.zeros - one.planned) <= 1 / columns + 1e-6).all()
+    assert (np.abs(one.result.evaluated.zeros - one.planned) <= 1 / columns + 1e-6).all()
 
 
 def test_a_pattern_needs_its_own_sparsity(sentence) -> None:
@@ -333,8 +330,8 @@ def test_a_pattern_needs_its_own_sparsity(sentence) -> None:
 
 
 def test_a_pattern_reaches_the_weights(empty: Store, text: str) -> None:
-    found = studies.load(empty, experiment.get(request(text, setting(pattern="2:4")), empty))
-    assert np.allclose(found.points[1].evaluated.zeros, 0.5)
+    found = evaluations.load(empty, experiment.get(request(text, setting(pattern="2:4")), empty))
+    assert np.allclose(found.singles[1].result.evaluated.zeros, 0.5)
 
 
 # --- written down --------------------------------------------------------------------------------------------------
@@ -372,14 +369,14 @@ def exporting(text: str, folder: Path, **more: object) -> specs.ExportRequest:
 def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty: Store, text: str, tmp_path: Path) -> None:
     asked = request(text, setting("depth_ramp beta=0.05"))
     entry = experiment.get(asked, empty)
-    measured = studies.load(empty, entry).points[2]
+    measured = evaluations.load(empty, entry).singles[2]
     made = experiment.get(exporting(text, tmp_path / "out", study=entry.key), empty)
     assert made.provenance["folder"] == str(tmp_path / "out")
-    assert made.provenance["sparsity"] == pytest.approx(np.nanmean(measured.evaluated.zeros), abs=0.02)
+    assert made.provenance["sparsity"] == pytest.approx(np.nanmean(measured.result.evaluated.zeros), abs=0.02)
     again = StudyRequest(model=str(tmp_path / "out"), evaluation=asked.evaluation)
-    dense = studies.load(empty, experiment.get(again, empty)).dense
-    assert np.allclose(dense.evaluated.nll, measured.evaluated.nll, rtol=1e-6)
-    assert np.allclose(dense.evaluated.zeros, measured.evaluated.zeros)
+    dense = evaluations.load(empty, experiment.get(again, empty)).dense
+    assert np.allclose(dense.result.evaluated.nll, measured.result.evaluated.nll, rtol=1e-6)
+    assert np.allclose(dense.result.evaluated.zeros, measured.result.evaluated.zeros)
     card = (tmp_path / "out" / "README.md").read_text()
     assert f"{measured.perplexity:.4g}" in card
 

@@ -408,7 +408,8 @@ def test_people_read_base_seeds_and_shuffles(
     told = capsys.readouterr().out
     assert "against base" in told and "9 x 12 tokens, float32" in told
     assert told.count("calibrated on text.txt, 4 x 12 tokens") == 1
-    assert told.count("depth_ramp beta=0.02:0.5, over 3 calibration seeds: ") == 1
+    [line] = [each for each in told.splitlines() if each.startswith("depth_ramp beta=0.02:0.5: ")]
+    assert line.endswith(" over 3 calibration seeds against uniform")
     assert told.count("depth_ramp beta=0.02 strength=0.05 driver=gaussian:0.3:0.5, 3 shuffles of it: ") == 1
 
 

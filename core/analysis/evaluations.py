@@ -1,0 +1,182 @@
+"""Settings that were evaluated under one protocol, from one study or from several put together. No torch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from core.analysis.evaluated import EvaluatedSetting, SeedResult, seedless
+from core.analysis.tasks import labels, size
+from core.specs import naming
+from core.specs.errors import UserError
+from core.specs.settings import Setting
+from core.specs.studies import Point, StudySpec
+from core.store.cache import Entry, Store
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What may be compared: one pruner, one pattern, one target."""
+
+    pruner: str
+    pattern: str | None
+    target: float
+
+    @property
+    def name(self) -> str:
+        words = [f"{self.target:.0%} zeros", naming.PRUNERS[self.pruner]]
+        return ", ".join(words + ([self.pattern] if self.pattern else []))
+
+
+def slice_of(setting: Setting) -> Slice:
+    return Slice(setting.pruner, setting.pattern, setting.allocation.target)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluations:
+    """Everything measured of one model on one text, as far as it is measured."""
+
+    spec: StudySpec
+    provenance: Mapping
+    points: tuple[SeedResult, ...]  # in the order asked
+    entries: tuple[Entry, ...] = ()  # the studies that they are from, the newest first
+    guests: tuple[Entry, ...] = ()  # studies of which only the points without calibration are here
+
+    @property
+    def complete(self) -> bool:
+        return all(each.evaluated is not None for each in self.points)
+
+    # --- settings ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> tuple[EvaluatedSetting, ...]:
+        """One per pruned setting, over its calibration seeds, in the order asked."""
+        found: dict[Setting, dict[int | None, SeedResult]] = defaultdict(dict)
+        for each in self.points:
+            if each.setting is not None and each.evaluated is not None:
+                found[seedless(each.setting)].setdefault(each.seed, each)
+        return _linked(found, naming.titles(found))
+
+    @cached_property
+    def singles(self) -> tuple[EvaluatedSetting, ...]:
+        """Every point that is measured, the dense model too, by itself, in the order asked.
+
+        A name without a calibration seed stands for all of them: where there are several, seed 0 is named too.
+        """
+        several = {each.setting for each in self.settings if len(each.results) > 1}
+        found = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
+        names = {setting: each[None].name for setting, each in found.items()}
+        names |= {setting: f"{names[setting]}, calibration seed 0" for setting in several & names.keys()}
+        return _linked(found, names)
+
+    @cached_property
+    def dense(self) -> EvaluatedSetting | None:
+        """The dense model; None until it is measured."""
+        return self.single(None)
+
+    def of(self, setting: Setting) -> EvaluatedSetting | None:
+        """A setting over its calibration seeds, whatever seed is named."""
+        return next((each for each in self.settings if each.setting == seedless(setting)), None)
+
+    def single(self, setting: Setting | None) -> EvaluatedSetting | None:
+        """A setting with its own calibration seed alone; None: the dense model."""
+        return next((each for each in self.singles if each.setting == setting), None)
+
+    # --- corrections -------------------------------------------------------------------------------------------------
+
+    def corrections(self, base: EvaluatedSetting) -> list[EvaluatedSetting]:
+        """What was corrected from a base: the correction at every strength, and every control."""
+        return [each for each in self.settings if each.base is base]
+
+    def controls(self, one: EvaluatedSetting) -> dict[str, list[EvaluatedSetting]]:
+        """By control, what differs from a corrected setting in that alone: `none` is the correction itself."""
+        found = defaultdict(list)
+        if one.setting and one.strength:
+            for each in self.singles if one in self.singles else self.settings:
+                if each.setting and uncontrolled(each.setting) == uncontrolled(one.setting):
+                    found[each.control].append(each)
+        return found
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def slices(self) -> tuple[Slice, ...]:
+        """By pruner, then target."""
+        found = dict.fromkeys(slice_of(each.setting) for each in self.settings)
+        return tuple(sorted(found, key=lambda each: (each.pruner != "wanda", each.pruner, each.target)))
+
+    def within(self, part: Slice) -> list[EvaluatedSetting]:
+        return [each for each in self.settings if slice_of(each.setting) == part]
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """Zero-shot tasks that any point has answers to."""
+        names = labels(self.spec.tasks).values()
+        return tuple(name for name in names if any(name in each.tasks for each in self.points))
+
+    def shared(self, part: Slice) -> tuple[str, ...]:
+        """Tasks that a mean may be taken over: asked of the dense model and of every setting of a slice.
+
+        Of one task with several samples the largest that all of them have: a mean counts no task twice.
+        """
+        asked = [*self.within(part), *([self.dense] if self.dense else [])]
+        called = labels(self.spec.tasks)
+        found = {}
+        for task in sorted(called, key=lambda task: -size(task)):
+            if all(each.has(called[task]) for each in asked):
+                found.setdefault(task.name, called[task])
+        return tuple(name for name in called.values() if name in found.values())
+
+
+def _linked(
+    found: Mapping[Setting | None, Mapping[int | None, SeedResult]], names: Mapping[Setting | None, str]
+) -> tuple[EvaluatedSetting, ...]:
+    """Every setting with the twin and the base that it is compared with, where they are among them."""
+    made: dict[Setting | None, EvaluatedSetting] = {}
+
+    def of(setting: Setting | None) -> EvaluatedSetting | None:
+        if setting in found and setting not in made:
+            twin, base = (None, None) if setting is None else (setting.uniform, setting.base)
+            linked = [of(other) if other not in (None, setting) else None for other in (twin, base)]
+            made[setting] = EvaluatedSetting(setting, names[setting], found[setting], *linked)
+        return made.get(setting)
+
+    return tuple(of(each) for each in found)
+
+
+def uncontrolled(setting: Setting) -> Setting:
+    """A setting with the correction itself in place of a control of it."""
+    fix = setting.allocation.correction.model_copy(update={"control": "none", "seed": 0})
+    return setting.model_copy(update={"allocation": setting.allocation.model_copy(update={"correction": fix})})
+
+
+# --- from the store -----------------------------------------------------------------------------------------------
+
+
+def load(store: Store, entry: Entry) -> Evaluations:
+    """Read a stored study."""
+    return read(store, entry.spec, entry.provenance, (entry,))
+
+
+def read(store: Store, spec: StudySpec, told: Mapping | None = None, entries: tuple[Entry, ...] = ()) -> Evaluations:
+    """Read a study as far as it is measured: what a running job has finished is there already."""
+    return Evaluations(spec, told or {}, tuple(_point(store, spec, each) for each in spec.points), entries)
+
+
+def _point(store: Store, spec: StudySpec, point: Point) -> SeedResult:
+    unit = spec.evaluated(point)
+    path = store.path(unit)
+    entry = store.entry(path) if path else None
+    tasks = {each.task.name: store.load(each) for each in spec.zero_shot(point)}
+    answered = {name: found for name, found in tasks.items() if found is not None}
+    return SeedResult(point, store.load(unit), answered, entry.provenance if entry else {})
+
+
+def profile_key(store: Store, typed: str | None) -> str | None:
+    """The profile that a study's allocations looked at by its whole key, however it was named."""
+    try:
+        return store.profile(typed).key if typed else None
+    except UserError:
+        return typed

@@ -1,0 +1,190 @@
+"""How numbers were measured: stored studies put together where that is the same, and the line that says it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from core.analysis.evaluated import SeedResult, seedless
+from core.analysis.evaluations import Evaluations, load, profile_key
+from core.analysis.tasks import labels, tasks_asked
+from core.specs.models import ModelSpec
+from core.specs.pruners import PRUNER_LABELS
+from core.specs.settings import Setting
+from core.specs.studies import StudySpec
+from core.specs.texts import TextSpec
+from core.store.cache import Entry, Store
+
+SHORT = 6  # digits of a key or a hash on screen
+
+
+class Protocol(NamedTuple):
+    """What must be alike for two numbers to be compared."""
+
+    model: str  # key of the model in its precision
+    text: str  # key of the text that judges
+    calibration: tuple | None  # None: no point looks at a calibration text
+    profile: str | None
+
+
+def of_model(store: Store, model: ModelSpec) -> list[Entry]:
+    """The stored studies of a model in any precision, the newest first."""
+    mine = model.content, model.initialised
+    found = store.entries("study")
+    return [entry for entry in found if (entry.spec.model.content, entry.spec.model.initialised) == mine]
+
+
+def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
+    """Studies put together where their protocol is the same; by the key of the oldest, which stays when others join.
+
+    Magnitude looks at no calibration text, so its points may stand beside those of any: they join all that shares
+    their model, precision and text, and a study of nothing else stands by itself only where there is none to join.
+
+    Args:
+        entries: the newest first.
+    """
+    homes: dict[Protocol, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        homes[protocol(store, entry)].append(entry)
+    found = (_of_protocol(store, each, homes) for each in homes if not _joins_whole(each, homes))
+    return {each.entries[-1].key: each for each in found}
+
+
+def protocol(store: Store, entry: Entry) -> Protocol:
+    """What the numbers of a study depend on beside their settings."""
+    spec = entry.spec
+    return Protocol(
+        spec.model.key, spec.text.key, _calibration(spec), profile_key(store, entry.provenance.get("profile"))
+    )
+
+
+def _calibration(spec: StudySpec) -> tuple | None:
+    """A calibration text by content and amount; which windows were drawn is the seed's matter."""
+    used = [each.pruned.calibration for each in spec.points if each.pruned and each.pruned.calibration]
+    return _amount(used[0]) if used else None
+
+
+def _amount(text: TextSpec) -> tuple:
+    return text.content, text.tokenizer, text.packing, text.bos, text.length, text.sequences
+
+
+def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> Evaluations:
+    strangers = ((entry, home) for home, entries in homes.items() if home != where for entry in entries)
+    joining = [(entry, kept) for entry, home in strangers if (kept := _joining(entry, home, where))]
+    read = [load(store, entry) for entry in homes[where]]
+    read += [_part(load(store, entry), kept) for entry, kept in joining]
+    return replace(merged(read), entries=tuple(homes[where]), guests=tuple(entry for entry, _ in joining))
+
+
+def _joining(entry: Entry, home: Protocol, where: Protocol) -> tuple[int, ...]:
+    """Which points of a study may stand under another protocol: those that what differs had no part in."""
+    if (home.model, home.text) != (where.model, where.text):
+        return ()
+    points = entry.spec.points
+    free = [
+        each.pruned is None
+        or (each.pruned.calibration is None and (home.profile == where.profile or each.setting == each.setting.uniform))
+        for each in points
+    ]
+    pruned = any(each.pruned and joins for each, joins in zip(points, free, strict=True))
+    return tuple(i for i, joins in enumerate(free) if joins) if pruned or all(free) else ()
+
+
+def _joins_whole(home: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> bool:
+    """Whether all of some studies stands beside what is calibrated."""
+    calibrated = [each for each in homes if each.calibration is not None]
+    return home.calibration is None and any(
+        all(len(_joining(entry, home, where)) == len(entry.spec.points) for entry in homes[home])
+        for where in calibrated
+    )
+
+
+def _part(found: Evaluations, kept: Sequence[int]) -> Evaluations:
+    """Some points of a study; what it was calibrated on is not theirs."""
+    spec = found.spec.model_copy(update={"points": tuple(found.spec.points[i] for i in kept)})
+    told = {name: value for name, value in found.provenance.items() if name != "calibration"}
+    return Evaluations(spec, told, tuple(found.points[i] for i in kept))
+
+
+def merged(found: Sequence[Evaluations]) -> Evaluations:
+    """Studies of one protocol as one: every point once, with all tasks that were asked of it.
+
+    Its answers are called as `labels` calls the tasks, so that those to other examples stay apart.
+    """
+    tasks = list(dict.fromkeys(task for study in reversed(found) for task in study.spec.tasks))
+    called = labels(tasks)
+    points: dict[tuple, SeedResult] = {}
+    for study in found:
+        names = {task.name: called[task] for task in study.spec.tasks}
+        for each in study.points:
+            answers = {names[name]: answer for name, answer in each.tasks.items()}
+            key = each.setting, each.point.pruned
+            known = points.get(key)
+            first = each if known is None or known.evaluated is None else known
+            points[key] = replace(first, tasks={**answers, **(known.tasks if known else {})})
+    told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
+    asked = {"points": tuple(each.point for each in points.values()), "tasks": tuple(tasks)}
+    return Evaluations(found[0].spec.model_copy(update=asked), told, tuple(points.values()))
+
+
+def holding(found: Evaluations, setting: Setting) -> str | None:
+    """The key of the newest study that has this setting, as it is measured here."""
+    for entry in found.entries:
+        if any(point.setting == setting for point in entry.spec.points):
+            return entry.key
+    free = (each.key for each in found.guests for point in each.spec.points
+            if point.setting == setting and point.pruned.calibration is None)  # fmt: skip
+    return next(free, None)
+
+
+# --- in words -----------------------------------------------------------------------------------------------------
+
+
+def badge(found: Evaluations, text: str | None = None) -> str:
+    """The protocol in one line: it stands under every number.
+
+    Args:
+        text: what the text is called, where the provenance is not the study's own.
+    """
+    spec, told = found.spec, found.provenance
+    keys = [entry.key for entry in (*found.entries, *found.guests)] or [spec.key]
+    said = [f"{text or told.get('text', 'text')}, {spec.text.sequences} × {spec.text.length} tokens"]
+    said += [_calibrated(found), *tasks_asked(spec.tasks), spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
+    said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] for key in keys)]
+    return " · ".join(said)
+
+
+def _calibrated(found: Evaluations) -> str:
+    used = [each.pruned.calibration for each in found.spec.points if each.pruned and each.pruned.calibration]
+    if not used:
+        return "no calibration"
+    amount = f"{used[0].sequences} × {used[0].length}"
+    words = [f"calibrated on {found.provenance.get('calibration') or 'text'}, {amount}", *_seeds(found.points)]
+    blind = [each.pruned.pruner for each in found.spec.points if each.pruned and each.pruned.calibration is None]
+    return "; ".join([", ".join(words), *(f"{PRUNER_LABELS[name]} looks at no text" for name in dict.fromkeys(blind))])
+
+
+def _seeds(points: Iterable[SeedResult]) -> list[str]:
+    """Which calibration seeds were drawn: of all settings, or of how many each."""
+    drawn = defaultdict(set)
+    for each in points:
+        if each.seed is not None and each.evaluated is not None:
+            drawn[seedless(each.setting)].add(each.seed)
+    counts = Counter(tuple(sorted(seeds)) for seeds in drawn.values())
+    named = {
+        ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)): count
+        for seeds, count in sorted(counts.items(), key=lambda each: (-len(each[0]), each[0]))
+    }
+    if len(named) < 2:
+        return list(named)
+    return [", ".join(f"{name} for {count} setting{'s' * (count > 1)}" for name, count in named.items())]
+
+
+def versions(points: Iterable[SeedResult]) -> str:
+    """What measured some points, as far as it was noted."""
+    noted = [each.about["versions"] for each in points if isinstance(each.about.get("versions"), dict)]
+    known = [{name: each[name] for name in ("torch", "transformers") if name in each} for each in noted]
+    found = dict.fromkeys(", ".join(f"{name} {version}" for name, version in each.items()) for each in known if each)
+    return f"Measured with {'; '.join(found)}." if found else "With which versions it was measured was not noted."

@@ -1,0 +1,88 @@
+"""The README's tables of what pruning costs, from the committed studies: `python -m tests.bench.tables` writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.analysis import protocols, verdicts
+from core.analysis.evaluated import EvaluatedSetting
+from core.analysis.evaluations import Evaluations, Slice
+from core.specs import naming
+from core.specs.formats import digits
+from core.store.cache import Store
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+TARGET, OTHERS = 0.7, (0.4, 0.5, 0.6, 0.8)
+
+
+def committed() -> Evaluations:
+    """All committed studies of the bundled model, which share one protocol."""
+    store = Store()
+    entries = (entry for entry in protocols.of_model(store, store.demo().spec.model) if entry.committed)
+    [found] = protocols.together(store, entries).values()
+    return found
+
+
+def tables(found: Evaluations) -> dict[str, str]:
+    """Name of each place in the README -> what stands there."""
+    return {"at one target": _at_one(found), "over targets": _over_targets(found)}
+
+
+def written(readme: str, made: dict[str, str]) -> str:
+    """The README with each table in its place."""
+    for name, text in made.items():
+        place = re.compile(rf"(?<=<!-- {name}: tests/bench/tables\.py -->\n).*?(?=<!-- end of {name} -->)", re.DOTALL)
+        readme, count = place.subn(lambda _, text=text: text, readme)
+        if count != 1:
+            raise ValueError(f"README.md has {count} places for the table {name!r}")
+    return readme
+
+
+def _at_one(found: Evaluations) -> str:
+    """Every setting of one target over its calibration seeds, and where the correction lies among its shuffles."""
+    settings = [each for each in found.within(_slice(TARGET)) if each.control != "shuffled"]
+    rows = [[naming.long(one.setting.allocation), digits(one.perplexity, 3), _change(one)] for one in settings]
+    strongest = filter(None, (verdicts.in_view(found, each, None) for each in settings))
+    said = {each.name: verdicts.among_shuffles(found, each) for each in strongest}
+    lines = [f"{name}: {text[:1].lower()}{text[1:]}" for name, text in said.items() if text]
+    return "\n".join([_table(["allocation", "perplexity", "against uniform"], rows), "", *lines]) + "\n"
+
+
+def _change(one: EvaluatedSetting) -> str:
+    return verdicts.quoted(one.against_uniform) if one.uniform else ""
+
+
+def _over_targets(found: Evaluations) -> str:
+    """A row per method, a column per target, and how many calibration seeds the changes are over."""
+    cells = {
+        (naming.allocation(each.setting.allocation), target): each
+        for target in OTHERS
+        for each in found.within(_slice(target))
+    }
+    names = dict.fromkeys(name for name, _ in cells)
+    rows = [[name, *(_cell(cells.get((name, target))) for target in OTHERS)] for name in names]
+    seeds = {each.against_uniform.seeds.n for each in cells.values() if each.uniform}
+    said = f"Each change is over {' or '.join(verdicts.SOME_SEEDS.get(n, f'{n} calibration seeds') for n in seeds)}."
+    return "\n".join([_table(["allocation", *(f"{target:.0%}" for target in OTHERS)], rows), "", said]) + "\n"
+
+
+def _cell(one: EvaluatedSetting | None) -> str:
+    if one is None:
+        return ""
+    change = [verdicts.said(one.against_uniform.quoted)] if one.uniform else []
+    return ", ".join([digits(one.perplexity, 3), *change])
+
+
+def _slice(target: float) -> Slice:
+    return Slice("wanda", None, target)
+
+
+def _table(columns: list[str], rows: Iterable[list[str]]) -> str:
+    lines = (columns, ["---"] * len(columns), *rows)
+    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text(encoding="utf-8"), tables(committed())), encoding="utf-8")

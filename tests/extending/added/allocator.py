@@ -1,0 +1,37 @@
+"""Every second layer keeps more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from core.allocation.allocator import Allocator, Parameter, steps
+from core.specs.base import Array
+
+if TYPE_CHECKING:
+    from core.allocation.evidence import Evidence
+
+
+class Teeth(Allocator):
+    """Every second layer keeps more."""
+
+    label = "Teeth"
+    word = "teeth"
+    about = "An allocation that prunes every second layer less."
+    formula = r"s_l = \text{target} - (-1)^l \, \text{bite}"
+    caption = "Invented: every second layer keeps more."
+    profiled = False
+
+    kind: Literal["teeth"] = "teeth"
+    bite: Annotated[float, Parameter("Bite, sparsity", steps(0, 0.2, 0.01), "bite")] = Field(
+        0.05, ge=0, le=0.5, description="how much more, sparsity units"
+    )
+
+    def wish(self, evidence: Evidence) -> Array:
+        return evidence.target - self.bite * (-1.0) ** np.arange(evidence.units)
+
+    @classmethod
+    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+        return tuple(cls(bite=bite) for bite in (0.05, 0.1))

@@ -1,0 +1,44 @@
+"""How many weights a model's linears have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from core.specs.base import Spec, View
+from core.specs.models import ModelSpec
+
+if TYPE_CHECKING:
+    from core.jobs.experiment import Bench
+    from core.store.cache import Entry
+
+
+class CountRequest(Spec):
+    """The prunable weights of a model."""
+
+    model: str = "demo"
+
+    @property
+    def title(self) -> str:
+        return f"count of the weights of {self.model}"
+
+
+class CountSpec(View):
+    """The same of a model by content; the number is in its provenance."""
+
+    model: ModelSpec
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        return [f"{told['weights']} weights"]
+
+
+def count(request: CountRequest, bench: Bench) -> Entry:
+    """Count them."""
+    from core.models import anatomy
+
+    loaded = bench.load(request.model, None, "float32")
+    spec = CountSpec(model=loaded.spec)
+    bench.store.remember(request, spec, [*loaded.source.files])
+    weights = sum(each.weight.numel() for layer in loaded.layers for each in anatomy.prunable(layer))
+    told = {"model": loaded.source.label, "weights": weights}
+    return bench.store.entry(bench.store.save(spec, None, told))

@@ -1,0 +1,34 @@
+"""The stream made shorter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from core.measure.perturbations.kind import Kind
+from core.specs.base import number
+
+if TYPE_CHECKING:
+    from core.measure.perturb import Injection, Stream
+
+
+class Shrink(Kind):
+    """`h' = (1 - size) h` at every token."""
+
+    parts = ("size",)
+    varies = "size"
+    example = "shrink:0.1"
+    word = "shrink"
+    about = "The stream made shorter by a given share."
+    formula = r"h' = (1 - \text{size}) h"
+
+    kind: Literal["shrink"] = "shrink"
+    size: float = Field(gt=0, lt=1)
+
+    @property
+    def label(self) -> str:
+        return f"Stream shortened by {number(self.size)}"
+
+    def apply(self, at: Injection) -> Stream:
+        return at.exit * (1 - self.size)

@@ -1,0 +1,173 @@
+"""What a copy of the program shows of each kind: run in its root, it prints one JSON object.
+
+python -m tests.extending.probe
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import tempfile
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+MEASURED = ("gaussian:0.3", "residual:wanda:0.5", "shrink:0.1", "residual:diagonal:0.5")
+SHORT = ("--sequences", "3", "--length", "12", "--device", "cpu")
+SETTING = "teeth bite=0.1:0.5"
+
+
+def main() -> None:
+    """Measure, prune and count with a tiny model, then look wherever the kinds should be."""
+    assert Path.cwd() == ROOT, "this looks at the copy that it lies in"
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["ABSORPTION_CACHE"] = folder
+        print(json.dumps(_seen(Path(folder))))
+
+
+def _seen(cache: Path) -> dict[str, Any]:
+    from tests import tiny
+
+    model, text = str(tiny.folder("llama")), tiny.text_file(cache)
+    perturb = [word for name in MEASURED for word in ("--perturb", name)]
+    key = say("measure", "--model", model, "--text", text, *perturb, "--sequences", "8", "--length", "16")["key"]
+    return {
+        "allocator": _allocator(key),
+        "pruner": _pruner(model, text, key),
+        "perturbation": _perturbation(key),
+        "chart": [each.value for each in page("absorption", profile=key).header],
+        "job": _job(model),
+        "candidates": _candidates(),
+        "glossary": _glossary(),
+        "readme": _readme(),
+    }
+
+
+def say(*words: str) -> dict[str, Any]:
+    """What a command answers with `--json`."""
+    from core.cli import main as command
+
+    said, told = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(told):
+        code = command([*words, "--json"])
+    if code:
+        raise RuntimeError(f"{' '.join(words)}: {told.getvalue()}")
+    return json.loads(said.getvalue())
+
+
+def page(name: str, **view: str) -> AppTest:
+    """A page of the app with a view in its URL."""
+    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=120)
+    app.session_state["painted"] = {"", "absorption", "allocate", "prune"}
+    app.run()
+    for key, value in view.items():
+        app.query_params[key] = value
+    app.switch_page(f"{name}.py").run()
+    if app.exception:
+        raise RuntimeError(app.exception[0].value)
+    return app
+
+
+def said(app: AppTest, name: str) -> str:
+    """What the URL says of a setting."""
+    found = app.query_params[name]
+    return found if isinstance(found, str) else found[0]
+
+
+def _allocator(key: str) -> dict[str, Any]:
+    asked = {"base": "teeth", "bite": "0.1", "target": "0.5"}
+    app = page("allocate", profile=key, **asked)
+    found = say("allocate", "--profile", key, "--base", "teeth", "--target", "0.5")
+    return {
+        "command": found["sparsity"],
+        "options": app.selectbox(key="base").options,
+        "slider": app.select_slider(key="bite").value,
+        "asked": asked,
+        "url": {name: said(app, name) for name in asked},
+    }
+
+
+def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
+    from core import specs
+    from core.models import cost
+    from core.store.cache import Store
+
+    where = ("--model", model, "--calibration", text, "--evaluate", text, "--windows", "8", *SHORT)
+    pruned = say("prune", *where, "--pruner", "diagonal", "--allocation", SETTING)
+
+    app = page("prune", profile=key, base="teeth", part="evaluate", by="diagonal")
+
+    def memory(name: str) -> int:
+        asked = specs.MeasureRequest(model=model, measurements=specs.measurements([specs.perturbation(name)]))
+        return cost.estimate(asked, Store()).memory
+
+    return {
+        "achieved": float(np.mean(pruned["achieved"])),
+        "perplexity": pruned["evaluation"]["perplexity"],
+        "warnings": pruned["warnings"],
+        "url": said(app, "by"),
+        "page": app.session_state["by"],
+        "calibrated": pruned["evaluation"]["protocol"]["calibration"] is not None,
+        "more_memory": memory("residual:diagonal:0.5") > memory("residual:wanda:0.5"),
+    }
+
+
+def _perturbation(key: str) -> dict[str, Any]:
+    app = page("absorption", profile=key, perturbation="shrink:0.1")
+    rows = say("show", key)["perturbations"]
+    return {
+        "command": {each["name"]: each["gains"] for each in rows},
+        "options": app.selectbox(key="perturbation").options,
+        "said": next(each.value for each in app.markdown if each.value.startswith("**Stream")),
+        "url": said(app, "perturbation"),
+    }
+
+
+def _job(model: str) -> dict[str, Any]:
+    from core.jobs.count import CountRequest
+
+    from core.jobs import queue, worker
+    from core.store.cache import Store
+
+    store = Store()
+    request = CountRequest(model=model)
+    entry = worker.run(store, queue.submit(store, request), {})
+    app = page("runs")
+    return {
+        "weights": entry.provenance["weights"],
+        "found": store.find(request).key == entry.key,
+        "command": [each["key"] for each in say("runs")["counts"]] == [entry.key],
+        "page": [each.value for each in app.markdown if "count of the weights" in each.value],
+        "stored": [each.value for each in app.caption if entry.key in each.value],
+    }
+
+
+def _candidates() -> dict[str, list[str]]:
+    from core.search.candidates import GRIDS, candidates
+    from core.specs.grammar import write
+
+    found = {effort: candidates(grid, "diagonal", 0.5, 4, 0) for effort, grid in GRIDS.items()}
+    return {effort: [write(each.allocation) for each in rows] for effort, rows in found.items()}
+
+
+def _glossary() -> dict[str, str]:
+    from pages.ui.glossary import TERMS
+
+    page("glossary")
+    return {name: term.sentence for name, term in TERMS.items() if name in ("teeth", "shrink", "Diagonal")}
+
+
+def _readme() -> list[str]:
+    from tests.bench import kinds
+
+    return [line for table in kinds.tables().values() for line in table.splitlines()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""Adding a kind is one new file and one row: both are written into a copy of the program, and then looked for."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+COPIED = ("core", "pages", "tests")
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A file, and a row after the head of a table."""
+
+    source: str
+    file: str
+    table: str
+    head: str
+    row: str
+
+    def write(self, root: Path) -> tuple[str, str]:
+        """Add both to a copy; the two files that were touched."""
+        shutil.copy(HERE / "added" / self.source, root / self.file)
+        table = root / self.table
+        lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines.insert(lines.index(f"{self.head}\n") + 1, f"    {self.row},\n")
+        table.write_text("".join(lines), encoding="utf-8")
+        return self.file, self.table
+
+
+ADDITIONS = {
+    "allocator": Addition(
+        "allocator.py",
+        "core/allocation/teeth.py",
+        "core/specs/allocations.py",
+        "ALLOCATORS = (",
+        '"core.allocation.teeth:Teeth"',
+    ),
+    "pruner": Addition(
+        "pruner.py",
+        "core/pruning/diagonal.py",
+        "core/specs/pruners.py",
+        "PRUNERS = {",
+        '"diagonal": PrunerRow("Diagonal", "core.pruning.diagonal:diagonal", "second_moment", "Least squares.", "w^2")',
+    ),
+    "perturbation": Addition(
+        "perturbation.py",
+        "core/measure/perturbations/shrink.py",
+        "core/specs/perturbations.py",
+        "PERTURBATIONS = (",
+        '"core.measure.perturbations.shrink:Shrink"',
+    ),
+    "chart": Addition(
+        "chart.py",
+        "core/figures/influence.py",
+        "core/figures/charts.py",
+        "CHARTS = (",
+        'ChartRow("influence", DRIFT, "Which layers change most?", "core.figures.influence:influence")',
+    ),
+    "job": Addition(
+        "job.py",
+        "core/jobs/count.py",
+        "core/specs/jobs.py",
+        "JOBS = (",
+        'JobRow("count", "core.jobs.count:CountRequest", "core.jobs.count:CountSpec", "core.jobs.count:count", '
+        '"Count the weights.", listed="counts")',
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a copy with one more of each kind shows of them."""
+    root = tmp_path_factory.mktemp("extended")
+    for folder in COPIED:
+        shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__", "studies", "e2e"))
+    for kind, addition in ADDITIONS.items():
+        print(f"{kind}: {' and a row of '.join(addition.write(root))}")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.extending.probe"], cwd=root, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_an_allocator(seen: dict[str, Any]) -> None:
+    found = seen["allocator"]
+    assert found["command"] == pytest.approx([0.45, 0.55, 0.45, 0.55])
+    assert "Teeth" in found["options"] and found["slider"] == 0.1 and found["url"] == found["asked"]
+    assert "teeth bite=0.05:0.5" in seen["candidates"]["quick"]
+    assert {"teeth bite=0.05:0.5", "teeth bite=0.1:0.5"} <= set(seen["candidates"]["full"])
+    assert seen["glossary"]["teeth"] == "An allocation that prunes every second layer less."
+    assert any(line.startswith("| `teeth bite=0.05` |") for line in seen["readme"])
+
+
+def test_a_pruner_that_needs_second_moments(seen: dict[str, Any]) -> None:
+    found = seen["pruner"]
+    assert found["achieved"] == pytest.approx(0.5, abs=0.03) and found["perplexity"] > 1
+    assert found["url"] == found["page"] == "diagonal"
+    assert found["calibrated"] and found["more_memory"] and found["warnings"] == []
+    assert len(seen["perturbation"]["command"]["residual:diagonal:0.5"]) == 4
+    assert "Pruned by Diagonal, 50% zeros" in seen["perturbation"]["options"]
+    assert "response objective=kl pruner=diagonal:0.5" in seen["candidates"]["quick"]
+    assert seen["glossary"]["Diagonal"] == "Least squares."
+    assert any(line.startswith("| `diagonal` | Least squares. | second moments") for line in seen["readme"])
+
+
+def test_a_perturbation(seen: dict[str, Any]) -> None:
+    found = seen["perturbation"]
+    assert len(found["command"]["shrink:0.1"]) == 4 and found["command"]["shrink:0.1"][-1] == pytest.approx(1)
+    assert "Stream shortened by 0.1" in found["options"] and found["url"] == "shrink:0.1"
+    assert found["said"].startswith("**Stream shortened by 0.1.**")
+    assert seen["glossary"]["shrink"] == "The stream made shorter by a given share."
+    assert "| `shrink:0.1` | The stream made shorter by a given share. |" in seen["readme"]
+
+
+def test_a_chart(seen: dict[str, Any]) -> None:
+    assert "How much does each layer change the stream?" in seen["chart"]
+    assert "| Drift | Which layers change most? |" in seen["readme"]
+
+
+def test_a_kind_of_job(seen: dict[str, Any]) -> None:
+    found = seen["job"]
+    assert found["weights"] > 1000 and found["found"] and found["command"]
+    assert len(found["page"]) == 1 and len(found["stored"]) == 1
+    assert "| `count` | Count the weights. |" in seen["readme"]
+
+
+@pytest.mark.parametrize("kind", ADDITIONS)
+def test_no_addition_needs_more_than_a_file_and_a_row(kind: str) -> None:
+    addition = ADDITIONS[kind]
+    assert not (ROOT / addition.file).exists()
+    assert "\n" not in addition.row
+    assert (ROOT / addition.table).read_text(encoding="utf-8").count(addition.head) == 1

@@ -1,0 +1,32 @@
+"""No code asks whether a pruner is this one or that one: its row says what follows."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from core.specs.pruners import PRUNERS
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(path for folder in ("core", "pages") for path in (ROOT / folder).rglob("*.py"))
+
+
+def compared(source: str) -> set[str]:
+    """Texts that something is compared with, or matched against."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare | ast.MatchValue):
+            found |= {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pruner_is_known_by_name(path: Path) -> None:
+    assert not compared(path.read_text(encoding="utf-8")) & set(PRUNERS)
+
+
+def test_the_guard_bites() -> None:
+    assert compared("x = 1 if pruner == 'wanda' else 2") == {"wanda"}
+    assert compared("match pruner:\n    case 'wanda':\n        pass") == {"wanda"}
