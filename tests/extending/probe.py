@@ -81,7 +81,7 @@ def said(app: AppTest, name: str) -> str:
 
 
 def _allocator(key: str) -> dict[str, Any]:
-    asked = {"base": "teeth", "bite": "0.1", "target": "0.5"}
+    asked = {"allocation": "teeth bite=0.1:0.5"}
     app = page("allocate", profile=key, **asked)
     found = say("allocate", "--profile", key, "--base", "teeth", "--target", "0.5")
     return {

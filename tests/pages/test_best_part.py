@@ -243,7 +243,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     answer = table(app, "role").set_index("role").loc["answer"]
     assert "45%" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
     assert list(table(app, "of")["uniform's loss, %"]) == pytest.approx([12.5, 25])
-    assert queries(app)["See it on the Allocate page"]["target"] == "0.45"
+    assert queries(app)["See it on the Allocate page"]["allocation"] == "uniform:0.45"
 
 
 def test_a_broken_candidate_stands_last(store: Store) -> None:

@@ -353,7 +353,8 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
 def test_windows_drawn_in_another_way_are_said_in_the_file(store: Store, tmp_path: Path) -> None:
     request = StudyRequest(settings=(setting(),), calibration=WindowRequest(seed=4, bos="every"))
     found = remake.study(evaluations.load(store, stored_study(store, request=request.model_dump(mode="json"))))
-    assert "seed = 4 under [calibration]" in found[0].about and "bos = 'every'" in found[0].about
+    (tmp_path / "study.toml").write_text(found[0].text)
+    assert read_study(tmp_path / "study.toml").calibration == request.calibration
 
 
 def test_where_no_file_can_say_it_each_setting_has_its_command(store: Store) -> None:
