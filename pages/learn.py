@@ -11,7 +11,7 @@ from core.specs.errors import UserError
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, view
-from pages.ui.tour import CHAPTERS, again
+from pages.ui.tour import CHAPTERS, measured_again
 
 KEYS = list(CHAPTERS)
 
@@ -132,5 +132,5 @@ show(chapter, profile, note)
 leaf(chapter)
 if chapter == KEYS[0]:
     st.divider()
-    again.draw()
+    measured_again.draw()
 begin_at_top(chapter)

@@ -10,7 +10,7 @@ from core.figures.labels import changed, digits
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
-from pages.ui.tour import parts, perturb
+from pages.ui.tour import chapter_perturb, parts
 
 
 def draw(profile: Profile, found: lessons.Spread) -> None:
@@ -26,10 +26,10 @@ def draw(profile: Profile, found: lessons.Spread) -> None:
     figure, said = parts.beside()
     with figure:
         shown = picture(found, profile.layers, layer, step)
-        parts.figure(shown, lambda told: perturb.moved(told, found.sizes))
+        parts.figure(shown, lambda told: chapter_perturb.moved(told, found.sizes))
     with said:
         parts.lesson(found.said)
-        perturb.for_real(profile, found.sizes, step, layer)
+        chapter_perturb.for_real(profile, found.sizes, step, layer)
     parts.numbers(table(found), "drift after every layer hit", profile, "drift")
 
 
@@ -52,7 +52,7 @@ def picture(found: lessons.Spread, layers: int, layer: int, step: int) -> tour.F
             "origin": tour.Slot("frame", parts.origin(found.sizes)),
         },
         y=tour.log_axis("drift, relative to the stream", found.drift),
-        controls=[perturb.noise(found.sizes, step)],
+        controls=[chapter_perturb.noise(found.sizes, step)],
         pick=("Layer hit", layer),
         lines=[tour.Line(found.drift, "accent", bundle=True)],
         key=[
