@@ -40,10 +40,10 @@ def go_on() -> None:
     st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
 
 
-def live(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
-    """Draw the live picture that a page begins with; what the reader does to it is told to `moved`."""
+def live(shown: tour.Figure) -> None:
+    """Draw the live picture that a page begins with."""
     view.write()
-    tour.figure(shown, view.look(), moved, go_on if is_first_paint() else None)
+    tour.figure(shown, view.look(), go_on if is_first_paint() else None)
 
 
 def to_top(name: str) -> None:

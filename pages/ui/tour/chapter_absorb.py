@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-import streamlit as st
 
 from core import lessons
 from core.figures import labels as words
@@ -48,23 +46,22 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
     shown = _shown(profile)
     growth = [found if each is profile else lessons.absorb(each) for each in shown.profiles.values()]
     layer = view.layer(profile)
-    weights = view.sync("weights", list(shown.profiles), "view")
-    at = list(shown.profiles).index(weights)
-    drawn = shown.profiles[weights]
-    parts.opening(
+    stops = dict(zip(shown.profiles, shown.labels, strict=True))
+    weights = parts.control("weights", "Weights, and tokens read", stops, "view", choice=True)
+    drawn, said = shown.profiles[weights.values[weights.index]], growth[weights.index]
+    with parts.screen(
         "A falling drift looks as if the network repaired, or **absorbed**, the damage. But drift is relative to the "
         "stream: where the stream outgrows the damage, that is **dilution**, not repair.",
         "click a layer and compare the slopes" + ("; then change the weights." if shown.pair else "."),
-    )
-    figure, said = parts.beside()
-    with figure:
-        parts.figure(picture(growth, shown, layer, at), lambda told: _moved(told, shown))
-    with said:
-        parts.lesson(growth[at].said)
+        picture(growth, shown.named, layer, weights),
+    ):
+        parts.lesson(said.said)
         if shown.pair:
             parts.lesson(f"{lessons.learned(*shown.pair)} {_both(shown.pair[0])}")
         _real(drawn, shown, layer)
-    parts.numbers(table(growth[at]), "growth of damage and stream", drawn, "absorb")
+    columns = {"damage grows": said.grown, "stream grows": said.around, "gain": said.gain}
+    columns = {"layer": np.arange(len(said.gain)), "stream": said.stream} | columns
+    parts.numbers(columns, "growth of damage and stream", drawn, "absorb")
 
 
 def _shown(profile: Profile) -> Shown:
@@ -105,35 +102,27 @@ def _real(drawn: Profile, shown: Shown, layer: int) -> None:
     )  # fmt: skip
 
 
-def _moved(told: dict, shown: Shown) -> None:
-    st.session_state["layer"] = told["layer"]
-    if told["at"]:
-        st.session_state["weights"] = list(shown.profiles)[told["at"][0]]
-
-
-def picture(found: list[lessons.Growth], shown: Shown, layer: int, at: int) -> tour.Figure:
+def picture(found: list[lessons.Growth], named: list[str], layer: int, weights: tour.Control) -> tour.Figure:
     """Two lengths over the layers; their distance is the drift."""
-    layers = len(found[0].stream)
-    choice = tour.Control("weights", "Weights, and tokens read", shown.labels, at, choice=True)
     damage = np.stack([each.damage for each in found])
     return tour.Figure(
         name=f"absorb-{len(found)}",
         title="Length of the damage and of the stream",
-        layers=layers,
-        finding=found[at].said,
+        layers=damage.shape[2],
+        finding=found[weights.index].said,
         says="{what}: behind layer {layer} the damage {grown} and the stream {around}, so the drift {fate}. "
         "Damage that stayed as it was would leave {frozen} of the drift.",
         slots={
-            "what": tour.Slot("frame", shown.named),
-            "grown": tour.Slot("both", [[changed(each) for each in one.grown] for one in found]),
-            "around": tour.Slot("both", [[changed(each) for each in one.around] for one in found]),
-            "fate": tour.Slot("both", [[changed(each) for each in one.gain] for one in found]),
-            "frozen": tour.Slot("both", [[times(1 / each) for each in one.around] for one in found]),
+            "what": tour.Slot("frame", named),
+            "grown": tour.written(changed, [each.grown for each in found]),
+            "around": tour.written(changed, [each.around for each in found]),
+            "fate": tour.written(changed, [each.gain for each in found]),
+            "frozen": tour.written(times, [1 / each.around for each in found]),
         },
         y=[tour.log_axis("length of the vectors", each.stream, each.damage) for each in found],
-        controls=[choice] if len(found) > 1 else [],
+        controls=[weights] if len(found) > 1 else [],
         height=220,
-        pick=("Layer hit", layer),
+        pick=tour.Pick("Layer hit", layer),
         lines=[
             tour.Line(np.stack([each.stream for each in found]), "ink"),
             tour.Line(damage, "accent"),
@@ -151,9 +140,3 @@ def _frozen(damage: Array) -> Array:
     """Every row at its value on the diagonal, (frames, injection, read)."""
     start = np.diagonal(damage, axis1=1, axis2=2)[:, :, None]
     return np.where(np.isfinite(damage), start, np.nan)
-
-
-def table(found: lessons.Growth) -> pd.DataFrame:
-    """Growth up to the last layer, per layer hit."""
-    columns = {"damage grows": found.grown, "stream grows": found.around, "gain": found.gain}
-    return pd.DataFrame({"layer": np.arange(len(found.gain)), "stream": found.stream} | columns)
