@@ -98,6 +98,17 @@ def _brief(name: str) -> str:
     return f"at {name.removeprefix(GAIN_AT)}" if name.startswith(GAIN_AT) else BRIEF.get(name, name)
 
 
+def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
+    """A way on to a page."""
+    st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+
+
+def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:
+    """Why there is nothing to see, and where that is changed."""
+    st.info(said)
+    link(page, label, query)
+
+
 def file(prefix: str, name: str) -> str:
     """A name for a downloaded file: perturbations are written with signs that files cannot carry everywhere."""
     return f"{prefix}-{name}".replace(":", "-").replace("@", "-")

@@ -18,7 +18,7 @@ from core.specs.errors import UserError
 from core.specs.presets import PRESETS
 from core.specs.typed import build
 from core.store.cache import Store
-from pages.ui import watch
+from pages.ui import called
 from tests import fake_experiment as fake
 from tests.pages.test_shell import shell
 
@@ -253,7 +253,8 @@ def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
     job = queue.submit(store, fake.request())
     assert [job.key in link.proto.query_string for link in opened().sidebar.get("page_link")] == [True]
     [link] = opened().sidebar.get("page_link")
-    assert link.proto.label.startswith("waiting · measuring · ") and link.proto.label.endswith(watch.model(job.request))
+    assert link.proto.label.startswith("waiting · measuring · ")
+    assert link.proto.label.endswith(called.model(job.request))
     queue.cancel(job)
     assert not opened().sidebar.get("page_link")
 

@@ -22,8 +22,8 @@ def show(store: Store) -> None:
     """Pick profiles and a perturbation they all hold; see their gains."""
     entries = {entry.key: entry for entry in store.entries()}
     if len(entries) < 2:
-        st.info("Two profiles are needed: measure another model on the Measure page, or import a pack.")
-        st.page_link("measure.py", label="Measure a model", icon=":material/arrow_forward:")
+        said = "Two profiles are needed: measure another model on the Measure page, or import a pack."
+        frame.nothing(said, "measure.py", "Measure a model")
         return
     keep_known(entries)
     # Not a multiselect, whose white words on the dark theme's accent cannot be read.

@@ -45,10 +45,10 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
         return
     scale, layer = found.sparsities, view.layer(profile)
     zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, "{:.0%}".format)
-    whole = _together(profile)
     nearest = scale.values[scale.nearest(zeros.index)]
     task = "drag the sparsity, and click layers to compare."
     with parts.screen(OPENING, task, picture(found, layer, zeros)):
+        whole = _together(profile)
         parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said, *([whole.said] if whole else []))
         parts.real(
             "absorption.py", "See “Drift beside harm” among the charts", profile,

@@ -76,8 +76,7 @@ def _watch(key: str) -> None:
     if status.total:
         line = f"{status.fraction:.0%}{left} · {_plainly(status.line)}"
     st.progress(status.fraction, text=f"Measuring on {job.device}: {line}")
-    stopping = job.cancelling
-    st.button("Cancelling" if stopping else "Cancel", on_click=queue.cancel, args=[job], disabled=stopping, key="stop")
+    watch.cancel(job, "stop")
 
 
 def _plainly(line: str) -> str:

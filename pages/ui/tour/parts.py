@@ -50,7 +50,7 @@ def real(page: str, label: str, profile: Profile, **choices: object) -> None:
     """A link to the page where the same is done for real, with the same view."""
     plain = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay
     chosen = {"profile": profile.entry.key} | {key: str(value) for key, value in (plain | choices).items()}
-    st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=chosen)
+    frame.link(page, label, chosen)
 
 
 def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> tour.Control:
