@@ -22,18 +22,17 @@ HEIGHT = 680  # of the live figure of a study and its folded numbers, so that no
 
 def sidebar() -> None:
     """One line per job that runs or waits; looks again every two seconds only while there is one."""
-    found = queue.active(Store())
-    if found:
+    if queue.active(Store()):
         st.caption("Runs")
-        st.fragment(run_every=2.0)(_lines)([job.key for job in found])
+        st.fragment(run_every=2.0)(_lines)()
 
 
-def _lines(drawn: list[str]) -> None:
+def _lines() -> None:
     found = queue.active(Store())
     for job in found:
         state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
         st.page_link(page(job), label=f"{state} · {called.brief(job.request)}", query_params={"job": job.key})
-    if not found and drawn:
+    if not found:
         st.rerun()
 
 

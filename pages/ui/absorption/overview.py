@@ -38,7 +38,6 @@ def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str = "")
     return tour.Figure(
         name="gains",
         title="Gain of each layer",
-        layers=len(line.value),
         finding=finding,
         says="Layer {layer}: gain {gain} {interval}; {verdict}.",
         slots={
@@ -74,7 +73,6 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
     return tour.Figure(
         name="sparsities",
         title="Sparsity of each layer",
-        layers=len(sparsity),
         says="Every layer alike, {target} zeros." if alike else "Layers from {low} to {high} zeros, {target} in all.",
         slots={
             "target": tour.Slot("frame", [f"{target:.1%}"]),

@@ -140,7 +140,6 @@ class Figure:
 
     name: str
     title: str
-    layers: int
     says: str  # the sentence above, with slots in braces; {layer} is the picked one
     slots: dict[str, Slot]
     y: Axis | Sequence[Axis]  # one for all frames, or one for each
@@ -155,6 +154,10 @@ class Figure:
     x: str = "layer"
     height: int = 240  # px, axes included
 
+    @property
+    def layers(self) -> int:
+        return (self.bars or self.lines[0]).values.shape[-1]
+
 
 def figure(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None) -> None:
     """Draw a figure. On release the picked layer and the value of every control are in the state under their names.
@@ -166,7 +169,7 @@ def figure(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None
     colours = {name: colour for name, colour in asdict(look).items() if isinstance(colour, str)}
     COMPONENT(
         key=key,
-        data=_plain(shown) | {"colours": colours, "waiting": drawn is not None},
+        data=_plain(shown) | {"layers": shown.layers, "colours": colours, "waiting": drawn is not None},
         on_moved_change=lambda: _moved(key, shown),
         on_drawn_change=drawn or (lambda: None),
     )
@@ -208,8 +211,7 @@ def _short(value: float) -> float | None:
 
 def log_axis(title: str, *values: Array) -> Axis:
     """A log axis around positive values."""
-    every = np.concatenate([np.ravel(each) for each in values])
-    every = every[np.isfinite(every) & (every > 0)]
+    every = _positive(values)
     low, high = (float(every.min()), float(every.max())) if every.size else (0.1, 10.0)
     low, high = low / 1.15, high * 1.15
     return Axis(title, low, high, [(each, _tick(each)) for each in log_ticks(low, high, ROUND)], log=True)
@@ -217,10 +219,14 @@ def log_axis(title: str, *values: Array) -> Axis:
 
 def ratio_axis(title: str, *values: Array) -> Axis:
     """A log axis of ratios with 1 in it."""
-    every = np.concatenate([np.ravel(each) for each in values])
-    every = np.append(every[np.isfinite(every) & (every > 0)], 1.0)
+    every = np.append(_positive(values), 1.0)
     low, high = min(0.8, float(every.min()) / 1.08), max(1.25, float(every.max()) * 1.08)
     return Axis(title, low, high, [(each, f"{_tick(each)}×") for each in log_ticks(low, high, RATIOS)], log=True)
+
+
+def _positive(values: Iterable[Array]) -> Array:
+    every = np.concatenate([np.ravel(each) for each in values])
+    return every[np.isfinite(every) & (every > 0)]
 
 
 def log_ticks(low: float, high: float, choices: Sequence[Sequence[float]]) -> list[float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 
 import pandas as pd
 import streamlit as st
@@ -139,19 +138,14 @@ def pick(keys: list[str], table: str) -> None:
     st.session_state[TICKED] = ticked
 
 
-def table(
-    rows: Iterable[Row],
-    stages: Mapping[str, str] = MappingProxyType({}),
-    called: Mapping[TaskSpec, str] | None = None,
-) -> pd.DataFrame:
+def table(rows: Iterable[Row], stages: Mapping[str, str], called: Mapping[TaskSpec, str]) -> pd.DataFrame:
     """A row per evaluated point; a zero-shot task that none of them was asked has no column.
 
     Args:
         stages: what studies are part of, by their keys.
-        called: the name of each zero-shot task; None: as `reading.tasks` calls those of these rows.
+        called: the name of each zero-shot task.
     """
     rows = list(rows)
-    called = reading.tasks(rows) if called is None else called
     answered = {name for row in rows for name in reading.accuracies(row, called)}
     tasks = {task: name for task, name in called.items() if name in answered}
     frame = pd.DataFrame([_line(row, tasks) | {"part of": stages.get(row.study.spec.key, "")} for row in rows])

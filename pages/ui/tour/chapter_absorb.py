@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -17,71 +17,46 @@ from pages.ui.live import tour
 from pages.ui.tour import parts
 
 
-@dataclass(frozen=True, eq=False)
-class Shown:
-    """What may be drawn: the profile in view first, then the rest of a pair that was measured on one text."""
-
-    profiles: dict[str, Profile]  # `view`, `trained`, `untrained`
-    pair: tuple[Profile, Profile] | None  # the model and its untrained twin
-
-    @property
-    def labels(self) -> list[str]:
-        """Weights and amount of text, as short as a control needs them; the text too where these do not tell apart."""
-        return self._told({True: "trained", False: "untrained"}, "")
-
-    @property
-    def named(self) -> list[str]:
-        """The same for a sentence."""
-        return self._told({True: "The trained model", False: "The untrained twin"}, " tokens")
-
-    def _told(self, weights: dict[bool, str], unit: str) -> list[str]:
-        every = self.profiles.values()
-        return words.telling_apart(
-            [(f"{weights[_trained(each)]}, {_amount(each)}{unit}", _name(each)) for each in every]
-        )
-
-
 def draw(profile: Profile, found: lessons.Growth) -> None:
     """Lengths of the damage and of the stream: of the profile in view, and of a model and its twin on one text."""
-    shown = _shown(profile)
-    growth = [found if each is profile else lessons.absorb(each) for each in shown.profiles.values()]
+    pair = _pair(profile)
+    others = zip(("trained", "untrained"), pair, strict=False)
+    shown = {"view": profile} | {name: each for name, each in others if each is not profile}
+    growth = [found if each is profile else lessons.absorb(each) for each in shown.values()]
     layer = view.layer(profile)
-    stops = dict(zip(shown.profiles, shown.labels, strict=True))
+    stops = dict(zip(shown, _told(shown.values(), "trained", "untrained", ""), strict=True))
     weights = parts.control("weights", "Weights, and tokens read", stops, "view", choice=True)
-    drawn, said = shown.profiles[weights.values[weights.index]], growth[weights.index]
+    drawn, said = list(shown.values())[weights.index], growth[weights.index]
+    named = _told(shown.values(), "The trained model", "The untrained twin", " tokens")
     with parts.screen(
         "A falling drift looks as if the network repaired, or **absorbed**, the damage. But drift is relative to the "
         "stream: where the stream outgrows the damage, that is **dilution**, not repair.",
-        "click a layer and compare the slopes" + ("; then change the weights." if shown.pair else "."),
-        picture(growth, shown.named, layer, weights),
+        "click a layer and compare the slopes" + ("; then change the weights." if pair else "."),
+        picture(growth, named, layer, weights),
     ):
         parts.lesson(said.said)
-        if shown.pair:
-            parts.lesson(f"{lessons.learned(*shown.pair)} {_both(shown.pair[0])}")
-        _real(drawn, shown, layer)
+        if pair:
+            both = f"Both were measured on {_text(pair[0])}, {_amount(pair[0])} tokens."
+            parts.lesson(f"{lessons.learned(*pair)} {both}")
+        _real(drawn, next((each for each in pair if drawn in pair and each is not drawn), None), layer)
     columns = {"damage grows": said.grown, "stream grows": said.around, "gain": said.gain}
     columns = {"layer": np.arange(len(said.gain)), "stream": said.stream} | columns
     parts.numbers(columns, "growth of damage and stream", drawn, "absorb")
 
 
-def _shown(profile: Profile) -> Shown:
-    entries = lessons.twins(Store(), profile)
-    if entries is None:
-        return Shown({"view": profile}, None)
-    pair = tuple(profile if each.key == profile.entry.key else view.load(each.key) for each in entries)
-    others = {name: each for name, each in zip(("trained", "untrained"), pair, strict=True) if each is not profile}
-    return Shown({"view": profile} | others, pair)
+def _pair(profile: Profile) -> tuple[Profile, ...]:
+    """The model and its untrained twin, measured on one text; empty where there is no such pair."""
+    entries = lessons.twins(Store(), profile) or ()
+    return tuple(profile if each.key == profile.entry.key else view.load(each.key) for each in entries)
 
 
-def _trained(profile: Profile) -> bool:
-    return profile.spec.model.initialised is None
+def _told(every: Iterable[Profile], trained: str, untrained: str, unit: str) -> list[str]:
+    """Weights and amount of text of each; the text too where these do not tell them apart."""
+    weights = [(trained if each.spec.model.initialised is None else untrained, each) for each in every]
+    return words.telling_apart([(f"{said}, {_amount(each)}{unit}", _text(each)) for said, each in weights])
 
 
-def _both(either: Profile) -> str:
-    return f"Both were measured on {_name(either)}, {_amount(either)} tokens."
-
-
-def _name(profile: Profile) -> str:
+def _text(profile: Profile) -> str:
     return str(profile.provenance.get("text", "text"))
 
 
@@ -90,16 +65,13 @@ def _amount(profile: Profile) -> str:
     return f"{text.sequences} × {text.length}"
 
 
-def _real(drawn: Profile, shown: Shown, layer: int) -> None:
-    """The way to the Absorption page, beside the twin where what is drawn is one of the pair."""
+def _real(drawn: Profile, twin: Profile | None, layer: int) -> None:
+    """The way to the Absorption page, beside the twin where what is drawn has one."""
     names = lessons.noise(drawn)
-    other = next((each for each in shown.pair if each is not drawn), None) if drawn in (shown.pair or ()) else None
-    label = "See “Absorbed, or only diluted?” among the charts" + (", beside the twin" if other else "")
-    compare = {"compare": other.entry.key} if other else {}
-    parts.real(
-        "absorption.py", label, drawn, layer=layer,
-        perturbation=names[min(names, key=lambda size: abs(size - lessons.SIZE))], positions="after_first", **compare,
-    )  # fmt: skip
+    name = names[min(names, key=lambda size: abs(size - lessons.SIZE))]
+    label = "See “Absorbed, or only diluted?” among the charts" + (", beside the twin" if twin else "")
+    asked = {"layer": layer, "perturbation": name, "positions": "after_first"}
+    parts.real("absorption.py", label, drawn, **asked, **({"compare": twin.entry.key} if twin else {}))
 
 
 def picture(found: list[lessons.Growth], named: list[str], layer: int, weights: tour.Control) -> tour.Figure:
@@ -108,7 +80,6 @@ def picture(found: list[lessons.Growth], named: list[str], layer: int, weights: 
     return tour.Figure(
         name=f"absorb-{len(found)}",
         title="Length of the damage and of the stream",
-        layers=damage.shape[2],
         finding=found[weights.index].said,
         says="{what}: behind layer {layer} the damage {grown} and the stream {around}, so the drift {fate}. "
         "Damage that stayed as it was would leave {frozen} of the drift.",

@@ -63,7 +63,6 @@ def picture(found: lessons.Push, push: tour.Control) -> tour.Figure:
     return tour.Figure(
         name="allocate",
         title="Sparsity per layer, base and corrected, with the estimated harm",
-        layers=found.rows.shape[1],
         finding=found.said,
         says="Layer {most} is pruned most ({high}), layer {least} least ({low}). Estimated harm: {harm}{change}.",
         slots={

@@ -65,7 +65,6 @@ def picture(found: lessons.Sink, layer: int, where: tour.Control | None) -> tour
     return tour.Figure(
         name="amplify-after" if where else "amplify-before",
         title="Gain of each layer",
-        layers=gains.shape[1],
         finding=found.said if where else absorption.finding(found.without),
         says="Noise of size {size} at {where}: the drift that begins behind layer {layer} is {gain} as large at the "
         "end; {verdict}.",

@@ -37,7 +37,6 @@ def picture(found: lessons.Spread, layer: int, noise: tour.Control) -> tour.Figu
     return tour.Figure(
         name="drift",
         title="Drift on its way through the network",
-        layers=found.drift.shape[2],
         finding=found.said,
         says="Noise of size {size} behind layer {layer} begins as a drift of {start} and ends as {end}: it {fate} "
         "({origin}).",

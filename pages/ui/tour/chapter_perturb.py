@@ -30,7 +30,6 @@ def picture(found: lessons.Hit, layer: int, noise: tour.Control) -> tour.Figure:
     return tour.Figure(
         name="perturb",
         title="Share of next-token predictions that change, by the layer hit",
-        layers=found.flips.shape[1],
         finding=found.said,
         says="Noise of size {size} behind layer {layer} changes {flips} of the next-token predictions ({origin}).",
         slots={

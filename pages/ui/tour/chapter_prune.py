@@ -88,7 +88,6 @@ def blank(layers: int, picked: int | None) -> tour.Figure:
     return tour.Figure(
         name="prune-before",
         title="A row of layers to choose from",
-        layers=layers,
         says="{guess}",
         slots={"guess": tour.Slot("layer", guesses)},
         y=tour.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
@@ -107,7 +106,6 @@ def picture(found: lessons.Alone, layer: int, zeros: tour.Control) -> tour.Figur
     return tour.Figure(
         name="prune-after",
         title="Harm of each layer pruned alone",
-        layers=layers,
         finding=found.said,
         says="Layer {layer} alone, pruned to {zeros} zeros, does {harm} nats of harm ({origin}), which is {rank}. "
         "Layer {worst} does most.",

@@ -112,7 +112,6 @@ def picture(fresh: Profile, cached: Profile, what: tour.Control, finding: str) -
     return tour.Figure(
         name="again",
         title="Gain of each layer, measured now and cached",
-        layers=fresh.layers,
         finding=finding,
         says="{what}: gains measured now, dashed, over the cached ones.",
         slots={"what": tour.Slot("frame", what.stops)},
