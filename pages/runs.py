@@ -104,7 +104,7 @@ def line(job: queue.Job) -> None:
         else:
             frame.link(watch.page(job), "Watch" if job.active else "Details", {"job": job.key})
         if job.active:
-            st.button("Cancel", key=f"cancel-{job.key}", on_click=queue.cancel, args=[job], disabled=job.cancelling)
+            watch.cancel(job, f"cancel-{job.key}")
             return
         if job.state != "done" and not job.status.bad_request:
             st.button("Resume", key=f"resume-{job.key}", on_click=watch.resume, args=[job])

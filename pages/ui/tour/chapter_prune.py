@@ -141,7 +141,7 @@ class Whole:
         with st.expander(f"All layers pruned at once to {self.target:.0%} zeros: {self.kind}"):
             frame.show_table(self.rows, self.said, FORMATS)
             if self.protocol:
-                st.caption(f"**Protocol:** {self.target:.0%} zeros · {self.protocol}")
+                stored.stamp(f"{self.target:.0%} zeros · {self.protocol}")
                 st.caption(INTERVALS)
 
 
