@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.search import families
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest
-from pages.ui.prune import families
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, wait_for_query, working
 
