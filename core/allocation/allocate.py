@@ -11,7 +11,8 @@ from core.allocation import correction
 from core.allocation.allocator import Allocator
 from core.allocation.budget import TOLERANCE, Bounds, binding, check_finite, met, project
 from core.allocation.evidence import Curves, Evidence
-from core.analysis import absorption, responses
+from core.analysis import responses
+from core.analysis.gains import gains_of
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.base import Array
 from core.specs.errors import UserError
@@ -179,7 +180,7 @@ def direction_of(asked: Correction, profile: Profile) -> Array:
     Raises:
         UserError: the driving perturbation was not measured, or a gain of it is no number above 0.
     """
-    gains = absorption.gains(profile.seeds(asked.driver)).value
+    gains = gains_of(profile.seeds(asked.driver)).value
     unknown = np.flatnonzero(~(np.isfinite(gains) & (gains > 0)))
     if unknown.size:
         raise UserError(

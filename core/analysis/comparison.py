@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.analysis.absorption import student
+from core.analysis.gains import student
 from core.specs.errors import UserError
 from core.store.results import Array
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import absorption
+from core.analysis import propagation
 from core.figures.labels import digits, gain, percent
 from core.figures.style import LIGHT, Chart, Palette, band, layer_axis, layout, line_labels, log_axis
 from core.store.results import Array, Perturbed
@@ -21,7 +21,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
         seeds: the noise seeds of one perturbation.
         layer: the highlighted injection layer.
     """
-    found = absorption.curves(seeds)
+    found = propagation.curves(seeds)
     layers = len(found.value)
     first = np.mean([each.drift_first[layer] for each in seeds], axis=0)
     figure = go.Figure([_bundle(found.value, layer, look), *_highlight(found, layer, look)])
@@ -65,7 +65,7 @@ def _bundle(value: Array, layer: int, look: Palette) -> go.Scatter:
     )
 
 
-def _highlight(found: absorption.Curves, layer: int, look: Palette) -> list[go.Scatter]:
+def _highlight(found: propagation.Curves, layer: int, look: Palette) -> list[go.Scatter]:
     x = np.arange(layer, len(found.value))
     line = go.Scatter(
         x=x,
@@ -96,7 +96,7 @@ def _gap(values: Array) -> float:
     return 0.05 * float(np.log(usable.max() / usable.min()) + 0.4) if usable.size else 0.1
 
 
-def _curves_finding(found: absorption.Curves, first: Array, layer: int) -> str:
+def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
     start, end = found.value[layer, layer], found.value[layer, -1]
     if layer == len(found.value) - 1:
         said = f"Layer {layer} is the last: its drift of {digits(start)} goes straight to the output."
@@ -112,7 +112,7 @@ def _curves_finding(found: absorption.Curves, first: Array, layer: int) -> str:
     return f"{said} The first token is not disturbed at all: its drift is 0 at every layer."
 
 
-def _curves_table(found: absorption.Curves) -> pd.DataFrame:
+def _curves_table(found: propagation.Curves) -> pd.DataFrame:
     i, k = np.nonzero(np.isfinite(found.value))
     columns = {"injection layer": i, "read layer": k, "drift": found.value[i, k]}
     return pd.DataFrame(columns | {"95% low": found.low[i, k], "95% high": found.high[i, k]})

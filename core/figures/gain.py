@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import absorption
+from core.analysis.gains import gains_of, student
 from core.figures.labels import times
 from core.figures.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, line_labels, rule, see_through
 from core.store.results import Array, Perturbed
@@ -35,11 +35,11 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
     Args:
         statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
     """
-    found = absorption.gains(seeds)
+    found = gains_of(seeds)
     if statistic == "geometric":
         return Line(name, found.value, found.low, found.high, found.verdicts, found.firm)
     per_sequence = [each.ratio if statistic == "ratio" else each.ratio_q50 for each in seeds]
-    mean, half = absorption.student(np.mean(per_sequence, axis=0))
+    mean, half = student(np.mean(per_sequence, axis=0))
     return Line(name, mean, np.maximum(mean - half, 1e-9), mean + half, found.verdicts, found.firm)
 
 

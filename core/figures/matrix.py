@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.analysis import absorption
+from core.analysis import propagation
 from core.figures.labels import times
 from core.figures.style import LIGHT, Chart, Palette, factor, layer_axis, layout
 from core.store.results import Array, Perturbed
@@ -24,9 +24,9 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
         floor: (injection, read) drift of rounding alone; None while it is not known.
         layer: the injection layer to outline.
     """
-    left = absorption.relative(seeds)
+    left = propagation.relative(seeds)
     layers = len(left)
-    drowned = np.isfinite(left) & (absorption.below_floor(seeds, floor) if floor is not None else False)
+    drowned = np.isfinite(left) & (propagation.below_floor(seeds, floor) if floor is not None else False)
     shown = np.where(drowned, np.nan, np.log2(left))
     figure = go.Figure(diverging(shown, np.arange(layers), np.arange(layers), look, "drift left"))
     if drowned.any():

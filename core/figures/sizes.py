@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import absorption
-from core.analysis.absorption import named
+from core.analysis import propagation
+from core.analysis.findings import named
 from core.figures.gain import Line
 from core.figures.labels import digits
 from core.figures.matrix import diverging
@@ -28,7 +28,7 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     sizes = np.asarray(sizes, float)
     logs = np.log([each.value for each in lines])
     layers = logs.shape[1]
-    cross = absorption.crossing(sizes, logs)
+    cross = propagation.crossing(sizes, logs)
     figure = go.Figure(diverging(logs / np.log(2), np.arange(layers + 1) - 0.5, edges(sizes), look, "gain"))
     figure.add_trace(_targets(sizes, logs))
     figure.add_trace(_crossing(cross, look))

@@ -9,8 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.analysis import absorption
+from core.analysis import propagation
 from core.analysis.comparison import spearman
+from core.analysis.gains import gains_of, student
 from core.figures.labels import changed, digits, times
 from core.figures.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, log_axis
 from core.store.results import Activation, Array, Perturbed
@@ -18,7 +19,7 @@ from core.store.results import Activation, Array, Perturbed
 
 def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, look: Palette = LIGHT) -> Chart:
     """What became of the damage itself and of the stream around it; their quotient is the gain."""
-    found = absorption.dilution(seeds, activation)
+    found = propagation.dilution(seeds, activation)
     damage, stream = np.exp(np.nanmean(found.absolute, axis=1)), np.exp(found.growth.mean(1))
     gain, frozen = damage / stream, 1 / stream
     layers = len(damage)
@@ -28,7 +29,7 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.faint)):
         figure.add_trace(_factor_bar(x, values, name, colour))
     figure.add_trace(_frozen(x, frozen, look))
-    figure.add_traces(_net(gain, absorption.gains(seeds).verdicts, look))
+    figure.add_traces(_net(gain, gains_of(seeds).verdicts, look))
     figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
     figure.update_layout(
         barmode="group",
@@ -112,7 +113,7 @@ def _dilution_finding(damage: Array, stream: Array, layer: int) -> str:
 
 def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
     """Final drift, divergence and loss increase per injection layer, one above the other."""
-    drift = absorption.curves(seeds)
+    drift = propagation.curves(seeds)
     final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])
     kl, nll = (_interval([getattr(each, name) for each in seeds]) for name in ("kl", "nll_increase"))
     layers = len(final[0])
@@ -137,7 +138,7 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
 
 
 def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
-    mean, half = absorption.student(np.mean(seeds, axis=0))
+    mean, half = student(np.mean(seeds, axis=0))
     return mean, mean - half, mean + half
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from core.analysis import absorption
+from core.analysis import findings
+from core.analysis.gains import gains_of
 from core.figures import labels
 from core.figures.charts import ChartRow, InView
 from core.specs.errors import UserError
@@ -21,7 +22,7 @@ def verdicts(profile: Profile) -> pd.DataFrame:
     rows = []
     for name, asked in profile.perturbations.items():
         where = labels.POSITIONS[getattr(asked, "positions", "all")]
-        rows.append((asked.label, where, absorption.finding(absorption.gains(profile.seeds(name)))))
+        rows.append((asked.label, where, findings.finding(gains_of(profile.seeds(name)))))
     return pd.DataFrame(rows, columns=["perturbation", "where", "verdict"])
 
 

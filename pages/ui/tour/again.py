@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core import lessons
-from core.analysis import absorption
+from core.analysis.gains import gains_of
 from core.figures import labels as words
 from core.jobs import queue
 from core.jobs.records import Job
@@ -114,7 +114,7 @@ def _moved(told: dict, names: list[str]) -> None:
 
 def picture(fresh: Profile, cached: Profile, names: list[str], name: str) -> tour.Figure:
     """Two lines of gains, one upon the other."""
-    gains = [np.stack([absorption.gains(each.seeds(one)).value for one in names]) for each in (cached, fresh)]
+    gains = [np.stack([gains_of(each.seeds(one)).value for one in names]) for each in (cached, fresh)]
     labels = [words.label(fresh.perturbations[one]) for one in names]
     return tour.Figure(
         name="again",
@@ -133,5 +133,5 @@ def picture(fresh: Profile, cached: Profile, names: list[str], name: str) -> tou
 
 def table(fresh: Profile, cached: Profile, name: str) -> pd.DataFrame:
     """Both gains and their ratio."""
-    new, old = (absorption.gains(each.seeds(name)).value for each in (fresh, cached))
+    new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
     return pd.DataFrame({"layer": np.arange(len(new)), "now": new, "cached": old, "now / cached": new / old})

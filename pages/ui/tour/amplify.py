@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from core import lessons
-from core.analysis import absorption
-from core.analysis.absorption import Gains
+from core.analysis import findings
+from core.analysis.gains import Gains
 from core.figures import labels
 from core.figures.labels import gain
 from core.store.profiles import Profile
@@ -85,7 +85,7 @@ def picture(found: lessons.Sink, layers: int, layer: int, where: str, revealed: 
         name="amplify-after" if revealed else "amplify-before",
         title="Gain of each layer",
         layers=layers,
-        finding=found.said if revealed else absorption.finding(found.without),
+        finding=found.said if revealed else findings.finding(found.without),
         says="Noise of size {size} at {where}: the drift that begins behind layer {layer} is {gain} as large at the "
         "end; {verdict}.",
         slots={
