@@ -8,9 +8,10 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from core.allocation.allocate import Allocation, allocate, estimate, judge_of, layer_parameters
 from core.allocation.budget import TOLERANCE, met
 from core.allocation.correction import CLIP
+from core.allocation.estimates import estimate, judge_of
+from core.allocation.spread import Allocation, allocate, layer_parameters
 from core.analysis.responses import NAMES, Judge
 from core.cli import app
 from core.cli.commands import Cache, Json

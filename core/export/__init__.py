@@ -1,4 +1,4 @@
-"""A pruned model as a plain folder that loads anywhere. Nothing here needs torch; `core.export.writing` does."""
+"""A pruned model as a plain folder that loads anywhere. Nothing here needs torch; `core.export.folder` does."""
 
 from __future__ import annotations
 

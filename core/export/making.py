@@ -10,7 +10,7 @@ from core.evaluation.pruned import plan, prune
 from core.evaluation.resolving import point
 from core.export import RECIPE, Card, check_target, licence_of, size_words, space_needed
 from core.export.checking import count
-from core.export.writing import export
+from core.export.folder import export
 from core.models import cost
 from core.models.loading import Loaded
 from core.models.outline import Outline

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.allocation.allocate import layer_means
 from core.allocation.budget import Bounds, binding
+from core.allocation.spread import layer_means
 from core.figures.style import LIGHT, Chart, Palette, layer_axis, layout
 from core.store.results import Array
 

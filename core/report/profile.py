@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from core import figures
-from core.allocation.allocate import allocate, layer_parameters
+from core.allocation.spread import allocate, layer_parameters
 from core.analysis import findings
 from core.analysis import responses as response
 from core.analysis.gains import gains_of

@@ -9,7 +9,7 @@ import streamlit as st
 from core import figures
 from core.analysis import evaluations, protocols
 from core.analysis.evaluations import Evaluations
-from core.figures import labels, results
+from core.figures import labels, of_evaluations
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import cost
@@ -205,7 +205,7 @@ def _perplexities(store: Store, job: Job) -> None:
     if not done:
         _first(len(job.request.points))
         return
-    chart = results.perplexity(study, None, view.look())
+    chart = of_evaluations.perplexity(study, None, view.look())
     st.plotly_chart(chart.figure, key="live-study", alt=chart.alt)
     st.markdown(chart.finding)
     asked = job.request.evaluation.text

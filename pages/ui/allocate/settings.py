@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.allocation.allocate import judge_of
 from core.allocation.allocator import Allocator, Parameter, steps
 from core.allocation.correction import CLIP
+from core.allocation.estimates import judge_of
 from core.allocation.response import OBJECTIVES
 from core.analysis.responses import Judge, pruners
 from core.figures import labels

@@ -12,18 +12,10 @@ import pandas as pd
 import streamlit as st
 
 from core import figures
-from core.allocation.allocate import (
-    Allocation,
-    allocate,
-    bounds_of,
-    estimates,
-    exact_family,
-    judge_of,
-    layer_means,
-    linear_parameters,
-)
 from core.allocation.budget import Bounds, binding
 from core.allocation.by_hand import pinned
+from core.allocation.estimates import estimates, judge_of
+from core.allocation.spread import Allocation, allocate, bounds_of, exact_family, layer_means, linear_parameters
 from core.analysis import responses
 from core.analysis.responses import Judge
 from core.export import recipes

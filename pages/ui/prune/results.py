@@ -15,7 +15,7 @@ from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.analysis.rows import perplexity
 from core.figures import Chart
-from core.figures import results as drawing
+from core.figures import of_evaluations as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.specs import naming
 from core.specs.errors import UserError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core import specs
-from core.allocation.allocate import spread
+from core.allocation.spread import spread
 from core.analysis import evaluations
 from core.evaluation import pruned as walking
 from core.evaluation import running

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from core import export as folders
 from core import specs
 from core.export import Card, card_text, check_target, checking, licence_of, size_words, writing
-from core.export.writing import export
+from core.export.folder import export
 from core.models import anatomy, loading, sources
 from core.models.loading import Loaded
 from core.models.progress import Cancelled

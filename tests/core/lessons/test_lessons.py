@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from core import lessons, specs
-from core.allocation.allocate import allocate
 from core.allocation.budget import met
 from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
+from core.allocation.spread import allocate
 from core.analysis import findings, propagation, protocols
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.errors import UserError

@@ -11,7 +11,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, get_args
 
 from core import lessons
-from core.allocation.allocate import allocate
+from core.allocation.spread import allocate
 from core.analysis import comparison, propagation, protocols, responses, verdicts
 from core.analysis import evaluations as _evaluations
 from core.analysis.evaluations import Evaluations

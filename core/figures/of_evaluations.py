@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.allocation.allocate import estimate
+from core.allocation.estimates import estimate
 from core.analysis import responses, verdicts
 from core.analysis.comparison import FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import EvaluatedSetting
