@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from core.allocation.budget import TOLERANCE, met
 from core.analysis.comparison import spearman
+from core.figures.axes import layer_axis, limits, log_axis, row_axis
 from core.figures.labels import digits, percent
-from core.figures.style import LIGHT, Chart, Palette, apart, layer_axis, layout, limits, log_axis, row_axis, rule
+from core.figures.marks import apart, rule
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.specs.formats import ranges
 from core.store.results import Array
 

@@ -10,9 +10,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.comparison import rank_correlation
+from core.figures.axes import limits, log_axis
 from core.figures.labels import digits
 from core.figures.placing import sides
-from core.figures.style import LIGHT, Chart, Palette, layout, limits, log_axis
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 FEW = 6  # pairs below which a rank correlation says little

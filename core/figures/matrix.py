@@ -11,8 +11,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.analysis import propagation
+from core.figures.axes import factor, layer_axis
 from core.figures.labels import times
-from core.figures.style import LIGHT, Chart, Palette, factor, layer_axis, layout
+from core.figures.marks import cells, colour_bar
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array, Perturbed
 
 
@@ -58,18 +60,13 @@ def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go
         xgap=0.5,
         ygap=0.5,
         hoverinfo="skip",  # hover and clicks belong to the markers on top: a heatmap cannot be selected
-        colorbar={
-            "title": {"text": f"{title}: absorbed (blue), amplified (red)", "side": "top", "font": {"size": 12}},
-            "orientation": "h",
-            "y": 1.0,
-            "yanchor": "bottom",
-            "x": 0.5,
-            "len": 1.0,
-            "thickness": 10,
-            "ypad": 4,
-            "tickvals": ticks,
-            "ticktext": [factor(2.0**tick) for tick in ticks],
-        },
+        colorbar=colour_bar(
+            f"{title}: absorbed (blue), amplified (red)",
+            x=0.5,
+            len=1.0,
+            tickvals=ticks,
+            ticktext=[factor(2.0**tick) for tick in ticks],
+        ),
     )
 
 
@@ -98,17 +95,14 @@ def _targets(left: Array, drowned: NDArray[np.bool_]) -> go.Scatter:
         "below the noise floor" if hidden else f"{times(part)} of it"
         for part, hidden in zip(left[i, k], drowned[i, k], strict=True)
     ]
-    return go.Scatter(
-        x=k,
-        y=i,
-        mode="markers",
-        marker={"symbol": "square", "size": 12, "opacity": 0},
+    return cells(
+        k,
+        i,
+        "injected at layer %{y}, read at %{x}: %{text}",
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=np.stack([i, k], axis=1).tolist(),  # as lists: a selection reports packed arrays as dictionaries
         text=said,
-        hovertemplate="injected at layer %{y}, read at %{x}: %{text}<extra></extra>",
-        name="cells",
     )
 
 

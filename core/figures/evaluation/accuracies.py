@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.figures.style import LIGHT, Chart, Palette, layout, row_axis
+from core.figures.axes import row_axis
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 Rows = Mapping[str, tuple[float, float]]

@@ -11,8 +11,9 @@ import plotly.graph_objects as go
 
 from core.analysis.comparison import Interval
 from core.analysis.verdicts import counted, said
+from core.figures.axes import row_axis
 from core.figures.evaluation.shared import change_axis, in_logs, whiskers
-from core.figures.style import LIGHT, Chart, Palette, layout, row_axis
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 TICKS = 4  # that a phone has room for beside names and numbers

@@ -12,7 +12,8 @@ import plotly.graph_objects as go
 from core.analysis.comparison import Interval
 from core.analysis.verdicts import over_strengths
 from core.figures.evaluation.shared import DASHES, SYMBOLS, change_axis, in_logs, whiskers
-from core.figures.style import LIGHT, Chart, Palette, layout, line_labels, rule, see_through
+from core.figures.marks import line_labels, rule, see_through
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY, PAPER_TARGET = -7.13, 1.02, 0.7

@@ -11,9 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.verdicts import not_a_number
+from core.figures.axes import limits, log_axis
 from core.figures.evaluation.shared import DASHES, SYMBOLS
 from core.figures.labels import digits, percent
-from core.figures.style import LIGHT, Chart, Palette, layout, limits, line_labels, log_axis, wrapped
+from core.figures.marks import line_labels, wrapped
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
