@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.analysis.gains import FEWEST_SEQUENCES, Gains
-from core.specs.formats import ranges
+from core.specs.formats import capital, ranges
 
 DIRECTIONS = {"amplifies": "amplify", "absorbs": "absorb"}  # of one layer, of several
 
@@ -26,7 +26,7 @@ def finding(found: Gains) -> str:
     for one, many in DIRECTIONS.items():
         said.append(by_own_interval([i for i, (firm, own) in pairs if own == one != firm], one, many))
     text = ", ".join(filter(None, said))
-    return text[:1].upper() + text[1:] + f" (n = {found.n})."
+    return capital(text) + f" (n = {found.n})."
 
 
 def clause(layers: Sequence[int], one: str, many: str) -> str:

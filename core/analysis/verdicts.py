@@ -10,6 +10,7 @@ from core.analysis.comparison import FEWEST_SEEDS, FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.specs.base import number
+from core.specs.formats import capital
 
 FEWEST_SHUFFLES = 5  # shuffles that make a range
 NARROW = 5  # per cent, of an interval whose ends get a decimal
@@ -153,7 +154,7 @@ def over_strengths(found: Mapping[float, Interval], base: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{capital(text)}."
 
 
 # --- a slice ------------------------------------------------------------------------------------------------------

@@ -57,10 +57,7 @@ def trusted(
             textposition=sides(_drawn(estimated[known], reach), measured[known], texts),
             textfont={"size": 11, "color": look.ink},
             cliponaxis=False,
-            marker={
-                "size": 10,
-                "color": [_colour(names[index], shown, uniform, look) for index in inside],
-            },
+            marker={"size": 10, "color": [_colour(names[index], shown, uniform, look) for index in inside]},
             customdata=[names[index] for index in inside],
             hovertemplate="%{customdata}: estimated %{x:.4g}, measured %{y:.4g}<extra></extra>",
             name="allocations",
@@ -73,10 +70,10 @@ def trusted(
     if here is not None:
         _add_here(figure, here, look)
     table = pd.DataFrame({"allocation": list(names), f"estimated, {unit}": estimated, "measured, nats/token": measured})
-    chart = layout(figure, height=400, right=60).update_layout(margin={"t": 12 if here is None else 28})
+    layout(figure, height=400, right=60, top=12 if here is None else 28)
     beyond, broken = int((~np.isfinite(estimated)).sum()), int((np.isfinite(estimated) & ~np.isfinite(measured)).sum())
     finding = " ".join([_finding(rho, n, within), *_unplaced(beyond, broken), *_of_here(here)])
-    return Chart("trust", "Estimate against measured", chart, finding, table)
+    return Chart("trust", "Estimate against measured", figure, finding, table)
 
 
 def _colour(name: str, shown: Sequence[str], uniform: Sequence[str], look: Palette) -> str:

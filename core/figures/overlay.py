@@ -13,7 +13,7 @@ from core.analysis.comparison import spearman
 from core.figures.axes import factor_axis, layer_axis
 from core.figures.gain import Line, table
 from core.figures.labels import percent, times
-from core.figures.marks import DASHES, band, curve, line_labels, rule
+from core.figures.marks import DASHES, band, curve, line_gap, line_labels, rule
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 

@@ -23,6 +23,11 @@ def several(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
+def capital(text: str) -> str:
+    """The same with a capital at its beginning, as a sentence has."""
+    return text[:1].upper() + text[1:]
+
+
 def either(names: Iterable[str]) -> str:
     """`a`, `a or b`, `a, b or c`."""
     *others, last = names

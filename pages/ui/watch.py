@@ -16,7 +16,7 @@ from core.models import cost
 from core.models.cost import duration
 from core.specs import naming
 from core.specs.errors import UserError
-from core.specs.formats import model_name, text_name
+from core.specs.formats import capital, model_name, text_name
 from core.specs.jobs import BY_REQUEST, Request
 from core.specs.measurements import Measurement, MeasureRequest, ProfileSpec
 from core.specs.requests import BestRequest, ExportRequest, WritingRequest
@@ -157,7 +157,7 @@ def _headline(store: Store, job: Job) -> str:
     if job.state == "queued":
         return f"Queued, {queue.waiting(store, job)}"
     if not status.total:
-        return status.line[:1].upper() + status.line[1:]
+        return capital(status.line)
     left = (
         f"about {duration(status.seconds_left)} left" if status.seconds_left is not None else "time left not known yet"
     )

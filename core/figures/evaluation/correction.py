@@ -6,13 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.comparison import Interval
 from core.analysis.verdicts import over_strengths
-from core.figures.evaluation.shared import DASHES, SYMBOLS, change_axis, in_logs, whiskers
-from core.figures.marks import line_labels, rule, see_through
+from core.figures.evaluation.shared import SYMBOLS, change_axis, change_table, in_logs
+from core.figures.marks import DASHES, above, here, line_labels, rule, see_through, whiskers
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
@@ -60,7 +59,7 @@ def correction(
     axis = change_axis(np.array(every), f"change of perplexity against {base}, %")
     _add_ends(figure, ends, beside + 0.03 * last, (axis["range"][1] - axis["range"][0]) / 17, look)
     if shown:
-        figure.add_vline(x=shown, line={"color": look.accent, "width": 1, "dash": "dot"})
+        here(figure, shown, look, 1)
     figure.update_layout(
         xaxis={
             "title": "correction strength, sparsity (our parameter)",
@@ -70,22 +69,15 @@ def correction(
         },
         yaxis=axis,
     )
-    table = pd.DataFrame(
-        [
-            (name, strength, one.value, one.low, one.high, one.n)
-            for name, found in families.items()
-            for strength, several in found.items()
-            for one in several
-        ],
-        columns=["control", "strength", "change, %", "low", "high", "windows"],
+    rows = (
+        (name, strength, one)
+        for name, found in families.items()
+        for strength, several in found.items()
+        for one in several
     )
-    return Chart(
-        "correction",
-        "The correction beside its controls",
-        layout(figure, height=440).update_layout(margin={"t": 28 if with_paper else 12}),
-        _finding(families, base, among),
-        table,
-    )
+    layout(figure, height=440, top=28 if with_paper else 12)
+    table, finding = change_table(rows, "control", "strength"), _finding(families, base, among)
+    return Chart("correction", "The correction beside its controls", figure, finding, table)
 
 
 def _spaced(values: Sequence[float]) -> list[float]:
@@ -104,16 +96,15 @@ def _add_control(
         np.array([edge(logs[each][:, 0]) if ranged else logs[each][0, side] for each in strengths])
         for edge, side in ((np.min, 1), (np.max, 2))
     )
-    values = np.column_stack([middle, low, high])
     x = [each + aside for each in strengths]
     if ranged:
         _add_range(figure, name, x, low, high, look)
     figure.add_scatter(
         x=x,
         y=list(middle),
-        error_y=None if ranged else whiskers(values, look),
+        error_y=None if ranged else whiskers(np.array(middle), low, high, look.undecided),
         mode="lines+markers",
-        line={"color": colour, "width": 2.5 if index == 0 else 1.5, "dash": ("solid", *DASHES)[index % 6]},
+        line={"color": colour, "width": 2.5 if index == 0 else 1.5, "dash": DASHES[index % len(DASHES)]},
         marker={"size": 8, "symbol": SYMBOLS[index % len(SYMBOLS)]},
         customdata=[
             f"{strength:g}: {100 * math.expm1(each):+.3g}%" for strength, each in zip(strengths, middle, strict=True)
@@ -139,10 +130,7 @@ def _add_range(figure: go.Figure, name: str, x: Sequence[float], low: Array, hig
 def _add_paper(figure: go.Figure, since: float, to: float, look: Palette) -> None:
     """A dashed line as far as the markers go, explained above the chart, where no marker is."""
     rule(figure, math.log1p(PAPER_PERPLEXITY / 100), since, to, color=look.ink, width=1, dash="dash")
-    figure.add_annotation(
-        x=0, y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
-        font={"size": 11, "color": look.ink}, text=f"dashed: {PAPER_PERPLEXITY:+.2f}%, {PAPER}",
-    )  # fmt: skip
+    above(figure, f"dashed: {PAPER_PERPLEXITY:+.2f}%, {PAPER}", font={"size": 11, "color": look.ink})
 
 
 def _add_ends(

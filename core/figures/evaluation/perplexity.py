@@ -12,9 +12,9 @@ import plotly.graph_objects as go
 
 from core.analysis.verdicts import not_a_number
 from core.figures.axes import limits, log_axis
-from core.figures.evaluation.shared import DASHES, SYMBOLS
+from core.figures.evaluation.shared import SYMBOLS
 from core.figures.labels import digits, percent
-from core.figures.marks import line_labels, wrapped
+from core.figures.marks import DASHES, line_labels, words, wrapped
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
@@ -83,16 +83,7 @@ def perplexity(
 def _add_dense(figure: go.Figure, dense: float, x: float, look: Palette) -> None:
     """The dense model as a line, its name at the left end."""
     figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
-    figure.add_scatter(
-        x=[x],
-        y=[dense],
-        text=[f"dense {digits(dense, 3)}"],
-        textfont={"size": 12, "color": look.ink},
-        mode="text",
-        textposition="top right",
-        hoverinfo="skip",
-        name="dense",
-    )
+    figure.add_trace(words([x], [dense], [f"dense {digits(dense, 3)}"], look.ink, "top right", "dense"))
 
 
 def _finite(curve: Curve) -> Curve:
@@ -113,7 +104,7 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
             x=[100 * each for each in targets],
             y=[_mean(curve.points[each]) for each in targets],
             mode="lines",
-            line={"color": colour, "width": 2.5 if curve.shown else 1.5, "dash": DASHES[index % len(DASHES)]},
+            line={"color": colour, "width": 2.5 if curve.shown else 1.5, "dash": DASHES[(index + 1) % len(DASHES)]},
             hoverinfo="skip",
             name=f"{curve.name}, mean",
         )

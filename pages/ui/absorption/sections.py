@@ -13,6 +13,7 @@ from core.analysis.gains import gains_of
 from core.figures import labels
 from core.figures.charts import ChartRow, InView
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.store.profiles import Profile
 from pages.ui import frame
 
@@ -47,7 +48,7 @@ def _chart(row: ChartRow, asked: InView, prefix: str) -> None:
         chart = row.draw(asked)
     except UserError as lacking:
         st.header(row.question, anchor=False)
-        st.info(f"{str(lacking)[:1].upper()}{str(lacking)[1:]}.")
+        st.info(f"{capital(str(lacking))}.")
         return
     frame.show(chart, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None)
 

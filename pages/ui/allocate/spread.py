@@ -25,7 +25,7 @@ from core.figures.linears import linears
 from core.report import command as commands
 from core.specs.allocations import BASE_LABELS, AllocationRequest, Correction, Manual
 from core.specs.errors import UserError
-from core.specs.formats import ranges
+from core.specs.formats import capital, ranges
 from core.specs.measurements import MeasureRequest, measurements
 from core.specs.perturbations import EACH, ResidualLinear
 from core.specs.pruners import PRUNERS
@@ -335,7 +335,7 @@ def beyond(table: pd.DataFrame, profile: Profile, judge: Judge) -> list[str]:
     largest = responses.of_profile(profile, judge.pruner, judge.harm).highest
     why = f"no estimate, for a layer goes beyond {largest:g}, the largest sparsity measured."
     some = " and ".join(filter(None, [", ".join(lacking[:-1]), *lacking[-1:]]))
-    return [f"{some[:1].upper()}{some[1:]} {'have' if len(lacking) > 1 else 'has'} {why}"] if lacking else []
+    return [f"{capital(some)} {'have' if len(lacking) > 1 else 'has'} {why}"] if lacking else []
 
 
 def pick(names: list[str]) -> list[str]:

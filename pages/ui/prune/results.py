@@ -19,6 +19,7 @@ from core.figures import of_evaluations as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.specs import naming
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.specs.settings import Setting
 from core.store.profiles import Profile
 from pages.ui import frame, view
@@ -178,7 +179,7 @@ def _trust(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, pr
         chart = drawing.trust(results, part, profile, objective, shown, view.look())
     except UserError as error:
         st.header("Estimate against measured", anchor=False)
-        st.info(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.info(f"{capital(str(error))}.")
         return
     view.switch("Estimate the harm by", OBJECTIVES, "judge")
     _draw(chart, results, f"{prefix}-{part.target:g}", "trust")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.figures import labels as words
 from core.figures import axes, marks, placing
+from core.figures import labels as words
 from tests import synthetic
 
 
