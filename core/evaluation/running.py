@@ -204,9 +204,7 @@ class Run:
 
         began = time.perf_counter()
         found = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
-        norm = np.full(len(found.acc), np.nan) if found.acc_norm is None else found.acc_norm
-        result = ZeroShot(document=np.asarray(found.rows, float), acc=found.acc, acc_norm=norm)
-        self._save_task(unit, result, about | {"seconds": round(time.perf_counter() - began, 2)})
+        self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
         self._say(f"{name}: saved {task.name}", self.done)
 
     def _save_task(self, unit: specs.ZeroShotSpec, found: ZeroShot, about: dict) -> None:
