@@ -70,12 +70,6 @@ def evaluate(loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Ste
     return Losses(*np.concatenate(found, axis=1))
 
 
-def perplexity(losses: Array) -> float:
-    """`exp` of the mean of window means; NaN stays NaN, and infinite is what float64 cannot hold."""
-    with np.errstate(over="ignore"):
-        return float(np.exp(np.mean(losses)))
-
-
 class _Head:
     """Final norm, head and whatever the model does to its logits, for a last-layer stream."""
 

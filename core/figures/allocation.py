@@ -1,9 +1,8 @@
-"""Allocations side by side: sparsity per layer by method, and what each is estimated to cost."""
+"""Allocations side by side: sparsity per layer by method, and where one leaves what a pruner can do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,8 @@ from numpy.typing import NDArray
 from core.allocation.budget import TOLERANCE, met
 from core.analysis.comparison import spearman
 from core.analysis.findings import clause
-from core.figures.axes import layer_axis, limits, log_axis, row_axis
-from core.figures.labels import digits, percent
-from core.figures.marks import DASHES, apart, curve, rule, whiskers, words
+from core.figures.axes import layer_axis
+from core.figures.marks import DASHES, apart, curve, rule, words
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.specs.formats import capital
 from core.store.results import Array
@@ -155,75 +153,5 @@ def _spent(sparsity: Array, parameters: Array, target: float) -> str:
     spent = met(sparsity, parameters)
     if abs(spent - target) <= TOLERANCE:
         return f"The mean over weights is {spent:.6f}, the target."
-    missed = f"{abs(spent - target):.2g} {_side(spent - target)} the target {target:g}"
-    return f"The mean over weights is {spent:.6f}, {missed}."
-
-
-def _side(change: float) -> str:
-    return "above" if change > 0 else "below"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The additive estimate of an allocation; a range where several are meant."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-
-
-def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = LIGHT) -> Chart:
-    """Additive estimates as points on one axis, lower is better.
-
-    Args:
-        rows: top to bottom; NaN where an allocation goes beyond what was measured.
-        shown: the highlighted name.
-        unit: of the estimate.
-    """
-    known = [each for each in rows if np.isfinite(each.value)]
-    values = np.array([[each.low, each.value, each.high] for each in known])
-    figure = go.Figure(
-        go.Scatter(
-            x=values[:, 1],
-            y=[each.name for each in known],
-            error_x=whiskers(values[:, 1], values[:, 0], values[:, 2], look.undecided),
-            mode="markers+text",
-            marker={"size": 11, "color": [look.accent if each.name == shown else look.ink for each in known]},
-            text=[digits(each.value, 3) for each in known],
-            textposition="top center",
-            hovertemplate="%{y}: %{x:.4g}<extra></extra>",
-            name="additive estimate",
-        )
-    )
-    low, high = limits(values)
-    title = f"additive estimate: {unit}".replace(", curves", ",<br>curves")  # two short lines, for a phone
-    axis = log_axis(values, title) if high / low > 1.5 else {"title": title, "autorange": True}
-    figure.update_layout(
-        xaxis=axis,
-        yaxis=row_axis([each.name for each in known])
-        | {"autorange": False, "range": [len(known) - 0.5, -0.9]},  # room for the first one's number
-    )
-    table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
-    table.columns = ["allocation", unit, "least", "greatest"]
-    layout(figure, height=130 + 44 * len(known), top=30)
-    return Chart("estimates", "What it is estimated to cost", figure, _cheapest(known, shown), table)
-
-
-def _cheapest(known: Sequence[Estimate], shown: str) -> str:
-    best = min(known, key=lambda each: each.value)
-    mine = next((each for each in known if each.name == shown), None)
-    if mine is None:
-        return (
-            f"{capital(shown)} has no estimate, for it goes beyond the largest sparsity measured; of the "
-            f"others {best.name} is estimated least ({digits(best.value, 3)})."
-        )
-    others = [f"{_ratio(mine.value, each.value)} {each.name}" for each in known if each.name != shown]
-    return f"{capital(shown)} is estimated {', '.join(others)}." if others else f"{shown} stands alone."
-
-
-def _ratio(mine: float, other: float) -> str:
-    change = mine / other - 1 if other else 0.0
-    if abs(change) < 5e-4:
-        return "the same as"
-    return f"{percent(abs(change), 1)} {_side(change)}"
+    side = "above" if spent > target else "below"
+    return f"The mean over weights is {spent:.6f}, {abs(spent - target):.2g} {side} the target {target:g}."

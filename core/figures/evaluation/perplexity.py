@@ -46,10 +46,9 @@ def perplexity(
         few: whether too few windows were read to say which of two perplexities is less.
     """
     known = [each for each in map(_finite, curves) if each.points]
-    order = sorted(range(len(known)), key=lambda index: known[index].shown)
     figure = go.Figure()
-    for index in order:
-        _add_curve(figure, known[index], index, look)
+    for index, each in sorted(enumerate(known), key=lambda pair: pair[1].shown):
+        _add_curve(figure, each, index, look)
     every = [value for each in known for values in each.points.values() for value in values]
     every += [dense] if math.isfinite(dense) else []
     targets = sorted({target for each in known for target in each.points}) or [0.7]
@@ -68,16 +67,17 @@ def perplexity(
         },
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
-    table = pd.DataFrame(
-        [
-            (each.name, target, _mean(values), float(values.min()), float(values.max()), len(values))
-            for each in curves
-            for target, values in each.points.items()
-        ],
-        columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"],
-    )  # fmt: skip
     said = _perplexity_finding(known, dense, broken or {}, few)
-    return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, table)
+    return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, _table(curves))
+
+
+def _table(curves: Sequence[Curve]) -> pd.DataFrame:
+    rows = [
+        (each.name, target, _mean(values), float(values.min()), float(values.max()), len(values))
+        for each in curves
+        for target, values in each.points.items()
+    ]
+    return pd.DataFrame(rows, columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"])
 
 
 def _add_dense(figure: go.Figure, dense: float, x: float, look: Palette) -> None:
