@@ -10,7 +10,7 @@ from core.analysis.comparison import FEWEST_SEEDS, FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.specs.base import number
-from core.specs.formats import capital
+from core.specs.formats import capital, listed
 
 FEWEST_SHUFFLES = 5  # shuffles that make a range
 NARROW = 5  # per cent, of an interval whose ends get a decimal
@@ -107,11 +107,6 @@ def _percents(found: Interval) -> str:
 
 
 # --- many changes -------------------------------------------------------------------------------------------------
-
-
-def listed(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def not_a_number(broken: Mapping[str, int | None]) -> list[str]:

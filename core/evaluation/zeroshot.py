@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from jinja2.exceptions import SecurityError
 from core.evaluation import task_files
 from core.models.loading import Loaded
 from core.specs.errors import UserError
+from core.specs.formats import gist
 from core.store.results import Array, ZeroShot
 
 MOST_NAMES = 20  # listed in a message
@@ -199,8 +199,7 @@ def _gist(error: Exception) -> str:
     reason = error.__cause__ or error
     if isinstance(reason, KeyError):
         return f"it names {reason}, which is not there"
-    first = " ".join(str(reason).split()).split(". ")[0].rstrip(".!: ")
-    return textwrap.shorten(first, 160, placeholder="…") or type(reason).__name__
+    return gist(reason)
 
 
 def _harness() -> Any:

@@ -8,25 +8,3 @@ from core.figures.matrix import heatmap
 from core.figures.sizes import size_map
 from core.figures.style import DARK, LIGHT, Chart, Palette
 from core.figures.why import dilution, harm
-
-__all__ = [
-    "DARK",
-    "LIGHT",
-    "STATISTICS",
-    "Chart",
-    "Estimate",
-    "Line",
-    "Palette",
-    "agreement",
-    "compared",
-    "curves",
-    "dilution",
-    "direction",
-    "estimates",
-    "gains",
-    "harm",
-    "heatmap",
-    "line",
-    "methods",
-    "size_map",
-]

@@ -15,7 +15,7 @@ from core.analysis.findings import clause
 from core.figures.axes import layer_axis
 from core.figures.marks import DASHES, apart, curve, rule, words
 from core.figures.style import LIGHT, Chart, Palette, layout
-from core.specs.formats import capital
+from core.specs.formats import capital, listed
 from core.store.results import Array
 
 
@@ -56,7 +56,7 @@ def _alike(lines: Mapping[str, Array], shown: str) -> str:
     known = {name: value for name, value in ranked.items() if np.isfinite(value)}
     low, high = lines[shown].min(), lines[shown].max()
     spread = capital(f"{shown} spreads from {low:.3f} to {high:.3f}" if high - low > 1e-9 else f"{shown} is flat")
-    spread += f" and is {' and '.join(same)} itself" if same else ""
+    spread += f" and is {listed(same)} itself" if same else ""
     if not known:
         return f"{spread}; there is nothing to rank it against."
     most, least = max(known, key=known.get), min(known, key=known.get)

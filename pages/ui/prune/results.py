@@ -19,7 +19,7 @@ from core.figures import of_evaluations as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.specs import naming
 from core.specs.errors import UserError
-from core.specs.formats import capital
+from core.specs.formats import capital, listed
 from core.specs.settings import Setting
 from core.store.profiles import Profile
 from pages.ui import frame, view
@@ -75,8 +75,8 @@ def _lacking(results: Evaluations, setting: Setting) -> str:
     """That the setting in view was not measured, told from those that are called alike."""
     name = naming.setting(setting, [each.setting for each in results.settings])
     alike = [(each.name, _unlike(each, setting)) for each in results.settings]
-    told = [f"{other} has {verdicts.listed(words)}" for other, words in alike if words]
-    where = f", where {verdicts.listed(told)}" if told else ""
+    told = [f"{other} has {listed(words)}" for other, words in alike if words]
+    where = f", where {listed(told)}" if told else ""
     return f"The setting in view ({name}) is not among them{where}: evaluate it to see it here."
 
 
