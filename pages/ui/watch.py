@@ -15,7 +15,6 @@ from core.specs.requests import ExportRequest
 from core.specs.studies import StudyRequest
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, so_far, view
-from pages.ui.called import source as source
 from pages.ui.prune import exporting
 
 HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears

@@ -11,15 +11,15 @@ import typer
 
 from core.cli import app as cli
 from core.cli import main
-from core.lessons import commands
+from core.lessons import help_lines
 from tests.pages.test_shell import shell
 
-LINES = [line for lines in commands.GROUPS.values() for line in lines]
+LINES = [line for lines in help_lines.GROUPS.values() for line in lines]
 HEAVY = [line for line in LINES if line.heavy]
 START = ["python", "-m", "core"]
 
 
-def words(line: commands.Line) -> list[str]:
+def words(line: help_lines.Line) -> list[str]:
     """What follows `python -m core`."""
     found = shlex.split(line.command)
     assert found[:3] == START
@@ -30,11 +30,11 @@ def test_the_page_shows_every_line(empty_cache: Path) -> None:
     app = shell().run().switch_page("help.py").run()
     assert not app.exception
     assert [each.value for each in app.code] == [line.command for line in LINES]
-    assert [each.value for each in app.header] == list(commands.GROUPS)
+    assert [each.value for each in app.header] == list(help_lines.GROUPS)
 
 
 @pytest.mark.parametrize("line", HEAVY, ids=lambda line: line.command)
-def test_a_line_that_runs_the_model_is_understood(line: commands.Line) -> None:
+def test_a_line_that_runs_the_model_is_understood(line: help_lines.Line) -> None:
     main(["models", "--json"])  # registers the commands
     command, *options = words(line)
     typer.main.get_command(cli).commands[command].make_context(command, options)
@@ -42,7 +42,7 @@ def test_a_line_that_runs_the_model_is_understood(line: commands.Line) -> None:
 
 @pytest.mark.parametrize("line", [line for line in LINES if not line.heavy], ids=lambda line: line.command)
 def test_a_line_that_answers_at_once(
-    line: commands.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    line: help_lines.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if words(line)[:2] == ["runs", "import"]:  # takes in what the line before it wrote
@@ -58,7 +58,7 @@ def test_a_line_that_answers_at_once(
 @pytest.mark.bundled
 @pytest.mark.timeout(1800)  # the longest, the best setting, takes six minutes on two idle cores
 @pytest.mark.parametrize("line", HEAVY, ids=lambda line: line.command)
-def test_a_line_that_runs_the_model(line: commands.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_runs_the_model(line: help_lines.Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
     assert main([*words(line), "--json"]) == 0
