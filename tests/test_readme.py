@@ -41,9 +41,9 @@ def test_what_is_said_for_python_works(block: int, tmp_path: Path) -> None:
 
 
 def test_every_room_stands_in_the_tree() -> None:
-    text = kinds.README.read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8")
     tree = text[text.index("## How it is built") : text.index("A measurement runs in two passes.")]
-    root = kinds.README.parent
+    root = README.parent
     rooms = [path for path in (root / "core").iterdir() if path.is_dir() and path.name != "__pycache__"]
     rooms += [
         path for path in (root / "pages/ui").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()

@@ -25,7 +25,7 @@ from core.specs.requests import ExportRequest
 from core.specs.settings import Setting
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
-from pages.ui import frame, view, watch
+from pages.ui import called, frame, view, watch
 from pages.ui.allocate import settings
 from pages.ui.prune import costing, exporting, stored
 
@@ -83,8 +83,8 @@ def _protocol(found: Best, study: Evaluations, role: str) -> None:
     """The protocol of the study that selects or judges; the answer's provenance names the text of each."""
     texts = found.provenance.get("texts", {})
     told = found.provenance | ({"calibration": texts["calibration"]} if "calibration" in texts else {})
-    called = texts.get(role, watch.source(getattr(found.request, role)))
-    said = protocols.badge(replace(study, provenance=told), called)
+    name = texts.get(role, called.source(getattr(found.request, role)))
+    said = protocols.badge(replace(study, provenance=told), name)
     stored.stamp(said, protocols.versions(study.points))
 
 

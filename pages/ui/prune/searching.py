@@ -19,7 +19,7 @@ from core.specs.requests import BestRequest, ExportRequest
 from core.specs.typed import absolute, fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import view, watch
+from pages.ui import called, view, watch
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
 from pages.ui.prune import answering, asking
@@ -228,7 +228,7 @@ def name(entry: Entry) -> str:
     """An answer in a list: what was asked."""
     asked = BestRequest.model_validate(entry.provenance["request"])
     aim = f"{asked.target:.0%} zeros" if asked.target else f"within a loss of {asked.max_loss:.1%}"
-    words = [aim, PRUNERS[asked.pruner], watch.source(asked.final), asked.effort, entry.key[:6]]
+    words = [aim, PRUNERS[asked.pruner], called.source(asked.final), asked.effort, entry.key[:6]]
     return " · ".join(words)
 
 
