@@ -51,7 +51,7 @@ def title(request: Request) -> str:
         case StudyRequest():
             said = [f"{_several(len(request.settings), 'setting')} on {_amount(request.evaluation.text)} tokens"]
         case ExportRequest():
-            said = [f"export to {request.folder}", request.setting.name]
+            said = [f"export to {request.folder}", naming.whole(request.setting)]
         case _:
             return request.title
     return " · ".join([model(request), *said])
