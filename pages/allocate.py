@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.allocation.allocate import allocate, layer_means, layer_parameters, linear_parameters
+from core.allocation.spread import allocate, layer_means, layer_parameters, linear_parameters
 from core.specs.errors import UserError
 from pages.ui import view
 from pages.ui.allocate import hand, settings, spread, trust, undo

@@ -11,9 +11,9 @@ st.markdown(
     "write `.venv/bin/python` in place of `python`. All work on the bundled model, without a network; add `--json` for "
     "one JSON object, `--cache DIR` to keep results elsewhere."
 )
-for group in commands.GROUPS:
-    st.header(group.title, anchor=False)
-    for line in group.lines:
+for title, lines in commands.GROUPS.items():
+    st.header(title, anchor=False)
+    for line in lines:
         st.markdown(line.about)
         st.code(line.command, None, wrap_lines=True)
 frame.link("glossary.py", "What the words mean")

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.figures import labels
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, view
@@ -96,7 +97,7 @@ def instead_of(profile: Profile, shown: Profile, needs: str) -> str:
 def sentence(error: object) -> str:
     """What an error says, between other sentences."""
     said = str(error)
-    return f"{said[:1].upper()}{said[1:]}."
+    return f"{capital(said)}."
 
 
 def leaf(chapter: str) -> None:

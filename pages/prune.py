@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.allocation.allocate import layer_parameters
+from core.allocation.spread import layer_parameters
 from core.analysis import protocols
 from core.jobs import queue
 from core.models import cost

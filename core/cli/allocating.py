@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from core.allocation.allocate import Allocation, allocate, estimate, judge_of, layer_parameters
 from core.allocation.budget import TOLERANCE, met
+from core.allocation.estimates import estimate, judge_of
+from core.allocation.spread import Allocation, allocate, layer_parameters
 from core.analysis.responses import NAMES, Judge
 from core.cli import app, asking
 from core.cli.options import command

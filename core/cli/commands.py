@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from core.analysis import absorption
+from core.analysis import propagation
 from core.cli import app, asking
 from core.cli.options import Cache, Device, Json, command
-from core.cli.output import err, gains_of, gains_table, matrix_table, out, progress_bar, say_json, summary
+from core.cli.output import err, gains_json, gains_table, matrix_table, out, progress_bar, say_json, summary
 from core.cli.running import runs
 from core.jobs import queue
 from core.models import cost, machine
@@ -67,11 +67,11 @@ def show(
         return
     found = profiles.load(store, entry)
     if matrix is not None:
-        values = absorption.matrix(found.seeds(matrix))
+        values = propagation.matrix(found.seeds(matrix))
         say_json({"key": entry.key, "name": matrix, "matrix": values}) if json else matrix_table(matrix, values)
         return
     if json:
-        say_json({**summary(entry, found), "perturbations": gains_of(found), "provenance": entry.provenance})
+        say_json({**summary(entry, found), "perturbations": gains_json(found), "provenance": entry.provenance})
     else:
         gains_table(found)
 

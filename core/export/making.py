@@ -9,8 +9,8 @@ from core.evaluation.pruned import plan, prune
 from core.evaluation.resolving import point
 from core.export import RECIPE, Card, check_target, licence_of, size_words, space_needed
 from core.export.checking import count
-from core.export.writing import export
-from core.models import cost
+from core.export.folder import export
+from core.models import flops
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
@@ -43,7 +43,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     calibration: dict[str, Windows] = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
     numbers = _numbers(request, store, loaded.spec, pruned)
-    total = cost.walk_flops(shape, request.calibration)
+    total = flops.walk_flops(shape, request.calibration)
     warnings: list[str] = []
 
     def say(line: str, layers: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from core.allocation.allocate import Allocation, linear_parameters
+from core.allocation.spread import Allocation, linear_parameters
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 from core.store.results import Array

@@ -11,7 +11,7 @@ from core.analysis.comparison import Interval
 from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations
 from core.analysis.verdicts import quoted, sentence
-from core.models import cost
+from core.models import cost, flops
 from core.models.machine import chosen
 from core.models.outline import Outline
 from core.models.sources import locate, outlined
@@ -132,11 +132,11 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     judged = (4 if request.max_loss else 3) * len(drawn(request))  # winner, runner-up, uniform, and where it falls back
     selecting, judging = selection_request(request, None, ()), _study(request, None, (), request.final)
     return {
-        "profile": 0.0 if request.profile else cost.flops(shape, profile_request(request)),
-        "search": cost.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
-        "selection": cost.study_flops(shape, selecting, tried + 1, tried + 1, tried),
-        "corrections": cost.study_flops(shape, selecting, more, more, more) if more else 0.0,
-        "final": cost.study_flops(shape, judging, judged + 1, judged + 1, judged),
+        "profile": 0.0 if request.profile else flops.request_flops(shape, profile_request(request)),
+        "search": flops.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
+        "selection": flops.study_flops(shape, selecting, tried + 1, tried + 1, tried),
+        "corrections": flops.study_flops(shape, selecting, more, more, more) if more else 0.0,
+        "final": flops.study_flops(shape, judging, judged + 1, judged + 1, judged),
     }
 
 

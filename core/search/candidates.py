@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.allocation.allocate import spread
 from core.allocation.allocator import Allocator
+from core.allocation.spread import spread
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations
 from core.specs.allocations import BASES, AllocationRequest, Correction, Uniform

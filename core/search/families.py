@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.allocation.allocate import allocate
+from core.allocation.spread import allocate
 from core.specs import allocations
 from core.specs.allocations import BASE_LABELS as BASES
 from core.specs.allocations import AllocationRequest, Correction, Manual

@@ -33,7 +33,6 @@ UNITS: dict[str, tuple[type[specs.Spec], type]] = {
 KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
 VIEW_KINDS = tuple(row.kind for row in JOBS)
 Parted = specs.PerturbedSpec | specs.EvaluatedSpec
-VIEW_KINDS = ("profile", "study", "export", "best", "writing")
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.analysis.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
+from core.analysis.gains import CONFIDENCE, FEWEST_SEQUENCES
+from core.analysis.propagation import FLOOR_MARGIN
 from core.specs.allocations import BASES
 from core.specs.perturbations import FORMS
 from core.specs.pruners import PRUNERS

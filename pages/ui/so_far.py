@@ -7,7 +7,7 @@ import streamlit as st
 from core import figures
 from core.analysis import evaluations, protocols
 from core.analysis.evaluations import Evaluations
-from core.figures import Chart, results
+from core.figures import Chart, of_evaluations
 from core.jobs.records import Job
 from core.models import cost
 from core.specs.errors import UserError
@@ -27,7 +27,7 @@ def perplexities(store: Store, job: Job) -> None:
         return
     label = f"{called.source(job.request.evaluation.text)} · {protocols.badge(study)}"
     points = f"{len(done)} of {len(study.points)} points finished"
-    _show(results.perplexity(study, None, view.look()), job, "live-study", f"**Protocol:** {label} · {points}.")
+    _show(of_evaluations.perplexity(study, None, view.look()), job, "live-study", f"**Protocol:** {label} · {points}.")
 
 
 def matrix(store: Store, job: Job) -> None:

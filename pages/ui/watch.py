@@ -8,6 +8,7 @@ from core.jobs import queue
 from core.jobs.records import Job
 from core.models.cost import duration
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.specs.jobs import BY_REQUEST
 from core.specs.measurements import MeasureRequest
 from core.specs.requests import ExportRequest
@@ -126,7 +127,7 @@ def _headline(store: Store, job: Job) -> str:
     if job.state == "queued":
         return f"Queued, {queue.waiting(store, job)}"
     if not status.total:
-        return status.line[:1].upper() + status.line[1:]
+        return capital(status.line)
     left = (
         f"about {duration(status.seconds_left)} left" if status.seconds_left is not None else "time left not known yet"
     )

@@ -14,16 +14,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import specs
-from core.allocation.allocate import allocate
-from core.allocation.allocate import estimates as sums
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.budget import Bounds, met
 from core.allocation.by_hand import pinned
 from core.allocation.dlp import Dlp
+from core.allocation.estimates import estimates as sums
 from core.allocation.owl import Owl
 from core.allocation.response import Response
+from core.allocation.spread import allocate
 from core.cli import main
-from core.figures import LIGHT, Estimate, agreement, estimates, methods, results
+from core.figures import LIGHT, Estimate, agreement, estimates, methods, of_evaluations
 from core.figures.allocation import unclipped
 from core.figures.linears import linears
 from core.specs import allocations
@@ -628,7 +628,7 @@ def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) ->
     [group] = stored.groups(profile).values()
     part = next(each for each in group.slices if each.target == 0.7)
     owl = next(each for each in group.within(part) if each.name == "OWL")
-    figure = results.trust(group, part, profile, "drift", None, now=owl.planned).figure
+    figure = of_evaluations.trust(group, part, profile, "drift", None, now=owl.planned).figure
     colours = dict(zip(figure.data[0].customdata, figure.data[0].marker.color, strict=True))
     assert colours["OWL"] == LIGHT.accent and colours["Uniform"] == LIGHT.ink
     assert list(colours.values()).count(LIGHT.accent) == 1 and not figure.layout.shapes

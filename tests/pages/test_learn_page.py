@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import lessons, specs
 from core.allocation.depth_ramp import DepthRamp
-from core.analysis import absorption
+from core.analysis import findings
 from core.figures.labels import gain
 from core.jobs import queue
 from core.jobs.records import Status
@@ -136,7 +136,7 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="amplify")
     found = lessons.amplify(stored(cache["deep"]))
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
-    assert found.said not in text(app) and live(app)["finding"] == absorption.finding(found.without)
+    assert found.said not in text(app) and live(app)["finding"] == findings.finding(found.without)
     assert "gain with it" not in app.dataframe[0].value
     app.button(key="sink-rise").click().run()
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)

@@ -10,7 +10,7 @@ import pytest
 from core import specs
 from core.analysis import evaluations, protocols
 from core.analysis.tasks import labels
-from core.figures import results as drawing
+from core.figures import of_evaluations as drawing
 from core.search import families
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest

@@ -10,7 +10,7 @@ from core.allocation.owl import Owl
 from core.analysis import protocols, verdicts
 from core.analysis.evaluated import UNKNOWN, Change, SeedResult
 from core.analysis.evaluations import Evaluations
-from core.figures import results as drawing
+from core.figures import of_evaluations as drawing
 from core.search import families
 from core.specs import grammar, naming
 from core.specs.allocations import AllocationRequest, Correction

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from core import figures
-from core.analysis import absorption
+from core.analysis import findings
+from core.analysis.gains import gains_of
 from core.figures import labels
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -21,7 +22,7 @@ def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFra
         The numbers behind it.
     """
     line = figures.line(name, profile.seeds(name), statistic)
-    finding = absorption.finding(absorption.gains(profile.seeds(name)))
+    finding = findings.finding(gains_of(profile.seeds(name)))
     frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, finding))
     columns = {"gain": line.value, "95% low": line.low, "95% high": line.high, "verdict": line.verdicts}
     return pd.DataFrame({"layer": np.arange(profile.layers), **columns})

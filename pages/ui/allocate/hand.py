@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core.allocation.allocate import Allocation
+from core.allocation.spread import Allocation
 from core.specs.allocations import AllocationRequest
 from core.specs.base import number
 from core.store.results import Array

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core.allocation.allocate import judge_of
 from core.allocation.allocator import Allocator, Parameter, steps
 from core.allocation.correction import CLIP
+from core.allocation.estimates import judge_of
 from core.allocation.response import OBJECTIVES
 from core.analysis.responses import Judge, pruners
 from core.figures import labels

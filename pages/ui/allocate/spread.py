@@ -9,18 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from core import figures
-from core.allocation.allocate import (
-    Allocation,
-    allocate,
-    bounds_of,
-    estimates,
-    exact_family,
-    judge_of,
-    layer_means,
-    linear_parameters,
-)
 from core.allocation.budget import Bounds, binding
 from core.allocation.by_hand import pinned
+from core.allocation.estimates import estimates, judge_of
+from core.allocation.spread import Allocation, allocate, bounds_of, exact_family, layer_means, linear_parameters
 from core.analysis import responses
 from core.analysis.responses import Judge
 from core.export import recipes
@@ -30,7 +22,7 @@ from core.figures.linears import linears
 from core.specs.allocations import BASE_LABELS, AllocationRequest, Correction, Manual
 from core.specs.commands import Allocating, command_line
 from core.specs.errors import UserError
-from core.specs.formats import ranges
+from core.specs.formats import capital, ranges
 from core.specs.measurements import MeasureRequest, measurements
 from core.specs.perturbations import EACH, ResidualLinear
 from core.specs.pruners import PRUNERS
@@ -340,7 +332,7 @@ def beyond(table: pd.DataFrame, profile: Profile, judge: Judge) -> list[str]:
     largest = responses.of_profile(profile, judge.pruner, judge.harm).highest
     why = f"no estimate, for a layer goes beyond {largest:g}, the largest sparsity measured."
     some = " and ".join(filter(None, [", ".join(lacking[:-1]), *lacking[-1:]]))
-    return [f"{some[:1].upper()}{some[1:]} {'have' if len(lacking) > 1 else 'has'} {why}"] if lacking else []
+    return [f"{capital(some)} {'have' if len(lacking) > 1 else 'has'} {why}"] if lacking else []
 
 
 def pick(names: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from core.figures import labels
 from core.models import machine
 from core.specs import presets
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.specs.measurements import MeasureRequest
 from core.specs.perturbations import FORMS
 from core.specs.typed import build
@@ -131,7 +132,7 @@ def _perturbations() -> None:
 def _preset(preset: presets.Preset) -> None:
     """What a preset measures."""
     names = dict.fromkeys(each.perturbation.name for each in preset.measurements)
-    st.caption(f"{preset.about[:1].upper()}{preset.about[1:]}: {', '.join(names)}.")
+    st.caption(f"{capital(preset.about)}: {', '.join(names)}.")
 
 
 def _noise() -> None:

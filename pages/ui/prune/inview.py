@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from core.allocation.allocate import Allocation, allocate
+from core.allocation.spread import Allocation, allocate
 from core.specs import naming
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.errors import UserError

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core import lessons
-from core.analysis import absorption
+from core.analysis import findings
 from core.figures import labels
 from core.figures.labels import gain
 from core.store.profiles import Profile
@@ -65,7 +65,7 @@ def picture(found: lessons.Sink, layer: int, where: tour.Control | None) -> tour
     return tour.Figure(
         name="amplify-after" if where else "amplify-before",
         title="Gain of each layer",
-        finding=found.said if where else absorption.finding(found.without),
+        finding=found.said if where else findings.finding(found.without),
         says="Noise of size {size} at {where}: the drift that begins behind layer {layer} is {gain} as large at the "
         "end; {verdict}.",
         slots={

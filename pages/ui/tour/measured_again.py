@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core import lessons
-from core.analysis import absorption
+from core.analysis.gains import gains_of
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import cost, machine
@@ -100,14 +100,14 @@ def _compare(store: Store, job: Job) -> None:
     tour.figure(picture(fresh, cached, what, told), view.look())
     seconds = cost.duration(job.status.updated - (job.status.started or job.status.updated))
     parts.lesson(f"{told} It took {seconds}, loading included.")
-    new, old = (absorption.gains(each.seeds(name)).value for each in (fresh, cached))
+    new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
     columns = {"layer": np.arange(len(new)), "now": new, "cached": old, "now / cached": new / old}
     parts.numbers(columns, "gain measured now and cached", cached, "again")
 
 
 def picture(fresh: Profile, cached: Profile, what: tour.Control, finding: str) -> tour.Figure:
     """Two lines of gains, one upon the other."""
-    gains = [np.stack([absorption.gains(each.seeds(one)).value for one in what.values]) for each in (cached, fresh)]
+    gains = [np.stack([gains_of(each.seeds(one)).value for one in what.values]) for each in (cached, fresh)]
     return tour.Figure(
         name="again",
         title="Gain of each layer, measured now and cached",

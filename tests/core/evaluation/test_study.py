@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from core import specs
-from core.allocation.allocate import spread
+from core.allocation.spread import spread
 from core.analysis import evaluations
 from core.evaluation import pruned as walking
 from core.evaluation import running
-from core.evaluation.perplexity import window_losses
+from core.evaluation.perplexity import evaluate
 from core.export import making as remake
 from core.jobs import experiment
 from core.models import anatomy
@@ -112,11 +112,11 @@ def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: st
     loaded = tiny.loaded("llama")
     calibration = windows(asked.calibration, loaded).tokens
     read = windows(asked.evaluation.text, loaded).tokens
-    assert np.allclose(found.dense.result.evaluated.nll, window_losses(loaded, read), rtol=1e-5)
+    assert np.allclose(found.dense.result.evaluated.nll, evaluate(loaded, read, None).nll, rtol=1e-5)
     assert abs(found.dense.kl) < 1e-6 and found.dense.agreement == 1
     with restored(loaded):
         achieved = walk(loaded, calibration, Plan("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
-        plain = window_losses(loaded, read)
+        plain = evaluate(loaded, read, None).nll
     assert np.allclose(found.singles[2].result.evaluated.nll, plain, rtol=1e-5)
     assert np.allclose(found.singles[2].result.evaluated.zeros, achieved, atol=1e-6)
 

@@ -16,8 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core import export as folders
 from core import specs
-from core.export import Card, card_text, check_target, checking, licence_of, size_words, writing
-from core.export.writing import export
+from core.export import Card, card_text, check_target, checking, licence_of, size_words
+from core.export.folder import export
 from core.models import anatomy, loading, sources
 from core.models.loading import Loaded
 from core.models.progress import Cancelled
@@ -383,7 +383,7 @@ def test_a_rename_that_fails_brings_the_earlier_one_back(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", stubborn)
-    monkeypatch.setattr(writing.time, "time_ns", lambda: 1)
+    monkeypatch.setattr("core.export.folder.time.time_ns", lambda: 1)
     with pytest.raises(OSError, match="in use"):
         export(llama, tmp_path / "out", replace(CARD, title="Second"), SPARSITY, overwrite=True)
     assert "# Tiny" in (tmp_path / "out" / "README.md").read_text()

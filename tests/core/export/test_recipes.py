@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from core.allocation.allocate import allocate
 from core.allocation.dlp import Dlp
 from core.allocation.owl import Owl
+from core.allocation.spread import allocate
 from core.export import recipes
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest, Correction
