@@ -82,10 +82,8 @@ def exports() -> None:
 
 def runs() -> None:
     """Every job with its state and what can be done about it."""
-    found = queue.jobs(store)
-    if not found:
-        return
-    st.header("Runs", anchor=False)
+    if found := queue.jobs(store):
+        st.header("Runs", anchor=False)
     for job in found:
         with st.container(border=True):
             line(job)

@@ -9,7 +9,7 @@ import streamlit as st
 from core.jobs import queue
 from core.report import assemble
 from core.specs.errors import UserError
-from core.specs.models import ModelSpec
+from core.specs.studies import StudySpec
 from core.store.cache import Entry, Store
 from core.store.packs import pack
 from pages.ui import frame, view, watch
@@ -65,23 +65,18 @@ def link(store: Store, entry: Entry) -> None:
         case "export":
             st.markdown(f"In `{entry.provenance.get('folder', entry.spec.folder)}`")
         case _:
-            _study_link(store, getattr(entry.spec, "final", entry.spec).key, entry.spec.model)
+            _study_link(store, getattr(entry.spec, "final", entry.spec))
 
 
-def _study_link(store: Store, key: str, model: ModelSpec) -> None:
-    """The Prune page shows the studies of the model in view, so a profile of it goes along."""
-    profile = profile_of(store, model)
-    if profile is None:
+def _study_link(store: Store, study: StudySpec) -> None:
+    """The Prune page shows studies of the model in view: a profile of it goes along, the one in view or the newest."""
+    alike = [entry.key for entry in store.entries() if entry.spec.model.weights == study.model.weights]
+    if not alike:
         st.caption("The Prune page shows it once a profile of its model is here: import or measure one.")
         return
-    frame.link("prune.py", "Open on the Prune page", {"study": key, "part": "results", "profile": profile})
-
-
-def profile_of(store: Store, model: ModelSpec) -> str | None:
-    """The key of a profile of a model: the one in view if it is, else the newest."""
-    alike = [entry.key for entry in store.entries() if entry.spec.model.weights == model.weights]
     shown = st.session_state.get("profile")
-    return shown if shown in alike else next(iter(alike), None)
+    profile = shown if shown in alike else alike[0]
+    frame.link("prune.py", "Open on the Prune page", {"study": study.key, "part": "results", "profile": profile})
 
 
 def _carry(store: Store, entry: Entry) -> None:
@@ -118,9 +113,8 @@ def confirm(store: Store, entry: Entry) -> None:
     st.write(f"The {noun(entry)} {title(entry)}")
     st.write(KEPT[entry.path.parent.name])
     with st.container(horizontal=True):
-        if st.button("Delete it", icon=":material/delete:", on_click=_delete, args=[store, entry]):
-            st.rerun()
-        if st.button("Keep it"):
+        gone = st.button("Delete it", icon=":material/delete:", on_click=_delete, args=[store, entry])
+        if st.button("Keep it") or gone:
             st.rerun()
 
 
@@ -138,9 +132,10 @@ def title(entry: Entry) -> str:
         case "profile":
             return view.name(entry)
         case "study":
-            text, points = spec.text, len(spec.points)
-            judged = f"{told.get('text', '?')} · {text.sequences} × {text.length}"
-            return f"{told.get('model', '?')} · {judged} · {points} points · {entry.key[:6]}"
+            amount = f"{spec.text.sequences} × {spec.text.length}"
+            said = f"{told.get('text', '?')} · {amount} · {len(spec.points)} points"
         case "best":
-            return f"{told.get('model', '?')} · best setting: {spec.winner.name} · {entry.key[:6]}"
-    return f"{told.get('model', '?')} · {told.get('setting', '?')} · {entry.key[:6]}"
+            said = f"best setting: {spec.winner.name}"
+        case _:
+            said = told.get("setting", "?")
+    return f"{told.get('model', '?')} · {said} · {entry.key[:6]}"

@@ -27,10 +27,11 @@ def show(store: Store) -> None:
     )
     if uploaded is None:
         return
-    if st.session_state.get("unpacked") != uploaded.file_id:
-        st.session_state["unpacked"] = uploaded.file_id
-        st.session_state["imported"] = take_in(store, uploaded.getvalue())
-    _told(store, st.session_state["imported"])
+    last, found = st.session_state.get("imported", (None, None))
+    if last != uploaded.file_id:
+        found = take_in(store, uploaded.getvalue())
+        st.session_state["imported"] = uploaded.file_id, found
+    _told(store, found)
 
 
 def take_in(store: Store, content: bytes) -> str | list[tuple[str, bool]]:

@@ -61,9 +61,8 @@ def _run() -> None:
     for job in queue.jobs(store):
         if not job.active:
             queue.delete(job)
-    for entry in list(store.entries()):
-        if not entry.committed:
-            store.delete(entry)
+    for entry in [each for each in store.entries() if not each.committed]:
+        store.delete(entry)
     job = queue.submit(store, REQUEST, machine.devices()[0])
     queue.ensure_worker(store, job.device, IDLE)
 
