@@ -66,6 +66,11 @@ class Store:
         self.roots = (self.root, HOME / "demo")
         self.answering = self.roots if self.root.resolve() == HOME else self.roots[:1]
 
+    @property
+    def elsewhere(self) -> Path | None:
+        """What a command has to name to use this cache: its folder, unless it is the project's own."""
+        return None if self.root.resolve() == HOME.resolve() else self.root
+
     # -- finding ----------------------------------------------------------------------------------------------------
 
     def path(self, spec: specs.Spec) -> Path | None:

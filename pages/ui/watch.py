@@ -273,7 +273,7 @@ def title(request: Request) -> str:
                 f"{model(request)} · {_several(len(request.settings), 'setting')} on {_amount(request.evaluation.text)}"
             )
         case ExportRequest():
-            return f"{model(request)} · export to {request.folder} · {request.setting.name}"
+            return f"{model(request)} · export to {request.folder} · {naming.whole(request.setting)}"
     return request.title
 
 

@@ -79,7 +79,7 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     link = page.get_by_role("link", name="Open on the Prune page")
     expect(link).to_be_visible(timeout=30_000)
     link.click()
-    expect(page.get_by_text("DLP gains 8.3%")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("DLP lowers perplexity by 8.3 %")).to_be_visible(timeout=30_000)
     assert "job" not in query(page)
     expect(page.get_by_text("16 × 512 tokens").first).to_be_visible()
     expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible(timeout=30_000)
@@ -87,7 +87,7 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
 
 def test_a_cold_link_shows_verdict_charts_and_protocol(place: Place, tab: Tab) -> None:
     page = tab(f"{place.page}&strength=0.04")
-    expect(page.get_by_text("The correction at strength 0.04 costs")).to_be_visible()
+    expect(page.get_by_text("The correction at strength 0.04 raises perplexity by")).to_be_visible()
     for title in ("Perplexity against target sparsity", "The correction beside its controls", "Zero-shot accuracy"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.locator(".st-key-correction .textpoint", has_text="shuffles")).to_be_visible()

@@ -224,9 +224,11 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     asked = links(opened(chapter="prune", zeros="0.58", **view, worst="2"))[0]
     assert asked == there | {"perturbation": "residual:wanda:0.6"}
     app = opened(chapter="prune", zeros="0.58", **view, worst="2")
-    assert links(app)[1]["target"] == "0.58" and "58%" in app.main.get("page_link")[1].proto.label
+    assert links(app)[1]["allocation"] == "response objective=kl:0.58"
+    assert "58%" in app.main.get("page_link")[1].proto.label
     asked = links(opened(chapter="allocate", push="-0.06", **view))[0]
-    assert (asked["strength"], asked["control"], asked["base"]) == ("0.06", "reversed", "owl")
+    words = "owl m=5 lam=0.08 strength=0.06 driver=gaussian:0.3 control=reversed:0.7"
+    assert asked["allocation"] == words
     assert links(opened(chapter="allocate", push="-0.06", **view))[1].items() == (asked.items() - {("judge", "kl")})
 
 

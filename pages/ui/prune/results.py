@@ -17,7 +17,7 @@ from core.analysis.rows import perplexity
 from core.figures import Chart
 from core.figures import of_evaluations as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.specs import naming
+from core.specs import grammar, naming
 from core.specs.errors import UserError
 from core.specs.formats import capital, listed
 from core.specs.settings import Setting
@@ -229,7 +229,7 @@ def rows(results: Evaluations) -> pd.DataFrame:
         row |= {"pruner": naming.PRUNERS[one.setting.pruner], **_of(one, results)}
         for name, change in (("uniform", one.against_uniform), ("base", one.against_base)):
             row |= _against(name, change) if change else {}
-        found.append(row | {"with all parameters": one.setting.method})
+        found.append(row | {"with all parameters": grammar.said(one.setting.allocation)})
     table = pd.DataFrame(found)
     first = [name for name in table if name in LEADING]
     changes = [name for name in table if name.startswith(CHANGES)]

@@ -7,8 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from core import lessons
-from core.allocation.correction import CLIP
 from core.figures.labels import digits
+from core.specs import grammar
+from core.specs.allocations import Correction
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
@@ -39,11 +40,9 @@ def draw(profile: Profile, found: lessons.Push) -> None:
 
 def _as_asked(found: lessons.Push, strength: float) -> dict[str, object]:
     """The allocation shown, in the words of the pages that make it."""
-    plain = found.request
-    chosen = {"base": plain.base.kind, "m": plain.base.m, "lam": plain.base.lam, "driver": lessons.DRIVER}
-    bounds = {"target": plain.target, "low": plain.low, "high": plain.high}
-    push = {"control": "reversed" if strength < 0 else "none", "strength": abs(strength), "clip": CLIP}
-    return chosen | bounds | push | {"hand": "", "unclipped": False}  # else what was last chosen there would stay
+    push = Correction(strength=abs(strength), driver=lessons.DRIVER, control="reversed" if strength < 0 else "none")
+    asked = found.request.model_copy(update={"correction": push})
+    return {"allocation": grammar.write(asked), "hand": ""}  # else what was last chosen there would stay
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})

@@ -11,6 +11,7 @@ import streamlit as st
 from core import lessons
 from core.analysis import protocols
 from core.figures.labels import digits
+from core.specs import grammar
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 from pages.ui import frame, view
@@ -203,8 +204,8 @@ def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
     if profile.weights is not None:
         target = target if target in TARGETS else lessons.TARGET
         parts.real(
-            "prune.py", f"Prune all layers to {target:.0%} zeros for real", profile, base="response", objective="kl",
-            by="wanda", target=target, strength=0.0, hand="", unclipped=False,
+            "prune.py", f"Prune all layers to {target:.0%} zeros for real", profile,
+            allocation=grammar.write(grammar.method("response", target)), by="wanda", hand="",
         )  # fmt: skip
 
 

@@ -432,7 +432,7 @@ def test_the_recipe_is_read_by_tools(llama: Loaded, tmp_path: Path) -> None:
     assert np.array_equal(told["export"]["achieved"], exported.achieved)
     assert told["export"]["bytes"] == exported.bytes
     assert str(tmp_path) not in (tmp_path / "out" / folders.RECIPE).read_text()
-    asked = grammar.allocation(str(tmp_path / "out" / folders.RECIPE))
+    asked = grammar.read_allocation(str(tmp_path / "out" / folders.RECIPE))
     assert asked.base.sparsity == tuple(SPARSITY), "it is an allocation file, too"
 
 
