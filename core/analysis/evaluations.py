@@ -161,9 +161,7 @@ def load(store: Store, entry: Entry) -> Evaluations:
     return read(store, entry.spec, entry.provenance, (entry,))
 
 
-def read(
-    store: Store, spec: StudySpec, told: Mapping | None = None, entries: tuple[Entry, ...] = ()
-) -> Evaluations:
+def read(store: Store, spec: StudySpec, told: Mapping | None = None, entries: tuple[Entry, ...] = ()) -> Evaluations:
     """Read a study as far as it is measured: what a running job has finished is there already."""
     return Evaluations(spec, told or {}, tuple(_point(store, spec, each) for each in spec.points), entries)
 

@@ -65,9 +65,7 @@ def _sentences(found: Profile, drawn: list[str]) -> list[str]:
 
 def verdicts(found: Profile) -> Table:
     """One sentence per perturbation."""
-    rows = [
-        (name, _label(found, name), findings.finding(gains_of(found.seeds(name)))) for name in found.by_name
-    ]
+    rows = [(name, _label(found, name), findings.finding(gains_of(found.seeds(name)))) for name in found.by_name]
     return texts(("name", "perturbation", "verdict"), rows)
 
 

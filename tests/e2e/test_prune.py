@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.search import families
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest
-from pages.ui.prune import families
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, wait_for_query, working
 
@@ -99,10 +99,10 @@ def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -
     page = tab(f"{place.address}/allocate?profile={place.profile}&base=alphapruning&target=0.6")
     page.get_by_test_id("stSidebarNav").get_by_text("Prune").click()
     expect(page.get_by_text("Allocation in view: AlphaPruning")).to_be_visible()
-    wait_for_query(page, base="alphapruning", target="0.6")
+    wait_for_query(page, allocation="alphapruning epsilon=0.3:0.6")
     page.get_by_text("Change it").click()
     expect(page.locator("h1")).to_have_text("How is a budget spread over layers?")
-    wait_for_query(page, base="alphapruning", target="0.6")
+    wait_for_query(page, allocation="alphapruning epsilon=0.3:0.6")
 
 
 def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: Tab) -> None:

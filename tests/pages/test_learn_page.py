@@ -27,7 +27,7 @@ from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import glossary
 from pages.ui.live import tour
-from pages.ui.tour import CHAPTERS, again
+from pages.ui.tour import CHAPTERS, measured_again
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_shell import live, opened_at, paint, shell
@@ -376,7 +376,7 @@ def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache)
 def apart(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile, where no worker starts."""
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
-    fake.get(again.REQUEST, Store(empty_cache))
+    fake.get(measured_again.REQUEST, Store(empty_cache))
     return Store(empty_cache)
 
 
@@ -389,22 +389,22 @@ def finish(job: queue.Job, store: Store) -> None:
 def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(apart: Store) -> None:
     app = opened()
     app.button(key="again").click().run()
-    [job] = queue.jobs(again.place())
-    assert job.request == again.REQUEST and not queue.jobs(apart)
+    [job] = queue.jobs(measured_again.place())
+    assert job.request == measured_again.REQUEST and not queue.jobs(apart)
     assert "Measuring on" in app.get("progress")[0].proto.text
     job.write(Status(total=3, done=1, line="residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"))
     app.run()
     told = app.get("progress")[0].proto.text
     assert "residual" not in told and all(part in told for part in ("Wanda", "70%", "2 of 3", "0 to 7", "layer 4"))
-    finish(job, again.place())
+    finish(job, measured_again.place())
     app.run()
     assert "to the last digit" in text(app) and "47 s" in text(app)
     shown = [json.loads(each.proto.json) for each in app.get("bidi_component")][-1]
     old, new = (line["values"] for line in shown["lines"])
     assert np.allclose(old, new) and len(old) == 3
     app.button(key="again").click().run()
-    [job] = queue.jobs(again.place())
-    assert job.state == "queued" and not again.place().find(job.request), "measured anew, not looked up"
+    [job] = queue.jobs(measured_again.place())
+    assert job.state == "queued" and not measured_again.place().find(job.request), "measured anew, not looked up"
 
 
 def test_the_button_waits_for_another_run(apart: Store) -> None:
@@ -414,7 +414,7 @@ def test_the_button_waits_for_another_run(apart: Store) -> None:
 
 
 def test_a_failed_run_says_why(apart: Store) -> None:
-    job = queue.submit(again.place(), again.REQUEST)
+    job = queue.submit(measured_again.place(), measured_again.REQUEST)
     job.write(Status(state="failed", error="no model", bad_request=True))
     app = opened()
     assert app.warning[0].value == "no model"

@@ -13,7 +13,7 @@ from core.models import cost
 from core.specs.errors import UserError
 from core.specs.typed import build
 from core.store.cache import Store
-from pages.ui import watch
+from pages.ui import called
 from tests import fake_experiment as fake
 from tests.pages.prune_page import asked
 from tests.pages.test_shell import shell
@@ -280,6 +280,7 @@ def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
     job = queue.submit(store, fake.request())
     assert [job.key in link.proto.query_string for link in opened().sidebar.get("page_link")] == [True]
     [link] = opened().sidebar.get("page_link")
-    assert link.proto.label.startswith("waiting · measuring · ") and link.proto.label.endswith(watch.model(job.request))
+    assert link.proto.label.startswith("waiting · measuring · ")
+    assert link.proto.label.endswith(called.model(job.request))
     queue.cancel(job)
     assert not opened().sidebar.get("page_link")

@@ -9,13 +9,13 @@ from streamlit.testing.v1 import AppTest
 
 from core import specs
 from core.jobs import queue
+from core.search import families
 from core.specs import grammar, naming
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
 from core.specs.texts import WindowRequest
 from core.store.cache import Store
-from pages.ui.prune import families
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.prune_page import OWL, PROFILE, asked, opened

@@ -11,12 +11,13 @@ from core import specs
 from core.analysis import evaluations, protocols
 from core.analysis.tasks import labels
 from core.figures import of_evaluations as drawing
+from core.search import families
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest
 from core.specs.settings import Setting
 from core.store.cache import Store
 from core.store.profiles import load
-from pages.ui.prune import families, stored
+from pages.ui.prune import stored
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, save, verdict
 from tests.pages.test_absorption_page import figures

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.models import machine
+from core.search import families
 from core.specs.allocations import AllocationRequest
 from core.specs.base import checked
 from core.specs.errors import UserError
@@ -24,7 +25,6 @@ from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.allocate import settings
 from pages.ui.measure.choose import TEXTS
-from pages.ui.prune import families
 
 EVALUATION_TEXTS = {"demo:evaluation": "Demo text, evaluation half", **TEXTS, "demo": "Demo text, calibration half"}
 CALIBRATION_TEXTS = {**TEXTS, "demo": "Demo text, calibration half"}

@@ -36,7 +36,8 @@ def show(rows: Mapping[str, Row], stages: Mapping[str, str]) -> dict[str, Row]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for key, (label, named) in _pickers(stages).items():
             if len(known[key]) > 1:
-                st.selectbox(label, [ALL, *known[key]], key=key, format_func=_or_all(named), width=168)
+                called = {ALL: "all"} | {each: named(each) for each in known[key]}
+                st.selectbox(label, list(called), key=key, format_func=called.get, width=168)
         st.text_input("Method", key=WORDS, placeholder="owl reversed", width=168, help="Words that its name holds.")
     return fitting(rows, chosen, words)
 
@@ -49,10 +50,6 @@ def _pickers(stages: Mapping[str, str]) -> dict[str, tuple[str, Callable[[str], 
         "only_target": ("Target", lambda each: f"{100 * float(each):.4g}%"),
         "only_study": ("Study", lambda each: f"{each[:SHORT]}, {stages[each]}" if each in stages else each[:SHORT]),
     }
-
-
-def _or_all(named: Callable[[str], str]) -> Callable[[str], str]:
-    return lambda each: "all" if each == ALL else named(each)
 
 
 # --- pure ----------------------------------------------------------------------------------------------------------
