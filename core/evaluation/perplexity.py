@@ -7,7 +7,7 @@ which no pruner touches, turn that into its logits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Te
         step: told how many windows are done.
     """
     streams: list[Tensor] = []
-    for part in _batches(tokens):
+    for part in tokens.split(_windows_per_batch(tokens)):
         streams.append(_last_stream(loaded, part.to(loaded.model.device)).cpu())
         step(sum(map(len, streams)))
     return torch.cat(streams)
@@ -85,10 +85,6 @@ class _Head:
 
 def _windows_per_batch(tokens: Tensor) -> int:
     return max(1, BATCH // tokens.shape[1])
-
-
-def _batches(tokens: Tensor) -> Iterator[Tensor]:
-    yield from tokens.split(_windows_per_batch(tokens))
 
 
 def _last_stream(loaded: Loaded, ids: Tensor) -> Tensor:

@@ -56,7 +56,8 @@ class Run:
             UserError: a setting that cannot be.
             Cancelled: the report function said so; finished pieces stay.
         """
-        pending = {each.pruned: each for each in self.spec.points if self._missing(each)}
+        lacking = (each for each in self.spec.points if self._lacks_losses(each) or self._lacking_tasks(each))
+        pending = {each.pruned: each for each in lacking}
         losses = [each for each in pending.values() if self._lacks_losses(each)]
         self.total = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
         reference = self._reference() if losses else None
@@ -83,9 +84,6 @@ class Run:
 
     def _lacking_tasks(self, point: Point) -> list[specs.ZeroShotSpec]:
         return [unit for unit in self.spec.zero_shot(point) if self.store.measured(unit) is None]
-
-    def _missing(self, point: Point) -> bool:
-        return self._lacks_losses(point) or bool(self._lacking_tasks(point))
 
     # -- doing it ---------------------------------------------------------------------------------------------------
 

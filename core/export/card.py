@@ -115,7 +115,7 @@ def card_text(card: Card, exported: Exported) -> str:
         numbers=[*map(_cells, card.numbers)],
         size=size_words(exported),
         recipe=[_cells((name, _shown(value))) for name, value in card.recipe.items() if name not in APART],
-        layers=list(_rows(exported.per_layer)),
+        layers=[(str(layer), *(f"{each:.2%}" for each in pair)) for layer, pair in enumerate(exported.per_layer)],
         difference=f"{exported.difference:g}",
     )
     return f"{told}\n"
@@ -128,17 +128,14 @@ def recipe_json(card: Card, exported: Exported) -> bytes:
     differ in their linears, `linears` has a list for each of them, and what a layer lacks is null.
     """
     counted = asdict(exported)
-    arrays = {name: _with_null(counted.pop(name)) for name in ("achieved", "weights", "planned")}
+    arrays = {name: counted.pop(name) for name in ("achieved", "weights", "planned")}
+    arrays = {name: np.where(np.isnan(array), None, array).tolist() for name, array in arrays.items()}
     if len(set(exported.linears)) == 1:
         counted["linears"] = exported.linears[0]
     del counted["path"]
     allocation = {"sparsity": card.recipe.get("sparsity"), "budget": card.recipe.get("target")}
     told = asdict(card) | {name: value for name, value in allocation.items() if value is not None}
     return pretty(told | {"export": counted | arrays, "files": list(exported.files)})
-
-
-def _with_null(array: Array) -> list[list[float | None]]:
-    return np.where(np.isnan(array), None, array).tolist()
 
 
 def _metadata(card: Card) -> ModelCardData:
@@ -165,10 +162,6 @@ def _shown(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_shown(each) for each in value) or "none"
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _rows(per_layer: Array) -> Iterable[tuple[str, str, str]]:
-    return ((str(layer), f"{planned:.2%}", f"{counted:.2%}") for layer, (planned, counted) in enumerate(per_layer))
 
 
 def _cells(row: Iterable[str]) -> list[str]:

@@ -153,12 +153,8 @@ def _unlike_weights(ours: PreTrainedModel, theirs: PreTrainedModel) -> list[str]
     mine, other = ours.state_dict(), theirs.state_dict()
     if mine.keys() != other.keys():
         return [f"other weights than in memory: {', '.join(sorted(mine.keys() ^ other.keys())[:3])}"]
-    wrong = [name for name in mine if not _same(mine[name], other[name])]
+    wrong = [name for name in mine if mine[name].dtype != other[name].dtype or not torch.equal(mine[name], other[name])]
     return [f"{len(wrong)} weights differ, {wrong[0]} among them"] if wrong else []
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    return a.dtype == b.dtype and torch.equal(a, b)
 
 
 @torch.inference_mode()

@@ -125,7 +125,8 @@ def trusted(
     table = pd.DataFrame({"allocation": list(names), f"estimated, {unit}": estimated, "measured, nats/token": measured})
     layout(figure, height=400, right=60, top=12 if here is None else 28)
     beyond, broken = int((~np.isfinite(estimated)).sum()), int((np.isfinite(estimated) & ~np.isfinite(measured)).sum())
-    finding = " ".join([_finding(rho, n, within), *_unplaced(beyond, broken), *_of_here(here)])
+    said = [] if here is None else [f"The allocation in view is estimated at {digits(here, 3)} and not measured."]
+    finding = " ".join([_finding(rho, n, within), *_unplaced(beyond, broken), *said])
     return Chart("trust", "Estimate against measured", figure, finding, table)
 
 
@@ -156,10 +157,6 @@ def _add_here(figure: go.Figure, here: float, look: Palette) -> None:
     through(figure, here, look)
     x = math.log10(here) if figure.layout.xaxis.type == "log" else here
     above(figure, "in view, not measured", x, "center", xref="x", font={"size": 11, "color": look.accent})
-
-
-def _of_here(here: float | None) -> list[str]:
-    return [] if here is None else [f"The allocation in view is estimated at {digits(here, 3)} and not measured."]
 
 
 def _spans(values: Array) -> bool:

@@ -8,17 +8,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Palette:
     """Colours by meaning, safe for the colour-blind: blue absorbs, red amplifies, grey is neither."""
 
     amplify: str
     absorb: str
-    undecided: str
+    undecided: str = "#8A8F98"
     accent: str  # the highlighted layer
     ink: str  # text and the strongest lines
     faint: str  # the bundle of other lines
-    guide: str  # lines that mark a value
+    guide: str = "#8A8F98"  # lines that mark a value
     diverging: tuple[tuple[float, str], ...]  # absorb - neutral - amplify
     hidden: str  # cells that say nothing
 
@@ -26,22 +26,18 @@ class Palette:
 LIGHT = Palette(
     amplify="#C8321E",
     absorb="#0072B2",
-    undecided="#8A8F98",
     accent="#A63D7D",
     ink="#31333F",
     faint="#C3C7CE",
-    guide="#8A8F98",
     diverging=((0, "#00507D"), (0.25, "#4A9BCB"), (0.5, "#E9E9E9"), (0.75, "#E8836B"), (1, "#A62017")),
     hidden="#BFC3C9",
 )
 DARK = Palette(
     amplify="#F2674A",
     absorb="#4BA3DA",
-    undecided="#8A8F98",
     accent="#E78BC4",
     ink="#FAFAFA",
     faint="#4A4F5A",
-    guide="#8A8F98",
     diverging=((0, "#7CC6F2"), (0.25, "#2F7DB0"), (0.5, "#5A5D64"), (0.75, "#B8462F"), (1, "#FF8E73")),
     hidden="#23262E",
 )

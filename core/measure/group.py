@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -13,6 +14,7 @@ from core.measure.perturb import Moments
 from core.measure.reading import Dense, harm_tokens
 from core.models.loading import Loaded
 from core.models.replay import Call, moved, on_device, record, replay_error, tail
+from core.store.results import Array
 
 Step = Callable[[int], None]  # told the layer that was just run; may raise Cancelled
 
@@ -56,7 +58,8 @@ def largest_replay_error(group: Group, step: Step) -> float:
     The clean one, and the same tokens the wrong way round: what layers are told beside their stream must serve both, so
     it may be neither what earlier layers made of theirs nor a store that layers fill for later ones.
     """
-    others, _ = record(group.model, [call.layer for call in group.calls], group.ids, _reversed(group))
+    turned = group.calls[0].entry.flip(1).to(group.model.device)
+    others, _ = record(group.model, [call.layer for call in group.calls], group.ids, turned)
     worst = 0.0
     for index, (call, other) in enumerate(zip(group.calls, others, strict=True)):
         with on_device(call.layer, group.device):
@@ -66,9 +69,16 @@ def largest_replay_error(group: Group, step: Step) -> float:
     return worst
 
 
-def _reversed(group: Group) -> Tensor:
-    """A stream to enter the first layer, on the model's device."""
-    return group.calls[0].entry.flip(1).to(group.model.device)
+def half_precision_distance(group: Group) -> Array:
+    """Relative distance of a half-precision stream from the same layers run in float32: (layers,), one sequence."""
+    distance = []
+    stream = group.calls[0].entry.float()
+    for call in group.calls:
+        with on_device(call.layer, group.device):
+            weights = {name: value.float() for name, value in call.layer.named_parameters()}
+            stream = call.in_float32()(stream, weights)
+        distance.append(float((call.exit.float() - stream)[:, 1:].norm() / stream[:, 1:].norm()))
+    return np.array(distance)
 
 
 def _logits(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor, read_at: Tensor) -> Tensor:

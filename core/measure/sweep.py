@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core import specs
-from core.measure.group import Group, largest_replay_error, prepare
+from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.hooks import hooks
 from core.measure.perturb import Moments
 from core.measure.scores import scores
@@ -22,7 +22,7 @@ from core.models.devices import HEADROOM, free_memory, release
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
-from core.models.replay import REPLAY_TOLERANCE, on_device
+from core.models.replay import REPLAY_TOLERANCE
 from core.specs.errors import UserError
 from core.specs.formats import runs
 from core.store import results
@@ -149,14 +149,8 @@ class Sweep:
 
         wanted = {each.statistic for each in asked if each.statistic}
         wanted |= {"norm"} if self._lacks_scores else set()  # what scores are made of
-        activation, moments = statistics(
-            self.loaded,
-            self.windows.tokens,
-            wanted,
-            any(each.covariance for each in asked),
-            step,
-            self._warn,
-        )
+        covariance = any(each.covariance for each in asked)
+        activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step, self._warn)
         if self.store.measured(self.profile.activation) is None:
             self.store.save(self.profile.activation, activation, {})
         if self._lacks_scores:
@@ -190,7 +184,7 @@ class Sweep:
     def _floor(self, moments: Moments) -> None:
         if self.store.measured(self.profile.floor) is not None:
             return
-        group = prepare(self.loaded, self.device, self.windows.tokens, [0], moments, self.profile.harm_stride)
+        group = self._prepared([0], moments)
         rounded = self._part(group, self._rounding, "noise floor", 1)
         half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
         self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
@@ -213,13 +207,11 @@ class Sweep:
             todo = todo[len(sequences) :]
 
     def _group(self, sequences: list[int], pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
-        group = prepare(self.loaded, self.device, self.windows.tokens, sequences, moments, self.profile.harm_stride)
+        group = self._prepared(sequences, moments)
         for number, (measurement, wanted) in enumerate(pending.items(), 1):
             for run in runs([index for index in sequences if index in wanted]):
                 what = f"{measurement.name} ({number} of {len(pending)}), sequences {run[0]} to {run[-1]}"
-                part_group = group if run == sequences else prepare(
-                    self.loaded, self.device, self.windows.tokens, run, moments, self.profile.harm_stride
-                )  # fmt: skip
+                part_group = group if run == sequences else self._prepared(run, moments)
                 began = time.perf_counter()
                 self.warnings.clear()
                 part = self._part(part_group, measurement, what, len(run))
@@ -230,14 +222,17 @@ class Sweep:
                 self.parts += 1
                 self._say(f"saved: {what}")
 
+    def _prepared(self, sequences: list[int], moments: Moments) -> Group:
+        return prepare(self.loaded, self.device, self.windows.tokens, sequences, moments, self.profile.harm_stride)
+
     def _part(self, group: Group, measurement: specs.Measurement, what: str, sequences: int) -> results.Perturbed:
         self._check_replay(group)
         asked = self.shape, measurement, sequences, self.profile.text.length
         flop, work = flops.measurement_flops(*asked), flops.measurement_work(*asked)
-        steps = _Steps(self.engine, self.shape, sequences, self.profile.text.length)
+        shares = _shares(self.engine, self.shape, sequences, self.profile.text.length)
 
         def step(layer: int) -> None:
-            share = steps.next()
+            share = next(shares, 1.0)
             self._say(f"{what}: layer {layer}", layer, share * work, share * flop)
 
         part = ENGINES[self.engine](group, measurement, step)
@@ -289,30 +284,13 @@ class Sweep:
         self.report(Progress(line, done, total, layer, self.parts, behind))
 
 
-class _Steps:
+def _shares(engine: str, shape: Outline, sequences: int, length: int) -> Iterator[float]:
     """How much of a part is done after each step: an engine's layer runs grow (or shrink) from step to step."""
-
-    def __init__(self, engine: str, shape: Outline, sequences: int, length: int):
-        layers = shape.layers
-        run = flops.layer_flops(shape, sequences * length, length)
-        walk = [*(index * run for index in range(layers)), *([flops.harm_work(shape, sequences, length)] * layers)]
-        weights = walk if engine == "wavefront" else [1.0] * layers
-        self.shares: Iterator[float] = iter(np.cumsum(weights) / sum(weights))
-
-    def next(self) -> float:
-        return float(next(self.shares, 1.0))
-
-
-def half_precision_distance(group: Group) -> results.Array:
-    """Relative distance of a half-precision stream from the same layers run in float32: (layers,), one sequence."""
-    distance = []
-    stream = group.calls[0].entry.float()
-    for call in group.calls:
-        with on_device(call.layer, group.device):
-            weights = {name: value.float() for name, value in call.layer.named_parameters()}
-            stream = call.in_float32()(stream, weights)
-        distance.append(float((call.exit.float() - stream)[:, 1:].norm() / stream[:, 1:].norm()))
-    return np.array(distance)
+    run = flops.layer_flops(shape, sequences * length, length)
+    harm = flops.harm_work(shape, sequences, length)
+    walk = [*(index * run for index in range(shape.layers)), *[harm] * shape.layers]
+    work = walk if engine == "wavefront" else [1.0] * shape.layers
+    return iter((np.cumsum(work) / sum(work)).tolist())
 
 
 def _todo(pending: dict[specs.Measurement, list[int]]) -> list[int]:

@@ -60,7 +60,8 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
     if typed.endswith(".gguf"):
         return _gguf(path, store, path.name)
     if typed and path.is_dir():
-        return _folder(path.resolve(), store, path.resolve().name)
+        folder = path.resolve()
+        return Source(folder.name, folder, None, combined(store, weight_files(folder)), None)
     if HUB_ID.fullmatch(typed):
         return _hub(typed, revision, fetch)
     raise UserError(f"there is no model {typed!r}: give {KINDS}")
@@ -124,10 +125,6 @@ def outlined(source: Source, store: Store) -> Outline:
 def _gguf(path: Path, store: Store, label: str) -> Source:
     shapes_of(path, store)
     return Source(label, path.parent, path.name, file_hash(store, path), None)
-
-
-def _folder(path: Path, store: Store, label: str) -> Source:
-    return Source(label, path, None, combined(store, weight_files(path)), None)
 
 
 def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
