@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import specs
-from core.specs.errors import UserError
 from core.store import cache, profiles, results, tables
 from core.store.cache import Store
 from core.store.files import verified, write_folder
@@ -305,19 +304,18 @@ def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: specs.Per
 # --- profiles, keys, deletion --------------------------------------------------------------------------------------
 
 
-def test_a_profile_is_found_by_the_beginning_of_its_key(empty: Store, sentence) -> None:
+def test_a_profile_is_found_by_the_beginning_of_its_key(empty: Store, refused) -> None:
     keys = [
         synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick", seed), LAYERS) for seed in (0, 1)
     ]
     assert empty.profile(keys[0][:6]).key == keys[0]
     assert profiles.load(empty, empty.profile(keys[1])).sequences == 8
     for wrong in ("", "zz", "demo", "demo "):
-        with pytest.raises(UserError) as refused:
+        with refused():
             empty.profile(wrong)
-        sentence(refused.value)
 
 
-def test_the_beginning_of_two_keys_is_refused(empty: Store, sentence) -> None:
+def test_the_beginning_of_two_keys_is_refused(empty: Store, refused) -> None:
     alike: dict[str, specs.ProfileSpec] = {}
     for seed in range(17):  # of seventeen keys two begin with the same digit
         spec = synthetic.profile_spec(LAYERS, 8, "quick", seed)
@@ -326,18 +324,16 @@ def test_the_beginning_of_two_keys_is_refused(empty: Store, sentence) -> None:
         alike[spec.key[0]] = spec
     for each in (spec, alike[spec.key[0]]):
         synthetic.save_profile(empty.root, each, LAYERS)
-    with pytest.raises(UserError) as refused:
+    with refused(spec.key, alike[spec.key[0]].key):
         empty.profile(spec.key[0])
-    sentence(refused.value, spec.key, alike[spec.key[0]].key)
 
 
-def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty: Store, sentence) -> None:
+def test_a_profile_with_a_damaged_unit_says_which_and_how_to_mend_it(empty: Store, refused) -> None:
     spec = synthetic.profile_spec(LAYERS, 8, "quick")
     entry = empty.profile(synthetic.save_profile(empty.root, spec, LAYERS))
     damage(empty.path(spec.unit(spec.measurements[1])), "a flipped byte")
-    with pytest.raises(UserError) as refused:
+    with refused("residual:wanda:0.7", "again"):
         profiles.load(empty, entry)
-    sentence(refused.value, "residual:wanda:0.7", "again")
 
 
 def test_deleting_keeps_what_another_profile_needs(empty: Store) -> None:
@@ -355,16 +351,15 @@ def test_deleting_keeps_what_another_profile_needs(empty: Store) -> None:
 
 
 def test_what_is_committed_is_found_behind_every_cache_and_cannot_be_deleted(
-    no_demo: Path, tmp_path: Path, sentence
+    no_demo: Path, tmp_path: Path, refused
 ) -> None:
     key = synthetic.save_profile(no_demo / "demo", synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     elsewhere = Store(tmp_path / "cache")
     entry = elsewhere.profile("demo")
     assert entry.key == key and entry.committed
     assert len(profiles.load(elsewhere, entry).perturbed) == 3
-    with pytest.raises(UserError) as refused:
+    with refused(key):
         elsewhere.delete(entry)
-    sentence(refused.value, key)
     assert entry.path.is_dir()
 
 
