@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
@@ -31,15 +30,6 @@ ANSWERED = BestRequest(
     selection=WindowRequest(source="demo:evaluation", documents=(0, 4), sequences=12, length=256),
     final=WindowRequest(source="demo:evaluation", documents=(5, 9), sequences=12, length=256),
 )
-
-
-@pytest.fixture
-def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
-    monkeypatch.setattr(best, "estimate", lambda *_: EXPECTED)
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
-    synthetic.save_profile(empty_cache, PROFILE, LAYERS, "deep model")
-    return Store(empty_cache)
 
 
 def save(

@@ -35,6 +35,8 @@ def test_names_tell_settings_apart() -> None:
     names = naming.titles(asked)
     assert len(set(names.values())) == len(set(asked))
     assert {"OWL, corrected 0.04", "set by hand", "set by hand #2", "OWL, m 3"} <= set(names.values())
+    targets = [Setting(allocation=grammar.method("owl", target)) for target in (0.5, 0.7)]
+    assert list(naming.titles(targets).values()) == ["OWL", "OWL"], "a target is said apart"
 
 
 def test_a_correction_is_never_read_as_that_of_another_base() -> None:

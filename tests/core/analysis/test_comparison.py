@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -146,10 +143,3 @@ def test_rows_of_numbers_are_ranked_by_order_alone(values: list[int]) -> None:
 def test_two_finite_pairs_are_enough_for_rows() -> None:
     assert spearman(np.array([1, np.nan, 2, np.inf]), np.array([5, 0, 4, 1])) == -1
     assert math.isnan(spearman(np.array([1, np.nan, 2]), np.array([5, 0, np.inf])))
-
-
-def test_pages_can_import_it_without_torch() -> None:
-    root = Path(comparison.__file__).parent.parent.parent
-    code = "import core.analysis.comparison, sys; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
