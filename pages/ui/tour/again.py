@@ -10,7 +10,6 @@ import streamlit as st
 
 from core import lessons
 from core.analysis import absorption
-from core.figures import labels as words
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import cost, machine
@@ -87,7 +86,7 @@ def _watch(key: str) -> None:
 def _plainly(line: str) -> str:
     """A line of progress with perturbations called as pages call them."""
     for each in QUICK.measurements:
-        line = line.replace(f"{each.name} (", f"{words.label(each.perturbation)} (")
+        line = line.replace(f"{each.name} (", f"{each.perturbation.label} (")
     return line
 
 
@@ -115,7 +114,7 @@ def _moved(told: dict, names: list[str]) -> None:
 def picture(fresh: Profile, cached: Profile, names: list[str], name: str) -> tour.Figure:
     """Two lines of gains, one upon the other."""
     gains = [np.stack([absorption.gains(each.seeds(one)).value for one in names]) for each in (cached, fresh)]
-    labels = [words.label(fresh.perturbations[one]) for one in names]
+    labels = [fresh.perturbations[one].label for one in names]
     return tour.Figure(
         name="again",
         title="Gain of each layer, measured now and cached",
