@@ -98,16 +98,6 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     assert all("another text" in each for each in badges(other))
 
 
-def test_studies_of_one_protocol_are_one(store: Store) -> None:
-    one, two = save(store, family()[:1]), save(store, family()[1:3])
-    assert one != two
-    app = opened(study=two)
-    assert not app.warning and "study" not in {each.key for each in app.selectbox}
-    table = app.dataframe[-1].value
-    assert {"Uniform", "OWL", "OWL, corrected 0.04", "OWL, reversed 0.04"} <= set(table["setting"])
-    assert list(table["setting"]).count("Uniform") == 1
-
-
 def grouped(store: Store) -> dict[str, evaluations.Evaluations]:
     """The profile's studies, those of one protocol together."""
     return stored.groups(load(store, store.profile(PROFILE.key)))
@@ -269,6 +259,8 @@ def test_the_badge_names_the_studies_and_the_seeds_of_each_and_unlike_ones_are_e
     [badge] = set(badges(app))
     assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].split(", "))
     assert "seeds 0, 1, 2 for 2 settings, seed 0 for 3 settings" in badge
+    assert "study" not in {each.key for each in app.selectbox}, "studies of one protocol are one"
+    assert list(app.dataframe[-1].value["setting"]).count("Uniform") == 1
     [mixed] = grouped(store).values()
     assert seeded(mixed) and any(seeded(mixed) in each.value for each in app.caption)
 

@@ -72,7 +72,7 @@ def test_response_per_linear_is_never_estimated_worse_than_uniform_or_one_number
     assert mine <= estimate(np.repeat(coarse.sparsity[:, None], 3, axis=1), here, objective) * (1 + 1e-9)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10**6), target=st.sampled_from((0.3, 0.5, 0.7)))
 def test_response_per_linear_beats_every_allocation_of_a_fine_grid(seed: int, target: float) -> None:
     """Two layers of two linears: three of the four are tried on a grid, the last one meets the budget."""

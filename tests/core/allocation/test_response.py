@@ -45,7 +45,7 @@ def test_response_never_lowers_a_layer_or_linear_when_the_target_rises(
     assert (np.diff(rows, axis=0) >= -1e-9).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10**6), layers=st.integers(2, 3), target=st.sampled_from((0.2, 0.5, 0.7)))
 def test_response_beats_every_allocation_of_a_fine_grid(seed: int, layers: int, target: float) -> None:
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
@@ -25,7 +25,6 @@ losses = st.lists(st.floats(0.1, 12), min_size=8, max_size=40).map(np.array)
 readings = st.lists(st.integers(-3, 3), min_size=3, max_size=20)
 
 
-@settings(deadline=None)
 @given(losses, st.integers(0, 1 << 30))
 def test_swapping_the_two_mirrors_the_interval(a: np.ndarray, seed: int) -> None:
     b = a + np.random.default_rng(seed).normal(0.1, 0.3, len(a))
@@ -36,7 +35,6 @@ def test_swapping_the_two_mirrors_the_interval(a: np.ndarray, seed: int) -> None
     assert one == paired(a, b, 500)
 
 
-@settings(deadline=None)
 @given(losses, st.floats(-2, 2))
 def test_a_constant_difference_is_certain_however_unlike_the_windows(a: np.ndarray, shift: float) -> None:
     found = paired(a + shift, a, 200)

@@ -372,7 +372,7 @@ def test_the_runner_up_is_of_another_base() -> None:
         candidates.choose(Evaluations(None, {}, points[-1:]))
 
 
-@hypothesis.settings(max_examples=25, deadline=None)  # each is six bootstraps
+@hypothesis.settings(max_examples=25)  # each is six bootstraps
 @given(st.floats(-0.2, 0.2), st.floats(0, 0.3), st.sampled_from([5, 8, 20]))
 def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: float, noise: float, windows: int) -> None:
     draw = np.random.default_rng(7)

@@ -171,7 +171,7 @@ requests = st.builds(
 )
 
 
-@tried(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request=requests)
 def test_what_is_written_reads_back_as_the_same_request(request: StudyRequest, tmp_path: Path) -> None:
     file = tmp_path / "study.toml"

@@ -37,7 +37,7 @@ def test_what_goes_out_comes_back_byte_by_byte(
         assert profiles.load(empty, entry).layers == LAYERS
 
 
-@tried(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     layers=st.integers(1, 4),
     sequences=st.integers(1, 5),

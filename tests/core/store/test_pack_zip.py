@@ -49,7 +49,7 @@ def test_a_name_that_goes_on_behind_nul_is_refused(good: Members, rejected: Call
     rejected(content.replace(b"spec.json_/", b"spec.json\0/"), PLACE)
 
 
-@tried(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(st.sampled_from("./\\:profle0a~-\0\n "), min_size=1, max_size=40))
 def test_no_other_name_passes(name: str, no_demo: Path, tmp_path: Path) -> None:
     root = tmp_path / "cache"
@@ -170,7 +170,7 @@ def test_a_path_that_is_no_file_is_refused(path: str, tmp_path: Path, rejected: 
     rejected(tmp_path / path, str(tmp_path / path))
 
 
-@tried(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_truncated_zip_is_refused(data: st.DataObject, good: Members, no_demo: Path, tmp_path: Path) -> None:
     content = zipped(good)
@@ -180,7 +180,7 @@ def test_a_truncated_zip_is_refused(data: st.DataObject, good: Members, no_demo:
     assert not (tmp_path / "cache").exists()
 
 
-@tried(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_bytes_are_refused_or_change_nothing(
     data: st.DataObject, good: Members, no_demo: Path, tmp_path_factory: pytest.TempPathFactory

@@ -73,7 +73,7 @@ def test_scattered_nan_survives_in_any_shape(layers: int, sequences: int, data: 
     assert same(tables.decode(tables.encode(found), results.Activation), found)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=5))
 def test_parts_of_any_cut_merge_to_the_whole(lengths: list[int]) -> None:
     each = [perturbed(seed) for seed in range(sum(lengths))]
