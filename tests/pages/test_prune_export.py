@@ -108,7 +108,7 @@ def test_a_model_that_is_not_here_has_no_cost_yet(store: Store, monkeypatch: pyt
 def test_numbers_of_another_calibration_are_not_the_exports(store: Store, located: None, outside: Path) -> None:
     key = save(store, family())
     app = opened(part="export")
-    assert any(f"Study {key} measured this setting with another calibration" in each.value for each in app.caption)
+    assert any(key in each.value and "another calibration" in each.value for each in app.caption)
     app.text_input(key="export-folder").set_value(str(outside / "pruned")).run()
     app.button(key="export").click().run()
     (job,) = queue.jobs(store)

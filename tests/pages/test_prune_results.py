@@ -17,7 +17,7 @@ from core.specs.settings import Setting
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import families, stored
-from pages.ui.prune.results import seeded
+from pages.ui.prune.results import HEADLINE, seeded
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, owl_corrected, save, verdict
 from tests.pages.test_absorption_page import figures
@@ -42,7 +42,7 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
     assert "24 × 512 tokens" in badges(app)[0] and "seeds 0, 1, 2" in badges(app)[0]
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     said = " ".join(each.value for each in app.caption)
-    assert "-7.13% perplexity, +1.02% accuracy (paper, second-hand; other models" in said
+    assert HEADLINE in said
 
 
 def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
