@@ -6,7 +6,8 @@ from functools import partial
 import streamlit as st
 
 from core import figures
-from core.analysis import absorption
+from core.analysis import findings
+from core.analysis.gains import FEWEST_SEQUENCES, gains_of
 from core.figures import labels
 from core.figures.charts import GAIN, GROUPS, InView
 from core.specs.errors import UserError
@@ -32,7 +33,7 @@ TERMS = (
 )
 ABOUT_VERDICTS = (
     "A layer amplifies or absorbs if the 95% interval of its gain over the n sequences lies more than 5% from 1, "
-    f"corrected for asking about many layers (Holm). Below {absorption.FEWEST_SEQUENCES} sequences nothing is decided."
+    f"corrected for asking about many layers (Holm). Below {FEWEST_SEQUENCES} sequences nothing is decided."
 )
 
 
@@ -82,8 +83,8 @@ name, statistic, layer = choose(profile)
 seeds = profile.seeds(name)
 look = view.look()
 prefix = f"{profile.entry.key[:6]}-{name}"
-gains = absorption.gains(seeds)
-st.markdown(f"**{profile.perturbations[name].label}.** {absorption.finding(gains)}", help=ABOUT_VERDICTS)
+gains = gains_of(seeds)
+st.markdown(f"**{profile.perturbations[name].label}.** {findings.finding(gains)}", help=ABOUT_VERDICTS)
 if not any(map(math.isfinite, gains.value[:-1])):
     st.info("This changed nothing at any layer, so there is no drift to follow: choose something else above.")
     view.end()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.allocation.allocate import allocate, layer_means, layer_parameters, linear_parameters
+from core.allocation.spread import allocate, layer_means, layer_parameters, linear_parameters
 from core.specs.errors import UserError
 from pages.ui import view
 from pages.ui.allocate import hand, settings, spread, trust, undo
@@ -19,7 +19,8 @@ except UserError as error:
 
 left, right = st.columns([1, 2], gap="large")
 with left:
-    request = settings.request(profile)
+    request = settings.read(profile)
+    settings.draw(request, profile)
     judge = settings.judge(request, profile)
     held = hand.chosen(profile.layers) if hand.allowed(request) else {}
     undo.remember(settings.keys(request), profile.entry.key)

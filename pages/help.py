@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.lessons import commands
+from pages.ui import frame
 
 st.title("How do I do this on the command line?", anchor=False)
 st.markdown(
@@ -10,10 +11,10 @@ st.markdown(
     "write `.venv/bin/python` in place of `python`. All work on the bundled model, without a network; add `--json` for "
     "one JSON object, `--cache DIR` to keep results elsewhere."
 )
-for group in commands.GROUPS:
-    st.header(group.title, anchor=False)
-    for line in group.lines:
+for title, lines in commands.GROUPS.items():
+    st.header(title, anchor=False)
+    for line in lines:
         st.markdown(line.about)
         st.code(line.command, None, wrap_lines=True)
-st.page_link("glossary.py", label="What the words mean", icon=":material/arrow_forward:")
-st.page_link("learn.py", label="The tour", icon=":material/arrow_forward:")
+frame.link("glossary.py", "What the words mean")
+frame.link("learn.py", "The tour")

@@ -1,6 +1,7 @@
 """What is absorption? A guided tour in six chapters on real, cached numbers."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import streamlit as st
@@ -8,17 +9,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.figures import labels
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, view
-from pages.ui.tour import CHAPTERS, again
+from pages.ui.tour import CHAPTERS, measured_again
 
 KEYS = list(CHAPTERS)
 
 
-def turn(key: str) -> None:
-    """Go to a chapter; for `on_click`."""
-    st.session_state["chapter"] = key
+def way(label: str, key: str, chapter: str, **more: object) -> None:
+    """A button that turns to a chapter."""
+    st.button(label, key=key, on_click=st.session_state.update, kwargs={"chapter": chapter}, **more)
 
 
 def picker() -> str:
@@ -37,9 +39,9 @@ def picker() -> str:
             wrap=True,
         )
         if at > 0:
-            st.button("Back", key="back", help=CHAPTERS[KEYS[at - 1]].title, on_click=turn, args=[KEYS[at - 1]])
+            way("Back", "back", KEYS[at - 1], help=CHAPTERS[KEYS[at - 1]].title)
         if at + 1 < len(KEYS):
-            st.button("Next", key="next", help=CHAPTERS[KEYS[at + 1]].title, on_click=turn, args=[KEYS[at + 1]])
+            way("Next", "next", KEYS[at + 1], help=CHAPTERS[KEYS[at + 1]].title)
     return chapter
 
 
@@ -49,26 +51,21 @@ def able(chapter: str, profile: Profile) -> tuple[Profile, Any, str]:
     Raises:
         UserError: none can.
     """
-    try:
-        return profile, CHAPTERS[chapter].find(profile), ""
-    except UserError as error:
-        for other in instead(profile):
-            try:
-                return other, CHAPTERS[chapter].find(other), str(error)
-            except UserError:
-                continue
-        raise
+    lacking: list[UserError] = []
+    for each in chain([profile], instead(profile)):
+        try:
+            return each, CHAPTERS[chapter].find(each), str(lacking[0]) if lacking else ""
+        except UserError as error:
+            lacking.append(error)
+    raise lacking[0]
 
 
 def instead(profile: Profile) -> Iterator[Profile]:
     """Other profiles to show a chapter with: of the same model those that hold most, then the bundled one."""
-    model = profile.spec.model
     entries = [entry for entry in Store().entries("profile") if entry.key != profile.entry.key]
-    same = [each for each in entries if (each.spec.model.content, each.spec.model.initialised)
-            == (model.content, model.initialised)]  # fmt: skip
-    same.sort(key=lambda each: -len(each.spec.measurements))
-    bundled = [each for each in entries if each.committed and each not in same]
-    bundled.sort(key=lambda each: -len(each.spec.measurements))
+    entries.sort(key=lambda entry: -len(entry.spec.measurements))
+    same = [entry for entry in entries if entry.spec.model.weights == profile.spec.model.weights]
+    bundled = [entry for entry in entries if entry.committed and entry not in same]
     for entry in (*same, *bundled[:1]):
         yield view.load(entry.key)
 
@@ -79,9 +76,8 @@ def show(chapter: str, profile: Profile, note: DeltaGenerator) -> None:
         shown, found, lacking = able(chapter, profile)
     except UserError as error:
         st.info(f"This chapter cannot be shown of this profile. {sentence(error)}")
-        st.page_link(
-            "learn.py", label="Take it with the bundled model", query_params={"profile": "demo", "chapter": chapter}
-        )
+        query = {"profile": "demo", "chapter": chapter}
+        st.page_link("learn.py", label="Take it with the bundled model", query_params=query)
         return
     if lacking:
         with note:
@@ -101,7 +97,7 @@ def instead_of(profile: Profile, shown: Profile, needs: str) -> str:
 def sentence(error: object) -> str:
     """What an error says, between other sentences."""
     said = str(error)
-    return f"{said[:1].upper()}{said[1:]}."
+    return f"{capital(said)}."
 
 
 def leaf(chapter: str) -> None:
@@ -110,8 +106,8 @@ def leaf(chapter: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         glossary.words(CHAPTERS[chapter].terms)
         if at + 1 < len(KEYS):
-            label = f"Next: {CHAPTERS[KEYS[at + 1]].title}"
-            st.button(label, key="on", icon=":material/arrow_forward:", on_click=turn, args=[KEYS[at + 1]])
+            on = KEYS[at + 1]
+            way(f"Next: {CHAPTERS[on].title}", "on", on, icon=":material/arrow_forward:")
 
 
 def begin_at_top(chapter: str) -> None:
@@ -132,5 +128,5 @@ show(chapter, profile, note)
 leaf(chapter)
 if chapter == KEYS[0]:
     st.divider()
-    again.draw()
+    measured_again.draw()
 begin_at_top(chapter)

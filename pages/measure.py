@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.jobs import queue
 from core.models import cost
-from core.report import command
+from core.specs.commands import command_line
 from core.specs.errors import UserError
 from core.store.cache import Store
 from pages.ui import glossary, watch
@@ -42,7 +42,8 @@ def decide() -> None:
         elif not found:
             st.markdown(cost.words(expected) if expected else "What it costs is not known until the model is here.")
     if choice:
-        st.code(command.measure(choice.request, choice.device, choice.engine, store.root), None, wrap_lines=True)
+        line = command_line(choice.request, choice.device, store.elsewhere, engine=choice.engine)
+        st.code(line, None, wrap_lines=True)
 
 
 st.title("Measure a model", anchor=False)

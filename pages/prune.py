@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.allocation.allocate import layer_parameters
+from core.allocation.spread import layer_parameters
 from core.analysis import protocols
 from core.jobs import queue
 from core.models import cost
-from core.report import take
+from core.specs.commands import Studying, alone, command_line
 from core.specs.errors import UserError
 from core.specs.requests import BestRequest, ExportRequest, WritingRequest
 from core.specs.studies import StudyRequest
@@ -82,13 +82,13 @@ def along(request: StudyRequest, how: asking.Pruning, what: str) -> None:
     with st.expander("The same on the command line"):
         if what == "alone":
             for setting in request.settings[-len(how.seeds) :]:
-                repeated(lambda setting=setting: take.prune(request, setting, how.device, store.root))
+                repeated(lambda setting=setting: command_line(alone(request, setting), how.device, store.elsewhere))
         try:
             text = write_study(request)
         except UserError as error:
             st.caption(f"No study file: {error}.")
         else:
-            st.code(take.study(how.device, store.root), None, wrap_lines=True)
+            st.code(command_line(Studying(file=STUDY_FILE), how.device, store.elsewhere), None, wrap_lines=True)
             st.download_button(STUDY_FILE, text, STUDY_FILE, "application/toml", on_click="ignore", key="toml")
 
 

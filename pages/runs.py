@@ -7,18 +7,11 @@ import streamlit as st
 
 from core.jobs import queue
 from core.store.cache import Entry, Store
-from pages.ui import frame, glossary, view, watch
+from pages.ui import called, frame, glossary, view, watch
 from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, importing, overlay
 
 store = Store()
-PARTS = {
-    "profiles": "Profiles",
-    "evaluations": "Evaluations",
-    "overlay": "Curves over each other",
-    "exports": "Exports",
-    "import": "Import",
-}
 MARKS = {
     "queued": "gray",
     "running": "blue",
@@ -56,8 +49,8 @@ def profiles() -> None:
     """The table of profiles and what can be done with one."""
     entries = {entry.key: entry for entry in store.entries()}
     if not entries:
-        st.info("Nothing has been measured yet: choose a model and press Run on the Measure page.")
-        st.page_link("measure.py", label="Measure a model", icon=":material/arrow_forward:")
+        said = "Nothing has been measured yet: choose a model and press Run on the Measure page."
+        frame.nothing(said, "measure.py", "Measure a model")
         return
     frame.show_table(
         pd.DataFrame([row(entry) for entry in entries.values()]),
@@ -72,29 +65,19 @@ def profiles() -> None:
         on_select=partial(pick, list(entries)),
         selection_mode="single-row",
     )
-    if st.session_state.get("picked") not in entries:
-        st.session_state["picked"] = next(iter(entries))
-    st.selectbox("Profile to act on", list(entries), key="picked", format_func=lambda key: view.name(entries[key]))
-    acting.actions(store, entries[st.session_state["picked"]])
+    acting.one_of(store, entries, "Profile to act on", "picked")
 
 
 def exports() -> None:
     """Every folder that a pruned model was written to."""
     entries = {entry.key: entry for entry in store.entries("export")}
     if not entries:
-        st.info("Nothing was exported yet: on the Prune page choose Export and name a folder.")
-        st.page_link(
-            "prune.py", label="Export a pruned model", icon=":material/arrow_forward:", query_params={"part": "export"}
-        )
+        said = "Nothing was exported yet: on the Prune page choose Export and name a folder."
+        frame.nothing(said, "prune.py", "Export a pruned model", {"part": "export"})
         return
     rows = [{"model": entry.provenance.get("model"), **exporting.row(entry)} for entry in entries.values()]
     frame.show_table(pd.DataFrame(rows), "Exports: model, setting, folder, bytes")
-    if st.session_state.get("picked-export") not in entries:
-        st.session_state["picked-export"] = next(iter(entries))
-    st.selectbox(
-        "Export to act on", list(entries), key="picked-export", format_func=lambda key: acting.title(entries[key])
-    )
-    acting.actions(store, entries[st.session_state["picked-export"]])
+    acting.one_of(store, entries, "Export to act on", "picked-export")
 
 
 def runs() -> None:
@@ -110,7 +93,7 @@ def runs() -> None:
 
 def line(job: queue.Job) -> None:
     """One job."""
-    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {watch.title(job.request)}")
+    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {called.title(job.request)}")
     if job.state == "failed" and job.status.error:
         st.caption(job.status.error)
     elif job.state == "running":
@@ -119,10 +102,9 @@ def line(job: queue.Job) -> None:
         if job.state == "done" and job.status.result:
             watch.open_result(job)
         else:
-            label, query = "Watch" if job.active else "Details", {"job": job.key}
-            st.page_link(watch.page(job), label=label, icon=":material/arrow_forward:", query_params=query)
+            frame.link(watch.page(job), "Watch" if job.active else "Details", {"job": job.key})
         if job.active:
-            st.button("Cancel", key=f"cancel-{job.key}", on_click=queue.cancel, args=[job], disabled=job.cancelling)
+            watch.cancel(job, f"cancel-{job.key}")
             return
         if job.state != "done" and not job.status.bad_request:
             st.button("Resume", key=f"resume-{job.key}", on_click=watch.resume, args=[job])
@@ -131,19 +113,19 @@ def line(job: queue.Job) -> None:
         watch.log(job)
 
 
-SHOWN = {
-    "profiles": profiles,
-    "evaluations": partial(evaluations.show, store),
-    "overlay": partial(overlay.show, store),
-    "exports": exports,
-    "import": partial(importing.show, store),
+PARTS = {
+    "profiles": ("Profiles", profiles),
+    "evaluations": ("Evaluations", partial(evaluations.show, store)),
+    "overlay": ("Curves over each other", partial(overlay.show, store)),
+    "exports": ("Exports", exports),
+    "import": ("Import", partial(importing.show, store)),
 }
 
 st.title("What has been computed", anchor=False)
 glossary.words(("perturbation", "gain", "verdict", "correction", "perplexity", "nats", "twin"))
 part = view.sync("show", list(PARTS), "profiles")
-view.switch("Part of the page", PARTS, "show")
-SHOWN[part]()
+view.switch("Part of the page", {key: words for key, (words, _) in PARTS.items()}, "show")
+PARTS[part][1]()
 for trouble in store.troubles():
     st.warning(f"Set aside because its files are not what was written: {trouble}")
 runs()

@@ -24,7 +24,7 @@ DRAWING = {
 }  # fmt: skip
 COMPUTING = {
     "core.measure", "core.pruning", "core.evaluation", "core.texts", "core.jobs.experiment", "core.jobs.worker",
-    "core.models.loading", "core.models.replay", "core.export.writing", "core.export.checking",
+    "core.models.loading", "core.models.replay", "core.export.folder", "core.export.checking",
 }  # fmt: skip
 
 # The rooms of core, lowest first, and what each may know.

@@ -7,6 +7,10 @@ import math
 import numpy as np
 
 from core.allocation.budget import Bounds, project
+from core.analysis.gains import gains_of
+from core.specs.allocations import Correction
+from core.specs.errors import UserError
+from core.store.profiles import Profile
 from core.store.results import Array
 
 CLIP = math.log(3)
@@ -67,3 +71,27 @@ def ramp(direction: Array) -> Array:
     """
     half = (direction.max() - direction.min()) / 2
     return np.linspace(-half, half, len(direction))
+
+
+def direction_of(asked: Correction, profile: Profile) -> Array:
+    """The shift that drives a correction, `D / max|D|`, or the control in its place: (layers,).
+
+    Raises:
+        UserError: the driving perturbation was not measured, or a gain of it is no number above 0.
+    """
+    gains = gains_of(profile.seeds(asked.driver)).value
+    unknown = np.flatnonzero(~(np.isfinite(gains) & (gains > 0)))
+    if unknown.size:
+        raise UserError(
+            f"layer {unknown[0]} has no gain under {asked.driver}: drive the correction by another perturbation, or "
+            "measure this one again in float32"
+        )
+    direction = scaled(shift(gains, asked.clip))
+    match asked.control:
+        case "reversed":
+            return reversed_(direction)
+        case "shuffled":
+            return shuffled(direction, asked.seed)
+        case "ramp":
+            return ramp(direction)
+    return direction

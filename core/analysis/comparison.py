@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.analysis.absorption import student
+from core.analysis.gains import student
 from core.specs.errors import UserError
 from core.store.results import Array
 
@@ -108,17 +107,6 @@ def standard_error(samples: Array) -> float:
     """Standard error of a mean, from the sample standard deviation (n - 1); NaN with a single sample."""
     n = len(samples)
     return float(np.std(samples, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-
-
-def mean_of_tasks(scores: Sequence[Array]) -> tuple[float, float]:
-    """Plain mean of the tasks' accuracies and its standard error, the tasks being independent.
-
-    Args:
-        scores: per task (examples,), 0 or 1 for each.
-    """
-    errors = np.array([standard_error(each) for each in scores])
-    mean = float(np.mean([np.mean(each) for each in scores]))
-    return mean, float(np.sqrt(np.sum(errors * errors)) / len(errors))
 
 
 def _resampled(values: Array, resamples: int, seed: int) -> Array:

@@ -11,6 +11,7 @@ from core.analysis.evaluated import EvaluatedSetting, SeedResult, seedless
 from core.analysis.tasks import labels, size
 from core.specs import naming
 from core.specs.errors import UserError
+from core.specs.pruners import place
 from core.specs.settings import Setting
 from core.specs.studies import Point, StudySpec
 from core.store.cache import Entry, Store
@@ -105,7 +106,7 @@ class Evaluations:
     def slices(self) -> tuple[Slice, ...]:
         """By pruner, then target."""
         found = dict.fromkeys(slice_of(each.setting) for each in self.settings)
-        return tuple(sorted(found, key=lambda each: (each.pruner != "wanda", each.pruner, each.target)))
+        return tuple(sorted(found, key=lambda each: (place(each.pruner), each.target)))
 
     def within(self, part: Slice) -> list[EvaluatedSetting]:
         return [each for each in self.settings if slice_of(each.setting) == part]

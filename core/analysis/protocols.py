@@ -39,7 +39,7 @@ def of_model(store: Store, model: ModelSpec) -> list[Entry]:
 def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     """Studies put together where their protocol is the same; by the key of the oldest, which stays when others join.
 
-    Magnitude looks at no calibration text, so its points may stand beside those of any: they join all that shares
+    Points of a pruner that looks at no calibration text may stand beside those of any: they join all that shares
     their model, precision and text, and a study of nothing else stands by itself only where there is none to join.
 
     Args:

@@ -17,7 +17,7 @@ from core.analysis.verdicts import sentence
 from core.specs import naming
 from core.specs.allocations import Manual
 from core.specs.base import number
-from core.specs.formats import digits
+from core.specs.formats import capital, digits
 from core.specs.settings import Setting
 from core.specs.studies import TaskSpec
 from core.specs.texts import TextSpec
@@ -241,4 +241,4 @@ def said(row: Row, base: Row, found: Interval | None) -> str:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return capital(text)

@@ -10,6 +10,7 @@ from core.analysis.comparison import FEWEST_SEEDS, FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.specs.base import number
+from core.specs.formats import capital, listed
 
 FEWEST_SHUFFLES = 5  # shuffles that make a range
 NARROW = 5  # per cent, of an interval whose ends get a decimal
@@ -108,11 +109,6 @@ def _percents(found: Interval) -> str:
 # --- many changes -------------------------------------------------------------------------------------------------
 
 
-def listed(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
-
-
 def not_a_number(broken: Mapping[str, int | None]) -> list[str]:
     """A sentence for every setting whose perplexity is not a number, with the layer where that arose."""
     return [
@@ -153,7 +149,7 @@ def over_strengths(found: Mapping[float, Interval], base: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{capital(text)}."
 
 
 # --- a slice ------------------------------------------------------------------------------------------------------

@@ -2,96 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
-import typer
 from rich.table import Table
 
-from core.allocation.allocate import Allocation, allocate, estimate, judge_of, layer_parameters
 from core.allocation.budget import TOLERANCE, met
-from core.allocation.correction import CLIP
+from core.allocation.estimates import estimate, judge_of
+from core.allocation.spread import Allocation, allocate, layer_parameters
 from core.analysis.responses import NAMES, Judge
-from core.cli import app
-from core.cli.commands import Cache, Json
+from core.cli import app, asking
+from core.cli.options import command
 from core.cli.output import out, say_json
 from core.specs import allocations
-from core.specs.allocations import BASES
-from core.specs.base import checked
 from core.specs.errors import UserError
 from core.specs.formats import digits
-from core.specs.grammar import check_parameters
 from core.specs.pruners import pruner as known_pruner
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
 
 
-@app.command(name="allocate")
-def command(
-    profile: Annotated[str, typer.Option(help="A profile's key, or demo.")] = "demo",
-    base: Annotated[str, typer.Option(help=", ".join(BASES))] = "uniform",
-    target: Annotated[
-        float | None,
-        typer.Option(help="Parameter-weighted mean sparsity, as in 0.7; else 0.7, or what manual numbers spend."),
-    ] = None,
-    low: Annotated[float, typer.Option(help="Least sparsity of a layer.")] = 0.0,
-    high: Annotated[float, typer.Option(help="Greatest sparsity of a layer.")] = 0.95,
-    m: Annotated[float | None, typer.Option(help="owl: outlier threshold, 2 to 12 in steps of 0.5.")] = None,
-    lam: Annotated[float | None, typer.Option(help="owl: half width of the band.")] = None,
-    epsilon: Annotated[float | None, typer.Option(help="alphapruning: relative half width of the band.")] = None,
-    estimator: Annotated[str | None, typer.Option(help="alphapruning: peak or hill.")] = None,
-    alpha: Annotated[float | None, typer.Option(help="dlp: half width of the band.")] = None,
-    statistic: Annotated[str | None, typer.Option(help="dlp: mean or median.")] = None,
-    beta: Annotated[float | None, typer.Option(help="depth_ramp: step from layer to layer.")] = None,
-    granularity: Annotated[str | None, typer.Option(help="response: a budget per layer or per linear.")] = None,
-    objective: Annotated[str | None, typer.Option(help="response: drift, kl or nll.")] = None,
-    pruner: Annotated[str | None, typer.Option(help="response: whose measured curves, as in wanda.")] = None,
-    sparsity: Annotated[str | None, typer.Option(help="manual: a number per layer, separated by commas.")] = None,
-    strength: Annotated[float, typer.Option(help="Correction: largest shift of a layer (our parameter).")] = 0.0,
-    driver: Annotated[str, typer.Option(help="Correction: the perturbation whose gain drives it.")] = "gaussian:0.3",
-    control: Annotated[str, typer.Option(help="none, reversed, shuffled or ramp.")] = "none",
-    seed: Annotated[int, typer.Option(help="Of the shuffled control.")] = 0,
-    clip: Annotated[float, typer.Option(help="Correction: largest |ln gain| that counts; ln 3 is the paper's.")] = CLIP,
-    unclipped: Annotated[bool, typer.Option("--unclipped", help="The reference code's numbers, unbounded.")] = False,
-    judge: Annotated[str, typer.Option(help=f"Harm that the estimate sums: {', '.join(NAMES)}.")] = "drift",
-    judge_pruner: Annotated[
-        str | None, typer.Option(help="Whose pruning that harm is of; else the curves', or the first measured.")
-    ] = None,
-    cache: Cache = None,
-    json: Json = False,
-) -> None:
+@command(app, "allocate")
+def spread(given: SimpleNamespace) -> None:
     """Spread a sparsity budget over the layers of a measured model."""
-    if base not in BASES:
-        raise UserError(f"there is no allocator {base!r}: known are {', '.join(BASES)}")
+    request, judge, judge_pruner = asking.allocation(given), given.judge, given.judge_pruner
     if judge_pruner is not None:
         known_pruner(judge_pruner)
     if judge not in NAMES:
         raise UserError(f"there is no harm {judge!r}: known are {', '.join(NAMES)}")
-    given = {
-        "m": m, "lam": lam, "epsilon": epsilon, "estimator": estimator, "alpha": alpha, "statistic": statistic,
-        "beta": beta, "granularity": granularity, "objective": objective, "pruner": pruner,
-        "sparsity": None if sparsity is None else tuple(part for part in sparsity.split(",")),
-    }  # fmt: skip
-    given = {name: value for name, value in given.items() if value is not None}
-    check_parameters(base, given)
-    if base == "manual" and not given:
-        raise UserError("manual needs --sparsity, a number per layer, as in --sparsity 0.6,0.7,0.8")
-    store = Store(cache)
-    found = profiles.load(store, store.profile(profile))
-    chosen = checked(BASES[base], **given)
-    spent = _spent(chosen, found) if base == "manual" else None
-    request = checked(
-        allocations.AllocationRequest,
-        base=chosen,
-        target=(0.7 if spent is None else spent) if target is None else target,
-        low=low,
-        high=high,
-        correction=checked(
-            allocations.Correction, strength=strength, driver=driver, control=control, seed=seed, clip=clip
-        ),
-        unclipped=unclipped,
-    )
+    store = Store(given.cache)
+    found = profiles.load(store, store.profile(given.profile))
+    spent = _spent(request.base, found) if request.base.kind == "manual" else None
+    if spent is not None and given.target is None and given.allocation is None:
+        request = request.model_copy(update={"target": spent})
     allocation = allocate(request, found)
     by = Judge(judge, judge_pruner or judge_of(request, found))
     values, lacking = _estimates(allocation, found, by)
@@ -108,7 +53,7 @@ def command(
         "estimate": values,
         "no_estimate": lacking,
     }
-    if json:
+    if given.json:
         say_json(answer)
         return
     _say(allocation, answer, found.provenance.get("linears"))

@@ -3,104 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from types import SimpleNamespace
+from typing import Any
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 
-from core.cli import app
-from core.cli.options import Cache, Device, Json
+from core.cli import app, asking
+from core.cli.options import command
 from core.cli.output import out, progress_bar, say_helped, say_json
 from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
-from core.cli.studying import SHORTEST, Dtype, Model, Revision, at_least, export_json, run, say_export
+from core.cli.studying import export_json, run, say_export
 from core.jobs import queue
 from core.models import cost, machine
-from core.search.best import Best, commands, estimate, export_request, fraction, load
+from core.search.best import Best, commands, estimate, export_request, load
 from core.search.roles import roles
-from core.specs.base import checked
-from core.specs.errors import UserError
-from core.specs.formats import either
-from core.specs.grammar import as_written, words
-from core.specs.pruners import PRUNERS, USUAL
+from core.specs.grammar import words, write
+from core.specs.pruners import PRUNERS
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
-from core.specs.texts import WindowRequest
-from core.specs.typed import absolute, numbers
 from core.store.cache import Entry, Store
 
 ROWS = 12  # candidates shown to people
 
 
-@app.command()
-def best(
-    model: Model = "demo",
-    revision: Revision = None,
-    dtype: Dtype = "float32",
-    target: Annotated[float | None, typer.Option(help="The sparsity that is wanted, as in 0.6.")] = None,
-    max_loss: Annotated[
-        str | None, typer.Option(help="In its place: the largest rise of the perplexity, as in 20%.")
-    ] = None,
-    pruner: Annotated[str, typer.Option(help=f"{either(PRUNERS)}.")] = USUAL,
-    text: Annotated[
-        str | None, typer.Option(help="One text: 60% of its documents calibrate, 20% select, 20% judge.")
-    ] = None,
-    calibration: Annotated[str | None, typer.Option(help="Text to calibrate and profile on.")] = None,
-    selection: Annotated[str | None, typer.Option(help="Text to select on.")] = None,
-    final: Annotated[str | None, typer.Option(help="Text to judge on.")] = None,
-    sequences: Annotated[int, typer.Option(help="How many calibration windows.")] = 16,
-    windows: Annotated[int, typer.Option(help="How many windows to select on, and as many to judge on.")] = 12,
-    length: Annotated[int, typer.Option(help="Tokens per window.")] = 256,
-    seeds: Annotated[str, typer.Option(help="Calibration seeds of the final comparison.")] = "0,1,2",
-    profile: Annotated[str | None, typer.Option(help="A profile to look at; else one is measured.")] = None,
-    effort: Annotated[str, typer.Option(help="quick: one setting a method; full: the published grids.")] = "quick",
-    export: Annotated[str | None, typer.Option(help="Write the pruned model to this folder too.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export there.")] = False,
-    device: Device = "auto",
-    cache: Cache = None,
-    json: Json = False,
-) -> None:  # fmt: skip
+@command(app, "best")
+def best(given: SimpleNamespace) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
-    request = checked(
-        BestRequest,
-        model=absolute(model),
-        revision=revision,
-        dtype=dtype,
-        target=target,
-        max_loss=None if max_loss is None else fraction(max_loss),
-        pruner=pruner,
-        calibration=_window(calibration or text or "demo", at_least("--sequences", sequences), length),
-        selection=_window(selection or text or "demo:evaluation", at_least("--windows", windows), length),
-        final=_window(final or text or "demo:evaluation", windows, length),
-        profile=profile,
-        seeds=numbers(seeds),
-        effort=effort,
-    )
-    if text is not None and calibration and selection and final:
-        raise UserError("--text has no role left: --calibration, --selection and --final name a text for each")
-    store = Store(cache)
-    folder = str(Path(export).expanduser().resolve()) if export else None
+    request, store = asking.best(given), Store(given.cache)
+    folder = str(Path(given.export).expanduser().resolve()) if given.export else None
     if folder is not None:
         from core.export import check_early
 
-        check_early(Path(folder), overwrite, request.model, request.revision, request.dtype, store)
-    where, models = machine.chosen(device), {}
+        check_early(Path(folder), given.overwrite, request.model, request.revision, request.dtype, store)
+    where, models = machine.chosen(given.device), {}
     entry = _run(request, store, where, models)
     found = load(store, entry)
     exported = None
     if folder is not None:
-        exported = export_json(run(export_request(found, request, folder, overwrite), store, where, models))
-    if json:
+        exported = export_json(run(export_request(found, request, folder, given.overwrite), store, where, models))
+    if given.json:
         say_json({"key": entry.key, **best_json(found), "export": exported})
         return
     _table(found)
     if exported:
         say_export(exported)
-
-
-def _window(source: str, count: int, length: int) -> WindowRequest:
-    at_least("--length", length, SHORTEST)
-    return checked(WindowRequest, source=absolute(source), sequences=count, length=length)
 
 
 def _run(request: BestRequest, store: Store, device: str, models: dict) -> Entry:
@@ -120,7 +67,7 @@ def _run(request: BestRequest, store: Store, device: str, models: dict) -> Entry
 def best_json(found: Best) -> dict[str, Any]:
     """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
     return {
-        "answer": as_written(found.answer.allocation),
+        "answer": write(found.answer.allocation),
         "target": found.answer.allocation.target,
         "sentence": found.sentence,
         "more": found.more_sentences,
@@ -140,7 +87,7 @@ def best_json(found: Best) -> dict[str, Any]:
         "over_seeds": seeds_json(found.against_uniform),
         "candidates": [
             {
-                "allocation": as_written(each.setting.allocation),
+                "allocation": write(each.setting.allocation),
                 "nll": each.loss,
                 "perplexity": each.perplexity,
                 "against_uniform": interval_json(found.selected(each)),
@@ -157,7 +104,7 @@ def best_json(found: Best) -> dict[str, Any]:
 
 def _judged(found: Best, setting: Setting) -> dict[str, Any]:
     return {
-        "allocation": as_written(setting.allocation),
+        "allocation": write(setting.allocation),
         "perplexity": found.judged(setting).perplexity,
         "setting": setting.model_dump(mode="json"),
         "warnings": found.judged(setting).warnings,

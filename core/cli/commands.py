@@ -2,56 +2,31 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Annotated
 
 import typer
 
-from core.analysis import absorption
-from core.cli import app
-from core.cli.options import Cache, Device, Json
-from core.cli.output import err, gains_of, gains_table, matrix_table, out, progress_bar, say_json, summary
+from core.analysis import propagation
+from core.cli import app, asking
+from core.cli.options import Cache, Device, Json, command
+from core.cli.output import err, gains_json, gains_table, matrix_table, out, progress_bar, say_json, summary
 from core.cli.running import runs
 from core.jobs import queue
 from core.models import cost, machine
-from core.specs.errors import UserError
 from core.specs.formats import helped
-from core.specs.typed import absolute, build, span
+from core.specs.typed import absolute, span
 from core.store import profiles
 from core.store.cache import Store
 
 app.add_typer(runs, name="runs")
 
 
-@app.command()
-def measure(
-    model: Annotated[str, typer.Option(help="demo, a folder, a .gguf file, a Hub id; random:<any>.")] = "demo",
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a Hub model.")] = None,
-    text: Annotated[str, typer.Option(help="demo, demo:evaluation, file:PATH, or a Hub dataset.")] = "demo",
-    documents: Annotated[str | None, typer.Option(help="Documents to draw from, as in 0-599.")] = None,
-    preset: Annotated[str, typer.Option(help="quick, standard or paper.")] = "quick",
-    perturb: Annotated[list[str] | None, typer.Option(help="In place of the preset's; repeatable.")] = None,
-    sequences: Annotated[int | None, typer.Option(help="How many windows; default: the preset's.")] = None,
-    length: Annotated[int | None, typer.Option(help="Tokens per window; default: the preset's.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Noise seeds, as in 0,1.")] = None,
-    positions: Annotated[str | None, typer.Option(help="Where noise goes: after_first or all.")] = None,
-    device: Device = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
-    engine: Annotated[str, typer.Option(help="wavefront, or hooks: one full forward per injection.")] = "wavefront",
-    seed: Annotated[int, typer.Option(help="Draws the windows.")] = 0,
-    packing: Annotated[str | None, typer.Option(help="joined or document; default: as suits the text.")] = None,
-    bos: Annotated[str, typer.Option(help="Start token: protocol (the tokenizer's way) or every.")] = "protocol",
-    cache: Cache = None,
-    json: Json = False,
-) -> None:
+@command(app, "measure")
+def measure(given: SimpleNamespace) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
-    request = build(
-        model, revision, text, documents, preset, perturb or [], sequences, length, seeds, positions, dtype, seed,
-        packing, bos,
-    )  # fmt: skip
-    if engine not in ("wavefront", "hooks"):
-        raise UserError(f"--engine {engine!r}: give wavefront or hooks")
-    store = Store(cache)
-    device = machine.chosen(device)
+    request, store = asking.measure(given), Store(given.cache)
+    device = machine.chosen(given.device)
     entry, bar = store.find(request), None
     if entry is None:
         expected = cost.estimate(request, store, device)
@@ -59,11 +34,11 @@ def measure(
         from core.jobs import worker
 
         with progress_bar(told) as bar:
-            entry = worker.run(store, queue.submit(store, request, device, engine), {}, bar)
+            entry = worker.run(store, queue.submit(store, request, device, given.engine), {}, bar)
     if bar is None or not bar.began:
         err.print("Already in the cache: nothing had to be measured.")
     found = profiles.load(store, entry)
-    if json:
+    if given.json:
         say_json(summary(entry, found))
     else:
         gains_table(found)
@@ -92,11 +67,11 @@ def show(
         return
     found = profiles.load(store, entry)
     if matrix is not None:
-        values = absorption.matrix(found.seeds(matrix))
+        values = propagation.matrix(found.seeds(matrix))
         say_json({"key": entry.key, "name": matrix, "matrix": values}) if json else matrix_table(matrix, values)
         return
     if json:
-        say_json({**summary(entry, found), "perturbations": gains_of(found), "provenance": entry.provenance})
+        say_json({**summary(entry, found), "perturbations": gains_json(found), "provenance": entry.provenance})
     else:
         gains_table(found)
 

@@ -17,10 +17,11 @@ from core.cli.studying import run
 from core.export import check_early
 from core.models import machine
 from core.search import best
+from core.specs import naming
 from core.specs.errors import UserError
 from core.specs.formats import helped
 from core.specs.requests import ExportRequest
-from core.specs.settings import Setting
+from core.specs.settings import Setting, read_setting
 from core.specs.studies import StudyRequest
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
@@ -79,12 +80,18 @@ def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, ove
 
 
 def _chosen(study: Evaluations, words: str | None) -> Setting:
-    """The setting that is meant: the one so named, else the only one with these words in its name."""
+    """The setting that is meant: the one so written or named, else the only one with these words in a name of it.
+
+    A name is what the grammar, the pages or former versions of this program call it.
+    """
     every = defaultdict(list)
     for each in study.singles:
         if each.setting is not None:
             every[each.setting.name].append(each.setting)
-    found = [words] if words in every else [name for name in every if words is None or words in name]
+    called = {name: {name, naming.whole(alike[0]), naming.former(alike[0])} for name, alike in every.items()}
+    meant = _spelt(words)
+    found = [name for name in every if words is None or meant in called[name]]
+    found = found or [name for name in every if any(words in each for each in called[name])]
     if len(found) == 1:
         return _only(study, found[0], every[found[0]])
     if not every:
@@ -94,6 +101,14 @@ def _chosen(study: Evaluations, words: str | None) -> Setting:
     raise UserError(
         f"study {study.spec.key} {what}{which}: name one with --setting, as in {_quoted(found or list(every))}"
     )
+
+
+def _spelt(words: str | None) -> str | None:
+    """A setting that is written with other words or in another order, as the grammar writes it; else as it is."""
+    try:
+        return words and read_setting(words).name
+    except UserError:
+        return words
 
 
 def _only(study: Evaluations, name: str, alike: list[Setting]) -> Setting:

@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from core.analysis import absorption
+from core.analysis import findings, propagation
+from core.analysis.gains import gains_of
 from core.jobs.records import Status
 from core.models.cost import duration
 from core.specs.formats import digits
@@ -80,23 +81,23 @@ def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
     return {"key": entry.key, **entry.spec.record(entry.provenance), "layers": found.layers if found else None}
 
 
-def gains_of(found: Profile) -> list[dict[str, Any]]:
+def gains_json(found: Profile) -> list[dict[str, Any]]:
     """Per perturbation: gains, interval and verdict of every layer, and the sentence about them."""
     rows = []
     for name, seeds in found.by_name.items():
-        gains = absorption.gains(seeds)
+        gains = gains_of(seeds)
         rows.append(
             {
                 "name": name,
                 "gains": gains.value,
                 "interval": np.stack([gains.low, gains.high], axis=1),
                 "verdict": list(gains.verdicts),
-                "finding": absorption.finding(gains),
+                "finding": findings.finding(gains),
                 "mean_ratio": gains.mean_ratio,
                 "median": gains.median,
                 "drift": gains.drift,
                 "drift_first": np.mean([np.diag(each.drift_first) for each in seeds], axis=0),
-                "final_drift": absorption.matrix(seeds)[:, -1],
+                "final_drift": propagation.matrix(seeds)[:, -1],
                 "kl": np.mean([each.kl.mean(1) for each in seeds], axis=0),
                 "nll_increase": np.mean([each.nll_increase.mean(1) for each in seeds], axis=0),
                 "flips": np.mean([each.flips.mean(1) for each in seeds], axis=0),
@@ -109,7 +110,7 @@ def gains_of(found: Profile) -> list[dict[str, Any]]:
 
 def gains_table(found: Profile) -> None:
     """Gains for people: a row per layer, a column per perturbation; the sentences below."""
-    rows = gains_of(found)
+    rows = gains_json(found)
     told = found.provenance
     out.print(escape(f"Gain per layer, with its 95% interval: {told.get('model')} on {told.get('text')}"))
     abreast = max(1, (out.width - MARGIN) // CELL)

@@ -32,7 +32,6 @@ class Losses:
     nll: Array  # mean next-token loss, nats/token
     kl: Array  # mean KL(dense || model) of the next-token distribution, nats; NaN without a reference
     agreement: Array  # fraction of tokens whose likeliest successor is the dense model's; NaN without a reference
-    broken: int | None  # first layer whose output is not finite; the number of layers if only the logits are not
 
 
 @torch.inference_mode()
@@ -68,26 +67,7 @@ def evaluate(loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Ste
         dense = None if reference is None else reference[start : start + size]
         found.append(_read(head, loaded, tokens[start : start + size].to(loaded.model.device), dense))
         step(start + found[-1].shape[1])
-    nll, kl, agreement = np.concatenate(found, axis=1)
-    finite = np.isfinite(nll)
-    broken = None if finite.all() else first_broken(loaded, tokens[int(np.argmin(finite))])
-    return Losses(nll, kl, agreement, broken)
-
-
-def window_losses(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Array:
-    """Mean next-token loss of each window, nats/token, (windows,); `exp` of their mean is the perplexity.
-
-    Args:
-        tokens: (windows, length).
-        step: told how many windows are done.
-    """
-    return evaluate(loaded, tokens, None, step).nll
-
-
-def perplexity(losses: Array) -> float:
-    """`exp` of the mean of window means; NaN stays NaN, and infinite is what float64 cannot hold."""
-    with np.errstate(over="ignore"):
-        return float(np.exp(np.mean(losses)))
+    return Losses(*np.concatenate(found, axis=1))
 
 
 class _Head:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import specs
-from core.allocation.allocate import spread
+from core.allocation.spread import spread
 from core.evaluation import zeroshot
 from core.models import anatomy
 from core.models.loading import Loaded

@@ -15,7 +15,7 @@ from core import specs
 from core.evaluation import perplexity, zeroshot
 from core.evaluation.pruned import count_zeros, prune
 from core.evaluation.resolving import Resolved
-from core.models import cost
+from core.models import flops
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
@@ -58,7 +58,7 @@ class Run:
         """
         pending = {each.pruned: each for each in self.spec.points if self._missing(each)}
         losses = [each for each in pending.values() if self._lacks_losses(each)]
-        self.total = cost.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
+        self.total = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
         reference = self._reference() if losses else None
         for each in pending.values():
             self._point(each, reference)
@@ -90,7 +90,7 @@ class Run:
     # -- doing it ---------------------------------------------------------------------------------------------------
 
     def _reference(self) -> Tensor:
-        share = cost.clean_flops(self.shape, *self.resolved.text.tokens.shape)
+        share = flops.clean_flops(self.shape, *self.resolved.text.tokens.shape)
         began, count = self.done, len(self.resolved.text.tokens)
 
         def step(windows: int) -> None:
@@ -119,7 +119,7 @@ class Run:
                 self._task(unit, name, about)
 
     def _prune(self, pruned: PrunedSpec, name: str, warnings: list[str]) -> Array:
-        share, began = cost.walk_flops(self.shape, self.request.calibration), self.done
+        share, began = flops.walk_flops(self.shape, self.request.calibration), self.done
 
         def step(layer: int) -> None:
             self._say(f"{name}: pruned layer {layer}", began + share * (layer + 1) / self.shape.layers, layer)
@@ -136,14 +136,14 @@ class Run:
         tokens, spared = self.resolved.text.tokens, 0.0
         if self._lacks_losses(point):
             nothing = np.full(len(tokens), np.nan)
-            spared += cost.evaluation_flops(self.shape, *tokens.shape)
+            spared += flops.evaluation_flops(self.shape, *tokens.shape)
             found = Evaluated(nll=nothing, kl=nothing, agreement=nothing, zeros=zeros)
             self._save_losses(point, found, reason.layer, told)
         for unit in self._lacking_tasks(point):
             task = self.resolved.tasks[unit.task.name]
             rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
             nothing = np.full(len(rows), np.nan)
-            spared += cost.task_flops(self.shape, len(rows))
+            spared += flops.task_flops(self.shape, len(rows))
             self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), told | {"seconds": 0.0})
         self._say(f"{about['setting']}: {reason}", self.done + spared)
 
@@ -151,7 +151,7 @@ class Run:
         unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
         finished = self.store.finished(unit)
         known = {first + offset for first, part in finished.items() for offset in range(len(part.nll))}
-        share = cost.evaluation_flops(self.shape, PIECE, tokens.shape[1])
+        share = flops.evaluation_flops(self.shape, PIECE, tokens.shape[1])
         for first in range(0, len(tokens), PIECE):
             piece = tokens[first : first + PIECE]
             if known.issuperset(range(first, first + len(piece))):
@@ -197,16 +197,14 @@ class Run:
 
     def _task(self, unit: specs.ZeroShotSpec, name: str, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
-        share, start = cost.task_flops(self.shape, unit.task.examples or task.documents), self.done
+        share, start = flops.task_flops(self.shape, unit.task.examples or task.documents), self.done
 
         def step(done: int, total: int) -> None:
             self._say(f"{name}: {task.name}, {done} of {total} questions put", start + share * done / max(total, 1))
 
         began = time.perf_counter()
         found = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
-        norm = np.full(len(found.acc), np.nan) if found.acc_norm is None else found.acc_norm
-        result = ZeroShot(document=np.asarray(found.rows, float), acc=found.acc, acc_norm=norm)
-        self._save_task(unit, result, about | {"seconds": round(time.perf_counter() - began, 2)})
+        self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
         self._say(f"{name}: saved {task.name}", self.done)
 
     def _save_task(self, unit: specs.ZeroShotSpec, found: ZeroShot, about: dict) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.evaluation.generation import continuation
 from core.evaluation.pruned import prune
 from core.evaluation.resolving import point
-from core.models import cost
+from core.models import flops
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
@@ -31,7 +31,7 @@ def run(request: WritingRequest, loaded: Loaded, store: Store, shape: Outline, r
     known = store.find(request)
     if known:
         return known
-    total = cost.walk_flops(shape, request.calibration)
+    total = flops.walk_flops(shape, request.calibration)
 
     def say(line: str, layers: int) -> None:
         report(Progress(line, int(total * layers / shape.layers / 1e6), int(total / 1e6)))

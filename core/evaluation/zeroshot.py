@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ import numpy as np
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
 
-from core.analysis import comparison
 from core.evaluation import task_files
 from core.models.loading import Loaded
 from core.specs.errors import UserError
-from core.store.results import Array
+from core.specs.formats import gist
+from core.store.results import Array, ZeroShot
 
 MOST_NAMES = 20  # listed in a message
 
@@ -32,25 +31,6 @@ class Task:
     content: str  # SHA-256 over the YAML and data files; the name and version of a definition of the harness
     version: str | float | None
     documents: int
-
-
-@dataclass(frozen=True, eq=False)
-class ZeroShotScores:
-    """Answers to the examples of one task; NaN where a likelihood was not a number."""
-
-    rows: Array  # (examples,) row numbers in the task's data, ascending
-    acc: Array  # (examples,) 1 where the right choice is the likeliest, else 0
-    acc_norm: Array | None  # (examples,) the same by likelihood per character; None where the task has none
-
-    @property
-    def accuracy(self) -> float:
-        """Fraction of right answers."""
-        return float(self.acc.mean())
-
-    @property
-    def standard_error(self) -> float:
-        """Of the accuracy, from the sample standard deviation (n - 1), as the harness reports it."""
-        return comparison.standard_error(self.acc)
 
 
 def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
@@ -100,8 +80,8 @@ def score(
     examples: int | None,
     seed: int,
     step: Callable[[int, int], None] = lambda _done, _total: None,
-) -> ZeroShotScores:
-    """Score a model on a task, with as many shots as the task says.
+) -> ZeroShot:
+    """Score a model on a task, with as many shots as the task says; NaN where a likelihood was not a number.
 
     Args:
         examples: how many to draw, None for all.
@@ -120,16 +100,9 @@ def score(
             answers = harness.answers(loaded, built, chosen, step)
     if any("Label index" in warning for warning in warnings):
         raise UserError(f"the task {task.name} has an example whose right answer is not among its choices")
-    return ZeroShotScores(
-        rows=np.array(chosen),
-        acc=_column(answers, "acc"),
-        acc_norm=_column(answers, "acc_norm") if "acc_norm" in answers[0] else None,
-    )
-
-
-def mean_accuracy(scores: Sequence[ZeroShotScores]) -> tuple[float, float]:
-    """Plain mean of the tasks' accuracies, and its standard error, the tasks being independent."""
-    return comparison.mean_of_tasks([each.acc for each in scores])
+    acc = _column(answers, "acc")
+    acc_norm = _column(answers, "acc_norm") if "acc_norm" in answers[0] else np.full(len(acc), np.nan)
+    return ZeroShot(document=np.array(chosen, float), acc=acc, acc_norm=acc_norm)
 
 
 def _column(answers: Iterable[dict[str, Any]], metric: str) -> Array:
@@ -226,8 +199,7 @@ def _gist(error: Exception) -> str:
     reason = error.__cause__ or error
     if isinstance(reason, KeyError):
         return f"it names {reason}, which is not there"
-    first = " ".join(str(reason).split()).split(". ")[0].rstrip(".!: ")
-    return textwrap.shorten(first, 160, placeholder="…") or type(reason).__name__
+    return gist(reason)
 
 
 def _harness() -> Any:

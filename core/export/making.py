@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from core.analysis import evaluations
@@ -10,19 +9,22 @@ from core.evaluation.pruned import plan, prune
 from core.evaluation.resolving import point
 from core.export import RECIPE, Card, check_target, licence_of, size_words, space_needed
 from core.export.checking import count
-from core.export.writing import export
-from core.models import cost
+from core.export.folder import export
+from core.models import flops
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.plan import check
 from core.pruning.walk import restored
+from core.specs import naming
+from core.specs.commands import command_line
 from core.specs.errors import UserError
 from core.specs.models import ModelSpec
 from core.specs.requests import ExportRequest, ExportSpec
 from core.specs.settings import PrunedSpec
-from core.specs.texts import WindowRequest
+from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs.texts import USUAL_EVALUATION
 from core.store.cache import Entry, Store
 from core.texts.windows import Windows
 
@@ -41,7 +43,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     calibration: dict[str, Windows] = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
     numbers = _numbers(request, store, loaded.spec, pruned)
-    total = cost.walk_flops(shape, request.calibration)
+    total = flops.walk_flops(shape, request.calibration)
     warnings: list[str] = []
 
     def say(line: str, layers: int) -> None:
@@ -89,7 +91,7 @@ def _card(
             "seed": setting.calibration_seed,
         }
     return Card(
-        title=f"{loaded.source.label}, {setting.name}",
+        title=f"{loaded.source.label}, {naming.whole(setting)}",
         base_model=loaded.source.label,
         base_source=relative(request.model),
         licence=licence_of(loaded.source),
@@ -136,18 +138,18 @@ def _commands(request: ExportRequest) -> list[str]:
 
     The sparsities are those that the folder's recipe holds: no profile is looked at again.
     """
-    setting, text, plain = request.setting, request.calibration, WindowRequest()
-    if (text.packing, text.bos) != (plain.packing, plain.bos):
+    name, text = Path(request.folder).name, request.calibration
+    asked = StudyRequest(
+        model=relative(request.model),
+        revision=request.revision,
+        dtype=request.dtype,
+        calibration=text.model_copy(update={"source": relative(text.source)}),
+        settings=(request.setting,),
+        evaluation=EvaluationRequest(text=USUAL_EVALUATION.model_copy(update={"length": text.length})),
+    )
+    recipe = None if request.setting.pattern else f"{name}/{RECIPE}"
+    unjudged = {"evaluate": None, "windows": None}
+    try:
+        return [command_line(asked, allocation=recipe, export=f"{name}-again", **unjudged)]
+    except UserError:
         return []
-    name = Path(request.folder).name
-    words = ["--model", relative(request.model)]
-    words += ["--revision", request.revision] if request.revision else []
-    words += ["--dtype", request.dtype] if request.dtype != "float32" else []
-    words += ["--pruner", setting.pruner]
-    words += ["--pattern", setting.pattern] if setting.pattern else ["--allocation", f"{name}/{RECIPE}"]
-    words += ["--true-sequential"] if setting.true_sequential else []
-    words += ["--calibration", relative(text.source)]
-    words += ["--documents", f"{text.documents[0]}-{text.documents[1]}"] if text.documents else []
-    words += ["--sequences", str(text.sequences), "--length", str(text.length)]
-    words += ["--seed", str(setting.calibration_seed), "--export", f"{name}-again"]
-    return [shlex.join(["python", "-m", "core", "prune", *words])]

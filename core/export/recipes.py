@@ -1,53 +1,16 @@
-"""An allocation for elsewhere: the command that makes it again, JSON, and recipes of other tools."""
+"""An allocation for elsewhere: JSON, and recipes of other tools."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 
-from core.allocation.allocate import Allocation, linear_parameters
-from core.specs.allocations import AllocationRequest, Correction, Manual
-from core.specs.base import number
+from core.allocation.spread import Allocation, linear_parameters
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 from core.store.results import Array
 
-FILE = "allocation.json"
 IN_A_ROW = 8  # numbers
-
-
-def arguments(request: AllocationRequest, key: str) -> list[str]:
-    """The words after `python -m core` that reproduce an allocation, every option that is not its default.
-
-    Numbers per linear that were set by hand fit no option: they are pruned with, from the file that `as_json` writes.
-    """
-    if isinstance(request.base, Manual) and request.base.per_linear:
-        return ["prune", "--allocation", FILE]
-    words = ["allocate", "--profile", key, "--base", request.base.kind]
-    usual = {"kind"} if request.base.per_linear else {"kind", "granularity"}
-    for name, value in request.base.model_dump(exclude=usual).items():
-        words += [f"--{name}", ",".join(map(number, value)) if isinstance(value, tuple) else _word(value)]
-    plain = AllocationRequest()
-    words += ["--target", number(request.target)]
-    for name in ("low", "high"):
-        if getattr(request, name) != getattr(plain, name):
-            words += [f"--{name}", number(getattr(request, name))]
-    words += ["--unclipped"] if request.unclipped else []
-    return words + (_correction(request.correction) if request.correction.strength else [])
-
-
-def _correction(asked: Correction) -> list[str]:
-    words = ["--strength", number(asked.strength), "--driver", asked.driver]
-    plain = Correction()
-    used = ("control", "clip", "seed") if asked.control == "shuffled" else ("control", "clip")
-    for name in used:
-        if getattr(asked, name) != getattr(plain, name):
-            words += [f"--{name}", _word(getattr(asked, name))]
-    return words
-
-
-def _word(value: object) -> str:
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def as_json(allocation: Allocation, profile: Profile, estimate: dict[str, float | str | None]) -> str:

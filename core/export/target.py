@@ -7,18 +7,18 @@ import os
 import shutil
 from pathlib import Path
 
+from core.models.flops import BYTES
 from core.models.sources import NotHere, locate, outlined
 from core.specs.errors import UserError
 from core.store.cache import HOME, Store
 
 RECIPE = "recipe.json"
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
-BYTES_OF = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
 def space_needed(parameters: int, dtype: str) -> int:
     """Bytes of free disk space that an export of so many parameters asks for."""
-    return parameters * BYTES_OF[dtype] + BESIDE_WEIGHTS
+    return parameters * BYTES[dtype] + BESIDE_WEIGHTS
 
 
 def check_target(

@@ -1,31 +1,10 @@
 """Results -> figures. Pure functions; each returns a `Chart`: figure, title, finding and table."""
 
-from core.figures.allocation import Estimate, agreement, estimates, methods
+from core.figures.allocation import agreement, methods
 from core.figures.drift import curves, direction
+from core.figures.estimate import Estimate, estimates
 from core.figures.gain import STATISTICS, Line, compared, gains, line
 from core.figures.matrix import heatmap
 from core.figures.sizes import size_map
 from core.figures.style import DARK, LIGHT, Chart, Palette
 from core.figures.why import dilution, harm
-
-__all__ = [
-    "DARK",
-    "LIGHT",
-    "STATISTICS",
-    "Chart",
-    "Estimate",
-    "Line",
-    "Palette",
-    "agreement",
-    "compared",
-    "curves",
-    "dilution",
-    "direction",
-    "estimates",
-    "gains",
-    "harm",
-    "heatmap",
-    "line",
-    "methods",
-    "size_map",
-]

@@ -1,9 +1,8 @@
-"""Allocations side by side: sparsity per layer by method, and what each is estimated to cost."""
+"""Allocations side by side: sparsity per layer by method, and where one leaves what a pruner can do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,12 @@ from numpy.typing import NDArray
 
 from core.allocation.budget import TOLERANCE, met
 from core.analysis.comparison import spearman
-from core.figures.labels import digits, percent
-from core.figures.style import LIGHT, Chart, Palette, apart, layer_axis, layout, limits, log_axis, row_axis, rule
-from core.specs.formats import ranges
+from core.analysis.findings import clause
+from core.figures.axes import layer_axis
+from core.figures.marks import DASHES, apart, curve, rule, words
+from core.figures.style import LIGHT, Chart, Palette, layout
+from core.specs.formats import capital, listed
 from core.store.results import Array
-
-DASHES = ("solid", "dot", "dash", "longdash", "dashdot", "longdashdot")
 
 
 def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette = LIGHT) -> Chart:
@@ -33,7 +32,10 @@ def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette
     for index, name in enumerate(sorted(lines, key=lambda each: each == shown)):
         figure.add_trace(_line(name, lines[name], name == shown, DASHES[index % len(DASHES)], look))
     rule(figure, target, -0.6, layers - 1, color=look.guide, width=1, dash="dot")
-    figure.add_trace(_names(lines, shown, layers, 0.06 * float(np.ptp(every)), look))
+    names = [f"<b>{name}</b>" if name == shown else name for name in lines]
+    heights = apart(np.array([each[-1] for each in lines.values()]), 0.06 * float(np.ptp(every)))
+    colours = [look.accent if name == shown else look.ink for name in lines]
+    figure.add_trace(words([layers - 0.7] * len(lines), heights, names, colours))
     room = 0.022 * layers * max(map(len, lines))
     figure.update_layout(
         xaxis=layer_axis(layers, "layer") | {"range": [-0.6, layers - 0.4 + room]},
@@ -44,29 +46,8 @@ def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette
 
 
 def _line(name: str, values: Array, strong: bool, dash: str, look: Palette) -> go.Scatter:
-    return go.Scatter(
-        x=np.arange(len(values)),
-        y=values,
-        mode="lines+markers" if strong else "lines",
-        line={"color": look.accent, "width": 2.5} if strong else {"color": look.undecided, "width": 1.5, "dash": dash},
-        marker={"size": 5},
-        hovertemplate=f"{name}, layer %{{x}}: %{{y:.4f}}<extra></extra>",
-        name=name,
-    )
-
-
-def _names(lines: Mapping[str, Array], shown: str, layers: int, gap: float, look: Palette) -> go.Scatter:
-    return go.Scatter(
-        x=[layers - 0.7] * len(lines),
-        y=apart(np.array([each[-1] for each in lines.values()]), gap),
-        text=[f"<b>{name}</b>" if name == shown else name for name in lines],
-        textfont={"color": [look.accent if name == shown else look.ink for name in lines], "size": 12},
-        mode="text",
-        textposition="middle right",
-        cliponaxis=False,
-        hoverinfo="skip",
-        name="labels",
-    )
+    drawn = (look.accent, 2.5, None, {"size": 5}) if strong else (look.undecided, 1.5, dash)
+    return curve(np.arange(len(values)), values, name, f"{name}, layer %{{x}}: %{{y:.4f}}", *drawn)
 
 
 def _alike(lines: Mapping[str, Array], shown: str) -> str:
@@ -74,8 +55,8 @@ def _alike(lines: Mapping[str, Array], shown: str) -> str:
     ranked = {name: spearman(lines[shown], row) for name, row in lines.items() if name not in (shown, *same)}
     known = {name: value for name, value in ranked.items() if np.isfinite(value)}
     low, high = lines[shown].min(), lines[shown].max()
-    spread = f"{shown} spreads from {low:.3f} to {high:.3f}" if high - low > 1e-9 else f"{shown} is flat"
-    spread = spread[:1].upper() + spread[1:] + (f" and is {' and '.join(same)} itself" if same else "")
+    spread = capital(f"{shown} spreads from {low:.3f} to {high:.3f}" if high - low > 1e-9 else f"{shown} is flat")
+    spread += f" and is {listed(same)} itself" if same else ""
     if not known:
         return f"{spread}; there is nothing to rank it against."
     most, least = max(known, key=known.get), min(known, key=known.get)
@@ -155,96 +136,22 @@ def _marks(sparsity: Array, out: NDArray[np.bool_], look: Palette) -> go.Scatter
 
 
 def _outside(sparsity: Array) -> str:
-    said = [
-        f"{'layers' if len(layers) > 1 else 'layer'} {ranges(layers)} {verb}{'' if len(layers) > 1 else ending} {what}"
-        for layers, verb, ending, what in (
-            (np.flatnonzero(sparsity >= 1).tolist(), "reach", "es", f"1 or more (up to {sparsity.max():.3f})"),
-            (np.flatnonzero(sparsity < 0).tolist(), "fall", "s", f"below 0 (down to {sparsity.min():.3f})"),
+    above, below = np.flatnonzero(sparsity >= 1).tolist(), np.flatnonzero(sparsity < 0).tolist()
+    text = ", ".join(
+        filter(
+            None,
+            (
+                clause(above, *(f"{verb} 1 or more (up to {sparsity.max():.3f})" for verb in ("reaches", "reach"))),
+                clause(below, *(f"{verb} below 0 (down to {sparsity.min():.3f})" for verb in ("falls", "fall"))),
+            ),
         )
-        if layers
-    ]
-    if not said:
-        return "No layer leaves 0 to 1."
-    text = ", ".join(said)
-    return f"{text[:1].upper()}{text[1:]}: no pruner can do that."
+    )
+    return f"{capital(text)}: no pruner can do that." if text else "No layer leaves 0 to 1."
 
 
 def _spent(sparsity: Array, parameters: Array, target: float) -> str:
     spent = met(sparsity, parameters)
     if abs(spent - target) <= TOLERANCE:
         return f"The mean over weights is {spent:.6f}, the target."
-    missed = f"{abs(spent - target):.2g} {_side(spent - target)} the target {target:g}"
-    return f"The mean over weights is {spent:.6f}, {missed}."
-
-
-def _side(change: float) -> str:
-    return "above" if change > 0 else "below"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The additive estimate of an allocation; a range where several are meant."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-
-
-def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = LIGHT) -> Chart:
-    """Additive estimates as points on one axis, lower is better.
-
-    Args:
-        rows: top to bottom; NaN where an allocation goes beyond what was measured.
-        shown: the highlighted name.
-        unit: of the estimate.
-    """
-    known = [each for each in rows if np.isfinite(each.value)]
-    values = np.array([[each.low, each.value, each.high] for each in known])
-    figure = go.Figure(
-        go.Scatter(
-            x=values[:, 1],
-            y=[each.name for each in known],
-            error_x={
-                "type": "data", "array": values[:, 2] - values[:, 1], "arrayminus": values[:, 1] - values[:, 0],
-                "color": look.undecided, "thickness": 2, "width": 0,
-            },
-            mode="markers+text",
-            marker={"size": 11, "color": [look.accent if each.name == shown else look.ink for each in known]},
-            text=[digits(each.value, 3) for each in known],
-            textposition="top center",
-            hovertemplate="%{y}: %{x:.4g}<extra></extra>",
-            name="additive estimate",
-        )
-    )  # fmt: skip
-    low, high = limits(values)
-    title = f"additive estimate: {unit}".replace(", curves", ",<br>curves")  # two short lines, for a phone
-    axis = log_axis(values, title) if high / low > 1.5 else {"title": title, "autorange": True}
-    figure.update_layout(
-        xaxis=axis,
-        yaxis=row_axis([each.name for each in known])
-        | {"autorange": False, "range": [len(known) - 0.5, -0.9]},  # room for the first one's number
-    )
-    table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
-    table.columns = ["allocation", unit, "least", "greatest"]
-    layout(figure, height=130 + 44 * len(known)).update_layout(margin={"t": 30})
-    return Chart("estimates", "What it is estimated to cost", figure, _cheapest(known, shown), table)
-
-
-def _cheapest(known: Sequence[Estimate], shown: str) -> str:
-    best = min(known, key=lambda each: each.value)
-    mine = next((each for each in known if each.name == shown), None)
-    if mine is None:
-        return (
-            f"{shown[:1].upper()}{shown[1:]} has no estimate, for it goes beyond the largest sparsity measured; of the "
-            f"others {best.name} is estimated least ({digits(best.value, 3)})."
-        )
-    others = [f"{_ratio(mine.value, each.value)} {each.name}" for each in known if each.name != shown]
-    return f"{shown[:1].upper()}{shown[1:]} is estimated {', '.join(others)}." if others else f"{shown} stands alone."
-
-
-def _ratio(mine: float, other: float) -> str:
-    change = mine / other - 1 if other else 0.0
-    if abs(change) < 5e-4:
-        return "the same as"
-    return f"{percent(abs(change), 1)} {_side(change)}"
+    side = "above" if spent > target else "below"
+    return f"The mean over weights is {spent:.6f}, {abs(spent - target):.2g} {side} the target {target:g}."

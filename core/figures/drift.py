@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import absorption
+from core.analysis import propagation
+from core.figures.axes import layer_axis, log_axis
 from core.figures.labels import digits, gain, percent
-from core.figures.style import LIGHT, Chart, Palette, band, layer_axis, layout, line_labels, log_axis
+from core.figures.marks import band, curve, line_gap, line_labels
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array, Perturbed
 
 
@@ -21,7 +23,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
         seeds: the noise seeds of one perturbation.
         layer: the highlighted injection layer.
     """
-    found = absorption.curves(seeds)
+    found = propagation.curves(seeds)
     layers = len(found.value)
     first = np.mean([each.drift_first[layer] for each in seeds], axis=0)
     figure = go.Figure([_bundle(found.value, layer, look), *_highlight(found, layer, look)])
@@ -33,7 +35,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
         if first[-1] > 0:
             names, ends, colours = [*names, "first token"], [*ends, first[-1]], [*colours, look.ink]
     every = np.concatenate([np.ravel(values) for values in shown])
-    figure.add_trace(line_labels(layers - 0.7, ends, names, colours, gap=_gap(every)))
+    figure.add_trace(line_labels(layers - 0.7, ends, names, colours, line_gap(every, 0.05, 0.4)))
     figure.update_layout(
         xaxis=layer_axis(layers, "read layer"),
         yaxis=log_axis(every, "drift, relative to the stream"),
@@ -54,49 +56,23 @@ def _bundle(value: Array, layer: int, look: Palette) -> go.Scatter:
     x = [k for i in others for k in (*range(i, layers), None)]
     y = [r for i in others for r in (*value[i, i:], None)]
     injected = [i for i in others for _ in range(layers - i + 1)]
-    return go.Scatter(
-        x=x,
-        y=y,
-        customdata=injected,
-        mode="lines",
-        line={"color": look.faint, "width": 1},
-        hovertemplate="injected at layer %{customdata}, read at %{x}: drift %{y:.3g}<extra></extra>",
-        name="other layers",
-    )
+    said = "injected at layer %{customdata}, read at %{x}: drift %{y:.3g}"
+    return curve(x, y, "other layers", said, look.faint, 1, customdata=injected)
 
 
-def _highlight(found: absorption.Curves, layer: int, look: Palette) -> list[go.Scatter]:
+def _highlight(found: propagation.Curves, layer: int, look: Palette) -> list[go.Scatter]:
     x = np.arange(layer, len(found.value))
-    line = go.Scatter(
-        x=x,
-        y=found.value[layer, layer:],
-        mode="lines+markers",
-        line={"color": look.accent, "width": 3},
-        marker={"size": 5},
-        hovertemplate=f"injected at layer {layer}, read at %{{x}}: drift %{{y:.3g}}<extra></extra>",
-        name=f"layer {layer}",
-    )
+    said = f"injected at layer {layer}, read at %{{x}}: drift %{{y:.3g}}"
+    line = curve(x, found.value[layer, layer:], f"layer {layer}", said, look.accent, 3, marker={"size": 5})
     return [band(x, found.low[layer, layer:], found.high[layer, layer:], look.accent), line]
 
 
 def _first(first: Array, look: Palette) -> go.Scatter:
-    return go.Scatter(
-        x=np.arange(len(first)),
-        y=np.where(first > 0, first, np.nan),
-        mode="lines",
-        line={"color": look.ink, "width": 2, "dash": "dot"},
-        hovertemplate="first token, read at %{x}: drift %{y:.3g}<extra></extra>",
-        name="first token",
-    )
+    said = "first token, read at %{x}: drift %{y:.3g}"
+    return curve(np.arange(len(first)), np.where(first > 0, first, np.nan), "first token", said, look.ink, 2, "dot")
 
 
-def _gap(values: Array) -> float:
-    """About one line of text on a log axis of these values, in ln."""
-    usable = values[np.isfinite(values) & (values > 0)]
-    return 0.05 * float(np.log(usable.max() / usable.min()) + 0.4) if usable.size else 0.1
-
-
-def _curves_finding(found: absorption.Curves, first: Array, layer: int) -> str:
+def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
     start, end = found.value[layer, layer], found.value[layer, -1]
     if layer == len(found.value) - 1:
         said = f"Layer {layer} is the last: its drift of {digits(start)} goes straight to the output."
@@ -112,7 +88,7 @@ def _curves_finding(found: absorption.Curves, first: Array, layer: int) -> str:
     return f"{said} The first token is not disturbed at all: its drift is 0 at every layer."
 
 
-def _curves_table(found: absorption.Curves) -> pd.DataFrame:
+def _curves_table(found: propagation.Curves) -> pd.DataFrame:
     i, k = np.nonzero(np.isfinite(found.value))
     columns = {"injection layer": i, "read layer": k, "drift": found.value[i, k]}
     return pd.DataFrame(columns | {"95% low": found.low[i, k], "95% high": found.high[i, k]})
@@ -123,27 +99,20 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     cosine = np.mean([each.cosine[layer] for each in seeds], axis=0)
     across = np.mean([each.orthogonal[layer] for each in seeds], axis=0)
     layers = len(cosine)
-    figure = go.Figure()
     pairs = (
         ("cosine to the undisturbed stream", cosine, "solid"),
         ("damage across it, share of its length", across, "dash"),
     )
-    for name, values, dash in pairs:
-        figure.add_trace(
-            go.Scatter(
-                x=np.arange(layers),
-                y=values,
-                mode="lines",
-                line={"color": look.accent, "width": 2.5, "dash": dash},
-                hovertemplate=f"{name}, read at %{{x}}: %{{y:.3f}}<extra></extra>",
-                name=name,
-            )
-        )
+    figure = go.Figure(
+        [
+            curve(np.arange(layers), values, name, f"{name}, read at %{{x}}: %{{y:.3f}}", look.accent, 2.5, dash)
+            for name, values, dash in pairs
+        ]
+    )
     low = min(0.0, float(np.nanmin([cosine, across])))
     figure.update_layout(
         xaxis=layer_axis(layers, "read layer"),
         yaxis={"title": "cosine, share of length", "range": [low - 0.02, 1.08]},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     )
     finding = (
         f"After layer {layer} the disturbed stream ends at cosine {cosine[-1]:.3f} to the undisturbed one; "
@@ -151,6 +120,5 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     )
     columns = {"read layer": np.arange(layers), "cosine": cosine, "share of length across": across}
     table = pd.DataFrame(columns).dropna()
-    layout(figure).update_layout(showlegend=True)
-    title = "Which way the damage points"
-    return Chart(f"direction-after-layer-{layer}", title, figure, finding, table)
+    drawn = layout(figure, legend=True)
+    return Chart(f"direction-after-layer-{layer}", "Which way the damage points", drawn, finding, table)

@@ -1,22 +1,91 @@
-"""How far the additive estimate can be trusted: against what was measured."""
+"""The additive estimate: what allocations are estimated to cost, and how far that can be trusted."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.comparison import rank_correlation
-from core.figures.labels import digits
+from core.figures.axes import limits, log_axis, row_axis
+from core.figures.labels import digits, percent
+from core.figures.marks import above, whiskers
+from core.figures.marks import here as through
 from core.figures.placing import sides
-from core.figures.style import LIGHT, Chart, Palette, layout, limits, log_axis
+from core.figures.style import LIGHT, Chart, Palette, layout
+from core.specs.formats import capital
 from core.store.results import Array
 
 FEW = 6  # pairs below which a rank correlation says little
 NAMED = 10  # points that get their names in the figure; of more only the highlighted ones
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The additive estimate of an allocation; a range where several are meant."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = LIGHT) -> Chart:
+    """Additive estimates as points on one axis, lower is better.
+
+    Args:
+        rows: top to bottom; NaN where an allocation goes beyond what was measured.
+        shown: the highlighted name.
+        unit: of the estimate.
+    """
+    known = [each for each in rows if np.isfinite(each.value)]
+    values = np.array([[each.low, each.value, each.high] for each in known])
+    figure = go.Figure(
+        go.Scatter(
+            x=values[:, 1],
+            y=[each.name for each in known],
+            error_x=whiskers(values[:, 1], values[:, 0], values[:, 2], look.undecided),
+            mode="markers+text",
+            marker={"size": 11, "color": [look.accent if each.name == shown else look.ink for each in known]},
+            text=[digits(each.value, 3) for each in known],
+            textposition="top center",
+            hovertemplate="%{y}: %{x:.4g}<extra></extra>",
+            name="additive estimate",
+        )
+    )
+    title = f"additive estimate: {unit}".replace(", curves", ",<br>curves")  # two short lines, for a phone
+    figure.update_layout(
+        xaxis=_axis(values, title),
+        yaxis=row_axis([each.name for each in known])
+        | {"autorange": False, "range": [len(known) - 0.5, -0.9]},  # room for the first one's number
+    )
+    table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
+    table.columns = ["allocation", unit, "least", "greatest"]
+    layout(figure, height=130 + 44 * len(known), top=30)
+    return Chart("estimates", "What it is estimated to cost", figure, _cheapest(known, shown), table)
+
+
+def _cheapest(known: Sequence[Estimate], shown: str) -> str:
+    best = min(known, key=lambda each: each.value)
+    mine = next((each for each in known if each.name == shown), None)
+    if mine is None:
+        return (
+            f"{capital(shown)} has no estimate, for it goes beyond the largest sparsity measured; of the "
+            f"others {best.name} is estimated least ({digits(best.value, 3)})."
+        )
+    others = [f"{_ratio(mine.value, each.value)} {each.name}" for each in known if each.name != shown]
+    return f"{capital(shown)} is estimated {', '.join(others)}." if others else f"{shown} stands alone."
+
+
+def _ratio(mine: float, other: float) -> str:
+    change = mine / other - 1 if other else 0.0
+    if abs(change) < 5e-4:
+        return "the same as"
+    return f"{percent(abs(change), 1)} {'above' if change > 0 else 'below'}"
 
 
 def trusted(
@@ -42,29 +111,11 @@ def trusted(
         here: the estimate of the allocation in view where it was not measured.
     """
     known = np.isfinite(estimated) & np.isfinite(measured)
-    inside = [index for index, ok in enumerate(known) if ok]
+    inside = [name for name, placed in zip(names, known, strict=True) if placed]
     rho, n = rank_correlation(estimated, measured)
-    marked = [name in shown or name in uniform for name in names]
     reach = np.append(estimated[known], [] if here is None else [here])
-    texts = [names[index] if marked[index] or n <= NAMED else "" for index in inside]
-    figure = go.Figure(
-        go.Scatter(
-            x=estimated[known],
-            y=measured[known],
-            mode="markers+text",
-            text=[f"<b>{text}</b>" if marked[index] else text for index, text in zip(inside, texts, strict=True)],
-            textposition=sides(_drawn(estimated[known], reach), measured[known], texts),
-            textfont={"size": 11, "color": look.ink},
-            cliponaxis=False,
-            marker={
-                "size": 10,
-                "color": [_colour(names[index], shown, uniform, look) for index in inside],
-            },
-            customdata=[names[index] for index in inside],
-            hovertemplate="%{customdata}: estimated %{x:.4g}, measured %{y:.4g}<extra></extra>",
-            name="allocations",
-        )
-    )
+    colours = {name: look.ink for name in uniform} | {name: look.accent for name in shown}
+    figure = go.Figure(_points(estimated[known], measured[known], inside, colours, _spans(reach), look))
     figure.update_layout(
         xaxis=_axis(reach, f"additive estimate: {unit}"),
         yaxis={"title": "measured: loss above dense, nats/token", "rangemode": "normal"},
@@ -72,32 +123,43 @@ def trusted(
     if here is not None:
         _add_here(figure, here, look)
     table = pd.DataFrame({"allocation": list(names), f"estimated, {unit}": estimated, "measured, nats/token": measured})
-    chart = layout(figure, height=400, right=60).update_layout(margin={"t": 12 if here is None else 28})
+    layout(figure, height=400, right=60, top=12 if here is None else 28)
     beyond, broken = int((~np.isfinite(estimated)).sum()), int((np.isfinite(estimated) & ~np.isfinite(measured)).sum())
     finding = " ".join([_finding(rho, n, within), *_unplaced(beyond, broken), *_of_here(here)])
-    return Chart("trust", "Estimate against measured", chart, finding, table)
+    return Chart("trust", "Estimate against measured", figure, finding, table)
 
 
-def _colour(name: str, shown: Sequence[str], uniform: Sequence[str], look: Palette) -> str:
-    return look.accent if name in shown else look.ink if name in uniform else look.undecided
+def _points(x: Array, y: Array, names: Sequence[str], colours: dict[str, str], log: bool, look: Palette) -> go.Scatter:
+    """Allocations; those with a colour of their own, or all where they are few, with their names.
+
+    Args:
+        log: whether the axis below is logarithmic, which moves names.
+    """
+    texts = [name if name in colours or len(names) <= NAMED else "" for name in names]
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="markers+text",
+        text=[f"<b>{text}</b>" if text in colours else text for text in texts],
+        textposition=sides(np.log(x) if log else x, y, texts),
+        textfont={"size": 11, "color": look.ink},
+        cliponaxis=False,
+        marker={"size": 10, "color": [colours.get(name, look.undecided) for name in names]},
+        customdata=list(names),
+        hovertemplate="%{customdata}: estimated %{x:.4g}, measured %{y:.4g}<extra></extra>",
+        name="allocations",
+    )
 
 
 def _add_here(figure: go.Figure, here: float, look: Palette) -> None:
     """Where the allocation in view would stand: its estimate is known, its cost is not."""
-    figure.add_vline(x=here, line={"color": look.accent, "width": 2, "dash": "dot"})
-    figure.add_annotation(
-        x=math.log10(here) if figure.layout.xaxis.type == "log" else here, y=1, yref="paper", yanchor="bottom",
-        showarrow=False, font={"size": 11, "color": look.accent}, text="in view, not measured",
-    )  # fmt: skip
+    through(figure, here, look)
+    x = math.log10(here) if figure.layout.xaxis.type == "log" else here
+    above(figure, "in view, not measured", x, "center", xref="x", font={"size": 11, "color": look.accent})
 
 
 def _of_here(here: float | None) -> list[str]:
     return [] if here is None else [f"The allocation in view is estimated at {digits(here, 3)} and not measured."]
-
-
-def _drawn(values: Array, reach: Array) -> Array:
-    """Values as the axis of all that is drawn places them."""
-    return np.log(values) if _spans(reach) else values
 
 
 def _spans(values: Array) -> bool:

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import absorption
+from core.analysis.gains import gains_of, student
+from core.figures.axes import factor_axis, layer_axis
 from core.figures.labels import times
-from core.figures.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, line_labels, rule, see_through
+from core.figures.marks import above, curve, here, line_gap, line_labels, rule, see_through, whiskers
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array, Perturbed
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
@@ -35,11 +37,11 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
     Args:
         statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
     """
-    found = absorption.gains(seeds)
+    found = gains_of(seeds)
     if statistic == "geometric":
         return Line(name, found.value, found.low, found.high, found.verdicts, found.firm)
     per_sequence = [each.ratio if statistic == "ratio" else each.ratio_q50 for each in seeds]
-    mean, half = absorption.student(np.mean(per_sequence, axis=0))
+    mean, half = student(np.mean(per_sequence, axis=0))
     return Line(name, mean, np.maximum(mean - half, 1e-9), mean + half, found.verdicts, found.firm)
 
 
@@ -66,57 +68,39 @@ def gains(
             figure.add_traces(_other(each, layers, look))
     figure.add_traces(_main(lines[shown], look))
     rule(figure, 1, 0, layers - 0.4, color=look.guide, width=1)
-    figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
-    _key(figure, look)
+    here(figure, layer, look)
+    keys = (("amplifies", look.amplify), ("undecided", look.undecided), ("absorbs", look.absorb))
+    above(figure, "   ".join(f'<span style="color:{colour}">● {word}</span>' for word, colour in keys), 1, "right",
+          font={"size": 13})  # fmt: skip
     figure.add_trace(_names(lines, shown, values, look))
     figure.update_layout(
         xaxis=layer_axis(layers, "injection layer") | {"range": [-0.6 - room, layers - 0.4]},
         yaxis=factor_axis(values, "gain: drift at the end / injected"),
     )
-    layout(figure, height=420).update_layout(margin_t=28)
-    return Chart("gain-per-layer", title, figure, finding, _table(lines))
+    return Chart("gain-per-layer", title, layout(figure, height=420, top=28), finding, table(lines))
 
 
 def _main(each: Line, look: Palette) -> list[go.Scatter]:
     colours = {"amplifies": look.amplify, "absorbs": look.absorb}
     verdicts = [verdict or "by definition 1" for verdict in each.verdicts]
-    x = np.arange(len(each.value))
-    return [
-        _bars(x, each, see_through(look.ink, 0.55)),
-        go.Scatter(
-            x=x,
-            y=each.value,
-            mode="lines+markers",
-            line={"color": look.ink, "width": 1.5},
-            marker={"size": 9, "color": [colours.get(verdict, look.undecided) for verdict in verdicts]},
-            text=verdicts,
-            hovertemplate=f"{each.name}, layer %{{x}}: %{{y:.3g}}×, %{{text}}<extra></extra>",
-            name=each.name,
-        ),
-    ]
+    x, said = np.arange(len(each.value)), f"{each.name}, layer %{{x}}: %{{y:.3g}}×, %{{text}}"
+    marker = {"size": 9, "color": [colours.get(verdict, look.undecided) for verdict in verdicts]}
+    line = curve(x, each.value, each.name, said, look.ink, marker=marker, text=verdicts)
+    return [_bars(x, each, see_through(look.ink, 0.55)), line]
 
 
 def _other(each: Line, layers: int, look: Palette) -> list[go.Scatter]:
     depth = len(each.value)
     x = np.arange(depth) * ((layers - 1) / max(1, depth - 1))  # another depth is stretched over the same axis
-    curve = go.Scatter(
-        x=x,
-        y=each.value,
-        mode="lines",
-        line={"color": look.undecided, "width": 1.5},
-        customdata=np.arange(depth),
-        hovertemplate=f"{each.name}, layer %{{customdata}}: %{{y:.3g}}×<extra></extra>",
-        name=each.name,
-    )
-    return [_bars(x, each, see_through(look.undecided, 0.5)), curve]
+    said = f"{each.name}, layer %{{customdata}}: %{{y:.3g}}×"
+    line = curve(x, each.value, each.name, said, look.undecided, customdata=np.arange(depth))
+    return [_bars(x, each, see_through(look.undecided, 0.5)), line]
 
 
 def _bars(x: Array, each: Line, colour: str) -> go.Scatter:
     """The intervals alone, so that they lie under the markers."""
-    usable = np.isfinite(each.high)
-    y = np.where(usable, each.value, np.nan)
-    above, below = np.where(usable, each.high - each.value, 0), np.where(usable, each.value - each.low, 0)
-    bars = {"type": "data", "array": above, "arrayminus": below, "color": colour, "thickness": 1, "width": 0}
+    y = np.where(np.isfinite(each.high), each.value, np.nan)
+    bars = whiskers(each.value, each.low, each.high, colour, 1)
     return go.Scatter(
         x=x, y=y, error_y=bars, mode="markers", marker={"opacity": 0}, hoverinfo="skip", name="95% interval"
     )
@@ -124,28 +108,22 @@ def _bars(x: Array, each: Line, colour: str) -> go.Scatter:
 
 def _names(lines: Sequence[Line], shown: int, values: Array, look: Palette) -> go.Scatter:
     """Names at the left ends of the lines: at the right all meet at 1."""
-    usable = values[np.isfinite(values) & (values > 0)]
-    gap = 0.055 * float(np.log(usable.max() / usable.min()) + 0.8)
     heights = [next(iter(each.value[np.isfinite(each.value)]), 1.0) for each in lines]
     colours = [look.ink if index == shown else look.undecided for index in range(len(lines))]
     names = [f"<b>{each.name}</b>" if index == shown else each.name for index, each in enumerate(lines)]
-    return line_labels(-0.4, heights, names, colours, gap, side="left")
+    return line_labels(-0.4, heights, names, colours, line_gap(values), side="left")
 
 
-def _key(figure: go.Figure, look: Palette) -> None:
-    """What the colours of the markers say, above the picture: inside it the line through the layer in view crosses."""
-    words = (("amplifies", look.amplify), ("undecided", look.undecided), ("absorbs", look.absorb))
-    figure.add_annotation(
-        text="   ".join(f'<span style="color:{colour}">● {word}</span>' for word, colour in words),
-        x=1, y=1, xref="paper", yref="paper", xanchor="right", yanchor="bottom", showarrow=False, font={"size": 13},
-    )  # fmt: skip
+def table(lines: Sequence[Line], named: str = "line") -> pd.DataFrame:
+    """Every gain with its interval and verdict, a row each.
 
-
-def _table(lines: Sequence[Line]) -> pd.DataFrame:
+    Args:
+        named: what the names of the lines are, for the head of their column.
+    """
     frames = [
         pd.DataFrame(
             {
-                "line": each.name,
+                named: each.name,
                 "injection layer": np.arange(len(each.value)),
                 "gain": each.value,
                 "95% low": each.low,

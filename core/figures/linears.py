@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.allocation.allocate import layer_means
 from core.allocation.budget import Bounds, binding
-from core.figures.style import LIGHT, Chart, Palette, layer_axis, layout
+from core.allocation.spread import layer_means
+from core.figures.axes import layer_axis
+from core.figures.marks import colour_bar, words
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 SCALE = "Cividis"  # even steps of lightness, told apart by the colour-blind too
@@ -35,19 +37,12 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
             xgap=0.5,
             ygap=1.5,
             hovertemplate="layer %{x}, %{customdata}: %{z:.4f}<extra></extra>",
-            colorbar={
-                "title": {"text": "sparsity (fraction of zeros)", "side": "top", "font": {"size": 12}},
-                "orientation": "h",
-                "y": 1.0,
-                "yanchor": "bottom",
-                "thickness": 10,
-                "ypad": 4,
-                "tickformat": ".2f",
-            },
+            colorbar=colour_bar("sparsity (fraction of zeros)", tickformat=".2f"),
             name="sparsity",
         )
     )
-    figure.add_trace(_means(means, layers, look))
+    beside = [f"{each:.2f}" for each in means]
+    figure.add_trace(words([layers - 0.3] * count, np.arange(count), beside, look.ink, name="mean over layers"))
     figure.update_layout(
         xaxis=layer_axis(layers, "layer") | {"range": [-0.6, layers - 0.4 + 0.11 * layers]},
         yaxis={
@@ -63,20 +58,6 @@ def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bo
     finding = _finding(sparsity, means, names, int(binding(sparsity, bounds).sum()))
     layout(figure, height=110 + 34 * count)
     return Chart("linears", "Sparsity per linear", figure, finding, table)
-
-
-def _means(means: Array, layers: int, look: Palette) -> go.Scatter:
-    return go.Scatter(
-        x=[layers - 0.3] * len(means),
-        y=np.arange(len(means)),
-        text=[f"{each:.2f}" for each in means],
-        textfont={"color": look.ink, "size": 12},
-        mode="text",
-        textposition="middle right",
-        cliponaxis=False,
-        hoverinfo="skip",
-        name="mean over layers",
-    )
 
 
 def _finding(sparsity: Array, means: Array, names: Sequence[str], bound: int) -> str:

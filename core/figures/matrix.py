@@ -10,9 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.analysis import absorption
+from core.analysis import propagation
+from core.figures.axes import factor, layer_axis
 from core.figures.labels import times
-from core.figures.style import LIGHT, Chart, Palette, factor, layer_axis, layout
+from core.figures.marks import cells, colour_bar
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array, Perturbed
 
 
@@ -24,9 +26,9 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
         floor: (injection, read) drift of rounding alone; None while it is not known.
         layer: the injection layer to outline.
     """
-    left = absorption.relative(seeds)
+    left = propagation.relative(seeds)
     layers = len(left)
-    drowned = np.isfinite(left) & (absorption.below_floor(seeds, floor) if floor is not None else False)
+    drowned = np.isfinite(left) & (propagation.below_floor(seeds, floor) if floor is not None else False)
     shown = np.where(drowned, np.nan, np.log2(left))
     figure = go.Figure(diverging(shown, np.arange(layers), np.arange(layers), look, "drift left"))
     if drowned.any():
@@ -58,18 +60,13 @@ def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go
         xgap=0.5,
         ygap=0.5,
         hoverinfo="skip",  # hover and clicks belong to the markers on top: a heatmap cannot be selected
-        colorbar={
-            "title": {"text": f"{title}: absorbed (blue), amplified (red)", "side": "top", "font": {"size": 12}},
-            "orientation": "h",
-            "y": 1.0,
-            "yanchor": "bottom",
-            "x": 0.5,
-            "len": 1.0,
-            "thickness": 10,
-            "ypad": 4,
-            "tickvals": ticks,
-            "ticktext": [factor(2.0**tick) for tick in ticks],
-        },
+        colorbar=colour_bar(
+            f"{title}: absorbed (blue), amplified (red)",
+            x=0.5,
+            len=1.0,
+            tickvals=ticks,
+            ticktext=[factor(2.0**tick) for tick in ticks],
+        ),
     )
 
 
@@ -98,17 +95,14 @@ def _targets(left: Array, drowned: NDArray[np.bool_]) -> go.Scatter:
         "below the noise floor" if hidden else f"{times(part)} of it"
         for part, hidden in zip(left[i, k], drowned[i, k], strict=True)
     ]
-    return go.Scatter(
-        x=k,
-        y=i,
-        mode="markers",
-        marker={"symbol": "square", "size": 12, "opacity": 0},
+    return cells(
+        k,
+        i,
+        "injected at layer %{y}, read at %{x}: %{text}",
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=np.stack([i, k], axis=1).tolist(),  # as lists: a selection reports packed arrays as dictionaries
         text=said,
-        hovertemplate="injected at layer %{y}, read at %{x}: %{text}<extra></extra>",
-        name="cells",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.analysis import absorption
+from core.analysis import findings, propagation
+from core.analysis.gains import gains_of
 from core.figures import drift, gain, labels, why
 from core.figures import matrix as maps
 from core.figures import sizes as turning
@@ -31,7 +32,7 @@ def gains(asked: InView) -> Chart:
     lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
     if asked.twin and name in asked.twin.by_name:
         lines.append(gain.line("compared", asked.twin.seeds(name), asked.statistic))
-    finding = absorption.finding(absorption.gains(asked.seeds))
+    finding = findings.finding(gains_of(asked.seeds))
     return gain.gains(lines, names.index(name), asked.layer, finding, look=asked.look)
 
 
@@ -94,9 +95,9 @@ def matched(asked: InView) -> Chart:
     if len(found) < 2 or not residuals:
         raise UserError("measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them")
     real = asked.name if asked.name in residuals else residuals[0]
-    noise = [absorption.gains(profile.seeds(each)) for each in found.values()]
-    target = absorption.gains(profile.seeds(real)).drift
-    logs = absorption.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
+    noise = [gains_of(profile.seeds(each)) for each in found.values()]
+    target = gains_of(profile.seeds(real)).drift
+    logs = propagation.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
     unknown = np.full(profile.layers, np.nan)
     lines = (
         gain.line("pruning", profile.seeds(real)),

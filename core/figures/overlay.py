@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.comparison import spearman
-from core.figures.gain import Line
+from core.figures.axes import factor_axis, layer_axis
+from core.figures.gain import Line, table
 from core.figures.labels import percent, times
-from core.figures.style import LIGHT, Chart, Palette, band, factor_axis, layer_axis, layout, line_labels, rule
+from core.figures.marks import DASHES, band, curve, line_gap, line_labels, rule
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
-DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
 GREEN, YELLOW, PINK = "#009E73", "#E69F00", "#CC79A7"  # of Okabe and Ito's, those that mean nothing on other charts
 LONGEST, WIDEST = 36, 14  # characters of a name beside its curve, and of a line of it: a phone has room for no more
 STEPS = 101  # points at which models of different depth are compared
@@ -48,7 +48,9 @@ def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
     figure.update_layout(xaxis=axis, yaxis=factor_axis(values, "gain: drift at the end / injected"))
     title = "Gain over relative depth" if relative else "Gain of each layer"
     finding = f"{what}. {_finding(lines)}"
-    return Chart("overlay", title, layout(figure, height=460), finding, _table(lines))
+    found = table(lines, "model")
+    found.insert(2, "relative depth", np.concatenate([depth(each) for each in lines]))
+    return Chart("overlay", title, layout(figure, height=460), finding, found)
 
 
 def depth(line: Line) -> Array:
@@ -71,24 +73,15 @@ def _axis(layers: int, relative: bool) -> dict:
 
 def _curve(line: Line, x: Array, colour: str, dash: str) -> go.Scatter:
     layers = len(line.value)
-    return go.Scatter(
-        x=x,
-        y=line.value,
-        mode="lines+markers",
-        line={"color": colour, "width": 2, "dash": dash},
-        marker={"size": 5},
-        customdata=[f"layer {layer} of {layers}" for layer in range(layers)],
-        hovertemplate=f"{escape(line.name)}, %{{customdata}}: %{{y:.3g}}×<extra></extra>",
-        name=escape(line.name),
-    )
+    name, places = escape(line.name), [f"layer {layer} of {layers}" for layer in range(layers)]
+    said = f"{name}, %{{customdata}}: %{{y:.3g}}×"
+    return curve(x, line.value, name, said, colour, 2, dash, {"size": 5}, customdata=places)
 
 
 def _names(lines: Sequence[Line], values: Array, colours: Sequence[str], x: float) -> go.Scatter:
     """At the left ends: at the right all meet at 1."""
-    usable = values[np.isfinite(values) & (values > 0)]
-    gap = 0.055 * float(np.log(usable.max() / usable.min()) + 0.8) if usable.size else 0.1
     heights = [next((float(value) for value in each.value if np.isfinite(value)), 1.0) for each in lines]
-    return line_labels(x, heights, [label(each.name) for each in lines], colours, gap, side="left")
+    return line_labels(x, heights, [label(each.name) for each in lines], colours, line_gap(values), side="left")
 
 
 def label(name: str) -> str:
@@ -151,21 +144,3 @@ def _against(first: Line, other: Line) -> str:
         f"furthest apart {farthest}, {times(float(np.exp(logs[0][most])), 3)} against "
         f"{times(float(np.exp(logs[1][most])), 3)}."
     )
-
-
-def _table(lines: Sequence[Line]) -> pd.DataFrame:
-    frames = [
-        pd.DataFrame(
-            {
-                "model": each.name,
-                "injection layer": np.arange(len(each.value)),
-                "relative depth": depth(each),
-                "gain": each.value,
-                "95% low": each.low,
-                "95% high": each.high,
-                "verdict": [verdict or "none: 1 by definition" for verdict in each.verdicts],
-            }
-        )
-        for each in lines
-    ]
-    return pd.concat(frames, ignore_index=True)

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.figures.axes import log_axis
 from core.figures.labels import digits, percent
-from core.figures.style import LIGHT, Chart, Palette, layout, line_labels, log_axis
+from core.figures.marks import curve, line_labels
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 NAMED = 3  # layers at each end of the order that get a label
@@ -56,15 +58,8 @@ def responses(sparsities: Array, harm: Array, unit: str, pruner: str, look: Pale
 
 
 def _line(layer: int, sparsities: Array, harm: Array, colour: str, unit: str) -> go.Scatter:
-    return go.Scatter(
-        x=100 * sparsities,
-        y=harm,
-        mode="lines+markers",
-        line={"color": colour, "width": 1.5},
-        marker={"size": 5},
-        hovertemplate=f"layer {layer} at %{{x:g}}%: %{{y:.3g}} ({unit})<extra></extra>",
-        name=f"layer {layer}",
-    )
+    said = f"layer {layer} at %{{x:g}}%: %{{y:.3g}} ({unit})"
+    return curve(100 * sparsities, harm, f"layer {layer}", said, colour, marker={"size": 5})
 
 
 def _finding(sparsities: Array, harm: Array, order: list[int], unit: str) -> str:

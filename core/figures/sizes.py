@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis import absorption
-from core.analysis.absorption import named
+from core.analysis import propagation
+from core.analysis.findings import named
+from core.figures.axes import layer_axis
 from core.figures.gain import Line
 from core.figures.labels import digits
+from core.figures.marks import cells, curve, here
 from core.figures.matrix import diverging
-from core.figures.style import LIGHT, Chart, Palette, layer_axis, layout
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.specs.base import number
 from core.store.results import Array
 
@@ -28,11 +30,11 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     sizes = np.asarray(sizes, float)
     logs = np.log([each.value for each in lines])
     layers = logs.shape[1]
-    cross = absorption.crossing(sizes, logs)
+    cross = propagation.crossing(sizes, logs)
     figure = go.Figure(diverging(logs / np.log(2), np.arange(layers + 1) - 0.5, edges(sizes), look, "gain"))
     figure.add_trace(_targets(sizes, logs))
     figure.add_trace(_crossing(cross, look))
-    figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
+    here(figure, layer, look)
     figure.update_layout(
         xaxis=layer_axis(layers, "injection layer"),
         yaxis={
@@ -60,28 +62,14 @@ def edges(sizes: Array) -> Array:
 
 
 def _crossing(cross: Array, look: Palette) -> go.Scatter:
-    return go.Scatter(
-        x=np.arange(len(cross)),
-        y=cross,
-        mode="lines+markers",
-        line={"color": look.ink, "width": 2},
-        marker={"size": 7, "symbol": "diamond"},
-        hovertemplate="layer %{x}: gain crosses 1 at size %{y:.2g}<extra></extra>",
-        name="crossing size",
-    )
+    said, marker = "layer %{x}: gain crosses 1 at size %{y:.2g}", {"size": 7, "symbol": "diamond"}
+    return curve(np.arange(len(cross)), cross, "crossing size", said, look.ink, 2, marker=marker)
 
 
 def _targets(sizes: Array, logs: Array) -> go.Scatter:
     x, y = np.meshgrid(np.arange(logs.shape[1]), sizes)
-    return go.Scatter(
-        x=x.ravel(),
-        y=y.ravel(),
-        mode="markers",
-        marker={"symbol": "square", "size": 12, "opacity": 0},
-        customdata=np.exp(logs).ravel(),
-        hovertemplate="layer %{x}, size %{y}: gain %{customdata:.3g}×<extra></extra>",
-        name="cells",
-    )
+    said = "layer %{x}, size %{y}: gain %{customdata:.3g}×"
+    return cells(x.ravel(), y.ravel(), said, customdata=np.exp(logs).ravel())
 
 
 def _finding(firm: Sequence[Sequence[str]], cross: Array) -> str:

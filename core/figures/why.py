@@ -9,16 +9,19 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.analysis import absorption
+from core.analysis import propagation
 from core.analysis.comparison import spearman
+from core.analysis.gains import gains_of, student
+from core.figures.axes import factor_axis, layer_axis, log_axis
 from core.figures.labels import changed, digits, times
-from core.figures.style import LIGHT, Chart, Palette, factor_axis, layer_axis, layout, log_axis
+from core.figures.marks import above, curve, here, whiskers
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Activation, Array, Perturbed
 
 
 def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, look: Palette = LIGHT) -> Chart:
     """What became of the damage itself and of the stream around it; their quotient is the gain."""
-    found = absorption.dilution(seeds, activation)
+    found = propagation.dilution(seeds, activation)
     damage, stream = np.exp(np.nanmean(found.absolute, axis=1)), np.exp(found.growth.mean(1))
     gain, frozen = damage / stream, 1 / stream
     layers = len(damage)
@@ -28,16 +31,15 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.faint)):
         figure.add_trace(_factor_bar(x, values, name, colour))
     figure.add_trace(_frozen(x, frozen, look))
-    figure.add_traces(_net(gain, absorption.gains(seeds).verdicts, look))
-    figure.add_vline(x=layer, line={"color": look.accent, "width": 2, "dash": "dot"})
+    figure.add_traces(_net(gain, gains_of(seeds).verdicts, look))
+    here(figure, layer, look)
     figure.update_layout(
         barmode="group",
         bargap=0.25,
         xaxis=layer_axis(layers, "injection layer"),
         yaxis=_log2_axis(every),
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     )
-    layout(figure, height=420).update_layout(showlegend=True)
+    layout(figure, height=420, legend=True)
     table = pd.DataFrame(
         {"injection layer": x, "damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
     )
@@ -78,15 +80,9 @@ def _diamonds(x: Array, gain: Array, colour: str, name: str, look: Palette) -> g
 
 
 def _frozen(x: Array, frozen: Array, look: Palette) -> go.Scatter:
-    return go.Scatter(
-        x=x,
-        y=np.log2(frozen),
-        mode="lines",
-        line={"color": look.guide, "dash": "dot", "width": 2},
-        customdata=frozen,
-        hovertemplate="layer %{x}: gain if the damage stayed as it is %{customdata:.3g}×<extra></extra>",
-        name="gain if the damage stayed as it is",
-    )
+    name = "gain if the damage stayed as it is"
+    said = f"layer %{{x}}: {name} %{{customdata:.3g}}×"
+    return curve(x, np.log2(frozen), name, said, look.guide, 2, "dot", customdata=frozen)
 
 
 def _log2_axis(factors: Array) -> dict:
@@ -112,7 +108,7 @@ def _dilution_finding(damage: Array, stream: Array, layer: int) -> str:
 
 def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
     """Final drift, divergence and loss increase per injection layer, one above the other."""
-    drift = absorption.curves(seeds)
+    drift = propagation.curves(seeds)
     final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])
     kl, nll = (_interval([getattr(each, name) for each in seeds]) for name in ("kl", "nll_increase"))
     layers = len(final[0])
@@ -120,41 +116,29 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
     for row, (title, (value, low, high)) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
         figure.add_trace(_points(value, low, high, title, layer, look), row=row, col=1)
-        figure.add_annotation(
-            text=title, x=0, y=1, xref="x domain", yref=f"y{row if row > 1 else ''} domain", xanchor="left",
-            yanchor="bottom", showarrow=False, font={"size": 12},
-        )  # fmt: skip
+        above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
     axis = layer_axis(layers, "injection layer")
-    layout(figure, height=520).update_xaxes(**(axis | {"title": None}))
+    layout(figure, height=520, top=28).update_xaxes(**(axis | {"title": None}))
     figure.update_xaxes(title=axis["title"], row=3, col=1)
     figure.update_yaxes(**(log_axis(final[0], "")), row=1, col=1)
     figure.update_yaxes(rangemode="tozero", row=2, col=1)
     figure.update_yaxes(rangemode="tozero", row=3, col=1)
-    figure.update_layout(margin={"t": 28})
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
     table = pd.DataFrame(columns | {"KL 95% low": kl[1], "KL 95% high": kl[2], "loss increase, nats/token": nll[0]})
     return Chart("harm", "Drift beside harm", figure, _harm_finding(final[0], kl[0]), table)
 
 
 def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
-    mean, half = absorption.student(np.mean(seeds, axis=0))
+    mean, half = student(np.mean(seeds, axis=0))
     return mean, mean - half, mean + half
 
 
 def _points(value: Array, low: Array, high: Array, title: str, layer: int, look: Palette) -> go.Scatter:
     colours = [look.accent if i == layer else look.ink for i in range(len(value))]
-    usable = np.isfinite(high)
     return go.Scatter(
         x=np.arange(len(value)),
         y=value,
-        error_y={
-            "type": "data",
-            "array": np.where(usable, high - value, 0),
-            "arrayminus": np.where(usable, value - low, 0),
-            "color": look.undecided,
-            "thickness": 1,
-            "width": 0,
-        },
+        error_y=whiskers(value, low, high, look.undecided, 1),
         mode="markers",
         marker={"size": 7, "color": colours},
         hovertemplate=f"layer %{{x}}: %{{y:.3g}} ({title})<extra></extra>",

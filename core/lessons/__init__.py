@@ -14,37 +14,3 @@ from core.lessons.measured import Whole, estimated, measured, measured_said
 from core.lessons.perturb import Hit, perturb
 from core.lessons.prune import Alone, guessed, methods, methods_said, prune
 from core.lessons.shared import DRIVER, PRUNED, SIZE, TARGET, Scale, between, noise, scale
-
-__all__ = [
-    "DRIVER",
-    "PRUNED",
-    "SIZE",
-    "TARGET",
-    "Alone",
-    "Growth",
-    "Hit",
-    "Push",
-    "Scale",
-    "Sink",
-    "Spread",
-    "Whole",
-    "absorb",
-    "amplify",
-    "between",
-    "compared",
-    "correction",
-    "drift",
-    "estimated",
-    "guessed",
-    "learned",
-    "measured",
-    "measured_said",
-    "methods",
-    "methods_said",
-    "misjudged",
-    "noise",
-    "perturb",
-    "prune",
-    "scale",
-    "twins",
-]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.analysis import absorption
+from core.analysis import propagation
+from core.analysis.gains import gains_of, jointly
 from core.lessons.shared import DRIVER, PRUNED, noise, usual
 from core.specs.formats import digits
 from core.store.cache import Entry, Store
@@ -37,10 +38,10 @@ def absorb(profile: Profile) -> Growth:
     seeds = profile.seeds(measured[list(measured)[usual(list(measured))]])
     stream = profile.activation.log_norm
     logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
-    split = absorption.dilution(seeds, profile.activation)
+    split = propagation.dilution(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
-    absorbing = _all("absorbs", absorption.gains(seeds).firm)
-    diluted = [layer for layer in _all("amplifies", absorption.jointly(split.absolute)) if layer in absorbing]
+    absorbing = _all("absorbs", gains_of(seeds).firm)
+    diluted = [layer for layer in _all("amplifies", jointly(split.absolute)) if layer in absorbing]
     said = _diluted_said(absorbing, diluted, grown, around)
     return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
 
@@ -98,7 +99,7 @@ def learned(trained: Profile, twin: Profile) -> str:
 
 def _absorbing(name: str, trained: Profile, twin: Profile) -> str:
     what = "noise" if name == DRIVER else "real pruning damage"
-    here, there = (absorption.gains(each.seeds(name)).firm[:-1].count("absorbs") for each in (trained, twin))
+    here, there = (gains_of(each.seeds(name)).firm[:-1].count("absorbs") for each in (trained, twin))
     if not here:
         verdict = "there is no absorbing to learn"
     elif there >= here:

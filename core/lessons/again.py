@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.analysis import absorption
+from core.analysis.gains import gains_of
 from core.specs.formats import digits
 from core.store.profiles import Profile
 
@@ -17,7 +17,7 @@ def compared(fresh: Profile, cached: Profile, name: str) -> str:
     Raises:
         UserError: one of them lacks the perturbation.
     """
-    new, old = (absorption.gains(each.seeds(name)).value for each in (fresh, cached))
+    new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
     if new.shape != old.shape:
         return f"They do not compare: the new profile has {len(new)} layers, the cached one {len(old)}."
     apart = float(np.nanmax(np.abs(new / old - 1)))

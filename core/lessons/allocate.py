@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.allocation.allocate import estimates, family
+from core.allocation.estimates import estimates
 from core.allocation.owl import Owl
+from core.allocation.spread import family
 from core.lessons.shared import DRIVER, TARGET
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.formats import digits

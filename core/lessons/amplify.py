@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.analysis import absorption
-from core.analysis.absorption import Gains
+from core.analysis import findings
+from core.analysis.gains import Gains, gains_of
 from core.lessons.shared import noise, usual
 from core.specs.errors import UserError
 from core.specs.formats import digits
@@ -52,7 +52,7 @@ def amplify(profile: Profile) -> Sink:
             "no noise size was measured both with and without the first token: measure gaussian:0.3@all too"
         )
     size = both[usual(both)]
-    without, including = (absorption.gains(profile.seeds(names[size])) for names in (apart, everywhere))
+    without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
     turned = _turned(without.firm, including.firm)
     alone = [layer for layer in _turned(without.verdicts, including.verdicts) if layer not in turned]
     return Sink(size, without, including, tuple(turned), _sink_said(profile, turned, alone))
@@ -71,10 +71,10 @@ def _sink_said(profile: Profile, turned: list[int], alone: list[int]) -> str:
     role = "an attention sink" if longer[most] > SINK else "no attention sink here"
     token = f"The first of {profile.spec.text.length} tokens is {role}: behind layer {most} its vector is"
     token += f" {digits(longer[most])} times as long as the others' on average."
-    others = f"; {absorption.by_own_interval(alone, 'turns', 'turn')}" if alone else ""
+    others = f"; {findings.by_own_interval(alone, 'turns', 'turn')}" if alone else ""
     if not turned:
         return f"{token} Including it in the noise turns no layer for certain from absorbing to amplifying{others}."
     return (
-        f"{token} Noise on this one token too turns {absorption.named(turned)} from absorbing to amplifying: "
+        f"{token} Noise on this one token too turns {findings.named(turned)} from absorbing to amplifying: "
         f"{len(turned)} of {profile.layers - 1} layers change sides for certain{others}."
     )

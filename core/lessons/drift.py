@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.analysis import absorption
+from core.analysis import propagation
 from core.analysis.comparison import spearman
 from core.lessons.shared import Scale, between, mean, noise, scale, usual
 from core.specs.formats import digits
@@ -31,7 +31,7 @@ def drift(profile: Profile) -> Spread:
         UserError: no noise was measured.
     """
     measured = noise(profile)
-    logs = np.stack([np.log(absorption.curves(profile.seeds(name)).value) for name in measured.values()])
+    logs = np.stack([np.log(propagation.curves(profile.seeds(name)).value) for name in measured.values()])
     sizes = scale(list(measured), logarithmic=True)
     name = measured[list(measured)[usual(list(measured))]]
     return Spread(sizes, np.exp(between(sizes, logs)), drift_is_not_harm(profile, name))
@@ -40,7 +40,7 @@ def drift(profile: Profile) -> Spread:
 def drift_is_not_harm(profile: Profile, name: str) -> str:
     """How well the drift that reaches the end tells the harm, over the layers hit; two layers that it misjudges."""
     seeds = profile.seeds(name)
-    final = absorption.curves(seeds).value[:, -1]
+    final = propagation.curves(seeds).value[:, -1]
     harm = mean(seeds, "kl")
     agreement = spearman(final, harm)
     if not math.isfinite(agreement):

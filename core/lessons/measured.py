@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.allocation.allocate import estimates
+from core.allocation.estimates import estimates
 from core.analysis.comparison import spearman
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice, slice_of

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.allocation.allocate import allocate, estimates
+from core.allocation.estimates import estimates
 from core.allocation.owl import Owl
 from core.allocation.response import Response
+from core.allocation.spread import allocate
 from core.analysis import responses
 from core.lessons.shared import DRIVER, TARGET, Scale, between, scale
 from core.specs.allocations import AllocationRequest, Correction, Uniform

@@ -17,7 +17,7 @@ from core.measure.scores import scores
 from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
 from core.measure.weights import weights
-from core.models import cost
+from core.models import cost, flops
 from core.models.devices import HEADROOM, free_memory, release
 from core.models.loading import Loaded
 from core.models.outline import Outline
@@ -103,15 +103,15 @@ class Sweep:
 
     def _plan(self, pending: dict[specs.Measurement, list[int]]) -> None:
         length = self.profile.text.length
-        self.total = cost.clean_work(self.shape, self.profile.text.sequences, length)
+        self.total = flops.clean_work(self.shape, self.profile.text.sequences, length)
         for measurement, sequences in pending.items():
-            self.total += cost.measurement_work(self.shape, measurement, len(sequences), length)
+            self.total += flops.measurement_work(self.shape, measurement, len(sequences), length)
         if self.store.measured(self.profile.floor) is None:
-            self.total += cost.measurement_work(self.shape, self._rounding, 1, length)
-        self.checks = {size: cost.check_work(self.shape, size, length) for size in self._sizes(pending)}
+            self.total += flops.measurement_work(self.shape, self._rounding, 1, length)
+        self.checks = {size: flops.check_work(self.shape, size, length) for size in self._sizes(pending)}
         self.total += sum(self.checks.values())
-        self.total += cost.scores_work(self.shape) if self._lacks_scores else 0
-        self.total += cost.spectra_work(self.shape, self.device.type) if self._lacks_weights else 0
+        self.total += flops.scores_work(self.shape) if self._lacks_scores else 0
+        self.total += flops.spectra_work(self.shape, self.device.type) if self._lacks_weights else 0
 
     def _sizes(self, pending: dict[specs.Measurement, list[int]]) -> set[int]:
         """Batch sizes whose replay will be checked, if memory holds what it holds now."""
@@ -126,7 +126,7 @@ class Sweep:
 
     def _size(self) -> int:
         """Sequences that are run at once."""
-        return cost.group_size(
+        return flops.group_size(
             self.shape, self.profile.text.sequences, self.profile.text.length, self.profile.model.dtype,
             int(HEADROOM * free_memory(self.device)),
         )  # fmt: skip
@@ -141,7 +141,7 @@ class Sweep:
         asked = [each.perturbation for each in missing]
         count = self.profile.text.sequences
         length = self.profile.text.length
-        flop, work = cost.clean_flops(self.shape, 1, length), cost.clean_work(self.shape, 1, length)
+        flop, work = flops.clean_flops(self.shape, 1, length), flops.clean_work(self.shape, 1, length)
 
         def step(index: int) -> None:
             self.flop, self.done = self.flop + flop, self.done + work
@@ -160,7 +160,7 @@ class Sweep:
         if self.store.measured(self.profile.activation) is None:
             self.store.save(self.profile.activation, activation, {})
         if self._lacks_scores:
-            step = self._layer_by_layer("scores of the weights", cost.scores_work(self.shape))
+            step = self._layer_by_layer("scores of the weights", flops.scores_work(self.shape))
             self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm, step), {})
         return moments
 
@@ -174,7 +174,7 @@ class Sweep:
 
     def _weights(self) -> None:
         if self._lacks_weights:
-            work = cost.spectra_work(self.shape, self.device.type)
+            work = flops.spectra_work(self.shape, self.device.type)
             found = weights(self.loaded, self._layer_by_layer("spectra of the weights", work))
             self.store.save(self.profile.weights, found, {})
 
@@ -233,7 +233,7 @@ class Sweep:
     def _part(self, group: Group, measurement: specs.Measurement, what: str, sequences: int) -> results.Perturbed:
         self._check_replay(group)
         asked = self.shape, measurement, sequences, self.profile.text.length
-        flop, work = cost.measurement_flops(*asked), cost.measurement_work(*asked)
+        flop, work = flops.measurement_flops(*asked), flops.measurement_work(*asked)
         steps = _Steps(self.engine, self.shape, sequences, self.profile.text.length)
 
         def step(layer: int) -> None:
@@ -294,8 +294,8 @@ class _Steps:
 
     def __init__(self, engine: str, shape: Outline, sequences: int, length: int):
         layers = shape.layers
-        run = cost.layer_flops(shape, sequences * length, length)
-        walk = [*(index * run for index in range(layers)), *([cost.harm_work(shape, sequences, length)] * layers)]
+        run = flops.layer_flops(shape, sequences * length, length)
+        walk = [*(index * run for index in range(layers)), *([flops.harm_work(shape, sequences, length)] * layers)]
         weights = walk if engine == "wavefront" else [1.0] * layers
         self.shares: Iterator[float] = iter(np.cumsum(weights) / sum(weights))
 

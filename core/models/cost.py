@@ -7,25 +7,12 @@ import os
 from dataclasses import dataclass
 
 from core import specs
+from core.models import flops
 from core.models.machine import chosen
 from core.models.outline import Outline
 from core.models.sources import NotHere, locate, outlined
 from core.store.cache import Store
 from core.store.files import write_file
-
-# FLOP/s to go by until this machine was measured
-ROUGH_RATE = {"cpu": 50e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
-TOKENS_PER_EXAMPLE = 180  # of a zero-shot task, all its answers together: about the mean of the usual seven
-WHOLE_TASK = 2000  # examples, where all are asked for
-WALK_BATCH = 2048  # tokens per forward while pruning
-HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
-
-# FLOP of matrix products that take as long, seen on a CPU with the bundled model
-LOGIT = 2500  # a logit that is compared with the clean one
-SCORE = 4000  # a weight whose score is held against every outlier threshold
-SPECTRUM = 5  # eigenvalues of a linear, times its Gram matrix's own FLOP
 
 
 @dataclass(frozen=True)
@@ -50,11 +37,11 @@ def of_study(request: specs.StudyRequest, store: Store, device: str = "cpu") -> 
     if shape is None:
         return None
     points = len(request.points)
-    total = study_flops(shape, request, points, points, points - 1)
+    total = flops.study_flops(shape, request, points, points, points - 1)
     text, calibration = request.evaluation.text, request.calibration
     streams = (3 * calibration.sequences * calibration.length + text.sequences * text.length) * shape.width
     logits = 4 * 2048 * shape.vocabulary * 4
-    memory = (2 * shape.parameters + streams) * BYTES[request.dtype] + logits
+    memory = (2 * shape.parameters + streams) * flops.BYTES[request.dtype] + logits
     return _priced(total, memory, points, shape, store, device)
 
 
@@ -67,16 +54,13 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
     shape = _shape(request, store)
     if shape is None:
         return None
-    group = group_size(shape, request.text.sequences, request.text.length, request.dtype, None)
-    memory = shape.parameters * BYTES[request.dtype] + group * sequence_bytes(shape, request.text.length, request.dtype)
-    memory += second_moment_bytes(shape) if _second_moments(request) else 0
-    parts = sum(_times(shape, each) for each in request.measurements) * -(-request.text.sequences // group)
-    return _priced(flops(shape, request), memory, parts, shape, store, device)
-
-
-def _second_moments(request: specs.MeasureRequest) -> bool:
-    """Whether anything asked for looks at them."""
-    return any(each.perturbation.statistic == "second_moment" for each in request.measurements)
+    text, dtype = request.text, request.dtype
+    group = flops.group_size(shape, text.sequences, text.length, dtype, None)
+    memory = shape.parameters * flops.BYTES[dtype] + group * flops.sequence_bytes(shape, text.length, dtype)
+    if any(each.perturbation.statistic == "second_moment" for each in request.measurements):
+        memory += flops.second_moment_bytes(shape)
+    parts = sum(flops.times(shape, each) for each in request.measurements) * -(-text.sequences // group)
+    return _priced(flops.request_flops(shape, request), memory, parts, shape, store, device)
 
 
 def _shape(request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> Outline | None:
@@ -89,7 +73,7 @@ def _shape(request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> 
 def _priced(total: float, memory: float, parts: int, shape: Outline, store: Store, device: str) -> Cost:
     device = chosen(device)
     rate = _rate(store, device, shape)
-    used = rate or ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"])
+    used = rate or flops.rough_rate(device)
     return Cost(total, int(memory), total / used, rate is None, used, parts)
 
 
@@ -109,145 +93,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def kind(device: str) -> str:
-    """`cuda:1` -> `cuda`."""
-    return device.split(":")[0]
-
-
-# --- arithmetic ----------------------------------------------------------------------------------------------------
-
-
-def layer_flops(shape: Outline, tokens: int, length: int) -> float:
-    """One layer on some tokens: its matrices, and attention over `length` positions."""
-    return tokens * (2.0 * shape.layer_parameters + 4.0 * length * shape.width)
-
-
-def head_flops(shape: Outline, tokens: int) -> float:
-    """Logits of some tokens."""
-    return 2.0 * tokens * shape.width * shape.vocabulary
-
-
-def measurement_flops(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
-    """One measurement at every injection layer, harm included."""
-    tokens = sequences * length
-    runs = shape.layers * (shape.layers - 1) / 2 + shape.layers * measurement.perturbation.runs
-    harm = shape.layers * head_flops(shape, tokens // HARM_STRIDE)
-    return runs * layer_flops(shape, tokens, length) + harm
-
-
-def clean_flops(shape: Outline, sequences: int, length: int) -> float:
-    """One clean forward."""
-    tokens = sequences * length
-    return shape.layers * layer_flops(shape, tokens, length) + head_flops(shape, tokens)
-
-
-def flops(shape: Outline, request: specs.MeasureRequest) -> float:
-    """Everything: statistics, recording, the check of the replay, the noise floor, the measurements."""
-    text = request.text
-    clean = 3 * clean_flops(shape, text.sequences, text.length)
-    floor = measurement_flops(shape, request.measurements[0], 1, text.length)
-    measured = (
-        _times(shape, each) * measurement_flops(shape, each, text.sequences, text.length)
-        for each in request.measurements
-    )
-    return clean + floor + sum(measured)
-
-
-def harm_work(shape: Outline, sequences: int, length: int) -> float:
-    """What reading the harm of one injection takes, as FLOP."""
-    tokens = sequences * length // HARM_STRIDE
-    return head_flops(shape, tokens) + LOGIT * tokens * shape.vocabulary
-
-
-def measurement_work(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
-    """What one measurement takes at every injection layer, as FLOP: harm is read for longer than it computes."""
-    logits = shape.layers * (sequences * length // HARM_STRIDE) * shape.vocabulary
-    return measurement_flops(shape, measurement, sequences, length) + LOGIT * logits
-
-
-def clean_work(shape: Outline, sequences: int, length: int) -> float:
-    """What one clean forward takes whose losses are read, as FLOP."""
-    return clean_flops(shape, sequences, length) + LOGIT * sequences * length * shape.vocabulary
-
-
-def check_work(shape: Outline, sequences: int, length: int) -> float:
-    """What checking the replay of a group takes, as FLOP: its layers run once in a forward and twice alone."""
-    return 3 * shape.layers * layer_flops(shape, sequences * length, length)
-
-
-def scores_work(shape: Outline) -> float:
-    """What describing all linears' scores takes, as FLOP."""
-    return SCORE * shape.layers * shape.layer_parameters
-
-
-def spectra_work(shape: Outline, device: str) -> float:
-    """What the spectra of all linears take, as FLOP of a device: they are computed on the CPU whatever the device."""
-    waiting = ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"]) / ROUGH_RATE["cpu"]
-    return waiting * SPECTRUM * 2.0 * shape.width * shape.layers * shape.layer_parameters
-
-
-def _times(shape: Outline, measurement: specs.Measurement) -> int:
-    """How many measurements one stands for."""
-    return shape.linears if getattr(measurement.perturbation, "linear", None) == specs.EACH else 1
-
-
-def walk_flops(shape: Outline, calibration: specs.WindowRequest) -> float:
-    """Pruning the whole model once: each layer dense, then pruned, on all tokens; one batch is recorded first."""
-    recorded = min(calibration.sequences, max(1, WALK_BATCH // calibration.length))
-    return 2 * clean_flops(shape, calibration.sequences, calibration.length) + clean_flops(
-        shape, recorded, calibration.length
-    )
-
-
-def evaluation_flops(shape: Outline, sequences: int, length: int) -> float:
-    """Losses of some windows, and the dense model's logits beside them."""
-    return clean_flops(shape, sequences, length) + head_flops(shape, sequences * length)
-
-
-def task_flops(shape: Outline, examples: int) -> float:
-    """A zero-shot task, roughly: its questions are not read before it runs."""
-    return clean_flops(shape, examples, TOKENS_PER_EXAMPLE)
-
-
-def study_flops(shape: Outline, request: specs.StudyRequest, losses: int, points: int, pruned: int) -> float:
-    """A study of which `losses` points lack their losses and `points` lack anything, `pruned` of them not dense."""
-    text, calibration = request.evaluation.text, request.calibration
-    dense = clean_flops(shape, text.sequences, text.length) if losses else 0.0
-    each = evaluation_flops(shape, text.sequences, text.length)
-    tasks = len(request.evaluation.tasks) * task_flops(shape, request.evaluation.examples or WHOLE_TASK)
-    return dense + losses * each + pruned * walk_flops(shape, calibration) + points * tasks
-
-
-def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:
-    """Memory of one sequence in a group: clean streams, perturbed streams, logits, and room to compute in."""
-    stream = length * shape.width * BYTES[dtype]
-    streams = 2 * shape.layers * stream
-    logits = 6 * (length // HARM_STRIDE) * shape.vocabulary * 4
-    return streams + logits + 16 * stream
-
-
-def second_moment_bytes(shape: Outline) -> int:
-    """Memory of the second moments of the linears' inputs: per layer three of the stream's width and one of the MLP's.
-
-    The MLP's width is read off the parameters, as if attention had four square matrices and the MLP two, so that a
-    third one (a gate) makes the figure too large.
-    """
-    inner = max(shape.layer_parameters / (2 * shape.width) - 2 * shape.width, 0)
-    return int(4 * shape.layers * (3 * shape.width**2 + inner**2))
-
-
-def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:
-    """Sequences per group: at least two groups, so that something can be drawn early, and what memory holds.
-
-    Args:
-        free: bytes that may be used, or None to leave memory out of it.
-    """
-    largest = max(1, min(-(-sequences // 2), LARGEST_GROUP // length))
-    if free is None:
-        return largest
-    return max(1, min(largest, int(free // sequence_bytes(shape, length, dtype))))
-
-
 # --- what this machine was measured to do --------------------------------------------------------------------------
 
 
@@ -264,4 +109,4 @@ def _rate(store: Store, device: str, shape: Outline) -> float | None:
 
 
 def _rate_file(store: Store, device: str, shape: Outline) -> os.PathLike:
-    return store.root / "rates" / f"{kind(device)}-{shape.layers}x{shape.width}.json"
+    return store.root / "rates" / f"{flops.kind(device)}-{shape.layers}x{shape.width}.json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from core.models import anatomy
 from core.models.sources import Source
 from core.specs.errors import UserError
+from core.specs.formats import gist
 from core.specs.models import Dtype, ModelSpec
 
 transformers.logging.set_verbosity_error()
@@ -53,7 +53,7 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(source.folder, **_where(source))
     except (ValueError, KeyError, OSError, TypeError, AttributeError) as error:
-        raise UserError(f"{source.label} has no tokenizer that can be read: {_gist(error)}") from error
+        raise UserError(f"{source.label} has no tokenizer that can be read: {gist(error)}") from error
 
 
 def load(source: Source, dtype: Dtype = "float32") -> Loaded:
@@ -86,7 +86,7 @@ def _config(source: Source) -> Any:
     try:
         config = AutoConfig.from_pretrained(source.folder, **_where(source))
     except (ValueError, KeyError, OSError, TypeError, StrictDataclassError) as error:
-        raise UserError(f"{source.label} cannot be read as a model: {_gist(error)}") from error
+        raise UserError(f"{source.label} cannot be read as a model: {gist(error)}") from error
     if config.is_encoder_decoder:
         raise UserError(f"{source.label} is an encoder-decoder ({config.model_type}): only decoders can be measured")
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -106,7 +106,7 @@ def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
             **_where(source),
         )
     except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"the weights of {source.label} cannot be loaded: {_gist(error)}") from error
+        raise UserError(f"the weights of {source.label} cannot be loaded: {gist(error)}") from error
     if info["mismatched_keys"]:
         odd = sorted(key for key, *_ in info["mismatched_keys"])
         raise UserError(
@@ -134,9 +134,3 @@ def _check(model: PreTrainedModel, source: Source) -> None:
             f"{source.label} ({type(model).__name__}) lets tokens see later ones, as encoders do: only decoders can "
             "be measured"
         )
-
-
-def _gist(error: Exception) -> str:
-    """The first sentence of a library's message, shortened."""
-    first = " ".join(str(error).split()).split(". ")[0].rstrip(".!: ")
-    return textwrap.shorten(first, 160, placeholder="…") or type(error).__name__

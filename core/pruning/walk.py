@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.anatomy import Linear
-from core.models.cost import WALK_BATCH
+from core.models.flops import WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.pruning.inputs import Sums, watched

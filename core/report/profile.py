@@ -8,9 +8,10 @@ from functools import partial
 import numpy as np
 
 from core import figures
-from core.allocation.allocate import allocate, layer_parameters
-from core.analysis import absorption
+from core.allocation.spread import allocate, layer_parameters
+from core.analysis import findings
 from core.analysis import responses as response
+from core.analysis.gains import gains_of
 from core.figures import labels
 from core.figures.charts import CHARTS, ChartRow, InView
 from core.figures.responses import responses
@@ -59,20 +60,18 @@ def _label(found: Profile, name: str) -> str:
 
 
 def _sentences(found: Profile, drawn: list[str]) -> list[str]:
-    return [f"{_label(found, name)}: {absorption.finding(absorption.gains(found.seeds(name)))}" for name in drawn]
+    return [f"{_label(found, name)}: {findings.finding(gains_of(found.seeds(name)))}" for name in drawn]
 
 
 def verdicts(found: Profile) -> Table:
     """One sentence per perturbation."""
-    rows = [
-        (name, _label(found, name), absorption.finding(absorption.gains(found.seeds(name)))) for name in found.by_name
-    ]
+    rows = [(name, _label(found, name), findings.finding(gains_of(found.seeds(name)))) for name in found.by_name]
     return texts(("name", "perturbation", "verdict"), rows)
 
 
 def _of_perturbation(found: Profile, name: str, note: str) -> list[Exhibit]:
     seeds = found.seeds(name)
-    values = np.nan_to_num(absorption.gains(seeds).value[:-1], nan=-np.inf)
+    values = np.nan_to_num(gains_of(seeds).value[:-1], nan=-np.inf)
     layer = int(values.argmax()) if values.size else 0
     said = f"{_label(found, name)}; the marked layer, {layer}, has the greatest gain · {note}"
     asked = InView(found, name, layer)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from core.analysis.evaluations import Evaluations
-from core.export import recipes
-from core.report import command, take
 from core.report.page import Command
 from core.search import best as bests
-from core.search import best_line
 from core.search.best import Best
+from core.specs import naming
 from core.specs.allocations import AllocationRequest, Manual
+from core.specs.commands import Allocating, Studying, alone, command_line
 from core.specs.errors import UserError
 from core.specs.jobs import Request
 from core.specs.measurements import MeasureRequest
+from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
 from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.texts import WindowRequest
@@ -42,11 +41,11 @@ def profile(entry: Entry, asked: Request | None = None) -> list[Command]:
     device, engine = _device(told), str(told.get("engine") or "wavefront")
     engine = engine if engine in ("wavefront", "hooks") else "wavefront"
     if isinstance(asked, MeasureRequest):
-        return [Command("The measurement:", command.measure(asked, device, engine))]
+        return [Command("The measurement:", command_line(asked, device=device, engine=engine))]
     if not told.get("model_source") or not told.get("text_source"):
         return [Command(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
     about = "The measurement:" if "seed" in told else f"The measurement. {UNSEEDED}"
-    return [Command(about, command.measure(_told(entry), device, engine))]
+    return [Command(about, command_line(_told(entry), device=device, engine=engine))]
 
 
 def _told(entry: Entry) -> MeasureRequest:
@@ -78,8 +77,7 @@ def _device(told: dict) -> str:
 
 def allocation(found: Profile, asked: AllocationRequest, name: str) -> Command:
     """`python -m core allocate ...` of one line of the allocation chart."""
-    words = ["python", "-m", "core", *recipes.arguments(asked, found.entry.key)]
-    return Command(f"The allocation {name}:", shlex.join(words))
+    return Command(f"The allocation {name}:", command_line(Allocating(profile=found.entry.key, allocation=asked)))
 
 
 def study(found: Evaluations) -> list[Command]:
@@ -96,7 +94,7 @@ def best(found: Best, singles: Sequence[str]) -> list[Command]:
     Args:
         singles: `core.search.best.commands`, the profile and the answer by themselves.
     """
-    whole = best_line.line(found.request)
+    whole = bests.whole_line(found.request)
     if whole is None:
         asked = bests.final_request(found.request, found.profile, found.winner, found.runner_up)
         file, *run = _study(asked, _device(found.final.dense.result.about))
@@ -116,7 +114,7 @@ def _study(request: StudyRequest, device: str) -> list[Command]:
         return [Command(f"Setting by setting, for {error}.", "\n".join(filter(None, singles)) or "# none can be said")]
     return [
         Command(f"Save this as {STUDY_FILE}:", text),
-        Command("Then run:", take.study(device)),
+        Command("Then run:", command_line(Studying(file=STUDY_FILE), device=device)),
     ]
 
 
@@ -127,10 +125,10 @@ def _request(found: Evaluations) -> StudyRequest | None:
         return None
 
 
-def _single(request: StudyRequest, setting: object, device: str) -> str | None:
+def _single(request: StudyRequest, setting: Setting, device: str) -> str | None:
     if isinstance(setting.allocation.base, Manual):
-        return f"# {setting.name}: no command can say it; save its allocation as JSON and name that file"
+        return f"# {naming.whole(setting)}: no command can say it; save its allocation as JSON and name that file"
     try:
-        return take.prune(request, setting, device)
+        return command_line(alone(request, setting), device=device)
     except UserError as error:
-        return f"# {setting.name}: {error}"
+        return f"# {naming.whole(setting)}: {error}"

@@ -10,7 +10,7 @@ from core.analysis import rows as reading
 from core.analysis import verdicts
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
-from core.figures import results as drawing
+from core.figures import of_evaluations as drawing
 from core.figures.style import Chart, Palette
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts

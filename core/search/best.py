@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from dataclasses import dataclass
 
 from core import specs
@@ -12,15 +11,17 @@ from core.analysis.comparison import Interval
 from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations
 from core.analysis.verdicts import quoted, sentence
-from core.models import cost
+from core.models import cost, flops
 from core.models.machine import chosen
 from core.models.outline import Outline
 from core.models.sources import locate, outlined
 from core.search.candidates import GRIDS, TARGETS, candidates, kept_by_uniform, loss, most_candidates, ranked
+from core.search.roles import uncut
 from core.specs.allocations import Correction
 from core.specs.base import number
+from core.specs.commands import alone, command_line
 from core.specs.errors import UserError
-from core.specs.grammar import as_written, words
+from core.specs.grammar import words, write
 from core.specs.measurements import Measurement, MeasureRequest, measurements
 from core.specs.perturbations import perturbation
 from core.specs.pruners import PRUNERS
@@ -32,24 +33,6 @@ from core.store.cache import Entry, Store
 
 MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
 MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
-
-
-def fraction(text: str) -> float:
-    """`20%` or `0.2` -> 0.2.
-
-    Raises:
-        UserError: no number, not above 0, or a percentage without its sign.
-    """
-    body = text.strip()
-    try:
-        value = float(body.removesuffix("%")) / (100 if body.endswith("%") else 1)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise UserError(f"a largest loss of {text!r} is not a share above 0: write 20% or 0.2")
-    if value > 1 and not body.endswith("%"):
-        raise UserError(f"a largest loss of {text!r} is more than all: write {number(value)}% if that is meant")
-    return value
 
 
 # --- the stages as requests ----------------------------------------------------------------------------------------
@@ -149,11 +132,11 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     judged = (4 if request.max_loss else 3) * len(drawn(request))  # winner, runner-up, uniform, and where it falls back
     selecting, judging = selection_request(request, None, ()), _study(request, None, (), request.final)
     return {
-        "profile": 0.0 if request.profile else cost.flops(shape, profile_request(request)),
-        "search": cost.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
-        "selection": cost.study_flops(shape, selecting, tried + 1, tried + 1, tried),
-        "corrections": cost.study_flops(shape, selecting, more, more, more) if more else 0.0,
-        "final": cost.study_flops(shape, judging, judged + 1, judged + 1, judged),
+        "profile": 0.0 if request.profile else flops.request_flops(shape, profile_request(request)),
+        "search": flops.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
+        "selection": flops.study_flops(shape, selecting, tried + 1, tried + 1, tried),
+        "corrections": flops.study_flops(shape, selecting, more, more, more) if more else 0.0,
+        "final": flops.study_flops(shape, judging, judged + 1, judged + 1, judged),
     }
 
 
@@ -274,7 +257,7 @@ class Best:
     @property
     def sentence(self) -> str:
         """The answer in words, with the paired interval it rests on."""
-        return f"Use {as_written(self.answer.allocation)}: {self._why}{self._lower}."
+        return f"Use {write(self.answer.allocation)}: {self._why}{self._lower}."
 
     @property
     def _why(self) -> str:
@@ -357,6 +340,21 @@ def stages(store: Store) -> dict[str, str]:
     }
 
 
+def whole_line(request: BestRequest) -> str | None:
+    """`python -m core best ...`: profile, selection and judgement of every contender with all calibration seeds.
+
+    None where its options cannot say what was asked: windows of several lengths, another packing, seed or start token,
+    or documents that were named.
+
+    Args:
+        request: as it is stored, with the documents that each role was given.
+    """
+    try:
+        return command_line(uncut(request))
+    except UserError:
+        return None
+
+
 def commands(found: Best) -> tuple[str, ...]:
     """Command lines that make the answer again: the profile it looks at, then pruning on the text that judges.
 
@@ -364,34 +362,9 @@ def commands(found: Best) -> tuple[str, ...]:
     start token in every window.
     """
     request = found.request
-    texts = (request.calibration, request.final)
-    usual = WindowRequest()
-    plain = all((each.packing, each.bos, each.seed) == (usual.packing, usual.bos, usual.seed) for each in texts)
-    if not plain or len({each.length for each in texts}) > 1:
+    asked = alone(final_request(request, found.profile, found.winner, found.runner_up), found.answer)
+    try:
+        prune = command_line(asked)
+        return (prune,) if request.profile else (command_line(profile_request(request)), prune)
+    except UserError:
         return ()
-    model = ["--model", request.model, *(["--revision", request.revision] if request.revision else [])]
-    model += [] if request.dtype == "float32" else ["--dtype", request.dtype]
-    measure = [] if request.profile else [_measure(profile_request(request), model)]
-    calibration, final = texts
-    prune = ["prune", *model, "--pruner", request.pruner, "--allocation", as_written(found.answer.allocation)]
-    prune += ["--profile", found.profile, "--calibration", calibration.source]
-    prune += [*_documents("--documents", calibration), "--sequences", str(calibration.sequences)]
-    prune += ["--length", str(calibration.length), "--seed", str(found.answer.calibration_seed)]
-    prune += ["--evaluate", final.source, *_documents("--evaluate-documents", final)]
-    prune += ["--windows", str(final.sequences)]
-    return (*measure, _line(prune))
-
-
-def _measure(asked: MeasureRequest, model: list[str]) -> str:
-    text = asked.text
-    window = ["--text", text.source, *_documents("--documents", text)]
-    window += ["--sequences", str(text.sequences), "--length", str(text.length)]
-    return _line(["measure", *model, *window, "--perturb", ",".join(each.name for each in asked.measurements)])
-
-
-def _documents(option: str, text: WindowRequest) -> list[str]:
-    return [option, f"{text.documents[0]}-{text.documents[1]}"] if text.documents else []
-
-
-def _line(words: list[str]) -> str:
-    return shlex.join(["python", "-m", "core", *words])

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.allocation.allocate import spread
 from core.allocation.allocator import Allocator
+from core.allocation.spread import spread
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations
 from core.specs.allocations import BASES, AllocationRequest, Correction, Uniform
 from core.specs.errors import UserError
-from core.specs.grammar import as_written
+from core.specs.grammar import write
 from core.specs.pruners import USUAL
 from core.specs.settings import Setting
 from core.store.profiles import Profile
@@ -84,7 +84,7 @@ def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> t
         try:
             spread(setting.allocation, parameters, profile)
         except UserError as reason:
-            notes.append(f"{as_written(setting.allocation)} was left out: {reason}")
+            notes.append(f"{write(setting.allocation)} was left out: {reason}")
         else:
             kept.append(setting)
     return tuple(kept), notes

@@ -47,6 +47,22 @@ def cut(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
     return request.model_copy(update=asked)
 
 
+def uncut(request: BestRequest) -> BestRequest:
+    """The same without the documents that `cut` gives by itself; those that were named stay."""
+    asked: dict[str, WindowRequest] = {role: getattr(request, role) for role in ROLES}
+    for source in {each.source for each in asked.values()}:
+        sharing = {role: each.documents for role, each in asked.items() if each.source == source}
+        spans = list(sharing.values())
+        if len(spans) > 1 and None not in spans and _cut_so(spans, [ROLES[role] for role in sharing]):
+            asked |= {role: asked[role].model_copy(update={"documents": None}) for role in sharing}
+    return request.model_copy(update=asked)
+
+
+def _cut_so(spans: list[tuple[int, int]], weights: Sequence[int]) -> bool:
+    count = spans[-1][1] + 1
+    return count >= len(spans) and spans == shares(count, weights)
+
+
 def shares(count: int, weights: Sequence[int], source: str = "the text") -> list[tuple[int, int]]:
     """Cut documents 0 .. count - 1 into consecutive ranges, as near to these shares as whole documents allow.
 

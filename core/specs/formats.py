@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -23,10 +24,26 @@ def several(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
+def capital(text: str) -> str:
+    """The same with a capital at its beginning, as a sentence has."""
+    return text[:1].upper() + text[1:]
+
+
+def listed(names: Iterable[str], word: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`; empty without names."""
+    *others, last = [*names] or [""]
+    return f"{', '.join(others)} {word} {last}" if others else last
+
+
 def either(names: Iterable[str]) -> str:
     """`a`, `a or b`, `a, b or c`."""
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last
+    return listed(names, "or")
+
+
+def gist(error: Exception) -> str:
+    """The first sentence of a library's message, shortened."""
+    first = " ".join(str(error).split()).split(". ")[0].rstrip(".!: ")
+    return textwrap.shorten(first, 160, placeholder="…") or type(error).__name__
 
 
 def per_cent(fraction: float) -> str:
@@ -76,4 +93,4 @@ def ranges(numbers: Sequence[int]) -> str:
     parts: list[str] = []
     for run in runs(numbers):
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    return listed(parts)

@@ -1,10 +1,15 @@
-"""Allocations as people write them: `owl m=5 lam=0.08:0.7`, `uniform:0.7`, or a JSON file."""
+"""The one grammar: allocations as they are typed, stored, linked and reported.
+
+`owl m=5 lam=0.08:0.7`, `uniform:0.7`, `response strength=0.04 driver=gaussian:0.3 control=reversed:0.6`: a method,
+what is set of it, its correction and its bounds, and after the last colon the target. `core.specs.settings` adds the
+words of a whole setting. An allocation set by hand is a JSON file.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +18,12 @@ from core.specs.allocations import BASES, AllocationRequest, Correction, Manual
 from core.specs.base import checked, number
 from core.specs.errors import UserError
 
-OF_CORRECTION = ("strength", "driver", "control", "seed", "clip")
-OF_ALLOCATION = ("low", "high")
+OF_CORRECTION = tuple(Correction.model_fields)
+OF_ALLOCATION = ("low", "high", "unclipped")
 UNSAID = ("kind", "estimator", "statistic", "pruner", "granularity")  # of a base, where they are as usual
 
 
-def allocation(text: str) -> AllocationRequest:
+def read_allocation(text: str) -> AllocationRequest:
     """`METHOD:TARGET`, or the path of a JSON file that holds a list named `sparsity`.
 
     Raises:
@@ -26,10 +31,19 @@ def allocation(text: str) -> AllocationRequest:
     """
     if text.endswith(".json") or Path(os.path.expanduser(text)).is_file():
         return from_file(Path(os.path.expanduser(text)))
+    return method(*split(text))
+
+
+def split(text: str) -> tuple[str, float]:
+    """`owl m=5:0.7` -> (`owl m=5`, 0.7).
+
+    Raises:
+        UserError: no colon, or no number after it.
+    """
     words, colon, target = text.rpartition(":")
     if not colon:
         raise UserError(f"{text!r} is not an allocation: write METHOD:TARGET, as in uniform:0.7, or name a .json file")
-    return method(words, _number("the target", target))
+    return words, _number("the target", target)
 
 
 def method(words: str, target: float) -> AllocationRequest:
@@ -38,19 +52,45 @@ def method(words: str, target: float) -> AllocationRequest:
     Raises:
         UserError: an unknown method or parameter, or a value out of range.
     """
+    return built(*parts(words), target)
+
+
+def parts(words: str) -> tuple[str, dict[str, str]]:
+    """`owl m=5 lam=0.08` -> (`owl`, {`m`: `5`, `lam`: `0.08`}).
+
+    Raises:
+        UserError: an unknown method, a word that is no parameter, or one that is given twice.
+    """
     kind, *pairs = words.split() or [""]
     if kind not in BASES or kind == "manual":
         known = ", ".join(name for name in BASES if name != "manual")
         raise UserError(f"there is no allocator {kind!r}: known are {known}")
-    odd = next((pair for pair in pairs if "=" not in pair), None)
-    if odd is not None:
-        raise UserError(f"{odd!r} in {words!r} is not a parameter: write name=value, as in lam=0.08")
-    given = dict(pair.split("=", 1) for pair in pairs)
-    fix = {name: given.pop(name) for name in OF_CORRECTION if name in given}
-    whole = {name: given.pop(name) for name in OF_ALLOCATION if name in given}
-    check_parameters(kind, given, (*OF_CORRECTION, *OF_ALLOCATION))
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"{pair!r} in {words!r} is not a parameter: write name=value, as in lam=0.08")
+        if name in given:
+            raise UserError(f"{words!r} gives {name} twice: leave one out")
+        given[name] = value
+    return kind, given
+
+
+def built(kind: str, given: Mapping[str, object], target: float, more: Iterable[str] = ()) -> AllocationRequest:
+    """An allocation of its parameters by name: the method's own, the correction's and the bounds.
+
+    Args:
+        more: what else may be said beside them, and was taken out already.
+
+    Raises:
+        UserError: as `method`.
+    """
+    fix = {name: given[name] for name in OF_CORRECTION if name in given}
+    whole = {name: given[name] for name in OF_ALLOCATION if name in given}
+    own = {name: value for name, value in given.items() if name not in fix and name not in whole}
+    check_parameters(kind, own, (*OF_CORRECTION, *OF_ALLOCATION, *more))
     correction = checked(Correction, **fix)
-    return checked(AllocationRequest, base=checked(BASES[kind], **given), target=target, correction=correction, **whole)
+    return checked(AllocationRequest, base=checked(BASES[kind], **own), target=target, correction=correction, **whole)
 
 
 def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) -> None:
@@ -109,8 +149,8 @@ def _number(what: str, text: object) -> float:
         raise UserError(f"{what} {text!r} is not a number: write a fraction, as in 0.7") from error
 
 
-def as_written(asked: AllocationRequest) -> str:
-    """An allocation as `allocation` reads it: `response objective=kl:0.6`.
+def write(asked: AllocationRequest) -> str:
+    """An allocation as `read_allocation` reads it back: `response objective=kl:0.6`.
 
     Raises:
         UserError: as `words`.
@@ -126,20 +166,33 @@ def words(asked: AllocationRequest) -> str:
     """
     if asked.base.kind == "manual":
         raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
-    usual = type(asked.base)()
-    said = {
-        name: value
-        for name, value in asked.base.model_dump().items()
-        if name not in UNSAID or getattr(usual, name) != value
-    }
-    fix = asked.correction.model_dump(exclude_defaults=True) if asked.correction.strength else {}
-    if fix:
+    return said(asked)
+
+
+def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> str:
+    """The words of any allocation; of one set by hand they do not tell the numbers, and so do not read back.
+
+    Args:
+        more: further words, name -> value.
+    """
+    usual = AllocationRequest()
+    fix = asked.correction.model_dump(exclude_defaults=True)
+    if asked.correction.strength:
         fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
-    whole = {name: getattr(asked, name) for name in ("low", "high")}
-    whole = {name: value for name, value in whole.items() if AllocationRequest.model_fields[name].default != value}
-    pairs = [f"{name}={_value(value)}" for name, value in (said | fix | whole).items()]
-    return " ".join([asked.base.kind, *pairs])
+    whole = {name: getattr(asked, name) for name in OF_ALLOCATION if getattr(asked, name) != getattr(usual, name)}
+    every = _of_base(asked) | fix | whole | dict(more or {})
+    return " ".join([asked.base.kind, *(f"{name}={written(value)}" for name, value in every.items())])
 
 
-def _value(value: object) -> str:
+def _of_base(asked: AllocationRequest) -> dict[str, object]:
+    if isinstance(asked.base, Manual):
+        return {}
+    usual, own = type(asked.base)(), asked.base.model_dump()
+    return {name: value for name, value in own.items() if name not in UNSAID or getattr(usual, name) != value}
+
+
+def written(value: object) -> str:
+    """A value as the grammar says it: `0.3`, `yes`."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return number(value) if isinstance(value, float) else str(value)

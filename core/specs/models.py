@@ -17,3 +17,8 @@ class ModelSpec(Spec):
     content: str = Field(description="SHA-256 over the files, or repository@commit")
     initialised: int | None = Field(None, description="seed of a random initialisation that replaces the weights")
     dtype: Dtype = "float32"
+
+    @property
+    def weights(self) -> tuple[str, int | None]:
+        """What two models share that are one but for their precision."""
+        return self.content, self.initialised

@@ -41,6 +41,7 @@ def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> 
     if fix.strength:
         words += [f"by {fix.driver}"] if fix.driver != Correction().driver else []
         words += [f"clip {fix.clip:.3g}"] if fix.clip != Correction().clip else []
+    words += ["unclipped"] if asked.unclipped else []
     return ", ".join(words)
 
 
@@ -56,6 +57,21 @@ def whole(asked: Setting) -> str:
     """Every parameter that is not its default: `OWL, m 7, 70% zeros, Wanda, calibration seed 1`."""
     words = [setting(asked)] + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else [])
     return ", ".join(words)
+
+
+def former(asked: Setting) -> str:
+    """What a setting was called before there was one grammar: `owl m=5 lam=0.08 reversed 0.04 by skip, 70%, wanda`."""
+    allocation, fix = asked.allocation, asked.allocation.correction
+    own = {} if isinstance(allocation.base, Manual) else allocation.base.model_dump(exclude={"kind"})
+    own |= {name: value for name, value in _bounds(allocation).items() if value != _bounds(AllocationRequest())[name]}
+    words = [allocation.base.kind, *(f"{name}={_word(value)}" for name, value in own.items())]
+    if fix.strength:
+        words += ["corrected" if fix.control == "none" else fix.control, number(fix.strength), f"by {fix.driver}"]
+        words += [f"seed {fix.seed}"] if fix.control == "shuffled" else []
+        words += [f"clip {number(fix.clip)}"] if fix.clip != Correction().clip else []
+    more = [asked.pattern or "", "true-sequential" if asked.true_sequential else ""]
+    more += [f"calibration seed {asked.calibration_seed}" if asked.calibration_seed else ""]
+    return ", ".join(filter(None, [" ".join(words), f"{allocation.target:.0%}", asked.pruner, *more]))
 
 
 def kind(asked: Setting) -> tuple:
@@ -94,8 +110,11 @@ def _corrected(fix: Correction) -> list[str]:
 
 def _values(asked: AllocationRequest) -> dict[str, object]:
     """The base's parameters and the bounds; what is set by hand has a row of numbers, which no name can hold."""
-    own = asked.base.model_dump(exclude={"kind", "sparsity"})
-    return own | {"low": asked.low, "high": asked.high}
+    return asked.base.model_dump(exclude={"kind", "sparsity"}) | _bounds(asked)
+
+
+def _bounds(asked: AllocationRequest) -> dict[str, float]:
+    return {"low": asked.low, "high": asked.high}
 
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from core.specs import naming
 from core.specs.base import Spec, View
 from core.specs.formats import model_name, per_cent
 from core.specs.measurements import ProfileSpec
@@ -37,7 +38,7 @@ class ExportRequest(_OneSetting):
 
     @property
     def title(self) -> str:
-        return f"export of {model_name(self.model)}: {self.setting.name}"
+        return f"export of {model_name(self.model)}: {naming.whole(self.setting)}"
 
 
 class WritingRequest(_OneSetting):
@@ -48,7 +49,7 @@ class WritingRequest(_OneSetting):
 
     @property
     def title(self) -> str:
-        return f"writing of {model_name(self.model)}: {self.setting.name}"
+        return f"writing of {model_name(self.model)}: {naming.whole(self.setting)}"
 
 
 class BestRequest(Spec):

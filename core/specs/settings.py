@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from core.specs.allocations import AllocationRequest, Correction, Manual, Uniform
-from core.specs.base import Spec, number
+from core.specs import grammar
+from core.specs.allocations import AllocationRequest, Correction, Uniform
+from core.specs.base import Spec, checked, number
 from core.specs.patterns import pattern as read_pattern
 from core.specs.pruners import PRUNERS, USUAL, Pruner
 from core.specs.texts import TextSpec
 
+# how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
+WORDS = {"by": "pruner", "pattern": "pattern", "sequential": "true_sequential", "calibration_seed": "calibration_seed"}
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
@@ -24,6 +27,11 @@ class Setting(Spec):
     pattern: str | None = Field(None, description="N kept of M, as in 2:4")
     true_sequential: bool = False
     calibration_seed: int = Field(0, ge=0, description="draws the calibration windows")
+
+    @field_validator("pattern")
+    @classmethod
+    def _as_written(cls, pattern: str | None) -> str | None:
+        return None if pattern is None else read_pattern(pattern).name
 
     @model_validator(mode="after")
     def _pattern_fits(self) -> Self:
@@ -55,31 +63,27 @@ class Setting(Spec):
         return PRUNERS[self.pruner].reads_text
 
     @property
-    def method(self) -> str:
-        """The allocation in words, target left out: `owl m=5 lam=0.08`, `owl m=5 lam=0.08 reversed 0.04`.
-
-        Bounds and clip are said where they are not as usual: `dlp alpha=0.15 statistic=mean high=0.9`.
-        """
-        asked = self.allocation
-        base = asked.base
-        said = [] if isinstance(base, Manual) else base.model_dump(exclude={"kind"}, exclude_none=True).items()
-        words = [base.kind, *(f"{name}={_short(value)}" for name, value in said)]
-        words += [f"{name}={number(getattr(asked, name))}" for name in ("low", "high") if _unusual(asked, name)]
-        if asked.correction.strength:
-            control = "corrected" if asked.correction.control == "none" else asked.correction.control
-            words += [control, number(asked.correction.strength), f"by {asked.correction.driver}"]
-            words += [f"seed {asked.correction.seed}"] if control == "shuffled" else []
-            words += [f"clip {number(asked.correction.clip)}"] if _unusual(asked.correction, "clip") else []
-        return " ".join(words)
-
-    @property
     def name(self) -> str:
-        """The setting in words."""
-        words = [self.method, f"{self.allocation.target:.0%}", self.pruner]
-        words += [self.pattern] if self.pattern else []
-        words += ["true-sequential"] if self.true_sequential else []
-        words += [f"calibration seed {self.calibration_seed}"] if self.calibration_seed else []
-        return ", ".join(words)
+        """The setting in the one grammar: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`.
+
+        `read_setting` reads it back, but where the allocation was set by hand, whose numbers no line tells.
+        """
+        said = {word: getattr(self, field) for word, field in WORDS.items() if _unusual(self, field)}
+        return f"{grammar.said(self.allocation, said)}:{number(self.allocation.target)}"
+
+
+def read_setting(text: str) -> Setting:
+    """A setting as it is written: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`, or an allocation's JSON file.
+
+    Raises:
+        UserError: an unknown method or parameter, or a value that cannot be.
+    """
+    if text.endswith(".json"):
+        return Setting(allocation=grammar.read_allocation(text))
+    words, target = grammar.split(text)
+    kind, given = grammar.parts(words)
+    whole = {field: given.pop(word) for word, field in WORDS.items() if word in given}
+    return checked(Setting, allocation=grammar.built(kind, given, target, WORDS), **whole)
 
 
 def with_twins(settings: Iterable[Setting]) -> tuple[Setting | None, ...]:
@@ -91,10 +95,6 @@ def uniform(target: float) -> AllocationRequest:
     """Every layer alike; the upper bound makes room for targets beyond the usual one."""
     usual = AllocationRequest.model_fields["high"].default
     return AllocationRequest(target=target, high=max(usual, target))
-
-
-def _short(value: object) -> str:
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def _unusual(asked: Spec, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TypeVar
 
 from core import specs
 from core.specs import presets
-from core.specs.base import checked
+from core.specs.base import checked, number
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
 from core.specs.requests import BestRequest
@@ -72,6 +73,39 @@ def numbers(text: str) -> tuple[int, ...]:
         found = (-1,)
     if min(found) < 0:
         raise UserError(f"seeds {text!r} are not a list of whole numbers from 0: write 0 or 0,1,2")
+    return found
+
+
+def fraction(text: str) -> float:
+    """`20%` or `0.2` -> 0.2.
+
+    Raises:
+        UserError: no number, not above 0, or a percentage without its sign.
+    """
+    body = text.strip()
+    try:
+        value = float(body.removesuffix("%")) / (100 if body.endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise UserError(f"a largest loss of {text!r} is not a share above 0: write 20% or 0.2")
+    if value > 1 and not body.endswith("%"):
+        raise UserError(f"a largest loss of {text!r} is more than all: write {number(value)}% if that is meant")
+    return value
+
+
+def fractions(typed: str, what: str) -> list[float]:
+    """`0.5, 0.6` -> [0.5, 0.6].
+
+    Raises:
+        UserError: something else than numbers from 0 to below 1.
+    """
+    try:
+        found = list(dict.fromkeys(float(part) for part in typed.split(",") if part.strip()))
+    except ValueError:
+        found = []
+    if not found or not all(0 <= each < 1 for each in found):
+        raise UserError(f"{what} {typed!r} are not sparsities: write numbers from 0 to below 1, as in 0.5, 0.6, 0.7")
     return found
 
 

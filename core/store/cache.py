@@ -33,7 +33,6 @@ UNITS: dict[str, tuple[type[specs.Spec], type]] = {
 KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
 VIEW_KINDS = tuple(row.kind for row in JOBS)
 Parted = specs.PerturbedSpec | specs.EvaluatedSpec
-VIEW_KINDS = ("profile", "study", "export", "best", "writing")
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 
 
@@ -66,6 +65,11 @@ class Store:
         self.root = Path(root or os.environ.get("ABSORPTION_CACHE") or HOME)
         self.roots = (self.root, HOME / "demo")
         self.answering = self.roots if self.root.resolve() == HOME else self.roots[:1]
+
+    @property
+    def elsewhere(self) -> Path | None:
+        """What a command has to name to use this cache: its folder, unless it is the project's own."""
+        return None if self.root.resolve() == HOME.resolve() else self.root
 
     # -- finding ----------------------------------------------------------------------------------------------------
 

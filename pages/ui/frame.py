@@ -40,10 +40,10 @@ def go_on() -> None:
     st.session_state["painted"] = {*st.session_state.get("painted", ()), st.session_state.get("page")}
 
 
-def live(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
-    """Draw the live picture that a page begins with; what the reader does to it is told to `moved`."""
+def live(shown: tour.Figure) -> None:
+    """Draw the live picture that a page begins with."""
     view.write()
-    tour.figure(shown, view.look(), moved, go_on if is_first_paint() else None)
+    tour.figure(shown, view.look(), go_on if is_first_paint() else None)
 
 
 def to_top(name: str) -> None:
@@ -96,6 +96,17 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
 
 def _brief(name: str) -> str:
     return f"at {name.removeprefix(GAIN_AT)}" if name.startswith(GAIN_AT) else BRIEF.get(name, name)
+
+
+def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
+    """A way on to a page."""
+    st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+
+
+def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:
+    """Why there is nothing to see, and where that is changed."""
+    st.info(said)
+    link(page, label, query)
 
 
 def file(prefix: str, name: str) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.analysis.absorption import CONFIDENCE, FEWEST_SEQUENCES, FLOOR_MARGIN
+from core.analysis.gains import CONFIDENCE, FEWEST_SEQUENCES
+from core.analysis.propagation import FLOOR_MARGIN
 from core.specs.allocations import BASES
 from core.specs.perturbations import FORMS
 from core.specs.pruners import PRUNERS
@@ -162,16 +163,10 @@ def formula(known: Term) -> str:
     return ", ".join(rf"$\displaystyle {part}$" for part in re.split(r",\s*\\quad\s*", known.formula))
 
 
-def show(term: str) -> None:
-    """A term with its sentence and formula."""
-    known = TERMS[term]
-    st.markdown(f"**{term}**: {known.sentence}")
-    st.markdown(formula(known))
-
-
 def words(terms: tuple[str, ...]) -> None:
     """The words of a page, folded into a button, and the way to all of them."""
     with st.popover("Words used here", icon=":material/menu_book:"):
         for term in terms:
-            show(term)
+            st.markdown(f"**{term}**: {TERMS[term].sentence}")
+            st.markdown(formula(TERMS[term]))
         st.page_link("glossary.py", label="The whole glossary", icon=":material/arrow_forward:")

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
-from core import figures
-from core.analysis import evaluations, protocols
-from core.analysis.evaluations import Evaluations
-from core.figures import labels, results
 from core.jobs import queue
 from core.jobs.records import Job
-from core.models import cost
 from core.models.cost import duration
-from core.specs import naming
 from core.specs.errors import UserError
-from core.specs.formats import model_name, text_name
-from core.specs.jobs import BY_REQUEST, Request
-from core.specs.measurements import Measurement, MeasureRequest, ProfileSpec
-from core.specs.requests import BestRequest, ExportRequest, WritingRequest
-from core.specs.settings import Setting
+from core.specs.formats import capital
+from core.specs.jobs import BY_REQUEST
+from core.specs.measurements import MeasureRequest
+from core.specs.requests import ExportRequest
 from core.specs.studies import StudyRequest
-from core.specs.texts import WindowRequest
 from core.store.cache import Entry, Store
-from core.store.results import Perturbed
-from pages.ui import frame, view
-from pages.ui.measure.choose import MODELS
+from pages.ui import called, frame, so_far, view
+from pages.ui.called import source as source
 from pages.ui.prune import exporting
 
 HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
@@ -34,18 +23,17 @@ HEIGHT = 680  # of the live figure of a study and its folded numbers, so that no
 
 def sidebar() -> None:
     """One line per job that runs or waits; looks again every two seconds only while there is one."""
-    found = queue.active(Store())
-    if found:
+    if queue.active(Store()):
         st.caption("Runs")
-        st.fragment(run_every=2.0)(_lines)([job.key for job in found])
+        st.fragment(run_every=2.0)(_lines)()
 
 
-def _lines(drawn: list[str]) -> None:
+def _lines() -> None:
     found = queue.active(Store())
     for job in found:
         state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
-        st.page_link(page(job), label=f"{state} · {brief(job.request)}", query_params={"job": job.key})
-    if not found and drawn:
+        st.page_link(page(job), label=f"{state} · {called.brief(job.request)}", query_params={"job": job.key})
+    if not found:
         st.rerun()
 
 
@@ -62,28 +50,6 @@ def here(page: str) -> dict[str, str]:
     if page.removesuffix(".py") != st.session_state.get("page"):
         return {}
     return {name: value for name, value in view.url().items() if name != "job"}
-
-
-def brief(request: Request) -> str:
-    """What is done and to what, in a narrow line: what differs between runs of one model comes first."""
-    match request:
-        case MeasureRequest():
-            said = ["measuring", source(request.text), f"{request.text.sequences} × {request.text.length}"]
-        case StudyRequest():
-            said = ["evaluation", _settings(request.settings), source(request.evaluation.text)]
-        case ExportRequest():
-            said = ["export", naming.allocation(request.setting.allocation)]
-        case WritingRequest():
-            said = ["writing", naming.allocation(request.setting.allocation)]
-        case BestRequest():
-            said = ["best setting", labels.percent(request.target) if request.target else "within a loss"]
-        case _:
-            return request.title
-    return " · ".join([*said, model(request)])
-
-
-def _settings(asked: Sequence[Setting]) -> str:
-    return naming.allocation(asked[0].allocation) if len(asked) == 1 else _several(len(asked), "setting")
 
 
 def watched() -> Job | None:
@@ -115,7 +81,7 @@ def panel(job: Job) -> None:
         st.session_state["job watched"] = job.key
         frame.to_top(job.key)
     with st.container(border=True):
-        st.markdown(f"**{title(job.request)}**")
+        st.markdown(f"**{called.title(job.request)}**")
         if job.active:
             st.fragment(run_every=1.0)(_live)(job.key)
         else:
@@ -127,17 +93,21 @@ def _live(key: str) -> None:
     job = followed(store, key)
     st.progress(job.status.fraction, text=_headline(store, job))
     with st.container(horizontal=True, vertical_alignment="center"):
-        stopping = job.cancelling
-        st.button(
-            "Cancelling" if stopping else "Cancel", on_click=queue.cancel, args=[job], disabled=stopping, key="cancel"
-        )
+        cancel(job, "cancel")
         if job.state == "queued" and not queue.worker_alive(store, job.device):
             st.button("Start the worker", on_click=queue.ensure_worker, args=[store, job.device], key="start")
         st.caption(_details(job))
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
     if isinstance(job.request, StudyRequest):
         with st.container(height=HEIGHT, border=False):
-            _perplexities(store, job)
+            so_far.perplexities(store, job)
+
+
+def cancel(job: Job, key: str) -> None:
+    """The button that stops a job, and says that it was pressed until the job has ended."""
+    stopping = job.cancelling
+    label = "Cancelling" if stopping else "Cancel"
+    st.button(label, key=key, on_click=queue.cancel, args=[job], disabled=stopping)
 
 
 def standing(job: Job) -> None:
@@ -157,7 +127,7 @@ def _headline(store: Store, job: Job) -> str:
     if job.state == "queued":
         return f"Queued, {queue.waiting(store, job)}"
     if not status.total:
-        return status.line[:1].upper() + status.line[1:]
+        return capital(status.line)
     left = (
         f"about {duration(status.seconds_left)} left" if status.seconds_left is not None else "time left not known yet"
     )
@@ -180,109 +150,7 @@ def picture(job: Job) -> None:
 
 def _found(key: str) -> None:
     store = Store()
-    _matrix(store, followed(store, key))
-
-
-def _first(count: int | None) -> None:
-    """When there will be something to see; nothing is drawn in its place until then."""
-    st.caption("The first picture comes with part 1" + (f" of {count}." if count else "."))
-
-
-def _parts(job: Job) -> int | None:
-    """How many parts a measurement has; None where its files tell no more."""
-    try:
-        expected = cost.estimate(job.request, Store(), job.device)
-    except UserError:
-        return None
-    return expected.parts if expected else None
-
-
-def _perplexities(store: Store, job: Job) -> None:
-    """Perplexity against target of the points that are finished."""
-    spec = store.resolved(job.request)
-    study = _so_far(spec.key, job.status.parts, job.status.started, store, spec) if spec else None
-    done = study.singles if study else ()
-    if not done:
-        _first(len(job.request.points))
-        return
-    chart = results.perplexity(study, None, view.look())
-    st.plotly_chart(chart.figure, key="live-study", alt=chart.alt)
-    st.markdown(chart.finding)
-    asked = job.request.evaluation.text
-    label = f"{source(asked)} · {protocols.badge(study)}"
-    st.caption(f"**Protocol:** {label} · {len(done)} of {len(study.points)} points finished.")
-    frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-study")
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _so_far(key: str, parts: int, started: float, _store: Store, _spec: object) -> Evaluations:
-    """Read again only when a part was added."""
-    return evaluations.read(_store, _spec)
-
-
-def _matrix(store: Store, job: Job) -> None:
-    """The drift matrix of what is finished; it fills with every part."""
-    profile = store.resolved(job.request)
-    begun = _begun(job.key, job.status.parts, job.status.started, store, profile) if profile else {}
-    if not begun:
-        _first(_parts(job))
-        return
-    name = st.selectbox("Drift measured so far", list(begun), key="live", format_func=lambda name: _label(begun[name]))
-    unit = profile.unit(begun[name])
-    found = _partial(unit.key, job.status.parts, job.status.started, store, unit)
-    chart = figures.heatmap([found], None, None, view.look())
-    st.plotly_chart(chart.figure, key="live-matrix", alt=chart.alt)
-    st.caption(f"From {found.sequences} of {job.request.text.sequences} sequences.")
-    frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), "live-matrix")
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _partial(key: str, parts: int, started: float, _store: Store, _unit: object) -> Perturbed | None:
-    """Read again only when a part was added."""
-    return _store.partial(_unit)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _begun(job: str, parts: int, started: float, _store: Store, _profile: ProfileSpec) -> dict[str, Measurement]:
-    """Measurements of which something is finished, by name; looked for again only when a part was added."""
-    units = {each: _profile.unit(each) for each in _profile.measurements}
-    return {each.name: each for each, unit in units.items() if _store.measured(unit) or _store.finished(unit)}
-
-
-def _label(measurement: Measurement) -> str:
-    return measurement.perturbation.label + (f", seed {measurement.seed}" if measurement.seed else "")
-
-
-def model(request: Request) -> str:
-    """The model of a request as pages name it: folders by their last part."""
-    return model_name(request.model, MODELS["demo"])
-
-
-def source(text: WindowRequest) -> str:
-    """A text as pages name it: files by their name."""
-    return text_name(text.source)
-
-
-def title(request: Request) -> str:
-    """What a request asks for, in one line."""
-    match request:
-        case MeasureRequest():
-            return f"{model(request)} · {_amount(request.text)} · {_several(len(request.measurements), 'perturbation')}"
-        case StudyRequest():
-            return (
-                f"{model(request)} · {_several(len(request.settings), 'setting')} on {_amount(request.evaluation.text)}"
-            )
-        case ExportRequest():
-            return f"{model(request)} · export to {request.folder} · {request.setting.name}"
-    return request.title
-
-
-def _amount(text: WindowRequest) -> str:
-    return f"{source(text)} · {text.sequences} × {text.length} tokens"
-
-
-def _several(count: int, what: str) -> str:
-    return f"one {what}" if count == 1 else f"{count} {what}s"
+    so_far.matrix(store, followed(store, key))
 
 
 # --- after the end -------------------------------------------------------------------------------------------------
@@ -303,16 +171,12 @@ def _ended(job: Job) -> None:
             open_result(job, on_page=True)
         elif not status.bad_request:
             st.button("Resume", on_click=resume, args=[job], key="resume")
-        st.button("Close", on_click=_leave, key="close")
-
-
-def _leave() -> None:
-    st.query_params.pop("job", None)
+        st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
 
 
 def open_profile(key: str, label: str = "Open") -> None:
     """A link that brings a profile into view."""
-    st.page_link("absorption.py", label=label, icon=":material/arrow_forward:", query_params={"profile": key})
+    frame.link("absorption.py", label, {"profile": key})
 
 
 def open_result(job: Job, on_page: bool = False) -> None:
@@ -335,7 +199,7 @@ def open_result(job: Job, on_page: bool = False) -> None:
         query = here("prune.py") | {name: value.format(key=entry.key) for name, value in row.opens}
         asked = getattr(job.request, "profile", None)
         query |= {"profile": asked} if asked else {}
-        st.page_link("prune.py", label=label, icon=":material/arrow_forward:", query_params=query)
+        frame.link("prune.py", label, query)
 
 
 def _entry(key: str | None, kind: str) -> Entry | None:

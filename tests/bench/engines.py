@@ -19,7 +19,7 @@ from core.measure.group import prepare
 from core.measure.hooks import hooks
 from core.measure.perturb import Moments
 from core.measure.wavefront import wavefront
-from core.models import cost
+from core.models import flops
 from core.models.loading import load
 from core.models.sources import locate, outlined
 from core.store.cache import Store
@@ -39,7 +39,7 @@ def main() -> None:
     request = specs.WindowRequest(sequences=asked.sequences, length=asked.length)
     tokens = windows(request, loaded).tokens
     measurement = specs.Measurement(perturbation=specs.Gaussian(size=0.3))
-    flops = cost.measurement_flops(outlined(source, store), measurement, asked.sequences, asked.length)
+    work = flops.measurement_flops(outlined(source, store), measurement, asked.sequences, asked.length)
     ratios = []
     with torch.inference_mode():
         group = prepare(loaded, torch.device("cpu"), tokens, range(asked.sequences), Moments(), 4)
@@ -48,7 +48,7 @@ def main() -> None:
             slow, plain = _timed(hooks, group, measurement)
             ratios.append(slow / fast)
             difference = np.nanmax(np.abs(quick.drift - plain.drift) / plain.drift)
-            print(f"wavefront {fast:.2f} s ({flops / fast / 1e9:.0f} GFLOP/s), hooks {slow:.2f} s, "
+            print(f"wavefront {fast:.2f} s ({work / fast / 1e9:.0f} GFLOP/s), hooks {slow:.2f} s, "
                   f"ratio {slow / fast:.2f}, largest relative difference {difference:.1e}")  # fmt: skip
     print(f"hooks / wavefront: median {statistics.median(ratios):.2f} of {len(ratios)}")
 

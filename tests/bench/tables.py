@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from pathlib import Path
-
 from core.analysis import protocols, verdicts
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.specs import naming
 from core.specs.formats import digits
 from core.store.cache import Store
+from tests.bench.marked import table, write
 
-README = Path(__file__).resolve().parents[2] / "README.md"
 TARGET, OTHERS = 0.7, (0.4, 0.5, 0.6, 0.8)
 
 
@@ -27,17 +23,7 @@ def committed() -> Evaluations:
 
 def tables(found: Evaluations) -> dict[str, str]:
     """Name of each place in the README -> what stands there."""
-    return {"at one target": _at_one(found), "over targets": _over_targets(found)}
-
-
-def written(readme: str, made: dict[str, str]) -> str:
-    """The README with each table in its place."""
-    for name, text in made.items():
-        place = re.compile(rf"(?<=<!-- {name}: tests/bench/tables\.py -->\n).*?(?=<!-- end of {name} -->)", re.DOTALL)
-        readme, count = place.subn(lambda _, text=text: text, readme)
-        if count != 1:
-            raise ValueError(f"README.md has {count} places for the table {name!r}")
-    return readme
+    return {"pruning at one target": _at_one(found), "pruning over targets": _over_targets(found)}
 
 
 def _at_one(found: Evaluations) -> str:
@@ -47,7 +33,7 @@ def _at_one(found: Evaluations) -> str:
     strongest = filter(None, (verdicts.in_view(found, each, None) for each in settings))
     said = {each.name: verdicts.among_shuffles(found, each) for each in strongest}
     lines = [f"{name}: {text[:1].lower()}{text[1:]}" for name, text in said.items() if text]
-    return "\n".join([_table(["allocation", "perplexity", "against uniform"], rows), "", *lines]) + "\n"
+    return "\n".join([table(["allocation", "perplexity", "against uniform"], rows), *lines, ""])
 
 
 def _change(one: EvaluatedSetting) -> str:
@@ -65,7 +51,7 @@ def _over_targets(found: Evaluations) -> str:
     rows = [[name, *(_cell(cells.get((name, target))) for target in OTHERS)] for name in names]
     seeds = {each.against_uniform.seeds.n for each in cells.values() if each.uniform}
     said = f"Each change is over {' or '.join(verdicts.SOME_SEEDS.get(n, f'{n} calibration seeds') for n in seeds)}."
-    return "\n".join([_table(["allocation", *(f"{target:.0%}" for target in OTHERS)], rows), "", said]) + "\n"
+    return "\n".join([table(["allocation", *(f"{target:.0%}" for target in OTHERS)], rows), said, ""])
 
 
 def _cell(one: EvaluatedSetting | None) -> str:
@@ -79,10 +65,5 @@ def _slice(target: float) -> Slice:
     return Slice("wanda", None, target)
 
 
-def _table(columns: list[str], rows: Iterable[list[str]]) -> str:
-    lines = (columns, ["---"] * len(columns), *rows)
-    return "\n".join(f"| {' | '.join(cells)} |".replace("|  |", "| |") for cells in lines)
-
-
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8"), tables(committed())), encoding="utf-8")
+    write(tables(committed()))

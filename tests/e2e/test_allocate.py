@@ -12,6 +12,7 @@ from tests.e2e.conftest import drag, query, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
+WORD = "owl m=5 lam=0.08 strength={} driver=gaussian:0.3:0.7"
 HEIGHTS = "bars => bars.map(bar => bar.style.height).join()"
 
 
@@ -32,11 +33,11 @@ def test_dragging_redraws_without_the_server_and_release_tells_python(spread: st
     page = tab(spread)
     seen = drag(page, slider(page), 0.5, lambda: page.locator(".column .now").evaluate_all(HEIGHTS))
     assert len(set(seen)) >= 18, "the bars did not follow the finger"
-    assert "strength" not in query(page)
+    assert "allocation" not in query(page)
     page.mouse.up()
     shown = page.locator(".allocation .value").inner_text()
-    expect(page.get_by_test_id("stCode")).to_contain_text(f"--strength {shown}")
-    assert query(page)["strength"] == shown
+    expect(page.get_by_test_id("stCode")).to_contain_text(f"strength={shown} ")
+    wait_for_query(page, allocation=WORD.format(shown))
     assert slider(page).input_value() == str(round(float(shown) * 1000))
 
 
@@ -45,11 +46,11 @@ def test_arrow_keys_move_the_strength_and_back_takes_it_back(spread: str, tab: T
     slider(page).focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    expect(page.get_by_test_id("stCode")).to_contain_text("--strength 0.023")
-    wait_for_query(page, strength="0.023")
+    expect(page.get_by_test_id("stCode")).to_contain_text("strength=0.023 ")
+    wait_for_query(page, allocation=WORD.format(0.023))
     expect(slider(page)).to_have_attribute("aria-valuetext", re.compile("0.023, estimate "))
     page.go_back()
-    expect(page.get_by_test_id("stCode")).to_contain_text("--strength 0.02 ")
+    expect(page.get_by_test_id("stCode")).to_contain_text("strength=0.02 ")
     expect(slider(page)).to_have_value("20")
 
 
@@ -64,14 +65,14 @@ def test_a_layer_set_by_hand_in_the_table(spread: str, tab: Tab) -> None:
     page.keyboard.type("0.5", delay=120)  # the cell's editor loses what comes faster than a hand
     page.wait_for_timeout(300)
     page.keyboard.press("Enter")
-    expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --sparsity 0.5,")
+    expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --target 0.7 --sparsity 0.5,")
     assert query(page)["hand"] == "0:0.5"
     settle(page)
     page.keyboard.type("0.6", delay=120)  # the next cell has the focus
     page.wait_for_timeout(300)
     page.keyboard.press("Enter")
-    expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --sparsity 0.5,0.6,")
+    expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --target 0.7 --sparsity 0.5,0.6,")
     for _ in range(2):
         section.get_by_role("button", name="Undo").click()
         settle(page)
-    expect(page.get_by_test_id("stCode")).to_contain_text("--base owl")
+    expect(page.get_by_test_id("stCode")).to_contain_text("--allocation 'owl m=5")

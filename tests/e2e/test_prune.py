@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.search import families
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest
-from pages.ui.prune import families
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, wait_for_query, working
 
@@ -79,7 +79,7 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     link = page.get_by_role("link", name="Open on the Prune page")
     expect(link).to_be_visible(timeout=30_000)
     link.click()
-    expect(page.get_by_text("DLP gains 8.3%")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("DLP lowers perplexity by 8.3 %")).to_be_visible(timeout=30_000)
     assert "job" not in query(page)
     expect(page.get_by_text("16 × 512 tokens").first).to_be_visible()
     expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible(timeout=30_000)
@@ -87,7 +87,7 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
 
 def test_a_cold_link_shows_verdict_charts_and_protocol(place: Place, tab: Tab) -> None:
     page = tab(f"{place.page}&strength=0.04")
-    expect(page.get_by_text("The correction at strength 0.04 costs")).to_be_visible()
+    expect(page.get_by_text("The correction at strength 0.04 raises perplexity by")).to_be_visible()
     for title in ("Perplexity against target sparsity", "The correction beside its controls", "Zero-shot accuracy"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.locator(".st-key-correction .textpoint", has_text="shuffles")).to_be_visible()
@@ -99,10 +99,10 @@ def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -
     page = tab(f"{place.address}/allocate?profile={place.profile}&base=alphapruning&target=0.6")
     page.get_by_test_id("stSidebarNav").get_by_text("Prune").click()
     expect(page.get_by_text("Allocation in view: AlphaPruning")).to_be_visible()
-    wait_for_query(page, base="alphapruning", target="0.6")
+    wait_for_query(page, allocation="alphapruning epsilon=0.3:0.6")
     page.get_by_text("Change it").click()
     expect(page.locator("h1")).to_have_text("How is a budget spread over layers?")
-    wait_for_query(page, base="alphapruning", target="0.6")
+    wait_for_query(page, allocation="alphapruning epsilon=0.3:0.6")
 
 
 def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: Tab) -> None:

@@ -81,7 +81,7 @@ def said(app: AppTest, name: str) -> str:
 
 
 def _allocator(key: str) -> dict[str, Any]:
-    asked = {"base": "teeth", "bite": "0.1", "target": "0.5"}
+    asked = {"allocation": "teeth bite=0.1:0.5"}
     app = page("allocate", profile=key, **asked)
     found = say("allocate", "--profile", key, "--base", "teeth", "--target", "0.5")
     return {
@@ -150,10 +150,10 @@ def _job(model: str) -> dict[str, Any]:
 
 def _candidates() -> dict[str, list[str]]:
     from core.search.candidates import GRIDS, candidates
-    from core.specs.grammar import as_written
+    from core.specs.grammar import write
 
     found = {effort: candidates(grid, "diagonal", 0.5, 4, 0) for effort, grid in GRIDS.items()}
-    return {effort: [as_written(each.allocation) for each in rows] for effort, rows in found.items()}
+    return {effort: [write(each.allocation) for each in rows] for effort, rows in found.items()}
 
 
 def _glossary() -> dict[str, str]:

@@ -7,22 +7,23 @@ import shlex
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import specs
-from core.allocation.allocate import allocate
-from core.allocation.allocate import estimates as sums
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.budget import Bounds, met
 from core.allocation.by_hand import pinned
 from core.allocation.dlp import Dlp
+from core.allocation.estimates import estimates as sums
 from core.allocation.owl import Owl
 from core.allocation.response import Response
+from core.allocation.spread import allocate
 from core.cli import main
-from core.figures import LIGHT, Estimate, agreement, estimates, methods, results
+from core.figures import LIGHT, Estimate, agreement, estimates, methods, of_evaluations
 from core.figures.allocation import unclipped
 from core.figures.linears import linears
 from core.specs import allocations
@@ -35,6 +36,7 @@ from pages.ui import view
 from pages.ui.allocate import hand, spread
 from pages.ui.prune import stored
 from tests import synthetic
+from tests.pages.prune_page import asked
 from tests.pages.test_absorption_page import figures, named, numbers
 from tests.pages.test_shell import live, loads, opened_at, paint, shell
 
@@ -194,7 +196,7 @@ def test_the_judge_can_be_another_pruner(store: Store) -> None:
     "line, said",
     [
         ("--base owl --alpha 0.2", "owl has no parameter 'alpha': it takes m, lam"),
-        ("--base uniform --pruner sparsegpt", "uniform has no parameter 'pruner': it takes none of its own"),
+        ("--base uniform --pruner sparsegpt", "uniform has no parameter 'pruner': it takes strength, driver"),
         ("--base manual", "manual needs --sparsity"),
         ("--driver nonsense", "there is no perturbation 'nonsense'"),
         ("--base owl --unclipped --strength 0.04", "give a strength or unclipped, not both"),
@@ -264,10 +266,62 @@ def test_the_url_restores_the_view_and_the_command_repeats_it(
     told = json.loads(capsys.readouterr().out)
     assert told["sparsity"] == pytest.approx(on_screen(app), abs=1e-12)
     if "unclipped" in chosen:
-        assert "--unclipped" in words
+        assert "unclipped=yes" in words[7]
         assert abs(told["budget"] - 0.7) > 1e-6
     else:
         assert told["budget"] == pytest.approx(float(chosen.get("target", 0.7)), abs=1e-9)
+
+
+CORRECTED = "owl m=7 lam=0.08 strength=0.04 driver=skip control=shuffled seed=3 high=0.8:0.6"
+
+
+def test_the_allocation_is_one_word_of_the_url(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], base="owl", m="7.0", strength="0.04", driver="skip", control="shuffled",
+                 shuffle="3", high="0.8", target="0.6")  # fmt: skip
+    assert {key: asked(app, key) for key in app.query_params} == {"profile": cache["deep"], "allocation": CORRECTED}
+    again = opened(profile=cache["deep"], allocation=CORRECTED)
+    assert asked(again, "allocation") == CORRECTED and not again.warning
+    assert on_screen(again) == pytest.approx(on_screen(app), abs=1e-12)
+    assert again.run().session_state["m"] == 7.0
+
+
+def test_the_word_follows_the_widgets_and_the_widgets_the_word(cache: Cache) -> None:
+    app = opened(profile=cache["deep"])
+    assert "allocation" not in app.query_params, "as usual"
+    app.select_slider(key="m").set_value(7.0).run()
+    app.select_slider(key="lam").set_value(0.1).run()
+    assert asked(app, "allocation") == "owl m=7 lam=0.1:0.7"
+    app.selectbox(key="base").set_value("dlp").run()
+    assert asked(app, "allocation") == "dlp alpha=0.15:0.7"
+    app.selectbox(key="base").set_value("owl").run()
+    assert asked(app, "allocation") == "owl m=7 lam=0.1:0.7", "its parameters were kept"
+    app.query_params["allocation"] = "owl m=3 lam=0.08 strength=0.05 driver=skip:0.7"  # as the back button does
+    app.run()
+    state = app.session_state
+    assert (state["m"], state["lam"], state["strength"], state["driver"]) == (3.0, 0.08, 0.05, "skip")
+    app.query_params.pop("allocation")
+    app.run()
+    assert (state["m"], state["strength"], state["driver"]) == (5.0, 0.0, "gaussian:0.3")
+
+
+def test_what_a_link_leaves_out_is_as_usual(cache: Cache) -> None:
+    app = opened(profile=cache["deep"], allocation=CORRECTED)
+    app.switch_page("absorption.py").run()
+    app.query_params["allocation"] = "owl:0.7"
+    app.switch_page("allocate.py").run()
+    state = app.session_state
+    assert (state["m"], state["strength"], state["high"], state["control"]) == (5.0, 0.0, 0.95, "none")
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [("magic:0.7", "no allocator 'magic'"), ("owl", "METHOD:TARGET"), ("/etc/passwd", "METHOD:TARGET"),
+     ("dlp unclipped=yes strength=0.1:0.7", "not both")],
+)  # fmt: skip
+def test_a_word_that_does_not_read_is_said_and_dropped(word: str, named: str, cache: Cache) -> None:
+    app = opened(profile=cache["deep"], allocation=word)
+    assert not app.exception and len(app.warning) == 1 and named in app.warning[0].value
+    assert "allocation" not in app.query_params
 
 
 def test_only_the_parameters_that_apply_are_asked(cache: Cache) -> None:
@@ -428,9 +482,9 @@ def test_unclipped_numbers_are_drawn_as_they_are(cache: Cache) -> None:
     assert any("are off" in each.value for each in app.caption)
     assert not [each for each in app.expander if each.label == "Set single layers by hand"]
     words = shlex.split(app.code[0].value)
-    assert "--unclipped" in words and "--strength" not in words
+    assert words[6:8] == ["--allocation", "dlp alpha=0.3 unclipped=yes:0.85"]
     assert [each.key for each in app.get("download_button") if "llm" in each.key] == []
-    assert app.query_params["unclipped"] == "True"
+    assert asked(app, "allocation") == "dlp alpha=0.3 unclipped=yes:0.85"
 
 
 def load_(key: str) -> object:
@@ -445,14 +499,14 @@ def test_the_switch_is_undone_and_gives_the_correction_back(cache: Cache) -> Non
     assert on_screen(app).max() > 1
     app.button(key="undo").click().run()
     assert on_screen(app) == pytest.approx(bounded)
-    assert "unclipped" not in app.query_params and "--strength 0.04" in app.code[0].value
+    assert "unclipped" not in app.query_params and "strength=0.04" in app.code[0].value
 
 
 @pytest.mark.parametrize("base", ["uniform", "response"])
 def test_what_has_no_reference_code_has_no_switch(base: str, cache: Cache) -> None:
     app = opened(profile=cache["deep"], base=base, unclipped="True")
     assert not app.toggle and live(app)
-    assert "--unclipped" not in app.code[0].value
+    assert "unclipped" not in app.code[0].value
 
 
 def test_what_unclipped_numbers_spend_is_said() -> None:
@@ -494,7 +548,8 @@ def test_a_budget_per_linear_is_shown_whole(cache: Cache, capsys: pytest.Capture
     assert any("a layer has no single number" in each.value for each in app.caption)
     assert any("other numbers" in each.value for each in app.caption)
     [link] = [each.proto for each in app.get("page_link") if each.proto.label == "Prune with this allocation"]
-    assert "granularity=linear" in link.query_string and "hand" not in link.query_string
+    carried = dict(parse_qsl(link.query_string))
+    assert "granularity=linear" in carried["allocation"] and "hand" not in carried
 
 
 def test_estimates_per_linear_stand_beside_their_own_kind_only(cache: Cache) -> None:
@@ -571,9 +626,9 @@ def test_the_estimate_is_held_against_what_was_measured(studied: str) -> None:
 def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) -> None:
     profile = view.load(studied)
     [group] = stored.groups(profile).values()
-    part = next(each for each in group.results.slices if each.target == 0.7)
-    owl = next(each for each in group.results.within(part) if each.name == "OWL")
-    figure = results.trust(group.results, part, profile, "drift", None, now=owl.planned).figure
+    part = next(each for each in group.slices if each.target == 0.7)
+    owl = next(each for each in group.within(part) if each.name == "OWL")
+    figure = of_evaluations.trust(group, part, profile, "drift", None, now=owl.planned).figure
     colours = dict(zip(figure.data[0].customdata, figure.data[0].marker.color, strict=True))
     assert colours["OWL"] == LIGHT.accent and colours["Uniform"] == LIGHT.ink
     assert list(colours.values()).count(LIGHT.accent) == 1 and not figure.layout.shapes
@@ -599,8 +654,8 @@ def test_without_enough_evaluations_one_sentence_says_what_fills_it(cache: Cache
 def test_the_way_to_prune_carries_the_view(cache: Cache) -> None:
     app = opened(profile=cache["deep"], base="dlp", target="0.6", strength="0.03")
     [link] = [each.proto for each in app.get("page_link") if each.proto.label == "Prune with this allocation"]
-    carried = dict(part.split("=") for part in link.query_string.split("&"))
-    assert carried | {"base": "dlp", "target": "0.6", "strength": "0.03"} == carried
+    words = "dlp alpha=0.15 strength=0.03 driver=gaussian:0.3:0.6"
+    assert dict(parse_qsl(link.query_string)) == {"profile": cache["deep"], "allocation": words}
     loose = opened(profile=cache["deep"], base="dlp", unclipped="True")
     assert not [each for each in loose.get("page_link") if each.proto.label == "Prune with this allocation"]
 

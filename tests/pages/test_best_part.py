@@ -8,11 +8,10 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.allocation.depth_ramp import DepthRamp
 from core.analysis import evaluations
 from core.jobs import queue
 from core.models import cost
-from core.search import best, best_line, candidates
+from core.search import best, candidates
 from core.search.roles import roles
 from core.specs import grammar
 from core.specs.errors import UserError
@@ -42,11 +41,11 @@ def save(
         lower: an allocation that is judged too.
     """
     target = request.target or 0.7
-    tried = [Setting(pruner=request.pruner, allocation=grammar.allocation(f"{each}:{target}")) for each in methods]
+    tried = [Setting(pruner=request.pruner, allocation=grammar.read_allocation(f"{each}:{target}")) for each in methods]
     selection = _study(store, tried, costs, f"selects {request.key}")
     winner, runner_up = candidates.choose(selection)
     contenders = [each for each in (winner, runner_up) if each]
-    contenders += [winner.model_copy(update={"allocation": grammar.allocation(lower)})] if lower else []
+    contenders += [winner.model_copy(update={"allocation": grammar.read_allocation(lower)})] if lower else []
     seeded = [each.model_copy(update={"calibration_seed": seed}) for seed in request.seeds for each in contenders]
     final = _study(store, seeded, costs, f"judges {request.key}")
     spec = BestSpec(
@@ -167,7 +166,7 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert math.isclose(judged["perplexity"]["winner"], found.judged(found.winner).perplexity)
     whole, *parts = [each.value for each in app.code]
     assert parts == list(best.commands(found))
-    assert whole == best_line.line(found.request) and "core best --model demo --target 0.7" in whole
+    assert whole == best.whole_line(found.request) and "core best --model demo --target 0.7" in whole
     moved = table(app, "change, %").set_index("setting")
     assert math.isclose(moved["change, %"]["OWL"], found.against_uniform.value)
     assert moved["low"]["OWL"] < moved["change, %"]["OWL"] < moved["high"]["OWL"] < 0
@@ -188,7 +187,7 @@ def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
     assert any(found.sentence in each.value for each in app.markdown)
     assert list(table(app, "role")["role"]) == ["dense", "winner, uniform"]
     assert "Winner" not in " ".join(each.value for each in app.header)
-    assert queries(app)["See it on the Allocate page"]["base"] == "uniform"
+    assert queries(app)["See it on the Allocate page"]["allocation"].startswith("uniform")
 
 
 def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_the_loss(store: Store) -> None:
@@ -204,13 +203,13 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     found = best.load(store, save(store, costs, request, ("uniform", "owl"), "uniform:0.45", trials=trials))
     app = part()
     assert not app.exception
-    assert found.answer.allocation == grammar.allocation("uniform:0.45")
+    assert found.answer.allocation == grammar.read_allocation("uniform:0.45")
     assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
     answer = table(app, "role").set_index("role").loc["answer"]
     assert "45%" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
     tried = table(app, "of")
     assert list(tried["target"]) == [0.45, 0.7] and list(tried["uniform's loss, %"]) == pytest.approx([12.5, 25])
-    assert queries(app)["See it on the Allocate page"]["target"] == "0.45"
+    assert queries(app)["See it on the Allocate page"]["allocation"] == "uniform:0.45"
 
 
 def test_a_broken_candidate_stands_last(store: Store) -> None:
@@ -299,7 +298,7 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
     before = {"base": "dlp", "strength": "0.05", "hand": "3:0.55", "target": "0.5", "low": "0.1", "pattern": "2:4"}
     links = queries(part(**before))
     allocate = links["See it on the Allocate page"]
-    assert allocate["profile"] == PROFILE.key and (allocate["base"], allocate["target"]) == ("owl", "0.7")
+    assert allocate["profile"] == PROFILE.key and allocate["allocation"] == "owl m=5 lam=0.08:0.7"
     app = opened(**before)
     for key, value in links["See it among the results"].items():
         app.query_params[key] = value
@@ -313,15 +312,13 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
 
 @pytest.mark.parametrize("said", [*METHODS, "alphapruning epsilon=0.4", "owl m=10 lam=0.2", "response objective=nll"])
 def test_a_setting_is_written_whole_for_the_url(said: str) -> None:
-    setting = Setting(allocation=grammar.allocation(f"{said}:0.6"))
+    setting = Setting(allocation=grammar.read_allocation(f"{said}:0.6"))
     query = answering.in_view(setting)
-    assert query.items() >= {"base": setting.allocation.base.kind, "hand": "", "target": "0.6", "high": "0.95"}.items()
-    assert float(query["strength"]) == setting.allocation.correction.strength
-    assert ("control" in query) == bool(setting.allocation.correction.strength)
+    assert query == {"allocation": setting.name, "hand": ""}
 
 
 def test_a_step_that_the_page_lacks_has_no_link() -> None:
-    steep = Setting(allocation=grammar.allocation("uniform:0.5").model_copy(update={"base": DepthRamp(beta=0.032)}))
+    steep = Setting(allocation=grammar.read_allocation("depth_ramp beta=0.032:0.5"))
     with pytest.raises(UserError, match=r"no step 0\.032"):
         answering.in_view(steep)
 

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import lessons, specs
 from core.allocation.depth_ramp import DepthRamp
-from core.analysis import absorption
+from core.analysis import findings
 from core.figures.labels import gain
 from core.jobs import queue
 from core.jobs.records import Status
@@ -27,7 +27,7 @@ from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import glossary
 from pages.ui.live import tour
-from pages.ui.tour import CHAPTERS, again
+from pages.ui.tour import CHAPTERS, measured_again
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.test_shell import live, opened_at, paint, shell
@@ -136,7 +136,7 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="amplify")
     found = lessons.amplify(stored(cache["deep"]))
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
-    assert found.said not in text(app) and live(app)["finding"] == absorption.finding(found.without)
+    assert found.said not in text(app) and live(app)["finding"] == findings.finding(found.without)
     assert "gain with it" not in app.dataframe[0].value
     app.button(key="sink-rise").click().run()
     assert live(app)["bars"]["values"][1] == pytest.approx(found.including.value, rel=1e-4)
@@ -224,9 +224,11 @@ def test_links_lead_to_the_same_view(cache: Cache) -> None:
     asked = links(opened(chapter="prune", zeros="0.58", **view, worst="2"))[0]
     assert asked == there | {"perturbation": "residual:wanda:0.6"}
     app = opened(chapter="prune", zeros="0.58", **view, worst="2")
-    assert links(app)[1]["target"] == "0.58" and "58%" in app.main.get("page_link")[1].proto.label
+    assert links(app)[1]["allocation"] == "response objective=kl:0.58"
+    assert "58%" in app.main.get("page_link")[1].proto.label
     asked = links(opened(chapter="allocate", push="-0.06", **view))[0]
-    assert (asked["strength"], asked["control"], asked["base"]) == ("0.06", "reversed", "owl")
+    words = "owl m=5 lam=0.08 strength=0.06 driver=gaussian:0.3 control=reversed:0.7"
+    assert asked["allocation"] == words
     assert links(opened(chapter="allocate", push="-0.06", **view))[1].items() == (asked.items() - {("judge", "kl")})
 
 
@@ -369,7 +371,7 @@ def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache)
 def apart(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile, where no worker starts."""
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
-    fake.get(again.REQUEST, Store(empty_cache))
+    fake.get(measured_again.REQUEST, Store(empty_cache))
     return Store(empty_cache)
 
 
@@ -382,22 +384,22 @@ def finish(job: queue.Job, store: Store) -> None:
 def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(apart: Store) -> None:
     app = opened()
     app.button(key="again").click().run()
-    [job] = queue.jobs(again.place())
-    assert job.request == again.REQUEST and not queue.jobs(apart)
+    [job] = queue.jobs(measured_again.place())
+    assert job.request == measured_again.REQUEST and not queue.jobs(apart)
     assert "Measuring on" in app.get("progress")[0].proto.text
     job.write(Status(total=3, done=1, line="residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"))
     app.run()
     told = app.get("progress")[0].proto.text
     assert "residual" not in told and all(part in told for part in ("Wanda", "70%", "2 of 3", "0 to 7", "layer 4"))
-    finish(job, again.place())
+    finish(job, measured_again.place())
     app.run()
     assert "to the last digit" in text(app) and "47 s" in text(app)
     shown = [json.loads(each.proto.json) for each in app.get("bidi_component")][-1]
     old, new = (line["values"] for line in shown["lines"])
     assert np.allclose(old, new) and len(old) == 3
     app.button(key="again").click().run()
-    [job] = queue.jobs(again.place())
-    assert job.state == "queued" and not again.place().find(job.request), "measured anew, not looked up"
+    [job] = queue.jobs(measured_again.place())
+    assert job.state == "queued" and not measured_again.place().find(job.request), "measured anew, not looked up"
 
 
 def test_the_button_waits_for_another_run(apart: Store) -> None:
@@ -407,7 +409,7 @@ def test_the_button_waits_for_another_run(apart: Store) -> None:
 
 
 def test_a_failed_run_says_why(apart: Store) -> None:
-    job = queue.submit(again.place(), again.REQUEST)
+    job = queue.submit(measured_again.place(), measured_again.REQUEST)
     job.write(Status(state="failed", error="no model", bad_request=True))
     app = opened()
     assert app.warning[0].value == "no model"

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import specs
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.measure.perturbations.skip import Skip
 from core.models import cost
-from core.report import command
 from core.specs.errors import UserError
-from core.specs.presets import PRESETS
 from core.specs.typed import build
 from core.store.cache import Store
-from pages.ui import watch
+from pages.ui import called
 from tests import fake_experiment as fake
+from tests.pages.prune_page import asked
 from tests.pages.test_shell import shell
 
 EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
@@ -143,6 +139,37 @@ def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
     assert app.number_input(key="measure-length").value == 48
 
 
+LINK = {
+    "measure-preset": "own list", "measure-perturbations": "skip,gaussian:0.25", "measure-seeds": "0,1",
+    "measure-sequences": "9", "measure-text": "allenai/c4", "measure-documents": "0-599", "measure-untrained": "True",
+    "measure-dtype": "bfloat16", "measure-device": "cpu", "measure-engine": "hooks", "measure-seed": "3",
+}  # fmt: skip
+
+
+def test_a_link_holds_every_choice(store: Store) -> None:
+    app = shell().run().switch_page("measure.py")
+    app.query_params.update(LINK)
+    app.run()
+    assert not app.exception and not app.error and not app.warning
+    words = shown(app)
+    assert {key: asked(app, key) for key in app.query_params}.items() <= LINK.items()
+    for said in ("--model random:demo", "--documents 0-599", "--perturb skip --perturb gaussian:0.25", "--seeds 0,1",
+                 "--sequences 9", "--engine hooks", "--seed 3", "--dtype bfloat16"):  # fmt: skip
+        assert said in words
+    assert {*LINK} - {*app.query_params} <= {"measure-device"}, "what is as usual need not be said"
+
+
+def test_the_back_button_takes_a_preset_back_with_its_amounts(store: Store) -> None:
+    app = opened()
+    assert not app.query_params
+    app.segmented_control(key="measure-preset").set_value("standard").run()
+    assert {key: asked(app, key) for key in app.query_params} == {"measure-preset": "standard"}
+    app.query_params.pop("measure-preset")
+    app.run()
+    assert app.number_input(key="measure-sequences").value == 8
+    assert "--preset quick --device" in shown(app) and not app.query_params
+
+
 def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     opened_request = build(
         "demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol"
@@ -253,50 +280,7 @@ def test_the_sidebar_lists_active_jobs_only(store: Store) -> None:
     job = queue.submit(store, fake.request())
     assert [job.key in link.proto.query_string for link in opened().sidebar.get("page_link")] == [True]
     [link] = opened().sidebar.get("page_link")
-    assert link.proto.label.startswith("waiting · measuring · ") and link.proto.label.endswith(watch.model(job.request))
+    assert link.proto.label.startswith("waiting · measuring · ")
+    assert link.proto.label.endswith(called.model(job.request))
     queue.cancel(job)
     assert not opened().sidebar.get("page_link")
-
-
-# --- the command ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        fake.request(),
-        fake.request(16, 5),
-        fake.request(128, preset="paper"),
-        fake.request(16, preset="standard"),
-        specs.MeasureRequest(
-            model="random:demo",
-            dtype="bfloat16",
-            text=specs.WindowRequest(
-                source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32
-            ),
-            measurements=specs.measurements([specs.perturbation("gaussian:0.25@all"), Skip()], (0, 2)),
-        ),
-    ],
-)
-def test_the_command_builds_the_same_request(request_: specs.MeasureRequest) -> None:
-    words = shlex.split(command.measure(request_, "cpu"))[4:]
-    options: dict[str, list[str]] = {}
-    for option, value in zip(words[::2], words[1::2], strict=True):
-        options.setdefault(option.removeprefix("--"), []).append(value)
-    one = {name: values[0] for name, values in options.items()}
-    number = {name: int(one[name]) if name in one else None for name in ("sequences", "length")}
-    assert request_ == build(
-        one["model"], one.get("revision"), one["text"], one.get("documents"), one.get("preset", "quick"),
-        options.get("perturb", []), number["sequences"], number["length"], one.get("seeds"), None,
-        one.get("dtype", "float32"), int(one.get("seed", 0)), one.get("packing"), one.get("bos", "protocol"),
-    )  # fmt: skip
-    assert one["device"] == "cpu"
-
-
-def test_presets_are_named_by_their_amount() -> None:
-    for name, preset in PRESETS.items():
-        window = specs.WindowRequest(sequences=preset.sequences, length=preset.length)
-        request = specs.MeasureRequest(text=window, measurements=preset.measurements)
-        assert command.arguments(request, "cpu") == [
-            "measure", "--model", "demo", "--text", "demo", "--preset", name, "--device", "cpu"
-        ]  # fmt: skip

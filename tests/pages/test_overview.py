@@ -23,7 +23,7 @@ def test_bars_of_gains_carry_values_and_verdicts() -> None:
     assert shown.slots["interval"].table[0] == "[0.45, 0.55]"
     assert [text.split()[-2:] for text in shown.slots["verdict"].table[:1]] == [["absorbs", "it"]]
     assert "by definition" in shown.slots["verdict"].table[-1]
-    assert "median" in shown.y.title and shown.pick[1] == 2
+    assert "median" in shown.y.title and shown.pick.index == 2
 
 
 def test_the_ends_of_an_interval_can_be_held_against_the_band() -> None:

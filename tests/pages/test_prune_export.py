@@ -41,7 +41,7 @@ def command_options(line: str) -> dict[str, str]:
 def test_the_command_says_the_setting(store: Store) -> None:
     app = opened(part="evaluate", strength="0.04", target="0.6", windows="9")
     options = command_options(app.code[0].value)
-    asked = grammar.allocation(options["--allocation"])
+    asked = grammar.read_allocation(options["--allocation"])
     assert asked == grammar.method("owl", 0.6).model_copy(update={"correction": Correction(strength=0.04)})
     assert options.items() >= {"--windows": "9", "--profile": PROFILE.key, "--sequences": "16"}.items()
 

@@ -10,13 +10,14 @@ import pytest
 from core import specs
 from core.analysis import evaluations, protocols, verdicts
 from core.analysis.tasks import labels
-from core.figures import results as drawing
+from core.figures import of_evaluations as drawing
+from core.search import families
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest
 from core.specs.settings import Setting
 from core.store.cache import Store
 from core.store.profiles import load
-from pages.ui.prune import families, stored
+from pages.ui.prune import stored
 from pages.ui.prune.results import HEADLINE, seeded
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, owl_corrected, save, verdict

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.owl import Owl
 from core.analysis import evaluations, verdicts
-from core.cli.commands import measure as measure_command
 from core.figures import DARK, LIGHT, line
 from core.figures.labels import digits
 from core.figures.overlay import LONGEST, WIDEST, depth, label, overlay
@@ -20,7 +18,7 @@ from core.figures.responses import responses
 from core.jobs import queue
 from core.jobs.records import Status
 from core.report import assemble, profile, remake, study
-from core.search import best, best_line
+from core.search import best
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
@@ -30,12 +28,12 @@ from core.specs.settings import Setting
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.study_file import read_study
 from core.specs.texts import WindowRequest
-from core.specs.typed import build
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.results import ZeroShot
 from tests import synthetic
 from tests.core.report.test_report import Reader
+from tests.lines import asked as asked_by
 from tests.pages import test_best_part
 
 LAYERS = 6
@@ -223,25 +221,6 @@ def test_a_report_says_what_other_seeds_make_of_a_verdict_and_names_seed_0_besid
 # --- commands ------------------------------------------------------------------------------------------------------
 
 
-def as_request(line: str) -> MeasureRequest:
-    """What `python -m core measure` makes of a command line, without measuring."""
-    words = shlex.split(line)
-    assert words[:4] == ["python", "-m", "core", "measure"]
-    given: dict[str, object] = {"perturb": []}
-    for name, value in zip(words[4::2], words[5::2], strict=True):
-        field = name.removeprefix("--")
-        if field == "perturb":
-            given["perturb"].append(value)
-        else:
-            given[field] = int(value) if field in ("sequences", "length", "seed") else value
-    known = measure_command.__annotations__
-    assert set(given) <= set(known)
-    asked = {"model": "demo", "revision": None, "text": "demo", "documents": None, "preset": "quick", "sequences": None,
-             "length": None, "seeds": None, "positions": None, "dtype": "float32", "seed": 0, "packing": None,
-             "bos": "protocol"}  # fmt: skip
-    return build(**asked | {name: value for name, value in given.items() if name not in ("device", "engine")})
-
-
 def test_the_command_of_a_profile_comes_from_its_run(store: Store) -> None:
     entry = stored_profile(store, preset="quick")
     window = WindowRequest(source="demo", sequences=8, length=64, seed=5)
@@ -250,7 +229,7 @@ def test_the_command_of_a_profile_comes_from_its_run(store: Store) -> None:
     )
     queue.submit(store, asked).write(Status(state="done", result=entry.key))
     [found] = remake.profile(entry, queue.asked_for(store, entry.key))
-    assert as_request(found.text) == asked
+    assert asked_by(found.text) == asked
 
 
 def test_without_its_run_the_command_comes_from_provenance(store: Store) -> None:
@@ -258,14 +237,14 @@ def test_without_its_run_the_command_comes_from_provenance(store: Store) -> None
     told = {"model_source": "demo", "text_source": "demo", "documents": [0, 5], "revision": None, "device": "cpu"}
     entry = store.entry(store.save(spec, None, told))
     [found] = remake.profile(entry, queue.asked_for(store, entry.key))
-    asked = as_request(found.text)
+    asked = asked_by(found.text)
     assert (asked.model, asked.text.source, asked.text.documents) == ("demo", "demo", (0, 5))
     assert (asked.text.sequences, asked.text.length, asked.text.packing) == (8, 64, "joined")
     assert asked.measurements == spec.measurements
     assert "seed" in found.about and "--device cpu" in found.text
     seeded = synthetic.profile_spec(LAYERS, 8, "quick", seed=1)
     [found] = remake.profile(store.entry(store.save(seeded, None, told | {"seed": 7})))
-    assert as_request(found.text).text.seed == 7 and "noted" not in found.about
+    assert asked_by(found.text).text.seed == 7 and "noted" not in found.about
 
 
 def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store) -> None:
@@ -324,7 +303,7 @@ def test_a_best_setting_says_its_texts_and_the_search(store: Store) -> None:
     assert rows["calibration seed of the selection"] == "0" and rows["effort"] == "quick"
     assert "calibrated on a text, 16 × 64, seeds 0, 1, 2" in reported.exhibits[0].note
     search, *parts = reported.commands
-    assert search.text == best_line.line(found.request) and search.text.startswith("python -m core best ")
+    assert search.text == best.whole_line(found.request) and search.text.startswith("python -m core best ")
     assert [each.text for each in parts] == list(best.commands(found))
     assert ["profile" in each.about for each in parts] == [True, False] and "one calibration seed" in parts[1].about
 

@@ -22,7 +22,7 @@ from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
 from core.store.cache import Store
 from core.store.packs import pack
-from pages.ui import watch
+from pages.ui import called
 from pages.ui.runs import evaluations, narrowing
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -116,8 +116,8 @@ def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(store: Store) ->
 
 def test_studies_of_one_model_are_told_apart_in_the_sidebar() -> None:
     one, two = (StudyRequest(settings=asked) for asked in ((OWL,), (OWL, RESEEDED)))
-    assert watch.brief(one).startswith("evaluation · OWL · ")
-    assert watch.brief(two).startswith("evaluation · 2 settings · ")
+    assert called.brief(one).startswith("evaluation · OWL · ")
+    assert called.brief(two).startswith("evaluation · 2 settings · ")
 
 
 def test_resume_and_forget(store: Store) -> None:

@@ -12,17 +12,3 @@ from core.figures.evaluation.correction import (
 )
 from core.figures.evaluation.perplexity import Curve, perplexity
 from core.figures.evaluation.shared import change_axis
-
-__all__ = [
-    "PAPER",
-    "PAPER_ACCURACY",
-    "PAPER_PERPLEXITY",
-    "PAPER_TARGET",
-    "SHUFFLES",
-    "Curve",
-    "accuracies",
-    "change_axis",
-    "changes",
-    "correction",
-    "perplexity",
-]

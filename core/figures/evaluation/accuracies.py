@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.figures.style import LIGHT, Chart, Palette, layout, row_axis
+from core.figures.axes import row_axis
+from core.figures.marks import words
+from core.figures.style import LIGHT, Chart, Palette, layout
+from core.specs.formats import capital
 from core.store.results import Array
 
 Rows = Mapping[str, tuple[float, float]]
@@ -48,29 +51,17 @@ def _bars(names: list[str], values: Array, colours: list[str], look: Palette) ->
         values: (names, 2) accuracy and standard error.
     """
     errors = np.nan_to_num(values[:, 1])
-    figure = go.Figure(
-        go.Bar(
-            x=100 * values[:, 0],
-            y=names,
-            orientation="h",
-            error_x={"type": "data", "array": 100 * errors, "color": look.ink, "thickness": 1.5},
-            marker={"color": colours, "line": {"width": 0}},
-            hovertemplate="%{y}: %{x:.1f}%<extra></extra>",
-            name="accuracy",
-        )
-    )
-    figure.add_scatter(
-        x=100 * (values[:, 0] + errors),
+    bars = go.Bar(
+        x=100 * values[:, 0],
         y=names,
-        text=[f"  {_said(mean, error)}" for mean, error in values],
-        textfont={"color": look.ink, "size": 12},
-        mode="text",
-        textposition="middle right",
-        cliponaxis=False,
-        hoverinfo="skip",
-        name="labels",
+        orientation="h",
+        error_x={"type": "data", "array": 100 * errors, "color": look.ink, "thickness": 1.5},
+        marker={"color": colours, "line": {"width": 0}},
+        hovertemplate="%{y}: %{x:.1f}%<extra></extra>",
+        name="accuracy",
     )
-    return figure
+    beside = [f"  {_said(mean, error)}" for mean, error in values]
+    return go.Figure([bars, words(100 * (values[:, 0] + errors), names, beside, look.ink)])
 
 
 def _said(mean: float, error: float) -> str:
@@ -84,7 +75,7 @@ def _finding(known: Rows) -> list[str]:
         return ["No setting has an accuracy."]
     best, worst = (pick(known, key=lambda name: known[name][0]) for pick in (max, min))
     most, least = (f"{_said(*known[name])}%" for name in (best, worst))
-    first = f"{best[:1].upper()}{best[1:]} answers"
+    first = f"{capital(best)} answers"
     if best == worst:
         return [f"{first} {most} right; ± is the standard error."]
     return [f"{first} most right ({most}), {worst} least ({least}); ± is the standard error."]

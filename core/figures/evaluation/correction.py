@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.comparison import Interval
 from core.analysis.verdicts import over_strengths
-from core.figures.evaluation.shared import DASHES, SYMBOLS, change_axis, in_logs, whiskers
-from core.figures.style import LIGHT, Chart, Palette, layout, line_labels, rule, see_through
+from core.figures.evaluation.shared import SYMBOLS, change_axis, change_table, in_logs
+from core.figures.marks import DASHES, above, curve, here, line_labels, rule, see_through, whiskers
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 PAPER_PERPLEXITY, PAPER_ACCURACY, PAPER_TARGET = -7.13, 1.02, 0.7
@@ -38,28 +38,25 @@ def correction(
         with_paper: draw the paper's figure, a reference that was measured on other models.
         among: where the correction lies among its shuffles, in a sentence.
     """
-    figure, ends, every = go.Figure(), [], [0.0]
+    figure, ends, every = go.Figure(), {}, [0.0]
     measured = sorted({each for found in families.values() for each in found})
     last = measured[-1] if measured else 0.1
     step = ASIDE * last if len(measured) == 1 else 0.0
     for index, (name, found) in enumerate(families.items()):
-        strengths = [each for each in sorted(found) if all(math.isfinite(one.value) for one in found[each])]
-        if not strengths:
-            continue
-        logs = {each: np.array([in_logs(one) for one in found[each]]) for each in strengths}
-        every += [float(value) for each in logs.values() for value in each.ravel() if math.isfinite(value)]
-        middle = [float(np.median(logs[each][:, 0])) for each in strengths]
-        ends.append((name, strengths[-1], middle[-1], index == 0))
-        _add_control(figure, name, strengths, logs, middle, index, step * (index - (len(families) - 1) / 2), look)
+        logs = _in_logs(found)
+        if logs:
+            every += np.concatenate([each.ravel() for each in logs.values()]).tolist()
+            aside = step * (index - (len(families) - 1) / 2)
+            ends[name] = _add_control(figure, name, logs, index, aside, look)
     beside = last + step * len(families) / 2
     rule(figure, 0, -0.03 * last, beside, color=look.guide, width=1.5)
     if with_paper:
         every.append(math.log1p(PAPER_PERPLEXITY / 100))
         _add_paper(figure, -0.03 * last, beside, look)
     axis = change_axis(np.array(every), f"change of perplexity against {base}, %")
-    _add_ends(figure, ends, beside + 0.03 * last, (axis["range"][1] - axis["range"][0]) / 17, look)
+    _add_ends(figure, ends, next(iter(families), ""), beside + 0.03 * last, np.ptp(axis["range"]) / 17, look)
     if shown:
-        figure.add_vline(x=shown, line={"color": look.accent, "width": 1, "dash": "dot"})
+        here(figure, shown, look, 1)
     figure.update_layout(
         xaxis={
             "title": "correction strength, sparsity (our parameter)",
@@ -69,22 +66,15 @@ def correction(
         },
         yaxis=axis,
     )
-    table = pd.DataFrame(
-        [
-            (name, strength, one.value, one.low, one.high, one.n)
-            for name, found in families.items()
-            for strength, several in found.items()
-            for one in several
-        ],
-        columns=["control", "strength", "change, %", "low", "high", "windows"],
+    rows = (
+        (name, strength, one)
+        for name, found in families.items()
+        for strength, several in found.items()
+        for one in several
     )
-    return Chart(
-        "correction",
-        "The correction beside its controls",
-        layout(figure, height=440).update_layout(margin={"t": 28 if with_paper else 12}),
-        _finding(families, base, among),
-        table,
-    )
+    layout(figure, height=440, top=28 if with_paper else 12)
+    table, finding = change_table(rows, "control", "strength"), _finding(families, base, among)
+    return Chart("correction", "The correction beside its controls", figure, finding, table)
 
 
 def _spaced(values: Sequence[float]) -> list[float]:
@@ -92,34 +82,38 @@ def _spaced(values: Sequence[float]) -> list[float]:
     return list(values[:: math.ceil(len(values) / 7)])
 
 
+def _in_logs(found: Mapping[float, Sequence[Interval]]) -> dict[float, Array]:
+    """Strength, ascending -> (changes, 3) values and ends on the axis, where every change is finite."""
+    return {
+        strength: np.array([in_logs(one) for one in several])
+        for strength, several in sorted(found.items())
+        if all(math.isfinite(one.value) for one in several)
+    }
+
+
 def _add_control(
-    figure: go.Figure, name: str, strengths: Sequence[float], logs: Mapping[float, Array], middle: Sequence[float],
-    index: int, aside: float, look: Palette,
-) -> None:  # fmt: skip
-    """A line over strengths, or a marker set aside where there is one strength alone."""
+    figure: go.Figure, name: str, logs: Mapping[float, Array], index: int, aside: float, look: Palette
+) -> float:
+    """A line over strengths, or a marker set aside where there is one strength alone; where it ends."""
+    strengths, middle = list(logs), [float(np.median(each[:, 0])) for each in logs.values()]
     colour = look.accent if index == 0 else look.ink
     ranged = any(len(logs[each]) > 1 for each in strengths)
     low, high = (
         np.array([edge(logs[each][:, 0]) if ranged else logs[each][0, side] for each in strengths])
         for edge, side in ((np.min, 1), (np.max, 2))
     )
-    values = np.column_stack([middle, low, high])
     x = [each + aside for each in strengths]
     if ranged:
         _add_range(figure, name, x, low, high, look)
-    figure.add_scatter(
-        x=x,
-        y=list(middle),
-        error_y=None if ranged else whiskers(values, look),
-        mode="lines+markers",
-        line={"color": colour, "width": 2.5 if index == 0 else 1.5, "dash": ("solid", *DASHES)[index % 6]},
-        marker={"size": 8, "symbol": SYMBOLS[index % len(SYMBOLS)]},
-        customdata=[
-            f"{strength:g}: {100 * math.expm1(each):+.3g}%" for strength, each in zip(strengths, middle, strict=True)
-        ],
-        hovertemplate=f"{name}, strength %{{customdata}}<extra></extra>",
-        name=name,
-    )
+    told = [f"{strength:g}: {100 * math.expm1(each):+.3g}%" for strength, each in zip(strengths, middle, strict=True)]
+    figure.add_trace(
+        curve(
+            x, middle, name, f"{name}, strength %{{customdata}}", colour, 2.5 if index == 0 else 1.5,
+            DASHES[index % len(DASHES)], {"size": 8, "symbol": SYMBOLS[index % len(SYMBOLS)]},
+            error_y=None if ranged else whiskers(np.array(middle), low, high, look.undecided), customdata=told,
+        )
+    )  # fmt: skip
+    return middle[-1]
 
 
 def _add_range(figure: go.Figure, name: str, x: Sequence[float], low: Array, high: Array, look: Palette) -> None:
@@ -138,24 +132,15 @@ def _add_range(figure: go.Figure, name: str, x: Sequence[float], low: Array, hig
 def _add_paper(figure: go.Figure, since: float, to: float, look: Palette) -> None:
     """A dashed line as far as the markers go, explained above the chart, where no marker is."""
     rule(figure, math.log1p(PAPER_PERPLEXITY / 100), since, to, color=look.ink, width=1, dash="dash")
-    figure.add_annotation(
-        x=0, y=1, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
-        font={"size": 11, "color": look.ink}, text=f"dashed: {PAPER_PERPLEXITY:+.2f}%, {PAPER}",
-    )  # fmt: skip
+    above(figure, f"dashed: {PAPER_PERPLEXITY:+.2f}%, {PAPER}", font={"size": 11, "color": look.ink})
 
 
-def _add_ends(
-    figure: go.Figure, ends: list[tuple[str, float, float, bool]], x: float, gap: float, look: Palette
-) -> None:
+def _add_ends(figure: go.Figure, ends: dict[str, float], first: str, x: float, gap: float, look: Palette) -> None:
     if not ends:
         return
-    labels = line_labels(
-        x,
-        [math.exp(value) for _, _, value, _ in ends],
-        [f"<b>{name}</b>" if first else name for name, _, _, first in ends],
-        [look.accent if first else look.ink for *_, first in ends],
-        gap,
-    )
+    names = [f"<b>{name}</b>" if name == first else name for name in ends]
+    colours = [look.accent if name == first else look.ink for name in ends]
+    labels = line_labels(x, np.exp(list(ends.values())), names, colours, gap)
     labels.y = np.log(labels.y)
     figure.add_trace(labels)
 

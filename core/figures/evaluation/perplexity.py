@@ -11,9 +11,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.verdicts import not_a_number
-from core.figures.evaluation.shared import DASHES, SYMBOLS
+from core.figures.axes import limits, log_axis
+from core.figures.evaluation.shared import SYMBOLS
 from core.figures.labels import digits, percent
-from core.figures.style import LIGHT, Chart, Palette, layout, limits, line_labels, log_axis, wrapped
+from core.figures.marks import DASHES, line_labels, words, wrapped
+from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
@@ -44,10 +46,9 @@ def perplexity(
         few: whether too few windows were read to say which of two perplexities is less.
     """
     known = [each for each in map(_finite, curves) if each.points]
-    order = sorted(range(len(known)), key=lambda index: known[index].shown)
     figure = go.Figure()
-    for index in order:
-        _add_curve(figure, known[index], index, look)
+    for index, each in sorted(enumerate(known), key=lambda pair: pair[1].shown):
+        _add_curve(figure, each, index, look)
     every = [value for each in known for values in each.points.values() for value in values]
     every += [dense] if math.isfinite(dense) else []
     targets = sorted({target for each in known for target in each.points}) or [0.7]
@@ -66,31 +67,23 @@ def perplexity(
         },
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
-    table = pd.DataFrame(
-        [
-            (each.name, target, _mean(values), float(values.min()), float(values.max()), len(values))
-            for each in curves
-            for target, values in each.points.items()
-        ],
-        columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"],
-    )  # fmt: skip
     said = _perplexity_finding(known, dense, broken or {}, few)
-    return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, table)
+    return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, _table(curves))
+
+
+def _table(curves: Sequence[Curve]) -> pd.DataFrame:
+    rows = [
+        (each.name, target, _mean(values), float(values.min()), float(values.max()), len(values))
+        for each in curves
+        for target, values in each.points.items()
+    ]
+    return pd.DataFrame(rows, columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"])
 
 
 def _add_dense(figure: go.Figure, dense: float, x: float, look: Palette) -> None:
     """The dense model as a line, its name at the left end."""
     figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
-    figure.add_scatter(
-        x=[x],
-        y=[dense],
-        text=[f"dense {digits(dense, 3)}"],
-        textfont={"size": 12, "color": look.ink},
-        mode="text",
-        textposition="top right",
-        hoverinfo="skip",
-        name="dense",
-    )
+    figure.add_trace(words([x], [dense], [f"dense {digits(dense, 3)}"], look.ink, "top right", "dense"))
 
 
 def _finite(curve: Curve) -> Curve:
@@ -111,7 +104,7 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
             x=[100 * each for each in targets],
             y=[_mean(curve.points[each]) for each in targets],
             mode="lines",
-            line={"color": colour, "width": 2.5 if curve.shown else 1.5, "dash": DASHES[index % len(DASHES)]},
+            line={"color": colour, "width": 2.5 if curve.shown else 1.5, "dash": DASHES[(index + 1) % len(DASHES)]},
             hoverinfo="skip",
             name=f"{curve.name}, mean",
         )

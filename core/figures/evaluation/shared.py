@@ -1,16 +1,16 @@
-"""What these charts share: an axis of changes, whiskers, the marks of lines."""
+"""What these charts share: an axis of changes and the marks of lines."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 
 from core.analysis.comparison import Interval
-from core.figures.style import Palette
 from core.store.results import Array
 
-DASHES = ("dash", "dot", "longdash", "dashdot", "longdashdot", "solid")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "pentagon")
 TICKS = (-99, -95, -90, -80, -70, -60, -50, -40, -30, -20, -15, -10, -5, -2, -1, 0, 1, 2, 5, 10, 15, 20, 30, 50, 75)
 BIG_TICKS = (100, 150, 200, 300, 500, 900, 1900, 4900, 9900, 99_900, 999_900)
@@ -41,19 +41,15 @@ def change_axis(values: Array, title: str, ticks: int = 9) -> dict:
 
 def in_logs(found: Interval) -> list[float]:
     """A change in per cent and the ends of its interval, on that axis; NaN where they are not finite."""
-    with np.errstate(invalid="ignore"):
-        return [
-            math.log1p(each / 100) if math.isfinite(each) else math.nan for each in (found.value, found.low, found.high)
-        ]
+    ends = (found.value, found.low, found.high)
+    return [math.log1p(each / 100) if math.isfinite(each) else math.nan for each in ends]
 
 
-def whiskers(values: Array, look: Palette) -> dict:
-    """Error bars of (value, low, high), (rows, 3); none where an end is not known."""
-    return {
-        "type": "data",
-        "array": np.nan_to_num(values[:, 2] - values[:, 0]),
-        "arrayminus": np.nan_to_num(values[:, 0] - values[:, 1]),
-        "color": look.undecided,
-        "thickness": 2,
-        "width": 0,
-    }
+def change_table(rows: Iterable[tuple[object, ...]], *named: str) -> pd.DataFrame:
+    """Changes in per cent, a row each.
+
+    Args:
+        rows: what a row is called, in as many cells as there are names for, then its interval.
+    """
+    cells = [(*names, found.value, found.low, found.high, found.n) for *names, found in rows]
+    return pd.DataFrame(cells, columns=[*named, "change, %", "low", "high", "windows"])

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import streamlit as st
 
 from core import figures
-from core.analysis import absorption
+from core.analysis import findings
+from core.analysis.gains import gains_of
 from core.figures import labels
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame
 from pages.ui.live import tour
-
-SAID = {
-    "amplifies": "the rest of the network amplifies it",
-    "absorbs": "the rest of the network absorbs it",
-    "undecided": "whether it is amplified or absorbed is undecided",
-    None: "nothing is behind it, so its gain is 1 by definition",
-}
 
 
 def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFrame:
@@ -29,14 +22,10 @@ def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFra
         The numbers behind it.
     """
     line = figures.line(name, profile.seeds(name), statistic)
-    finding = absorption.finding(absorption.gains(profile.seeds(name)))
-    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, finding), _highlight)
+    finding = findings.finding(gains_of(profile.seeds(name)))
+    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, finding))
     columns = {"gain": line.value, "95% low": line.low, "95% high": line.high, "verdict": line.verdicts}
     return pd.DataFrame({"layer": np.arange(profile.layers), **columns})
-
-
-def _highlight(told: dict) -> None:
-    st.session_state["layer"] = told["layer"]
 
 
 def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str = "") -> tour.Figure:
@@ -50,17 +39,16 @@ def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str = "")
     return tour.Figure(
         name="gains",
         title="Gain of each layer",
-        layers=len(line.value),
         finding=finding,
         says="Layer {layer}: gain {gain} {interval}; {verdict}.",
         slots={
             "gain": tour.Slot("layer", [labels.gain(each) for each in line.value]),
             "interval": tour.Slot("layer", intervals),
-            "verdict": tour.Slot("layer", [SAID.get(each, SAID["undecided"]) for each in line.verdicts]),
+            "verdict": tour.Slot("layer", tour.fates(line.verdicts)),
         },
         y=tour.ratio_axis(f"gain, {statistic}", line.value),
-        pick=("Highlighted layer", layer),
-        bars=tour.Bars(line.value[None], [[tour.TONES.get(each, "undecided") for each in line.verdicts]]),
+        pick=tour.Pick("Highlighted layer", layer),
+        bars=tour.Bars(line.value[None], [tour.tones(line.verdicts)]),
         key=tour.VERDICTS,
         foot=1.0,
         x="injection layer",
@@ -70,7 +58,7 @@ def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str = "")
 
 def sparsities(sparsity: Array, target: float) -> pd.DataFrame:
     """Sparsity of every layer around the target; returns the numbers behind it."""
-    frame.live(sparsity_bars(sparsity, target), lambda _: None)
+    frame.live(sparsity_bars(sparsity, target))
     return pd.DataFrame({"layer": np.arange(len(sparsity)), "sparsity": sparsity})
 
 
@@ -86,7 +74,6 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
     return tour.Figure(
         name="sparsities",
         title="Sparsity of each layer",
-        layers=len(sparsity),
         says="Every layer alike, {target} zeros." if alike else "Layers from {low} to {high} zeros, {target} in all.",
         slots={
             "target": tour.Slot("frame", [f"{target:.1%}"]),

@@ -8,10 +8,12 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from core.analysis import absorption
+from core.analysis import findings
+from core.analysis.gains import gains_of
 from core.figures import labels
 from core.figures.charts import ChartRow, InView
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.store.profiles import Profile
 from pages.ui import frame
 
@@ -21,7 +23,7 @@ def verdicts(profile: Profile) -> pd.DataFrame:
     rows = []
     for name, asked in profile.perturbations.items():
         where = labels.POSITIONS[getattr(asked, "positions", "all")]
-        rows.append((asked.label, where, absorption.finding(absorption.gains(profile.seeds(name)))))
+        rows.append((asked.label, where, findings.finding(gains_of(profile.seeds(name)))))
     return pd.DataFrame(rows, columns=["perturbation", "where", "verdict"])
 
 
@@ -46,7 +48,7 @@ def _chart(row: ChartRow, asked: InView, prefix: str) -> None:
         chart = row.draw(asked)
     except UserError as lacking:
         st.header(row.question, anchor=False)
-        st.info(f"{str(lacking)[:1].upper()}{str(lacking)[1:]}.")
+        st.info(f"{capital(str(lacking))}.")
         return
     frame.show(chart, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None)
 

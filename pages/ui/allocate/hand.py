@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core.allocation.allocate import Allocation
+from core.allocation.spread import Allocation
 from core.specs.allocations import AllocationRequest
 from core.specs.base import number
 from core.store.results import Array
-from pages.ui.allocate import settings, undo
+from pages.ui import view
+from pages.ui.allocate import undo
 
 COLUMN = "by hand"
 OPENED = "hand opened"  # in the session: whether the table began in sight, as it does where a link sets layers
@@ -52,7 +53,7 @@ def chosen(layers: int) -> dict[int, float]:
         except ValueError:
             return False
 
-    return read(settings.text("hand", "", valid), layers)
+    return read(view.text("hand", "", valid), layers)
 
 
 def section(allocation: Allocation, now: Array, hand: Mapping[int, float], told: str) -> None:

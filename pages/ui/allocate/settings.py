@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import streamlit as st
 
-from core.allocation.allocate import judge_of
 from core.allocation.allocator import Allocator, Parameter, steps
 from core.allocation.correction import CLIP
+from core.allocation.estimates import judge_of
 from core.allocation.response import OBJECTIVES
 from core.analysis.responses import Judge, pruners
 from core.figures import labels
+from core.specs import grammar
 from core.specs.allocations import BASE_LABELS, BASES, AllocationRequest, Correction
 from core.specs.base import checked
 from core.specs.pruners import PRUNER_LABELS
@@ -45,80 +47,119 @@ LOOSE = (
 )
 
 
+Option = TypeVar("Option")
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 
 
-def text(key: str, default: str, valid: Callable[[str], bool]) -> str:
-    """A setting without a widget of its own, in the session's state and the URL; what is not valid is dropped."""
-    known = [st.query_params.get(key), st.session_state.get(key)]
-    return view.sync(key, [default, *(each for each in known if each is not None and valid(each))], default)
+def _keys(method: type[Allocator]) -> dict[str, str]:
+    """Field of an allocator -> key of its widget."""
+    return {each.name: each.key or each.name for each in method.parameters()}
 
 
-def base() -> Allocator:
-    """Choose an allocator and its own parameters."""
-    kind = view.sync("base", list(METHODS), "owl")
+OF_CORRECTION = {each: "shuffle" if each == "seed" else each for each in Correction.model_fields}  # field -> key
+OF_ALLOCATION = {each: each for each in grammar.OF_ALLOCATION}
+
+
+def _read(text: str) -> dict[str, str]:
+    """An allocation as the grammar writes it -> the text of each choice; what is left out of a correction is not said.
+
+    Raises:
+        UserError: it does not read so.
+    """
+    words, target = grammar.split(text)
+    kind, given = grammar.parts(words)
+    asked = grammar.built(kind, given, target)
+    found = {"base": kind, "target": str(asked.target)}
+    found |= {key: str(getattr(asked.base, name)) for name, key in _keys(METHODS[kind]).items()}
+    found |= {key: str(getattr(asked, name)) for name, key in OF_ALLOCATION.items()}
+    return found | {key: str(getattr(asked.correction, name)) for name, key in OF_CORRECTION.items() if name in given}
+
+
+def _write(chosen: Mapping[str, object]) -> str:
+    """The other way round, with no correction beside numbers that know neither bounds nor budget."""
+    kind = str(chosen["base"])
+    loose = METHODS[kind].reference and str(chosen.get("unclipped")) == "True"
+    left_out = {*OF_CORRECTION} if loose else {"unclipped"}
+    left_out |= set() if chosen.get("control") == "shuffled" else {"seed"}
+    keys = _keys(METHODS[kind]) | OF_ALLOCATION | OF_CORRECTION
+    given = {name: chosen[key] for name, key in keys.items() if key in chosen and name not in left_out}
+    return grammar.write(grammar.built(kind, given, chosen["target"]))
+
+
+OF_METHODS = [key for method in METHODS.values() for key in _keys(method).values()]
+PARTS = ("base", "target", *OF_ALLOCATION, *OF_CORRECTION.values(), *OF_METHODS)
+ALLOCATION = view.Word("allocation", PARTS, _read, _write)
+
+
+def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
+    """The allocation that is chosen; whether its budget can be met is for the allocator to say.
+
+    Args:
+        drawn: `draw` follows.
+    """
+
+    def chosen(key: str, options: Sequence[Option], default: Option, drawn: bool = drawn) -> Option:
+        return view.sync(key, options, default, drawn=drawn, word=ALLOCATION)
+
+    method = METHODS[chosen("base", list(METHODS), "owl")]
+    usual = method()
+    own = {
+        each.name: chosen(each.key or each.name, each.options, getattr(usual, each.name))
+        for each in method.parameters()
+    }
+    loose = method.reference and chosen("unclipped", [False, True], False)
+    spent = {"target": chosen("target", TARGETS, 0.7)}
+    for key, default in (("low", 0.0), ("high", 0.95)):
+        spent[key] = chosen(key, TARGETS, default, drawn and not loose)
+    shifted = Correction() if loose else _correction(profile, chosen)
+    return checked(AllocationRequest, base=checked(method, **own), correction=shifted, unclipped=loose, **spent)
+
+
+def _correction(profile: Profile, chosen: Callable[..., Any]) -> Correction:
+    names = list(profile.by_name)
+    usual = Correction()
+    control = chosen("control", list(CONTROLS), usual.control)
+    return Correction(
+        strength=chosen("strength", STRENGTHS, usual.strength),
+        driver=chosen("driver", names, usual.driver if usual.driver in names else names[0]),
+        control=control,
+        seed=chosen("shuffle", range(10), usual.seed) if control == "shuffled" else usual.seed,
+        clip=chosen("clip", list(CLIPS), usual.clip),
+    )
+
+
+def draw(asked: AllocationRequest, profile: Profile) -> None:
+    """The widget of every setting but the strength, which is dragged in the live chart."""
+    method = METHODS[asked.base.kind]
     st.selectbox("Base allocator", list(METHODS), key="base", format_func=BASE_LABELS.get)
-    method = METHODS[kind]
-    values = {each.name: _parameter(each, method) for each in method.parameters()}
+    for each in method.parameters():
+        _parameter(each)
     st.caption(method.caption)
-    return checked(method, **values)
+    if method.reference:
+        st.toggle("Reference code unclipped", key="unclipped", help=ABOUT_UNCLIPPED)
+    about = "Mean over layers, weighted by their parameters."
+    st.select_slider("Target sparsity", TARGETS, key="target", format_func="{:g}".format, help=about)
+    if asked.unclipped:
+        st.caption(LOOSE)
+        return
+    for place, key, label in zip(st.columns(2), ("low", "high"), ("Least", "Greatest"), strict=True):
+        place.select_slider(f"{label} of a layer", TARGETS, key=key, format_func="{:g}".format)
+    names = list(profile.by_name)
+    st.selectbox(
+        "Correction driven by the gain of", names, key="driver", format_func=lambda name: disturbance(profile, name)
+    )
+    st.selectbox("Control in its place", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
+    if asked.correction.control == "shuffled":
+        st.select_slider("Shuffle", range(10), key="shuffle")
+    st.select_slider("Gains count up to", list(CLIPS), key="clip", format_func=CLIPS.get)
 
 
-def _parameter(asked: Parameter, form: type[Allocator]) -> float | str:
+def _parameter(asked: Parameter) -> None:
     key = asked.key or asked.name
-    about = form.model_fields[asked.name]
-    value = view.sync(key, asked.options, about.default)
     if asked.words:
         view.switch(asked.label, asked.words, key)
     else:
         st.select_slider(asked.label, asked.options, key=key, format_func="{:g}".format)
-    return value
-
-
-def unclipped(draw: bool = True) -> bool:
-    """Whether the reference code's own numbers are asked for, which no bound and no budget holds.
-
-    Args:
-        draw: show the switch; without it the setting is only read.
-    """
-    if not METHODS[st.session_state["base"]].reference:
-        return False
-    asked = view.sync("unclipped", [False, True], False)
-    if draw:
-        st.toggle("Reference code unclipped", key="unclipped", help=ABOUT_UNCLIPPED)
-    return asked
-
-
-def budget(bounded: bool = True) -> dict[str, float]:
-    """Target, and bounds where they hold."""
-    found = {"target": view.sync("target", TARGETS, 0.7)}
-    about = "Mean over layers, weighted by their parameters."
-    st.select_slider("Target sparsity", TARGETS, key="target", format_func="{:g}".format, help=about)
-    columns = st.columns(2) if bounded else (None, None)
-    for place, key, label, default in zip(columns, ("low", "high"), ("Least", "Greatest"), (0.0, 0.95), strict=True):
-        found[key] = view.sync(key, TARGETS, default)
-        if place:
-            place.select_slider(f"{label} of a layer", TARGETS, key=key, format_func="{:g}".format)
-    return found
-
-
-def correction(profile: Profile) -> Correction:
-    """What drives the correction, and the control in its place. The strength is dragged in the live chart."""
-    names = list(profile.by_name)
-    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0])
-    st.selectbox(
-        "Correction driven by the gain of", names, key="driver", format_func=lambda name: disturbance(profile, name)
-    )
-    control = view.sync("control", list(CONTROLS), "none")
-    st.selectbox("Control in its place", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
-    seed = 0
-    if control == "shuffled":
-        seed = view.sync("shuffle", range(10), 0)
-        st.select_slider("Shuffle", range(10), key="shuffle")
-    clip = view.sync("clip", list(CLIPS), CLIP)
-    st.select_slider("Gains count up to", list(CLIPS), key="clip", format_func=CLIPS.get)
-    strength = view.sync("strength", STRENGTHS, 0.0)
-    return Correction(strength=strength, driver=driver, control=control, seed=seed, clip=clip)
 
 
 def disturbance(profile: Profile, name: str) -> str:
@@ -126,17 +167,6 @@ def disturbance(profile: Profile, name: str) -> str:
     asked = profile.perturbations[name]
     everywhere = getattr(asked, "positions", "after_first") == "all"
     return asked.label + (f", {labels.POSITIONS['all']}" if everywhere else "")
-
-
-def request(profile: Profile) -> AllocationRequest:
-    """Draw every setting and put them together; whether the budget can be met is for the allocator to say."""
-    chosen = base()
-    loose = unclipped()
-    spent = budget(bounded=not loose)
-    if loose:
-        st.caption(LOOSE)
-    shifted = Correction() if loose else correction(profile)
-    return checked(AllocationRequest, base=chosen, correction=shifted, unclipped=loose, **spent)
 
 
 def judge(request: AllocationRequest, profile: Profile) -> Judge:

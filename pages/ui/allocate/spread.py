@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,34 +9,26 @@ import pandas as pd
 import streamlit as st
 
 from core import figures
-from core.allocation.allocate import (
-    Allocation,
-    allocate,
-    bounds_of,
-    estimates,
-    exact_family,
-    judge_of,
-    layer_means,
-    linear_parameters,
-)
 from core.allocation.budget import Bounds, binding
 from core.allocation.by_hand import pinned
+from core.allocation.estimates import estimates, judge_of
+from core.allocation.spread import Allocation, allocate, bounds_of, exact_family, layer_means, linear_parameters
 from core.analysis import responses
 from core.analysis.responses import Judge
 from core.export import recipes
 from core.figures import labels
 from core.figures.allocation import unclipped
 from core.figures.linears import linears
-from core.report import command as commands
 from core.specs.allocations import BASE_LABELS, AllocationRequest, Correction, Manual
+from core.specs.commands import Allocating, command_line
 from core.specs.errors import UserError
-from core.specs.formats import ranges
+from core.specs.formats import capital, ranges
 from core.specs.measurements import MeasureRequest, measurements
 from core.specs.perturbations import EACH, ResidualLinear
 from core.specs.pruners import PRUNERS
 from core.specs.texts import WindowRequest
 from core.specs.typed import absolute
-from core.store.cache import HOME, Store
+from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, live, view
@@ -228,7 +217,7 @@ def measuring(profile: Profile, pruner: str) -> str:
         ),
         measurements=measurements([*profile.perturbations.values(), *alone]),
     )
-    return commands.measure(request, "auto", cache=Store().root)
+    return command_line(request, "auto", Store().elsewhere)
 
 
 # --- prediction ----------------------------------------------------------------------------------------------------
@@ -319,7 +308,7 @@ def compared(request: AllocationRequest, now: Array, profile: Profile, judge: Ju
     left, right = slot.columns(2, gap="large")
     lines = {THIS: now, **{name: every[name] for name in picked}}
     with left:
-        frame.show(figures.methods(lines, THIS, request.target, view.look()), prefix, "methods")
+        frame.show(figures.methods(lines, THIS, request.target, view.look()), prefix, "compared")
     with right:
         st.header("Do they rank alike?", anchor=False)
         harm = harm_alone(profile)
@@ -343,20 +332,14 @@ def beyond(table: pd.DataFrame, profile: Profile, judge: Judge) -> list[str]:
     largest = responses.of_profile(profile, judge.pruner, judge.harm).highest
     why = f"no estimate, for a layer goes beyond {largest:g}, the largest sparsity measured."
     some = " and ".join(filter(None, [", ".join(lacking[:-1]), *lacking[-1:]]))
-    return [f"{some[:1].upper()}{some[1:]} {'have' if len(lacking) > 1 else 'has'} {why}"] if lacking else []
+    return [f"{capital(some)} {'have' if len(lacking) > 1 else 'has'} {why}"] if lacking else []
 
 
 def pick(names: list[str]) -> list[str]:
     """Which methods are drawn; in the URL as one text."""
-    asked = settings.text("methods", ",".join(names), lambda text: set(filter(None, text.split(","))) <= set(names))
-    picked = [name for name in names if name in asked.split(",")]
-    st.session_state["methods-picked"] = picked
-    st.pills("Compared with", names, selection_mode="multi", key="methods-picked", on_change=_picked)
+    picked = view.several("methods", names, names)
+    st.pills("Compared with", names, selection_mode="multi", key="methods")
     return picked
-
-
-def _picked() -> None:
-    st.session_state["methods"] = ",".join(st.session_state["methods-picked"])
 
 
 def of_methods(request: AllocationRequest, profile: Profile) -> dict[str, Array]:
@@ -413,12 +396,9 @@ def on_to_prune(request: AllocationRequest) -> None:
 
 def command(request: AllocationRequest, profile: Profile, judge: Judge) -> str:
     """`python -m core allocate ...` that prints the same numbers, the estimate of this harm among them."""
-    line = ["python", "-m", "core", *recipes.arguments(request, profile.entry.key)]
-    if "allocate" in line:
-        line += ["--judge", judge.harm] if judge.harm != Judge().harm else []
-        line += ["--judge-pruner", judge.pruner] if judge.pruner != judge_of(request, profile) else []
-    line += [] if Store().root.resolve() == HOME.resolve() else ["--cache", str(Store().root)]
-    return subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line)
+    other = None if judge.pruner == judge_of(request, profile) else judge.pruner
+    asked = Allocating(profile=profile.entry.key, allocation=request, judge=judge.harm, judge_pruner=other)
+    return command_line(asked, cache=Store().elsewhere)
 
 
 def _download(label: str, content: str, file: str, mime: str) -> None:

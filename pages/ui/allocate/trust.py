@@ -9,7 +9,7 @@ import streamlit as st
 from core.analysis import protocols
 from core.analysis.evaluations import Evaluations, Slice
 from core.analysis.responses import Judge
-from core.figures import Chart, results
+from core.figures import Chart, of_evaluations
 from core.specs.allocations import AllocationRequest
 from core.specs.errors import UserError
 from core.store.profiles import Profile
@@ -57,7 +57,7 @@ def _drawn(
 ) -> Chart:
     key, part = place
     mine = now if abs(part.target - request.target) < 1e-9 else None
-    return results.trust(found[key], part, profile, judge.harm, None, view.look(), mine)
+    return of_evaluations.trust(found[key], part, profile, judge.harm, None, view.look(), mine)
 
 
 def places(found: Mapping[str, Evaluations]) -> list[Place]:

@@ -16,13 +16,14 @@ from core.specs.base import number
 from core.specs.formats import ranges
 from core.store.results import Array
 
-HERE = Path(__file__).parent
-COMPONENT = st.components.v2.component(
-    "absorption_explorer.strength",
-    html=(HERE / "strength.html").read_text("utf-8"),
-    css=(HERE / "strength.css").read_text("utf-8"),
-    js=(HERE / "strength.js").read_text("utf-8"),
-)
+
+def component(name: str) -> Callable:
+    """A part of a page that answers in the browser by itself: the files of that name here."""
+    html, css, js = ((Path(__file__).parent / f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
+    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=css, js=js)
+
+
+COMPONENT = component("strength")
 ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
 
 

@@ -243,24 +243,24 @@ function line(paint, data, each, n, frame, picked, place) {
   const table = each.values[frame]
   const style = { fill: "none", stroke: data.colours[each.tone], "stroke-width": 3, "stroke-linejoin": "round" }
   if (each.dash) style["stroke-dasharray"] = "5 5"
-  const shown = each.per === "layer" ? table[picked] : table
-  const first = each.per === "layer" ? picked : 0
+  const apart = Array.isArray(table[0]) // a line for each layer that may be picked, which begins there
+  const [shown, first] = apart ? [table[picked], picked] : [table, 0]
   if (each.bundle)
     table.forEach((values, layer) => layer !== picked && paint("bundle", `${n}-${layer}`, "path", {
-      ...style, d: path(values, layer, place), stroke: data.colours.faint, "stroke-width": 1,
+      ...style, d: path(values, place), stroke: data.colours.faint, "stroke-width": 1,
     }))
-  paint("lines", `l${n}`, "path", { ...style, d: path(shown, first, place) })
-  paint("front", `s${n}`, "circle", { cx: place.x(first), cy: place.y(shown[0]), r: 4, fill: data.colours[each.tone] })
+  paint("lines", `l${n}`, "path", { ...style, d: path(shown, place) })
+  paint("front", `s${n}`, "circle", { cx: place.x(first), cy: place.y(shown[first]), r: 4, fill: data.colours[each.tone] })
 }
 
-function path(values, first, place) {
+function path(values, place) {
   let pen = "M"
   return values.map((value, k) => {
     if (value === null) {
       pen = "M"
       return ""
     }
-    const part = `${pen}${place.x(first + k).toFixed(1)} ${place.y(value).toFixed(1)}`
+    const part = `${pen}${place.x(k).toFixed(1)} ${place.y(value).toFixed(1)}`
     pen = "L"
     return part
   }).join("")

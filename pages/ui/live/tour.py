@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from itertools import pairwise
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -14,14 +14,9 @@ import streamlit as st
 from core.figures import Palette
 from core.figures.labels import digits
 from core.store.results import Array
+from pages.ui.live import component
 
-HERE = Path(__file__).parent
-COMPONENT = st.components.v2.component(
-    "absorption_explorer.tour",
-    html=(HERE / "tour.html").read_text("utf-8"),
-    css=(HERE / "tour.css").read_text("utf-8"),
-    js=(HERE / "tour.js").read_text("utf-8"),
-)
+COMPONENT = component("tour")
 TICKS = 6
 FEWEST_TICKS = 3  # of a log axis, where round values allow it
 APART = 0.1  # of the axis, the least between two ticks: a line of text on the lowest figure
@@ -35,12 +30,22 @@ RATIOS = ((1,), (1, 2, 5), (1, 2, 3, 5), (1, 1.25, 1.5, 2, 3, 5, 6, 8))
 class Control:
     """A slider, or a choice among few, over named stops."""
 
-    name: str
+    name: str  # the state holds the value chosen under it
     label: str
     stops: Sequence[str]
     index: int
+    values: Sequence  # what the stops stand for
     marks: Sequence[tuple[int, str]] = ()  # stops with a word below the slider
     choice: bool = False
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The slider of layers, which a click into the picture moves too; the state holds its index under `key`."""
+
+    label: str
+    index: int
+    key: str = "layer"
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Gauge:
     """One number of every frame, drawn as a curve below the picture."""
 
     title: str
-    values: Sequence[float]
+    values: Array
     low: float
     high: float
     ticks: Sequence[tuple[float, str]]
@@ -93,8 +98,12 @@ class Slot:
     table: Sequence
 
 
-@dataclass(frozen=True)
-class Key:
+def written(write: Callable[[float], str], table: Iterable[Iterable[float]]) -> Slot:
+    """Words for every number of a table of (frames, layers)."""
+    return Slot("both", [[write(value) for value in row] for row in table])
+
+
+class Key(NamedTuple):
     """An entry of the legend; shape is line, dash, block or outline, and the text may name slots in braces."""
 
     tone: str
@@ -103,11 +112,26 @@ class Key:
 
 
 TONES = {"amplifies": "amplify", "absorbs": "absorb"}  # of verdicts; any other is undecided
+FATES = {
+    "amplifies": "the rest of the network amplifies it",
+    "absorbs": "the rest of the network absorbs it",
+    None: "nothing is behind it, so its gain is 1 by definition",
+}
 VERDICTS = (
     Key("amplify", "block", "amplifies"),
     Key("absorb", "block", "absorbs"),
     Key("undecided", "block", "undecided: within 5% of 1×, or uncertain"),
 )
+
+
+def tones(verdicts: Sequence[str | None]) -> list[str]:
+    """The colour of each verdict."""
+    return [TONES.get(each, "undecided") for each in verdicts]
+
+
+def fates(verdicts: Sequence[str | None]) -> list[str]:
+    """Each verdict in words; the last layer has none."""
+    return [FATES.get(each, "whether it is amplified or absorbed is undecided") for each in verdicts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +140,11 @@ class Figure:
 
     name: str
     title: str
-    layers: int
     says: str  # the sentence above, with slots in braces; {layer} is the picked one
     slots: dict[str, Slot]
     y: Axis | Sequence[Axis]  # one for all frames, or one for each
     controls: Sequence[Control] = ()
-    pick: tuple[str, int] | None = None  # label of the layer slider, and the layer picked
+    pick: Pick | None = None
     bars: Bars | None = None
     lines: Sequence[Line] = ()
     gauge: Gauge | None = None
@@ -131,31 +154,29 @@ class Figure:
     x: str = "layer"
     height: int = 240  # px, axes included
 
+    @property
+    def layers(self) -> int:
+        return (self.bars or self.lines[0]).values.shape[-1]
 
-def figure(
-    shown: Figure,
-    look: Palette,
-    moved: Callable[[dict], None] = lambda _: None,
-    drawn: Callable[[], None] | None = None,
-) -> None:
-    """Draw a figure.
+
+def figure(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None) -> None:
+    """Draw a figure. On release the picked layer and the value of every control are in the state under their names.
 
     Args:
-        moved: is told `{"layer": ..., "at": [...]}`, the picked layer and the index of every control, on release. What
-            it is told is checked: a layer or an index that does not exist is passed over.
         drawn: is called once when the figure stands in the browser.
     """
     key = f"tour-{shown.name}"
-    data = _data(shown, look) | {"waiting": drawn is not None}
+    colours = {name: colour for name, colour in asdict(look).items() if isinstance(colour, str)}
     COMPONENT(
         key=key,
-        data=data,
-        on_moved_change=lambda: _told(key, shown, moved),
+        data=_plain(shown) | {"layers": shown.layers, "colours": colours, "waiting": drawn is not None},
+        on_moved_change=lambda: _moved(key, shown),
         on_drawn_change=drawn or (lambda: None),
     )
 
 
-def _told(key: str, shown: Figure, moved: Callable[[dict], None]) -> None:
+def _moved(key: str, shown: Figure) -> None:
+    """Keep what the browser tells; a layer or a stop that does not exist is passed over."""
     told = getattr(st.session_state.get(key), "moved", None)  # None where the reader has left for another page
     if not isinstance(told, dict):
         return
@@ -165,71 +186,47 @@ def _told(key: str, shown: Figure, moved: Callable[[dict], None]) -> None:
         for index, control in zip(at, shown.controls, strict=True)
     )
     known = layer is None if shown.pick is None else isinstance(layer, int) and 0 <= layer < shown.layers
-    if fits and known:
-        moved({"layer": layer, "at": at})
+    if not (fits and known):
+        return
+    if shown.pick:
+        st.session_state[shown.pick.key] = layer
+    for index, control in zip(at, shown.controls, strict=True):
+        st.session_state[control.name] = control.values[index]
 
 
-def _data(shown: Figure, look: Palette) -> dict:
-    axes = asdict(shown.y) if isinstance(shown.y, Axis) else [asdict(each) for each in shown.y]
-    return {
-        "title": shown.title,
-        "finding": shown.finding,
-        "layers": shown.layers,
-        "x": shown.x,
-        "height": shown.height,
-        "says": shown.says,
-        "slots": {name: asdict(slot) for name, slot in shown.slots.items()},
-        "y": axes,
-        "controls": [asdict(each) for each in shown.controls],
-        "pick": {"label": shown.pick[0], "index": shown.pick[1]} if shown.pick else None,
-        "bars": _bars(shown.bars) if shown.bars else None,
-        "lines": [_line(each) for each in shown.lines],
-        "gauge": asdict(shown.gauge) if shown.gauge else None,
-        "key": [[each.tone, each.shape, each.text] for each in shown.key],
-        "foot": shown.foot,
-        "colours": {name: colour for name, colour in asdict(look).items() if isinstance(colour, str)},
-    }
+def _plain(value: object) -> object:
+    """As it travels: numbers of arrays no longer than is seen, None for what is not known."""
+    if isinstance(value, np.ndarray):
+        return [_plain(row) for row in value] if value.ndim > 1 else [_short(each) for each in value.tolist()]
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _bars(bars: Bars) -> dict:
-    base = None if bars.base is None else _plain(bars.base)
-    return {"values": _plain(bars.values), "tones": bars.tones, "base": base}
-
-
-def _line(line: Line) -> dict:
-    each_layer = line.values.ndim == 3
-    values = [[row[i:] for i, row in enumerate(frame)] for frame in line.values] if each_layer else line.values
-    return {
-        "values": [[_plain(row) for row in frame] for frame in values] if each_layer else _plain(values),
-        "per": "layer" if each_layer else "frame",
-        "tone": line.tone,
-        "dash": line.dash,
-        "bundle": line.bundle,
-    }
-
-
-def _plain(values: Array) -> list:
-    """Numbers short enough to travel, None for what is not known."""
-    if values.ndim > 1:
-        return [_plain(row) for row in values]
-    return [float(f"{value:.5g}") if math.isfinite(value) else None for value in values.tolist()]
+def _short(value: float) -> float | None:
+    return float(f"{value:.5g}") if math.isfinite(value) else None
 
 
 def log_axis(title: str, *values: Array) -> Axis:
     """A log axis around positive values."""
-    every = np.concatenate([np.ravel(each) for each in values])
-    every = every[np.isfinite(every) & (every > 0)]
+    every = _positive(values)
     low, high = (float(every.min()), float(every.max())) if every.size else (0.1, 10.0)
     low, high = low / 1.15, high * 1.15
-    return Axis(title, low, high, [(each, _short(each)) for each in log_ticks(low, high, ROUND)], log=True)
+    return Axis(title, low, high, [(each, _tick(each)) for each in log_ticks(low, high, ROUND)], log=True)
 
 
 def ratio_axis(title: str, *values: Array) -> Axis:
     """A log axis of ratios with 1 in it."""
-    every = np.concatenate([np.ravel(each) for each in values])
-    every = np.append(every[np.isfinite(every) & (every > 0)], 1.0)
+    every = np.append(_positive(values), 1.0)
     low, high = min(0.8, float(every.min()) / 1.08), max(1.25, float(every.max()) * 1.08)
-    return Axis(title, low, high, [(each, f"{_short(each)}×") for each in log_ticks(low, high, RATIOS)], log=True)
+    return Axis(title, low, high, [(each, f"{_tick(each)}×") for each in log_ticks(low, high, RATIOS)], log=True)
+
+
+def _positive(values: Iterable[Array]) -> Array:
+    every = np.concatenate([np.ravel(each) for each in values])
+    return every[np.isfinite(every) & (every > 0)]
 
 
 def log_ticks(low: float, high: float, choices: Sequence[Sequence[float]]) -> list[float]:
@@ -253,7 +250,7 @@ def log_ticks(low: float, high: float, choices: Sequence[Sequence[float]]) -> li
     return found
 
 
-def _short(value: float) -> str:
+def _tick(value: float) -> str:
     """A tick with as few digits as it has: `1.25`, `0.6`, `1,000`."""
     return next(text for count in (1, 2, 3) if float((text := digits(value, count)).replace(",", "")) == value)
 

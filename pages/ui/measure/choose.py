@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -12,9 +13,11 @@ from core.figures import labels
 from core.models import machine
 from core.specs import presets
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.specs.measurements import MeasureRequest
 from core.specs.perturbations import FORMS
 from core.specs.typed import build
+from pages.ui import view
 from pages.ui.measure import several
 
 OWN = "own list"
@@ -26,23 +29,9 @@ TEXTS = {
 }
 DEVICE = r"cpu|mps|cuda(:\d+)?"
 AUTOMATIC = "as suits the text"
+PACKINGS = [AUTOMATIC, "joined", "document"]
+STARTS = {"protocol": "as the tokenizer does", "every": "before every window"}
 NAMES = list(dict.fromkeys(each.perturbation.name for each in presets.STANDARD))
-DEFAULTS = {
-    "model": "demo",
-    "untrained": False,
-    "text": "demo",
-    "preset": "quick",
-    "seeds": "0",
-    "positions": "after_first",
-    "device": machine.devices()[0],
-    "dtype": "float32",
-    "revision": "",
-    "documents": "",
-    "seed": 0,
-    "packing": AUTOMATIC,
-    "bos": "protocol",
-    "engine": "wavefront",
-}
 
 
 @dataclass(frozen=True)
@@ -60,7 +49,7 @@ def measurement() -> Choice:
     Raises:
         UserError: something chosen cannot be, said in one sentence; every widget keeps its value.
     """
-    _restore()
+    chosen = _chosen()
     left, right = st.columns(2, gap="large")
     with left:
         _model()
@@ -69,8 +58,7 @@ def measurement() -> Choice:
     _perturbations()
     with st.expander("More settings"):
         _more()
-    st.session_state["chosen"] = {key: st.session_state[_key(key)] for key in (*DEFAULTS, *_amounts("quick"))}
-    return _checked()
+    return _checked(chosen)
 
 
 def _model() -> None:
@@ -144,7 +132,7 @@ def _perturbations() -> None:
 def _preset(preset: presets.Preset) -> None:
     """What a preset measures."""
     names = dict.fromkeys(each.perturbation.name for each in preset.measurements)
-    st.caption(f"{preset.about[:1].upper()}{preset.about[1:]}: {', '.join(names)}.")
+    st.caption(f"{capital(preset.about)}: {', '.join(names)}.")
 
 
 def _noise() -> None:
@@ -169,13 +157,8 @@ def _more() -> None:
         key=_key("engine"),
         help="hooks runs one full forward per layer: slower, for checking.",
     )
-    first.selectbox("Packing", [AUTOMATIC, "joined", "document"], key=_key("packing"))
-    second.selectbox(
-        "Start token",
-        ["protocol", "every"],
-        key=_key("bos"),
-        format_func={"protocol": "as the tokenizer does", "every": "before every window"}.get,
-    )
+    first.selectbox("Packing", PACKINGS, key=_key("packing"))
+    second.selectbox("Start token", list(STARTS), key=_key("bos"), format_func=STARTS.get)
 
 
 @st.cache_data(ttl=60, show_spinner=False)
@@ -193,8 +176,7 @@ def _in_hub_cache(kind: str) -> list[str]:
 # --- state -> request ----------------------------------------------------------------------------------------------
 
 
-def _checked() -> Choice:
-    chosen = st.session_state["chosen"]
+def _checked(chosen: dict[str, Any]) -> Choice:
     own = chosen["preset"] == OWN
     if own and not chosen["perturbations"]:
         raise UserError("choose at least one perturbation, as in gaussian:0.3")
@@ -248,8 +230,29 @@ def _fill() -> None:
             st.session_state[_key(key)] = value
 
 
-def _restore() -> None:
-    """Put back what was chosen before the reader went to another page."""
-    before = st.session_state.get("chosen", {})
-    for key, value in {**DEFAULTS, **_amounts("quick"), **before}.items():
-        st.session_state.setdefault(_key(key), value)
+def _chosen() -> dict[str, Any]:
+    """Every choice, held equal to the URL; the widgets follow."""
+    before = st.session_state.get(_key("preset"))
+    preset = view.sync(_key("preset"), [*presets.PRESETS, OWN], "quick")
+    if before not in (None, preset):  # picked by a link or the back button
+        _fill()
+    own, usual = preset == OWN, _amounts("quick" if preset == OWN else preset)
+    closed = {
+        "untrained": [False, True],
+        "dtype": ["float32", "bfloat16", "float16"],
+        "packing": PACKINGS,
+        "bos": list(STARTS),
+        "engine": ["wavefront", "hooks"],
+    }
+    typed = {"model": "demo", "text": "demo", "device": machine.devices()[0], "revision": "", "documents": ""}
+    return {
+        "preset": preset,
+        "perturbations": view.several(_key("perturbations"), usual["perturbations"], drawn=own),
+        "sequences": view.whole(_key("sequences"), usual["sequences"], 1),
+        "length": view.whole(_key("length"), usual["length"], 8),
+        "seed": view.whole(_key("seed"), 0, 0),
+        "seeds": view.text(_key("seeds"), "0", drawn=own),
+        "positions": view.sync(_key("positions"), list(labels.POSITIONS), "after_first", drawn=own),
+        **{name: view.sync(_key(name), options, options[0]) for name, options in closed.items()},
+        **{name: view.text(_key(name), usual) for name, usual in typed.items()},
+    }

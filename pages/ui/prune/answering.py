@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from core.analysis.evaluations import Evaluations, slice_of
 from core.export import check_early
 from core.figures import Chart, evaluation
 from core.figures.style import LIGHT, Palette
-from core.search import best, best_line
+from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
-from core.specs import naming
+from core.specs import grammar, naming
 from core.specs.errors import UserError
 from core.specs.grammar import words
 from core.specs.requests import ExportRequest
@@ -194,7 +194,7 @@ def _trials(found: Best) -> None:
 
 def _commands(found: Best) -> None:
     with st.expander("The same on the command line"):
-        whole, parts = best_line.line(found.request), best.commands(found)
+        whole, parts = best.whole_line(found.request), best.commands(found)
         for each in filter(None, (whole, *parts)):
             st.code(each, None, wrap_lines=True)
         if whole:
@@ -233,31 +233,15 @@ def in_view(setting: Setting) -> dict[str, str]:
     Raises:
         UserError: a value that the page's widgets do not have.
     """
-    asked = setting.allocation
-    method = settings.METHODS[asked.base.kind]
-    found = {"base": asked.base.kind, "hand": "", "unclipped": "False"}
-    for each in method.parameters():
-        found[each.key or each.name] = _option(each.label, each.options, getattr(asked.base, each.name))
-    for key, label in (("target", "Target sparsity"), ("low", "Least"), ("high", "Greatest")):
-        found[key] = _option(label, settings.TARGETS, getattr(asked, key))
-    fix = asked.correction
-    found["strength"] = _option("Strength", settings.STRENGTHS, fix.strength)
-    if fix.strength:
-        found |= {"driver": fix.driver, "control": fix.control, "shuffle": str(fix.seed)}
-        found["clip"] = _option("Gains count up to", list(settings.CLIPS), fix.clip)
-    return found
-
-
-def _option(label: str, options: Sequence[float | str], value: float | str) -> str:
-    """A value as the URL says it.
-
-    Raises:
-        UserError: it is none of the options.
-    """
-    known = next((each for each in options if each == value), None)
-    if known is None:
-        raise UserError(f"the Allocate page has no step {value:g} of {label}: use the command line below")
-    return str(known)
+    asked, fix = setting.allocation, setting.allocation.correction
+    steps = [(each.label, each.options, getattr(asked.base, each.name)) for each in asked.base.parameters()]
+    labels = {"target": "Target sparsity", "low": "Least", "high": "Greatest"}
+    steps += [(label, settings.TARGETS, getattr(asked, key)) for key, label in labels.items()]
+    steps += [("Strength", settings.STRENGTHS, fix.strength), ("Gains count up to", list(settings.CLIPS), fix.clip)]
+    for label, options, value in steps:
+        if value not in options:
+            raise UserError(f"the Allocate page has no step {value:g} of {label}: use the command line below")
+    return {"allocation": grammar.write(asked), "hand": ""}
 
 
 def _profile(found: Best) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.models import machine
+from core.search import families
 from core.specs.allocations import AllocationRequest
 from core.specs.base import checked
 from core.specs.errors import UserError
@@ -19,12 +20,11 @@ from core.specs.requests import ExportRequest, WritingRequest
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
-from core.specs.typed import absolute, numbers, span
+from core.specs.typed import absolute, fractions, numbers, span
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.allocate import settings
 from pages.ui.measure.choose import TEXTS
-from pages.ui.prune import families, typed
 
 EVALUATION_TEXTS = {"demo:evaluation": "Demo text, evaluation half", **TEXTS, "demo": "Demo text, calibration half"}
 CALIBRATION_TEXTS = {**TEXTS, "demo": "Demo text, calibration half"}
@@ -133,13 +133,13 @@ def _calibration() -> tuple[Callable[[], tuple[WindowRequest, tuple[int, ...]]],
     """The widgets; what was typed is read when all are drawn, so that what is wrong with it hides none of them."""
     source = _text("calibration", "Calibration text", CALIBRATION_TEXTS, USUAL_CALIBRATION.source)
     left, middle, right = st.columns(3)
-    documents = typed.text("calibration_documents", "")
+    documents = view.text("calibration_documents", "")
     left.text_input("Documents", key="calibration_documents", placeholder="all of them", help="As in 0-599.")
-    count = typed.whole("calibration_windows", USUAL_CALIBRATION.sequences, 1)
+    count = view.whole("calibration_windows", USUAL_CALIBRATION.sequences, 1)
     middle.number_input("Windows", 1, key="calibration_windows")
-    length = typed.whole("calibration_length", USUAL_CALIBRATION.length, 8)
+    length = view.whole("calibration_length", USUAL_CALIBRATION.length, 8)
     right.number_input("Tokens in each", 8, key="calibration_length", step=8)
-    seeds = typed.text("seeds", "0")
+    seeds = view.text("seeds", "0")
     left.text_input(
         "Calibration seeds", key="seeds", help="Each draws other windows; 3 or more show the spread, as in 0,1,2."
     )
@@ -151,7 +151,7 @@ def _calibration() -> tuple[Callable[[], tuple[WindowRequest, tuple[int, ...]]],
 
 
 def _text(key: str, label: str, known: dict[str, str], default: str) -> str:
-    source = typed.text(key, default)
+    source = view.text(key, default)
     st.selectbox(
         label,
         list(dict.fromkeys([*known, source])),
@@ -191,26 +191,27 @@ def asked(how: Pruning, profile: Profile) -> tuple[tuple[Setting, ...], str, lis
         return how.settings(families.alone(how.allocation)), "alone", []
     if what == "family":
         return how.settings(_family(how, profile)), what, []
-    targets = typed.text("targets", "0.5, 0.6, 0.7")
+    targets = view.text("targets", "0.5, 0.6, 0.7")
     st.text_input("Target sparsities", key="targets")
-    found, left_out = families.methods(how.allocation, typed.fractions(targets, "targets"), profile)
+    found, left_out = families.methods(how.allocation, fractions(targets, "targets"), profile)
     return how.settings(found), what, left_out
 
 
 def _family(how: Pruning, profile: Profile) -> list[AllocationRequest]:
     st.caption("Dense, uniform and the base without a correction are always measured too.")
     names = list(profile.by_name)
-    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0])
+    usual = "gaussian:0.3" if "gaussian:0.3" in names else names[0]
+    driver = view.sync("driver", names, usual, word=settings.ALLOCATION)
     left, middle, right = st.columns(3)
     left.selectbox("Driven by the gain of", names, key="driver", format_func=lambda n: settings.disturbance(profile, n))
     greatest = view.sync("greatest", GREATEST, 0.1)
     middle.select_slider("Greatest strength", GREATEST, key="greatest", format_func="{:g}".format)
-    count = typed.whole("steps", 6, 2)
+    count = view.whole("steps", 6, 2)
     right.number_input("Strengths, 0 included", 2, key="steps")
-    controls = typed.several(
-        "Controls", families.CONTROLS, "controls", ",".join(families.CONTROLS), settings.ABOUT_CONTROLS
-    )
-    shuffles = typed.whole("shuffles", 5, 1, drawn="shuffled" in controls)
+    controls = view.several("controls", list(families.CONTROLS), families.CONTROLS)
+    named, about = families.CONTROLS.get, settings.ABOUT_CONTROLS
+    st.pills("Controls", families.CONTROLS, selection_mode="multi", key="controls", format_func=named, help=about)
+    shuffles = view.whole("shuffles", 5, 1, drawn="shuffled" in controls)
     if "shuffled" in controls:
         st.number_input("Shuffles at each strength", 1, key="shuffles", help="Fewer than 5 make a poor range.")
     return families.family(how.allocation, driver, families.steps(greatest, count), controls, shuffles)
@@ -226,26 +227,26 @@ def evaluation() -> EvaluationRequest:
     with left:
         source = _text("text", "Evaluation text", EVALUATION_TEXTS, USUAL_EVALUATION.source)
         one, two, three = st.columns(3)
-        documents = typed.text("documents", "")
+        documents = view.text("documents", "")
         one.text_input("Documents", key="documents", placeholder="all of them", help="As in 800-999.")
-        count = typed.whole("windows", USUAL_EVALUATION.sequences, 1)
+        count = view.whole("windows", USUAL_EVALUATION.sequences, 1)
         two.number_input("Windows", 1, key="windows", help="Intervals need 8 or more.")
-        length = typed.whole("length", USUAL_EVALUATION.length, 8)
+        length = view.whole("length", USUAL_EVALUATION.length, 8)
         three.number_input("Tokens in each", 8, key="length", step=8)
     with right:
-        names = typed.text("tasks", "")
+        names = view.text("tasks", "")
         st.text_input(
             "Zero-shot tasks", key="tasks", placeholder="none", help="Names with commas between, as in boolq, rte."
         )
         one, two = st.columns([2, 1])
-        folder = typed.text("tasks_from", "")
+        folder = view.text("tasks_from", "")
         one.text_input(
             "Folder of task files",
             key="tasks_from",
             placeholder="the harness's own, from the Hub",
             help="As lm-eval's.",
         )
-        examples = typed.whole("examples", 200, 1)
+        examples = view.whole("examples", 200, 1)
         two.number_input("Examples per task", 1, key="examples", help="A seeded sample.")
     tasks = tuple(dict.fromkeys(filter(None, (each.strip() for each in names.split(",")))))
     where = str(Path(folder.strip()).expanduser().resolve()) if tasks and folder.strip() else None

@@ -16,13 +16,13 @@ from core.specs.errors import UserError
 from core.specs.naming import PRUNERS
 from core.specs.pruners import USUAL
 from core.specs.requests import BestRequest, ExportRequest
-from core.specs.typed import absolute, numbers
+from core.specs.typed import absolute, fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import view, watch
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
-from pages.ui.prune import answering, asking, typed
+from pages.ui.prune import answering, asking
 
 AIMS = {"target": "a target sparsity", "loss": "a greatest loss"}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
@@ -89,10 +89,10 @@ def draw() -> Form:
         view.switch("Effort", EFFORTS, "best_effort", help="Full tries many settings of every method: far slower.")
     left, middle, right = st.columns([1, 2, 1])
     target = view.sync("best_target", TARGETS, 0.7, drawn=aim == "target")
-    loss = typed.text("best_loss", "20%", drawn=aim == "loss")
+    loss = view.text("best_loss", "20%", drawn=aim == "loss")
     with left:
         _aim(aim)
-    text = typed.text("best_text", "demo")
+    text = view.text("best_text", "demo")
     middle.selectbox(
         "Text",
         list(dict.fromkeys([*TEXTS, text])),
@@ -101,7 +101,7 @@ def draw() -> Form:
         accept_new_options=True,
         help="Choose one, or type file:PATH (.jsonl, .parquet) or the id of a Hub dataset. It needs 3 documents.",
     )
-    seeds = typed.text("best_seeds", "0,1,2")
+    seeds = view.text("best_seeds", "0,1,2")
     right.text_input("Calibration seeds", key="best_seeds", help="Of the final comparison; the first one selects.")
     with st.expander("Amount of text, profile, device"):
         return Form(aim, target, loss, by, effort, text, seeds, *_more())
@@ -121,16 +121,16 @@ def _aim(aim: str) -> None:
 
 def _more() -> tuple[int, int, int, bool, str]:
     left, middle, right = st.columns(3)
-    sequences = typed.whole("best_sequences", 16, 1)
+    sequences = view.whole("best_sequences", 16, 1)
     left.number_input("Calibration windows", 1, key="best_sequences")
-    windows = typed.whole("best_windows", 12, FEWEST_WINDOWS)
+    windows = view.whole("best_windows", 12, FEWEST_WINDOWS)
     middle.number_input(
         "Windows to select on, and to judge on",
         FEWEST_WINDOWS,
         key="best_windows",
         help=f"As many of either; intervals need {FEWEST_WINDOWS}.",
     )
-    length = typed.whole("best_length", 256, 8)
+    length = view.whole("best_length", 256, 8)
     right.number_input("Tokens in each", 8, key="best_length", step=8)
     looks = view.sync("best_looks", [False, True], False)
     left.checkbox(
@@ -158,7 +158,7 @@ def request(form: Form, profile: Profile) -> BestRequest:
         revision=profile.provenance.get("revision"),
         dtype=profile.spec.model.dtype,
         target=form.target if form.aim == "target" else None,
-        max_loss=best.fraction(form.loss) if form.aim == "loss" else None,
+        max_loss=fraction(form.loss) if form.aim == "loss" else None,
         pruner=form.pruner,
         calibration=calibration,
         selection=judging,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.models import cost
+from core.models import cost, flops
 from core.models.sources import locate, outlined
 from core.specs.base import checked
 from core.specs.errors import UserError
@@ -42,5 +42,5 @@ def of_pruning(asked: Pruning | ExportRequest, store: Store, device: str) -> cos
     if study is None:
         return None
     shape = outlined(locate(asked.model, store, asked.revision, fetch=False), store)
-    flops = cost.walk_flops(shape, asked.calibration)
-    return cost.Cost(flops, study.memory, flops / study.rate, study.rough, study.rate, shape.layers)
+    work = flops.walk_flops(shape, asked.calibration)
+    return cost.Cost(work, study.memory, work / study.rate, study.rough, study.rate, shape.layers)

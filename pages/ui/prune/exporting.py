@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import streamlit as st
 from core.export import check_early
 from core.figures.labels import percent
 from core.specs import naming
+from core.specs.commands import quoted
 from core.specs.errors import UserError
 from core.specs.requests import ExportRequest
 from core.specs.studies import StudyRequest
@@ -135,7 +135,7 @@ def finished(entry: Entry) -> None:
     st.markdown(f"Exported to `{folder}`, reloaded and compared.")
     st.caption(" ".join([*compared(told), f"Measured: {size_sentence(entry)}"]))
     st.code(loading(folder), "python", wrap_lines=True)
-    st.code(shlex.join(["vllm", "serve", folder]), "bash", wrap_lines=True)
+    st.code(quoted(["vllm", "serve", folder]), "bash", wrap_lines=True)
     st.caption(SERVING)
     for warning in told.get("warnings", []):
         st.warning(warning)

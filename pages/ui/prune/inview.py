@@ -7,15 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from core.allocation.allocate import Allocation, allocate
-from core.allocation.correction import CLIP
+from core.allocation.spread import Allocation, allocate
 from core.specs import naming
 from core.specs.allocations import AllocationRequest, Correction
-from core.specs.base import checked
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 from core.store.results import Array
-from pages.ui import view
 from pages.ui.absorption import overview
 from pages.ui.allocate import hand, settings, spread
 
@@ -37,9 +34,10 @@ def read(profile: Profile) -> InView:
     Raises:
         UserError: the settings cannot be met on this profile.
     """
-    asked = request(profile)
+    chosen = _chosen(profile)
+    asked = chosen.model_copy(update={"unclipped": False})
     allocation = allocate(asked, profile)
-    if settings.unclipped(draw=False):
+    if chosen.unclipped:
         return InView(asked, allocation.sparsity, UNCLIPPED)
     held = hand.chosen(profile.layers) if hand.allowed(asked) else {}
     if not held:
@@ -55,32 +53,10 @@ def _by_hand(allocation: Allocation, held: dict[int, float]) -> InView:
     return InView(spread.as_manual(allocation, now).request, now)
 
 
-def request(profile: Profile) -> AllocationRequest:
-    """The settings of the allocate page, from the URL or from what this tab last chose."""
-    method = settings.METHODS[view.sync("base", list(settings.METHODS), "owl")]
-    values = {
-        each.name: view.sync(each.key or each.name, each.options, method.model_fields[each.name].default)
-        for each in method.parameters()
-    }
-    spent = {
-        key: view.sync(key, settings.TARGETS, default)
-        for key, default in (("target", 0.7), ("low", 0.0), ("high", 0.95))
-    }
-    base = checked(method, **values)
-    return checked(AllocationRequest, base=base, correction=_correction(profile), **spent)
-
-
-def _correction(profile: Profile) -> Correction:
-    """As chosen; at strength 0 there is none, whatever would have driven it."""
-    names = list(profile.by_name)
-    driver = view.sync("driver", names, "gaussian:0.3" if "gaussian:0.3" in names else names[0], drawn=False)
-    control = view.sync("control", list(settings.CONTROLS), "none")
-    seed = view.sync("shuffle", range(10), 0) if control == "shuffled" else 0
-    clip = view.sync("clip", list(settings.CLIPS), CLIP)
-    strength = view.sync("strength", settings.STRENGTHS, 0.0)
-    if not strength:
-        return Correction()
-    return Correction(strength=strength, driver=driver, control=control, seed=seed, clip=clip)
+def _chosen(profile: Profile) -> AllocationRequest:
+    """The settings of the allocate page; at strength 0 there is no correction, whatever would have driven it."""
+    asked = settings.read(profile, drawn=False)
+    return asked if asked.correction.strength else asked.model_copy(update={"correction": Correction()})
 
 
 def show(found: InView) -> pd.DataFrame:

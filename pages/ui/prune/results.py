@@ -15,10 +15,11 @@ from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.analysis.rows import perplexity
 from core.figures import Chart
-from core.figures import results as drawing
+from core.figures import of_evaluations as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.specs import naming
+from core.specs import grammar, naming
 from core.specs.errors import UserError
+from core.specs.formats import capital, listed
 from core.specs.settings import Setting
 from core.store.profiles import Profile
 from pages.ui import frame, view
@@ -74,8 +75,8 @@ def _lacking(results: Evaluations, setting: Setting) -> str:
     """That the setting in view was not measured, told from those that are called alike."""
     name = naming.setting(setting, [each.setting for each in results.settings])
     alike = [(each.name, _unlike(each, setting)) for each in results.settings]
-    told = [f"{other} has {verdicts.listed(words)}" for other, words in alike if words]
-    where = f", where {verdicts.listed(told)}" if told else ""
+    told = [f"{other} has {listed(words)}" for other, words in alike if words]
+    where = f", where {listed(told)}" if told else ""
     return f"The setting in view ({name}) is not among them{where}: evaluate it to see it here."
 
 
@@ -178,7 +179,7 @@ def _trust(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, pr
         chart = drawing.trust(results, part, profile, objective, shown, view.look())
     except UserError as error:
         st.header("Estimate against measured", anchor=False)
-        st.info(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.info(f"{capital(str(error))}.")
         return
     view.switch("Estimate the harm by", OBJECTIVES, "judge")
     _draw(chart, results, f"{prefix}-{part.target:g}", "trust")
@@ -228,7 +229,7 @@ def rows(results: Evaluations) -> pd.DataFrame:
         row |= {"pruner": naming.PRUNERS[one.setting.pruner], **_of(one, results)}
         for name, change in (("uniform", one.against_uniform), ("base", one.against_base)):
             row |= _against(name, change) if change else {}
-        found.append(row | {"with all parameters": one.setting.method})
+        found.append(row | {"with all parameters": grammar.said(one.setting.allocation)})
     table = pd.DataFrame(found)
     first = [name for name in table if name in LEADING]
     changes = [name for name in table if name.startswith(CHANGES)]

@@ -11,7 +11,8 @@ from core.specs.errors import UserError
 from core.specs.requests import WritingRequest
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui.prune import costing, typed
+from pages.ui import view
+from pages.ui.prune import costing
 from pages.ui.prune.asking import Pruning
 
 PROMPT = "The old clockmaker opened the door of her shop and"
@@ -23,9 +24,9 @@ ABOUT = (
 
 def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], None]) -> None:
     """The prompt, Run, and what both models wrote for the setting in view and for others."""
-    prompt = typed.text("prompt", PROMPT)
+    prompt = view.text("prompt", PROMPT)
     st.text_area("Words to continue", key="prompt", height=80)
-    tokens = typed.whole("tokens", 48, 1)
+    tokens = view.whole("tokens", 48, 1)
     st.number_input("Tokens to write, at most", 1, 512, key="tokens")
     st.markdown(f"**Pruned as in view:** {naming.setting(how.setting)}")
     request, found = None, None

@@ -12,9 +12,8 @@ from core.specs.errors import UserError
 from core.specs.models import ModelSpec
 from core.store.cache import Entry, Store
 from core.store.packs import pack
-from pages.ui import view, watch
+from pages.ui import frame, view, watch
 
-NOUNS = {"profile": "profile", "study": "study", "export": "export", "best": "best setting"}
 KEPT = {
     "profile": "Its measurements are deleted too, except those that other profiles share. It can be measured again.",
     "study": "Its evaluations are deleted too, except those that other studies share. They can be evaluated again.",
@@ -25,7 +24,16 @@ KEPT = {
 
 def noun(entry: Entry) -> str:
     """What kind of result it is."""
-    return NOUNS[entry.path.parent.name]
+    kind = entry.path.parent.name
+    return "best setting" if kind == "best" else kind
+
+
+def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> None:
+    """Pick a result, and what can be done with it."""
+    if st.session_state.get(key) not in entries:
+        st.session_state[key] = next(iter(entries))
+    st.selectbox(label, list(entries), key=key, format_func=lambda each: title(entries[each]))
+    actions(store, entries[st.session_state[key]])
 
 
 def actions(store: Store, entry: Entry) -> None:
@@ -66,17 +74,12 @@ def _study_link(store: Store, key: str, model: ModelSpec) -> None:
     if profile is None:
         st.caption("The Prune page shows it once a profile of its model is here: import or measure one.")
         return
-    query = {"study": key, "part": "results", "profile": profile}
-    st.page_link("prune.py", label="Open on the Prune page", icon=":material/arrow_forward:", query_params=query)
+    frame.link("prune.py", "Open on the Prune page", {"study": key, "part": "results", "profile": profile})
 
 
 def profile_of(store: Store, model: ModelSpec) -> str | None:
     """The key of a profile of a model: the one in view if it is, else the newest."""
-    alike = [
-        entry.key
-        for entry in store.entries()
-        if (entry.spec.model.content, entry.spec.model.initialised) == (model.content, model.initialised)
-    ]
+    alike = [entry.key for entry in store.entries() if entry.spec.model.weights == model.weights]
     shown = st.session_state.get("profile")
     return shown if shown in alike else next(iter(alike), None)
 

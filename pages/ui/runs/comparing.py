@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -46,18 +47,13 @@ def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame
     Args:
         found: of every row but the first.
     """
-    frame = pd.DataFrame({"setting": [row.called for row in rows]})
+    columns = {"setting": [row.called for row in rows], "perplexity": [row.one.perplexity for row in rows]}
     broken = [row.one.trouble for row in rows]
-    frame["perplexity"] = [row.one.perplexity for row in rows]
     if any(broken):
-        frame["not a number"] = broken
-    changes = [None, *found]
-    for name in ("value", "low", "high"):
-        label = "against the first, %" if name == "value" else f"95% {name}"
-        frame[label] = pd.array([getattr(each, name) if each else None for each in changes], dtype="Float64").astype(
-            float
-        )
-    return frame.assign(**reading.differing(rows), **_accuracies(rows))
+        columns["not a number"] = broken
+    for name, label in {"value": "against the first, %", "low": "95% low", "high": "95% high"}.items():
+        columns[label] = [math.nan, *(getattr(each, name) if each else math.nan for each in found)]
+    return pd.DataFrame(columns | reading.differing(rows) | _accuracies(rows))
 
 
 def _accuracies(rows: Sequence[Row]) -> dict[str, list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 
 import pandas as pd
 import streamlit as st
@@ -26,7 +25,12 @@ ABOUT = (
     "rows: those are compared below, and stay so when the table is narrowed to others. Changes are against the uniform "
     "setting of the same study and calibration seed, with the 95 % interval paired over windows."
 )
+NOTHING = (
+    "Nothing was evaluated yet: on the Prune page choose a setting, press Evaluate, and then Run; or import a pack "
+    "from another machine."
+)
 ACCURACY = "Fraction of the examples answered right; the next column has its standard error"
+ERROR = "Standard error of the accuracy"
 PICKED = "compared"  # keys of the rows that are compared, in the order picked
 TICKED = "ticked"  # keys of the rows with a tick in the table
 LINKED = "compare"  # in the URL: the same as PICKED, briefly: `aef1ab-1,aef1ab-2`
@@ -36,15 +40,13 @@ DRAWN = "evaluations drawn"  # how often the table was drawn anew because a link
 def show(store: Store) -> None:
     """The table, the comparison of what is picked, and what can be done with a study."""
     entries = list(store.entries("study"))
-    rows = {row.key: row for entry in entries for row in _rows(str(entry.path), _written(entry), entry)}
+    read = [_rows(str(entry.path), changed(entry.path / "manifest.json"), entry) for entry in entries]
+    rows = {row.key: row for found in read for row in found}
     if not rows:
-        st.info(
-            "Nothing was evaluated yet: on the Prune page choose a setting, press Evaluate, and then Run; or import a "
-            "pack from another machine."
-        )
-        st.page_link("prune.py", label="Prune and evaluate", icon=":material/arrow_forward:")
+        frame.nothing(NOTHING, "prune.py", "Prune and evaluate")
         return
-    keep_known(rows)
+    picked = st.session_state.get(PICKED, [])
+    st.session_state[PICKED] = [key for key in picked if key in rows]  # the study of others was deleted since
     link(list(rows))
     stages = best.stages(store)
     _table(rows, narrowing.show(rows, stages), stages)
@@ -84,19 +86,10 @@ def _table(rows: Mapping[str, Row], shown: Mapping[str, Row], stages: Mapping[st
     st.caption(f"{count}{ABOUT}")
 
 
-def _written(entry: Entry) -> float:
-    return changed(entry.path / "manifest.json")
-
-
 @st.cache_resource(max_entries=64, show_spinner="Reading studies")
 def _rows(path: str, written: float, _entry: Entry) -> list[Row]:
     """Read once: a folder's name is the hash of what it means; deleted and evaluated again it is a new one."""
     return reading.rows_of(evaluations.load(Store(), _entry))
-
-
-def keep_known(known: Iterable[str]) -> None:
-    """Rows whose study was deleted are not compared any more."""
-    st.session_state[PICKED] = [key for key in st.session_state.get(PICKED, []) if key in set(known)]
 
 
 def link(known: list[str]) -> None:
@@ -145,19 +138,14 @@ def pick(keys: list[str], table: str) -> None:
     st.session_state[TICKED] = ticked
 
 
-def table(
-    rows: Iterable[Row],
-    stages: Mapping[str, str] = MappingProxyType({}),
-    called: Mapping[TaskSpec, str] | None = None,
-) -> pd.DataFrame:
+def table(rows: Iterable[Row], stages: Mapping[str, str], called: Mapping[TaskSpec, str]) -> pd.DataFrame:
     """A row per evaluated point; a zero-shot task that none of them was asked has no column.
 
     Args:
         stages: what studies are part of, by their keys.
-        called: the name of each zero-shot task; None: as `reading.tasks` calls those of these rows.
+        called: the name of each zero-shot task.
     """
     rows = list(rows)
-    called = reading.tasks(rows) if called is None else called
     answered = {name for row in rows for name in reading.accuracies(row, called)}
     tasks = {task: name for task, name in called.items() if name in answered}
     frame = pd.DataFrame([_line(row, tasks) | {"part of": stages.get(row.study.spec.key, "")} for row in rows])
@@ -197,12 +185,8 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
 def _accuracies(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, float | None]:
     """Every task's fraction right and its standard error; None where it was not asked."""
     found = reading.accuracies(row, called)
-    nothing = (None, None)
-    return {
-        column: value
-        for name in called.values()
-        for column, value in zip((name, _error(name)), found.get(name, nothing), strict=True)
-    }
+    read = {name: found.get(name, (None, None)) for name in called.values()}
+    return {column: value for name in read for column, value in zip((name, _error(name)), read[name], strict=True)}
 
 
 def _error(task: str) -> str:
@@ -233,22 +217,14 @@ COLUMNS = {
 
 def _of_tasks(names: Iterable[str]) -> dict[str, object]:
     """Columns of zero-shot tasks."""
-    return {
-        column: _number(column, "%.3f", about)
-        for name in names
-        for column, about in ((name, ACCURACY), (_error(name), "Standard error of the accuracy"))
-    }
+    about = {column: said for name in names for column, said in ((name, ACCURACY), (_error(name), ERROR))}
+    return {column: _number(column, "%.3f", said) for column, said in about.items()}
 
 
 def _studies(store: Store, entries: dict[str, Entry]) -> None:
     """What can be done with one study, and a report of all that are compared."""
     st.header("A whole study", anchor=False)
-    if st.session_state.get("picked-study") not in entries:
-        st.session_state["picked-study"] = next(iter(entries))
-    st.selectbox(
-        "Study to act on", list(entries), key="picked-study", format_func=lambda key: acting.title(entries[key])
-    )
-    acting.actions(store, entries[st.session_state["picked-study"]])
+    acting.one_of(store, entries, "Study to act on", "picked-study")
     mentioned = dict.fromkeys(key.rpartition("-")[0] for key in st.session_state[PICKED])
     if len(mentioned) > 1:
         acting.reports(store, [entries[key] for key in mentioned], "report-compared")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.specs.errors import UserError
+from core.specs.formats import capital
 from core.store.cache import VIEW_KINDS, Store
 from core.store.packs import unpack
 from pages.ui.runs import acting
@@ -43,7 +44,7 @@ def take_in(store: Store, content: bytes) -> str | list[tuple[str, bool]]:
 
 def _told(store: Store, found: str | list[tuple[str, bool]]) -> None:
     if isinstance(found, str):
-        st.error(f"{found[:1].upper()}{found[1:]}.")
+        st.error(f"{capital(found)}.")
         return
     for key, already in found:
         try:

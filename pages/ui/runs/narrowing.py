@@ -8,11 +8,10 @@ import streamlit as st
 
 from core.analysis.protocols import SHORT
 from core.analysis.rows import Row
-from core.specs import naming
+from core.specs import grammar, naming
 from core.specs.base import number
 from core.specs.naming import PRUNERS
 from pages.ui import view
-from pages.ui.prune import typed
 
 ALL = ""
 NOTHING = "No evaluation fits what is picked: set a picker back to all, or empty the field of the method."
@@ -33,11 +32,12 @@ def show(rows: Mapping[str, Row], stages: Mapping[str, str]) -> dict[str, Row]:
     """
     known = {key: values(rows, key) for key in KEYS}
     chosen = {key: view.sync(key, [ALL, *found], ALL) for key, found in known.items()}
-    words = typed.text(WORDS, "")
+    words = view.text(WORDS, "")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for key, (label, named) in _pickers(stages).items():
             if len(known[key]) > 1:
-                st.selectbox(label, [ALL, *known[key]], key=key, format_func=_or_all(named), width=168)
+                called = {ALL: "all"} | {each: named(each) for each in known[key]}
+                st.selectbox(label, list(called), key=key, format_func=called.get, width=168)
         st.text_input("Method", key=WORDS, placeholder="owl reversed", width=168, help="Words that its name holds.")
     return fitting(rows, chosen, words)
 
@@ -50,10 +50,6 @@ def _pickers(stages: Mapping[str, str]) -> dict[str, tuple[str, Callable[[str], 
         "only_target": ("Target", lambda each: f"{100 * float(each):.4g}%"),
         "only_study": ("Study", lambda each: f"{each[:SHORT]}, {stages[each]}" if each in stages else each[:SHORT]),
     }
-
-
-def _or_all(named: Callable[[str], str]) -> Callable[[str], str]:
-    return lambda each: "all" if each == ALL else named(each)
 
 
 # --- pure ----------------------------------------------------------------------------------------------------------
@@ -84,5 +80,5 @@ def method(row: Row) -> str:
 
 def _searched(row: Row) -> str:
     """The allocation in words and as commands and reports spell it, with every parameter."""
-    spelt = row.one.setting.method if row.one.setting else ""
+    spelt = grammar.said(row.one.setting.allocation) if row.one.setting else ""
     return f"{method(row)} {spelt}".casefold()

@@ -22,8 +22,8 @@ def show(store: Store) -> None:
     """Pick profiles and a perturbation they all hold; see their gains."""
     entries = {entry.key: entry for entry in store.entries()}
     if len(entries) < 2:
-        st.info("Two profiles are needed: measure another model on the Measure page, or import a pack.")
-        st.page_link("measure.py", label="Measure a model", icon=":material/arrow_forward:")
+        said = "Two profiles are needed: measure another model on the Measure page, or import a pack."
+        frame.nothing(said, "measure.py", "Measure a model")
         return
     keep_known(entries)
     # Not a multiselect, whose white words on the dark theme's accent cannot be read.
@@ -37,9 +37,12 @@ def show(store: Store) -> None:
     if len(st.session_state["overlaid"]) > MANY:
         st.info(f"More than {MANY} profiles cannot be told apart in one picture: take some away.")
         return
-    loaded, trouble = _loaded(st.session_state["overlaid"])
-    for sentence in trouble:
-        st.error(sentence)
+    loaded = []
+    for key in st.session_state["overlaid"]:
+        try:
+            loaded.append(view.load(key))
+        except UserError as error:
+            st.error(str(error))
     if not loaded:
         st.info("Pick one profile or several.")
         return
@@ -71,17 +74,6 @@ def keep_known(entries: dict[str, Entry]) -> None:
     shown = st.session_state.get("profile")
     first = [shown] if shown in entries else []
     st.session_state["overlaid"] = (first + [key for key in entries if key != shown])[:2]
-
-
-def _loaded(keys: Sequence[str]) -> tuple[list[Profile], list[str]]:
-    """The profiles, and a sentence for each that cannot be read."""
-    found, trouble = [], []
-    for key in keys:
-        try:
-            found.append(view.load(key))
-        except UserError as error:
-            trouble.append(str(error))
-    return found, trouble
 
 
 def common(found: Sequence[Profile]) -> list[str]:

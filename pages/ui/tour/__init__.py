@@ -8,7 +8,15 @@ from typing import Any
 
 from core import lessons
 from core.store.profiles import Profile
-from pages.ui.tour import absorb, allocate, amplify, drift, perturb, prune
+from pages.ui.tour.chapter_absorb import draw as absorb
+from pages.ui.tour.chapter_allocate import draw as allocate
+from pages.ui.tour.chapter_allocate import find as correction
+from pages.ui.tour.chapter_amplify import draw as amplify
+from pages.ui.tour.chapter_drift import draw as drift
+from pages.ui.tour.chapter_perturb import draw as perturb
+from pages.ui.tour.chapter_prune import draw as prune
+
+NOISE = "the noise"
 
 
 @dataclass(frozen=True)
@@ -16,41 +24,30 @@ class Chapter:
     """One screen of the tour."""
 
     title: str
-    terms: tuple[str, ...]  # of the glossary
     needs: str  # what a profile lacks that cannot show it
     find: Callable[[Profile], Any]  # what it shows of a profile; raises UserError where the profile lacks it
     draw: Callable[[Profile, Any], None]
+    terms: tuple[str, ...]  # of the glossary
 
 
 CHAPTERS = {
     "perturb": Chapter(
-        "Perturb", ("layer", "perturbation", "gaussian", "positions"), "the noise", lessons.perturb, perturb.draw
+        "Perturb", NOISE, lessons.perturb, perturb, ("layer", "perturbation", "gaussian", "positions")
     ),
-    "drift": Chapter(
-        "Drift", ("drift", "harm", "rank correlation", "noise floor"), "the noise", lessons.drift, drift.draw
-    ),
+    "drift": Chapter("Drift", NOISE, lessons.drift, drift, ("drift", "harm", "rank correlation", "noise floor")),
     "amplify": Chapter(
-        "Amplify",
+        "Amplify", f"{NOISE} on the first token", lessons.amplify, amplify,
         ("gain", "verdict", "positions", "attention sink", "step ratio"),
-        "the noise on the first token",
-        lessons.amplify,
-        amplify.draw,
     ),
     "absorb": Chapter(
-        "Absorb", ("absorption", "dilution", "frozen-noise baseline", "twin"), "the noise", lessons.absorb, absorb.draw
+        "Absorb", NOISE, lessons.absorb, absorb, ("absorption", "dilution", "frozen-noise baseline", "twin")
     ),
     "allocate": Chapter(
-        "Allocate",
+        "Allocate", "noise or pruned layers", correction, allocate,
         ("budget", "OWL", "correction", "strength", "response", "nats"),
-        "noise or pruned layers",
-        allocate.find,
-        allocate.draw,
     ),
     "prune": Chapter(
-        "Prune",
+        "Prune", "the pruned layers", lessons.prune, prune,
         ("Wanda", "residual", "response", "harm", "nats", "perplexity", "rank correlation", "skip"),
-        "the pruned layers",
-        lessons.prune,
-        prune.draw,
     ),
-}
+}  # fmt: skip

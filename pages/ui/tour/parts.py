@@ -1,23 +1,37 @@
-"""What chapters share: the lesson under a figure, its numbers, the way to the page where it is done for real."""
+"""What chapters share: their screen, their sliders, and the way to the page where the same is done for real."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
+import numpy as np
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
+from core import lessons
 from core.figures import labels
 from core.lessons import Scale
 from core.store.profiles import Profile
+from core.store.results import Array
 from pages.ui import frame, view
 from pages.ui.live import tour
 
 
-def opening(sentence: str, task: str) -> None:
-    """What the chapter says, and what there is to do."""
+@contextmanager
+def screen(sentence: str, task: str, shown: tour.Figure) -> Iterator[None]:
+    """What the chapter says, what there is to do, the figure, and beside it, on a phone below, what is drawn inside.
+
+    All but the figure follows once the browser shows that.
+    """
     st.markdown(f"{sentence} :material/touch_app: **Try:** {task}")
+    figure, said = st.columns([3, 2], gap="medium")
+    with figure:
+        frame.live(shown)
+    if frame.is_first_paint():
+        view.end()
+    with said:
+        yield
 
 
 def lesson(*sentences: str) -> None:
@@ -26,49 +40,60 @@ def lesson(*sentences: str) -> None:
         st.markdown(f":material/lightbulb: {sentence}")
 
 
-def beside() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """Room for the figure, and for the words beside it: a chapter is one screen. On a phone they come below it."""
-    figure, said = st.columns([3, 2], gap="medium")
-    return figure, said
-
-
-def figure(shown: tour.Figure, moved: Callable[[dict], None]) -> None:
-    """Draw a chapter's figure; what stands beside and below follows once the browser shows it."""
-    frame.live(shown, moved)
-    if frame.is_first_paint():
-        view.end()
-
-
-def numbers(table: pd.DataFrame, about: str, profile: Profile, name: str) -> None:
+def numbers(columns: Mapping[str, object], about: str, profile: Profile, name: str) -> None:
     """What a figure's numbers are of, and the numbers, folded away, with a download."""
     st.caption(labels.source(profile))
-    frame.numbers(table, about, f"{profile.entry.key[:6]}-tour-{name}", f"tour-{name}")
+    frame.numbers(pd.DataFrame(columns), about, f"{profile.entry.key[:6]}-tour-{name}", f"tour-{name}")
 
 
 def real(page: str, label: str, profile: Profile, **choices: object) -> None:
     """A link to the page where the same is done for real, with the same view."""
     plain = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay
     chosen = {"profile": profile.entry.key} | {key: str(value) for key, value in (plain | choices).items()}
-    st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=chosen)
+    frame.link(page, label, chosen)
 
 
-def step(key: str, scale: Scale, usual: float) -> int:
-    """The step of a slider, in the URL as its value."""
-    stops = written(scale)
-    default = min(scale.measured, key=lambda each: abs(scale.values[each] - usual))
-    return stops.index(view.sync(key, stops, stops[default]))
+def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: object) -> tour.Control:
+    """A control whose value is in the URL; stops are value -> words."""
+    at = list(stops).index(view.sync(key, list(stops), usual))
+    return tour.Control(key, label, list(stops.values()), at, list(stops), **more)
 
 
-def written(scale: Scale) -> list[str]:
-    """The strengths as numbers, two digits each: `0.3`, `0.17`."""
-    return [f"{value:.2g}" for value in scale.values]
+# --- strengths of what was measured, and those between ---------------------------------------------------------------
 
 
-def keep(key: str, scale: Scale, index: int) -> None:
-    """Remember the step that a slider was dragged to."""
-    st.session_state[key] = written(scale)[index]
+def slider(key: str, label: str, scale: Scale, usual: float, mark: Callable[[float], str]) -> tour.Control:
+    """The strengths with two digits each, `0.3`, `0.17`, and a mark at those that were measured."""
+    stops = [f"{value:.2g}" for value in scale.values]
+    nearest = min(scale.measured, key=lambda each: abs(scale.values[each] - usual))
+    marks = [(at, mark(scale.values[at])) for at in scale.measured]
+    return control(key, label, dict(zip(stops, stops, strict=True)), stops[nearest], marks=marks)
 
 
-def origin(scale: Scale) -> list[str]:
+def noise(sizes: Scale) -> tour.Control:
+    """The slider of noise sizes."""
+    return slider("noise", "Noise size, relative to the stream", sizes, lessons.SIZE, "{:.2g}".format)
+
+
+def real_noise(profile: Profile, sizes: Scale, step: int, layer: int) -> None:
+    """The way to the page that shows the same noise, at the measured size nearest to the slider's."""
+    size = list(lessons.noise(profile).values())[sizes.measured.index(sizes.nearest(step))]
+    about = {"perturbation": size, "layer": layer, "positions": "after_first"}
+    real("absorption.py", "See every layer, size and control", profile, **about)
+
+
+def origin(scale: Scale) -> tour.Slot:
     """Whether a step was measured, in words."""
-    return ["measured" if i in scale.measured else "interpolated" for i in range(len(scale.values))]
+    steps = range(len(scale.values))
+    return tour.Slot("frame", ["measured" if step in scale.measured else "interpolated" for step in steps])
+
+
+def measured(scale: Scale, table: Array, name: Callable[[float], str]) -> dict[str, Array]:
+    """The measured rows of a table of (steps, layers), as columns beside the layers."""
+    columns = {name(scale.values[step]): table[step] for step in scale.measured}
+    return {"layer": np.arange(table.shape[1])} | columns
+
+
+def bars_of(picked: str, other: str) -> list[tour.Key]:
+    """The legend of bars of which one layer is picked."""
+    return [tour.Key("accent", "block", picked), tour.Key("undecided", "block", other)]

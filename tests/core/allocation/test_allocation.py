@@ -12,7 +12,6 @@ from hypothesis.extra.numpy import arrays
 
 from core import specs
 from core.allocation import correction
-from core.allocation.allocate import allocate, family
 from core.allocation.alphapruning import AlphaPruning, alphapruning
 from core.allocation.budget import Bounds, met, project
 from core.allocation.by_hand import pinned
@@ -20,6 +19,7 @@ from core.allocation.depth_ramp import DepthRamp, depth_ramp
 from core.allocation.dlp import Dlp, dlp
 from core.allocation.owl import Owl, owl
 from core.allocation.response import Response
+from core.allocation.spread import allocate, family
 from core.specs import allocations
 from core.specs.allocations import AllocationRequest, Correction, Manual, Uniform
 from core.specs.errors import UserError

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.allocation.allocate import allocate, estimate, estimates, exact_family, family, layer_means, spread
 from core.allocation.budget import met
+from core.allocation.estimates import estimate, estimates
 from core.allocation.response import Response
+from core.allocation.spread import allocate, exact_family, family, layer_means, spread
 from core.search import candidates
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.errors import UserError

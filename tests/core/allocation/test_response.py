@@ -9,9 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.allocation.allocate import allocate, estimate, estimates
 from core.allocation.budget import Bounds, met
+from core.allocation.estimates import estimate, estimates
 from core.allocation.response import Response, response
+from core.allocation.spread import allocate
 from core.analysis.responses import curves, hull
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.errors import UserError

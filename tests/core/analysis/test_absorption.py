@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.analysis import absorption
-from core.analysis.absorption import BAND, FEWEST_SEQUENCES
+from core.analysis import findings, propagation
+from core.analysis.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
 from core.specs.formats import ranges
 from core.store.results import Activation, Perturbed, axes_of
 from tests import synthetic
@@ -55,26 +55,26 @@ def some() -> list[Perturbed]:
 
 
 def test_the_log_gain_is_the_sum_of_log_step_ratios(some: list[Perturbed]) -> None:
-    steps = absorption.step_ratio(some)
-    expected = np.log(absorption.gains(some).value)
+    steps = propagation.step_ratio(some)
+    expected = np.log(gains_of(some).value)
     for layer in range(LAYERS - 1):
         assert np.log(steps[layer, layer + 1 :]).sum() == pytest.approx(expected[layer], abs=1e-12)
     assert np.isnan(steps[np.tril_indices(LAYERS)]).all()
 
 
 def test_gain_absorption_and_curves_say_the_same(some: list[Perturbed]) -> None:
-    found, curves = absorption.gains(some), absorption.curves(some)
+    found, curves = gains_of(some), propagation.curves(some)
     np.testing.assert_allclose(found.absorption, -np.log(found.value))
     np.testing.assert_allclose(curves.value[:, -1] / np.diag(curves.value), found.value)
-    np.testing.assert_allclose(absorption.relative(some)[:, -1], found.value)
-    np.testing.assert_allclose(np.diag(absorption.relative(some)), 1)
+    np.testing.assert_allclose(propagation.relative(some)[:, -1], found.value)
+    np.testing.assert_allclose(np.diag(propagation.relative(some)), 1)
     np.testing.assert_allclose(found.drift, np.diag(curves.value))
     assert found.value[-1] == found.low[-1] == found.high[-1] == 1
 
 
 def test_intervals_are_students_over_sequences() -> None:
     seeds = [constant(0.4, -0.3, 0.0, spread=0.2)]
-    logs, found = absorption.log_gain(seeds), absorption.gains(seeds)
+    logs, found = log_gain(seeds), gains_of(seeds)
     for layer in range(3):
         low, high = stats.t.interval(0.95, 11, logs[layer].mean(), stats.sem(logs[layer]))
         assert (math.log(found.low[layer]), math.log(found.high[layer])) == pytest.approx((low, high))
@@ -82,15 +82,15 @@ def test_intervals_are_students_over_sequences() -> None:
 
 def test_seeds_are_averaged_before_anything_else() -> None:
     one, other = constant(0.2, seed=1, spread=0.1), constant(0.4, seed=2, spread=0.1)
-    both = absorption.gains([one, other])
+    both = gains_of([one, other])
     assert both.n == 12
     assert both.value[0] == pytest.approx(math.exp(0.3))
-    paired = (absorption.log_gain([one]) + absorption.log_gain([other])) / 2
-    np.testing.assert_allclose(absorption.log_gain([one, other]), paired)
+    paired = (log_gain([one]) + log_gain([other])) / 2
+    np.testing.assert_allclose(log_gain([one, other]), paired)
 
 
 def test_the_mean_ratio_and_the_quartiles_are_beside_it(some: list[Perturbed]) -> None:
-    found = absorption.gains(some)
+    found = gains_of(some)
     np.testing.assert_allclose(found.mean_ratio, np.mean([each.ratio.mean(1) for each in some], axis=0))
     assert (found.quartiles[:, 0] <= found.median).all() and (found.median <= found.quartiles[:, 1]).all()
 
@@ -101,10 +101,10 @@ def test_no_drift_gives_no_gain_and_no_crash() -> None:
     still = np.where(np.isnan(nothing.log_drift), np.nan, -np.inf)
     seeds = [replace(nothing, log_drift=still, ratio=nothing.ratio * np.nan, ratio_q25=nothing.ratio * np.nan,
                      ratio_q50=nothing.ratio * np.nan, ratio_q75=nothing.ratio * np.nan)]  # fmt: skip
-    found = absorption.gains(seeds)
+    found = gains_of(seeds)
     assert np.isnan(found.value).all() and np.isnan(found.low).all() and np.isnan(found.drift).all()
     assert found.verdicts == ("undecided", "undecided", None)
-    assert np.isnan(absorption.relative(seeds)).all() and np.isnan(absorption.step_ratio(seeds)).all()
+    assert np.isnan(propagation.relative(seeds)).all() and np.isnan(propagation.step_ratio(seeds)).all()
 
 
 # --- verdicts ------------------------------------------------------------------------------------------------------
@@ -120,31 +120,31 @@ def test_no_drift_gives_no_gain_and_no_crash() -> None:
     ],
 )
 def test_a_verdict_needs_the_whole_interval_beyond_the_band(mean: float, spread: float, verdict: str) -> None:
-    found = absorption.gains([constant(mean, spread=spread)])
+    found = gains_of([constant(mean, spread=spread)])
     assert found.verdicts[0] == found.firm[0] == verdict
     assert math.log(1.05) == BAND
 
 
 @pytest.mark.parametrize("n", [1, 2, FEWEST_SEQUENCES - 1])
 def test_few_sequences_decide_nothing(n: int) -> None:
-    found = absorption.gains([perturbed(np.full((3, n), 2.0))])
+    found = gains_of([perturbed(np.full((3, n), 2.0))])
     assert found.verdicts == (f"undecided (n = {n})", f"undecided (n = {n})", None)
     assert set(found.firm) == {"undecided"}
-    assert str(n) in absorption.finding(found) and "few" in absorption.finding(found)
+    assert str(n) in findings.finding(found) and "few" in findings.finding(found)
     if n == 1:
         assert np.isinf(found.high[0]) and found.low[0] == 0
 
 
 def test_the_last_layer_gets_no_verdict() -> None:
-    assert absorption.gains([constant(*[1.0] * 7)]).verdicts[-1] is None
-    assert absorption.gains([constant()]).verdicts == (None,)
+    assert gains_of([constant(*[1.0] * 7)]).verdicts[-1] is None
+    assert gains_of([constant()]).verdicts == (None,)
 
 
 def test_holm_against_its_definition() -> None:
     """Twenty layers with gains near the band: the step-down by hand, and stricter than layer by layer."""
     rng = np.random.default_rng(3)
     seeds = [perturbed(rng.normal(0.12, 0.1, (21, 1)) + rng.normal(0, 0.08, (21, 10)))]
-    logs, found = absorption.log_gain(seeds)[:-1], absorption.gains(seeds)
+    logs, found = log_gain(seeds)[:-1], gains_of(seeds)
     t = (np.abs(logs.mean(1)) - BAND) / (logs.std(1, ddof=1) / math.sqrt(10))
     p = 2 * stats.t.sf(t, 9)
     order, rejected = np.argsort(p), set()
@@ -163,7 +163,7 @@ def test_noise_alone_seldom_gets_a_firm_verdict() -> None:
     rng = np.random.default_rng(0)
     edge = BAND * np.where(np.arange(13) % 2, 1, -1)[:, None]
     profiles = (perturbed(edge + rng.normal(0, 0.1, (13, 10))) for _ in range(200))
-    assert sum(set(absorption.gains([each]).firm) != {"undecided"} for each in profiles) <= 20
+    assert sum(set(gains_of([each]).firm) != {"undecided"} for each in profiles) <= 20
 
 
 @settings(max_examples=50)
@@ -179,15 +179,15 @@ def test_ranges_say_exactly_the_numbers(numbers: set[int]) -> None:
 
 def test_a_finding_names_every_layer_but_the_last_once_and_apart_what_only_its_own_interval_decides() -> None:
     gains = [0.5, 0.5, 0.5, -0.5, -0.5, 0.051, 0.0, -0.051]
-    found = absorption.gains([constant(*gains, spread=0.003)])
+    found = gains_of([constant(*gains, spread=0.003)])
     firm = ("amplifies",) * 3 + ("absorbs",) * 2
     assert found.verdicts == (*firm, "amplifies", "undecided", "absorbs", None)
     assert found.firm == (*firm, *("undecided",) * 4)
-    assert absorption.finding(found) == (
+    assert findings.finding(found) == (
         "Layers 0 to 2 amplify, layers 3 and 4 absorb, layer 6 is undecided, layer 5 amplifies by its own interval "
         "only, layer 7 absorbs by its own interval only (n = 12)."
     )
-    assert absorption.by_own_interval([2, 23], "turns", "turn") == "layers 2 and 23 turn by their own interval only"
+    assert findings.by_own_interval([2, 23], "turns", "turn") == "layers 2 and 23 turn by their own interval only"
 
 
 # --- why -----------------------------------------------------------------------------------------------------------
@@ -195,23 +195,23 @@ def test_a_finding_names_every_layer_but_the_last_once_and_apart_what_only_its_o
 
 def test_dilution_adds_up_and_frozen_noise_gains_nothing(some: list[Perturbed]) -> None:
     activation = synthetic.activation(LAYERS, 10)
-    found = absorption.dilution(some, activation)
-    np.testing.assert_allclose(found.absolute - found.growth, absorption.log_gain(some), atol=1e-12)
+    found = propagation.dilution(some, activation)
+    np.testing.assert_allclose(found.absolute - found.growth, log_gain(some), atol=1e-12)
     np.testing.assert_allclose(found.frozen, -(activation.log_norm[-1] - activation.log_norm))
     assert (found.growth[-1] == 0).all()
     growth = activation.log_norm[-1] - activation.log_norm
-    frozen = absorption.dilution([perturbed(-growth)], activation)
+    frozen = propagation.dilution([perturbed(-growth)], activation)
     np.testing.assert_allclose(frozen.absolute[:-1], 0, atol=1e-12)
 
 
 def test_below_floor_is_ten_times_the_floor(some: list[Perturbed]) -> None:
-    drift = absorption.matrix(some)
-    assert not absorption.below_floor(some, drift / 10.01)[np.triu_indices(LAYERS)].any()
-    assert absorption.below_floor(some, drift / 9.99)[np.triu_indices(LAYERS)].all()
+    drift = propagation.matrix(some)
+    assert not propagation.below_floor(some, drift / 10.01)[np.triu_indices(LAYERS)].any()
+    assert propagation.below_floor(some, drift / 9.99)[np.triu_indices(LAYERS)].all()
 
 
 def crossings(sizes: list[float], *layers: list[float]) -> np.ndarray:
-    return absorption.crossing(np.array(sizes), np.array([*layers, [0.0] * len(sizes)]).T)
+    return propagation.crossing(np.array(sizes), np.array([*layers, [0.0] * len(sizes)]).T)
 
 
 def test_a_crossing_is_interpolated_in_the_log_of_the_size() -> None:
@@ -238,7 +238,7 @@ def test_a_crossing_lies_within_the_sizes(gains: list[float]) -> None:
 @given(st.floats(0, 1e2) | st.just(math.nan))
 def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted: float) -> None:
     drifts, gains = np.array([[0.1], [0.01], [0.7]]), np.array([[0.5], [1.0], [-1.0]])
-    found = absorption.at_drift(np.array([wanted]), drifts, gains)[0]
+    found = propagation.at_drift(np.array([wanted]), drifts, gains)[0]
     if 0.01 <= wanted <= 0.7:
         assert found == pytest.approx(np.interp(math.log(wanted), np.log([0.01, 0.1, 0.7]), [1.0, 0.5, -1.0]))
     else:
@@ -247,13 +247,13 @@ def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted:
 
 def test_activation_of_one_layer_alone_is_enough() -> None:
     one = constant()
-    assert absorption.gains([one]).value.tolist() == [1.0]
+    assert gains_of([one]).value.tolist() == [1.0]
     activation = Activation(*(np.ones((1, 12)) for _ in range(4)), nll=np.ones(12))
-    assert (absorption.dilution([one], activation).absolute == 0).all()
+    assert (propagation.dilution([one], activation).absolute == 0).all()
 
 
 def test_gains_of_every_kind_of_perturbation() -> None:
     spec = synthetic.profile_spec(LAYERS, 8, "standard")
     for each in spec.measurements:
-        found = absorption.gains([synthetic.perturbed(LAYERS, 8, each)])
+        found = gains_of([synthetic.perturbed(LAYERS, 8, each)])
         assert np.isfinite(found.value).all() and (found.low <= found.value).all() and (found.value <= found.high).all()

@@ -88,11 +88,11 @@ def test_a_corrupt_unit_is_said_and_the_same_command_mends_it(measure: Callable,
 def test_the_command_the_library_and_the_store_agree(measure: Callable, say: Callable, tmp_path: Path) -> None:
     key = measure("--json").json["key"]
     store = Store(tmp_path / "cache")
-    from core.analysis import absorption
+    from core.analysis.gains import gains_of
 
     profile = profiles.load(store, store.profile(key))
     for row in say("show", key, "--json").json["perturbations"]:
-        gains = absorption.gains(profile.seeds(row["name"]))
+        gains = gains_of(profile.seeds(row["name"]))
         np.testing.assert_allclose(row["gains"], gains.value)
         np.testing.assert_allclose(row["interval"], np.stack([gains.low, gains.high], 1))
         assert row["verdict"] == list(gains.verdicts) and row["verdict"][-1] is None

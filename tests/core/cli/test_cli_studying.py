@@ -66,7 +66,7 @@ def test_prune_exports_what_evaluate_then_reads(
 def test_a_pattern_brings_its_own_sparsity(texts: list[str], capsys: pytest.CaptureFixture) -> None:
     assert main(["prune", "--model", MODEL, "--pattern", "1:4", *SMALL, *texts, "--json"]) == 0
     found = said(capsys)
-    assert found["setting"] == "uniform, 75%, wanda, 1:4" and found["planned"] == [0.75] * 4
+    assert found["setting"] == "uniform pattern=1:4:0.75" and found["planned"] == [0.75] * 4
     assert all(zeros == 0.75 for layer in found["achieved"] for zeros in layer)
 
 
@@ -94,8 +94,8 @@ def test_a_study_file_is_run(texts: list[str], capsys: pytest.CaptureFixture, tm
     found = said(capsys)
     assert [each["name"] for each in found["points"]] == [
         "dense",
-        "uniform, 50%, wanda",
-        "depth_ramp beta=0.02, 50%, wanda",
+        "uniform:0.5",
+        "depth_ramp beta=0.02:0.5",
     ]
     assert found["points"][2]["against_uniform"]["windows"] == 9
 
@@ -205,10 +205,10 @@ def test_a_name_of_several_settings_is_refused(texts: list[str], capsys: pytest.
     )
     store = Store(tmp_path / "cache")
     line = ["export", experiment.get(asked, store).key, "--cache", str(store.root), "--to", str(tmp_path / "out")]
-    for words in ("manual", "manual, 50%, wanda"):
+    for words in ("manual", "manual:0.5", "manual, 50%, wanda", "set by hand, 50% zeros, Wanda"):
         assert main([*line, "--setting", words]) == 2
         told = capsys.readouterr().err
-        assert '2 settings named "manual, 50%, wanda"' in told and len(told.strip().splitlines()) == 1
+        assert '2 settings named "manual:0.5"' in told and len(told.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -372,15 +372,13 @@ def corrected(texts: list[str], capsys: pytest.CaptureFixture, tmp_path: Path) -
 def test_a_study_tells_protocol_base_seeds_and_shuffles(corrected: list[str], capsys: pytest.CaptureFixture) -> None:
     assert main([*corrected, "--json"]) == 0
     points = {each["name"]: each for each in said(capsys)["points"]}
-    plain, fixed = (
-        points[f"depth_ramp beta=0.02{more}, 50%, wanda"] for more in ("", " corrected 0.05 by gaussian:0.3")
-    )
-    shuffled = [each for name, each in points.items() if "shuffled" in name and "calibration seed" not in name]
+    plain, fixed = (points[f"depth_ramp beta=0.02{more}:0.5"] for more in ("", " strength=0.05 driver=gaussian:0.3"))
+    shuffled = [each for name, each in points.items() if "shuffled" in name and "calibration_seed" not in name]
     protocol = fixed["protocol"]
     assert (protocol["windows"], protocol["length"], protocol["dtype"]) == (9, 12, "float32")
     assert protocol["text"] and protocol["calibration"]["text"] and protocol["calibration"]["windows"] == 4
     assert len(protocol["text_hash"]) == 64 and points["dense"]["protocol"]["calibration"] is None
-    assert [points[f"uniform, 50%, wanda, calibration seed {seed}"]["protocol"]["calibration"]["seed"]
+    assert [points[f"uniform calibration_seed={seed}:0.5"]["protocol"]["calibration"]["seed"]
             for seed in (1, 2)] == [1, 2]  # fmt: skip
 
     ratio = fixed["perplexity"] / plain["perplexity"]
@@ -388,10 +386,10 @@ def test_a_study_tells_protocol_base_seeds_and_shuffles(corrected: list[str], ca
     assert plain["against_base"] is None and plain["over_shuffles"] is None
 
     over = plain["over_seeds"]
-    seeds = [plain, *(points[f"depth_ramp beta=0.02, 50%, wanda, calibration seed {seed}"] for seed in (1, 2))]
+    seeds = [plain, *(points[f"depth_ramp beta=0.02 calibration_seed={seed}:0.5"] for seed in (1, 2))]
     assert list(over["each"].values()) == pytest.approx([each["against_uniform"]["percent"] for each in seeds])
     assert over["seeds"] == 3 and over["interval"][0] < over["percent"] < over["interval"][1]
-    assert points["uniform, 50%, wanda"]["over_seeds"] is None
+    assert points["uniform:0.5"]["over_seeds"] is None
 
     spread = fixed["over_shuffles"]
     assert spread["shuffles"] == len(shuffled) == 3 and all(each["over_shuffles"] == spread for each in shuffled)
@@ -408,9 +406,9 @@ def test_people_read_base_seeds_and_shuffles(
     told = capsys.readouterr().out
     assert "against base" in told and "9 x 12 tokens, float32" in told
     assert told.count("calibrated on text.txt, 4 x 12 tokens") == 1
-    [line] = [each for each in told.splitlines() if each.startswith("depth_ramp beta=0.02, 50%, wanda: ")]
+    [line] = [each for each in told.splitlines() if each.startswith("depth_ramp beta=0.02:0.5: ")]
     assert line.endswith(" over 3 calibration seeds against uniform")
-    assert told.count("depth_ramp beta=0.02 corrected 0.05 by gaussian:0.3, 50%, wanda, 3 shuffles of it: ") == 1
+    assert told.count("depth_ramp beta=0.02 strength=0.05 driver=gaussian:0.3:0.5, 3 shuffles of it: ") == 1
 
 
 def test_what_had_to_be_helped_along_is_told_with_an_export(

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from core.evaluation import perplexity
 from core.evaluation.generation import continuation
-from core.evaluation.perplexity import evaluate, reference, window_losses
+from core.evaluation.perplexity import evaluate, reference
 from core.models.loading import Loaded
 from core.models.progress import Cancelled
 from tests import tiny
@@ -59,9 +59,8 @@ def test_losses_divergence_and_agreement_are_those_of_plain_forwards(family: str
         np.testing.assert_allclose(found.nll, nll.numpy(), rtol=1e-5)
         np.testing.assert_allclose(found.kl, kl.numpy(), rtol=1e-3, atol=1e-7)
         np.testing.assert_allclose(found.agreement, same.numpy(), atol=1e-12)
-        assert found.broken is None
     alone = evaluate(loaded, tokens, None)
-    np.testing.assert_array_equal(window_losses(loaded, tokens), alone.nll)
+    np.testing.assert_array_equal(alone.nll, evaluate(loaded, tokens, dense).nll)
     assert np.isnan(alone.kl).all() and np.isnan(alone.agreement).all()
 
 
@@ -82,7 +81,7 @@ def test_the_first_broken_layer_is_named(layer: int) -> None:
     broken = spoilt(lambda of: of.layers[layer].mlp.down_proj.weight[0, 0])
     tokens = tiny.windows(2, 12).tokens
     found = evaluate(broken, tokens, reference(tiny.loaded("llama"), tokens))
-    assert found.broken == layer
+    assert perplexity.first_broken(broken, tokens[0]) == layer
     assert np.isnan(found.nll).all() and np.isnan(found.kl).all() and np.isnan(found.agreement).all()
     assert continuation(broken, "The heron", 5) == "", "it ends where the logits do"
 
@@ -91,14 +90,14 @@ def test_one_broken_window_is_found_among_good_ones() -> None:
     tokens = tiny.windows(4, 12).tokens.clone()
     tokens[tokens == 7] = 8
     tokens[2, 5] = 7
-    found = evaluate(spoilt(lambda of: of.model.get_input_embeddings().weight[7]), tokens, None)
-    np.testing.assert_array_equal(np.isfinite(found.nll), [True, True, False, True])
-    assert found.broken == 0
+    broken = spoilt(lambda of: of.model.get_input_embeddings().weight[7])
+    np.testing.assert_array_equal(np.isfinite(evaluate(broken, tokens, None).nll), [True, True, False, True])
+    assert perplexity.first_broken(broken, tokens[2]) == 0
 
 
 def test_a_broken_head_is_no_layer() -> None:
     broken = spoilt(lambda of: of.model.lm_head.weight[3])
-    assert evaluate(broken, tiny.windows(2, 12).tokens, None).broken == tiny.LAYERS
+    assert perplexity.first_broken(broken, tiny.windows(2, 12).tokens[0]) == tiny.LAYERS
 
 
 def test_a_report_can_stop_it_and_the_model_is_left_alone() -> None:
@@ -121,19 +120,12 @@ def test_a_reference_of_other_windows_is_refused() -> None:
         evaluate(loaded, tiny.windows(2, 12).tokens, dense)
 
 
-def test_perplexity_of_extremes() -> None:
-    assert perplexity.perplexity(np.log([2.0, 8.0])) == pytest.approx(4)
-    assert np.isnan(perplexity.perplexity(np.array([1.0, np.nan])))
-    with np.errstate(all="raise"):
-        assert perplexity.perplexity(np.array([1000.0])) == np.inf
-
-
 def test_a_head_of_zeros_has_the_perplexity_of_the_vocabulary() -> None:
     loaded = tiny.loaded("llama")
     flat = dataclasses.replace(loaded, model=copy.deepcopy(loaded.model))
     flat.model.lm_head.weight.zero_()
-    losses = window_losses(flat, tiny.windows(2, 12).tokens)
-    assert perplexity.perplexity(losses) == pytest.approx(tiny.VOCABULARY, rel=1e-5)
+    losses = evaluate(flat, tiny.windows(2, 12).tokens, None).nll
+    assert np.exp(losses.mean()) == pytest.approx(tiny.VOCABULARY, rel=1e-5)
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from core import specs
-from core.allocation.allocate import spread
+from core.allocation.spread import spread
 from core.analysis import evaluations
 from core.evaluation import pruned as walking
 from core.evaluation import running
-from core.evaluation.perplexity import window_losses
+from core.evaluation.perplexity import evaluate
 from core.export import making as remake
 from core.jobs import experiment
 from core.models import anatomy
@@ -91,8 +91,8 @@ def test_dense_and_uniform_are_always_there(empty: Store, text: str) -> None:
     found = evaluations.load(empty, experiment.get(asked, empty))
     assert [each.name for each in found.singles] == [
         "dense",
-        "uniform, 50%, wanda",
-        "depth_ramp beta=0.05, 50%, wanda",
+        "uniform:0.5",
+        "depth_ramp beta=0.05:0.5",
     ]
     assert found.complete and found.singles[2].planned.std() > 0
     assert found.singles[2].uniform is found.singles[1]
@@ -102,24 +102,6 @@ def test_dense_and_uniform_are_always_there(empty: Store, text: str) -> None:
 def test_a_corrections_base_is_the_same_setting_without_it() -> None:
     assert setting("dlp high=0.9 strength=0.04 clip=0.5").base == setting("dlp high=0.9")
     assert setting("dlp").base is None
-
-
-@pytest.mark.parametrize(
-    ("words", "method"),
-    [
-        ("owl", "owl m=5 lam=0.08"),
-        ("owl low=0.1", "owl m=5 lam=0.08 low=0.1"),
-        ("uniform high=0.9", "uniform high=0.9"),
-        ("uniform strength=0.04", "uniform corrected 0.04 by gaussian:0.3"),
-        ("uniform strength=0.04 clip=0.5", "uniform corrected 0.04 by gaussian:0.3 clip 0.5"),
-        (
-            "uniform high=0.9 strength=0.04 control=shuffled seed=2 clip=0.5",
-            "uniform high=0.9 shuffled 0.04 by gaussian:0.3 seed 2 clip 0.5",
-        ),
-    ],
-)
-def test_a_name_says_bounds_and_clip_that_are_not_usual(words: str, method: str) -> None:
-    assert setting(words).method == method
 
 
 def test_a_uniform_twin_has_room_for_its_target() -> None:
@@ -136,11 +118,11 @@ def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: st
     loaded = tiny.loaded("llama")
     calibration = windows(asked.calibration, loaded).tokens
     read = windows(asked.evaluation.text, loaded).tokens
-    assert np.allclose(found.dense.result.evaluated.nll, window_losses(loaded, read), rtol=1e-5)
+    assert np.allclose(found.dense.result.evaluated.nll, evaluate(loaded, read, None).nll, rtol=1e-5)
     assert abs(found.dense.kl) < 1e-6 and found.dense.agreement == 1
     with restored(loaded):
         achieved = walk(loaded, calibration, Plan("wanda", 0.5 + 0.05 * (np.arange(4) - 1.5)))
-        plain = window_losses(loaded, read)
+        plain = evaluate(loaded, read, None).nll
     assert np.allclose(found.singles[2].result.evaluated.nll, plain, rtol=1e-5)
     assert np.allclose(found.singles[2].result.evaluated.zeros, achieved, atol=1e-6)
 
@@ -352,16 +334,16 @@ def test_a_pattern_reaches_the_weights(empty: Store, text: str) -> None:
 
 
 def test_allocations_are_read_as_written(tmp_path: Path, refused) -> None:
-    asked = grammar.allocation("owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed:0.7")
+    asked = grammar.read_allocation("owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed:0.7")
     assert (asked.base.m, asked.target, asked.correction.control) == (5, 0.7, "reversed")
     file = tmp_path / "allocation.json"
     file.write_text(json.dumps({"sparsity": [0.4, 0.6], "budget": 0.5}))
-    assert grammar.allocation(str(file)).base.sparsity == (0.4, 0.6)
+    assert grammar.read_allocation(str(file)).base.sparsity == (0.4, 0.6)
     file.write_text(json.dumps({"sparsity": "all"}))
     bad = {"uniform": "uniform", "uniform:x": "x", "nowhere.json": "nowhere.json", str(file): "sparsity"}
     for typed, named in bad.items():
         with refused(named):
-            grammar.allocation(typed)
+            grammar.read_allocation(typed)
 
 
 # --- exported ------------------------------------------------------------------------------------------------------

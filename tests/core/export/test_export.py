@@ -19,9 +19,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core import export as folders
 from core import specs
-from core.export import Card, card_text, check_target, checking, licence_of, size_words, writing
+from core.export import Card, card_text, check_target, checking, licence_of, size_words
 from core.export.card import Exported
-from core.export.writing import export
+from core.export.folder import export
 from core.models import anatomy, loading, sources
 from core.models.loading import Loaded
 from core.models.progress import Cancelled
@@ -380,7 +380,7 @@ def test_a_rename_that_fails_brings_the_earlier_one_back(
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", stubborn)
-    monkeypatch.setattr(writing.time, "time_ns", lambda: 1)
+    monkeypatch.setattr("core.export.folder.time.time_ns", lambda: 1)
     with pytest.raises(OSError, match="in use"):
         export(llama, tmp_path / "out", replace(CARD, title="Second"), SPARSITY, overwrite=True)
     assert "# Tiny" in (tmp_path / "out" / "README.md").read_text()
@@ -425,7 +425,7 @@ def test_the_recipe_is_read_by_tools(written: tuple) -> None:
     assert np.array_equal(told["export"]["achieved"], exported.achieved)
     assert told["export"]["bytes"] == exported.bytes
     assert str(exported.path.parent) not in path.read_text()
-    assert grammar.allocation(str(path)).base.sparsity == tuple(SPARSITY), "it is an allocation file, too"
+    assert grammar.read_allocation(str(path)).base.sparsity == tuple(SPARSITY), "it is an allocation file, too"
 
 
 def test_what_two_of_four_needs_is_said_by_what_the_weights_are(llama: Loaded, tmp_path: Path, written: tuple) -> None:

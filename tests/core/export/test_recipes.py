@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
-from core.allocation.allocate import allocate
 from core.allocation.dlp import Dlp
 from core.allocation.owl import Owl
-from core.allocation.response import Response
+from core.allocation.spread import allocate
 from core.export import recipes
 from core.specs import grammar
-from core.specs.allocations import AllocationRequest, Correction, Manual
+from core.specs.allocations import AllocationRequest, Correction
 from tests.core.allocating import PER_LINEAR, STACK, of_linears, profile
 
 
@@ -51,19 +50,10 @@ def test_what_cannot_be_pruned_makes_no_recipe(refused) -> None:
             recipes.llm_compressor(np.array([0.5, strange]), "WandaPruningModifier", "a model")
 
 
-def test_the_command_says_granularity_only_where_it_is_not_the_default() -> None:
-    layer = recipes.arguments(AllocationRequest(base=Response()), "k")
-    linear = recipes.arguments(AllocationRequest(base=PER_LINEAR), "k")
-    assert "--granularity" not in layer
-    assert linear[linear.index("--granularity") + 1] == "linear"
-    by_hand = AllocationRequest(base=Manual(sparsity=((0.5, 0.6), (0.7, 0.8))))
-    assert recipes.arguments(by_hand, "k") == ["prune", "--allocation", "allocation.json"]
-
-
 def test_the_file_of_a_budget_per_linear_is_read_as_it_was_written(tmp_path) -> None:
     here = of_linears(5, 8)
     found = allocate(AllocationRequest(base=PER_LINEAR, target=0.55), here)
-    path = tmp_path / recipes.FILE
+    path = tmp_path / "allocation.json"
     path.write_text(recipes.as_json(found, here, {}), encoding="utf-8")
     told = json.loads(path.read_text(encoding="utf-8"))
     assert told["linears"] == list(STACK)

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import pytest
 
 from core import figures
-from core.analysis import absorption
+from core.analysis import propagation
+from core.analysis.gains import gains_of
 from core.figures import matrix, sizes, why
 from core.specs.measurements import Measurement
 from core.specs.perturbations import perturbation
@@ -60,7 +61,7 @@ def test_every_chart_is_whole(layers: int, look: figures.Palette) -> None:
 def test_curves_show_every_injection_layer_and_the_interval() -> None:
     found = seeds()
     figure = figures.curves(found, 3).figure
-    value = absorption.curves(found).value
+    value = propagation.curves(found).value
     np.testing.assert_allclose(trace(figure, "layer 3").y, value[3, 3:])
     others = [y for y in trace(figure, "other layers").y if y is not None]
     assert len(others) == LAYERS * (LAYERS + 1) / 2 - (LAYERS - 3)
@@ -78,7 +79,7 @@ def test_the_matrix_is_log2_neutral_at_one_and_empty_below_the_diagonal() -> Non
     found = seeds()
     figure = figures.heatmap(found, None, 3).figure
     cells = figure.data[0]
-    np.testing.assert_allclose(cells.z, np.log2(absorption.relative(found)))
+    np.testing.assert_allclose(cells.z, np.log2(propagation.relative(found)))
     assert np.isnan(np.tril(cells.z, -1)[np.tril_indices(LAYERS, -1)]).all()
     assert np.diag(cells.z) == pytest.approx(0)
     assert (cells.zmid, cells.zmin) == (0, -cells.zmax)
@@ -126,7 +127,7 @@ def test_every_statistic_has_its_interval(statistic: str) -> None:
 def test_the_size_map_marks_the_crossing() -> None:
     lines = [figures.line(f"{size:g}", seeds(f"gaussian:{size}")) for size in (0.01, 0.1, 1)]
     chart = figures.size_map([0.01, 0.1, 1], lines, 2)
-    wanted = absorption.crossing(np.array([0.01, 0.1, 1]), np.log([each.value for each in lines]))
+    wanted = propagation.crossing(np.array([0.01, 0.1, 1]), np.log([each.value for each in lines]))
     np.testing.assert_allclose(trace(chart.figure, "crossing size").y, wanted)
     assert np.isfinite(wanted).any() and "turning" in chart.finding
 
@@ -179,7 +180,7 @@ def test_no_line_through_a_layer_crosses_what_the_colours_say() -> None:
 def test_damage_over_stream_is_the_gain() -> None:
     chart = figures.dilution(seeds(), synthetic.activation(LAYERS, SEQUENCES), 2)
     np.testing.assert_allclose(chart.table["damage grows"] / chart.table["stream grows"], chart.table["gain"])
-    np.testing.assert_allclose(chart.table["gain"], absorption.gains(seeds()).value)
+    np.testing.assert_allclose(chart.table["gain"], gains_of(seeds()).value)
 
 
 def test_the_gain_beside_its_dilution_has_the_colour_of_its_verdict() -> None:
@@ -187,7 +188,7 @@ def test_the_gain_beside_its_dilution_has_the_colour_of_its_verdict() -> None:
     figure = figures.dilution(found, synthetic.activation(LAYERS, SEQUENCES), 2).figure
     colours = {"amplifies": look.amplify, "absorbs": look.absorb, "undecided": look.undecided}
     drawn = {int(x): each.marker.color for each in figure.data if each.name.startswith("gain: ") for x in each.x}
-    verdicts = absorption.gains(found).verdicts[:-1]
+    verdicts = gains_of(found).verdicts[:-1]
     assert drawn == {layer: colours[verdict] for layer, verdict in enumerate(verdicts)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from core.analysis import verdicts
 from core.analysis.comparison import Interval, rank_correlation
-from core.figures import DARK, LIGHT, Chart, Palette, evaluation
+from core.figures import DARK, LIGHT, Chart, Palette, evaluation, of_evaluations
 from core.figures import labels as words
 from core.figures.estimate import trusted
 from core.figures.evaluation import Curve
@@ -267,3 +268,10 @@ def test_estimates_beyond_what_was_measured_are_told_from_broken_losses() -> Non
     estimated, measured = np.r_[np.arange(1.0, 9), np.nan, np.nan], np.r_[np.arange(9.0), np.nan]
     finding = trusted([f"a{index}" for index in range(10)], estimated, measured, [], "nats", "70%, Wanda").finding
     assert finding.endswith("2 more cannot be placed, for a layer goes beyond the largest sparsity measured.")
+
+
+def test_the_mean_of_tasks_weighs_them_alike() -> None:
+    asked = SimpleNamespace(accuracy={"arc": (0.5, 0.3, 2), "rte": (0.75, 0.4, 4)}.get)
+    mean, error = of_evaluations.accuracy(asked, ["arc", "rte"])
+    assert mean == pytest.approx((0.5 + 0.75) / 2)
+    assert error == pytest.approx(0.25)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.figures import axes, marks, placing
 from core.figures import labels as words
-from core.figures import placing, style
 from tests import synthetic
 
 
@@ -23,7 +23,7 @@ from tests import synthetic
                                            (0.0123, "0.012×"))),
         *((words.changed, *each) for each in ((3.14, "grows 3.1×"), (0.57, "shrinks to 0.57×"),
                                               (1.04, "stays as large"), (1, "stays as large"))),
-        *((style.factor, *each) for each in ((0.25, "1/4×"), (1, "1×"), (2, "2×"), (2**0.5, "1.4×"),
+        *((axes.factor, *each) for each in ((0.25, "1/4×"), (1, "1×"), (2, "2×"), (2**0.5, "1.4×"),
                                              (2**-0.5, "0.71×"), (0.1, "1/10×"))),
     ],
 )  # fmt: skip
@@ -41,11 +41,11 @@ def test_a_value_is_written_as_it_is_read(write: Callable[[float], str], value: 
     ],
 )
 def test_names_are_broken_where_they_may_be(name: str, lines: list[str]) -> None:
-    assert style.wrapped(name, 14).replace("\u00a0", " ").split("<br>") == lines
+    assert marks.wrapped(name, 14).replace("\u00a0", " ").split("<br>") == lines
 
 
 def test_names_over_several_lines_get_more_room() -> None:
-    placed = np.log(style.line_labels(0, [1.0, 1.0, 1.0], ["a", "b<br>b<br>b", "c"], ["#000"] * 3, 0.1).y)
+    placed = np.log(marks.line_labels(0, [1.0, 1.0, 1.0], ["a", "b<br>b<br>b", "c"], ["#000"] * 3, 0.1).y)
     assert np.diff(placed) == pytest.approx([0.2, 0.2])
 
 
@@ -89,7 +89,7 @@ def test_models_in_a_list_say_whether_they_were_trained() -> None:
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
 def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: float) -> None:
-    placed = style.apart(np.array(wanted), gap)
+    placed = marks.apart(np.array(wanted), gap)
     assert (np.diff(np.sort(placed)) >= gap - 1e-9).all()
     order = np.argsort(wanted, kind="stable")
     assert (np.diff(placed[order]) > 0).all()
@@ -98,7 +98,7 @@ def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: flo
 @given(st.floats(1e-4, 1e4), st.floats(1, 1e4))
 def test_axes_have_a_few_ticks_in_range(low: float, spread: float) -> None:
     values = np.array([low, low * spread])
-    for axis in (style.log_axis(values, ""), style.factor_axis(values, "")):
+    for axis in (axes.log_axis(values, ""), axes.factor_axis(values, "")):
         inside = [t for t in axis["tickvals"] if axis["range"][0] <= np.log10(t) <= axis["range"][1]]
         assert 1 <= len(inside) <= 14 or spread < 1.5
 

@@ -164,8 +164,14 @@ def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
             StudyRequest(model="random:/models/own", settings=(Setting(),)),
             "1 setting of random weights in the shape of own on demo text, evaluation half",
         ),
-        (ExportRequest(setting=Setting(), folder="pruned"), "export of SmolLM2-135M-Instruct: uniform, 70%, wanda"),
-        (WritingRequest(setting=Setting(), prompt="Once"), "writing of SmolLM2-135M-Instruct: uniform, 70%, wanda"),
+        (
+            ExportRequest(setting=Setting(), folder="pruned"),
+            "export of SmolLM2-135M-Instruct: Uniform, 70% zeros, Wanda",
+        ),
+        (
+            WritingRequest(setting=Setting(), prompt="Once"),
+            "writing of SmolLM2-135M-Instruct: Uniform, 70% zeros, Wanda",
+        ),
         (
             MeasureRequest(
                 model="some/model",

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from core import lessons, specs
-from core.allocation.allocate import allocate
 from core.allocation.budget import met
 from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
-from core.analysis import absorption, protocols
+from core.allocation.spread import allocate
+from core.analysis import findings, propagation, protocols
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.errors import UserError
 from core.store import profiles
@@ -115,7 +115,7 @@ def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) 
 
 
 def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
-    final = absorption.curves(standard.seeds("gaussian:0.3")).value[:, -1]
+    final = propagation.curves(standard.seeds("gaussian:0.3")).value[:, -1]
     same = np.repeat(final[:, None] ** 2, 8, axis=1)
     told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=same)).said
     assert "harm is 1.00" in told and "always" in told
@@ -167,7 +167,7 @@ def test_layers_turned_by_their_own_interval_only_are_named_apart(standard: Prof
     found = lessons.amplify(loud)
     assert found.turned == tuple(range(2, LAYERS - 1))
     assert "5 of 7 layers" in found.said
-    assert found.said.endswith(f"; {absorption.by_own_interval([0, 1], 'turns', 'turn')}.")
+    assert found.said.endswith(f"; {findings.by_own_interval([0, 1], 'turns', 'turn')}.")
 
 
 def test_a_typical_gain_may_stay_although_many_layers_turn(standard: Profile) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core import specs
-from core.models import cost
+from core.models import cost, flops
 from core.models.outline import Outline, outline
 from core.specs import presets
 from core.specs.errors import UserError
@@ -30,32 +30,32 @@ def request(**asked: object) -> specs.MeasureRequest:
 def test_flops_by_hand() -> None:
     """Two sequences of eight tokens; a layer is 2 x 100 per token and 4 x 8 x 4 of attention; the head 2 x 4 x 10."""
     layer, head = 16 * (200 + 128), 2 * 4 * 10
-    assert cost.layer_flops(SMALL, 16, 8) == layer
-    assert cost.clean_flops(SMALL, 2, 8) == 3 * layer + 16 * head
+    assert flops.layer_flops(SMALL, 16, 8) == layer
+    assert flops.clean_flops(SMALL, 2, 8) == 3 * layer + 16 * head
     noise, pruned = (tiny.measurement(name) for name in ("gaussian:0.3", "residual:wanda:0.5"))
-    assert cost.measurement_flops(SMALL, noise, 2, 8) == 3 * layer + 3 * 4 * head
-    assert cost.measurement_flops(SMALL, pruned, 2, 8) == 6 * layer + 3 * 4 * head
+    assert flops.measurement_flops(SMALL, noise, 2, 8) == 3 * layer + 3 * 4 * head
+    assert flops.measurement_flops(SMALL, pruned, 2, 8) == 6 * layer + 3 * 4 * head
 
 
 def test_what_takes_time_beside_flop_by_hand() -> None:
     """Two sequences of eight tokens: four are read for harm in each of three injections, ten logits each."""
     noise = tiny.measurement("gaussian:0.3")
-    flop, harm = cost.measurement_flops(SMALL, noise, 2, 8), 4 * (2 * 4 * 10 + cost.LOGIT * 10)
-    assert cost.harm_work(SMALL, 2, 8) == harm
-    assert cost.measurement_work(SMALL, noise, 2, 8) == flop + 3 * 4 * cost.LOGIT * 10
-    assert cost.clean_work(SMALL, 2, 8) == cost.clean_flops(SMALL, 2, 8) + cost.LOGIT * 16 * 10
-    assert cost.check_work(SMALL, 2, 8) == 3 * 3 * cost.layer_flops(SMALL, 16, 8)
-    assert cost.scores_work(SMALL) == cost.SCORE * 3 * 100
-    assert cost.spectra_work(SMALL, "cpu") == cost.SPECTRUM * 2 * 4 * 3 * 100
-    assert cost.spectra_work(SMALL, "cuda:0") > cost.spectra_work(SMALL, "cpu"), "the card waits for the CPU"
+    flop, harm = flops.measurement_flops(SMALL, noise, 2, 8), 4 * (2 * 4 * 10 + flops.LOGIT * 10)
+    assert flops.harm_work(SMALL, 2, 8) == harm
+    assert flops.measurement_work(SMALL, noise, 2, 8) == flop + 3 * 4 * flops.LOGIT * 10
+    assert flops.clean_work(SMALL, 2, 8) == flops.clean_flops(SMALL, 2, 8) + flops.LOGIT * 16 * 10
+    assert flops.check_work(SMALL, 2, 8) == 3 * 3 * flops.layer_flops(SMALL, 16, 8)
+    assert flops.scores_work(SMALL) == flops.SCORE * 3 * 100
+    assert flops.spectra_work(SMALL, "cpu") == flops.SPECTRUM * 2 * 4 * 3 * 100
+    assert flops.spectra_work(SMALL, "cuda:0") > flops.spectra_work(SMALL, "cpu"), "the card waits for the CPU"
 
 
 def test_a_request_costs_its_measurements_and_a_little_more() -> None:
     asked = specs.MeasureRequest(
         text=specs.WindowRequest(sequences=16, length=256), measurements=presets.preset("standard").measurements
     )
-    measured = sum(cost.measurement_flops(BUNDLED, each, 16, 256) for each in asked.measurements)
-    total = cost.flops(BUNDLED, asked)
+    measured = sum(flops.measurement_flops(BUNDLED, each, 16, 256) for each in asked.measurements)
+    total = flops.request_flops(BUNDLED, asked)
     assert measured < total < 1.1 * measured
     per_token = measured / len(asked.measurements) / (16 * 256)
     assert 2.5e9 < per_token < 5e9, "about 3.5 GFLOP per token and perturbation on the bundled model"
@@ -65,19 +65,19 @@ def test_a_request_costs_its_measurements_and_a_little_more() -> None:
     ("sequences", "length", "expected"), [(8, 64, 4), (1, 64, 1), (9, 64, 5), (128, 2048, 8), (4, 40_000, 1)]
 )
 def test_a_group_is_at_most_half_and_at_most_so_many_tokens(sequences: int, length: int, expected: int) -> None:
-    assert cost.group_size(BUNDLED, sequences, length, "float32", None) == expected
+    assert flops.group_size(BUNDLED, sequences, length, "float32", None) == expected
 
 
 def test_a_group_fits_into_memory_but_is_never_empty() -> None:
-    one = cost.sequence_bytes(BUNDLED, 64, "float32")
-    sizes = [cost.group_size(BUNDLED, 8, 64, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
+    one = flops.sequence_bytes(BUNDLED, 64, "float32")
+    sizes = [flops.group_size(BUNDLED, 8, 64, "float32", free) for free in (0, one, 2 * one, 3 * one - 1, 100 * one)]
     assert sizes == [1, 1, 2, 2, 4]
-    assert cost.sequence_bytes(BUNDLED, 64, "bfloat16") < one < cost.sequence_bytes(BUNDLED, 128, "float32")
+    assert flops.sequence_bytes(BUNDLED, 64, "bfloat16") < one < flops.sequence_bytes(BUNDLED, 128, "float32")
 
 
 def test_quick_has_at_least_four_parts() -> None:
     quick = presets.preset("quick")
-    size = cost.group_size(BUNDLED, quick.sequences, quick.length, "float32", None)
+    size = flops.group_size(BUNDLED, quick.sequences, quick.length, "float32", None)
     assert len(quick.measurements) * -(-quick.sequences // size) >= 4
 
 

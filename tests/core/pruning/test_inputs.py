@@ -13,7 +13,7 @@ from core.measure.hooks import hooks
 from core.measure.perturb import Moments, perturbed
 from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
-from core.models import anatomy, cost, replay
+from core.models import anatomy, cost, flops, replay
 from core.pruning.inputs import Sums, watched
 from core.pruning.sparsegpt import sparsegpt
 from core.store.cache import Store
@@ -169,7 +169,7 @@ def test_the_sweep_measures_it_and_it_harms_less_than_magnitude(empty: Store) ->
 def test_the_memory_of_second_moments_is_foreseen_within_a_factor_of_two(family: str) -> None:
     held = {id(each): each for layer in moments(family).second_moment for each in layer.values()}.values()
     real = sum(each.numel() * each.element_size() for each in held)
-    assert 0.5 * real < cost.second_moment_bytes(tiny.shape(tiny.loaded(family))) < 2 * real
+    assert 0.5 * real < flops.second_moment_bytes(tiny.shape(tiny.loaded(family))) < 2 * real
 
 
 def test_only_a_request_that_needs_them_is_charged(empty: Store) -> None:
@@ -182,5 +182,5 @@ def test_only_a_request_that_needs_them_is_charged(empty: Store) -> None:
         )
         for pruner in ("wanda", "sparsegpt")
     )
-    extra = cost.second_moment_bytes(tiny.shape(tiny.loaded("llama")))
+    extra = flops.second_moment_bytes(tiny.shape(tiny.loaded("llama")))
     assert by_sparsegpt.memory == by_wanda.memory + extra

@@ -37,6 +37,7 @@ from core.specs.errors import UserError
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
 from core.specs.texts import WindowRequest
+from core.specs.typed import fraction
 from core.store.cache import Store
 from core.store.packs import pack, unpack
 from core.store.results import Evaluated
@@ -110,7 +111,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert found.against_uniform.windows.n == 8 and found.against_uniform.windows.certain
     assert {each.seeds for each in found.final.settings} == {(0, 1, 2)} and found.against_uniform.seeds.n == 3
     assert (found.answer == found.winner) == (found.against_uniform.windows.high < 0)
-    assert grammar.as_written(found.answer.allocation) in found.sentence
+    assert grammar.write(found.answer.allocation) in found.sentence
 
     parts = best.stages(empty)
     assert parts == {
@@ -152,7 +153,7 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     seen: list[Progress] = []
     entry = experiment.get(asked, empty, report=seen.append)
     lines = [each.line for each in seen if each.total]
-    again = ("profile", "selection: dense: window", "selection: uniform, 50%, wanda: pruned")
+    again = ("profile", "selection: dense: window", "selection: uniform:0.5: pruned")
     assert not [line for line in lines if line.startswith(again)]
     assert all(each.done <= each.total for each in seen)
     apart = Store(empty.root.parent / "apart")
@@ -166,7 +167,7 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
     found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
-    assert found.sentence.startswith("Use uniform:0.5") and grammar.as_written(found.answer.allocation) == "uniform:0.5"
+    assert found.sentence.startswith("Use uniform:0.5") and grammar.write(found.answer.allocation) == "uniform:0.5"
 
 
 def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,7 +368,7 @@ def test_the_runner_up_is_of_another_base() -> None:
     means = {"owl lam=0.05": 2.0, "owl lam=0.08": 2.1, "dlp": 2.2, "uniform": 2.3, "alphapruning": np.nan}
     points = tuple(invented(words, np.full(8, mean)) for words, mean in means.items())
     winner, runner_up = candidates.choose(Evaluations(None, {}, points))
-    assert (winner.method, runner_up.method) == ("owl m=5 lam=0.05", "dlp alpha=0.15 statistic=mean")
+    assert (winner.name, runner_up.name) == ("owl m=5 lam=0.05:0.5", "dlp alpha=0.15:0.5")
     with pytest.raises(UserError, match="not finite"):
         candidates.choose(Evaluations(None, {}, points[-1:]))
 
@@ -391,7 +392,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     interval = found.against_uniform
     assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
     assert ("does not hold" in found.sentence) == (found.answer != winner)
-    assert grammar.as_written(found.answer.allocation) in found.sentence
+    assert grammar.write(found.answer.allocation) in found.sentence
     assert interval.seeds.n == 3 and any("3 calibration seeds" in each for each in found.more_sentences)
 
 
@@ -458,7 +459,7 @@ def test_every_candidate_is_written_so_that_it_reads_back(
     asked = candidates.candidates(GRIDS[effort], "sparsegpt", target, 30, 0)
     assert len(set(asked)) == len(asked) <= candidates.most_candidates(GRIDS[effort], target, 30)
     for setting in asked:
-        assert grammar.allocation(grammar.as_written(setting.allocation)) == setting.allocation
+        assert grammar.read_allocation(grammar.write(setting.allocation)) == setting.allocation
     ramps = [each.allocation.base.beta for each in asked if each.allocation.base.kind == "depth_ramp"]
     if effort == "full":
         assert all(target - 14.5 * beta >= 0 and target + 14.5 * beta < 1 for beta in ramps)
@@ -469,18 +470,18 @@ def test_every_candidate_is_written_so_that_it_reads_back(
 def test_a_hand_made_allocation_is_no_line(refused: Callable) -> None:
     by_hand = specs.AllocationRequest(base=Manual(sparsity=(0.5, 0.5)))
     with refused(".json"):
-        grammar.as_written(by_hand)
+        grammar.write(by_hand)
 
 
 @pytest.mark.parametrize(("typed", "value"), [("20%", 0.2), ("0.2", 0.2), (" 150 % ", 1.5), ("1", 1.0)])
 def test_a_loss_is_read_as_a_share(typed: str, value: float) -> None:
-    assert best.fraction(typed) == pytest.approx(value)
+    assert fraction(typed) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("typed", ["abc", "20", "-5%", "0", "nan", "inf", "%"])
 def test_a_loss_that_is_no_share_is_refused(typed: str, refused: Callable) -> None:
     with refused(typed):
-        best.fraction(typed)
+        fraction(typed)
 
 
 @pytest.mark.parametrize("aim", [{}, {"target": 0.5, "max_loss": 0.2}, {"target": 0.5, "seeds": (1, 1)}])

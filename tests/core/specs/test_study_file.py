@@ -181,11 +181,12 @@ def test_what_is_written_reads_back_as_the_same_request(request: StudyRequest, t
     assert again.model_copy(update={"settings": request.settings}) == request
 
 
-def test_by_what_nothing_is_corrected_is_not_said(tmp_path: Path) -> None:
-    asked = AllocationRequest(correction=Correction(driver="skip"))
+@pytest.mark.parametrize("odd", [{"correction": Correction(driver="skip")}, {"unclipped": True}])
+def test_what_no_list_names_is_said_with_the_setting(odd: dict, tmp_path: Path) -> None:
+    asked = Setting(allocation=AllocationRequest(**odd))
     file = tmp_path / "study.toml"
-    file.write_text(write_study(StudyRequest(settings=(Setting(allocation=asked),))))
-    assert read_study(file).settings == (Setting(),)
+    file.write_text(write_study(StudyRequest(settings=(asked,))))
+    assert read_study(file).settings == (asked,)
 
 
 OWL = Setting(allocation=grammar.method("owl", 0.7))
@@ -199,7 +200,6 @@ HALF = Setting(allocation=uniform(0.5))
         (OWL, Setting(allocation=grammar.method("dlp", 0.6))),
         (HALF, HALF.model_copy(update={"pattern": "2:4"})),
         (HALF, HALF.model_copy(update={"true_sequential": True})),
-        (HALF.model_copy(update={"allocation": AllocationRequest(unclipped=True)}),),
     ],
 )
 def test_a_list_that_a_study_file_cannot_say_is_refused(asked: tuple[Setting, ...], refused) -> None:

@@ -49,7 +49,7 @@ def _recipes(name: str, key: str, lines: list[str]) -> Iterator[tuple[str, Any]]
     """Allocations as a JSON file and as a recipe for llm-compressor."""
     found = profile(key)
     for line in lines:
-        allocation = allocate(grammar.allocation(line), found)
+        allocation = allocate(grammar.read_allocation(line), found)
         told = json.loads(recipes.as_json(allocation, found, {}))
         yield f"{name}/{line}/file", only(told, ("request", "base", "sparsity", "parameters", "budget", "bound"))
         linears = found.provenance["linears"] if allocation.linears is not None else ()

@@ -13,11 +13,11 @@ from tests.replay.probe.product import (
     Profile,
     Store,
     UserError,
-    absorption,
     comparison,
     evaluations_of,
     lessons,
     profile,
+    propagation,
 )
 
 Told = Iterator[tuple[str, Any]]
@@ -47,7 +47,7 @@ def _drift(found: Profile) -> Told:
     yield "sizes", spread.sizes.values
     yield "drift", spread.drift
     seeds = found.seeds(lessons.DRIVER)
-    final, harm = absorption.curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
+    final, harm = propagation.curves(seeds).value[:, -1], sum(each.kl.mean(1) for each in seeds) / len(seeds)
     yield "rank-correlation", comparison.spearman(final, harm)
     yield "misjudged", lessons.misjudged(final, harm)
 

@@ -11,10 +11,11 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, get_args
 
 from core import lessons
-from core.allocation.allocate import allocate
-from core.analysis import absorption, comparison, protocols, responses, verdicts
+from core.allocation.spread import allocate
+from core.analysis import comparison, propagation, protocols, responses, verdicts
 from core.analysis import evaluations as _evaluations
 from core.analysis.evaluations import Evaluations
+from core.analysis.gains import gains_of, jointly
 from core.cli import main
 from core.cli.study_output import study_json
 from core.export import recipes, space_needed
@@ -36,14 +37,16 @@ __all__ = [
     "Profile",
     "Store",
     "UserError",
-    "absorption",
     "allocate",
     "ask",
     "comparison",
     "evaluations_of",
+    "gains_of",
     "grammar",
+    "jointly",
     "lessons",
     "profile",
+    "propagation",
     "recipes",
     "responses",
     "space_needed",

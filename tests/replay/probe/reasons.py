@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.replay.probe.asked import ASKED
 from tests.replay.probe.plain import fingerprint, plain
-from tests.replay.probe.product import Profile, UserError, absorption, lessons, profile, responses
+from tests.replay.probe.product import Profile, UserError, gains_of, jointly, lessons, profile, propagation, responses
 
 
 def figures(_: Path) -> Iterator[tuple[str, Any]]:
@@ -26,25 +26,25 @@ def figures(_: Path) -> Iterator[tuple[str, Any]]:
 
 def _of_perturbation(found: Profile, name: str) -> Iterator[tuple[str, Any]]:
     seeds = found.seeds(name)
-    gains, curves = absorption.gains(seeds), absorption.curves(seeds)
-    split = absorption.dilution(seeds, found.activation)
+    gains, curves = gains_of(seeds), propagation.curves(seeds)
+    split = propagation.dilution(seeds, found.activation)
     yield "firm", gains.firm
     yield "quartiles", gains.quartiles
     yield "absorption", gains.absorption
     yield "curves", {end: fingerprint(getattr(curves, end)) for end in ("value", "low", "high")}
     yield "final", curves.value[:, -1]
-    yield "relative", fingerprint(absorption.relative(seeds))
-    yield "step-ratio", fingerprint(absorption.step_ratio(seeds))
-    yield "below-floor", absorption.below_floor(seeds, found.floor.drift).sum(1)
+    yield "relative", fingerprint(propagation.relative(seeds))
+    yield "step-ratio", fingerprint(propagation.step_ratio(seeds))
+    yield "below-floor", propagation.below_floor(seeds, found.floor.drift).sum(1)
     yield "dilution", {part: getattr(split, part).mean(1) for part in ("absolute", "growth", "frozen")}
-    yield "dilution-firm", absorption.jointly(split.absolute)
+    yield "dilution-firm", jointly(split.absolute)
 
 
 def _crossing(found: Profile) -> Any:
     """Where noise turns from amplified to absorbed, (layers,)."""
     sizes = lessons.noise(found)
-    logs = np.stack([np.log(absorption.gains(found.seeds(name)).value) for name in sizes.values()])
-    return absorption.crossing(np.array(list(sizes)), logs)
+    logs = np.stack([np.log(gains_of(found.seeds(name)).value) for name in sizes.values()])
+    return propagation.crossing(np.array(list(sizes)), logs)
 
 
 def _responses(key: str, found: Profile) -> Iterator[tuple[str, Any]]:

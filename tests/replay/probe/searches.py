@@ -34,4 +34,4 @@ def figures(scratch: Path) -> Iterator[tuple[str, Any]]:
 
 def _asked(line: str) -> dict[str, Any]:
     """An allocation by its parameters, however it is grammar."""
-    return grammar.allocation(line).model_dump(mode="json")
+    return grammar.read_allocation(line).model_dump(mode="json")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core import lessons
-from core.analysis import absorption
+from core.analysis.gains import gains_of
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import cost, machine
@@ -79,8 +76,7 @@ def _watch(key: str) -> None:
     if status.total:
         line = f"{status.fraction:.0%}{left} · {_plainly(status.line)}"
     st.progress(status.fraction, text=f"Measuring on {job.device}: {line}")
-    stopping = job.cancelling
-    st.button("Cancelling" if stopping else "Cancel", on_click=queue.cancel, args=[job], disabled=stopping, key="stop")
+    watch.cancel(job, "stop")
 
 
 def _plainly(line: str) -> str:
@@ -98,39 +94,31 @@ def _compare(store: Store, job: Job) -> None:
         st.warning(f"There is nothing to compare it with: {error}.")
         return
     names = [name for name in fresh.by_name if name in cached.by_name]
-    name = view.sync("again-of", names, names[0])
+    stops = {name: fresh.perturbations[name].label for name in names}
+    what = parts.control("again-of", "What was done to the layer", stops, names[0], choice=True)
+    name = names[what.index]
     told = lessons.compared(fresh, cached, name)
-    shown = replace(picture(fresh, cached, names, name), finding=told)
-    tour.figure(shown, view.look(), lambda told: _moved(told, names))
+    tour.figure(picture(fresh, cached, what, told), view.look())
     seconds = cost.duration(job.status.updated - (job.status.started or job.status.updated))
     parts.lesson(f"{told} It took {seconds}, loading included.")
-    parts.numbers(table(fresh, cached, name), "gain measured now and cached", cached, "again")
+    new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
+    columns = {"layer": np.arange(len(new)), "now": new, "cached": old, "now / cached": new / old}
+    parts.numbers(columns, "gain measured now and cached", cached, "again")
 
 
-def _moved(told: dict, names: list[str]) -> None:
-    st.session_state["again-of"] = names[told["at"][0]]
-
-
-def picture(fresh: Profile, cached: Profile, names: list[str], name: str) -> tour.Figure:
+def picture(fresh: Profile, cached: Profile, what: tour.Control, finding: str) -> tour.Figure:
     """Two lines of gains, one upon the other."""
-    gains = [np.stack([absorption.gains(each.seeds(one)).value for one in names]) for each in (cached, fresh)]
-    labels = [fresh.perturbations[one].label for one in names]
+    gains = [np.stack([gains_of(each.seeds(one)).value for one in what.values]) for each in (cached, fresh)]
     return tour.Figure(
         name="again",
         title="Gain of each layer, measured now and cached",
-        layers=fresh.layers,
+        finding=finding,
         says="{what}: gains measured now, dashed, over the cached ones.",
-        slots={"what": tour.Slot("frame", labels)},
+        slots={"what": tour.Slot("frame", what.stops)},
         y=[tour.ratio_axis("gain", *each) for each in zip(*gains, strict=True)],
-        controls=[tour.Control("again-of", "What was done to the layer", labels, names.index(name), choice=True)],
+        controls=[what],
         lines=[tour.Line(gains[0], "faint"), tour.Line(gains[1], "accent", dash=True)],
         key=[tour.Key("faint", "line", "came with this program"), tour.Key("accent", "dash", "measured now")],
         foot=1.0,
         x="layer that is hit",
     )
-
-
-def table(fresh: Profile, cached: Profile, name: str) -> pd.DataFrame:
-    """Both gains and their ratio."""
-    new, old = (absorption.gains(each.seeds(name)).value for each in (fresh, cached))
-    return pd.DataFrame({"layer": np.arange(len(new)), "now": new, "cached": old, "now / cached": new / old})

@@ -3,57 +3,53 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from core import lessons
 from core.figures.labels import changed, digits
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
-from pages.ui.tour import parts, perturb
+from pages.ui.tour import parts
 
 
 def draw(profile: Profile, found: lessons.Spread) -> None:
     """Drift curves of all injection layers, one picked, under a noise slider."""
-    layer, step = view.layer(profile), parts.step("noise", found.sizes, lessons.SIZE)
-    parts.opening(
+    layer, noise = view.layer(profile), parts.noise(found.sizes)
+    with parts.screen(
         "Run the model twice, once disturbed. At every layer behind the hit, the distance between the two streams, "
         "divided by the length of the undisturbed one, is the **drift**.",
         "drag the noise size and watch the curve; then click another layer."
         if len(found.sizes.measured) > 1
         else "click layers and watch how far the curve climbs or falls.",
-    )
-    figure, said = parts.beside()
-    with figure:
-        shown = picture(found, profile.layers, layer, step)
-        parts.figure(shown, lambda told: perturb.moved(told, found.sizes))
-    with said:
+        picture(found, layer, noise),
+    ):
         parts.lesson(found.said)
-        perturb.for_real(profile, found.sizes, step, layer)
-    parts.numbers(table(found), "drift after every layer hit", profile, "drift")
+        parts.real_noise(profile, found.sizes, noise.index, layer)
+    hit, read = np.triu_indices(profile.layers)
+    columns = {f"size {found.sizes.values[step]:g}": found.drift[step, hit, read] for step in found.sizes.measured}
+    parts.numbers({"layer hit": hit, "read layer": read} | columns, "drift after every layer hit", profile, "drift")
 
 
-def picture(found: lessons.Spread, layers: int, layer: int, step: int) -> tour.Figure:
+def picture(found: lessons.Spread, layer: int, noise: tour.Control) -> tour.Figure:
     """A curve from every injection layer to the end."""
     start = np.diagonal(found.drift, axis1=1, axis2=2)
     end = found.drift[:, :, -1]
     return tour.Figure(
         name="drift",
         title="Drift on its way through the network",
-        layers=layers,
         finding=found.said,
         says="Noise of size {size} behind layer {layer} begins as a drift of {start} and ends as {end}: it {fate} "
         "({origin}).",
         slots={
-            "size": tour.Slot("frame", parts.written(found.sizes)),
-            "start": tour.Slot("both", _written(start)),
-            "end": tour.Slot("both", _written(end)),
-            "fate": tour.Slot("both", [[changed(ratio) for ratio in row] for row in end / start]),
-            "origin": tour.Slot("frame", parts.origin(found.sizes)),
+            "size": tour.Slot("frame", noise.stops),
+            "start": tour.written(digits, start),
+            "end": tour.written(digits, end),
+            "fate": tour.written(changed, end / start),
+            "origin": parts.origin(found.sizes),
         },
         y=tour.log_axis("drift, relative to the stream", found.drift),
-        controls=[perturb.noise(found.sizes, step)],
-        pick=("Layer hit", layer),
+        controls=[noise],
+        pick=tour.Pick("Layer hit", layer),
         lines=[tour.Line(found.drift, "accent", bundle=True)],
         key=[
             tour.Key("accent", "line", "hit behind layer {layer}"),
@@ -61,14 +57,3 @@ def picture(found: lessons.Spread, layers: int, layer: int, step: int) -> tour.F
         ],
         x="layer where the drift is read",
     )
-
-
-def _written(values: np.ndarray) -> list[list[str]]:
-    return [[digits(value) for value in row] for row in values]
-
-
-def table(found: lessons.Spread) -> pd.DataFrame:
-    """Every curve at the measured sizes."""
-    hit, read = np.triu_indices(found.drift.shape[2])
-    columns = {f"size {found.sizes.values[i]:g}": found.drift[i, hit, read] for i in found.sizes.measured}
-    return pd.DataFrame({"layer hit": hit, "read layer": read} | columns)

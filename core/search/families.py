@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.allocation.allocate import allocate
+from core.allocation.spread import allocate
+from core.specs import allocations
 from core.specs.allocations import BASE_LABELS as BASES
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.base import checked
@@ -14,8 +15,8 @@ from core.specs.errors import UserError
 from core.specs.pruners import PRUNERS
 from core.specs.settings import Setting
 from core.store.profiles import Profile
-from pages.ui.allocate.settings import METHODS
 
+METHODS = {kind: form for kind, form in allocations.BASES.items() if not form.by_hand}
 WHAT = {
     "alone": "this setting",
     "family": "this family: the correction and its controls",

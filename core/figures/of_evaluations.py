@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.allocation.allocate import estimate
+from core.allocation.estimates import estimate
 from core.analysis import responses, verdicts
 from core.analysis.comparison import FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import EvaluatedSetting
@@ -19,6 +19,7 @@ from core.figures.labels import percent
 from core.figures.style import LIGHT, Chart, Palette
 from core.specs import naming
 from core.specs.errors import UserError
+from core.specs.formats import listed
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -59,7 +60,7 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
     tuned = [name for name, several in bases.items() if len(several) > 1 and not name.endswith(CORRECTED)]
     if not tuned:
         return chart
-    said = f"Parameters of {verdicts.listed(tuned)} differ by target, as Every number says."
+    said = f"Parameters of {listed(tuned)} differ by target, as Every number says."
     return replace(chart, finding=f"{chart.finding} {said}")
 
 

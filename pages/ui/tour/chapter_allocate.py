@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core import lessons
-from core.allocation.correction import CLIP
 from core.figures.labels import digits
+from core.specs import grammar
+from core.specs.allocations import Correction
 from core.store.profiles import Profile
-from pages.ui import view
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
@@ -19,31 +18,29 @@ START = 0.04
 
 def draw(profile: Profile, found: lessons.Push) -> None:
     """OWL's allocation under a correction that is dragged either way."""
-    stops = [f"{strength:g}" for strength in found.strengths]
-    push = stops.index(view.sync("push", stops, f"{START:g}"))
-    parts.opening(
+    stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
+    ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
+    label = "Correction strength (our parameter), sparsity units"
+    push = parts.control("push", label, stops, f"{START:g}", marks=ends)
+    with parts.screen(
         f"A **budget** of {lessons.TARGET:.0%} zeros: which layers give more? **OWL** spares layers with many "
         "outliers; the **correction** then takes from layers that absorb and spares those that amplify.",
         "drag its strength both ways; reversed, it does the opposite.",
-    )
-    asked = _as_asked(found, float(found.strengths[push]))
-    figure, said = parts.beside()
-    with figure:
-        parts.figure(picture(found, push), lambda told: _moved(told, stops))
-    with said:
+        picture(found, push),
+    ):
+        asked = _as_asked(found, float(found.strengths[push.index]))
         parts.lesson(found.said)
         parts.real("allocate.py", "Allocate with every method", profile, **asked, judge="kl")
         parts.real("prune.py", "Prune this allocation and measure it", profile, **asked)
-    parts.numbers(table(found, push), "sparsity per layer", profile, "allocate")
+    columns = {"layer": np.arange(profile.layers), "base": found.base, "corrected": found.rows[push.index]}
+    parts.numbers(columns, "sparsity per layer", profile, "allocate")
 
 
 def _as_asked(found: lessons.Push, strength: float) -> dict[str, object]:
     """The allocation shown, in the words of the pages that make it."""
-    plain = found.request
-    chosen = {"base": plain.base.kind, "m": plain.base.m, "lam": plain.base.lam, "driver": lessons.DRIVER}
-    bounds = {"target": plain.target, "low": plain.low, "high": plain.high}
-    push = {"control": "reversed" if strength < 0 else "none", "strength": abs(strength), "clip": CLIP}
-    return chosen | bounds | push | {"hand": "", "unclipped": False}  # else what was last chosen there would stay
+    push = Correction(strength=abs(strength), driver=lessons.DRIVER, control="reversed" if strength < 0 else "none")
+    asked = found.request.model_copy(update={"correction": push})
+    return {"allocation": grammar.write(asked), "hand": ""}  # else what was last chosen there would stay
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs={Profile: lambda profile: profile.entry.key})
@@ -56,21 +53,15 @@ def find(profile: Profile) -> lessons.Push:
     return lessons.correction(profile)
 
 
-def _moved(told: dict, stops: list[str]) -> None:
-    st.session_state["push"] = stops[told["at"][0]]
-
-
-def picture(found: lessons.Push, push: int) -> tour.Figure:
+def picture(found: lessons.Push, push: tour.Control) -> tour.Figure:
     """A bar per layer around the target, and the estimated harm below."""
-    names = [_named(strength) for strength in found.strengths]
-    last, middle = len(names) - 1, len(names) // 2
+    middle = len(found.harm) // 2
     low, high = float(found.rows.min()), float(found.rows.max())
     room = 0.05 * (high - low)
     known = np.isfinite(found.harm).all()
     return tour.Figure(
         name="allocate",
         title="Sparsity per layer, base and corrected, with the estimated harm",
-        layers=found.rows.shape[1],
         finding=found.said,
         says="Layer {most} is pruned most ({high}), layer {least} least ({low}). Estimated harm: {harm}{change}.",
         slots={
@@ -82,18 +73,13 @@ def picture(found: lessons.Push, push: int) -> tour.Figure:
             "change": tour.Slot("frame", [_change(each, found.harm[middle]) for each in found.harm]),
         },
         y=tour.linear_axis("sparsity of the layer", low - room, high + room, "{:.0%}".format),
-        controls=[
-            tour.Control(
-                "push", "Correction strength (our parameter), sparsity units", names, push,
-                [(0, "reversed"), (middle, "none"), (last, "correction")],
-            )
-        ],
-        bars=tour.Bars(found.rows, [["accent"] * found.rows.shape[1]] * len(names), found.base),
+        controls=[push],
+        bars=tour.Bars(found.rows, [["accent"] * found.rows.shape[1]] * len(found.rows), found.base),
         gauge=_gauge(found.harm, middle) if known else None,
         key=[tour.Key("guide", "outline", "OWL, the base"), tour.Key("accent", "block", "corrected")],
         foot=found.request.target,
         height=200,
-    )  # fmt: skip
+    )
 
 
 def _named(strength: float) -> str:
@@ -116,9 +102,4 @@ def _gauge(harm: np.ndarray, zero: int) -> tour.Gauge:
     low, high = float(harm.min()) - room, float(harm.max()) + room
     axis = tour.linear_axis("estimated harm at every strength, nats of divergence (KL)", low, high)
     every = -(-len(axis.ticks) // 3)
-    return tour.Gauge(axis.title, [float(each) for each in harm], low, high, axis.ticks[::every], zero)
-
-
-def table(found: lessons.Push, push: int) -> pd.DataFrame:
-    """Base and corrected sparsity."""
-    return pd.DataFrame({"layer": np.arange(len(found.base)), "base": found.base, "corrected": found.rows[push]})
+    return tour.Gauge(axis.title, harm, low, high, axis.ticks[::every], zero)

@@ -11,6 +11,7 @@ import streamlit as st
 from core import lessons
 from core.analysis import protocols
 from core.figures.labels import digits
+from core.specs import grammar
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 from pages.ui import frame, view
@@ -20,6 +21,10 @@ from pages.ui.prune import stored
 from pages.ui.tour import parts
 
 ASKED = "layer of the guess"
+OPENING = (
+    "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how far "
+    "the predictions of the model stray from those of the unpruned one."
+)
 FORMATS = {
     "perplexity": st.column_config.NumberColumn(format="%,.1f"),
     "setting": st.column_config.TextColumn(pinned=True),
@@ -36,32 +41,23 @@ INTERVALS = (
 def draw(profile: Profile, found: lessons.Alone) -> None:
     """A blank picture to guess on, then the measured harm of each layer pruned alone."""
     guess = view.sync("worst", [None, *range(profile.layers)], None)
-    sparsity = found.sparsities.values[found.at]
-    parts.opening(
-        "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how "
-        "far the predictions of the model stray from those of the unpruned one.",
-        "drag the sparsity, and click layers to compare."
-        if guess is not None
-        else "click the layer that you think hurts most, then see.",
-    )
     if guess is None:
-        _ask(profile, sparsity)
+        _ask(profile, found.sparsities.values[found.at])
         return
-    layer, step = view.layer(profile), parts.step("zeros", found.sparsities, lessons.TARGET)
-    whole = _together(profile)
-    nearest = found.sparsities.values[found.sparsities.nearest(step)]
-    figure, said = parts.beside()
-    with figure:
-        shown = picture(found, profile.layers, layer, step)
-        parts.figure(shown, lambda told: _moved(told, found.sparsities))
-    with said:
+    scale, layer = found.sparsities, view.layer(profile)
+    zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, "{:.0%}".format)
+    nearest = scale.values[scale.nearest(zeros.index)]
+    task = "drag the sparsity, and click layers to compare."
+    with parts.screen(OPENING, task, picture(found, layer, zeros)):
+        whole = _together(profile)
         parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said, *([whole.said] if whole else []))
         parts.real(
             "absorption.py", "See “Drift beside harm” among the charts", profile,
             perturbation=f"residual:wanda:{nearest:g}", layer=layer,
         )  # fmt: skip
-        for_real(profile, round(float(found.sparsities.values[step]), 2))
-    parts.numbers(table(found), "harm of each layer pruned alone", profile, "prune")
+        for_real(profile, round(float(scale.values[zeros.index]), 2))
+    columns = parts.measured(scale, found.harm, "KL at {:.0%}, nats".format)
+    parts.numbers(columns, "harm of each layer pruned alone", profile, "prune")
     if whole:
         whole.draw()
 
@@ -69,17 +65,15 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
 def _ask(profile: Profile, sparsity: float) -> None:
     picked = st.session_state.get(ASKED)
     picked = picked if picked in range(profile.layers) else None
-    figure, said = parts.beside()
-    with figure:
-        parts.figure(blank(profile.layers, picked), _asked)
-    with said:
+    task = "click the layer that you think hurts most, then see."
+    with parts.screen(OPENING, task, blank(profile.layers, picked)):
         st.markdown(
             f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it, "
             "or move the slider to it."
         )
         st.button(
-            "Show what was measured", icon=":material/visibility:", key="worst-show", on_click=_guess, args=[picked],
-            disabled=picked is None,
+            "Show what was measured", icon=":material/visibility:", key="worst-show", disabled=picked is None,
+            on_click=st.session_state.update, kwargs={"worst": picked, "layer": picked},
         )  # fmt: skip
         if picked is None:
             st.caption("The button waits for your guess.")
@@ -95,71 +89,42 @@ def blank(layers: int, picked: int | None) -> tour.Figure:
     return tour.Figure(
         name="prune-before",
         title="A row of layers to choose from",
-        layers=layers,
         says="{guess}",
         slots={"guess": tour.Slot("layer", guesses)},
         y=tour.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
         bars=tour.Bars(np.full((1, layers), np.nan), base=np.ones(layers)),
         key=[tour.Key("guide", "outline", "layers to choose from: their heights say nothing")],
-        pick=("Layer", middle if picked is None else picked),
+        pick=tour.Pick("Layer", middle if picked is None else picked, ASKED),
         foot=0.0,
         x="layer that is pruned",
     )
 
 
-def _asked(told: dict) -> None:
-    st.session_state[ASKED] = told["layer"]
-
-
-def _guess(layer: int) -> None:
-    st.session_state["worst"] = st.session_state["layer"] = layer
-
-
-def _moved(told: dict, sparsities: lessons.Scale) -> None:
-    st.session_state["layer"] = told["layer"]
-    parts.keep("zeros", sparsities, told["at"][0])
-
-
-def picture(found: lessons.Alone, layers: int, layer: int, step: int) -> tour.Figure:
+def picture(found: lessons.Alone, layer: int, zeros: tour.Control) -> tour.Figure:
     """A bar per layer; the axis grows with the harm."""
-    values = found.sparsities.values
+    layers = found.harm.shape[1]
     ranks = [[f"number {int((row > each).sum()) + 1} of {layers}" for each in row] for row in found.harm]
-    stops = parts.written(found.sparsities)
     return tour.Figure(
         name="prune-after",
         title="Harm of each layer pruned alone",
-        layers=layers,
         finding=found.said,
         says="Layer {layer} alone, pruned to {zeros} zeros, does {harm} nats of harm ({origin}), which is {rank}. "
         "Layer {worst} does most.",
         slots={
-            "zeros": tour.Slot("frame", [f"{value:.0%}" for value in values]),
-            "harm": tour.Slot("both", [[digits(each) for each in row] for row in found.harm]),
+            "zeros": tour.Slot("frame", [f"{value:.0%}" for value in found.sparsities.values]),
+            "harm": tour.written(digits, found.harm),
             "rank": tour.Slot("both", ranks),
             "worst": tour.Slot("frame", [int(row.argmax()) for row in found.harm]),
-            "origin": tour.Slot("frame", parts.origin(found.sparsities)),
+            "origin": parts.origin(found.sparsities),
         },
         y=[tour.linear_axis("harm, nats of divergence (KL)", 0, 1.05 * float(row.max())) for row in found.harm],
-        controls=[
-            tour.Control(
-                "zeros", "Share of zeros", stops, step, [(i, f"{values[i]:.0%}") for i in found.sparsities.measured]
-            )
-        ],
-        pick=("Layer pruned", layer),
+        controls=[zeros],
+        pick=tour.Pick("Layer pruned", layer),
         bars=tour.Bars(found.harm),
-        key=[
-            tour.Key("accent", "block", "the layer you picked"),
-            tour.Key("undecided", "block", "any other layer, pruned alone"),
-        ],
+        key=parts.bars_of("the layer you picked", "any other layer, pruned alone"),
         foot=0.0,
         x="layer that is pruned",
     )
-
-
-def table(found: lessons.Alone) -> pd.DataFrame:
-    """Measured sparsities only."""
-    columns = {f"KL at {found.sparsities.values[i]:.0%}, nats": found.harm[i] for i in found.sparsities.measured}
-    return pd.DataFrame({"layer": np.arange(found.harm.shape[1])} | columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +142,7 @@ class Whole:
         with st.expander(f"All layers pruned at once to {self.target:.0%} zeros: {self.kind}"):
             frame.show_table(self.rows, self.said, FORMATS)
             if self.protocol:
-                st.caption(f"**Protocol:** {self.target:.0%} zeros · {self.protocol}")
+                stored.stamp(f"{self.target:.0%} zeros · {self.protocol}")
                 st.caption(INTERVALS)
 
 
@@ -203,8 +168,8 @@ def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
     if profile.weights is not None:
         target = target if target in TARGETS else lessons.TARGET
         parts.real(
-            "prune.py", f"Prune all layers to {target:.0%} zeros for real", profile, base="response", objective="kl",
-            by="wanda", target=target, strength=0.0, hand="", unclipped=False,
+            "prune.py", f"Prune all layers to {target:.0%} zeros for real", profile,
+            allocation=grammar.write(grammar.method("response", target)), by="wanda", hand="",
         )  # fmt: skip
 
 

@@ -1,0 +1,65 @@
+"""What a run is called: in a narrow line, and in a whole one."""
+
+from __future__ import annotations
+
+from core.figures import labels
+from core.specs import naming
+from core.specs.formats import model_name, text_name
+from core.specs.jobs import Request
+from core.specs.measurements import MeasureRequest
+from core.specs.requests import BestRequest, ExportRequest, WritingRequest
+from core.specs.studies import StudyRequest
+from core.specs.texts import WindowRequest
+from pages.ui.measure.choose import MODELS
+
+
+def model(request: Request) -> str:
+    """The model of a request as pages name it: folders by their last part."""
+    return model_name(request.model, MODELS["demo"])
+
+
+def source(text: WindowRequest) -> str:
+    """A text as pages name it: files by their name."""
+    return text_name(text.source)
+
+
+def brief(request: Request) -> str:
+    """What is done and to what, in a narrow line: what differs between runs of one model comes first."""
+    match request:
+        case MeasureRequest():
+            said = ["measuring", _amount(request.text)]
+        case StudyRequest():
+            asked = request.settings
+            what = naming.allocation(asked[0].allocation) if len(asked) == 1 else _several(len(asked), "setting")
+            said = ["evaluation", what, source(request.evaluation.text)]
+        case ExportRequest():
+            said = ["export", naming.allocation(request.setting.allocation)]
+        case WritingRequest():
+            said = ["writing", naming.allocation(request.setting.allocation)]
+        case BestRequest():
+            said = ["best setting", labels.percent(request.target) if request.target else "within a loss"]
+        case _:
+            return request.title
+    return " · ".join([*said, model(request)])
+
+
+def title(request: Request) -> str:
+    """What a request asks for, in one line."""
+    match request:
+        case MeasureRequest():
+            said = [f"{_amount(request.text)} tokens", _several(len(request.measurements), "perturbation")]
+        case StudyRequest():
+            said = [f"{_several(len(request.settings), 'setting')} on {_amount(request.evaluation.text)} tokens"]
+        case ExportRequest():
+            said = [f"export to {request.folder}", naming.whole(request.setting)]
+        case _:
+            return request.title
+    return " · ".join([model(request), *said])
+
+
+def _amount(text: WindowRequest) -> str:
+    return f"{source(text)} · {text.sequences} × {text.length}"
+
+
+def _several(count: int, what: str) -> str:
+    return f"one {what}" if count == 1 else f"{count} {what}s"

@@ -1,0 +1,113 @@
+"""Chapter 4: why drift falls: the damage and the stream around it, in the model and in its untrained twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from core import lessons
+from core.figures import labels as words
+from core.figures.labels import changed, times
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.store.results import Array
+from pages.ui import view
+from pages.ui.live import tour
+from pages.ui.tour import parts
+
+
+def draw(profile: Profile, found: lessons.Growth) -> None:
+    """Lengths of the damage and of the stream: of the profile in view, and of a model and its twin on one text."""
+    pair = _pair(profile)
+    others = zip(("trained", "untrained"), pair, strict=False)
+    shown = {"view": profile} | {name: each for name, each in others if each is not profile}
+    growth = [found if each is profile else lessons.absorb(each) for each in shown.values()]
+    layer = view.layer(profile)
+    stops = dict(zip(shown, _told(shown.values(), "trained", "untrained", ""), strict=True))
+    weights = parts.control("weights", "Weights, and tokens read", stops, "view", choice=True)
+    drawn, said = list(shown.values())[weights.index], growth[weights.index]
+    named = _told(shown.values(), "The trained model", "The untrained twin", " tokens")
+    with parts.screen(
+        "A falling drift looks as if the network repaired, or **absorbed**, the damage. But drift is relative to the "
+        "stream: where the stream outgrows the damage, that is **dilution**, not repair.",
+        "click a layer and compare the slopes" + ("; then change the weights." if pair else "."),
+        picture(growth, named, layer, weights),
+    ):
+        parts.lesson(said.said)
+        if pair:
+            both = f"Both were measured on {_text(pair[0])}, {_amount(pair[0])} tokens."
+            parts.lesson(f"{lessons.learned(*pair)} {both}")
+        _real(drawn, next((each for each in pair if drawn in pair and each is not drawn), None), layer)
+    columns = {"damage grows": said.grown, "stream grows": said.around, "gain": said.gain}
+    columns = {"layer": np.arange(len(said.gain)), "stream": said.stream} | columns
+    parts.numbers(columns, "growth of damage and stream", drawn, "absorb")
+
+
+def _pair(profile: Profile) -> tuple[Profile, ...]:
+    """The model and its untrained twin, measured on one text; empty where there is no such pair."""
+    entries = lessons.twins(Store(), profile) or ()
+    return tuple(profile if each.key == profile.entry.key else view.load(each.key) for each in entries)
+
+
+def _told(every: Iterable[Profile], trained: str, untrained: str, unit: str) -> list[str]:
+    """Weights and amount of text of each; the text too where these do not tell them apart."""
+    weights = [(trained if each.spec.model.initialised is None else untrained, each) for each in every]
+    return words.telling_apart([(f"{said}, {_amount(each)}{unit}", _text(each)) for said, each in weights])
+
+
+def _text(profile: Profile) -> str:
+    return str(profile.provenance.get("text", "text"))
+
+
+def _amount(profile: Profile) -> str:
+    text = profile.spec.text
+    return f"{text.sequences} × {text.length}"
+
+
+def _real(drawn: Profile, twin: Profile | None, layer: int) -> None:
+    """The way to the Absorption page, beside the twin where what is drawn has one."""
+    names = lessons.noise(drawn)
+    name = names[min(names, key=lambda size: abs(size - lessons.SIZE))]
+    label = "See “Absorbed, or only diluted?” among the charts" + (", beside the twin" if twin else "")
+    asked = {"layer": layer, "perturbation": name, "positions": "after_first"}
+    parts.real("absorption.py", label, drawn, **asked, **({"compare": twin.entry.key} if twin else {}))
+
+
+def picture(found: list[lessons.Growth], named: list[str], layer: int, weights: tour.Control) -> tour.Figure:
+    """Two lengths over the layers; their distance is the drift."""
+    damage = np.stack([each.damage for each in found])
+    return tour.Figure(
+        name=f"absorb-{len(found)}",
+        title="Length of the damage and of the stream",
+        finding=found[weights.index].said,
+        says="{what}: behind layer {layer} the damage {grown} and the stream {around}, so the drift {fate}. "
+        "Damage that stayed as it was would leave {frozen} of the drift.",
+        slots={
+            "what": tour.Slot("frame", named),
+            "grown": tour.written(changed, [each.grown for each in found]),
+            "around": tour.written(changed, [each.around for each in found]),
+            "fate": tour.written(changed, [each.gain for each in found]),
+            "frozen": tour.written(times, [1 / each.around for each in found]),
+        },
+        y=[tour.log_axis("length of the vectors", each.stream, each.damage) for each in found],
+        controls=[weights] if len(found) > 1 else [],
+        height=220,
+        pick=tour.Pick("Layer hit", layer),
+        lines=[
+            tour.Line(np.stack([each.stream for each in found]), "ink"),
+            tour.Line(damage, "accent"),
+            tour.Line(_frozen(damage), "guide", dash=True),
+        ],
+        key=[
+            tour.Key("ink", "line", "the stream"),
+            tour.Key("accent", "line", "the damage done behind layer {layer}"),
+            tour.Key("guide", "dash", "damage that stayed as it was"),
+        ],
+    )
+
+
+def _frozen(damage: Array) -> Array:
+    """Every row at its value on the diagonal, (frames, injection, read)."""
+    start = np.diagonal(damage, axis1=1, axis2=2)[:, :, None]
+    return np.where(np.isfinite(damage), start, np.nan)

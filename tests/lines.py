@@ -1,0 +1,37 @@
+"""Command lines read back as what they ask, without running them."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+from types import SimpleNamespace
+
+import typer
+
+from core.cli import app, asking
+from core.specs.commands import Allocating, Asked, Studying
+
+
+def given(line: str) -> tuple[str, SimpleNamespace]:
+    """The command and the values of its options."""
+    for module in ("allocating", "best", "commands", "studying"):
+        importlib.import_module(f"core.cli.{module}")  # each registers its commands
+    words = shlex.split(line)
+    assert words[:3] == ["python", "-m", "core"]
+    command = typer.main.get_command(app).commands[words[3]]
+    return words[3], SimpleNamespace(**command.make_context(words[3], words[4:]).params)
+
+
+def asked(line: str) -> Asked:
+    """The request that a line makes."""
+    name, values = given(line)
+    if name == "study":
+        return Studying(file=str(values.file))
+    if name == "allocate":
+        return Allocating(
+            profile=values.profile,
+            allocation=asking.allocation(values),
+            judge=values.judge,
+            judge_pruner=values.judge_pruner,
+        )
+    return getattr(asking, name)(values)
