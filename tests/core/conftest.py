@@ -11,9 +11,9 @@ import pytest
 from core.specs.errors import UserError
 from core.store import cache as stores
 from core.store.cache import Store
-from core.store.packs import pack
+from core.store.packs import pack, unpack
 from tests import synthetic
-from tests.core.packing import SEQUENCES, Members, members, save
+from tests.core.packing import SEQUENCES, Members, members, save, snapshot, zipped
 
 
 @pytest.fixture
@@ -79,3 +79,17 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Members:
     """The members of a sound pack of a quick profile; do not change them."""
     store = Store(tmp_path_factory.mktemp("good"))
     return members(pack(store, store.by_key(save(store, "prunable profile"))))
+
+
+@pytest.fixture
+def rejected(there: Store, sentence: Callable[..., str]):
+    """Check that a pack, or one of these members, is refused in a sentence that names things and leaves no trace."""
+
+    def check(content: bytes | Path | Members, *names: str) -> str:
+        before = snapshot(there.root)
+        with pytest.raises(UserError) as error:
+            unpack(there, zipped(content) if isinstance(content, dict) else content)
+        assert snapshot(there.root) == before
+        return sentence(error.value, *names)
+
+    return check

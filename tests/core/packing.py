@@ -1,23 +1,19 @@
-"""What the tests of packs share: entries to pack, a pack taken apart and put together, and how one is refused."""
+"""What the tests of packs share: entries to pack, a pack taken apart and put together."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from core import specs
 from core.specs.allocations import AllocationRequest
-from core.specs.errors import UserError
 from core.store import results
 from core.store.cache import Store
 from core.store.files import pretty
-from core.store.packs import unpack
 from tests import synthetic
 
 LAYERS, SEQUENCES = 3, 8
@@ -87,12 +83,3 @@ def hashed(files: Members) -> Members:
 
 def first(files: Members, kind: str, file: str) -> str:
     return next(name for name in files if name.startswith(f"{kind}/") and name.endswith(f"/{file}"))
-
-
-def refused(store: Store, content: bytes | Path, sentence: Callable, *names: str) -> str:
-    """Check that a pack is refused in one sentence and that the store is as it was."""
-    before = snapshot(store.root)
-    with pytest.raises(UserError) as error:
-        unpack(store, content)
-    assert snapshot(store.root) == before
-    return sentence(error.value, *names)

@@ -12,15 +12,12 @@ from streamlit.testing.v1 import AppTest
 
 from core.store.profiles import Profile
 from pages.ui import view
-from tests.pages.test_shell import live, paint, shell
+from tests.pages.test_shell import live, opened_at, paint, shell
 
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
-    app = shell().run()
-    for key, value in view.items():
-        app.query_params[key] = value
-    return app.switch_page("absorption.py").run()
+    return opened_at("absorption", **view)
 
 
 def figures(app: AppTest) -> list[dict]:

@@ -243,11 +243,6 @@ def test_a_link_stays_in_the_address_as_it_is(chapter: str, cache: Cache) -> Non
         assert {key: app.query_params[key] for key in app.query_params} == link
 
 
-def test_every_chapter_has_a_link_before_a_prediction_too(cache: Cache) -> None:
-    for chapter in CHAPTERS:
-        assert links(opened(profile=cache["deep"], chapter=chapter)), chapter
-
-
 def test_the_layer_stays_with_other_pages(cache: Cache) -> None:
     app = opened(profile=cache["deep"], chapter="drift", layer="17")
     app.switch_page("absorption.py").run()

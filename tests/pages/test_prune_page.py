@@ -8,12 +8,10 @@ from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.specs.studies import StudyRequest
 from core.store.cache import Store
-from core.store.profiles import load
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, PROFILE, family, opened, verdict
 from tests.pages.test_absorption_page import figures, named
-from tests.pages.test_shell import loads
 
 # --- watching ------------------------------------------------------------------------------------------------------
 
@@ -62,13 +60,3 @@ def test_a_finished_study_leads_to_its_results(store: Store) -> None:
 def test_a_model_that_cannot_be_pruned_gets_one_sentence(filled_cache: dict[str, str]) -> None:
     app = opened(profile=filled_cache["deep"])
     assert "not allocated for" in app.error[0].value and not app.exception
-
-
-def test_the_profile_is_read_without_a_model(store: Store) -> None:
-    assert load(store, store.profile(PROFILE.key)).layers == LAYERS
-
-
-def test_no_heavy_library_is_loaded() -> None:
-    opened_ = "AppTest.from_file('pages/shell.py', default_timeout=30).run().switch_page('prune.py').run()"
-    done = loads(f"from streamlit.testing.v1 import AppTest\nassert not {opened_}.exception")
-    assert done.returncode == 0, done.stderr[-500:]

@@ -8,18 +8,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import queue
-from core.search import best
 from core.specs.texts import USUAL_CALIBRATION
 from core.store.cache import Store
-from tests.pages.prune_page import EXPECTED, asked, opened
+from tests.pages.prune_page import asked, opened
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def known_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a best setting costs is invented."""
-    monkeypatch.setattr(best, "estimate", lambda *_: EXPECTED)
 
 
 def to(app: AppTest, part: str) -> AppTest:

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from core import specs
-from core.analysis import evaluations, protocols
+from core.analysis import evaluations, protocols, verdicts
 from core.analysis.tasks import labels
 from core.figures import of_evaluations as drawing
 from core.search import families
@@ -18,8 +18,9 @@ from core.specs.settings import Setting
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import stored
+from pages.ui.prune.results import HEADLINE, seeded
 from tests import synthetic
-from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, save, verdict
+from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, owl_corrected, save, verdict
 from tests.pages.test_absorption_page import figures
 
 # --- results -------------------------------------------------------------------------------------------------------
@@ -42,62 +43,25 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
     assert "24 × 512 tokens" in badges(app)[0] and "seeds 0, 1, 2" in badges(app)[0]
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     said = " ".join(each.value for each in app.caption)
-    assert "-7.13% perplexity, +1.02% accuracy (paper, second-hand; other models" in said
+    assert HEADLINE in said
 
 
-@pytest.mark.parametrize(
-    ("corrected", "reversed_", "shuffled", "expected"),
-    [
-        (
-            0.15,
-            0.15,
-            0.15,
-            ["correction at strength 0.08 raises perplexity by 16.2 %", "Reversed is no different from the correction"],
-        ),
-        (-0.15, 0.1, 0.1, ["correction at strength 0.08 lowers perplexity by 13.9 %", "Every control does worse"]),
-        (
-            -0.15,
-            -0.15,
-            0.1,
-            ["correction at strength 0.08 lowers perplexity by 13.9 %", "it is not the measured absorption that helps"],
-        ),
-        (
-            0.0,
-            -0.3,
-            0.0,
-            ["correction at strength 0.08 is no different from its base, OWL", "Reversed lowers perplexity by 25.9 %"],
-        ),
-    ],
-)
-def test_the_verdict_follows_the_data(
-    store: Store, corrected: float, reversed_: float, shuffled: float, expected: list[str]
-) -> None:
-    def costs(setting: Setting) -> float:
-        fix = setting.allocation.correction
-        rise = {"none": corrected, "reversed": reversed_, "shuffled": shuffled, "ramp": 0.2}[fix.control]
-        return 1.0 + (rise if fix.strength else 0.0)
-
-    save(store, family(), costs)
-    said = verdict(opened())
-    assert all(text in said for text in expected), said
-
-
-def test_the_setting_in_view_decides_which_strength_is_spoken_of(store: Store) -> None:
-    save(store, family())
-    assert "correction at strength 0.04" in verdict(opened(strength="0.04"))
-    assert "correction at strength 0.08" in verdict(opened())
+def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
+    asked = family()
+    save(store, asked)
+    [group] = grouped(store).values()
+    shown = next(each for each in asked if each.allocation == owl_corrected(0.04))
+    said = verdict(opened(strength="0.04"))
+    assert all(each in said for each in verdicts.sentences(group, group.slices[0], group.of(shown)))
 
 
 def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
     asked = family()
-    broken = {each: 3 for each in asked if each.allocation.base.kind == "depth_ramp"}
-    save(store, asked, broken=broken)
+    save(store, asked, broken={each: 3 for each in asked if each.allocation.base.kind == "depth_ramp"})
     app = opened()
     assert not app.exception
-    assert "Depth ramp: the perplexity is not a number, from layer 3 on." in verdict(app)
-    assert "Depth ramp at 70%: the perplexity is not a number, from layer 3 on." in " ".join(
-        each.value for each in app.markdown
-    )
+    [said] = verdicts.not_a_number({"Depth ramp": 3})
+    assert said in verdict(app) and said.replace("ramp", "ramp at 70%") in " ".join(each.value for each in app.markdown)
 
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
@@ -115,13 +79,9 @@ def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: 
 def test_too_few_windows_tell_nothing(store: Store) -> None:
     save(store, family(), windows=4)
     app = opened()
-    assert app.warning[0].value == "Too few windows to tell: 4 were evaluated, 8 are needed for an interval."
-    said = verdict(app)
-    assert "too few windows to tell (n = 4, 8 are needed)" in said
-    assert not re.search(r"\b(lowers|raises)\b", said)
-    everything = " ".join(each.value for each in app.markdown)
-    assert "too few windows to rank them" in everything
-    assert "least perplexity" not in everything and "better than uniform" not in everything
+    assert re.findall(r"\d+", app.warning[0].value) == ["4", "8"]
+    assert "n = 4" in verdict(app) and not re.search(r"\b(lowers|raises)\b", verdict(app))
+    assert not re.search("least perplexity|better than uniform", " ".join(each.value for each in app.markdown))
 
 
 def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
@@ -139,14 +99,9 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     assert all("another text" in each for each in badges(other))
 
 
-def test_studies_of_one_protocol_are_one(store: Store) -> None:
-    one, two = save(store, family()[:1]), save(store, family()[1:3])
-    assert one != two
-    app = opened(study=two)
-    assert not app.warning and "study" not in {each.key for each in app.selectbox}
-    table = app.dataframe[-1].value
-    assert {"Uniform", "OWL", "OWL, corrected 0.04", "OWL, reversed 0.04"} <= set(table["setting"])
-    assert list(table["setting"]).count("Uniform") == 1
+def grouped(store: Store) -> dict[str, evaluations.Evaluations]:
+    """The profile's studies, those of one protocol together."""
+    return stored.groups(load(store, store.profile(PROFILE.key)))
 
 
 def drawn(group: evaluations.Evaluations) -> set[str]:
@@ -157,7 +112,7 @@ def drawn(group: evaluations.Evaluations) -> set[str]:
 def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
     wanda = save(store, families.combined(families.alone(OWL), "wanda", (0,)))
     magnitude = save(store, families.combined(families.alone(OWL), "magnitude", (0,)))
-    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    [group] = grouped(store).values()
     assert drawn(group) == {"Uniform, Wanda", "OWL, Wanda", "Uniform, magnitude", "OWL, magnitude"}
     said = protocols.badge(group)
     assert "calibrated on invented calibration text, 16 × 64, seed 0; magnitude looks at no text" in said
@@ -189,7 +144,7 @@ def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) ->
         *families.combined(families.alone(OWL), "magnitude", (0,)),
     )
     few, many = recalibrated(store, both, 4), recalibrated(store, both[:1], 8)
-    found = stored.groups(load(store, store.profile(PROFILE.key)))
+    found = grouped(store)
     assert set(found) == {few, many}
     assert "magnitude" in " ".join(drawn(found[many]))
     for key, amount in ((few, "4 × 64"), (many, "8 × 64")):
@@ -204,7 +159,7 @@ def test_other_calibrations_stay_apart_and_magnitude_joins_each(store: Store) ->
 def test_allocations_that_looked_at_another_profile_do_not_join(store: Store) -> None:
     recalibrated(store, families.combined(families.alone(OWL), "wanda", (0,)), 16)
     recalibrated(store, families.combined(families.alone(OWL), "magnitude", (0,)), 16, "another")
-    found = list(stored.groups(load(store, store.profile(PROFILE.key))).values())
+    found = list(grouped(store).values())
     assert sorted(map(len, map(drawn, found))) == [2, 3], "uniform looks at none, so it joins; OWL does not"
 
 
@@ -215,25 +170,18 @@ def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
     assert "study" not in app.query_params
 
 
-def test_only_uniform_is_answered_with_what_to_do(store: Store) -> None:
-    save(store, families.combined([AllocationRequest()], "wanda", (0,)))
-    app = opened()
-    assert not app.exception
-    assert any("evaluate an allocation to compare it" in each.value for each in app.info)
-    assert any("this family" in each.value for each in app.info)
-
-
-def test_a_dense_model_alone_is_shown(store: Store) -> None:
-    save(store, ())
-    app = opened()
-    assert not app.exception and app.metric[0].value
-    assert "dense model alone" in app.info[0].value
-
-
-def test_no_study_says_what_to_do(store: Store) -> None:
+@pytest.mark.parametrize(
+    ("asked", "told"), [(None, "Evaluate"), ((), "dense"), ((Setting(allocation=AllocationRequest()),), "uniform")]
+)
+def test_what_is_too_little_to_compare_is_answered_with_what_to_do(
+    store: Store, asked: tuple[Setting, ...] | None, told: str
+) -> None:
+    if asked is not None:
+        save(store, asked)
     app = opened(part="results")
-    assert "choose Evaluate above" in app.info[0].value
-    assert not app.exception
+    assert told in app.info[0].value and not app.exception
+    assert bool(app.metric) == (asked == ()), "the dense model's number, where there is no other"
+    assert any("family" in each.value for each in app.info) == bool(asked)
 
 
 def test_estimates_stand_against_what_was_measured(store: Store) -> None:
@@ -266,7 +214,7 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     app = opened()
     assert not app.exception
     assert "zero-shot on 20 examples of boolq" in badges(app)[0] and "40 examples of boolq" in badges(app)[0]
-    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    [group] = grouped(store).values()
     part = group.slices[0]
     assert group.tasks == ("boolq (20 examples)", "boolq (40 examples)")
     few, many = (drawing.zero_shot(group, part, task, None).table for task in group.tasks)
@@ -287,7 +235,7 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
 def test_another_version_or_sample_of_a_task_is_another_task(store: Store, other: dict) -> None:
     sampled(store, family()[:2], 20)
     sampled(store, family()[:3], 20, **other)
-    [group] = stored.groups(load(store, store.profile(PROFILE.key))).values()
+    [group] = grouped(store).values()
     assert len(group.tasks) == 2
     tasks = group.spec.tasks
     assert len(tasks) == 2 and len(set(labels(tasks).values())) == 2
@@ -296,37 +244,30 @@ def test_another_version_or_sample_of_a_task_is_another_task(store: Store, other
 def test_a_study_without_tasks_does_not_hide_those_of_another(store: Store) -> None:
     save(store, family()[:1])
     save(store, family()[:3], tasks=("boolq",))
-    app = opened()
-    assert not app.exception and "Zero-shot accuracy" in {each.value for each in app.header}
+    [group] = grouped(store).values()
+    assert group.tasks == ("boolq",)
 
 
 # --- the badge -----------------------------------------------------------------------------------------------------
 
 
-def test_the_badge_names_the_studies_and_the_seeds_of_each(store: Store) -> None:
-    keys = [save(store, family((0, 1, 2))[:3]), save(store, family()[1:4])]
-    [badge] = set(badges(opened()))
-    assert re.search(r"studies ([0-9a-f]{6}), ([0-9a-f]{6})$", badge)
+def test_the_badge_names_the_studies_and_the_seeds_of_each_and_unlike_ones_are_explained(store: Store) -> None:
+    keys = [save(store, family((0, 1, 2))[:3])]
+    [alike] = grouped(store).values()
+    assert not seeded(alike)
+    keys.append(save(store, family()[1:4]))
+    app = opened()
+    [badge] = set(badges(app))
     assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].split(", "))
     assert "seeds 0, 1, 2 for 2 settings, seed 0 for 3 settings" in badge
-
-
-def test_unlike_seeds_are_explained_where_perplexities_stand_beside_changes(store: Store) -> None:
-    save(store, family((0, 1, 2))[:3])
-    said = "so it need not be the quotient of two perplexities"
-    assert not any(said in each.value for each in opened().caption)
-    save(store, family()[1:4])
-    assert any(said in each.value for each in opened().caption)
-
-
-def test_the_table_says_the_seeds_of_each_setting(store: Store) -> None:
-    save(store, family((0, 2)))
-    seeds = opened().dataframe[-1].value.set_index("setting")["calibration seeds"]
-    assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
+    assert "study" not in {each.key for each in app.selectbox}, "studies of one protocol are one"
+    assert list(app.dataframe[-1].value["setting"]).count("Uniform") == 1
+    [mixed] = grouped(store).values()
+    assert seeded(mixed) and any(seeded(mixed) in each.value for each in app.caption)
 
 
 def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(store: Store) -> None:
-    save(store, family())
+    save(store, family((0, 2)))
     shown = opened().dataframe[-1]
     first = ["setting", "target", "perplexity", "against uniform, %", "uniform low", "uniform high"]
     assert list(shown.value.columns)[:6] == first
@@ -334,6 +275,8 @@ def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(sto
     assert columns["setting"]["pinned"]
     assert columns["target"]["type_config"]["format"] == "percent"
     assert {columns[each]["type_config"]["format"] for each in first[3:]} == {"%+,.2f"}
+    seeds = shown.value.set_index("setting")["calibration seeds"]
+    assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""
 
 
 def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from core.allocation.owl import Owl
@@ -15,7 +13,6 @@ from core.search import families
 from core.specs import grammar, naming
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.settings import Setting
-from core.store.cache import Store
 from pages.ui.prune.results import rows
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
@@ -28,23 +25,6 @@ def study(asked: tuple[Setting, ...], windows: int = 24, costs: Costs = syntheti
     return Evaluations(spec, {}, tuple(found))
 
 
-def test_a_change_is_paired_and_spread_over_seeds() -> None:
-    results = study(family((0, 1, 2)))
-    line = next(each for each in results.settings if each.name == "AlphaPruning")
-    found = line.against_uniform
-    assert (found.windows.n, found.seeds.n) == (24, 3)
-    rise = [synthetic.invented_cost(each) for each in (line.setting, line.setting.uniform)]
-    assert found.windows.low < 100 * math.expm1(rise[0] - rise[1]) < found.windows.high
-    assert found.windows.high - found.windows.low < 3, "windows differ by far more than that"
-
-
-def test_magnitude_has_no_spread_over_seeds() -> None:
-    asked = tuple(Setting(pruner="magnitude", allocation=OWL, calibration_seed=seed) for seed in range(3))
-    results = study(asked)
-    assert [len(each.results) for each in results.settings] == [1, 1]
-    assert not results.settings[1].against_uniform.seeds.certain
-
-
 def test_names_tell_settings_apart() -> None:
     plain, other = OWL, grammar.method("owl m=3", 0.7)
     by_hand = [
@@ -55,6 +35,8 @@ def test_names_tell_settings_apart() -> None:
     names = naming.titles(asked)
     assert len(set(names.values())) == len(set(asked))
     assert {"OWL, corrected 0.04", "set by hand", "set by hand #2", "OWL, m 3"} <= set(names.values())
+    targets = [Setting(allocation=grammar.method("owl", target)) for target in (0.5, 0.7)]
+    assert list(naming.titles(targets).values()) == ["OWL", "OWL"], "a target is said apart"
 
 
 def test_a_correction_is_never_read_as_that_of_another_base() -> None:
@@ -77,12 +59,6 @@ def test_a_setting_is_named_with_what_is_not_usual_or_not_its_neighbours() -> No
     assert naming.setting(mine, [elsewhere]) == "OWL, 70% zeros, Wanda", "of another target"
 
 
-def test_a_verdict_needs_no_correction() -> None:
-    results = study(families.combined([OWL], "wanda", (0,)))
-    [said] = verdicts.sentences(results, results.slices[0], None)
-    assert said.startswith("OWL lowers perplexity by ") and said.endswith("against uniform (one calibration seed).")
-
-
 def test_merging_keeps_what_either_study_has() -> None:
     one, two = study(family()[:2]), study(family()[1:4])
     whole = protocols.merged([one, two])
@@ -100,65 +76,61 @@ def test_a_method_with_other_parameters_at_each_target_says_so() -> None:
     assert "Parameters" not in drawing.perplexity(same, None).finding
 
 
-def judged(seeds: dict[int, float], windows: int = 24) -> str:
-    """What is said of OWL against uniform, its rise of the loss over uniform's given by calibration seed."""
+def said_of(asked: tuple[Setting, ...], costs: Costs, shown: Setting | None = None, windows: int = 24) -> str:
+    """The verdict of the first slice of a study in memory."""
+    results = study(asked, windows, costs)
+    return " ".join(verdicts.sentences(results, results.slices[0], shown and results.of(shown)))
 
+
+@pytest.mark.parametrize(
+    ("seeds", "windows", "end"),
+    [
+        ((-0.3,), 24, "against uniform (one calibration seed)."),
+        ((-0.3, -0.3), 24, "against uniform (two calibration seeds)."),
+        ((-0.3, -0.31, -0.32), 24, ", and over 3 calibration seeds too: 24.8 to 28.5 % lower."),
+        ((-0.1, -0.2, -1.2), 24, "; over 3 calibration seeds this is not certain: from 87 % lower to 175 % higher."),
+        ((0.0, 0.2, -0.2), 24, "; over 3 calibration seeds neither: from 39 % lower to 64 % higher."),
+        ((-0.3, -0.3, -0.3), 4, "too few windows to tell (n = 4, 8 are needed)."),
+    ],
+)
+def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: tuple[float, ...], windows: int, end: str) -> None:
     def costs(setting: Setting) -> float:
         return 1.0 + (seeds[setting.calibration_seed] if setting.allocation.base.kind == "owl" else 0.0)
 
-    results = study(families.combined([OWL], "wanda", tuple(seeds)), windows, costs)
-    [said] = verdicts.sentences(results, results.slices[0], None)
-    return said
+    assert said_of(families.combined([OWL], "wanda", tuple(range(len(seeds)))), costs, windows=windows).endswith(end)
 
 
 @pytest.mark.parametrize(
-    ("seeds", "end"),
+    ("corrected", "reversed_", "shuffled", "said"),
     [
-        ({0: -0.3}, "against uniform (one calibration seed)."),
-        ({0: -0.3, 1: -0.3}, "against uniform (two calibration seeds)."),
-        ({0: -0.3, 1: -0.31, 2: -0.32}, ", and over 3 calibration seeds too: 24.8 to 28.5 % lower."),
-        (
-            {0: -0.1, 1: -0.2, 2: -1.2},
-            "; over 3 calibration seeds this is not certain: from 87 % lower to 175 % higher.",
-        ),
-        (
-            {0: 0.0, 1: 0.2, 2: -0.2},
-            "; over 3 calibration seeds neither: from 39 % lower to 64 % higher.",
-        ),
+        ((-0.3,), 0.2, 0.2, "the gain is the correction's own, as far as one calibration seed can tell."),
+        ((-0.3, -0.3, -0.3), 0.2, 0.2, "Every control does worse: the gain is the correction's own."),
+        ((-0.1, -0.2, -1.2), 0.2, 0.2, "this is not certain"),
+        ((0.15,), 0.15, 0.15, "raises perplexity by 16.2 %|Reversed is no different from the correction"),
+        ((-0.15,), -0.15, 0.1, "lowers perplexity by 13.9 %|it is not the measured absorption that helps"),
+        ((0.0,), -0.3, 0.0, "is no different from its base, OWL|Reversed lowers perplexity by 25.9 %"),
     ],
 )
-def test_a_verdict_says_what_calibration_seeds_make_of_it(seeds: dict[int, float], end: str) -> None:
-    assert judged(seeds).endswith(end), judged(seeds)
-
-
-@pytest.mark.parametrize(
-    ("gains", "expected"),
-    [
-        (
-            (0.3,),
-            "Every control does worse: the gain is the correction's own, as far as one calibration seed can tell.",
-        ),
-        ((0.3, 0.3, 0.3), "Every control does worse: the gain is the correction's own."),
-        ((0.1, 0.2, 1.2), "this is not certain"),
-    ],
-)
-def test_a_gain_is_the_corrections_own_only_as_far_as_its_seeds_tell(gains: tuple[float, ...], expected: str) -> None:
-    asked = families.combined(
-        families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["reversed"], 1), "wanda", tuple(range(len(gains)))
-    )
+def test_a_gain_is_the_corrections_own_as_far_as_its_controls_and_seeds_tell(
+    corrected: tuple[float, ...], reversed_: float, shuffled: float, said: str
+) -> None:
+    asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["reversed", "shuffled"], 1)
 
     def costs(setting: Setting) -> float:
         fix = setting.allocation.correction
-        rise = {"none": -gains[setting.calibration_seed], "reversed": 0.2}[fix.control]
-        return 1.0 + (rise if fix.strength else 0.0)
+        rises = {"none": corrected[setting.calibration_seed], "reversed": reversed_, "shuffled": shuffled}
+        return 1.0 + (rises[fix.control] if fix.strength else 0.0)
 
-    results = study(asked, 24, costs)
-    said = verdicts.sentences(results, results.slices[0], None)[0]
-    assert expected in said and ("the correction's own" in said) == ("own" in expected), said
+    found = said_of(families.combined(asked, "wanda", tuple(range(len(corrected)))), costs)
+    assert all(part in found for part in said.split("|")), found
+    assert ("the correction's own" in found) == ("own" in said), found
 
 
-def test_seeds_add_nothing_to_too_few_windows() -> None:
-    assert judged({0: -0.3, 1: -0.3, 2: -0.3}, 4).endswith("too few windows to tell (n = 4, 8 are needed).")
+def test_the_strength_spoken_of_is_the_one_in_view_else_the_largest() -> None:
+    asked = family()
+    shown = next(each for each in asked if each.allocation == owl_corrected(0.04))
+    for strength, setting in (("0.04", shown), ("0.08", None)):
+        assert f"correction at strength {strength}" in said_of(asked, synthetic.invented_cost, setting)
 
 
 def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
@@ -198,10 +170,9 @@ def test_the_correction_has_a_place_among_its_shuffles(
     assert expected in drawing.correction(results, part, base, None).finding, "the chart says the same"
 
 
-def test_a_correction_of_uniform_is_not_told_twice(store: Store) -> None:
+def test_a_correction_of_uniform_is_not_told_twice() -> None:
     plain = AllocationRequest(target=0.7)
     fixed = plain.model_copy(update={"correction": Correction(strength=0.04)})
-    results = study(families.combined([plain, fixed], "wanda", (0,)))
-    shown = next(each for each in results.settings if each.strength)
-    [said] = verdicts.sentences(results, results.slices[0], shown)
-    assert said.startswith("The correction at strength 0.04")
+    asked = families.combined([plain, fixed], "wanda", (0,))
+    said = said_of(asked, synthetic.invented_cost, asked[-1])
+    assert said.startswith("The correction at strength 0.04") and said.count(" perplexity ") == 1

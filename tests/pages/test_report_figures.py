@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.owl import Owl
-from core.analysis import evaluations
+from core.analysis import evaluations, verdicts
 from core.figures import DARK, LIGHT, line
 from core.figures.labels import digits
 from core.figures.overlay import LONGEST, WIDEST, depth, label, overlay
@@ -21,7 +19,6 @@ from core.jobs import queue
 from core.jobs.records import Status
 from core.report import assemble, profile, remake, study
 from core.search import best
-from core.specs import naming
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
@@ -116,10 +113,9 @@ def test_a_study_is_reported_whole(store: Store) -> None:
     found = read(store, entry)
     assert drawn(found) == ["perplexity", "changes", "changes", "correction"]
     measured = evaluations.load(store, entry)
-    for each in measured.singles:
-        assert each.name in found.text
-    assert digits(measured.dense.perplexity, 4) in found.text
-    assert "against uniform (one calibration seed)." in found.text and entry.key in found.text
+    said = [each for part in measured.slices for each in verdicts.sentences(measured, part, None)]
+    for each in (*(one.name for one in measured.singles), *said, digits(measured.dense.perplexity, 4), entry.key):
+        assert each in found.text
 
 
 def drawn(found: Reader) -> list[str]:
@@ -137,11 +133,10 @@ def test_a_study_is_reported_with_all_that_its_page_shows(store: Store) -> None:
     )  # fmt: skip
     found = read(store, entry)
     assert drawn(found) == ["perplexity", "changes", "zero-shot", "changes", "correction", "zero-shot", "trust"]
-    assert "OWL at 70%: Pruning had to be helped along: damping was raised to 0.1." in found.text
-    assert "The correction beside its controls, on OWL: 70% zeros, Wanda" in found.text
-    assert "The correction at strength 0.04 raises perplexity by" in found.text and "one calibration seed" in found.text
-    assert "Rank correlation" in found.text and "mean of tasks" in assemble.html(store, [entry])
-    answers = evaluations.load(store, entry).dense.answers("rte")
+    assert "mean of tasks" in assemble.html(store, [entry])
+    measured = evaluations.load(store, entry)
+    assert f"OWL at 70%: {measured.of(ASKED[0]).helped}" in found.text
+    answers = measured.dense.answers("rte")
     assert f"{answers.mean():.3f} ± {answers.std(ddof=1) / len(answers) ** 0.5:.3f}" in found.text
 
 
@@ -163,19 +158,13 @@ def test_answers_that_are_not_finite_are_not_written_as_numbers(store: Store) ->
     store.save(unit, ZeroShot(document=np.arange(200.0), acc=broken, acc_norm=broken), {})
     synthetic.save_study(store.root, spec, LAYERS)
     text = read(store, store.by_key(spec.key)).text
-    assert "OWL has no accuracy: its outputs are not finite." in text and "nan" not in text.replace("finance", "")
-
-
-def test_several_results_share_one_page(store: Store) -> None:
-    one, other = stored_profile(store), stored_study(store)
-    found = read(store, one, other)
-    assert [tag for tag, _ in found.elements].count("section") == 2
-    assert len(found.running) == 2
+    assert "OWL has no accuracy" in text and "nan" not in text.replace("finance", "")
 
 
 def test_a_model_called_like_a_script_is_inert(store: Store) -> None:
     profile, study = stored_profile(store, EVIL), stored_study(store, model=EVIL, text=EVIL)
     found = read(store, profile, study)
+    assert [tag for tag, _ in found.elements].count("section") == 2
     assert EVIL in found.text and len(found.running) == 2
     assert not any("alert(1)" in script for script in found.running)
 
@@ -184,8 +173,8 @@ def test_a_setting_that_broke_says_where(store: Store) -> None:
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), ASKED[:2], LAYERS)
     synthetic.save_study(store.root, spec, LAYERS, broken={ASKED[0]: 3, ASKED[1]: LAYERS})
     text = read(store, store.by_key(spec.key)).text
-    assert "not a number, from layer 3 on" in text
-    assert "not a number, after the last layer" in text
+    troubles = {each.trouble for each in evaluations.load(store, store.by_key(spec.key)).singles} - {""}
+    assert len(troubles) == 2 and all(each in text for each in troubles)
     assert "nan" not in text.lower().replace("finance", "")
 
 
@@ -193,14 +182,11 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(store: Store) -> None:
     entry = stored_study(store)
     pruned = entry.spec.points[1].pruned
     export = store.entry(store.save(ExportSpec(model=entry.spec.model, pruned=pruned, folder="/x"), None, {}))
-    with pytest.raises(UserError, match="export"):
-        assemble.html(store, [export])
-    with pytest.raises(UserError, match="name a profile or a study"):
-        assemble.html(store, [])
     gone = store.path(entry.spec.evaluated(entry.spec.points[2]))
     gone.rename(gone.with_name("elsewhere"))
-    with pytest.raises(UserError, match="evaluate it again"):
-        assemble.html(store, [entry])
+    for entries, named in (([export], "export"), ([], "profile"), ([entry], "again")):
+        with pytest.raises(UserError, match=named):
+            assemble.html(store, entries)
 
 
 def test_a_shallow_profile_without_budget_is_reported_too(store: Store) -> None:
@@ -220,21 +206,7 @@ def test_the_methods_drawn_are_those_whose_commands_stand_there(store: Store) ->
         assert abs(np.average(sparsity, weights=np.nansum(found.weights.parameters, 1)) - request.target) < 1e-9
 
 
-def test_reporting_loads_no_streamlit() -> None:
-    code = "import core.report.assemble, sys; sys.exit(int(bool({'streamlit', 'torch'} & set(sys.modules))))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=120).returncode == 0
-
-
 # --- names and changes ---------------------------------------------------------------------------------------------
-
-
-def test_settings_that_would_be_called_alike_are_not() -> None:
-    alike = (setting(Owl(lam=0.05)), setting(Owl(lam=0.1)), setting(AlphaPruning()))
-    found = naming.titles(alike)
-    assert len(set(found.values())) == 3 and found[alike[2]] == "AlphaPruning"
-    assert naming.titles([setting(target=0.5), setting(target=0.7)]) == {
-        setting(target=0.5): "OWL", setting(target=0.7): "OWL",
-    }  # fmt: skip
 
 
 def test_a_report_says_what_other_seeds_make_of_a_verdict_and_names_seed_0_beside_them(store: Store) -> None:
@@ -283,8 +255,8 @@ def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store
 def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_path: Path) -> None:
     asked = tuple(setting(base, target) for target in (0.5, 0.7) for base in (Owl(), AlphaPruning()))
     request = StudyRequest(
-        profile="0123456789abcdef", settings=asked, evaluation=EvaluationRequest(text=WindowRequest(source="demo",
-        sequences=9, length=128)),
+        profile="0123456789abcdef", settings=asked, calibration=WindowRequest(seed=4, bos="every"),
+        evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)),
     )  # fmt: skip
     found = remake.study(evaluations.load(store, stored_study(store, request=request.model_dump(mode="json"))))
     (tmp_path / "study.toml").write_text(found[0].text)
@@ -350,13 +322,6 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
     assert run.text.startswith("python -m core study study.toml") and "No command says this search" in file.about
 
 
-def test_windows_drawn_in_another_way_are_said_in_the_file(store: Store, tmp_path: Path) -> None:
-    request = StudyRequest(settings=(setting(),), calibration=WindowRequest(seed=4, bos="every"))
-    found = remake.study(evaluations.load(store, stored_study(store, request=request.model_dump(mode="json"))))
-    (tmp_path / "study.toml").write_text(found[0].text)
-    assert read_study(tmp_path / "study.toml").calibration == request.calibration
-
-
 def test_where_no_file_can_say_it_each_setting_has_its_command(store: Store) -> None:
     by_hand = setting(Manual(sparsity=(0.7,) * LAYERS))
     request = StudyRequest(settings=(setting(), by_hand), profile="0123456789abcdef",
@@ -388,17 +353,14 @@ def curve(layers: int, name: str, kind: str = "gaussian:0.3") -> object:
 
 def test_equal_depths_share_the_layer_axis() -> None:
     chart = overlay([curve(12, "a"), curve(12, "b", "gaussian:0.01")], "Noise")
-    assert chart.figure.layout.xaxis.title.text == "injection layer"
+    assert "relative" not in chart.figure.layout.xaxis.title.text
     assert [each.x[-1] for each in chart.figure.data if each.name in "ab"] == [11, 11]
 
 
 def test_different_depths_are_laid_over_relative_depth() -> None:
     lines = [curve(12, "deep"), curve(5, "shallow"), curve(2, "flat")]
     chart = overlay(lines, "Noise", DARK)
-    assert (
-        "relative depth" in chart.figure.layout.xaxis.title.text
-        and "layers - 1" in chart.figure.layout.xaxis.title.text
-    )
+    assert "relative depth" in chart.figure.layout.xaxis.title.text
     for each in chart.figure.data:
         if each.name in ("deep", "shallow", "flat"):
             assert (each.x[0], each.x[-1]) == (0, 1)

@@ -21,8 +21,7 @@ from core.specs.requests import ExportRequest, ExportSpec
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
 from core.store.cache import Store
-from core.store.packs import pack, unpack
-from core.store.profiles import load
+from core.store.packs import pack
 from pages.ui import called
 from pages.ui.runs import evaluations, narrowing
 from tests import fake_experiment as fake
@@ -44,10 +43,10 @@ def buttons(app: AppTest) -> list[str]:
     return [button.label for button in app.button]
 
 
-def test_an_empty_cache_says_what_to_do(store: Store) -> None:
-    app = opened()
-    assert "press Run on the Measure page" in app.info[0].value
-    assert not app.dataframe and not app.exception
+@pytest.mark.parametrize("shows", ["profiles", "evaluations", "overlay", "exports"])
+def test_an_empty_cache_says_what_to_do(store: Store, shows: str) -> None:
+    app = part(shows)
+    assert app.info and not app.dataframe and not app.get("plotly_chart") and not app.exception
 
 
 def test_the_table_holds_every_profile(filled_cache: dict[str, str]) -> None:
@@ -80,13 +79,6 @@ def test_the_committed_demo_cannot_be_deleted(store: Store, monkeypatch: pytest.
     app = opened()
     assert next(button for button in app.button if button.label == "Delete").disabled
     assert app.dataframe[0].value["key"][0].endswith("(demo)")
-
-
-def test_a_downloaded_profile_is_whole_elsewhere(store: Store, tmp_path_factory: pytest.TempPathFactory) -> None:
-    key = synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
-    elsewhere = Store(tmp_path_factory.mktemp("elsewhere"))
-    unpack(elsewhere, pack(store, store.profile(key)))
-    assert load(elsewhere, elsewhere.profile(key)).layers == 4
 
 
 def test_a_corrupt_entry_is_reported(store: Store) -> None:
@@ -181,12 +173,10 @@ def test_every_point_of_every_study_is_a_row(store: Store) -> None:
     assert [owl["against uniform"], owl["low"], owl["high"]] == pytest.approx([change.value, change.low, change.high])
     assert (owl["pruner"], owl["target"], owl["protocol"]) == ("Wanda", 0.7, "invented evaluation text, 24 × 512")
     assert table[table["method"] == "dense"]["against uniform"].isna().all()
+    columns = list(table)
+    assert columns[0] == "method" and columns[-1] == "model" and columns.index("high") <= 6
+    assert json.loads(app.dataframe[0].proto.columns)["method"]["pinned"]
     assert not app.exception
-
-
-def test_without_evaluations_it_says_where_to_make_some(store: Store) -> None:
-    app = part("evaluations")
-    assert "Prune page" in app.info[0].value and not app.dataframe
 
 
 def test_a_broken_setting_says_where_it_broke(store: Store) -> None:
@@ -194,11 +184,10 @@ def test_a_broken_setting_says_where_it_broke(store: Store) -> None:
     synthetic.save_study(store.root, spec, LAYERS, broken={OWL: 2, RESEEDED: LAYERS})
     keys = [f"{spec.key}-{index}" for index in range(1, 5)]
     app = part("evaluations", compared=[keys[0], keys[1], keys[3]])
-    column = app.dataframe[0].value["not a number"]
-    assert {each for each in column if each} == {
-        "not a number, from layer 2 on", "not a number, after the last layer",
-    }  # fmt: skip
-    assert "from layer 2 on" in said(app) and "after the last layer" in said(app)
+    troubles = [row(store, spec.key, index).one.trouble for index in range(5)]
+    assert list(app.dataframe[0].value["not a number"]) == troubles
+    assert [bool(each) for each in troubles] == [False, False, True, False, True] and "layer 2 " in troubles[2]
+    assert all(each.partition(", ")[2] in said(app) for each in troubles[2::2])
     assert not app.exception
 
 
@@ -240,45 +229,34 @@ def test_what_is_compared_stands_under_its_protocol(store: Store) -> None:
 
 def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
-    ended = "the inputs of layer 3 are not finite"
-    told = {"warnings": ["damping was raised to 0.1 in layer 2", ended], "stopped": ended, "broken": None}
+    told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
     store.save(spec.evaluated(spec.points[-1]), synthetic.evaluated(spec.points[-1], 24, LAYERS), told)
     key = synthetic.save_study(store.root, spec, LAYERS)
-    app = part("evaluations", compared=[f"{key}-2"])
-    column = app.dataframe[0].value["while pruning"]
-    assert [bool(each) for each in column] == [False, False, True]
     app = part("evaluations", compared=[f"{key}-1", f"{key}-2"])
-    sentence = (
-        "Pruning had to be helped along: damping was raised to 0.1 in layer 2. "
-        "Pruning broke the model: the inputs of layer 3 are not finite."
-    )
-    assert [each.value for each in app.warning] == [f"{naming.whole(OWL)}. {sentence}"]
-    assert column.iloc[2] == sentence
+    helped = row(store, key).one.helped
+    assert list(app.dataframe[0].value["while pruning"]) == ["", "", helped] and told["warnings"][0] in helped
+    assert [each.value for each in app.warning] == [f"{naming.whole(OWL)}. {helped}"]
 
 
-def test_ticked_rows_are_compared_in_the_order_ticked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = {"compared": ["a", "c"], "evaluations": SimpleNamespace(selection=SimpleNamespace(rows=[0, 1, 2]))}
+@pytest.mark.parametrize(
+    ("shown", "compared", "before", "ticked", "after"),
+    [
+        ("abc", "ac", "", "abc", "acb"),
+        ("abc", "acb", "abc", "bc", "cb"),
+        ("abc", "dc", "bc", "abc", "dca"),  # one picked in the list, one taken away there
+        ("bd", "ac", "", "d", "acd"),  # rows that a narrowed table hides stay
+        ("bd", "acd", "d", "", "ac"),
+    ],
+)
+def test_ticked_rows_are_compared_in_the_order_ticked(
+    shown: str, compared: str, before: str, ticked: str, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows_ = [*map(shown.index, ticked), 9]
+    table = SimpleNamespace(selection=SimpleNamespace(rows=rows_))
+    state = {"compared": [*compared], "ticked": [*before], "table": table}
     monkeypatch.setattr(evaluations.st, "session_state", state)
-    evaluations.pick(["a", "b", "c"], "evaluations")
-    assert state["compared"] == ["a", "c", "b"]
-    state["evaluations"].selection.rows = [1, 2, 9]
-    evaluations.pick(["a", "b", "c"], "evaluations")
-    assert state["compared"] == ["c", "b"]
-    state["compared"] = ["d", "c"]  # one picked in the list, one taken away there
-    state["evaluations"].selection.rows = [0, 1, 2]
-    evaluations.pick(["a", "b", "c"], "evaluations")
-    assert state["compared"] == ["d", "c", "a"]
-
-
-def test_ticks_of_a_narrowed_table_leave_the_picks_of_hidden_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticked = SimpleNamespace(selection=SimpleNamespace(rows=[1]))
-    state = {"compared": ["a", "c"], "ticked": [], "evaluations": ticked}
-    monkeypatch.setattr(evaluations.st, "session_state", state)
-    evaluations.pick(["b", "d"], "evaluations")
-    assert state["compared"] == ["a", "c", "d"]
-    ticked.selection.rows = []
-    evaluations.pick(["b", "d"], "evaluations")
-    assert state["compared"] == ["a", "c"]
+    evaluations.pick([*shown], "table")
+    assert "".join(state["compared"]) == after
 
 
 def shown(app: AppTest) -> list[tuple]:
@@ -359,9 +337,8 @@ def test_what_a_link_compares_and_is_not_here_is_said(store: Store) -> None:
     app = shell()
     app.query_params["show"], app.query_params["compare"] = "evaluations", f"{key[:6]}-1,012345-3,nonsense"
     app.run().switch_page("runs.py").run()
-    assert [each.value for each in app.warning] == [
-        "The link compares 012345-3, nonsense, which is not in this cache: the others are shown."
-    ]
+    [warned] = [each.value for each in app.warning]
+    assert "012345-3, nonsense," in warned and key[:6] not in warned
     assert app.session_state["compared"] == [f"{key}-1"]
     app.run()
     assert linked(app) == f"{key[:6]}-1" and not app.warning
@@ -371,14 +348,6 @@ def test_names_in_links_are_as_long_as_tells_studies_apart() -> None:
     known = ["abcdef01-0", "abcdef02-0", "abcdef02-10"]
     assert evaluations.briefly(known[1:], known) == "abcdef02-0,abcdef02-10"
     assert evaluations.named("abcdef-0,abcdef01-0", known) == (["abcdef01-0"], ["abcdef-0"])
-
-
-def test_a_row_is_known_by_its_method_and_its_interval_stands_near(store: Store) -> None:
-    study(store)
-    app = part("evaluations", compared=[])
-    columns = list(app.dataframe[0].value)
-    assert columns[0] == "method" and columns[-1] == "model" and columns.index("high") <= 6
-    assert json.loads(app.dataframe[0].proto.columns)["method"]["pinned"]
 
 
 def test_what_is_part_of_a_best_setting_can_be_picked_alone() -> None:
@@ -406,14 +375,12 @@ def test_answers_to_other_examples_have_a_column_of_their_own(store: Store) -> N
     keys = []
     for examples in (200, 50):
         spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS, tasks=("boolq",))
-        spec = spec.model_copy(
-            update={"tasks": tuple(each.model_copy(update={"examples": examples}) for each in spec.tasks)}
-        )
+        [task] = spec.tasks
+        spec = spec.model_copy(update={"tasks": (task.model_copy(update={"examples": examples}),)})
         keys.append(synthetic.save_study(store.root, spec, LAYERS))
     app = part("evaluations", compared=[f"{key}-2" for key in keys])
     for each in app.dataframe[:2]:
         assert {"boolq (200 examples)", "boolq (50 examples)"} <= set(each.value) and "boolq" not in each.value
-    assert not app.exception
 
 
 def test_a_compared_row_is_taken_away_again(store: Store) -> None:
@@ -485,15 +452,20 @@ def test_two_depths_are_overlaid_on_relative_depth(filled_cache: dict[str, str])
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert "relative depth" in figure["layout"]["xaxis"]["title"]["text"]
     assert {"deep model", "shallow model"} <= {each.get("name") for each in figure["data"]}
-    assert set(app.selectbox(key="overlay").options) >= {"Layer left out"}
-    assert len(app.selectbox(key="overlay").options) == 3
+    options = app.selectbox(key="overlay").options
+    assert "Layer left out" in options and len(options) == 3
     assert not app.exception
 
 
-def test_equal_depths_are_overlaid_by_layer(filled_cache: dict[str, str]) -> None:
-    app = part("overlay", overlaid=[filled_cache["deep"], filled_cache["twin"]])
-    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
-    assert figure["layout"]["xaxis"]["title"]["text"] == "injection layer"
+@pytest.mark.parametrize("profiles", [1, 2])
+def test_what_has_nothing_to_be_laid_over_says_what_to_do(store: Store, profiles: int) -> None:
+    quick = synthetic.profile_spec(4, 8, "quick", seed=9)
+    alone = ((name, quick.measurements[at : at + 1]) for at, name in enumerate("ab"[:profiles]))
+    changed = ({"measurements": measured, "model": ModelSpec(content=name)} for name, measured in alone)
+    keys = [synthetic.save_profile(store.root, quick.model_copy(update=each), 4) for each in changed]
+    app = part("overlay", overlaid=keys)
+    assert ("in common" in app.info[0].value) == (profiles == 2)
+    assert not app.get("plotly_chart") and not app.exception
 
 
 def test_curves_of_one_model_are_called_by_what_tells_them_apart(store: Store) -> None:
@@ -503,25 +475,6 @@ def test_curves_of_one_model_are_called_by_what_tells_them_apart(store: Store) -
     figure = json.loads(part("overlay", overlaid=keys).get("plotly_chart")[0].proto.spec)
     names = {f"{each.text.sequences} × {each.text.length}" for each in (spec, shorter)}
     assert names <= {each.get("name") for each in figure["data"]}
-
-
-def test_one_profile_cannot_be_overlaid(store: Store) -> None:
-    synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick", seed=9), 4)
-    app = part("overlay")
-    assert "Two profiles" in app.info[0].value and not app.get("plotly_chart")
-
-
-def test_nothing_in_common_says_what_to_measure(store: Store) -> None:
-    quick = synthetic.profile_spec(4, 8, "quick", seed=9)
-    keys = [
-        synthetic.save_profile(
-            store.root, quick.model_copy(update={"measurements": measured, "model": ModelSpec(content=name)}), 4
-        )
-        for name, measured in (("a", quick.measurements[:1]), ("b", quick.measurements[1:]))
-    ]
-    app = part("overlay", overlaid=keys)
-    assert "no perturbation in common" in app.info[0].value
-    assert not app.exception
 
 
 # --- packs, exports, other runs ------------------------------------------------------------------------------------
@@ -539,11 +492,10 @@ def test_a_pack_is_imported_and_linked(store: Store, tmp_path_factory: pytest.Te
     assert "study" in said(app) and not app.exception
 
 
-def test_a_pack_that_is_none_is_refused_in_one_sentence(store: Store) -> None:
+def test_a_pack_that_is_none_is_refused(store: Store) -> None:
     app = part("import")
     app.file_uploader(key="pack").set_value(("a.zip", b"no zip at all", "application/zip")).run()
-    assert [each.value.count(".") for each in app.error] == [1] and "zip" in app.error[0].value
-    assert not app.exception and not list(store.entries())
+    assert len(app.error) == 1 and not app.exception and not list(store.entries())
 
 
 def test_exports_are_listed_with_their_folder(store: Store) -> None:
@@ -558,14 +510,10 @@ def test_exports_are_listed_with_their_folder(store: Store) -> None:
     assert "/some/where" in said(part("profiles"))
 
 
-def test_a_finished_study_opens_on_the_prune_page(store: Store) -> None:
-    key = study(store)
-    queue.submit(store, StudyRequest(settings=(OWL,))).write(Status(state="done", result=key))
-    links = [link.proto for link in opened().get("page_link")]
-    assert any(f"study={key}" in link.query_string and link.page == "prune" for link in links)
-
-
-def test_a_waiting_study_is_watched_on_the_prune_page(store: Store) -> None:
+def test_a_study_is_watched_and_opened_on_the_prune_page(store: Store) -> None:
     job = queue.submit(store, StudyRequest(settings=(OWL,)))
-    links = [link.proto for link in opened().get("page_link")]
-    assert any(job.key in link.query_string and link.page == "prune" for link in links)
+    for done, asked in ((False, f"job={job.key}"), (True, f"study={study(store)}")):
+        if done:
+            job.write(Status(state="done", result=asked.removeprefix("study=")))
+        links = [link.proto for link in opened().get("page_link")]
+        assert any(asked in link.query_string and link.page == "prune" for link in links)

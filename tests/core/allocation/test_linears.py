@@ -14,7 +14,7 @@ from core.allocation.spread import allocate, exact_family, family, layer_means, 
 from core.search import candidates
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.errors import UserError
-from tests.core.allocating import PER_LINEAR, of_linears, permuted, profile, quick
+from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 
 
 @quick
@@ -73,27 +73,7 @@ def test_response_per_linear_is_never_estimated_worse_than_uniform_or_one_number
     assert mine <= estimate(np.repeat(coarse.sparsity[:, None], 3, axis=1), here, objective) * (1 + 1e-9)
 
 
-@quick
-@given(layers=st.integers(2, 9), seed=st.integers(0, 10**6), targets=st.lists(st.floats(0.0, 0.9), min_size=2))
-def test_response_never_lowers_a_linear_when_the_target_rises(layers: int, seed: int, targets: list[float]) -> None:
-    here = of_linears(layers, seed)
-    rows = [allocate(AllocationRequest(base=PER_LINEAR, target=target), here).linears for target in sorted(targets)]
-    assert (np.diff(rows, axis=0) >= -1e-9).all()
-
-
-@quick
-@given(layers=st.integers(2, 9), seed=st.integers(0, 10**6), alike=st.booleans())
-def test_permuting_the_layers_permutes_budgets_per_linear(layers: int, seed: int, alike: bool) -> None:
-    here = of_linears(layers, seed)
-    if alike:
-        here = permuted(here, np.arange(layers) // 2)
-    order = np.random.default_rng(seed).permutation(layers)
-    request = AllocationRequest(base=PER_LINEAR, target=0.6)
-    straight, mixed = (allocate(request, each).linears for each in (here, permuted(here, order)))
-    assert mixed == pytest.approx(straight[order], abs=1e-9)
-
-
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10**6), target=st.sampled_from((0.3, 0.5, 0.7)))
 def test_response_per_linear_beats_every_allocation_of_a_fine_grid(seed: int, target: float) -> None:
     """Two layers of two linears: three of the four are tried on a grid, the last one meets the budget."""
@@ -191,9 +171,8 @@ def test_a_profile_that_lacks_linears_is_refused_in_a_sentence_that_names_what_w
     assert "attn.out" in str(caught.value)
 
 
-def test_layers_that_differ_in_their_linears_get_one_budget_per_layer(sentence) -> None:
+def test_layers_that_differ_in_their_linears_get_one_budget_per_layer(refused) -> None:
     sizes = of_linears(3).weights.parameters.copy()
     sizes[1, 2] = np.nan
-    with pytest.raises(UserError) as caught:
+    with refused("spread the budget over layers"):
         spread(AllocationRequest(base=PER_LINEAR), sizes, of_linears(3))
-    sentence(caught.value, "spread the budget over layers")

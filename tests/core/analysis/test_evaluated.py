@@ -42,7 +42,7 @@ def of(*results: SeedResult) -> EvaluatedSetting:
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rises, rises)
 def test_one_against_the_other_is_the_inverse_of_the_other_against_the_one(one: dict, other: dict) -> None:
     a, b = of(*several("owl", one)), of(*several("uniform", other))
@@ -55,7 +55,7 @@ def test_one_against_the_other_is_the_inverse_of_the_other_against_the_one(one: 
             assert (math.isnan(ratios[0]) and math.isnan(ratios[1])) or math.isclose(ratios[0] * ratios[1], 1)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rises, rises)
 def test_seeds_that_only_one_has_are_left_out(one: dict, other: dict) -> None:
     a, b = several("owl", one), several("uniform", other)

@@ -342,13 +342,8 @@ def test_a_definition_of_the_harness_is_scored_by_name(tmp_path: Path, monkeypat
 def test_the_seven_local_tasks() -> None:
     found = {each.name.removeprefix("local_"): each for each in zeroshot.tasks(["local_zero_shot"], SHARED)}
     assert {name: each.documents for name, each in found.items()} == {
-        "arc_challenge": 1172,
-        "arc_easy": 2376,
-        "boolq": 3270,
-        "hellaswag": 10042,
-        "openbookqa": 500,
-        "rte": 277,
+        "arc_challenge": 1172, "arc_easy": 2376, "boolq": 3270, "hellaswag": 10042, "openbookqa": 500, "rte": 277,
         "winogrande": 1267,
-    }
+    }  # fmt: skip
     assert len({each.content for each in found.values()}) == 7
     assert found["boolq"].version == 2.0

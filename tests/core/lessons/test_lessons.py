@@ -320,14 +320,12 @@ def study(
     created: str = "2026-01-01",
     *,
     seed: int = 0,
-    looked: str | None = None,
     calibrated: bool = False,
 ) -> None:
     """A stored study with losses that give these perplexities; the dense model's is 10.
 
     Args:
         seed: of the text that judges, where it is another protocol's.
-        looked: the profile that allocations looked at, as noted.
         calibrated: on windows that the calibration seed draws.
     """
     points = [specs.Point(setting=None, pruned=None)]
@@ -342,7 +340,7 @@ def study(
         nll = np.log(perplexity) + 0.01 * np.linspace(-1, 1, 9)
         found = Evaluated(nll=nll, kl=0 * nll, agreement=1 + 0 * nll, zeros=np.zeros((LAYERS, 7)))
         store.save(spec.evaluated(point), found, {})
-    store.save(spec, None, {"created": created, "profile": looked})
+    store.save(spec, None, {"created": created})
 
 
 def measured(store: Store, profile: Profile) -> lessons.Whole | None:
@@ -433,13 +431,6 @@ def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: 
     told = lessons.measured_said(found, standard)
     assert re.search(r"is best \(perplexity 10\.0: 75\.0 % \[.*\] below uniform\)", told)
     assert re.search(r"worst \(perplexity 50\.0: 25\.0+ % \[.*\] above uniform\)", told)
-
-
-def test_allocations_of_another_profile_are_not_put_beside(store: Store, standard: Profile) -> None:
-    ramps = [specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=beta))) for beta in (0.01, 0.02, 0.005)]
-    study(store, standard, dict.fromkeys(ramps[:2], 40.0), looked="one", calibrated=True)
-    study(store, standard, dict.fromkeys(ramps[2:], 40.0), looked="another", calibrated=True)
-    assert [each.setting for each in measured(store, standard).settings] == ramps[:2]
 
 
 def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: Store, standard: Profile) -> None:

@@ -81,7 +81,7 @@ def test_what_is_written_there_stays_text(said: str) -> None:
     assert [each["dark"]["data"][0]["name"] for each in read.figures] == [said, said]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(min_size=1).filter(lambda text: "\r" not in text and "\0" not in text))
 def test_any_text_leaves_the_page_as_it_is(said: str) -> None:
     read = Reader(report.page(said, said, [part(said)], LIBRARY))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,6 +79,12 @@ def request(text: str, target: float | None = 0.5, **more: object) -> BestReques
     return BestRequest(**(asked | {"selection": window, "final": window} | more))
 
 
+def asking(text: str) -> list[object]:
+    """The same in words of the command line."""
+    return ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8,
+            "--length", LENGTH, "--sequences", 3]  # fmt: skip
+
+
 # --- end to end ----------------------------------------------------------------------------------------------------
 
 
@@ -89,15 +96,18 @@ def test_the_best_on_one_text_is_judged_on_another(
     entry = experiment.get(asked, empty, report=seen.append)
     found = best.load(empty, entry)
 
-    _progress_is_honest(seen)
+    told = honest(seen)
+    assert [each.done for each in told] == sorted(each.done for each in told)
+    assert [each.parts for each in told] == sorted(each.parts for each in told)
+    assert list(dict.fromkeys(each.line.partition(":")[0] for each in told)) == ["profile", "selection", "final"]
     selecting = [each.loss for each in found.selection.singles if each.setting]
     assert len(selecting) == 5, "uniform, a ramp, a response, and the correction with its reverse"
     assert found.selection.single(found.winner).loss == min(selecting)
     assert [each.loss for each in found.candidates] == sorted(selecting)
     assert found.runner_up.allocation.base.kind != found.winner.allocation.base.kind
 
-    plain = [_mean_loss(found, found.winner), _mean_loss(found, found.uniform)]
-    assert np.isclose(found.against_uniform.value, 100 * np.expm1((plain[0] - plain[1]).mean()))
+    judged = found.judged(found.winner), found.judged(found.uniform)
+    assert found.against_uniform == judged[0].against(judged[1])
     assert found.against_uniform.windows.n == 8 and found.against_uniform.windows.certain
     assert {each.seeds for each in found.final.settings} == {(0, 1, 2)} and found.against_uniform.seeds.n == 3
     assert (found.answer == found.winner) == (found.against_uniform.windows.high < 0)
@@ -123,20 +133,12 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert empty.find(asked) is None and len(list(empty.entries("study"))) == 2
 
 
-def _mean_loss(found: best.Best, setting: Setting) -> np.ndarray:
-    alike = [each for each in found.final.points if each.setting and each.setting.allocation == setting.allocation]
-    assert len(alike) == 3
-    return sum(each.evaluated.nll for each in alike) / 3
-
-
-def _progress_is_honest(seen: list[Progress]) -> None:
+def honest(seen: list[Progress]) -> list[Progress]:
+    """What was told of a whole that is known, which is never passed and nearly reached."""
     told = [each for each in seen if each.total]
     assert all(each.done <= each.total for each in told)
-    assert [each.done for each in told] == sorted(each.done for each in told)
-    assert [each.parts for each in told] == sorted(each.parts for each in told)
     assert told[-1].done > 0.95 * told[-1].total
-    stages = list(dict.fromkeys(each.line.partition(":")[0] for each in told))
-    assert stages == ["profile", "selection", "final"]
+    return told
 
 
 def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
@@ -179,7 +181,7 @@ def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeyp
 
 
 def test_the_largest_target_within_a_loss(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, sentence: Callable
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, refused: Callable
 ) -> None:
     monkeypatch.setitem(GRIDS, "quick", grid())
     monkeypatch.setattr(candidates, "loss", lambda _, setting: setting.allocation.target)  # a loss known beforehand
@@ -189,12 +191,10 @@ def test_the_largest_target_within_a_loss(
     assert found.answer.allocation.target == 0.3
     tried = found.provenance["trials"]
     assert len(tried) <= 5 and {0.3, 0.35} <= {each["target"] for each in tried}
-    told = [each for each in seen if each.total]
-    assert all(each.done <= each.total for each in told) and told[-1].done > 0.95 * told[-1].total
+    honest(seen)
     assert "30%" in found.loss_sentence and "0.32" not in found.sentence
-    with pytest.raises(UserError) as error:
+    with refused("5%", "wanda", "1.0%"):
         experiment.get(request(text, None, max_loss=0.01), empty)
-    sentence(error.value, "5%", "wanda", "1.0%")
 
 
 def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
@@ -212,8 +212,7 @@ def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
     assert found.winner.allocation.target == 0.6
     judged = [each.setting for each in found.final.singles if each.setting and each.setting.allocation.target == 0.45]
     assert [(each.allocation.base.kind, each.calibration_seed) for each in judged] == [("uniform", 0), ("uniform", 1)]
-    told = [each for each in seen if each.total]
-    assert all(each.done <= each.total for each in told) and told[-1].done > 0.95 * told[-1].total
+    honest(seen)
 
     for high, answer in ((-1.0, found.winner), (1.0, judged[0])):
         change = Change(Interval(-2.0, -3.0, high, 8), UNKNOWN)
@@ -248,28 +247,26 @@ def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
     ],
 )
 def test_a_text_that_does_not_fit_its_role_is_refused(
-    empty: Store, text: str, change: dict, named: str, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+    empty: Store, text: str, change: dict, named: str, refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "Sweep", lambda *_: pytest.fail("measured before it was refused"))
     asked = request(text)
     windows = {role: getattr(asked, role).model_copy(update=fields) for role, fields in change.items()}
-    with pytest.raises(UserError) as error:
+    with refused(named):
         experiment.get(asked.model_copy(update=windows), empty)
-    sentence(error.value, named)
 
 
-def test_the_same_words_under_two_names_are_refused(empty: Store, text: str, tmp_path: Path, sentence) -> None:
+def test_the_same_words_under_two_names_are_refused(empty: Store, text: str, tmp_path: Path, refused) -> None:
     twin = tmp_path / "twin.jsonl"
     twin.write_bytes(Path(text.removeprefix("file:")).read_bytes())
     one, two = (WindowRequest(source=each, sequences=8, length=LENGTH) for each in (text, f"file:{twin}"))
-    with pytest.raises(UserError) as error:
+    with refused("selection", "final"):
         experiment.get(request(text, calibration=WindowRequest(sequences=2), selection=one, final=two), empty)
-    sentence(error.value, "selection", "final")
 
 
 @pytest.mark.parametrize(("documents", "role"), [((48, 59), "final"), ((50, 55), "final"), (None, "selection")])
 def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
-    empty: Store, text: str, documents: tuple | None, role: str, sentence: Callable
+    empty: Store, text: str, documents: tuple | None, role: str, refused: Callable
 ) -> None:
     window = WindowRequest(source=text, documents=documents, sequences=2, length=LENGTH)
     measured = experiment.get(
@@ -278,9 +275,8 @@ def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
         ),
         empty,
     )
-    with pytest.raises(UserError) as error:
+    with refused(measured.key, role):
         experiment.get(request(text, profile=measured.key), empty)
-    sentence(error.value, measured.key, role)
 
 
 def test_candidates_that_cannot_be_are_left_out_with_a_note() -> None:
@@ -340,10 +336,9 @@ def test_the_sentence_says_which_text_has_which_role() -> None:
     assert all(each.endswith("documents 5-9 of the demo text's evaluation half.") for each in (measured, named))
 
 
-def test_one_document_cannot_have_three_roles(sentence: Callable) -> None:
-    with pytest.raises(UserError) as error:
+def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
+    with refused("novel.txt", "one document", "3 roles"):
         roles.shares(1, (3, 1, 1), "novel.txt")
-    sentence(error.value, "novel.txt", "one document", "3 roles")
 
 
 # --- choosing and judging ------------------------------------------------------------------------------------------
@@ -378,7 +373,7 @@ def test_the_runner_up_is_of_another_base() -> None:
         candidates.choose(Evaluations(None, {}, points[-1:]))
 
 
-@hypothesis.settings(max_examples=25, deadline=None)  # each is six bootstraps
+@hypothesis.settings(max_examples=25)  # each is six bootstraps
 @given(st.floats(-0.2, 0.2), st.floats(0, 0.3), st.sampled_from([5, 8, 20]))
 def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: float, noise: float, windows: int) -> None:
     draw = np.random.default_rng(7)
@@ -411,32 +406,29 @@ def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     study = Evaluations(None, {}, points)
     found = best.Best(spec, {"trials": trials}, study, study)
     assert found.answer == found.fallback == found.uniform
-    assert found.loss_sentence.endswith(
-        "; 20.0% were allowed, which this exceeds by 5 points, and uniform lost 25.0% on the text that selects."
-    )
+    assert re.search(r"; 20\.0% .* by 5 points, and uniform lost 25\.0% ", found.loss_sentence)
     allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), {}, study, study)
-    assert "; 30.0% were allowed, and uniform lost 25.0%" in allowing.loss_sentence
+    assert re.search(r"; 30\.0% .*, and uniform lost 25\.0% ", allowing.loss_sentence)
+    assert "exceeds" not in allowing.loss_sentence
 
 
-def test_magnitude_is_judged_with_one_seed_and_has_no_spread_over_seeds() -> None:
+def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> None:
     asked = BestRequest(target=0.5, pruner="magnitude")
+    wanda = asked.model_copy(update={"pruner": "wanda"})
     winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
-    judged = best.final_request(asked, None, winner, None).settings
-    assert judged == (winner,)
-    assert len(best.final_request(asked.model_copy(update={"pruner": "wanda"}), None, winner, None).settings) == 3
+    assert best.final_request(asked, None, winner, None).settings == (winner,)
+    assert len(best.final_request(wanda, None, winner, None).settings) == 3
     shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
     costs = [best.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
-    assert costs[0] == costs[1] < best.planned(asked.model_copy(update={"pruner": "wanda"}), shape)["final"]
+    assert costs[0] == costs[1] < best.planned(wanda, shape)["final"]
 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
-    found = best.Best(spec, {}, None, Evaluations(None, {}, final))
-    assert found.against_uniform.seeds.n == 0 and found.more_sentences == []
+    assert best.Best(spec, {}, None, Evaluations(None, {}, final)).more_sentences == []
 
 
 def test_no_seeds_are_told_of_magnitude(say: Callable, text: str) -> None:
-    what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8]
-    what += ["--length", LENGTH, "--sequences", 3, "--pruner", "magnitude"]
+    what = [*asking(text), "--pruner", "magnitude"]
     code, out, err = say(*what)
     assert code == 0, err
     assert f"8 x {LENGTH} tokens; magnitude looks at no calibration text." in out and "calibration seed" not in out
@@ -475,11 +467,10 @@ def test_every_candidate_is_written_so_that_it_reads_back(
         assert target + steeper >= 1 or target - steeper <= 0, "the next steeper one would fit as well"
 
 
-def test_a_hand_made_allocation_is_no_line(sentence: Callable) -> None:
+def test_a_hand_made_allocation_is_no_line(refused: Callable) -> None:
     by_hand = specs.AllocationRequest(base=Manual(sparsity=(0.5, 0.5)))
-    with pytest.raises(UserError) as error:
+    with refused(".json"):
         grammar.write(by_hand)
-    sentence(error.value, ".json")
 
 
 @pytest.mark.parametrize(("typed", "value"), [("20%", 0.2), ("0.2", 0.2), (" 150 % ", 1.5), ("1", 1.0)])
@@ -488,17 +479,15 @@ def test_a_loss_is_read_as_a_share(typed: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("typed", ["abc", "20", "-5%", "0", "nan", "inf", "%"])
-def test_a_loss_that_is_no_share_is_refused(typed: str, sentence: Callable) -> None:
-    with pytest.raises(UserError) as error:
+def test_a_loss_that_is_no_share_is_refused(typed: str, refused: Callable) -> None:
+    with refused(typed):
         fraction(typed)
-    sentence(error.value, typed)
 
 
 @pytest.mark.parametrize("aim", [{}, {"target": 0.5, "max_loss": 0.2}, {"target": 0.5, "seeds": (1, 1)}])
-def test_a_request_has_one_aim(aim: dict, sentence: Callable) -> None:
-    with pytest.raises(UserError) as error:
+def test_a_request_has_one_aim(aim: dict, refused: Callable) -> None:
+    with refused():
         checked(BestRequest, **aim)
-    sentence(error.value)
 
 
 def test_a_request_can_be_queued() -> None:
@@ -525,8 +514,7 @@ def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Iterato
 def test_the_command_answers_and_its_lines_make_the_answer_again(
     say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8]
-    what += ["--length", LENGTH, "--sequences", 3, "--seeds", "0,1"]
+    what = [*asking(text), "--seeds", "0,1"]
     code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
     assert code == 0, err
     answer = json.loads(out)
@@ -563,8 +551,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
         return real(loaded, tokens, plan, step, warn)
 
     monkeypatch.setattr(walking, "walk", odd)
-    what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8]
-    what += ["--length", LENGTH, "--sequences", 3, "--seeds", "0,1"]
+    what = [*asking(text), "--seeds", "0,1"]
     code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
     assert code == 0, err
     answer = json.loads(out)
@@ -573,9 +560,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
     assert last["allocation"].startswith("depth_ramp") and last["perplexity"] is None
     assert "not finite" in last["warnings"][1]
     out = say(*what)[1]
-    assert "Pruning had to be helped along: layer 2: damping raised." in out
-    helped = "depth_ramp beta=0.05. Pruning had to be helped along: layer 2: damping raised."
-    assert f"{helped} Pruning broke the model: layer 1" in out
+    assert out.count("damping raised") > 1 and re.search(r"depth_ramp beta=0.05\..* damping raised\..* layer 1", out)
 
 
 def test_where_uniform_alone_breaks_the_winner_is_the_answer(
@@ -602,9 +587,8 @@ def test_an_export_into_the_cache_is_refused_at_once(
 ) -> None:
     monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
     (tmp_path / "cache").mkdir()
-    what = ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text]
-    code, _, err = say(*what, "--export", tmp_path / "cache" / "x")
-    assert code == 2 and "inside the cache" in err
+    code, _, err = say(*asking(text), "--export", tmp_path / "cache" / "x")
+    assert code == 2 and str(tmp_path / "cache") in err
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from core.specs.errors import UserError
 from core.store import arrays, profiles
 from core.store.cache import Store
 from core.store.packs import unpack
-from tests.core.packing import LAYERS, SEQUENCES, Members, first, hashed, refused, snapshot, zipped
+from tests.core.packing import LAYERS, SEQUENCES, Members, first, hashed, snapshot, zipped
 
 BEGINS = "{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}"
 
@@ -75,12 +75,12 @@ BAD_ARRAYS = {
 
 @pytest.mark.parametrize("which", BAD_ARRAYS)
 def test_an_array_that_is_not_of_its_kind_is_refused_before_it_is_read(
-    which: str, good: Members, there: Store, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+    which: str, good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrays.np, "load", lambda *_, **__: pytest.fail("it was read"))
     name = first(good, "floor", "drift.npy")
     files = hashed(good | {name: BAD_ARRAYS[which]})
-    refused(there, zipped(files), sentence, name.rpartition("/")[0])
+    rejected(files, name.rpartition("/")[0])
 
 
 @pytest.mark.parametrize("sound", [npy(WHOLE), claiming(BEGINS.format("(3, 3)"))])
@@ -92,16 +92,16 @@ def test_the_same_array_as_it_should_be_is_taken(sound: bytes, good: Members, em
 
 
 def test_the_limit_counts_every_number_of_a_result(
-    good: Members, there: Store, sentence: Callable, monkeypatch: pytest.MonkeyPatch
+    good: Members, there: Store, rejected: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = LAYERS**2 * SEQUENCES + 4 * LAYERS**2 + 8 * LAYERS * SEQUENCES  # of a perturbed unit, the largest
     monkeypatch.setattr(arrays, "NUMBERS", numbers - 1)
-    refused(there, zipped(good), sentence, "perturbed/")
+    rejected(good, "perturbed/")
     monkeypatch.setattr(arrays, "NUMBERS", numbers)
     assert len(unpack(there, zipped(good))) == 1
 
 
-@tried(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tried(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_arrays_are_read_or_refused_in_a_sentence(
     data: st.DataObject, good: Members, no_demo: Path, tmp_path_factory: pytest.TempPathFactory
@@ -121,6 +121,6 @@ def test_changed_arrays_are_read_or_refused_in_a_sentence(
         assert profiles.load(store, entry).floor.drift.shape == (LAYERS, LAYERS)
 
 
-def test_a_pack_of_an_earlier_version_is_refused_with_what_to_do(here: Store, good: Members, there: Store, sentence):
+def test_a_pack_of_an_earlier_version_is_refused_with_what_to_do(here: Store, good: Members, rejected: Callable):
     name = first(good, "floor", "drift.npy").replace("drift.npy", "injection-read.parquet")
-    refused(there, zipped(good | {name: b"PAR1"}), sentence, name, "export the result again with this version")
+    rejected(good | {name: b"PAR1"}, name, "export the result again with this version")

@@ -10,31 +10,29 @@ import pytest
 from core import specs
 from core.store.cache import Store
 from core.store.packs import pack
-from tests.core.packing import Members, first, hashed, members, refused, save, zipped
+from tests.core.packing import Members, first, hashed, members, save
 
 
 @pytest.mark.parametrize("kind", ["profile", "perturbed", "weights"])
-def test_a_wrong_hash_is_refused(kind: str, good: Members, there: Store, sentence: Callable) -> None:
+def test_a_wrong_hash_is_refused(kind: str, good: Members, rejected: Callable) -> None:
     name = first(good, kind, "provenance.json")
-    refused(there, zipped(good | {name: good[name] + b" "}), sentence, name, "hash")
+    rejected(good | {name: good[name] + b" "}, name, "hash")
 
 
 @pytest.mark.parametrize("file", ["extra.json", "extra.npy", "drift.npy"])
-def test_a_file_outside_the_manifest_or_the_form_is_refused(
-    file: str, good: Members, there: Store, sentence: Callable
-) -> None:
+def test_a_file_outside_the_manifest_or_the_form_is_refused(file: str, good: Members, rejected: Callable) -> None:
     name = first(good, "activation", "spec.json").replace("spec.json", file)
-    refused(there, zipped(good | {name: b"{}"}), sentence, name, "manifest")
-    refused(there, zipped(hashed(good | {name: b"{}"})), sentence, name)
+    rejected(good | {name: b"{}"}, name, "manifest")
+    rejected(hashed(good | {name: b"{}"}), name)
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "spec.json", "provenance.json", "nll.npy"])
-def test_a_missing_file_is_refused(file: str, good: Members, there: Store, sentence: Callable) -> None:
+def test_a_missing_file_is_refused(file: str, good: Members, rejected: Callable) -> None:
     name = first(good, "activation", file)
     less = {other: data for other, data in good.items() if other != name}
-    refused(there, zipped(less), sentence, name)
+    rejected(less, name)
     if file != "manifest.json":
-        refused(there, zipped(hashed(less)), sentence, name, "missing")
+        rejected(hashed(less), name, "missing")
 
 
 @pytest.mark.parametrize("file", ["manifest.json", "spec.json", "provenance.json"])
@@ -42,14 +40,12 @@ def test_a_missing_file_is_refused(file: str, good: Members, there: Store, sente
     "content",
     [b"", b"[]", b"3", b"null", b"\xff\xfe", b"{", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000, b'{"a": 1e999}'],
 )
-def test_json_that_is_none_is_refused(
-    file: str, content: bytes, good: Members, there: Store, sentence: Callable
-) -> None:
+def test_json_that_is_none_is_refused(file: str, content: bytes, good: Members, rejected: Callable) -> None:
     name = first(good, "floor", file)
     if file == "provenance.json" and content == b'{"a": 1e999}':
         content = b'{"seconds": "many"}'
     changed = hashed(good | {name: content}) | ({name: content} if file == "manifest.json" else {})
-    refused(there, zipped(changed), sentence, name.rpartition("/")[0])
+    rejected(changed, name.rpartition("/")[0])
 
 
 @pytest.mark.parametrize(
@@ -65,11 +61,9 @@ def test_json_that_is_none_is_refused(
         {"deep": json.loads("[" * 500 + "]" * 500)},
     ],
 )
-def test_provenance_that_pages_could_not_show_is_refused(
-    told: dict, good: Members, there: Store, sentence: Callable
-) -> None:
+def test_provenance_that_pages_could_not_show_is_refused(told: dict, good: Members, rejected: Callable) -> None:
     name = first(good, "profile", "provenance.json")
-    refused(there, zipped(hashed(good | {name: json.dumps(told).encode()})), sentence, name)
+    rejected(hashed(good | {name: json.dumps(told).encode()}), name)
 
 
 def moved(files: Members, kind: str, key: str) -> Members:
@@ -79,22 +73,20 @@ def moved(files: Members, kind: str, key: str) -> Members:
 
 
 @pytest.mark.parametrize("kind", ["profile", "activation"])
-def test_a_wrong_key_is_refused(kind: str, good: Members, there: Store, sentence: Callable) -> None:
+def test_a_wrong_key_is_refused(kind: str, good: Members, rejected: Callable) -> None:
     name = f"{kind}/0123456789abcdef/spec.json"
-    refused(there, zipped(moved(good, kind, "0123456789abcdef")), sentence, name, "hash")
+    rejected(moved(good, kind, "0123456789abcdef"), name, "hash")
 
 
-def test_a_unit_under_another_kind_is_refused(good: Members, there: Store, sentence: Callable) -> None:
+def test_a_unit_under_another_kind_is_refused(good: Members, rejected: Callable) -> None:
     """An activation and a floor have the same fields; the class is part of the key."""
     key = first(good, "activation", "spec.json").split("/")[1]
     changed = {name.replace(f"activation/{key}", f"floor/{key}"): data for name, data in good.items()}
-    refused(there, zipped(changed), sentence, f"floor/{key}/spec.json")
+    rejected(changed, f"floor/{key}/spec.json")
 
 
 @pytest.mark.parametrize("kind", ["profile", "perturbed"])
-def test_another_version_of_the_program_is_named_as_the_reason(
-    kind: str, good: Members, there: Store, sentence: Callable
-) -> None:
+def test_another_version_of_the_program_is_named_as_the_reason(kind: str, good: Members, rejected: Callable) -> None:
     name = first(good, kind, "spec.json")
     content = json.loads(good[name]) | {"field_of_tomorrow": 1}
     form = {"profile": specs.ProfileSpec, "perturbed": specs.PerturbedSpec}[kind]
@@ -102,13 +94,13 @@ def test_another_version_of_the_program_is_named_as_the_reason(
     old = name.split("/")[1]
     changed = {other.replace(old, key): data for other, data in good.items()}
     changed[f"{kind}/{key}/spec.json"] = json.dumps(content).encode()
-    refused(there, zipped(hashed(changed)), sentence, f"{kind}/{key}/spec.json", "version")
+    rejected(hashed(changed), f"{kind}/{key}/spec.json", "version")
 
 
-def test_units_alone_and_units_of_nothing_are_refused(here: Store, good: Members, there: Store, sentence) -> None:
+def test_units_alone_and_units_of_nothing_are_refused(here: Store, good: Members, rejected: Callable) -> None:
     alone = {name: data for name, data in good.items() if not name.startswith("profile/")}
-    refused(there, zipped(alone), sentence, "profile")
-    refused(there, zipped({}), sentence)
+    rejected(alone, "profile")
+    rejected({})
     study = members(pack(here, here.by_key(save(here, "study"))))
     stray = {name: data for name, data in study.items() if name.startswith("zeroshot/")}
-    refused(there, zipped(good | stray), sentence, "zeroshot/")
+    rejected(good | stray, "zeroshot/")
