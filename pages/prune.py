@@ -8,10 +8,8 @@ from core.allocation.spread import layer_parameters
 from core.analysis import protocols
 from core.jobs import queue
 from core.models import cost
+from core.specs import BestRequest, ExportRequest, StudyRequest, UserError, WritingRequest
 from core.specs.commands import Studying, alone, command_line
-from core.specs.errors import UserError
-from core.specs.requests import BestRequest, ExportRequest, WritingRequest
-from core.specs.studies import StudyRequest
 from core.specs.study_file import STUDY_FILE, write_study
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -20,9 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from core import specs
 from core.models.progress import Progress, Report, silent
-from core.specs.errors import UserError
+from core.specs import StudyRequest, UserError
 from core.specs.presets import PRESETS
-from core.specs.studies import StudyRequest
 from core.store.cache import Entry, Store
 from core.store.results import Perturbed, axes_of
 from tests import synthetic

@@ -8,8 +8,7 @@ import numpy as np
 
 from core.allocation.budget import Bounds, project
 from core.analysis.gains import gains_of
-from core.specs.allocations import Correction
-from core.specs.errors import UserError
+from core.specs import Correction, UserError
 from core.store.profiles import Profile
 from core.store.results import Array
 

@@ -7,9 +7,8 @@ import numpy as np
 from core.allocation.budget import TOLERANCE
 from core.allocation.evidence import Curves
 from core.analysis import responses
-from core.specs.allocations import AllocationRequest
+from core.specs import AllocationRequest, UserError
 from core.specs.base import Array
-from core.specs.errors import UserError
 from core.specs.pruners import USUAL
 from core.store.profiles import Profile
 

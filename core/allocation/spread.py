@@ -11,9 +11,8 @@ from core.allocation import correction
 from core.allocation.allocator import Allocator
 from core.allocation.budget import Bounds, binding, check_finite, met, project
 from core.allocation.evidence import Evidence
-from core.specs.allocations import AllocationRequest
+from core.specs import AllocationRequest, UserError
 from core.specs.base import Array
-from core.specs.errors import UserError
 from core.store.profiles import Profile
 
 WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits

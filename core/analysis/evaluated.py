@@ -9,9 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from core.analysis.comparison import Interval, over_seeds, paired, percent, standard_error
+from core.specs import Point, Setting
 from core.specs.formats import helped
-from core.specs.settings import Setting
-from core.specs.studies import Point
 from core.store.results import Array, Evaluated, ZeroShot
 
 UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)

@@ -9,11 +9,8 @@ from functools import cached_property
 
 from core.analysis.evaluated import EvaluatedSetting, SeedResult, seedless
 from core.analysis.tasks import labels, size
-from core.specs import naming
-from core.specs.errors import UserError
+from core.specs import Point, Setting, StudySpec, UserError, naming
 from core.specs.pruners import place
-from core.specs.settings import Setting
-from core.specs.studies import Point, StudySpec
 from core.store.cache import Entry, Store
 
 

@@ -10,11 +10,8 @@ from typing import NamedTuple
 from core.analysis.evaluated import SeedResult, seedless
 from core.analysis.evaluations import Evaluations, load, profile_key
 from core.analysis.tasks import labels, tasks_asked
-from core.specs.models import ModelSpec
+from core.specs import ModelSpec, Setting, StudySpec, TextSpec
 from core.specs.pruners import PRUNER_LABELS
-from core.specs.settings import Setting
-from core.specs.studies import StudySpec
-from core.specs.texts import TextSpec
 from core.store.cache import Entry, Store
 
 SHORT = 6  # digits of a key or a hash on screen

@@ -9,8 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.specs.errors import UserError
-from core.specs.perturbations import Residual, ResidualLinear
+from core.specs import Residual, ResidualLinear, UserError
 from core.specs.pruners import PRUNERS, USUAL, place
 from core.store.profiles import Profile
 from core.store.results import Array

@@ -14,13 +14,8 @@ from core.analysis.evaluations import Evaluations
 from core.analysis.protocols import SHORT
 from core.analysis.tasks import labels, tasks_asked
 from core.analysis.verdicts import sentence
-from core.specs import naming
-from core.specs.allocations import Manual
-from core.specs.base import number
+from core.specs import Manual, Setting, TaskSpec, TextSpec, naming, number
 from core.specs.formats import capital, digits
-from core.specs.settings import Setting
-from core.specs.studies import TaskSpec
-from core.specs.texts import TextSpec
 
 
 @dataclass(frozen=True, eq=False)

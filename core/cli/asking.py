@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from core.specs import grammar
+from core.specs import (
+    BestRequest,
+    EvaluationRequest,
+    MeasureRequest,
+    Setting,
+    StudyRequest,
+    UserError,
+    WindowRequest,
+    checked,
+    grammar,
+    uniform,
+)
 from core.specs.allocations import BASES, AllocationRequest
-from core.specs.base import checked
 from core.specs.commands import ALIASES
-from core.specs.errors import UserError
-from core.specs.measurements import MeasureRequest
 from core.specs.patterns import pattern as read_pattern
-from core.specs.requests import BestRequest
-from core.specs.settings import Setting, uniform
-from core.specs.studies import EvaluationRequest, StudyRequest
-from core.specs.texts import WindowRequest
 from core.specs.typed import absolute, build, fraction, numbers, span
 
 SHORTEST = 8  # tokens of a window

@@ -18,10 +18,9 @@ from core.jobs import queue
 from core.models import cost, machine
 from core.search.best import Best, commands, estimate, export_request, load
 from core.search.roles import roles
+from core.specs import BestRequest, Setting
 from core.specs.grammar import words, write
 from core.specs.pruners import PRUNERS
-from core.specs.requests import BestRequest
-from core.specs.settings import Setting
 from core.store.cache import Entry, Store
 
 ROWS = 12  # candidates shown to people

@@ -17,12 +17,9 @@ from core.cli.studying import run
 from core.export import check_early
 from core.models import machine
 from core.search import best
-from core.specs import naming
-from core.specs.errors import UserError
+from core.specs import ExportRequest, StudyRequest, UserError, naming
 from core.specs.formats import helped
-from core.specs.requests import ExportRequest
 from core.specs.settings import Setting, read_setting
-from core.specs.studies import StudyRequest
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
 

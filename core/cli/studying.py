@@ -13,12 +13,9 @@ from core.cli.output import out, progress_bar, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.jobs import queue
 from core.models import cost, machine
-from core.specs.base import checked
+from core.specs import ExportRequest, Setting, StudyRequest, WritingRequest, checked
 from core.specs.formats import helped
 from core.specs.jobs import Request
-from core.specs.requests import ExportRequest, WritingRequest
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
 from core.specs.study_file import read_study
 from core.store.cache import Entry, Store
 

@@ -10,9 +10,7 @@ from core.allocation.spread import spread
 from core.evaluation import zeroshot
 from core.models import anatomy
 from core.models.loading import Loaded
-from core.specs.errors import UserError
-from core.specs.settings import PrunedSpec, Setting
-from core.specs.studies import Point, StudyRequest, StudySpec
+from core.specs import Point, PrunedSpec, Setting, StudyRequest, StudySpec, UserError
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -21,9 +21,7 @@ from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.walk import restored
-from core.specs.errors import Broken
-from core.specs.settings import PrunedSpec
-from core.specs.studies import Point, StudyRequest, StudySpec
+from core.specs import Broken, Point, PrunedSpec, StudyRequest, StudySpec
 from core.store.cache import Entry, Store
 from core.store.results import Array, Evaluated, ZeroShot, merged
 

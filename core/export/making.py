@@ -17,14 +17,18 @@ from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.plan import check
 from core.pruning.walk import restored
-from core.specs import naming
+from core.specs import (
+    USUAL_EVALUATION,
+    EvaluationRequest,
+    ExportRequest,
+    ExportSpec,
+    ModelSpec,
+    PrunedSpec,
+    StudyRequest,
+    UserError,
+    naming,
+)
 from core.specs.commands import command_line
-from core.specs.errors import UserError
-from core.specs.models import ModelSpec
-from core.specs.requests import ExportRequest, ExportSpec
-from core.specs.settings import PrunedSpec
-from core.specs.studies import EvaluationRequest, StudyRequest
-from core.specs.texts import USUAL_EVALUATION
 from core.store.cache import Entry, Store
 from core.texts.windows import Windows
 

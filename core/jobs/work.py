@@ -12,10 +12,8 @@ from core.models import anatomy, devices
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
 from core.models.sources import outlined
+from core.specs import BestRequest, ExportRequest, MeasureRequest, ProfileSpec, StudyRequest, WritingRequest, expanded
 from core.specs.jobs import Request
-from core.specs.measurements import MeasureRequest, ProfileSpec, expanded
-from core.specs.requests import BestRequest, ExportRequest, WritingRequest
-from core.specs.studies import StudyRequest
 from core.store.cache import Entry
 from core.texts.windows import windows
 

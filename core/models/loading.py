@@ -16,9 +16,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.models import anatomy
 from core.models.sources import Source
-from core.specs.errors import UserError
+from core.specs import Dtype, ModelSpec, UserError
 from core.specs.formats import gist
-from core.specs.models import Dtype, ModelSpec
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()

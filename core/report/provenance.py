@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from core.analysis.tasks import examples
 from core.search.best import Best
 from core.search.roles import roles
-from core.specs.models import ModelSpec
-from core.specs.studies import StudySpec, TaskSpec
-from core.specs.texts import TextSpec
+from core.specs import ModelSpec, StudySpec, TaskSpec, TextSpec
 from core.store.cache import Entry
 
 TOLD = (("device", "device"), ("engine", "engine"), ("threads", "threads"), ("replay error", "replay_error"),

@@ -8,16 +8,19 @@ from core.analysis.evaluations import Evaluations
 from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
-from core.specs import naming
-from core.specs.allocations import AllocationRequest, Manual
+from core.specs import (
+    AllocationRequest,
+    Manual,
+    MeasureRequest,
+    Setting,
+    StudyRequest,
+    UserError,
+    WindowRequest,
+    naming,
+)
 from core.specs.commands import Allocating, Studying, alone, command_line
-from core.specs.errors import UserError
 from core.specs.jobs import Request
-from core.specs.measurements import MeasureRequest
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
 from core.specs.study_file import STUDY_FILE, write_study
-from core.specs.texts import WindowRequest
 from core.store.cache import Entry
 from core.store.profiles import Profile
 

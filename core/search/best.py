@@ -17,18 +17,24 @@ from core.models.outline import Outline
 from core.models.sources import locate, outlined
 from core.search.candidates import GRIDS, TARGETS, candidates, kept_by_uniform, loss, most_candidates, ranked
 from core.search.roles import uncut
-from core.specs.allocations import Correction
-from core.specs.base import number
+from core.specs import (
+    BestRequest,
+    BestSpec,
+    Correction,
+    EvaluationRequest,
+    Measurement,
+    MeasureRequest,
+    Setting,
+    StudyRequest,
+    UserError,
+    WindowRequest,
+    measurements,
+    number,
+    perturbation,
+)
 from core.specs.commands import alone, command_line
-from core.specs.errors import UserError
 from core.specs.grammar import words, write
-from core.specs.measurements import Measurement, MeasureRequest, measurements
-from core.specs.perturbations import perturbation
 from core.specs.pruners import PRUNERS
-from core.specs.requests import BestRequest, BestSpec
-from core.specs.settings import Setting
-from core.specs.studies import EvaluationRequest, StudyRequest
-from core.specs.texts import WindowRequest
 from core.store.cache import Entry, Store
 
 MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)

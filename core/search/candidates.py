@@ -10,11 +10,10 @@ from core.allocation.allocator import Allocator
 from core.allocation.spread import spread
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations
+from core.specs import Setting, UserError
 from core.specs.allocations import BASES, AllocationRequest, Correction, Uniform
-from core.specs.errors import UserError
 from core.specs.grammar import write
 from core.specs.pruners import USUAL
-from core.specs.settings import Setting
 from core.store.profiles import Profile
 from core.store.results import Array
 

@@ -17,11 +17,7 @@ from core.models.provenance import provenance, relative
 from core.search import best, candidates
 from core.search.candidates import GRIDS, TARGETS, Grid
 from core.search.roles import ROLES, cut, overlap
-from core.specs import grammar
-from core.specs.errors import UserError
-from core.specs.requests import BestRequest, BestSpec
-from core.specs.settings import Setting, uniform
-from core.specs.texts import WindowRequest
+from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar, uniform
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
 from core.store.results import Array

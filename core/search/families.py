@@ -7,13 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from core.allocation.spread import allocate
-from core.specs import allocations
+from core.specs import AllocationRequest, Correction, Manual, Setting, UserError, allocations, checked
 from core.specs.allocations import BASE_LABELS as BASES
-from core.specs.allocations import AllocationRequest, Correction, Manual
-from core.specs.base import checked
-from core.specs.errors import UserError
 from core.specs.pruners import PRUNERS
-from core.specs.settings import Setting
 from core.store.profiles import Profile
 
 METHODS = {kind: form for kind, form in allocations.BASES.items() if not form.by_hand}

@@ -7,9 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from core.analysis.comparison import FEWEST_WINDOWS
-from core.specs.errors import UserError
-from core.specs.requests import BestRequest
-from core.specs.texts import WindowRequest
+from core.specs import BestRequest, UserError, WindowRequest
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all
 

@@ -13,8 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.specs.base import Spec, key_of
-from core.specs.errors import UserError
+from core.specs import Spec, UserError, key_of
 from core.store.arrays import check_arrays, from_npy, to_npy
 from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named
 from core.store.files import Corrupt, hashes, pretty

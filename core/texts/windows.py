@@ -14,8 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from core.models.loading import Loaded, tokenizer_hash
-from core.specs.errors import UserError
-from core.specs.texts import TextSpec, WindowRequest
+from core.specs import TextSpec, UserError, WindowRequest
 
 DEMO = Path(__file__).parent / "demo_text"
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from core.figures import labels
-from core.specs import naming
+from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WindowRequest, WritingRequest, naming
 from core.specs.formats import model_name, text_name
 from core.specs.jobs import Request
-from core.specs.measurements import MeasureRequest
-from core.specs.requests import BestRequest, ExportRequest, WritingRequest
-from core.specs.studies import StudyRequest
-from core.specs.texts import WindowRequest
 from pages.ui.measure.choose import MODELS
 
 

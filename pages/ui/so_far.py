@@ -10,8 +10,7 @@ from core.analysis.evaluations import Evaluations
 from core.figures import Chart, of_evaluations
 from core.jobs.records import Job
 from core.models import cost
-from core.specs.errors import UserError
-from core.specs.measurements import Measurement, ProfileSpec
+from core.specs import Measurement, ProfileSpec, UserError
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import called, frame, view

@@ -7,12 +7,9 @@ import streamlit as st
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models.cost import duration
-from core.specs.errors import UserError
+from core.specs import ExportRequest, MeasureRequest, StudyRequest, UserError
 from core.specs.formats import capital
 from core.specs.jobs import BY_REQUEST
-from core.specs.measurements import MeasureRequest
-from core.specs.requests import ExportRequest
-from core.specs.studies import StudyRequest
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, so_far, view
 from pages.ui.prune import exporting

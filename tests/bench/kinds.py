@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from core.allocation.allocator import Allocator
 from core.figures.charts import CHARTS
+from core.specs import FORMS, number
 from core.specs.allocations import BASES
-from core.specs.base import number
 from core.specs.jobs import JOBS
-from core.specs.perturbations import FORMS
 from core.specs.pruners import PRUNERS
 from tests.bench.marked import table, write
 

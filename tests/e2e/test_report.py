@@ -11,8 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.owl import Owl
 from core.report.assemble import html
-from core.specs.allocations import AllocationRequest
-from core.specs.settings import Setting
+from core.specs import AllocationRequest, Setting
 from core.store.cache import Store
 from tests import synthetic
 

@@ -8,9 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.models import cost
 from core.search import families
-from core.specs import grammar
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.settings import Setting
+from core.specs import AllocationRequest, Correction, Setting, grammar
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.test_shell import opened_at

@@ -26,9 +26,7 @@ from core.cli import main
 from core.figures import LIGHT, Estimate, agreement, estimates, methods, of_evaluations
 from core.figures.allocation import unclipped
 from core.figures.linears import linears
-from core.specs import allocations
-from core.specs.allocations import AllocationRequest
-from core.specs.errors import UserError
+from core.specs import AllocationRequest, UserError, allocations
 from core.store.cache import Store
 from core.store.profiles import load
 from core.store.results import Perturbed

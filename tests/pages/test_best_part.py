@@ -13,11 +13,7 @@ from core.jobs import queue
 from core.models import cost
 from core.search import best, candidates
 from core.search.roles import roles
-from core.specs import grammar
-from core.specs.errors import UserError
-from core.specs.requests import BestRequest, BestSpec
-from core.specs.settings import Setting
-from core.specs.texts import WindowRequest
+from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar
 from core.store.cache import Entry, Store
 from pages.ui.prune import answering
 from tests import synthetic

@@ -10,11 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core import specs
 from core.jobs import queue
 from core.search import families
-from core.specs import grammar, naming
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
-from core.specs.texts import WindowRequest
+from core.specs import AllocationRequest, Correction, Setting, StudyRequest, WindowRequest, grammar, naming
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic

@@ -16,12 +16,7 @@ from core.jobs.records import Status
 from core.models import cost
 from core.models.outline import Outline
 from core.models.sources import Source
-from core.specs import grammar
-from core.specs.allocations import Correction
-from core.specs.requests import ExportRequest
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
-from core.specs.texts import WindowRequest
+from core.specs import Correction, ExportRequest, Setting, StudyRequest, WindowRequest, grammar
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import costing, exporting

@@ -12,9 +12,7 @@ from core.analysis import evaluations, protocols, verdicts
 from core.analysis.tasks import labels
 from core.figures import of_evaluations as drawing
 from core.search import families
-from core.specs import grammar
-from core.specs.allocations import AllocationRequest
-from core.specs.settings import Setting
+from core.specs import AllocationRequest, Setting, grammar
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import stored

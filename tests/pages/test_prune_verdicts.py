@@ -10,9 +10,7 @@ from core.analysis.evaluated import UNKNOWN, Change, SeedResult
 from core.analysis.evaluations import Evaluations
 from core.figures import of_evaluations as drawing
 from core.search import families
-from core.specs import grammar, naming
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.settings import Setting
+from core.specs import AllocationRequest, Correction, Setting, grammar, naming
 from pages.ui.prune.results import rows
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected

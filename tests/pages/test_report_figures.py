@@ -19,15 +19,21 @@ from core.jobs import queue
 from core.jobs.records import Status
 from core.report import assemble, profile, remake, study
 from core.search import best
-from core.specs.allocations import AllocationRequest, Correction, Manual
-from core.specs.errors import UserError
-from core.specs.measurements import Measurement, MeasureRequest
-from core.specs.perturbations import perturbation
-from core.specs.requests import ExportSpec
-from core.specs.settings import Setting
-from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs import (
+    AllocationRequest,
+    Correction,
+    EvaluationRequest,
+    ExportSpec,
+    Manual,
+    Measurement,
+    MeasureRequest,
+    Setting,
+    StudyRequest,
+    UserError,
+    WindowRequest,
+    perturbation,
+)
 from core.specs.study_file import read_study
-from core.specs.texts import WindowRequest
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.results import ZeroShot

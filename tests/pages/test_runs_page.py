@@ -14,12 +14,7 @@ from core.analysis import rows
 from core.analysis.evaluations import load as load_study
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.specs import naming
-from core.specs.allocations import AllocationRequest
-from core.specs.models import ModelSpec
-from core.specs.requests import ExportRequest, ExportSpec
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
+from core.specs import AllocationRequest, ExportRequest, ExportSpec, ModelSpec, Setting, StudyRequest, naming
 from core.store.cache import Store
 from core.store.packs import pack
 from pages.ui import called

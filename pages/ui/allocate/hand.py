@@ -8,8 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.allocation.spread import Allocation
-from core.specs.allocations import AllocationRequest
-from core.specs.base import number
+from core.specs import AllocationRequest, number
 from core.store.results import Array
 from pages.ui import view
 from pages.ui.allocate import undo

@@ -19,14 +19,11 @@ from core.export import recipes
 from core.figures import labels
 from core.figures.allocation import unclipped
 from core.figures.linears import linears
+from core.specs import EACH, MeasureRequest, ResidualLinear, UserError, WindowRequest, measurements
 from core.specs.allocations import BASE_LABELS, AllocationRequest, Correction, Manual
 from core.specs.commands import Allocating, command_line
-from core.specs.errors import UserError
 from core.specs.formats import capital, ranges
-from core.specs.measurements import MeasureRequest, measurements
-from core.specs.perturbations import EACH, ResidualLinear
 from core.specs.pruners import PRUNERS
-from core.specs.texts import WindowRequest
 from core.specs.typed import absolute
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -10,8 +10,7 @@ from core.analysis import protocols
 from core.analysis.evaluations import Evaluations, Slice
 from core.analysis.responses import Judge
 from core.figures import Chart, of_evaluations
-from core.specs.allocations import AllocationRequest
-from core.specs.errors import UserError
+from core.specs import AllocationRequest, UserError
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view

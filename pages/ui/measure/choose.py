@@ -11,11 +11,8 @@ import streamlit as st
 
 from core.figures import labels
 from core.models import machine
-from core.specs import presets
-from core.specs.errors import UserError
+from core.specs import FORMS, MeasureRequest, UserError, presets
 from core.specs.formats import capital
-from core.specs.measurements import MeasureRequest
-from core.specs.perturbations import FORMS
 from core.specs.typed import build
 from pages.ui import view
 from pages.ui.measure import several

@@ -18,11 +18,8 @@ from core.figures.style import LIGHT, Palette
 from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
-from core.specs import grammar, naming
-from core.specs.errors import UserError
+from core.specs import ExportRequest, Setting, UserError, grammar, naming
 from core.specs.grammar import words
-from core.specs.requests import ExportRequest
-from core.specs.settings import Setting
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, view, watch

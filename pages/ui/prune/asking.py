@@ -10,16 +10,23 @@ import streamlit as st
 
 from core.models import machine
 from core.search import families
-from core.specs.allocations import AllocationRequest
-from core.specs.base import checked
-from core.specs.errors import UserError
+from core.specs import (
+    USUAL_CALIBRATION,
+    USUAL_EVALUATION,
+    AllocationRequest,
+    EvaluationRequest,
+    ExportRequest,
+    Setting,
+    StudyRequest,
+    UserError,
+    WindowRequest,
+    WritingRequest,
+    checked,
+    uniform,
+)
 from core.specs.naming import PRUNERS
 from core.specs.patterns import pattern as read_pattern
 from core.specs.pruners import USUAL
-from core.specs.requests import ExportRequest, WritingRequest
-from core.specs.settings import Setting, uniform
-from core.specs.studies import EvaluationRequest, StudyRequest
-from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
 from core.specs.typed import absolute, fractions, numbers, span
 from core.store.profiles import Profile
 from pages.ui import view

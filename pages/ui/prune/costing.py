@@ -6,11 +6,7 @@ import streamlit as st
 
 from core.models import cost, flops
 from core.models.sources import locate, outlined
-from core.specs.base import checked
-from core.specs.errors import UserError
-from core.specs.requests import ExportRequest
-from core.specs.studies import EvaluationRequest, StudyRequest
-from core.specs.texts import WindowRequest
+from core.specs import EvaluationRequest, ExportRequest, StudyRequest, UserError, WindowRequest, checked
 from core.store.cache import Store
 from pages.ui.prune.asking import Pruning
 

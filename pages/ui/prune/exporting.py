@@ -11,12 +11,8 @@ import streamlit as st
 
 from core.export import check_early
 from core.figures.labels import percent
-from core.specs import naming
+from core.specs import ExportRequest, StudyRequest, TextSpec, UserError, naming
 from core.specs.commands import quoted
-from core.specs.errors import UserError
-from core.specs.requests import ExportRequest
-from core.specs.studies import StudyRequest
-from core.specs.texts import TextSpec
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile

@@ -8,9 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.allocation.spread import Allocation, allocate
-from core.specs import naming
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.errors import UserError
+from core.specs import AllocationRequest, Correction, UserError, naming
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui.absorption import overview

@@ -17,10 +17,8 @@ from core.analysis.rows import perplexity
 from core.figures import Chart
 from core.figures import of_evaluations as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.specs import grammar, naming
-from core.specs.errors import UserError
+from core.specs import Setting, UserError, grammar, naming
 from core.specs.formats import capital, listed
-from core.specs.settings import Setting
 from core.store.profiles import Profile
 from pages.ui import frame, view
 from pages.ui.prune.stored import badge

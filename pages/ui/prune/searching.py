@@ -11,11 +11,9 @@ from core.analysis.comparison import FEWEST_WINDOWS
 from core.models import cost, machine
 from core.search import best
 from core.search.roles import roles
-from core.specs.base import checked
-from core.specs.errors import UserError
+from core.specs import BestRequest, ExportRequest, UserError, checked
 from core.specs.naming import PRUNERS
 from core.specs.pruners import USUAL
-from core.specs.requests import BestRequest, ExportRequest
 from core.specs.typed import absolute, fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile

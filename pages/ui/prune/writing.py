@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.specs import naming
-from core.specs.errors import UserError
-from core.specs.requests import WritingRequest
+from core.specs import UserError, WritingRequest, naming
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import view

@@ -8,8 +8,7 @@ import streamlit as st
 
 from core.jobs import queue
 from core.report import assemble
-from core.specs.errors import UserError
-from core.specs.studies import StudySpec
+from core.specs import StudySpec, UserError
 from core.store.cache import Entry, Store
 from core.store.packs import pack
 from pages.ui import frame, view, watch

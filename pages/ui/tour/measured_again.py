@@ -10,10 +10,7 @@ from core.analysis.gains import gains_of
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import cost, machine
-from core.specs import presets
-from core.specs.errors import UserError
-from core.specs.measurements import MeasureRequest
-from core.specs.texts import WindowRequest
+from core.specs import MeasureRequest, UserError, WindowRequest, presets
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -20,9 +20,7 @@ from core.allocation.dlp import Dlp, dlp
 from core.allocation.owl import Owl, owl
 from core.allocation.response import Response
 from core.allocation.spread import allocate, family
-from core.specs import allocations
-from core.specs.allocations import AllocationRequest, Correction, Manual, Uniform
-from core.specs.errors import UserError
+from core.specs import AllocationRequest, Correction, Manual, Uniform, UserError, allocations
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 
 BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5))

@@ -12,8 +12,7 @@ from core.allocation.estimates import estimate, estimates
 from core.allocation.response import Response
 from core.allocation.spread import allocate, exact_family, family, layer_means, spread
 from core.search import candidates
-from core.specs.allocations import AllocationRequest, Correction, Manual
-from core.specs.errors import UserError
+from core.specs import AllocationRequest, Correction, Manual, UserError
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 
 

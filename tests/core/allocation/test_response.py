@@ -14,8 +14,7 @@ from core.allocation.estimates import estimate, estimates
 from core.allocation.response import Response, response
 from core.allocation.spread import allocate
 from core.analysis.responses import curves, hull
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.errors import UserError
+from core.specs import AllocationRequest, Correction, UserError
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 
 

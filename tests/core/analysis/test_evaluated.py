@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from core.analysis.comparison import over_seeds, paired, percent
 from core.analysis.evaluated import EvaluatedSetting, SeedResult, alone
 from core.analysis.evaluations import Evaluations
-from core.specs import grammar
-from core.specs.errors import UserError
-from core.specs.settings import Setting
+from core.specs import Setting, UserError, grammar
 from core.store.results import Evaluated, ZeroShot
 
 BASE = 3 + 0.4 * np.random.default_rng(0).standard_normal(12)

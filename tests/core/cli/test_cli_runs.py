@@ -17,10 +17,7 @@ from core.cli import main
 from core.cli.output import summary
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.specs.allocations import AllocationRequest
-from core.specs.requests import ExportSpec
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
+from core.specs import AllocationRequest, ExportSpec, Setting, StudyRequest
 from core.store import profiles
 from core.store.cache import Store
 from tests import fake_experiment as fake

@@ -12,11 +12,7 @@ import pytest
 from core.cli import main, output, studying
 from core.evaluation import pruned as walking
 from core.jobs import experiment, worker
-from core.specs.allocations import AllocationRequest, Manual
-from core.specs.errors import UserError
-from core.specs.settings import Setting
-from core.specs.studies import EvaluationRequest, StudyRequest
-from core.specs.texts import WindowRequest
+from core.specs import AllocationRequest, EvaluationRequest, Manual, Setting, StudyRequest, UserError, WindowRequest
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking

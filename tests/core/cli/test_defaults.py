@@ -16,14 +16,18 @@ from core.measure.perturbations.skip import Skip
 from core.models.loading import Loaded, load_tokenizer
 from core.models.sources import locate
 from core.search import roles
-from core.specs import presets
-from core.specs.errors import UserError
-from core.specs.measurements import MeasureRequest
-from core.specs.requests import BestRequest, ExportRequest, WritingRequest
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
+from core.specs import (
+    BestRequest,
+    ExportRequest,
+    MeasureRequest,
+    Setting,
+    StudyRequest,
+    UserError,
+    WindowRequest,
+    WritingRequest,
+    presets,
+)
 from core.specs.study_file import read_study
-from core.specs.texts import WindowRequest
 from core.store.cache import Store
 from core.texts import windows
 from tests import tiny

@@ -22,11 +22,7 @@ from core.models.progress import Cancelled, Progress
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
 from core.search.candidates import choose, ranked
-from core.specs import grammar
-from core.specs.allocations import AllocationRequest
-from core.specs.errors import Broken
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
+from core.specs import AllocationRequest, Broken, Setting, StudyRequest, grammar
 from core.store.cache import Store
 from core.texts.windows import windows
 from tests import tiny

@@ -12,8 +12,7 @@ from core import figures
 from core.analysis import propagation
 from core.analysis.gains import gains_of
 from core.figures import matrix, sizes, why
-from core.specs.measurements import Measurement
-from core.specs.perturbations import perturbation
+from core.specs import Measurement, perturbation
 from core.store.results import Perturbed
 from tests import synthetic
 

@@ -14,11 +14,7 @@ from core.jobs import processes, queue
 from core.jobs.recorder import INTERVAL, Recorder
 from core.jobs.records import Request, Status
 from core.models.progress import Progress
-from core.specs.measurements import MeasureRequest
-from core.specs.requests import ExportRequest, WritingRequest
-from core.specs.settings import Setting
-from core.specs.studies import StudyRequest
-from core.specs.texts import WindowRequest
+from core.specs import ExportRequest, MeasureRequest, Setting, StudyRequest, WindowRequest, WritingRequest
 from core.store.cache import Store
 from tests import fake_experiment as fake
 

@@ -18,8 +18,7 @@ from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
 from core.allocation.spread import allocate
 from core.analysis import findings, propagation, protocols
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.errors import UserError
+from core.specs import AllocationRequest, Correction, UserError
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

@@ -30,13 +30,7 @@ from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
 from core.search import best, candidates, choosing, roles
 from core.search.candidates import GRIDS, Grid
-from core.specs import grammar
-from core.specs.allocations import Manual
-from core.specs.base import checked
-from core.specs.errors import UserError
-from core.specs.requests import BestRequest
-from core.specs.settings import Setting
-from core.specs.texts import WindowRequest
+from core.specs import BestRequest, Manual, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
 from core.store.packs import pack, unpack

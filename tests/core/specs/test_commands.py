@@ -13,16 +13,21 @@ from hypothesis import strategies as st
 from core import specs
 from core.search.best import whole_line
 from core.search.roles import cut
-from core.specs import grammar
-from core.specs.allocations import AllocationRequest, Correction, Manual
+from core.specs import (
+    AllocationRequest,
+    BestRequest,
+    Correction,
+    EvaluationRequest,
+    Manual,
+    MeasureRequest,
+    StudyRequest,
+    UserError,
+    WindowRequest,
+    grammar,
+)
 from core.specs.commands import OPTIONS, Allocating, Studying, command_line, quoted
-from core.specs.errors import UserError
-from core.specs.measurements import MeasureRequest
 from core.specs.presets import PRESETS
-from core.specs.requests import BestRequest
 from core.specs.settings import Setting, read_setting
-from core.specs.studies import EvaluationRequest, StudyRequest
-from core.specs.texts import WindowRequest
 from tests.lines import asked
 from tests.lines import given as options
 

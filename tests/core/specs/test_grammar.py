@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from core.specs import grammar, naming
+from core.specs import OUTLIER_THRESHOLDS, UserError, grammar, naming
 from core.specs.allocations import BASES, AllocationRequest, Control, Correction, Manual
-from core.specs.errors import UserError
-from core.specs.measurements import OUTLIER_THRESHOLDS
 from core.specs.patterns import pattern as read_pattern
 from core.specs.pruners import PRUNERS
 from core.specs.settings import Setting, read_setting, uniform

@@ -10,12 +10,17 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from core.specs import grammar
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.settings import Setting, uniform
-from core.specs.studies import EvaluationRequest, StudyRequest
+from core.specs import (
+    AllocationRequest,
+    Correction,
+    EvaluationRequest,
+    Setting,
+    StudyRequest,
+    WindowRequest,
+    grammar,
+    uniform,
+)
 from core.specs.study_file import read_study, write_study
-from core.specs.texts import WindowRequest
 
 # --- read ----------------------------------------------------------------------------------------------------------
 
