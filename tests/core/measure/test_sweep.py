@@ -15,7 +15,7 @@ from core import specs
 from core.measure import sweep as sweeps
 from core.measure.group import Group
 from core.measure.sweep import Sweep
-from core.models import cost
+from core.models import flops
 from core.models.progress import Cancelled, Progress, Report, silent
 from core.store.cache import Store
 from core.store.results import Perturbed
@@ -74,7 +74,7 @@ def test_numbers_do_not_depend_on_the_size_of_a_group(
 ) -> None:
     found = {}
     for size in (1, 2, 5):
-        monkeypatch.setattr(cost, "group_size", lambda *_, size=size: size)
+        monkeypatch.setattr(flops, "group_size", lambda *_, size=size: size)
         store = Store(tmp_path / str(size))
         sweep, profile = run(store, family)
         assert sweep.parts == len(NAMES) * -(-SEQUENCES // size)
@@ -88,7 +88,7 @@ def test_numbers_do_not_depend_on_the_size_of_a_group(
 def test_what_comes_before_the_measurements_moves_the_bar(
     engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cost, "check_work", lambda *_: 1e9)  # so that a step of it shows beside so small a model
+    monkeypatch.setattr(flops, "check_work", lambda *_: 1e9)  # so that a step of it shows beside so small a model
     seen: list[Progress] = []
     of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *NAMES).model_copy(update={"prunable": True})
@@ -253,13 +253,13 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: 
     """With another group size than before: the gap is measured, and nothing else."""
     whole, broken = Store(tmp_path / "whole"), Store(tmp_path / "broken")
     _, profile = run(whole)
-    monkeypatch.setattr(cost, "group_size", lambda *_: 1)
+    monkeypatch.setattr(flops, "group_size", lambda *_: 1)
     with pytest.raises(Cancelled):
         run(broken, report=stop_after(len(NAMES) * 4))
     unit = profile.unit(profile.measurements[0])
     (broken.parts(unit) / "0001-0001" / "injection.parquet").unlink(missing_ok=True)
     (broken.parts(unit) / "0001-0001" / "injection-sequence.parquet").write_bytes(b"rot")
-    monkeypatch.setattr(cost, "group_size", lambda *_: 5)
+    monkeypatch.setattr(flops, "group_size", lambda *_: 5)
     sweep, _ = run(broken)
     assert sweep.parts == len(NAMES) + 1
     assert_close(units_of(broken, profile), units_of(whole, profile))
