@@ -41,7 +41,7 @@ def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> 
     if fix.strength:
         words += [f"by {fix.driver}"] if fix.driver != Correction().driver else []
         words += [f"clip {fix.clip:.3g}"] if fix.clip != Correction().clip else []
-    words += ["unclipped"] if asked.unclipped else []
+    words += ["unclipped"] if asked.unclipped and not isinstance(asked.base, Manual) else []
     return ", ".join(words)
 
 
