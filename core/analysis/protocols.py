@@ -28,9 +28,8 @@ class Protocol(NamedTuple):
 
 def of_model(store: Store, model: ModelSpec) -> list[Entry]:
     """The stored studies of a model in any precision, the newest first."""
-    mine = model.content, model.initialised
     found = store.entries("study")
-    return [entry for entry in found if (entry.spec.model.content, entry.spec.model.initialised) == mine]
+    return [entry for entry in found if entry.spec.model.weights == model.weights]
 
 
 def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:

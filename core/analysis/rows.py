@@ -206,7 +206,7 @@ def differing(rows: Sequence[Row]) -> dict[str, list[str]]:
 def apart(row: Row, base: Row) -> str | None:
     """Why two perplexities cannot be compared; None where they can: one model in one precision, the same windows."""
     mine, other = row.study.spec, base.study.spec
-    if (mine.model.content, mine.model.initialised) != (other.model.content, other.model.initialised):
+    if mine.model.weights != other.model.weights:
         return f"they are of different models, {row.model} and {base.model}"
     if mine.model.dtype != other.model.dtype:
         return f"one ran in {mine.model.dtype}, the other in {other.model.dtype}"

@@ -62,7 +62,7 @@ def _profile(store: Store, entry: Entry) -> profiles.Profile | None:
     except UserError:  # deleted, or with a gap: the report goes without its estimates
         return None
     mine = entry.spec.model
-    alike = found and (found.spec.model.content, found.spec.model.initialised) == (mine.content, mine.initialised)
+    alike = found and found.spec.model.weights == mine.weights
     return found if alike else None
 
 

@@ -206,7 +206,7 @@ def answers(profile: Profile) -> dict[str, Entry]:
     """Key -> best setting of the profile's model, the newest first."""
     mine = profile.spec.model
     found = [(entry, entry.spec.model) for entry in Store().entries("best")]
-    alike = [entry for entry, its in found if (its.content, its.initialised) == (mine.content, mine.initialised)]
+    alike = [entry for entry, its in found if its.weights == mine.weights]
     return {entry.key: entry for entry in alike}
 
 

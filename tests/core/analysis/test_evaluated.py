@@ -40,6 +40,18 @@ def of(*results: SeedResult) -> EvaluatedSetting:
     return found
 
 
+@pytest.mark.parametrize(
+    ("loss", "perplexity"), [(0.0, 1.0), (2.0, math.exp(2)), (1000.0, math.inf), (math.nan, math.nan)]
+)
+def test_a_loss_that_is_no_number_gives_no_number_and_what_float64_cannot_hold_is_infinite(
+    loss: float, perplexity: float
+) -> None:
+    losses = np.full(12, 2.0)
+    losses[3] = loss
+    losses = losses if math.isnan(loss) else np.full(12, loss)
+    assert of(result("owl", losses)).perplexity == pytest.approx(perplexity, nan_ok=True)
+
+
 @settings(max_examples=25)
 @given(rises, rises)
 def test_one_against_the_other_is_the_inverse_of_the_other_against_the_one(one: dict, other: dict) -> None:
