@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from core.allocation.spread import allocate
-from core.specs import AllocationRequest, Correction, Manual, Setting, UserError, allocations, checked
+from core.specs import AllocationRequest, Correction, Manual, Setting, UserError, checked
 from core.specs.allocations import BASE_LABELS as BASES
+from core.specs.allocations import METHODS
 from core.specs.pruners import PRUNERS
 from core.store.profiles import Profile
 
-METHODS = {kind: form for kind, form in allocations.BASES.items() if not form.by_hand}
 WHAT = {
     "alone": "this setting",
     "family": "this family: the correction and its controls",

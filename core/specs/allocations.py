@@ -22,6 +22,7 @@ ALLOCATORS = (
     "core.allocation.manual:Manual",
 )
 BASES = {form.model_fields["kind"].default: form for form in map(load, ALLOCATORS)}
+METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
 Base = Annotated[Union[tuple(BASES.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
 Uniform, Manual = BASES["uniform"], BASES["manual"]  # what is compared with, and what no method made

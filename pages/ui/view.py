@@ -285,11 +285,6 @@ def switch(label: str, options: dict[str, str], key: str, help: str | None = Non
     st.segmented_control(label, list(options), key=key, format_func=options.get, required=True, help=help)
 
 
-def open_profile(key: str) -> None:
-    """Bring a profile into view; for `on_click`, since a widget's state cannot be set once it is drawn."""
-    st.session_state["profile"] = key
-
-
 def choose_profile() -> None:
     """The picker of profiles, in the sidebar; keeps the choice in `?profile=`."""
     entries = {entry.key: entry for entry in Store().entries("profile")}

@@ -15,7 +15,7 @@ from core.allocation.response import OBJECTIVES
 from core.analysis.responses import Judge, pruners
 from core.figures import labels
 from core.specs import grammar
-from core.specs.allocations import BASE_LABELS, BASES, AllocationRequest, Correction
+from core.specs.allocations import BASE_LABELS, METHODS, AllocationRequest, Correction
 from core.specs.base import checked
 from core.specs.pruners import PRUNER_LABELS
 from core.store.profiles import Profile
@@ -48,7 +48,6 @@ LOOSE = (
 
 
 Option = TypeVar("Option")
-METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 
 
 def _keys(method: type[Allocator]) -> dict[str, str]:
