@@ -87,4 +87,3 @@ def _publish(temporary: Path, folder: Path) -> None:
     others = sorted(folder.parent.glob("[!.]*"), key=lambda path: changed(path / "manifest.json"))
     for old in [path for path in others if path != folder][:-KEPT]:
         discard(old)
-
