@@ -39,7 +39,7 @@ def test_a_standard_profile_shows_every_chart_with_finding_and_download(filled_c
     app = opened(profile=filled_cache["deep"])
     titles = [each.value for each in app.header]
     assert len(titles) == len(app.get("plotly_chart")) == 9
-    assert len(app.get("download_button")) == 10, "the live picture above the charts has its numbers too"
+    assert len(app.get("download_button")) == 10  # the live picture above the charts has its numbers too
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     assert not app.exception and not app.info
 
@@ -98,7 +98,7 @@ def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> 
 def test_nothing_is_compared_until_it_is_chosen(filled_cache: dict[str, str]) -> None:
     box = opened(profile=filled_cache["deep"]).selectbox(key="compare")
     assert box.options[box.proto.default] == "nothing"
-    assert not box.proto.set_value, "a value of None would read: choose an option"
+    assert not box.proto.set_value  # None would read: choose an option
 
 
 def test_long_heads_are_short_in_tables_and_whole_in_their_tooltips(filled_cache: dict[str, str]) -> None:
