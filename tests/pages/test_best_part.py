@@ -264,7 +264,7 @@ def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> N
     app = part()
     spec = entry.spec
     judges, selects = ([each for each in badges(app) if text in each] for text in (texts["final"], texts["selection"]))
-    assert (len(judges), len(selects)) == (3, 1), "sentences, chart and contenders; candidates"
+    assert (len(judges), len(selects)) == (3, 1)  # sentences, chart and contenders; candidates
     for said, study in ((judges[0], spec.final), (selects[0], spec.selection)):
         assert "12 × 256 tokens" in said and "calibrated on a text, 16 × 64" in said and "float32" in said
         assert study.text.content[:6] in said and f"study {study.key[:6]}" in said

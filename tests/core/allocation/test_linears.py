@@ -105,7 +105,7 @@ def test_estimates_per_linear_are_sums_over_linears(layers: int, seed: int) -> N
     [harm] = [
         each.kl[1].mean() for key, each in here.perturbed.items() if key.name == "residual_linear:wanda:0.7:mlp.up"
     ]
-    assert estimate(one, here, "kl") <= harm * (1 + 1e-9), "the hull lies on or below what was measured"
+    assert estimate(one, here, "kl") <= harm * (1 + 1e-9)  # the hull lies on or below what was measured
 
 
 def test_a_family_per_linear_is_the_allocations_one_by_one() -> None:

@@ -125,7 +125,7 @@ def test_trouble_is_said_with_the_first_layer_over_the_seeds() -> None:
     found = of(result("owl", BASE, 0), result("owl", nan, 1, broken=1), result("owl", nan, 2, broken=0))
     assert not found.finite and (found.broken, found.trouble) == (0, "not a number, from layer 0 on")
     after = of(result("owl", nan, 0, broken=2))
-    assert after.broken is None and after.trouble == "not a number, after the last layer"
+    assert after.broken is None and after.trouble.endswith("after the last layer")
     assert of(result("owl", BASE + 900)).trouble == "beyond what can be written"
     assert of(result("owl", BASE)).trouble == ""
 
@@ -134,7 +134,7 @@ def test_warnings_are_told_once_over_the_seeds() -> None:
     told = [{"warnings": ["damping raised"]}, {"warnings": ["damping raised", "inputs"], "stopped": "inputs"}]
     found = of(*(result("owl", BASE, seed, **each) for seed, each in enumerate(told)))
     assert found.warnings == ["damping raised", "inputs"]
-    assert found.helped == "Pruning had to be helped along: damping raised. Pruning broke the model: inputs."
+    assert found.helped.count("damping raised") == 1 and found.helped.endswith("broke the model: inputs.")
 
 
 def test_accuracies_are_paired_over_examples() -> None:

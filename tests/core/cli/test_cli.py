@@ -166,7 +166,7 @@ def test_options_reach_the_request(measure: Callable) -> None:
 def test_what_is_in_the_cache_is_said_to_be(measure: Callable, tmp_path: Path) -> None:
     assert "Already" not in measure().err
     again = measure()
-    assert again.err == "Already in the cache: nothing had to be measured.\n" and "profile" in again.out
+    assert again.err.startswith("Already in the cache") and "profile" in again.out
     for path in (tmp_path / "cache").glob("resolved/*"):
         path.unlink()  # the answer is found once the model was looked at
     found = measure("--json")
@@ -285,7 +285,7 @@ def test_a_failure_is_exit_code_1_and_no_bad_request(measure: Callable, monkeypa
         except ZeroDivisionError:  # the interpreter turns it into a traceback and exit code 1
             code = 1
     assert code == 1
-    assert measure("--json").json["layers"] == tiny.LAYERS, "the run that failed stands in the way"
+    assert measure("--json").json["layers"] == tiny.LAYERS  # the run that failed stands in the way
 
 
 def test_a_refused_request_can_be_asked_again(measure: Callable, tmp_path: Path) -> None:
@@ -297,7 +297,5 @@ def test_a_refused_request_can_be_asked_again(measure: Callable, tmp_path: Path)
 def test_an_allocation_is_told_from_its_base_and_from_uniform(capsys: pytest.CaptureFixture) -> None:
     assert main(["allocate", "--base", "owl", "--target", "0.7", "--strength", "0.04", "--judge", "kl"]) == 0
     said = capsys.readouterr().out
-    assert re.search(
-        r"KL divergence, nats, .*: this allocation \d\.\d{3}, its base \d\.\d{3}, uniform \d\.\d{3}\n", said
-    )
+    assert re.search(r"KL .*: this allocation \d\.\d{3}, its base \d\.\d{3}, uniform \d\.\d{3}\n", said)
     assert re.search("layer .* base .* corrected .* limit", said)

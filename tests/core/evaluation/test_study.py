@@ -131,7 +131,7 @@ def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, mon
     monkeypatch.setattr(walking, "walk", lambda *args: walks.append("walk") or real(*args))
     more = experiment.get(request(text, setting(), setting("depth_ramp beta=0.05")), empty)
     assert more.key != first.key
-    assert walks == ["walk"], "only the new setting is pruned"
+    assert walks == ["walk"]  # only the new setting is pruned
 
 
 def test_a_stopped_study_goes_on_from_its_pieces(empty: Store, text: str) -> None:
@@ -153,7 +153,7 @@ def test_a_stopped_study_goes_on_from_its_pieces(empty: Store, text: str) -> Non
     assert kept == [1]
     lines: list[str] = []
     entry = experiment.get(asked, empty, report=lambda progress: lines.append(progress.line))
-    assert not any(line.startswith("dense: window") for line in lines), "the dense model is measured twice"
+    assert not any(line.startswith("dense: window") for line in lines)  # the dense model is measured twice
     whole = evaluations.load(empty, entry)
     other = Store(empty.root.parent / "other")
     apart = evaluations.load(other, experiment.get(asked, other))
@@ -215,7 +215,7 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
     asked = request(text, setting())
     with pytest.raises(Cancelled):
         experiment.get(asked, empty, report=stop)
-    assert len(list((empty.root / "parts").glob("*/*-*"))) == 3, "every piece is there, and the whole is not"
+    assert len(list((empty.root / "parts").glob("*/*-*"))) == 3  # every piece is there, and the whole is not
     found = evaluations.load(empty, experiment.get(asked, empty))
     assert found.singles[1].broken == 2 and found.singles[1].trouble == "not a number, from layer 2 on"
 
@@ -255,7 +255,7 @@ def test_a_setting_that_cannot_be_pruned_is_no_number_and_the_others_go_on(
     assert broken.result.about["stopped"] == broken.warnings[1]
     zeros = broken.result.evaluated.zeros
     assert np.allclose(zeros[0], 0.6, atol=0.05) and (zeros[1:] == 0).all()
-    assert [each.setting.allocation.target for each in ranked(found)] == [0.5], "it is no candidate for the best"
+    assert [each.setting.allocation.target for each in ranked(found)] == [0.5]  # it is no candidate for the best
     assert choose(found)[0].allocation.target == 0.5
 
 

@@ -241,7 +241,7 @@ def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path: Path, tex
     assert len(list(broken.root.glob("parts/*/[!.]*"))) == 2
     assert broken.find(asked) is None and list(broken.entries()) == []
     entry = experiment.get(asked, broken)
-    assert len(engine_calls) == 4, "a finished part was measured again"
+    assert len(engine_calls) == 4  # a finished part was measured again
     assert not list(broken.root.glob("parts/*"))
     assert_equal(found(broken, entry), found(whole, experiment.get(asked, whole)))
 

@@ -135,7 +135,7 @@ def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> N
     assert aside.seconds_left is not None and aside.rate is None, "nothing was computed"
     both = after(20, 4)
     assert both.rate * both.seconds_left == pytest.approx(980 * 4 / 20, rel=0.01), "only FLOP are in the rate"
-    assert after(30).rate > both.rate, "where nothing else is said the units are FLOP"
+    assert after(30).rate > both.rate  # where nothing else is said the units are FLOP
     assert after(40, 8, total=2000).seconds_left is None, "another total is another run"
 
 

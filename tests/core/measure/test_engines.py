@@ -102,7 +102,7 @@ def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, en
             assert (first[UPPER] > 0).all()
             np.testing.assert_allclose(np.diag(first), size, rtol=1e-5)
         else:
-            assert (first[UPPER] == 0).all(), "what happens at later positions cannot reach position 0"
+            assert (first[UPPER] == 0).all()  # what happens at later positions cannot reach position 0
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
@@ -166,7 +166,7 @@ def test_covariance_noise_has_the_covariances_directions() -> None:
     ]
     push = torch.cat([(stream - call.exit)[:, 1:].flatten(0, 1) for stream in after])
     push = push / push.norm(dim=-1, keepdim=True)
-    assert float((push - push @ projector).norm(dim=-1).max()) < 1e-4, "noise outside the covariance's span"
+    assert float((push - push @ projector).norm(dim=-1).max()) < 1e-4  # noise outside the covariance's span
     second = push.T @ push / len(push)
     torch.testing.assert_close(second, projector / 3, atol=0.02, rtol=0)
 

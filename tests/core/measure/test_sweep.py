@@ -219,7 +219,7 @@ def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_betwee
             run(empty, names=(name,), report=stop_after(1))
     sweep, profile = run(empty, names=(name,))
     (unit,) = [profile.unit(each) for each in profile.measurements]
-    assert sweep.parts, "something was left to measure"
+    assert sweep.parts  # something was left to measure
     told = empty.warnings(unit)
     assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
 
@@ -312,7 +312,7 @@ def test_running_out_of_memory_halves_the_group_until_there_is_none(
     _, profile = run(empty, names=("skip",), report=said.append)
     assert any("out of memory" in each.line for each in said)
     assert [each.done for each in said] == sorted(each.done for each in said)
-    assert said[-1].done <= said[-1].total, "a part that was begun twice counts once"
+    assert said[-1].done <= said[-1].total  # a part that was begun twice counts once
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
@@ -340,6 +340,6 @@ def test_half_precision_knows_its_distance_from_float32(engine: str, empty: Stor
     tiny.assert_untouched(half, before)
     floor = empty.load(profile.floor)
     assert (floor.half_precision > 1e-4).all() and (floor.half_precision < 0.1).all()
-    assert (np.diff(floor.half_precision) > -1e-3).all(), "rounding adds up from layer to layer"
+    assert (np.diff(floor.half_precision) > -1e-3).all()  # rounding adds up from layer to layer
     found = empty.load(profile.unit(profile.measurements[0]))
     np.testing.assert_allclose(np.diag(found.drift), 0.3, rtol=0.02)

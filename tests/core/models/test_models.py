@@ -130,7 +130,7 @@ def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Sto
     torch.manual_seed(2)
     state = torch.get_rng_state()
     again = loaded_from(f"random:{path}", empty)
-    assert torch.equal(torch.get_rng_state(), state), "the caller's random numbers were disturbed"
+    assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers were disturbed
     trained = loaded_from(path, empty)
     assert twin.spec == again.spec != trained.spec and "random" in twin.source.label
     for name, value in twin.model.state_dict().items():
@@ -322,5 +322,5 @@ def test_the_models_at_hand_tell_their_shape_or_their_trouble(
     assert found["tiny/whole"]["layers"] == tiny.LAYERS and found["tiny/whole"]["trouble"] is None
     assert found["tiny/half"]["layers"] is None and "safetensors" in found["tiny/half"]["trouble"]
     here = locate("tiny/whole", empty)
-    assert here.content == "tiny/whole@abc", "a Hub model is named by its commit"
+    assert here.content == "tiny/whole@abc"  # a Hub model is named by its commit
     assert loading.load(here).spec.content == "tiny/whole@abc"

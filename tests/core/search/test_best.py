@@ -95,7 +95,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert [each.parts for each in told] == sorted(each.parts for each in told)
     assert list(dict.fromkeys(each.line.partition(":")[0] for each in told)) == ["profile", "selection", "final"]
     selecting = [each.loss for each in found.selection.singles if each.setting]
-    assert len(selecting) == 5, "uniform, a ramp, a response, and the correction with its reverse"
+    assert len(selecting) == 5  # uniform, a ramp, a response, and the correction with its reverse
     assert found.selection.single(found.winner).loss == min(selecting)
     assert [each.loss for each in found.candidates] == sorted(selecting)
     assert found.runner_up.allocation.base.kind != found.winner.allocation.base.kind
@@ -212,13 +212,10 @@ def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
         change = Change(Interval(-2.0, -3.0, high, 8), UNKNOWN)
         monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, change=change: change))
         assert found.answer == answer
-    assert found.sentence.startswith("Use uniform:0.45: the best on the text that selects does not hold")
-    assert found.sentence.endswith(
-        "of the targets tried, 45% is the largest at which uniform itself kept within the loss."
-    )
+    assert found.sentence.startswith("Use uniform:0.45: ") and " 45% is the largest" in found.sentence
     assert found.lost == found.against(judged[0], None).windows
     assert found.loss_sentence.startswith("At 45%, uniform ")
-    assert found.loss_sentence.endswith("uniform lost 27.0% on the text that selects.")
+    assert "uniform lost 27.0% " in found.loss_sentence
     assert len(best.commands(found)) == 2 and "uniform:0.45" in best.commands(found)[1]
 
 
@@ -325,9 +322,10 @@ def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) 
 def test_the_sentence_says_which_text_has_which_role() -> None:
     cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
     measured, named = (roles.roles(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
-    assert measured.startswith("Calibration and profile: the demo text's calibration half; selection: documents 0-4")
-    assert named.startswith("Profile abc: the text it was measured on; calibration: the demo text's calibration half")
-    assert all(each.endswith("documents 5-9 of the demo text's evaluation half.") for each in (measured, named))
+    assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
+    for each in (measured, named):
+        assert "calibration half" in each
+        assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("judgement", "5-9")]
 
 
 def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
@@ -425,7 +423,7 @@ def test_no_seeds_are_told_of_magnitude(say: Callable, text: str) -> None:
     what = [*asking(text), "--pruner", "magnitude"]
     code, out, err = say(*what)
     assert code == 0, err
-    assert f"8 x {LENGTH} tokens; magnitude looks at no calibration text." in out and "calibration seed" not in out
+    assert f"8 x {LENGTH} tokens; magnitude looks at no" in out and "calibration seed" not in out
     assert json.loads(say(*what, "--json")[1])["over_seeds"] is None
 
 
@@ -439,7 +437,7 @@ def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypa
     shallow = ramps(4, 0.5)
     assert len(set(shallow)) == len(shallow) == len(Owl.full(0.5, 4))
     assert shallow == sorted(shallow) and shallow[-1] == 0.332, "up to the steepest"
-    assert np.ptp(np.diff([0, *shallow])) <= 0.002 + 1e-9, "spread evenly, on multiples of the step"
+    assert np.ptp(np.diff([0, *shallow])) <= 0.002 + 1e-9  # spread evenly, on multiples of the step
     assert ramps(30, 0.5) == [round(0.002 * each, 6) for each in range(1, 18)], "all that are published"
     assert len(ramps(32, 0.7)) == 9
 
@@ -458,7 +456,7 @@ def test_every_candidate_is_written_so_that_it_reads_back(
     if effort == "full":
         assert all(target - 14.5 * beta >= 0 and target + 14.5 * beta < 1 for beta in ramps)
         steeper = 14.5 * (max(ramps, default=0) + 0.004)
-        assert target + steeper >= 1 or target - steeper <= 0, "the next steeper one would fit as well"
+        assert target + steeper >= 1 or target - steeper <= 0  # the next steeper one would fit as well
 
 
 def test_a_hand_made_allocation_is_no_line(refused: Callable) -> None:
@@ -488,7 +486,7 @@ def test_a_request_can_be_queued() -> None:
     asked = BestRequest(max_loss=0.2)
     again = records.REQUESTS["BestRequest"].model_validate(json.loads(asked.model_dump_json()))
     assert again == asked and asked.title.endswith("within a loss of 20%, wanda")
-    assert BestRequest(target=0.625).title == "best setting of SmolLM2-135M-Instruct at 62.5%, wanda"
+    assert BestRequest(target=0.625).title.endswith(" at 62.5%, wanda")
 
 
 # --- the command line ----------------------------------------------------------------------------------------------
@@ -527,7 +525,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert code == 0, err
     code, out, err = say(*what)
     assert code == 0 and answer["answer"] in out and "documents 48-59" in out.replace("\n", " ")
-    assert " ".join(out.split()).count(f"8 x {LENGTH} tokens") == 2, "of the texts that select and judge"
+    assert " ".join(out.split()).count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 
@@ -554,7 +552,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
     assert last["allocation"].startswith("depth_ramp") and last["perplexity"] is None
     assert "not finite" in last["warnings"][1]
     out = say(*what)[1]
-    assert out.count("damping raised") > 1 and re.search(r"depth_ramp beta=0.05\..* damping raised\..* layer 1", out)
+    assert out.count("damping raised") > 1 and re.search(r"beta=0.05\..* damping raised\..* layer 1", out)
 
 
 def test_where_uniform_alone_breaks_the_winner_is_the_answer(
@@ -564,7 +562,7 @@ def test_where_uniform_alone_breaks_the_winner_is_the_answer(
     found = best.load(empty, experiment.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
-    assert found.sentence.endswith("uniform breaks the model, whose loss is then not a number.")
+    assert "uniform breaks the model" in found.sentence
 
 
 def test_a_target_at_which_everything_breaks_does_not_fit(
@@ -609,7 +607,7 @@ def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypat
     monkeypatch.setitem(GRIDS, "quick", grid())
     entry = experiment.get(request(text, seeds=(0,)), empty)
     keys = [each.key for each in entry.spec.units]
-    assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2, "a profile of three perturbations, two studies of two points"
+    assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2  # a profile of three perturbations, two studies of two points
 
 
 def test_stages_told_as_one_run_say_what_was_computed() -> None:

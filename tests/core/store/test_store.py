@@ -114,7 +114,7 @@ def test_a_half_written_folder_is_never_found(empty: Store, spec: specs.ProfileS
         (path / "manifest.json").unlink()  # as a deletion leaves it when it is killed half way
         assert empty.path(each) is None and empty.load(each) is None
         assert list(empty.entries()) == []
-        assert half.is_dir(), "a folder that somebody may still be writing was taken away"
+        assert half.is_dir()  # a folder that somebody may still be writing was taken away
     assert empty.troubles() == []
 
 
@@ -246,7 +246,7 @@ def test_two_writers_of_one_result_leave_one_whole_result(empty: Store, unit: sp
         each.join()
     assert errors == []
     assert same(empty.load(unit), perturbed())
-    assert os.listdir(empty.path(unit).parent) == [unit.key], "a temporary folder was left behind"
+    assert os.listdir(empty.path(unit).parent) == [unit.key]  # a temporary folder was left behind
     assert list(empty.finished(unit)) == [0]
 
 
@@ -402,7 +402,7 @@ def test_a_request_whose_profile_lacks_a_unit_is_not_answered(
     empty.remember(request, spec, [file])
     damage(empty.path(spec.unit(spec.measurements[0])), "a flipped byte")
     empty.load(spec.unit(spec.measurements[0]))
-    assert empty.find(request) is None, "measuring again would change nothing"
+    assert empty.find(request) is None  # measuring again would change nothing
 
 
 # --- what may not be in the source ---------------------------------------------------------------------------------
