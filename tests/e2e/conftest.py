@@ -35,12 +35,12 @@ CALM = """([asked, quiet]) => {
 
 
 @contextmanager
-def serving(cache: Path, port: int | None = None) -> Iterator[str]:
+def serving(cache: Path, port: int | None = None, **environment: str) -> Iterator[str]:
     """Run the app until the block ends, on a free port where none is given; yields its address."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    environment = os.environ | {"ABSORPTION_CACHE": str(cache)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    around = os.environ | {"ABSORPTION_CACHE": str(cache)} | environment
+    server = subprocess.Popen(command, cwd=ROOT, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         address = f"http://127.0.0.1:{port}"
         _wait(f"{address}/_stcore/health", server)
