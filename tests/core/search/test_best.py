@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +23,6 @@ from core.allocation.response import Response
 from core.analysis.comparison import Interval
 from core.analysis.evaluated import UNKNOWN, Change, SeedResult
 from core.analysis.evaluations import Evaluations
-from core.cli import main
 from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
 from core.models.outline import Outline
@@ -325,7 +324,7 @@ def test_the_sentence_says_which_text_has_which_role() -> None:
     assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
     for each in (measured, named):
         assert "calibration half" in each
-        assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("judgement", "5-9")]
+        assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("comparison", "5-9")]
 
 
 def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
@@ -421,10 +420,9 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
 
 def test_no_seeds_are_told_of_magnitude(say: Callable, text: str) -> None:
     what = [*asking(text), "--pruner", "magnitude"]
-    code, out, err = say(*what)
-    assert code == 0, err
+    out = say(*what).out
     assert f"8 x {LENGTH} tokens; magnitude looks at no" in out and "calibration seed" not in out
-    assert json.loads(say(*what, "--json")[1])["over_seeds"] is None
+    assert say(*what, "--json").json["over_seeds"] is None
 
 
 def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -493,24 +491,16 @@ def test_a_request_can_be_queued() -> None:
 
 
 @pytest.fixture
-def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Iterator[Callable[..., tuple[int, str, str]]]:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([*map(str, arguments), "--cache", str(tmp_path / "cache"), "--device", "cpu"])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+def say(say: Callable) -> Callable:
+    """Run one command on the CPU."""
+    return lambda *words: say(*words, "--device", "cpu")
 
 
 def test_the_command_answers_and_its_lines_make_the_answer_again(
     say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     what = [*asking(text), "--seeds", "0,1"]
-    code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
-    assert code == 0, err
-    answer = json.loads(out)
-    assert out.count("\n") == 1
+    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
     assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
     assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
     assert len(answer["candidates"]) == 5 and answer["runner_up"]["perplexity"] > 0
@@ -520,12 +510,11 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
 
     monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
-    assert json.loads(say(*measure)[1])["key"] == answer["profile"]
-    code, out, err = say(*prune)
-    assert code == 0, err
-    code, out, err = say(*what)
-    assert code == 0 and answer["answer"] in out and "documents 48-59" in out.replace("\n", " ")
-    assert " ".join(out.split()).count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
+    assert say(*measure).json["key"] == answer["profile"]
+    assert say(*prune).json
+    out = " ".join(say(*what).out.split())
+    assert answer["answer"] in out and "documents 48-59" in out
+    assert out.count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 
@@ -544,14 +533,12 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
 
     monkeypatch.setattr(walking, "walk", odd)
     what = [*asking(text), "--seeds", "0,1"]
-    code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
-    assert code == 0, err
-    answer = json.loads(out)
+    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
     assert answer["export"]["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
     last = answer["candidates"][-1]
     assert last["allocation"].startswith("depth_ramp") and last["perplexity"] is None
     assert "not finite" in last["warnings"][1]
-    out = say(*what)[1]
+    out = say(*what).out
     assert out.count("damping raised") > 1 and re.search(r"beta=0.05\..* damping raised\..* layer 1", out)
 
 
@@ -579,8 +566,7 @@ def test_an_export_into_the_cache_is_refused_at_once(
 ) -> None:
     monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
     (tmp_path / "cache").mkdir()
-    code, _, err = say(*asking(text), "--export", tmp_path / "cache" / "x")
-    assert code == 2 and str(tmp_path / "cache") in err
+    say(*asking(text), "--export", tmp_path / "cache" / "x").refused(str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize(
@@ -598,9 +584,7 @@ def test_an_export_into_the_cache_is_refused_at_once(
     ],
 )
 def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) -> None:
-    code, out, err = say("best", "--model", tiny.folder("llama"), *arguments)
-    assert (code, out, err.count("\n")) == (2, "", 1), err
-    assert named in err
+    say("best", "--model", tiny.folder("llama"), *arguments).refused(named)
 
 
 def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
