@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.analysis.evaluated import SeedResult, seedless
 from core.analysis.evaluations import Evaluations, load, profile_key
 from core.analysis.tasks import labels, tasks_asked
-from core.specs import ModelSpec, Setting, StudySpec, TextSpec
+from core.specs import ModelSpec, Point, Setting, StudySpec, TextSpec
 from core.specs.pruners import PRUNER_LABELS
 from core.store.cache import Entry, Store
 
@@ -116,13 +116,14 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
         names = {task.name: called[task] for task in study.spec.tasks}
         for each in study.points:
             answers = {names[name]: answer for name, answer in each.tasks.items()}
-            key = each.setting, each.point.pruned
+            key = each.setting, each.pruned
             known = points.get(key)
             first = each if known is None or known.evaluated is None else known
             points[key] = replace(first, tasks={**answers, **(known.tasks if known else {})})
     told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
-    asked = {"points": tuple(each.point for each in points.values()), "tasks": tuple(tasks)}
-    return Evaluations(found[0].spec.model_copy(update=asked), told, tuple(points.values()))
+    asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
+    spec = found[0].spec.model_copy(update={"points": asked, "tasks": tuple(tasks)})
+    return Evaluations(spec, told, tuple(points.values()))
 
 
 def holding(found: Evaluations, setting: Setting) -> str | None:

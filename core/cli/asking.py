@@ -111,8 +111,8 @@ def allocation(given: SimpleNamespace) -> AllocationRequest:
     base, target = said.pop("base", "uniform"), said.pop("target", None)
     if base not in BASES:
         raise UserError(f"there is no allocator {base!r}: known are {', '.join(BASES)}")
-    if base == "manual" and "sparsity" not in said:
-        raise UserError("manual needs --sparsity, a number per layer, as in --sparsity 0.6,0.7,0.8")
+    if BASES[base].by_hand and "sparsity" not in said:
+        raise UserError(f"{base} needs --sparsity, a number per layer, as in --sparsity 0.6,0.7,0.8")
     if "sparsity" in said:
         said["sparsity"] = tuple(said["sparsity"].split(","))
     usual = AllocationRequest.model_fields["target"].default

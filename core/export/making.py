@@ -117,7 +117,7 @@ def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     measured = found.single(request.setting)
     if measured is None:
         raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
-    if (found.spec.model, measured.result.point.pruned) != (model, pruned):
+    if (found.spec.model, measured.result.pruned) != (model, pruned):
         raise UserError(
             f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
             "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"

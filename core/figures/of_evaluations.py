@@ -68,7 +68,7 @@ def _method(one: EvaluatedSetting, mine: bool) -> str:
     """The curve that a setting belongs to: its own, or the one of all corrections of its base."""
     if mine or not one.strength:
         return one.name
-    name = one.base.name if one.base else f"{naming.base(one.setting.allocation)}, {naming.PRUNERS[one.setting.pruner]}"
+    name = one.base.name if one.base else f"{one.setting.allocation.base.label}, {naming.PRUNERS[one.setting.pruner]}"
     return f"{name}{CORRECTED}"
 
 

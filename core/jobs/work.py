@@ -14,6 +14,7 @@ from core.models.provenance import provenance, relative
 from core.models.sources import outlined
 from core.specs import BestRequest, ExportRequest, MeasureRequest, ProfileSpec, StudyRequest, WritingRequest, expanded
 from core.specs.jobs import Request
+from core.store import parts
 from core.store.cache import Entry
 from core.texts.windows import windows
 
@@ -36,8 +37,8 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
     sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine)
     sweep.run()
     units = [profile.unit(each) for each in profile.measurements]
-    measured = sum(map(store.seconds, units))
-    warnings = dict.fromkeys(text for unit in units for text in store.warnings(unit))
+    measured = sum(parts.seconds(store, unit) for unit in units)
+    warnings = dict.fromkeys(text for unit in units for text in parts.warnings(store, unit))
     seconds = {"loading": bench.loading, **sweep.seconds, "sweep": measured}  # earlier runs' shares included
     told = provenance(loaded, text.files, store, sweep.device) | {
         "model_source": relative(request.model),

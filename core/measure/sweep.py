@@ -25,7 +25,7 @@ from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE
 from core.specs.errors import UserError
 from core.specs.formats import runs
-from core.store import results
+from core.store import parts, results
 from core.store.cache import Store
 from core.texts.windows import Windows
 
@@ -97,7 +97,7 @@ class Sweep:
     # -- the plan ---------------------------------------------------------------------------------------------------
 
     def _pending(self, measurement: specs.Measurement) -> list[int]:
-        finished = self.store.finished(self.profile.unit(measurement))
+        finished = parts.finished(self.store, self.profile.unit(measurement))
         done = {first + n for first, part in finished.items() for n in range(part.sequences)}
         return [index for index in range(self.profile.text.sequences) if index not in done]
 
@@ -216,7 +216,7 @@ class Sweep:
                 self.warnings.clear()
                 part = self._part(part_group, measurement, what, len(run))
                 took = time.perf_counter() - began
-                self.store.save_part(self.profile.unit(measurement), run[0], part, took, self.warnings)
+                parts.save(self.store, self.profile.unit(measurement), run[0], part, took, self.warnings)
                 for index in run:
                     wanted.remove(index)
                 self.parts += 1
@@ -266,12 +266,12 @@ class Sweep:
     def _assemble(self, measurement: specs.Measurement) -> None:
         unit = self.profile.unit(measurement)
         if self.store.measured(unit) is None:  # else another process was faster
-            parts = list(self.store.finished(unit).values())
-            if sum(part.sequences for part in parts) != self.profile.text.sequences:
+            found = list(parts.finished(self.store, unit).values())
+            if sum(part.sequences for part in found) != self.profile.text.sequences:
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
-            told = {"seconds": round(self.store.seconds(unit), 2), "warnings": self.store.warnings(unit)}
-            self.store.save(unit, results.merged(parts), told)
-        self.store.drop_parts(unit)
+            told = {"seconds": round(parts.seconds(self.store, unit), 2), "warnings": parts.warnings(self.store, unit)}
+            self.store.save(unit, results.merged(found), told)
+        parts.drop(self.store, unit)
 
     def _warn(self, text: str) -> None:
         self.warnings.append(text)

@@ -20,7 +20,7 @@ from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Exhibit, Part, Table
 from core.specs import naming
-from core.specs.allocations import BASES, AllocationRequest, Correction
+from core.specs.allocations import METHODS, AllocationRequest, Correction
 from core.specs.errors import UserError
 from core.specs.jobs import Request
 from core.specs.pruners import PRUNER_LABELS
@@ -122,7 +122,7 @@ def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
         layer_parameters(found)
     except UserError:
         return {}
-    plain = [AllocationRequest(base=form(), target=TARGET) for kind, form in BASES.items() if kind != "manual"]
+    plain = [AllocationRequest(base=form(), target=TARGET) for form in METHODS.values()]
     driver = Correction(strength=STRENGTH)
     corrected = [each.model_copy(update={"correction": driver}) for each in plain if each.base.kind == "owl"]
     answered = {}

@@ -10,7 +10,6 @@ from core.search import best as bests
 from core.search.best import Best
 from core.specs import (
     AllocationRequest,
-    Manual,
     MeasureRequest,
     Setting,
     StudyRequest,
@@ -129,7 +128,7 @@ def _request(found: Evaluations) -> StudyRequest | None:
 
 
 def _single(request: StudyRequest, setting: Setting, device: str) -> str | None:
-    if isinstance(setting.allocation.base, Manual):
+    if setting.allocation.base.by_hand:
         return f"# {naming.whole(setting)}: no command can say it; save its allocation as JSON and name that file"
     try:
         return command_line(alone(request, setting), device=device)

@@ -65,3 +65,8 @@ class AllocationRequest(Spec):
                 "give a strength or unclipped, not both"
             )
         return self
+
+    @property
+    def plain(self) -> Self:
+        """The same without its correction."""
+        return self.model_copy(update={"correction": Correction()})

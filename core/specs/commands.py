@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from core.specs import grammar, presets
-from core.specs.allocations import BASES, AllocationRequest, Correction, Manual
-from core.specs.base import Spec, number
+from core.specs.allocations import BASES, AllocationRequest, Correction
+from core.specs.base import Spec, number, word
 from core.specs.errors import UserError
 from core.specs.formats import either
 from core.specs.measurements import MeasureRequest
@@ -43,10 +43,6 @@ class Studying(Spec):
 Asked = MeasureRequest | StudyRequest | BestRequest | Allocating | Studying
 
 
-def _text(value: object) -> str:
-    return number(value) if isinstance(value, float) else str(value)
-
-
 @dataclass(frozen=True)
 class Option:
     """One option of a command.
@@ -66,7 +62,7 @@ class Option:
     kind: Any = str
     of: tuple[str, ...] = ()
     told: Callable[[Any], Mapping[str, Any]] | None = None
-    write: Callable[[Any], str] = _text
+    write: Callable[[Any], str] = word
     always: bool = False
     argument: bool = False
 
@@ -144,7 +140,7 @@ def _roles(request: BestRequest) -> dict[str, str]:
 def _allocated(request: Allocating) -> dict[str, Any]:
     """An allocation in one word; what was set by hand in parts."""
     asked, base = request.allocation, request.allocation.base
-    if not isinstance(base, Manual):
+    if not base.by_hand:
         return {"allocation": grammar.write(asked)}
     if base.per_linear:
         raise UserError("numbers per linear that were set by hand fit no option: prune with them from their .json file")

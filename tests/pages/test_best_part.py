@@ -13,7 +13,7 @@ from core.jobs import queue
 from core.models import cost
 from core.search import best, candidates
 from core.search.roles import roles
-from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar
+from core.specs import BestRequest, BestSpec, Point, Setting, UserError, WindowRequest, grammar
 from core.store.cache import Entry, Store
 from pages.ui.prune import answering
 from tests import synthetic
@@ -276,7 +276,8 @@ def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> N
 def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
     entry = save(store)
     found = best.load(store, entry)
-    helped = found.final.single(found.winner).result.point
+    result = found.final.single(found.winner).result
+    helped = Point(setting=result.setting, pruned=result.pruned)
     unit = entry.spec.final.evaluated(helped)
     gone(store, unit)
     told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}

@@ -355,7 +355,7 @@ def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5,
     setting = Setting(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
     evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
     pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
-    return SeedResult(SimpleNamespace(setting=setting, pruned=pruned), evaluated, {}, {})
+    return SeedResult(setting, pruned, evaluated, {}, {})
 
 
 def test_the_runner_up_is_of_another_base() -> None:
@@ -394,7 +394,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
 def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
     base = 3 + np.random.default_rng(7).random(8)
-    dense = SeedResult(SimpleNamespace(setting=None, pruned=None), Evaluated(base, base, base, base), {}, {})
+    dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
     spec = SimpleNamespace(winner=points[2].setting, runner_up=None, max_loss=0.2)
     study = Evaluations(None, {}, points)
