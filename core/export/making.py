@@ -143,10 +143,10 @@ def _commands(request: ExportRequest) -> list[str]:
     The sparsities are those that the folder's recipe holds: no profile is looked at again.
     """
     name, text = Path(request.folder).name, request.calibration
-    asked = StudyRequest(
+    asked = request.to(
+        StudyRequest,
         model=relative(request.model),
-        revision=request.revision,
-        dtype=request.dtype,
+        profile=None,
         calibration=text.model_copy(update={"source": relative(text.source)}),
         settings=(request.setting,),
         evaluation=EvaluationRequest(text=USUAL_EVALUATION.model_copy(update={"length": text.length})),

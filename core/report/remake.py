@@ -8,6 +8,7 @@ from core.analysis.evaluations import Evaluations
 from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
+from core.search.plan import final_request
 from core.specs import (
     AllocationRequest,
     MeasureRequest,
@@ -98,7 +99,7 @@ def best(found: Best, singles: Sequence[str]) -> list[Command]:
     """
     whole = bests.whole_line(found.request)
     if whole is None:
-        asked = bests.final_request(found.request, found.profile, found.winner, found.runner_up)
+        asked = final_request(found.request, found.profile, found.winner, found.runner_up)
         file, *run = _study(asked, _device(found.final.dense.result.about))
         return [Command(f"{NO_SEARCH} {file.about}", file.text), *run, *_singles(singles)]
     return [Command(SEARCH, whole), *_singles(singles)]

@@ -137,14 +137,16 @@ class Store:
         Raises:
             UserError: none or several match.
         """
-        return self.demo() if key == "demo" else self.by_key(key, ("profile",))
+        return self.by_key(key, ("profile",))
 
     def by_key(self, key: str, kinds: tuple[str, ...] = VIEW_KINDS) -> Entry:
-        """An entry of some kinds by its key or an unambiguous beginning of it.
+        """An entry of some kinds by its key or an unambiguous beginning of it; `demo` is a profile.
 
         Raises:
             UserError: none or several match.
         """
+        if key == "demo" and "profile" in kinds:
+            return self.demo()
         what = kinds[0] if len(kinds) == 1 else "result"
         here = (entry for kind in kinds for entry in self.entries(kind, key) if key)
         found = {entry.key: entry for entry in here}

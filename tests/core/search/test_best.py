@@ -28,7 +28,7 @@ from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
 from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
-from core.search import best, candidates, choosing, roles
+from core.search import best, candidates, choosing, plan, roles
 from core.search.candidates import GRIDS, Grid
 from core.specs import BestRequest, Manual, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
@@ -348,7 +348,7 @@ def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
 
     found = candidates.largest(candidates.TARGETS, fits)
     assert found == (None if last < 0 else candidates.TARGETS[last])
-    assert len(tried) == len(set(tried)) <= best.trials(BestRequest(max_loss=0.2))
+    assert len(tried) == len(set(tried)) <= plan.trials(BestRequest(max_loss=0.2))
 
 
 def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
@@ -410,11 +410,11 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     asked = BestRequest(target=0.5, pruner="magnitude")
     wanda = asked.model_copy(update={"pruner": "wanda"})
     winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
-    assert best.final_request(asked, None, winner, None).settings == (winner,)
-    assert len(best.final_request(wanda, None, winner, None).settings) == 3
+    assert plan.final_request(asked, None, winner, None).settings == (winner,)
+    assert len(plan.final_request(wanda, None, winner, None).settings) == 3
     shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
-    costs = [best.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
-    assert costs[0] == costs[1] < best.planned(wanda, shape)["final"]
+    costs = [plan.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
+    assert costs[0] == costs[1] < plan.planned(wanda, shape)["final"]
 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
