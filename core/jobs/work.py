@@ -20,7 +20,7 @@ from core.texts.windows import windows
 
 
 def measure(request: MeasureRequest, bench: Bench) -> Entry:
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request)
     store, text = bench.store, windows(request.text, loaded)
     profile = ProfileSpec(
         model=loaded.spec,
@@ -56,7 +56,7 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
 
 
 def evaluate(request: StudyRequest, bench: Bench) -> Entry:
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request)
     resolved = resolve(request, loaded, bench.store)
     bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
     found = bench.store.find(request)
@@ -70,9 +70,7 @@ def evaluate(request: StudyRequest, bench: Bench) -> Entry:
 def export(request: ExportRequest, bench: Bench) -> Entry:
     from core.export import making
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
-    devices.place(loaded, bench.device)
-    shape = outlined(loaded.source, bench.store)
+    loaded, shape = bench.placed(request)
     return making.run(request, loaded, bench.store, shape, bench.report)
 
 
@@ -82,7 +80,7 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     def stage(asked: Request, report: Report) -> Entry:
         return bench.store.find(asked) or replace(bench, report=report).run(asked)
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request)
     shape = outlined(loaded.source, bench.store)
     return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
 
@@ -90,7 +88,5 @@ def search(request: BestRequest, bench: Bench) -> Entry:
 def write(request: WritingRequest, bench: Bench) -> Entry:
     from core.evaluation import writing
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
-    devices.place(loaded, bench.device)
-    shape = outlined(loaded.source, bench.store)
+    loaded, shape = bench.placed(request)
     return writing.run(request, loaded, bench.store, shape, bench.report)

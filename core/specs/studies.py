@@ -85,6 +85,18 @@ class StudySpec(View):
     tasks: tuple[TaskSpec, ...] = ()
     points: tuple[Point, ...]
 
+    @property
+    def calibration(self) -> TextSpec | None:
+        """A calibration text; those of other seeds differ in which windows were drawn alone. None: nothing looks."""
+        found = (each.pruned.calibration for each in self.points if each.pruned and each.pruned.calibration)
+        return next(found, None)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The calibration seeds of all that looks at a calibration text."""
+        looks = (each for each in self.points if each.pruned and each.pruned.calibration)
+        return sorted({each.setting.calibration_seed for each in looks})
+
     def evaluated(self, point: Point) -> EvaluatedSpec:
         return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)
 
