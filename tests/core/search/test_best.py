@@ -54,7 +54,7 @@ SMALL = grid(DepthRamp(beta=0.05), Response(objective="kl"), strengths=(0.05,))
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few candidates, and a profile of two sparsities."""
     monkeypatch.setitem(GRIDS, "quick", SMALL)
-    monkeypatch.setattr(best, "MEASURED_SPARSITIES", (0.3, 0.7))
+    monkeypatch.setattr(plan, "MEASURED_SPARSITIES", (0.3, 0.7))
 
 
 @pytest.fixture
