@@ -109,17 +109,22 @@ class EvaluatedSetting:
     @property
     def kl(self) -> float:
         """Mean KL divergence from the dense model, nats."""
-        return float(np.mean([each.evaluated.kl.mean() for each in self.results.values()]))
+        return self._mean("kl")
 
     @property
     def agreement(self) -> float:
         """Fraction of tokens whose likeliest next token is the dense model's."""
-        return float(np.mean([each.evaluated.agreement.mean() for each in self.results.values()]))
+        return self._mean("agreement")
 
     @property
     def zeros(self) -> float:
         """Fraction of zeros, the mean of linears."""
-        return float(np.mean([np.nanmean(each.evaluated.zeros) for each in self.results.values()]))
+        return self._mean("zeros")
+
+    def _mean(self, name: str) -> float:
+        """Over windows, or over linears where a layer may lack one; then over seeds."""
+        mean = np.nanmean if name == "zeros" else np.mean
+        return float(np.mean([mean(getattr(each.evaluated, name)) for each in self.results.values()]))
 
     @property
     def planned(self) -> Array | None:

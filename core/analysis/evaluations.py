@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.analysis.evaluated import EvaluatedSetting, SeedResult, alone, seedless
+from core.analysis.evaluated import EvaluatedSetting, SeedResult, seedless
 from core.analysis.tasks import labels, size
 from core.specs import Setting, StudySpec, UserError, naming
 from core.specs.pruners import place
@@ -72,7 +72,8 @@ class Evaluations:
     @cached_property
     def dense(self) -> EvaluatedSetting | None:
         """The dense model; None until it is measured."""
-        return next((alone(each) for each in self.points if each.setting is None and each.evaluated is not None), None)
+        found = (each for each in self.points if each.setting is None and each.evaluated is not None)
+        return next((EvaluatedSetting(None, "dense", {None: each}) for each in found), None)
 
     def of(self, setting: Setting) -> EvaluatedSetting | None:
         """A setting over its calibration seeds, whatever seed is named."""

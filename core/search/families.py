@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from core.allocation.spread import allocate
-from core.specs import AllocationRequest, Correction, Setting, UserError, checked
+from core.specs import AllocationRequest, Setting, UserError, checked
 from core.specs.allocations import METHODS
 from core.specs.pruners import PRUNERS
 from core.store.profiles import Profile
@@ -41,22 +41,8 @@ def family(
     """
     if asked.base.by_hand:
         raise UserError("an allocation set by hand has no correction: let the layers go, or evaluate this setting")
-    found = [asked.plain]
-    for strength in strengths:
-        if not strength:
-            continue
-        for control in ("none", *controls):
-            for seed in range(shuffles) if control == "shuffled" else (0,):
-                fix = checked(
-                    Correction,
-                    strength=strength,
-                    driver=driver,
-                    control=control,
-                    seed=seed,
-                    clip=asked.correction.clip,
-                )
-                found.append(asked.model_copy(update={"correction": fix}))
-    return found
+    how = {"driver": driver, "clip": asked.correction.clip}
+    return [asked.plain, *asked.corrected(strengths, ("none", *controls), shuffles, **how)]
 
 
 def steps(greatest: float, count: int) -> list[float]:

@@ -88,12 +88,11 @@ class Store:
     def get(self, spec: specs.Spec) -> Entry | None:
         """What is stored of a spec, its result read, or None; a corrupt entry is set aside and counts as absent."""
         path = self.path(spec)
-
-        def read(path: Path) -> Entry:
-            files, told = named(path)
-            return Entry(path, spec, told, decode(files, FORMS[type(spec)]))
-
-        return path and self.sound(path, read)
+        try:
+            files, told = named(path) if path else (None, None)
+            return path and Entry(path, spec, told, decode(files, FORMS[type(spec)]))
+        except Corrupt as broken:
+            return self.set_aside(path, broken)
 
     def load(self, spec: specs.Spec) -> Any:
         """The same without where it came from: the result alone."""
@@ -105,8 +104,7 @@ class Store:
         try:
             return read(path)
         except Corrupt as broken:
-            self.set_aside(path, broken)
-            return None
+            return self.set_aside(path, broken)
 
     def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
         """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""

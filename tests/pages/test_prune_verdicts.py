@@ -10,7 +10,7 @@ from core.analysis.evaluated import UNKNOWN, Change, SeedResult
 from core.analysis.evaluations import Evaluations
 from core.figures import of_evaluations as drawing
 from core.search import families
-from core.specs import AllocationRequest, Correction, Setting, grammar, naming
+from core.specs import AllocationRequest, Correction, Manual, Setting, grammar, naming
 from pages.ui.prune.results import rows
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
@@ -26,8 +26,7 @@ def study(asked: tuple[Setting, ...], windows: int = 24, costs: Costs = syntheti
 def test_names_tell_settings_apart() -> None:
     plain, other = OWL, grammar.method("owl m=3", 0.7)
     by_hand = [
-        AllocationRequest(base=families.Manual(sparsity=(level,) * 6), target=0.7, unclipped=True)
-        for level in (0.7, 0.700001)
+        AllocationRequest(base=Manual(sparsity=(level,) * 6), target=0.7, unclipped=True) for level in (0.7, 0.700001)
     ]
     asked = families.combined([plain, other, *by_hand, *families.alone(owl_corrected(0.04))], "wanda", (0,))
     names = naming.titles(asked)
