@@ -34,7 +34,7 @@ def spread(given: SimpleNamespace) -> None:
         raise UserError(f"there is no harm {judge!r}: known are {', '.join(NAMES)}")
     store = Store(given.cache)
     found = profiles.load(store, store.profile(given.profile))
-    spent = _spent(request.base, found) if request.base.kind == "manual" else None
+    spent = _spent(request.base, found) if request.base.by_hand else None
     if spent is not None and given.target is None and given.allocation is None:
         request = request.model_copy(update={"target": spent})
     allocation = allocate(request, found)

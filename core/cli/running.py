@@ -10,13 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.options import Cache, Json
-from core.cli.output import err, out, runs_table, say_json
+from core.cli.output import err, out, runs_table, save_file, say_json
 from core.jobs import queue
 from core.jobs.records import Job
 from core.specs.errors import UserError
 from core.specs.jobs import JOBS
 from core.store.cache import VIEW_KINDS, Entry, Store
-from core.store.files import write_file
 from core.store.packs import pack, unpack
 
 runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
@@ -73,21 +72,8 @@ def exported(
 ) -> None:
     """Write a profile or study and all its units to one file, to be imported elsewhere."""
     store = Store(cache)
-    entry = store.demo() if key == "demo" else store.by_key(key)
-    file = Path(os.path.expanduser(file))
-    if file.is_dir():
-        raise UserError(f"{file} is a folder: name the file to write, as in {file / entry.key}.zip")
-    if file.exists() and not force:
-        raise UserError(f"{file} exists: choose another name, or replace it with --force")
-    content = pack(store, entry)
-    try:
-        write_file(file, content)
-    except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
-    if json:
-        say_json({"key": entry.key, "file": str(file), "bytes": len(content)})
-    else:
-        out.print(f"{entry.key} written to {file}, {len(content) / 1e6:.2f} MB", markup=False, soft_wrap=True)
+    entry = store.by_key(key)
+    save_file(file, f"{entry.key}.zip", force, json, {"key": entry.key}, entry.key, lambda: pack(store, entry))
 
 
 @runs.command(name="import")

@@ -47,7 +47,7 @@ def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
 
 def _calibration(one: EvaluatedSetting) -> dict[str, Any] | None:
     """None for the dense model, and where the pruner looks at no text."""
-    pruned = one.result.point.pruned
+    pruned = one.result.pruned
     if pruned is None or pruned.calibration is None:
         return None
     read = pruned.calibration

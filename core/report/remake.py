@@ -8,9 +8,9 @@ from core.analysis.evaluations import Evaluations
 from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
+from core.search.plan import final_request
 from core.specs import (
     AllocationRequest,
-    Manual,
     MeasureRequest,
     Setting,
     StudyRequest,
@@ -99,7 +99,7 @@ def best(found: Best, singles: Sequence[str]) -> list[Command]:
     """
     whole = bests.whole_line(found.request)
     if whole is None:
-        asked = bests.final_request(found.request, found.profile, found.winner, found.runner_up)
+        asked = final_request(found.request, found.profile, found.winner, found.runner_up)
         file, *run = _study(asked, _device(found.final.dense.result.about))
         return [Command(f"{NO_SEARCH} {file.about}", file.text), *run, *_singles(singles)]
     return [Command(SEARCH, whole), *_singles(singles)]
@@ -129,7 +129,7 @@ def _request(found: Evaluations) -> StudyRequest | None:
 
 
 def _single(request: StudyRequest, setting: Setting, device: str) -> str | None:
-    if isinstance(setting.allocation.base, Manual):
+    if setting.allocation.base.by_hand:
         return f"# {naming.whole(setting)}: no command can say it; save its allocation as JSON and name that file"
     try:
         return command_line(alone(request, setting), device=device)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, Self, Union
 
 from pydantic import Field, field_validator, model_validator
 
-from core.specs.base import Spec
+from core.specs.base import Spec, checked
 from core.specs.errors import UserError
 from core.specs.kinds import load
 from core.specs.perturbations import perturbation
@@ -65,3 +66,27 @@ class AllocationRequest(Spec):
                 "give a strength or unclipped, not both"
             )
         return self
+
+    def corrected(
+        self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object
+    ) -> Iterator[Self]:
+        """The same with every strength above 0 of the correction, and of its controls.
+
+        Args:
+            controls: `none` for the correction itself.
+            shuffles: how many permutations the shuffled control gets.
+            how: what else its corrections are.
+
+        Raises:
+            UserError: a correction that cannot be.
+        """
+        for strength in filter(None, strengths):
+            for control in controls:
+                for seed in range(shuffles) if control == "shuffled" else (0,):
+                    fix = checked(Correction, strength=strength, control=control, seed=seed, **how)
+                    yield self.model_copy(update={"correction": fix})
+
+    @property
+    def plain(self) -> Self:
+        """The same without its correction."""
+        return self.model_copy(update={"correction": Correction()})

@@ -57,6 +57,11 @@ def number(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
+def word(value: object) -> str:
+    """A value in words: a number as `number` writes it, everything else as it is."""
+    return number(value) if isinstance(value, float) else str(value)
+
+
 def checked(form: type[Asked], /, **values: object) -> Asked:
     """Build a spec, turning pydantic's report into one sentence.
 

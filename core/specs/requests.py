@@ -11,19 +11,16 @@ from core.specs import naming
 from core.specs.base import Spec, View
 from core.specs.formats import model_name, per_cent
 from core.specs.measurements import ProfileSpec
-from core.specs.models import Dtype, ModelSpec
+from core.specs.models import ModelSpec, OfModel
 from core.specs.pruners import USUAL, Pruner
 from core.specs.settings import PrunedSpec, Setting
 from core.specs.studies import StudySpec
 from core.specs.texts import USUAL_CALIBRATION, WindowRequest
 
 
-class _OneSetting(Spec):
+class _OneSetting(OfModel):
     """What is asked of one setting of a model."""
 
-    model: str = "demo"
-    revision: str | None = None
-    dtype: Dtype = "float32"
     profile: str | None = None
     calibration: WindowRequest = USUAL_CALIBRATION
     setting: Setting
@@ -52,16 +49,13 @@ class WritingRequest(_OneSetting):
         return f"writing of {model_name(self.model)}: {naming.whole(self.setting)}"
 
 
-class BestRequest(Spec):
+class BestRequest(OfModel):
     """The best setting for a target sparsity, or for a loss that may not be exceeded.
 
     The three texts have three roles: calibrate and profile, select, judge. Roles that read one source without naming
     documents share it, none reading what another reads; see `core.search.roles.cut`.
     """
 
-    model: str = "demo"
-    revision: str | None = None
-    dtype: Dtype = "float32"
     target: float | None = Field(None, gt=0, le=0.95, description="sparsity that is wanted")
     max_loss: float | None = Field(
         None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"

@@ -8,7 +8,7 @@ import pytest
 
 from core.jobs import queue
 from core.models import cost
-from core.search import best
+from core.search import plan
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE
@@ -18,7 +18,7 @@ from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE
 def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
     monkeypatch.setattr(cost, "of_study", lambda *_: EXPECTED)
-    monkeypatch.setattr(best, "estimate", lambda *_: EXPECTED)
+    monkeypatch.setattr(plan, "estimate", lambda *_: EXPECTED)
     monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
     synthetic.save_profile(empty_cache, PROFILE, LAYERS, "deep model")
     return Store(empty_cache)
