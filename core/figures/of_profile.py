@@ -14,6 +14,8 @@ from core.figures.style import Chart
 from core.specs.errors import UserError
 from core.store.profiles import Profile
 
+PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
+
 
 def curves(asked: InView) -> Chart:
     """Drift over the read layers, of every injection layer."""
@@ -94,7 +96,7 @@ def matched(asked: InView) -> Chart:
     residuals = [name for name, each in profile.perturbations.items() if each.kind == "residual"]
     if len(found) < 2 or not residuals:
         raise UserError("measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them")
-    real = asked.name if asked.name in residuals else residuals[0]
+    real = next((each for each in (asked.name, PRUNED) if each in residuals), residuals[0])
     noise = [gains_of(profile.seeds(each)) for each in found.values()]
     target = gains_of(profile.seeds(real)).drift
     logs = propagation.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))
