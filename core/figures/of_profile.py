@@ -46,7 +46,7 @@ def sizes(asked: InView) -> Chart:
         found = gaussian_sizes(asked.profile, "after_first")
     if len(found) < 2:
         raise UserError(
-            "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where the turn is"
+            "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where absorption begins"
         )
     lines = [gain.line(name, asked.profile.seeds(name), asked.statistic) for name in found.values()]
     return turning.size_map(list(found), lines, asked.layer, asked.look)
@@ -71,22 +71,6 @@ def direction(asked: InView) -> Chart:
 def harm(asked: InView) -> Chart:
     """What the output suffers, beside the drift."""
     return why.harm(asked.seeds, asked.layer, asked.look)
-
-
-def first_token(asked: InView) -> Chart:
-    """The same noise with and without the first token."""
-    profile = asked.profile
-    where = labels.by_positions(profile)
-    base = labels.at_positions(profile.perturbations[asked.name], "after_first")
-    pair = where[base] if len(where[base]) > 1 else next((each for each in where.values() if len(each) > 1), None)
-    if pair is None:
-        raise UserError(
-            "measure the same noise at all tokens too (for instance gaussian:0.3@all) to see what the first does"
-        )
-    names = {"after_first": "without", "all": "with"}
-    lines = [gain.line(text, profile.seeds(pair[key]), asked.statistic) for key, text in names.items()]
-    between = f"{profile.perturbations[pair['all']].label}, without the first token against with it"
-    return gain.compared(*lines, asked.layer, "With and without the first token", between, asked.look)
 
 
 def matched(asked: InView) -> Chart:
