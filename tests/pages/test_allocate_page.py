@@ -598,7 +598,7 @@ def test_the_estimate_is_held_against_what_was_measured(studied: str) -> None:
     [chart] = [each for each in app.get("plotly_chart") if "Estimate against measured" in each.proto.alt]
     drawn = json.loads(chart.proto.spec)["data"][0]
     assert len(drawn["customdata"]) == 5, "four methods and uniform at 70%"
-    assert "n = 5 allocations of 70% zeros, Wanda" in chart.proto.alt
+    assert "n = 5 allocations of 70 % zeros, Wanda" in chart.proto.alt
     assert any("24 × 512 tokens" in each.value for each in app.caption), "the protocol stands under it"
 
 
@@ -662,8 +662,8 @@ def test_findings_are_computed() -> None:
     assert "from 0.600 to 0.800 and is twin itself" in again and "most like alike" in again
     assert list(agreement(lines)) == ["mine", "alike"]
     rows = [Estimate("mine", 2.0, 2.0, 2.0), Estimate("other", 1.0, 0.5, 1.5), Estimate("far", np.nan, np.nan, np.nan)]
-    assert "100.0% above other" in estimates(rows, "mine", "nats").finding
-    assert "no estimate" in estimates(rows, "far", "nats").finding
+    assert "100.0 % above other" in estimates(rows, "mine", "nats").finding
+    assert "beyond the largest sparsity measured" in estimates(rows, "far", "nats").finding
 
 
 def test_no_heavy_library_is_loaded() -> None:

@@ -304,7 +304,7 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
     assert any("Allocation in view: OWL**, 70% zeros" in each.value for each in app.markdown)
     assert badges(app) and all("judges" in each for each in badges(app))
     assert not any("is not among them" in each.value for each in app.caption)
-    assert any(each.value.startswith("The verdict at 70% zeros, Wanda") for each in app.header)
+    assert any(each.value.startswith("The verdict at 70 % zeros, Wanda") for each in app.header)
 
 
 @pytest.mark.parametrize("said", [*METHODS, "alphapruning epsilon=0.4", "owl m=10 lam=0.2", "response objective=nll"])
