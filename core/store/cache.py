@@ -88,11 +88,14 @@ class Store:
     def get(self, spec: specs.Spec) -> Entry | None:
         """What is stored of a spec, its result read, or None; a corrupt entry is set aside and counts as absent."""
         path = self.path(spec)
+        if path is None:
+            return None
         try:
-            files, told = named(path) if path else (None, None)
-            return path and Entry(path, spec, told, decode(files, FORMS[type(spec)]))
+            files, told = named(path)
+            return Entry(path, spec, told, decode(files, FORMS[type(spec)]))
         except Corrupt as broken:
-            return self.set_aside(path, broken)
+            self.set_aside(path, broken)
+            return None
 
     def load(self, spec: specs.Spec) -> Any:
         """The same without where it came from: the result alone."""
@@ -104,7 +107,8 @@ class Store:
         try:
             return read(path)
         except Corrupt as broken:
-            return self.set_aside(path, broken)
+            self.set_aside(path, broken)
+            return None
 
     def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
         """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
