@@ -40,9 +40,7 @@ def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
         )
     with _no_settings_of_its_own(loaded.model):
         written = loaded.model.generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            generation_config=_greedy(loaded, tokens),
+            ids, attention_mask=torch.ones_like(ids), generation_config=_greedy(loaded, tokens)
         )
     kept = written.sequences[0, : length + _finite(written.logits)]
     return _new_text(loaded, ids[0], kept)

@@ -36,10 +36,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
             names, ends, colours = [*names, "first token"], [*ends, first[-1]], [*colours, look.ink]
     every = np.concatenate([np.ravel(values) for values in shown])
     figure.add_trace(line_labels(layers - 0.7, ends, names, colours, line_gap(every, 0.05, 0.4)))
-    figure.update_layout(
-        xaxis=layer_axis(layers, "read layer"),
-        yaxis=log_axis(every, "drift, relative to the stream"),
-    )
+    figure.update_layout(xaxis=layer_axis(layers, "read layer"), yaxis=log_axis(every, "drift, relative to the stream"))
     return Chart(
         f"drift-after-layer-{layer}",
         "Drift on its way through the network",
@@ -111,8 +108,7 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     )
     low = min(0.0, float(np.nanmin([cosine, across])))
     figure.update_layout(
-        xaxis=layer_axis(layers, "read layer"),
-        yaxis={"title": "cosine, share of length", "range": [low - 0.02, 1.08]},
+        xaxis=layer_axis(layers, "read layer"), yaxis={"title": "cosine, share of length", "range": [low - 0.02, 1.08]}
     )
     finding = (
         f"After layer {layer} the disturbed stream ends at cosine {cosine[-1]:.3f} to the undisturbed one; "

@@ -34,10 +34,7 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     figure.add_traces(_net(gain, gains_of(seeds).verdicts, look))
     here(figure, layer, look)
     figure.update_layout(
-        barmode="group",
-        bargap=0.25,
-        xaxis=layer_axis(layers, "injection layer"),
-        yaxis=_log2_axis(every),
+        barmode="group", bargap=0.25, xaxis=layer_axis(layers, "injection layer"), yaxis=_log2_axis(every)
     )
     layout(figure, height=420, legend=True)
     table = pd.DataFrame(

@@ -9,15 +9,7 @@ from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
 from core.search.plan import final_request
-from core.specs import (
-    AllocationRequest,
-    MeasureRequest,
-    Setting,
-    StudyRequest,
-    UserError,
-    WindowRequest,
-    naming,
-)
+from core.specs import AllocationRequest, MeasureRequest, Setting, StudyRequest, UserError, WindowRequest, naming
 from core.specs.commands import Allocating, Studying, alone, command_line
 from core.specs.jobs import Request
 from core.specs.study_file import STUDY_FILE, write_study

@@ -21,15 +21,7 @@ from core.specs.measurements import (
     measurements,
 )
 from core.specs.models import Dtype, ModelSpec
-from core.specs.perturbations import (
-    EACH,
-    FORMS,
-    Gaussian,
-    Perturbation,
-    Residual,
-    ResidualLinear,
-    perturbation,
-)
+from core.specs.perturbations import EACH, FORMS, Gaussian, Perturbation, Residual, ResidualLinear, perturbation
 from core.specs.pruners import Pruner
 from core.specs.requests import BestRequest, BestSpec, ExportRequest, ExportSpec, WritingRequest, WritingSpec
 from core.specs.settings import PrunedSpec, Setting, Sparsity, uniform, with_twins
