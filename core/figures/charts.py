@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from core.figures.style import LIGHT, Chart, Palette
-from core.specs.kinds import load
+from core.specs.base import load
 from core.store.profiles import Profile
 from core.store.results import Perturbed
 

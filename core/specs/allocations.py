@@ -8,9 +8,8 @@ from typing import Annotated, Literal, Self, Union
 
 from pydantic import Field, field_validator, model_validator
 
-from core.specs.base import Spec, checked
+from core.specs.base import Spec, checked, load
 from core.specs.errors import UserError
-from core.specs.kinds import load
 from core.specs.perturbations import perturbation
 
 ALLOCATORS = (

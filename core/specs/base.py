@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -77,3 +78,12 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         message = message[:1].lower() + message[1:]
         given = f" (got {first['input']!r})" if where else ""
         raise UserError(f"{where}: {message}{given}" if where else message) from error
+
+
+def load(place: str) -> Any:
+    """What `core.pruning.wanda:wanda` names: module, colon, name in it.
+
+    A table names so where the code of a kind lies, and what that is, is called, may be asked and does is said there.
+    """
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

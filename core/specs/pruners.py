@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
+from core.specs.base import load
 from core.specs.errors import UserError
-from core.specs.kinds import load
 
 Statistic = Literal["none", "norm", "second_moment"]  # of a linear's inputs: nothing, (in,) or (in, in)
 
