@@ -17,6 +17,7 @@ from core.specs.errors import UserError
 Array = NDArray[np.float64]
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
 Asked = TypeVar("Asked", bound="Spec")
+Row = TypeVar("Row")
 
 
 class Spec(BaseModel):
@@ -61,6 +62,17 @@ def number(value: float) -> str:
 def word(value: object) -> str:
     """A value in words: a number as `number` writes it, everything else as it is."""
     return number(value) if isinstance(value, float) else str(value)
+
+
+def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
+    """A row of a table by its name.
+
+    Raises:
+        UserError: there is none, and what there is.
+    """
+    if name not in table:
+        raise UserError(f"there is no {what} {name!r}: known are {', '.join(table)}")
+    return table[name]
 
 
 def checked(form: type[Asked], /, **values: object) -> Asked:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.specs.allocations import BASES, METHODS, AllocationRequest, Correction, Manual
-from core.specs.base import checked, number, word
+from core.specs.base import checked, look_up, number, word
 from core.specs.errors import UserError
 
 OF_CORRECTION = tuple(Correction.model_fields)
@@ -62,8 +62,7 @@ def parts(words: str) -> tuple[str, dict[str, str]]:
         UserError: an unknown method, a word that is no parameter, or one that is given twice.
     """
     kind, *pairs = words.split() or [""]
-    if kind not in METHODS:
-        raise UserError(f"there is no allocator {kind!r}: known are {', '.join(METHODS)}")
+    look_up(METHODS, kind, "allocator")
     given: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
