@@ -20,7 +20,6 @@ from core.specs.errors import UserError
 
 OF_CORRECTION = tuple(Correction.model_fields)
 OF_ALLOCATION = ("low", "high", "unclipped")
-UNSAID = ("kind", "estimator", "statistic", "pruner", "granularity")  # of a base, where they are as usual
 
 
 def read_allocation(text: str) -> AllocationRequest:
@@ -178,9 +177,7 @@ def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> 
     if asked.correction.strength:
         fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
     whole = {name: getattr(asked, name) for name in OF_ALLOCATION if getattr(asked, name) != getattr(usual, name)}
-    usual_base, own = ({}, {}) if asked.base.by_hand else (type(asked.base)(), asked.base.model_dump())
-    said = {name: value for name, value in own.items() if name not in UNSAID or getattr(usual_base, name) != value}
-    every = said | fix | whole | dict(more or {})
+    every = asked.base.said | fix | whole | dict(more or {})
     return " ".join([asked.base.kind, *(f"{name}={written(value)}" for name, value in every.items())])
 
 
