@@ -39,7 +39,7 @@ class AlphaPruning(Allocator):
         0.3, ge=0, lt=1, description="relative half width of the band"
     )
     estimator: Annotated[
-        Literal["peak", "hill"], Parameter("Exponent α by", tuple(ESTIMATORS), "exponent by", ESTIMATORS)
+        Literal["peak", "hill"], Parameter("Exponent α by", tuple(ESTIMATORS), "exponent by", ESTIMATORS, quiet=True)
     ] = Field("peak", description="peak or hill")
 
     def wish(self, evidence: Evidence) -> Array:

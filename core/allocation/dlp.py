@@ -42,7 +42,8 @@ class Dlp(Allocator):
         0.15, ge=0, le=0.5, description="half width of the band, sparsity units"
     )
     statistic: Annotated[
-        Literal["mean", "median"], Parameter("Scores by", tuple(STATISTICS), "scores by", STATISTICS, key="scores")
+        Literal["mean", "median"],
+        Parameter("Scores by", tuple(STATISTICS), "scores by", STATISTICS, key="scores", quiet=True),
     ] = Field("mean", description="mean or median")
 
     def wish(self, evidence: Evidence) -> Array:

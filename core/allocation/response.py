@@ -44,11 +44,11 @@ class Response(Allocator):
     objective: Annotated[
         Literal["drift", "kl", "nll"], Parameter("Harm by", tuple(OBJECTIVES), "harm by", OBJECTIVES)
     ] = Field("kl", description="drift, kl or nll")
-    pruner: Annotated[Pruner, Parameter("Pruned by", tuple(PRUNER_LABELS), "curves from", PRUNER_LABELS)] = Field(
-        USUAL, description="whose measured curves"
-    )
+    pruner: Annotated[
+        Pruner, Parameter("Pruned by", tuple(PRUNER_LABELS), "curves from", PRUNER_LABELS, quiet=True)
+    ] = Field(USUAL, description="whose measured curves")
     granularity: Annotated[
-        Literal["layer", "linear"], Parameter("Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES)
+        Literal["layer", "linear"], Parameter("Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES, quiet=True)
     ] = Field("layer", description="a budget per layer or per linear")
 
     def wish(self, evidence: Evidence) -> Array:

@@ -14,7 +14,7 @@ from core.analysis.evaluations import Evaluations
 from core.analysis.protocols import SHORT
 from core.analysis.tasks import labels, tasks_asked
 from core.analysis.verdicts import sentence
-from core.specs import Setting, TaskSpec, TextSpec, naming
+from core.specs import Setting, TaskSpec, TextSpec, Uniform, naming
 from core.specs.base import number, word
 from core.specs.formats import capital, digits
 
@@ -157,7 +157,7 @@ def settings_of(row: Row) -> dict[str, str]:
         amount = f"{used.sequences} × {used.length}"
         found |= {"calibrated on": _text_of(row, used), "calibration windows": amount}
         found |= {"calibration hash": used.content[:12]}
-    profile = setting.allocation.base.kind != "uniform" and row.study.provenance.get("profile")
+    profile = not isinstance(setting.allocation.base, Uniform) and row.study.provenance.get("profile")
     found |= {"profile": str(profile)} if profile else {}
     return found | _of_setting(setting)
 

@@ -19,6 +19,7 @@ from core.specs import (
     uniform,
 )
 from core.specs.allocations import BASES, AllocationRequest
+from core.specs.base import look_up
 from core.specs.command_table import ALIASES, OPTIONS, RUN
 from core.specs.patterns import pattern
 from core.specs.typed import absolute, build
@@ -74,9 +75,7 @@ def allocation(given: SimpleNamespace) -> AllocationRequest:
         return grammar.read_allocation(given.allocation)
     usual = AllocationRequest.model_fields["target"].default
     base, target = said.pop("base", "uniform"), said.pop("target", usual)
-    if base not in BASES:
-        raise UserError(f"there is no allocator {base!r}: known are {', '.join(BASES)}")
-    if BASES[base].by_hand and "sparsity" not in said:
+    if look_up(BASES, base, "allocator").by_hand and "sparsity" not in said:
         raise UserError(f"{base} needs --sparsity, a number per layer, as in --sparsity 0.6,0.7,0.8")
     if "sparsity" in said:
         said["sparsity"] = tuple(said["sparsity"].split(","))

@@ -186,7 +186,8 @@ def matrix_table(name: str, matrix: np.ndarray) -> None:
     out.print(table)
     if every > 1:
         fits = f"as many as {out.width} columns hold; --json gives all."
-        out.print(f"Every {_nth(every)} read layer, {fits}", soft_wrap=True)
+        nth = {2: "second", 3: "third"}.get(every, f"{every}th")
+        out.print(f"Every {nth} read layer, {fits}", soft_wrap=True)
 
 
 def _column(values: np.ndarray) -> list[str]:
@@ -203,10 +204,6 @@ def _every(widths: list[int], room: int) -> int:
         if sum(max(width, 2) + 3 for width in widths[::-1][::every]) <= room:
             return every
     return len(widths)
-
-
-def _nth(number: int) -> str:
-    return {2: "second", 3: "third"}.get(number, f"{number}th")
 
 
 def say_helped(name: str, told: str | None) -> None:
@@ -226,16 +223,13 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
     """
     for kind, entries in found.items():
         for entry in entries:
-            model = f"{entry.provenance.get('model')}{' (committed)' if entry.committed else ''}"
+            told, which = entry.provenance, " (committed)" if entry.committed else ""
+            model = f"{told.get('model')}{which}"
+            when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            for line in (*entry.spec.lines(entry.provenance), _when(entry)):
+            for line in (*entry.spec.lines(told), when):
                 out.print(f"    {line}", markup=False, soft_wrap=True)
     for job in jobs:
         out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)
     for trouble in troubles:
         out.print(f"set aside as corrupt: {trouble}", markup=False, soft_wrap=True)
-
-
-def _when(entry: Entry) -> str:
-    told = entry.provenance
-    return f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"

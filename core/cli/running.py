@@ -103,7 +103,7 @@ def deleted(
 ) -> None:
     """Delete a result with the units that no other needs, or forget a job that ended."""
     store = Store(cache)
-    found = _found(store, key)
+    found = store.by_key(key, beside=queue.jobs(store), what="result and no job")
     if isinstance(found, Entry) and found.committed:
         raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
     if not yes and not _agreed(found):
@@ -117,19 +117,6 @@ def deleted(
         say_json({"key": found.key, "deleted": True})
     else:
         out.print(f"deleted {found.key}")
-
-
-def _found(store: Store, key: str) -> Entry | Job:
-    """The one result or job whose key begins so."""
-    if key == "demo":
-        return store.demo()
-    here = [*(entry for kind in VIEW_KINDS for entry in store.entries(kind)), *queue.jobs(store)]
-    found = {each.key: each for each in here if key and each.key.startswith(key)}
-    if not found:
-        raise UserError(f"there is no result and no job {key!r} in {store.root}: list them with `python -m core runs`")
-    if len(found) > 1:
-        raise UserError(f"{key!r} begins several of them ({', '.join(sorted(found))}): give more of it")
-    return next(iter(found.values()))
 
 
 def _agreed(found: Entry | Job) -> bool:

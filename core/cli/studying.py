@@ -9,12 +9,12 @@ from typing import Any
 from core.analysis import evaluations
 from core.cli import app, asking
 from core.cli.options import command
-from core.cli.output import out, progress_bar, say_helped, say_json
+from core.cli.output import err, out, progress_bar, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.jobs import queue
 from core.models import cost, machine
 from core.search.plan import estimate
-from core.specs import BestRequest, ExportRequest, StudyRequest, WritingRequest
+from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WritingRequest
 from core.specs.formats import helped
 from core.specs.jobs import Request
 from core.specs.study_file import read_study
@@ -82,17 +82,29 @@ def study(given: SimpleNamespace) -> None:
     say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
 
 
-def run(request: Request, store: Store, device: str, models: dict) -> Entry:
-    """Run a request as a job in this process, with a progress bar; what is stored already is found."""
-    found = store.find(request)
-    if found:
-        return found
-    known = {StudyRequest: cost.of_study, BestRequest: estimate}.get(type(request))
-    expected = known and known(request, store, device)
-    from core.jobs import worker
+ESTIMATES = {MeasureRequest: cost.estimate, StudyRequest: cost.of_study, BestRequest: estimate}
 
-    with progress_bar(cost.words(expected) if expected else "") as tell:
-        return worker.run(store, queue.submit(store, request, device), models, tell)
+
+def run(
+    request: Request, store: Store, device: str, models: dict, engine: str = "wavefront", nothing: str = ""
+) -> Entry:
+    """Run a request as a job in this process, with a progress bar; what is stored already is found.
+
+    Args:
+        nothing: what is said where nothing had to be done.
+    """
+    entry, bar = store.find(request), None
+    if entry is None:
+        known = ESTIMATES.get(type(request))
+        expected = known and known(request, store, device)
+        unknown = "The cost was not known before the model was here." if known else ""
+        from core.jobs import worker
+
+        with progress_bar(cost.words(expected) if expected else unknown) as bar:
+            entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
+    if nothing and not (bar and bar.began):
+        err.print(nothing)
+    return entry
 
 
 def export_json(made: Entry) -> dict[str, Any]:

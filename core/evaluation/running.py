@@ -179,17 +179,14 @@ class Run:
 
     def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
         unit = self.spec.evaluated(point)
-        told = (
-            self._provenance()
-            | about
-            | {
-                "text": self.resolved.text.label,
-                "calibration": self._calibration(point.pruned),
-                "seconds": round(parts.seconds(self.store, unit), 2),
-                "broken": broken,
-            }
-        )
-        self.store.save(unit, found, told)
+        read = point.pruned and point.pruned.calibration
+        told = {
+            "text": self.resolved.text.label,
+            "calibration": self.resolved.calibration[read.key].label if read else None,
+            "seconds": round(parts.seconds(self.store, unit), 2),
+            "broken": broken,
+        }
+        self.store.save(unit, found, self._provenance() | about | told)
         parts.drop(self.store, unit)
 
     def _task(self, unit: specs.ZeroShotSpec, name: str, about: dict) -> None:
@@ -209,9 +206,6 @@ class Run:
         self.pieces += 1
 
     # -- telling ----------------------------------------------------------------------------------------------------
-
-    def _calibration(self, pruned: PrunedSpec | None) -> str | None:
-        return self.resolved.calibration[pruned.calibration.key].label if pruned and pruned.calibration else None
 
     def _provenance(self) -> dict:
         return provenance(self.loaded, self.resolved.files, self.store, self.loaded.model.device)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import torch
 
-from core.measure.sweep import ENGINES
+from core.measure.engines import ENGINES
 from core.models import devices
 from core.models.loading import Loaded, load
 from core.models.outline import Outline
 from core.models.progress import Progress, Report, silent
 from core.models.sources import locate, outlined
-from core.specs import kinds
+from core.specs.base import load as from_table
 from core.specs.jobs import BY_REQUEST, Request
 from core.specs.models import OfModel
 from core.store.cache import Entry, Store
@@ -60,7 +60,7 @@ class Bench:
 
     def run(self, request: Request) -> Entry:
         """Compute what a request asks for, whatever is stored."""
-        return kinds.load(BY_REQUEST[type(request)].work)(request, self)
+        return from_table(BY_REQUEST[type(request)].work)(request, self)
 
 
 def get(

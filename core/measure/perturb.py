@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from core import specs
-from core.measure.noise import normal
 from core.models import anatomy
 from core.models.replay import Call
 from core.pruning.linear import pruned
@@ -115,3 +116,18 @@ def rescaled(direction: Tensor, stream: Tensor, size: float, positions: specs.Po
     if positions == "after_first":
         step[:, 0] = 0
     return step.to(stream.dtype)
+
+
+def normal(kind: str, seed: int, layer: int, sequences: Sequence[int], tokens: int, width: int) -> Tensor:
+    """Standard normal noise, (sequences, tokens, width), float32: the same whatever engine, batch, part or machine.
+
+    Each sequence has its own generator on the CPU, seeded by a hash of (kind, seed, layer, sequence). The size is not
+    part of it: different sizes push in the same directions, which makes them comparable.
+    """
+    return torch.stack([_one(f"{kind} {seed} {layer} {sequence}", tokens, width) for sequence in sequences])
+
+
+def _one(name: str, tokens: int, width: int) -> Tensor:
+    digest = hashlib.sha256(name.encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return torch.randn(tokens, width, generator=generator)

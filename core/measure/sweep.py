@@ -10,12 +10,11 @@ import numpy as np
 import torch
 
 from core import specs
+from core.measure.engines import ENGINES
 from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
-from core.measure.hooks import hooks
 from core.measure.perturb import Moments
 from core.measure.scores import scores
 from core.measure.statistics import statistics
-from core.measure.wavefront import wavefront
 from core.measure.weights import weights
 from core.models import cost, flops
 from core.models.devices import HEADROOM, free_memory, release
@@ -29,7 +28,6 @@ from core.store import parts, results
 from core.store.cache import Store
 from core.texts.windows import Windows
 
-ENGINES = {"wavefront": wavefront, "hooks": hooks}
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
 

@@ -19,7 +19,8 @@ from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Exhibit, Part, Table
 from core.specs import naming
-from core.specs.allocations import METHODS, AllocationRequest, Correction
+from core.specs.allocations import METHODS, USUAL, AllocationRequest, Correction
+from core.specs.commands import Allocating, command_line
 from core.specs.errors import UserError
 from core.specs.jobs import Request
 from core.specs.pruners import PRUNER_LABELS
@@ -99,7 +100,8 @@ def _allocations(found: Profile, note: str) -> tuple[list[Exhibit], list[Command
     lines = {name: sparsity for name, (_, sparsity) in asked.items()}
     shown = next(name for name in ("Response", "OWL", *lines) if name in lines)
     drawn = exhibit(lambda look: figures.methods(lines, shown, TARGET, look), note, found.entry.key[:6])
-    return [drawn], [remake.allocation(found, request, name) for name, (request, _) in asked.items()]
+    again = {name: Allocating(profile=found.entry.key, allocation=request) for name, (request, _) in asked.items()}
+    return [drawn], [Command(f"The allocation {name}:", command_line(each)) for name, each in again.items()]
 
 
 def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
@@ -109,10 +111,9 @@ def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
     except UserError:
         return {}
     plain = [AllocationRequest(base=form(), target=TARGET) for form in METHODS.values()]
-    driver = Correction(strength=STRENGTH)
-    corrected = [each.model_copy(update={"correction": driver}) for each in plain if each.base.kind == "owl"]
+    corrected = AllocationRequest(base=METHODS[USUAL](), target=TARGET, correction=Correction(strength=STRENGTH))
     answered = {}
-    for request in (*plain, *corrected):
+    for request in (*plain, corrected):
         try:
             answered[naming.allocation(request)] = request, allocate(request, found).sparsity
         except UserError:  # this profile lacks what the allocator looks at

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from core.analysis.tasks import examples
 from core.search.best import Best
 from core.search.roles import roles
-from core.specs import ModelSpec, StudySpec, TaskSpec, TextSpec
+from core.specs import ModelSpec, StudySpec, TextSpec
 from core.store.cache import Entry
 
 TOLD = (("device", "device"), ("engine", "engine"), ("threads", "threads"), ("replay error", "replay_error"),
@@ -20,16 +18,19 @@ def rows(entry: Entry, model: ModelSpec, text: TextSpec, study: StudySpec | None
     Args:
         study: what was evaluated, where the numbers are of pruned models.
     """
-    told = entry.provenance
+    told, random = entry.provenance, model.initialised
     found = [
         ("key", entry.key),
         ("model", str(told.get("model", "not noted"))),
-        ("weights, by content", _weights(model)),
+        ("weights, by content", model.content + ("" if random is None else f", random weights, seed {random}")),
         ("precision", model.dtype),
         ("tokenizer, SHA-256", text.tokenizer),
         *_text("text", str(told.get("text", "not noted")), text),
         *(_calibration(entry, study) if study else ()),
-        *_tasks(study.tasks if study else ()),
+    ]
+    found += [
+        (f"zero-shot {each.name}", f"{examples(each)}, seed {each.seed}, content {each.content}")
+        for each in (study.tasks if study else ())
     ]
     found += [(name, str(told[field])) for name, field in TOLD if told.get(field) is not None]
     found += [("seconds", _pairs(told["seconds"]))] if told.get("seconds") else []
@@ -88,14 +89,6 @@ def _calibrated(entry: Entry, study: StudySpec) -> list[str]:
 def _named(entry: Entry) -> str | None:
     """What the calibration text is called; a best setting names the text of each role."""
     return entry.provenance.get("calibration") or entry.provenance.get("texts", {}).get("calibration")
-
-
-def _tasks(tasks: Iterable[TaskSpec]) -> list[tuple[str, str]]:
-    return [(f"zero-shot {each.name}", f"{examples(each)}, seed {each.seed}, content {each.content}") for each in tasks]
-
-
-def _weights(model: ModelSpec) -> str:
-    return model.content if model.initialised is None else f"{model.content}, random weights, seed {model.initialised}"
 
 
 def _pairs(found: object) -> str:

@@ -34,10 +34,14 @@ def part(entry: Entry, found: Evaluations, profile: Profile | None = None) -> Pa
         profile: of its model, to hold the additive estimate against what was measured; None: there is none at hand.
     """
     spec = found.spec
+    dense = reading.perplexity(found.dense) if found.dense else "not measured"
+    said = [f"At {each.name}: {text}" for each in found.slices for text in verdicts.sentences(found, each, None)]
+    helped = [each for each in found.settings if each.helped]
+    said += [f"{each.name} at {each.setting.allocation.target:.0%}: {each.helped}" for each in helped]
     return Part(
         key=entry.key,
         title=f"{found.provenance.get('model', spec.model.content)}: what does pruning cost?",
-        sentences=(f"Perplexity of the dense model: {_dense(found)}.", *_said(found), *_warned(found), PAIRED),
+        sentences=(f"Perplexity of the dense model: {dense}.", *said, PAIRED),
         exhibits=tuple(_exhibits(found, profile, provenance.note(entry, spec.model, spec.text, spec))),
         tables=(("Every number", numbers(found)),),
         provenance=provenance.rows(entry, spec.model, spec.text, spec),
@@ -56,25 +60,6 @@ def best(entry: Entry, found: Best, commands: tuple[str, ...], profile: Profile 
         provenance=(*judged.provenance, *provenance.search(entry, found)),
         commands=tuple(remake.best(found, commands)),
     )
-
-
-# --- sentences -----------------------------------------------------------------------------------------------------
-
-
-def _dense(found: Evaluations) -> str:
-    return reading.perplexity(found.dense) if found.dense else "not measured"
-
-
-def _said(found: Evaluations) -> list[str]:
-    """The verdicts of the page, of every pruner and target."""
-    return [f"At {each.name}: {said}" for each in found.slices for said in verdicts.sentences(found, each, None)]
-
-
-def _warned(found: Evaluations) -> list[str]:
-    """What pruning had to be helped along with, setting by setting."""
-    return [
-        f"{each.name} at {each.setting.allocation.target:.0%}: {each.helped}" for each in found.settings if each.helped
-    ]
 
 
 # --- charts --------------------------------------------------------------------------------------------------------

@@ -30,10 +30,7 @@ class Grid:
 
 # `quick` tries every method once, `full` the whole grid of a method's paper or published commands; what is ours gets no
 # more than that. More tries can win by luck on the selection text alone: the final text knows of none of them.
-GRIDS = {
-    "quick": Grid("quick", strengths=(0.04,)),
-    "full": Grid("full", strengths=(0.02, 0.04), corrects_best=True),
-}
+GRIDS = {"quick": Grid("quick", strengths=(0.04,)), "full": Grid("full", strengths=(0.02, 0.04), corrects_best=True)}
 
 
 def candidates(grid: Grid, pruner: str, target: float, layers: int, seed: int) -> tuple[Setting, ...]:

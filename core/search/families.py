@@ -12,11 +12,7 @@ from core.specs.allocations import METHODS
 from core.specs.pruners import PRUNERS
 from core.store.profiles import Profile
 
-WHAT = {
-    "alone": "this setting",
-    "family": "this family: the correction and its controls",
-    "methods": "all allocators",
-}
+WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
 CONTROLS = {"reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 LARGEST_STRENGTH = 0.5
 

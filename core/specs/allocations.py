@@ -8,9 +8,8 @@ from typing import Annotated, Literal, Self, Union
 
 from pydantic import Field, field_validator, model_validator
 
-from core.specs.base import Spec, checked
+from core.specs.base import Spec, checked, load
 from core.specs.errors import UserError
-from core.specs.kinds import load
 from core.specs.perturbations import perturbation
 
 ALLOCATORS = (
@@ -26,6 +25,7 @@ BASES = {form.model_fields["kind"].default: form for form in map(load, ALLOCATOR
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
 Base = Annotated[Union[tuple(BASES.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
+USUAL = "owl"  # what is shown where no method is chosen
 Uniform, Manual = BASES["uniform"], BASES["manual"]  # what is compared with, and what no method made
 Control = Literal["none", "reversed", "shuffled", "ramp"]
 

@@ -15,12 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from core.specs.allocations import BASES, METHODS, AllocationRequest, Correction, Manual
-from core.specs.base import checked, number, word
+from core.specs.base import checked, look_up, number, word
 from core.specs.errors import UserError
 
 OF_CORRECTION = tuple(Correction.model_fields)
 OF_ALLOCATION = ("low", "high", "unclipped")
-UNSAID = ("kind", "estimator", "statistic", "pruner", "granularity")  # of a base, where they are as usual
 
 
 def read_allocation(text: str) -> AllocationRequest:
@@ -62,8 +61,7 @@ def parts(words: str) -> tuple[str, dict[str, str]]:
         UserError: an unknown method, a word that is no parameter, or one that is given twice.
     """
     kind, *pairs = words.split() or [""]
-    if kind not in METHODS:
-        raise UserError(f"there is no allocator {kind!r}: known are {', '.join(METHODS)}")
+    look_up(METHODS, kind, "allocator")
     given: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -179,9 +177,7 @@ def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> 
     if asked.correction.strength:
         fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
     whole = {name: getattr(asked, name) for name in OF_ALLOCATION if getattr(asked, name) != getattr(usual, name)}
-    usual_base, own = ({}, {}) if asked.base.by_hand else (type(asked.base)(), asked.base.model_dump())
-    said = {name: value for name, value in own.items() if name not in UNSAID or getattr(usual_base, name) != value}
-    every = said | fix | whole | dict(more or {})
+    every = asked.base.said | fix | whole | dict(more or {})
     return " ".join([asked.base.kind, *(f"{name}={written(value)}" for name, value in every.items())])
 
 

@@ -42,8 +42,9 @@ class Option:
         name: of its value; the line writes `--true-sequential` for `true_sequential`.
         of: fields of the request that it says, all of them alike; none: it is no part of a request.
         told: request -> what several options say, by name, where that is more than a field; None: nothing to say.
-        write: value -> text. read: what was typed -> value, where that is more than its kind.
-        least: what a number may be.
+        write: value -> text.
+        read: what was typed -> value, where that is more than its kind.
+        least: the smallest number that may be given.
         always: written also where it is as usual, so that the line means the same when the usual changes.
         argument: it has a place in the line, not a name.
     """
@@ -95,7 +96,7 @@ class Option:
         if self.argument or self.kind is bool:
             return [str(value) if self.argument else self.flag]
         each = value if isinstance(value, list) else [value]
-        return [word for one in each for word in (self.flag, self.write(one))]
+        return [part for one in each for part in (self.flag, self.write(one))]
 
 
 def _field(request: Any, path: str) -> Any:

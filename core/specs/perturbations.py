@@ -7,9 +7,8 @@ from typing import Annotated, Union
 
 from pydantic import Field
 
-from core.specs.base import Positions, checked
+from core.specs.base import Positions, checked, load
 from core.specs.errors import UserError
-from core.specs.kinds import load
 
 PERTURBATIONS = (
     "core.measure.perturbations.gaussian:Gaussian",

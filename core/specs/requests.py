@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,11 @@ class _OneSetting(OfModel):
     profile: str | None = None
     calibration: WindowRequest = USUAL_CALIBRATION
     setting: Setting
+    does: ClassVar[str]
+
+    @property
+    def title(self) -> str:
+        return f"{self.does} of {model_name(self.model)}: {naming.whole(self.setting)}"
 
 
 class ExportRequest(_OneSetting):
@@ -32,10 +37,7 @@ class ExportRequest(_OneSetting):
     folder: str = Field(description="where it goes, absolute")
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
-
-    @property
-    def title(self) -> str:
-        return f"export of {model_name(self.model)}: {naming.whole(self.setting)}"
+    does: ClassVar[str] = "export"
 
 
 class WritingRequest(_OneSetting):
@@ -43,10 +45,7 @@ class WritingRequest(_OneSetting):
 
     prompt: str = Field(min_length=1)
     tokens: int = Field(48, ge=1, le=512, description="most tokens to write")
-
-    @property
-    def title(self) -> str:
-        return f"writing of {model_name(self.model)}: {naming.whole(self.setting)}"
+    does: ClassVar[str] = "writing"
 
 
 class BestRequest(OfModel):

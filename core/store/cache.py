@@ -88,11 +88,14 @@ class Store:
     def get(self, spec: specs.Spec) -> Entry | None:
         """What is stored of a spec, its result read, or None; a corrupt entry is set aside and counts as absent."""
         path = self.path(spec)
+        if path is None:
+            return None
         try:
-            files, told = named(path) if path else (None, None)
-            return path and Entry(path, spec, told, decode(files, FORMS[type(spec)]))
+            files, told = named(path)
+            return Entry(path, spec, told, decode(files, FORMS[type(spec)]))
         except Corrupt as broken:
-            return self.set_aside(path, broken)
+            self.set_aside(path, broken)
+            return None
 
     def load(self, spec: specs.Spec) -> Any:
         """The same without where it came from: the result alone."""
@@ -104,7 +107,8 @@ class Store:
         try:
             return read(path)
         except Corrupt as broken:
-            return self.set_aside(path, broken)
+            self.set_aside(path, broken)
+            return None
 
     def entries(self, kind: str = "profile", begins: str = "") -> Iterator[Entry]:
         """Every readable entry of a kind whose key begins so, newest first; corrupt ones are set aside."""
@@ -137,17 +141,23 @@ class Store:
         """
         return self.by_key(key, ("profile",))
 
-    def by_key(self, key: str, kinds: tuple[str, ...] = VIEW_KINDS) -> Entry:
+    def by_key(
+        self, key: str, kinds: tuple[str, ...] = VIEW_KINDS, beside: Iterable[Any] = (), what: str = "result"
+    ) -> Any:
         """An entry of some kinds by its key or an unambiguous beginning of it; `demo` is a profile.
+
+        Args:
+            beside: what else has a key and may be meant.
+            what: is looked for, where that is of several kinds.
 
         Raises:
             UserError: none or several match.
         """
         if key == "demo" and "profile" in kinds:
             return self.demo()
-        what = kinds[0] if len(kinds) == 1 else "result"
-        here = (entry for kind in kinds for entry in self.entries(kind, key) if key)
-        found = {entry.key: entry for entry in here}
+        what = kinds[0] if len(kinds) == 1 else what
+        here = (entry for kind in kinds for entry in self.entries(kind, key))
+        found = {each.key: each for each in (*here, *beside) if key and each.key.startswith(key)}
         if not found:
             raise UserError(f"there is no {what} {key!r} in {self.root}: list them with `python -m core runs`")
         if len(found) > 1:

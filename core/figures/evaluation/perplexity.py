@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from core.analysis.verdicts import not_a_number
 from core.figures.axes import limits, log_axis
-from core.figures.evaluation.shared import SYMBOLS
+from core.figures.evaluation.changes import SYMBOLS
 from core.figures.labels import digits, percent
 from core.figures.marks import DASHES, line_labels, words, wrapped
 from core.figures.style import LIGHT, Chart, Palette, layout
