@@ -44,13 +44,9 @@ def resolve(asked: specs.MeasureRequest) -> specs.ProfileSpec:
 
 
 def get(
-    asked: specs.MeasureRequest,
-    store: Store,
-    device: str = "cpu",
-    report: Report = silent,
-    models: dict | None = None,
-    engine: str = "wavefront",
-) -> Entry:
+    asked: specs.MeasureRequest, store: Store, device: str = "cpu", report: Report = silent,
+    models: dict | None = None, engine: str = "wavefront",
+) -> Entry:  # fmt: skip
     """As `core.jobs.experiment.get`; every part measured leaves a line in measured.txt."""
     found = store.find(asked)
     if found:

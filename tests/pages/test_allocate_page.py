@@ -38,7 +38,7 @@ from pages.ui.prune import stored
 from tests import synthetic
 from tests.pages.prune_page import asked
 from tests.pages.test_absorption_page import figures, named, numbers
-from tests.pages.test_shell import live, loads, opened_at, paint, shell
+from tests.pages.test_shell import live, opened_at, paint, shell
 
 Cache = dict[str, str]
 
@@ -664,9 +664,3 @@ def test_findings_are_computed() -> None:
     rows = [Estimate("mine", 2.0, 2.0, 2.0), Estimate("other", 1.0, 0.5, 1.5), Estimate("far", np.nan, np.nan, np.nan)]
     assert "100.0 % above other" in estimates(rows, "mine", "nats").finding
     assert "beyond the largest sparsity measured" in estimates(rows, "far", "nats").finding
-
-
-def test_no_heavy_library_is_loaded() -> None:
-    opened = "AppTest.from_file('pages/shell.py', default_timeout=30).run().switch_page('allocate.py').run()"
-    done = loads(f"from streamlit.testing.v1 import AppTest\nassert not {opened}.exception")
-    assert done.returncode == 0, done.stderr[-500:]

@@ -90,24 +90,15 @@ def test_a_preset_fills_in_its_amounts_and_may_be_changed(store: Store) -> None:
     assert "--preset standard --sequences 12 --" in shown(app)
 
 
-def test_an_own_list_is_written_out(store: Store) -> None:
-    app = own(opened(), "gaussian:0.25", "skip")
-    app.text_input(key="measure-seeds").set_value("0,1").run()
-    assert perturbed(app) == ["gaussian:0.25", "skip"] and shown(app).count("--seeds 0,1") == 1
-
-
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
         ("perturbations", ["gauss:0.3"], "there is no perturbation 'gauss'"),
-        ("perturbations", ["gaussian:-1"], "size"),
-        ("perturbations", [], "choose at least one perturbation"),
-        ("seeds", "one", "whole numbers"),
-        ("documents", "599", "first-last"),
-        ("model", " ", "the model is empty"),
+        ("perturbations", ["gaussian:-1"], "size"), ("perturbations", [], "choose at least one perturbation"),
+        ("seeds", "one", "whole numbers"), ("documents", "599", "first-last"), ("model", " ", "the model is empty"),
         ("device", "gpu", "there is no device 'gpu'"),
     ],
-)
+)  # fmt: skip
 def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: object, sentence: str) -> None:
     app = shell().run()
     for name, typed in {"preset": "own list", "perturbations": ["gaussian:0.25"], key: value}.items():

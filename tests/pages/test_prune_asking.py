@@ -16,7 +16,6 @@ from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.prune_page import OWL, PROFILE, asked, opened
-from tests.pages.test_shell import shell
 
 
 def submitted(app: AppTest, store: Store) -> StudyRequest:
@@ -60,10 +59,7 @@ def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
     assert found.settings == families.combined(both, "sparsegpt", (0, 1), None, True)
     assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
     assert found.evaluation == specs.EvaluationRequest(
-        text=WindowRequest(source=text, sequences=9, length=64),
-        tasks=("boolq", "rte"),
-        tasks_from=tasks,
-        examples=50,
+        text=WindowRequest(source=text, sequences=9, length=64), tasks=("boolq", "rte"), tasks_from=tasks, examples=50
     )
 
 
@@ -128,27 +124,14 @@ def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
     assert app.text_input(key="seeds").value == "0,1"
 
 
-def test_the_allocation_set_on_its_page_is_the_one_in_view(store: Store) -> None:
-    app = shell().run().switch_page("allocate.py").run()
-    app.selectbox(key="base").set_value("dlp").run()
-    app.select_slider(key="target").set_value(0.6).run()
-    app.switch_page("prune.py").run()
-    assert any("Allocation in view: DLP**, 60% zeros" in each.value for each in app.markdown)
-    app.switch_page("allocate.py").run()
-    assert app.selectbox(key="base").value == "dlp"
-
-
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("seeds", "one", "whole numbers"),
-        ("documents", "599", "first-last"),
-        ("calibration_documents", "599", "first-last"),
-        ("targets", "high", "are not sparsities"),
-        ("text", " ", "the text is empty"),
-        ("high", "0.6", "lies outside the bounds"),
+        ("seeds", "one", "whole numbers"), ("documents", "599", "first-last"),
+        ("calibration_documents", "599", "first-last"), ("targets", "high", "are not sparsities"),
+        ("text", " ", "the text is empty"), ("high", "0.6", "lies outside the bounds"),
     ],
-)
+)  # fmt: skip
 def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: str, sentence: str) -> None:
     app = opened(part="evaluate", evaluate="methods", **{key: value})
     assert sentence in app.error[0].value and len(app.error) == 1

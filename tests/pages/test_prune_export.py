@@ -168,9 +168,7 @@ def test_logits_that_differ_are_told_in_per_cent() -> None:
     assert "0.000040%" in said and not exporting.compared({})
 
 
-def test_a_relative_folder_is_shown_whole(
-    store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_is_shown_whole(store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(outside)
     app = opened(part="export")
     app.text_input(key="export-folder").set_value("pruned2").run()

@@ -148,9 +148,7 @@ def test_settings_without_a_seed_in_common_are_not_called_broken() -> None:
         ((0.0,), 0.3, "at strength 0.04 is worse than the one shuffle measured (5 or more make a range)."),
     ],
 )
-def test_the_correction_has_a_place_among_its_shuffles(
-    shuffles: tuple[float, ...], corrected: float, expected: str
-) -> None:
+def test_a_correction_has_a_place_among_shuffles(shuffles: tuple[float, ...], corrected: float, expected: str) -> None:
     asked = families.family(OWL, "gaussian:0.3", [0.0, 0.04], ["shuffled"], len(shuffles))
 
     def costs(setting: Setting) -> float:

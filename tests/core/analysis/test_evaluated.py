@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from core.analysis.comparison import over_seeds, paired, percent
 from core.analysis.evaluated import EvaluatedSetting, SeedResult, alone
 from core.analysis.evaluations import Evaluations
-from core.specs import Setting, UserError, grammar
+from core.specs import Setting, grammar
 from core.store.results import Evaluated, ZeroShot
 
 BASE = 3 + 0.4 * np.random.default_rng(0).standard_normal(12)
@@ -44,9 +44,7 @@ def of(*results: SeedResult) -> EvaluatedSetting:
 @pytest.mark.parametrize(
     ("loss", "perplexity"), [(0.0, 1.0), (2.0, math.exp(2)), (1000.0, math.inf), (math.nan, math.nan)]
 )
-def test_a_loss_that_is_no_number_gives_no_number_and_what_float64_cannot_hold_is_infinite(
-    loss: float, perplexity: float
-) -> None:
+def test_no_number_gives_no_number_and_what_float64_cannot_hold_is_infinite(loss: float, perplexity: float) -> None:
     losses = np.full(12, 2.0)
     losses[3] = loss
     losses = losses if math.isnan(loss) else np.full(12, loss)
@@ -114,11 +112,6 @@ def test_single_results_are_compared_whatever_their_seeds() -> None:
     one, other = (alone(each) for each in several("owl", {0: 0.1, 1: 0.3}, noise=0))
     assert one.against(other).value == pytest.approx(100 * math.expm1(-0.2))
     assert one.against(other).seeds.n == 0
-
-
-def test_unlike_windows_cannot_be_compared() -> None:
-    with pytest.raises(UserError, match="12 windows cannot be paired with 9"):
-        of(result("owl", BASE)).against(of(result("uniform", BASE[:9])))
 
 
 def test_trouble_is_said_with_the_first_layer_over_the_seeds() -> None:

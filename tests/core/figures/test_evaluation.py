@@ -141,9 +141,7 @@ def test_changes_without_an_interval_are_drawn_and_those_without_a_value_are_not
     assert list(trace(evaluation.changes(rows, None, "uniform").figure, "change").y) == ["few"]
 
 
-@given(
-    st.lists(st.floats(-90, 1e5, allow_nan=False), min_size=1, max_size=8),
-)
+@given(st.lists(st.floats(-90, 1e5, allow_nan=False), min_size=1, max_size=8))
 def test_the_axis_of_changes_holds_every_value_with_few_ticks(percents: list[float]) -> None:
     values = np.log1p(np.array(percents) / 100)
     axis = evaluation.change_axis(values, "change, %")

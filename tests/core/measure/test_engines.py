@@ -296,8 +296,7 @@ def test_readings_per_token_are_averaged_as_they_say(groups: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "stride", "expected"),
-    [(8, 4, [1, 5]), (10, 4, [1, 5]), (11, 4, [1, 5, 9]), (8, 1, [1, 2, 3, 4, 5, 6])],
+    ("length", "stride", "expected"), [(8, 4, [1, 5]), (10, 4, [1, 5]), (11, 4, [1, 5, 9]), (8, 1, [1, 2, 3, 4, 5, 6])]
 )
 def test_harm_is_read_at_strided_tokens_that_have_a_next_one(length: int, stride: int, expected: list[int]) -> None:
     assert harm_tokens(length, stride).tolist() == expected

@@ -36,12 +36,9 @@ def units_of(store: Store, profile: specs.ProfileSpec) -> dict[str, Perturbed]:
 
 
 def run(
-    store: Store,
-    family: str = "llama",
-    names: tuple[str, ...] = NAMES,
-    report: Report = silent,
+    store: Store, family: str = "llama", names: tuple[str, ...] = NAMES, report: Report = silent,
     engine: str = "wavefront",
-) -> tuple[Sweep, specs.ProfileSpec]:
+) -> tuple[Sweep, specs.ProfileSpec]:  # fmt: skip
     of, text = tiny.loaded(family), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *names)
     sweep = tiny.sweep(of, text, profile, store, report, engine)
@@ -70,9 +67,7 @@ def assert_close(one: dict[str, Perturbed], other: dict[str, Perturbed], rtol: f
 
 
 @pytest.mark.parametrize("family", ["llama", "bloom", "gpt2"])
-def test_numbers_do_not_depend_on_the_size_of_a_group(
-    family: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_do_not_depend_on_group_sizes(family: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {}
     for size in (1, 2, 5):
         monkeypatch.setattr(flops, "group_size", lambda *_, size=size: size)
@@ -86,9 +81,7 @@ def test_numbers_do_not_depend_on_the_size_of_a_group(
 
 
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
-def test_what_comes_before_the_measurements_moves_the_bar(
-    engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_comes_before_measuring_moves_the_bar(engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flops, "check_work", lambda *_: 1e9)  # so that a step of it shows beside so small a model
     seen: list[Progress] = []
     of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)

@@ -115,9 +115,7 @@ def test_memory_counts_weights_and_one_group(empty: Store) -> None:
     assert single.memory > weights
 
 
-def test_a_model_that_is_not_here_has_no_estimate(
-    empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_its_model_there_is_no_estimate(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))

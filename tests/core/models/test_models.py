@@ -288,9 +288,7 @@ def without_one_stack() -> transformers.PreTrainedModel:
         (without_one_stack, ("XLMWithLMHeadModel", "attentions")),
     ],
 )
-def test_what_is_no_stack_of_decoder_layers_is_refused(
-    build: Callable, named: tuple, tmp_path: Path, empty: Store, refused
-) -> None:
+def test_other_kinds_of_model_are_refused(build: Callable, named: tuple, tmp_path: Path, empty: Store, refused) -> None:
     folder = tmp_path / "other-kind"
     build().save_pretrained(folder)
     tiny.tokenizer().save_pretrained(folder)
@@ -311,9 +309,7 @@ def test_a_hub_model_offline_is_refused(
             locate("some-body/some-model", empty, revision, fetch)
 
 
-def test_the_models_at_hand_tell_their_shape_or_their_trouble(
-    empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A Hub cache with one whole model and one whose weights are not there."""
     import huggingface_hub
 

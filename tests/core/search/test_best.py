@@ -173,9 +173,7 @@ def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeyp
     assert [each.allocation.correction.control for each in corrected] == ["none", "reversed"] * 2
 
 
-def test_the_largest_target_within_a_loss(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, refused: Callable
-) -> None:
+def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
     monkeypatch.setitem(GRIDS, "quick", grid())
     monkeypatch.setattr(candidates, "loss", lambda _, setting: setting.allocation.target)  # a loss known beforehand
     seen: list[Progress] = []
@@ -442,9 +440,7 @@ def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypa
 
 @pytest.mark.parametrize("effort", ["quick", "full"])
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.9])
-def test_every_candidate_is_written_so_that_it_reads_back(
-    effort: str, target: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_candidate_reads_back_as_written(effort: str, target: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     asked = candidates.candidates(GRIDS[effort], "sparsegpt", target, 30, 0)
     assert len(set(asked)) == len(asked) <= candidates.most_candidates(GRIDS[effort], target, 30)
@@ -542,7 +538,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
     assert out.count("damping raised") > 1 and re.search(r"beta=0.05\..* damping raised\..* layer 1", out)
 
 
-def test_where_uniform_alone_breaks_the_winner_is_the_answer(
+def test_where_uniform_breaks_the_winner_is_the_answer(
     empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
@@ -552,9 +548,7 @@ def test_where_uniform_alone_breaks_the_winner_is_the_answer(
     assert "uniform breaks the model" in found.sentence
 
 
-def test_a_target_at_which_everything_breaks_does_not_fit(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_target_at_which_all_breaks_does_not_fit(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
     monkeypatch.setattr(choosing, "TARGETS", (0.2, 0.3, 0.5))
     found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))

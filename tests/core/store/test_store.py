@@ -181,9 +181,7 @@ def test_a_damaged_part_is_set_aside_and_measured_again(empty: Store, unit: spec
 
 @pytest.mark.parametrize("file", ["spec.json", "provenance.json"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"model": 1}'])
-def test_a_profile_whose_words_were_changed_is_set_aside(
-    empty: Store, spec: specs.ProfileSpec, file: str, content: bytes
-) -> None:
+def test_a_changed_profile_is_set_aside(empty: Store, spec: specs.ProfileSpec, file: str, content: bytes) -> None:
     path = empty.save(spec, None, {"model": "x"})
     (path / file).write_bytes(content)
     assert list(empty.entries()) == []
@@ -331,9 +329,7 @@ def test_deleting_keeps_what_another_profile_needs(empty: Store) -> None:
     assert left == []
 
 
-def test_what_is_committed_is_found_behind_every_cache_and_cannot_be_deleted(
-    no_demo: Path, tmp_path: Path, refused
-) -> None:
+def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo: Path, tmp_path: Path, refused) -> None:
     key = synthetic.save_profile(no_demo / "demo", synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     elsewhere = Store(tmp_path / "cache")
     entry = elsewhere.profile("demo")
