@@ -114,10 +114,11 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     if change is None:
         return f"Uniform has the lowest perplexity {aim}."
     ends = change.quoted
-    sure = f" [{-ends.high:.0f}, {-ends.low:.0f}]" if ends.certain else ""
+    few = 1 if abs(ends.value) < 20 else 0
+    sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
     tied = verdict(best.measured.against(second.measured).quoted) != "gains"
     but = f", but not certainly better than {second.name}" if tied else ""
-    return f"{-ends.value:.0f} % lower perplexity than uniform{sure}: {best.name} is lowest {aim}{but}."
+    return f"{-ends.value:.{few}f} % lower perplexity than uniform{sure}: {best.name} is lowest {aim}{but}."
 
 
 def at(groups: Iterable[Evaluations], target: float) -> str:

@@ -116,7 +116,7 @@ def prediction(
         return
     alone = " on each linear" if per_linear else ""
     unit = f"{responses.NAMES[judge.harm]}, curves from {PRUNERS[judge.pruner].label}{alone}"
-    frame.show(figures.estimates(points, THIS, unit, view.look()), prefix, "estimates")
+    frame.show(figures.estimates(points, THIS, unit, view.look()), prefix, "additive")
     said = [ADDITIVE, *([OF_LINEARS] if per_linear else []), *([same_by_hand(held)] if held else [])]
     st.caption(" ".join(said))
 
