@@ -33,6 +33,7 @@ class Allocator(Spec):
     """A base allocator: its parameters are fields, `Annotated` with a `Parameter` where a page can set them."""
 
     label: ClassVar[str]
+    colours: ClassVar[tuple[str, str] | None] = None  # of its lines, on a light ground and on a dark one; else ink
     word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
     about: ClassVar[str] = ""  # one sentence, for the glossary
     formula: ClassVar[str] = ""  # TeX

@@ -21,6 +21,7 @@ class AlphaPruning(Allocator):
     """Heavy-tailed layers are pruned less (arXiv 2410.10912)."""
 
     label = "AlphaPruning"
+    colours = ("#00795A", "#4FC9A4")
     word = "AlphaPruning"
     about = (
         "An allocation that spares layers whose weights have a heavy-tailed spectrum, that is a small exponent alpha, "

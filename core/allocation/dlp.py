@@ -21,6 +21,7 @@ class Dlp(Allocator):
     """Large mean scores, more sparsity (arXiv 2505.23807)."""
 
     label = "DLP"
+    colours = ("#5B5FC7", "#A3A6F5")
     word = "DLP"
     about = (
         "An allocation that prunes layers with a large mean Wanda score more, over a band as OWL's, alpha being half "

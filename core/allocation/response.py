@@ -28,6 +28,7 @@ class Response(Allocator):
     """
 
     label = "Response"
+    colours = ("#0E7490", "#5CC8E0")
     word = "response allocation"
     about = (
         "The allocation of least total harm, by what pruning each layer alone was measured to do: the budget is spent "

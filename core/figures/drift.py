@@ -36,7 +36,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
         if first[-1] > 0:
             names, ends, colours = [*names, "first token"], [*ends, first[-1]], [*colours, look.ink]
     every = np.concatenate([np.ravel(values) for values in shown])
-    figure.add_trace(line_labels(layers - 0.7, ends, names, colours, line_gap(every, 0.05, 0.4)))
+    figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4)))
     figure.update_layout(
         xaxis=layer_axis(layers, "after layer"),
         yaxis=log_axis(every, "drift, relative to the stream"),

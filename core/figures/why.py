@@ -28,7 +28,8 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     x = np.arange(layers)
     every = np.concatenate([damage, stream, gain, frozen])
     figure = go.Figure()
-    for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.faint)):
+    pale, strong = look.family
+    for name, values, colour in (("damage grows", damage, strong), ("stream grows", stream, pale)):
         figure.add_trace(_factor_bar(x, values, name, colour))
     figure.add_trace(_frozen(x, frozen, look))
     figure.add_traces(_net(gain, gains_of(seeds).verdicts, look))
@@ -134,7 +135,7 @@ def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
 
 
 def _points(value: Array, low: Array, high: Array, title: str, layer: int, look: Palette) -> go.Scatter:
-    colours = [look.accent if i == layer else look.ink for i in range(len(value))]
+    colours = [look.accent if i == layer else look.family[1] for i in range(len(value))]
     return go.Scatter(
         x=np.arange(len(value)),
         y=value,

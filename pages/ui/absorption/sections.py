@@ -103,9 +103,9 @@ def verdicts(profile: Profile) -> pd.DataFrame:
     """One sentence per perturbation, by kind and size."""
     rows = []
     for name, asked in profile.perturbations.items():
-        where = labels.POSITIONS[getattr(asked, "positions", "all")]
-        rows.append((asked.label, where, findings.finding(gains_of(profile.seeds(name)))))
-    return pd.DataFrame(rows, columns=["perturbation", "applied to", "verdict"])
+        everywhere = f", {labels.POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else ""
+        rows.append((f"{asked.label}{everywhere}", findings.finding(gains_of(profile.seeds(name)))))
+    return pd.DataFrame(rows, columns=["perturbation", "verdict"])
 
 
 def pick_clicked() -> None:
