@@ -46,7 +46,7 @@ class Bench:
         key = f"{source.content} {source.initialised} {request.dtype} {[stamp(path) for path in source.files]}"
         if key not in self.models:
             self.report(Progress(f"loading {source.label}"))
-            loaded = load(source, request.dtype)
+            loaded = load(source, request.dtype, self.store)
             self.models.clear()  # one model at a time: two would compete for memory
             self.models[key] = loaded
         self.loading = time.perf_counter() - began

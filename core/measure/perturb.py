@@ -85,15 +85,16 @@ class Injection:
         statistics = self.moments.of(self.layer, pruner.statistic)
         return {
             f"{each.name}.weight": pruned(each, self.layer, pruner, statistics, sparsity, warn=self.moments.warn)
-            for each in _chosen(anatomy.prunable(self.call.layer), linear)
+            for each in self._chosen(linear)
         }
 
-
-def _chosen(stack: list[anatomy.Linear], name: str | None) -> list[anatomy.Linear]:
-    chosen = [linear for linear in stack if name in (None, linear.name)]
-    if not chosen:
-        raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")
-    return chosen
+    def _chosen(self, name: str | None) -> list[anatomy.Linear]:
+        """All linears of the layer, or the one named."""
+        stack = anatomy.prunable(self.call.layer)
+        chosen = [linear for linear in stack if name in (None, linear.name)]
+        if not chosen:
+            raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")
+        return chosen
 
 
 def perturbed(
