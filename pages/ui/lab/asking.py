@@ -33,14 +33,20 @@ KINDS = (
     Kind("Left out", "this layer is left out", "", [Stop("skip", "")], 0),
 )
 WORDS = {stop.value: (at, n) for at, kind in enumerate(KINDS) for n, stop in enumerate(kind.stops)}
+OPENING = "The old clockmaker opened the door of her shop and found the street empty."
 USUAL = "gaussian:0.3"
+LAYERS = 30  # of the bundled model
 LAYER = 16
 LAST = -1  # the token that is marked unasked
 
 
-@st.cache_resource(show_spinner=False)
 def examples() -> dict[Question, Scene]:
     """The committed answers, the opening one first."""
+    return _examples(str(scenes.folder()))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _examples(folder: str) -> dict[Question, Scene]:
     return scenes.examples()
 
 
@@ -73,8 +79,7 @@ class Asked:
 
 def sentence() -> str:
     """The field for the sentence."""
-    opening = next(iter(examples())).sentence
-    typed = view.text("sentence", opening)
+    typed = view.text("sentence", OPENING)
     st.text_input(
         "Your sentence",
         key="sentence",
@@ -84,10 +89,10 @@ def sentence() -> str:
     return typed
 
 
-def asked(typed: str, layers: int) -> Asked:
+def asked(typed: str) -> Asked:
     """The rest of the view, which the picture tells."""
     word = view.sync("perturbation", list(WORDS), USUAL)
-    layer = view.sync("layer", range(layers), LAYER)
+    layer = view.sync("layer", range(LAYERS), LAYER)
     token = view.sync("token", range(LAST, MOST_TOKENS), LAST)
     first = view.sync("first", [False, True], False)
     only = view.sync("only", [False, True], False)

@@ -28,6 +28,8 @@ function picture(held, seen) {
   const svg = held.root.querySelector(".grid svg")
   svg.style.height = `${height}px`
   svg.setAttribute("viewBox", `0 0 ${at.width} ${height}`)
+  const { layers, across, row } = at
+  svg.parentElement.dataset.shape = JSON.stringify({ left: LEFT, top: TOP, layers, across, row }) // for who points at it
   cells(held, seen, at)
   const paint = painter(svg, GROUPS, held.parts)
   layerNumbers(paint, held, seen, at)

@@ -107,8 +107,7 @@ def _moved(kinds: Sequence[Kind], moved: Callable[[State], None]) -> None:
     if not isinstance(told, dict) or told.keys() != State.__annotations__.keys():
         return
     state = State(**told)
-    numbers = (state.layer, state.token, state.kind, state.size)
-    if not all(type(each) is int for each in numbers) or not all(type(each) is bool for each in (state.first, state.only)):
+    if any(type(told[name]).__name__ != wanted for name, wanted in State.__annotations__.items()):
         return
     if 0 <= state.kind < len(kinds) and 0 <= state.size < len(kinds[state.kind].stops) and state.layer >= 0:
         moved(state)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 
 import streamlit as st
 
@@ -90,10 +92,5 @@ def _beside(dense: str, text: str) -> dict[str, object]:
 
 def common(one: str, other: str) -> int:
     """Characters of the whole words that two texts begin with."""
-    if one == other:
-        return len(one)
-    same = next((at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other)))
-    ends = [text[same : same + 1] for text in (one, other)]
-    if all(not end or not end.isalnum() for end in ends):
-        return same
-    return max(0, *(other.rfind(sign, 0, same) for sign in " \n"))
+    pairs = zip(*(re.findall(r"\s*\S+", text) for text in (one, other)), strict=False)
+    return sum(len(word) for word, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
