@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from pages.ui.lab import asking
+from pages.ui.lab import question
 from tests.e2e.conftest import query, serving, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
@@ -212,7 +212,7 @@ def test_a_sentence_of_ones_own_is_answered_live(demo: str, tab: Tab) -> None:
     grid = lab.get_by_role("slider", name="Drift at every layer")
     grid.press("ArrowDown")
     expect(lab).to_have_attribute("data-fresh", FRESH)
-    expect(lab).to_have_attribute("data-layer", str(asking.LAYER - 1))
+    expect(lab).to_have_attribute("data-layer", str(question.LAYER - 1))
     said = lab.locator(".says").inner_text()
     size = lab.locator(".size")
     size.press("End")

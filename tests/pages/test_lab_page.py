@@ -12,9 +12,10 @@ from core.specs.errors import UserError
 from core.specs.lab import ALLOCATIONS, SPARSITIES, prompt, question
 from core.store import scenes
 from core.store.scenes import Generated
-from pages.ui.lab import asking, writing
-from pages.ui.lab.asking import OPENING
-from pages.ui.live import lab, texts
+from pages.ui.lab import continuing
+from pages.ui.lab import question as asking
+from pages.ui.lab.question import OPENING
+from pages.ui.live import grid, texts
 from tests.fake_warm import LAYERS, Warm, scene
 from tests.pages.test_shell import opened_at
 
@@ -160,15 +161,15 @@ def test_a_link_that_asks_for_what_is_not_there_says_so(stored: None, key: str, 
 def test_what_the_browser_tells_is_kept_and_nonsense_is_not(
     stored: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[lab.State] = []
+    told: list[grid.State] = []
     held = {"layer": 3, "token": 1, "kind": 0, "size": 2, "first": True, "only": False}
 
     def tell(moved: object) -> None:
-        monkeypatch.setattr(lab.st, "session_state", {lab.KEY: type("Told", (), {"moved": moved})})
-        lab._moved(asking.KINDS, told.append)
+        monkeypatch.setattr(grid.st, "session_state", {grid.KEY: type("Told", (), {"moved": moved})})
+        grid._moved(asking.KINDS, told.append)
 
     tell(held)
-    assert told == [lab.State(3, 1, 0, 2, True, False)]
+    assert told == [grid.State(3, 1, 0, 2, True, False)]
     for wrong in ({"size": 99}, {"kind": 3}, {"kind": -1}, {"layer": "3"}, {"first": 1}, {"more": 1}):
         tell(held | wrong)
     tell(None)
@@ -246,4 +247,4 @@ def test_every_kind_of_damage_can_be_asked() -> None:
 
 
 def test_the_texts_are_of_the_methods_that_are_committed() -> None:
-    assert tuple(each.word for each in writing.METHODS) == ALLOCATIONS
+    assert tuple(each.word for each in continuing.METHODS) == ALLOCATIONS

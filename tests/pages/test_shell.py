@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.lab.asking import OPENING
+from pages.ui.lab.question import OPENING
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -10,18 +9,19 @@ from uuid import uuid4
 import streamlit as st
 
 from core.jobs import warm
-from core.lessons import lab
+from core.lessons import sentence
 from core.specs.formats import several
 from core.specs.lab import Question
 from core.store.scenes import Row, Scene
 from pages.ui import frame
-from pages.ui.lab import asking
-from pages.ui.lab.asking import Asked
-from pages.ui.live.lab import Answered, key
+from pages.ui.lab import question as asking
+from pages.ui.lab.question import Asked
+from pages.ui.live.grid import Answered, key
 
 KEPT = 6  # scenes of this tab
 LOOK = 0.2  # seconds between two looks at what is not answered yet
 EXAMPLE = "example"
+REFUSED = "refused"
 MODEL = {
     "cold": "The model loads once you type.",
     "loading": "The model is loading for yours.",
@@ -85,8 +85,8 @@ def tab() -> Tab:
     return st.session_state.setdefault("lab tab", Tab())
 
 
-def answers(asked: Asked) -> Mapping[str, Answered]:
-    """What is known of the question and of its twin: the first token hit too, or not.
+def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
+    """What is known of the question and of its twin, the first token hit too, or not; and its stage.
 
     Raises:
         UserError: what is wrong with the question.
@@ -94,14 +94,15 @@ def answers(asked: Asked) -> Mapping[str, Answered]:
     here, question = tab(), asked.question()
     if here.known(question) is None:
         here.ask(question, asked.state.layer)
-        here.take()
+    stage = _stage(asked)  # before it is looked for: what comes in between is found at the next look
+    here.take()
     found = {}
     for flipped in (False, True) if asked.is_choosy else (False,):
         own, other = asked.question(flipped), asked.question(not flipped) if asked.is_choosy else None
         answer = _answered(own, here.known(own), here.known_rows(own), other and here.known(other))
         if answer is not None:
             found[name(asked, flipped)] = answer
-    return found
+    return found, stage
 
 
 def name(asked: Asked, flipped: bool = False) -> str:
@@ -123,7 +124,7 @@ def _answered(question: Question, scene: Scene | None, rows: dict[int, Row], twi
         return None
     gains = scene.gain if scene is not None else ()
     twins = {layer: twin.row(layer) for layer in rows} if twin else {}
-    hits = {layer: lab.hit(question, row, gains, twins.get(layer)) for layer, row in rows.items()}
+    hits = {layer: sentence.hit(question, row, gains, twins.get(layer)) for layer, row in rows.items()}
     return Answered(scene or next(iter(rows.values())), rows, hits)
 
 
@@ -136,13 +137,11 @@ def drawn() -> None:
 # --- how far it is --------------------------------------------------------------------------------------------------
 
 
-def standing(asked: Asked | None, error: str | None) -> None:
+def standing(asked: Asked, stage: str) -> None:
     """How far the answer is, in a line that looks again until it has come; then the page is drawn anew."""
-    if error or asked is None:
+    if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
-        return
-    stage = _stage(asked)
-    if _waits(stage):
+    elif _waits(stage):
         st.fragment(run_every=LOOK)(_looking)(asked, stage)
     else:
         st.caption(_said(asked, stage))

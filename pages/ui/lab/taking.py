@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
 
 from core.figures import labels
-from core.lessons import lab
+from core.lessons import sentence
 from core.specs.errors import UserError
 from core.specs.perturbations import perturbation
 from core.store.cache import Store
-from core.store.scenes import Row
 from pages.ui import frame, view
-from pages.ui.lab.asking import Asked
-from pages.ui.live.lab import Answered
+from pages.ui.lab.question import Asked
+from pages.ui.live.grid import Answered
 
 
 def on_absorption(asked: Asked) -> None:
@@ -37,17 +37,18 @@ def on_absorption(asked: Asked) -> None:
 
 def numbers(asked: Asked, answer: Answered) -> None:
     """The drift as a table, which screen readers can walk through, and all numbers as files."""
-    row: Row | None = answer.rows.get(asked.state.layer)
+    row = answer.rows.get(asked.state.layer)
     with st.expander("Numbers"):
         if row is not None:
-            frame.show_table(pd.DataFrame(lab.table(row)), f"Drift after each layer: {_plain(answer, row)}", height=240)
+            about = answer.hits[row.layer].said.replace("**", "")
+            frame.show_table(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {about}", height=240)
         with st.container(horizontal=True):
-            _download("CSV", "text/csv", lambda: pd.DataFrame(lab.listed(answer.rows.values())).to_csv(index=False))
+            _download("CSV", "text/csv", lambda: _csv(answer))
             _download("JSON", "application/json", lambda: _json(asked, answer))
 
 
-def _plain(answer: Answered, row: Row) -> str:
-    return answer.hits[row.layer].said.replace("**", "")
+def _csv(answer: Answered) -> str:
+    return pd.DataFrame(sentence.listed(answer.rows.values())).to_csv(index=False)
 
 
 def _json(asked: Asked, answer: Answered) -> str:
@@ -55,6 +56,6 @@ def _json(asked: Asked, answer: Answered) -> str:
     return json.dumps({"question": question, "answer": answer.shared.model_dump(mode="json")}, indent=1)
 
 
-def _download(kind: str, mime: str, data: object) -> None:
+def _download(kind: str, mime: str, data: Callable[[], str]) -> None:
     name = f"lab.{kind.lower()}"
     st.download_button(f"Download {kind}", data, file_name=name, mime=mime, key=f"lab-{kind}", on_click="ignore")

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from core.lessons import lab
+from core.lessons import sentence
 from core.specs.lab import Question, question
 from core.store.scenes import Row
 
@@ -35,7 +35,7 @@ SPARED = row(1, None, (0, 0.5, 0.5), (0, 0.25, 1.0), (0, 0.2, 0.2), gain=0.4, fl
 
 
 def test_drift_is_told_against_where_it_entered() -> None:
-    hit = lab.hit(NOISE, SPARED)
+    hit = sentence.hit(NOISE, SPARED)
     assert hit.ratio[:, 1:].ravel().tolist() == pytest.approx([1, 1, 0.5, 2, 0.4, 0.4])
     assert all(math.isnan(each) for each in hit.ratio[:, 0]), "nothing arrived at the first token"
     assert hit.mean.tolist() == pytest.approx([1, 1, 0.4])
@@ -44,13 +44,13 @@ def test_drift_is_told_against_where_it_entered() -> None:
 
 def test_a_token_that_was_not_hit_is_compared_with_those_that_were() -> None:
     one = row(0, (0, 0.2, 0), (0, 0.4, 0.1), gain=2.0)
-    hit = lab.hit(question("A b c", "gaussian:0.2", token=1), one)
+    hit = sentence.hit(question("A b c", "gaussian:0.2", token=1), one)
     assert hit.ratio[1].tolist() == pytest.approx([math.nan, 2, 0.5], nan_ok=True)
     assert hit.entered.tolist() == pytest.approx([0.2, 0.2, 0.2])
 
 
 def test_the_mean_leaves_the_first_token_out() -> None:
-    hit = lab.hit(EVERYWHERE, row(0, (0.5, 0.5, 0.5), (5.0, 0.5, 0.5), gain=1.0))
+    hit = sentence.hit(EVERYWHERE, row(0, (0.5, 0.5, 0.5), (5.0, 0.5, 0.5), gain=1.0))
     assert hit.mean[-1] == pytest.approx(1)
     assert hit.ratio[-1, 0] == pytest.approx(10)
 
@@ -102,14 +102,14 @@ def test_the_mean_leaves_the_first_token_out() -> None:
     ],
 )
 def test_what_just_happened(asked: Question, shown: Row, twin: Row | None, said: str) -> None:
-    assert lab.hit(asked, shown, [0.7, None, 0.8, 0.9], twin).said == said
+    assert sentence.hit(asked, shown, [0.7, None, 0.8, 0.9], twin).said == said
 
 
 def test_the_sink_is_a_token_far_longer_than_the_others() -> None:
-    found = lab.sink([[2, 1, 1], [1, 60, 2]])
+    found = sentence.sink([[2, 1, 1], [1, 60, 2]])
     assert (found.token, found.longer, found.layer) == (1, 30, 1)
-    assert lab.sink([[2, 1, 1]]) is None
-    assert lab.sink([[7]]) is None
+    assert sentence.sink([[2, 1, 1]]) is None
+    assert sentence.sink([[7]]) is None
 
 
 @pytest.mark.parametrize(
@@ -117,21 +117,21 @@ def test_the_sink_is_a_token_far_longer_than_the_others() -> None:
     [("The", True, "The"), (" door", False, "door"), ("maker", False, "-maker"), (".", False, "."), ("\n", False, "⏎")],
 )
 def test_a_token_as_a_word(token: str, first: bool, word: str) -> None:
-    assert lab.shown(token, first) == word
+    assert sentence.shown(token, first) == word
 
 
 def test_contexts_end_with_the_token_and_are_short() -> None:
-    found = lab.contexts([" a", "b", " c", " d", " e", " f"])
+    found = sentence.contexts([" a", "b", " c", " d", " e", " f"])
     assert found[1] == "ab"
     assert found[-1] == "… b c d e f"
 
 
 def test_the_numbers_are_those_of_the_rows() -> None:
-    listed = lab.listed([SPARED])
+    listed = sentence.listed([SPARED])
     lines = list(zip(*listed.values(), strict=True))
     assert len(lines) == 9
     assert lines[4] == (1, 2, 1, " b", 0.25)
-    assert lab.table(SPARED) == {
+    assert sentence.table(SPARED) == {
         "after layer": [3, 2, 1],
         "1 A": [0, 0, 0],
         "2 b": [0.2, 0.25, 0.5],

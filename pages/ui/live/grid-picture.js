@@ -205,8 +205,10 @@ function fitted(held, tokens, at) {
 }
 
 function tokenWords(paint, held, { answer }, at, { turn }) {
+  const every = turn === 90 ? Math.ceil(12 / at.across) : 1 // words that would lie over one another are left out
   answer.tokens.forEach((word, t) => {
     const own = t === held.token
+    if (!own && (t % every || Math.abs(t - held.token) < every)) return
     const [x, y] = [at.x(t) + at.across / 2, at.floor + (turn ? 11 : 16)]
     const where = turn ? { transform: `translate(${x + 3} ${y}) rotate(${-turn})` } : { transform: `translate(${x} ${y})` }
     paint("labels", `t${t}`, "text", {

@@ -41,8 +41,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   held.watch ??= new ResizeObserver(() => draw(held))
   held.watch.observe(root)
   if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
-  if (!held.shown && !held.still.matches) play(held)
   Object.assign(held, { shown: true, waiting: data.waiting })
+  if (held.seen?.fresh && held.played !== data.sentence) { // a new sentence is answered
+    held.played = data.sentence
+    if (!held.still.matches) play(held)
+  }
   return () => {
     held.watch.disconnect()
     stop(held)
@@ -185,7 +188,10 @@ function controls(held) {
     const kinds = data.kinds.map((kind, n) => [kind.label, n])
     box.append(choice("kind", "What is done to the layer", kinds, (n) => ask(held, { kind: n, size: held.data.kinds[n].usual })))
     const input = make("input", { type: "range", min: 0, step: 1, className: "size" })
-    input.oninput = () => held.move({ size: Number(input.value) })
+    input.oninput = () => {
+      held.move({ size: Number(input.value) })
+      held.settle()
+    }
     input.onchange = held.settle
     const name = make("span", { className: "name" })
     box.append(make("label", { className: "slider" }, name, make("b", { className: "value" }), input))

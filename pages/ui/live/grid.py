@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 import streamlit as st
 
 from core.figures import Palette
-from core.lessons import lab
-from core.lessons.lab import Hit
+from core.lessons import sentence as lessons
+from core.lessons.sentence import Hit
 from core.store.scenes import Row, Scene, Word
 from pages.ui.live import component
 
-COMPONENT = component("lab", "shared", "lab-grid", "lab-words")
-KEY = "lab"
+COMPONENT = component("grid", "shared", "grid-picture", "grid-words")
+KEY = "grid"
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ def _moved(kinds: Sequence[Kind], moved: Callable[[State], None]) -> None:
 def _plain(answer: Answered) -> dict[str, object]:
     """An answer as it travels."""
     shared = answer.shared
-    found = lab.sink(shared.norms)
+    found = lessons.sink(shared.norms)
     return {
         "layers": len(shared.norms),
-        "tokens": [lab.shown(token, first=at == 0) for at, token in enumerate(shared.tokens)],
-        "after": lab.contexts(shared.tokens),
+        "tokens": [lessons.shown(token, first=at == 0) for at, token in enumerate(shared.tokens)],
+        "after": lessons.contexts(shared.tokens),
         "sink": None if found is None else asdict(found),
         "dense": _words(shared.dense),
         "hit": {str(layer): _plain_hit(answer.rows[layer], found) for layer, found in answer.hits.items()},
@@ -139,7 +139,7 @@ def _plain_hit(row: Row, found: Hit) -> dict[str, object]:
 
 
 def _words(after: Sequence[Sequence[Word]]) -> list[list[tuple[str, float]]]:
-    return [[(lab.shown(word), round(share, 4)) for word, share in each] for each in after]
+    return [[(lessons.shown(word), round(share, 4)) for word, share in each] for each in after]
 
 
 def _short(value: float) -> float | None:
