@@ -158,9 +158,7 @@ def test_a_link_that_asks_for_what_is_not_there_says_so(stored: None, key: str, 
     assert shown(app)
 
 
-def test_what_the_browser_tells_is_kept_and_nonsense_is_not(
-    stored: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_browser_tells_is_kept_and_nonsense_is_not(stored: None, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[grid.State] = []
     held = {"layer": 3, "token": 1, "kind": 0, "size": 2, "first": True, "only": False}
 
