@@ -77,11 +77,11 @@ def show(
 
 
 def _tokens(store: Store, told: dict, spec: object, text: str | None, documents: str | None) -> list[list[int]]:
-    from core.models.loading import load_tokenizer
+    from core.models.loading import load_tokenizer, quick
     from core.models.sources import locate
     from core.texts.windows import tokens
 
-    tokenizer = load_tokenizer(locate(told["model_source"], store, told.get("revision")))
+    tokenizer = load_tokenizer(quick(locate(told["model_source"], store, told.get("revision")), store))
     source = absolute(text) if text else told["text_source"]
     recorded = tuple(told["documents"]) if told.get("documents") else None
     return tokens(spec, source, span(documents) or recorded, tokenizer).tolist()

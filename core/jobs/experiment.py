@@ -44,7 +44,7 @@ class Bench:
         key = f"{source.content} {source.initialised} {dtype} {[stamp(path) for path in source.files]}"
         if key not in self.models:
             self.report(Progress(f"loading {source.label}"))
-            loaded = load(source, dtype)
+            loaded = load(source, dtype, self.store)
             self.models.clear()  # one model at a time: two would compete for memory
             self.models[key] = loaded
         self.loading = time.perf_counter() - began

@@ -208,7 +208,7 @@ class Store:
         """What a request means, if it was resolved before and its local files have not changed since."""
         try:
             note = json.loads((self.root / "resolved" / f"{request.key}.json").read_bytes())
-            if all(stamp(Path(path)) == [path, size, changed] for path, size, changed in note["files"]):
+            if all(stamp(Path(known[0])) == known for known in note["files"]):
                 return BY_REQUEST[type(request)].view.model_validate(note["view"])
         except (OSError, ValueError, KeyError, TypeError):
             pass  # never resolved, or by another version: resolving again is cheap
