@@ -14,7 +14,7 @@ ABOUT = (
 )
 
 st.title("What does the network do with damage?", anchor=False)
-st.markdown("Type a sentence, hurt one layer, and watch the damage run up through the layers to the next word.")
+st.markdown("Type a sentence, click a layer to hurt it, and watch the damage run up to the next word.")
 field, status = st.columns([5, 2], vertical_alignment="center")
 with field:
     typed = question.sentence()

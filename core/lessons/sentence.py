@@ -43,6 +43,8 @@ def hit(question: Question, row: Row, gains: Iterable[float | None] = (), twin: 
     ratio = drift / entered
     counted = np.isfinite(own) & (np.arange(len(own)) > 0)
     mean = np.array([_geometric(each[counted]) for each in ratio])
+    if row.gain is not None:
+        mean[-1] = row.gain  # the same, not computed from rounded drift
     return Hit(row.layer, entered, ratio, mean, said(question, row, entered, gains, twin))
 
 
@@ -100,6 +102,8 @@ def _fate(question: Question, row: Row, entered: Array) -> str:
     what, enters = _entry(question, row, entered)
     if row.layer == len(row.drift) - 1:
         return f"No layer follows layer {row.layer}: {what} reaches the output as it is."
+    if not np.isfinite(entered).any():
+        return "Nothing is hit: the sentence is its first token alone, which is spared."
     if row.gain is None:
         rest = _geometric(np.array(row.drift[-1], float)[1:])
         ends = f"the others end with a drift of **{digits(rest)}**" if rest == rest else "there are no others"

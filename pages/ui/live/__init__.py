@@ -31,7 +31,7 @@ def _read(file: str) -> str:
     return (Path(__file__).parent / file).read_text("utf-8")
 
 
-COMPONENT = component("strength")
+COMPONENT = component("strength", "shared")
 ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
 
 

@@ -229,11 +229,11 @@ function listen(held) {
     const layer = at.layers - 1 - Math.floor((event.clientY - box.top - TOP) / at.row)
     const within = (value, count) => Math.min(Math.max(value, 0), count - 1)
     const inside = token >= 0 && token < at.tokens
-    return { token: within(token, at.tokens), layer: within(layer, at.layers), inside, low: layer < 0 }
+    return { token: within(token, at.tokens), layer: within(layer, at.layers), inside, low: layer < 0, high: layer >= at.layers }
   }
   const pick = (event) => {
-    const { token, layer, inside, low } = under(event)
-    const change = low ? {} : { layer }
+    const { token, layer, inside, low, high } = under(event)
+    const change = low || high ? {} : { layer }
     if (inside) change.token = token
     held.dragged ||= held.down && change.layer !== undefined && change.layer !== held.state.layer
     held.move(change)
@@ -290,20 +290,24 @@ function keys(held, event) {
 
 function hover(held, event, place) {
   const tip = held.root.querySelector(".tip")
-  const { answer, hit, layer } = held.seen
   tip.hidden = !event || !place.inside
   held.pointed = tip.hidden ? null : place.token
   if (!tip.hidden) {
-    const ratio = place.layer < layer || place.low ? null : hit.ratio[place.layer - layer][place.token]
-    const drift = ratio && digits(ratio * hit.entered[place.token])
-    const word = `“${answer.tokens[place.token]}”`
-    tip.textContent = place.low ? word : ratio
-      ? `after layer ${place.layer}, ${word}: drift ${drift}, ${digits(ratio)}× what entered`
-      : `after layer ${place.layer}, ${word}: untouched`
+    tip.textContent = pointed(held.seen, place)
     const box = held.root.querySelector(".picture").getBoundingClientRect()
     const [x, y] = [event.clientX - box.left, event.clientY - box.top]
     const left = x > box.width / 2
     Object.assign(tip.style, { left: left ? "" : `${x + 14}px`, right: left ? `${box.width - x + 14}px` : "", top: `${y - 34}px` })
   }
   nextWords(held, held.seen)
+}
+
+function pointed({ answer, hit, layer }, { token, layer: at, low, high }) {
+  const word = `“${answer.tokens[token]}”`
+  if (low) return word
+  const [before, after] = [answer.dense[token][0][0], hit.words[token][0][0]]
+  if (high) return hit.flipped[token] ? `after ${word}: “${before}” becomes “${after}”` : `after ${word}: “${before}” stays`
+  const ratio = at < layer ? null : hit.ratio[at - layer][token]
+  if (!ratio) return `after layer ${at}, ${word}: untouched`
+  return `after layer ${at}, ${word}: drift ${digits(ratio * hit.entered[token])}, ${digits(ratio)}× what entered`
 }

@@ -3,8 +3,11 @@
 function speak(held, { answer, hit, layer, fresh }) {
   const { data, token, root } = held
   const says = root.querySelector(".says")
-  if (says.told !== hit.says || says.fresh !== fresh) says.replaceChildren(...strong(hit.says))
-  Object.assign(says, { told: hit.says, fresh })
+  if (says.told !== hit.says || says.tones !== data.colours.absorb) {
+    says.replaceChildren(...strong(hit.says))
+    says.querySelectorAll("b").forEach((word) => (word.style.color = data.colours[word.textContent] ?? ""))
+  }
+  Object.assign(says, { told: hit.says, tones: data.colours.absorb })
   const grid = root.querySelector(".grid")
   const word = `token ${token + 1} of ${answer.tokens.length}, “${answer.tokens[token]}”`
   const left = hit.ratio.at(-1)[token]

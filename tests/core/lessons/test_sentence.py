@@ -95,6 +95,13 @@ def test_the_mean_leaves_the_first_token_out() -> None:
         ),
         (
             NOISE,
+            row(0, (0, 0, 0), (0, 0, 0)),
+            None,
+            "Nothing is hit: the sentence is its first token alone, which is spared. "
+            "**0 of 3** predicted next words change.",
+        ),
+        (
+            NOISE,
             row(1, None, (0, 0.5, 0.5)),
             None,
             "No layer follows layer 1: the noise reaches the output as it is. **0 of 3** predicted next words change.",
