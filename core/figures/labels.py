@@ -41,8 +41,8 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
 
 
 def percent(share: float, decimals: int = 0) -> str:
-    """A share in per cent, thousands set apart: `70%`."""
-    return f"{100 * share:,.{decimals}f}%"
+    """A share in per cent, thousands set apart: `70 %`."""
+    return f"{100 * share:,.{decimals}f} %"
 
 
 def column(values: Array) -> str:
