@@ -69,6 +69,12 @@ def usual(measured: Sequence[float]) -> int:
     return min(range(len(measured)), key=lambda i: abs(math.log(measured[i] / SIZE)))
 
 
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `13th`."""
+    teens = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
 def mean(seeds: Sequence[Perturbed], field: str) -> Array:
     """A harm per layer, mean over seeds and sequences: (layers,)."""
     return np.mean([getattr(each, field).mean(1) for each in seeds], axis=0)
