@@ -10,7 +10,7 @@ from core.analysis.evaluated import UNKNOWN, Change, SeedResult
 from core.analysis.evaluations import Evaluations
 from core.figures import of_evaluations as drawing
 from core.search import families
-from core.specs import AllocationRequest, Correction, Setting, grammar, naming
+from core.specs import AllocationRequest, Correction, Manual, Setting, grammar, naming
 from pages.ui.prune.results import rows
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
@@ -19,15 +19,14 @@ from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corr
 def study(asked: tuple[Setting, ...], windows: int = 24, costs: Costs = synthetic.invented_cost) -> Evaluations:
     """A study in memory."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS, windows)
-    found = (SeedResult(each, synthetic.evaluated(each, windows, LAYERS, costs), {}, {}) for each in spec.points)
-    return Evaluations(spec, {}, tuple(found))
+    losses = {each: synthetic.evaluated(each, windows, LAYERS, costs) for each in spec.points}
+    return Evaluations(spec, {}, tuple(SeedResult(each.setting, each.pruned, losses[each], {}, {}) for each in losses))
 
 
 def test_names_tell_settings_apart() -> None:
     plain, other = OWL, grammar.method("owl m=3", 0.7)
     by_hand = [
-        AllocationRequest(base=families.Manual(sparsity=(level,) * 6), target=0.7, unclipped=True)
-        for level in (0.7, 0.700001)
+        AllocationRequest(base=Manual(sparsity=(level,) * 6), target=0.7, unclipped=True) for level in (0.7, 0.700001)
     ]
     asked = families.combined([plain, other, *by_hand, *families.alone(owl_corrected(0.04))], "wanda", (0,))
     names = naming.titles(asked)
@@ -61,7 +60,7 @@ def test_merging_keeps_what_either_study_has() -> None:
     one, two = study(family()[:2]), study(family()[1:4])
     whole = protocols.merged([one, two])
     assert {each.name for each in whole.points} == {each.name for found in (one, two) for each in found.points}
-    assert len(whole.points) == len({each.point for each in whole.points})
+    assert len(whole.points) == len({(each.setting, each.pruned) for each in whole.points})
 
 
 def test_a_method_with_other_parameters_at_each_target_says_so() -> None:

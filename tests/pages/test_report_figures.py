@@ -18,7 +18,7 @@ from core.figures.responses import responses
 from core.jobs import queue
 from core.jobs.records import Status
 from core.report import assemble, profile, remake, study
-from core.search import best
+from core.search import best, plan
 from core.specs import (
     AllocationRequest,
     Correction,
@@ -312,7 +312,7 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
     assert best.commands(found) == ()
     file, run = assemble._part(store, entry).commands
     (tmp_path / "study.toml").write_text(file.text)
-    asked = best.final_request(found.request, found.profile, found.winner, found.runner_up)
+    asked = plan.final_request(found.request, found.profile, found.winner, found.runner_up)
     again = read_study(tmp_path / "study.toml")
     assert set(again.settings) == set(asked.settings)
     assert again.evaluation.text == asked.evaluation.text and again.calibration == asked.calibration

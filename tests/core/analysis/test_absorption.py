@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -179,11 +178,24 @@ def test_a_finding_names_every_layer_but_the_last_once_and_apart_what_only_its_o
     firm = ("amplifies",) * 3 + ("absorbs",) * 2
     assert found.verdicts == (*firm, "amplifies", "undecided", "absorbs", None)
     assert found.firm == (*firm, *("undecided",) * 4)
-    clauses = findings.finding(found).split(", ")
-    told = [(each.split(" by ")[0].split()[-1], *map(int, re.findall(r"\d+", each))) for each in clauses]
-    assert told == [("amplify", 0, 2), ("absorb", 3, 4), ("undecided", 6), ("amplifies", 5), ("absorbs", 7, 12)]
-    assert ["own interval" in each for each in clauses] == [False, False, False, True, True]
-    assert findings.by_own_interval([2, 23], "turns", "turn").startswith("layers 2 and 23 turn ")
+    assert findings.finding(found) == (
+        "Layers 0 to 2 amplify, layers 3 and 4 absorb, layer 6 is undecided; layer 5 amplifies, but not after "
+        "correction for multiple tests; layer 7 absorbs, but not after correction for multiple tests (n = 12)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("logs", "said"),
+    [
+        ([0.5, 0.5, -0.5, 0.0], "2 of 4 layers amplify, 1 absorbs"),
+        ([-0.5, -0.5, -0.5, 0.0], "3 of 4 layers absorb, none amplifies"),
+        ([0.0, 0.0, 0.0, 0.0], "0 of 4 layers amplify or absorb for certain"),
+    ],
+)
+def test_a_headline_counts_what_holds_jointly(logs: list[float], said: str) -> None:
+    found, fewer = (gains_of([constant(*logs, spread=0.003)]) for _ in range(2))
+    assert findings.headline(found) == said
+    assert findings.first_token(found, fewer, included=False).endswith(f"on the first token too, {said}.")
 
 
 # --- why -----------------------------------------------------------------------------------------------------------

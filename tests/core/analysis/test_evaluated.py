@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,7 +26,7 @@ def result(words: str | None, nll: np.ndarray, seed: int = 0, pruner: str = "wan
     made = words and Setting(allocation=grammar.method(words, 0.5), calibration_seed=seed, pruner=pruner)
     pruned = words and SimpleNamespace(calibration=None if pruner == "magnitude" else f"text {seed}")
     found = Evaluated(nll=nll, kl=0.1 * nll, agreement=0 * nll + 0.5, zeros=np.full((2, 1), 0.5))
-    return SeedResult(SimpleNamespace(setting=made, pruned=pruned), found, more.pop("tasks", {}), more)
+    return SeedResult(made, pruned, found, more.pop("tasks", {}), more)
 
 
 def several(words: str, rises: dict[int, float], noise: float = 0.1, pruner: str = "wanda") -> list[SeedResult]:
@@ -163,6 +164,6 @@ def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed() -> N
 
 
 def test_what_is_still_to_come_is_left_out() -> None:
-    waiting = SeedResult(result("owl", BASE).point, None, {}, {})
-    found = Evaluations(None, {}, (SeedResult(SimpleNamespace(setting=None, pruned=None), None, {}, {}), waiting))
+    waiting = replace(result("owl", BASE), evaluated=None)
+    found = Evaluations(None, {}, (SeedResult(None, None, None, {}, {}), waiting))
     assert not found.complete and found.settings == () == found.singles and found.dense is None

@@ -11,13 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.measure.engines import hooks, wavefront
 from core.measure.group import Group, prepare
-from core.measure.hooks import hooks
-from core.measure.noise import normal
-from core.measure.perturb import Moments
+from core.measure.perturb import Moments, normal
 from core.measure.reading import harm_tokens
 from core.measure.statistics import statistics
-from core.measure.wavefront import wavefront
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.store.results import Perturbed

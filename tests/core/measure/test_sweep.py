@@ -17,6 +17,7 @@ from core.measure.group import Group
 from core.measure.sweep import Sweep
 from core.models import flops
 from core.models.progress import Cancelled, Progress, Report, silent
+from core.store import parts
 from core.store.cache import Store
 from core.store.results import Perturbed
 from tests import tiny
@@ -111,7 +112,7 @@ def test_a_part_is_found_as_soon_as_it_is_reported(empty: Store, text) -> None:
 
     def report(progress: Progress) -> None:
         if progress.line.startswith("saved"):
-            found = [empty.partial(profile.unit(each)) for each in profile.measurements]
+            found = [parts.partial(empty, profile.unit(each)) for each in profile.measurements]
             drawn.append(sum(part.sequences for part in found if part is not None))
 
     run(empty, report=report)
@@ -211,7 +212,7 @@ def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty: Store, monkey
     sweep, profile = run(empty, names=(name,))
     (unit,) = [profile.unit(each) for each in profile.measurements]
     assert sweep.parts  # something was left to measure
-    told = empty.warnings(unit)
+    told = parts.warnings(empty, unit)
     assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
 
 
@@ -248,8 +249,8 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: 
     with pytest.raises(Cancelled):
         run(broken, report=stop_after(len(NAMES) * 4))
     unit = profile.unit(profile.measurements[0])
-    (broken.parts(unit) / "0001-0001" / "injection.parquet").unlink(missing_ok=True)
-    (broken.parts(unit) / "0001-0001" / "injection-sequence.parquet").write_bytes(b"rot")
+    (parts.folder(broken, unit) / "0001-0001" / "injection.parquet").unlink(missing_ok=True)
+    (parts.folder(broken, unit) / "0001-0001" / "injection-sequence.parquet").write_bytes(b"rot")
     monkeypatch.setattr(flops, "group_size", lambda *_: 5)
     sweep, _ = run(broken)
     assert sweep.parts == len(NAMES) + 1
@@ -262,7 +263,7 @@ def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty: Stor
 
     def rot(progress: Progress) -> None:
         if progress.parts == 2:
-            (empty.parts(unit) / "0000-0002" / "injection-sequence.parquet").write_bytes(b"rot")
+            (parts.folder(empty, unit) / "0000-0002" / "injection-sequence.parquet").write_bytes(b"rot")
 
     with pytest.raises(RuntimeError, match="lost"):
         run(empty, names=("skip",), report=rot)

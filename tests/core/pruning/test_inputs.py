@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from core import specs
+from core.measure.engines import hooks, wavefront
 from core.measure.group import prepare
-from core.measure.hooks import hooks
 from core.measure.perturb import Moments, perturbed
 from core.measure.statistics import statistics
-from core.measure.wavefront import wavefront
 from core.models import anatomy, cost, flops, replay
 from core.pruning.inputs import Sums, watched
 from core.pruning.sparsegpt import sparsegpt

@@ -27,7 +27,7 @@ from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
 from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
-from core.search import best, candidates, choosing, roles
+from core.search import best, candidates, choosing, plan, roles
 from core.search.candidates import GRIDS, Grid
 from core.specs import BestRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
@@ -53,7 +53,7 @@ SMALL = grid(DepthRamp(beta=0.05), Response(objective="kl"), strengths=(0.05,))
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few candidates, and a profile of two sparsities."""
     monkeypatch.setitem(GRIDS, "quick", SMALL)
-    monkeypatch.setattr(best, "MEASURED_SPARSITIES", (0.3, 0.7))
+    monkeypatch.setattr(plan, "MEASURED_SPARSITIES", (0.3, 0.7))
 
 
 @pytest.fixture
@@ -341,14 +341,14 @@ def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
 
     found = candidates.largest(candidates.TARGETS, fits)
     assert found == (None if last < 0 else candidates.TARGETS[last])
-    assert len(tried) == len(set(tried)) <= best.trials(BestRequest(max_loss=0.2))
+    assert len(tried) == len(set(tried)) <= plan.trials(BestRequest(max_loss=0.2))
 
 
 def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
     setting = Setting(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
     evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
     pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
-    return SeedResult(SimpleNamespace(setting=setting, pruned=pruned), evaluated, {}, {})
+    return SeedResult(setting, pruned, evaluated, {}, {})
 
 
 def test_the_runner_up_is_of_another_base() -> None:
@@ -387,7 +387,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
 def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
     base = 3 + np.random.default_rng(7).random(8)
-    dense = SeedResult(SimpleNamespace(setting=None, pruned=None), Evaluated(base, base, base, base), {}, {})
+    dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
     spec = SimpleNamespace(winner=points[2].setting, runner_up=None, max_loss=0.2)
     study = Evaluations(None, {}, points)
@@ -403,11 +403,11 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     asked = BestRequest(target=0.5, pruner="magnitude")
     wanda = asked.model_copy(update={"pruner": "wanda"})
     winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
-    assert best.final_request(asked, None, winner, None).settings == (winner,)
-    assert len(best.final_request(wanda, None, winner, None).settings) == 3
+    assert plan.final_request(asked, None, winner, None).settings == (winner,)
+    assert len(plan.final_request(wanda, None, winner, None).settings) == 3
     shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
-    costs = [best.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
-    assert costs[0] == costs[1] < best.planned(wanda, shape)["final"]
+    costs = [plan.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
+    assert costs[0] == costs[1] < plan.planned(wanda, shape)["final"]
 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
@@ -471,8 +471,8 @@ def test_a_request_has_one_aim(aim: dict, refused: Callable) -> None:
 def test_a_request_can_be_queued() -> None:
     asked = BestRequest(max_loss=0.2)
     again = records.REQUESTS["BestRequest"].model_validate(json.loads(asked.model_dump_json()))
-    assert again == asked and asked.title.endswith("within a loss of 20%, wanda")
-    assert BestRequest(target=0.625).title.endswith(" at 62.5%, wanda")
+    assert again == asked and asked.title.endswith("within a loss of 20 %, wanda")
+    assert BestRequest(target=0.625).title.endswith(" at 62.5 %, wanda")
 
 
 # --- the command line ----------------------------------------------------------------------------------------------

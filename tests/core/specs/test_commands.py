@@ -25,7 +25,8 @@ from core.specs import (
     WindowRequest,
     grammar,
 )
-from core.specs.commands import OPTIONS, Allocating, Studying, command_line, quoted
+from core.specs.command_table import OPTIONS
+from core.specs.commands import Allocating, Studying, command_line, quoted
 from core.specs.presets import PRESETS
 from core.specs.settings import Setting, read_setting
 from tests.lines import asked
