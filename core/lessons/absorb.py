@@ -82,7 +82,7 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
 
 def _noisy(entry: Entry) -> bool:
     asked = (each.perturbation for each in entry.spec.measurements)
-    return any(each.kind == "gaussian" and each.positions == "after_first" for each in asked)
+    return any(each.isotropic and each.positions == "after_first" for each in asked)
 
 
 def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]:

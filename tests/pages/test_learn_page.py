@@ -114,7 +114,7 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cach
     assert "Try:" in text(app) and lessons.plain(said) in text(app)
     assert links(app)[0]["profile"] == cache["deep"]
     assert next(each.label for each in app.expander) == "Numbers" and app.get("download_button")
-    assert any(each.key == "again" for each in app.button) == (chapter == "perturb"), "only there it is measured again"
+    assert any(each.key == "again" for each in app.button) == (chapter == "perturb")  # measured again
     assert_every_frame_has_its_words_and_numbers(figure)
 
 
@@ -204,7 +204,7 @@ def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
     found = lessons.prune(stored(cache["deep"]))
     assert set(live(app)["bars"]["values"][0]) == {None}
     assert not app.dataframe and lessons.plain(found.said) not in text(app) and not live(app)["finding"]
-    assert live(app)["ask"]["waiting"], "the marker in the middle is no guess"
+    assert live(app)["ask"]["waiting"]  # the marker in the middle is no guess
     middle = live(app)["pick"]["index"]
     said = live(app)["slots"]["guess"]["table"]
     assert str(middle) not in said[middle] and "layer 7" in lessons.plain(said[7])
@@ -387,7 +387,7 @@ def test_a_chapter_falls_back_to_a_profile_that_can_show_it(bundled: bool, empty
         assert len(notes) == falls and not app.info
         for note in notes:
             assert CHAPTERS[chapter].needs in note.value and "whole" in note.value
-            assert "measure" in note.proto.help, "what to measure is told to who asks"
+            assert "measure" in note.proto.help  # what to measure is told to who asks
             names = re.findall(r"[a-z_]+:[a-z0-9]+", note.value.removeprefix(":material/info:"))
             assert not names, "no names of commands"
         assert links(app)[0]["profile"] == (able if falls else lacking)

@@ -2,7 +2,6 @@
 // the tables it sent, moving over the picture picks another layer.
 const SETTLE = 250 // ms without a further step before Python is told
 const PATIENCE = 3000 // ms in which an older answer of Python's does not move the controls back
-const SVG = "http://www.w3.org/2000/svg"
 const ROOM = 60 // px more where type is large
 const GAUGE = 104 // px, of the picture below the main one
 const EDGE = { left: 56, right: 14, top: 22, bottom: 40 } // px around the picture, for axes
@@ -45,26 +44,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     held.watch.disconnect()
     document.removeEventListener("pointerdown", held.hurry, true)
   }
-}
-
-// A press elsewhere may be on a link: what is still to be told is told before it, or Streamlit would take it for a
-// message of the page that is left, and come back.
-function hurry(held, send) {
-  document.removeEventListener("pointerdown", held.hurry, true)
-  held.hurry = () => {
-    if (!held.timer) return
-    clearTimeout(held.timer)
-    send()
-  }
-  document.addEventListener("pointerdown", held.hurry, true)
-}
-
-// A frame's timers run once the frame is on the screen. The mark is for whoever measures how long that took.
-function shown(tell) {
-  requestAnimationFrame(() => setTimeout(() => {
-    performance.mark("picture")
-    tell()
-  }))
 }
 
 // --- controls ---------------------------------------------------------------------------------------------------
@@ -148,7 +127,11 @@ function listen(root, held, move, settle) {
     svg.setPointerCapture(event.pointerId)
     pick(event)
   }
-  svg.onpointermove = (event) => held.down && held.data.pick && pick(event)
+  svg.onpointermove = (event) => {
+    if (held.down) return void (held.data.pick && pick(event))
+    if (event.pointerType === "mouse") glance(root, held, event)
+  }
+  svg.onpointerleave = () => held.down || glance(root, held, null)
   svg.onpointerup = (event) => {
     if (!held.down) return
     held.down = false
@@ -161,6 +144,19 @@ function listen(root, held, move, settle) {
     held.state.layer = held.before
     draw(root, held)
   }
+}
+
+// The sentence of the layer under a mouse that is not pressed; nothing is picked by that.
+function glance(root, held, event) {
+  const { data, state } = held
+  if (!data.pick) return
+  const pointed = event ? under(root.querySelector("svg"), held, event) : -1
+  const layer = pointed >= 0 && pointed < data.layers ? pointed : state.layer
+  const frame = data.controls.reduce((sum, each, n) => sum * each.stops.length + state.at[n], 0)
+  speak(root, data, { ...state, layer }, frame)
+  const slider = root.querySelector(".controls input[data-n='-1']")
+  slider.value = state.layer
+  slider.previousElementSibling.textContent = state.layer
 }
 
 // The number of the layer whose column an event lies in; below 0 or too high beside all columns.
@@ -204,7 +200,7 @@ function draw(root, held) {
     x: (layer) => EDGE.left + ((layer + 0.5) / data.layers) * inner,
     y: (value) => place.floor - share(y, value) * (place.floor - EDGE.top),
   }
-  const paint = painter(svg, held.parts)
+  const paint = painter(svg, LAYERS, held.parts)
   columns(paint, data, place)
   axes(paint, data, y, place)
   if (data.pick) column(paint, data, state.layer, place)
@@ -417,34 +413,6 @@ function legend(root, data, state, frame) {
 }
 
 // --- help -------------------------------------------------------------------------------------------------------
-
-// Elements are kept between drawings and looked up by their name, so that they move and are not made anew.
-function painter(svg, parts) {
-  const used = new Set()
-  const of = (group) => parts.get(group) ?? LAYERS.map((name) => {
-    parts.set(name, svg.appendChild(document.createElementNS(SVG, "g")))
-    return parts.get(name)
-  })[LAYERS.indexOf(group)]
-  const paint = (group, id, tag, attributes, text) => {
-    const name = `${group}/${id}`
-    if (!parts.has(name)) parts.set(name, of(group).appendChild(document.createElementNS(SVG, tag)))
-    const element = parts.get(name)
-    used.add(name)
-    const before = (element.drawn ??= {})
-    for (const [key, value] of Object.entries({ ...attributes, text })) {
-      if (before[key] === value) continue
-      before[key] = value
-      if (key === "text") element.textContent = value
-      else element.setAttribute(key, value)
-    }
-  }
-  paint.done = () => parts.forEach((element, name) => {
-    if (!name.includes("/") || used.has(name)) return
-    element.remove()
-    parts.delete(name)
-  })
-  return paint
-}
 
 function numbers(count) {
   return [...Array(count).keys()].map(String)

@@ -17,7 +17,7 @@ from core.lessons.marks import plain
 from core.store.results import Array
 from pages.ui.live import component
 
-COMPONENT = component("tour", "words")
+COMPONENT = component("tour", "shared", "words")
 TICKS = 6
 FEWEST_TICKS = 3  # of a log axis, where round values allow it
 APART = 0.1  # of the axis, the least between two ticks: a line of text on the lowest figure

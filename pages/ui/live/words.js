@@ -81,7 +81,3 @@ function relight(root, held) {
 function named(element) {
   return element?.dataset.mark.split(" ").filter(Boolean) ?? []
 }
-
-function make(tag, properties = {}) {
-  return Object.assign(document.createElement(tag), properties)
-}
