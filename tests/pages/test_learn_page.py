@@ -318,9 +318,9 @@ def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache: Cache)
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
 def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapter: str, cache: Cache) -> None:
-    app = shell(painted=False)
+    app = shell(painted=False).run()
     app.query_params.update(profile=cache["deep"], chapter=chapter)
-    app.run()
+    app.switch_page("learn.py").run()
     first = live(app)
     assert first["waiting"] and not app.get("page_link")
     paint(app)
