@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import view, watch
+from pages.ui import frame, view, watch
 
 st.set_page_config(page_title="Absorption explorer", layout="wide")
 NAMES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
@@ -12,6 +12,7 @@ pages = [st.Page(f"{name}.py", title=name.capitalize(), url_path=name) for name 
 pages.append(st.Page("learn.py", title="Learn", url_path="home", default=True, visibility="hidden"))
 page = st.navigation(pages)
 view.enter(page.url_path)
+frame.style()
 view.choose_profile()
 with st.sidebar:
     watch.sidebar()

@@ -26,6 +26,19 @@ SHARES = ("target",)  # columns of fractions that are written in per cent, as se
 GAIN_AT = "gain at "  # begins heads whose size says enough
 
 
+# The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
+STYLE = """
+.js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
+.js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
+@media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
+"""
+
+
+def style() -> None:
+    """What all charts look like; once a run."""
+    st.html(f"<style>{STYLE}</style>")
+
+
 def is_first_paint() -> bool:
     """Whether this run draws a page down to its live picture only; the rest follows once the browser shows that.
 
