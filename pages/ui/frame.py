@@ -13,7 +13,7 @@ from pages.ui.live import tour
 
 BRIEF = {  # heads that fit beside others into half a page
     "injection layer": "layer",
-    "read layer": "read at",
+    "read layer": "after",
     "95% low": "low",
     "95% high": "high",
     "below noise floor": "below floor",

@@ -695,7 +695,7 @@ def test_the_allocation_in_view_stands_at_its_estimate_where_it_was_not(studied:
 
 def test_without_enough_evaluations_one_sentence_says_what_fills_it(cache: Cache) -> None:
     app = estimating(profile=cache["deep"])
-    assert any(each.value.startswith("Nothing to hold the estimate against yet") for each in app.caption)
+    assert any(each.value.startswith("There are no measurements to compare") for each in app.caption)
     assert not any("Estimate against measured" in each.proto.alt for each in app.get("plotly_chart"))
 
 
@@ -723,7 +723,7 @@ def test_findings_are_computed() -> None:
     assert "Mine spreads from 0.600 to 0.800 and is twin itself; of the others it ranks the layers most like" in again
     assert list(agreement(lines)) == ["mine", "alike"]
     rows = [Estimate("mine", 2.0, 2.0, 2.0), Estimate("other", 1.0, 0.5, 1.5), Estimate("far", np.nan, np.nan, np.nan)]
-    assert estimates(rows, "mine", "nats").finding == "Mine is estimated 100.0 % above other."
+    assert estimates(rows, "mine", "nats").finding == "Estimated harm: 100.0 % more than other."
     assert "beyond the largest sparsity measured" in estimates(rows, "far", "nats").finding
 
 

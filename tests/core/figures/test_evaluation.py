@@ -252,7 +252,7 @@ def test_an_allocation_in_view_that_was_not_measured_stands_at_its_estimate() ->
         (np.ones(10), "Too little to tell"),
         (
             np.r_[np.arange(4.0), np.full(6, np.nan)],
-            "too few to lean on. 6 more cannot be placed, for the loss is not a number.",
+            "too few to lean on. 6 more cannot be placed because the loss is not a number.",
         ),
     ],
 )
@@ -267,7 +267,7 @@ def test_trust_is_a_rank_correlation_with_its_n(measured: np.ndarray, said: str)
 def test_estimates_beyond_what_was_measured_are_told_from_broken_losses() -> None:
     estimated, measured = np.r_[np.arange(1.0, 9), np.nan, np.nan], np.r_[np.arange(9.0), np.nan]
     finding = trusted([f"a{index}" for index in range(10)], estimated, measured, [], "nats", "70%, Wanda").finding
-    assert finding.endswith("2 more cannot be placed, for a layer goes beyond the largest sparsity measured.")
+    assert finding.endswith("2 more cannot be placed because a layer goes beyond the largest sparsity measured.")
 
 
 def test_the_mean_of_tasks_weighs_them_alike() -> None:
