@@ -65,9 +65,7 @@ def to_top(name: str) -> None:
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
-def show(
-    chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None, brief: bool = False
-) -> None:
+def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None, brief: bool = False) -> None:
     """Draw a chart whole.
 
     Args:
