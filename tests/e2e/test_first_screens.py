@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 
 import pytest
-from playwright.sync_api import FloatRect, Locator, Page, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from tests.e2e.conftest import serving, settle, still
 
@@ -92,3 +92,18 @@ def test_a_pointed_layer_of_the_live_chart_tells_its_numbers(demo: str, tab: Tab
     box = still(page.locator(".allocation .columns").first)
     page.mouse.move(box["x"] + box["width"] * 12.5 / 30, box["y"] + box["height"] / 2)
     expect(page.locator(".allocation .reading")).to_contain_text("Layer 12:")
+
+
+def test_a_chart_that_is_still_fetched_is_no_empty_box(demo: str, chromium: Browser) -> None:
+    context = chromium.new_context(viewport=SCREEN)
+    page, held = context.new_page(), []
+    page.route("**/PlotlyChart.*.js", held.append)
+    page.goto(f"{demo}/absorption", wait_until="commit")
+    waiting = page.locator(".st-key-matrix [data-testid=stSkeleton]")
+    waiting.wait_for(timeout=60_000)
+    assert "Drawing" in waiting.evaluate("box => getComputedStyle(box, '::after').content")
+    assert waiting.evaluate("box => getComputedStyle(box).backgroundColor") == "rgba(0, 0, 0, 0)"
+    for route in held:
+        route.continue_()
+    drawn(page, "matrix")
+    context.close()
