@@ -11,9 +11,10 @@ from rich.table import Table
 
 from core.cli import app, asking
 from core.cli.options import command
-from core.cli.output import out, progress_bar, say_helped, say_json
+from core.cli.output import out, say_helped, say_json
 from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
+from core.cli.telling import progress_bar
 from core.jobs import queue
 from core.models import cost, machine
 from core.search.best import Best, commands, estimate, export_request, load

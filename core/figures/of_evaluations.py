@@ -32,7 +32,7 @@ CONTROLS = {"none": "correction", "reversed": "reversed", "ramp": "ramp", "shuff
 def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT) -> Chart:
     """Every method over its targets; the corrections of one base as one, their controls left to their own chart."""
     points: dict[tuple[str, bool], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    strengths, bases = defaultdict(set), defaultdict(set)
+    strengths, bases, ends = defaultdict(set), defaultdict(set), defaultdict(dict)
     for each in found.settings:
         mine = shown is not None and each.name == shown.name
         if each.finite and (mine or each.control == "none"):
@@ -40,12 +40,15 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
             points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
             strengths[name, mine].add(each.strength)
             bases[name].add(each.setting.allocation.base)
+            ends[name, mine] |= _ends(each)
     curves = [
         evaluation.Curve(
             name,
             {target: np.array(values) for target, values in drawn.items()},
             shown=mine,
             loose=len(strengths[name, mine]) > 1,
+            ends=ends[name, mine],
+            kind=next(iter(bases[name])).kind,
         )
         for (name, mine), drawn in points.items()
     ]
@@ -60,8 +63,18 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
     tuned = [name for name, several in bases.items() if len(several) > 1 and not name.endswith(CORRECTED)]
     if not tuned:
         return chart
-    said = f"Parameters of {listed(tuned)} differ by target, as Every number says."
+    said = f"Parameters of {listed(tuned)} differ by target; see All results."
     return replace(chart, finding=f"{chart.finding} {said}")
+
+
+def _ends(one: EvaluatedSetting) -> dict[float, tuple[float, float]]:
+    """Target -> the perplexities between which its change against uniform puts it; nothing without an interval."""
+    change = one.against_uniform
+    if change is None or not change.quoted.certain:
+        return {}
+    ends = change.quoted
+    factor = one.perplexity / (1 + ends.value / 100)
+    return {one.setting.allocation.target: (factor * (1 + ends.low / 100), factor * (1 + ends.high / 100))}
 
 
 def _method(one: EvaluatedSetting, mine: bool) -> str:
@@ -77,7 +90,7 @@ def against_uniform(
 ) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
     asked = _few([each for each in found.within(part) if each.uniform], shown)
-    rows = {each.name: each.against_uniform.windows for each in asked}
+    rows = {each.name: each.against_uniform.quoted for each in asked}
     if not any(np.isfinite(each.value) for each in rows.values()):
         return None
     return evaluation.changes(rows, shown.name if shown else None, "uniform", look)

@@ -28,14 +28,14 @@ def submitted(app: AppTest, store: Store) -> StudyRequest:
 
 
 def test_the_cost_stands_before_the_run(store: Store) -> None:
-    app = opened()
+    app = opened(part="evaluate")
     told = next(each.value for each in app.markdown if "points**" in each.value)
     assert told.startswith("**3 points**, dense and uniform among them. 6 TFLOP, about 2 min (rough")
     assert not app.button(key="run").disabled
 
 
 def test_run_queues_the_setting_in_view(store: Store) -> None:
-    found = submitted(opened(), store)
+    found = submitted(opened(part="evaluate"), store)
     assert found == StudyRequest(
         model="demo",
         profile=PROFILE.key,
@@ -120,7 +120,7 @@ def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None
 
 
 def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
-    app = opened(windows="9", seeds="0,1")
+    app = opened(part="evaluate", windows="9", seeds="0,1")
     app.switch_page("runs.py").run()
     app.switch_page("prune.py").run()
     assert app.number_input(key="windows").value == 9

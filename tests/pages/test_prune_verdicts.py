@@ -11,7 +11,7 @@ from core.analysis.evaluations import Evaluations
 from core.figures import of_evaluations as drawing
 from core.search import families
 from core.specs import AllocationRequest, Correction, Setting, grammar, naming
-from pages.ui.prune.results import rows
+from pages.ui.prune.every import rows
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
 

@@ -50,6 +50,6 @@ def changes(
     axis = change_axis(values, f"change of perplexity against {against}, %", TICKS) | {"tickangle": 0}
     axis["range"] = [axis["range"][0], axis["range"][1] + 0.66 * (axis["range"][1] - axis["range"][0])]
     figure.update_layout(xaxis=axis, yaxis=row_axis(names))
-    heading = title or f"Cost or gain against {against}"
+    heading = title or f"Change of perplexity against {against}"
     table = change_table(rows.items(), "setting")
     return Chart("changes", heading, layout(figure, height=110 + 34 * len(names)), counted(rows, against), table)

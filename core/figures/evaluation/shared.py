@@ -9,11 +9,25 @@ import numpy as np
 import pandas as pd
 
 from core.analysis.comparison import Interval
+from core.figures.style import DARK, Palette
 from core.store.results import Array
 
+COLOURS = {  # of each base allocator's line: on a light ground, on a dark one
+    "owl": ("#B35C00", "#F2A65A"),
+    "alphapruning": ("#00795A", "#4FC9A4"),
+    "dlp": ("#5B5FC7", "#A3A6F5"),
+    "depth_ramp": ("#7A6A00", "#D9C64A"),
+    "response": ("#0E7490", "#5CC8E0"),
+}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "pentagon")
 TICKS = (-99, -95, -90, -80, -70, -60, -50, -40, -30, -20, -15, -10, -5, -2, -1, 0, 1, 2, 5, 10, 15, 20, 30, 50, 75)
 BIG_TICKS = (100, 150, 200, 300, 500, 900, 1900, 4900, 9900, 99_900, 999_900)
+
+
+def colour(kind: str | None, look: Palette) -> str:
+    """The colour of a base allocator's line, the same in every chart; ink for uniform and for what is not known."""
+    pair = COLOURS.get(kind or "")
+    return look.ink if pair is None else pair[look is DARK]
 
 
 def change_axis(values: Array, title: str, ticks: int = 9) -> dict:
@@ -52,4 +66,4 @@ def change_table(rows: Iterable[tuple[object, ...]], *named: str) -> pd.DataFram
         rows: what a row is called, in as many cells as there are names for, then its interval.
     """
     cells = [(*names, found.value, found.low, found.high, found.n) for *names, found in rows]
-    return pd.DataFrame(cells, columns=[*named, "change, %", "low", "high", "windows"])
+    return pd.DataFrame(cells, columns=[*named, "change, %", "low", "high", "windows or seeds"])
