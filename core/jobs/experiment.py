@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 
 import torch
 
 from core.measure.sweep import ENGINES
 from core.models import devices
-from core.models.loading import Loaded, load
+from core.models.loading import Loaded, Reader, accepted, load
 from core.models.progress import Progress, Report, silent
 from core.models.sources import locate
 from core.specs import kinds
@@ -32,8 +32,11 @@ class Bench:
     engine: str = "wavefront"
     loading: float = field(default=0.0)  # seconds
 
-    def load(self, model: str, revision: str | None, dtype: str) -> Loaded:
+    def load(self, model: str, revision: str | None, dtype: str, check: Callable[[Reader], None] = accepted) -> Loaded:
         """The model by what was typed, from memory if it was the last one.
+
+        Args:
+            check: refuses what cannot be met whatever the weights are, before they are read.
 
         Raises:
             UserError: there is no such model, or it cannot be used.
@@ -44,7 +47,7 @@ class Bench:
         key = f"{source.content} {source.initialised} {dtype} {[stamp(path) for path in source.files]}"
         if key not in self.models:
             self.report(Progress(f"loading {source.label}"))
-            loaded = load(source, dtype)
+            loaded = load(source, dtype, check)
             self.models.clear()  # one model at a time: two would compete for memory
             self.models[key] = loaded
         self.loading = time.perf_counter() - began

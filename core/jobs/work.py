@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from core.evaluation.resolving import resolve
+from core.evaluation.resolving import check, resolve
 from core.evaluation.running import Run
 from core.jobs.experiment import Bench
 from core.measure.sweep import Sweep
 from core.models import anatomy, devices
+from core.models.loading import Reader
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
 from core.models.sources import outlined
@@ -19,7 +22,7 @@ from core.texts.windows import windows
 
 
 def measure(request: MeasureRequest, bench: Bench) -> Entry:
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request.model, request.revision, request.dtype, partial(windows, request.text))
     store, text = bench.store, windows(request.text, loaded)
     profile = ProfileSpec(
         model=loaded.spec,
@@ -55,7 +58,7 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
 
 
 def evaluate(request: StudyRequest, bench: Bench) -> Entry:
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request.model, request.revision, request.dtype, _checked(request, bench))
     resolved = resolve(request, loaded, bench.store)
     bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
     found = bench.store.find(request)
@@ -69,7 +72,7 @@ def evaluate(request: StudyRequest, bench: Bench) -> Entry:
 def export(request: ExportRequest, bench: Bench) -> Entry:
     from core.export import making
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request.model, request.revision, request.dtype, _checked(request, bench))
     devices.place(loaded, bench.device)
     shape = outlined(loaded.source, bench.store)
     return making.run(request, loaded, bench.store, shape, bench.report)
@@ -81,7 +84,12 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     def stage(asked: Request, report: Report) -> Entry:
         return bench.store.find(asked) or replace(bench, report=report).run(asked)
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(
+        request.model,
+        request.revision,
+        request.dtype,
+        lambda reader: choosing.texts_of(choosing.with_documents(request), reader),
+    )
     shape = outlined(loaded.source, bench.store)
     return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
 
@@ -89,7 +97,12 @@ def search(request: BestRequest, bench: Bench) -> Entry:
 def write(request: WritingRequest, bench: Bench) -> Entry:
     from core.evaluation import writing
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request.model, request.revision, request.dtype, _checked(request, bench))
     devices.place(loaded, bench.device)
     shape = outlined(loaded.source, bench.store)
     return writing.run(request, loaded, bench.store, shape, bench.report)
+
+
+def _checked(request: StudyRequest | ExportRequest | WritingRequest, bench: Bench) -> Callable[[Reader], None]:
+    """What refuses a request before the weights are read."""
+    return lambda reader: check(request, reader, bench.store)
