@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.models.foreign_code import refuse_foreign_code
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
 from core.specs.errors import UserError
 from core.store.cache import Store
@@ -86,11 +87,12 @@ def weight_files(folder: Path) -> list[Path]:
     """config.json and the safetensors files of a model folder.
 
     Raises:
-        UserError: the folder holds no configuration or no safetensors weights.
+        UserError: the folder holds no configuration or no safetensors weights, or asks for code of its own.
     """
     config, weights = folder / "config.json", sorted(folder.glob("*.safetensors"))
     if not config.is_file():
         raise UserError(f"{folder.name} is no model folder: it has no config.json")
+    refuse_foreign_code(folder)
     if not weights:
         pickled = [path.name for path in folder.glob("*.bin")]
         why = f"only {pickled[0]}, a pickle; convert it to safetensors" if pickled else "no .safetensors file"

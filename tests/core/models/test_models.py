@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -210,6 +211,17 @@ def with_weight(name: str, change: Callable[[torch.Tensor], torch.Tensor | None]
     return damage
 
 
+def with_setting(name: str, **entries: object) -> Damage:
+    """One more entry in a settings file of the folder."""
+
+    def damage(folder: Path) -> None:
+        path = folder / name
+        settings = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(settings | entries))
+
+    return damage
+
+
 META = {"format": "pt"}
 QUERIES, UP = "model.layers.1.self_attn.q_proj.weight", "model.layers.2.mlp.up_proj.weight"
 CONFIGS = ("", "{", "[]", "{}", '{"model_type": "nobody-knows"}', '{"model_type": "llama", "hidden_size": "wide"}')
@@ -219,6 +231,11 @@ DAMAGES = [
     (without("tokenizer.json", "tokenizer_config.json"), ("tokenizer",)),
     (lambda of: (of / "model.safetensors").rename(of / "pytorch_model.bin"), ("pytorch_model.bin", "safetensors")),
     *((written("config.json", content), ()) for content in CONFIGS),
+    (written("config.json", "[" * 100_000), ("config.json",)),
+    (with_setting("config.json", auto_map={"AutoModelForCausalLM": "own.Model"}), ("auto_map",)),
+    (with_setting("tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Words", None]}), ("auto_map",)),
+    (with_setting("config.json", _attn_implementation="owner/kernel"), ("_attn_implementation",)),
+    (with_setting("config.json", text_config={"attn_implementation": "owner/kernel"}), ("attn_implementation",)),
     *((written("tokenizer.json", content), ("tokenizer",)) for content in CONFIGS[:4]),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.nan)), ("layers.2.mlp.up_proj",)),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.inf)), ("layers.2.mlp.up_proj",)),
