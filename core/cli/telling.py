@@ -40,7 +40,7 @@ class Telling:
     def _line(self, status: Status) -> None:
         """A plain line, where the last one is long enough ago and there is something to say."""
         now = time.monotonic()
-        if status.state == "running" and now - self.said >= EVERY:
+        if (status.total or status.state == "queued") and now - self.said >= EVERY:
             self.said = now
             told = ", ".join(filter(None, [_share(status).strip(), _left(status), status.line]))
             err.print(told, markup=False, highlight=False, soft_wrap=True)
