@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.figures import labels
+from core.specs import profile_names
 from core.specs.errors import UserError
 from core.specs.formats import capital
 from core.store.cache import Store
@@ -89,7 +90,8 @@ def instead_of(profile: Profile, shown: Profile, needs: str) -> str:
     """Why another profile is shown than the one in view, and which."""
     here, there, about = profile.spec.model, shown.spec.model, shown.provenance
     untrained = here.content == there.content and here.initialised is not None and there.initialised is None
-    seen = "the trained model instead," if untrained else labels.plain(labels.model(str(about.get("model", "?"))))
+    model = labels.plain(profile_names.model(str(about.get("model", "?"))))
+    seen = "the trained model instead," if untrained else model
     text = labels.plain(str(about.get("text", "?")).partition(",")[0])
     return f":material/info: This profile lacks {needs} that this chapter needs, so you see {seen} on {text}."
 

@@ -10,6 +10,7 @@ from core.store import profiles
 from core.store.cache import Store
 from pages.ui import glossary, watch
 from pages.ui.measure import choose
+from pages.ui.prune import costing
 
 store = Store()
 
@@ -46,9 +47,7 @@ def decide() -> None:
         if trouble:
             st.error(trouble)
         elif not found:
-            st.markdown(
-                cost.words(expected) if expected else "The cost is not known until the model is on this machine."
-            )
+            st.markdown(cost.words(expected) if expected else costing.UNKNOWN)
     if choice:
         line = command_line(choice.request, choice.device, store.elsewhere, engine=choice.engine)
         st.code(line, None, wrap_lines=True)

@@ -10,6 +10,7 @@ from functools import cached_property
 from core.analysis.evaluated import EvaluatedSetting, SeedResult, seedless
 from core.analysis.tasks import labels, size
 from core.specs import Point, Setting, StudySpec, UserError, naming
+from core.specs.formats import per_cent
 from core.specs.pruners import place
 from core.store.cache import Entry, Store
 
@@ -24,7 +25,7 @@ class Slice:
 
     @property
     def name(self) -> str:
-        words = [f"{self.target:.0%} zeros", naming.PRUNERS[self.pruner]]
+        words = [f"{per_cent(self.target)} zeros", naming.PRUNERS[self.pruner]]
         return ", ".join(words + ([self.pattern] if self.pattern else []))
 
 

@@ -63,17 +63,11 @@ def overview(found: Profile) -> None:
     table.add_column("perturbation", no_wrap=True)
     for column in ("gains", "layers that amplify", "layers that absorb"):
         table.add_column(column)
-    for row in sorted(rows, key=lambda row: _order(found, row["name"])):
+    for row in rows:
         table.add_row(escape(row["name"]), _span(row["gains"][:-1]), *(_at(row, word) for word in findings.DIRECTIONS))
     out.print(table)
     out.print("A gain above 1 amplifies, below 1 absorbs; layers by their own 95 % interval, outside a band of 5 %.")
     out.print(MORE, markup=False, soft_wrap=True, highlight=False)
-
-
-def _order(found: Profile, name: str) -> tuple[int, bool, float]:
-    """By kind, first those that spare the first token, then by size."""
-    kinds = list(dict.fromkeys(each.partition(":")[0] for each in found.by_name))
-    return kinds.index(name.partition(":")[0]), name.endswith("@all"), float(found.perturbations[name].strength)
 
 
 def _span(gains: Sequence[float]) -> str:

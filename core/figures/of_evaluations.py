@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from core.allocation.estimates import estimate
+from core.allocation.race import interval
 from core.analysis import responses, verdicts
 from core.analysis.comparison import FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import EvaluatedSetting
@@ -40,7 +41,7 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
             points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
             strengths[name, mine].add(each.strength)
             bases[name].add(each.setting.allocation.base)
-            ends[name, mine] |= _ends(each)
+            ends[name, mine][each.setting.allocation.target] = interval(each)
     curves = [
         evaluation.Curve(
             name,
@@ -65,16 +66,6 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
         return chart
     said = f"Parameters of {listed(tuned)} differ by target; see All results."
     return replace(chart, finding=f"{chart.finding} {said}")
-
-
-def _ends(one: EvaluatedSetting) -> dict[float, tuple[float, float]]:
-    """Target -> the perplexities between which its change against uniform puts it; nothing without an interval."""
-    change = one.against_uniform
-    if change is None or not change.quoted.certain:
-        return {}
-    ends = change.quoted
-    factor = one.perplexity / (1 + ends.value / 100)
-    return {one.setting.allocation.target: (factor * (1 + ends.low / 100), factor * (1 + ends.high / 100))}
 
 
 def _method(one: EvaluatedSetting, mine: bool) -> str:

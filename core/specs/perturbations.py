@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Union
 
 from pydantic import Field
@@ -23,6 +24,16 @@ Perturbation = Annotated[Union[tuple(FORMS.values())], Field(discriminator="kind
 Gaussian = FORMS["gaussian"]  # rounding is measured as noise of its size
 Residual, ResidualLinear = FORMS["residual"], FORMS["residual_linear"]  # what responses are read from
 EACH = "each"  # linear: stands for every linear of the model, one measurement for each
+
+
+def in_order(asked: Iterable[Perturbation]) -> list[Perturbation]:
+    """Perturbations as they are listed everywhere: by kind as in the table, then by what is pruned, then by size."""
+    return sorted(asked, key=_place)
+
+
+def _place(asked: Perturbation) -> tuple:
+    words = [str(getattr(asked, part)) for part in asked.parts if part != asked.varies]
+    return list(FORMS).index(asked.kind), words, asked.strength, getattr(asked, "positions", "all") == "all"
 
 
 def perturbation(text: str, positions: Positions = "after_first") -> Perturbation:

@@ -202,7 +202,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     assert found.answer.allocation == grammar.read_allocation("uniform:0.45")
     assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
     answer = table(app, "role").set_index("role").loc["answer"]
-    assert "45%" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
+    assert "45 %" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
     tried = table(app, "of")
     assert list(tried["target"]) == [0.45, 0.7] and list(tried["uniform's loss, %"]) == pytest.approx([12.5, 25])
     assert queries(app)["See it on the Allocate page"]["allocation"] == "uniform:0.45"
@@ -253,7 +253,7 @@ def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
     newer = save(store, request=ANSWERED.model_copy(update={"effort": "full"}))
     store.remember(BestRequest(target=0.7), entry.spec, [])
     app = part(best=newer.key)
-    assert "answered already" in app.success[0].value
+    assert "Already answered" in app.success[0].value
     assert "best-run" not in {each.key for each in app.button}
     assert queries(app)["See its answer"].items() >= {"part": "best", "best": entry.key}.items()
 
@@ -300,10 +300,10 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
         app.query_params[key] = value
     app.run()
     assert not app.exception and not app.error and not app.warning
-    assert any("Allocation in view: OWL**, 70% zeros" in each.value for each in app.markdown)
+    assert any("Allocation in view: OWL**, 70 % zeros" in each.value for each in app.markdown)
     assert badges(app) and all("judges" in each for each in badges(app))
     assert not any("has not been evaluated" in each.value for each in app.info)
-    assert app.session_state["within"] == "70% zeros, Wanda"
+    assert app.session_state["within"] == "70 % zeros, Wanda"
 
 
 @pytest.mark.parametrize("said", [*METHODS, "alphapruning epsilon=0.4", "owl m=10 lam=0.2", "response objective=nll"])

@@ -132,7 +132,7 @@ def test_the_allocation_set_on_its_page_is_the_one_in_view(store: Store) -> None
     app.selectbox(key="base").set_value("dlp").run()
     app.select_slider(key="target").set_value(0.6).run()
     app.switch_page("prune.py").run()
-    assert any("Allocation in view: DLP**, 60% zeros" in each.value for each in app.markdown)
+    assert any("Allocation in view: DLP**, 60 % zeros" in each.value for each in app.markdown)
     app.switch_page("allocate.py").run()
     assert app.selectbox(key="base").value == "dlp"
 
@@ -180,7 +180,7 @@ def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:
     request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),))
     fake.get(request, store)
     app = opened(part="evaluate")
-    assert "evaluated already" in app.success[0].value
+    assert "Already evaluated" in app.success[0].value
     assert not [each for each in app.button if each.key == "run"]
 
 

@@ -54,15 +54,17 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
     app = opened()
     assert not app.exception
     [said] = verdicts.not_a_number({"Depth ramp": 3})
-    assert said in verdict(app) and said.replace("ramp", "ramp at 70%") in " ".join(each.value for each in app.markdown)
+    assert said in verdict(app) and said.replace("ramp", "ramp at 70 %") in " ".join(
+        each.value for each in app.markdown
+    )
 
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
     asked = [grammar.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
     save(store, families.combined(asked, "wanda", (0,)))
     app = opened(m="5.5")
-    assert "**Allocation in view: OWL, m 5.5**, 70% zeros" in [each.value for each in app.markdown]
-    said = "Your setting (OWL, m 5.5, lam 0.08, 70% zeros, Wanda) has not been evaluated yet (OWL here has m 7 and lam"
+    assert "**Allocation in view: OWL, m 5.5**, 70 % zeros" in [each.value for each in app.markdown]
+    said = "Your setting (OWL, m 5.5, lam 0.08, 70 % zeros, Wanda) has not been evaluated yet (OWL here has m 7 and lam"
     assert any(each.value.startswith(said) for each in app.info)
     assert "uniform at 70 %" in app.header[0].value and "OWL, m 7, lam 0.2: perplexity" in told(app)
     assert not opened(m="7.0", lam="0.2").info
@@ -184,7 +186,7 @@ def test_estimates_stand_against_what_was_measured(store: Store) -> None:
     save(store, family())
     app = opened(detail="estimate")
     finding = next(each.value for each in app.markdown if each.value.startswith("Rank correlation"))
-    assert re.match(r"Rank correlation -?[\d.]+ over n = \d+ allocations of 70% zeros, Wanda", finding)
+    assert re.match(r"Rank correlation -?[\d.]+ over n = \d+ allocations of 70 % zeros, Wanda", finding)
     save(store, families.combined(families.alone(OWL), "magnitude", (0,)), text="magnitude text")
     app = opened(by="magnitude", detail="estimate")
     assert any("magnitude residuals" in each.value for each in app.info)

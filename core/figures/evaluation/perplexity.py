@@ -54,7 +54,7 @@ def perplexity(
     for index, each in sorted(enumerate(known), key=lambda pair: pair[1].shown):
         _add_curve(figure, each, index, look)
     every = [value for each in known for values in each.points.values() for value in values]
-    every += [end for each in known for ends in each.ends.values() for end in ends if end > 0]
+    every += [end for each in known for ends in each.ends.values() for end in ends if math.isfinite(end)]
     every += [dense] if math.isfinite(dense) else []
     targets = sorted({target for each in known for target in each.points}) or [0.7]
     first, last = 100 * targets[0], 100 * targets[-1]
@@ -73,7 +73,7 @@ def perplexity(
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
     said = _perplexity_finding(known, dense, broken or {}, few)
-    said += " Bars are 95 % intervals of the change against uniform." if any(each.ends for each in known) else ""
+    said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, known)) else ""
     return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, _table(curves))
 
 
@@ -129,9 +129,13 @@ def _hue(curve: Curve, look: Palette) -> str:
     return look.accent if curve.shown else look.undecided if curve.loose else colour(curve.kind, look)
 
 
+def _certain(curve: Curve) -> bool:
+    return any(map(math.isfinite, (end for ends in curve.ends.values() for end in ends)))
+
+
 def _bars(curve: Curve, targets: Sequence[float], hue: str) -> dict | None:
     """Bars from the mean of each target to the ends of its interval."""
-    if not curve.ends:
+    if not _certain(curve):
         return None
     mean = np.array([_mean(curve.points[each]) for each in targets])
     low, high = np.array([curve.ends.get(each, (math.nan, math.nan)) for each in targets]).T
@@ -159,7 +163,7 @@ def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float
 def _reach(curve: Curve) -> str:
     """`50%`, `50 to 70%`: the targets that a curve was measured at."""
     first, last = min(curve.points), max(curve.points)
-    return percent(last) if first == last else f"{percent(first).removesuffix('%')}\u00a0to\u00a0{percent(last)}"
+    return percent(last) if first == last else f"{percent(first).removesuffix(' %')}\u00a0to\u00a0{percent(last)}"
 
 
 def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter, look: Palette) -> go.Scatter:

@@ -40,7 +40,7 @@ class Kind(Spec):
 
     @property
     def short(self) -> str:
-        """What tells it from its family: `0.3`, `70%`."""
+        """What tells it from its family: `0.3`, `70 %`."""
         return per_cent(self.strength) if self.varies == "sparsity" else number(self.strength)
 
     @property

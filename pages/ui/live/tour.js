@@ -142,7 +142,11 @@ function listen(root, held, move, settle) {
     svg.setPointerCapture(event.pointerId)
     pick(event)
   }
-  svg.onpointermove = (event) => held.down && held.data.pick && pick(event)
+  svg.onpointermove = (event) => {
+    if (held.down) return void (held.data.pick && pick(event))
+    if (event.pointerType === "mouse") glance(root, held, event)
+  }
+  svg.onpointerleave = () => held.down || glance(root, held, null)
   svg.onpointerup = (event) => {
     if (!held.down) return
     held.down = false
@@ -155,6 +159,20 @@ function listen(root, held, move, settle) {
     held.state.layer = held.before
     draw(root, held)
   }
+}
+
+// The sentence of the layer under a mouse that is not pressed; nothing is picked by that.
+function glance(root, held, event) {
+  const { data, state } = held
+  if (!data.pick) return
+  const box = root.querySelector("svg").getBoundingClientRect()
+  const share = event ? (event.clientX - box.left - EDGE.left) / (box.width - EDGE.left - EDGE.right) : -1
+  const layer = share >= 0 && share < 1 ? Math.floor(share * data.layers) : state.layer
+  const frame = data.controls.reduce((sum, each, n) => sum * each.stops.length + state.at[n], 0)
+  speak(root, data, { ...state, layer }, frame)
+  const slider = root.querySelector(".controls input[data-n='-1']")
+  slider.value = state.layer
+  slider.previousElementSibling.textContent = state.layer
 }
 
 // --- drawing ----------------------------------------------------------------------------------------------------

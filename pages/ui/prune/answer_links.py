@@ -70,7 +70,7 @@ def _profile(found: Best) -> str:
 
 def export(found: Best, run: Callable[[ExportRequest, str], None], device: str) -> None:
     with st.expander("Export the answer"):
-        st.markdown(f"**Exported is:** {naming.setting(found.answer)}")
+        st.markdown(f"**Setting to export:** {naming.setting(found.answer)}")
         st.caption(exporting.HONEST)
         folder = st.text_input("Folder", key="best-folder", placeholder="/home/me/pruned", help=exporting.FOLDER)
         overwrite = st.checkbox("Overwrite an earlier export in that folder", key="best-overwrite")
@@ -81,7 +81,7 @@ def export(found: Best, run: Callable[[ExportRequest, str], None], device: str) 
         if ready:
             exporting.where(folder, request)
         st.button(
-            "Export",
+            "Export model",
             icon=":material/save:",
             disabled=not ready,
             on_click=run,

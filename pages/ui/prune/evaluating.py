@@ -26,6 +26,7 @@ from core.store.profiles import Profile
 from pages.ui import view, watch
 from pages.ui.allocate import settings
 from pages.ui.measure.choose import TEXTS
+from pages.ui.prune import costing
 from pages.ui.prune.asking import Pruning, text, window
 
 EVALUATION_TEXTS = {"demo:evaluation": "Demo text, evaluation half", **TEXTS, "demo": "Demo text, calibration half"}
@@ -56,17 +57,17 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
         count = len(request.points)
         st.markdown(
             f"**{count} points**, dense and uniform among them. "
-            + (cost.words(expected) if expected else "What it costs is not known until the model is here.")
+            + (cost.words(expected) if expected else costing.UNKNOWN)
         )
-        st.caption("Points that are stored already are not measured again; each is saved as soon as it is finished.")
+        st.caption("Stored points are not measured again; each new one is saved as soon as it is finished.")
         along(request, how, what)
     if found:
-        st.success("This has been evaluated already.")
+        st.success("Already evaluated.")
         link = watch.here("prune.py") | {"study": found.key, "part": "results"}
-        st.page_link("prune.py", label="See what it cost", icon=":material/arrow_forward:", query_params=link)
+        st.page_link("prune.py", label="See the results", icon=":material/arrow_forward:", query_params=link)
     else:
         st.button(
-            "Run",
+            "Run evaluation",
             icon=":material/play_arrow:",
             disabled=request is None,
             on_click=run,
@@ -107,7 +108,7 @@ def asked(how: Pruning, profile: Profile) -> tuple[tuple[Setting, ...], str, lis
     what = view.sync("evaluate", list(families.WHAT), "alone")
     view.switch("Evaluate", families.WHAT, "evaluate")
     if how.pattern or what == "alone":
-        st.caption("Dense and uniform are always measured too, and a corrected setting brings its own base.")
+        st.caption("Dense and uniform are always evaluated too, and so is the base of a corrected setting.")
         return how.settings(families.alone(how.allocation)), "alone", []
     if what == "family":
         return how.settings(_family(how, profile)), what, []
@@ -118,16 +119,16 @@ def asked(how: Pruning, profile: Profile) -> tuple[tuple[Setting, ...], str, lis
 
 
 def _family(how: Pruning, profile: Profile) -> list[AllocationRequest]:
-    st.caption("Dense, uniform and the base without a correction are always measured too.")
+    st.caption("Dense, uniform and the uncorrected base are always evaluated too.")
     names = list(profile.by_name)
     usual = "gaussian:0.3" if "gaussian:0.3" in names else names[0]
     driver = view.sync("driver", names, usual, word=settings.ALLOCATION)
     left, middle, right = st.columns(3)
-    left.selectbox("Driven by the gain of", names, key="driver", format_func=lambda n: settings.disturbance(profile, n))
+    left.selectbox("Gains to correct by", names, key="driver", format_func=lambda n: settings.disturbance(profile, n))
     greatest = view.sync("greatest", GREATEST, 0.1)
-    middle.select_slider("Greatest strength", GREATEST, key="greatest", format_func="{:g}".format)
+    middle.select_slider("Largest strength", GREATEST, key="greatest", format_func="{:g}".format)
     count = view.whole("steps", 6, 2)
-    right.number_input("Strengths, 0 included", 2, key="steps")
+    right.number_input("Number of strengths, including 0", 2, key="steps")
     controls = view.several("controls", list(families.CONTROLS), families.CONTROLS)
     named, about = families.CONTROLS.get, settings.ABOUT_CONTROLS
     st.pills("Controls", families.CONTROLS, selection_mode="multi", key="controls", format_func=named, help=about)

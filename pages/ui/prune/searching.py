@@ -20,7 +20,7 @@ from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
-from pages.ui.prune import answering, answers, asking
+from pages.ui.prune import answering, answers, asking, costing
 
 AIMS = {"target": "a target sparsity", "loss": "a greatest loss"}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
@@ -176,10 +176,10 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
         st.error(str(error))
         asked = None
     if found:
-        st.success("This has been answered already.")
+        st.success("Already answered.")
     else:
         st.button(
-            "Run",
+            "Run search",
             icon=":material/play_arrow:",
             disabled=asked is None,
             on_click=run,
@@ -191,6 +191,6 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
 
 def _cost(asked: BestRequest, expected: cost.Cost | None) -> str:
     if expected is None:
-        return "What it costs is not known until the model is here."
+        return costing.UNKNOWN
     tries = f" Up to {best.trials(asked)} targets are tried." if asked.max_loss else ""
     return f"**At most, as a rough guess:** {cost.words(expected)}{tries} Stored parts are not measured again."

@@ -89,19 +89,19 @@ def test_a_curve_that_ends_early_says_where() -> None:
 
 def test_a_curve_over_some_targets_says_from_where_to_where() -> None:
     found = evaluation.perplexity([*CURVES, curve("DLP", {0.5: [19.0], 0.6: [25.0]})], 15.2)
-    assert "DLP (50 to 60%)" in [each.replace("\u00a0", " ") for each in trace(found.figure, "labels").text]
+    assert "DLP (50 to 60 %)" in [each.replace("\u00a0", " ") for each in trace(found.figure, "labels").text]
 
 
 def test_too_few_windows_rank_nothing() -> None:
     finding = evaluation.perplexity(CURVES, 15.2, few=True).finding
-    assert finding == "Dense: 15.2. At 70% zeros perplexities run from 47.4 to 65.2; too few windows to rank them."
+    assert finding == "Dense: 15.2. At 70 % zeros perplexities run from 47.4 to 65.2; too few windows to rank them."
 
 
 def test_long_names_are_broken_for_a_phone_and_led_to_from_their_lines() -> None:
     long = curve("OWL, m 7, lam 0.2", {0.5: [19.0]}, shown=True)
     figure = evaluation.perplexity([*CURVES, long], 15.2).figure
     labels, leaders = trace(figure, "labels"), trace(figure, "leaders")
-    assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50%)</b>"
+    assert labels.text[-1].replace("\u00a0", " ") == "<b>OWL, m 7,<br>lam 0.2 (50 %)</b>"
     assert leaders.x[-3:] == (50.0, labels.x[-1], None)
     assert leaders.y[-3:-1] == pytest.approx((19.0, labels.y[-1]))
 
@@ -119,7 +119,7 @@ def test_perplexity_says_what_is_not_a_number_and_from_which_layer() -> None:
     chart = evaluation.perplexity(broken, 15.2, {"DLP at 70%": 4})
     assert re.search(r"DLP at 70%: .* layer 4\b", chart.finding)
     assert "DLP" not in {each.name for each in chart.figure.data}
-    assert re.match(r"Dense: 15\.2\. At 70% zeros OWL has the least perplexity, 47\.4", chart.finding)
+    assert re.match(r"Dense: 15\.2\. At 70 % zeros OWL has the least perplexity, 47\.4", chart.finding)
 
 
 def test_nothing_measured_yet_is_a_chart_all_the_same() -> None:

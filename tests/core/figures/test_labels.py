@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.figures import axes, marks, placing
 from core.figures import labels as words
+from core.specs import profile_names
 from tests import synthetic
 
 
@@ -83,8 +84,8 @@ def test_names_say_what_differs(described: list[tuple[str, ...]], names: list[st
 
 def test_models_in_a_list_say_whether_they_were_trained() -> None:
     label = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
-    assert words.model(label) == "SmolLM2-135M-Instruct"
-    assert words.model(f"random: {label}, untrained twin") == "SmolLM2-135M-Instruct, untrained"
+    assert profile_names.model(label) == "SmolLM2-135M-Instruct"
+    assert profile_names.model(f"random: {label}, untrained twin") == "SmolLM2-135M-Instruct, untrained"
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))
