@@ -5,6 +5,8 @@ import streamlit as st
 from pages.ui import view, watch
 
 st.set_page_config(page_title="Absorption explorer", layout="wide")
+# A finger does not hover: the bar of buttons would lie over the labels of a chart for good.
+st.html("<style>@media (hover: none) { .modebar-container { display: none } }</style>")
 NAMES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
 # No icons: the browser would fetch a page's icon from the network for its tab.
 pages = [st.Page(f"{name}.py", title=name.capitalize(), url_path=name) for name in NAMES]

@@ -108,9 +108,9 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
         title="Sparsity of each layer",
         says="Every layer alike, {target} zeros." if alike else "Layers from {low} to {high} zeros, {target} in all.",
         slots={
-            "target": tour.Slot("frame", [f"{target:.1%}"]),
-            "low": tour.Slot("frame", [f"{sparsity.min():.1%}"]),
-            "high": tour.Slot("frame", [f"{sparsity.max():.1%}"]),
+            "target": tour.Slot("frame", [f"{100 * target:.1f} %"]),
+            "low": tour.Slot("frame", [f"{100 * sparsity.min():.1f} %"]),
+            "high": tour.Slot("frame", [f"{100 * sparsity.max():.1f} %"]),
         },
         y=tour.linear_axis("sparsity", max(0.0, low - room), high + room, "{:.0%}".format),
         bars=tour.Bars(sparsity[None]),

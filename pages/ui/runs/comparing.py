@@ -31,7 +31,7 @@ def show(rows: Sequence[Row]) -> None:
         "\n".join(f"- {labels.plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
     )
     columns = table(rows, found)
-    pinned = {"setting": st.column_config.TextColumn(width=260, pinned=True)}
+    pinned = {"setting": st.column_config.TextColumn(width=170, pinned=True)}
     frame.show_table(columns, "The compared settings: only what differs", pinned)
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
     for row in rows:

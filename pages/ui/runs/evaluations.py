@@ -167,12 +167,12 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
     return {
         "method": narrowing.method(row),
         "target": setting.allocation.target if setting else None,
-        "pruner": PRUNERS[setting.pruner] if setting else "",
-        "pattern": (setting.pattern or "") if setting else "",
         "perplexity": one.perplexity,
         "against uniform": change.value if change else None,
         "low": change.low if change else None,
         "high": change.high if change else None,
+        "pruner": PRUNERS[setting.pruner] if setting else "",
+        "pattern": (setting.pattern or "") if setting else "",
         "not a number": one.trouble,
         "while pruning": one.helped or "",
         "seed": setting.calibration_seed if setting else None,
@@ -205,7 +205,7 @@ def _number(label: str, form: str, about: str | None = None) -> object:
 
 COLUMNS = {
     "model": st.column_config.TextColumn(width=170),
-    "method": st.column_config.TextColumn(width=230, pinned=True),
+    "method": st.column_config.TextColumn(width=150, pinned=True),
     "target": _number("target", "percent", "Fraction of weights to set to zero"),
     "seed": _number("seed", "%d", "Draws the calibration windows"),
     "perplexity": _number("perplexity", "%.4g"),
