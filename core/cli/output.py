@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
+from core.specs.errors import UserError
 from core.store.cache import Entry
+from core.store.files import write_file
 from core.store.profiles import Profile
 
 out = Console()
@@ -20,6 +24,36 @@ err = Console(stderr=True)
 def say_json(value: dict[str, Any]) -> None:
     """One JSON object on stdout; NaN and infinity become null."""
     print(json.dumps(_plain(value), allow_nan=False))
+
+
+def save_file(
+    to: Path, usual: str, force: bool, json: bool, told: dict[str, Any], name: str, make: Callable[[], bytes]
+) -> None:
+    """Write what is made to a file, and say so.
+
+    Args:
+        usual: a name for it, where a folder is given in its place.
+        force: replace a file that is there.
+        told: what the JSON says of it beside the file.
+        name: what people are told was written.
+
+    Raises:
+        UserError: the file is a folder, is there already, or cannot be written.
+    """
+    file = to.expanduser()
+    if file.is_dir():
+        raise UserError(f"{file} is a folder: name the file to write, as in {file / usual}")
+    if file.exists() and not force:
+        raise UserError(f"{file} exists: choose another name, or replace it with --force")
+    content = make()
+    try:
+        write_file(file, content)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
+    if json:
+        say_json(told | {"file": str(file), "bytes": len(content)})
+    else:
+        out.print(f"{name} written to {file}, {len(content) / 1e6:.2f} MB", markup=False, soft_wrap=True)
 
 
 def _plain(value: Any) -> Any:
@@ -56,16 +90,13 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
     """
     for kind, entries in found.items():
         for entry in entries:
-            model = f"{entry.provenance.get('model')}{' (committed)' if entry.committed else ''}"
+            told, which = entry.provenance, " (committed)" if entry.committed else ""
+            model = f"{told.get('model')}{which}"
+            when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            for line in (*entry.spec.lines(entry.provenance), _when(entry)):
+            for line in (*entry.spec.lines(told), when):
                 out.print(f"    {line}", markup=False, soft_wrap=True)
     for job in jobs:
         out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)
     for trouble in troubles:
         out.print(f"set aside as corrupt: {trouble}", markup=False, soft_wrap=True)
-
-
-def _when(entry: Entry) -> str:
-    told = entry.provenance
-    return f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"

@@ -79,10 +79,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     )
     tasks = tuple(
         specs.TaskSpec(
-            name=each.name,
-            content=each.content,
-            examples=request.evaluation.examples,
-            seed=request.evaluation.seed,
+            name=each.name, content=each.content, examples=request.evaluation.examples, seed=request.evaluation.seed
         )
         for each in found
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.figures.style import LIGHT, Chart, Palette
-from core.specs.kinds import load
+from core.specs.base import load
 from core.store.profiles import Profile
 from core.store.results import Perturbed
 

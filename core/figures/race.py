@@ -13,10 +13,9 @@ from plotly.subplots import make_subplots
 from core.allocation.race import THIS, Runner, interval
 from core.analysis.verdicts import beside
 from core.figures.axes import layer_axis, log_axis
-from core.figures.evaluation.shared import colour
 from core.figures.labels import digits, percent
 from core.figures.marks import above, whiskers, words
-from core.figures.style import LIGHT, Chart, Palette, layout
+from core.figures.style import LIGHT, Chart, Palette, colour, layout
 from core.specs.formats import per_cent
 from core.store.results import Array
 

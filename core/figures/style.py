@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.specs.allocations import BASES
+
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
@@ -44,6 +46,12 @@ DARK = Palette(
     diverging=((0, "#7CC6F2"), (0.25, "#2F7DB0"), (0.5, "#5A5D64"), (0.75, "#B8462F"), (1, "#FF8E73")),
     hidden="#23262E",
 )
+
+
+def colour(kind: str | None, look: Palette) -> str:
+    """The colour of a base allocator's line, the same in every chart; ink where it has none of its own."""
+    pair = BASES[kind].colours if kind in BASES else None
+    return look.ink if pair is None else pair[look is DARK]
 
 
 def shades(count: int, look: Palette) -> list[str]:

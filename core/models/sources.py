@@ -165,15 +165,10 @@ def at_hand(store: Store) -> list[dict[str, object]]:
 
 
 def _described(typed: str, store: Store) -> dict[str, object]:
+    found = {"source": typed, "label": typed, "layers": None, "parameters": None, "trouble": None}
     try:
         source = locate(typed, store, fetch=False)
         shape = outlined(source, store)
     except UserError as error:
-        return {"source": typed, "label": typed, "layers": None, "parameters": None, "trouble": str(error)}
-    return {
-        "source": typed,
-        "label": source.label,
-        "layers": shape.layers,
-        "parameters": shape.parameters,
-        "trouble": None,
-    }
+        return found | {"trouble": str(error)}
+    return found | {"label": source.label, "layers": shape.layers, "parameters": shape.parameters}

@@ -19,10 +19,10 @@ from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_err
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import pruned
 from core.pruning.plan import Plan, check, check_widths
+from core.specs.base import look_up
 from core.specs.errors import UserError
 from core.specs.formats import either
-from core.specs.pruners import WITHOUT_TEXT, PrunerRow
-from core.specs.pruners import pruner as known
+from core.specs.pruners import PRUNERS, WITHOUT_TEXT, PrunerRow
 from core.store.results import Array
 
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
@@ -60,7 +60,7 @@ def walk(
     wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
     if plan.pattern:
         check_widths(plan.pattern, [{each.name: each.weight.shape[1] for each in stack} for stack in stacks])
-    pruner = known(plan.pruner)
+    pruner = look_up(PRUNERS, plan.pruner, "pruner")
     batches: list[list[Call]] = []
     streams: list[Tensor] = []
     if pruner.reads_text:

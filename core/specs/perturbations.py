@@ -7,9 +7,8 @@ from typing import Annotated, Union
 
 from pydantic import Field
 
-from core.specs.base import Positions, checked
+from core.specs.base import Positions, checked, load
 from core.specs.errors import UserError
-from core.specs.kinds import load
 
 PERTURBATIONS = (
     "core.measure.perturbations.gaussian:Gaussian",
@@ -22,7 +21,7 @@ PERTURBATIONS = (
 FORMS = {form.model_fields["kind"].default: form for form in map(load, PERTURBATIONS)}
 Perturbation = Annotated[Union[tuple(FORMS.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
 Gaussian = FORMS["gaussian"]  # rounding is measured as noise of its size
-Residual, ResidualLinear = FORMS["residual"], FORMS["residual_linear"]  # what responses are read from
+Residual, ResidualLinear = FORMS["residual"], FORMS["residual_linear"]  # what responses ask to be measured
 EACH = "each"  # linear: stands for every linear of the model, one measurement for each
 
 

@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-from core.specs.errors import UserError
-from core.specs.kinds import load
+from core.specs.base import load
 
 Statistic = Literal["none", "norm", "second_moment"]  # of a linear's inputs: nothing, (in,) or (in, in)
 
@@ -70,17 +69,6 @@ PRUNERS = {
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
 WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if not row.reads_text)
-
-
-def pruner(name: str) -> PrunerRow:
-    """Look a pruner up.
-
-    Raises:
-        UserError: an unknown name.
-    """
-    if name not in PRUNERS:
-        raise UserError(f"there is no pruner {name!r}: known are {', '.join(PRUNERS)}")
-    return PRUNERS[name]
 
 
 def place(name: str) -> tuple[bool, int]:

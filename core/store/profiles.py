@@ -53,6 +53,11 @@ class Profile:
         """Perturbation name -> perturbation, by kind and size."""
         return {each.name: each for each in specs.in_order(measured.perturbation for measured in self.perturbed)}
 
+    def noise(self, positions: specs.Positions = "after_first") -> dict[float, str]:
+        """Size -> name of the isotropic noise that was measured at these positions, ascending."""
+        known = ((name, asked) for name, asked in self.perturbations.items() if asked.isotropic)
+        return dict(sorted((asked.size, name) for name, asked in known if asked.positions == positions))
+
     def seeds(self, name: str) -> list[Perturbed]:
         """The measured seeds of a perturbation.
 

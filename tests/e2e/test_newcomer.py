@@ -40,7 +40,7 @@ def type_into(page: Page, key: str, text: str) -> None:
 def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab: Tab, tmp_path: Path) -> None:
     cache, model, folder = tmp_path / "cache", tiny.folder("llama"), tmp_path / "pruned"
     with serving(cache) as address, working(cache):
-        page = tab(address)
+        page = tab(f"{address}/learn")
         read_and_drag(page)
         measure(page, model)
         go(page, "Allocate", "How is a budget spread over layers?")

@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import READY, free_port, serving, settle, still, wait_for_query
 
 pytestmark = pytest.mark.e2e
-PAGES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
-CHARTED = ("", "learn", "absorption", "allocate", "prune")
+PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
+CHARTED = ("", "lab", "learn", "absorption", "allocate", "prune")
 FIRST_CHART = "() => performance.getEntriesByName('picture')[0]?.startTime"  # ms since the navigation began
 Cache = tuple[Path, dict[str, str]]
 Tab = Callable[..., Page]

@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 from core.analysis import evaluations
 from core.jobs import queue
 from core.models import cost
-from core.search import best, candidates
+from core.search import best, candidates, plan
 from core.search.roles import roles
-from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar
+from core.specs import BestRequest, BestSpec, Point, Setting, UserError, WindowRequest, grammar
 from core.store.cache import Entry, Store
 from pages.ui.prune import answer_links, answering
 from tests import synthetic
@@ -122,7 +122,7 @@ def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
     app = part(best_for="loss")
     assert not [each for each in app.select_slider if each.key == "best_target"]
     app.text_input(key="best_loss").set_value("12.5%").run()
-    assert any(f"{best.trials(BestRequest(max_loss=0.125))} targets" in each.value for each in app.markdown)
+    assert any(f"{plan.trials(BestRequest(max_loss=0.125))} targets" in each.value for each in app.markdown)
     assert submitted(app, store) == BestRequest(max_loss=0.125)
 
 
@@ -276,7 +276,8 @@ def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> N
 def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
     entry = save(store)
     found = best.load(store, entry)
-    helped = found.final.single(found.winner).result.point
+    result = found.final.single(found.winner).result
+    helped = Point(setting=result.setting, pruned=result.pruned)
     unit = entry.spec.final.evaluated(helped)
     gone(store, unit)
     told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}

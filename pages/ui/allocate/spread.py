@@ -14,8 +14,8 @@ from core.allocation.spread import Allocation, bounds_of, exact_family, layer_me
 from core.analysis import responses
 from core.analysis.responses import Judge
 from core.figures.allocation import unclipped
-from core.figures.evaluation.shared import colour
 from core.figures.linears import linears
+from core.figures.style import colour
 from core.specs import UserError
 from core.specs.allocations import BASE_LABELS, AllocationRequest, Manual
 from core.store.profiles import Profile

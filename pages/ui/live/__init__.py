@@ -16,13 +16,21 @@ from core.specs.formats import per_cent, ranges
 from core.store.results import Array
 
 
-def component(name: str) -> Callable:
-    """A part of a page that answers in the browser by itself: the files of that name here."""
-    html, css, js = ((Path(__file__).parent / f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=css, js=js)
+def component(name: str, *shared: str) -> Callable:
+    """A part of a page that answers in the browser by itself: the files of that name here.
+
+    Args:
+        shared: scripts that its own begins with.
+    """
+    html, css, *scripts = map(_read, (f"{name}.html", f"{name}.css", *(f"{each}.js" for each in (*shared, name))))
+    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=css, js="\n".join(scripts))
 
 
-COMPONENT = component("strength")
+def _read(file: str) -> str:
+    return (Path(__file__).parent / file).read_text("utf-8")
+
+
+COMPONENT = component("strength", "shared")
 ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
 
 

@@ -63,26 +63,6 @@ function read(root, data, index, layer) {
   reading.textContent = `Layer ${layer}: ${percent(now)} zeros; ${data.name} alone ${percent(base)}`
 }
 
-// A press elsewhere may be on a link: what is still to be told is told before it, or Streamlit would take it for a
-// message of the page that is left, and come back.
-function hurry(held, send) {
-  document.removeEventListener("pointerdown", held.hurry, true)
-  held.hurry = () => {
-    if (!held.timer) return
-    clearTimeout(held.timer)
-    send()
-  }
-  document.addEventListener("pointerdown", held.hurry, true)
-}
-
-// A frame's timers run once the frame is on the screen. The mark is for whoever measures how long that took.
-function shown(tell) {
-  requestAnimationFrame(() => setTimeout(() => {
-    performance.mark("picture")
-    tell()
-  }))
-}
-
 function build(root, data) {
   const at = (value) => `${place(data, value)}%`
   fill(root.querySelector(".ticks"), data.ticks, (span, [value, text]) => {

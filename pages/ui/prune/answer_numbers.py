@@ -18,7 +18,7 @@ JUDGED = "Winner and runner-up against uniform, on the text that judges"
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A best setting with everything that ten thousand resamples were drawn for."""
+    """A best setting with everything worked out."""
 
     found: Best
     sentences: tuple[str, ...]  # the answer first

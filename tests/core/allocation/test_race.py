@@ -17,8 +17,8 @@ from core.allocation.spread import allocate
 from core.analysis import protocols
 from core.analysis.evaluations import Evaluations
 from core.figures import LIGHT
-from core.figures.evaluation.shared import colour
 from core.figures.race import UNKNOWN, finish, lanes
+from core.figures.style import colour
 from core.specs.allocations import METHODS, AllocationRequest, Correction
 from core.store import profiles
 from core.store.cache import Store

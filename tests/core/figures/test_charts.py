@@ -151,9 +151,7 @@ def test_the_size_map_marks_the_crossing() -> None:
         ([["absorbs", "undecided"], ["amplifies", "undecided"]], [np.nan, np.nan], "no layer certainly switches"),
     ],
 )
-def test_the_size_map_claims_no_turn_that_verdicts_do_not_carry(
-    firm: list[list[str]], cross: list[float], said: str
-) -> None:
+def test_the_size_map_claims_no_turn_beyond_verdicts(firm: list[list[str]], cross: list[float], said: str) -> None:
     told = sizes._finding(firm, np.array(cross))
     assert told.startswith(f"Gaussian noise: {said}")
 

@@ -53,14 +53,11 @@ def test_names_over_several_lines_get_more_room() -> None:
 @pytest.mark.parametrize(
     ("values", "form"),
     [
-        ([36.14, 196.0, 197.5, 1170.2], "%,.1f"),
-        ([-0.7224, -20.0, -39.2, -54.5], "%,.2f"),
-        ([0.5, 0.6, 0.7], "%,.1f"),
-        ([1.0, -0.84, 0.2], "%,.2f"),
-        ([0.0, float("nan")], "%,.0f"),
+        ([36.14, 196.0, 197.5, 1170.2], "%,.1f"), ([-0.7224, -20.0, -39.2, -54.5], "%,.2f"),
+        ([0.5, 0.6, 0.7], "%,.1f"), ([1.0, -0.84, 0.2], "%,.2f"), ([0.0, float("nan")], "%,.0f"),
         ([1e-7, 1.0], "%.4g"),
     ],
-)
+)  # fmt: skip
 def test_a_column_is_written_with_the_same_decimals_throughout(values: list[float], form: str) -> None:
     assert words.column(np.array(values)) == form
 

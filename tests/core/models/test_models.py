@@ -131,7 +131,7 @@ def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Sto
     torch.manual_seed(2)
     state = torch.get_rng_state()
     again = loaded_from(f"random:{path}", empty)
-    assert torch.equal(torch.get_rng_state(), state), "the caller's random numbers were disturbed"
+    assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers were disturbed
     trained = loaded_from(path, empty)
     assert twin.spec == again.spec != trained.spec and "random" in twin.source.label
     for name, value in twin.model.state_dict().items():
@@ -288,9 +288,7 @@ def without_one_stack() -> transformers.PreTrainedModel:
         (without_one_stack, ("XLMWithLMHeadModel", "attentions")),
     ],
 )
-def test_what_is_no_stack_of_decoder_layers_is_refused(
-    build: Callable, named: tuple, tmp_path: Path, empty: Store, refused
-) -> None:
+def test_other_kinds_of_model_are_refused(build: Callable, named: tuple, tmp_path: Path, empty: Store, refused) -> None:
     folder = tmp_path / "other-kind"
     build().save_pretrained(folder)
     tiny.tokenizer().save_pretrained(folder)
@@ -311,9 +309,7 @@ def test_a_hub_model_offline_is_refused(
             locate("some-body/some-model", empty, revision, fetch)
 
 
-def test_the_models_at_hand_tell_their_shape_or_their_trouble(
-    empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A Hub cache with one whole model and one whose weights are not there."""
     import huggingface_hub
 
@@ -339,5 +335,5 @@ def test_the_models_at_hand_tell_their_shape_or_their_trouble(
     assert found["tiny/whole"]["layers"] == tiny.LAYERS and found["tiny/whole"]["trouble"] is None
     assert found["tiny/half"]["layers"] is None and "safetensors" in found["tiny/half"]["trouble"]
     here = locate("tiny/whole", empty)
-    assert here.content == "tiny/whole@abc", "a Hub model is named by its commit"
+    assert here.content == "tiny/whole@abc"  # a Hub model is named by its commit
     assert loading.load(here).spec.content == "tiny/whole@abc"
