@@ -163,7 +163,8 @@ def scores(layers: int) -> Scores:
 def invented_cost(setting: specs.Setting) -> float:
     """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
     asked = setting.allocation
-    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5}[setting.pruner] * asked.target**4
+    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5, "alps": 2.0}[setting.pruner] * asked.target**4
+    rise *= 0.6 if setting.repair else 1
     rise *= {"uniform": 1.0, "depth_ramp": 1.05, "alphapruning": 0.9, "owl": 0.85, "dlp": 0.88}.get(
         asked.base.kind, 0.7
     )
@@ -196,10 +197,11 @@ def _point(profile: specs.ProfileSpec, setting: specs.Setting | None, layers: in
     )
     pruned = specs.PrunedSpec(
         pruner=setting.pruner,
+        repair=setting.repair,
         sparsity=tuple(sparsity.tolist()),
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
-        calibration=None if setting.pruner == "magnitude" else drawn,
+        calibration=drawn if setting.reads_text else None,
     )
     return specs.Point(setting=setting, pruned=pruned)
 

@@ -18,7 +18,7 @@ from core.cli.output import out, say_json
 from core.specs import allocations
 from core.specs.errors import UserError
 from core.specs.formats import digits
-from core.specs.pruners import pruner as known_pruner
+from core.specs.pruners import TREATMENTS
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -28,8 +28,8 @@ from core.store.profiles import Profile
 def spread(given: SimpleNamespace) -> None:
     """Spread a sparsity budget over the layers of a measured model."""
     request, judge, judge_pruner = asking.allocation(given), given.judge, given.judge_pruner
-    if judge_pruner is not None:
-        known_pruner(judge_pruner)
+    if judge_pruner is not None and judge_pruner not in TREATMENTS:
+        raise UserError(f"there is no pruner {judge_pruner!r}: known are {', '.join(TREATMENTS)}")
     if judge not in NAMES:
         raise UserError(f"there is no harm {judge!r}: known are {', '.join(NAMES)}")
     store = Store(given.cache)

@@ -51,6 +51,7 @@ def prune(given: SimpleNamespace) -> StudyRequest:
     setting = checked(
         Setting,
         pruner=given.pruner,
+        repair=given.repair,
         allocation=grammar.read_allocation(given.allocation) if given.allocation else _usual(given.pattern),
         pattern=given.pattern,
         true_sequential=given.true_sequential,

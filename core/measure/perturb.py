@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -12,9 +12,9 @@ from core import specs
 from core.measure.noise import normal
 from core.models import anatomy
 from core.models.replay import Call
-from core.pruning.linear import pruned
+from core.pruning.linear import Statistics, pruned
 from core.specs.errors import UserError
-from core.specs.pruners import PRUNERS, Statistic
+from core.specs.pruners import Statistic, Treatment
 
 Stream = Tensor  # (sequences, tokens, width)
 
@@ -28,13 +28,13 @@ class Moments:
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
     warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along
 
-    def of(self, layer: int, statistic: Statistic) -> dict[str, Tensor]:
-        """What a pruner looks at in one layer, by linear."""
+    def of(self, layer: int, wanted: Iterable[Statistic]) -> Statistics:
+        """What a pruner and a repair look at in one layer, by linear."""
         found: dict[Statistic, tuple[dict[str, Tensor], ...]] = {
             "norm": self.input_norm,
             "second_moment": self.second_moment,
         }
-        return found[statistic][layer] if statistic != "none" else {}
+        return {each: found[each][layer] for each in wanted}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +70,19 @@ class Injection:
         """The clean stream and `size` of its own norm in a direction, per token."""
         return self.exit + rescaled(direction, self.exit, size, positions)
 
-    def pruned(self, pruner: str, sparsity: float, linear: str | None = None) -> Stream:
-        """The layer's output with its linears pruned, all or the one named, on the clean input.
+    def pruned(self, treatment: Treatment, sparsity: float, linear: str | None = None) -> Stream:
+        """The layer's output with its linears pruned (and repaired), all or the one named, on the clean input.
 
         Raises:
             UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
         """
-        return self.call(self.entry, self._weights(pruner, sparsity, linear))
+        return self.call(self.entry, self._weights(treatment, sparsity, linear))
 
-    def _weights(self, name: str, sparsity: float, linear: str | None) -> dict[str, Tensor]:
+    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
         """By parameter name."""
-        pruner = PRUNERS[name]
-        statistics = self.moments.of(self.layer, pruner.statistic)
+        statistics = self.moments.of(self.layer, treatment.statistics)
         return {
-            f"{each.name}.weight": pruned(each, self.layer, pruner, statistics, sparsity, warn=self.moments.warn)
+            f"{each.name}.weight": pruned(each, self.layer, treatment, statistics, sparsity, warn=self.moments.warn)
             for each in _chosen(anatomy.prunable(self.call.layer), linear)
         }
 

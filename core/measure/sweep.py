@@ -147,7 +147,7 @@ class Sweep:
             self.flop, self.done = self.flop + flop, self.done + work
             self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
 
-        wanted = {each.statistic for each in asked if each.statistic}
+        wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if self._lacks_scores else set()  # what scores are made of
         covariance = any(each.covariance for each in asked)
         activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step, self._warn)

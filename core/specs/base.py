@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.specs.errors import UserError
 
@@ -44,6 +44,11 @@ class View(Spec):
     def lines(self, told: Mapping[str, Any]) -> list[str]:
         """What `runs` says of it in words."""
         return []
+
+
+def left_out_where_none(description: str) -> Any:
+    """A field that came later: its JSON leaves it out where it is None, so that keys of what was stored before stay."""
+    return Field(None, description=description, exclude_if=lambda value: value is None)
 
 
 def key_of(form: type[Spec], content: dict) -> str:

@@ -16,7 +16,7 @@ from core.specs.base import Spec, number
 from core.specs.errors import UserError
 from core.specs.formats import either
 from core.specs.measurements import MeasureRequest
-from core.specs.pruners import PRUNERS, USUAL
+from core.specs.pruners import PRUNERS, REPAIRS, USUAL
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting, uniform
 from core.specs.studies import StudyRequest
@@ -263,6 +263,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "prune": (
         *MODEL,
         _pruner("settings.0.pruner"),
+        Option("repair", f"{either(REPAIRS)}: solve the weights that stay anew.", of=("settings.0.repair",)),
         Option("allocation", f"{METHOD}; else uniform:0.7, or what the pattern fixes.", told=_pruned),
         Option("pattern", "N kept of M, as in 2:4; uniform.", of=("settings.0.pattern",)),
         Option("true_sequential", "Prune a layer group by group.", False, bool, ("settings.0.true_sequential",)),

@@ -9,6 +9,7 @@ from core.specs.allocations import BASE_LABELS as BASES
 from core.specs.allocations import AllocationRequest, Correction, Manual
 from core.specs.base import number
 from core.specs.pruners import PRUNER_LABELS as PRUNERS
+from core.specs.pruners import REPAIRS
 from core.specs.settings import Setting
 
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
@@ -69,14 +70,14 @@ def former(asked: Setting) -> str:
         words += ["corrected" if fix.control == "none" else fix.control, number(fix.strength), f"by {fix.driver}"]
         words += [f"seed {fix.seed}"] if fix.control == "shuffled" else []
         words += [f"clip {number(fix.clip)}"] if fix.clip != Correction().clip else []
-    more = [asked.pattern or "", "true-sequential" if asked.true_sequential else ""]
+    more = [asked.repair or "", asked.pattern or "", "true-sequential" if asked.true_sequential else ""]
     more += [f"calibration seed {asked.calibration_seed}" if asked.calibration_seed else ""]
     return ", ".join(filter(None, [" ".join(words), f"{allocation.target:.0%}", asked.pruner, *more]))
 
 
 def kind(asked: Setting) -> tuple:
     """What settings have in common that are called alike but for parameters and correction."""
-    fixed = asked.allocation.target, asked.pruner, asked.pattern, asked.true_sequential
+    fixed = asked.allocation.target, asked.treatment, asked.pattern, asked.true_sequential
     return (asked.allocation.base.kind, *fixed)
 
 
@@ -119,6 +120,7 @@ def _bounds(asked: AllocationRequest) -> dict[str, float]:
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:
     words = [name] + ([PRUNERS[setting.pruner]] if with_pruner else [])
+    words += [REPAIRS[setting.repair].label] if setting.repair else []
     words += [setting.pattern] if setting.pattern else []
     words += ["true-sequential"] if setting.true_sequential else []
     return ", ".join(words)

@@ -23,7 +23,7 @@ from core.specs import EACH, MeasureRequest, ResidualLinear, UserError, WindowRe
 from core.specs.allocations import BASE_LABELS, AllocationRequest, Correction, Manual
 from core.specs.commands import Allocating, command_line
 from core.specs.formats import capital, ranges
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import PRUNERS, TREATMENT_LABELS
 from core.specs.typed import absolute
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -263,7 +263,7 @@ def prediction(
         st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured: measure a larger one.")
         return
     alone = " on each linear" if per_linear else ""
-    unit = f"{responses.NAMES[judge.harm]}, curves from {PRUNERS[judge.pruner].label}{alone}"
+    unit = f"{responses.NAMES[judge.harm]}, curves from {TREATMENT_LABELS[judge.pruner]}{alone}"
     frame.show(figures.estimates(points, THIS, unit, view.look()), prefix, "estimates")
     said = [ADDITIVE, *([OF_LINEARS] if per_linear else []), *([same_by_hand(held)] if held else [])]
     st.caption(" ".join(said))

@@ -26,7 +26,7 @@ from core.specs import (
 )
 from core.specs.naming import PRUNERS
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import USUAL
+from core.specs.pruners import REPAIRS, USUAL
 from core.specs.typed import absolute, fractions, numbers, span
 from core.store.profiles import Profile
 from pages.ui import view
@@ -36,6 +36,7 @@ from pages.ui.measure.choose import TEXTS
 EVALUATION_TEXTS = {"demo:evaluation": "Demo text, evaluation half", **TEXTS, "demo": "Demo text, calibration half"}
 CALIBRATION_TEXTS = {**TEXTS, "demo": "Demo text, calibration half"}
 GREATEST = settings.steps(0.01, 0.3, 0.01)
+MENDED = {"none": "none"} | {name: row.label for name, row in REPAIRS.items()}
 PATTERNS = {"none": "none", "2:4": "2:4", "4:8": "4:8"}
 
 
@@ -49,6 +50,7 @@ class Pruning:
     profile: str
     allocation: AllocationRequest
     pruner: str
+    repair: str | None
     pattern: str | None
     true_sequential: bool
     seeds: tuple[int, ...]
@@ -64,7 +66,7 @@ class Pruning:
         return self.settings([self.allocation])[0]
 
     def settings(self, allocations: Sequence[AllocationRequest]) -> tuple[Setting, ...]:
-        return families.combined(allocations, self.pruner, self.seeds, self.pattern, self.true_sequential)
+        return families.combined(allocations, self.pruner, self.seeds, self.pattern, self.true_sequential, self.repair)
 
     def study(self, asked: tuple[Setting, ...], evaluation: EvaluationRequest) -> StudyRequest:
         return checked(StudyRequest, **self._common(), settings=asked, evaluation=evaluation)
@@ -93,9 +95,11 @@ class Pruning:
 def pruning(profile: Profile, in_view: AllocationRequest) -> Pruning:
     """Draw how the model in view is to be pruned; every widget keeps its value, also one that cannot be."""
     by = view.sync("by", list(PRUNERS), USUAL)
+    mended = view.sync("repair", list(MENDED), "none")
     kept = view.sync("pattern", list(PATTERNS), "none")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view.switch("Pruned by", PRUNERS, "by")
+        view.switch("Repair", MENDED, "repair", help="Refit: the weights that stay are solved anew by least squares.")
         view.switch(
             "Pattern, kept of every", PATTERNS, "pattern", help="N weights stay of every M inputs of a row, as in 2:4."
         )
@@ -117,6 +121,7 @@ def pruning(profile: Profile, in_view: AllocationRequest) -> Pruning:
         profile=profile.entry.key,
         allocation=allocation,
         pruner=by,
+        repair=None if mended == "none" else mended,
         pattern=pattern,
         true_sequential=sequential,
         seeds=seeds,

@@ -91,7 +91,7 @@ def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
     """Pruner and target to compare within: those in view if measured, else the fullest."""
     names = {each.name: each for each in results.slices}
     mine = next((name for name, each in names.items() if each.target == setting.allocation.target
-                 and (each.pruner, each.pattern) == (setting.pruner, setting.pattern)), None)  # fmt: skip
+                 and (each.treatment, each.pattern) == (setting.treatment, setting.pattern)), None)  # fmt: skip
     fullest = max(names, key=lambda name: len(results.within(names[name])))
     chosen = view.sync("within", list(names), mine or fullest)
     if len(names) > 1:
@@ -224,7 +224,7 @@ def rows(results: Evaluations) -> pd.DataFrame:
         found.append({"setting": "dense", "target": np.nan, **_of(results.dense, results)})
     for one in results.settings:
         row = {"setting": one.name, "target": one.setting.allocation.target}
-        row |= {"pruner": naming.PRUNERS[one.setting.pruner], **_of(one, results)}
+        row |= {"pruner": one.setting.treatment.label, **_of(one, results)}
         for name, change in (("uniform", one.against_uniform), ("base", one.against_base)):
             row |= _against(name, change) if change else {}
         found.append(row | {"with all parameters": grammar.said(one.setting.allocation)})

@@ -12,7 +12,6 @@ from core.analysis import evaluations
 from core.analysis import rows as reading
 from core.analysis.rows import Row
 from core.search import best
-from core.specs.naming import PRUNERS
 from core.specs.studies import TaskSpec
 from core.store.cache import Entry, Store
 from core.store.files import changed
@@ -161,7 +160,7 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
     return {
         "method": narrowing.method(row),
         "target": setting.allocation.target if setting else None,
-        "pruner": PRUNERS[setting.pruner] if setting else "",
+        "pruner": setting.treatment.label if setting else "",
         "pattern": (setting.pattern or "") if setting else "",
         "perplexity": one.perplexity,
         "against uniform": change.value if change else None,
