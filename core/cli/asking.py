@@ -42,7 +42,7 @@ def measure(given: SimpleNamespace) -> MeasureRequest:
         raise UserError(f"--engine {given.engine!r}: give wavefront or hooks")
     return build(
         given.model, given.revision, given.text, given.documents, given.preset, given.perturb or [], given.sequences,
-        given.length, given.seeds, given.positions, given.dtype, given.seed, given.packing, given.bos,
+        given.length, given.seeds, given.positions, given.dtype, given.seed, given.packing, given.bos, given.removal,
     )  # fmt: skip
 
 

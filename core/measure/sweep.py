@@ -13,6 +13,7 @@ from core import specs
 from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.hooks import hooks
 from core.measure.perturb import Moments
+from core.measure.removal import removal
 from core.measure.scores import scores
 from core.measure.statistics import statistics
 from core.measure.wavefront import wavefront
@@ -92,7 +93,12 @@ class Sweep:
     def _lacking(self) -> bool:
         """Whether anything beside the measurements has yet to be found."""
         clean = [self.profile.activation, self.profile.floor]
-        return self._lacks_scores or self._lacks_weights or any(self.store.measured(each) is None for each in clean)
+        return (
+            self._lacks_scores
+            or self._lacks_weights
+            or self._lacks_removal
+            or any(self.store.measured(each) is None for each in clean)
+        )
 
     # -- the plan ---------------------------------------------------------------------------------------------------
 
@@ -112,6 +118,7 @@ class Sweep:
         self.total += sum(self.checks.values())
         self.total += flops.scores_work(self.shape) if self._lacks_scores else 0
         self.total += flops.spectra_work(self.shape, self.device.type) if self._lacks_weights else 0
+        self.total += flops.removal_work(self.shape) if self._lacks_removal else 0
 
     def _sizes(self, pending: dict[specs.Measurement, list[int]]) -> set[int]:
         """Batch sizes whose replay will be checked, if memory holds what it holds now."""
@@ -149,6 +156,7 @@ class Sweep:
 
         wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if self._lacks_scores else set()  # what scores are made of
+        wanted |= {"second_moment"} if self._lacks_removal else set()
         covariance = any(each.covariance for each in asked)
         activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step, self._warn)
         if self.store.measured(self.profile.activation) is None:
@@ -156,11 +164,19 @@ class Sweep:
         if self._lacks_scores:
             step = self._layer_by_layer("scores of the weights", flops.scores_work(self.shape))
             self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm, step), {})
+        if self._lacks_removal:
+            step = self._layer_by_layer("errors of removed weights", flops.removal_work(self.shape))
+            found = removal(self.loaded, moments.second_moment, self.windows.tokens.numel(), step)
+            self.store.save(self.profile.removed, found, {})
         return moments
 
     @property
     def _lacks_scores(self) -> bool:
         return self.profile.prunable and self.store.measured(self.profile.scores) is None
+
+    @property
+    def _lacks_removal(self) -> bool:
+        return self.profile.removal and self.store.measured(self.profile.removed) is None
 
     @property
     def _lacks_weights(self) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.pruning.damping import damped
 
-ITERATIONS = 30  # at most
+ITERATIONS = 10  # at most: thirty lower the error by another 0.2 to 1 %, on other text by nothing
 ENOUGH = 1e-3  # of the first residual of a row
 DAMPING = (0.01, 0.1, 1.0)  # times the mean diagonal of the second moment; each is tried when the one before fails
 

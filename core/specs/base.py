@@ -46,9 +46,9 @@ class View(Spec):
         return []
 
 
-def left_out_where_none(description: str) -> Any:
-    """A field that came later: its JSON leaves it out where it is None, so that keys of what was stored before stay."""
-    return Field(None, description=description, exclude_if=lambda value: value is None)
+def added(default: Any, description: str) -> Any:
+    """A field that came later: its JSON leaves it out where it is as usual, so that keys of what was stored stay."""
+    return Field(default, description=description, exclude_if=lambda value: value == default)
 
 
 def key_of(form: type[Spec], content: dict) -> str:

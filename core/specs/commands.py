@@ -243,6 +243,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("length", "Tokens per window; default: the preset's.", None, int, ("text.length",), _measured),
         Option("seeds", "Noise seeds, as in 0,1.", told=_measured),
         Option("positions", "Where noise goes: after_first or all."),
+        Option("removal", "What LSA looks at too: the errors of removed weights.", False, bool, ("removal",)),
         Option("engine", "wavefront, or hooks: one full forward per injection.", "wavefront"),
         Option("seed", "Draws the windows.", 0, int, ("text.seed",)),
         Option("packing", "joined or document; default: as suits the text.", of=("text.packing",)),

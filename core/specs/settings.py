@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest, Correction, Uniform
-from core.specs.base import Spec, checked, left_out_where_none, number
+from core.specs.base import Spec, added, checked, number
 from core.specs.patterns import pattern as read_pattern
 from core.specs.pruners import USUAL, Pruner, Repair, Treatment
 from core.specs.texts import TextSpec
@@ -29,7 +29,7 @@ class Setting(Spec):
     """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
 
     pruner: Pruner = USUAL
-    repair: Repair | None = left_out_where_none("what is done to the weights that stay")
+    repair: Repair | None = added(None, "what is done to the weights that stay")
     allocation: AllocationRequest = AllocationRequest()
     pattern: str | None = Field(None, description="N kept of M, as in 2:4")
     true_sequential: bool = False
@@ -117,7 +117,7 @@ class PrunedSpec(Spec):
     """What decides a pruned model's weights; without a calibration text where the pruner looks at none."""
 
     pruner: Pruner
-    repair: Repair | None = left_out_where_none("what is done to the weights that stay")
+    repair: Repair | None = added(None, "what is done to the weights that stay")
     sparsity: Sparsity = Field(description="per layer, or per layer and linear")
     pattern: str | None = None
     true_sequential: bool = False
