@@ -15,6 +15,7 @@ from core.store.cache import Store
 from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Scores, Weights, ZeroShot
 
 LENGTH = 64
+TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
 
 
 def profile_spec(
@@ -24,38 +25,21 @@ def profile_spec(
     return specs.ProfileSpec(
         model=specs.ModelSpec(content=f"invented-{layers}-{seed}"),
         text=specs.TextSpec(
-            content="invented",
-            tokenizer="invented",
-            packing="joined",
-            bos="protocol",
-            length=LENGTH,
+            content="invented", tokenizer="invented", packing="joined", bos="protocol", length=LENGTH,
             windows=tuple((0, LENGTH * n) for n in range(sequences)),
         ),
         measurements=PRESETS[preset].measurements,
         prunable=prunable,
-    )
+    )  # fmt: skip
 
 
 def save_profile(
-    root: Path,
-    spec: specs.ProfileSpec,
-    layers: int = 30,
-    model: str = "invented model",
-    text: str = "invented text",
+    root: Path, spec: specs.ProfileSpec, layers: int = 30, model: str = "invented model", text: str = "invented text"
 ) -> str:
     """Write a whole profile to a cache folder and return its key; depth must agree with the spec's."""
     store = Store(root)
-    provenance = {
-        "model": model,
-        "text": text,
-        "device": "none",
-        "dtype": "float32",
-        "seconds": 1.5,
-        "created": "2026-11-01T12:00:00",
-        "versions": {"torch": "none"},
-        "engine": "invented",
-        "linears": list(LINEARS),
-    }
+    provenance = TOLD | {"model": model, "text": text, "device": "none", "dtype": "float32", "engine": "invented"}
+    provenance |= {"versions": {"torch": "none"}, "linears": list(LINEARS)}
     store.save(spec.activation, activation(layers, spec.text.sequences), provenance)
     store.save(spec.floor, floor(layers), provenance)
     if spec.prunable:
@@ -241,14 +225,8 @@ def save_study(
         broken: setting -> the layer from which on nothing is finite.
     """
     store, broken = Store(root), broken or {}
-    told = {
-        "model": "invented model",
-        "text": text,
-        "calibration": "invented calibration text",
-        "profile": profile,
-        "created": "2026-11-01T12:00:00",
-        "seconds": 1.5,
-    }
+    told = TOLD | {"model": "invented model", "text": text, "calibration": "invented calibration text"}
+    told |= {"profile": profile}
     for point in spec.points:
         result = evaluated(point, spec.text.sequences, layers, cost)
         layer = broken.get(point.setting)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from core.analysis.comparison import Interval, over_seeds, paired, percent, standard_error
-from core.specs import Point, Setting
+from core.specs import PrunedSpec, Setting
 from core.specs.formats import helped
 from core.store.results import Array, Evaluated, ZeroShot
 
@@ -20,15 +20,11 @@ UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
 class SeedResult:
     """One setting with one calibration seed; `evaluated` is None while it is still to come."""
 
-    point: Point
+    setting: Setting | None  # None: the dense model
+    pruned: PrunedSpec | None  # the weights it means
     evaluated: Evaluated | None
     tasks: Mapping[str, ZeroShot]  # task name -> answers
     about: Mapping  # provenance of the losses
-
-    @property
-    def setting(self) -> Setting | None:
-        """None: the dense model."""
-        return self.point.setting
 
     @property
     def name(self) -> str:
@@ -37,8 +33,7 @@ class SeedResult:
     @property
     def seed(self) -> int | None:
         """What drew its calibration windows; None for the dense model and pruners that look at no text."""
-        pruned = self.point.pruned
-        return None if pruned is None or pruned.calibration is None else self.setting.calibration_seed
+        return self.setting.calibration_seed if self.pruned and self.pruned.calibration else None
 
     @property
     def broken(self) -> int | None:
@@ -114,23 +109,27 @@ class EvaluatedSetting:
     @property
     def kl(self) -> float:
         """Mean KL divergence from the dense model, nats."""
-        return float(np.mean([each.evaluated.kl.mean() for each in self.results.values()]))
+        return self._mean("kl")
 
     @property
     def agreement(self) -> float:
         """Fraction of tokens whose likeliest next token is the dense model's."""
-        return float(np.mean([each.evaluated.agreement.mean() for each in self.results.values()]))
+        return self._mean("agreement")
 
     @property
     def zeros(self) -> float:
         """Fraction of zeros, the mean of linears."""
-        return float(np.mean([np.nanmean(each.evaluated.zeros) for each in self.results.values()]))
+        return self._mean("zeros")
+
+    def _mean(self, name: str) -> float:
+        """Over windows, or over linears where a layer may lack one; then over seeds."""
+        mean = np.nanmean if name == "zeros" else np.mean
+        return float(np.mean([mean(getattr(each.evaluated, name)) for each in self.results.values()]))
 
     @property
     def planned(self) -> Array | None:
         """(layers,) or (layers, linears) sparsity that was asked of the pruner; None for the dense model."""
-        pruned = self.result.point.pruned
-        return None if pruned is None else np.array(pruned.sparsity)
+        return self.result.pruned and np.array(self.result.pruned.sparsity)
 
     @property
     def strength(self) -> float:

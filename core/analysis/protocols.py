@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.analysis.evaluated import SeedResult, seedless
 from core.analysis.evaluations import Evaluations, load, profile_key
 from core.analysis.tasks import labels, tasks_asked
-from core.specs import ModelSpec, Setting, StudySpec, TextSpec
+from core.specs import ModelSpec, Point, Setting
 from core.specs.pruners import PRUNER_LABELS
 from core.store.cache import Entry, Store
 
@@ -51,19 +51,10 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
 def protocol(store: Store, entry: Entry) -> Protocol:
     """What the numbers of a study depend on beside their settings."""
     spec = entry.spec
-    return Protocol(
-        spec.model.key, spec.text.key, _calibration(spec), profile_key(store, entry.provenance.get("profile"))
-    )
-
-
-def _calibration(spec: StudySpec) -> tuple | None:
-    """A calibration text by content and amount; which windows were drawn is the seed's matter."""
-    used = [each.pruned.calibration for each in spec.points if each.pruned and each.pruned.calibration]
-    return _amount(used[0]) if used else None
-
-
-def _amount(text: TextSpec) -> tuple:
-    return text.content, text.tokenizer, text.packing, text.bos, text.length, text.sequences
+    profile, read = profile_key(store, entry.provenance.get("profile")), spec.calibration
+    # by content and amount: which windows were drawn is the seed's matter
+    drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
+    return Protocol(spec.model.key, spec.text.key, drawn, profile)
 
 
 def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> Evaluations:
@@ -116,13 +107,14 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
         names = {task.name: called[task] for task in study.spec.tasks}
         for each in study.points:
             answers = {names[name]: answer for name, answer in each.tasks.items()}
-            key = each.setting, each.point.pruned
+            key = each.setting, each.pruned
             known = points.get(key)
             first = each if known is None or known.evaluated is None else known
             points[key] = replace(first, tasks={**answers, **(known.tasks if known else {})})
     told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
-    asked = {"points": tuple(each.point for each in points.values()), "tasks": tuple(tasks)}
-    return Evaluations(found[0].spec.model_copy(update=asked), told, tuple(points.values()))
+    asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
+    spec = found[0].spec.model_copy(update={"points": asked, "tasks": tuple(tasks)})
+    return Evaluations(spec, told, tuple(points.values()))
 
 
 def holding(found: Evaluations, setting: Setting) -> str | None:
@@ -153,10 +145,10 @@ def badge(found: Evaluations, text: str | None = None) -> str:
 
 
 def _calibrated(found: Evaluations) -> str:
-    used = [each.pruned.calibration for each in found.spec.points if each.pruned and each.pruned.calibration]
+    used = found.spec.calibration
     if not used:
         return "no calibration"
-    amount = f"{used[0].sequences} × {used[0].length}"
+    amount = f"{used.sequences} × {used.length}"
     words = [f"calibrated on {found.provenance.get('calibration') or 'text'}, {amount}", *_seeds(found.points)]
     blind = [each.pruned.pruner for each in found.spec.points if each.pruned and each.pruned.calibration is None]
     return "; ".join([", ".join(words), *(f"{PRUNER_LABELS[name]} looks at no text" for name in dict.fromkeys(blind))])

@@ -10,10 +10,11 @@ import typer
 from core.analysis import propagation
 from core.cli import app, asking
 from core.cli.options import Cache, Device, Json, command
-from core.cli.output import err, gains_json, gains_table, matrix_table, out, progress_bar, say_json, summary
+from core.cli.output import gains_json, gains_table, matrix_table, out, say_json, summary
 from core.cli.running import runs
+from core.cli.studying import run
 from core.jobs import queue
-from core.models import cost, machine
+from core.models import machine
 from core.specs.formats import helped
 from core.specs.typed import absolute, span
 from core.store import profiles
@@ -26,17 +27,8 @@ app.add_typer(runs, name="runs")
 def measure(given: SimpleNamespace) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
     request, store = asking.measure(given), Store(given.cache)
-    device = machine.chosen(given.device)
-    entry, bar = store.find(request), None
-    if entry is None:
-        expected = cost.estimate(request, store, device)
-        told = cost.words(expected) if expected else "The cost was not known before the model was here."
-        from core.jobs import worker
-
-        with progress_bar(told) as bar:
-            entry = worker.run(store, queue.submit(store, request, device, given.engine), {}, bar)
-    if bar is None or not bar.began:
-        err.print("Already in the cache: nothing had to be measured.")
+    nothing = "Already in the cache: nothing had to be measured."
+    entry = run(request, store, machine.chosen(given.device), {}, given.engine, nothing)
     found = profiles.load(store, entry)
     if given.json:
         say_json(summary(entry, found))
@@ -77,11 +69,11 @@ def show(
 
 
 def _tokens(store: Store, told: dict, spec: object, text: str | None, documents: str | None) -> list[list[int]]:
-    from core.models.loading import load_tokenizer
+    from core.models.loading import load_tokenizer, quick
     from core.models.sources import locate
     from core.texts.windows import tokens
 
-    tokenizer = load_tokenizer(locate(told["model_source"], store, told.get("revision")))
+    tokenizer = load_tokenizer(quick(locate(told["model_source"], store, told.get("revision")), store))
     source = absolute(text) if text else told["text_source"]
     recorded = tuple(told["documents"]) if told.get("documents") else None
     return tokens(spec, source, span(documents) or recorded, tokenizer).tolist()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from core.analysis import findings, propagation
 from core.analysis.gains import gains_of
 from core.jobs.records import Status
 from core.models.cost import duration
+from core.specs.errors import UserError
 from core.specs.formats import digits
 from core.store.cache import Entry
+from core.store.files import write_file
 from core.store.profiles import Profile
 
 CELL, MARGIN = 25, 9  # columns of the terminal: a gain with its interval, and the layer's number
@@ -31,6 +34,36 @@ err = Console(stderr=True)
 def say_json(value: dict[str, Any]) -> None:
     """One JSON object on stdout; NaN and infinity become null."""
     print(json.dumps(_plain(value), allow_nan=False))
+
+
+def save_file(
+    to: Path, usual: str, force: bool, json: bool, told: dict[str, Any], name: str, make: Callable[[], bytes]
+) -> None:
+    """Write what is made to a file, and say so.
+
+    Args:
+        usual: a name for it, where a folder is given in its place.
+        force: replace a file that is there.
+        told: what the JSON says of it beside the file.
+        name: what people are told was written.
+
+    Raises:
+        UserError: the file is a folder, is there already, or cannot be written.
+    """
+    file = to.expanduser()
+    if file.is_dir():
+        raise UserError(f"{file} is a folder: name the file to write, as in {file / usual}")
+    if file.exists() and not force:
+        raise UserError(f"{file} exists: choose another name, or replace it with --force")
+    content = make()
+    try:
+        write_file(file, content)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
+    if json:
+        say_json(told | {"file": str(file), "bytes": len(content)})
+    else:
+        out.print(f"{name} written to {file}, {len(content) / 1e6:.2f} MB", markup=False, soft_wrap=True)
 
 
 def _plain(value: Any) -> Any:
@@ -153,7 +186,8 @@ def matrix_table(name: str, matrix: np.ndarray) -> None:
     out.print(table)
     if every > 1:
         fits = f"as many as {out.width} columns hold; --json gives all."
-        out.print(f"Every {_nth(every)} read layer, {fits}", soft_wrap=True)
+        nth = {2: "second", 3: "third"}.get(every, f"{every}th")
+        out.print(f"Every {nth} read layer, {fits}", soft_wrap=True)
 
 
 def _column(values: np.ndarray) -> list[str]:
@@ -170,10 +204,6 @@ def _every(widths: list[int], room: int) -> int:
         if sum(max(width, 2) + 3 for width in widths[::-1][::every]) <= room:
             return every
     return len(widths)
-
-
-def _nth(number: int) -> str:
-    return {2: "second", 3: "third"}.get(number, f"{number}th")
 
 
 def say_helped(name: str, told: str | None) -> None:
@@ -193,16 +223,13 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
     """
     for kind, entries in found.items():
         for entry in entries:
-            model = f"{entry.provenance.get('model')}{' (committed)' if entry.committed else ''}"
+            told, which = entry.provenance, " (committed)" if entry.committed else ""
+            model = f"{told.get('model')}{which}"
+            when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            for line in (*entry.spec.lines(entry.provenance), _when(entry)):
+            for line in (*entry.spec.lines(told), when):
                 out.print(f"    {line}", markup=False, soft_wrap=True)
     for job in jobs:
         out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)
     for trouble in troubles:
         out.print(f"set aside as corrupt: {trouble}", markup=False, soft_wrap=True)
-
-
-def _when(entry: Entry) -> str:
-    told = entry.provenance
-    return f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"

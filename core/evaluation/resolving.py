@@ -51,10 +51,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     )
     tasks = tuple(
         specs.TaskSpec(
-            name=each.name,
-            content=each.content,
-            examples=request.evaluation.examples,
-            seed=request.evaluation.seed,
+            name=each.name, content=each.content, examples=request.evaluation.examples, seed=request.evaluation.seed
         )
         for each in found
     )
@@ -101,7 +98,7 @@ def profile_of(key: str | None, loaded: Loaded, store: Store) -> Profile | None:
     if key is None:
         return None
     found = profiles.load(store, store.profile(key))
-    if found.spec.model.content != loaded.spec.content or found.spec.model.initialised != loaded.spec.initialised:
+    if found.spec.model.weights != loaded.spec.weights:
         raise UserError(
             f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {loaded.source.label}: "
             "name a profile of the model that is pruned"

@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.saving import FOREIGN
 from core.specs.patterns import Pattern
 from core.store.results import Array
 
@@ -24,7 +25,6 @@ SENTENCE = (
 )
 LONGEST = 64  # tokens of it that are run
 TOLERANCE = 1e-6  # of the largest logit
-FOREIGN = ("quantization_config", "compression_config", "sparsity_config")  # what a plain dense config.json lacks
 
 
 @dataclass(frozen=True, eq=False)

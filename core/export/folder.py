@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import gc
-import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +14,14 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from core.export.card import Card, Exported, card_text, recipe_json
-from core.export.checking import FOREIGN, Reloaded, count, has_pattern, off_plan, reload
+from core.export.checking import Reloaded, count, has_pattern, off_plan, reload
 from core.export.target import RECIPE, check_target, space_needed
 from core.models.loading import Loaded
+from core.models.saving import save
 from core.specs.patterns import pattern
 from core.store.cache import Store
-from core.store.files import pretty
+from core.store.files import pretty, readable
 from core.store.results import Array
-
-LOADING_ONLY = ("is_local", "local_files_only", "gguf_file")  # how a tokenizer was loaded here: nothing to keep
 
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
 
@@ -65,7 +61,7 @@ def export(
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         step("Writing the pruned model")
-        _save(loaded, temporary)
+        save(loaded.model, loaded.tokenizer, temporary)
         step("Loading it back and comparing")
         back = reload(loaded, temporary)
         _insist(back.differences)
@@ -73,7 +69,7 @@ def export(
         exported = _exported(loaded, folder, temporary, planned, back)
         (temporary / "README.md").write_text(card_text(card, exported), encoding="utf-8")
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
-        _readable(temporary)
+        readable(temporary)
         check_target(folder, overwrite, 0, loaded.source.folder, store)  # somebody may have written there meanwhile
         _put_in_place(temporary, folder)
     finally:
@@ -108,37 +104,6 @@ def _space(loaded: Loaded) -> int:
     return space_needed(sum(tensor.numel() for tensor in _values(loaded.model)), loaded.spec.dtype)
 
 
-def _save(loaded: Loaded, folder: Path) -> None:
-    with _plain(loaded.model):
-        loaded.model.save_pretrained(folder)
-    loaded.tokenizer.save_pretrained(folder)
-    settings = folder / "tokenizer_config.json"
-    told = json.loads(settings.read_bytes())
-    settings.write_bytes(pretty({name: value for name, value in told.items() if name not in LOADING_ONLY}))
-
-
-@contextmanager
-def _plain(model: PreTrainedModel) -> Iterator[None]:
-    """The model as if its weights had always been dense: `save_pretrained` refuses what came from GGUF.
-
-    It writes into the configuration, too; so it is given a copy.
-    """
-    config, own = model.config, vars(model).get("hf_quantizer")
-    copied = copy.deepcopy(config)
-    for each in (copied, copied.get_text_config()):
-        for name in (*FOREIGN, "_model_name_or_path"):
-            vars(each).pop(name, None)
-    model.config, model.hf_quantizer = copied, None
-    try:
-        yield
-    finally:
-        model.config = config
-        if own is None:
-            del model.hf_quantizer  # the class says None
-        else:
-            model.hf_quantizer = own
-
-
 def _exported(loaded: Loaded, folder: Path, temporary: Path, planned: Array, back: Reloaded) -> Exported:
     gguf = loaded.source.folder / loaded.source.gguf if loaded.source.gguf else None
     return Exported(
@@ -155,13 +120,6 @@ def _exported(loaded: Loaded, folder: Path, temporary: Path, planned: Array, bac
         two_of_four=back.two_of_four,
         gguf_bytes=gguf.stat().st_size if gguf else None,
     )
-
-
-def _readable(folder: Path) -> None:
-    """Temporary folders and safetensors files are made for their owner alone; a model is to be shared."""
-    for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    folder.chmod(0o755)
 
 
 def _put_in_place(temporary: Path, folder: Path) -> None:

@@ -66,7 +66,7 @@ def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = L
     table = pd.DataFrame([(each.name, each.value, each.low, each.high) for each in rows])
     table.columns = ["allocation", unit, "least", "greatest"]
     layout(figure, height=130 + 44 * len(known), top=30)
-    return Chart("estimates", "What it is estimated to cost", figure, _cheapest(known, shown), table)
+    return Chart("estimates", "What is this allocation estimated to cost?", figure, _cheapest(known, shown), table)
 
 
 def _cheapest(known: Sequence[Estimate], shown: str) -> str:

@@ -36,10 +36,14 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
     strengths, bases = defaultdict(set), defaultdict(set)
     for each in found.settings:
         mine = shown is not None and each.name == shown.name
-        if each.finite and (mine or each.control == "none"):
-            name = _method(each, mine)
+        fix = each.setting.allocation.correction
+        if each.finite and (mine or fix.control == "none"):
+            name = each.name
+            if not mine and fix.strength:  # all corrections of a base are one curve
+                base = f"{each.setting.allocation.base.label}, {each.setting.treatment.label}"
+                name = f"{each.base.name if each.base else base}{CORRECTED}"
             points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
-            strengths[name, mine].add(each.strength)
+            strengths[name, mine].add(fix.strength)
             bases[name].add(each.setting.allocation.base)
     curves = [
         evaluation.Curve(
@@ -63,14 +67,6 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
         return chart
     said = f"Parameters of {listed(tuned)} differ by target, as Every number says."
     return replace(chart, finding=f"{chart.finding} {said}")
-
-
-def _method(one: EvaluatedSetting, mine: bool) -> str:
-    """The curve that a setting belongs to: its own, or the one of all corrections of its base."""
-    if mine or not one.strength:
-        return one.name
-    name = one.base.name if one.base else f"{naming.base(one.setting.allocation)}, {one.setting.treatment.label}"
-    return f"{name}{CORRECTED}"
 
 
 def against_uniform(

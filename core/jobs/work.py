@@ -14,12 +14,13 @@ from core.models.provenance import provenance, relative
 from core.models.sources import outlined
 from core.specs import BestRequest, ExportRequest, MeasureRequest, ProfileSpec, StudyRequest, WritingRequest, expanded
 from core.specs.jobs import Request
+from core.store import parts
 from core.store.cache import Entry
 from core.texts.windows import windows
 
 
 def measure(request: MeasureRequest, bench: Bench) -> Entry:
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request)
     store, text = bench.store, windows(request.text, loaded)
     profile = ProfileSpec(
         model=loaded.spec,
@@ -37,8 +38,8 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
     sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine)
     sweep.run()
     units = [profile.unit(each) for each in profile.measurements]
-    measured = sum(map(store.seconds, units))
-    warnings = dict.fromkeys(text for unit in units for text in store.warnings(unit))
+    measured = sum(parts.seconds(store, unit) for unit in units)
+    warnings = dict.fromkeys(text for unit in units for text in parts.warnings(store, unit))
     seconds = {"loading": bench.loading, **sweep.seconds, "sweep": measured}  # earlier runs' shares included
     told = provenance(loaded, text.files, store, sweep.device) | {
         "model_source": relative(request.model),
@@ -56,7 +57,7 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
 
 
 def evaluate(request: StudyRequest, bench: Bench) -> Entry:
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request)
     resolved = resolve(request, loaded, bench.store)
     bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
     found = bench.store.find(request)
@@ -70,9 +71,7 @@ def evaluate(request: StudyRequest, bench: Bench) -> Entry:
 def export(request: ExportRequest, bench: Bench) -> Entry:
     from core.export import making
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
-    devices.place(loaded, bench.device)
-    shape = outlined(loaded.source, bench.store)
+    loaded, shape = bench.placed(request)
     return making.run(request, loaded, bench.store, shape, bench.report)
 
 
@@ -82,7 +81,7 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     def stage(asked: Request, report: Report) -> Entry:
         return bench.store.find(asked) or replace(bench, report=report).run(asked)
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
+    loaded = bench.load(request)
     shape = outlined(loaded.source, bench.store)
     return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
 
@@ -90,7 +89,5 @@ def search(request: BestRequest, bench: Bench) -> Entry:
 def write(request: WritingRequest, bench: Bench) -> Entry:
     from core.evaluation import writing
 
-    loaded = bench.load(request.model, request.revision, request.dtype)
-    devices.place(loaded, bench.device)
-    shape = outlined(loaded.source, bench.store)
+    loaded, shape = bench.placed(request)
     return writing.run(request, loaded, bench.store, shape, bench.report)

@@ -13,6 +13,7 @@ from core.analysis.comparison import spearman
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice, slice_of
 from core.analysis.verdicts import beside
+from core.figures.labels import percent
 from core.lessons.shared import TARGET
 from core.specs.errors import UserError
 from core.specs.formats import digits
@@ -83,8 +84,8 @@ def measured_said(found: Whole, profile: Profile) -> str:
     agreement = spearman(estimate, np.array([each.perplexity for each in known]))
     if math.isfinite(agreement):
         count = int(np.isfinite(estimate).sum())
-        which = "" if count == len(known) else f" of the {count} that could be estimated"
-        said += f" The rank correlation of estimate and measurement{which} is {agreement:.2f}."
+        which = "" if count == len(known) else f" over the {count} that could be estimated"
+        said += f" The rank correlation between estimate and measurement{which} is {agreement:.2f}."
     return said
 
 
@@ -98,4 +99,4 @@ def _cost(one: EvaluatedSetting) -> str:
 def _aim(target: float) -> str:
     """A target in words; one that the tour does not speak of is said to be the nearest."""
     near = abs(target - TARGET) < 1e-9
-    return f"{target:.0%} zeros" + ("" if near else f" (nothing was at {TARGET:.0%})")
+    return f"{percent(target)} zeros" + ("" if near else f" (nothing was measured at {percent(TARGET)})")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from core import specs
-from core.measure.noise import normal
 from core.models import anatomy
 from core.models.replay import Call
 from core.pruning.linear import Statistics, pruned
@@ -83,15 +84,16 @@ class Injection:
         statistics = self.moments.of(self.layer, treatment.statistics)
         return {
             f"{each.name}.weight": pruned(each, self.layer, treatment, statistics, sparsity, warn=self.moments.warn)
-            for each in _chosen(anatomy.prunable(self.call.layer), linear)
+            for each in self._chosen(linear)
         }
 
-
-def _chosen(stack: list[anatomy.Linear], name: str | None) -> list[anatomy.Linear]:
-    chosen = [linear for linear in stack if name in (None, linear.name)]
-    if not chosen:
-        raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")
-    return chosen
+    def _chosen(self, name: str | None) -> list[anatomy.Linear]:
+        """All linears of the layer, or the one named."""
+        stack = anatomy.prunable(self.call.layer)
+        chosen = [linear for linear in stack if name in (None, linear.name)]
+        if not chosen:
+            raise UserError(f"there is no linear {name!r}: the layers hold {', '.join(each.name for each in stack)}")
+        return chosen
 
 
 def perturbed(
@@ -114,3 +116,18 @@ def rescaled(direction: Tensor, stream: Tensor, size: float, positions: specs.Po
     if positions == "after_first":
         step[:, 0] = 0
     return step.to(stream.dtype)
+
+
+def normal(kind: str, seed: int, layer: int, sequences: Sequence[int], tokens: int, width: int) -> Tensor:
+    """Standard normal noise, (sequences, tokens, width), float32: the same whatever engine, batch, part or machine.
+
+    Each sequence has its own generator on the CPU, seeded by a hash of (kind, seed, layer, sequence). The size is not
+    part of it: different sizes push in the same directions, which makes them comparable.
+    """
+    return torch.stack([_one(f"{kind} {seed} {layer} {sequence}", tokens, width) for sequence in sequences])
+
+
+def _one(name: str, tokens: int, width: int) -> Tensor:
+    digest = hashlib.sha256(name.encode()).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return torch.randn(tokens, width, generator=generator)

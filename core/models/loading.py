@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from core.models import anatomy
+from core.models import anatomy, converted
+from core.models.saving import save
 from core.models.sources import Source
 from core.specs import Dtype, ModelSpec, UserError
 from core.specs.formats import gist
+from core.store.cache import Store
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -55,19 +58,52 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
         raise UserError(f"{source.label} has no tokenizer that can be read: {gist(error)}") from error
 
 
-def load(source: Source, dtype: Dtype = "float32") -> Loaded:
+def load(source: Source, dtype: Dtype = "float32", store: Store | None = None) -> Loaded:
     """Load and check a model on the CPU.
+
+    Args:
+        store: where a converted copy of a GGUF file is looked for, and kept; the numbers are the same without.
 
     Raises:
         UserError: an architecture that cannot be measured, incomplete or damaged weights, NaN in them.
     """
-    config = _config(source)
-    tokenizer = load_tokenizer(source)
-    model = _trained(source, dtype) if source.initialised is None else _initialised(source, config, dtype)
+    files = quick(source, store)
+    config = _config(files)
+    tokenizer = load_tokenizer(files)
+    model = _trained(files, dtype) if source.initialised is None else _initialised(source, config, dtype)
     model.eval().requires_grad_(False)
-    _check(model, source)
+    own = files is source or source.initialised is not None or dtype != "float32"
+    if own:  # else it was checked before its copy was written
+        _check(model, source)
     spec = ModelSpec(content=source.content, initialised=source.initialised, dtype=dtype)
-    return Loaded(model, tokenizer, source, spec, tokenizer_hash(tokenizer))
+    loaded = Loaded(model, tokenizer, source, spec, tokenizer_hash(tokenizer))
+    if store and files.gguf and source.initialised is None and dtype == "float32":
+        _keep(loaded, store)
+    return loaded
+
+
+def quick(source: Source, store: Store | None) -> Source:
+    """The files that are fastest to read: the converted copy of a GGUF where there is one, else the source's own."""
+    copy = converted.find(source, store) if store else None
+    return replace(source, folder=copy, gguf=None) if copy else source
+
+
+def _keep(loaded: Loaded, store: Store) -> None:
+    """Write a converted copy that reads back the same, bit by bit; nothing where the cache cannot take it."""
+    size = sum(value.numel() * value.element_size() for value in loaded.model.parameters())
+    if not converted.room(store, size):
+        return
+    with suppress(OSError), converted.writing(loaded.source, store) as folder:
+        save(loaded.model, loaded.tokenizer, folder)
+        if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
+            raise OSError(f"the copy of {loaded.source.label} is not what was read")
+
+
+def _same(loaded: Loaded, copy: Source) -> bool:
+    weights = _trained(copy, "float32").state_dict()
+    own = loaded.model.state_dict()
+    alike = weights.keys() == own.keys() and all(torch.equal(own[name], weights[name]) for name in own)
+    return alike and tokenizer_hash(load_tokenizer(copy)) == loaded.tokenizer_hash
 
 
 def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -13,14 +13,14 @@ from core.analysis import findings
 from core.analysis import responses as response
 from core.analysis.gains import gains_of
 from core.figures import labels
-from core.figures.charts import CHARTS, ChartRow, InView
+from core.figures.charts import CHARTS, InView
 from core.figures.responses import responses
-from core.figures.style import Chart, Palette
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Exhibit, Part, Table
 from core.specs import naming
-from core.specs.allocations import BASES, AllocationRequest, Correction
+from core.specs.allocations import METHODS, USUAL, AllocationRequest, Correction
+from core.specs.commands import Allocating, command_line
 from core.specs.errors import UserError
 from core.specs.jobs import Request
 from core.specs.pruners import TREATMENT_LABELS
@@ -42,10 +42,11 @@ def part(found: Profile, asked: Request | None = None) -> Part:
     note = provenance.note(found.entry, spec.model, spec.text)
     exhibits = [one for name in drawn for one in _of_perturbation(found, name, note)]
     pruned, commands = _allocations(found, note)
+    said = {name: findings.finding(gains_of(found.seeds(name))) for name in drawn}
     return Part(
         key=found.entry.key,
         title=f"{found.provenance.get('model', spec.model.content)}: which layers amplify, which absorb?",
-        sentences=(*_sentences(found, drawn), *([ADDITIVE] if pruned else [])),
+        sentences=(*(f"{_label(found, name)}: {said[name]}" for name in drawn), *([ADDITIVE] if pruned else [])),
         exhibits=(*exhibits, *_responses(found, note), *pruned),
         tables=(("The verdict on every perturbation measured", verdicts(found)),),
         provenance=provenance.rows(found.entry, spec.model, spec.text),
@@ -59,10 +60,6 @@ def _label(found: Profile, name: str) -> str:
     return asked.label + where
 
 
-def _sentences(found: Profile, drawn: list[str]) -> list[str]:
-    return [f"{_label(found, name)}: {findings.finding(gains_of(found.seeds(name)))}" for name in drawn]
-
-
 def verdicts(found: Profile) -> Table:
     """One sentence per perturbation."""
     rows = [(name, _label(found, name), findings.finding(gains_of(found.seeds(name)))) for name in found.by_name]
@@ -74,19 +71,9 @@ def _of_perturbation(found: Profile, name: str, note: str) -> list[Exhibit]:
     values = np.nan_to_num(gains_of(seeds).value[:-1], nan=-np.inf)
     layer = int(values.argmax()) if values.size else 0
     said = f"{_label(found, name)}; the marked layer, {layer}, has the greatest gain · {note}"
-    asked = InView(found, name, layer)
-    prefix = f"{found.entry.key[:6]}-{name}"
-    return [exhibit(partial(_drawn, row, asked), said, prefix) for row in CHARTS if row.reported]
-
-
-def _drawn(row: ChartRow, asked: InView, look: Palette) -> Chart:
-    return _titled(row.draw(replace(asked, look=look)), asked.profile, asked.name)
-
-
-def _titled(chart: Chart, found: Profile, name: str) -> Chart:
-    """A report shows several perturbations, so each title says which."""
-    mark = "" if chart.title.endswith("?") else ":"
-    return replace(chart, title=f"{chart.title}{mark} {_label(found, name)}")
+    asked, prefix, of = InView(found, name, layer), f"{found.entry.key[:6]}-{name}", f": {_label(found, name)}"
+    rows = (row for row in CHARTS if row.reported)
+    return [exhibit(lambda look, row=row: row.draw(replace(asked, look=look)), said, prefix, of) for row in rows]
 
 
 def _responses(found: Profile, note: str) -> list[Exhibit]:
@@ -113,7 +100,8 @@ def _allocations(found: Profile, note: str) -> tuple[list[Exhibit], list[Command
     lines = {name: sparsity for name, (_, sparsity) in asked.items()}
     shown = next(name for name in ("Response", "OWL", *lines) if name in lines)
     drawn = exhibit(lambda look: figures.methods(lines, shown, TARGET, look), note, found.entry.key[:6])
-    return [drawn], [remake.allocation(found, request, name) for name, (request, _) in asked.items()]
+    again = {name: Allocating(profile=found.entry.key, allocation=request) for name, (request, _) in asked.items()}
+    return [drawn], [Command(f"The allocation {name}:", command_line(each)) for name, each in again.items()]
 
 
 def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
@@ -122,11 +110,10 @@ def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
         layer_parameters(found)
     except UserError:
         return {}
-    plain = [AllocationRequest(base=form(), target=TARGET) for kind, form in BASES.items() if kind != "manual"]
-    driver = Correction(strength=STRENGTH)
-    corrected = [each.model_copy(update={"correction": driver}) for each in plain if each.base.kind == "owl"]
+    plain = [AllocationRequest(base=form(), target=TARGET) for form in METHODS.values()]
+    corrected = AllocationRequest(base=METHODS[USUAL](), target=TARGET, correction=Correction(strength=STRENGTH))
     answered = {}
-    for request in (*plain, *corrected):
+    for request in (*plain, corrected):
         try:
             answered[naming.allocation(request)] = request, allocate(request, found).sparsity
         except UserError:  # this profile lacks what the allocator looks at

@@ -14,7 +14,7 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
-from core.search import best, candidates
+from core.search import candidates, plan
 from core.search.candidates import GRIDS, TARGETS, Grid
 from core.search.roles import ROLES, cut, overlap
 from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar, uniform
@@ -82,14 +82,14 @@ class Run:
         self.request = cut(self.asked, lambda source: len(read(source).documents))
         texts = self._texts()
         self.parameters = anatomy.parameters(self.loaded.layers)
-        shares = best.planned(self.request, self.shape)
-        tries = best.trials(self.request)
+        shares = plan.planned(self.request, self.shape)
+        tries = plan.trials(self.request)
         self.relay = Relay(self.report, sum(shares.values()) + (tries - 1) * shares["search"])
         self.profile = self._profile(shares["profile"], texts)
         target = self.request.target or self._search(shares["search"], tries)
         selection = self._select(target, shares)
         winner, runner_up = candidates.choose(selection)
-        asked = best.final_request(self.request, self.profile.entry.key, winner, runner_up, self._fallback(winner))
+        asked = plan.final_request(self.request, self.profile.entry.key, winner, runner_up, self._fallback(winner))
         final = self._study("final", shares["final"], asked)
         spec = BestSpec(
             model=self.loaded.spec,
@@ -128,7 +128,7 @@ class Run:
     def _profile(self, share: float, texts: dict[str, Windows]) -> Profile:
         key = self.request.profile
         if key is None:
-            asked = best.profile_request(self.request)
+            asked = plan.profile_request(self.request)
             key = self.relay.over("profile", share, lambda report: self.stage(asked, report)).key
         found = profile_of(key, self.loaded, self.store)
         for role in ("selection", "final"):
@@ -205,7 +205,7 @@ class Run:
         return kept
 
     def _asked(self, asked: tuple[Setting, ...]) -> Request:
-        return best.selection_request(self.request, self.profile.entry.key, asked)
+        return plan.selection_request(self.request, self.profile.entry.key, asked)
 
     def _study(self, name: str, share: float, asked: Request) -> Evaluations:
         entry = self.relay.over(name, share, lambda report: self.stage(asked, report))

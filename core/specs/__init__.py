@@ -29,6 +29,7 @@ from core.specs.perturbations import (
     Perturbation,
     Residual,
     ResidualLinear,
+    in_order,
     perturbation,
 )
 from core.specs.pruners import Pruner

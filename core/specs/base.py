@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from core.specs.errors import UserError
 Array = NDArray[np.float64]
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
 Asked = TypeVar("Asked", bound="Spec")
+Row = TypeVar("Row")
 
 
 class Spec(BaseModel):
@@ -62,6 +64,22 @@ def number(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
+def word(value: object) -> str:
+    """A value in words: a number as `number` writes it, everything else as it is."""
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
+    """A row of a table by its name.
+
+    Raises:
+        UserError: there is none, and what there is.
+    """
+    if name not in table:
+        raise UserError(f"there is no {what} {name!r}: known are {', '.join(table)}")
+    return table[name]
+
+
 def checked(form: type[Asked], /, **values: object) -> Asked:
     """Build a spec, turning pydantic's report into one sentence.
 
@@ -77,3 +95,12 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         message = message[:1].lower() + message[1:]
         given = f" (got {first['input']!r})" if where else ""
         raise UserError(f"{where}: {message}{given}" if where else message) from error
+
+
+def load(place: str) -> Any:
+    """What `core.pruning.wanda:wanda` names: module, colon, name in it.
+
+    A table names so where the code of a kind lies, and what that is, is called, may be asked and does is said there.
+    """
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from core.specs.base import Spec, View, added
 from core.specs.formats import model_name, text_name
-from core.specs.models import Dtype, ModelSpec
+from core.specs.models import ModelSpec, OfModel
 from core.specs.perturbations import EACH, Perturbation
 from core.specs.texts import TextSpec, WindowRequest
 
@@ -145,12 +145,9 @@ class ProfileSpec(View):
         return [f"{told.get('text')}, {amount}, {len(self.names)} perturbations"]
 
 
-class MeasureRequest(Spec):
+class MeasureRequest(OfModel):
     """What a person asks for: a model, a text and a list of perturbations."""
 
-    model: str = Field("demo", description="demo, a Hub id, a folder, a .gguf file; random:<any of these>")
-    revision: str | None = Field(None, description="branch, tag or commit of a Hub model")
-    dtype: Dtype = "float32"
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1)
     removal: bool = added(False, "measure what LSA looks at too")

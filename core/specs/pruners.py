@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-from core.specs.errors import UserError
-from core.specs.kinds import load
+from core.specs.base import load, look_up
 
 Statistic = Literal["none", "norm", "second_moment"]  # of a linear's inputs: nothing, (in,) or (in, in)
 
@@ -139,10 +138,9 @@ def treatment(pruner: str, repair: str | None = None) -> Treatment:
     Raises:
         UserError: an unknown name.
     """
-    if pruner not in PRUNERS:
-        raise UserError(f"there is no pruner {pruner!r}: known are {', '.join(PRUNERS)}")
-    if repair is not None and repair not in REPAIRS:
-        raise UserError(f"there is no repair {repair!r}: known are {', '.join(REPAIRS)}")
+    look_up(PRUNERS, pruner, "pruner")
+    if repair is not None:
+        look_up(REPAIRS, repair, "repair")
     return Treatment(pruner, repair)
 
 

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from core.specs import grammar
-from core.specs.allocations import AllocationRequest, Correction, Uniform
+from core.specs.allocations import AllocationRequest, Uniform
 from core.specs.base import Spec, added, checked, number
 from core.specs.patterns import pattern as read_pattern
 from core.specs.pruners import USUAL, Pruner, Repair, Treatment
@@ -59,10 +59,8 @@ class Setting(Spec):
     @property
     def base(self) -> Setting | None:
         """The same setting without its correction; None where it has none."""
-        if not self.allocation.correction.strength:
-            return None
-        plain = self.allocation.model_copy(update={"correction": Correction()})
-        return self.model_copy(update={"allocation": plain})
+        corrected = self.allocation.correction.strength
+        return self.model_copy(update={"allocation": self.allocation.plain}) if corrected else None
 
     @property
     def treatment(self) -> Treatment:
@@ -80,7 +78,8 @@ class Setting(Spec):
 
         `read_setting` reads it back, but where the allocation was set by hand, whose numbers no line tells.
         """
-        said = {word: getattr(self, field) for word, field in WORDS.items() if _unusual(self, field)}
+        usual = {word: type(self).model_fields[field].default for word, field in WORDS.items()}
+        said = {word: getattr(self, WORDS[word]) for word in usual if getattr(self, WORDS[word]) != usual[word]}
         return f"{grammar.said(self.allocation, said)}:{number(self.allocation.target)}"
 
 
@@ -107,10 +106,6 @@ def uniform(target: float) -> AllocationRequest:
     """Every layer alike; the upper bound makes room for targets beyond the usual one."""
     usual = AllocationRequest.model_fields["high"].default
     return AllocationRequest(target=target, high=max(usual, target))
-
-
-def _unusual(asked: Spec, name: str) -> bool:
-    return getattr(asked, name) != type(asked).model_fields[name].default
 
 
 class PrunedSpec(Spec):

@@ -11,7 +11,6 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.specs import grammar
-from core.specs.allocations import Correction
 from core.specs.base import checked, number
 from core.specs.errors import UserError
 from core.specs.patterns import pattern
@@ -252,10 +251,8 @@ def _each(values: Iterable[Any]) -> list[Any]:
 
 def _plain(setting: Setting) -> Setting:
     """Where nothing is corrected, it does not matter by what."""
-    if setting.allocation.correction.strength:
-        return setting
-    plain = setting.allocation.model_copy(update={"correction": Correction()})
-    return setting.model_copy(update={"allocation": plain})
+    corrected = setting.allocation.correction.strength
+    return setting if corrected else setting.model_copy(update={"allocation": setting.allocation.plain})
 
 
 def _said(asked: WindowRequest, count: str) -> dict[str, Any]:

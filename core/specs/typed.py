@@ -22,15 +22,12 @@ Stored = TypeVar("Stored", StudyRequest, BestRequest)
 
 def absolute(typed: str) -> str:
     """A path as typed, made independent of the working directory; anything else as it is."""
-    for prefix in ("random:", "file:"):
-        if typed.startswith(prefix):
-            return prefix + absolute(typed.removeprefix(prefix)) if prefix == "random:" else _resolved(typed)
-    path = Path(os.path.expanduser(typed))
+    if typed.startswith("random:"):
+        return f"random:{absolute(typed.removeprefix('random:'))}"
+    path = Path(os.path.expanduser(typed.removeprefix("file:")))
+    if typed.startswith("file:"):
+        return f"file:{path.resolve()}"
     return str(path.resolve()) if typed != "demo" and path.exists() else typed
-
-
-def _resolved(typed: str) -> str:
-    return "file:" + str(Path(os.path.expanduser(typed.removeprefix("file:"))).resolve())
 
 
 def whole(asked: Stored) -> Stored:

@@ -68,9 +68,9 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def stamp(path: Path) -> list:
-    """Path, size and time of change: what tells whether a file is still the one that was hashed."""
+    """Path, size, time of change and inode: what tells whether a file is still the one that was hashed."""
     status = path.stat()
-    return [str(path), status.st_size, status.st_mtime_ns]
+    return [str(path), status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 def changed(path: Path) -> float:
@@ -115,3 +115,10 @@ def hashes(files: dict[str, bytes]) -> dict[str, str]:
 def pretty(value: object) -> bytes:
     """JSON for people, as bytes."""
     return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+
+
+def readable(folder: Path) -> None:
+    """Temporary folders and safetensors files are made for their owner alone; results are to be shared."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    folder.chmod(0o755)

@@ -1,10 +1,11 @@
-"""What a file holds, remembered by its path, size and time of change."""
+"""What a file holds, remembered by its path, size, time of change and inode."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not looked at yet
     found = find(path)
-    write_file(memo, json.dumps({"file": now, "found": found}).encode())
+    with suppress(OSError):  # a cache that cannot be written: it is looked at again next time
+        write_file(memo, json.dumps({"file": now, "found": found}).encode())
     return found
 
 
 def file_hash(store: Store, path: Path) -> str:
     """SHA-256 of a file, in hex."""
-    return remembered(store, path, "sha256", _sha256)
+    return remembered(store, path, "sha256", sha256)
 
 
 def combined(store: Store, paths: Iterable[Path]) -> str:
@@ -40,6 +42,7 @@ def combined(store: Store, paths: Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex, computed now."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -43,16 +43,21 @@ class Profile:
 
     @cached_property
     def by_name(self) -> dict[str, list[Perturbed]]:
-        """Perturbation name -> its seeds, in the order measured."""
+        """Perturbation name -> its seeds in the order measured; perturbations by kind and size."""
         found: dict[str, list[Perturbed]] = defaultdict(list)
         for measurement, perturbed in self.perturbed.items():
             found[measurement.perturbation.name].append(perturbed)
-        return dict(found)
+        return {name: found[name] for name in self.perturbations}
 
     @cached_property
     def perturbations(self) -> dict[str, specs.Perturbation]:
-        """Perturbation name -> perturbation, in the order measured."""
-        return {m.perturbation.name: m.perturbation for m in self.perturbed}
+        """Perturbation name -> perturbation, by kind and size."""
+        return {each.name: each for each in specs.in_order(measured.perturbation for measured in self.perturbed)}
+
+    def noise(self, positions: specs.Positions = "after_first") -> dict[float, str]:
+        """Size -> name of the isotropic noise that was measured at these positions, ascending."""
+        known = ((name, asked) for name, asked in self.perturbations.items() if asked.isotropic)
+        return dict(sorted((asked.size, name) for name, asked in known if asked.positions == positions))
 
     def seeds(self, name: str) -> list[Perturbed]:
         """The measured seeds of a perturbation.

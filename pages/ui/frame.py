@@ -20,7 +20,7 @@ BRIEF = {  # heads that fit beside others into half a page
     "damage grows": "damage",
     "stream grows": "stream",
     "gain if frozen": "if frozen",
-    "crossing size": "turns at",
+    "crossing size": "crosses at",
 }
 SHARES = ("target",)  # columns of fractions that are written in per cent, as sentences write them
 GAIN_AT = "gain at "  # begins heads whose size says enough
@@ -52,16 +52,20 @@ def to_top(name: str) -> None:
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
-def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None) -> None:
+def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None, brief: bool = False) -> None:
     """Draw a chart whole.
 
     Args:
         prefix: begins the names of downloaded files; says what the numbers are of.
         key: of the figure; selected points are in the state under it.
         on_select: called when a point is clicked.
+        brief: with a small heading, its finding as a caption: beside a live picture, which has none of its own.
     """
     view.write()
-    st.header(chart.title, anchor=False)
+    if brief:
+        st.markdown(f"**{chart.title}**")
+    else:
+        st.header(chart.title, anchor=False)
     name = file(prefix, chart.name)
     st.plotly_chart(
         chart.figure,
@@ -71,7 +75,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}},
     )
-    st.markdown(chart.finding)
+    (st.caption if brief else st.markdown)(chart.finding)
     numbers(chart.table, chart.title, name, key)
 
 

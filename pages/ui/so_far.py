@@ -12,6 +12,7 @@ from core.jobs.records import Job
 from core.models import cost
 from core.specs import Measurement, ProfileSpec, UserError
 from core.store.cache import Store
+from core.store.parts import finished, partial
 from core.store.results import Perturbed
 from pages.ui import called, frame, view
 
@@ -79,11 +80,11 @@ def _study(key: str, parts: int, started: float, _store: Store, _spec: object) -
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _partial(key: str, parts: int, started: float, _store: Store, _unit: object) -> Perturbed | None:
-    return _store.partial(_unit)
+    return partial(_store, _unit)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _begun(job: str, parts: int, started: float, _store: Store, _profile: ProfileSpec) -> dict[str, Measurement]:
     """Measurements of which something is finished, by name."""
     units = {each: _profile.unit(each) for each in _profile.measurements}
-    return {each.name: each for each, unit in units.items() if _store.measured(unit) or _store.finished(unit)}
+    return {each.name: each for each, unit in units.items() if _store.measured(unit) or finished(_store, unit)}

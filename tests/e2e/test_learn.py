@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, query, settle, wait_for_query
+from tests.e2e.conftest import drag, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -79,7 +79,7 @@ def test_a_click_hits_a_layer_and_dragging_over_the_picture_goes_on(lesson: str,
     page.mouse.up()
     wait_for_query(page, layer="8")
     page.get_by_text("See every layer").click()
-    expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible(timeout=20_000)
+    expect(page.locator(".st-key-curves .textpoint", has_text="layer 8")).to_be_visible()
 
 
 def test_a_thumb_that_scrolls_past_a_picture_hits_nothing_and_a_tap_does(lesson: str, tab: Tab) -> None:
@@ -99,9 +99,8 @@ def test_a_thumb_that_scrolls_past_a_picture_hits_nothing_and_a_tap_does(lesson:
     for step in range(1, 13):
         touch("touchMove", (x + step, y - 12 * step))
     touch("touchEnd")
-    page.wait_for_timeout(800)
-    settle(page)
-    assert page.get_by_test_id("stMain").evaluate("main => main.scrollTop") > before, "it did not scroll"
+    page.wait_for_function("before => document.querySelector('[data-testid=stMain]').scrollTop > before", arg=before)
+    settle(page, quiet=800)
     expect(says(page)).to_contain_text("behind layer 4")
     x, y = place(page, 21)
     touch("touchStart", (x, y))
@@ -140,7 +139,7 @@ def test_predict_by_a_click_then_see(lesson: str, tab: Tab) -> None:
     settle(page)  # until then the picture of before stands beside the new one
     expect(says(page)).to_contain_text("Layer 13 alone")
     expect(page.get_by_text("layer 13").first).to_be_visible()
-    assert query(page)["worst"] == "13"
+    wait_for_query(page, worst="13")
 
 
 def test_a_guess_by_keyboard_counts_and_one_in_the_middle_too(lesson: str, tab: Tab) -> None:
@@ -162,7 +161,7 @@ def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab) -> None
     bars = page.locator(".tour svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-    assert says(page).inner_text() != before
+    expect(says(page)).not_to_have_text(before)
     after = page.locator(".tour svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
     assert after != bars
 
@@ -198,6 +197,7 @@ def test_a_turn_of_chapter_begins_at_the_top_and_a_reveal_stays(lesson: str, tab
     scrolled = "main => main.scrollTop"
     page.get_by_role("button", name="Next: Amplify").click()
     expect(page.get_by_text("Predict.")).to_be_visible()
+    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
     settle(page)
     assert main.evaluate(scrolled) == 0
     main.evaluate("main => main.scrollTo(0, 120)")
@@ -215,8 +215,8 @@ def test_one_step_back_leads_from_the_real_page_to_the_chapter(chapter: str, lin
     here, entries = page.url, page.evaluate("history.length")
     page.get_by_test_id("stPageLink").get_by_text(link).click()
     expect(page.locator("h1")).not_to_have_text("What is absorption?")
-    page.wait_for_timeout(1500)
-    settle(page)
+    page.wait_for_function("before => history.length > before", arg=entries)
+    settle(page, quiet=1500)
     assert page.evaluate("history.length") == entries + 1
     page.go_back()
     expect(page.locator("h1")).to_have_text("What is absorption?")

@@ -45,8 +45,7 @@ def complaints(page: Page) -> list[str]:
 
 def whole(page: Page) -> None:
     """Wait until everything is drawn, and make the window as high as the page."""
-    page.wait_for_timeout(1500)  # a tab's first run draws the top; the rest follows
-    settle(page)
+    settle(page, quiet=1500)  # a tab's first run draws the top; the rest follows
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": page.viewport_size["width"], "height": min(height + 40, 8000)})
     settle(page)

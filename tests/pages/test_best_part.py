@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 from core.analysis import evaluations
 from core.jobs import queue
 from core.models import cost
-from core.search import best, candidates
+from core.search import best, candidates, plan
 from core.search.roles import roles
-from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar
+from core.specs import BestRequest, BestSpec, Point, Setting, UserError, WindowRequest, grammar
 from core.store.cache import Entry, Store
 from pages.ui.prune import answering
 from tests import synthetic
@@ -122,7 +122,7 @@ def test_a_greatest_loss_takes_the_place_of_the_target(store: Store) -> None:
     app = part(best_for="loss")
     assert not [each for each in app.select_slider if each.key == "best_target"]
     app.text_input(key="best_loss").set_value("12.5%").run()
-    assert any(f"{best.trials(BestRequest(max_loss=0.125))} targets" in each.value for each in app.markdown)
+    assert any(f"{plan.trials(BestRequest(max_loss=0.125))} targets" in each.value for each in app.markdown)
     assert submitted(app, store) == BestRequest(max_loss=0.125)
 
 
@@ -264,7 +264,7 @@ def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> N
     app = part()
     spec = entry.spec
     judges, selects = ([each for each in badges(app) if text in each] for text in (texts["final"], texts["selection"]))
-    assert (len(judges), len(selects)) == (3, 1), "sentences, chart and contenders; candidates"
+    assert (len(judges), len(selects)) == (3, 1)  # sentences, chart and contenders; candidates
     for said, study in ((judges[0], spec.final), (selects[0], spec.selection)):
         assert "12 × 256 tokens" in said and "calibrated on a text, 16 × 64" in said and "float32" in said
         assert study.text.content[:6] in said and f"study {study.key[:6]}" in said
@@ -276,7 +276,8 @@ def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> N
 def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
     entry = save(store)
     found = best.load(store, entry)
-    helped = found.final.single(found.winner).result.point
+    result = found.final.single(found.winner).result
+    helped = Point(setting=result.setting, pruned=result.pruned)
     unit = entry.spec.final.evaluated(helped)
     gone(store, unit)
     told = {"warnings": ["damping was raised to 0.1 in layer 2"], "broken": None}
@@ -303,7 +304,7 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
     assert any("Allocation in view: OWL**, 70% zeros" in each.value for each in app.markdown)
     assert badges(app) and all("judges" in each for each in badges(app))
     assert not any("is not among them" in each.value for each in app.caption)
-    assert any(each.value.startswith("The verdict at 70% zeros, Wanda") for each in app.header)
+    assert any(each.value.startswith("The verdict at 70 % zeros, Wanda") for each in app.header)
 
 
 @pytest.mark.parametrize("said", [*METHODS, "alphapruning epsilon=0.4", "owl m=10 lam=0.2", "response objective=nll"])

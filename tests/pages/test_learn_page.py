@@ -94,7 +94,7 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cach
     assert "**Try:**" in text(app) and said in text(app)
     assert links(app)[0]["profile"] == cache["deep"]
     assert next(each.label for each in app.expander) == "Numbers" and app.get("download_button")
-    assert any(each.key == "again" for each in app.button) == (chapter == "perturb"), "only there it is measured again"
+    assert any(each.key == "again" for each in app.button) == (chapter == "perturb")  # measured again
     assert_every_frame_has_its_words_and_numbers(figure)
 
 
@@ -151,7 +151,7 @@ def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
     found = lessons.prune(stored(cache["deep"]))
     assert set(live(app)["bars"]["values"][0]) == {None}
     assert not app.dataframe and found.said not in text(app) and not live(app)["finding"]
-    assert app.button(key="worst-show").disabled, "the marker in the middle is no guess"
+    assert app.button(key="worst-show").disabled  # the marker in the middle is no guess
     middle = live(app)["pick"]["index"]
     said = live(app)["slots"]["guess"]["table"]
     assert str(middle) not in said[middle] and "layer 7" in said[7]
@@ -179,7 +179,7 @@ def test_a_table_holds_all_that_its_figure_shows(cache: Cache) -> None:
 
 def test_a_gain_is_told_of_the_drift_and_of_what_is_not_decided(cache: Cache) -> None:
     figure = live(opened(profile=cache["deep"], chapter="amplify"))
-    assert re.search(r"the drift .* \{layer\} is \{gain\}", figure["says"]), "the drift changes, not the damage"
+    assert re.search(r"the drift .* \{layer\} is \{gain\}", figure["says"])  # the drift changes, not the damage
     assert "by definition" in figure["slots"]["verdict"]["table"][0][-1]
     assert any("undecided" in text and "5%" in text for *_, text in figure["key"])
 
@@ -333,7 +333,7 @@ def test_a_chapter_falls_back_to_a_profile_that_can_show_it(bundled: bool, empty
         assert len(notes) == falls and not app.info
         for note in notes:
             assert CHAPTERS[chapter].needs in note.value and "whole" in note.value
-            assert "measure" in note.proto.help, "what to measure is told to who asks"
+            assert "measure" in note.proto.help  # what to measure is told to who asks
             names = re.findall(r"[a-z_]+:[a-z0-9]+", note.value.removeprefix(":material/info:"))
             assert not names, "no names of commands"
         assert links(app)[0]["profile"] == (able if falls else lacking)

@@ -100,4 +100,4 @@ def test_a_driver_survives_a_look_at_a_single_setting(store: Store) -> None:
 def test_no_page_ends_in_a_way_that_keeps_what_the_browser_forgets() -> None:
     pages = sorted((ROOT / "pages").rglob("*.py"))
     stopping = [path.name for path in pages if "st.stop(" in path.read_text(encoding="utf-8")]
-    assert pages and not stopping, "view.end() is what ends a page early"
+    assert pages and not stopping  # view.end() is what ends a page early

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from core.analysis.verdicts import not_a_number
 from core.figures.axes import limits, log_axis
-from core.figures.evaluation.shared import SYMBOLS
+from core.figures.evaluation.changes import SYMBOLS
 from core.figures.labels import digits, percent
 from core.figures.marks import DASHES, line_labels, words, wrapped
 from core.figures.style import LIGHT, Chart, Palette, layout
@@ -45,7 +45,8 @@ def perplexity(
         broken: name -> first layer whose output is not finite, of the settings that cannot be drawn.
         few: whether too few windows were read to say which of two perplexities is less.
     """
-    known = [each for each in map(_finite, curves) if each.points]
+    finite = [{at: row for at, row in each.points.items() if np.isfinite(row).all()} for each in curves]
+    known = [replace(each, points=points) for each, points in zip(curves, finite, strict=True) if points]
     figure = go.Figure()
     for index, each in sorted(enumerate(known), key=lambda pair: pair[1].shown):
         _add_curve(figure, each, index, look)
@@ -57,7 +58,9 @@ def perplexity(
     low, high = limits(np.array(every))
     _add_labels(figure, known, last + 0.05 * span, math.log(max(high / low, 1.5)) / 22, look)
     if math.isfinite(dense):
-        _add_dense(figure, dense, first - 0.05 * span, look)
+        figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
+        beside = [f"dense {digits(dense, 3)}"]
+        figure.add_trace(words([first - 0.05 * span], [dense], beside, look.ink, "top right", "dense"))
     figure.update_layout(
         xaxis={
             "title": "target sparsity, % zeros",
@@ -67,7 +70,7 @@ def perplexity(
         },
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
-    said = _perplexity_finding(known, dense, broken or {}, few)
+    said = _finding(known, dense, broken or {}, few)
     return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, _table(curves))
 
 
@@ -78,17 +81,6 @@ def _table(curves: Sequence[Curve]) -> pd.DataFrame:
         for target, values in each.points.items()
     ]
     return pd.DataFrame(rows, columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"])
-
-
-def _add_dense(figure: go.Figure, dense: float, x: float, look: Palette) -> None:
-    """The dense model as a line, its name at the left end."""
-    figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
-    figure.add_trace(words([x], [dense], [f"dense {digits(dense, 3)}"], look.ink, "top right", "dense"))
-
-
-def _finite(curve: Curve) -> Curve:
-    points = {target: values for target, values in curve.points.items() if np.isfinite(values).all()}
-    return Curve(curve.name, points, curve.shown, curve.loose)
 
 
 def _mean(values: Array) -> float:
@@ -132,19 +124,7 @@ def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float
     colours = [look.accent if each.shown else look.ink for each in curves]
     values = [_mean(each.points[end]) for each, end in zip(curves, ends, strict=True)]
     labels = line_labels(x, values, names, colours, gap)
-    figure.add_trace(_leaders(ends, values, labels, look))
-    figure.add_trace(labels)
-
-
-def _reach(curve: Curve) -> str:
-    """`50%`, `50 to 70%`: the targets that a curve was measured at."""
-    first, last = min(curve.points), max(curve.points)
-    return percent(last) if first == last else f"{percent(first).removesuffix('%')}\u00a0to\u00a0{percent(last)}"
-
-
-def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter, look: Palette) -> go.Scatter:
-    """From the end of every line to its name."""
-    return go.Scatter(
+    figure.add_scatter(  # from the end of every line to its name
         x=[x for end, to in zip(ends, labels.x, strict=True) for x in (100 * end, to, None)],
         y=[y for value, to in zip(values, labels.y, strict=True) for y in (value, to, None)],
         mode="lines",
@@ -152,25 +132,27 @@ def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter,
         hoverinfo="skip",
         name="leaders",
     )
+    figure.add_trace(labels)
 
 
-def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:
-    said = []
-    if math.isfinite(dense):
-        said.append(f"Dense: {digits(dense, 3)}.")
-    targets = sorted({target for each in curves for target in each.points})
-    if targets:
-        here = {each.name: _mean(each.points[targets[-1]]) for each in curves if targets[-1] in each.points}
+def _reach(curve: Curve) -> str:
+    """`50%`, `50 to 70%`: the targets that a curve was measured at."""
+    first, last = min(curve.points), max(curve.points)
+    return percent(last) if first == last else f"{percent(first).removesuffix(' %')}\u00a0to\u00a0{percent(last)}"
+
+
+def _finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:
+    """The dense model's; who has the least and the greatest at the last target, or only how far they spread."""
+    said = [f"Dense: {digits(dense, 3)}."] if math.isfinite(dense) else []
+    last = max((target for each in curves for target in each.points), default=None)
+    here = {each.name: _mean(each.points[last]) for each in curves if last in each.points}
+    if here:
         least, most = min(here, key=here.get), max(here, key=here.get)
-        said.append(_spread(f"At {percent(targets[-1])} zeros", here, least, most, few))
+        low, high = digits(here[least], 3), digits(here[most], 3)
+        spread = f"perplexities run from {low} to {high}; too few windows to rank them."
+        if least == most:
+            spread = f"the perplexity of {least} is {low}."
+        elif not few:
+            spread = f"{least} has the least perplexity, {low}; {most} the greatest, {high}."
+        said.append(f"At {percent(last)} zeros {spread}")
     return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."
-
-
-def _spread(where: str, here: Mapping[str, float], least: str, most: str, few: bool) -> str:
-    """Which has the least perplexity and which the greatest; where that cannot be told, only how far they spread."""
-    low, high = digits(here[least], 3), digits(here[most], 3)
-    if least == most:
-        return f"{where} the perplexity of {least} is {low}."
-    if few:
-        return f"{where} perplexities run from {low} to {high}; too few windows to rank them."
-    return f"{where} {least} has the least perplexity, {low}; {most} the greatest, {high}."

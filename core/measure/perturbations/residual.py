@@ -19,6 +19,7 @@ class Residual(Kind):
 
     parts = ("pruner", "sparsity")
     varies = "sparsity"
+    prunes = "layer"
     example = "residual:wanda:0.7"
     word = "residual"
     about = "The real damage of pruning: the layer replaced by its pruned self, on the undisturbed input."

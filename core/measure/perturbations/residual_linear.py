@@ -19,6 +19,7 @@ class ResidualLinear(Kind):
 
     parts = ("pruner", "sparsity", "linear")
     varies = "sparsity"
+    prunes = "linear"
     example = "residual_linear:wanda:0.7:mlp.down_proj"
     word = "residual, one linear"
     about = (

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.analysis.comparison import FEWEST_WINDOWS
 from core.models import cost, machine
-from core.search import best
+from core.search import plan
 from core.search.roles import roles
 from core.specs import BestRequest, ExportRequest, UserError, checked
 from core.specs.naming import PRUNERS
@@ -173,7 +173,7 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
     try:
         asked = request(form, profile)
         st.markdown(f"{roles(asked)} {SHARED}")
-        st.markdown(_cost(asked, best.estimate(asked, store, form.device)))
+        st.markdown(_cost(asked, plan.estimate(asked, store, form.device)))
         found = store.find(asked)
     except UserError as error:
         st.error(str(error))
@@ -195,7 +195,7 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
 def _cost(asked: BestRequest, expected: cost.Cost | None) -> str:
     if expected is None:
         return "What it costs is not known until the model is here."
-    tries = f" Up to {best.trials(asked)} targets are tried." if asked.max_loss else ""
+    tries = f" Up to {plan.trials(asked)} targets are tried." if asked.max_loss else ""
     return f"**At most, as a rough guess:** {cost.words(expected)}{tries} Stored parts are not measured again."
 
 

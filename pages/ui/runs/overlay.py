@@ -32,7 +32,7 @@ def show(store: Store) -> None:
         list(entries),
         key="overlaid",
         selection_mode="multi",
-        format_func=lambda key: view.name(entries[key]),
+        format_func=view.names(entries.values()).get,
     )
     if len(st.session_state["overlaid"]) > MANY:
         st.info(f"More than {MANY} profiles cannot be told apart in one picture: take some away.")

@@ -78,7 +78,7 @@ def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
     reached = found.sparsity >= 0.9 - 1e-9
     assert reached.any() and np.array_equal(found.bound, reached) and found.bounds == Bounds(0, 0.9)
     loose = allocate(plain.model_copy(update={"unclipped": True}), here)
-    assert np.array_equal(loose.bound, reached), "it keeps its bounds in either case"
+    assert np.array_equal(loose.bound, reached)  # it keeps its bounds in either case
     on = allocate(plain.model_copy(update={"correction": Correction(strength=0.04)}), here)
     assert on.bounds == Bounds(0, 0.95)
 

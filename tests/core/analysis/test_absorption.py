@@ -154,7 +154,7 @@ def test_holm_against_its_definition() -> None:
         rejected.add(int(layer))
     assert {i for i, word in enumerate(found.firm) if word != "undecided"} == rejected
     alone = {i for i, word in enumerate(found.verdicts) if word in ("amplifies", "absorbs")}
-    assert rejected < alone, "the example should show a difference"
+    assert rejected < alone  # the example should show a difference
     assert all(found.firm[i] == found.verdicts[i] for i in rejected)
 
 
@@ -184,10 +184,23 @@ def test_a_finding_names_every_layer_but_the_last_once_and_apart_what_only_its_o
     assert found.verdicts == (*firm, "amplifies", "undecided", "absorbs", None)
     assert found.firm == (*firm, *("undecided",) * 4)
     assert findings.finding(found) == (
-        "Layers 0 to 2 amplify, layers 3 and 4 absorb, layer 6 is undecided, layer 5 amplifies by its own interval "
-        "only, layer 7 absorbs by its own interval only (n = 12)."
+        "Layers 0 to 2 amplify, layers 3 and 4 absorb, layer 6 is undecided; layer 5 amplifies, but not after "
+        "correction for multiple tests; layer 7 absorbs, but not after correction for multiple tests (n = 12)."
     )
-    assert findings.by_own_interval([2, 23], "turns", "turn") == "layers 2 and 23 turn by their own interval only"
+
+
+@pytest.mark.parametrize(
+    ("logs", "said"),
+    [
+        ([0.5, 0.5, -0.5, 0.0], "2 of 4 layers amplify, 1 absorbs"),
+        ([-0.5, -0.5, -0.5, 0.0], "3 of 4 layers absorb, none amplifies"),
+        ([0.0, 0.0, 0.0, 0.0], "0 of 4 layers amplify or absorb for certain"),
+    ],
+)
+def test_a_headline_counts_what_holds_jointly(logs: list[float], said: str) -> None:
+    found, fewer = (gains_of([constant(*logs, spread=0.003)]) for _ in range(2))
+    assert findings.headline(found) == said
+    assert findings.first_token(found, fewer, included=False).endswith(f"on the first token too, {said}.")
 
 
 # --- why -----------------------------------------------------------------------------------------------------------
@@ -218,7 +231,7 @@ def test_a_crossing_is_interpolated_in_the_log_of_the_size() -> None:
     found = crossings([0.01, 0.1, 1.0], [1.0, 0.5, -0.5], [1.0, 0.0, -1.0], [2.0, 1.0, 0.5], [-1.0, -2.0, -3.0])
     assert found[0] == pytest.approx(math.sqrt(0.1))
     assert found[1] == pytest.approx(0.1)
-    assert np.isnan(found[2:]).all(), "always amplified, always absorbed, and the last layer"
+    assert np.isnan(found[2:]).all()  # always amplified, always absorbed, and the last layer
 
 
 def test_of_several_crossings_the_largest_counts() -> None:

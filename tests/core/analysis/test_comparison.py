@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from core.analysis import comparison
-from core.analysis.comparison import (
-    Interval,
-    over_seeds,
-    paired,
-    percent,
-    rank_correlation,
-    spearman,
-)
+from core.analysis.comparison import Interval, over_seeds, paired, percent, rank_correlation, spearman
 from core.specs.errors import UserError
 
 losses = st.lists(st.floats(0.1, 12), min_size=8, max_size=40).map(np.array)

@@ -71,7 +71,7 @@ def asked_by(line: list[str], monkeypatch: pytest.MonkeyPatch) -> Asked:
         raise UserError("it was read, and that will do")
 
     monkeypatch.setattr(studying, "run", read)
-    monkeypatch.setattr(best, "_run", read)
+    monkeypatch.setattr(best, "run", read)
     assert main(line) == 2
     [request] = made
     return request

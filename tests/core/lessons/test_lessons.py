@@ -293,7 +293,7 @@ def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Pro
 def test_the_methods_are_ranked_by_their_estimates(standard: Profile) -> None:
     told = lessons.methods(standard)
     assert min(told, key=told.get) == "the response allocation"
-    assert "puts the response allocation first" in lessons.methods_said(told)
+    assert f"puts {min(told, key=told.get)} first" in lessons.methods_said(told)
     assert "puts uniform first" in lessons.methods_said(told | {"uniform": 0.001})
     assert "cannot be compared" in lessons.methods_said(dict.fromkeys(told, np.nan))
 
@@ -366,7 +366,7 @@ def test_what_was_measured_comes_from_the_study(store: Store, standard: Profile,
     told = lessons.measured_said(found, standard)
     assert re.match(rf"Measured at 70% zeros, “{best}\b[^”]*” is best", told)
     right = (estimates[0] < estimates[1]) == (of_ramp > 40)
-    assert f"The rank correlation of estimate and measurement is {1 if right else -1:.2f}" in told
+    assert re.search(rf"rank correlation .* is {1 if right else -1:.2f}", told)
 
 
 def test_one_allocation_has_nothing_to_be_compared_with(store: Store, standard: Profile) -> None:
@@ -404,13 +404,13 @@ def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: 
     study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03", seed=1)
     assert found() == (0.7, "2026-03-03")
     study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02", seed=2)
-    assert found() == (0.7, "2026-03-03"), "what was written last is not what was made last"
+    assert found() == (0.7, "2026-03-03")  # what was written last is not what was made last
     study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), "2026-01-01", seed=3)
     assert found() == (0.7, "2026-01-01")
     assert len(measured(store, standard).settings) == 3
     seeds = [each.model_copy(update={"calibration_seed": seed}) for each in at_target(0.7) for seed in range(4)]
     study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06", seed=4)
-    assert found() == (0.7, "2026-01-01"), "one allocation calibrated four times is one to compare"
+    assert found() == (0.7, "2026-01-01")  # one allocation calibrated four times is one to compare
 
 
 def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: Store, standard: Profile) -> None:
@@ -428,8 +428,8 @@ def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: 
     assert {each.setting for each in found.settings} == {uniform, ramp, corrected}
     assert len(found.evaluations.entries) == 3
     told = lessons.measured_said(found, standard)
-    assert re.search(r"is best \(perplexity 10\.0: 75\.0 % \[.*\] below uniform\)", told)
-    assert re.search(r"worst \(perplexity 50\.0: 25\.0+ % \[.*\] above uniform\)", told)
+    assert re.search(r"best \(\w+ 10\.0: 75\.0 % \[.*\] below", told)
+    assert re.search(r"worst \(\w+ 50\.0: 25\.0+ % \[.*\] above", told)
 
 
 def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: Store, standard: Profile) -> None:

@@ -65,16 +65,3 @@ def test_no_number_depends_on_the_company_of_a_sequence() -> None:
     alone, _ = statistics(of, text.tokens[1:2], (), False, lambda _: None)
     for name in ("norm", "log_norm", "norm_first", "block_influence"):
         assert np.array_equal(getattr(together, name)[:, 1:2], getattr(alone, name))
-
-
-def test_what_is_not_asked_for_is_not_collected() -> None:
-    _, _, moments = found("mixtral")
-    assert moments.input_norm == () or not any(moments.input_norm)
-    assert moments.root == ()
-
-
-@pytest.mark.parametrize("second_moments", [False, True])
-def test_a_mixture_of_experts_has_no_inputs_of_linears_to_sum(second_moments: bool, refused) -> None:
-    of, ids = tiny.loaded("mixtral"), tiny.windows(1, 8).tokens
-    with refused("MixtralDecoderLayer"):
-        statistics(of, ids, ("second_moment",) if second_moments else ("norm",), False, lambda _: None)

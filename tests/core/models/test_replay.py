@@ -36,7 +36,7 @@ def test_a_replayed_clean_layer_is_the_models_own_bit_for_bit(family: str) -> No
     for call in calls:
         assert torch.equal(call(call.entry), call.exit)
     for one, following in itertools.pairwise(calls):
-        assert torch.equal(one.exit, following.entry), "a layer's output is the next one's input"
+        assert torch.equal(one.exit, following.entry)  # a layer's output is the next one's input
     assert torch.equal(calls[-1].exit, last)
 
 

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from core import specs
+from core.measure.engines import hooks, wavefront
 from core.measure.group import prepare
-from core.measure.hooks import hooks
 from core.measure.perturb import Moments, perturbed
 from core.measure.statistics import statistics
-from core.measure.wavefront import wavefront
 from core.models import anatomy, cost, flops, replay
 from core.pruning.inputs import Sums, watched
 from core.pruning.sparsegpt import sparsegpt
@@ -118,9 +117,11 @@ def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> Non
         torch.testing.assert_close(norm, rows.norm(dim=0), rtol=1e-5, atol=1e-6)
 
 
-def test_second_moments_are_collected_only_when_asked_for() -> None:
+def test_what_is_not_asked_for_is_not_collected() -> None:
     _, found = statistics(tiny.loaded("llama"), TEXT.tokens, ("norm",), False, lambda _: None)
-    assert found.second_moment == () and len(found.input_norm) == tiny.LAYERS
+    assert found.second_moment == found.root == () and len(found.input_norm) == tiny.LAYERS
+    _, none = statistics(tiny.loaded("mixtral"), TEXT.tokens, (), False, lambda _: None)
+    assert not any(none.input_norm)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])

@@ -93,19 +93,12 @@ def test_only_what_is_not_as_usual_is_written(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("owl", "METHOD:TARGET"),
-        ("owl:x", "'x'"),
-        ("pear:0.5", "pear"),
-        ("manual:0.5", "manual"),
-        ("owl m:0.5", "name=value"),
-        ("owl m=5 m=7:0.5", "twice"),
+        ("owl", "METHOD:TARGET"), ("owl:x", "'x'"), ("pear:0.5", "pear"), ("manual:0.5", "manual"),
+        ("owl m:0.5", "name=value"), ("owl m=5 m=7:0.5", "twice"), ("owl repair=glue:0.5", "refit"),
         ("owl beta=1:0.5", "by, repair, pattern, sequential"),
-        ("owl repair=glue:0.5", "refit"),
-        ("owl by=hand:0.5", "hand"),
-        ("owl sequential=perhaps:0.5", "perhaps"),
-        ("owl pattern=2:4:0.5", "2:4"),
+        ("owl by=hand:0.5", "hand"), ("owl sequential=perhaps:0.5", "perhaps"), ("owl pattern=2:4:0.5", "2:4"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_gets_one_sentence(text: str, named: str, sentence: Callable) -> None:
     with pytest.raises(UserError) as error:
         read_setting(text)

@@ -61,20 +61,13 @@ UNIT = specs.PerturbedSpec(
 @pytest.mark.parametrize(
     ("part", "change"),
     [
-        ("model", {"content": "n"}),
-        ("model", {"initialised": 0}),
-        ("model", {"dtype": "bfloat16"}),
-        ("text", {"content": "d"}),
-        ("text", {"tokenizer": "u"}),
-        ("text", {"packing": "document"}),
-        ("text", {"bos": "every"}),
-        ("text", {"length": 17}),
-        ("text", {"windows": ((0, 0), (0, 17))}),
-        ("measurement", {"seed": 1}),
-        ("measurement", {"perturbation": specs.Gaussian(size=0.3, positions="all")}),
+        ("model", {"content": "n"}), ("model", {"initialised": 0}), ("model", {"dtype": "bfloat16"}),
+        ("text", {"content": "d"}), ("text", {"tokenizer": "u"}), ("text", {"packing": "document"}),
+        ("text", {"bos": "every"}), ("text", {"length": 17}), ("text", {"windows": ((0, 0), (0, 17))}),
+        ("measurement", {"seed": 1}), ("measurement", {"perturbation": specs.Gaussian(size=0.3, positions="all")}),
         (None, {"harm_stride": 5}),
     ],
-)
+)  # fmt: skip
 def test_any_change_is_another_key(part: str | None, change: dict) -> None:
     if part:
         change = {part: getattr(UNIT, part).model_dump() | change}

@@ -162,9 +162,7 @@ windows = st.builds(
     bos=st.sampled_from(["protocol", "every"]),
 )
 tasks = st.builds(
-    dict,
-    tasks=some(text).map(tuple),
-    tasks_from=st.sampled_from([None, str(Path("/of tasks").resolve())]),
+    dict, tasks=some(text).map(tuple), tasks_from=st.sampled_from([None, str(Path("/of tasks").resolve())])
 ) | st.just({})
 requests = st.builds(
     StudyRequest,

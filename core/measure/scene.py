@@ -1,0 +1,166 @@
+"""One sentence in the lab: what a perturbation at each layer, or at one, does to every token. See `wavefront`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.measure.perturb import Injection, Moments, Stream
+from core.measure.reading import Dense
+from core.models.loading import Loaded
+from core.models.replay import REPLAY_TOLERANCE, Call, record, tail
+from core.pruning.masks import Masks
+from core.specs.errors import UserError
+from core.specs.lab import MOST_TOKENS, WORDS, Question
+
+HEAD_ROWS = 128  # tokens whose logits are held at once: more would not stay in the processor's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The likeliest next words after each token, the likeliest first, (..., tokens, words)."""
+
+    ids: Tensor
+    probability: Tensor
+
+    @property
+    def first(self) -> Tensor:
+        return self.ids[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class Clean:
+    """The undisturbed run of a sentence."""
+
+    loaded: Loaded
+    ids: Tensor  # (1, tokens)
+    calls: list[Call]
+    dense: Dense
+    words: Words
+
+    @property
+    def tokens(self) -> int:
+        return self.ids.shape[1]
+
+    @property
+    def norms(self) -> Tensor:
+        """(layers, tokens) length of the residual stream."""
+        return torch.cat([call.exit.float().norm(dim=-1) for call in self.calls])
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """What was read of the streams that were perturbed at some layers, a row each."""
+
+    drift: Tensor  # (rows, layers, tokens), NaN before the layer
+    words: Words
+    flipped: Tensor  # (rows, tokens)
+    kl: Tensor  # (rows, tokens) nats
+
+
+@dataclass(frozen=True, eq=False)
+class Pruning(Injection):
+    """An injection that prunes by masks which are kept."""
+
+    masks: Masks
+
+    def _weights(self, name: str, sparsity: float, linear: str | None) -> dict[str, Tensor]:
+        chosen = self._chosen(linear)
+        return {f"{each.name}.weight": self.masks.weight(each, self.layer, name, sparsity) for each in chosen}
+
+
+@torch.inference_mode()
+def clean(loaded: Loaded, sentence: str) -> Clean:
+    """Run a sentence undisturbed.
+
+    Raises:
+        UserError: it has no tokens or too many.
+    """
+    ids = loaded.tokenizer([sentence], return_tensors="pt", verbose=False)["input_ids"]
+    most = min(MOST_TOKENS, loaded.longest or MOST_TOKENS)
+    if not 1 <= ids.shape[1] <= most:
+        raise UserError(f"the sentence has {ids.shape[1]} tokens and the lab takes 1 to {most}: shorten it")
+    calls, last = record(loaded.model, loaded.layers, ids)
+    dense = Dense(tail(loaded.model, calls, ids, last), ids)
+    return Clean(loaded, ids, calls, dense, _likeliest(dense.log_p))
+
+
+@torch.inference_mode()
+def can_be_batched(run: Clean) -> bool:
+    """Whether what was recorded of one stream serves several: the clean one, twice over, comes out as it did alone."""
+    for call in run.calls:
+        try:
+            out = call(call.entry.expand(2, -1, -1))
+        except (RuntimeError, ValueError, TypeError):
+            return False
+        wrong = (out - call.exit).float().norm(dim=-1) / call.exit.float().norm(dim=-1)
+        if not wrong.max() <= REPLAY_TOLERANCE[run.loaded.spec.dtype]:
+            return False
+    return True
+
+
+@torch.inference_mode()
+def hits(
+    run: Clean, question: Question, layers: Sequence[int], moments: Moments, masks: Masks, batched: bool = True
+) -> Hits:
+    """Perturb the sentence at some layers, each by itself, and follow every stream to the end.
+
+    At layer l the streams that were perturbed before it are run through it, then the one perturbed here joins them.
+
+    Args:
+        layers: ascending.
+        batched: run streams through a layer together.
+
+    Raises:
+        UserError: a token that the sentence has not, or numbers that overflow.
+    """
+    drift = torch.full((len(layers), len(run.calls), run.tokens), torch.nan)
+    streams = run.calls[0].exit[:0]
+    for index in range(layers[0], len(run.calls)):
+        call = run.calls[index]
+        if len(streams):
+            streams = call(streams) if batched else torch.cat([call(stream[None]) for stream in streams])
+        if index in layers:
+            at = Pruning(0, index, call, [0], moments, masks)  # seed and sequence of a measurement of this text alone
+            streams = torch.cat([streams, _perturbed(question, at)])
+        drift[: len(streams), index] = _drift(streams, call.exit)
+    parts = [_told(run, part) for part in streams.split(max(1, HEAD_ROWS // run.tokens))]
+    ids, probability, kl = (torch.cat(each) for each in zip(*parts, strict=True))
+    if not (kl.isfinite().all() and drift[:, -1].isfinite().all()):
+        raise UserError(f"the numbers overflow with {question.perturbation.name}: choose a smaller size")
+    words = Words(ids, probability)
+    return Hits(drift, words, words.first != run.words.first, kl)
+
+
+def _perturbed(question: Question, at: Injection) -> Stream:
+    changed = question.perturbation.apply(at)
+    tokens = at.exit.shape[1]
+    if question.token is None:
+        return changed
+    if question.token >= tokens:
+        raise UserError(f"there is no token {question.token}: the sentence has tokens 0 to {tokens - 1}")
+    hit = torch.arange(tokens) == question.token
+    return torch.where(hit[:, None], changed, at.exit)
+
+
+def _drift(streams: Stream, exit: Stream) -> Tensor:
+    """(rows, tokens)."""
+    wide = exit.float()
+    change = streams.float() - wide
+    squared = [(each * each).sum(-1, dtype=torch.float64) for each in (change, wide)]
+    return (squared[0] / squared[1]).sqrt().float()
+
+
+def _told(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:
+    """Of some last-layer streams: next words and their probabilities, (rows, tokens, words), and the divergence."""
+    log_p = tail(run.loaded.model, run.calls, run.ids.expand(len(streams), -1), streams).float().log_softmax(-1)
+    words = _likeliest(log_p)
+    return words.ids, words.probability, (run.dense.p * (run.dense.log_p - log_p)).sum(-1, dtype=torch.float64)
+
+
+def _likeliest(log_p: Tensor) -> Words:
+    top = log_p.topk(WORDS, dim=-1)
+    return Words(top.indices, top.values.exp())

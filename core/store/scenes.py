@@ -1,0 +1,100 @@
+"""What the lab answers, and the answers that are committed. Every number has four significant digits."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+from core.specs.base import Spec
+from core.specs.lab import Prompt, Question
+from core.store import cache
+from core.store.files import write_file
+
+Word = tuple[str, float]  # a next word and its probability
+Numbers = tuple[float, ...]
+Words = tuple[tuple[Word, ...], ...]  # after each token, the likeliest first
+
+
+class _Answer(Spec):
+    tokens: tuple[str, ...]  # as text, their leading spaces kept
+    norms: tuple[Numbers, ...]  # (layers, tokens) of the clean residual stream
+    dense: Words  # what the undisturbed model says
+    seconds: float
+
+
+class Row(_Answer):
+    """What a perturbation at one layer does to a sentence."""
+
+    layer: int
+    drift: tuple[Numbers | None, ...]  # (layers, tokens) ||h'_k - h_k|| / ||h_k||; None before the layer
+    gain: float | None  # of the tokens after the first that were perturbed; None at the last layer, and without such
+    perturbed: Words
+    flipped: tuple[bool, ...]  # (tokens,) the likeliest next word is another
+    kl: Numbers  # (tokens,) KL(dense || perturbed) of the next word, nats
+
+
+class Scene(_Answer):
+    """What a perturbation does to a sentence at every layer in turn: each list holds one entry for each layer."""
+
+    drift: tuple[tuple[Numbers | None, ...], ...]
+    gain: tuple[float | None, ...]
+    perturbed: tuple[Words, ...]
+    flipped: tuple[tuple[bool, ...], ...]
+    kl: tuple[Numbers, ...]
+
+    @property
+    def layers(self) -> int:
+        return len(self.drift)
+
+    def row(self, layer: int) -> Row:
+        """The same for one layer."""
+        of_layer = {name: getattr(self, name)[layer] for name in ("drift", "gain", "perturbed", "flipped", "kl")}
+        shared = {name: getattr(self, name) for name in _Answer.model_fields}
+        return Row(layer=layer, **shared, **of_layer)
+
+
+class Generated(Spec):
+    """How the dense and a pruned model continue a prompt, likeliest word by likeliest word."""
+
+    asked: Prompt
+    dense: str  # without the prompt
+    pruned: str
+    sparsity: float  # of the weights of the layers, counted
+    seconds: float
+
+
+def folder() -> Path:
+    """Where the committed answers lie."""
+    return cache.HOME / "demo" / "lab"
+
+
+def examples() -> dict[Question, Scene]:
+    """The committed scenes, the opening one first."""
+    found = {}
+    for path in sorted(folder().glob("scene-*.json.gz")):
+        held = json.loads(gzip.decompress(path.read_bytes()))
+        found[Question.model_validate(held["question"])] = Scene.model_validate(held["scene"])
+    return found
+
+
+def written() -> dict[Prompt, Generated]:
+    """The committed continuations."""
+    path = folder() / "generated.json"
+    held = json.loads(path.read_bytes()) if path.is_file() else []
+    return {each.asked: each for each in map(Generated.model_validate, held)}
+
+
+def keep_scene(name: str, question: Question, scene: Scene) -> Path:
+    """Write an answer to be committed, under a name that orders them; the same answer gives the same bytes."""
+    held = {"question": question.model_dump(mode="json"), "scene": scene.model_dump(mode="json")}
+    path = folder() / f"scene-{name}.json.gz"
+    write_file(path, gzip.compress(json.dumps(held, separators=(",", ":")).encode(), mtime=0))
+    return path
+
+
+def keep_written(found: list[Generated]) -> Path:
+    """Write continuations to be committed."""
+    path = folder() / "generated.json"
+    write_file(path, (json.dumps([each.model_dump(mode="json") for each in found], indent=1) + "\n").encode())
+    return path

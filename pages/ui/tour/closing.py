@@ -1,0 +1,47 @@
+"""The end of the tour: what was learned, and where to go on."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import lessons
+from core.store.profiles import Profile
+from pages.ui.tour import stage
+from pages.ui.tour.chapter_prune import together
+from pages.ui.tour.parts import real
+
+ON = {
+    "absorption.py": "Explore every layer",
+    "allocate.py": "Allocate a budget",
+    "measure.py": "Measure your own model",
+}
+
+
+def draw(profile: Profile, titles: dict[str, str]) -> None:
+    """A sentence a chapter, as this profile tells it, with the way back to each; then the ways on.
+
+    Args:
+        titles: chapter -> what its button says.
+    """
+    taught = list(lessons.closing(profile).items())
+    whole = together(profile)
+    half = (len(taught) + 1) // 2
+    for column, part in zip(st.columns(2, gap="large"), (taught[:half], taught[half:]), strict=True):
+        with column:
+            for chapter, said in part:
+                _row(chapter, titles[chapter], said)
+            if whole and part is not taught[:half] and part[-1:] == taught[-1:]:
+                st.markdown(f"**All layers at once.** {whole.said}")
+    if not stage.presenting():
+        with st.container(horizontal=True):
+            for page, label in ON.items():
+                real(page, label, profile)
+
+
+def _row(chapter: str, title: str, said: str) -> None:
+    with st.container(gap=None):
+        st.button(
+            title, key=f"again-{chapter}", type="tertiary",
+            on_click=st.session_state.update, kwargs={"chapter": chapter},
+        )  # fmt: skip
+        st.markdown(said.replace(" %", "\u00a0%"))

@@ -1,0 +1,64 @@
+"""Make the lab's committed answers: `python -m tests.bench.lab`, a quarter of an hour on two idle cores.
+
+Scenes of the opening sentence, and three prompts continued by the dense and by pruned models.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+
+from core.evaluation.live import Writer
+from core.measure.answering import Lab
+from core.models.loading import load
+from core.models.sources import locate
+from core.specs import lab
+from core.store import scenes
+from core.store.cache import Store
+
+OPENING = "The old clockmaker opened the door of her shop and found the street empty."
+SCENES = {
+    "1-noise": ("gaussian:0.3", False),
+    "2-noise-first-token": ("gaussian:0.3", True),
+    "3-pruned": ("residual:wanda:0.7", False),
+    "4-left-out": ("skip", False),
+}
+PROMPTS = (
+    "Once upon a time, a small robot woke up in a quiet garden and",
+    "The capital of France is Paris, and the capital of Italy is",
+    "To make a good cup of tea, first",
+)
+TOKENS = 40
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--only", choices=("scenes", "texts"))
+    only, store = options.parse_args().only, Store()
+    loaded = load(locate("demo", store), "float32", store)
+    answering = Lab(loaded)
+    if only != "texts":
+        for name, (word, first) in SCENES.items():
+            asked = lab.question(OPENING, word, first)
+            print(scenes.keep_scene(name, asked, answering.scene(asked)), flush=True)
+    if only != "scenes":
+        print(scenes.keep_written(texts(Writer(loaded, store, answering.masks))), flush=True)
+
+
+def texts(writer: Writer) -> list[scenes.Generated]:
+    """Every prompt by every setting; without zeros all allocations are one."""
+    found = {}
+    for share, allocation in itertools.product(lab.SPARSITIES, lab.ALLOCATIONS):
+        for prompt in PROMPTS:
+            asked = lab.prompt(prompt, allocation, share, TOKENS)
+            if share == 0 and allocation != lab.ALLOCATIONS[0]:
+                uniform = found[lab.prompt(prompt, lab.ALLOCATIONS[0], 0, TOKENS)]
+                found[asked] = uniform.model_copy(update={"asked": asked})
+            else:
+                found[asked] = writer.write(asked)
+            print(asked.setting.name, found[asked].seconds, repr(found[asked].pruned), flush=True)
+    return list(found.values())
+
+
+if __name__ == "__main__":
+    main()

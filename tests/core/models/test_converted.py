@@ -1,0 +1,198 @@
+"""A converted copy of a GGUF is what the GGUF itself gives, bit by bit; whatever befalls it, the GGUF is read again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+import torch
+
+from core.models import converted, loading, sources
+from core.models.loading import Loaded
+from core.models.sources import Source, locate
+from core.store.cache import Store
+from tests import tiny
+
+LINEARS = {"attn_q": (32, 32), "attn_k": (16, 32), "attn_v": (16, 32), "attn_output": (32, 32)}
+LINEARS |= {"ffn_gate": (64, 32), "ffn_up": (64, 32), "ffn_down": (32, 64)}
+
+
+def write_gguf(path: Path, seed: int = 0) -> Path:
+    """A llama of two layers, its linears in Q4_1, with the tiny tokenizer."""
+    draw, writer = np.random.default_rng(seed), gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(64), writer.add_embedding_length(32), writer.add_block_count(2)
+    writer.add_feed_forward_length(64), writer.add_head_count(4), writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5), writer.add_rope_dimension_count(8), writer.add_vocab_size(tiny.VOCABULARY)
+    own = tiny.tokenizer()
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(own.convert_ids_to_tokens(range(tiny.VOCABULARY)))
+    writer.add_token_types([1] * tiny.VOCABULARY)
+    writer.add_token_merges([" ".join(pair) for pair in _merges(own)])
+    writer.add_bos_token_id(0), writer.add_eos_token_id(0)
+    tensors = {"token_embd.weight": draw.normal(size=(tiny.VOCABULARY, 32)), "output_norm.weight": np.ones(32)}
+    for layer in range(2):
+        tensors |= {f"blk.{layer}.{name}.weight": 0.2 * draw.normal(size=shape) for name, shape in LINEARS.items()}
+        tensors |= {f"blk.{layer}.{name}_norm.weight": np.ones(32) for name in ("attn", "ffn")}
+    for name, value in tensors.items():
+        value = value.astype(np.float32)
+        packed = value.ndim > 1
+        kind = gguf.GGMLQuantizationType.Q4_1
+        writer.add_tensor(name, gguf.quantize(value, kind) if packed else value, raw_dtype=kind if packed else None)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _merges(own: object) -> list:
+    import json
+
+    return json.loads(own.backend_tokenizer.to_str())["model"]["merges"]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_gguf(tmp_path_factory.mktemp("gguf") / "small.gguf")
+
+
+@pytest.fixture
+def source(path: Path, empty: Store) -> Source:
+    return locate(str(path), empty)
+
+
+def assert_same(found: Loaded, expected: Loaded) -> None:
+    assert (found.spec, found.source, found.tokenizer_hash) == (expected.spec, expected.source, expected.tokenizer_hash)
+    own, theirs = found.model.state_dict(), expected.model.state_dict()
+    assert own.keys() == theirs.keys() and all(torch.equal(own[name], theirs[name]) for name in own)
+    for text in ("The heron, 3 fish;", " Öl 🙂\n\nend"):
+        assert found.tokenizer(text)["input_ids"] == expected.tokenizer(text)["input_ids"]
+
+
+def copies(store: Store) -> list[Path]:
+    return sorted((store.root / "converted").glob("*")) if (store.root / "converted").is_dir() else []
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_copy_is_what_the_file_gives(dtype: str, source: Source, empty: Store) -> None:
+    loading.load(source, "float32", empty)
+    folder = converted.find(source, empty)
+    assert copies(empty) == [folder]
+    assert loading.quick(source, empty).folder == folder
+    assert_same(loading.load(source, dtype, empty), loading.load(source, dtype))
+
+
+def test_what_is_done_to_a_loaded_model_leaves_the_copy_alone(source: Source, empty: Store) -> None:
+    loading.load(source, "float32", empty)
+    found = loading.load(source, "float32", empty)
+    for value in found.model.parameters():
+        value.zero_()
+    assert_same(loading.load(source, "float32", empty), loading.load(source))
+
+
+def test_a_random_twin_of_the_copy_is_the_file_s(path: Path, source: Source, empty: Store) -> None:
+    loading.load(source, "float32", empty)
+    twin = locate(f"random:{path}", empty)
+    assert_same(loading.load(twin, "float32", empty), loading.load(twin))
+
+
+def _shortened(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-2])
+
+
+def _flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-9] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "manifest.json"])
+@pytest.mark.parametrize("damage", [Path.unlink, _shortened, _flipped])
+def test_a_damaged_copy_is_made_again(
+    damage: Callable[[Path], object], name: str, source: Source, empty: Store
+) -> None:
+    loading.load(source, "float32", empty)
+    folder = converted.find(source, empty)
+    before = (folder / "model.safetensors").read_bytes()
+    damage(folder / name)
+    assert converted.find(source, empty) is None and copies(empty) == []
+    assert_same(loading.load(source, "float32", empty), loading.load(source))
+    assert (converted.find(source, empty) / "model.safetensors").read_bytes() == before
+
+
+def test_a_file_exchanged_within_its_time_is_noticed(source: Source, empty: Store) -> None:
+    """Same size, same time of change: its inode tells."""
+    loading.load(source, "float32", empty)
+    file = converted.find(source, empty) / "model.safetensors"
+    status, other = file.stat(), file.with_name("other")
+    other.write_bytes(bytes(status.st_size))
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.replace(other, file)
+    assert converted.find(source, empty) is None
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(path: Path, source: Source, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    barred = Store(tmp_path / "file" / "cache")
+    assert_same(loading.load(locate(str(path), barred), "float32", barred), loading.load(source))
+
+
+@pytest.mark.parametrize("spoilt", ["room", "_same"])
+def test_no_copy_is_kept_without_room_or_where_it_differs(
+    spoilt: str, source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(converted if spoilt == "room" else loading, spoilt, lambda *_: False)
+    loading.load(source, "float32", empty)
+    assert copies(empty) == []
+
+
+def test_copies_of_other_files_are_swept(tmp_path: Path, empty: Store) -> None:
+    files = [write_gguf(tmp_path / f"{seed}.gguf", seed) for seed in range(converted.KEPT + 2)]
+    found = [locate(str(file), empty) for file in files]
+    for each in found:
+        loading.load(each, "float32", empty)
+    assert [converted.find(each, empty) is not None for each in found] == [False, *[True] * (converted.KEPT + 1)]
+
+
+def test_a_method_or_library_of_another_number_is_another_copy(
+    source: Source, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = converted.address(source, empty)
+    monkeypatch.setattr(converted, "METHOD", 2)
+    assert converted.address(source, empty) != here
+    monkeypatch.undo()
+    monkeypatch.setattr(converted.importlib.metadata, "version", lambda _: "0")
+    assert converted.address(source, empty) != here
+
+
+def _loaded_there(path: str, root: str) -> str:
+    store = Store(Path(root))
+    return loading.load(locate(path, store), "float32", store).tokenizer_hash
+
+
+def test_two_processes_at_once(path: Path, source: Source, empty: Store) -> None:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        hashes = list(pool.map(_loaded_there, [str(path)] * 2, [str(empty.root)] * 2))
+    direct = loading.load(source)
+    assert hashes == [direct.tokenizer_hash] * 2
+    assert copies(empty) == [converted.find(source, empty)]
+    assert_same(loading.load(source, "float32", empty), direct)
+
+
+@pytest.mark.bundled
+def test_the_bundled_model_s_copy(empty: Store) -> None:
+    source = locate("demo", empty)
+    direct = loading.load(source, "float32", empty)
+    assert converted.find(source, empty) is not None
+    assert_same(loading.load(source, "float32", empty), direct)
+    assert "dequantised Q4_1" in source.label and sources.bundled() in source.files
+    twin = locate("random:demo", empty)
+    assert_same(loading.load(twin, "float32", empty), loading.load(twin))
+    shutil.rmtree(empty.root)
