@@ -12,7 +12,7 @@ import numpy as np
 from core import specs
 from core.specs.presets import PRESETS
 from core.store.cache import Store
-from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Scores, Weights, ZeroShot
+from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Removal, Scores, Weights, ZeroShot
 
 LENGTH = 64
 TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
@@ -45,6 +45,8 @@ def save_profile(
     if spec.prunable:
         store.save(spec.weights, weights(layers), provenance)
         store.save(spec.scores, scores(layers), provenance)
+    if spec.removal:
+        store.save(spec.removed, removal(layers), provenance)
     for measurement in spec.measurements:
         store.save(spec.unit(measurement), perturbed(layers, spec.text.sequences, measurement), provenance)
     store.save(spec, None, provenance)
@@ -139,6 +141,11 @@ def scores(layers: int) -> Scores:
     thresholds = np.array(specs.OUTLIER_THRESHOLDS)
     outliers = 0.02 * np.exp(-thresholds / 4) * (2 - across + 0.2 * np.sin(9 * across))[:, None]
     return Scores(outlier_ratio=outliers, mean=0.1 + across**2, median=0.08 + across**2)
+
+
+def removal(layers: int) -> Removal:
+    """Errors that grow towards the last layers, and differ from linear to linear."""
+    return Removal(error=np.linspace(1, 2, layers)[:, None] * np.linspace(0.5, 1.5, len(LINEARS)))
 
 
 # --- studies -------------------------------------------------------------------------------------------------------

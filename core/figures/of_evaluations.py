@@ -17,7 +17,6 @@ from core.figures import evaluation
 from core.figures.estimate import trusted
 from core.figures.labels import percent
 from core.figures.style import LIGHT, Chart, Palette
-from core.specs import naming
 from core.specs.errors import UserError
 from core.specs.formats import listed
 from core.specs.pruners import Treatment
