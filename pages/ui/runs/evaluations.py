@@ -13,7 +13,6 @@ from core.analysis import rows as reading
 from core.analysis.rows import Row
 from core.report import picked
 from core.search import best
-from core.specs.naming import PRUNERS
 from core.specs.studies import TaskSpec
 from core.store.cache import Entry, Store
 from core.store.files import changed
