@@ -67,9 +67,11 @@ class Pruning(Injection):
 
     masks: Masks
 
-    def _weights(self, name: str, sparsity: float, linear: str | None) -> dict[str, Tensor]:
+    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
         chosen = self._chosen(linear)
-        return {f"{each.name}.weight": self.masks.weight(each, self.layer, name, sparsity) for each in chosen}
+        return {
+            f"{each.name}.weight": self.masks.weight(each, self.layer, treatment.pruner, sparsity) for each in chosen
+        }
 
 
 @torch.inference_mode()
