@@ -15,6 +15,7 @@ from core.models.replay import REPLAY_TOLERANCE, Call, record, tail
 from core.pruning.masks import Masks
 from core.specs.errors import UserError
 from core.specs.lab import MOST_TOKENS, WORDS, Question
+from core.specs.pruners import Treatment
 
 HEAD_ROWS = 128  # tokens whose logits are held at once: more would not stay in the processor's cache
 
