@@ -97,7 +97,7 @@ def test_a_pointed_layer_of_the_live_chart_tells_its_numbers(demo: str, tab: Tab
 def test_a_chart_that_is_still_fetched_is_no_empty_box(demo: str, chromium: Browser) -> None:
     context = chromium.new_context(viewport=SCREEN)
     page, held = context.new_page(), []
-    page.route("**/PlotlyChart.*.js", held.append)
+    page.route("**/PlotlyChart.*.js", lambda route: held.append(route))
     page.goto(f"{demo}/absorption", wait_until="commit")
     waiting = page.locator(".st-key-matrix [data-testid=stSkeleton]")
     waiting.wait_for(timeout=60_000)
