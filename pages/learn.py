@@ -137,7 +137,8 @@ with st.container(gap=None, key="presenting" if stage.presenting() else None):  
     chapter = picker()
     note = st.container()
 if chapter == CLOSING:
-    st.header("What you have learned", anchor=False)
+    if not stage.presenting():
+        st.header("What you have learned", anchor=False)
     closing.draw(profile, TITLES)
 else:
     show(chapter, profile, note)

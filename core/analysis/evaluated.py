@@ -189,8 +189,8 @@ class EvaluatedSetting:
     def against(self, other: EvaluatedSetting) -> Change:
         """Change of perplexity against another setting, over the calibration seeds that both were measured with.
 
-        Geometric: losses are averaged over those seeds, so that -10, -20 and -70 % pool to -40 %. The interval over
-        windows is that of a paired bootstrap of the averaged losses; the one over seeds is Student's t on logarithms.
+        Geometric: losses are averaged over those seeds, so that -10, -20 and -70 % pool to -40 %. Both intervals are
+        Student's t on logarithms: over windows of the losses averaged over seeds, and over seeds.
 
         Returns:
             n = 0 throughout where they have no seed in common.
@@ -198,9 +198,7 @@ class EvaluatedSetting:
         Raises:
             UserError: they were measured on different windows.
         """
-        if other not in self._changes:  # ten thousand resamples
-            self._changes[other] = _change(self, other)
-        return self._changes[other]
+        return _change(self, other)
 
     @property
     def against_uniform(self) -> Change | None:
@@ -209,10 +207,6 @@ class EvaluatedSetting:
     @property
     def against_base(self) -> Change | None:
         return self.base and self.against(self.base)
-
-    @cached_property
-    def _changes(self) -> dict[EvaluatedSetting, Change]:
-        return {}
 
     def accuracy_against(self, other: EvaluatedSetting, tasks: Iterable[str]) -> tuple[float, float] | None:
         """Mean over tasks of the difference in accuracy and its standard error, paired over examples; fractions.

@@ -12,7 +12,7 @@ from core.lessons.amplify import GUESSES, SKIPPED, Sink, amplify, judged, skippi
 from core.lessons.closing import closing
 from core.lessons.drift import Spread, drift, misjudged
 from core.lessons.marks import EVERY, FOOT, among, of, plain, ref
-from core.lessons.measured import Whole, estimated, measured, measured_said
+from core.lessons.measured import Whole, estimated, measured, measured_said, ranked
 from core.lessons.perturb import Noise, perturb
 from core.lessons.prune import Alone, methods, methods_said, prune, rank
 from core.lessons.shared import DRIVER, PRUNED, SIZE, TARGET, Scale, between, noise, scale

@@ -20,8 +20,7 @@ from core.store.cache import Entry
 from core.store.profiles import Profile
 
 PAIRED = (
-    "Changes of perplexity are paired over windows: the interval is the 95% one of a bootstrap over the differences "
-    "in loss, window by window."
+    "Changes of perplexity are paired: the 95 % interval is Student's t over the differences in loss, window by window."
 )
 OBJECTIVE, FEWEST = "kl", 3  # the harm that estimates are made of, and how many allocations have an order
 Draw = Callable[[Palette], Chart]

@@ -68,6 +68,23 @@ def empty(no_demo: Path, tmp_path: Path) -> Store:
 
 
 @pytest.fixture
+def text(tmp_path: Path) -> str:
+    """A small text, as a source."""
+    from tests import tiny  # and with it torch, which most tests do without
+
+    return tiny.text_file(tmp_path)
+
+
+@pytest.fixture
+def inference() -> Iterator[None]:
+    """No gradients."""
+    import torch
+
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture
 def sentence():
     """Check that an error is one sentence which names things; returns the sentence."""
 

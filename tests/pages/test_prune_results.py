@@ -163,9 +163,7 @@ def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
 @pytest.mark.parametrize(
     ("asked", "told"), [(None, "Evaluate"), ((), "dense"), ((Setting(allocation=AllocationRequest()),), "uniform")]
 )
-def test_what_is_too_little_to_compare_is_answered_with_what_to_do(
-    store: Store, asked: tuple[Setting, ...] | None, told: str
-) -> None:
+def test_too_little_to_compare_says_what_to_do(store: Store, asked: tuple[Setting, ...] | None, told: str) -> None:
     if asked is not None:
         save(store, asked)
     app = opened(part="results")

@@ -137,7 +137,7 @@ TONES = {"amplifies": "amplify", "absorbs": "absorb"}  # of verdicts; any other 
 FATES = {
     "amplifies": "the rest of the network amplifies it",
     "absorbs": "the rest of the network absorbs it",
-    None: "it is the last layer, so its gain is 1 by definition",
+    None: "it is the last layer, so its gain is [1×](foot) by definition",
 }
 VERDICTS = (
     Key("amplify", "block", "amplifies"),

@@ -39,7 +39,7 @@ function pieces(said) {
 }
 
 function reference(textContent, marks) {
-  const word = make("button", { type: "button", className: "ref", textContent })
+  const word = make("span", { className: "ref", role: "button", tabIndex: 0, textContent })
   word.dataset.mark = marks
   return word
 }

@@ -36,7 +36,7 @@ NO_COMMAND = "No command: its options do not say texts of several lengths, anoth
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A best setting with everything that ten thousand resamples were drawn for."""
+    """A best setting with everything worked out."""
 
     found: Best
     sentences: tuple[str, ...]  # the answer first

@@ -56,7 +56,7 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
         for_real(profile, round(float(scale.values[zeros.index]), 2))
     columns = parts.measured(scale, found.harm, lambda share: f"KL at {percent(share)}, nats")
     parts.numbers(columns, "harm of each layer pruned alone", profile, "prune")
-    whole = None if stage.presenting() else together(profile)
+    whole = None if stage.presenting() else _together(profile)
     if whole:
         whole.draw()
 
@@ -149,7 +149,7 @@ class Whole:
                 st.caption(INTERVALS)
 
 
-def together(profile: Profile) -> Whole | None:
+def _together(profile: Profile) -> Whole | None:
     """What was measured of whole allocations; where nothing was, what the sums over layers estimate."""
     found = lessons.measured(stored.groups(profile).values())
     if found:

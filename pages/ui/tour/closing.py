@@ -6,8 +6,8 @@ import streamlit as st
 
 from core import lessons
 from core.store.profiles import Profile
+from pages.ui.prune import stored
 from pages.ui.tour import stage
-from pages.ui.tour.chapter_prune import together
 from pages.ui.tour.parts import real
 
 ON = {
@@ -24,14 +24,14 @@ def draw(profile: Profile, titles: dict[str, str]) -> None:
         titles: chapter -> what its button says.
     """
     taught = list(lessons.closing(profile).items())
-    whole = together(profile)
     half = (len(taught) + 1) // 2
     for column, part in zip(st.columns(2, gap="large"), (taught[:half], taught[half:]), strict=True):
         with column:
             for chapter, said in part:
                 _row(chapter, titles[chapter], said)
-            if whole and part is not taught[:half] and part[-1:] == taught[-1:]:
-                st.markdown(f"**All layers at once.** {whole.said}")
+    whole = lessons.measured(stored.groups(profile).values())
+    if whole:
+        _say(f"**All layers at once.** {lessons.ranked(whole)}")
     if not stage.presenting():
         with st.container(horizontal=True):
             for page, label in ON.items():
@@ -41,7 +41,11 @@ def draw(profile: Profile, titles: dict[str, str]) -> None:
 def _row(chapter: str, title: str, said: str) -> None:
     with st.container(gap=None):
         st.button(
-            title, key=f"again-{chapter}", type="tertiary",
+            f"**{title}**", key=f"again-{chapter}", type="tertiary",
             on_click=st.session_state.update, kwargs={"chapter": chapter},
         )  # fmt: skip
-        st.markdown(said.replace(" %", "\u00a0%"))
+        _say(said)
+
+
+def _say(sentence: str) -> None:
+    st.markdown(sentence.replace(" %", "\u00a0%"))

@@ -65,11 +65,11 @@ def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: 
 
 
 def slider(key: str, label: str, scale: Scale, usual: float, mark: Callable[[float], str]) -> tour.Control:
-    """The strengths with two digits each, `0.3`, `0.17`, and a mark at those that were measured."""
-    stops = [f"{value:.2g}" for value in scale.values]
+    """The strengths, in the URL with two digits each, and a mark at those that were measured."""
+    stops = {f"{value:.2g}": mark(value) for value in scale.values}
     nearest = min(scale.measured, key=lambda each: abs(scale.values[each] - usual))
     marks = [(at, mark(scale.values[at])) for at in scale.measured]
-    return control(key, label, dict(zip(stops, stops, strict=True)), stops[nearest], marks=marks)
+    return control(key, label, stops, list(stops)[nearest], marks=marks)
 
 
 def noise(sizes: Scale) -> tour.Control:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from core.allocation.budget import met
 from core.allocation.estimates import estimate, estimates
-from core.allocation.response import Response
 from core.allocation.spread import allocate, layer_means, spread
 from core.search import candidates
 from core.specs import AllocationRequest, Manual, UserError
@@ -25,25 +24,6 @@ def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(e
         fine = [each for each in kept if getattr(each.allocation.base, "granularity", "layer") == "linear"]
         assert bool(fine) is there
         assert any("granularity=linear" in note and "left out" in note for note in notes) is not there
-
-
-@quick
-@given(
-    layers=st.integers(2, 9),
-    seed=st.integers(0, 10**6),
-    target=st.floats(0.05, 0.88),
-    objective=st.sampled_from(("drift", "kl", "nll")),
-)
-def test_response_per_linear_is_never_estimated_worse_than_uniform_or_one_number_per_layer(
-    layers: int, seed: int, target: float, objective: str
-) -> None:
-    here = of_linears(layers, seed)
-    base = Response(objective=objective)
-    linear = base.model_copy(update={"granularity": "linear"})
-    found, coarse = (allocate(AllocationRequest(base=each, target=target), here) for each in (linear, base))
-    mine = estimate(found.linears, here, objective)
-    assert mine <= estimate(np.full((layers, 3), target), here, objective) * (1 + 1e-9)
-    assert mine <= estimate(np.repeat(coarse.sparsity[:, None], 3, axis=1), here, objective) * (1 + 1e-9)
 
 
 @settings(max_examples=8)

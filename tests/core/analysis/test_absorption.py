@@ -135,11 +135,6 @@ def test_few_sequences_decide_nothing(n: int) -> None:
         assert np.isinf(found.high[0]) and found.low[0] == 0
 
 
-def test_the_last_layer_gets_no_verdict() -> None:
-    assert gains_of([constant(*[1.0] * 7)]).verdicts[-1] is None
-    assert gains_of([constant()]).verdicts == (None,)
-
-
 def test_holm_against_its_definition() -> None:
     """Twenty layers with gains near the band: the step-down by hand, and stricter than layer by layer."""
     rng = np.random.default_rng(3)
@@ -260,7 +255,7 @@ def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted:
 
 def test_activation_of_one_layer_alone_is_enough() -> None:
     one = constant()
-    assert gains_of([one]).value.tolist() == [1.0]
+    assert gains_of([one]).value.tolist() == [1.0] and gains_of([one]).verdicts == (None,)
     activation = Activation(*(np.ones((1, 12)) for _ in range(4)), nll=np.ones(12))
     assert (propagation.dilution([one], activation).absolute == 0).all()
 

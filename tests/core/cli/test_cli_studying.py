@@ -272,9 +272,7 @@ def test_an_export_that_cannot_be_is_refused_before_anything_runs(
     prune("--pruner", "magnitude", "--export", there, "--overwrite", model=first).refused(why)
 
 
-def test_a_setting_that_breaks_the_model_is_told_plainly_and_not_exported(
-    prune: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_breaks_is_told_and_not_exported(prune: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.std(plan.sparsity) > 0))
     ramp = "depth_ramp beta=0.05:0.5"
     found = prune("--json", by=ramp).json
@@ -338,9 +336,7 @@ def test_people_read_base_seeds_and_shuffles(corrected: Callable, monkeypatch: p
     assert told.count("gaussian:0.3:0.5, 3 shuffles of it: ") == 1
 
 
-def test_what_had_to_be_helped_along_is_told_with_an_export(
-    studied: dict, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_tells_of_help(studied: dict, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = walking.walk
     monkeypatch.setattr(walking, "walk", lambda *args: args[-1]("layer 2: damping raised") or real(*args))
     told = run("export", studied["key"], "--setting", "2:4", "--to", tmp_path / "out")

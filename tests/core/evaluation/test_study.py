@@ -31,11 +31,6 @@ from tests.core.evaluation.test_zeroshot import folder as tasks_in
 LENGTH = 12
 
 
-@pytest.fixture
-def text(tmp_path: Path) -> str:
-    return tiny.text_file(tmp_path)
-
-
 def setting(words: str = "uniform", target: float = 0.5, **more: object) -> Setting:
     return Setting(allocation=grammar.method(words, target), **more)
 

@@ -202,7 +202,7 @@ def test_the_lines_that_mark_values_end_before_the_names() -> None:
         ({0.02: ["OWL"], 0.04: ["OWL", "DLP"]}, "; the band spans the shuffles"),
     ],
 )
-def test_the_finding_says_what_the_correction_does_where_it_lies_and_how_that_is_drawn(
+def test_the_finding_says_what_the_correction_does_and_where_it_lies(
     shuffles: dict[float, list[str]], spans: str
 ) -> None:
     own = {0.02: [ROWS["OWL"]], 0.04: [ROWS["Response"]]}

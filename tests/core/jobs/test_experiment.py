@@ -45,11 +45,6 @@ def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-@pytest.fixture
-def text(tmp_path: Path) -> str:
-    return tiny.text_file(tmp_path)
-
-
 def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,)) -> specs.MeasureRequest:
     return specs.MeasureRequest(
         model=model or str(tiny.folder("llama")),
@@ -266,9 +261,7 @@ def test_a_lost_statistic_is_measured_again(kind: str, empty: Store, text: str, 
     assert found(empty, again).layers == tiny.LAYERS
 
 
-def test_committed_results_answer_in_the_own_cache_and_nowhere_else(
-    no_demo: Path, tmp_path: Path, text: str, engine_calls: list
-) -> None:
+def test_committed_results_answer_in_their_cache(no_demo: Path, tmp_path: Path, text: str, engine_calls: list) -> None:
     experiment.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
     once = len(engine_calls)
     unit = next((no_demo / "demo" / "perturbed").iterdir()) / "provenance.json"

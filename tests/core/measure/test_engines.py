@@ -22,6 +22,8 @@ from core.store.results import Perturbed
 from core.texts.windows import Windows
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("inference")
+
 STRIDE = 4
 NOISE = ("gaussian:0.3", "gaussian:0.3@all", "gaussian:0.01", "covariance:0.3", "skip")
 PRUNING = (
@@ -61,12 +63,6 @@ def measured(engine: object, group: Group, name: str, seed: int = 0) -> Perturbe
 
 def floor_of(group: Group) -> np.ndarray:
     return measured(wavefront, group, f"gaussian:{2.0**-24}").drift
-
-
-@pytest.fixture(autouse=True)
-def inference():
-    with torch.inference_mode():
-        yield
 
 
 # --- the engines agree ---------------------------------------------------------------------------------------------

@@ -11,13 +11,9 @@ from core.measure.statistics import statistics
 from core.models import replay
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("inference")
+
 SEQUENCES, LENGTH = 3, 14
-
-
-@pytest.fixture(autouse=True)
-def inference():
-    with torch.inference_mode():
-        yield
 
 
 def found(family: str, norms: bool = False, covariance: bool = False) -> tuple:

@@ -202,9 +202,7 @@ def test_a_failed_self_check_falls_back_to_hooks(how: str, tmp_path, no_demo, mo
 # --- what had to be helped along -----------------------------------------------------------------------------------
 
 
-def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_between(
-    empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """One second moment is spoilt on purpose; the warnings of parts that an earlier run finished are not lost."""
     name = "residual:sparsegpt:0.5"
     with monkeypatch.context() as patch:
@@ -288,9 +286,7 @@ def test_two_processes_on_one_unit_end_with_one_whole_unit(empty: Store, text) -
 
 
 @pytest.mark.parametrize("room", [1, 0])
-def test_running_out_of_memory_halves_the_group_until_there_is_none(
-    room: int, empty: Store, monkeypatch: pytest.MonkeyPatch, refused
-) -> None:
+def test_a_lack_of_memory_halves_the_group(room: int, empty: Store, monkeypatch: pytest.MonkeyPatch, refused) -> None:
     engine, said = sweeps.ENGINES["wavefront"], []
 
     def hungry(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:

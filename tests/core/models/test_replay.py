@@ -12,16 +12,12 @@ from core.measure.perturb import Moments
 from core.models import replay
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("inference")
+
 
 @pytest.fixture(params=tiny.FAMILIES)
 def family(request: pytest.FixtureRequest) -> str:
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def inference():
-    with torch.inference_mode():
-        yield
 
 
 def recorded(family: str, sequences: int = 3, length: int = 12) -> tuple:

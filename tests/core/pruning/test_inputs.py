@@ -18,13 +18,9 @@ from core.pruning.sparsegpt import sparsegpt
 from core.store.cache import Store
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("inference")
+
 TEXT = tiny.windows(4, 16)
-
-
-@pytest.fixture(autouse=True)
-def inference():
-    with torch.inference_mode():
-        yield
 
 
 def names_of(layer: nn.Module, *given: Tensor) -> list[tuple[str, ...]]:

@@ -29,7 +29,7 @@ from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
 from core.search import best, candidates, choosing, plan, roles
 from core.search.candidates import GRIDS, Grid
-from core.specs import BestRequest, Manual, Setting, UserError, WindowRequest, checked, grammar
+from core.specs import BestRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
 from core.store.packs import pack, unpack
@@ -188,9 +188,7 @@ def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.M
         experiment.get(request(text, None, max_loss=0.01), empty)
 
 
-def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_the_winner_does_not_hold_uniform_does(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ramp's losses allow 60%, uniform's 45% of the targets that are tried."""
     share = {"depth_ramp": 0.5, "uniform": 0.6}
     monkeypatch.setitem(GRIDS, "quick", grid(DepthRamp(beta=0.02)))
@@ -453,12 +451,6 @@ def test_every_candidate_reads_back_as_written(effort: str, target: float, monke
         assert target + steeper >= 1 or target - steeper <= 0  # the next steeper one would fit as well
 
 
-def test_a_hand_made_allocation_is_no_line(refused: Callable) -> None:
-    by_hand = specs.AllocationRequest(base=Manual(sparsity=(0.5, 0.5)))
-    with refused(".json"):
-        grammar.write(by_hand)
-
-
 @pytest.mark.parametrize(("typed", "value"), [("20%", 0.2), ("0.2", 0.2), (" 150 % ", 1.5), ("1", 1.0)])
 def test_a_loss_is_read_as_a_share(typed: str, value: float) -> None:
     assert fraction(typed) == pytest.approx(value)
@@ -515,9 +507,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 
 
-def test_what_had_to_be_helped_along_and_what_broke_is_told(
-    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ramp breaks the model; everything else wants more damping."""
     real = walking.walk
 
@@ -538,9 +528,7 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
     assert out.count("damping raised") > 1 and re.search(r"beta=0.05\..* damping raised\..* layer 1", out)
 
 
-def test_where_uniform_breaks_the_winner_is_the_answer(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
     found = best.load(empty, experiment.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
@@ -555,9 +543,7 @@ def test_a_target_at_which_all_breaks_does_not_fit(empty: Store, text: str, monk
     assert found.answer.allocation.target == 0.3
 
 
-def test_an_export_into_the_cache_is_refused_at_once(
-    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_export_into_the_cache(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
     (tmp_path / "cache").mkdir()
     say(*asking(text), "--export", tmp_path / "cache" / "x").refused(str(tmp_path / "cache"))
