@@ -3,7 +3,8 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
+from pages.ui.guard import Guard
 from pages.ui.serving import Assets, warmed
 
 # A launcher, because a script with a folder `pages` beside it loses deep links on a server's first request.
-app = st.App("pages/shell.py", middleware=[Middleware(Assets)], lifespan=warmed)
+app = st.App("pages/shell.py", middleware=[Middleware(Guard), Middleware(Assets)], lifespan=warmed)

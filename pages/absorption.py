@@ -5,20 +5,15 @@ from functools import partial
 
 import streamlit as st
 
-from core import figures
 from core.analysis import findings
 from core.analysis.gains import FEWEST_SEQUENCES, gains_of
 from core.figures import labels
-from core.figures.charts import GAIN, GROUPS, InView
-from core.specs.errors import UserError
+from core.figures.charts import GLANCE, GROUPS, InView
 from core.store.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import frame, glossary, view
 from pages.ui.absorption import overview, sections
 
 PREFERRED = "gaussian:0.3"
-ABOUT_STATISTICS = (
-    "The mean of ratios is the paper's coefficient as we know it second-hand. Verdicts always use the geometric mean."
-)
 TERMS = (
     "drift",
     "gain",
@@ -32,70 +27,64 @@ TERMS = (
     "noise floor",
 )
 ABOUT_VERDICTS = (
-    "A layer amplifies or absorbs if the 95% interval of its gain over the n sequences lies more than 5% from 1, "
-    f"corrected for asking about many layers (Holm). Below {FEWEST_SEQUENCES} sequences nothing is decided."
+    "A layer amplifies or absorbs if the 95 % interval of its gain over the sequences lies more than 5 % from 1, after "
+    f"correction for testing many layers (Holm). With fewer than {FEWEST_SEQUENCES} sequences nothing is decided."
 )
 
 
-def choose(profile: Profile) -> tuple[str, str, int]:
-    """Perturbation name, statistic and highlighted layer, held in the URL."""
+def choose(profile: Profile) -> tuple[str, str | None]:
+    """The perturbation in view and the same at the other positions, where it was measured there; held in the URL."""
     bases = labels.by_positions(profile)
-    with st.container(horizontal=True, vertical_alignment="top"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         base = view.sync("perturbation", list(bases), PREFERRED if PREFERRED in bases else next(iter(bases)))
         st.selectbox(
-            "What is done to the layer",
+            "Perturbation of one layer",
             list(bases),
             key="perturbation",
             format_func=lambda name: profile.perturbations[next(iter(bases[name].values()))].label,
-            width=340,
+            width=320,
         )
         where = list(bases[base])
         positions = where[0]
         if len(where) > 1:
             positions = view.sync("positions", where, "after_first")
-            view.switch("Noise at", labels.POSITIONS, "positions")
-        statistic = view.sync("statistic", list(figures.STATISTICS), "geometric")
-        view.switch("Gain as", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
-    return bases[base][positions], statistic, view.layer(profile)
+            view.switch("Applied to", labels.POSITIONS, "positions")
+        glossary.words(TERMS)
+    others = [name for at, name in bases[base].items() if at != positions]
+    return bases[base][positions], next(iter(others), None)
 
 
-def compare_with(name: str) -> Profile | None:
-    """The picker of a second profile for the gain chart."""
-    known = view.others()
-    if not known:
-        return None
-    listed = {None: "nothing", **known}
-    twin = view.sync("compare", list(listed), None)
-    st.selectbox("Compare with", list(listed), key="compare", format_func=listed.get)
-    try:
-        other = view.load(twin) if twin else None
-    except UserError as error:
-        st.error(str(error))
-        return None
-    if other and name not in other.by_name:
-        st.caption("The other profile does not hold this perturbation: measure it there to compare.")
-    return other
+def headline(profile: Profile, name: str, other: str | None) -> str:
+    """The finding: how many layers amplify or absorb, and what the first token changes."""
+    gains, asked = gains_of(profile.seeds(name)), profile.perturbations[name]
+    said = f"{findings.headline(gains)}: {asked.label}."
+    if other is None:
+        return said
+    included = getattr(asked, "positions", "all") == "all"
+    return f"{said} {findings.first_token(gains, gains_of(profile.seeds(other)), included)}"
 
 
 profile = view.profile()
-view.heading("Which layers amplify, which absorb?", profile, TERMS)
-name, statistic, layer = choose(profile)
-seeds = profile.seeds(name)
-look = view.look()
-prefix = f"{profile.entry.key[:6]}-{name}"
-gains = gains_of(seeds)
-st.markdown(f"**{profile.perturbations[name].label}.** {findings.finding(gains)}", help=ABOUT_VERDICTS)
+view.heading("Which layers amplify, which absorb?", profile)
+name, other = choose(profile)
+gains = gains_of(profile.seeds(name))
+st.header(headline(profile, name, other), anchor=False, help=ABOUT_VERDICTS)
 if not any(map(math.isfinite, gains.value[:-1])):
-    st.info("This changed nothing at any layer, so there is no drift to follow: choose something else above.")
+    st.info("This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above.")
     view.end()
-numbers = overview.gains(profile, name, statistic, layer)
+group = view.sync("group", list(sections.GROUPS), next(iter(sections.GROUPS)))
+statistic, layer = sections.statistic(drawn=group == sections.WITH_STATISTIC), view.layer(profile)
+prefix = f"{profile.entry.key[:6]}-{name}"
+
+left, right = st.columns(2, gap="medium")
+with left:
+    numbers = overview.gains(profile, name, other, statistic, layer)
 if frame.is_first_paint():
     view.end()
-frame.numbers(numbers, "gain of each layer", frame.file(prefix, "at-a-glance"), "glance")
-
-asked = InView(profile, name, layer, look, statistic)
-for group, rows in GROUPS.items():
-    sections.group(rows, asked, prefix, partial(compare_with, name))
-    if group == GAIN:
-        with st.expander("The verdict on every perturbation measured"):
-            frame.show_table(sections.verdicts(profile), "What the network does with each perturbation, in a sentence")
+asked = InView(profile, name, layer, view.look(), statistic)
+with left:
+    frame.numbers(numbers, "gain of each layer", frame.file(prefix, "at-a-glance"), "glance")
+with right:
+    sections.chart(GROUPS[GLANCE][0], asked, prefix, brief=True)
+sections.choose()
+sections.show(group, asked, prefix, partial(sections.compare_with, name))

@@ -2,14 +2,15 @@
 
 import streamlit as st
 
+from core.allocation import race
 from core.allocation.spread import allocate, layer_means, layer_parameters, linear_parameters
 from core.specs.errors import UserError
-from pages.ui import view
-from pages.ui.allocate import hand, settings, spread, trust, undo
+from pages.ui import glossary, view
+from pages.ui.allocate import estimating, hand, racing, settings, spread, taking, undo
 
 profile = view.profile()
 TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats", "rank correlation")
-view.heading("How is a budget spread over layers?", profile, TERMS)
+view.heading("How is a budget spread over layers?", profile)
 prefix = profile.entry.key[:6]
 try:
     layer_parameters(profile)
@@ -17,21 +18,23 @@ except UserError as error:
     st.error(str(error))
     view.end()
 
-left, right = st.columns([1, 2], gap="large")
-with left:
+left, right = st.columns([2, 1], gap="large")  # the chart first, on a phone too
+with right:
     request = settings.read(profile)
     settings.draw(request, profile)
     judge = settings.judge(request, profile)
     held = hand.chosen(profile.layers) if hand.allowed(request) else {}
     undo.remember(settings.keys(request), profile.entry.key)
-    undo.button()
+    with st.container(horizontal=True):
+        undo.button()
+        glossary.words(TERMS)
 
-with right:
+with left:
     try:
         allocation = allocate(request, profile)
     except UserError as error:
         st.error(str(error))
-        spread.to_measure(request, profile)
+        taking.to_measure(request, profile)
         view.end()
     if request.unclipped:
         spread.loose(allocation, prefix)
@@ -39,19 +42,17 @@ with right:
     else:
         now, kept = spread.dragged(allocation, held, profile, judge)
     per_linear = now.ndim == 2
+    place = racing.place(profile, request.target, judge.pruner)
+    if not request.unclipped:
+        st.caption(race.corrected(*(place or (None, None)), request), help=settings.WHOSE)
     if hand.allowed(request):
         hand.section(allocation, now, held, spread.cost_of_hand(allocation, now, kept, profile, judge))
-        st.caption(settings.WHOSE)
     elif per_linear:
-        st.caption(f"{spread.NO_HAND} {settings.WHOSE}")
+        st.caption(spread.NO_HAND)
         spread.by_linear(now, request, profile, prefix)
-    spread.estimated(allocation, now, kept, profile, judge, prefix)
 
 means = layer_means(now, linear_parameters(profile)) if per_linear else now
-spread.compared(request, means, profile, judge, prefix)
-trust.show(profile, request, now, judge, prefix)
-
-st.header("Take it along", anchor=False)
-spread.on_to_prune(request)
-st.caption("This command prints the same numbers.")
-spread.taken_along(spread.as_manual(allocation, now) if kept else allocation, profile, judge, prefix)
+runners = race.race(request, profile, *(place or (None, None)))
+racing.section(request, means, runners, place, profile, prefix)
+estimating.section(allocation, now, means, kept, runners, profile, judge, prefix)
+taking.section(spread.as_manual(allocation, now) if kept else allocation, request, profile, judge, prefix)

@@ -8,25 +8,32 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core.figures import labels
+from core.specs import profile_names
 from core.specs.errors import UserError
 from core.specs.formats import capital
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, view
-from pages.ui.tour import CHAPTERS, measured_again
+from pages.ui.tour import CHAPTERS, closing, measured_again, stage
 
-KEYS = list(CHAPTERS)
+CLOSING = "summary"
+KEYS = [*CHAPTERS, CLOSING]
+TITLES = {key: f"{number} {each.title}" for number, (key, each) in enumerate(CHAPTERS.items(), 1)}
 
 
-def way(label: str, key: str, chapter: str, **more: object) -> None:
-    """A button that turns to a chapter."""
-    st.button(label, key=key, on_click=st.session_state.update, kwargs={"chapter": chapter}, **more)
+def way(label: str, key: str, at: int) -> None:
+    """A button that turns to a chapter; dead where there is none, for a button that went would move the other."""
+    there = 0 <= at < len(KEYS)
+    st.button(
+        label, key=key, disabled=not there,
+        on_click=st.session_state.update, kwargs={"chapter": KEYS[at]} if there else {},
+    )  # fmt: skip
 
 
 def picker() -> str:
-    """The chapter, and the ways to those before and behind, above all that may be scrolled away."""
+    """The chapter, and the ways to the one before and the one after, which stay where they are."""
     chapter = view.sync("chapter", KEYS, KEYS[0])
-    titles = {key: f"{number} {each.title}" for number, (key, each) in enumerate(CHAPTERS.items(), 1)}
+    titles = TITLES | {CLOSING: "Summary"}
     at = KEYS.index(chapter)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
@@ -38,10 +45,11 @@ def picker() -> str:
             label_visibility="collapsed",
             wrap=True,
         )
-        if at > 0:
-            way("Back", "back", KEYS[at - 1], help=CHAPTERS[KEYS[at - 1]].title)
-        if at + 1 < len(KEYS):
-            way("Next", "next", KEYS[at + 1], help=CHAPTERS[KEYS[at + 1]].title)
+        with st.container(horizontal=True, width="content", key="ways"):
+            way("Back", "back", at - 1)
+            way("Next", "next", at + 1)
+        if stage.presenting():
+            stage.switch()
     return chapter
 
 
@@ -75,9 +83,9 @@ def show(chapter: str, profile: Profile, note: DeltaGenerator) -> None:
     try:
         shown, found, lacking = able(chapter, profile)
     except UserError as error:
-        st.info(f"This chapter cannot be shown of this profile. {sentence(error)}")
+        st.info(f"This profile cannot show this chapter. {sentence(error)}")
         query = {"profile": "demo", "chapter": chapter}
-        st.page_link("learn.py", label="Take it with the bundled model", query_params=query)
+        st.page_link("learn.py", label="See it with the bundled model", query_params=query)
         return
     if lacking:
         with note:
@@ -89,9 +97,10 @@ def instead_of(profile: Profile, shown: Profile, needs: str) -> str:
     """Why another profile is shown than the one in view, and which."""
     here, there, about = profile.spec.model, shown.spec.model, shown.provenance
     untrained = here.content == there.content and here.initialised is not None and there.initialised is None
-    seen = "the trained model instead," if untrained else labels.plain(labels.model(str(about.get("model", "?"))))
+    model = labels.plain(profile_names.model(str(about.get("model", "?"))))
+    seen = "the trained model instead," if untrained else model
     text = labels.plain(str(about.get("text", "?")).partition(",")[0])
-    return f":material/info: This profile lacks {needs} that this chapter needs, so you see {seen} on {text}."
+    return f":material/info: This profile lacks {needs} for this chapter, so you see {seen} on {text}."
 
 
 def sentence(error: object) -> str:
@@ -100,14 +109,12 @@ def sentence(error: object) -> str:
     return f"{capital(said)}."
 
 
-def leaf(chapter: str) -> None:
-    """Where a chapter ends: its words, and the way on."""
-    at = KEYS.index(chapter)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        glossary.words(CHAPTERS[chapter].terms)
-        if at + 1 < len(KEYS):
-            on = KEYS[at + 1]
-            way(f"Next: {CHAPTERS[on].title}", "on", on, icon=":material/arrow_forward:")
+def ending(chapter: str) -> None:
+    """What stands below a chapter: its words and, below the first, the numbers made anew."""
+    glossary.words(CHAPTERS[chapter].terms)
+    if chapter == KEYS[0]:
+        st.divider()
+        measured_again.draw()
 
 
 def begin_at_top(chapter: str) -> None:
@@ -119,14 +126,21 @@ def begin_at_top(chapter: str) -> None:
 
 
 profile = view.profile()
-st.title("What is absorption?", anchor=False)
-view.warn(profile)
-with st.container(gap=None):  # on a laptop a chapter fills the screen: a note under the picker takes one line
+stage.choose()
+stage.dress()
+if not stage.presenting():
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title("What is absorption?", anchor=False, width="content")
+        stage.switch()
+    view.warn(profile)
+with st.container(gap=None, key="presenting" if stage.presenting() else None):  # a note under the picker takes one line
     chapter = picker()
     note = st.container()
-show(chapter, profile, note)
-leaf(chapter)
-if chapter == KEYS[0]:
-    st.divider()
-    measured_again.draw()
+if chapter == CLOSING:
+    st.header("What you have learned", anchor=False)
+    closing.draw(profile, TITLES)
+else:
+    show(chapter, profile, note)
+    if not stage.presenting():
+        ending(chapter)
 begin_at_top(chapter)

@@ -1,18 +1,38 @@
-"""The frame around every page: navigation, the profile in view, running jobs."""
+"""The frame around every page: name, navigation, the profile in view, running jobs."""
 
 import streamlit as st
 
-from pages.ui import view, watch
+from core.figures import LIGHT
+from pages.ui import brand, frame, view, watch
 
-st.set_page_config(page_title="Absorption explorer", layout="wide")
-NAMES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
-# No icons: the browser would fetch a page's icon from the network for its tab.
-pages = [st.Page(f"{name}.py", title=name.capitalize(), url_path=name) for name in NAMES]
+# The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
+st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
+# A finger does not hover: the bar of buttons would lie over the labels of a chart for good.
+st.html("<style>@media (hover: none) { .modebar-container { display: none } }</style>")
+ICONS = {
+    "lab": "science",
+    "learn": "school",
+    "measure": "straighten",
+    "absorption": "graphic_eq",
+    "allocate": "tune",
+    "prune": "content_cut",
+    "runs": "history",
+    "help": "terminal",
+    "glossary": "menu_book",
+}
+UNPROFILED = ("lab", "")  # they show the bundled model
+pages = [
+    st.Page(f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", url_path=name)
+    for name, icon in ICONS.items()
+]
 # A default page answers at the root alone, so the landing page stands here a second time.
-pages.append(st.Page("learn.py", title="Learn", url_path="home", default=True, visibility="hidden"))
+pages.append(st.Page("lab.py", title="Lab", url_path="home", default=True, visibility="hidden"))
 page = st.navigation(pages)
+st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
 view.enter(page.url_path)
-view.choose_profile()
+frame.style()
+if page.url_path not in UNPROFILED:
+    view.choose_profile()
 with st.sidebar:
     watch.sidebar()
 with view.written():

@@ -22,6 +22,7 @@ from core import specs
 from core.models.progress import Progress, Report, silent
 from core.specs import StudyRequest, UserError
 from core.specs.presets import PRESETS
+from core.store import parts
 from core.store.cache import Entry, Store
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
@@ -43,13 +44,9 @@ def resolve(asked: specs.MeasureRequest) -> specs.ProfileSpec:
 
 
 def get(
-    asked: specs.MeasureRequest,
-    store: Store,
-    device: str = "cpu",
-    report: Report = silent,
-    models: dict | None = None,
-    engine: str = "wavefront",
-) -> Entry:
+    asked: specs.MeasureRequest, store: Store, device: str = "cpu", report: Report = silent,
+    models: dict | None = None, engine: str = "wavefront",
+) -> Entry:  # fmt: skip
     """As `core.jobs.experiment.get`; every part measured leaves a line in measured.txt."""
     found = store.find(asked)
     if found:
@@ -66,7 +63,7 @@ def get(
     for first in groups:
         for measurement in asked.measurements:
             unit = profile.unit(measurement)
-            if first not in store.finished(unit):
+            if first not in parts.finished(store, unit):
                 _measure(store, unit, first)
             parts += 1
             _pause(store, report, Progress(f"{measurement.name}, layer 3 of {LAYERS}", parts, total, 3, parts))
@@ -78,7 +75,7 @@ def _measure(store: Store, unit: specs.PerturbedSpec, first: int) -> None:
     whole = synthetic.perturbed(LAYERS, unit.text.sequences, unit.measurement)
     some = slice(first, first + GROUP)
     cut = {name: getattr(whole, name)[..., some] for name, axes in axes_of(Perturbed).items() if "sequence" in axes}
-    store.save_part(unit, first, replace(whole, **cut))
+    parts.save(store, unit, first, replace(whole, **cut))
     with (store.root / "measured.txt").open("a") as log:
         log.write(f"{unit.measurement.name} {first}\n")
 

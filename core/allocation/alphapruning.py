@@ -21,6 +21,7 @@ class AlphaPruning(Allocator):
     """Heavy-tailed layers are pruned less (arXiv 2410.10912)."""
 
     label = "AlphaPruning"
+    colours = ("#00795A", "#4FC9A4")
     word = "AlphaPruning"
     about = (
         "An allocation that spares layers whose weights have a heavy-tailed spectrum, that is a small exponent alpha, "
@@ -39,7 +40,7 @@ class AlphaPruning(Allocator):
         0.3, ge=0, lt=1, description="relative half width of the band"
     )
     estimator: Annotated[
-        Literal["peak", "hill"], Parameter("Exponent α by", tuple(ESTIMATORS), "exponent by", ESTIMATORS)
+        Literal["peak", "hill"], Parameter("Exponent α by", tuple(ESTIMATORS), "exponent by", ESTIMATORS, quiet=True)
     ] = Field("peak", description="peak or hill")
 
     def wish(self, evidence: Evidence) -> Array:

@@ -22,6 +22,7 @@ class DepthRamp(Allocator):
     """A straight line over depth (arXiv 2502.14770, 2411.07066)."""
 
     label = "Depth ramp"
+    colours = ("#7A6A00", "#D9C64A")
     word = "depth ramp"
     about = "An allocation on a straight line over depth: with a positive step beta, later layers are pruned more."
     formula = r"s_l = \text{target} + \beta \, (l - \tfrac{L-1}{2})"

@@ -21,6 +21,7 @@ class Dlp(Allocator):
     """Large mean scores, more sparsity (arXiv 2505.23807)."""
 
     label = "DLP"
+    colours = ("#5B5FC7", "#A3A6F5")
     word = "DLP"
     about = (
         "An allocation that prunes layers with a large mean Wanda score more, over a band as OWL's, alpha being half "
@@ -42,7 +43,8 @@ class Dlp(Allocator):
         0.15, ge=0, le=0.5, description="half width of the band, sparsity units"
     )
     statistic: Annotated[
-        Literal["mean", "median"], Parameter("Scores by", tuple(STATISTICS), "scores by", STATISTICS, key="scores")
+        Literal["mean", "median"],
+        Parameter("Scores by", tuple(STATISTICS), "scores by", STATISTICS, key="scores", quiet=True),
     ] = Field("mean", description="mean or median")
 
     def wish(self, evidence: Evidence) -> Array:

@@ -19,6 +19,7 @@ class Owl(Allocator):
     """More outliers, less sparsity (arXiv 2310.05175)."""
 
     label = "OWL"
+    colours = ("#B35C00", "#F2A65A")
     word = "OWL"
     about = (
         "An allocation that spares layers with many outliers: weights whose Wanda score is more than M times their "

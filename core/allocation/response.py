@@ -11,7 +11,7 @@ from core.allocation.allocator import Allocator, Parameter
 from core.allocation.budget import TOLERANCE, Bounds
 from core.specs.base import Array
 from core.specs.errors import UserError
-from core.specs.pruners import PRUNER_LABELS, USUAL, Pruner
+from core.specs.pruners import TREATMENT_LABELS, USUAL, Treated
 
 if TYPE_CHECKING:
     from core.allocation.evidence import Curves, Evidence
@@ -28,6 +28,7 @@ class Response(Allocator):
     """
 
     label = "Response"
+    colours = ("#0E7490", "#5CC8E0")
     word = "response allocation"
     about = (
         "The allocation of least total harm, by what pruning each layer alone was measured to do: the budget is spent "
@@ -44,11 +45,11 @@ class Response(Allocator):
     objective: Annotated[
         Literal["drift", "kl", "nll"], Parameter("Harm by", tuple(OBJECTIVES), "harm by", OBJECTIVES)
     ] = Field("kl", description="drift, kl or nll")
-    pruner: Annotated[Pruner, Parameter("Pruned by", tuple(PRUNER_LABELS), "curves from", PRUNER_LABELS)] = Field(
-        USUAL, description="whose measured curves"
-    )
+    pruner: Annotated[
+        Treated, Parameter("Pruned by", tuple(TREATMENT_LABELS), "curves from", TREATMENT_LABELS, quiet=True)
+    ] = Field(USUAL, description="whose measured curves, as in wanda or wanda+refit")
     granularity: Annotated[
-        Literal["layer", "linear"], Parameter("Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES)
+        Literal["layer", "linear"], Parameter("Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES, quiet=True)
     ] = Field("layer", description="a budget per layer or per linear")
 
     def wish(self, evidence: Evidence) -> Array:

@@ -13,7 +13,7 @@ from core.store.results import Array
 
 FEWEST_WINDOWS = 8
 FEWEST_SEEDS = 3
-DRAWS_AT_ONCE = 1 << 20  # numbers of one block of resamples: 8 MB
+HEAVY_TAILS = 0.5  # of the degrees of freedom of differences between windows
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,13 @@ class Interval:
         return not (math.isnan(self.low) or math.isnan(self.high))
 
 
-def paired(a: Array, b: Array, resamples: int = 10_000, seed: int = 0, level: float = 0.95) -> Interval:
-    """Mean of `a - b` over windows, with the percentile interval of a paired bootstrap.
+def paired(a: Array, b: Array) -> Interval:
+    """Mean of `a - b` over windows with its 95% Student-t interval.
 
-    Windows are drawn with replacement, each with both its losses, so that what makes a window hard for both falls out.
+    The difference is taken window by window, so that what makes a window hard for both falls out. Differences of real
+    windows are skewed and have heavy tails, so half the degrees of freedom are counted: drawn from those of the
+    committed studies, intervals cover the mean 95 to 96 times in 100 with 8 to 64 windows (with all n - 1 degrees 93 to
+    95, with a percentile bootstrap 88 to 94).
 
     Args:
         a, b: (windows,) losses of two settings on the same windows, nats/token.
@@ -49,15 +52,8 @@ def paired(a: Array, b: Array, resamples: int = 10_000, seed: int = 0, level: fl
         raise UserError(
             f"{len(a)} windows cannot be paired with {len(b)}: evaluate both on the same text, windows and length"
         )
-    n = len(a)
-    if n == 0 or not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return Interval(math.nan, math.nan, math.nan, n)
-    difference = np.asarray(a, np.float64) - b
-    value = float(difference.mean())
-    if n < FEWEST_WINDOWS:
-        return Interval(value, math.nan, math.nan, n)
-    low, high = np.quantile(_resampled(difference, resamples, seed), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high), n)
+    finite = np.isfinite(a).all() and np.isfinite(b).all()
+    return _interval(np.asarray(a, np.float64) - b if finite else np.full(len(a), np.nan), FEWEST_WINDOWS, HEAVY_TAILS)
 
 
 def percent(interval: Interval) -> Interval:
@@ -73,13 +69,15 @@ def over_seeds(values: Array) -> Interval:
     Args:
         values: (seeds,) one number per calibration seed.
     """
-    values = np.asarray(values, np.float64)
-    n = len(values)
-    if n == 0 or not np.isfinite(values).all():
+    return _interval(np.asarray(values, np.float64), FEWEST_SEEDS)
+
+
+def _interval(samples: Array, fewest: int, share: float = 1.0) -> Interval:
+    n = len(samples)
+    if n == 0 or not np.isfinite(samples).all():
         return Interval(math.nan, math.nan, math.nan, n)
-    mean, half = student(values)
-    if n < FEWEST_SEEDS:
-        half = math.nan
+    mean, half = student(samples, share)
+    half = half if n >= fewest else math.nan
     return Interval(float(mean), float(mean - half), float(mean + half), n)
 
 
@@ -107,16 +105,6 @@ def standard_error(samples: Array) -> float:
     """Standard error of a mean, from the sample standard deviation (n - 1); NaN with a single sample."""
     n = len(samples)
     return float(np.std(samples, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-
-
-def _resampled(values: Array, resamples: int, seed: int) -> Array:
-    """Means of resamples, (resamples,), in blocks that fit into memory."""
-    draw = np.random.default_rng(seed)
-    n = len(values)
-    block = max(1, DRAWS_AT_ONCE // n)
-    return np.concatenate(
-        [values[draw.integers(0, n, (min(block, resamples - done), n))].mean(1) for done in range(0, resamples, block)]
-    )
 
 
 def _ranked_alike(x: Array, y: Array) -> float:

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from core.analysis.comparison import Interval, over_seeds, paired, percent, standard_error
-from core.specs import Point, Setting
+from core.specs import PrunedSpec, Setting
 from core.specs.formats import helped
 from core.store.results import Array, Evaluated, ZeroShot
 
@@ -20,15 +20,11 @@ UNKNOWN = Interval(float("nan"), float("nan"), float("nan"), 0)
 class SeedResult:
     """One setting with one calibration seed; `evaluated` is None while it is still to come."""
 
-    point: Point
+    setting: Setting | None  # None: the dense model
+    pruned: PrunedSpec | None  # the weights it means
     evaluated: Evaluated | None
     tasks: Mapping[str, ZeroShot]  # task name -> answers
     about: Mapping  # provenance of the losses
-
-    @property
-    def setting(self) -> Setting | None:
-        """None: the dense model."""
-        return self.point.setting
 
     @property
     def name(self) -> str:
@@ -37,8 +33,7 @@ class SeedResult:
     @property
     def seed(self) -> int | None:
         """What drew its calibration windows; None for the dense model and pruners that look at no text."""
-        pruned = self.point.pruned
-        return None if pruned is None or pruned.calibration is None else self.setting.calibration_seed
+        return self.setting.calibration_seed if self.pruned and self.pruned.calibration else None
 
     @property
     def broken(self) -> int | None:
@@ -114,23 +109,27 @@ class EvaluatedSetting:
     @property
     def kl(self) -> float:
         """Mean KL divergence from the dense model, nats."""
-        return float(np.mean([each.evaluated.kl.mean() for each in self.results.values()]))
+        return self._mean("kl")
 
     @property
     def agreement(self) -> float:
         """Fraction of tokens whose likeliest next token is the dense model's."""
-        return float(np.mean([each.evaluated.agreement.mean() for each in self.results.values()]))
+        return self._mean("agreement")
 
     @property
     def zeros(self) -> float:
         """Fraction of zeros, the mean of linears."""
-        return float(np.mean([np.nanmean(each.evaluated.zeros) for each in self.results.values()]))
+        return self._mean("zeros")
+
+    def _mean(self, name: str) -> float:
+        """Over windows, or over linears where a layer may lack one; then over seeds."""
+        mean = np.nanmean if name == "zeros" else np.mean
+        return float(np.mean([mean(getattr(each.evaluated, name)) for each in self.results.values()]))
 
     @property
     def planned(self) -> Array | None:
         """(layers,) or (layers, linears) sparsity that was asked of the pruner; None for the dense model."""
-        pruned = self.result.point.pruned
-        return None if pruned is None else np.array(pruned.sparsity)
+        return self.result.pruned and np.array(self.result.pruned.sparsity)
 
     @property
     def strength(self) -> float:
@@ -190,8 +189,8 @@ class EvaluatedSetting:
     def against(self, other: EvaluatedSetting) -> Change:
         """Change of perplexity against another setting, over the calibration seeds that both were measured with.
 
-        Geometric: losses are averaged over those seeds, so that -10, -20 and -70 % pool to -40 %. The interval over
-        windows is that of a paired bootstrap of the averaged losses; the one over seeds is Student's t on logarithms.
+        Geometric: losses are averaged over those seeds, so that -10, -20 and -70 % pool to -40 %. Both intervals are
+        Student's t on logarithms: over windows of the losses averaged over seeds, and over seeds.
 
         Returns:
             n = 0 throughout where they have no seed in common.
@@ -199,9 +198,7 @@ class EvaluatedSetting:
         Raises:
             UserError: they were measured on different windows.
         """
-        if other not in self._changes:  # ten thousand resamples
-            self._changes[other] = _change(self, other)
-        return self._changes[other]
+        return _change(self, other)
 
     @property
     def against_uniform(self) -> Change | None:
@@ -210,10 +207,6 @@ class EvaluatedSetting:
     @property
     def against_base(self) -> Change | None:
         return self.base and self.against(self.base)
-
-    @cached_property
-    def _changes(self) -> dict[EvaluatedSetting, Change]:
-        return {}
 
     def accuracy_against(self, other: EvaluatedSetting, tasks: Iterable[str]) -> tuple[float, float] | None:
         """Mean over tasks of the difference in accuracy and its standard error, paired over examples; fractions.

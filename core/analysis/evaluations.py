@@ -9,27 +9,33 @@ from functools import cached_property
 
 from core.analysis.evaluated import EvaluatedSetting, SeedResult, seedless
 from core.analysis.tasks import labels, size
-from core.specs import Point, Setting, StudySpec, UserError, naming
-from core.specs.pruners import place
+from core.specs import Setting, StudySpec, UserError, naming
+from core.specs.formats import per_cent
+from core.specs.pruners import Treatment, place
 from core.store.cache import Entry, Store
 
 
 @dataclass(frozen=True)
 class Slice:
-    """What may be compared: one pruner, one pattern, one target."""
+    """What may be compared: one pruner with one repair or none, one pattern, one target."""
 
     pruner: str
     pattern: str | None
     target: float
+    repair: str | None = None
+
+    @property
+    def treatment(self) -> Treatment:
+        return Treatment(self.pruner, self.repair)
 
     @property
     def name(self) -> str:
-        words = [f"{self.target:.0%} zeros", naming.PRUNERS[self.pruner]]
+        words = [f"{per_cent(self.target)} zeros", self.treatment.label]
         return ", ".join(words + ([self.pattern] if self.pattern else []))
 
 
 def slice_of(setting: Setting) -> Slice:
-    return Slice(setting.pruner, setting.pattern, setting.allocation.target)
+    return Slice(setting.pruner, setting.pattern, setting.allocation.target, setting.repair)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +73,13 @@ class Evaluations:
         found = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
         names = {setting: each[None].name for setting, each in found.items()}
         names |= {setting: f"{names[setting]}, calibration seed 0" for setting in several & names.keys()}
-        return _linked(found, names)
+        return tuple(self.dense if each.setting is None else each for each in _linked(found, names))
 
     @cached_property
     def dense(self) -> EvaluatedSetting | None:
         """The dense model; None until it is measured."""
-        return self.single(None)
+        found = (each for each in self.points if each.setting is None and each.evaluated is not None)
+        return next((EvaluatedSetting(None, "dense", {None: each}) for each in found), None)
 
     def of(self, setting: Setting) -> EvaluatedSetting | None:
         """A setting over its calibration seeds, whatever seed is named."""
@@ -103,7 +110,7 @@ class Evaluations:
     def slices(self) -> tuple[Slice, ...]:
         """By pruner, then target."""
         found = dict.fromkeys(slice_of(each.setting) for each in self.settings)
-        return tuple(sorted(found, key=lambda each: (place(each.pruner), each.target)))
+        return tuple(sorted(found, key=lambda each: (place(each.treatment.name), each.target)))
 
     def within(self, part: Slice) -> list[EvaluatedSetting]:
         return [each for each in self.settings if slice_of(each.setting) == part]
@@ -132,16 +139,12 @@ def _linked(
     found: Mapping[Setting | None, Mapping[int | None, SeedResult]], names: Mapping[Setting | None, str]
 ) -> tuple[EvaluatedSetting, ...]:
     """Every setting with the twin and the base that it is compared with, where they are among them."""
+    others = {each: (each and each.uniform, each and each.base) for each in found}
     made: dict[Setting | None, EvaluatedSetting] = {}
-
-    def of(setting: Setting | None) -> EvaluatedSetting | None:
-        if setting in found and setting not in made:
-            twin, base = (None, None) if setting is None else (setting.uniform, setting.base)
-            linked = [of(other) if other not in (None, setting) else None for other in (twin, base)]
-            made[setting] = EvaluatedSetting(setting, names[setting], found[setting], *linked)
-        return made.get(setting)
-
-    return tuple(of(each) for each in found)
+    for setting in sorted(found, key=lambda each: (others[each][1] is not None, others[each][0] != each)):
+        linked = [made.get(other) if other else None for other in others[setting]]  # none is its own twin
+        made[setting] = EvaluatedSetting(setting, names[setting], found[setting], *linked)
+    return tuple(made[each] for each in found)
 
 
 def uncontrolled(setting: Setting) -> Setting:
@@ -160,16 +163,14 @@ def load(store: Store, entry: Entry) -> Evaluations:
 
 def read(store: Store, spec: StudySpec, told: Mapping | None = None, entries: tuple[Entry, ...] = ()) -> Evaluations:
     """Read a study as far as it is measured: what a running job has finished is there already."""
-    return Evaluations(spec, told or {}, tuple(_point(store, spec, each) for each in spec.points), entries)
-
-
-def _point(store: Store, spec: StudySpec, point: Point) -> SeedResult:
-    unit = spec.evaluated(point)
-    path = store.path(unit)
-    entry = store.entry(path) if path else None
-    tasks = {each.task.name: store.load(each) for each in spec.zero_shot(point)}
-    answered = {name: found for name, found in tasks.items() if found is not None}
-    return SeedResult(point, store.load(unit), answered, entry.provenance if entry else {})
+    points = []
+    for point in spec.points:
+        losses = store.get(spec.evaluated(point))
+        answers = {unit.task.name: store.load(unit) for unit in spec.zero_shot(point)}
+        known = {name: each for name, each in answers.items() if each is not None}
+        measured = (losses.result, known, losses.provenance) if losses else (None, known, {})
+        points.append(SeedResult(point.setting, point.pruned, *measured))
+    return Evaluations(spec, told or {}, tuple(points), entries)
 
 
 def profile_key(store: Store, typed: str | None) -> str | None:

@@ -2,30 +2,63 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from core.analysis.gains import FEWEST_SEQUENCES, Gains
 from core.specs.formats import capital, ranges
 
 DIRECTIONS = {"amplifies": "amplify", "absorbs": "absorb"}  # of one layer, of several
+ALONE = ", but not after correction for multiple tests"
+
+
+def headline(found: Gains) -> str:
+    """The finding in one clause, number first: `25 of 29 layers absorb, none amplifies`; verdicts hold jointly."""
+    if found.n < FEWEST_SEQUENCES:
+        return few(found)
+    layers = found.firm[:-1]
+    count = Counter(layers)
+    first, other = sorted(DIRECTIONS, key=lambda one: (-count[one], one))
+    if not count[first]:
+        return f"0 of {len(layers)} layers amplify or absorb for certain"
+    rest = f"{count[other] or 'none'} {other if count[other] < 2 else DIRECTIONS[other]}"
+    return f"{count[first]} of {len(layers)} layers {first if len(layers) == 1 else DIRECTIONS[first]}, {rest}"
+
+
+def first_token(found: Gains, other: Gains, included: bool) -> str:
+    """What the same noise does where it reaches the first token too, or no longer, in a sentence.
+
+    Args:
+        found: the gains in view.
+        other: those of the other positions.
+        included: whether the gains in view include the first token.
+    """
+    if found.n < FEWEST_SEQUENCES or other.n < FEWEST_SEQUENCES:
+        return ""
+    where = "Without the first token" if included else "With noise on the first token too"
+    return f"{where}, {headline(other)}."
+
+
+def few(found: Gains) -> str:
+    """Why there is no verdict."""
+    return f"Undecided: {found.n} sequences are too few for a verdict, {FEWEST_SEQUENCES} are needed"
 
 
 def finding(found: Gains) -> str:
-    """One sentence: which layers amplify, which absorb, which are undecided. Ranges hold jointly at 95% (Holm).
+    """One sentence: which layers amplify, which absorb, which are undecided. Ranges hold jointly at 95 % (Holm).
 
     Layers that are decided, and coloured, by their own interval but not jointly are named apart.
     """
     if found.n < FEWEST_SEQUENCES:
-        return f"Undecided: {found.n} sequences are too few for a verdict, {FEWEST_SEQUENCES} are needed."
+        return f"{few(found)}."
     pairs = list(enumerate(zip(found.firm[:-1], found.verdicts[:-1], strict=True)))
-    said = []
+    sure, alone = [], []
     for one, many in DIRECTIONS.items():
-        said.append(clause([i for i, (firm, _) in pairs if firm == one], one, many))
+        sure.append(clause([i for i, (firm, _) in pairs if firm == one], one, many))
+        alone.append(by_own_interval([i for i, (firm, own) in pairs if own == one != firm], one, many))
     neither = [i for i, (firm, own) in pairs if firm == "undecided" and own not in DIRECTIONS]
-    said.append(clause(neither, "is undecided", "are undecided"))
-    for one, many in DIRECTIONS.items():
-        said.append(by_own_interval([i for i, (firm, own) in pairs if own == one != firm], one, many))
-    text = ", ".join(filter(None, said))
+    sure.append(clause(neither, "is undecided", "are undecided"))
+    text = "; ".join(filter(None, [", ".join(filter(None, sure)), *alone]))
     return capital(text) + f" (n = {found.n})."
 
 
@@ -36,8 +69,7 @@ def clause(layers: Sequence[int], one: str, many: str) -> str:
 
 def by_own_interval(layers: Sequence[int], one: str, many: str) -> str:
     """The same of layers that Holm's correction leaves undecided."""
-    ending = "by its own interval only" if len(layers) == 1 else "by their own interval only"
-    return clause(layers, f"{one} {ending}", f"{many} {ending}")
+    return clause(layers, f"{one}{ALONE}", f"{many}{ALONE}")
 
 
 def named(layers: Sequence[int]) -> str:

@@ -71,14 +71,18 @@ def gains_of(seeds: Sequence[Perturbed]) -> Gains:
     )
 
 
-def student(samples: Array) -> tuple[Array, Array]:
-    """Mean and half width of the Student-t interval over the last axis; infinite with a single sample."""
+def student(samples: Array, share: float = 1.0) -> tuple[Array, Array]:
+    """Mean and half width of the Student-t interval over the last axis; infinite with a single sample.
+
+    Args:
+        share: of the n - 1 degrees of freedom, which fewer make the interval wider.
+    """
     n = samples.shape[-1]
     mean = samples.mean(-1)
     if n < 2:
         return mean, np.full_like(mean, np.inf)
     error = samples.std(-1, ddof=1) / math.sqrt(n)
-    return mean, stdtrit(n - 1, 0.5 + CONFIDENCE / 2) * error
+    return mean, stdtrit(share * (n - 1), 0.5 + CONFIDENCE / 2) * error
 
 
 def _verdict(mean: float, half: float, n: int) -> str:

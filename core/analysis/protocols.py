@@ -10,7 +10,7 @@ from typing import NamedTuple
 from core.analysis.evaluated import SeedResult, seedless
 from core.analysis.evaluations import Evaluations, load, profile_key
 from core.analysis.tasks import labels, tasks_asked
-from core.specs import ModelSpec, Setting, StudySpec, TextSpec
+from core.specs import ModelSpec, Point, Setting
 from core.specs.pruners import PRUNER_LABELS
 from core.store.cache import Entry, Store
 
@@ -51,19 +51,10 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
 def protocol(store: Store, entry: Entry) -> Protocol:
     """What the numbers of a study depend on beside their settings."""
     spec = entry.spec
-    return Protocol(
-        spec.model.key, spec.text.key, _calibration(spec), profile_key(store, entry.provenance.get("profile"))
-    )
-
-
-def _calibration(spec: StudySpec) -> tuple | None:
-    """A calibration text by content and amount; which windows were drawn is the seed's matter."""
-    used = [each.pruned.calibration for each in spec.points if each.pruned and each.pruned.calibration]
-    return _amount(used[0]) if used else None
-
-
-def _amount(text: TextSpec) -> tuple:
-    return text.content, text.tokenizer, text.packing, text.bos, text.length, text.sequences
+    profile, read = profile_key(store, entry.provenance.get("profile")), spec.calibration
+    # by content and amount: which windows were drawn is the seed's matter
+    drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
+    return Protocol(spec.model.key, spec.text.key, drawn, profile)
 
 
 def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> Evaluations:
@@ -116,13 +107,14 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
         names = {task.name: called[task] for task in study.spec.tasks}
         for each in study.points:
             answers = {names[name]: answer for name, answer in each.tasks.items()}
-            key = each.setting, each.point.pruned
+            key = each.setting, each.pruned
             known = points.get(key)
             first = each if known is None or known.evaluated is None else known
             points[key] = replace(first, tasks={**answers, **(known.tasks if known else {})})
     told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
-    asked = {"points": tuple(each.point for each in points.values()), "tasks": tuple(tasks)}
-    return Evaluations(found[0].spec.model_copy(update=asked), told, tuple(points.values()))
+    asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
+    spec = found[0].spec.model_copy(update={"points": asked, "tasks": tuple(tasks)})
+    return Evaluations(spec, told, tuple(points.values()))
 
 
 def holding(found: Evaluations, setting: Setting) -> str | None:
@@ -138,26 +130,38 @@ def holding(found: Evaluations, setting: Setting) -> str | None:
 # --- in words -----------------------------------------------------------------------------------------------------
 
 
-def badge(found: Evaluations, text: str | None = None) -> str:
-    """The protocol in one line: it stands under every number.
+def line(found: Evaluations) -> str:
+    """The protocol as briefly as tells what was read: texts, amounts and precision."""
+    read = found.spec.calibration
+    said = [_read(found), f"calibrated on {_calibration_text(found)}, {read.sequences} × {read.length}" if read else ""]
+    return " · ".join(filter(None, [*said, found.spec.model.dtype]))
 
-    Args:
-        text: what the text is called, where the provenance is not the study's own.
-    """
-    spec, told = found.spec, found.provenance
+
+def badge(found: Evaluations) -> str:
+    """The protocol with all that must be alike before two numbers are compared."""
+    spec = found.spec
     keys = [entry.key for entry in (*found.entries, *found.guests)] or [spec.key]
-    said = [f"{text or told.get('text', 'text')}, {spec.text.sequences} × {spec.text.length} tokens"]
+    said = [_read(found)]
     said += [_calibrated(found), *tasks_asked(spec.tasks), spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
     said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] for key in keys)]
     return " · ".join(said)
 
 
+def _read(found: Evaluations) -> str:
+    text = found.spec.text
+    return f"{found.provenance.get('text', 'text')}, {text.sequences} × {text.length} tokens"
+
+
+def _calibration_text(found: Evaluations) -> str:
+    return found.provenance.get("calibration") or "text"
+
+
 def _calibrated(found: Evaluations) -> str:
-    used = [each.pruned.calibration for each in found.spec.points if each.pruned and each.pruned.calibration]
-    if not used:
+    read = found.spec.calibration
+    if read is None:
         return "no calibration"
-    amount = f"{used[0].sequences} × {used[0].length}"
-    words = [f"calibrated on {found.provenance.get('calibration') or 'text'}, {amount}", *_seeds(found.points)]
+    amount = f"{read.sequences} × {read.length}"
+    words = [f"calibrated on {_calibration_text(found)}, {amount}", *_seeds(found.points)]
     blind = [each.pruned.pruner for each in found.spec.points if each.pruned and each.pruned.calibration is None]
     return "; ".join([", ".join(words), *(f"{PRUNER_LABELS[name]} looks at no text" for name in dict.fromkeys(blind))])
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.specs import Residual, ResidualLinear, UserError
-from core.specs.pruners import PRUNERS, USUAL, place
+from core.specs import UserError
+from core.specs.pruners import TREATMENTS, USUAL, place
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -32,7 +32,7 @@ def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Arra
     Raises:
         UserError: fewer than two sparsities of this pruner were measured.
     """
-    harm = _harm(profile, Residual, pruner, objective)
+    harm = _harm(profile, "layer", pruner, objective)
     if len(harm) < 2:
         raise UserError(
             f"this profile holds {('no sparsity', 'one sparsity')[len(harm)]} of {pruner} residuals, "
@@ -49,7 +49,7 @@ def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Arr
         UserError: a linear lacks, or has other sparsities than the first one, or fewer than two.
     """
     names = profile.provenance.get("linears", [])
-    rows = [_harm(profile, ResidualLinear, pruner, objective, name) for name in names]
+    rows = [_harm(profile, "linear", pruner, objective, name) for name in names]
     first = rows[0] if rows else {}
     lacking = next((name for name, row in zip(names, rows, strict=True) if row.keys() != first.keys()), None)
     if len(first) < 2 or lacking:
@@ -61,12 +61,12 @@ def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Arr
     return np.array(list(first)), np.stack([np.stack(list(row.values()), axis=1) for row in rows], axis=1)
 
 
-def _harm(profile: Profile, form: type, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
+def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: str | None = None) -> dict[float, Array]:
     """Sparsity, ascending -> harm per layer, mean over sequences."""
     found = {
         each.perturbation.sparsity: getattr(perturbed, FIELDS[objective]).mean(1)
         for each, perturbed in profile.perturbed.items()
-        if isinstance(each.perturbation, form)
+        if each.perturbation.prunes == prunes
         and each.perturbation.pruner == pruner
         and each.perturbation.sparsity > 0
         and getattr(each.perturbation, "linear", None) == linear
@@ -77,7 +77,7 @@ def _harm(profile: Profile, form: type, pruner: str, objective: str, linear: str
 def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
     """Those that a profile holds curves of, the usual pruner first; of every linear alone where `per_linear`."""
     found = []
-    for pruner in sorted(PRUNERS, key=place):
+    for pruner in sorted(TREATMENTS, key=place):
         try:
             (measured_linears if per_linear else measured)(profile, pruner, "kl")
         except UserError:

@@ -14,7 +14,8 @@ from core.analysis.evaluations import Evaluations
 from core.analysis.protocols import SHORT
 from core.analysis.tasks import labels, tasks_asked
 from core.analysis.verdicts import sentence
-from core.specs import Manual, Setting, TaskSpec, TextSpec, naming, number
+from core.specs import Setting, TaskSpec, TextSpec, Uniform, naming
+from core.specs.base import number, word
 from core.specs.formats import capital, digits
 
 
@@ -95,7 +96,7 @@ def badge(rows: Sequence[Row]) -> str:
 
 def _calibrated(row: Row) -> str:
     """The calibration text with its amount; empty for the dense model, and where the pruner looks at none."""
-    pruned = row.one.result.point.pruned
+    pruned = row.one.result.pruned
     used = pruned and pruned.calibration
     return f"calibrated on {_text_of(row, used)}, {used.sequences} × {used.length}" if used else ""
 
@@ -151,12 +152,12 @@ def settings_of(row: Row) -> dict[str, str]:
     }
     if setting is None:
         return found | {"allocation": "dense"}
-    used = row.one.result.point.pruned.calibration
+    used = row.one.result.pruned.calibration
     if used is not None:
         amount = f"{used.sequences} × {used.length}"
         found |= {"calibrated on": _text_of(row, used), "calibration windows": amount}
         found |= {"calibration hash": used.content[:12]}
-    profile = setting.allocation.base.kind != "uniform" and row.study.provenance.get("profile")
+    profile = not isinstance(setting.allocation.base, Uniform) and row.study.provenance.get("profile")
     found |= {"profile": str(profile)} if profile else {}
     return found | _of_setting(setting)
 
@@ -164,32 +165,29 @@ def settings_of(row: Row) -> dict[str, str]:
 def _of_setting(setting: Setting) -> dict[str, str]:
     asked = setting.allocation
     found = {
-        "allocation": "set by hand" if isinstance(asked.base, Manual) else asked.base.kind,
+        "allocation": "set by hand" if asked.base.by_hand else asked.base.kind,
         "target": number(asked.target),
         "least of a layer": number(asked.low),
         "greatest of a layer": number(asked.high),
         "unclipped": "yes" if asked.unclipped else "no",
         "pruned by": setting.pruner,
+        "repair": setting.repair or "none",
         "pattern": setting.pattern or "none",
         "true-sequential": "yes" if setting.true_sequential else "no",
         "calibration seed": str(setting.calibration_seed),
     }
-    if isinstance(asked.base, Manual):
+    if asked.base.by_hand:
         found["set by hand"] = asked.key[:6]
     else:
         own = asked.base.model_dump(exclude={"kind"}).items()
         columns = {each.name: each.column for each in asked.base.parameters()}
-        found |= {columns.get(name, name): _word(value) for name, value in own}
+        found |= {columns.get(name, name): word(value) for name, value in own}
     fix = asked.correction
     found["correction"] = number(fix.strength)
     if fix.strength:
         found |= {"driven by": fix.driver, "control": fix.control, "gains count up to": f"{math.exp(fix.clip):.3g}×"}
         found |= {"shuffle": str(fix.seed)} if fix.control == "shuffled" else {}
     return found
-
-
-def _word(value: object) -> str:
-    return number(value) if isinstance(value, float) else str(value)
 
 
 def differing(rows: Sequence[Row]) -> dict[str, list[str]]:
@@ -227,13 +225,9 @@ def said(row: Row, base: Row, found: Interval | None) -> str:
     """One sentence on a row against the first: what it does to perplexity, or why that cannot be said."""
     name, other = row.called, base.called
     if found is None:
-        return f"{_capital(name)} cannot be compared with {other}: {apart(row, base)}."
+        return f"{capital(name)} cannot be compared with {other}: {apart(row, base)}."
     broken = [each for each in (row, base) if each.one.trouble]
     if broken:
         why = " and ".join(f"the perplexity of {each.called} is {each.one.trouble}" for each in broken)
-        return f"{_capital(name)} cannot be compared with {other}: {why}."
-    return f"{_capital(sentence(name, other, found))}."
-
-
-def _capital(text: str) -> str:
-    return capital(text)
+        return f"{capital(name)} cannot be compared with {other}: {why}."
+    return f"{capital(sentence(name, other, found))}."

@@ -16,9 +16,10 @@ from core.cli import app, asking
 from core.cli.options import command
 from core.cli.output import out, say_json
 from core.specs import allocations
+from core.specs.base import look_up
 from core.specs.errors import UserError
 from core.specs.formats import digits
-from core.specs.pruners import pruner as known_pruner
+from core.specs.pruners import TREATMENTS
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -29,12 +30,11 @@ def spread(given: SimpleNamespace) -> None:
     """Spread a sparsity budget over the layers of a measured model."""
     request, judge, judge_pruner = asking.allocation(given), given.judge, given.judge_pruner
     if judge_pruner is not None:
-        known_pruner(judge_pruner)
-    if judge not in NAMES:
-        raise UserError(f"there is no harm {judge!r}: known are {', '.join(NAMES)}")
+        look_up(TREATMENTS, judge_pruner, "pruner")
+    look_up(NAMES, judge, "harm")
     store = Store(given.cache)
     found = profiles.load(store, store.profile(given.profile))
-    spent = _spent(request.base, found) if request.base.kind == "manual" else None
+    spent = _spent(request.base, found) if request.base.by_hand else None
     if spent is not None and given.target is None and given.allocation is None:
         request = request.model_copy(update={"target": spent})
     allocation = allocate(request, found)

@@ -11,17 +11,16 @@ from rich.table import Table
 
 from core.cli import app, asking
 from core.cli.options import command
-from core.cli.output import out, progress_bar, say_helped, say_json
+from core.cli.output import out, say_helped, say_json
 from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
-from core.jobs import queue
-from core.models import cost, machine
-from core.search.best import Best, commands, estimate, export_request, load
+from core.models import machine
+from core.search.best import Best, commands, export_request, load
 from core.search.roles import roles
-from core.specs import BestRequest, Setting
+from core.specs import Setting
 from core.specs.grammar import words, write
 from core.specs.pruners import PRUNERS
-from core.store.cache import Entry, Store
+from core.store.cache import Store
 
 ROWS = 12  # candidates shown to people
 
@@ -36,7 +35,7 @@ def best(given: SimpleNamespace) -> None:
 
         check_early(Path(folder), given.overwrite, request.model, request.revision, request.dtype, store)
     where, models = machine.chosen(given.device), {}
-    entry = _run(request, store, where, models)
+    entry = run(request, store, where, models)
     found = load(store, entry)
     exported = None
     if folder is not None:
@@ -47,17 +46,6 @@ def best(given: SimpleNamespace) -> None:
     _table(found)
     if exported:
         say_export(exported)
-
-
-def _run(request: BestRequest, store: Store, device: str, models: dict) -> Entry:
-    found = store.find(request)
-    if found:
-        return found
-    expected = estimate(request, store, device)
-    from core.jobs import worker
-
-    with progress_bar(cost.words(expected) if expected else "") as tell:
-        return worker.run(store, queue.submit(store, request, device), models, tell)
 
 
 # --- saying it -----------------------------------------------------------------------------------------------------

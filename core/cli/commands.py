@@ -9,11 +9,13 @@ import typer
 
 from core.analysis import propagation
 from core.cli import app, asking
+from core.cli.gains_output import gains_json, gains_tables, matrix_table, overview
 from core.cli.options import Cache, Device, Json, command
-from core.cli.output import err, gains_json, gains_table, matrix_table, out, progress_bar, say_json, summary
+from core.cli.output import out, say_json, summary
 from core.cli.running import runs
+from core.cli.studying import run
 from core.jobs import queue
-from core.models import cost, machine
+from core.models import machine
 from core.specs.formats import helped
 from core.specs.typed import absolute, span
 from core.store import profiles
@@ -26,22 +28,13 @@ app.add_typer(runs, name="runs")
 def measure(given: SimpleNamespace) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
     request, store = asking.measure(given), Store(given.cache)
-    device = machine.chosen(given.device)
-    entry, bar = store.find(request), None
-    if entry is None:
-        expected = cost.estimate(request, store, device)
-        told = cost.words(expected) if expected else "The cost was not known before the model was here."
-        from core.jobs import worker
-
-        with progress_bar(told) as bar:
-            entry = worker.run(store, queue.submit(store, request, device, given.engine), {}, bar)
-    if bar is None or not bar.began:
-        err.print("Already in the cache: nothing had to be measured.")
+    nothing = "Already in the cache: nothing had to be measured."
+    entry = run(request, store, machine.chosen(given.device), {}, given.engine, nothing)
     found = profiles.load(store, entry)
     if given.json:
         say_json(summary(entry, found))
     else:
-        gains_table(found)
+        overview(found)
         warning = helped(entry.provenance.get("warnings", []))
         if warning:
             out.print(warning, markup=False, soft_wrap=True)
@@ -51,6 +44,8 @@ def measure(given: SimpleNamespace) -> None:
 @app.command()
 def show(
     key: Annotated[str, typer.Argument(help="A profile's key, the beginning of one, or demo.")],
+    gains: Annotated[str | None, typer.Option(help="Every layer of a perturbation, as in gaussian:0.3.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every layer of every perturbation.")] = False,
     matrix: Annotated[str | None, typer.Option(help="Drift matrix of a perturbation, as in gaussian:0.3.")] = None,
     tokens: Annotated[bool, typer.Option("--tokens", help="The token ids, where the text is at hand.")] = False,
     text: Annotated[str | None, typer.Option(help="Where the text lies now, for --tokens.")] = None,
@@ -58,7 +53,7 @@ def show(
     cache: Cache = None,
     json: Json = False,
 ) -> None:
-    """Gains, intervals and verdicts of a profile."""
+    """What a profile shows: the finding and a row per perturbation; every layer where asked."""
     store = Store(cache)
     entry = store.profile(key)
     if tokens:
@@ -72,8 +67,10 @@ def show(
         return
     if json:
         say_json({**summary(entry, found), "perturbations": gains_json(found), "provenance": entry.provenance})
+    elif every or gains is not None:
+        gains_tables(found, gains)
     else:
-        gains_table(found)
+        overview(found)
 
 
 def _tokens(store: Store, told: dict, spec: object, text: str | None, documents: str | None) -> list[list[int]]:

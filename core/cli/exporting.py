@@ -63,17 +63,8 @@ def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, ove
     if "request" not in entry.provenance:
         raise UserError(f"study {entry.key} does not say how it was asked: run its settings again to export one")
     request = whole(StudyRequest.model_validate(entry.provenance["request"]))
-    return ExportRequest(
-        model=request.model,
-        revision=request.revision,
-        dtype=request.dtype,
-        profile=request.profile,
-        calibration=request.calibration,
-        setting=_chosen(evaluations.load(store, entry), setting),
-        folder=str(folder),
-        overwrite=overwrite,
-        study=entry.key,
-    )
+    chosen = _chosen(evaluations.load(store, entry), setting)
+    return request.to(ExportRequest, setting=chosen, folder=str(folder), overwrite=overwrite, study=entry.key)
 
 
 def _chosen(study: Evaluations, words: str | None) -> Setting:

@@ -1,4 +1,4 @@
-"""The table of `core.specs.commands` as options of typer."""
+"""The table of commands, `core.specs.command_table`, as options of typer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from core.specs import commands
-from core.specs.commands import OPTIONS, Option
+from core.specs.command_table import CACHE, DEVICE, JSON, OPTIONS
+from core.specs.options import Option
 
 
 def _annotated(option: Option) -> Any:
@@ -47,6 +47,6 @@ def _parameter(option: Option) -> inspect.Parameter:
     return inspect.Parameter(option.name, named, default=default, annotation=_annotated(option))
 
 
-Cache = Annotated[Path | None, typer.Option(help=commands.CACHE.help)]
-Json = Annotated[bool, typer.Option("--json", help=commands.JSON.help)]
-Device = Annotated[str, typer.Option(help=commands.DEVICE.help)]
+Cache = Annotated[Path | None, typer.Option(help=CACHE.help)]
+Json = Annotated[bool, typer.Option("--json", help=JSON.help)]
+Device = Annotated[str, typer.Option(help=DEVICE.help)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +9,9 @@ import typer
 
 from core.cli import app
 from core.cli.options import Cache, Json
-from core.cli.output import out, say_json
+from core.cli.output import save_file
 from core.jobs import queue
-from core.specs.errors import UserError
 from core.store.cache import Store
-from core.store.files import write_file
 
 
 @app.command()
@@ -31,19 +28,6 @@ def report(
     from core.report.assemble import KINDS, html
 
     store = Store(cache)
-    entries = [store.demo() if key == "demo" else store.by_key(key, (*KINDS, "export")) for key in dict.fromkeys(keys)]
-    entries = list({entry.key: entry for entry in entries}.values())
-    file = Path(os.path.expanduser(to))
-    if file.is_dir():
-        raise UserError(f"{file} is a folder: name the file to write, as in {file / 'report'}.html")
-    if file.exists() and not force:
-        raise UserError(f"{file} exists: choose another name, or replace it with --force")
-    content = html(store, entries, queue.asked_for).encode()
-    try:
-        write_file(file, content)
-    except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
-    if json:
-        say_json({"keys": [entry.key for entry in entries], "file": str(file), "bytes": len(content)})
-    else:
-        out.print(f"report written to {file}, {len(content) / 1e6:.2f} MB", markup=False, soft_wrap=True)
+    entries = list({each.key: each for each in (store.by_key(key, (*KINDS, "export")) for key in keys)}.values())
+    told = {"keys": [entry.key for entry in entries]}
+    save_file(to, "report.html", force, json, told, "report", lambda: html(store, entries, queue.asked_for).encode())

@@ -10,13 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from core.cli.options import Cache, Json
-from core.cli.output import err, out, runs_table, say_json
+from core.cli.output import err, out, runs_table, save_file, say_json
 from core.jobs import queue
 from core.jobs.records import Job
 from core.specs.errors import UserError
 from core.specs.jobs import JOBS
 from core.store.cache import VIEW_KINDS, Entry, Store
-from core.store.files import write_file
 from core.store.packs import pack, unpack
 
 runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
@@ -73,21 +72,8 @@ def exported(
 ) -> None:
     """Write a profile or study and all its units to one file, to be imported elsewhere."""
     store = Store(cache)
-    entry = store.demo() if key == "demo" else store.by_key(key)
-    file = Path(os.path.expanduser(file))
-    if file.is_dir():
-        raise UserError(f"{file} is a folder: name the file to write, as in {file / entry.key}.zip")
-    if file.exists() and not force:
-        raise UserError(f"{file} exists: choose another name, or replace it with --force")
-    content = pack(store, entry)
-    try:
-        write_file(file, content)
-    except OSError as error:
-        raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
-    if json:
-        say_json({"key": entry.key, "file": str(file), "bytes": len(content)})
-    else:
-        out.print(f"{entry.key} written to {file}, {len(content) / 1e6:.2f} MB", markup=False, soft_wrap=True)
+    entry = store.by_key(key)
+    save_file(file, f"{entry.key}.zip", force, json, {"key": entry.key}, entry.key, lambda: pack(store, entry))
 
 
 @runs.command(name="import")
@@ -117,7 +103,7 @@ def deleted(
 ) -> None:
     """Delete a result with the units that no other needs, or forget a job that ended."""
     store = Store(cache)
-    found = _found(store, key)
+    found = store.by_key(key, beside=queue.jobs(store), what="result and no job")
     if isinstance(found, Entry) and found.committed:
         raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
     if not yes and not _agreed(found):
@@ -131,19 +117,6 @@ def deleted(
         say_json({"key": found.key, "deleted": True})
     else:
         out.print(f"deleted {found.key}")
-
-
-def _found(store: Store, key: str) -> Entry | Job:
-    """The one result or job whose key begins so."""
-    if key == "demo":
-        return store.demo()
-    here = [*(entry for kind in VIEW_KINDS for entry in store.entries(kind)), *queue.jobs(store)]
-    found = {each.key: each for each in here if key and each.key.startswith(key)}
-    if not found:
-        raise UserError(f"there is no result and no job {key!r} in {store.root}: list them with `python -m core runs`")
-    if len(found) > 1:
-        raise UserError(f"{key!r} begins several of them ({', '.join(sorted(found))}): give more of it")
-    return next(iter(found.values()))
 
 
 def _agreed(found: Entry | Job) -> bool:

@@ -47,7 +47,7 @@ def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
 
 def _calibration(one: EvaluatedSetting) -> dict[str, Any] | None:
     """None for the dense model, and where the pruner looks at no text."""
-    pruned = one.result.point.pruned
+    pruned = one.result.pruned
     if pruned is None or pruned.calibration is None:
         return None
     read = pruned.calibration
@@ -117,16 +117,11 @@ def shuffles_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any] |
     shuffled = found.controls(one)["shuffled"]
     if len(shuffled) < 2:
         return None
-    changes = {
-        "against_uniform": [each.against_uniform for each in shuffled],
-        "against_base": [each.against_base for each in shuffled],
-    }
-    ranges = {name: _range([change.value for change in several if change]) for name, several in changes.items()}
-    return {"shuffles": len(shuffled)} | ranges
-
-
-def _range(values: list[float]) -> list[float] | None:
-    return [float(np.min(values)), float(np.max(values))] if values else None
+    found: dict[str, Any] = {"shuffles": len(shuffled)}
+    for name in ("against_uniform", "against_base"):
+        values = [getattr(each, name).value for each in shuffled if getattr(each, name)]
+        found[name] = [float(np.min(values)), float(np.max(values))] if values else None
+    return found
 
 
 def _accuracy(one: EvaluatedSetting, task: str) -> dict[str, float]:

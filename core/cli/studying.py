@@ -9,11 +9,13 @@ from typing import Any
 from core.analysis import evaluations
 from core.cli import app, asking
 from core.cli.options import command
-from core.cli.output import out, progress_bar, say_helped, say_json
+from core.cli.output import err, out, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
+from core.cli.telling import progress_bar
 from core.jobs import queue
 from core.models import cost, machine
-from core.specs import ExportRequest, Setting, StudyRequest, WritingRequest, checked
+from core.search.plan import estimate
+from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WritingRequest
 from core.specs.formats import helped
 from core.specs.jobs import Request
 from core.specs.study_file import read_study
@@ -32,8 +34,14 @@ def prune(given: SimpleNamespace) -> None:
     where, models = machine.chosen(given.device), {}
     entry = run(request, store, where, models)
     study = evaluations.load(store, entry)
-    exported = _exported(request, given, entry, store, where, models) if given.export else None
-    wrote = _written(request, setting, given.prompt, store, where, models) if given.prompt else None
+    exported = wrote = None
+    if given.export:
+        folder = str(Path(given.export).expanduser().resolve())
+        asked = request.to(ExportRequest, setting=setting, folder=folder, overwrite=given.overwrite, study=entry.key)
+        exported = export_json(run(asked, store, where, models))
+    if given.prompt:
+        told = run(request.to(WritingRequest, setting=setting, prompt=given.prompt), store, where, models).provenance
+        wrote = {name: told[name] for name in ("prompt", "dense", "pruned")}
     measured = study.single(setting)
     answer = {
         "key": entry.key,
@@ -75,29 +83,29 @@ def study(given: SimpleNamespace) -> None:
     say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
 
 
-def run(request: Request, store: Store, device: str, models: dict) -> Entry:
-    """Run a request as a job in this process, with a progress bar; what is stored already is found."""
-    found = store.find(request)
-    if found:
-        return found
-    expected = cost.of_study(request, store, device) if isinstance(request, StudyRequest) else None
-    from core.jobs import worker
-
-    with progress_bar(cost.words(expected) if expected else "") as tell:
-        return worker.run(store, queue.submit(store, request, device), models, tell)
+ESTIMATES = {MeasureRequest: cost.estimate, StudyRequest: cost.of_study, BestRequest: estimate}
 
 
-def _exported(
-    request: StudyRequest, given: SimpleNamespace, entry: Entry, store: Store, device: str, models: dict
-) -> dict[str, Any]:
-    asked = ExportRequest(
-        **_same(request),
-        setting=request.settings[0],
-        folder=str(Path(given.export).expanduser().resolve()),
-        overwrite=given.overwrite,
-        study=entry.key,
-    )
-    return export_json(run(asked, store, device, models))
+def run(
+    request: Request, store: Store, device: str, models: dict, engine: str = "wavefront", nothing: str = ""
+) -> Entry:
+    """Run a request as a job in this process, with a progress bar; what is stored already is found.
+
+    Args:
+        nothing: what is said where nothing had to be done.
+    """
+    entry, bar = store.find(request), None
+    if entry is None:
+        known = ESTIMATES.get(type(request))
+        expected = known and known(request, store, device)
+        unknown = "The cost was not known before the model was here." if known else ""
+        from core.jobs import worker
+
+        with progress_bar(cost.words(expected) if expected else unknown) as bar:
+            entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
+    if nothing and not (bar and bar.began):
+        err.print(nothing)
+    return entry
 
 
 def export_json(made: Entry) -> dict[str, Any]:
@@ -110,17 +118,3 @@ def say_export(exported: dict[str, Any]) -> None:
     where = f"exported to {exported['folder']}: {exported['bytes']:,} bytes, reloaded and compared"
     out.print(where, markup=False, soft_wrap=True)
     say_helped("export", helped(exported["warnings"]))
-
-
-def _written(
-    request: StudyRequest, setting: Setting, prompt: str, store: Store, device: str, models: dict
-) -> dict[str, str]:
-    """What both models write after the prompt."""
-    asked = checked(WritingRequest, **_same(request), setting=setting, prompt=prompt)
-    told = run(asked, store, device, models).provenance
-    return {name: told[name] for name in ("prompt", "dense", "pruned")}
-
-
-def _same(request: StudyRequest) -> dict[str, Any]:
-    """What a study has in common with what is done with one of its settings."""
-    return {name: getattr(request, name) for name in ("model", "revision", "dtype", "profile", "calibration")}

@@ -22,6 +22,7 @@ from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.walk import restored
 from core.specs import Broken, Point, PrunedSpec, StudyRequest, StudySpec
+from core.store import parts
 from core.store.cache import Entry, Store
 from core.store.results import Array, Evaluated, ZeroShot, merged
 
@@ -145,7 +146,7 @@ class Run:
 
     def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
         unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
-        finished = self.store.finished(unit)
+        finished = parts.finished(self.store, unit)
         known = {first + offset for first, part in finished.items() for offset in range(len(part.nll))}
         share = flops.evaluation_flops(self.shape, PIECE, tokens.shape[1])
         for first in range(0, len(tokens), PIECE):
@@ -160,10 +161,10 @@ class Run:
 
             found = perplexity.evaluate(self.loaded, piece, reference[first : first + len(piece)], step)
             part = Evaluated(nll=found.nll, kl=found.kl, agreement=found.agreement, zeros=zeros)
-            self.store.save_part(unit, first, part, time.perf_counter() - began)
+            parts.save(self.store, unit, first, part, time.perf_counter() - began)
             self.pieces += 1
             self._say(f"{about['setting']}: saved {first + len(piece)} of {len(tokens)} windows", self.done)
-        whole = merged([part for _, part in sorted(self.store.finished(unit).items())])
+        whole = merged([part for _, part in sorted(parts.finished(self.store, unit).items())])
         self._save_losses(point, whole, self._first_broken(whole.nll), about)
 
     def _first_broken(self, losses: Array) -> int | None:
@@ -178,18 +179,15 @@ class Run:
 
     def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
         unit = self.spec.evaluated(point)
-        told = (
-            self._provenance()
-            | about
-            | {
-                "text": self.resolved.text.label,
-                "calibration": self._calibration(point.pruned),
-                "seconds": round(self.store.seconds(unit), 2),
-                "broken": broken,
-            }
-        )
-        self.store.save(unit, found, told)
-        self.store.drop_parts(unit)
+        read = point.pruned and point.pruned.calibration
+        told = {
+            "text": self.resolved.text.label,
+            "calibration": self.resolved.calibration[read.key].label if read else None,
+            "seconds": round(parts.seconds(self.store, unit), 2),
+            "broken": broken,
+        }
+        self.store.save(unit, found, self._provenance() | about | told)
+        parts.drop(self.store, unit)
 
     def _task(self, unit: specs.ZeroShotSpec, name: str, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
@@ -208,9 +206,6 @@ class Run:
         self.pieces += 1
 
     # -- telling ----------------------------------------------------------------------------------------------------
-
-    def _calibration(self, pruned: PrunedSpec | None) -> str | None:
-        return self.resolved.calibration[pruned.calibration.key].label if pruned and pruned.calibration else None
 
     def _provenance(self) -> dict:
         return provenance(self.loaded, self.resolved.files, self.store, self.loaded.model.device)

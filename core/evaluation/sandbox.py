@@ -42,9 +42,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 def sandboxed(ordinary: Environment) -> Sandbox:
     """An environment that renders as another does, its filters and tests included, in the sandbox."""
     found = Sandbox(
-        loader=BaseLoader(),
-        undefined=ordinary.undefined,
-        keep_trailing_newline=ordinary.keep_trailing_newline,
+        loader=BaseLoader(), undefined=ordinary.undefined, keep_trailing_newline=ordinary.keep_trailing_newline
     )
     found.filters.update(ordinary.filters)
     found.tests.update(ordinary.tests)

@@ -1,8 +1,14 @@
-"""What a model writes before and after pruning."""
+"""What a model writes before and after pruning: the most tangible sign of what that has cost."""
 
 from __future__ import annotations
 
-from core.evaluation.generation import continuation
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedModel
+
 from core.evaluation.pruned import prune
 from core.evaluation.resolving import point
 from core.models import flops
@@ -11,6 +17,7 @@ from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.walk import restored
+from core.specs.errors import UserError
 from core.specs.requests import WritingRequest, WritingSpec
 from core.store.cache import Entry, Store
 from core.texts.windows import Windows
@@ -52,3 +59,74 @@ def run(request: WritingRequest, loaded: Loaded, store: Store, shape: Outline, r
         "warnings": warnings,
     }
     return store.entry(store.save(spec, None, told))
+
+
+@torch.inference_mode()
+def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
+    """The likeliest continuation of a prompt, token by token (greedy), without the prompt.
+
+    Nothing that the model's own generation settings ask for, such as a repetition penalty, is applied: it would hide
+    what pruning does. It ends early at an end token, and where the logits are not finite, for nothing is likeliest
+    among them.
+
+    Args:
+        tokens: the most tokens to write.
+
+    Raises:
+        UserError: an empty prompt, or one that leaves no room for the continuation.
+    """
+    if not prompt.strip():
+        raise UserError("the prompt is empty: give the words to be continued")
+    if tokens < 1:
+        raise UserError(f"{tokens} tokens cannot be written: ask for 1 or more")
+    ids = loaded.tokenizer(prompt, return_tensors="pt")["input_ids"].to(loaded.model.device)
+    length = ids.shape[1]
+    if loaded.longest is not None and length + tokens > loaded.longest:
+        raise UserError(
+            f"a prompt of {length} tokens and {tokens} to be written exceed the {loaded.longest} that the model's "
+            f"positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
+        )
+    with _no_settings_of_its_own(loaded.model):
+        written = loaded.model.generate(
+            ids, attention_mask=torch.ones_like(ids), generation_config=_greedy(loaded, tokens)
+        )
+    kept = written.sequences[0, : length + _finite(written.logits)]
+    return _new_text(loaded, ids[0], kept)
+
+
+def _greedy(loaded: Loaded, tokens: int) -> GenerationConfig:
+    end = loaded.tokenizer.eos_token_id
+    return GenerationConfig(
+        max_new_tokens=tokens,
+        do_sample=False,
+        num_beams=1,
+        eos_token_id=end,
+        pad_token_id=0 if end is None else end,  # never used: there is one prompt
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
+
+
+@contextmanager
+def _no_settings_of_its_own(model: PreTrainedModel) -> Iterator[None]:
+    """`generate` fills what a configuration leaves open from the model's own, which is put aside for a while."""
+    own = model.generation_config
+    model.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = own
+
+
+def _finite(logits: tuple[Tensor, ...]) -> int:
+    """How many steps came before the first whose logits are not finite."""
+    broken = [step for step, each in enumerate(logits) if not torch.isfinite(each).all()]
+    return broken[0] if broken else len(logits)
+
+
+def _new_text(loaded: Loaded, prompt: Tensor, whole: Tensor) -> str:
+    """Decoded together with the prompt, for some tokenizers drop a leading space."""
+    before, after = (loaded.tokenizer.decode(each, skip_special_tokens=True) for each in (prompt, whole))
+    if after.startswith(before):
+        return after[len(before) :]
+    return loaded.tokenizer.decode(whole[len(prompt) :], skip_special_tokens=True)

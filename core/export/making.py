@@ -117,7 +117,7 @@ def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     measured = found.single(request.setting)
     if measured is None:
         raise UserError(f"study {request.study} has not measured {request.setting.name}: name one that has, or none")
-    if (found.spec.model, measured.result.point.pruned) != (model, pruned):
+    if (found.spec.model, measured.result.pruned) != (model, pruned):
         raise UserError(
             f"study {request.study} measured {request.setting.name} on other files than are here now (the model, the "
             "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
@@ -143,10 +143,10 @@ def _commands(request: ExportRequest) -> list[str]:
     The sparsities are those that the folder's recipe holds: no profile is looked at again.
     """
     name, text = Path(request.folder).name, request.calibration
-    asked = StudyRequest(
+    asked = request.to(
+        StudyRequest,
         model=relative(request.model),
-        revision=request.revision,
-        dtype=request.dtype,
+        profile=None,
         calibration=text.model_copy(update={"source": relative(text.source)}),
         settings=(request.setting,),
         evaluation=EvaluationRequest(text=USUAL_EVALUATION.model_copy(update={"length": text.length})),

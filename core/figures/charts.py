@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 
 from core.figures.style import LIGHT, Chart, Palette
-from core.specs.kinds import load
+from core.specs.base import load
 from core.store.profiles import Profile
 from core.store.results import Perturbed
 
@@ -33,7 +32,7 @@ class ChartRow:
     """A chart."""
 
     key: str
-    group: str  # those of one group stand beside each other
+    group: str  # those of one group stand beside each other, and no others with them
     question: str  # what it answers
     place: str  # where `(InView) -> Chart` lies; it raises UserError that says what to measure, where that lacks
     reported: bool = False  # stands in a report too
@@ -48,19 +47,21 @@ class ChartRow:
         return load(self.place)(asked)
 
 
-DRIFT, GAIN, WHY, HARM, CHECKS = "Drift", "Gain", "Why", "Harm", "Checks"
+GLANCE, DRIFT, GAIN = "At a glance", "Drift from layer to layer", "Gain by size"  # as tabs call them
+WHY, CHECKS = "Dilution and harm", "Noise against pruning"
 CHARTS = (
+    ChartRow(
+        "matrix", GLANCE, "How much drift remains after each layer?", "core.figures.of_profile:matrix", reported=True,
+    ),
     ChartRow("curves", DRIFT, "How does drift grow or shrink, layer by layer?", "core.figures.of_profile:curves"),
-    ChartRow("matrix", DRIFT, "Where is how much drift left?", "core.figures.of_profile:matrix", reported=True),
+    ChartRow("direction", DRIFT, "Which way does the damage point?", "core.figures.of_profile:direction"),
     ChartRow(
         "gains", GAIN, "Which layers amplify, which absorb?", "core.figures.of_profile:gains",
         reported=True, compares=True,
     ),
-    ChartRow("sizes", GAIN, "At what size does noise turn?", "core.figures.of_profile:sizes"),
-    ChartRow("dilution", WHY, "Is the gain dilution?", "core.figures.of_profile:dilution", reported=True),
-    ChartRow("direction", WHY, "Which way does the damage point?", "core.figures.of_profile:direction"),
-    ChartRow("harm", HARM, "What does the output suffer?", "core.figures.of_profile:harm"),
-    ChartRow("first-token", CHECKS, "With and without the first token", "core.figures.of_profile:first_token"),
-    ChartRow("matched", CHECKS, "Noise against real pruning", "core.figures.of_profile:matched"),
+    ChartRow("sizes", GAIN, "Does the size of the noise matter?", "core.figures.of_profile:sizes"),
+    ChartRow("dilution", WHY, "Is the gain only dilution?", "core.figures.of_profile:dilution", reported=True),
+    ChartRow("harm", WHY, "What happens to the output?", "core.figures.of_profile:harm"),
+    ChartRow("matched", CHECKS, "Does real pruning behave like noise?", "core.figures.of_profile:matched"),
 )  # fmt: skip
-GROUPS = {group: tuple(rows) for group, rows in groupby(CHARTS, key=lambda row: row.group)}
+GROUPS = {name: tuple(row for row in CHARTS if row.group == name) for name in (GLANCE, DRIFT, GAIN, WHY, CHECKS)}

@@ -9,9 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis import propagation
+from core.analysis.gains import gains_of
 from core.figures.axes import layer_axis, log_axis
 from core.figures.labels import digits, gain, percent
-from core.figures.marks import band, curve, line_gap, line_labels
+from core.figures.marks import apart, band, curve, line_gap, line_labels, see_through, verdict_key, words
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array, Perturbed
 
@@ -26,7 +27,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
     found = propagation.curves(seeds)
     layers = len(found.value)
     first = np.mean([each.drift_first[layer] for each in seeds], axis=0)
-    figure = go.Figure([_bundle(found.value, layer, look), *_highlight(found, layer, look)])
+    figure = go.Figure([*_bundle(found.value, gains_of(seeds).verdicts, layer, look), *_highlight(found, layer, look)])
     shown = [found.value]
     names, ends, colours = [f"layer {layer}"], [found.value[layer, -1]], [look.accent]
     if np.nanmax(first) > 0:
@@ -35,57 +36,64 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
         if first[-1] > 0:
             names, ends, colours = [*names, "first token"], [*ends, first[-1]], [*colours, look.ink]
     every = np.concatenate([np.ravel(values) for values in shown])
-    figure.add_trace(line_labels(layers - 0.7, ends, names, colours, line_gap(every, 0.05, 0.4)))
+    figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4)))
     figure.update_layout(
-        xaxis=layer_axis(layers, "read layer"),
+        xaxis=layer_axis(layers, "after layer"),
         yaxis=log_axis(every, "drift, relative to the stream"),
     )
+    verdict_key(figure, look)
     return Chart(
         f"drift-after-layer-{layer}",
-        "Drift on its way through the network",
-        layout(figure, height=420, right=72),
+        "How does drift grow or shrink?",
+        layout(figure, height=420, right=72, top=28),
         _curves_finding(found, first, layer),
         _curves_table(found),
     )
 
 
-def _bundle(value: Array, layer: int, look: Palette) -> go.Scatter:
-    """All other injection layers as one trace, the lines kept apart by gaps."""
-    layers = len(value)
-    others = [i for i in range(layers) if i != layer]
-    x = [k for i in others for k in (*range(i, layers), None)]
-    y = [r for i in others for r in (*value[i, i:], None)]
-    injected = [i for i in others for _ in range(layers - i + 1)]
-    said = "injected at layer %{customdata}, read at %{x}: drift %{y:.3g}"
-    return curve(x, y, "other layers", said, look.faint, 1, customdata=injected)
+def _bundle(value: Array, verdicts: Sequence[str | None], layer: int, look: Palette) -> list[go.Scatter]:
+    """All other injection layers, one trace for each verdict, the lines kept apart by gaps."""
+    layers, colours = len(value), {"absorbs": look.absorb, "amplifies": look.amplify, None: look.undecided}
+    found = []
+    for verdict, colour in colours.items():
+        others = [i for i in range(layers) if i != layer and verdicts[i] == verdict]
+        if verdict is None:
+            others = [i for i in range(layers) if i != layer and verdicts[i] not in ("absorbs", "amplifies")]
+        x = [k for i in others for k in (*range(i, layers), None)]
+        y = [r for i in others for r in (*value[i, i:], None)]
+        injected = [i for i in others for _ in range(layers - i + 1)]
+        said = "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
+        name = f"other layers, {verdict or 'undecided'}"
+        found.append(curve(x, y, name, said, see_through(colour, 0.5), 1, customdata=injected))
+    return found
 
 
 def _highlight(found: propagation.Curves, layer: int, look: Palette) -> list[go.Scatter]:
     x = np.arange(layer, len(found.value))
-    said = f"injected at layer {layer}, read at %{{x}}: drift %{{y:.3g}}"
+    said = f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
     line = curve(x, found.value[layer, layer:], f"layer {layer}", said, look.accent, 3, marker={"size": 5})
     return [band(x, found.low[layer, layer:], found.high[layer, layer:], look.accent), line]
 
 
 def _first(first: Array, look: Palette) -> go.Scatter:
-    said = "first token, read at %{x}: drift %{y:.3g}"
+    said = "first token, after layer %{x}: drift %{y:.3g}"
     return curve(np.arange(len(first)), np.where(first > 0, first, np.nan), "first token", said, look.ink, 2, "dot")
 
 
 def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
     start, end = found.value[layer, layer], found.value[layer, -1]
     if layer == len(found.value) - 1:
-        said = f"Layer {layer} is the last: its drift of {digits(start)} goes straight to the output."
+        said = f"Layer {layer} is the last one: its drift of {digits(start)} goes straight to the output."
     else:
         verb = "grows" if end >= start else "shrinks"
         said = (
-            f"Drift injected at layer {layer} {verb} from {digits(start)} to {digits(end)} at the last layer "
+            f"Drift from layer {layer} {verb} from {digits(start)} to {digits(end)} at the last layer "
             f"(gain {gain(end / start)})."
         )
     if np.nanmax(first) > 0:
         ends = f"from {digits(first[layer])} to {digits(first[-1])}"
-        return f"{said} At the first token, which is not counted here, it goes {ends}."
-    return f"{said} The first token is not disturbed at all: its drift is 0 at every layer."
+        return f"{said} At the first token, which the gain leaves out, it goes {ends}."
+    return f"{said} The first token is not perturbed: its drift is 0 after every layer."
 
 
 def _curves_table(found: propagation.Curves) -> pd.DataFrame:
@@ -99,26 +107,26 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     cosine = np.mean([each.cosine[layer] for each in seeds], axis=0)
     across = np.mean([each.orthogonal[layer] for each in seeds], axis=0)
     layers = len(cosine)
-    pairs = (
-        ("cosine to the undisturbed stream", cosine, "solid"),
-        ("damage across it, share of its length", across, "dash"),
-    )
+    lines = (("perpendicular share", across, look.accent), ("cosine", cosine, look.ink))
     figure = go.Figure(
         [
-            curve(np.arange(layers), values, name, f"{name}, read at %{{x}}: %{{y:.3f}}", look.accent, 2.5, dash)
-            for name, values, dash in pairs
+            curve(np.arange(layers), values, name, f"{name}, after layer %{{x}}: %{{y:.3f}}", colour, 2.5)
+            for name, values, colour in lines
         ]
     )
     low = min(0.0, float(np.nanmin([cosine, across])))
+    heights = apart(np.array([values[-1] for _, values, _ in lines]), 0.08 * (1.08 - low))
+    names, _, colours = zip(*lines, strict=True)
+    figure.add_trace(words([layers - 0.4] * len(lines), heights, names, colours))
     figure.update_layout(
-        xaxis=layer_axis(layers, "read layer"),
+        xaxis=layer_axis(layers, "after layer") | {"range": [-0.6, 1.45 * layers]},
         yaxis={"title": "cosine, share of length", "range": [low - 0.02, 1.08]},
     )
     finding = (
-        f"After layer {layer} the disturbed stream ends at cosine {cosine[-1]:.3f} to the undisturbed one; "
-        f"the part of the damage across the stream has {percent(across[-1])} of its length."
+        f"{percent(across[-1])} of the damage from layer {layer} is perpendicular to the stream at the last layer; the "
+        f"perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
     )
     columns = {"read layer": np.arange(layers), "cosine": cosine, "share of length across": across}
     table = pd.DataFrame(columns).dropna()
-    drawn = layout(figure, legend=True)
-    return Chart(f"direction-after-layer-{layer}", "Which way the damage points", drawn, finding, table)
+    drawn = layout(figure, height=420, top=28)
+    return Chart(f"direction-after-layer-{layer}", "Which way does the damage point?", drawn, finding, table)

@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from core.analysis.gains import gains_of, student
 from core.figures.axes import factor_axis, layer_axis
 from core.figures.labels import times
-from core.figures.marks import above, curve, here, line_gap, line_labels, rule, see_through, whiskers
-from core.figures.style import LIGHT, Chart, Palette, layout
+from core.figures.marks import curve, here, line_gap, line_labels, rule, see_through, verdict_key, whiskers
+from core.figures.style import LIGHT, Chart, Palette, layout, shades
 from core.store.results import Array, Perturbed
 
 STATISTICS = {"geometric": "geometric mean", "ratio": "mean of ratios", "median": "median"}
@@ -63,19 +63,18 @@ def gains(
     values = np.concatenate([each.value for each in lines])
     room = layers * 0.028 * max(len(each.name) for each in lines)
     figure = go.Figure()
+    colours = shades(len(lines), look)
     for index, each in enumerate(lines):
         if index != shown:
-            figure.add_traces(_other(each, layers, look))
+            figure.add_traces(_other(each, layers, colours[index]))
     figure.add_traces(_main(lines[shown], look))
     rule(figure, 1, 0, layers - 0.4, color=look.guide, width=1)
     here(figure, layer, look)
-    keys = (("amplifies", look.amplify), ("undecided", look.undecided), ("absorbs", look.absorb))
-    above(figure, "   ".join(f'<span style="color:{colour}">● {word}</span>' for word, colour in keys), 1, "right",
-          font={"size": 13})  # fmt: skip
+    verdict_key(figure, look)
     figure.add_trace(_names(lines, shown, values, look))
     figure.update_layout(
-        xaxis=layer_axis(layers, "injection layer") | {"range": [-0.6 - room, layers - 0.4]},
-        yaxis=factor_axis(values, "gain: drift at the end / injected"),
+        xaxis=layer_axis(layers, "perturbed layer") | {"range": [-0.6 - room, layers - 0.4]},
+        yaxis=factor_axis(values, "gain: drift at the end ÷ where it began"),
     )
     return Chart("gain-per-layer", title, layout(figure, height=420, top=28), finding, table(lines))
 
@@ -89,12 +88,12 @@ def _main(each: Line, look: Palette) -> list[go.Scatter]:
     return [_bars(x, each, see_through(look.ink, 0.55)), line]
 
 
-def _other(each: Line, layers: int, look: Palette) -> list[go.Scatter]:
+def _other(each: Line, layers: int, colour: str) -> list[go.Scatter]:
     depth = len(each.value)
     x = np.arange(depth) * ((layers - 1) / max(1, depth - 1))  # another depth is stretched over the same axis
     said = f"{each.name}, layer %{{customdata}}: %{{y:.3g}}×"
-    line = curve(x, each.value, each.name, said, look.undecided, customdata=np.arange(depth))
-    return [_bars(x, each, see_through(look.undecided, 0.5)), line]
+    line = curve(x, each.value, each.name, said, colour, customdata=np.arange(depth))
+    return [_bars(x, each, see_through(colour, 0.5)), line]
 
 
 def _bars(x: Array, each: Line, colour: str) -> go.Scatter:
@@ -109,7 +108,8 @@ def _bars(x: Array, each: Line, colour: str) -> go.Scatter:
 def _names(lines: Sequence[Line], shown: int, values: Array, look: Palette) -> go.Scatter:
     """Names at the left ends of the lines: at the right all meet at 1."""
     heights = [next(iter(each.value[np.isfinite(each.value)]), 1.0) for each in lines]
-    colours = [look.ink if index == shown else look.undecided for index in range(len(lines))]
+    shaded = shades(len(lines), look)
+    colours = [look.ink if index == shown else shaded[index] for index in range(len(lines))]
     names = [f"<b>{each.name}</b>" if index == shown else each.name for index, each in enumerate(lines)]
     return line_labels(-0.4, heights, names, colours, line_gap(values), side="left")
 
@@ -150,7 +150,7 @@ def compared(first: Line, second: Line, layer: int, title: str, between: str, lo
     apart = np.where(known, np.abs(np.log(first.value[:-1] / second.value[:-1])), np.nan)
     most = int(np.nanargmax(apart))
     finding = (
-        f"{between}: the gain is lower in {lower} of {known.sum()} layers; furthest apart at layer {most}, "
-        f"{times(first.value[most], 3)} against {times(second.value[most], 3)}."
+        f"The gain is lower in {lower} of {known.sum()} layers: {between}. The largest gap is at layer {most}: "
+        f"{times(first.value[most])} against {times(second.value[most])}."
     )
     return gains([first, second], 0, layer, finding, title, look)

@@ -9,11 +9,11 @@ import numpy as np
 
 from core import specs
 from core.specs.formats import digits
+from core.specs.profile_names import UNTRAINED
 from core.store.profiles import Profile
 from core.store.results import Array
 
 POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
-UNTRAINED = ", untrained"  # what a random twin is called, behind its model
 MOST_DECIMALS = 6
 
 
@@ -41,8 +41,8 @@ def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
 
 
 def percent(share: float, decimals: int = 0) -> str:
-    """A share in per cent, thousands set apart: `70%`."""
-    return f"{100 * share:,.{decimals}f}%"
+    """A share in per cent, thousands set apart: `70 %`."""
+    return f"{100 * share:,.{decimals}f} %"
 
 
 def column(values: Array) -> str:
@@ -85,12 +85,6 @@ def changed(factor: float) -> str:
     if times(factor) == times(1):
         return "stays as large"
     return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
-
-
-def model(label: str) -> str:
-    """What a model is called in a list, how it came to be left out: `SmolLM2-135M-Instruct, untrained`."""
-    first = label.removeprefix("random: ").partition(",")[0]
-    return f"{first}{UNTRAINED}" if label.startswith("random: ") else first
 
 
 def weights(model: str) -> tuple[str, str]:

@@ -82,6 +82,13 @@ def above(figure: go.Figure, text: str, x: float = 0, anchor: str = "left", **mo
     figure.add_annotation(**(place | {"text": text, "showarrow": False} | more))
 
 
+def verdict_key(figure: go.Figure, look: Palette) -> None:
+    """What the colours of verdicts mean, over the picture."""
+    keys = (("amplifies", look.amplify), ("undecided", look.undecided), ("absorbs", look.absorb))
+    said = "   ".join(f'<span style="color:{colour}">● {word}</span>' for word, colour in keys)
+    above(figure, said, 1, "right", font={"size": 13})
+
+
 def line_gap(values: Array, share: float = 0.055, least: float = 0.8) -> float:
     """About one line of text on a log axis of these values, in ln."""
     usable = values[np.isfinite(values) & (values > 0)]

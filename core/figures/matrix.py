@@ -30,7 +30,7 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
     layers = len(left)
     drowned = np.isfinite(left) & (propagation.below_floor(seeds, floor) if floor is not None else False)
     shown = np.where(drowned, np.nan, np.log2(left))
-    figure = go.Figure(diverging(shown, np.arange(layers), np.arange(layers), look, "drift left"))
+    figure = go.Figure(diverging(shown, np.arange(layers), np.arange(layers), look, "drift remaining"))
     if drowned.any():
         figure.add_trace(_drowned(drowned, look))
     figure.add_trace(_targets(left, drowned))
@@ -38,11 +38,12 @@ def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, 
         edges = {"x0": layer - 0.5, "x1": layers - 0.5, "y0": layer - 0.5, "y1": layer + 0.5}
         figure.add_shape(type="rect", line={"color": look.accent, "width": 2.5}, **edges)
     figure.update_layout(
-        xaxis=layer_axis(layers, "read layer"),
-        yaxis=layer_axis(layers, "injection layer") | {"range": [layers - 0.4, -0.6]},
+        xaxis=layer_axis(layers, "after layer"),
+        yaxis=layer_axis(layers, "perturbed layer") | {"range": [layers - 0.4, -0.6]},
     )
     layout(figure, height=460)
-    return Chart("drift-matrix", "Drift left, layer by layer", figure, _finding(left, drowned), _table(left, drowned))
+    finding, table = _finding(left, drowned), _table(left, drowned)
+    return Chart("drift-matrix", "Drift remaining after each layer", figure, finding, table)
 
 
 def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go.Heatmap:
@@ -92,13 +93,13 @@ def _targets(left: Array, drowned: NDArray[np.bool_]) -> go.Scatter:
     """Invisible squares over the cells, which can be hovered and clicked; `customdata` is (injection, read)."""
     i, k = np.nonzero(np.isfinite(left))
     said = [
-        "below the noise floor" if hidden else f"{times(part)} of it"
+        "below the noise floor" if hidden else f"{times(part)}"
         for part, hidden in zip(left[i, k], drowned[i, k], strict=True)
     ]
     return cells(
         k,
         i,
-        "injected at layer %{y}, read at %{x}: %{text}",
+        "perturbed layer %{y}, after layer %{x}: %{text}",
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=np.stack([i, k], axis=1).tolist(),  # as lists: a selection reports packed arrays as dictionaries
@@ -110,15 +111,15 @@ def _finding(left: Array, drowned: NDArray[np.bool_]) -> str:
     ends = np.where(drowned[:-1, -1], np.nan, left[:-1, -1])
     known = np.isfinite(ends)
     if not known.any():
-        return "Nothing here stands above the noise floor yet."
+        return "No drift is above the noise floor yet."
     shrunk = int((ends[known] < 1).sum()) or "none"
     strongest, weakest = int(np.nanargmax(ends)), int(np.nanargmin(ends))
     said = (
-        f"Drift from {shrunk} of {known.sum()} layers is smaller at the last layer than where it was injected: "
-        f"least is left from layer {weakest} ({times(ends[weakest])}), most from layer {strongest} "
-        f"({times(ends[strongest])})."
+        f"Drift from {shrunk} of {known.sum()} layers shrinks on its way to the last layer: to "
+        f"{times(ends[weakest])} from layer {weakest}, where least remains, and to {times(ends[strongest])} from layer "
+        f"{strongest}, where most does."
     )
-    return f"{said} {drowned.sum()} grey cells are below the noise floor and say nothing." if drowned.any() else said
+    return f"{said} {drowned.sum()} grey cells are below the noise floor." if drowned.any() else said
 
 
 def _table(left: Array, drowned: NDArray[np.bool_]) -> pd.DataFrame:

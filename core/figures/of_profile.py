@@ -12,7 +12,8 @@ from core.figures import sizes as turning
 from core.figures.charts import InView
 from core.figures.style import Chart
 from core.specs.errors import UserError
-from core.store.profiles import Profile
+
+PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 
 
 def curves(asked: InView) -> Chart:
@@ -39,21 +40,14 @@ def gains(asked: InView) -> Chart:
 def sizes(asked: InView) -> Chart:
     """Gain over size and layer of gaussian noise, at the positions in view where two sizes are measured there."""
     positions = getattr(asked.profile.perturbations[asked.name], "positions", "after_first")
-    found = gaussian_sizes(asked.profile, positions)
-    if len(found) < 2:
-        found = gaussian_sizes(asked.profile, "after_first")
+    here, usual = asked.profile.noise(positions), asked.profile.noise()
+    found = here if len(here) > 1 else usual
     if len(found) < 2:
         raise UserError(
-            "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where the turn is"
+            "measure gaussian noise at two or more sizes (for instance 0.03 and 0.3) to see where absorption begins"
         )
     lines = [gain.line(name, asked.profile.seeds(name), asked.statistic) for name in found.values()]
     return turning.size_map(list(found), lines, asked.layer, asked.look)
-
-
-def gaussian_sizes(profile: Profile, positions: str) -> dict[float, str]:
-    """Size -> name of the measured gaussian noise, ascending."""
-    noise = {name: asked for name, asked in profile.perturbations.items() if asked.kind == "gaussian"}
-    return dict(sorted((asked.size, name) for name, asked in noise.items() if asked.positions == positions))
 
 
 def dilution(asked: InView) -> Chart:
@@ -71,30 +65,14 @@ def harm(asked: InView) -> Chart:
     return why.harm(asked.seeds, asked.layer, asked.look)
 
 
-def first_token(asked: InView) -> Chart:
-    """The same noise with and without the first token."""
-    profile = asked.profile
-    where = labels.by_positions(profile)
-    base = labels.at_positions(profile.perturbations[asked.name], "after_first")
-    pair = where[base] if len(where[base]) > 1 else next((each for each in where.values() if len(each) > 1), None)
-    if pair is None:
-        raise UserError(
-            "measure the same noise at all tokens too (for instance gaussian:0.3@all) to see what the first does"
-        )
-    names = {"after_first": "without", "all": "with"}
-    lines = [gain.line(text, profile.seeds(pair[key]), asked.statistic) for key, text in names.items()]
-    between = f"{profile.perturbations[pair['all']].label}, without the first token against with it"
-    return gain.compared(*lines, asked.layer, "With and without the first token", between, asked.look)
-
-
 def matched(asked: InView) -> Chart:
     """Real pruning against gaussian noise of the same measured drift."""
     profile = asked.profile
-    found = gaussian_sizes(profile, "after_first")
-    residuals = [name for name, each in profile.perturbations.items() if each.kind == "residual"]
+    found = profile.noise()
+    residuals = [name for name, each in profile.perturbations.items() if each.prunes == "layer"]
     if len(found) < 2 or not residuals:
         raise UserError("measure gaussian noise at two or more sizes, and residual:wanda:0.7, to compare them")
-    real = asked.name if asked.name in residuals else residuals[0]
+    real = next((each for each in (asked.name, PRUNED) if each in residuals), residuals[0])
     noise = [gains_of(profile.seeds(each)) for each in found.values()]
     target = gains_of(profile.seeds(real)).drift
     logs = propagation.at_drift(target, np.array([n.drift for n in noise]), np.log([n.value for n in noise]))

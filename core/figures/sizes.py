@@ -36,7 +36,7 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     figure.add_trace(_crossing(cross, look))
     here(figure, layer, look)
     figure.update_layout(
-        xaxis=layer_axis(layers, "injection layer"),
+        xaxis=layer_axis(layers, "perturbed layer"),
         yaxis={
             "title": "size of the noise",
             "type": "log",
@@ -50,7 +50,7 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     table.insert(0, "injection layer", np.arange(layers))
     table["crossing size"] = cross
     layout(figure, height=400)
-    title = "At what size does noise turn?"
+    title = "Does the size of the noise matter?"
     return Chart("gain-by-size", title, figure, _finding([each.firm for each in lines], cross), table)
 
 
@@ -90,11 +90,12 @@ def _finding(firm: Sequence[Sequence[str]], cross: Array) -> str:
             said.append(f"every measured size is {verb} at {named(always)}")
     if turning:
         said.append(
-            f"small sizes are amplified and large ones absorbed at {named(turning)}, turning {_at(cross[turning])}"
+            f"small sizes are amplified and large ones absorbed at {named(turning)}, switching {_at(cross[turning])}"
         )
     if unsure:
-        said.append(f"at {named(unsure)} the gain crosses 1, {_at(cross[unsure])}, but no turn is certain")
-    return f"Gaussian noise: {'; '.join(said) or 'no layer turns for certain from amplifying to absorbing'}."
+        crosses = f"at {named(unsure)} the gain crosses 1, {_at(cross[unsure])}"
+        said.append(f"{crosses}, but no crossing is statistically certain")
+    return f"Gaussian noise: {'; '.join(said) or 'no layer certainly switches from amplifying to absorbing'}."
 
 
 def _turns(verdicts: Sequence[str]) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
+from core.specs.allocations import BASES
+
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
@@ -17,7 +19,8 @@ class Palette:
     undecided: str = "#8A8F98"
     accent: str  # the highlighted layer
     ink: str  # text and the strongest lines
-    faint: str  # the bundle of other lines
+    faint: str  # what stands behind
+    family: tuple[str, str]  # ends of the shades that order lines of one family, such as sizes of noise
     guide: str = "#8A8F98"  # lines that mark a value
     diverging: tuple[tuple[float, str], ...]  # absorb - neutral - amplify
     hidden: str  # cells that say nothing
@@ -29,6 +32,7 @@ LIGHT = Palette(
     accent="#A63D7D",
     ink="#31333F",
     faint="#C3C7CE",
+    family=("#8CC7B5", "#0B5D4B"),
     diverging=((0, "#00507D"), (0.25, "#4A9BCB"), (0.5, "#E9E9E9"), (0.75, "#E8836B"), (1, "#A62017")),
     hidden="#BFC3C9",
 )
@@ -38,9 +42,24 @@ DARK = Palette(
     accent="#E78BC4",
     ink="#FAFAFA",
     faint="#4A4F5A",
+    family=("#3E7F70", "#A6E5D2"),
     diverging=((0, "#7CC6F2"), (0.25, "#2F7DB0"), (0.5, "#5A5D64"), (0.75, "#B8462F"), (1, "#FF8E73")),
     hidden="#23262E",
 )
+
+
+def colour(kind: str | None, look: Palette) -> str:
+    """The colour of a base allocator's line, the same in every chart; ink where it has none of its own."""
+    pair = BASES[kind].colours if kind in BASES else None
+    return look.ink if pair is None else pair[look is DARK]
+
+
+def shades(count: int, look: Palette) -> list[str]:
+    """Colours for lines of one family, pale to strong: they order it and mean nothing else."""
+    pale, strong = ([int(each[i : i + 2], 16) for i in (1, 3, 5)] for each in look.family)
+    shares = [index / max(1, count - 1) for index in range(count)]
+    mixed = ([round(a + (b - a) * share) for a, b in zip(pale, strong, strict=True)] for share in shares)
+    return ["#{:02X}{:02X}{:02X}".format(*each) for each in mixed]
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,8 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     x = np.arange(layers)
     every = np.concatenate([damage, stream, gain, frozen])
     figure = go.Figure()
-    for name, values, colour in (("damage grows", damage, look.ink), ("stream grows", stream, look.faint)):
+    pale, strong = look.family
+    for name, values, colour in (("damage grows", damage, strong), ("stream grows", stream, pale)):
         figure.add_trace(_factor_bar(x, values, name, colour))
     figure.add_trace(_frozen(x, frozen, look))
     figure.add_traces(_net(gain, gains_of(seeds).verdicts, look))
@@ -36,14 +37,14 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     figure.update_layout(
         barmode="group",
         bargap=0.25,
-        xaxis=layer_axis(layers, "injection layer"),
+        xaxis=layer_axis(layers, "perturbed layer"),
         yaxis=_log2_axis(every),
     )
     layout(figure, height=420, legend=True)
     table = pd.DataFrame(
         {"injection layer": x, "damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
     )
-    return Chart("dilution", "Absorbed, or only diluted?", figure, _dilution_finding(damage, stream, layer), table)
+    return Chart("dilution", "Is the gain only dilution?", figure, _dilution_finding(damage, stream, layer), table)
 
 
 def _factor_bar(x: Array, values: Array, name: str, colour: str) -> go.Bar:
@@ -80,7 +81,7 @@ def _diamonds(x: Array, gain: Array, colour: str, name: str, look: Palette) -> g
 
 
 def _frozen(x: Array, frozen: Array, look: Palette) -> go.Scatter:
-    name = "gain if the damage stayed as it is"
+    name = "gain if the damage stayed constant"
     said = f"layer %{{x}}: {name} %{{customdata:.3g}}×"
     return curve(x, np.log2(frozen), name, said, look.guide, 2, "dot", customdata=frozen)
 
@@ -99,10 +100,10 @@ def _dilution_finding(damage: Array, stream: Array, layer: int) -> str:
     fought = int((damage[inner] <= 1).sum())
     shrinks = f"in {fought} the damage itself shrinks" if fought else "in none does the damage itself shrink"
     return (
-        f"From layer {layer} to the end the damage {changed(damage[layer])} and the stream around it "
-        f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}; damage that stayed as it is "
-        f"would have {times(1 / stream[layer])}. In {diluted or 'none'} of {len(gain)} layers the drift shrinks only "
-        f"because the stream outgrows the damage; {shrinks}."
+        f"In {diluted or 'none'} of {len(gain)} layers drift shrinks only because the stream outgrows the damage; "
+        f"{shrinks}. From layer {layer} to the end the damage {changed(damage[layer])} and the stream "
+        f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}. If the damage had stayed "
+        f"constant, drift would fall to {times(1 / stream[layer])}."
     )
 
 
@@ -117,7 +118,7 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     for row, (title, (value, low, high)) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
         figure.add_trace(_points(value, low, high, title, layer, look), row=row, col=1)
         above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
-    axis = layer_axis(layers, "injection layer")
+    axis = layer_axis(layers, "perturbed layer")
     layout(figure, height=520, top=28).update_xaxes(**(axis | {"title": None}))
     figure.update_xaxes(title=axis["title"], row=3, col=1)
     figure.update_yaxes(**(log_axis(final[0], "")), row=1, col=1)
@@ -125,7 +126,7 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     figure.update_yaxes(rangemode="tozero", row=3, col=1)
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
     table = pd.DataFrame(columns | {"KL 95% low": kl[1], "KL 95% high": kl[2], "loss increase, nats/token": nll[0]})
-    return Chart("harm", "Drift beside harm", figure, _harm_finding(final[0], kl[0]), table)
+    return Chart("harm", "What happens to the output?", figure, _harm_finding(final[0], kl[0]), table)
 
 
 def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
@@ -134,7 +135,7 @@ def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
 
 
 def _points(value: Array, low: Array, high: Array, title: str, layer: int, look: Palette) -> go.Scatter:
-    colours = [look.accent if i == layer else look.ink for i in range(len(value))]
+    colours = [look.accent if i == layer else look.family[1] for i in range(len(value))]
     return go.Scatter(
         x=np.arange(len(value)),
         y=value,
@@ -153,6 +154,6 @@ def _harm_finding(drift: Array, kl: Array) -> str:
     words = "the same layers" if agreement > 0.8 else "partly the same layers" if agreement > 0.4 else "other layers"
     worst_drift, worst_harm = int(np.nanargmax(drift)), int(np.nanargmax(kl))
     return (
-        f"Ranked by final drift and by divergence, {words} stand out (rank correlation {agreement:.2f}): drift is "
-        f"largest after layer {worst_drift}, harm after layer {worst_harm} ({digits(kl[worst_harm])} nats)."
+        f"Drift and harm pick out {words} (rank correlation {agreement:.2f}): drift is largest from layer "
+        f"{worst_drift}, harm from layer {worst_harm} ({digits(kl[worst_harm])} nats)."
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 
 import torch
 
-from core.measure.sweep import ENGINES
+from core.measure.engines import ENGINES
 from core.models import devices
-from core.models.loading import Loaded, load
+from core.models.loading import Loaded, Reader, accepted, load
+from core.models.outline import Outline
 from core.models.progress import Progress, Report, silent
-from core.models.sources import locate
-from core.specs import kinds
+from core.models.sources import locate, outlined
+from core.specs.base import load as from_table
 from core.specs.jobs import BY_REQUEST, Request
+from core.specs.models import OfModel
 from core.store.cache import Entry, Store
 from core.store.files import stamp
 
@@ -32,27 +34,36 @@ class Bench:
     engine: str = "wavefront"
     loading: float = field(default=0.0)  # seconds
 
-    def load(self, model: str, revision: str | None, dtype: str) -> Loaded:
-        """The model by what was typed, from memory if it was the last one.
+    def load(self, request: OfModel, check: Callable[[Reader], None] = accepted) -> Loaded:
+        """The model that was typed, from memory if it was the last one.
+
+        Args:
+            check: refuses what cannot be met whatever the weights are, before they are read.
 
         Raises:
             UserError: there is no such model, or it cannot be used.
         """
         began = time.perf_counter()
-        self.report(Progress(f"finding the model {model}"))
-        source = locate(model, self.store, revision)
-        key = f"{source.content} {source.initialised} {dtype} {[stamp(path) for path in source.files]}"
+        self.report(Progress(f"finding the model {request.model}"))
+        source = locate(request.model, self.store, request.revision)
+        key = f"{source.content} {source.initialised} {request.dtype} {[stamp(path) for path in source.files]}"
         if key not in self.models:
             self.report(Progress(f"loading {source.label}"))
-            loaded = load(source, dtype, self.store)
+            loaded = load(source, request.dtype, self.store, check)
             self.models.clear()  # one model at a time: two would compete for memory
             self.models[key] = loaded
         self.loading = time.perf_counter() - began
         return self.models[key]
 
+    def placed(self, request: OfModel, check: Callable[[Reader], None] = accepted) -> tuple[Loaded, Outline]:
+        """The same on the device where it runs, and its shape."""
+        loaded = self.load(request, check)
+        devices.place(loaded, self.device)
+        return loaded, outlined(loaded.source, self.store)
+
     def run(self, request: Request) -> Entry:
         """Compute what a request asks for, whatever is stored."""
-        return kinds.load(BY_REQUEST[type(request)].work)(request, self)
+        return from_table(BY_REQUEST[type(request)].work)(request, self)
 
 
 def get(

@@ -8,9 +8,11 @@ which of its steps were measured.
 from core.lessons.absorb import Growth, absorb, learned, twins
 from core.lessons.again import compared
 from core.lessons.allocate import Push, correction
-from core.lessons.amplify import Sink, amplify
+from core.lessons.amplify import GUESSES, SKIPPED, Sink, amplify, judged, skipping
+from core.lessons.closing import closing
 from core.lessons.drift import Spread, drift, misjudged
-from core.lessons.measured import Whole, estimated, measured, measured_said
-from core.lessons.perturb import Hit, perturb
-from core.lessons.prune import Alone, guessed, methods, methods_said, prune
+from core.lessons.marks import EVERY, FOOT, among, of, plain, ref
+from core.lessons.measured import Whole, estimated, measured, measured_said, ranked
+from core.lessons.perturb import Noise, perturb
+from core.lessons.prune import Alone, methods, methods_said, prune, rank
 from core.lessons.shared import DRIVER, PRUNED, SIZE, TARGET, Scale, between, noise, scale

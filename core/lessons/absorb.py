@@ -9,8 +9,9 @@ import numpy as np
 
 from core.analysis import propagation
 from core.analysis.gains import gains_of, jointly
+from core.figures.labels import times
+from core.lessons.marks import EVERY, among, of, ref
 from core.lessons.shared import DRIVER, PRUNED, noise, usual
-from core.specs.formats import digits
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -53,15 +54,16 @@ def _all(word: str, verdicts: Sequence[str]) -> list[int]:
 def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around: Array) -> str:
     """Of the layers that absorb for certain, those where the damage itself grows for certain."""
     if not absorbing:
-        return "In this profile no layer absorbs for certain, so there is nothing to put down to dilution."
+        return "In this profile no layer absorbs for certain, so there is no fall to explain by dilution."
     if not diluted:
-        return "At no layer that absorbs does the damage itself grow for certain: no fall is shown to be mere dilution."
-    every = f"all {len(absorbing)} layers that absorb" if len(absorbing) > 1 else "the one layer that absorbs"
+        return "At no layer that absorbs does the damage itself grow for certain: no fall is shown to be dilution."
     most = max(diluted, key=lambda layer: grown[layer])
-    where = every if len(diluted) == len(absorbing) else f"{len(diluted)} of the {len(absorbing)} layers that absorb"
+    some, count = (among(each, len(each)) for each in (diluted, absorbing))
+    every = f"all {count} layers that absorb" if len(absorbing) > 1 else "the one layer that absorbs"
+    where = every if len(diluted) == len(absorbing) else f"{some} of the {count} layers that absorb"
     return (
-        f"Falling drift can be mere dilution: at {where}, the damage itself grows. Behind layer {most} it grows "
-        f"{digits(grown[most])}-fold and the stream {digits(around[most])}-fold."
+        f"Falling drift can be mere dilution: at {where}, the damage itself grows. After layer {of(most)} it grows "
+        f"{of(most, times(grown[most]))} and the stream {of(most, times(around[most]))}."
     )
 
 
@@ -80,7 +82,7 @@ def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
 
 def _noisy(entry: Entry) -> bool:
     asked = (each.perturbation for each in entry.spec.measurements)
-    return any(each.kind == "gaussian" and each.positions == "after_first" for each in asked)
+    return any(each.isotropic and each.positions == "after_first" for each in asked)
 
 
 def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]:
@@ -88,27 +90,32 @@ def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]
     return profile.entry.key in {each.key for each in pair}, made
 
 
-def learned(trained: Profile, twin: Profile) -> str:
-    """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin."""
+def learned(trained: Profile, twin: Profile, marks: tuple[str, str] = (EVERY, EVERY)) -> str:
+    """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin.
+
+    Args:
+        marks: of the model and of its twin in the picture.
+    """
     kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
     if not kinds:
         return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
-    told = [_absorbing(name, trained, twin) for name in kinds]
-    return "A randomly initialised twin shows what is learned. " + " ".join(told)
+    told = [_absorbing(name, trained, twin, marks) for name in kinds]
+    return "An untrained twin shows what training adds. " + " ".join(told)
 
 
-def _absorbing(name: str, trained: Profile, twin: Profile) -> str:
-    what = "noise" if name == DRIVER else "real pruning damage"
+def _absorbing(name: str, trained: Profile, twin: Profile, marks: tuple[str, str]) -> str:
+    what = "Noise" if name == DRIVER else "Real pruning damage"
     here, there = (gains_of(each.seeds(name)).firm[:-1].count("absorbs") for each in (trained, twin))
     if not here:
-        verdict = "there is no absorbing to learn"
+        verdict = "so there is no absorption to explain"
     elif there >= here:
-        verdict = "that it falls is not learned"
+        verdict = "so training does not explain this fall"
     elif there < here / 2:
-        verdict = "absorbing it is learned"
+        verdict = "so the model learned to absorb it"
     else:
-        verdict = "absorbing it is partly learned"
+        verdict = "so training explains part of it"
+    ours, theirs = (ref(count, mark) for count, mark in zip((here, there), marks, strict=True))
     return (
-        f"The drift from {what} is absorbed behind {here} of {trained.layers - 1} layers of the trained model and "
-        f"behind {there} of the untrained one: {verdict}."
+        f"{what} is absorbed after {ours} of {ref(trained.layers - 1, EVERY)} layers in the trained model and after "
+        f"{theirs} in the twin, {verdict}."
     )

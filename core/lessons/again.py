@@ -19,14 +19,14 @@ def compared(fresh: Profile, cached: Profile, name: str) -> str:
     """
     new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
     if new.shape != old.shape:
-        return f"They do not compare: the new profile has {len(new)} layers, the cached one {len(old)}."
+        return f"The two cannot be compared: the new profile has {len(new)} layers, the stored one {len(old)}."
     apart = float(np.nanmax(np.abs(new / old - 1)))
     if apart == 0:
-        return "Gains measured here and now are equal to the cached numbers to the last digit."
+        return "The gains measured just now equal the stored ones to the last digit."
     if apart < ROUNDING:
         bound = "millionth" if apart < 1e-6 else "thousandth"
-        return f"Gains measured here and now differ from the cached ones by less than a {bound}, which is rounding."
+        return f"The gains measured just now differ from the stored ones by less than a {bound}, which is rounding."
     return (
-        f"Gains measured here and now differ from the cached ones by up to {digits(100 * apart)}%, which is more than "
-        "rounding: another processor, library or model file may be why."
+        f"The gains measured just now differ from the stored ones by up to {digits(100 * apart)} %. That is more than "
+        "rounding: the processor, a library or the model file may differ."
     )

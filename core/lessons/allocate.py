@@ -9,6 +9,7 @@ import numpy as np
 from core.allocation.estimates import estimates
 from core.allocation.owl import Owl
 from core.allocation.spread import family
+from core.lessons.marks import ref
 from core.lessons.shared import DRIVER, TARGET
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.formats import digits
@@ -30,9 +31,14 @@ class Push:
     harm: Array  # (steps,) additive estimate of the KL divergence, nats
     said: str
 
+    @property
+    def best(self) -> int:
+        """The step whose estimate is lowest; the first where one is not known."""
+        return int(self.harm.argmin())
+
 
 def correction(profile: Profile) -> Push:
-    """OWL at 70% with the correction pushed either way.
+    """OWL at 70 % with the correction pushed either way.
 
     Raises:
         UserError: the model cannot be pruned, or the profile lacks the driver or the residuals of two sparsities.
@@ -51,18 +57,18 @@ def correction(profile: Profile) -> Push:
 
 def _push_said(strengths: Array, harm: Array) -> str:
     if not np.isfinite(harm).all():
-        return "Some of these allocations go beyond the largest sparsity measured, so that not all can be estimated."
-    middle, best = harm[len(harm) // 2], int(harm.argmin())
-    ends = {"the correction": harm[-1], "its reverse": harm[0]}
-    better = min(ends, key=ends.get)
-    said = (
-        f"At full strength the estimate is {digits(ends['the correction'], 3)} nats with the correction and "
-        f"{digits(ends['its reverse'], 3)} with its reverse, against {digits(middle, 3)} with neither"
+        return "Some of these allocations exceed the largest sparsity measured, so not all can be estimated."
+    last, middle, best = len(harm) - 1, len(harm) // 2, int(harm.argmin())
+    with_it, reverse, alone = (ref(digits(harm[step], 3), f"gauge-{step}") for step in (last, 0, middle))
+    full = ref(f"{strengths[last]:g}", "gauge-0", f"gauge-{last}")
+    return (
+        f"At strength {full}, the estimated harm is {with_it} nats with the correction and {reverse} with its reverse, "
+        f"against {alone} for OWL alone. The estimate favours {_favoured(strengths[best], best)}."
     )
-    if abs(strengths[best]) < 1e-12:
-        verdict = "it prefers to correct nothing"
-    else:
-        side = "correction" if strengths[best] > 0 else "reverse"
-        verdict = f"it prefers the {side}, at strength {abs(strengths[best]):.3f}"
-    said += f": {verdict}" + (f", and of the two at full strength {better}." if best not in (0, len(harm) - 1) else ".")
-    return f"{said} A correction must be measured before it is trusted: this is a sum over layers pruned alone."
+
+
+def _favoured(strength: float, step: int) -> str:
+    if abs(strength) < 1e-12:
+        return "no correction"
+    side = "the correction" if strength > 0 else "the reverse"
+    return f"{side}, at strength {ref(f'{abs(strength):g}', f'gauge-{step}')}"

@@ -1,4 +1,4 @@
-"""Chapter 3: what including the first token changes."""
+"""Chapter 3: what amplifies: noise on the first token, and a layer that is skipped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 
 from core.analysis import findings
 from core.analysis.gains import Gains, gains_of
+from core.figures.labels import changed, gain
+from core.lessons.marks import EVERY, among, of, ref
 from core.lessons.shared import noise, usual
 from core.specs.errors import UserError
 from core.specs.formats import digits
@@ -16,17 +18,22 @@ from core.store.profiles import Profile
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
 STAYS = 1.2  # a gain that changes by less than this factor hardly changes
+SKIPPED = "skip"
+GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
+OUTCOMES = {"fall": "It falls", "stay": "It hardly changes", "rise": "It rises"}
 
 
 @dataclass(frozen=True, eq=False)
 class Sink:
-    """Gains of the same noise with and without the first token."""
+    """Gains of the same noise with and without the first token, and of every layer skipped."""
 
     size: float
     without: Gains
     including: Gains
-    turned: tuple[int, ...]  # layers that absorb without it and amplify with it, Holm's correction applied
-    said: str
+    skipped: Gains | None  # None where skipping was not measured
+    flipped: tuple[int, ...]  # layers that absorb without it and amplify with it, Holm's correction applied
+    said: str  # which those are
+    why: str  # what the first token is
 
     @property
     def change(self) -> float:
@@ -38,9 +45,14 @@ class Sink:
         """What the gain of the median layer does: `fall`, `rise`, or `stay` within a factor of 1.2."""
         return "stay" if 1 / STAYS < self.change < STAYS else "rise" if self.change > 1 else "fall"
 
+    @property
+    def most(self) -> int:
+        """The layer whose gain the first token changes most."""
+        return int(np.nanargmax(np.abs(np.log(self.including.value / self.without.value))[:-1]))
+
 
 def amplify(profile: Profile) -> Sink:
-    """The noise of usual size at both kinds of positions.
+    """The noise of usual size at both kinds of positions, and skipped layers.
 
     Raises:
         UserError: no size was measured at both.
@@ -53,28 +65,61 @@ def amplify(profile: Profile) -> Sink:
         )
     size = both[usual(both)]
     without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
-    turned = _turned(without.firm, including.firm)
-    alone = [layer for layer in _turned(without.verdicts, including.verdicts) if layer not in turned]
-    return Sink(size, without, including, tuple(turned), _sink_said(profile, turned, alone))
+    skipped = gains_of(profile.seeds(SKIPPED)) if SKIPPED in profile.by_name else None
+    flipped = _flipped(without.firm, including.firm)
+    alone = [layer for layer in _flipped(without.verdicts, including.verdicts) if layer not in flipped]
+    said = _flip_said(flipped, alone, profile.layers)
+    return Sink(size, without, including, skipped, tuple(flipped), said, _sink_said(profile))
 
 
-def _turned(without: Sequence[str | None], including: Sequence[str | None]) -> list[int]:
+def _flipped(without: Sequence[str | None], including: Sequence[str | None]) -> list[int]:
     pairs = enumerate(zip(without, including, strict=True))
     return [layer for layer, pair in pairs if pair == ("absorbs", "amplifies")]
 
 
-def _sink_said(profile: Profile, turned: list[int], alone: list[int]) -> str:
-    """What the first token is, and which layers it turns: for certain, and by their own intervals alone."""
+def judged(guess: str, found: Sink) -> str:
+    """What is said to a guess of what the first token does to the gain of a typical layer."""
+    verdict = "**Right.**" if guess == found.answer else f"**Wrong.** You said {GUESSES[guess]}."
+    return (
+        f"{verdict} {OUTCOMES[found.answer]}: with noise on the first token too, the median layer has "
+        f"{ref(gain(found.change), EVERY)} the gain it had."
+    )
+
+
+def _flip_said(flipped: list[int], alone: list[int], layers: int) -> str:
+    """Which layers the first token flips: for certain, and by their own intervals alone."""
+    if flipped:
+        many = len(flipped) > 1
+        said = (
+            f"One token flips the picture. With it, {among(flipped, findings.named(flipped))} "
+            f"{'amplify' if many else 'amplifies'} instead of absorbing: {among(flipped, len(flipped))} of "
+            f"{ref(layers - 1, EVERY)} layers."
+        )
+    else:
+        said = "With the first token included, no layer flips for certain from absorbing to amplifying."
+    if not alone:
+        return said
+    also = f"{among(alone, findings.named(alone).capitalize())} {'flip' if len(alone) > 1 else 'flips'}"
+    return f"{said} {also}{' too' if flipped else ''}, but not after correction for multiple tests."
+
+
+def _sink_said(profile: Profile) -> str:
+    """How far the first token stands out where it does so most."""
     stream = profile.activation
     longer = (stream.norm_first / stream.norm).mean(1)
     most = int(longer.argmax())
-    role = "an attention sink" if longer[most] > SINK else "no attention sink here"
-    token = f"The first of {profile.spec.text.length} tokens is {role}: behind layer {most} its vector is"
-    token += f" {digits(longer[most])} times as long as the others' on average."
-    others = f"; {findings.by_own_interval(alone, 'turns', 'turn')}" if alone else ""
-    if not turned:
-        return f"{token} Including it in the noise turns no layer for certain from absorbing to amplifying{others}."
+    role = "an **attention sink**" if longer[most] > SINK else "no attention sink here"
     return (
-        f"{token} Noise on this one token too turns {findings.named(turned)} from absorbing to amplifying: "
-        f"{len(turned)} of {profile.layers - 1} layers change sides for certain{others}."
+        f"The first token is {role}: after layer {of(most)}, its vector is {of(most, f'{digits(longer[most])}×')} as "
+        "long as the other tokens' on average."
     )
+
+
+def skipping(found: Sink) -> str:
+    """Which skipped layer amplifies most; empty where none was skipped."""
+    if found.skipped is None:
+        return ""
+    gains = found.skipped.value[:-1]
+    most = int(np.nanargmax(gains))
+    said = "A skipped layer can amplify too." if gains[most] > 1 else "Skipping a layer amplifies nowhere."
+    return f"{said} Without layer {of(most)}, the drift {of(most, changed(float(gains[most])))} by the last layer."

@@ -9,8 +9,9 @@ import numpy as np
 
 from core.analysis import propagation
 from core.analysis.comparison import spearman
+from core.figures.labels import percent, times
+from core.lessons.marks import EVERY, among, of, ref
 from core.lessons.shared import Scale, between, mean, noise, scale, usual
-from core.specs.formats import digits
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -21,7 +22,17 @@ class Spread:
 
     sizes: Scale
     drift: Array  # (steps, injection, read), geometric means; NaN below the diagonal
-    said: str
+    notes: tuple[str, ...]  # (steps) that drift is not harm, at the measured size nearest to each
+    at: int  # the step of the usual size
+
+    @property
+    def said(self) -> str:
+        return self.notes[self.at]
+
+    @property
+    def remaining(self) -> Array:
+        """(steps, injection, read) drift as a multiple of that where the noise entered."""
+        return self.drift / np.diagonal(self.drift, axis1=1, axis2=2)[:, :, None]
 
 
 def drift(profile: Profile) -> Spread:
@@ -33,26 +44,32 @@ def drift(profile: Profile) -> Spread:
     measured = noise(profile)
     logs = np.stack([np.log(propagation.curves(profile.seeds(name)).value) for name in measured.values()])
     sizes = scale(list(measured), logarithmic=True)
-    name = measured[list(measured)[usual(list(measured))]]
-    return Spread(sizes, np.exp(between(sizes, logs)), drift_is_not_harm(profile, name))
+    told = dict(zip(sizes.measured, (drift_is_not_harm(profile, *each) for each in measured.items()), strict=True))
+    notes = tuple(told[sizes.nearest(step)] for step in range(len(sizes.values)))
+    return Spread(sizes, np.exp(between(sizes, logs)), notes, sizes.measured[usual(list(measured))])
 
 
-def drift_is_not_harm(profile: Profile, name: str) -> str:
-    """How well the drift that reaches the end tells the harm, over the layers hit; two layers that it misjudges."""
+def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
+    """How well the drift that reaches the last layer predicts harm, over layers, and two layers that it misjudges."""
     seeds = profile.seeds(name)
     final = propagation.curves(seeds).value[:, -1]
     harm = mean(seeds, "kl")
     agreement = spearman(final, harm)
     if not math.isfinite(agreement):
-        return "Drift is not harm, but here one of them is the same for every layer, so that they cannot be compared."
-    said = f"Drift is not harm: over the layers hit, the rank correlation of final drift and harm is {agreement:.2f}."
+        return "Drift is not harm, but here one of them is the same for every layer, so they cannot be compared."
+    said = (
+        f"Drift is not harm to the predictions. At size {ref(f'{size:g}', 'control-noise')}, the rank correlation "
+        f"between final drift and harm is {ref(f'{agreement:.2f}', EVERY)} over all layers."
+    )
     pair = misjudged(final, harm)
     if pair is None:
-        return f"{said} In this profile more drift at the end always comes with more harm."
+        return f"{said} In this profile, more drift at the end always comes with more harm."
     loud, quiet = pair
+    compared = times(final[loud] / final[quiet]), percent(1 - harm[loud] / harm[quiet])
+    more, less = (among((loud, quiet), each) for each in compared)
     return (
-        f"{said} Noise at layer {loud} ends with {digits(final[loud] / final[quiet])} times the drift of noise at "
-        f"layer {quiet}, yet does only {digits(harm[loud] / harm[quiet])} times the harm."
+        f"{said} Noise after layer {of(loud)} ends with {more} the drift of noise after layer {of(quiet)}, "
+        f"but does {less} less harm."
     )
 
 

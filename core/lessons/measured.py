@@ -13,6 +13,7 @@ from core.analysis.comparison import spearman
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice, slice_of
 from core.analysis.verdicts import beside
+from core.figures.labels import percent
 from core.lessons.shared import TARGET
 from core.specs.errors import UserError
 from core.specs.formats import digits
@@ -71,21 +72,32 @@ def _estimate(planned: Array, profile: Profile) -> float:
 
 def measured_said(found: Whole, profile: Profile) -> str:
     """Which allocation was measured best, and whether the estimates had ranked them so."""
-    known = [each for each in found.settings if math.isfinite(each.perplexity)]
+    known = _known(found)
+    if len(known) < 2:
+        return ranked(found)
+    estimate = estimated(found, profile)[[math.isfinite(each.perplexity) for each in found.settings]]
+    agreement = spearman(estimate, np.array([each.perplexity for each in known]))
+    if not math.isfinite(agreement):
+        return ranked(found)
+    count = int(np.isfinite(estimate).sum())
+    which = "" if count == len(known) else f" over the {count} that could be estimated"
+    return f"{ranked(found)} The rank correlation between estimate and measurement{which} is {agreement:.2f}."
+
+
+def ranked(found: Whole) -> str:
+    """Which allocation was measured best, and which worst."""
+    known = _known(found)
     if len(known) < 2:
         return "Fewer than two allocations were measured, so there is nothing to compare."
     best, worst = (pick(known, key=lambda each: each.perplexity) for pick in (min, max))
-    said = (
+    return (
         f"Measured at {_aim(found.part.target)}, “{best.name}” is best ({_cost(best)}) and “{worst.name}” worst "
         f"({_cost(worst)})."
     )
-    estimate = estimated(found, profile)[[math.isfinite(each.perplexity) for each in found.settings]]
-    agreement = spearman(estimate, np.array([each.perplexity for each in known]))
-    if math.isfinite(agreement):
-        count = int(np.isfinite(estimate).sum())
-        which = "" if count == len(known) else f" of the {count} that could be estimated"
-        said += f" The rank correlation of estimate and measurement{which} is {agreement:.2f}."
-    return said
+
+
+def _known(found: Whole) -> list[EvaluatedSetting]:
+    return [each for each in found.settings if math.isfinite(each.perplexity)]
 
 
 def _cost(one: EvaluatedSetting) -> str:
@@ -98,4 +110,4 @@ def _cost(one: EvaluatedSetting) -> str:
 def _aim(target: float) -> str:
     """A target in words; one that the tour does not speak of is said to be the nearest."""
     near = abs(target - TARGET) < 1e-9
-    return f"{target:.0%} zeros" + ("" if near else f" (nothing was at {TARGET:.0%})")
+    return f"{percent(target)} zeros" + ("" if near else f" (nothing was measured at {percent(TARGET)})")

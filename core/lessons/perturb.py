@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from core.figures.labels import percent
+from core.lessons.marks import of, ref
 from core.lessons.shared import Scale, between, mean, noise, scale, usual
 from core.store.profiles import Profile
 from core.store.results import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Hit:
+class Noise:
     """What noise at one layer does to the model's predictions."""
 
     sizes: Scale
     flips: Array  # (steps, layers) fraction of next-token predictions that change
-    said: str
+    notes: tuple[str, ...]  # (steps) which layers matter most and least
+    faint: str  # what the weakest noise does
+    at: int  # the step of the usual size
+
+    @property
+    def said(self) -> str:
+        return self.notes[self.at]
 
 
-def perturb(profile: Profile) -> Hit:
+def perturb(profile: Profile) -> Noise:
     """Noise of every size at every layer.
 
     Raises:
@@ -30,16 +37,23 @@ def perturb(profile: Profile) -> Hit:
     measured = noise(profile)
     flips = np.stack([mean(profile.seeds(name), "flips") for name in measured.values()])
     sizes = scale(list(measured), logarithmic=True)
-    return Hit(sizes, between(sizes, flips), _hit_said(list(measured), flips))
+    table = between(sizes, flips)
+    notes = tuple(_where(size, row) for size, row in zip(sizes.values, table, strict=True))
+    return Noise(sizes, table, notes, _faint(sizes, flips[0]), sizes.measured[usual(list(measured))])
 
 
-def _hit_said(measured: Sequence[float], flips: Array) -> str:
-    at = usual(measured)
-    most, least = int(flips[at].argmax()), int(flips[at].argmin())
-    said = (
-        f"The same noise, size {measured[at]:g}, changes {flips[at][most]:.0%} of the predictions at layer {most} but "
-        f"{flips[at][least]:.0%} at layer {least}: where a network is hit matters."
+def _where(size: float, flips: Array) -> str:
+    most, least = int(flips.argmax()), int(flips.argmin())
+    return (
+        f"Where the noise enters matters. At size {ref(f'{size:.2g}', 'control-noise')}, it changes "
+        f"{of(most, percent(flips[most]))} of the predictions after layer {of(most)}, but "
+        f"{of(least, percent(flips[least]))} after layer {of(least)}."
     )
-    if len(measured) > 1:
-        said += f" At size {measured[0]:g} no layer changes more than {flips[0].max():.1%} of them."
-    return said
+
+
+def _faint(sizes: Scale, flips: Array) -> str:
+    """Empty where one size alone was measured."""
+    if len(sizes.measured) == 1:
+        return ""
+    least, most = (ref(each, "stop-noise-0") for each in (f"{sizes.values[0]:g}", percent(flips.max(), 1)))
+    return f"At size {least}, no layer changes more than {most} of them."

@@ -12,7 +12,9 @@ from core.allocation.owl import Owl
 from core.allocation.response import Response
 from core.allocation.spread import allocate
 from core.analysis import responses
-from core.lessons.shared import DRIVER, TARGET, Scale, between, scale
+from core.figures.labels import percent, times
+from core.lessons.marks import EVERY, of, ref
+from core.lessons.shared import DRIVER, TARGET, Scale, between, ordinal, scale
 from core.specs.allocations import AllocationRequest, Correction, Uniform
 from core.specs.formats import digits
 from core.store.profiles import Profile
@@ -27,7 +29,15 @@ class Alone:
     harm: Array  # (steps, layers) KL divergence, nats
     worst: int  # the layer that hurts most at the usual sparsity
     at: int  # the step of the usual sparsity
-    said: str
+    notes: tuple[str, ...]  # (steps) which layer hurts most
+
+    @property
+    def said(self) -> str:
+        return self.notes[self.at]
+
+    def judged(self, layer: int) -> tuple[str, ...]:
+        """(steps) what is said to a guess of the layer that hurts most."""
+        return tuple(_judged(*each, layer) for each in zip(self.sparsities.values, self.harm, strict=True))
 
 
 def prune(profile: Profile) -> Alone:
@@ -40,33 +50,39 @@ def prune(profile: Profile) -> Alone:
     sparsities = scale(measured.tolist(), logarithmic=False)
     at = sparsities.measured[int(np.abs(measured - TARGET).argmin())]
     table = between(sparsities, harm.T)
-    return Alone(sparsities, table, int(table[at].argmax()), at, _alone_said(sparsities.values[at], table[at]))
+    notes = tuple(_alone_said(*each) for each in zip(sparsities.values, table, strict=True))
+    return Alone(sparsities, table, int(table[at].argmax()), at, notes)
 
 
 def _alone_said(sparsity: float, harm: Array) -> str:
-    order = np.argsort(-harm)
-    worst, next_worst = (int(each) for each in order[:2])
+    worst, runner_up = (int(each) for each in np.argsort(-harm)[:2])
+    ahead, above = times(harm[worst] / harm[runner_up]), times(harm[worst] / float(np.median(harm)))
     return (
-        f"Pruned alone to {sparsity:.0%} zeros, layer {worst} hurts most: {digits(harm[worst])} nats, "
-        f"{digits(harm[worst] / harm[next_worst])} times the next, layer {next_worst}, and "
-        f"{digits(harm[worst] / float(np.median(harm)))} times the median."
+        f"Pruned alone to {ref(percent(sparsity), 'control-zeros')} zeros, layer {of(worst)} hurts most: "
+        f"{of(worst, digits(harm[worst]))} nats, {of(worst, ahead)} the next (layer {of(runner_up)}) and "
+        f"{ref(above, EVERY)} the median."
     )
 
 
-def guessed(harm: Array, layer: int) -> str:
-    """What is said to a guess of the layer that hurts most; harm is (layers,), nats."""
-    rank = int((harm > harm[layer]).sum())
+def rank(harm: Array, layer: int) -> str:
+    """Where a layer stands among all, the most harm first: `8th of 30`."""
+    return f"{ordinal(int((harm > harm[layer]).sum()) + 1)} of {len(harm)}"
+
+
+def _judged(sparsity: float, harm: Array, layer: int) -> str:
     worst = int(harm.argmax())
-    if rank == 0:
-        return f"Right: it is layer {layer}."
+    zeros = ref(percent(sparsity), "control-zeros")
+    if harm[layer] == harm[worst]:
+        return f"**Right.** At {zeros} zeros, your pick, layer {of(layer)}, hurts most."
+    more = of(worst, times(harm[worst] / harm[layer]))
     return (
-        f"You said layer {layer}, which is number {rank + 1} of {len(harm)} with {digits(harm[layer])} nats; "
-        f"layer {worst} does {digits(harm[worst] / harm[layer])} times as much."
+        f"**Wrong.** At {zeros} zeros, your pick, layer {of(layer)}, ranks {of(layer, rank(harm, layer))} "
+        f"({of(layer, digits(harm[layer]))} nats). Layer {of(worst)} does {more} the harm."
     )
 
 
 def methods(profile: Profile) -> dict[str, float]:
-    """Allocation -> additive estimate of its KL divergence at 70%, nats; NaN beyond what was measured.
+    """Allocation -> additive estimate of its KL divergence at 70 %, nats; NaN beyond what was measured.
 
     Raises:
         UserError: as `correction`.
@@ -86,10 +102,9 @@ def methods_said(told: dict[str, float]) -> str:
     """Which allocation the estimates prefer."""
     known = {name: value for name, value in told.items() if math.isfinite(value)}
     if len(known) < 2:
-        return "These allocations go beyond the largest sparsity measured, so that they cannot be compared."
-    best, worst = min(known, key=known.get), max(known, key=known.get)
+        return "These allocations exceed the largest sparsity measured, so they cannot be compared."
+    (best, low), (worst, high) = (pick(known.items(), key=lambda each: each[1]) for pick in (min, max))
     return (
-        f"Added up over the layers, the estimate at {TARGET:.0%} zeros puts {best} first "
-        f"({digits(known[best], 3)} nats) and {worst} last ({digits(known[worst], 3)}). Only pruning all layers at "
-        "once and measuring tells whether that is so."
+        f"Summed over layers, the estimate at {percent(TARGET)} zeros puts {best} first ({digits(low, 3)} nats) and "
+        f"{worst} last ({digits(high, 3)} nats). Only pruning all layers at once can confirm it."
     )

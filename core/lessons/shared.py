@@ -52,25 +52,27 @@ def between(steps: Scale, table: Array) -> Array:
 
 
 def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
-    """Size -> name of the gaussian noise measured at these positions, ascending.
+    """Size -> name of the noise measured at these positions, ascending.
 
     Raises:
         UserError: none was.
     """
-    found = {
-        asked.size: name
-        for name, asked in profile.perturbations.items()
-        if asked.kind == "gaussian" and asked.positions == positions
-    }
+    found = profile.noise(positions)
     if not found:
         where = {"after_first": ("that spares the first token", ""), "all": ("on all tokens", "@all")}[positions]
         raise UserError(f"this profile holds no Gaussian noise {where[0]}: measure gaussian:0.3{where[1]} on its text")
-    return dict(sorted(found.items()))
+    return found
 
 
 def usual(measured: Sequence[float]) -> int:
     """Index of the measured size nearest to the usual one."""
     return min(range(len(measured)), key=lambda i: abs(math.log(measured[i] / SIZE)))
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `13th`."""
+    teens = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def mean(seeds: Sequence[Perturbed], field: str) -> Array:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from core import specs
+from core.measure.engines import ENGINES
 from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
-from core.measure.hooks import hooks
 from core.measure.perturb import Moments
+from core.measure.removal import removal
 from core.measure.scores import scores
 from core.measure.statistics import statistics
-from core.measure.wavefront import wavefront
 from core.measure.weights import weights
 from core.models import cost, flops
 from core.models.devices import HEADROOM, free_memory, release
@@ -25,11 +25,10 @@ from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE
 from core.specs.errors import UserError
 from core.specs.formats import runs
-from core.store import results
+from core.store import parts, results
 from core.store.cache import Store
 from core.texts.windows import Windows
 
-ENGINES = {"wavefront": wavefront, "hooks": hooks}
 ROUNDING = {"float32": 2.0**-24, "bfloat16": 2.0**-9, "float16": 2.0**-12}
 
 
@@ -63,9 +62,9 @@ class Sweep:
             UserError: a residual is asked of a model that cannot be pruned.
             Cancelled: the report function said so; finished parts stay.
         """
-        missing = [each for each in self.profile.measurements if self.store.measured(self.profile.unit(each)) is None]
+        missing = [each for each in self.profile.measurements if self._lacks(self.profile.unit(each))]
         pending = {each: self._pending(each) for each in missing}
-        if not missing and not self._lacking:
+        if not any(map(self._lacks, self.profile.units)):
             return
         self._plan(pending)
         try:
@@ -88,16 +87,14 @@ class Sweep:
         if self.seconds["sweep"] > 1 and self.engine == "wavefront":
             cost.remember_rate(self.store, self.device.type, self.shape, (self.flop - swept) / self.seconds["sweep"])
 
-    @property
-    def _lacking(self) -> bool:
-        """Whether anything beside the measurements has yet to be found."""
-        clean = [self.profile.activation, self.profile.floor]
-        return self._lacks_scores or self._lacks_weights or any(self.store.measured(each) is None for each in clean)
+    def _lacks(self, unit: specs.Spec) -> bool:
+        """Whether a unit is part of the profile and yet to be found."""
+        return unit in self.profile.units and self.store.measured(unit) is None
 
     # -- the plan ---------------------------------------------------------------------------------------------------
 
     def _pending(self, measurement: specs.Measurement) -> list[int]:
-        finished = self.store.finished(self.profile.unit(measurement))
+        finished = parts.finished(self.store, self.profile.unit(measurement))
         done = {first + n for first, part in finished.items() for n in range(part.sequences)}
         return [index for index in range(self.profile.text.sequences) if index not in done]
 
@@ -106,19 +103,20 @@ class Sweep:
         self.total = flops.clean_work(self.shape, self.profile.text.sequences, length)
         for measurement, sequences in pending.items():
             self.total += flops.measurement_work(self.shape, measurement, len(sequences), length)
-        if self.store.measured(self.profile.floor) is None:
+        if self._lacks(self.profile.floor):
             self.total += flops.measurement_work(self.shape, self._rounding, 1, length)
         self.checks = {size: flops.check_work(self.shape, size, length) for size in self._sizes(pending)}
         self.total += sum(self.checks.values())
-        self.total += flops.scores_work(self.shape) if self._lacks_scores else 0
-        self.total += flops.spectra_work(self.shape, self.device.type) if self._lacks_weights else 0
+        self.total += flops.scores_work(self.shape) if self._lacks(self.profile.scores) else 0
+        self.total += flops.spectra_work(self.shape, self.device.type) if self._lacks(self.profile.weights) else 0
+        self.total += flops.removal_work(self.shape) if self._lacks(self.profile.removed) else 0
 
     def _sizes(self, pending: dict[specs.Measurement, list[int]]) -> set[int]:
         """Batch sizes whose replay will be checked, if memory holds what it holds now."""
         if self.engine != "wavefront":
             return set()
         todo, size = _todo(pending), self._size()
-        found = set() if self.store.measured(self.profile.floor) else {1}
+        found = {1} if self._lacks(self.profile.floor) else set()
         while todo:
             found.add(len(_run_of(todo, size)))
             todo = todo[len(_run_of(todo, size)) :]
@@ -147,27 +145,24 @@ class Sweep:
             self.flop, self.done = self.flop + flop, self.done + work
             self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
 
-        wanted = {each.statistic for each in asked if each.statistic}
-        wanted |= {"norm"} if self._lacks_scores else set()  # what scores are made of
+        wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
+        wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
+        wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
         covariance = any(each.covariance for each in asked)
         activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step, self._warn)
-        if self.store.measured(self.profile.activation) is None:
+        if self._lacks(self.profile.activation):
             self.store.save(self.profile.activation, activation, {})
-        if self._lacks_scores:
+        if self._lacks(self.profile.scores):
             step = self._layer_by_layer("scores of the weights", flops.scores_work(self.shape))
             self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm, step), {})
+        if self._lacks(self.profile.removed):
+            step = self._layer_by_layer("errors of removed weights", flops.removal_work(self.shape))
+            found = removal(self.loaded, moments.second_moment, self.windows.tokens.numel(), step)
+            self.store.save(self.profile.removed, found, {})
         return moments
 
-    @property
-    def _lacks_scores(self) -> bool:
-        return self.profile.prunable and self.store.measured(self.profile.scores) is None
-
-    @property
-    def _lacks_weights(self) -> bool:
-        return self.profile.prunable and self.store.measured(self.profile.weights) is None
-
     def _weights(self) -> None:
-        if self._lacks_weights:
+        if self._lacks(self.profile.weights):
             work = flops.spectra_work(self.shape, self.device.type)
             found = weights(self.loaded, self._layer_by_layer("spectra of the weights", work))
             self.store.save(self.profile.weights, found, {})
@@ -182,7 +177,7 @@ class Sweep:
         return step
 
     def _floor(self, moments: Moments) -> None:
-        if self.store.measured(self.profile.floor) is not None:
+        if not self._lacks(self.profile.floor):
             return
         group = self._prepared([0], moments)
         rounded = self._part(group, self._rounding, "noise floor", 1)
@@ -216,7 +211,7 @@ class Sweep:
                 self.warnings.clear()
                 part = self._part(part_group, measurement, what, len(run))
                 took = time.perf_counter() - began
-                self.store.save_part(self.profile.unit(measurement), run[0], part, took, self.warnings)
+                parts.save(self.store, self.profile.unit(measurement), run[0], part, took, self.warnings)
                 for index in run:
                     wanted.remove(index)
                 self.parts += 1
@@ -265,13 +260,13 @@ class Sweep:
 
     def _assemble(self, measurement: specs.Measurement) -> None:
         unit = self.profile.unit(measurement)
-        if self.store.measured(unit) is None:  # else another process was faster
-            parts = list(self.store.finished(unit).values())
-            if sum(part.sequences for part in parts) != self.profile.text.sequences:
+        if self._lacks(unit):  # else another process was faster
+            found = list(parts.finished(self.store, unit).values())
+            if sum(part.sequences for part in found) != self.profile.text.sequences:
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
-            told = {"seconds": round(self.store.seconds(unit), 2), "warnings": self.store.warnings(unit)}
-            self.store.save(unit, results.merged(parts), told)
-        self.store.drop_parts(unit)
+            told = {"seconds": round(parts.seconds(self.store, unit), 2), "warnings": parts.warnings(self.store, unit)}
+            self.store.save(unit, results.merged(found), told)
+        parts.drop(self.store, unit)
 
     def _warn(self, text: str) -> None:
         self.warnings.append(text)

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.models.foreign_code import refuse_foreign_code
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
 from core.specs.errors import UserError
 from core.store.cache import Store
@@ -86,11 +87,12 @@ def weight_files(folder: Path) -> list[Path]:
     """config.json and the safetensors files of a model folder.
 
     Raises:
-        UserError: the folder holds no configuration or no safetensors weights.
+        UserError: the folder holds no configuration or no safetensors weights, or asks for code of its own.
     """
     config, weights = folder / "config.json", sorted(folder.glob("*.safetensors"))
     if not config.is_file():
         raise UserError(f"{folder.name} is no model folder: it has no config.json")
+    refuse_foreign_code(folder)
     if not weights:
         pickled = [path.name for path in folder.glob("*.bin")]
         why = f"only {pickled[0]}, a pickle; convert it to safetensors" if pickled else "no .safetensors file"
@@ -163,15 +165,10 @@ def at_hand(store: Store) -> list[dict[str, object]]:
 
 
 def _described(typed: str, store: Store) -> dict[str, object]:
+    found = {"source": typed, "label": typed, "layers": None, "parameters": None, "trouble": None}
     try:
         source = locate(typed, store, fetch=False)
         shape = outlined(source, store)
     except UserError as error:
-        return {"source": typed, "label": typed, "layers": None, "parameters": None, "trouble": str(error)}
-    return {
-        "source": typed,
-        "label": source.label,
-        "layers": shape.layers,
-        "parameters": shape.parameters,
-        "trouble": None,
-    }
+        return found | {"trouble": str(error)}
+    return found | {"label": source.label, "layers": shape.layers, "parameters": shape.parameters}

@@ -14,17 +14,18 @@ from core.report.page import Exhibit, Table
 FONT = "system-ui, sans-serif"
 
 
-def exhibit(draw: Callable[[Palette], Chart], note: str, prefix: str) -> Exhibit:
+def exhibit(draw: Callable[[Palette], Chart], note: str, prefix: str, of: str = "") -> Exhibit:
     """A chart drawn for both kinds of page.
 
     Args:
         note: what the numbers are of.
         prefix: begins the name of a downloaded picture.
+        of: what its title ends with, as in `: 70% zeros`; a question needs no colon.
     """
     light, dark = draw(LIGHT), draw(DARK)
     return Exhibit(
         name=f"{prefix}-{light.name}".replace(":", "-").replace("@", "-"),
-        title=light.title,
+        title=light.title + (of.removeprefix(":") if light.title.endswith("?") else of),
         finding=light.finding,
         light=_json(light.figure, LIGHT),
         dark=_json(dark.figure, DARK),

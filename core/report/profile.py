@@ -13,39 +13,47 @@ from core.analysis import findings
 from core.analysis import responses as response
 from core.analysis.gains import gains_of
 from core.figures import labels
-from core.figures.charts import CHARTS, ChartRow, InView
+from core.figures.charts import CHARTS, InView
 from core.figures.responses import responses
-from core.figures.style import Chart, Palette
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Exhibit, Part, Table
+from core.report.view import Seen
 from core.specs import naming
-from core.specs.allocations import BASES, AllocationRequest, Correction
+from core.specs.allocations import METHODS, USUAL, AllocationRequest, Correction
+from core.specs.commands import Allocating, command_line
 from core.specs.errors import UserError
 from core.specs.jobs import Request
-from core.specs.pruners import PRUNER_LABELS
+from core.specs.pruners import TREATMENT_LABELS
 from core.store.profiles import Profile
 from core.store.results import Array
 
 PREFERRED = ("gaussian:0.3", "residual:wanda:0.7")  # gains are drawn of these, where they were measured
+NOTHING = Seen()
 TARGET, STRENGTH = 0.7, 0.04  # of the allocations that are drawn
 ADDITIVE = (
-    "These allocations are what the methods ask for at 70%; which of them costs least is for a study to say, and only "
-    "for the model, text and pruner it measured."
+    "These allocations are what the methods propose at 70 %. Only a study tells which costs least, and only for the "
+    "model, text and pruner that it measured."
 )
 
 
-def part(found: Profile, asked: Request | None = None) -> Part:
-    """Everything that is reported of a profile."""
+def part(found: Profile, asked: Request | None = None, seen: Seen = NOTHING) -> Part:
+    """Everything that is reported of a profile.
+
+    Args:
+        seen: the view that it opens at: this perturbation comes first, this layer is marked.
+    """
     spec = found.spec
-    drawn = [each for each in PREFERRED if each in found.by_name] or list(found.by_name)[:1]
+    wanted = dict.fromkeys([*([seen.perturbation] if seen.perturbation else []), *PREFERRED])
+    drawn = [each for each in wanted if each in found.by_name] or list(found.by_name)[:1]
     note = provenance.note(found.entry, spec.model, spec.text)
-    exhibits = [one for name in drawn for one in _of_perturbation(found, name, note)]
+    exhibits = [one for name in drawn for one in _of_perturbation(found, name, note, seen.layer)]
     pruned, commands = _allocations(found, note)
+    said = {name: findings.finding(gains_of(found.seeds(name))) for name in drawn}
     return Part(
         key=found.entry.key,
         title=f"{found.provenance.get('model', spec.model.content)}: which layers amplify, which absorb?",
-        sentences=(*_sentences(found, drawn), *([ADDITIVE] if pruned else [])),
+        sentences=(*(f"{_label(found, name)}: {said[name]}" for name in drawn), *([ADDITIVE] if pruned else [])),
         exhibits=(*exhibits, *_responses(found, note), *pruned),
         tables=(("The verdict on every perturbation measured", verdicts(found)),),
         provenance=provenance.rows(found.entry, spec.model, spec.text),
@@ -59,40 +67,32 @@ def _label(found: Profile, name: str) -> str:
     return asked.label + where
 
 
-def _sentences(found: Profile, drawn: list[str]) -> list[str]:
-    return [f"{_label(found, name)}: {findings.finding(gains_of(found.seeds(name)))}" for name in drawn]
-
-
 def verdicts(found: Profile) -> Table:
     """One sentence per perturbation."""
     rows = [(name, _label(found, name), findings.finding(gains_of(found.seeds(name)))) for name in found.by_name]
     return texts(("name", "perturbation", "verdict"), rows)
 
 
-def _of_perturbation(found: Profile, name: str, note: str) -> list[Exhibit]:
-    seeds = found.seeds(name)
-    values = np.nan_to_num(gains_of(seeds).value[:-1], nan=-np.inf)
-    layer = int(values.argmax()) if values.size else 0
-    said = f"{_label(found, name)}; the marked layer, {layer}, has the greatest gain · {note}"
-    asked = InView(found, name, layer)
-    prefix = f"{found.entry.key[:6]}-{name}"
-    return [exhibit(partial(_drawn, row, asked), said, prefix) for row in CHARTS if row.reported]
+def _of_perturbation(found: Profile, name: str, note: str, wanted: int | None) -> list[Exhibit]:
+    layer, why = _marked(found, name, wanted)
+    said = f"{_label(found, name)}; the marked layer, {layer}, {why} · {note}"
+    asked, prefix, of = InView(found, name, layer), f"{found.entry.key[:6]}-{name}", f": {_label(found, name)}"
+    rows = (row for row in CHARTS if row.reported)
+    return [exhibit(lambda look, row=row: row.draw(replace(asked, look=look)), said, prefix, of) for row in rows]
 
 
-def _drawn(row: ChartRow, asked: InView, look: Palette) -> Chart:
-    return _titled(row.draw(replace(asked, look=look)), asked.profile, asked.name)
-
-
-def _titled(chart: Chart, found: Profile, name: str) -> Chart:
-    """A report shows several perturbations, so each title says which."""
-    mark = "" if chart.title.endswith("?") else ":"
-    return replace(chart, title=f"{chart.title}{mark} {_label(found, name)}")
+def _marked(found: Profile, name: str, wanted: int | None) -> tuple[int, str]:
+    """The layer of the view, else the one with the greatest gain; and which of the two it is."""
+    if wanted is not None and 0 <= wanted < found.layers:
+        return wanted, "is the one in view when the report was made"
+    values = np.nan_to_num(gains_of(found.seeds(name)).value[:-1], nan=-np.inf)
+    return int(values.argmax()) if values.size else 0, "has the greatest gain"
 
 
 def _responses(found: Profile, note: str) -> list[Exhibit]:
     """Of every pruner that two or more sparsities were measured with."""
     shown = []
-    for pruner, title in PRUNER_LABELS.items():
+    for pruner, title in TREATMENT_LABELS.items():
         try:
             sparsities, harm = response.measured(found, pruner, "kl")
         except UserError:
@@ -113,7 +113,8 @@ def _allocations(found: Profile, note: str) -> tuple[list[Exhibit], list[Command
     lines = {name: sparsity for name, (_, sparsity) in asked.items()}
     shown = next(name for name in ("Response", "OWL", *lines) if name in lines)
     drawn = exhibit(lambda look: figures.methods(lines, shown, TARGET, look), note, found.entry.key[:6])
-    return [drawn], [remake.allocation(found, request, name) for name, (request, _) in asked.items()]
+    again = {name: Allocating(profile=found.entry.key, allocation=request) for name, (request, _) in asked.items()}
+    return [drawn], [Command(f"The allocation {name}:", command_line(each)) for name, each in again.items()]
 
 
 def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
@@ -122,11 +123,10 @@ def possible(found: Profile) -> dict[str, tuple[AllocationRequest, Array]]:
         layer_parameters(found)
     except UserError:
         return {}
-    plain = [AllocationRequest(base=form(), target=TARGET) for kind, form in BASES.items() if kind != "manual"]
-    driver = Correction(strength=STRENGTH)
-    corrected = [each.model_copy(update={"correction": driver}) for each in plain if each.base.kind == "owl"]
+    plain = [AllocationRequest(base=form(), target=TARGET) for form in METHODS.values()]
+    corrected = AllocationRequest(base=METHODS[USUAL](), target=TARGET, correction=Correction(strength=STRENGTH))
     answered = {}
-    for request in (*plain, *corrected):
+    for request in (*plain, corrected):
         try:
             answered[naming.allocation(request)] = request, allocate(request, found).sparsity
         except UserError:  # this profile lacks what the allocator looks at

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from core.analysis.tasks import examples
 from core.search.best import Best
 from core.search.roles import roles
-from core.specs import ModelSpec, StudySpec, TaskSpec, TextSpec
+from core.specs import ModelSpec, StudySpec, TextSpec
 from core.store.cache import Entry
 
 TOLD = (("device", "device"), ("engine", "engine"), ("threads", "threads"), ("replay error", "replay_error"),
@@ -20,19 +18,22 @@ def rows(entry: Entry, model: ModelSpec, text: TextSpec, study: StudySpec | None
     Args:
         study: what was evaluated, where the numbers are of pruned models.
     """
-    told = entry.provenance
+    told, random = entry.provenance, model.initialised
     found = [
         ("key", entry.key),
         ("model", str(told.get("model", "not noted"))),
-        ("weights, by content", _weights(model)),
+        ("weights, by content", model.content + ("" if random is None else f", random weights, seed {random}")),
         ("precision", model.dtype),
         ("tokenizer, SHA-256", text.tokenizer),
         *_text("text", str(told.get("text", "not noted")), text),
         *(_calibration(entry, study) if study else ()),
-        *_tasks(study.tasks if study else ()),
+    ]
+    found += [
+        (f"zero-shot {each.name}", f"{examples(each)}, seed {each.seed}, content {each.content}")
+        for each in (study.tasks if study else ())
     ]
     found += [(name, str(told[field])) for name, field in TOLD if told.get(field) is not None]
-    found += [("seconds", _seconds(told["seconds"]))] if told.get("seconds") else []
+    found += [("seconds", _pairs(told["seconds"]))] if told.get("seconds") else []
     found += [("versions", _pairs(told["versions"]))] if isinstance(told.get("versions"), dict) else []
     found += [("files, SHA-256", _pairs(told["files"]))] if isinstance(told.get("files"), dict) else []
     return tuple(found)
@@ -41,7 +42,7 @@ def rows(entry: Entry, model: ModelSpec, text: TextSpec, study: StudySpec | None
 def search(entry: Entry, found: Best) -> tuple[tuple[str, str], ...]:
     """What a best setting was chosen on, beside the text that judges it."""
     name = entry.provenance.get("texts", {}).get("selection", "not noted")
-    seed = ", ".join(map(str, _seeds(found.selection.spec)))
+    seed = ", ".join(map(str, found.selection.spec.seeds))
     return (
         ("roles of the texts", roles(found.request)),
         *_text("text that selects", str(name), found.selection.spec.text),
@@ -68,17 +69,17 @@ def _text(name: str, called: str, text: TextSpec) -> list[tuple[str, str]]:
 
 def _calibration(entry: Entry, study: StudySpec) -> list[tuple[str, str]]:
     """The calibration text, its amount, and the seeds that drew it."""
-    used = _used(study)
+    used = study.calibration
     if used is None:
         return [("calibration text", "none: nothing here was pruned by looking at a text")]
     name = str(_named(entry) or "not noted")
-    seeds = ", ".join(map(str, _seeds(study)))
+    seeds = ", ".join(map(str, study.seeds))
     return [*_text("calibration text", name, used), ("calibration seeds", seeds)]
 
 
 def _calibrated(entry: Entry, study: StudySpec) -> list[str]:
     """The same in a few words."""
-    used, seeds = _used(study), _seeds(study)
+    used, seeds = study.calibration, study.seeds
     if used is None:
         return []
     drawn = ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds))
@@ -90,29 +91,5 @@ def _named(entry: Entry) -> str | None:
     return entry.provenance.get("calibration") or entry.provenance.get("texts", {}).get("calibration")
 
 
-def _used(study: StudySpec) -> TextSpec | None:
-    """A calibration text; those of other seeds differ in which windows were drawn alone."""
-    found = (each.pruned.calibration for each in study.points if each.pruned and each.pruned.calibration)
-    return next(found, None)
-
-
-def _seeds(study: StudySpec) -> list[int]:
-    """Calibration seeds of all that looks at a calibration text."""
-    looks = (each for each in study.points if each.pruned and each.pruned.calibration)
-    return sorted({each.setting.calibration_seed for each in looks})
-
-
-def _tasks(tasks: Iterable[TaskSpec]) -> list[tuple[str, str]]:
-    return [(f"zero-shot {each.name}", f"{examples(each)}, seed {each.seed}, content {each.content}") for each in tasks]
-
-
-def _weights(model: ModelSpec) -> str:
-    return model.content if model.initialised is None else f"{model.content}, random weights, seed {model.initialised}"
-
-
-def _seconds(found: object) -> str:
-    return _pairs(found) if isinstance(found, dict) else str(found)
-
-
-def _pairs(found: dict) -> str:
-    return ", ".join(f"{name} {value}" for name, value in found.items())
+def _pairs(found: object) -> str:
+    return ", ".join(f"{name} {value}" for name, value in found.items()) if isinstance(found, dict) else str(found)

@@ -8,21 +8,12 @@ from core.analysis.evaluations import Evaluations
 from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
-from core.specs import (
-    AllocationRequest,
-    Manual,
-    MeasureRequest,
-    Setting,
-    StudyRequest,
-    UserError,
-    WindowRequest,
-    naming,
-)
-from core.specs.commands import Allocating, Studying, alone, command_line
+from core.search.plan import final_request
+from core.specs import MeasureRequest, Setting, StudyRequest, UserError, WindowRequest, naming
+from core.specs.commands import Studying, alone, command_line
 from core.specs.jobs import Request
 from core.specs.study_file import STUDY_FILE, write_study
 from core.store.cache import Entry
-from core.store.profiles import Profile
 
 NOTHING_SAID = "There is no command: this result does not say where its model and text came from."
 SEARCH = "The whole search with all its numbers, the profile, the candidates and the judgement included:"
@@ -78,15 +69,11 @@ def _device(told: dict) -> str:
     return said if said in ("cpu", "mps") else "cuda" if said.startswith("cuda") else "auto"
 
 
-def allocation(found: Profile, asked: AllocationRequest, name: str) -> Command:
-    """`python -m core allocate ...` of one line of the allocation chart."""
-    return Command(f"The allocation {name}:", command_line(Allocating(profile=found.entry.key, allocation=asked)))
-
-
 def study(found: Evaluations) -> list[Command]:
     """The study file and its command; where no file can say it, a command per setting."""
-    request = _request(found)
-    if request is None:
+    try:
+        request = StudyRequest.model_validate(found.provenance["request"])
+    except (KeyError, ValueError):
         return [Command(NOTHING_SAID, "python -m core study study.toml")]
     return _study(request, _device(found.dense.result.about))
 
@@ -99,7 +86,7 @@ def best(found: Best, singles: Sequence[str]) -> list[Command]:
     """
     whole = bests.whole_line(found.request)
     if whole is None:
-        asked = bests.final_request(found.request, found.profile, found.winner, found.runner_up)
+        asked = final_request(found.request, found.profile, found.winner, found.runner_up)
         file, *run = _study(asked, _device(found.final.dense.result.about))
         return [Command(f"{NO_SEARCH} {file.about}", file.text), *run, *_singles(singles)]
     return [Command(SEARCH, whole), *_singles(singles)]
@@ -121,15 +108,8 @@ def _study(request: StudyRequest, device: str) -> list[Command]:
     ]
 
 
-def _request(found: Evaluations) -> StudyRequest | None:
-    try:
-        return StudyRequest.model_validate(found.provenance["request"])
-    except (KeyError, ValueError):
-        return None
-
-
 def _single(request: StudyRequest, setting: Setting, device: str) -> str | None:
-    if isinstance(setting.allocation.base, Manual):
+    if setting.allocation.base.by_hand:
         return f"# {naming.whole(setting)}: no command can say it; save its allocation as JSON and name that file"
     try:
         return command_line(alone(request, setting), device=device)

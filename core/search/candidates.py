@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.allocation.allocator import Allocator
 from core.allocation.spread import spread
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations
 from core.specs import Setting, UserError
-from core.specs.allocations import BASES, AllocationRequest, Correction, Uniform
+from core.specs.allocations import BASES, AllocationRequest, Uniform
 from core.specs.grammar import write
 from core.specs.pruners import USUAL
 from core.store.profiles import Profile
@@ -24,47 +23,31 @@ TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a larges
 class Grid:
     """What is tried. Uniform is always among the candidates."""
 
-    bases: Callable[[float, int], Iterable[Allocator]]  # of a target and a number of layers
+    effort: str  # the allocators' own `quick` or `full`
     strengths: tuple[float, ...] = ()  # of the correction of uniform, each with its reverse
     corrects_best: bool = False  # the same of the base that did best
 
 
-def _quick(target: float, layers: int) -> list[Allocator]:
-    return [base for form in BASES.values() for base in form.quick(target, layers)]
-
-
-def _full(target: float, layers: int) -> list[Allocator]:
-    return [base for form in BASES.values() for base in form.full(target, layers)]
-
-
 # `quick` tries every method once, `full` the whole grid of a method's paper or published commands; what is ours gets no
 # more than that. More tries can win by luck on the selection text alone: the final text knows of none of them.
-GRIDS = {
-    "quick": Grid(_quick, strengths=(0.04,)),
-    "full": Grid(_full, strengths=(0.02, 0.04), corrects_best=True),
-}
+GRIDS = {"quick": Grid("quick", strengths=(0.04,)), "full": Grid("full", strengths=(0.02, 0.04), corrects_best=True)}
 
 
 def candidates(grid: Grid, pruner: str, target: float, layers: int, seed: int) -> tuple[Setting, ...]:
     """Uniform, every base of the grid, and the corrections of uniform, each once."""
-    bases = [Uniform(), *(_of_pruner(base, pruner) for base in grid.bases(target, layers))]
-    plain = [_setting(AllocationRequest(base=base, target=target), pruner, seed) for base in bases]
+    bases = [Uniform()]
+    for form in BASES.values():
+        curves = {"pruner": pruner} if "pruner" in form.model_fields else {}  # that it goes by
+        bases += [base.model_copy(update=curves) for base in getattr(form, grid.effort)(target, layers)]
+    asked = (AllocationRequest(base=base, target=target) for base in bases)
+    plain = [Setting(pruner=pruner, allocation=each, calibration_seed=seed) for each in asked]
     return tuple(dict.fromkeys([*plain, *corrections(plain[0], grid.strengths)]))
 
 
 def corrections(setting: Setting, strengths: Iterable[float]) -> tuple[Setting, ...]:
     """A plain setting with the absorption-aware correction on top, and with its reverse, at some strengths."""
-    return tuple(
-        setting.model_copy(
-            update={
-                "allocation": setting.allocation.model_copy(
-                    update={"correction": Correction(strength=strength, control=control)}
-                )
-            }
-        )
-        for strength in strengths
-        for control in ("none", "reversed")
-    )
+    corrected = setting.allocation.corrected(strengths, ("none", "reversed"))
+    return tuple(setting.model_copy(update={"allocation": each}) for each in corrected)
 
 
 def most_candidates(grid: Grid, target: float, layers: int) -> int:
@@ -87,15 +70,6 @@ def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> t
         else:
             kept.append(setting)
     return tuple(kept), notes
-
-
-def _of_pruner(base: Allocator, pruner: str) -> Allocator:
-    """The same by the curves of a pruner, where it goes by curves."""
-    return base.model_copy(update={"pruner": pruner}) if "pruner" in type(base).model_fields else base
-
-
-def _setting(allocation: AllocationRequest, pruner: str, seed: int) -> Setting:
-    return Setting(pruner=pruner, allocation=allocation, calibration_seed=seed)
 
 
 # --- choosing ------------------------------------------------------------------------------------------------------

@@ -7,29 +7,19 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from core.allocation.spread import allocate
-from core.specs import AllocationRequest, Correction, Manual, Setting, UserError, checked
-from core.specs.allocations import BASE_LABELS as BASES
+from core.specs import AllocationRequest, Setting, UserError, checked
 from core.specs.allocations import METHODS
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import Treatment
 from core.store.profiles import Profile
 
-WHAT = {
-    "alone": "this setting",
-    "family": "this family: the correction and its controls",
-    "methods": "all allocators",
-}
+WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
 CONTROLS = {"reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 LARGEST_STRENGTH = 0.5
 
 
-def plain(asked: AllocationRequest) -> AllocationRequest:
-    """An allocation without its correction."""
-    return asked.model_copy(update={"correction": Correction()})
-
-
 def alone(asked: AllocationRequest) -> list[AllocationRequest]:
     """An allocation, its own base before it where it is corrected."""
-    return [plain(asked), asked] if asked.correction.strength else [asked]
+    return [asked.plain, asked] if asked.correction.strength else [asked]
 
 
 def family(
@@ -45,24 +35,10 @@ def family(
     Raises:
         UserError: an allocation set by hand, which has no correction.
     """
-    if isinstance(asked.base, Manual):
+    if asked.base.by_hand:
         raise UserError("an allocation set by hand has no correction: let the layers go, or evaluate this setting")
-    found = [plain(asked)]
-    for strength in strengths:
-        if not strength:
-            continue
-        for control in ("none", *controls):
-            for seed in range(shuffles) if control == "shuffled" else (0,):
-                fix = checked(
-                    Correction,
-                    strength=strength,
-                    driver=driver,
-                    control=control,
-                    seed=seed,
-                    clip=asked.correction.clip,
-                )
-                found.append(asked.model_copy(update={"correction": fix}))
-    return found
+    how = {"driver": driver, "clip": asked.correction.clip}
+    return [asked.plain, *asked.corrected(strengths, ("none", *controls), shuffles, **how)]
 
 
 def steps(greatest: float, count: int) -> list[float]:
@@ -89,11 +65,11 @@ def methods(
         for kind, method in METHODS.items():
             mine = kind == asked.base.kind
             wanted = asked.model_copy(update={"base": asked.base if mine else method(), "target": target})
-            for each in alone(wanted) if mine else [plain(wanted)]:
+            for each in alone(wanted) if mine else [wanted.plain]:
                 try:
                     allocate(each, profile)
                 except UserError as error:
-                    left_out.setdefault(f"{BASES[kind]} is left out: {error}")
+                    left_out.setdefault(f"{method.label} is left out: {error}")
                 else:
                     found.append(each)
     return found, list(left_out)
@@ -105,17 +81,19 @@ def combined(
     seeds: Sequence[int],
     pattern: str | None = None,
     true_sequential: bool = False,
+    repair: str | None = None,
 ) -> tuple[Setting, ...]:
     """Every allocation with every calibration seed; a pruner that looks at no text needs but one.
 
     Raises:
         UserError: a pattern with an allocation that it does not allow.
     """
-    used = seeds if PRUNERS[pruner].reads_text else seeds[:1]
+    used = seeds if Treatment(pruner, repair).reads_text else seeds[:1]
     return tuple(
         checked(
             Setting,
             pruner=pruner,
+            repair=repair,
             allocation=allocation,
             pattern=pattern,
             true_sequential=true_sequential,

@@ -15,6 +15,7 @@ from core.specs.measurements import (
     MeasureRequest,
     PerturbedSpec,
     ProfileSpec,
+    RemovalSpec,
     ScoreSpec,
     WeightSpec,
     expanded,
@@ -28,6 +29,7 @@ from core.specs.perturbations import (
     Perturbation,
     Residual,
     ResidualLinear,
+    in_order,
     perturbation,
 )
 from core.specs.pruners import Pruner

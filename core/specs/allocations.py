@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, Self, Union
 
 from pydantic import Field, field_validator, model_validator
 
-from core.specs.base import Spec
+from core.specs.base import Spec, checked, load
 from core.specs.errors import UserError
-from core.specs.kinds import load
 from core.specs.perturbations import perturbation
 
 ALLOCATORS = (
@@ -17,6 +17,7 @@ ALLOCATORS = (
     "core.allocation.owl:Owl",
     "core.allocation.alphapruning:AlphaPruning",
     "core.allocation.dlp:Dlp",
+    "core.allocation.lsa:Lsa",
     "core.allocation.depth_ramp:DepthRamp",
     "core.allocation.response:Response",
     "core.allocation.manual:Manual",
@@ -25,6 +26,7 @@ BASES = {form.model_fields["kind"].default: form for form in map(load, ALLOCATOR
 METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
 BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
 Base = Annotated[Union[tuple(BASES.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
+USUAL = "owl"  # what is shown where no method is chosen
 Uniform, Manual = BASES["uniform"], BASES["manual"]  # what is compared with, and what no method made
 Control = Literal["none", "reversed", "shuffled", "ramp"]
 
@@ -65,3 +67,27 @@ class AllocationRequest(Spec):
                 "give a strength or unclipped, not both"
             )
         return self
+
+    def corrected(
+        self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object
+    ) -> Iterator[Self]:
+        """The same with every strength above 0 of the correction, and of its controls.
+
+        Args:
+            controls: `none` for the correction itself.
+            shuffles: how many permutations the shuffled control gets.
+            how: what else its corrections are.
+
+        Raises:
+            UserError: a correction that cannot be.
+        """
+        for strength in filter(None, strengths):
+            for control in controls:
+                for seed in range(shuffles) if control == "shuffled" else (0,):
+                    fix = checked(Correction, strength=strength, control=control, seed=seed, **how)
+                    yield self.model_copy(update={"correction": fix})
+
+    @property
+    def plain(self) -> Self:
+        """The same without its correction."""
+        return self.model_copy(update={"correction": Correction()})

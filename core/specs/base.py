@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.specs.errors import UserError
 
 Array = NDArray[np.float64]
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
 Asked = TypeVar("Asked", bound="Spec")
+Row = TypeVar("Row")
 
 
 class Spec(BaseModel):
@@ -46,6 +48,11 @@ class View(Spec):
         return []
 
 
+def added(default: Any, description: str) -> Any:
+    """A field that came later: its JSON leaves it out where it is as usual, so that keys of what was stored stay."""
+    return Field(default, description=description, exclude_if=lambda value: value == default)
+
+
 def key_of(form: type[Spec], content: dict) -> str:
     """The key of a spec from its JSON, whichever version of the program wrote it."""
     text = json.dumps({"is": form.__name__, **content}, sort_keys=True, separators=(",", ":"))
@@ -55,6 +62,22 @@ def key_of(form: type[Spec], content: dict) -> str:
 def number(value: float) -> str:
     """The shortest text that reads back as the same number: `0.3`, `1`, `1e-07`."""
     return repr(float(value)).removesuffix(".0")
+
+
+def word(value: object) -> str:
+    """A value in words: a number as `number` writes it, everything else as it is."""
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
+    """A row of a table by its name.
+
+    Raises:
+        UserError: there is none, and what there is.
+    """
+    if name not in table:
+        raise UserError(f"there is no {what} {name!r}: known are {', '.join(table)}")
+    return table[name]
 
 
 def checked(form: type[Asked], /, **values: object) -> Asked:
@@ -72,3 +95,12 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         message = message[:1].lower() + message[1:]
         given = f" (got {first['input']!r})" if where else ""
         raise UserError(f"{where}: {message}{given}" if where else message) from error
+
+
+def load(place: str) -> Any:
+    """What `core.pruning.wanda:wanda` names: module, colon, name in it.
+
+    A table names so where the code of a kind lies, and what that is, is called, may be asked and does is said there.
+    """
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

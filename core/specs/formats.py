@@ -47,8 +47,8 @@ def gist(error: Exception) -> str:
 
 
 def per_cent(fraction: float) -> str:
-    """`60%`, `62.5%`."""
-    return f"{100 * fraction:.3g}%"
+    """`60 %`, `62.5 %`."""
+    return f"{100 * fraction:.3g} %"
 
 
 def model_name(typed: str, bundled: str = "SmolLM2-135M-Instruct") -> str:

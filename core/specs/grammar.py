@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core.specs.allocations import BASES, AllocationRequest, Correction, Manual
-from core.specs.base import checked, number
+from core.specs.allocations import BASES, METHODS, AllocationRequest, Correction, Manual
+from core.specs.base import checked, look_up, number, word
 from core.specs.errors import UserError
 
 OF_CORRECTION = tuple(Correction.model_fields)
 OF_ALLOCATION = ("low", "high", "unclipped")
-UNSAID = ("kind", "estimator", "statistic", "pruner", "granularity")  # of a base, where they are as usual
 
 
 def read_allocation(text: str) -> AllocationRequest:
@@ -62,9 +61,7 @@ def parts(words: str) -> tuple[str, dict[str, str]]:
         UserError: an unknown method, a word that is no parameter, or one that is given twice.
     """
     kind, *pairs = words.split() or [""]
-    if kind not in BASES or kind == "manual":
-        known = ", ".join(name for name in BASES if name != "manual")
-        raise UserError(f"there is no allocator {kind!r}: known are {known}")
+    look_up(METHODS, kind, "allocator")
     given: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -164,7 +161,7 @@ def words(asked: AllocationRequest) -> str:
     Raises:
         UserError: it was set by hand, and so is a file.
     """
-    if asked.base.kind == "manual":
+    if asked.base.by_hand:
         raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
     return said(asked)
 
@@ -180,19 +177,10 @@ def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> 
     if asked.correction.strength:
         fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
     whole = {name: getattr(asked, name) for name in OF_ALLOCATION if getattr(asked, name) != getattr(usual, name)}
-    every = _of_base(asked) | fix | whole | dict(more or {})
+    every = asked.base.said | fix | whole | dict(more or {})
     return " ".join([asked.base.kind, *(f"{name}={written(value)}" for name, value in every.items())])
-
-
-def _of_base(asked: AllocationRequest) -> dict[str, object]:
-    if isinstance(asked.base, Manual):
-        return {}
-    usual, own = type(asked.base)(), asked.base.model_dump()
-    return {name: value for name, value in own.items() if name not in UNSAID or getattr(usual, name) != value}
 
 
 def written(value: object) -> str:
     """A value as the grammar says it: `0.3`, `yes`."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return number(value) if isinstance(value, float) else str(value)
+    return ("no", "yes")[value] if isinstance(value, bool) else word(value)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
-from core.specs.base import Spec, View
-from core.specs.kinds import load
+from core.specs.base import Spec, View, load
 
 
 @dataclass(frozen=True)

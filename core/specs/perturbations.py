@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Union
 
 from pydantic import Field
 
-from core.specs.base import Positions, checked
+from core.specs.base import Positions, checked, load
 from core.specs.errors import UserError
-from core.specs.kinds import load
 
 PERTURBATIONS = (
     "core.measure.perturbations.gaussian:Gaussian",
@@ -21,8 +21,18 @@ PERTURBATIONS = (
 FORMS = {form.model_fields["kind"].default: form for form in map(load, PERTURBATIONS)}
 Perturbation = Annotated[Union[tuple(FORMS.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
 Gaussian = FORMS["gaussian"]  # rounding is measured as noise of its size
-Residual, ResidualLinear = FORMS["residual"], FORMS["residual_linear"]  # what responses are read from
+Residual, ResidualLinear = FORMS["residual"], FORMS["residual_linear"]  # what responses ask to be measured
 EACH = "each"  # linear: stands for every linear of the model, one measurement for each
+
+
+def in_order(asked: Iterable[Perturbation]) -> list[Perturbation]:
+    """Perturbations as they are listed everywhere: by kind as in the table, then by what is pruned, then by size."""
+    return sorted(asked, key=_place)
+
+
+def _place(asked: Perturbation) -> tuple:
+    words = [str(getattr(asked, part)) for part in asked.parts if part != asked.varies]
+    return list(FORMS).index(asked.kind), words, asked.strength, getattr(asked, "positions", "all") == "all"
 
 
 def perturbation(text: str, positions: Positions = "after_first") -> Perturbation:

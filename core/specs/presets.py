@@ -25,25 +25,10 @@ def _measured(*names: str, twice: str | None = None) -> tuple[Measurement, ...]:
 
 
 STANDARD = _measured(
-    "gaussian:0.3",
-    "residual:wanda:0.7",
-    "skip",
-    "gaussian:0.3@all",
-    "gaussian:0.01",
-    "gaussian:1",
-    "gaussian:0.1",
-    "gaussian:0.03",
-    "gaussian:0.01@all",
-    "residual:wanda:0.5",
-    "residual:wanda:0.9",
-    "residual:wanda:0.3",
-    "residual:wanda:0.6",
-    "residual:wanda:0.8",
-    "residual:magnitude:0.7",
-    "residual_rescaled:wanda:0.7:0.3",
-    "residual_rescaled:wanda:0.7:-0.3",
-    "covariance:0.3",
-    "covariance:0.1",
+    *["gaussian:0.3", "residual:wanda:0.7", "skip", "gaussian:0.3@all", "gaussian:0.01", "gaussian:1", "gaussian:0.1"],
+    *["gaussian:0.03", "gaussian:0.01@all", "residual:wanda:0.5", "residual:wanda:0.9", "residual:wanda:0.3"],
+    *["residual:wanda:0.6", "residual:wanda:0.8", "residual:magnitude:0.7", "residual_rescaled:wanda:0.7:0.3"],
+    *["residual_rescaled:wanda:0.7:-0.3", "covariance:0.3", "covariance:0.1"],
     twice="gaussian:0.3",
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,22 +11,24 @@ from core.specs import naming
 from core.specs.base import Spec, View
 from core.specs.formats import model_name, per_cent
 from core.specs.measurements import ProfileSpec
-from core.specs.models import Dtype, ModelSpec
+from core.specs.models import ModelSpec, OfModel
 from core.specs.pruners import USUAL, Pruner
 from core.specs.settings import PrunedSpec, Setting
 from core.specs.studies import StudySpec
 from core.specs.texts import USUAL_CALIBRATION, WindowRequest
 
 
-class _OneSetting(Spec):
+class _OneSetting(OfModel):
     """What is asked of one setting of a model."""
 
-    model: str = "demo"
-    revision: str | None = None
-    dtype: Dtype = "float32"
     profile: str | None = None
     calibration: WindowRequest = USUAL_CALIBRATION
     setting: Setting
+    does: ClassVar[str]
+
+    @property
+    def title(self) -> str:
+        return f"{self.does} of {model_name(self.model)}: {naming.whole(self.setting)}"
 
 
 class ExportRequest(_OneSetting):
@@ -35,10 +37,7 @@ class ExportRequest(_OneSetting):
     folder: str = Field(description="where it goes, absolute")
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
-
-    @property
-    def title(self) -> str:
-        return f"export of {model_name(self.model)}: {naming.whole(self.setting)}"
+    does: ClassVar[str] = "export"
 
 
 class WritingRequest(_OneSetting):
@@ -46,22 +45,16 @@ class WritingRequest(_OneSetting):
 
     prompt: str = Field(min_length=1)
     tokens: int = Field(48, ge=1, le=512, description="most tokens to write")
-
-    @property
-    def title(self) -> str:
-        return f"writing of {model_name(self.model)}: {naming.whole(self.setting)}"
+    does: ClassVar[str] = "writing"
 
 
-class BestRequest(Spec):
+class BestRequest(OfModel):
     """The best setting for a target sparsity, or for a loss that may not be exceeded.
 
     The three texts have three roles: calibrate and profile, select, judge. Roles that read one source without naming
     documents share it, none reading what another reads; see `core.search.roles.cut`.
     """
 
-    model: str = "demo"
-    revision: str | None = None
-    dtype: Dtype = "float32"
     target: float | None = Field(None, gt=0, le=0.95, description="sparsity that is wanted")
     max_loss: float | None = Field(
         None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"

@@ -8,14 +8,20 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from core.specs import grammar
-from core.specs.allocations import AllocationRequest, Correction, Uniform
-from core.specs.base import Spec, checked, number
+from core.specs.allocations import AllocationRequest, Uniform
+from core.specs.base import Spec, added, checked, number
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import PRUNERS, USUAL, Pruner
+from core.specs.pruners import USUAL, Pruner, Repair, Treatment
 from core.specs.texts import TextSpec
 
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
-WORDS = {"by": "pruner", "pattern": "pattern", "sequential": "true_sequential", "calibration_seed": "calibration_seed"}
+WORDS = {
+    "by": "pruner",
+    "repair": "repair",
+    "pattern": "pattern",
+    "sequential": "true_sequential",
+    "calibration_seed": "calibration_seed",
+}
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
@@ -23,6 +29,7 @@ class Setting(Spec):
     """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
 
     pruner: Pruner = USUAL
+    repair: Repair | None = added(None, "what is done to the weights that stay")
     allocation: AllocationRequest = AllocationRequest()
     pattern: str | None = Field(None, description="N kept of M, as in 2:4")
     true_sequential: bool = False
@@ -52,15 +59,18 @@ class Setting(Spec):
     @property
     def base(self) -> Setting | None:
         """The same setting without its correction; None where it has none."""
-        if not self.allocation.correction.strength:
-            return None
-        plain = self.allocation.model_copy(update={"correction": Correction()})
-        return self.model_copy(update={"allocation": plain})
+        corrected = self.allocation.correction.strength
+        return self.model_copy(update={"allocation": self.allocation.plain}) if corrected else None
+
+    @property
+    def treatment(self) -> Treatment:
+        """Its pruner and its repair."""
+        return Treatment(self.pruner, self.repair)
 
     @property
     def reads_text(self) -> bool:
-        """Whether its pruner looks at a calibration text; else every calibration seed gives the same weights."""
-        return PRUNERS[self.pruner].reads_text
+        """Whether it looks at a calibration text; else every calibration seed gives the same weights."""
+        return self.treatment.reads_text
 
     @property
     def name(self) -> str:
@@ -68,7 +78,8 @@ class Setting(Spec):
 
         `read_setting` reads it back, but where the allocation was set by hand, whose numbers no line tells.
         """
-        said = {word: getattr(self, field) for word, field in WORDS.items() if _unusual(self, field)}
+        usual = {word: type(self).model_fields[field].default for word, field in WORDS.items()}
+        said = {word: getattr(self, WORDS[word]) for word in usual if getattr(self, WORDS[word]) != usual[word]}
         return f"{grammar.said(self.allocation, said)}:{number(self.allocation.target)}"
 
 
@@ -97,16 +108,19 @@ def uniform(target: float) -> AllocationRequest:
     return AllocationRequest(target=target, high=max(usual, target))
 
 
-def _unusual(asked: Spec, name: str) -> bool:
-    return getattr(asked, name) != type(asked).model_fields[name].default
-
-
 class PrunedSpec(Spec):
     """What decides a pruned model's weights; without a calibration text where the pruner looks at none."""
 
     pruner: Pruner
+    repair: Repair | None = added(None, "what is done to the weights that stay")
     sparsity: Sparsity = Field(description="per layer, or per layer and linear")
     pattern: str | None = None
     true_sequential: bool = False
     calibration: TextSpec | None
     method: Literal[1] = 1
+
+    @model_validator(mode="after")
+    def _has_a_text_to_repair_by(self) -> Self:
+        if self.repair and self.calibration is None:
+            raise ValueError(f"repair={self.repair} solves for the inputs of a calibration text: name one")
+        return self

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from core.specs.base import Spec, View
 from core.specs.formats import model_name, several, text_name
-from core.specs.models import Dtype, ModelSpec
+from core.specs.models import ModelSpec, OfModel
 from core.specs.settings import PrunedSpec, Setting, with_twins
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, TextSpec, WindowRequest
 
@@ -24,12 +24,9 @@ class EvaluationRequest(Spec):
     seed: int = Field(0, ge=0, description="draws the examples")
 
 
-class StudyRequest(Spec):
+class StudyRequest(OfModel):
     """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
 
-    model: str = "demo"
-    revision: str | None = None
-    dtype: Dtype = "float32"
     profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
     calibration: WindowRequest = USUAL_CALIBRATION
     settings: tuple[Setting, ...] = ()
@@ -87,6 +84,18 @@ class StudySpec(View):
     text: TextSpec
     tasks: tuple[TaskSpec, ...] = ()
     points: tuple[Point, ...]
+
+    @property
+    def calibration(self) -> TextSpec | None:
+        """A calibration text; those of other seeds differ in which windows were drawn alone. None: nothing looks."""
+        found = (each.pruned.calibration for each in self.points if each.pruned and each.pruned.calibration)
+        return next(found, None)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The calibration seeds of all that looks at a calibration text."""
+        looks = (each for each in self.points if each.pruned and each.pruned.calibration)
+        return sorted({each.setting.calibration_seed for each in looks})
 
     def evaluated(self, point: Point) -> EvaluatedSpec:
         return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)

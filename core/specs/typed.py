@@ -22,15 +22,12 @@ Stored = TypeVar("Stored", StudyRequest, BestRequest)
 
 def absolute(typed: str) -> str:
     """A path as typed, made independent of the working directory; anything else as it is."""
-    for prefix in ("random:", "file:"):
-        if typed.startswith(prefix):
-            return prefix + absolute(typed.removeprefix(prefix)) if prefix == "random:" else _resolved(typed)
-    path = Path(os.path.expanduser(typed))
+    if typed.startswith("random:"):
+        return f"random:{absolute(typed.removeprefix('random:'))}"
+    path = Path(os.path.expanduser(typed.removeprefix("file:")))
+    if typed.startswith("file:"):
+        return f"file:{path.resolve()}"
     return str(path.resolve()) if typed != "demo" and path.exists() else typed
-
-
-def _resolved(typed: str) -> str:
-    return "file:" + str(Path(os.path.expanduser(typed.removeprefix("file:"))).resolve())
 
 
 def whole(asked: Stored) -> Stored:
@@ -112,7 +109,7 @@ def fractions(typed: str, what: str) -> list[float]:
 def build(
     model: str, revision: str | None, text: str, documents: str | None, preset: str, perturb: list[str],
     sequences: int | None, length: int | None, seeds: str | None, positions: str | None, dtype: str, seed: int,
-    packing: str | None, bos: str,
+    packing: str | None, bos: str, removal: bool = False,
 ) -> MeasureRequest:  # fmt: skip
     """A measure request; what is not given comes from the preset.
 
@@ -137,6 +134,7 @@ def build(
         dtype=dtype,
         text=window,
         measurements=_measurements(chosen, perturb, seeds, positions),
+        removal=removal,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -27,22 +28,25 @@ UNITS: dict[str, tuple[type[specs.Spec], type]] = {
     "floor": (specs.FloorSpec, results.Floor),
     "weights": (specs.WeightSpec, results.Weights),
     "scores": (specs.ScoreSpec, results.Scores),
+    "removal": (specs.RemovalSpec, results.Removal),
     "evaluated": (specs.EvaluatedSpec, results.Evaluated),
     "zeroshot": (specs.ZeroShotSpec, results.ZeroShot),
 }
 KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
 VIEW_KINDS = tuple(row.kind for row in JOBS)
-Parted = specs.PerturbedSpec | specs.EvaluatedSpec
+FORMS = dict(KINDS.values())  # class of a spec -> that of its result; None for a view
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A stored result: where it lies, what was asked, where it came from."""
+    """A stored result: where it lies, what was asked, where it came from, and what was answered."""
 
     path: Path
     spec: specs.Spec
     provenance: dict
+    result: Any = None  # of a unit that was asked for; a view has none
 
     @property
     def key(self) -> str:
@@ -73,21 +77,36 @@ class Store:
 
     # -- finding ----------------------------------------------------------------------------------------------------
 
-    def path(self, spec: specs.Spec) -> Path | None:
+    def path(self, spec: specs.Spec, roots: Iterable[Path] | None = None) -> Path | None:
         """The folder of a stored spec, or None."""
-        return _first(spec, self.roots)
+        paths = (root / _KIND_OF[type(spec)] / spec.key for root in roots or self.roots)
+        return next((path for path in paths if (path / "manifest.json").is_file()), None)
 
     def measured(self, spec: specs.Spec) -> Path | None:
         """The folder of a stored spec, or None if it has yet to be measured for this cache."""
-        return _first(spec, self.answering)
+        return self.path(spec, self.answering)
 
-    def load(self, spec: specs.Spec) -> object | None:
-        """The stored result of a spec, or None; a corrupt entry is set aside and counts as absent."""
+    def get(self, spec: specs.Spec) -> Entry | None:
+        """What is stored of a spec, its result read, or None; a corrupt entry is set aside and counts as absent."""
         path = self.path(spec)
         if path is None:
             return None
         try:
-            return decode(named(path), KINDS[path.parent.name][1])
+            files, told = named(path)
+            return Entry(path, spec, told, decode(files, FORMS[type(spec)]))
+        except Corrupt as broken:
+            self.set_aside(path, broken)
+            return None
+
+    def load(self, spec: specs.Spec) -> Any:
+        """The same without where it came from: the result alone."""
+        found = self.get(spec)
+        return found and found.result
+
+    def sound(self, path: Path, read: Callable[[Path], Read]) -> Read | None:
+        """What is read of a folder; None where it is corrupt, which sets it aside."""
+        try:
+            return read(path)
         except Corrupt as broken:
             self.set_aside(path, broken)
             return None
@@ -108,17 +127,12 @@ class Store:
         Returns:
             None if it is corrupt, which sets it aside, or was written by another version, which leaves it alone.
         """
-        form = KINDS[path.parent.name][0]
+        found = self.sound(path, named)
         try:
-            files = named(path)
-        except Corrupt as broken:
-            self.set_aside(path, broken)
-            return None
-        try:
-            spec = form.model_validate_json(files["spec.json"])
+            spec = found and KINDS[path.parent.name][0].model_validate_json(found[0]["spec.json"])
         except ValidationError:
             return None
-        return Entry(path, spec, json.loads(files["provenance.json"])) if spec.key == path.name else None
+        return Entry(path, spec, found[1]) if spec and spec.key == path.name else None
 
     def profile(self, key: str) -> Entry:
         """A profile by its key, an unambiguous beginning of it, or `demo`.
@@ -126,17 +140,25 @@ class Store:
         Raises:
             UserError: none or several match.
         """
-        return self.demo() if key == "demo" else self.by_key(key, ("profile",))
+        return self.by_key(key, ("profile",))
 
-    def by_key(self, key: str, kinds: tuple[str, ...] = VIEW_KINDS) -> Entry:
-        """An entry of some kinds by its key or an unambiguous beginning of it.
+    def by_key(
+        self, key: str, kinds: tuple[str, ...] = VIEW_KINDS, beside: Iterable[Any] = (), what: str = "result"
+    ) -> Any:
+        """An entry of some kinds by its key or an unambiguous beginning of it; `demo` is a profile.
+
+        Args:
+            beside: what else has a key and may be meant.
+            what: is looked for, where that is of several kinds.
 
         Raises:
             UserError: none or several match.
         """
-        what = kinds[0] if len(kinds) == 1 else "result"
-        here = (entry for kind in kinds for entry in self.entries(kind, key) if key)
-        found = {entry.key: entry for entry in here}
+        if key == "demo" and "profile" in kinds:
+            return self.demo()
+        what = kinds[0] if len(kinds) == 1 else what
+        here = (entry for kind in kinds for entry in self.entries(kind, key))
+        found = {each.key: each for each in (*here, *beside) if key and each.key.startswith(key)}
         if not found:
             raise UserError(f"there is no {what} {key!r} in {self.root}: list them with `python -m core runs`")
         if len(found) > 1:
@@ -221,82 +243,12 @@ class Store:
         """
         spec = self.resolved(request) if BY_REQUEST[type(request)].answered else None
         path = self.measured(spec) if spec else None
-        return self.entry(path) if path and all(map(self._intact, spec.units)) else None
-
-    def _intact(self, spec: specs.Spec) -> bool:
-        path = self.measured(spec)
-        try:
-            return path is not None and bool(named(path))
-        except Corrupt as broken:
-            self.set_aside(path, broken)
-            return False
-
-    # -- parts: finished pieces of a unit ---------------------------------------------------------------------------
-
-    def parts(self, unit: Parted) -> Path:
-        """The folder that holds a unit's finished parts, each named `first-last` by its sequences or windows."""
-        return self.root / "parts" / unit.key
-
-    def save_part(
-        self, unit: Parted, first: int, part: results.Merged, seconds: float = 0.0, warnings: Iterable[str] = ()
-    ) -> None:
-        """Keep the sequences or windows `first, first + 1, ...` of a unit, how long they took and what was odd."""
-        count = results.len_along(part, results.SPLIT[type(part)])
-        name = f"{first:04d}-{first + count - 1:04d}"
-        told = {"seconds": seconds, "warnings": list(warnings)}
-        write_folder(self.parts(unit) / name, encode(part) | {"provenance.json": pretty(told)})
-
-    def seconds(self, unit: Parted) -> float:
-        """How long the measuring of a unit took, over all the runs that had a share in it."""
-        return sum(each.get("seconds", 0.0) for each in self._told(unit))
-
-    def warnings(self, unit: Parted) -> list[str]:
-        """What had to be helped along while a unit was measured, each once."""
-        return list(dict.fromkeys(text for each in self._told(unit) for text in each.get("warnings", [])))
-
-    def _told(self, unit: Parted) -> list[dict]:
-        """The provenance of a unit, or of its parts while it is not whole."""
-        whole = self.measured(unit)
-        folders = [whole] if whole else self._parts_of(unit)
-        return [json.loads((folder / "provenance.json").read_bytes()) for folder in folders]
-
-    def _parts_of(self, unit: Parted) -> list[Path]:
-        """Folders of its finished parts, in order; none where they were dropped meanwhile: the unit is stored whole."""
-        try:
-            return sorted(self.parts(unit).glob("[!.]*-*"))
-        except FileNotFoundError:
-            return []
-
-    def drop_parts(self, unit: Parted) -> None:
-        """Forget a unit's parts, once it is stored whole."""
-        discard(self.parts(unit))
-
-    def finished(self, unit: Parted) -> dict[int, results.Merged]:
-        """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again."""
-        found = {}
-        for path in self._parts_of(unit):
-            try:
-                found[int(path.name[:4])] = decode(verified(path), KINDS[_KIND_OF[type(unit)]][1])
-            except Corrupt as broken:
-                self.set_aside(path, broken)
-        return found
-
-    def partial(self, unit: Parted) -> results.Merged | None:
-        """A unit as far as it is measured: whole from the cache, else its finished parts, else None."""
-        whole = self.load(unit) if self.measured(unit) else None
-        if whole is not None:
-            return whole
-        parts = self.finished(unit)
-        return results.merged(list(parts.values())) if parts else None
+        units = map(self.measured, spec.units if path else ())
+        return self.entry(path) if path and all(each and self.sound(each, named) for each in units) else None
 
 
-def _first(spec: specs.Spec, roots: tuple[Path, ...]) -> Path | None:
-    paths = (root / _KIND_OF[type(spec)] / spec.key for root in roots)
-    return next((path for path in paths if (path / "manifest.json").is_file()), None)
-
-
-def named(path: Path) -> dict[str, bytes]:
-    """The verified files of an entry whose spec hashes to its name.
+def named(path: Path) -> tuple[dict[str, bytes], dict]:
+    """The verified files of an entry whose spec hashes to its name, and its provenance.
 
     Raises:
         Corrupt: it does not, or a file is missing or differs.
@@ -309,4 +261,4 @@ def named(path: Path) -> dict[str, bytes]:
         raise Corrupt("spec.json or provenance.json cannot be read") from error
     if key != path.name or not isinstance(told, dict):
         raise Corrupt("spec.json does not hash to the folder's name")
-    return files
+    return files, told

@@ -100,7 +100,7 @@ def _unit_folder(store: Store, entry: Entry, unit: Spec) -> Path:
 
 def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
     try:
-        stored = named(folder)
+        stored, _ = named(folder)
         result = decode(stored, KINDS[folder.parent.name][1])
     except (Corrupt, OSError) as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
@@ -146,13 +146,8 @@ def _read(content: bytes | Path) -> bytes:
 
 def _write(store: Store, spec: Spec, files: dict[str, bytes], form: type | None) -> None:
     path = store.path(spec)
-    if path is not None:
-        try:
-            named(path)
-            return
-        except Corrupt as broken:
-            store.set_aside(path, broken)
-    store.save(spec, from_npy(files, form), json.loads(files["provenance.json"]))
+    if path is None or store.sound(path, named) is None:
+        store.save(spec, from_npy(files, form), json.loads(files["provenance.json"]))
 
 
 # --- the folders ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from functools import cached_property
 from core import specs
 from core.specs.errors import UserError
 from core.store.cache import Entry, Store
-from core.store.results import Activation, Floor, Perturbed, Scores, Weights
+from core.store.results import Activation, Floor, Perturbed, Removal, Scores, Weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,7 @@ class Profile:
     weights: Weights | None  # None where the layers cannot be pruned
     scores: Scores | None
     perturbed: dict[specs.Measurement, Perturbed]
+    removal: Removal | None = None  # where it was asked for
 
     @property
     def spec(self) -> specs.ProfileSpec:
@@ -42,16 +43,21 @@ class Profile:
 
     @cached_property
     def by_name(self) -> dict[str, list[Perturbed]]:
-        """Perturbation name -> its seeds, in the order measured."""
+        """Perturbation name -> its seeds in the order measured; perturbations by kind and size."""
         found: dict[str, list[Perturbed]] = defaultdict(list)
         for measurement, perturbed in self.perturbed.items():
             found[measurement.perturbation.name].append(perturbed)
-        return dict(found)
+        return {name: found[name] for name in self.perturbations}
 
     @cached_property
     def perturbations(self) -> dict[str, specs.Perturbation]:
-        """Perturbation name -> perturbation, in the order measured."""
-        return {m.perturbation.name: m.perturbation for m in self.perturbed}
+        """Perturbation name -> perturbation, by kind and size."""
+        return {each.name: each for each in specs.in_order(measured.perturbation for measured in self.perturbed)}
+
+    def noise(self, positions: specs.Positions = "after_first") -> dict[float, str]:
+        """Size -> name of the isotropic noise that was measured at these positions, ascending."""
+        known = ((name, asked) for name, asked in self.perturbations.items() if asked.isotropic)
+        return dict(sorted((asked.size, name) for name, asked in known if asked.positions == positions))
 
     def seeds(self, name: str) -> list[Perturbed]:
         """The measured seeds of a perturbation.
@@ -83,4 +89,27 @@ def load(store: Store, entry: Entry) -> Profile:
         found.get(spec.weights),
         found.get(spec.scores),
         {each: found[spec.unit(each)] for each in spec.measurements},
+        found.get(spec.removed),
+    )
+
+
+def committed(store: Store, asked: specs.MeasureRequest) -> Entry | None:
+    """The committed profile that answers a request of the bundled model and the demo text, though none asked it here.
+
+    What is read from anywhere else may have changed since, so only resolving the request can tell.
+    """
+    if asked.text.source not in ("demo", "demo:evaluation"):
+        return None
+    return next((entry for entry in store.entries() if entry.committed and _answers(entry, asked)), None)
+
+
+def _answers(entry: Entry, asked: specs.MeasureRequest) -> bool:
+    told, spec, window = entry.provenance, entry.spec, asked.text
+    documents = tuple(told["documents"]) if told.get("documents") else None
+    typed = told.get("model_source"), told.get("revision"), told.get("text_source"), documents, told.get("seed", 0)
+    read = spec.model.dtype, spec.text.sequences, spec.text.length, spec.text.bos, spec.text.packing
+    return (
+        typed == (asked.model, asked.revision, window.source, window.documents, window.seed)
+        and read == (asked.dtype, window.sequences, window.length, window.bos, window.packing or spec.text.packing)
+        and set(spec.measurements) == set(asked.measurements)
     )

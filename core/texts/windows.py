@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from core.models.loading import Loaded, tokenizer_hash
+from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.specs import TextSpec, UserError, WindowRequest
 
 DEMO = Path(__file__).parent / "demo_text"
@@ -32,6 +32,11 @@ class Text:
     documents: tuple[str, ...]
     packing: str
     files: tuple[Path, ...] = ()
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of the documents."""
+        return hashlib.sha256("\0".join(self.documents).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +74,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
     return Text(f"{text.label}, documents {first}-{last}", text.documents[first : last + 1], text.packing, text.files)
 
 
-def windows(request: WindowRequest, loaded: Loaded) -> Windows:
+def windows(request: WindowRequest, loaded: Loaded | Reader) -> Windows:
     """Draw the asked windows with the model's tokenizer.
 
     Raises:
@@ -86,9 +91,8 @@ def windows(request: WindowRequest, loaded: Loaded) -> Windows:
     encoded = _encode(text, packing, request.bos, loaded.tokenizer)
     draw = _from_documents if packing == "document" else _from_joined
     starts = draw(encoded, body, request, text.label)
-    content = hashlib.sha256("\0".join(text.documents).encode()).hexdigest()
     spec = TextSpec(
-        content=content, tokenizer=loaded.tokenizer_hash, packing=packing, bos=request.bos,
+        content=text.content, tokenizer=loaded.tokenizer_hash, packing=packing, bos=request.bos,
         length=request.length, windows=starts,
     )  # fmt: skip
     return Windows(spec, _cut(encoded, starts, body, request.bos, loaded.tokenizer), text.label, text.files)
@@ -103,7 +107,7 @@ def tokens(
         UserError: the text or the tokenizer is not the one that was measured.
     """
     text = read(source, documents)
-    if hashlib.sha256("\0".join(text.documents).encode()).hexdigest() != spec.content:
+    if text.content != spec.content:
         raise UserError(f"{text.label} is not the text that was measured: its content differs")
     if tokenizer_hash(tokenizer) != spec.tokenizer:
         raise UserError("the tokenizer at hand is not the one that was used")

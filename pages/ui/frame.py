@@ -13,17 +13,33 @@ from pages.ui.live import tour
 
 BRIEF = {  # heads that fit beside others into half a page
     "injection layer": "layer",
-    "read layer": "read at",
+    "read layer": "after",
     "95% low": "low",
     "95% high": "high",
     "below noise floor": "below floor",
     "damage grows": "damage",
     "stream grows": "stream",
     "gain if frozen": "if frozen",
-    "crossing size": "turns at",
+    "crossing size": "crosses at",
 }
 SHARES = ("target",)  # columns of fractions that are written in per cent, as sentences write them
 GAIN_AT = "gain at "  # begins heads whose size says enough
+
+
+# The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
+# What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
+STYLE = """
+[data-testid="stSkeleton"] { background: none !important; animation: none !important; }
+.stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
+.js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
+.js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
+@media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
+"""
+
+
+def style() -> None:
+    """What all charts look like; once a run."""
+    st.html(f"<style>{STYLE}</style>")
 
 
 def is_first_paint() -> bool:
@@ -52,16 +68,20 @@ def to_top(name: str) -> None:
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
-def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None) -> None:
+def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | None = None, brief: bool = False) -> None:
     """Draw a chart whole.
 
     Args:
         prefix: begins the names of downloaded files; says what the numbers are of.
         key: of the figure; selected points are in the state under it.
         on_select: called when a point is clicked.
+        brief: with a small heading, its finding as a caption: beside a live picture, which has none of its own.
     """
     view.write()
-    st.header(chart.title, anchor=False)
+    if brief:
+        st.markdown(f"**{chart.title}**")
+    else:
+        st.header(chart.title, anchor=False)
     name = file(prefix, chart.name)
     st.plotly_chart(
         chart.figure,
@@ -71,7 +91,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}},
     )
-    st.markdown(chart.finding)
+    (st.caption if brief else st.markdown)(chart.finding)
     numbers(chart.table, chart.title, name, key)
 
 

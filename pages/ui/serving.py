@@ -23,6 +23,8 @@ KINDS = {  # not guessed: on Windows the registry may call a script plain text, 
     ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".wasm": "application/wasm",
 }  # fmt: skip
 DRAWING = (
+    "pages.ui.lab.taking",
+    "pages.ui.lab.continuing",
     "pages.ui.tour",
     "pages.ui.absorption.sections",
     "core.figures.evaluation",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import RerunException
 
 from core import figures
 from core.figures import labels
+from core.specs import profile_names
 from core.specs.errors import UserError
 from core.specs.formats import helped
 from core.store import profiles
@@ -99,6 +100,7 @@ def sync(
     drawn: bool = True,
     word: Word | None = None,
     spell: Callable[[Option], str] = str,
+    named: bool = False,
 ) -> Option:
     """The value of widget `key`, set before the widget is drawn and written to the URL unless it is the default.
 
@@ -109,6 +111,7 @@ def sync(
         drawn: the widget follows in this run. What is set for one that does not would outlast what it shows later.
         word: of which it is a part.
         spell: an option as the URL says it.
+        named: the URL says it also where it is the default, which elsewhere or later is another one.
     """
     known = dict(aliases or {}) | {spell(option): option for option in options}
     memory = st.session_state.setdefault("view", {})
@@ -128,7 +131,7 @@ def sync(
     if drawn and (current != value or unsettled):
         st.session_state[key] = value
     holds = asked in known and known[asked] == value
-    url = asked if holds else None if value == default else spell(value)
+    url = asked if holds else None if value == default and not named else spell(value)
     if word:
         st.session_state["words"].setdefault(word.key, Chosen(word)).add(key, value, value == default)
     elif url == asked:
@@ -291,9 +294,10 @@ def choose_profile() -> None:
     if not entries:
         return
     asked = st.query_params.get("profile")
-    sync("profile", list(entries), _first(entries), _resolved(asked) if asked and asked not in entries else None)
-    short = dict(zip(entries, short_names(list(entries.values())), strict=True))  # the sidebar is narrow
-    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=short.get)
+    aliases = _resolved(asked) if asked and asked not in entries else None
+    first = _first(entries)
+    sync("profile", list(entries), first, aliases, named=not entries[first].committed)
+    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
 
 
 def _resolved(asked: str) -> dict[str, str]:
@@ -314,23 +318,33 @@ def _first(entries: dict[str, Entry]) -> str:
         return next(iter(entries))
 
 
+def names(entries: Iterable[Entry]) -> dict[str, str]:
+    """Key -> name of each profile in a list, no two alike."""
+    listed = list(entries)
+    return dict(zip([each.key for each in listed], profile_names.profiles(map(_described, listed)), strict=True))
+
+
 def name(entry: Entry) -> str:
-    """A profile in a list."""
-    return " · ".join(_told(entry))
+    """A profile by itself, with the beginning of its key."""
+    return f"{profile_names.profile(_described(entry))} · {entry.key[:6]}"
+
+
+def _described(entry: Entry) -> profile_names.Described:
+    text, told = entry.spec.text, entry.provenance
+    model, read = str(told.get("model", "?")), str(told.get("text", "?"))
+    return profile_names.Described(model, read, text.sequences, text.length, entry.key[:6])
 
 
 def short_names(entries: Sequence[Entry]) -> list[str]:
-    """What tells each of several profiles from the others: model, text, amount, or its key where nothing else does."""
-    told = [_told(entry) for entry in entries]
+    """Beside curves: what tells each of several profiles from the others, and no more."""
+    told = [_described(entry) for entry in entries]
     return labels.telling_apart(
-        [(*labels.weights(model), text.partition(",")[0], text, *more) for model, text, *more in told]
-    )
-
-
-def _told(entry: Entry) -> tuple[str, str, str, str]:
-    text, about = entry.spec.text, entry.provenance
-    model = labels.model(str(about.get("model", "?")))
-    return model, str(about.get("text", "?")), f"{text.sequences} × {text.length}", entry.key[:6]
+        [
+            (*labels.weights(profile_names.model(each.model)), each.text.partition(",")[0], each.text,
+             f"{each.sequences} × {each.length}", each.key)
+            for each in told
+        ]
+    )  # fmt: skip
 
 
 def profile() -> Profile:
@@ -361,7 +375,7 @@ def others() -> dict[str, str]:
     """Key -> name of every profile but the one in view, random-initialised twins first."""
     found = [entry for entry in Store().entries("profile") if entry.key != st.session_state.get("profile")]
     found.sort(key=lambda entry: not str(entry.provenance.get("model", "")).startswith("random:"))
-    return {entry.key: name(entry) for entry in found}
+    return names(found)
 
 
 def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:

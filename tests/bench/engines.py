@@ -15,10 +15,9 @@ import numpy as np
 import torch
 
 from core import specs
+from core.measure.engines import hooks, wavefront
 from core.measure.group import prepare
-from core.measure.hooks import hooks
 from core.measure.perturb import Moments
-from core.measure.wavefront import wavefront
 from core.models import flops
 from core.models.loading import load
 from core.models.sources import locate, outlined

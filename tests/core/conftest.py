@@ -2,18 +2,55 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from core.cli import main
 from core.specs.errors import UserError
 from core.store import cache as stores
 from core.store.cache import Store
 from core.store.packs import pack, unpack
 from tests import synthetic
 from tests.core.packing import SEQUENCES, Members, members, save, snapshot, zipped
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        """The one object on stdout."""
+        assert self.code == 0, self.err
+        assert self.out.count("\n") == 1 and self.out.endswith("\n"), "more than one line on stdout"
+        return json.loads(self.out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+    def refused(self, *names: str) -> None:
+        """Exit code 2 and one line that names things."""
+        assert self.code == 2 and self.out == "", self.err
+        [line] = self.err.strip().splitlines()
+        assert 15 < len(line) < 400 and all(name in line for name in names), line
+
+
+@pytest.fixture
+def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Callable[..., Said]:
+    """Run one command with a cache of its own, in a folder that a keyword changes."""
+
+    def run(*words: object, cache: str | None = "cache") -> Said:
+        capsys.readouterr()
+        code = main([*map(str, words), *(["--cache", str(tmp_path / cache)] if cache else [])])
+        return Said(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture
@@ -28,6 +65,23 @@ def no_demo(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 def empty(no_demo: Path, tmp_path: Path) -> Store:
     """An empty store with nothing committed behind it."""
     return Store(tmp_path / "cache")
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    """A small text, as a source."""
+    from tests import tiny  # and with it torch, which most tests do without
+
+    return tiny.text_file(tmp_path)
+
+
+@pytest.fixture
+def inference() -> Iterator[None]:
+    """No gradients."""
+    import torch
+
+    with torch.inference_mode():
+        yield
 
 
 @pytest.fixture

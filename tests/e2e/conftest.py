@@ -10,12 +10,12 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
 from core.jobs import queue
 from core.store.cache import Store
@@ -23,17 +23,24 @@ from tests import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-expect.set_options(timeout=20_000)  # ms: a browser beside another takes long to load the chart library
+PATIENCE = 60_000  # ms: a browser beside others takes long to load the chart library
+expect.set_options(timeout=PATIENCE)
 READY = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
+CALM = """([asked, quiet]) => {
+    const drawn = document.querySelector("[data-test-script-state=notRunning]")
+    const busy = !drawn || document.querySelector("[data-testid=stSkeleton]")
+    if (busy || window.calm?.asked !== asked) window.calm = {asked, since: performance.now()}
+    return performance.now() - window.calm.since >= quiet
+}"""
 
 
 @contextmanager
-def serving(cache: Path, port: int | None = None) -> Iterator[str]:
+def serving(cache: Path, port: int | None = None, **environment: str) -> Iterator[str]:
     """Run the app until the block ends, on a free port where none is given; yields its address."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    environment = os.environ | {"ABSORPTION_CACHE": str(cache)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    around = os.environ | {"ABSORPTION_CACHE": str(cache)} | environment
+    server = subprocess.Popen(command, cwd=ROOT, env=around, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         address = f"http://127.0.0.1:{port}"
         _wait(f"{address}/_stcore/health", server)
@@ -60,14 +67,14 @@ def free_port() -> int:
 
 
 def _wait(health: str, server: subprocess.Popen) -> None:
-    for _ in range(150):
+    for _ in range(450):
         try:
             urllib.request.urlopen(health, timeout=1).close()
             return
         except OSError:
             assert server.poll() is None, "the server ended"
             time.sleep(0.2)
-    raise AssertionError("the server did not answer within 30 seconds")
+    raise AssertionError("the server did not answer within 90 seconds")
 
 
 @contextmanager
@@ -76,7 +83,7 @@ def working(cache: Path, *command: str) -> Iterator[None]:
     asked = command or ("-m", "core", "work", "--cache", str(cache), "--device", "cpu", "--idle", "300")
     process = subprocess.Popen([sys.executable, *asked], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(300):
+        for _ in range(900):
             if queue.worker_alive(Store(cache), "cpu"):
                 break
             time.sleep(0.1)
@@ -124,14 +131,16 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens an address in a tab of its own, waits until all is drawn, or `until` is; remembers every request."""
+    """Opens an address in a tab of its own, waits until all is drawn, or `until` is; remembers requests, sockets."""
     contexts = []
 
     def open_tab(address: str, width: int = 1440, scheme: str = "light", until: str | None = None) -> Page:
         contexts.append(chromium.new_context(viewport={"width": width, "height": 2000}, color_scheme=scheme))
+        contexts[-1].set_default_timeout(PATIENCE)
         page = contexts[-1].new_page()
-        page.asked = []
+        page.asked, page.sockets = [], []
         page.on("request", lambda request: page.asked.append(request.url))
+        page.on("websocket", lambda socket: page.sockets.append(socket))
         page.goto(address, wait_until="commit" if until else "load")
         page.wait_for_selector(until or READY)
         if until is None:
@@ -143,11 +152,42 @@ def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
 
 
-def settle(page: Page) -> None:
-    """Wait until the script has run and no chart is still being fetched."""
-    page.wait_for_timeout(300)
-    page.wait_for_selector("[data-test-script-state=notRunning]")
-    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
+def settle(page: Page, quiet: int = 400) -> None:
+    """Wait until, for so many milliseconds on end, no script has run and no chart was being fetched."""
+    page.wait_for_function(CALM, arg=[time.monotonic(), quiet])
+
+
+def unfold(page: Page, title: str) -> Locator:
+    """Open the section of that name."""
+    section = page.get_by_test_id("stExpander").filter(has_text=title).first
+    section.locator("summary").click()
+    expect(section.locator("details")).to_have_attribute("open", "")
+    return section
+
+
+def still(place: Locator) -> dict[str, float]:
+    """Where a thing lies, once it has stopped moving."""
+    place.scroll_into_view_if_needed()
+    seen = None
+    while seen != (seen := place.bounding_box()) or not seen:
+        settle(place.page)
+    return seen
+
+
+def enter(page: Page, text: str, ask: Callable[[], None]) -> None:
+    """Write into a cell of a table, whose editor comes late or, where the table was redrawn meanwhile, not at all."""
+    editor = page.locator("#portal input")
+    for _ in range(5):
+        settle(page)
+        ask()
+        with suppress(TimeoutError):
+            editor.wait_for(timeout=15_000)
+            break
+    expect(editor).to_be_focused()
+    editor.fill(text)
+    expect(editor).to_have_value(text)
+    editor.press("Enter")
+    expect(editor).to_have_count(0)
 
 
 def query(page: Page) -> dict[str, str]:
@@ -173,9 +213,9 @@ def drag(page: Page, slider: Locator, share: float, look: Callable[[], object]) 
     page.reload()
     settle(page)
     expect(slider).to_be_visible()
-    slider.scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)
-    before, box = len(sent), slider.bounding_box()
+    box = still(slider)
+    settle(page, quiet=1000)
+    before = len(sent)
     y, start, seen = box["y"] + box["height"] / 2, box["x"] + 8, []
     page.mouse.move(start, y)
     page.mouse.down()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, query, settle, wait_for_query
+from tests.e2e.conftest import drag, enter, query, settle, still, unfold, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -38,7 +38,7 @@ def test_dragging_redraws_without_the_server_and_release_tells_python(spread: st
     shown = page.locator(".allocation .value").inner_text()
     expect(page.get_by_test_id("stCode")).to_contain_text(f"strength={shown} ")
     wait_for_query(page, allocation=WORD.format(shown))
-    assert slider(page).input_value() == str(round(float(shown) * 1000))
+    expect(slider(page)).to_have_value(str(round(float(shown) * 1000)))
 
 
 def test_arrow_keys_move_the_strength_and_back_takes_it_back(spread: str, tab: Tab) -> None:
@@ -56,23 +56,21 @@ def test_arrow_keys_move_the_strength_and_back_takes_it_back(spread: str, tab: T
 
 def test_a_layer_set_by_hand_in_the_table(spread: str, tab: Tab) -> None:
     page = tab(spread)
-    section = page.get_by_test_id("stExpander").filter(has_text="Set single layers by hand")
-    section.locator("summary").click()
-    table = section.get_by_test_id("stDataFrame")
-    table.scroll_into_view_if_needed()
-    box = table.bounding_box()
-    page.mouse.dblclick(box["x"] + box["width"] - 40, box["y"] + 52)
-    page.keyboard.type("0.5", delay=120)  # the cell's editor loses what comes faster than a hand
-    page.wait_for_timeout(300)
-    page.keyboard.press("Enter")
-    expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --target 0.7 --sparsity 0.5,")
-    assert query(page)["hand"] == "0:0.5"
-    settle(page)
-    page.keyboard.type("0.6", delay=120)  # the next cell has the focus
-    page.wait_for_timeout(300)
-    page.keyboard.press("Enter")
-    expect(page.get_by_test_id("stCode")).to_contain_text("--base manual --target 0.7 --sparsity 0.5,0.6,")
-    for _ in range(2):
+    command = page.get_by_test_id("stCode")
+    section = unfold(page, "Set single layers by hand")
+
+    def first_cell() -> None:
+        box = still(section.get_by_test_id("data-grid-canvas"))
+        page.mouse.dblclick(box["x"] + box["width"] - 40, box["y"] + 52)
+
+    enter(page, "0.5", first_cell)
+    expect(command).to_contain_text("--base manual --target 0.7 --sparsity 0.5,")
+    wait_for_query(page, hand="0:0.5")
+    enter(page, "0.6", lambda: page.keyboard.press("Enter"))  # the next cell has the focus
+    expect(command).to_contain_text("--base manual --target 0.7 --sparsity 0.5,0.6,")
+    wait_for_query(page, hand="0:0.5,1:0.6")
+    for before in ("--sparsity 0.5,", "--allocation 'owl m=5"):
         section.get_by_role("button", name="Undo").click()
+        expect(command).not_to_contain_text("--sparsity 0.5,0.6,")
+        expect(command).to_contain_text(before)
         settle(page)
-    expect(page.get_by_test_id("stCode")).to_contain_text("--allocation 'owl m=5")

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from core.models import anatomy
 from tests import tiny
-from tests.e2e.conftest import serving, settle, working
+from tests.e2e.conftest import serving, settle, still, working
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -34,12 +34,13 @@ def type_into(page: Page, key: str, text: str) -> None:
     field.fill(text)
     field.press("Enter")
     settle(page)
+    expect(field).to_have_value(text)
 
 
 def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab: Tab, tmp_path: Path) -> None:
     cache, model, folder = tmp_path / "cache", tiny.folder("llama"), tmp_path / "pruned"
     with serving(cache) as address, working(cache):
-        page = tab(address)
+        page = tab(f"{address}/learn")
         read_and_drag(page)
         measure(page, model)
         go(page, "Allocate", "How is a budget spread over layers?")
@@ -60,7 +61,7 @@ def read_and_drag(page: Page) -> None:
     said = page.locator(".tour .says")
     before = said.inner_text()
     size = page.locator(".tour input[type=range]").last
-    box = size.bounding_box()
+    box = still(size)
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2, steps=8)

@@ -9,11 +9,11 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import free_port, query, serving, settle
+from tests.e2e.conftest import READY, free_port, serving, settle, still, wait_for_query
 
 pytestmark = pytest.mark.e2e
-PAGES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
-CHARTED = ("", "learn", "absorption", "allocate", "prune")
+PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
+CHARTED = ("", "lab", "learn", "absorption", "allocate", "prune")
 FIRST_CHART = "() => performance.getEntriesByName('picture')[0]?.startTime"  # ms since the navigation began
 Cache = tuple[Path, dict[str, str]]
 Tab = Callable[..., Page]
@@ -30,8 +30,7 @@ def test_a_deep_link_as_the_first_request_ever(
         if name in CHARTED:
             seconds.append(page.wait_for_function(FIRST_CHART).json_value() / 1000)
         if name in CHARTED and state == "cold":
-            page.wait_for_timeout(2000)  # whatever the page still draws must not slow the next one down
-            settle(page)
+            settle(page, quiet=2000)  # whatever the page still draws must not slow the next one down
             page.context.close()
     if seconds:
         record_property("first_chart_seconds", [round(each, 2) for each in seconds])
@@ -46,7 +45,7 @@ def test_a_clicked_cell_highlights_its_layer(server: str, tab: Tab, invented: Ca
     page = tab(f"{server}/absorption?profile={invented[1]['deep']}")
     click_cell(page, injection=6, read=20, layers=30)
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 6")).to_be_visible()
-    assert query(page)["layer"] == "6"
+    wait_for_query(page, layer="6")
     click_cell(page, injection=12, read=29, layers=30)
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 12")).to_be_visible()
 
@@ -54,12 +53,11 @@ def test_a_clicked_cell_highlights_its_layer(server: str, tab: Tab, invented: Ca
 def click_cell(page: Page, injection: int, read: int, layers: int) -> None:
     """Click a cell of the matrix: move there first, for a click follows the hover."""
     area = page.locator(".st-key-matrix .nsewdrag").first
-    area.scroll_into_view_if_needed()
-    box = area.bounding_box()
+    box = still(area)
     x, y = box["x"] + box["width"] * (read + 0.6) / layers, box["y"] + box["height"] * (injection + 0.6) / layers
     page.mouse.move(x - 3, y)
     page.mouse.move(x, y)
-    page.wait_for_timeout(300)
+    expect(page.locator(".st-key-matrix .hoverlayer .hovertext").first).to_be_visible()
     page.mouse.click(x, y)
     settle(page)
 
@@ -69,7 +67,7 @@ def test_the_view_survives_another_page_and_the_back_button(server: str, tab: Ta
     page.get_by_test_id("stSidebarNav").get_by_text("Learn").click()
     expect(page.locator("h1")).to_have_text("What is absorption?")
     settle(page)
-    assert query(page)["profile"] == invented[1]["deep"]
+    wait_for_query(page, profile=invented[1]["deep"])
     page.get_by_text("See every layer").click()
     expect(page.locator(".st-key-curves .textpoint", has_text="layer 4")).to_be_visible()
     page.get_by_role("slider").press("ArrowRight")
@@ -86,10 +84,9 @@ def test_a_page_is_whole_again_after_the_server_was_started_anew(name: str, tab:
     port, charts = free_port(), ".js-plotly-plot .main-svg"
     with serving(tmp_path, port) as address:
         page = tab(f"{address}/{name}")
-        expect(page.locator(charts).first).to_be_visible(timeout=20_000)
+        expect(page.locator(charts).first).to_be_visible()
     with serving(tmp_path, port):
-        page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]", timeout=60_000)
+        page.wait_for_selector(READY)
         page.get_by_role("slider").last.press("ArrowRight")
-        page.wait_for_timeout(1500)
-        settle(page)
-        expect(page.locator(charts).first).to_be_visible(timeout=20_000)
+        settle(page, quiet=1500)
+        expect(page.locator(charts).first).to_be_visible()

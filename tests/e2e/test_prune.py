@@ -13,7 +13,7 @@ from core.search import families
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest
 from tests import synthetic
-from tests.e2e.conftest import query, serving, settle, wait_for_query, working
+from tests.e2e.conftest import query, serving, settle, unfold, wait_for_query, working
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -64,25 +64,25 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     hold = place.root / "hold"
     hold.touch()
     page = tab(f"{place.page}&base=dlp&part=evaluate&windows=16&device=cpu")
-    expect(page.get_by_text("3 points")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("3 points")).to_be_visible()
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
-    numbers = page.get_by_test_id("stExpander").filter(has_text="Numbers").first
-    numbers.locator("summary").click()
-    page.wait_for_timeout(2500)  # the panel polls every second
+    expect(page.get_by_text("1 of 3 points finished")).to_be_visible()
+    numbers = unfold(page, "Numbers")
+    for _ in range(8):  # the panel asks again every second, and an answer has three messages and more
+        page.sockets[-1].wait_for_event("framereceived")
     expect(numbers.get_by_test_id("stDataFrame")).to_be_visible()
     other = tab(f"{place.page}&job={query(page)['job']}")
-    expect(other.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
+    expect(other.get_by_text("1 of 3 points finished")).to_be_visible()
     page.reload()
-    expect(page.get_by_text("1 of 3 points finished")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("1 of 3 points finished")).to_be_visible()
     hold.unlink()
     link = page.get_by_role("link", name="Open on the Prune page")
-    expect(link).to_be_visible(timeout=30_000)
+    expect(link).to_be_visible()
     link.click()
-    expect(page.get_by_text("DLP lowers perplexity by 8.3 %")).to_be_visible(timeout=30_000)
-    assert "job" not in query(page)
+    expect(page.get_by_text("DLP lowers perplexity by 8.3 %")).to_be_visible()
+    page.wait_for_url(lambda url: "job=" not in url)
     expect(page.get_by_text("16 × 512 tokens").first).to_be_visible()
-    expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible(timeout=30_000)
+    expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible()
 
 
 def test_a_cold_link_shows_verdict_charts_and_protocol(place: Place, tab: Tab) -> None:
@@ -114,9 +114,11 @@ def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: 
     page.get_by_text("Calibration, device").click()
     page.get_by_text("True-sequential").click()  # with this the browser tells what all its widgets hold
     settle(page)
-    assert page.get_by_role("textbox", name="Calibration seeds").input_value() == "0"
+    expect(page.get_by_role("textbox", name="Calibration seeds")).to_have_value("0")
     counts, lengths = page.get_by_label("Windows", exact=True), page.get_by_label("Tokens in each", exact=True)
-    assert [each.input_value() for each in counts.all()] == ["7", "16"]
-    assert [each.input_value() for each in lengths.all()] == ["512", "512"]
+    for fields, values in ((counts, ("7", "16")), (lengths, ("512", "512"))):
+        expect(fields).to_have_count(2)
+        for index, value in enumerate(values):
+            expect(fields.nth(index)).to_have_value(value)
     expect(page.get_by_text("are not a list of whole numbers")).to_have_count(0)
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()

@@ -25,7 +25,7 @@ SETTING = "teeth bite=0.1:0.5"
 
 def main() -> None:
     """Measure, prune and count with a tiny model, then look wherever the kinds should be."""
-    assert Path.cwd() == ROOT, "this looks at the copy that it lies in"
+    assert Path.cwd() == ROOT  # this looks at the copy that it lies in
     with tempfile.TemporaryDirectory() as folder:
         os.environ["ABSORPTION_CACHE"] = folder
         print(json.dumps(_seen(Path(folder))))

@@ -108,7 +108,7 @@ def test_a_pruner_that_needs_second_moments(seen: dict[str, Any]) -> None:
     assert found["url"] == found["page"] == "diagonal"
     assert found["calibrated"] and found["more_memory"] and found["warnings"] == []
     assert len(seen["perturbation"]["command"]["residual:diagonal:0.5"]) == 4
-    assert "Pruned by Diagonal, 50% zeros" in seen["perturbation"]["options"]
+    assert "Pruned by Diagonal, 50 % zeros" in seen["perturbation"]["options"]
     assert "response objective=kl pruner=diagonal:0.5" in seen["candidates"]["quick"]
     assert seen["glossary"]["Diagonal"] == "Least squares."
     assert any(line.startswith("| `diagonal` | Least squares. | second moments") for line in seen["readme"])

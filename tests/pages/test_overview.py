@@ -46,5 +46,5 @@ def test_bars_of_sparsities_lie_inside_their_axis(sparsity: np.ndarray) -> None:
     target = float(sparsity.mean())
     shown = overview.sparsity_bars(sparsity, target)
     assert shown.y.low <= min(sparsity.min(), target) and max(sparsity.max(), target) <= shown.y.high
-    assert shown.foot == target, "bars show the distance from the target, for an axis that does not begin at 0"
+    assert shown.foot == target  # bars show the distance from the target, for an axis that does not begin at 0
     assert ("alike" in shown.says) == (np.ptp(sparsity) == 0)

@@ -199,7 +199,7 @@ def test_picked_rows_are_compared_with_the_first(store: Store) -> None:
     found = rows.compared(row(store, key, 2), row(store, key, 1))
     assert table["against the first, %"][1] == pytest.approx(found.value)
     assert table["95% low"][1] == pytest.approx(found.low)
-    assert "against Uniform, 70% zeros" in said(app)
+    assert "against Uniform, 70 % zeros" in said(app)
     assert not app.exception
 
 
@@ -211,15 +211,13 @@ def test_what_is_compared_stands_under_its_protocol(store: Store) -> None:
     key, other = study(store), study(store, (OWL,), text="another text")
     app = part("evaluations", compared=[f"{key}-0", f"{key}-1", f"{key}-2"])
     spec = store.by_key(key).spec
-    [table, chart] = protocols(app)
-    assert table == chart
+    [line] = protocols(app)
     for word in ("invented evaluation text, 24 × 512 tokens", "calibrated on invented calibration text, 16 × 64",
                  "float32", f"text {spec.text.content[:6]}", f"study {key[:6]}"):  # fmt: skip
-        assert word in table
+        assert word in line
     assert all("versions" in each.help for each in app.caption if "**Protocol:**" in each.value)
     app = part("evaluations", compared=[f"{key}-1", f"{key}-2", f"{other}-2"])
-    assert len(protocols(app)) == 3, "the table has two, the chart only the first"
-    assert other[:6] in protocols(app)[1] and other[:6] not in protocols(app)[2]
+    assert len(protocols(app)) == 2 and other[:6] in protocols(app)[1] and other[:6] not in protocols(app)[0]
 
 
 def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
@@ -269,17 +267,17 @@ def test_the_table_is_narrowed_by_what_differs(store: Store) -> None:
         "only_pruner": ["all", "Wanda", "magnitude"],
         "only_target": ["all", "50%", "70%"],
         "only_study": ["all", *(entry.key[:6] for entry in store.entries("study"))],
-    }, "both studies are of a model of one name"
+    }
     before = app.dataframe[0].proto.id
     app.selectbox(key="only_pruner").set_value("wanda").run()
     assert len(shown(app)) == 6 and "dense" not in {method for _, method, _ in shown(app)}
-    assert app.dataframe[0].proto.id != before, "ticks are places in the table and would be of other rows"
+    assert app.dataframe[0].proto.id != before  # ticks are places in the table and would be of other rows
     app.selectbox(key="only_target").set_value("0.5").run()
     app.text_input(key="only_method").set_value("OWL m=5").run()
     assert shown(app) == [(one, "OWL", 0.5)]
     assert any(each.value.startswith("1 of 10 evaluations.") for each in app.caption)
     app.text_input(key="only_method").set_value("owl lam=0.08").run()
-    assert len(shown(app)) == 1, "words of commands and reports find it too"
+    assert len(shown(app)) == 1  # words of commands and reports find it too
     kept = {key: app.query_params[key] for key in app.query_params}
     assert {"only_pruner", "only_target", "only_method"} <= set(kept) and "only_study" not in kept
     again = shell()
@@ -320,7 +318,7 @@ def test_a_comparison_is_in_the_link_and_back_takes_it_back(store: Store) -> Non
     app.query_params["compare"] = f"{key[:6]}-1"  # as the back button does
     app.run()
     assert app.session_state["compared"] == [f"{key}-1"]
-    assert app.dataframe[0].proto.id != before, "its ticks would be of what is compared no more"
+    assert app.dataframe[0].proto.id != before  # its ticks would be of what is compared no more
     app.query_params.pop("compare")
     app.run()
     assert app.session_state["compared"] == [] and "compare" not in app.query_params
@@ -360,7 +358,7 @@ def test_accuracies_have_a_column_for_each_task(store: Store) -> None:
     assert owl["rte ±"] == pytest.approx(answers.std(ddof=1) / len(answers) ** 0.5)
     assert table[table["study"] == other][["boolq", "rte", "boolq ±", "rte ±"]].isna().all(axis=None)
     assert compared["rte"][1] == f"{answers.mean():.3f} ± {owl['rte ±']:.3f}" and compared["rte"][2] == ""
-    assert "zero-shot on 200 examples of boolq, rte" in protocols(app)[0]
+    assert " 200 examples of boolq, rte" in protocols(app)[0]
     app.selectbox(key="only_study").set_value(other).run()
     assert not {"boolq", "rte"} & set(app.dataframe[0].value), "no row of the table has them"
     assert not {"boolq", "rte"} & set(part("evaluations", compared=[f"{other}-1", f"{other}-2"]).dataframe[1].value)
@@ -385,7 +383,7 @@ def test_a_compared_row_is_taken_away_again(store: Store) -> None:
     app.button_group(key="compared-kept").set_value([f"{key}-2"]).run()
     assert app.session_state["compared"] == [f"{key}-2"]
     app = part("evaluations", compared=[f"{key}-2", f"{study(store, text='another text')}-2"])
-    assert len(set(app.button_group(key="compared-kept").options)) == 2, "two alike would be taken for one"
+    assert len(set(app.button_group(key="compared-kept").options)) == 2  # two alike would be taken for one
     assert not app.exception
 
 
@@ -452,6 +450,17 @@ def test_two_depths_are_overlaid_on_relative_depth(filled_cache: dict[str, str])
     assert not app.exception
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_at_first_only_profiles_of_one_text_are_overlaid(store: Store, alike: bool) -> None:
+    spec = synthetic.profile_spec(4, 8, "quick")
+    other = synthetic.profile_spec(4, 8 if alike else 16, "quick", seed=1)
+    one, two = (synthetic.save_profile(store.root, each, 4, f"model {each.model.content}") for each in (spec, other))
+    app = part("overlay", profile=one)
+    assert app.session_state["overlaid"] == ([one, two] if alike else [one]) and not app.warning
+    assert (len([each for each in app.get("download_button") if "comparison" in each.proto.label]) == 1) == alike
+    assert len(part("overlay", overlaid=[one, two]).warning) == (not alike), "unlike texts are said"
+
+
 @pytest.mark.parametrize("profiles", [1, 2])
 def test_what_has_nothing_to_be_laid_over_says_what_to_do(store: Store, profiles: int) -> None:
     quick = synthetic.profile_spec(4, 8, "quick", seed=9)
@@ -459,7 +468,7 @@ def test_what_has_nothing_to_be_laid_over_says_what_to_do(store: Store, profiles
     changed = ({"measurements": measured, "model": ModelSpec(content=name)} for name, measured in alone)
     keys = [synthetic.save_profile(store.root, quick.model_copy(update=each), 4) for each in changed]
     app = part("overlay", overlaid=keys)
-    assert ("in common" in app.info[0].value) == (profiles == 2)
+    assert ("share no perturbation" in app.info[0].value) == (profiles == 2)
     assert not app.get("plotly_chart") and not app.exception
 
 
@@ -494,7 +503,7 @@ def test_a_pack_that_is_none_is_refused(store: Store) -> None:
 
 
 def test_exports_are_listed_with_their_folder(store: Store) -> None:
-    assert "Nothing was exported" in part("exports").info[0].value
+    assert "Nothing has been exported" in part("exports").info[0].value
     found = store.by_key(study(store)).spec
     spec = ExportSpec(model=found.model, pruned=found.points[-1].pruned, folder="/some/where")
     store.save(spec, None, {"model": "m", "setting": "owl", "folder": "/some/where", "bytes": 5, "dense_bytes": 9})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from starlette.datastructures import Headers
 
+from pages.ui.guard import welcome
 from pages.ui.serving import KINDS, STATIC, Assets
 
 Sent = list[dict]
@@ -57,3 +59,17 @@ def test_streamlit_answers_for_everything_else() -> None:
     ):
         sent, passed = ask(path, method)
         assert passed and not sent, (method, path)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "answered"),
+    [
+        ("127.0.0.1:8501", None, True), ("localhost:8501", "http://localhost:8501", True),
+        ("127.0.0.1:8501", "http://127.0.0.1:8502", False), ("127.0.0.1:8501", "http://127.0.0.1", False),
+        ("127.0.0.1:8501", "null", False), ("elsewhere.example", "http://elsewhere.example", False),
+        ("elsewhere.example", None, False), (None, None, False),
+    ],
+)  # fmt: skip
+def test_only_pages_of_its_own_address_are_answered(host: str | None, origin: str | None, answered: bool) -> None:
+    given = {"host": host, "origin": origin}
+    assert welcome(Headers({name: value for name, value in given.items() if value})) is answered

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.lab.question import OPENING
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
+PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
 GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
 
 
@@ -51,27 +53,22 @@ def test_every_page_opens(name: str, cache: str, request: pytest.FixtureRequest)
     assert app.title or app.info
 
 
-def test_the_landing_page_is_the_tour(filled_cache: dict[str, str]) -> None:
-    assert shell().run().title[0].value == "What is absorption?"
+def test_the_landing_page_is_the_lab(filled_cache: dict[str, str]) -> None:
+    assert shell().run().text_input[0].value == OPENING
 
 
 def test_an_empty_cache_is_answered_with_what_to_do(empty_cache: Path) -> None:
-    app = shell().run()
-    assert "make demo" in app.info[0].value
+    assert "make demo" in opened_at("learn").info[0].value
 
 
 def test_a_link_to_a_profile_that_is_not_here_says_so(filled_cache: dict[str, str]) -> None:
-    app = shell()
-    app.query_params["profile"] = "feedfacefeedface"
-    app.run()
+    app = opened_at("learn", profile="feedfacefeedface")
     assert "feedfacefeedface" in app.warning[0].value
     assert app.title
 
 
 def test_the_beginning_of_a_key_is_enough(filled_cache: dict[str, str]) -> None:
-    app = shell()
-    app.query_params["profile"] = filled_cache["shallow"][:8]
-    app.run()
+    app = opened_at("learn", profile=filled_cache["shallow"][:8])
     assert app.session_state["profile"] == filled_cache["shallow"]
     assert "shallow model" in app.caption[0].value
 
@@ -83,7 +80,7 @@ def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> N
     synthetic.save_profile(empty_cache, spec, 5)
     broken = empty_cache / "perturbed" / spec.unit(spec.measurements[0]).key / "injection-read.parquet"
     broken.write_bytes(broken.read_bytes()[:-9])
-    app = shell().run()
+    app = opened_at("learn")
     assert not app.exception
     assert "measure it again" in app.error[0].value
 

@@ -52,10 +52,7 @@ def test_a_missing_and_an_extra_figure_differ() -> None:
 
 def test_equal_figures_are_counted_by_kind() -> None:
     same = {"profile/a/gains": [1.25, 0.5, float("nan")]}
-    assert report(FIGURES, FIGURES | same) == (
-        "equal: 4 figures with 6 values of 2 kinds (profile 2, study 2)",
-        True,
-    )
+    assert report(FIGURES, FIGURES | same) == ("equal: 4 figures with 6 values of 2 kinds (profile 2, study 2)", True)
 
 
 def test_differences_are_grouped_by_kind() -> None:

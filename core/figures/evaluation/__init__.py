@@ -1,7 +1,7 @@
 """What pruning was measured to cost: perplexity, changes with their intervals, accuracies."""
 
 from core.figures.evaluation.accuracies import accuracies
-from core.figures.evaluation.changes import changes
+from core.figures.evaluation.changes import change_axis, changes
 from core.figures.evaluation.correction import (
     PAPER,
     PAPER_ACCURACY,
@@ -11,4 +11,3 @@ from core.figures.evaluation.correction import (
     correction,
 )
 from core.figures.evaluation.perplexity import Curve, perplexity
-from core.figures.evaluation.shared import change_axis

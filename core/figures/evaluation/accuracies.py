@@ -36,9 +36,7 @@ def accuracies(
     figure = _bars(names, values, [look.accent if name == shown else look.undecided for name in names], look)
     top = 100 * float((values[:, 0] + np.nan_to_num(values[:, 1])).max(initial=0.0))
     figure.update_layout(
-        xaxis={"title": f"accuracy, %: {what}", "range": [0, 1.25 * top + 1]},
-        yaxis=row_axis(names),
-        bargap=0.35,
+        xaxis={"title": f"accuracy, %: {what}", "range": [0, 1.25 * top + 1]}, yaxis=row_axis(names), bargap=0.35
     )
     finding = " ".join([*_finding(known), *_broken(rows, broken or {})])
     return Chart("zero-shot", "Zero-shot accuracy", layout(figure, height=110 + 34 * len(names)), finding, table)

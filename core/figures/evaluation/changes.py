@@ -1,21 +1,25 @@
-"""Changes of perplexity with their paired intervals, a row per setting."""
+"""Changes of perplexity with their paired intervals, a row per setting; the axis that they share with others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from core.analysis.comparison import Interval
 from core.analysis.verdicts import counted, said
 from core.figures.axes import row_axis
-from core.figures.evaluation.shared import change_axis, change_table, in_logs
 from core.figures.marks import whiskers, words
 from core.figures.style import LIGHT, Chart, Palette, layout
+from core.store.results import Array
 
-TICKS = 4  # that a phone has room for beside names and numbers
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "pentagon")
+TICKS = (-99, -95, -90, -80, -70, -60, -50, -40, -30, -20, -15, -10, -5, -2, -1, 0, 1, 2, 5, 10, 15, 20, 30, 50, 75)
+BIG_TICKS = (100, 150, 200, 300, 500, 900, 1900, 4900, 9900, 99_900, 999_900)
+FEW_TICKS = 4  # that a phone has room for beside names and numbers
 
 
 def changes(
@@ -47,9 +51,48 @@ def changes(
     right = max(float(np.nanmax(values)), 0.0) if len(values) else 0.0  # of all intervals
     figure.add_trace(words([right] * len(names), names, [f"   {said(known[name])}" for name in names], colours))
     figure.add_vline(x=0, line={"color": look.guide, "width": 1.5})
-    axis = change_axis(values, f"change of perplexity against {against}, %", TICKS) | {"tickangle": 0}
+    axis = change_axis(values, f"change of perplexity against {against}, %", FEW_TICKS) | {"tickangle": 0}
     axis["range"] = [axis["range"][0], axis["range"][1] + 0.66 * (axis["range"][1] - axis["range"][0])]
     figure.update_layout(xaxis=axis, yaxis=row_axis(names))
-    heading = title or f"Cost or gain against {against}"
+    heading = title or f"Change of perplexity against {against}"
     table = change_table(rows.items(), "setting")
     return Chart("changes", heading, layout(figure, height=110 + 34 * len(names)), counted(rows, against), table)
+
+
+def change_axis(values: Array, title: str, ticks: int = 9) -> dict:
+    """An axis of `ln(1 + per cent / 100)`: twice and half lie equally far from nothing; ticks in per cent.
+
+    Args:
+        ticks: about how many there may be.
+    """
+    usable = values[np.isfinite(values)]
+    low, high = min(usable.min(initial=0.0), -0.02), max(usable.max(initial=0.0), 0.02)
+    room = 0.06 * (high - low)
+    low, high = low - room, high + room
+    inside = [each for each in (*TICKS, *BIG_TICKS) if low <= math.log1p(each / 100) <= high]
+    chosen = [0]
+    for each in sorted(inside, key=lambda tick: (abs(tick) % 10 != 0, abs(tick) % 5 != 0, abs(tick))):
+        if all(abs(math.log1p(each / 100) - math.log1p(other / 100)) > (high - low) / ticks for other in chosen):
+            chosen.append(each)
+    return {
+        "title": title,
+        "range": [low, high],
+        "tickvals": [math.log1p(each / 100) for each in sorted(chosen)],
+        "ticktext": [f"{each:+,d}" if each else "0" for each in sorted(chosen)],
+    }
+
+
+def in_logs(found: Interval) -> list[float]:
+    """A change in per cent and the ends of its interval, on that axis; NaN where they are not finite."""
+    ends = (found.value, found.low, found.high)
+    return [math.log1p(each / 100) if math.isfinite(each) else math.nan for each in ends]
+
+
+def change_table(rows: Iterable[tuple[object, ...]], *named: str) -> pd.DataFrame:
+    """Changes in per cent, a row each.
+
+    Args:
+        rows: what a row is called, in as many cells as there are names for, then its interval.
+    """
+    cells = [(*names, found.value, found.low, found.high, found.n) for *names, found in rows]
+    return pd.DataFrame(cells, columns=[*named, "change, %", "low", "high", "windows or seeds"])

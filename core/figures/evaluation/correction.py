@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from core.analysis.comparison import Interval
 from core.analysis.verdicts import over_strengths
-from core.figures.evaluation.shared import SYMBOLS, change_axis, change_table, in_logs
+from core.figures.evaluation.changes import SYMBOLS, change_axis, change_table, in_logs
 from core.figures.marks import DASHES, above, curve, here, line_labels, rule, see_through, whiskers
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array

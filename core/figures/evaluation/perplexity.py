@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 
 from core.analysis.verdicts import not_a_number
 from core.figures.axes import limits, log_axis
-from core.figures.evaluation.shared import SYMBOLS
+from core.figures.evaluation.changes import SYMBOLS
 from core.figures.labels import digits, percent
-from core.figures.marks import DASHES, line_labels, words, wrapped
-from core.figures.style import LIGHT, Chart, Palette, layout
+from core.figures.marks import DASHES, line_labels, whiskers, words, wrapped
+from core.figures.style import LIGHT, Chart, Palette, colour, layout
 from core.store.results import Array
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
@@ -29,6 +29,8 @@ class Curve:
     points: Mapping[float, Array]  # target -> (seeds,) perplexities
     shown: bool = False
     loose: bool = False  # several strengths at one target: points without a line
+    ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)  # target -> 95 % interval against uniform
+    kind: str | None = None  # of its base allocator, which has its own colour
 
 
 def perplexity(
@@ -40,16 +42,20 @@ def perplexity(
 ) -> Chart:
     """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
 
+    Bars are 95 % intervals of the change against uniform, so uniform has none.
+
     Args:
         dense: perplexity of the dense model; NaN while it is not measured.
         broken: name -> first layer whose output is not finite, of the settings that cannot be drawn.
         few: whether too few windows were read to say which of two perplexities is less.
     """
-    known = [each for each in map(_finite, curves) if each.points]
+    finite = [{at: row for at, row in each.points.items() if np.isfinite(row).all()} for each in curves]
+    known = [replace(each, points=points) for each, points in zip(curves, finite, strict=True) if points]
     figure = go.Figure()
     for index, each in sorted(enumerate(known), key=lambda pair: pair[1].shown):
         _add_curve(figure, each, index, look)
     every = [value for each in known for values in each.points.values() for value in values]
+    every += [end for each in known for ends in each.ends.values() for end in ends if math.isfinite(end)]
     every += [dense] if math.isfinite(dense) else []
     targets = sorted({target for each in known for target in each.points}) or [0.7]
     first, last = 100 * targets[0], 100 * targets[-1]
@@ -57,7 +63,9 @@ def perplexity(
     low, high = limits(np.array(every))
     _add_labels(figure, known, last + 0.05 * span, math.log(max(high / low, 1.5)) / 22, look)
     if math.isfinite(dense):
-        _add_dense(figure, dense, first - 0.05 * span, look)
+        figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
+        beside = [f"dense {digits(dense, 3)}"]
+        figure.add_trace(words([first - 0.05 * span], [dense], beside, look.ink, "top right", "dense"))
     figure.update_layout(
         xaxis={
             "title": "target sparsity, % zeros",
@@ -67,7 +75,8 @@ def perplexity(
         },
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
-    said = _perplexity_finding(known, dense, broken or {}, few)
+    said = _finding(known, dense, broken or {}, few)
+    said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, known)) else ""
     return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, _table(curves))
 
 
@@ -80,23 +89,12 @@ def _table(curves: Sequence[Curve]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "target", "perplexity", "least seed", "greatest seed", "seeds"])
 
 
-def _add_dense(figure: go.Figure, dense: float, x: float, look: Palette) -> None:
-    """The dense model as a line, its name at the left end."""
-    figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
-    figure.add_trace(words([x], [dense], [f"dense {digits(dense, 3)}"], look.ink, "top right", "dense"))
-
-
-def _finite(curve: Curve) -> Curve:
-    points = {target: values for target, values in curve.points.items() if np.isfinite(values).all()}
-    return Curve(curve.name, points, curve.shown, curve.loose)
-
-
 def _mean(values: Array) -> float:
     return float(np.exp(np.log(values).mean()))
 
 
 def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> None:
-    colour = look.accent if curve.shown else look.ink if index == 0 else look.undecided
+    hue = _hue(curve, look)
     targets = sorted(curve.points)
     symbol = SYMBOLS[index % len(SYMBOLS)]
     if not curve.loose:
@@ -104,7 +102,8 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
             x=[100 * each for each in targets],
             y=[_mean(curve.points[each]) for each in targets],
             mode="lines",
-            line={"color": colour, "width": 2.5 if curve.shown else 1.5, "dash": DASHES[(index + 1) % len(DASHES)]},
+            line={"color": hue, "width": 3 if curve.shown else 1.5, "dash": DASHES[index % len(DASHES)]},
+            error_y=_bars(curve, targets, hue),
             hoverinfo="skip",
             name=f"{curve.name}, mean",
         )
@@ -112,10 +111,27 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
         x=[100 * each for each in targets for _ in curve.points[each]],
         y=[value for each in targets for value in curve.points[each]],
         mode="markers",
-        marker={"color": colour, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
-        hovertemplate=f"{curve.name}, %{{x:g}}%: %{{y:.4g}}<extra></extra>",
+        marker={"color": hue, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
+        hovertemplate=f"{curve.name}, %{{x:g}} %: %{{y:.4g}}<extra></extra>",
         name=curve.name,
     )
+
+
+def _hue(curve: Curve, look: Palette) -> str:
+    return look.accent if curve.shown else look.undecided if curve.loose else colour(curve.kind, look)
+
+
+def _certain(curve: Curve) -> bool:
+    return any(map(math.isfinite, (end for ends in curve.ends.values() for end in ends)))
+
+
+def _bars(curve: Curve, targets: Sequence[float], hue: str) -> dict | None:
+    """Bars from the mean of each target to the ends of its interval."""
+    if not _certain(curve):
+        return None
+    mean = np.array([_mean(curve.points[each]) for each in targets])
+    low, high = np.array([curve.ends.get(each, (math.nan, math.nan)) for each in targets]).T
+    return whiskers(mean, low, high, hue, 1.5)
 
 
 def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float, look: Palette) -> None:
@@ -129,22 +145,10 @@ def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float
     ]
     names = [wrapped(name, WIDEST) for name in names]
     names = [f"<b>{name}</b>" if each.shown else name for name, each in zip(names, curves, strict=True)]
-    colours = [look.accent if each.shown else look.ink for each in curves]
+    colours = [_hue(each, look) for each in curves]
     values = [_mean(each.points[end]) for each, end in zip(curves, ends, strict=True)]
     labels = line_labels(x, values, names, colours, gap)
-    figure.add_trace(_leaders(ends, values, labels, look))
-    figure.add_trace(labels)
-
-
-def _reach(curve: Curve) -> str:
-    """`50%`, `50 to 70%`: the targets that a curve was measured at."""
-    first, last = min(curve.points), max(curve.points)
-    return percent(last) if first == last else f"{percent(first).removesuffix('%')}\u00a0to\u00a0{percent(last)}"
-
-
-def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter, look: Palette) -> go.Scatter:
-    """From the end of every line to its name."""
-    return go.Scatter(
+    figure.add_scatter(  # from the end of every line to its name
         x=[x for end, to in zip(ends, labels.x, strict=True) for x in (100 * end, to, None)],
         y=[y for value, to in zip(values, labels.y, strict=True) for y in (value, to, None)],
         mode="lines",
@@ -152,25 +156,27 @@ def _leaders(ends: Sequence[float], values: Sequence[float], labels: go.Scatter,
         hoverinfo="skip",
         name="leaders",
     )
+    figure.add_trace(labels)
 
 
-def _perplexity_finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:
-    said = []
-    if math.isfinite(dense):
-        said.append(f"Dense: {digits(dense, 3)}.")
-    targets = sorted({target for each in curves for target in each.points})
-    if targets:
-        here = {each.name: _mean(each.points[targets[-1]]) for each in curves if targets[-1] in each.points}
+def _reach(curve: Curve) -> str:
+    """`50%`, `50 to 70%`: the targets that a curve was measured at."""
+    first, last = min(curve.points), max(curve.points)
+    return percent(last) if first == last else f"{percent(first).removesuffix(' %')}\u00a0to\u00a0{percent(last)}"
+
+
+def _finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:
+    """The dense model's; who has the least and the greatest at the last target, or only how far they spread."""
+    said = [f"Dense: {digits(dense, 3)}."] if math.isfinite(dense) else []
+    last = max((target for each in curves for target in each.points), default=None)
+    here = {each.name: _mean(each.points[last]) for each in curves if last in each.points}
+    if here:
         least, most = min(here, key=here.get), max(here, key=here.get)
-        said.append(_spread(f"At {percent(targets[-1])} zeros", here, least, most, few))
+        low, high = digits(here[least], 3), digits(here[most], 3)
+        spread = f"perplexities run from {low} to {high}; too few windows to rank them."
+        if least == most:
+            spread = f"the perplexity of {least} is {low}."
+        elif not few:
+            spread = f"{least} has the least perplexity, {low}; {most} the greatest, {high}."
+        said.append(f"At {percent(last)} zeros {spread}")
     return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."
-
-
-def _spread(where: str, here: Mapping[str, float], least: str, most: str, few: bool) -> str:
-    """Which has the least perplexity and which the greatest; where that cannot be told, only how far they spread."""
-    low, high = digits(here[least], 3), digits(here[most], 3)
-    if least == most:
-        return f"{where} the perplexity of {least} is {low}."
-    if few:
-        return f"{where} perplexities run from {low} to {high}; too few windows to rank them."
-    return f"{where} {least} has the least perplexity, {low}; {most} the greatest, {high}."

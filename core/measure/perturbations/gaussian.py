@@ -23,6 +23,7 @@ class Gaussian(Kind):
     about = "Random noise whose length is a given share, the size, of each token's own vector."
     formula = r"h' = h + \text{size} \cdot \lVert h \rVert \cdot z / \lVert z \rVert,\quad z \sim \mathcal N(0, I)"
     noise = True
+    isotropic = True
 
     kind: Literal["gaussian"] = "gaussian"
     size: float = Field(gt=0, description="relative size ||h' - h|| / ||h||")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from core.specs.base import Spec, number
+from core.specs.base import Spec, number, word
 from core.specs.formats import per_cent
-from core.specs.pruners import PRUNERS, Statistic
+from core.specs.pruners import TREATMENTS, Statistic, Treatment
 
 if TYPE_CHECKING:
     from core.measure.perturb import Injection, Stream
@@ -22,6 +22,8 @@ class Kind(Spec):
     about: ClassVar[str] = ""  # one sentence, for the glossary
     formula: ClassVar[str] = ""  # TeX
     noise: ClassVar[bool] = False  # drawn by a seed
+    isotropic: ClassVar[bool] = False  # noise alike in every direction, whose sizes are held against each other
+    prunes: ClassVar[str] = ""  # `layer` or `linear`: what its pruner really prunes, and nothing else is done to
     covariance: ClassVar[bool] = False  # looks at the covariance of the layer's output
     runs: ClassVar[int] = 0  # how often it runs its injection layer itself, for its share of the cost
 
@@ -30,8 +32,7 @@ class Kind(Spec):
         """As it is written: `gaussian:0.3`, `gaussian:0.3@all`."""
         values = (getattr(self, part) for part in self.parts)
         where = getattr(self, "positions", "after_first")
-        written = (number(each) if isinstance(each, float) else str(each) for each in values)
-        return ":".join((self.kind, *written)) + ("" if where == "after_first" else f"@{where}")
+        return ":".join((self.kind, *map(word, values))) + ("" if where == "after_first" else f"@{where}")
 
     @property
     def label(self) -> str:
@@ -40,7 +41,7 @@ class Kind(Spec):
 
     @property
     def short(self) -> str:
-        """What tells it from its family: `0.3`, `70%`."""
+        """What tells it from its family: `0.3`, `70 %`."""
         return per_cent(self.strength) if self.varies == "sparsity" else number(self.strength)
 
     @property
@@ -49,9 +50,14 @@ class Kind(Spec):
         return getattr(self, self.varies) if self.varies else 0.0
 
     @property
-    def statistic(self) -> Statistic | None:
-        """What it looks at of the linears' inputs, or None; `none` too asks for layers that can be pruned."""
-        return PRUNERS[self.pruner].statistic if "pruner" in type(self).model_fields else None
+    def treatment(self) -> Treatment | None:
+        """Of the layer's linears; None where they stay as they are."""
+        return TREATMENTS[self.pruner] if "pruner" in type(self).model_fields else None
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What it looks at of the linears' inputs."""
+        return self.treatment.statistics if self.treatment else ()
 
     def is_kin(self, other: Kind) -> bool:
         """Whether nothing but the strength tells the two apart."""

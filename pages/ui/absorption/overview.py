@@ -9,51 +9,86 @@ from core import figures
 from core.analysis import findings
 from core.analysis.gains import gains_of
 from core.figures import labels
+from core.specs.formats import capital
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame
 from pages.ui.live import tour
 
+WITH, WITHOUT = "with the first token", "without the first token"
+KEY = (
+    tour.Key("amplify", "block", "amplifies"),
+    tour.Key("absorb", "block", "absorbs"),
+    tour.Key("undecided", "block", "undecided"),
+)
 
-def gains(profile: Profile, name: str, statistic: str, layer: int) -> pd.DataFrame:
+
+def gains(profile: Profile, name: str, other: str | None, statistic: str, layer: int) -> pd.DataFrame:
     """Gain of every layer, coloured by verdict, with the layer that all charts highlight under the finger.
+
+    Args:
+        other: the same perturbation at the other positions, drawn as a line; None where it was not measured there.
 
     Returns:
         The numbers behind it.
     """
     line = figures.line(name, profile.seeds(name), statistic)
+    included = getattr(profile.perturbations[name], "positions", "all") == "all"
+    beside = None
+    if other is not None:
+        beside = figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
     finding = findings.finding(gains_of(profile.seeds(name)))
-    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, finding))
+    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, finding, beside))
+    table = _table(line)
+    if beside is not None:
+        more = _table(beside).drop(columns="layer")
+        table = table.join(more.rename(columns=lambda column: f"{column}, {beside.name}"))
+    return table
+
+
+def _table(line: figures.Line) -> pd.DataFrame:
     columns = {"gain": line.value, "95% low": line.low, "95% high": line.high, "verdict": line.verdicts}
-    return pd.DataFrame({"layer": np.arange(profile.layers), **columns})
+    return pd.DataFrame({"layer": np.arange(len(line.value)), **columns})
 
 
-def gain_bars(line: figures.Line, statistic: str, layer: int, finding: str = "") -> tour.Figure:
+def gain_bars(
+    line: figures.Line, statistic: str, layer: int, finding: str = "", beside: figures.Line | None = None
+) -> tour.Figure:
     """A bar per layer from 1×, upward where the rest of the network amplifies.
 
     Args:
         statistic: how the gain was averaged, in words.
         finding: what the bars show, in a sentence.
+        beside: gains at the other positions, as a line over the bars.
     """
     intervals = [f"[{labels.ratio(low)}, {labels.ratio(high)}]" for low, high in zip(line.low, line.high, strict=True)]
+    slots = {
+        "gain": tour.Slot("layer", [labels.gain(each) for each in line.value]),
+        "interval": tour.Slot("layer", intervals),
+        "verdict": tour.Slot("layer", tour.fates(line.verdicts)),
+    }
+    says, values = "Layer {layer}: gain {gain} {interval}; {verdict}.", [line.value]
+    if beside is not None:
+        slots["beside"] = tour.Slot("layer", [labels.gain(each) for each in beside.value])
+        says, values = f"{says} {capital(beside.name)}: {{beside}}.", [line.value, beside.value]
     return tour.Figure(
         name="gains",
         title="Gain of each layer",
         finding=finding,
-        says="Layer {layer}: gain {gain} {interval}; {verdict}.",
-        slots={
-            "gain": tour.Slot("layer", [labels.gain(each) for each in line.value]),
-            "interval": tour.Slot("layer", intervals),
-            "verdict": tour.Slot("layer", tour.fates(line.verdicts)),
-        },
-        y=tour.ratio_axis(f"gain, {statistic}", line.value),
+        says=says,
+        slots=slots,
+        y=tour.ratio_axis(f"gain, {statistic}", *values),
         pick=tour.Pick("Highlighted layer", layer),
         bars=tour.Bars(line.value[None], [tour.tones(line.verdicts)]),
-        key=tour.VERDICTS,
+        lines=[tour.Line(beside.value[None], "ink")] if beside is not None else [],
+        key=(*KEY, *([tour.Key("ink", "line", beside.name)] if beside is not None else [])),
         foot=1.0,
-        x="injection layer",
-        height=230,
+        x="perturbed layer",
+        height=222,
     )
+
+
+SPREAD = "Layers lose {low} to {high} of their weights, {target} in all."
 
 
 def sparsities(sparsity: Array, target: float) -> pd.DataFrame:
@@ -74,15 +109,15 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
     return tour.Figure(
         name="sparsities",
         title="Sparsity of each layer",
-        says="Every layer alike, {target} zeros." if alike else "Layers from {low} to {high} zeros, {target} in all.",
+        says="All layers alike: {target} zeros." if alike else SPREAD,
         slots={
-            "target": tour.Slot("frame", [f"{target:.1%}"]),
-            "low": tour.Slot("frame", [f"{sparsity.min():.1%}"]),
-            "high": tour.Slot("frame", [f"{sparsity.max():.1%}"]),
+            "target": tour.Slot("frame", [labels.percent(target, 1)]),
+            "low": tour.Slot("frame", [labels.percent(sparsity.min(), 1)]),
+            "high": tour.Slot("frame", [labels.percent(sparsity.max(), 1)]),
         },
-        y=tour.linear_axis("sparsity", max(0.0, low - room), high + room, "{:.0%}".format),
+        y=tour.linear_axis("sparsity", max(0.0, low - room), high + room, labels.percent),
         bars=tour.Bars(sparsity[None]),
-        key=[tour.Key("undecided", "block", "a layer, from the target up or down")],
+        key=[tour.Key("undecided", "block", "difference from target")],
         foot=target,
         height=170,
     )

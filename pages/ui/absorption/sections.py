@@ -1,4 +1,4 @@
-"""Parts of the absorption page: its charts, row by row of the table, and every verdict in a sentence."""
+"""Groups of charts of the Absorption page, one drawn at a time; a table of every perturbation's verdict."""
 
 from __future__ import annotations
 
@@ -8,49 +8,104 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from core import figures
 from core.analysis import findings
 from core.analysis.gains import gains_of
 from core.figures import labels
-from core.figures.charts import ChartRow, InView
+from core.figures.charts import CHECKS, GAIN, GLANCE, ChartRow, InView
+from core.figures.charts import GROUPS as CHARTED
 from core.specs.errors import UserError
 from core.specs.formats import capital
 from core.store.profiles import Profile
-from pages.ui import frame
+from pages.ui import frame, view
+
+GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
+WITH_STATISTIC = GAIN  # the group that asks how gains are averaged
+ABOUT_STATISTICS = (
+    "The mean of ratios is the paper's coefficient, which we know from secondary sources only. Verdicts always use the "
+    "geometric mean."
+)
+MAP_HEIGHT = 350  # px: both pictures of a glance end on a laptop's first screen
 
 
-def verdicts(profile: Profile) -> pd.DataFrame:
-    """One sentence per perturbation."""
-    rows = []
-    for name, asked in profile.perturbations.items():
-        where = labels.POSITIONS[getattr(asked, "positions", "all")]
-        rows.append((asked.label, where, findings.finding(gains_of(profile.seeds(name)))))
-    return pd.DataFrame(rows, columns=["perturbation", "where", "verdict"])
+def statistic(drawn: bool) -> str:
+    """How gains are averaged over tokens."""
+    return view.sync("statistic", list(figures.STATISTICS), "geometric", drawn=drawn)
 
 
-def group(rows: Sequence[ChartRow], asked: InView, prefix: str, compared: Callable[[], Profile | None]) -> None:
-    """Charts beside each other, two in a line; a last one by itself is as wide as the page.
+def choose() -> None:
+    """The group of charts below; only that one is drawn."""
+    st.segmented_control(
+        "What to look at", list(GROUPS), key="group", required=True, label_visibility="collapsed", width="stretch"
+    )
+
+
+def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile | None]) -> None:
+    """A group: its charts two in a line, what is chosen for them above, and what belongs to it below.
 
     Args:
-        compared: draws the picker of another profile, under the chart that draws it too.
+        compared: draws the picker of another profile, for the chart that draws it too.
     """
+    twin = None
+    if group == WITH_STATISTIC:
+        with st.container(horizontal=True):
+            view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
+            twin = compared()
+    _pairs(GROUPS[group], replace(asked, twin=twin), prefix)
+    if group == CHECKS:
+        st.header("What does the network do with each perturbation?", anchor=False)
+        frame.show_table(verdicts(asked.profile), "What the network does with each perturbation, in a sentence")
+
+
+def _pairs(rows: Sequence[ChartRow], asked: InView, prefix: str) -> None:
     for pair in (rows[first : first + 2] for first in range(0, len(rows), 2)):
         for place, row in zip(st.columns(len(pair), gap="large"), pair, strict=True):
             with place:
-                slot = st.container()
-                shown = replace(asked, twin=compared()) if row.compares else asked
-                with slot:
-                    _chart(row, shown, prefix)
+                chart(row, asked, prefix)
 
 
-def _chart(row: ChartRow, asked: InView, prefix: str) -> None:
-    """A chart, or what to measure to have it."""
+def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> None:
+    """A chart, or what to measure to have it.
+
+    Args:
+        brief: it stands beside the page's first picture, with a heading as small.
+    """
     try:
-        chart = row.draw(asked)
+        drawn = row.draw(asked)
     except UserError as lacking:
         st.header(row.question, anchor=False)
         st.info(f"{capital(str(lacking))}.")
         return
-    frame.show(chart, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None)
+    if brief:
+        drawn.figure.update_layout(height=MAP_HEIGHT)
+    frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=brief)
+
+
+def compare_with(name: str) -> Profile | None:
+    """The picker of a second profile for the gain chart."""
+    known = view.others()
+    if not known:
+        return None
+    listed = {None: "no other profile", **known}
+    twin = view.sync("compare", list(listed), None)
+    st.selectbox("Compare with", list(listed), key="compare", format_func=listed.get, width=360)
+    try:
+        other = view.load(twin) if twin else None
+    except UserError as error:
+        st.error(str(error))
+        return None
+    if other and name not in other.by_name:
+        st.caption("The other profile does not hold this perturbation: measure it there to compare.")
+    return other
+
+
+def verdicts(profile: Profile) -> pd.DataFrame:
+    """One sentence per perturbation, by kind and size."""
+    rows = []
+    for name, asked in profile.perturbations.items():
+        everywhere = f", {labels.POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else ""
+        rows.append((f"{asked.label}{everywhere}", findings.finding(gains_of(profile.seeds(name)))))
+    return pd.DataFrame(rows, columns=["perturbation", "verdict"])
 
 
 def pick_clicked() -> None:

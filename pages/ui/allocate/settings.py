@@ -3,91 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from core.allocation.allocator import Allocator, Parameter, steps
-from core.allocation.correction import CLIP
+from core.allocation.correction import CLIP, direction_of
 from core.allocation.estimates import judge_of
 from core.allocation.response import OBJECTIVES
 from core.analysis.responses import Judge, pruners
 from core.figures import labels
-from core.specs import grammar
 from core.specs.allocations import BASE_LABELS, METHODS, AllocationRequest, Correction
 from core.specs.base import checked
+from core.specs.errors import UserError
+from core.specs.formats import per_cent
 from core.specs.pruners import PRUNER_LABELS
 from core.store.profiles import Profile
 from pages.ui import view
+from pages.ui.allocate.word import ALLOCATION
 
 STRENGTHS = steps(0, 0.1, 0.001)
 TARGETS = steps(0, 0.95, 0.01)
-CLIPS = {math.log(1.5): "1.5×", math.log(2): "2×", CLIP: "3×, the paper's", math.log(5): "5×", math.log(100): "100×"}
-CONTROLS = {"none": "none", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
+OPENS = 0.04  # the strength that the page opens at: the one of the committed study, so that what it costs is known
+CLIPS = {math.log(1.5): "1.5×", math.log(2): "2×", CLIP: "3× (paper default)", math.log(5): "5×", math.log(100): "100×"}
+CONTROLS = {"none": "the correction", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
 ABOUT_CONTROLS = (
-    "Reversed protects the absorbers instead; shuffled gives the same shifts to other layers; ramp is a straight line "
-    "over depth of the same width. If a control does as well, the correction is not what helps."
+    "Reversed protects the layers that absorb instead; shuffled gives the same shifts to other layers; ramp is a "
+    "straight line over depth of the same width. If a control does as well, the correction is not what helps."
 )
 WHOSE = (
-    "From the paper itself: a coefficient of each layer, measured by disturbing it, shifts an existing allocation. "
-    "Known to us second-hand only: the coefficient as a mean of ratios, its clip at ln 3, and the centred shift, which "
-    "protects layers that amplify. Ours: the geometric mean in place of the mean of ratios, which noise drives it and "
-    "at which tokens, the strength, and how the budget is restored. Nothing here is a claim until it is pruned and "
-    "evaluated."
+    "From the paper: a coefficient of each layer, measured by perturbing it, shifts an existing allocation. We know "
+    "these details only from secondary sources: the coefficient as a mean of ratios, its cap at 3×, and the centred "
+    "shift, which protects layers that amplify. Ours: the geometric mean instead of the mean of ratios, the noise that "
+    "drives it and its tokens, the strength, and how the budget is restored."
 )
 ABOUT_UNCLIPPED = (
-    "For comparison: what the authors' code computes, as it is. OWL's then prunes 0.01 where this reaches 0 or less, "
-    "and NeuroAL's keeps its line inside 0.01 to 0.99. Off, the same wish is shifted by one number and kept inside the "
+    "For comparison: the numbers that the authors' code computes. OWL's code then prunes 0.01 where they reach 0 or "
+    "less, and NeuroAL's keeps them within 0.01 and 0.99. Switched off, they are shifted together and kept within the "
     "bounds, so that the budget is met exactly."
 )
-LOOSE = (
-    "The correction and setting layers by hand are off: both spend an exact budget inside bounds, and unclipped "
-    "numbers know neither."
-)
+LOOSE = "The correction and layers set by hand need an exact budget within bounds, so both are off."
 
 
 Option = TypeVar("Option")
-
-
-def _keys(method: type[Allocator]) -> dict[str, str]:
-    """Field of an allocator -> key of its widget."""
-    return {each.name: each.key or each.name for each in method.parameters()}
-
-
-OF_CORRECTION = {each: "shuffle" if each == "seed" else each for each in Correction.model_fields}  # field -> key
-OF_ALLOCATION = {each: each for each in grammar.OF_ALLOCATION}
-
-
-def _read(text: str) -> dict[str, str]:
-    """An allocation as the grammar writes it -> the text of each choice; what is left out of a correction is not said.
-
-    Raises:
-        UserError: it does not read so.
-    """
-    words, target = grammar.split(text)
-    kind, given = grammar.parts(words)
-    asked = grammar.built(kind, given, target)
-    found = {"base": kind, "target": str(asked.target)}
-    found |= {key: str(getattr(asked.base, name)) for name, key in _keys(METHODS[kind]).items()}
-    found |= {key: str(getattr(asked, name)) for name, key in OF_ALLOCATION.items()}
-    return found | {key: str(getattr(asked.correction, name)) for name, key in OF_CORRECTION.items() if name in given}
-
-
-def _write(chosen: Mapping[str, object]) -> str:
-    """The other way round, with no correction beside numbers that know neither bounds nor budget."""
-    kind = str(chosen["base"])
-    loose = METHODS[kind].reference and str(chosen.get("unclipped")) == "True"
-    left_out = {*OF_CORRECTION} if loose else {"unclipped"}
-    left_out |= set() if chosen.get("control") == "shuffled" else {"seed"}
-    keys = _keys(METHODS[kind]) | OF_ALLOCATION | OF_CORRECTION
-    given = {name: chosen[key] for name, key in keys.items() if key in chosen and name not in left_out}
-    return grammar.write(grammar.built(kind, given, chosen["target"]))
-
-
-OF_METHODS = [key for method in METHODS.values() for key in _keys(method).values()]
-PARTS = ("base", "target", *OF_ALLOCATION, *OF_CORRECTION.values(), *OF_METHODS)
-ALLOCATION = view.Word("allocation", PARTS, _read, _write)
 
 
 def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
@@ -110,47 +70,64 @@ def read(profile: Profile, drawn: bool = True) -> AllocationRequest:
     spent = {"target": chosen("target", TARGETS, 0.7)}
     for key, default in (("low", 0.0), ("high", 0.95)):
         spent[key] = chosen(key, TARGETS, default, drawn and not loose)
-    shifted = Correction() if loose else _correction(profile, chosen)
+    shifted = Correction() if loose else _correction(profile, chosen, opens=drawn)
     return checked(AllocationRequest, base=checked(method, **own), correction=shifted, unclipped=loose, **spent)
 
 
-def _correction(profile: Profile, chosen: Callable[..., Any]) -> Correction:
+def _correction(profile: Profile, chosen: Callable[..., Any], opens: bool) -> Correction:
     names = list(profile.by_name)
     usual = Correction()
     control = chosen("control", list(CONTROLS), usual.control)
+    driver = chosen("driver", names, usual.driver if usual.driver in names else names[0])
     return Correction(
-        strength=chosen("strength", STRENGTHS, usual.strength),
-        driver=chosen("driver", names, usual.driver if usual.driver in names else names[0]),
+        strength=chosen("strength", STRENGTHS, OPENS if opens and _can_drive(driver, profile) else usual.strength),
+        driver=driver,
         control=control,
         seed=chosen("shuffle", range(10), usual.seed) if control == "shuffled" else usual.seed,
         clip=chosen("clip", list(CLIPS), usual.clip),
     )
 
 
+def _can_drive(driver: str, profile: Profile) -> bool:
+    try:
+        direction_of(Correction(driver=driver), profile)
+    except UserError:
+        return False
+    return True
+
+
 def draw(asked: AllocationRequest, profile: Profile) -> None:
     """The widget of every setting but the strength, which is dragged in the live chart."""
     method = METHODS[asked.base.kind]
-    st.selectbox("Base allocator", list(METHODS), key="base", format_func=BASE_LABELS.get)
+    about = "Mean over layers, weighted by their parameters."
+    st.select_slider("Target sparsity", TARGETS, key="target", format_func=per_cent, help=about)
+    st.selectbox("Method", list(METHODS), key="base", format_func=BASE_LABELS.get, help=method.caption)
     for each in method.parameters():
         _parameter(each)
-    st.caption(method.caption)
-    if method.reference:
-        st.toggle("Reference code unclipped", key="unclipped", help=ABOUT_UNCLIPPED)
-    about = "Mean over layers, weighted by their parameters."
-    st.select_slider("Target sparsity", TARGETS, key="target", format_func="{:g}".format, help=about)
     if asked.unclipped:
+        _unclipped(method)
         st.caption(LOOSE)
         return
-    for place, key, label in zip(st.columns(2), ("low", "high"), ("Least", "Greatest"), strict=True):
-        place.select_slider(f"{label} of a layer", TARGETS, key=key, format_func="{:g}".format)
-    names = list(profile.by_name)
-    st.selectbox(
-        "Correction driven by the gain of", names, key="driver", format_func=lambda name: disturbance(profile, name)
-    )
-    st.selectbox("Control in its place", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
+    st.selectbox("Correction or control", list(CONTROLS), key="control", format_func=CONTROLS.get, help=ABOUT_CONTROLS)
     if asked.correction.control == "shuffled":
         st.select_slider("Shuffle", range(10), key="shuffle")
-    st.select_slider("Gains count up to", list(CLIPS), key="clip", format_func=CLIPS.get)
+    with st.expander("More settings"):
+        _more(method, profile)
+
+
+def _more(method: type[Allocator], profile: Profile) -> None:
+    """What is seldom changed: the bounds, what drives the correction, the reference code's numbers."""
+    for key, label in (("low", "Minimum"), ("high", "Maximum")):
+        st.select_slider(f"{label} sparsity per layer", TARGETS, key=key, format_func=per_cent)
+    said = partial(disturbance, profile)
+    st.selectbox("Correction driven by the gain of", list(profile.by_name), key="driver", format_func=said)
+    st.select_slider("Cap gains at", list(CLIPS), key="clip", format_func=CLIPS.get)
+    _unclipped(method)
+
+
+def _unclipped(method: type[Allocator]) -> None:
+    if method.reference:
+        st.toggle("Unclipped reference numbers", key="unclipped", help=ABOUT_UNCLIPPED)
 
 
 def _parameter(asked: Parameter) -> None:
@@ -169,20 +146,21 @@ def disturbance(profile: Profile, name: str) -> str:
 
 
 def judge(request: AllocationRequest, profile: Profile) -> Judge:
-    """By what the additive estimates are made; the switches are drawn elsewhere."""
+    """By what the additive estimates are made; the switches are drawn elsewhere, once the estimates are opened."""
     known = pruners(profile, request.base.per_linear)
     usual = judge_of(request, profile)
-    by = view.sync("judge_pruner", list(dict.fromkeys([usual, *known])), usual)
-    return Judge(view.sync("judge", list(OBJECTIVES), "drift"), by)
+    drawn = view.sync("estimates", [False, True], False)
+    by = view.sync("judge_pruner", list(dict.fromkeys([usual, *known])), usual, drawn=drawn and len(known) > 1)
+    return Judge(view.sync("judge", list(OBJECTIVES), "drift", drawn=drawn), by)
 
 
 def judge_switches(request: AllocationRequest, profile: Profile) -> None:
     """Which harm the estimates sum and, where several pruners were measured alone, whose."""
     with st.container(horizontal=True):
-        view.switch("Estimate the harm by", OBJECTIVES, "judge")
+        view.switch("Estimate harm by", OBJECTIVES, "judge")
         known = pruners(profile, request.base.per_linear)
         if len(known) > 1:
-            view.switch("of layers pruned by", {each: PRUNER_LABELS[each] for each in known}, "judge_pruner")
+            view.switch("Layers pruned by", {each: PRUNER_LABELS[each] for each in known}, "judge_pruner")
 
 
 def keys(asked: AllocationRequest) -> list[str]:

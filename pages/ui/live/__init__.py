@@ -11,19 +11,26 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.allocation.budget import TOLERANCE, met
-from core.figures.labels import digits
-from core.specs.base import number
-from core.specs.formats import ranges
+from core.figures.labels import digits, percent
+from core.specs.formats import per_cent, ranges
 from core.store.results import Array
 
 
-def component(name: str) -> Callable:
-    """A part of a page that answers in the browser by itself: the files of that name here."""
-    html, css, js = ((Path(__file__).parent / f"{name}.{kind}").read_text("utf-8") for kind in ("html", "css", "js"))
-    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=css, js=js)
+def component(name: str, *shared: str) -> Callable:
+    """A part of a page that answers in the browser by itself: the files of that name here.
+
+    Args:
+        shared: scripts that its own begins with.
+    """
+    html, css, *scripts = map(_read, (f"{name}.html", f"{name}.css", *(f"{each}.js" for each in (*shared, name))))
+    return st.components.v2.component(f"absorption_explorer.{name}", html=html, css=css, js="\n".join(scripts))
 
 
-COMPONENT = component("strength")
+def _read(file: str) -> str:
+    return (Path(__file__).parent / file).read_text("utf-8")
+
+
+COMPONENT = component("strength", "shared")
 ROOM = 0.02  # sparsity shown above and below the target even where all layers are alike
 
 
@@ -41,6 +48,8 @@ class Family:
     estimates: Array | None  # (strengths,) additive estimates, NaN where not known; None where nothing was measured
     against: dict[str, float]  # name -> the additive estimate of another allocation
     unit: str  # of the estimates
+    name: str  # of the base
+    colour: str  # of it
     highest: float | None = None  # the largest sparsity measured, where the base goes no further
 
 
@@ -55,7 +64,9 @@ def strength(family: Family, chosen: float, drawn: Callable[[], None] | None = N
     COMPONENT(
         key="live",
         data={
-            "title": "Sparsity per layer, base and this allocation.",
+            "title": f"Sparsity per layer: {family.name} and this allocation.",
+            "name": family.name,
+            "colour": family.colour,
             "strengths": list(family.strengths),
             "index": family.strengths.index(chosen),
             "base": family.base.round(6).tolist(),
@@ -82,14 +93,17 @@ def _released(strengths: Sequence[float]) -> None:
         st.session_state["strength"] = strengths[index]
 
 
-def _says(row: Array, bound: list[int], family: Family) -> str:
-    """The budget check and the bounds that bind."""
+def _says(row: Array, bound: list[int], family: Family) -> tuple[str, str]:
+    """What the layers lose; then the budget check, and the bounds that bind."""
+    low, high = float(row.min()), float(row.max())
+    lose = f"Layers lose {percent(low, 1)} to {percent(high, 1)} of their weights"
+    lose = f"Every layer loses {percent(low, 1)} of its weights" if high - low <= TOLERANCE else lose
     spent = met(row, family.parameters)
-    kept = "met exactly" if abs(spent - family.target) <= 1e-9 else f"missed by {spent - family.target:+.2e}"
-    some = f"Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound" if bound else "No layer on a bound"
+    kept = "is met exactly" if abs(spent - family.target) <= 1e-9 else f"is missed by {spent - family.target:+.2e}"
+    some = f" Layer{'s' if len(bound) > 1 else ''} {ranges(bound)} on a bound" if bound else ""
     reached = bool(bound) and family.highest is not None and abs(row.max() - family.highest) <= TOLERANCE
     why = f" ({family.highest:g} is the largest sparsity measured)" if reached else ""
-    return f"Budget {number(round(spent, 9))}, {kept}. {some}{why}."
+    return f"{lose}.", f"The budget of {per_cent(family.target)} {kept}.{some}{why}" + ("." if some else "")
 
 
 def _told(index: int, family: Family) -> list[tuple[str, bool]]:
@@ -98,7 +112,7 @@ def _told(index: int, family: Family) -> list[tuple[str, bool]]:
         return []
     others = ", ".join(f"{name} {estimated(value)}" for name, value in family.against.items())
     return [
-        (f"Additive estimate of the {family.unit}: ", False),
+        (f"Estimated {family.unit}: ", False),
         (estimated(family.estimates[index]), True),
         (f" ({others})", False),
     ]
@@ -106,7 +120,7 @@ def _told(index: int, family: Family) -> list[tuple[str, bool]]:
 
 def estimated(estimate: float) -> str:
     """An additive estimate in digits, or why there is none."""
-    return digits(float(estimate), 3) if np.isfinite(estimate) else "none, beyond the largest sparsity measured"
+    return digits(float(estimate), 3) if np.isfinite(estimate) else "unknown beyond the largest sparsity measured"
 
 
 def _limits(family: Family) -> tuple[float, float]:
@@ -119,4 +133,4 @@ def _limits(family: Family) -> tuple[float, float]:
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / s <= 7)
     values = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
-    return [(float(value), f"{value:.2f}") for value in values]
+    return [(float(value), percent(value)) for value in values]

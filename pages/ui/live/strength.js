@@ -31,28 +31,36 @@ export default function ({ data, parentElement, setTriggerValue }) {
     clearTimeout(held.timer)
     held.timer = setTimeout(send, SETTLE)
   }
+  point(root, held)
   hurry(held, send)
   return () => document.removeEventListener("pointerdown", held.hurry, true)
 }
 
-// A press elsewhere may be on a link: what is still to be told is told before it, or Streamlit would take it for a
-// message of the page that is left, and come back.
-function hurry(held, send) {
-  document.removeEventListener("pointerdown", held.hurry, true)
-  held.hurry = () => {
-    if (!held.timer) return
-    clearTimeout(held.timer)
-    send()
+// The numbers of the layer under the pointer, or that a finger touched last.
+function point(root, held) {
+  const frame = root.querySelector(".frame")
+  const at = (event) => {
+    const box = root.querySelector(".columns").getBoundingClientRect()
+    const layer = Math.floor(((event.clientX - box.left) / box.width) * held.data.base.length)
+    held.pointed = layer >= 0 && layer < held.data.base.length ? layer : null
+    read(root, held.data, Number(root.querySelector("input").value), held.pointed)
   }
-  document.addEventListener("pointerdown", held.hurry, true)
+  frame.onpointermove = at
+  frame.onpointerdown = at
+  frame.onpointerleave = (event) => {
+    if (event.pointerType !== "mouse") return
+    held.pointed = null
+    read(root, held.data, Number(root.querySelector("input").value), null)
+  }
 }
 
-// A frame's timers run once the frame is on the screen. The mark is for whoever measures how long that took.
-function shown(tell) {
-  requestAnimationFrame(() => setTimeout(() => {
-    performance.mark("picture")
-    tell()
-  }))
+function read(root, data, index, layer) {
+  const reading = root.querySelector(".reading")
+  root.columns.forEach(({ column }, each) => column.classList.toggle("pointed", each === layer))
+  if (layer === null) return void (reading.textContent = "Point at a layer to read its numbers.")
+  const percent = (value) => `${(100 * value).toFixed(1)} %`
+  const [base, now] = [data.base[layer], data.rows[index][layer]]
+  reading.textContent = `Layer ${layer}: ${percent(now)} zeros; ${data.name} alone ${percent(base)}`
 }
 
 function build(root, data) {
@@ -69,6 +77,8 @@ function build(root, data) {
   })
   root.querySelector(".target").style.bottom = at(data.target)
   root.querySelector(".by-hand").hidden = data.hand.length === 0
+  root.querySelector(".name").textContent = data.name
+  root.style.setProperty("--base", data.colour)
   root.columns = fill(root.querySelector(".columns"), data.base, (column, base, layer) => {
     column.className = "column"
     const [first, now, shift, limit, hand] = fill(column, ["base", "now", "shift", "limit", "hand"], (part, name) => {
@@ -92,11 +102,14 @@ function draw(root, data, index) {
     shift.className = pixels < 3 ? "shift none" : value > base ? "shift up" : "shift down"
     limit.hidden = !bound.has(layer)
     limit.style.bottom = `${place(data, value)}%`
-    column.title = `layer ${layer}: base ${base.toFixed(4)}, this allocation ${value.toFixed(4)}`
   })
+  const [lose, says] = data.says[index]
   root.querySelector(".value").textContent = data.strengths[index]
-  root.querySelector(".says").textContent = data.says[index]
-  root.querySelector(".plot").setAttribute("aria-label", `${data.title} ${data.says[index]}`)
+  root.querySelector(".lose").textContent = lose
+  root.querySelector(".says").textContent = says
+  root.querySelector(".on-bound").hidden = bound.size === 0
+  root.querySelector(".plot").setAttribute("aria-label", `${data.title} ${lose} ${says}`)
+  read(root, data, index, root.held.pointed ?? null)
   const estimate = data.told[index].length ? `, estimate ${data.told[index][1][0]}` : ""
   root.querySelector("input").setAttribute("aria-valuetext", `${data.strengths[index]}${estimate}`)
   const told = root.querySelector(".estimate")

@@ -2,7 +2,7 @@
 // the tables it sent, moving over the picture picks another layer.
 const SETTLE = 250 // ms without a further step before Python is told
 const PATIENCE = 3000 // ms in which an older answer of Python's does not move the controls back
-const SVG = "http://www.w3.org/2000/svg"
+const ROOM = 60 // px more where type is large
 const GAUGE = 104 // px, of the picture below the main one
 const EDGE = { left: 56, right: 14, top: 22, bottom: 40 } // px around the picture, for axes
 const LAYERS = ["grid", "bars", "bundle", "lines", "front", "axes", "gauge"] // from back to front
@@ -33,6 +33,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   hurry(held, send)
   build(root, held, move, settle)
   listen(root, held, move, settle)
+  question(root, held, (value) => setTriggerValue("answered", value))
+  join(root, held, (event) => under(root.querySelector("svg"), held, event))
   draw(root, held)
   held.watch ??= new ResizeObserver(() => draw(root, held))
   held.watch.observe(root)
@@ -42,26 +44,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     held.watch.disconnect()
     document.removeEventListener("pointerdown", held.hurry, true)
   }
-}
-
-// A press elsewhere may be on a link: what is still to be told is told before it, or Streamlit would take it for a
-// message of the page that is left, and come back.
-function hurry(held, send) {
-  document.removeEventListener("pointerdown", held.hurry, true)
-  held.hurry = () => {
-    if (!held.timer) return
-    clearTimeout(held.timer)
-    send()
-  }
-  document.addEventListener("pointerdown", held.hurry, true)
-}
-
-// A frame's timers run once the frame is on the screen. The mark is for whoever measures how long that took.
-function shown(tell) {
-  requestAnimationFrame(() => setTimeout(() => {
-    performance.mark("picture")
-    tell()
-  }))
 }
 
 // --- controls ---------------------------------------------------------------------------------------------------
@@ -75,6 +57,8 @@ function build(root, held, move, settle) {
     root.querySelector(".controls").replaceChildren(...made)
     held.built = wanted
   }
+  root.classList.toggle("large", data.large)
+  root.classList.toggle("noted", data.notes.length > 0 || Boolean(data.ask))
   root.querySelectorAll(".controls input").forEach((input) => {
     input.oninput = () => {
       const n = Number(input.dataset.n)
@@ -88,6 +72,7 @@ function build(root, held, move, settle) {
 
 function slider(control, n) {
   const box = make("div", { className: "control" })
+  if (n >= 0) box.dataset.mark = `control-${control.name}`
   const label = make("label")
   const input = make("input", { type: "range", min: 0, max: control.stops.length - 1, step: 1 })
   input.dataset.n = n
@@ -106,6 +91,7 @@ function marks(control) {
     const className = index === 0 ? "first" : index === last ? "last" : ""
     const span = make("span", { textContent, className })
     span.style.left = `calc(8px + (100% - 16px) * ${index / last})`
+    span.dataset.mark = `stop-${control.name}-${index}`
     row.append(span)
   })
   return row
@@ -113,9 +99,11 @@ function marks(control) {
 
 function choice(control, n) {
   const box = make("fieldset", { className: "control" })
+  box.dataset.mark = `control-${control.name}`
   const options = make("div", { className: "options" })
   control.stops.forEach((text, value) => {
     const label = make("label")
+    label.dataset.mark = `stop-${control.name}-${value}`
     const input = make("input", { type: "radio", name: control.name, value })
     input.dataset.n = n
     label.append(input, make("span", { textContent: text }))
@@ -129,10 +117,7 @@ function listen(root, held, move, settle) {
   const svg = root.querySelector("svg")
   svg.classList.toggle("picks", Boolean(held.data.pick))
   const pick = (event) => {
-    const box = svg.getBoundingClientRect()
-    const inner = box.width - EDGE.left - EDGE.right
-    const layer = Math.floor(((event.clientX - box.left - EDGE.left) / inner) * held.data.layers)
-    held.state.layer = Math.min(Math.max(layer, 0), held.data.layers - 1)
+    held.state.layer = Math.min(Math.max(under(svg, held, event), 0), held.data.layers - 1)
     move()
   }
   svg.onpointerdown = (event) => {
@@ -142,7 +127,11 @@ function listen(root, held, move, settle) {
     svg.setPointerCapture(event.pointerId)
     pick(event)
   }
-  svg.onpointermove = (event) => held.down && held.data.pick && pick(event)
+  svg.onpointermove = (event) => {
+    if (held.down) return void (held.data.pick && pick(event))
+    if (event.pointerType === "mouse") glance(root, held, event)
+  }
+  svg.onpointerleave = () => held.down || glance(root, held, null)
   svg.onpointerup = (event) => {
     if (!held.down) return
     held.down = false
@@ -157,35 +146,75 @@ function listen(root, held, move, settle) {
   }
 }
 
+// The sentence of the layer under a mouse that is not pressed; nothing is picked by that.
+function glance(root, held, event) {
+  const { data, state } = held
+  if (!data.pick) return
+  const pointed = event ? under(root.querySelector("svg"), held, event) : -1
+  const layer = pointed >= 0 && pointed < data.layers ? pointed : state.layer
+  const frame = data.controls.reduce((sum, each, n) => sum * each.stops.length + state.at[n], 0)
+  speak(root, data, { ...state, layer }, frame)
+  const slider = root.querySelector(".controls input[data-n='-1']")
+  slider.value = state.layer
+  slider.previousElementSibling.textContent = state.layer
+  relight(root, held)
+}
+
+// The number of the layer whose column an event lies in; below 0 or too high beside all columns.
+function under(svg, held, event) {
+  const box = svg.getBoundingClientRect()
+  const inner = box.width - EDGE.left - EDGE.right
+  return Math.floor(((event.clientX - box.left - EDGE.left) / inner) * held.data.layers)
+}
+
+// --- the question ------------------------------------------------------------------------------------------------
+
+function question(root, held, tell) {
+  const { ask } = held.data
+  const box = root.querySelector(".ask")
+  box.hidden = !ask
+  if (!ask) return
+  write(box.querySelector(".question"), ask.question)
+  const made = Object.entries(ask.options).map(([value, textContent]) =>
+    make("button", { type: "button", textContent, disabled: Boolean(ask.waiting), onclick: () => tell(value) }))
+  box.querySelector(".answers").replaceChildren(...made)
+  box.querySelector(".waiting").textContent = ask.waiting
+}
+
 // --- drawing ----------------------------------------------------------------------------------------------------
 
 function draw(root, held) {
   const { data, state } = held
   const svg = root.querySelector("svg")
-  const width = root.clientWidth
+  const width = root.querySelector(".picture").clientWidth
   if (!width) return
   const frame = data.controls.reduce((sum, each, n) => sum * each.stops.length + state.at[n], 0)
   const y = Array.isArray(data.y) ? data.y[frame] : data.y
-  const height = data.height + (data.gauge ? GAUGE : 0)
+  const tall = data.height + (data.large ? ROOM : 0)
+  const height = tall + (data.gauge ? GAUGE : 0)
   svg.style.height = `${height}px`
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`)
   const inner = width - EDGE.left - EDGE.right
   const place = {
-    inner, width, floor: data.height - EDGE.bottom,
+    inner, width, tall, floor: tall - EDGE.bottom,
     step: inner / data.layers,
     x: (layer) => EDGE.left + ((layer + 0.5) / data.layers) * inner,
     y: (value) => place.floor - share(y, value) * (place.floor - EDGE.top),
   }
-  const paint = painter(svg, held.parts)
+  const paint = painter(svg, LAYERS, held.parts)
+  columns(paint, data, place)
   axes(paint, data, y, place)
   if (data.pick) column(paint, data, state.layer, place)
   if (data.bars) bars(paint, data, frame, state.layer, place)
-  data.lines.forEach((each, n) => line(paint, data, each, n, frame, state.layer, place))
+  data.lines.forEach((each, n) => line(paint, data, each, n, frame, state, place))
   if (data.gauge) gauge(paint, data, data.gauge, frame, place)
   paint.done()
   legend(root, data, state, frame)
+  write(root.querySelector(".lead"), data.lead)
   reserve(root, held, width)
   speak(root, data, state, frame)
+  notes(root, data, state, frame)
+  relight(root, held)
 }
 
 function axes(paint, data, y, place) {
@@ -195,7 +224,7 @@ function axes(paint, data, y, place) {
     paint("grid", `y${n}`, "line", {
       x1: EDGE.left, x2: place.width - EDGE.right, y1: at, y2: at,
       stroke: strong ? data.colours.guide : data.colours.faint, "stroke-width": strong ? 1.5 : 1,
-      "stroke-opacity": strong ? 1 : 0.45,
+      "stroke-opacity": strong ? 1 : 0.45, ...(strong && { "data-mark": "foot" }),
     })
     paint("axes", `t${n}`, "text", { x: EDGE.left - 8, y: at + 4, "text-anchor": "end" }, text)
   })
@@ -204,7 +233,16 @@ function axes(paint, data, y, place) {
   const stride = [1, 2, 5, 10, 20, 50].find((each) => each >= every) ?? every
   for (let layer = 0; layer < data.layers; layer += stride)
     paint("axes", `x${layer}`, "text", { x: place.x(layer), y: place.floor + 17, "text-anchor": "middle" }, layer)
-  paint("axes", "xtitle", "text", { x: EDGE.left + place.inner / 2, y: place.floor + 34, "text-anchor": "middle" }, data.x)
+  paint("axes", "xtitle", "text", { x: EDGE.left + place.inner / 2, y: place.floor + 34, "text-anchor": "middle", "data-mark": "layers" }, data.x)
+}
+
+// A column for every layer, seen where a word points at it.
+function columns(paint, data, place) {
+  for (let layer = 0; layer < data.layers; layer++)
+    paint("grid", `column${layer}`, "rect", {
+      class: "column", "data-mark": `layer-${layer}`, x: place.x(layer) - place.step / 2, width: place.step, y: EDGE.top,
+      height: place.floor - EDGE.top,
+    })
 }
 
 function column(paint, data, layer, place) {
@@ -235,22 +273,32 @@ function bars(paint, data, frame, picked, place) {
     const tone = tones ? tones[frame][layer] : layer === picked ? "accent" : "undecided"
     block("bars", `n${layer}`, layer, value, base ? 0.22 : 0.14, {
       fill: data.colours[tone], "fill-opacity": layer === picked || picked === null ? 0.95 : 0.75,
+      "data-mark": `layer-${layer} layers`,
     })
   })
 }
 
-function line(paint, data, each, n, frame, picked, place) {
+function line(paint, data, each, n, frame, state, place) {
   const table = each.values[frame]
+  const picked = state.layer
   const style = { fill: "none", stroke: data.colours[each.tone], "stroke-width": 3, "stroke-linejoin": "round" }
   if (each.dash) style["stroke-dasharray"] = "5 5"
   const apart = Array.isArray(table[0]) // a line for each layer that may be picked, which begins there
   const [shown, first] = apart ? [table[picked], picked] : [table, 0]
   if (each.bundle)
     table.forEach((values, layer) => layer !== picked && paint("bundle", `${n}-${layer}`, "path", {
-      ...style, d: path(values, place), stroke: data.colours.faint, "stroke-width": 1,
+      ...style, d: path(values, place), stroke: data.colours.faint, "stroke-width": 1, "data-mark": `layer-${layer} layers`,
     }))
-  paint("lines", `l${n}`, "path", { ...style, d: path(shown, place) })
-  paint("front", `s${n}`, "circle", { cx: place.x(first), cy: place.y(shown[first]), r: 4, fill: data.colours[each.tone] })
+  paint("lines", `l${n}`, "path", { ...style, d: path(shown, place), "data-mark": `${each.mark} layer-${first} layers` })
+  const ends = each.mark ? [["start", first], ["end", data.layers - 1]] : [["start", first]]
+  ends.forEach(([name, layer], which) => {
+    const [cx, cy] = [place.x(layer), place.y(shown[layer])]
+    const mark = each.mark ? `${each.mark}-${name}` : ""
+    paint("front", `s${n}-${name}`, "circle", { cx, cy, r: 4, fill: data.colours[each.tone], "data-mark": mark })
+    if (each.ends) paint("front", `e${n}-${name}`, "text", {
+      class: "end", x: cx, y: cy - 10, "text-anchor": which ? "end" : "middle", "data-mark": mark,
+    }, look(data, state, frame, each.ends[which]))
+  })
 }
 
 function path(values, place) {
@@ -268,10 +316,10 @@ function path(values, place) {
 
 // The one number that the frames lead to, over all frames, with a dot at the one shown.
 function gauge(paint, data, told, frame, place) {
-  const [top, floor] = [data.height + 30, data.height + GAUGE - 6]
+  const [top, floor] = [place.tall + 30, place.tall + GAUGE - 6]
   const x = (n) => EDGE.left + 8 + (n / (told.values.length - 1)) * (place.inner - 16)
   const y = (value) => floor - share(told, value) * (floor - top)
-  paint("gauge", "gt", "text", { x: 0, y: data.height + 18, "text-anchor": "start" }, told.title)
+  paint("gauge", "gt", "text", { x: 0, y: place.tall + 18, "text-anchor": "start" }, told.title)
   told.ticks.forEach(([value, text], n) => {
     paint("gauge", `gl${n}`, "line", {
       x1: EDGE.left, x2: place.width - EDGE.right, y1: y(value), y2: y(value), stroke: data.colours.faint,
@@ -284,7 +332,12 @@ function gauge(paint, data, told, frame, place) {
   })
   const points = told.values.map((value, n) => `${n ? "L" : "M"}${x(n).toFixed(1)} ${y(value).toFixed(1)}`).join("")
   paint("gauge", "gp", "path", { d: points, fill: "none", stroke: data.colours.ink, "stroke-width": 2 })
-  paint("gauge", "gd", "circle", { cx: x(frame), cy: y(told.values[frame]), r: 7, fill: data.colours.accent })
+  told.points.forEach((n) => paint("gauge", `gs${n}`, "circle", {
+    cx: x(n), cy: y(told.values[n]), r: 4, fill: data.colours.ink, "data-mark": `gauge-${n}`,
+  }))
+  paint("gauge", "gd", "circle", {
+    cx: x(frame), cy: y(told.values[frame]), r: 7, fill: data.colours.accent, "data-mark": "gauge",
+  })
 }
 
 function share(axis, value) {
@@ -300,7 +353,7 @@ function reserve(root, held, width) {
   held.reserved = { data: held.data, width }
   const says = root.querySelector(".says")
   says.style.minHeight = ""
-  sentence(says, held.data, (name) => longest(held.data, name))
+  write(says, filled(held.data.says, (name) => longest(held.data, name)))
   says.style.minHeight = `${says.offsetHeight}px`
 }
 
@@ -309,14 +362,9 @@ function longest(data, name) {
   return data.slots[name].table.flat().map(String).reduce((long, text) => (text.length > long.length ? text : long), "")
 }
 
-function sentence(says, data, word) {
-  const parts = data.says.split(/[{}]/).map((text, n) => (n % 2 ? [word(text), true] : [text, false]))
-  says.replaceChildren(...parts.map(([text, strong]) => make(strong ? "b" : "span", { textContent: text })))
-}
-
 function speak(root, data, state, frame) {
   const says = root.querySelector(".says")
-  sentence(says, data, (name) => look(data, state, frame, name))
+  write(says, filled(data.says, (name) => look(data, state, frame, name)))
   root.querySelector("svg").setAttribute("aria-label", [`${data.title}.`, data.finding, says.textContent].filter(Boolean).join(" "))
   root.querySelectorAll(".controls input").forEach((input) => {
     const n = Number(input.dataset.n)
@@ -333,9 +381,23 @@ function speak(root, data, state, frame) {
 
 function look(data, state, frame, name) {
   if (name === "layer") return String(state.layer)
-  const slot = data.slots[name]
+  return told(data.slots[name], state, frame)
+}
+
+function told(slot, state, frame) {
+  if (slot.by === "nothing") return slot.table[0]
   const found = slot.by === "layer" ? slot.table : slot.table[frame]
   return slot.by === "frame" ? found : found[state.layer]
+}
+
+function notes(root, data, state, frame) {
+  const list = root.querySelector(".told")
+  while (list.childElementCount > data.notes.length) list.lastElementChild.remove()
+  while (list.childElementCount < data.notes.length) list.append(make("p"))
+  data.notes.forEach((slot, n) => {
+    write(list.children[n], told(slot, state, frame))
+    list.children[n].hidden = !told(slot, state, frame)
+  })
 }
 
 function legend(root, data, state, frame) {
@@ -353,38 +415,6 @@ function legend(root, data, state, frame) {
 
 // --- help -------------------------------------------------------------------------------------------------------
 
-// Elements are kept between drawings and looked up by their name, so that they move and are not made anew.
-function painter(svg, parts) {
-  const used = new Set()
-  const of = (group) => parts.get(group) ?? LAYERS.map((name) => {
-    parts.set(name, svg.appendChild(document.createElementNS(SVG, "g")))
-    return parts.get(name)
-  })[LAYERS.indexOf(group)]
-  const paint = (group, id, tag, attributes, text) => {
-    const name = `${group}/${id}`
-    if (!parts.has(name)) parts.set(name, of(group).appendChild(document.createElementNS(SVG, tag)))
-    const element = parts.get(name)
-    used.add(name)
-    const before = (element.drawn ??= {})
-    for (const [key, value] of Object.entries({ ...attributes, text })) {
-      if (before[key] === value) continue
-      before[key] = value
-      if (key === "text") element.textContent = value
-      else element.setAttribute(key, value)
-    }
-  }
-  paint.done = () => parts.forEach((element, name) => {
-    if (!name.includes("/") || used.has(name)) return
-    element.remove()
-    parts.delete(name)
-  })
-  return paint
-}
-
 function numbers(count) {
   return [...Array(count).keys()].map(String)
-}
-
-function make(tag, properties = {}) {
-  return Object.assign(document.createElement(tag), properties)
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,10 +13,11 @@ import streamlit as st
 
 from core.figures import Palette
 from core.figures.labels import digits
+from core.lessons.marks import plain
 from core.store.results import Array
 from pages.ui.live import component
 
-COMPONENT = component("tour")
+COMPONENT = component("tour", "shared", "words")
 TICKS = 6
 FEWEST_TICKS = 3  # of a log axis, where round values allow it
 APART = 0.1  # of the axis, the least between two ticks: a line of text on the lowest figure
@@ -70,12 +71,17 @@ class Bars:
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A line over layers in every frame: one for all, or one for each picked layer that begins there."""
+    """A line over layers in every frame: one for all, or one for each picked layer that begins there.
+
+    Its mark is a name that sentences refer to; `NAME-start` and `NAME-end` are its ends.
+    """
 
     values: Array  # (frames, layers), or (frames, picked, layers) with NaN before the picked layer
     tone: str
     dash: bool = False
     bundle: bool = False  # the lines of all other layers stand behind
+    mark: str = ""
+    ends: tuple[str, str] | None = None  # slots written at its ends
 
 
 @dataclass(frozen=True)
@@ -88,19 +94,35 @@ class Gauge:
     high: float
     ticks: Sequence[tuple[float, str]]
     zero: int | None = None  # the frame that is marked
+    points: Sequence[int] = ()  # frames that sentences refer to, as `gauge-NUMBER`
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Words that depend on the frame, on the picked layer, or on both: a table of them."""
+    """Words that depend on the frame, on the picked layer, on both or on nothing: a table of them."""
 
-    by: str  # frame, layer, both
+    by: str  # frame, layer, both, nothing
     table: Sequence
 
 
 def written(write: Callable[[float], str], table: Iterable[Iterable[float]]) -> Slot:
     """Words for every number of a table of (frames, layers)."""
     return Slot("both", [[write(value) for value in row] for row in table])
+
+
+def fixed(said: str) -> Slot:
+    """Words that stay."""
+    return Slot("nothing", [said])
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question with buttons, to be answered before the answer is shown."""
+
+    question: str
+    options: Mapping[str, str]  # answer -> what its button says
+    answered: Callable[[str], None]  # what an answer changes
+    waiting: str = ""  # why it cannot be answered yet
 
 
 class Key(NamedTuple):
@@ -115,12 +137,12 @@ TONES = {"amplifies": "amplify", "absorbs": "absorb"}  # of verdicts; any other 
 FATES = {
     "amplifies": "the rest of the network amplifies it",
     "absorbs": "the rest of the network absorbs it",
-    None: "nothing is behind it, so its gain is 1 by definition",
+    None: "it is the last layer, so its gain is [1×](foot) by definition",
 }
 VERDICTS = (
     Key("amplify", "block", "amplifies"),
     Key("absorb", "block", "absorbs"),
-    Key("undecided", "block", "undecided: within 5% of 1×, or uncertain"),
+    Key("undecided", "block", "undecided: within 5 % of 1×, or uncertain"),
 )
 
 
@@ -140,7 +162,7 @@ class Figure:
 
     name: str
     title: str
-    says: str  # the sentence above, with slots in braces; {layer} is the picked one
+    says: str  # the sentence above, with slots in braces, {layer} being the picked one, and references to marks
     slots: dict[str, Slot]
     y: Axis | Sequence[Axis]  # one for all frames, or one for each
     controls: Sequence[Control] = ()
@@ -153,6 +175,10 @@ class Figure:
     foot: float | None = None  # where bars begin, and the line that is drawn strong
     x: str = "layer"
     height: int = 240  # px, axes included
+    lead: str = ""  # what stands above all
+    notes: Sequence[Slot] = ()  # what stands beside the picture, or below it where there is no room
+    ask: Ask | None = None
+    large: bool = False  # for a room
 
     @property
     def layers(self) -> int:
@@ -169,8 +195,10 @@ def figure(shown: Figure, look: Palette, drawn: Callable[[], None] | None = None
     colours = {name: colour for name, colour in asdict(look).items() if isinstance(colour, str)}
     COMPONENT(
         key=key,
-        data=_plain(shown) | {"layers": shown.layers, "colours": colours, "waiting": drawn is not None},
+        data=_plain(shown)
+        | {"layers": shown.layers, "colours": colours, "waiting": drawn is not None, "finding": plain(shown.finding)},
         on_moved_change=lambda: _moved(key, shown),
+        on_answered_change=lambda: _answered(key, shown),
         on_drawn_change=drawn or (lambda: None),
     )
 
@@ -194,12 +222,20 @@ def _moved(key: str, shown: Figure) -> None:
         st.session_state[control.name] = control.values[index]
 
 
+def _answered(key: str, shown: Figure) -> None:
+    """Act on the answer that the browser tells, if it is one of those asked for."""
+    answer = getattr(st.session_state.get(key), "answered", None)
+    if shown.ask and answer in shown.ask.options:
+        shown.ask.answered(answer)
+
+
 def _plain(value: object) -> object:
-    """As it travels: numbers of arrays no longer than is seen, None for what is not known."""
+    """As it travels: numbers of arrays no longer than is seen, None for what is not known. Functions stay here."""
     if isinstance(value, np.ndarray):
         return [_plain(row) for row in value] if value.ndim > 1 else [_short(each) for each in value.tolist()]
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        known = {each.name: getattr(value, each.name) for each in fields(value)}
+        return {name: _plain(each) for name, each in known.items() if not callable(each)}
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

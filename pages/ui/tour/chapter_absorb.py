@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -28,16 +28,8 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
     weights = parts.control("weights", "Weights, and tokens read", stops, "view", choice=True)
     drawn, said = list(shown.values())[weights.index], growth[weights.index]
     named = _told(shown.values(), "The trained model", "The untrained twin", " tokens")
-    with parts.screen(
-        "A falling drift looks as if the network repaired, or **absorbed**, the damage. But drift is relative to the "
-        "stream: where the stream outgrows the damage, that is **dilution**, not repair.",
-        "click a layer and compare the slopes" + ("; then change the weights." if pair else "."),
-        picture(growth, named, layer, weights),
-    ):
-        parts.lesson(said.said)
-        if pair:
-            both = f"Both were measured on {_text(pair[0])}, {_amount(pair[0])} tokens."
-            parts.lesson(f"{lessons.learned(*pair)} {both}")
+    compared = _compared(pair, dict(zip([each.entry.key for each in shown.values()], shown, strict=True)))
+    with parts.screen(picture(growth, named, layer, weights, compared)):
         _real(drawn, next((each for each in pair if drawn in pair and each is not drawn), None), layer)
     columns = {"damage grows": said.grown, "stream grows": said.around, "gain": said.gain}
     columns = {"layer": np.arange(len(said.gain)), "stream": said.stream} | columns
@@ -48,6 +40,19 @@ def _pair(profile: Profile) -> tuple[Profile, ...]:
     """The model and its untrained twin, measured on one text; empty where there is no such pair."""
     entries = lessons.twins(Store(), profile) or ()
     return tuple(profile if each.key == profile.entry.key else view.load(each.key) for each in entries)
+
+
+def _compared(pair: tuple[Profile, ...], stops: Mapping[str, str]) -> str:
+    """What the twin tells; empty without one.
+
+    Args:
+        stops: key of a profile -> the stop of the control that shows it.
+    """
+    if not pair:
+        return ""
+    trained, twin = (f"stop-weights-{list(stops).index(each.entry.key)}" for each in pair)
+    amount = lessons.ref(f"{_amount(pair[0])} tokens", trained, twin)
+    return f"{lessons.learned(*pair, (trained, twin))} Both ran on {_text(pair[0])}, {amount}."
 
 
 def _told(every: Iterable[Profile], trained: str, untrained: str, unit: str) -> list[str]:
@@ -69,20 +74,25 @@ def _real(drawn: Profile, twin: Profile | None, layer: int) -> None:
     """The way to the Absorption page, beside the twin where what is drawn has one."""
     names = lessons.noise(drawn)
     name = names[min(names, key=lambda size: abs(size - lessons.SIZE))]
-    label = "See “Absorbed, or only diluted?” among the charts" + (", beside the twin" if twin else "")
+    label = "See dilution on Absorption" + (", beside the twin" if twin else "")
     asked = {"layer": layer, "perturbation": name, "positions": "after_first"}
     parts.real("absorption.py", label, drawn, **asked, **({"compare": twin.entry.key} if twin else {}))
 
 
-def picture(found: list[lessons.Growth], named: list[str], layer: int, weights: tour.Control) -> tour.Figure:
+def picture(
+    found: list[lessons.Growth], named: list[str], layer: int, weights: tour.Control, compared: str
+) -> tour.Figure:
     """Two lengths over the layers; their distance is the drift."""
+    several = len(found) > 1
     damage = np.stack([each.damage for each in found])
     return tour.Figure(
         name=f"absorb-{len(found)}",
         title="Length of the damage and of the stream",
         finding=found[weights.index].said,
-        says="{what}: behind layer {layer} the damage {grown} and the stream {around}, so the drift {fate}. "
-        "Damage that stayed as it was would leave {frozen} of the drift.",
+        says=f"[{{what}}]({'control-weights' if several else 'stream'}): after layer [{{layer}}](damage-start) the "
+        "damage [{grown}](damage-end) and the stream [{around}](stream-end), so drift "
+        "[{fate}](damage-end stream-end). If the damage had stayed constant, drift would fall to "
+        "[{frozen}](constant-end).",
         slots={
             "what": tour.Slot("frame", named),
             "grown": tour.written(changed, [each.grown for each in found]),
@@ -90,20 +100,26 @@ def picture(found: list[lessons.Growth], named: list[str], layer: int, weights: 
             "fate": tour.written(changed, [each.gain for each in found]),
             "frozen": tour.written(times, [1 / each.around for each in found]),
         },
-        y=[tour.log_axis("length of the vectors", each.stream, each.damage) for each in found],
-        controls=[weights] if len(found) > 1 else [],
+        y=[tour.log_axis("length of the vectors (log scale)", each.stream, each.damage) for each in found],
+        controls=[weights] if several else [],
         height=220,
-        pick=tour.Pick("Layer hit", layer),
+        pick=tour.Pick("Noise after layer", layer),
         lines=[
-            tour.Line(np.stack([each.stream for each in found]), "ink"),
-            tour.Line(damage, "accent"),
-            tour.Line(_frozen(damage), "guide", dash=True),
+            tour.Line(np.stack([each.stream for each in found]), "ink", mark="stream"),
+            tour.Line(damage, "accent", mark="damage"),
+            tour.Line(_frozen(damage), "guide", dash=True, mark="constant"),
         ],
         key=[
             tour.Key("ink", "line", "the stream"),
-            tour.Key("accent", "line", "the damage done behind layer {layer}"),
-            tour.Key("guide", "dash", "damage that stayed as it was"),
+            tour.Key("accent", "line", "damage after layer {layer}"),
+            tour.Key("guide", "dash", "constant damage"),
         ],
+        lead=parts.opening(
+            "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
+            "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair.",
+            "compare the slopes" + (", then change the weights." if several else " at several layers."),
+        ),
+        notes=[tour.Slot("frame", [each.said for each in found]), tour.fixed(compared)],
     )
 
 

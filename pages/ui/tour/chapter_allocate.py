@@ -1,4 +1,4 @@
-"""Chapter 5: spread a sparsity budget by absorption, or against it, and see what is estimated."""
+"""Chapter 5: spread a sparsity budget by absorption, or against it, and see the estimated harm."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core import lessons
-from core.figures.labels import digits
+from core.figures.labels import digits, percent
 from core.specs import grammar
 from core.specs.allocations import Correction
 from core.store.profiles import Profile
@@ -14,24 +14,19 @@ from pages.ui.live import tour
 from pages.ui.tour import parts
 
 START = 0.04
+CAVEAT = "The estimate adds up the harm of layers pruned alone. Measure a correction before you trust it."
 
 
 def draw(profile: Profile, found: lessons.Push) -> None:
     """OWL's allocation under a correction that is dragged either way."""
     stops = {f"{strength:g}": _named(strength) for strength in found.strengths}
     ends = [(0, "reversed"), (len(stops) // 2, "none"), (len(stops) - 1, "correction")]
-    label = "Correction strength (our parameter), sparsity units"
+    label = "Correction strength (our parameter), in units of sparsity"
     push = parts.control("push", label, stops, f"{START:g}", marks=ends)
-    with parts.screen(
-        f"A **budget** of {lessons.TARGET:.0%} zeros: which layers give more? **OWL** spares layers with many "
-        "outliers; the **correction** then takes from layers that absorb and spares those that amplify.",
-        "drag its strength both ways; reversed, it does the opposite.",
-        picture(found, push),
-    ):
+    with parts.screen(picture(found, push)):
         asked = _as_asked(found, float(found.strengths[push.index]))
-        parts.lesson(found.said)
-        parts.real("allocate.py", "Allocate with every method", profile, **asked, judge="kl")
-        parts.real("prune.py", "Prune this allocation and measure it", profile, **asked)
+        parts.real("allocate.py", "Try every method on Allocate", profile, **asked, judge="kl")
+        parts.real("prune.py", "Prune with this allocation", profile, **asked)
     columns = {"layer": np.arange(profile.layers), "base": found.base, "corrected": found.rows[push.index]}
     parts.numbers(columns, "sparsity per layer", profile, "allocate")
 
@@ -63,29 +58,37 @@ def picture(found: lessons.Push, push: tour.Control) -> tour.Figure:
         name="allocate",
         title="Sparsity per layer, base and corrected, with the estimated harm",
         finding=found.said,
-        says="Layer {most} is pruned most ({high}), layer {least} least ({low}). Estimated harm: {harm}{change}.",
+        says="Layer [{most}](layer-{most}) loses most ([{high}](layer-{most})), layer [{least}](layer-{least}) least "
+        "([{low}](layer-{least})). Estimated harm: [{harm}{change}](gauge).",
         slots={
             "most": tour.Slot("frame", [int(row.argmax()) for row in found.rows]),
             "least": tour.Slot("frame", [int(row.argmin()) for row in found.rows]),
-            "high": tour.Slot("frame", [f"{row.max():.1%}" for row in found.rows]),
-            "low": tour.Slot("frame", [f"{row.min():.1%}" for row in found.rows]),
+            "high": tour.Slot("frame", [percent(row.max(), 1) for row in found.rows]),
+            "low": tour.Slot("frame", [percent(row.min(), 1) for row in found.rows]),
             "harm": tour.Slot("frame", [digits(float(each), 3) for each in found.harm]),
             "change": tour.Slot("frame", [_change(each, found.harm[middle]) for each in found.harm]),
         },
-        y=tour.linear_axis("sparsity of the layer", low - room, high + room, "{:.0%}".format),
+        y=tour.linear_axis("sparsity of the layer", low - room, high + room, percent),
         controls=[push],
         bars=tour.Bars(found.rows, [["accent"] * found.rows.shape[1]] * len(found.rows), found.base),
-        gauge=_gauge(found.harm, middle) if known else None,
-        key=[tour.Key("guide", "outline", "OWL, the base"), tour.Key("accent", "block", "corrected")],
+        gauge=_gauge(found, middle) if known else None,
+        key=[tour.Key("guide", "outline", "OWL alone"), tour.Key("accent", "block", "with the correction")],
         foot=found.request.target,
         height=200,
+        lead=parts.opening(
+            f"Prune to a **budget** of {lessons.ref(percent(found.request.target), lessons.FOOT)} zeros: which layers "
+            "should lose more weights? **OWL** spares layers with many outliers. The **correction** then takes more "
+            "from layers that absorb and spares those that amplify.",
+            "drag its strength; to the left of the middle it does the opposite.",
+        ),
+        notes=[tour.fixed(found.said), tour.fixed(CAVEAT)],
     )
 
 
 def _named(strength: float) -> str:
     if strength == 0:
         return "no correction"
-    return f"the correction at {strength:.3f}" if strength > 0 else f"the reverse at {-strength:.3f}"
+    return f"the correction at {strength:g}" if strength > 0 else f"the reverse at {-strength:g}"
 
 
 def _change(harm: float, without: float) -> str:
@@ -94,12 +97,14 @@ def _change(harm: float, without: float) -> str:
     if not np.isfinite(change):
         return " nats" if np.isfinite(harm) else ""
     far = abs(change) >= 5e-4
-    return " nats" + (f", {abs(change):.1%} {'more' if change > 0 else 'less'} than without" if far else "")
+    return " nats" + (f", {percent(abs(change), 1)} {'more' if change > 0 else 'less'} than without" if far else "")
 
 
-def _gauge(harm: np.ndarray, zero: int) -> tour.Gauge:
+def _gauge(found: lessons.Push, zero: int) -> tour.Gauge:
+    harm = found.harm
     room = 0.12 * (float(np.ptp(harm)) or 1.0)
     low, high = float(harm.min()) - room, float(harm.max()) + room
-    axis = tour.linear_axis("estimated harm at every strength, nats of divergence (KL)", low, high)
+    axis = tour.linear_axis("estimated harm at each strength, in nats of KL divergence", low, high)
     every = -(-len(axis.ticks) // 3)
-    return tour.Gauge(axis.title, harm, low, high, axis.ticks[::every], zero)
+    points = sorted({0, zero, len(harm) - 1, found.best})
+    return tour.Gauge(axis.title, harm, low, high, axis.ticks[::every], zero, points)

@@ -1,4 +1,4 @@
-"""Chapter 3: gains, and the one token that turns them. The learner predicts before it is shown."""
+"""Chapter 3: gains, and what turns absorbing into amplifying. The learner guesses before it is shown."""
 
 from __future__ import annotations
 
@@ -7,89 +7,99 @@ import streamlit as st
 
 from core import lessons
 from core.analysis import findings
-from core.figures import labels
+from core.analysis.gains import Gains
 from core.figures.labels import gain
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
-GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
-OUTCOMES = {"fall": "falls to", "stay": "hardly changes, to", "rise": "rises to"}
+WHERE = {
+    "after_first": "noise, first token spared",
+    "all": "noise, first token included",
+    "skip": "layer skipped, no noise",
+}
 
 
 def draw(profile: Profile, found: lessons.Sink) -> None:
-    """Gains without the first token; with it after the prediction."""
-    guess = view.sync("sink", [None, *GUESSES], None)
+    """Gains without the first token; with it, and of skipped layers, after the guess."""
+    guess = view.sync("sink", [None, *lessons.GUESSES], None)
     layer = view.layer(profile)
-    where = parts.control("noise-at", "Noise at", labels.POSITIONS, "all", choice=True) if guess else None
-    with parts.screen(
-        "The drift at the last layer divided by the drift at the hit is the **gain** of that layer: above 1× the rest "
-        "of the network **amplifies** the drift, below 1× it **absorbs** it.",
-        "switch the noise on the first token on and off." if guess else "predict, then see.",
-        picture(found, layer, where),
-    ):
-        if guess:
-            parts.lesson(_judged(guess, found), found.said)
-        else:
-            _ask(found)
+    shown = gains(found) if guess else {"after_first": found.without}
+    stops = {each: WHERE[each] for each in shown}
+    what = parts.control("noise-at", "What is done", stops, "all", choice=True) if guess else None
+    with parts.screen(picture(found, layer, shown, what, guess)):
+        where = what.values[what.index] if what else "after_first"
+        skipped = where == lessons.SKIPPED
         parts.real(
-            "absorption.py", "See verdicts for every size", profile, perturbation=lessons.noise(profile)[found.size],
-            layer=layer, positions=where.values[where.index] if where else "after_first",
+            "absorption.py", "See verdicts for every size on Absorption", profile, layer=layer,
+            perturbation=where if skipped else lessons.noise(profile)[found.size],
+            **({} if skipped else {"positions": where}),
         )  # fmt: skip
-    parts.numbers(_columns(found, bool(guess)), "gain of each layer", profile, "amplify")
+    parts.numbers(_columns(shown), "gain of each layer", profile, "amplify")
 
 
-def _judged(guess: str, found: lessons.Sink) -> str:
-    verdict = "That is what you said" if guess == found.answer else f"You said: {GUESSES[guess]}"
-    return (
-        f"{verdict}. With the first token disturbed too, the gain of a typical layer {OUTCOMES[found.answer]} "
-        f"{gain(found.change)} what it was (median)."
-    )
+def gains(found: lessons.Sink) -> dict[str, Gains]:
+    """What can be done to a layer -> the gains of every layer."""
+    known = {"after_first": found.without, "all": found.including, lessons.SKIPPED: found.skipped}
+    return {name: each for name, each in known.items() if each is not None}
 
 
-def _ask(found: lessons.Sink) -> None:
-    st.markdown(
-        f"**Predict.** So far the noise, size {found.size:g}, has spared the first token of each sequence. What does "
-        "the gain of a typical layer do once this one token is disturbed too?"
-    )
-    with st.container(horizontal=True):
-        for guess, label in GUESSES.items():
-            st.button(label, key=f"sink-{guess}", on_click=st.session_state.update, kwargs={"sink": guess})
-
-
-def picture(found: lessons.Sink, layer: int, where: tour.Control | None) -> tour.Figure:
-    """A bar per layer from 1×, upward where it amplifies; without the choice only what spares the first token."""
-    frames = [found.without, found.including] if where else [found.without]
-    gains = np.stack([each.value for each in frames])
+def picture(
+    found: lessons.Sink, layer: int, shown: dict[str, Gains], what: tour.Control | None, guess: str | None
+) -> tour.Figure:
+    """A bar per layer from 1×, upward where it amplifies."""
+    values = np.stack([each.value for each in shown.values()])
+    told = [lessons.judged(guess, found), found.said, lessons.skipping(found), found.why] if guess else []
+    size = f"[{found.size:g}](layers)"
+    done = {"after_first": f"Noise of size {size}, first token spared", "all": f"Noise of size {size} on every token",
+            lessons.SKIPPED: "Layer left out instead of noise"}  # fmt: skip
     return tour.Figure(
-        name="amplify-after" if where else "amplify-before",
+        name="amplify-after" if guess else "amplify-before",
         title="Gain of each layer",
-        finding=found.said if where else findings.finding(found.without),
-        says="Noise of size {size} at {where}: the drift that begins behind layer {layer} is {gain} as large at the "
-        "end; {verdict}.",
+        finding=lessons.plain(found.said) if guess else findings.finding(found.without),
+        says="{done}: after layer [{layer}](layer-{layer}), the gain is [{gain}](layer-{layer}); {verdict}.",
         slots={
-            "size": tour.Slot("frame", [f"{found.size:g}"] * len(frames)),
-            "where": tour.Slot("frame", list(labels.POSITIONS.values())[: len(frames)]),
-            "gain": tour.written(gain, gains),
-            "verdict": tour.Slot("both", [tour.fates(each.verdicts) for each in frames]),
+            "done": tour.Slot("frame", [done[each] for each in shown]),
+            "gain": tour.written(gain, values),
+            "verdict": tour.Slot("both", [tour.fates(each.verdicts) for each in shown.values()]),
         },
-        y=tour.ratio_axis("gain", gains),
-        controls=[where] if where else [],
-        pick=tour.Pick("Layer hit", layer),
-        bars=tour.Bars(gains, [tour.tones(each.verdicts) for each in frames]),
+        y=tour.ratio_axis("gain (log scale)", values),
+        controls=[what] if what else [],
+        pick=tour.Pick("Layer", layer),
+        bars=tour.Bars(values, [tour.tones(each.verdicts) for each in shown.values()]),
         key=tour.VERDICTS,
         foot=1.0,
-        x="layer that is hit",
+        x="layer where the damage starts",
+        lead=parts.opening(
+            "**Gain** = drift at the last layer ÷ drift where the damage started. Above [1×](foot) the rest of the "
+            "network **amplifies** it, below [1×](foot) it **absorbs** it.",
+            "switch the first token on and off, then skip a layer instead." if guess else "make a guess, then see.",
+        ),
+        notes=[tour.fixed(each) for each in told],
+        ask=None if guess else _ask(found),
     )
 
 
-def _columns(found: lessons.Sink, revealed: bool) -> dict[str, object]:
-    """Gains with their intervals; with the first token only once it was shown."""
+def _ask(found: lessons.Sink) -> tour.Ask:
+    def answered(guess: str) -> None:
+        st.session_state.update({"sink": guess, "layer": found.most, "noise-at": "all"})
+
+    return tour.Ask(
+        "**Guess.** Here the noise spared the first token of every sequence. Now add it on that one token too. What "
+        "happens to the gain of a typical layer?",
+        lessons.GUESSES,
+        answered,
+    )
+
+
+def _columns(shown: dict[str, Gains]) -> dict[str, object]:
+    """Gains with their intervals, of what is shown."""
     decided = (None, *tour.TONES)  # the last layer has no verdict
-    columns: dict[str, object] = {"layer": np.arange(len(found.without.value))}
-    named = {"without first token": found.without} | ({"with it": found.including} if revealed else {})
-    for name, each in named.items():
+    names = {"after_first": "without first token", "all": "with it", lessons.SKIPPED: "skipped"}
+    columns: dict[str, object] = {"layer": np.arange(len(shown["after_first"].value))}
+    for key, each in shown.items():
+        name = names[key]
         columns |= {f"gain {name}": each.value, f"95% low {name}": each.low, f"95% high {name}": each.high}
         columns |= {f"verdict {name}": [verdict if verdict in decided else "undecided" for verdict in each.verdicts]}
     return columns

@@ -1,4 +1,4 @@
-"""Chapter 2: the disturbance on its way through the layers behind it."""
+"""Chapter 2: the damage on its way through the later layers."""
 
 from __future__ import annotations
 
@@ -15,31 +15,24 @@ from pages.ui.tour import parts
 def draw(profile: Profile, found: lessons.Spread) -> None:
     """Drift curves of all injection layers, one picked, under a noise slider."""
     layer, noise = view.layer(profile), parts.noise(found.sizes)
-    with parts.screen(
-        "Run the model twice, once disturbed. At every layer behind the hit, the distance between the two streams, "
-        "divided by the length of the undisturbed one, is the **drift**.",
-        "drag the noise size and watch the curve; then click another layer."
-        if len(found.sizes.measured) > 1
-        else "click layers and watch how far the curve climbs or falls.",
-        picture(found, layer, noise),
-    ):
-        parts.lesson(found.said)
+    with parts.screen(picture(found, layer, noise)):
         parts.real_noise(profile, found.sizes, noise.index, layer)
-    hit, read = np.triu_indices(profile.layers)
-    columns = {f"size {found.sizes.values[step]:g}": found.drift[step, hit, read] for step in found.sizes.measured}
-    parts.numbers({"layer hit": hit, "read layer": read} | columns, "drift after every layer hit", profile, "drift")
+    enters, read = np.triu_indices(profile.layers)
+    columns = {f"size {found.sizes.values[step]:g}": found.drift[step, enters, read] for step in found.sizes.measured}
+    columns = {"noise after layer": enters, "read layer": read} | columns
+    parts.numbers(columns, "drift after every layer", profile, "drift")
 
 
 def picture(found: lessons.Spread, layer: int, noise: tour.Control) -> tour.Figure:
-    """A curve from every injection layer to the end."""
+    """A curve from every injection layer to the end, as a multiple of where it starts: so all sizes share an axis."""
     start = np.diagonal(found.drift, axis1=1, axis2=2)
     end = found.drift[:, :, -1]
     return tour.Figure(
         name="drift",
-        title="Drift on its way through the network",
+        title="Drift remaining after each layer",
         finding=found.said,
-        says="Noise of size {size} behind layer {layer} begins as a drift of {start} and ends as {end}: it {fate} "
-        "({origin}).",
+        says="Noise of size [{size}](control-noise) after layer [{layer}](curve-start): the drift starts at "
+        "[{start}](curve-start) and ends at [{end}](curve-end). It [{fate}](curve-end) ({origin}).",
         slots={
             "size": tour.Slot("frame", noise.stops),
             "start": tour.written(digits, start),
@@ -47,13 +40,24 @@ def picture(found: lessons.Spread, layer: int, noise: tour.Control) -> tour.Figu
             "fate": tour.written(changed, end / start),
             "origin": parts.origin(found.sizes),
         },
-        y=tour.log_axis("drift, relative to the stream", found.drift),
+        y=tour.ratio_axis("drift, as a multiple of where it starts (log scale)", found.remaining),
         controls=[noise],
-        pick=tour.Pick("Layer hit", layer),
-        lines=[tour.Line(found.drift, "accent", bundle=True)],
+        pick=tour.Pick("Noise after layer", layer),
+        lines=[tour.Line(found.remaining, "accent", bundle=True, mark="curve", ends=("start", "end"))],
         key=[
-            tour.Key("accent", "line", "hit behind layer {layer}"),
-            tour.Key("faint", "line", "hit behind another layer"),
+            tour.Key("accent", "line", "noise after layer {layer}"),
+            tour.Key("faint", "line", "noise after another layer"),
         ],
-        x="layer where the drift is read",
+        foot=1.0,
+        x="layer after which the drift is read",
+        lead=_lead(len(found.sizes.measured) > 1),
+        notes=[tour.Slot("frame", found.notes)],
+    )
+
+
+def _lead(several: bool) -> str:
+    return parts.opening(
+        "Run the model twice: once normally, once with noise. After each layer, take the distance between the two "
+        "streams and divide it by the length of the normal one. That is the **drift**.",
+        "click another layer" + ("; then drag the noise size." if several else " and watch where its curve ends."),
     )

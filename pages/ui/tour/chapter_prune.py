@@ -1,4 +1,4 @@
-"""Chapter 6: which layer hurts most when it is pruned? The learner predicts before it is shown."""
+"""Chapter 6: which layer hurts most when it is pruned? The learner guesses before it is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from core import lessons
 from core.analysis import protocols
-from core.figures.labels import digits
+from core.figures.labels import digits, percent
 from core.specs import grammar
 from core.specs.errors import UserError
 from core.store.profiles import Profile
@@ -18,12 +18,12 @@ from pages.ui import frame, view
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import tour
 from pages.ui.prune import stored
-from pages.ui.tour import parts
+from pages.ui.tour import parts, stage
 
 ASKED = "layer of the guess"
 OPENING = (
-    "Pruning sets weights to zero. Prune one layer, leave all others as they are, and measure the **harm**: how far "
-    "the predictions of the model stray from those of the unpruned one."
+    "Pruning sets weights to zero. Prune one layer, leave the others alone, and measure the **harm**: how far the "
+    "predictions move from those of the unpruned model."
 )
 FORMATS = {
     "perplexity": st.column_config.NumberColumn(format="%,.1f"),
@@ -33,8 +33,9 @@ FORMATS = {
 }
 
 INTERVALS = (
-    "Changes are over the calibration seeds that a setting shares with uniform. Low and high are the 95 % interval "
-    "over three seeds or more; with fewer seeds that over windows, which leaves the luck of calibration out."
+    "Each change compares a setting with uniform over the calibration seeds that both have. Low and high are the ends "
+    "of the 95 % interval: over seeds where there are three or more, otherwise over windows, which ignores the luck of "
+    "calibration."
 )
 
 
@@ -42,48 +43,47 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
     """A blank picture to guess on, then the measured harm of each layer pruned alone."""
     guess = view.sync("worst", [None, *range(profile.layers)], None)
     if guess is None:
-        _ask(profile, found.sparsities.values[found.at])
+        _ask(profile, found)
         return
     scale, layer = found.sparsities, view.layer(profile)
-    zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, "{:.0%}".format)
+    zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, percent)
     nearest = scale.values[scale.nearest(zeros.index)]
-    task = "drag the sparsity, and click layers to compare."
-    with parts.screen(OPENING, task, picture(found, layer, zeros)):
-        whole = _together(profile)
-        parts.lesson(lessons.guessed(found.harm[found.at], guess), found.said, *([whole.said] if whole else []))
+    with parts.screen(picture(found, layer, zeros, guess)):
         parts.real(
-            "absorption.py", "See “Drift beside harm” among the charts", profile,
+            "absorption.py", "See drift beside harm on Absorption", profile,
             perturbation=f"residual:wanda:{nearest:g}", layer=layer,
         )  # fmt: skip
         for_real(profile, round(float(scale.values[zeros.index]), 2))
-    columns = parts.measured(scale, found.harm, "KL at {:.0%}, nats".format)
+    columns = parts.measured(scale, found.harm, lambda share: f"KL at {percent(share)}, nats")
     parts.numbers(columns, "harm of each layer pruned alone", profile, "prune")
+    whole = None if stage.presenting() else _together(profile)
     if whole:
         whole.draw()
 
 
-def _ask(profile: Profile, sparsity: float) -> None:
+def _ask(profile: Profile, found: lessons.Alone) -> None:
     picked = st.session_state.get(ASKED)
     picked = picked if picked in range(profile.layers) else None
-    task = "click the layer that you think hurts most, then see."
-    with parts.screen(OPENING, task, blank(profile.layers, picked)):
-        st.markdown(
-            f"**Predict.** Each layer in turn is pruned alone to {sparsity:.0%} zeros. Which one hurts most? Click it, "
-            "or move the slider to it."
-        )
-        st.button(
-            "Show what was measured", icon=":material/visibility:", key="worst-show", disabled=picked is None,
-            on_click=st.session_state.update, kwargs={"worst": picked, "layer": picked},
-        )  # fmt: skip
-        if picked is None:
-            st.caption("The button waits for your guess.")
+
+    def answered(_: str) -> None:
+        st.session_state.update({"worst": picked, "layer": found.worst})
+
+    zeros = lessons.ref(percent(found.sparsities.values[found.at]), lessons.EVERY)
+    ask = tour.Ask(
+        f"**Guess.** Each layer in turn is pruned alone to {zeros} zeros. Which one hurts most? Click it, or use the "
+        "slider.",
+        {"show": "Show the answer"},
+        answered,
+        "Make a guess to unlock the answer." if picked is None else "",
+    )
+    with parts.screen(blank(profile.layers, picked, ask)):
         for_real(profile)
 
 
-def blank(layers: int, picked: int | None) -> tour.Figure:
-    """A row of layers that tells nothing; the marker stands in the middle until one is picked, which is no guess."""
+def blank(layers: int, picked: int | None, ask: tour.Ask) -> tour.Figure:
+    """A row of equal bars; the marker stands in the middle until a layer is picked, which is no guess."""
     middle = layers // 2
-    guesses = [f"Your guess: layer {layer}." for layer in range(layers)]
+    guesses = [f"Your guess: layer {lessons.of(layer)}." for layer in range(layers)]
     if picked is None:
         guesses[middle] = "No layer is picked yet."
     return tour.Figure(
@@ -93,37 +93,39 @@ def blank(layers: int, picked: int | None) -> tour.Figure:
         slots={"guess": tour.Slot("layer", guesses)},
         y=tour.Axis("harm, not shown yet", 0, 1, [(0.0, "0")]),
         bars=tour.Bars(np.full((1, layers), np.nan), base=np.ones(layers)),
-        key=[tour.Key("guide", "outline", "layers to choose from: their heights say nothing")],
+        key=[tour.Key("guide", "outline", "Pick a layer; the bars are placeholders.")],
         pick=tour.Pick("Layer", middle if picked is None else picked, ASKED),
         foot=0.0,
         x="layer that is pruned",
+        lead=parts.opening(OPENING, "click the layer that you think hurts most, then see."),
+        ask=ask,
     )
 
 
-def picture(found: lessons.Alone, layer: int, zeros: tour.Control) -> tour.Figure:
+def picture(found: lessons.Alone, layer: int, zeros: tour.Control, guess: int) -> tour.Figure:
     """A bar per layer; the axis grows with the harm."""
-    layers = found.harm.shape[1]
-    ranks = [[f"number {int((row > each).sum()) + 1} of {layers}" for each in row] for row in found.harm]
+    ranks = [[lessons.rank(row, each) for each in range(len(row))] for row in found.harm]
     return tour.Figure(
         name="prune-after",
         title="Harm of each layer pruned alone",
         finding=found.said,
-        says="Layer {layer} alone, pruned to {zeros} zeros, does {harm} nats of harm ({origin}), which is {rank}. "
-        "Layer {worst} does most.",
+        says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
+        "[{harm}](layer-{layer}) nats of harm ({origin}) and ranks [{rank}](layer-{layer}).",
         slots={
-            "zeros": tour.Slot("frame", [f"{value:.0%}" for value in found.sparsities.values]),
+            "zeros": tour.Slot("frame", [percent(value) for value in found.sparsities.values]),
             "harm": tour.written(digits, found.harm),
             "rank": tour.Slot("both", ranks),
-            "worst": tour.Slot("frame", [int(row.argmax()) for row in found.harm]),
             "origin": parts.origin(found.sparsities),
         },
-        y=[tour.linear_axis("harm, nats of divergence (KL)", 0, 1.05 * float(row.max())) for row in found.harm],
+        y=[tour.linear_axis("harm, nats of KL divergence", 0, 1.05 * float(row.max())) for row in found.harm],
         controls=[zeros],
         pick=tour.Pick("Layer pruned", layer),
         bars=tour.Bars(found.harm),
-        key=parts.bars_of("the layer you picked", "any other layer, pruned alone"),
+        key=parts.bars_of("layer {layer}, pruned alone", "another layer, pruned alone"),
         foot=0.0,
         x="layer that is pruned",
+        lead=parts.opening(OPENING, "drag the sparsity, and click layers to compare."),
+        notes=[tour.Slot("frame", found.judged(guess)), tour.Slot("frame", found.notes)],
     )
 
 
@@ -139,10 +141,11 @@ class Whole:
 
     def draw(self) -> None:
         """The numbers, folded away."""
-        with st.expander(f"All layers pruned at once to {self.target:.0%} zeros: {self.kind}"):
+        st.markdown(self.said)
+        with st.expander(f"All layers pruned at once to {percent(self.target)} zeros: {self.kind}"):
             frame.show_table(self.rows, self.said, FORMATS)
             if self.protocol:
-                stored.stamp(f"{self.target:.0%} zeros · {self.protocol}")
+                stored.stamp(f"{percent(self.target)} zeros · {self.protocol}")
                 st.caption(INTERVALS)
 
 
@@ -157,18 +160,18 @@ def _together(profile: Profile) -> Whole | None:
     try:
         told = lessons.methods(profile)
     except UserError as error:
-        st.caption(f"What all layers pruned at once would do is not estimated: {error}.")
+        st.caption(f"There is no estimate for all layers pruned at once: {error}.")
         return None
     rows = pd.DataFrame({"allocation": list(told), "estimated harm, nats": list(told.values())})
     return Whole(lessons.TARGET, "estimated", lessons.methods_said(told), rows)
 
 
 def for_real(profile: Profile, target: float = lessons.TARGET) -> None:
-    """The way to the page that prunes all layers, where the model can be pruned; at 70% where it has no such target."""
+    """A link to the page that prunes all layers, where the model can be pruned; to 70 % where it lacks the target."""
     if profile.weights is not None:
         target = target if target in TARGETS else lessons.TARGET
         parts.real(
-            "prune.py", f"Prune all layers to {target:.0%} zeros for real", profile,
+            "prune.py", f"Prune all layers to {percent(target)} zeros", profile,
             allocation=grammar.write(grammar.method("response", target)), by="wanda", hand="",
         )  # fmt: skip
 
@@ -188,7 +191,7 @@ def _measured(found: lessons.Whole, profile: Profile) -> pd.DataFrame:
                 "high": ends.high if ends else np.nan,
                 "calibration seeds": change.seeds.n if change else len(one.seeds),
                 "estimated harm, nats": estimate,
-                "zeros": f"{found.part.target:.0%}",
+                "zeros": percent(found.part.target),
             }
         )
     return pd.DataFrame(rows).sort_values("perplexity")

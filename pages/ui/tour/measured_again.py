@@ -39,14 +39,14 @@ def draw() -> None:
         st.fragment(run_every=1.0)(_watch)(job.key)
         return
     st.markdown(
-        "Measure the bundled model yourself, on the bundled text, and lay the result over the one that came with this "
+        "Measure the bundled model yourself, on the bundled text, and compare with the numbers that came with this "
         f"program ({QUICK.about})."
     )
     busy = queue.active(Store())
     label = "Measure it again" if job and job.state == "done" else "Measure it now"
     st.button(label, key="again", on_click=_run, disabled=bool(busy), icon=":material/play_arrow:")
     if busy:
-        st.caption("Another run is using this computer: the button waits for it.")
+        st.caption("Another run is using this computer. You can measure once it has ended.")
     if job and job.state == "done":
         _compare(store, job)
     elif job:
@@ -68,7 +68,7 @@ def _watch(key: str) -> None:
     job = watch.followed(place(), key, IDLE)
     status = job.status
     left = f", about {cost.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
-    line = "the process starts and loads the model"
+    line = "starting and loading the model"
     if status.total:
         line = f"{status.fraction:.0%}{left} · {_plainly(status.line)}"
     st.progress(status.fraction, text=f"Measuring on {job.device}: {line}")
@@ -91,12 +91,12 @@ def _compare(store: Store, job: Job) -> None:
         return
     names = [name for name in fresh.by_name if name in cached.by_name]
     stops = {name: fresh.perturbations[name].label for name in names}
-    what = parts.control("again-of", "What was done to the layer", stops, names[0], choice=True)
+    what = parts.control("again-of", "What is done to the layer", stops, names[0], choice=True)
     name = names[what.index]
     told = lessons.compared(fresh, cached, name)
     tour.figure(picture(fresh, cached, what, told), view.look())
     seconds = cost.duration(job.status.updated - (job.status.started or job.status.updated))
-    parts.lesson(f"{told} It took {seconds}, loading included.")
+    st.markdown(f"{told} It took {seconds}, loading included.")
     new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
     columns = {"layer": np.arange(len(new)), "now": new, "cached": old, "now / cached": new / old}
     parts.numbers(columns, "gain measured now and cached", cached, "again")
@@ -109,12 +109,12 @@ def picture(fresh: Profile, cached: Profile, what: tour.Control, finding: str) -
         name="again",
         title="Gain of each layer, measured now and cached",
         finding=finding,
-        says="{what}: gains measured now, dashed, over the cached ones.",
+        says="{what}: gains measured now, dashed, over the stored ones.",
         slots={"what": tour.Slot("frame", what.stops)},
         y=[tour.ratio_axis("gain", *each) for each in zip(*gains, strict=True)],
         controls=[what],
         lines=[tour.Line(gains[0], "faint"), tour.Line(gains[1], "accent", dash=True)],
         key=[tour.Key("faint", "line", "came with this program"), tour.Key("accent", "dash", "measured now")],
         foot=1.0,
-        x="layer that is hit",
+        x="layer where the damage starts",
     )

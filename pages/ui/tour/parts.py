@@ -1,9 +1,13 @@
-"""What chapters share: their screen, their sliders, and the way to the page where the same is done for real."""
+"""What chapters share: their screen, their sliders, and the way to the page where the same is done for real.
+
+Before a room there is the screen alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,38 +20,36 @@ from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
 from pages.ui.live import tour
+from pages.ui.tour import stage
 
 
 @contextmanager
-def screen(sentence: str, task: str, shown: tour.Figure) -> Iterator[None]:
-    """What the chapter says, what there is to do, the figure, and beside it, on a phone below, what is drawn inside.
-
-    All but the figure follows once the browser shows that.
-    """
-    st.markdown(f"{sentence} :material/touch_app: **Try:** {task}")
-    figure, said = st.columns([3, 2], gap="medium")
-    with figure:
-        frame.live(shown)
+def screen(shown: tour.Figure) -> Iterator[None]:
+    """The figure with all that it says, and a line of links below; those follow once the browser shows the figure."""
+    frame.live(replace(shown, large=stage.presenting()))
     if frame.is_first_paint():
         view.end()
-    with said:
+    with st.container(horizontal=True):
         yield
 
 
-def lesson(*sentences: str) -> None:
-    """What the profile teaches; every sentence is computed from it."""
-    for sentence in sentences:
-        st.markdown(f":material/lightbulb: {sentence}")
+def opening(sentence: str, task: str) -> str:
+    """What a chapter begins with: what it is about, and what there is to do."""
+    return f"{sentence} **Try:** {task}"
 
 
 def numbers(columns: Mapping[str, object], about: str, profile: Profile, name: str) -> None:
     """What a figure's numbers are of, and the numbers, folded away, with a download."""
+    if stage.presenting():
+        return
     st.caption(labels.source(profile))
     frame.numbers(pd.DataFrame(columns), about, f"{profile.entry.key[:6]}-tour-{name}", f"tour-{name}")
 
 
 def real(page: str, label: str, profile: Profile, **choices: object) -> None:
     """A link to the page where the same is done for real, with the same view."""
+    if stage.presenting():
+        return
     plain = {"statistic": "geometric"} if page == "absorption.py" else {}  # else what was last chosen there would stay
     chosen = {"profile": profile.entry.key} | {key: str(value) for key, value in (plain | choices).items()}
     frame.link(page, label, chosen)
@@ -63,11 +65,11 @@ def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: 
 
 
 def slider(key: str, label: str, scale: Scale, usual: float, mark: Callable[[float], str]) -> tour.Control:
-    """The strengths with two digits each, `0.3`, `0.17`, and a mark at those that were measured."""
-    stops = [f"{value:.2g}" for value in scale.values]
+    """The strengths, in the URL with two digits each, and a mark at those that were measured."""
+    stops = {f"{value:.2g}": mark(value) for value in scale.values}
     nearest = min(scale.measured, key=lambda each: abs(scale.values[each] - usual))
     marks = [(at, mark(scale.values[at])) for at in scale.measured]
-    return control(key, label, dict(zip(stops, stops, strict=True)), stops[nearest], marks=marks)
+    return control(key, label, stops, list(stops)[nearest], marks=marks)
 
 
 def noise(sizes: Scale) -> tour.Control:
@@ -79,7 +81,7 @@ def real_noise(profile: Profile, sizes: Scale, step: int, layer: int) -> None:
     """The way to the page that shows the same noise, at the measured size nearest to the slider's."""
     size = list(lessons.noise(profile).values())[sizes.measured.index(sizes.nearest(step))]
     about = {"perturbation": size, "layer": layer, "positions": "after_first"}
-    real("absorption.py", "See every layer, size and control", profile, **about)
+    real("absorption.py", "See every layer and size on Absorption", profile, **about)
 
 
 def origin(scale: Scale) -> tour.Slot:

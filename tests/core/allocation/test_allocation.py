@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -17,44 +18,39 @@ from core.allocation.budget import Bounds, met, project
 from core.allocation.by_hand import pinned
 from core.allocation.depth_ramp import DepthRamp, depth_ramp
 from core.allocation.dlp import Dlp, dlp
+from core.allocation.lsa import Lsa, apart, lsa
 from core.allocation.owl import Owl, owl
 from core.allocation.response import Response
-from core.allocation.spread import allocate, family
+from core.allocation.spread import allocate, exact_family, family
 from core.specs import AllocationRequest, Correction, Manual, Uniform, UserError, allocations
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 
-BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5))
+BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5), Lsa(per="half"))
 TARGETS = (0.0, 0.3, 0.5, 0.7, 0.88)
 
 
 # --- properties ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("bases", [BASES, (PER_LINEAR,)], ids=["per layer", "per linear"])
 @quick
-@given(
-    layers=st.integers(2, 12),
-    seed=st.integers(0, 10**6),
-    base=st.sampled_from(BASES),
-    target=st.sampled_from(TARGETS),
-    low=st.sampled_from((0.0, 0.2)),
-    strength=st.sampled_from((0.0, 0.01, 0.1, 0.5)),
-    control=st.sampled_from(("none", "reversed", "shuffled", "ramp")),
-)
-def test_the_budget_is_met_inside_the_bounds(
-    layers: int, seed: int, base: specs.Spec, target: float, low: float, strength: float, control: str
-) -> None:
-    target = max(target, low)
-    request = AllocationRequest(
-        base=base, target=target, low=low, correction=Correction(strength=strength, control=control)
-    )
-    found = allocate(request, profile(layers, seed))
+@given(data=st.data(), layers=st.integers(2, 12), seed=st.integers(0, 10**6), low=st.sampled_from((0.0, 0.2)))
+def test_the_budget_is_met_inside_the_bounds(bases: tuple, data: st.DataObject, layers: int, seed: int, low: float):
+    base, target = data.draw(st.sampled_from(bases)), max(data.draw(st.sampled_from(TARGETS)), low)
+    strength = data.draw(st.sampled_from((0.0, 0.01, 0.1, 0.5)))
+    fix = Correction(strength=strength, control=data.draw(st.sampled_from(("none", "reversed", "shuffled", "ramp"))))
+    here = (of_linears if base is PER_LINEAR else profile)(layers, seed)
+    found = allocate(AllocationRequest(base=base, target=target, low=low, correction=fix), here)
     assert found.budget == pytest.approx(target, abs=1e-9)
-    assert met(found.base, found.parameters) == pytest.approx(target, abs=1e-9)
-    for row in (found.base, found.sparsity):
-        assert row.min() >= low - 1e-12
-        assert row.max() <= 0.95 + 1e-12
+    for linears, means in ((found.base_linears, found.base), (found.linears, found.sparsity)):
+        assert met(means, found.parameters) == pytest.approx(target, abs=1e-9)
+        exact = linears if base is PER_LINEAR else means
+        assert low - 1e-12 <= exact.min() and exact.max() <= 0.95 + 1e-12
+        if base is PER_LINEAR:
+            assert exact.shape == (layers, 3)
+            assert np.average(exact, weights=here.weights.parameters) == pytest.approx(target, abs=1e-9)
     if strength == 0:
-        assert np.array_equal(found.base, found.sparsity)
+        assert np.array_equal(found.base, found.sparsity) and np.array_equal(found.base_linears, found.linears)
 
 
 @quick
@@ -153,14 +149,15 @@ def test_unclipped_numbers_take_no_correction() -> None:
         AllocationRequest(base=Owl(), unclipped=True, correction=Correction(strength=0.04))
 
 
-def test_a_family_is_the_allocations_one_by_one() -> None:
-    here = profile(9, 3)
-    strengths = np.array([0, 0.02, 0.1])
-    request = AllocationRequest(base=Owl(), correction=Correction(control="reversed"))
-    rows = family(request, here, strengths)
-    for row, strength in zip(rows, strengths, strict=True):
+@pytest.mark.parametrize(("make", "base", "control"), [(profile, Owl(), "reversed"), (of_linears, PER_LINEAR, "ramp")])
+def test_a_family_is_the_allocations_one_by_one(make: Callable, base: specs.Spec, control: str) -> None:
+    here, strengths = make(9, 3), np.array([0, 0.02, 0.1])
+    request = AllocationRequest(base=base, correction=Correction(control=control))
+    exact, means = exact_family(request, here, strengths), family(request, here, strengths)
+    for given_, row, strength in zip(exact, means, strengths, strict=True):
         asked = request.correction.model_copy(update={"strength": float(strength)})
-        assert np.array_equal(row, allocate(request.model_copy(update={"correction": asked}), here).sparsity)
+        found = allocate(request.model_copy(update={"correction": asked}), here)
+        assert np.array_equal(given_, found.exact) and np.array_equal(row, found.sparsity)
 
 
 # --- golden values -------------------------------------------------------------------------------------------------
@@ -194,6 +191,32 @@ def test_owl_by_hand() -> None:
 
 def test_dlp_prunes_large_scores_more() -> None:
     assert dlp(np.array([1.0, 2.0, 3.0]), 0.5, 0.1) == pytest.approx([0.4, 0.5, 0.6])
+
+
+def test_lsa_prunes_large_errors_more() -> None:
+    """Importance 7/8, 6/8 and 3/8, stretched to 0.2, 0.15 and 0, whose mean is 0.35 / 3."""
+    found = lsa(np.array([1.0, 2.0, 5.0]), 0.7, 0.1)
+    assert found == pytest.approx([0.5 + 0.35 / 3, 0.55 + 0.35 / 3, 0.7 + 0.35 / 3])
+
+
+def test_a_large_part_is_moved_by_less_and_the_budget_holds() -> None:
+    """Weights 1, 1, 4 with mean 2: what layers of one size are moved by, times 2, 2 and 1/2."""
+    found = apart(np.array([1.0, 2.0, 5.0]), np.array([1.0, 1.0, 4.0]), 0.5, 0.1)
+    moved = np.array([0.35 / 3 - 0.2, 0.35 / 3 - 0.15, 0.35 / 3])
+    assert found == pytest.approx(0.5 + moved * [2, 2, 0.5])
+    assert met(found, np.array([1.0, 1.0, 4.0])) == pytest.approx(0.5)
+
+
+def test_lsa_can_take_attention_apart() -> None:
+    here = profile(5, 1)
+    rows = allocate(AllocationRequest(base=Lsa(per="half"), target=0.6), here).exact
+    assert (np.ptp(rows[:, :4], axis=1) == 0).all() and (np.ptp(rows[:, 4:], axis=1) == 0).all()
+    assert (rows[:, 0] != rows[:, 4]).all()
+
+
+def test_lsa_says_how_to_get_what_it_looks_at(refused) -> None:
+    with refused("invented", "--removal"):
+        allocate(AllocationRequest(base=Lsa()), replace(profile(5), removal=None))
 
 
 def test_unclipped_numbers_may_leave_the_bounds_and_sit_on_none() -> None:
@@ -250,7 +273,7 @@ def test_what_cannot_be_gets_one_sentence(said: str, request_: AllocationRequest
 @pytest.mark.parametrize("base", SEEING)
 def test_nan_in_a_profile_is_refused_and_never_spread(base: specs.Spec) -> None:
     here = profile(8)
-    here.weights.alpha_peak[3] = here.scores.outlier_ratio[3] = here.scores.mean[3] = np.nan
+    here.weights.alpha_peak[3] = here.scores.outlier_ratio[3] = here.scores.mean[3] = here.removal.error[3] = np.nan
     for each in here.perturbed.values():
         each.final_squared[3] = each.kl[3] = each.nll_increase[3] = np.nan
     for unclipped in (False, True):

@@ -18,6 +18,7 @@ from core.specs import AllocationRequest, Correction, UserError
 from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
 
 
+@pytest.mark.parametrize("make", [profile, of_linears])
 @quick
 @given(
     layers=st.integers(2, 10),
@@ -26,12 +27,15 @@ from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
     objective=st.sampled_from(("drift", "kl", "nll")),
 )
 @example(layers=2, seed=5, target=0.75, objective="drift")  # a measured sparsity a rounding away from a grid point
-def test_response_is_never_estimated_worse_than_uniform(layers: int, seed: int, target: float, objective: str) -> None:
-    here = profile(layers, seed)
-    base = Response(objective=objective)
-    found = allocate(AllocationRequest(base=base, target=target), here).sparsity
-    uniform = estimate(np.full(layers, target), here, objective)
-    assert estimate(found, here, objective) <= uniform * (1 + 1e-9)
+def test_response_is_never_estimated_worse_than_uniform_or_one_number_per_layer(
+    make: Callable, layers: int, seed: int, target: float, objective: str
+) -> None:
+    here, base = make(layers, seed), Response(objective=objective)
+    fine = base.model_copy(update={"granularity": "linear" if make is of_linears else "layer"})
+    found, coarse = (allocate(AllocationRequest(base=each, target=target), here) for each in (fine, base))
+    per_layer = np.repeat(coarse.sparsity[:, None], 3, axis=1) if make is of_linears else coarse.sparsity
+    for other in (np.full(found.exact.shape, target), per_layer):
+        assert estimate(found.exact, here, objective) <= estimate(other, here, objective) * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(("make", "base"), [(profile, Response()), (of_linears, PER_LINEAR)])
@@ -78,7 +82,7 @@ def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
     reached = found.sparsity >= 0.9 - 1e-9
     assert reached.any() and np.array_equal(found.bound, reached) and found.bounds == Bounds(0, 0.9)
     loose = allocate(plain.model_copy(update={"unclipped": True}), here)
-    assert np.array_equal(loose.bound, reached), "it keeps its bounds in either case"
+    assert np.array_equal(loose.bound, reached)  # it keeps its bounds in either case
     on = allocate(plain.model_copy(update={"correction": Correction(strength=0.04)}), here)
     assert on.bounds == Bounds(0, 0.95)
 

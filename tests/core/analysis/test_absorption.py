@@ -135,11 +135,6 @@ def test_few_sequences_decide_nothing(n: int) -> None:
         assert np.isinf(found.high[0]) and found.low[0] == 0
 
 
-def test_the_last_layer_gets_no_verdict() -> None:
-    assert gains_of([constant(*[1.0] * 7)]).verdicts[-1] is None
-    assert gains_of([constant()]).verdicts == (None,)
-
-
 def test_holm_against_its_definition() -> None:
     """Twenty layers with gains near the band: the step-down by hand, and stricter than layer by layer."""
     rng = np.random.default_rng(3)
@@ -154,7 +149,7 @@ def test_holm_against_its_definition() -> None:
         rejected.add(int(layer))
     assert {i for i, word in enumerate(found.firm) if word != "undecided"} == rejected
     alone = {i for i, word in enumerate(found.verdicts) if word in ("amplifies", "absorbs")}
-    assert rejected < alone, "the example should show a difference"
+    assert rejected < alone  # the example should show a difference
     assert all(found.firm[i] == found.verdicts[i] for i in rejected)
 
 
@@ -184,10 +179,23 @@ def test_a_finding_names_every_layer_but_the_last_once_and_apart_what_only_its_o
     assert found.verdicts == (*firm, "amplifies", "undecided", "absorbs", None)
     assert found.firm == (*firm, *("undecided",) * 4)
     assert findings.finding(found) == (
-        "Layers 0 to 2 amplify, layers 3 and 4 absorb, layer 6 is undecided, layer 5 amplifies by its own interval "
-        "only, layer 7 absorbs by its own interval only (n = 12)."
+        "Layers 0 to 2 amplify, layers 3 and 4 absorb, layer 6 is undecided; layer 5 amplifies, but not after "
+        "correction for multiple tests; layer 7 absorbs, but not after correction for multiple tests (n = 12)."
     )
-    assert findings.by_own_interval([2, 23], "turns", "turn") == "layers 2 and 23 turn by their own interval only"
+
+
+@pytest.mark.parametrize(
+    ("logs", "said"),
+    [
+        ([0.5, 0.5, -0.5, 0.0], "2 of 4 layers amplify, 1 absorbs"),
+        ([-0.5, -0.5, -0.5, 0.0], "3 of 4 layers absorb, none amplifies"),
+        ([0.0, 0.0, 0.0, 0.0], "0 of 4 layers amplify or absorb for certain"),
+    ],
+)
+def test_a_headline_counts_what_holds_jointly(logs: list[float], said: str) -> None:
+    found, fewer = (gains_of([constant(*logs, spread=0.003)]) for _ in range(2))
+    assert findings.headline(found) == said
+    assert findings.first_token(found, fewer, included=False).endswith(f"on the first token too, {said}.")
 
 
 # --- why -----------------------------------------------------------------------------------------------------------
@@ -218,7 +226,7 @@ def test_a_crossing_is_interpolated_in_the_log_of_the_size() -> None:
     found = crossings([0.01, 0.1, 1.0], [1.0, 0.5, -0.5], [1.0, 0.0, -1.0], [2.0, 1.0, 0.5], [-1.0, -2.0, -3.0])
     assert found[0] == pytest.approx(math.sqrt(0.1))
     assert found[1] == pytest.approx(0.1)
-    assert np.isnan(found[2:]).all(), "always amplified, always absorbed, and the last layer"
+    assert np.isnan(found[2:]).all()  # always amplified, always absorbed, and the last layer
 
 
 def test_of_several_crossings_the_largest_counts() -> None:
@@ -247,7 +255,7 @@ def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted:
 
 def test_activation_of_one_layer_alone_is_enough() -> None:
     one = constant()
-    assert gains_of([one]).value.tolist() == [1.0]
+    assert gains_of([one]).value.tolist() == [1.0] and gains_of([one]).verdicts == (None,)
     activation = Activation(*(np.ones((1, 12)) for _ in range(4)), nll=np.ones(12))
     assert (propagation.dilution([one], activation).absolute == 0).all()
 

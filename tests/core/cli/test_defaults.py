@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from core import specs
-from core.cli import best, main, studying
+from core.cli import main
 from core.measure.perturbations.skip import Skip
 from core.models.loading import Loaded, load_tokenizer
 from core.models.sources import locate
@@ -31,6 +31,7 @@ from core.specs.study_file import read_study
 from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
+from tests.lines import asked as asked_by
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -62,36 +63,21 @@ def reads(request: Asked) -> list[WindowRequest]:
     return [cut.calibration, cut.selection, cut.final]
 
 
-def asked_by(line: list[str], monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """The request that a command line makes."""
-    made: list[Asked] = []
-
-    def read(request: Asked, *_: object) -> None:
-        made.append(request)
-        raise UserError("it was read, and that will do")
-
-    monkeypatch.setattr(studying, "run", read)
-    monkeypatch.setattr(best, "_run", read)
-    assert main(line) == 2
-    [request] = made
-    return request
-
-
 @pytest.mark.parametrize("line", [*USUAL, *ASKING], ids=" ".join)
 def test_a_command_line_asks_for_no_more_than_there_is(
     line: list[str], bundled: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "again.json").write_text(json.dumps({"sparsity": [0.6] * 30}), encoding="utf-8")
-    for window in reads(asked_by(line, monkeypatch)):
+    for window in reads(asked_by(shlex.join(["python", "-m", "core", *line]))):
         assert window.source in ("demo", "demo:evaluation")
         assert drawn(window, bundled) == window.sequences >= 8
 
 
-def test_commands_and_study_files_ask_for_the_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_and_study_files_ask_for_the_usual(tmp_path: Path) -> None:
     usual = StudyRequest(settings=(Setting(),))
-    assert asked_by(["prune"], monkeypatch) == usual
-    assert asked_by(["evaluate"], monkeypatch) == StudyRequest()
+    assert asked_by("python -m core prune") == usual
+    assert asked_by("python -m core evaluate") == StudyRequest()
     file = tmp_path / "study.toml"
     file.write_text("", encoding="utf-8")
     assert read_study(file) == usual

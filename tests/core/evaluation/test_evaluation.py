@@ -13,8 +13,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from core.evaluation import perplexity
-from core.evaluation.generation import continuation
 from core.evaluation.perplexity import evaluate, reference
+from core.evaluation.writing import continuation
 from core.models.loading import Loaded
 from core.models.progress import Cancelled
 from tests import tiny

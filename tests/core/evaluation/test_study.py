@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
@@ -27,37 +26,9 @@ from core.store.cache import Store
 from core.texts.windows import windows
 from tests import tiny
 from tests.core.breaking import spoiling
+from tests.core.evaluation.test_zeroshot import folder as tasks_in
 
 LENGTH = 12
-TASK = """
-task: local_birds
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    test: birds.jsonl
-test_split: test
-output_type: multiple_choice
-doc_to_text: "{{question}}"
-doc_to_choice: ["waited", "sang"]
-doc_to_target: gold
-metric_list:
-  - metric: acc
-  - metric: acc_norm
-"""
-
-
-def task_folder(path: Path) -> Path:
-    """A folder with one task of 12 questions."""
-    path.mkdir()
-    rows = [{"question": f"The heron {tiny.SENTENCES[row % 5][:20]}", "gold": row % 2} for row in range(12)]
-    (path / "birds.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    (path / "birds.yaml").write_text(TASK, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-def text(tmp_path: Path) -> str:
-    return tiny.text_file(tmp_path)
 
 
 def setting(words: str = "uniform", target: float = 0.5, **more: object) -> Setting:
@@ -66,7 +37,7 @@ def setting(words: str = "uniform", target: float = 0.5, **more: object) -> Sett
 
 def with_tasks(asked: StudyRequest, folder: Path, examples: int) -> StudyRequest:
     """The same study, asked a task of 12 questions too."""
-    evaluation = {"tasks": ("local_birds",), "tasks_from": str(task_folder(folder)), "examples": examples}
+    evaluation = {"tasks": ("local_birds",), "tasks_from": str(tasks_in(folder)), "examples": examples}
     return asked.model_copy(update={"evaluation": asked.evaluation.model_copy(update=evaluation)})
 
 
@@ -85,11 +56,7 @@ def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> St
 def test_dense_and_uniform_are_always_there(empty: Store, text: str) -> None:
     asked = request(text, setting("depth_ramp beta=0.05"))
     found = evaluations.load(empty, experiment.get(asked, empty))
-    assert [each.name for each in found.singles] == [
-        "dense",
-        "uniform:0.5",
-        "depth_ramp beta=0.05:0.5",
-    ]
+    assert [each.name for each in found.singles] == ["dense", "uniform:0.5", "depth_ramp beta=0.05:0.5"]
     assert found.complete and found.singles[2].planned.std() > 0
     assert found.singles[2].uniform is found.singles[1]
     assert np.isfinite([each.perplexity for each in found.singles]).all()
@@ -131,7 +98,7 @@ def test_what_is_measured_is_found_again_and_shared(empty: Store, text: str, mon
     monkeypatch.setattr(walking, "walk", lambda *args: walks.append("walk") or real(*args))
     more = experiment.get(request(text, setting(), setting("depth_ramp beta=0.05")), empty)
     assert more.key != first.key
-    assert walks == ["walk"], "only the new setting is pruned"
+    assert walks == ["walk"]  # only the new setting is pruned
 
 
 def test_a_stopped_study_goes_on_from_its_pieces(empty: Store, text: str) -> None:
@@ -153,7 +120,7 @@ def test_a_stopped_study_goes_on_from_its_pieces(empty: Store, text: str) -> Non
     assert kept == [1]
     lines: list[str] = []
     entry = experiment.get(asked, empty, report=lambda progress: lines.append(progress.line))
-    assert not any(line.startswith("dense: window") for line in lines), "the dense model is measured twice"
+    assert not any(line.startswith("dense: window") for line in lines)  # the dense model is measured twice
     whole = evaluations.load(empty, entry)
     other = Store(empty.root.parent / "other")
     apart = evaluations.load(other, experiment.get(asked, other))
@@ -187,24 +154,13 @@ def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Sto
         setting(pruner="magnitude", calibration_seed=1),
     )
     found = evaluations.load(empty, experiment.get(asked, empty))
-    pruned = [each.point.pruned for each in found.points[1:]]
+    pruned = [each.pruned for each in found.points[1:]]
     assert len({each.key for each in pruned}) == 3
     assert pruned[2].calibration is None and pruned[2] == pruned[3]
     assert len(found.spec.units) == 4
 
 
-def test_a_broken_model_is_told_with_its_first_broken_layer(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(walking, "walk", spoiling(walking.walk, layer=2))
-    found = evaluations.load(empty, experiment.get(request(text, setting()), empty))
-    assert np.isnan(found.singles[1].perplexity) and found.singles[1].broken == 2
-    assert found.dense.broken is None and np.isfinite(found.dense.perplexity)
-
-
-def test_a_stopped_study_still_knows_the_first_broken_layer(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_study_knows_the_first_broken_layer(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pieces that tell of it were saved by the run that was stopped."""
 
     def stop(progress: Progress) -> None:
@@ -215,9 +171,11 @@ def test_a_stopped_study_still_knows_the_first_broken_layer(
     asked = request(text, setting())
     with pytest.raises(Cancelled):
         experiment.get(asked, empty, report=stop)
-    assert len(list((empty.root / "parts").glob("*/*-*"))) == 3, "every piece is there, and the whole is not"
+    assert len(list((empty.root / "parts").glob("*/*-*"))) == 3  # every piece is there, and the whole is not
     found = evaluations.load(empty, experiment.get(asked, empty))
+    assert np.isnan(found.singles[1].perplexity)
     assert found.singles[1].broken == 2 and found.singles[1].trouble == "not a number, from layer 2 on"
+    assert found.dense.broken is None and np.isfinite(found.dense.perplexity)
 
 
 # --- settings that break the model while it is pruned --------------------------------------------------------------
@@ -240,9 +198,7 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "walk", broken)
 
 
-def test_a_setting_that_cannot_be_pruned_is_no_number_and_the_others_go_on(
-    empty: Store, text: str, breaking: None
-) -> None:
+def test_what_cannot_be_pruned_is_no_number_and_the_others_go_on(empty: Store, text: str, breaking: None) -> None:
     asked = request(text, *(setting(target=each) for each in (0.6, 0.5)))
     found = evaluations.load(empty, experiment.get(asked, empty))
     broken, sound = found.singles[1:]
@@ -255,13 +211,11 @@ def test_a_setting_that_cannot_be_pruned_is_no_number_and_the_others_go_on(
     assert broken.result.about["stopped"] == broken.warnings[1]
     zeros = broken.result.evaluated.zeros
     assert np.allclose(zeros[0], 0.6, atol=0.05) and (zeros[1:] == 0).all()
-    assert [each.setting.allocation.target for each in ranked(found)] == [0.5], "it is no candidate for the best"
+    assert [each.setting.allocation.target for each in ranked(found)] == [0.5]  # it is no candidate for the best
     assert choose(found)[0].allocation.target == 0.5
 
 
-def test_its_tasks_are_no_numbers_on_the_rows_that_were_drawn(
-    empty: Store, text: str, tmp_path: Path, breaking: None
-) -> None:
+def test_its_tasks_are_no_numbers_on_the_drawn_rows(empty: Store, text: str, tmp_path: Path, breaking: None) -> None:
     asked = request(text, *(setting(target=each) for each in (0.6, 0.5)), windows=8)
     asked = with_tasks(asked, tmp_path / "tasks", 7)
     found = evaluations.load(empty, experiment.get(asked, empty))
@@ -299,11 +253,6 @@ def test_a_profile_of_another_model_is_refused(empty: Store, text: str, refused)
         experiment.get(request(text, setting("owl"), profile=measured.key), empty)
 
 
-def test_an_allocator_without_a_profile_says_what_to_do(empty: Store, text: str, refused) -> None:
-    with refused("owl", "profile"):
-        experiment.get(request(text, setting("owl")), empty)
-
-
 def test_budgets_per_linear_reach_the_weights(empty: Store, text: str) -> None:
     rows = tuple(tuple(0.3 + 0.05 * linear for linear in range(7)) for _ in range(4))
     sizes = [linear.weight.numel() for linear in anatomy.linears(tiny.loaded("llama").layers[0])]
@@ -314,32 +263,6 @@ def test_budgets_per_linear_reach_the_weights(empty: Store, text: str) -> None:
     assert one.planned.shape == (4, 7)
     columns = np.array([linear.weight.shape[1] for linear in anatomy.linears(tiny.loaded("llama").layers[0])])
     assert (np.abs(one.result.evaluated.zeros - one.planned) <= 1 / columns + 1e-6).all()
-
-
-def test_a_pattern_needs_its_own_sparsity(refused) -> None:
-    with refused("2:4", "0.5"):
-        specs.checked(Setting, pattern="2:4", allocation=grammar.method("uniform", 0.7))
-
-
-def test_a_pattern_reaches_the_weights(empty: Store, text: str) -> None:
-    found = evaluations.load(empty, experiment.get(request(text, setting(pattern="2:4")), empty))
-    assert np.allclose(found.singles[1].result.evaluated.zeros, 0.5)
-
-
-# --- written down --------------------------------------------------------------------------------------------------
-
-
-def test_allocations_are_read_as_written(tmp_path: Path, refused) -> None:
-    asked = grammar.read_allocation("owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed:0.7")
-    assert (asked.base.m, asked.target, asked.correction.control) == (5, 0.7, "reversed")
-    file = tmp_path / "allocation.json"
-    file.write_text(json.dumps({"sparsity": [0.4, 0.6], "budget": 0.5}))
-    assert grammar.read_allocation(str(file)).base.sparsity == (0.4, 0.6)
-    file.write_text(json.dumps({"sparsity": "all"}))
-    bad = {"uniform": "uniform", "uniform:x": "x", "nowhere.json": "nowhere.json", str(file): "sparsity"}
-    for typed, named in bad.items():
-        with refused(named):
-            grammar.read_allocation(typed)
 
 
 # --- exported ------------------------------------------------------------------------------------------------------

@@ -128,9 +128,7 @@ def test_accuracy_and_its_error_are_those_lm_eval_reports(tmp_path: Path) -> Non
     assert found.acc_norm.mean() == pytest.approx(report["acc_norm,none"])
 
 
-def test_batches_change_nothing_and_progress_ends_with_the_examples(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_change_nothing_and_progress_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from core.evaluation import harness
 
     loaded, asked = tiny.loaded("llama"), task(tmp_path)
@@ -155,9 +153,7 @@ def test_batches_change_nothing_and_progress_ends_with_the_examples(
         np.testing.assert_array_equal(each.acc_norm, found[0].acc_norm)
 
 
-def test_it_is_silent_can_be_stopped_and_leaves_everything_as_it_was(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_it_is_silent_stops_and_leaves_all_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     import datasets
     from huggingface_hub import constants
 

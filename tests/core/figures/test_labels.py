@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.figures import axes, marks, placing
 from core.figures import labels as words
+from core.specs import profile_names
 from tests import synthetic
 
 
@@ -52,14 +53,11 @@ def test_names_over_several_lines_get_more_room() -> None:
 @pytest.mark.parametrize(
     ("values", "form"),
     [
-        ([36.14, 196.0, 197.5, 1170.2], "%,.1f"),
-        ([-0.7224, -20.0, -39.2, -54.5], "%,.2f"),
-        ([0.5, 0.6, 0.7], "%,.1f"),
-        ([1.0, -0.84, 0.2], "%,.2f"),
-        ([0.0, float("nan")], "%,.0f"),
+        ([36.14, 196.0, 197.5, 1170.2], "%,.1f"), ([-0.7224, -20.0, -39.2, -54.5], "%,.2f"),
+        ([0.5, 0.6, 0.7], "%,.1f"), ([1.0, -0.84, 0.2], "%,.2f"), ([0.0, float("nan")], "%,.0f"),
         ([1e-7, 1.0], "%.4g"),
     ],
-)
+)  # fmt: skip
 def test_a_column_is_written_with_the_same_decimals_throughout(values: list[float], form: str) -> None:
     assert words.column(np.array(values)) == form
 
@@ -83,8 +81,8 @@ def test_names_say_what_differs(described: list[tuple[str, ...]], names: list[st
 
 def test_models_in_a_list_say_whether_they_were_trained() -> None:
     label = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
-    assert words.model(label) == "SmolLM2-135M-Instruct"
-    assert words.model(f"random: {label}, untrained twin") == "SmolLM2-135M-Instruct, untrained"
+    assert profile_names.model(label) == "SmolLM2-135M-Instruct"
+    assert profile_names.model(f"random: {label}, untrained twin") == "SmolLM2-135M-Instruct, untrained"
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=9), st.floats(0.01, 2))

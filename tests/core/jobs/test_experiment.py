@@ -15,9 +15,13 @@ import numpy as np
 import pytest
 
 from core import specs
+from core.allocation.lsa import Lsa
+from core.allocation.spread import allocate
 from core.jobs import experiment
 from core.measure import sweep as sweeps
-from core.store import profiles
+from core.models import loading
+from core.specs import AllocationRequest
+from core.store import parts, profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from core.store.results import Perturbed
@@ -40,11 +44,6 @@ def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", counted)
     return calls
-
-
-@pytest.fixture
-def text(tmp_path: Path) -> str:
-    return tiny.text_file(tmp_path)
 
 
 def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,)) -> specs.MeasureRequest:
@@ -106,9 +105,7 @@ def test_adding_a_perturbation_measures_that_alone(empty: Store, text: str, engi
     assert engine_calls == [], "a selection of what is there"
 
 
-def test_the_same_files_elsewhere_are_the_same_profile(
-    empty: Store, text: str, engine_calls: list, tmp_path: Path
-) -> None:
+def test_the_same_files_elsewhere_are_one_profile(empty: Store, text: str, engine_calls: list, tmp_path: Path) -> None:
     first = experiment.get(request(text), empty)
     engine_calls.clear()
     moved = shutil.copytree(tiny.folder("llama"), tmp_path / "moved")
@@ -154,6 +151,41 @@ def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypat
     monkeypatch.undo()
 
 
+MANY = {"sequences": 4000, "length": 12}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (lambda few, many: specs.MeasureRequest(text=many, measurements=specs.measurements(SKIP)), "4000 were asked"),
+        (lambda few, many: specs.StudyRequest(evaluation=specs.EvaluationRequest(text=many)), "4000 were asked"),
+        (lambda few, many: study(few, calibration=many), "4000 were asked"),
+        (lambda few, many: study(few, profile="0123456789abcdef"), "there is no profile"),
+        (lambda few, many: study(few, "owl"), "owl looks at a profile"),
+        (lambda few, many: specs.WritingRequest(setting=specs.Setting(), prompt="x", calibration=many), "4000 were"),
+        (lambda few, many: specs.BestRequest(target=0.5, calibration=few, selection=many, final=few), "3 roles"),
+    ],
+)
+def test_what_cannot_be_met_is_refused_before_the_weights_are_read(
+    asked: Callable, said: str, empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_trained", lambda *_: pytest.fail("the weights were read"))
+    few, many = (specs.WindowRequest(source=text, **how) for how in ({"sequences": 8, "length": 12}, MANY))
+    request = asked(few, many).model_copy(update={"model": str(tiny.folder("llama"))})
+    with pytest.raises(specs.UserError, match=said):
+        experiment.get(request, empty)
+
+
+SKIP = [specs.perturbation("skip")]
+
+
+def study(few: specs.WindowRequest, base: str = "uniform", **more: object) -> specs.StudyRequest:
+    """A request of one setting that reads little."""
+    settings = (specs.Setting(allocation=specs.grammar.read_allocation(f"{base}:0.5")),)
+    asked = {"calibration": few, "settings": settings, "evaluation": specs.EvaluationRequest(text=few)}
+    return specs.StudyRequest(**asked | more)
+
+
 def test_a_random_twin_is_another_model_on_the_same_text(empty: Store, text: str) -> None:
     trained = experiment.get(request(text, "gaussian:0.3"), empty)
     twin = experiment.get(request(text, "gaussian:0.3", model=f"random:{tiny.folder('llama')}"), empty)
@@ -167,31 +199,6 @@ def test_engines_answer_the_same_request(no_demo, tmp_path: Path, text: str) -> 
     one, other = (experiment.get(request(text), Store(tmp_path / name), engine=name) for name in ("wavefront", "hooks"))
     assert one.key == other.key
     assert (one.provenance["engine"], other.provenance["engine"]) == ("wavefront", "hooks")
-
-
-@pytest.mark.parametrize(
-    ("asked", "named"),
-    [
-        ({"model": "nonsense"}, "nonsense"),
-        ({"text": "file:missing.txt"}, "missing.txt"),
-        ({"length": 65}, "64"),
-        ({"sequences": 5000}, "windows"),
-        ({"device": "cuda"}, "cuda"),
-        ({"device": "tpu"}, "tpu"),
-    ],
-)
-def test_what_cannot_be_measured_is_refused_and_leaves_nothing(
-    asked: dict, named: str, empty: Store, text: str, refused
-) -> None:
-    if asked.get("device") == "cuda" and experiment.torch.cuda.is_available():
-        pytest.skip("a machine with CUDA has no reason to refuse cuda")
-    window = specs.WindowRequest(
-        source=asked.get("text", text), sequences=asked.get("sequences", 4), length=asked.get("length", 12)
-    )
-    wanted = request(text, model=asked.get("model")).model_copy(update={"text": window})
-    with refused(named):
-        experiment.get(wanted, empty, asked.get("device", "cpu"))
-    assert list(empty.entries()) == [] and empty.find(wanted) is None
 
 
 def test_pruning_a_mixture_of_experts_is_refused_but_noise_is_measured(empty: Store, text: str, refused) -> None:
@@ -241,15 +248,13 @@ def test_a_killed_process_is_gone_on_from_its_parts(no_demo, tmp_path: Path, tex
     assert len(list(broken.root.glob("parts/*/[!.]*"))) == 2
     assert broken.find(asked) is None and list(broken.entries()) == []
     entry = experiment.get(asked, broken)
-    assert len(engine_calls) == 4, "a finished part was measured again"
+    assert len(engine_calls) == 4  # a finished part was measured again
     assert not list(broken.root.glob("parts/*"))
     assert_equal(found(broken, entry), found(whole, experiment.get(asked, whole)))
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_corrupt_unit_is_measured_again_and_nothing_else(
-    known: bool, empty: Store, text: str, engine_calls: list
-) -> None:
+def test_only_a_corrupt_unit_is_measured_again(known: bool, empty: Store, text: str, engine_calls: list) -> None:
     """Also where this cache has not met the request yet, as with results that were brought from elsewhere."""
     asked = request(text)
     entry = experiment.get(asked, empty)
@@ -266,6 +271,22 @@ def test_a_corrupt_unit_is_measured_again_and_nothing_else(
     assert_equal(found(empty, again), before)
 
 
+def test_the_errors_of_removed_weights_are_added_to_what_is_there(
+    empty: Store, text: str, engine_calls: list, refused
+) -> None:
+    """A profile without them is read and allocated for as before; LSA says how to get them."""
+    before = found(empty, experiment.get(request(text), empty))
+    assert before.removal is None
+    with refused("--removal"):
+        allocate(AllocationRequest(base=Lsa(), target=0.5), before)
+    engine_calls.clear()
+    after = found(empty, experiment.get(request(text).model_copy(update={"removal": True}), empty))
+    assert engine_calls == []
+    assert_equal(before, after)
+    assert after.removal.error.shape == (tiny.LAYERS, 7) and (after.removal.error > 0).all()
+    assert np.ptp(allocate(AllocationRequest(base=Lsa(), target=0.5), after).sparsity) > 0.1
+
+
 @pytest.mark.parametrize("kind", ["activation", "floor", "weights", "scores"])
 def test_a_lost_statistic_is_measured_again(kind: str, empty: Store, text: str, engine_calls: list) -> None:
     entry = experiment.get(request(text), empty)
@@ -276,9 +297,7 @@ def test_a_lost_statistic_is_measured_again(kind: str, empty: Store, text: str, 
     assert found(empty, again).layers == tiny.LAYERS
 
 
-def test_committed_results_answer_in_the_own_cache_and_nowhere_else(
-    no_demo: Path, tmp_path: Path, text: str, engine_calls: list
-) -> None:
+def test_committed_results_answer_in_their_cache(no_demo: Path, tmp_path: Path, text: str, engine_calls: list) -> None:
     experiment.get(request(text, "gaussian:0.3"), Store(no_demo / "demo"))
     once = len(engine_calls)
     unit = next((no_demo / "demo" / "perturbed").iterdir()) / "provenance.json"
@@ -293,6 +312,6 @@ def test_committed_results_answer_in_the_own_cache_and_nowhere_else(
 def test_the_seconds_of_a_profile_are_those_of_all_its_units(empty: Store, text: str) -> None:
     first = experiment.get(request(text, "gaussian:0.3"), empty).provenance["seconds"]["sweep"]
     both = experiment.get(request(text, "gaussian:0.3", "skip"), empty)
-    units = [empty.seconds(both.spec.unit(each)) for each in both.spec.measurements]
+    units = [parts.seconds(empty, both.spec.unit(each)) for each in both.spec.measurements]
     assert both.provenance["seconds"]["sweep"] == pytest.approx(sum(units), abs=0.02)
     assert units[0] == pytest.approx(first, abs=0.02)

@@ -102,9 +102,7 @@ def test_enforce_spares_strangers_and_itself(store: Store) -> None:
             assert not queue.enforce(queue.job(store, job.key), grace=0)
 
 
-def test_a_worker_that_was_started_counts_until_it_holds_its_lock(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_started_worker_counts_until_it_holds_its_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
     monkeypatch.setattr(processes, "detach", lambda *asked: started.append(asked) or processes.identity())
     queue.ensure_worker(store, "cpu")
@@ -135,7 +133,7 @@ def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> N
     assert aside.seconds_left is not None and aside.rate is None, "nothing was computed"
     both = after(20, 4)
     assert both.rate * both.seconds_left == pytest.approx(980 * 4 / 20, rel=0.01), "only FLOP are in the rate"
-    assert after(30).rate > both.rate, "where nothing else is said the units are FLOP"
+    assert after(30).rate > both.rate  # where nothing else is said the units are FLOP
     assert after(40, 8, total=2000).seconds_left is None, "another total is another run"
 
 
@@ -152,31 +150,21 @@ def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
     assert "2 runs" in queue.waiting(store, last)
 
 
+USUAL = "SmolLM2-135M-Instruct: Uniform, 70% zeros, Wanda"
+SKIP = specs.measurements([specs.perturbation("skip")])
+
+
 @pytest.mark.parametrize(
     ("asked", "title"),
     [
         (StudyRequest(), "dense SmolLM2-135M-Instruct on demo text, evaluation half"),
-        (
-            StudyRequest(model="random:/models/own", settings=(Setting(),)),
-            "1 setting of random weights in the shape of own on demo text, evaluation half",
-        ),
-        (
-            ExportRequest(setting=Setting(), folder="pruned"),
-            "export of SmolLM2-135M-Instruct: Uniform, 70% zeros, Wanda",
-        ),
-        (
-            WritingRequest(setting=Setting(), prompt="Once"),
-            "writing of SmolLM2-135M-Instruct: Uniform, 70% zeros, Wanda",
-        ),
-        (
-            MeasureRequest(
-                model="some/model",
-                text=WindowRequest(source="file:/texts/own.txt"),
-                measurements=specs.measurements([specs.perturbation("skip")]),
-            ),
-            "measurement of some/model on own.txt",
-        ),
+        (StudyRequest(model="random:/models/own", settings=(Setting(),)),
+         "1 setting of random weights in the shape of own on demo text, evaluation half"),
+        (ExportRequest(setting=Setting(), folder="pruned"), f"export of {USUAL}"),
+        (WritingRequest(setting=Setting(), prompt="Once"), f"writing of {USUAL}"),
+        (MeasureRequest(model="some/model", text=WindowRequest(source="file:/texts/own.txt"), measurements=SKIP),
+         "measurement of some/model on own.txt"),
     ],
-)
+)  # fmt: skip
 def test_titles_name_things_as_people_do(asked: Request, title: str) -> None:
     assert asked.title == title

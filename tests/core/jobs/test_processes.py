@@ -23,9 +23,7 @@ def test_an_accepted_socket_sends_small_pieces_at_once() -> None:
             answer_at_once()
 
 
-def test_a_system_that_hides_sockets_keeps_no_server_from_starting(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_hidden_sockets_stop_no_server(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def hidden(*_: object) -> None:
         raise psutil.AccessDenied
 

@@ -17,7 +17,8 @@ from core.allocation.budget import met
 from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
 from core.allocation.spread import allocate
-from core.analysis import findings, propagation, protocols
+from core.analysis import propagation, protocols
+from core.lessons.shared import ordinal
 from core.specs import AllocationRequest, Correction, UserError
 from core.store import profiles
 from core.store.cache import Store
@@ -107,7 +108,7 @@ def test_a_scale_holds_what_was_measured_and_rises(measured: list[float], logari
 @pytest.mark.parametrize("layer", [0, 5])
 def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) -> None:
     found = lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
-    assert re.search(rf"60% .* layer {layer}\b", found.said)
+    assert re.search(rf"60 % .* layer {layer}\b", lessons.plain(found.said))
     steps = [found.sizes.values[i] for i in found.sizes.measured]
     assert steps == [0.01, 0.03, 0.1, 0.3, 1]
     assert found.flips.shape == (len(found.sizes.values), LAYERS)
@@ -116,10 +117,10 @@ def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) 
 def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
     final = propagation.curves(standard.seeds("gaussian:0.3")).value[:, -1]
     same = np.repeat(final[:, None] ** 2, 8, axis=1)
-    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=same)).said
+    told = lessons.plain(lessons.drift(with_fields(standard, "gaussian:0.3", kl=same)).said)
     assert "harm is 1.00" in told and "always" in told
-    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).said
-    loud, quiet = (int(each) for each in re.findall(r"at layer (\d+)", told))
+    told = lessons.plain(lessons.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).said)
+    loud, quiet = (int(each) for each in re.findall(r"after layer (\d+)", told))
     assert "harm is -1.00" in told
     assert final[loud] > final[quiet]
 
@@ -148,33 +149,35 @@ def test_drift_curves_between_sizes_lie_between(standard: Profile) -> None:
     assert np.isnan(found.drift[0][np.tril_indices(LAYERS, -1)]).all()
 
 
-def test_the_first_token_turns_layers_or_it_does_not(standard: Profile) -> None:
+def test_the_first_token_flips_layers_or_it_does_not(standard: Profile) -> None:
     def found(change: float) -> lessons.Sink:
         calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-0.1, LAYERS, start=0.3))
         return lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, LAYERS, start=0.3)))
 
-    turned, same, more = found(0.1), found(-0.1), found(-0.3)
-    assert turned.turned == tuple(range(LAYERS - 1)) and (turned.answer, turned.change > 1) == ("rise", True)
-    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in turned.said
-    assert (same.turned, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.said
+    flipped, same, more = found(0.1), found(-0.1), found(-0.3)
+    assert flipped.flipped == tuple(range(LAYERS - 1)) and (flipped.answer, flipped.change > 1) == ("rise", True)
+    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in lessons.plain(flipped.said)
+    assert (same.flipped, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.said
+    assert flipped.most == 0, "where it has the longest way to grow"
+    assert [lessons.judged(guess, flipped).startswith("**Right") for guess in lessons.GUESSES] == [False, False, True]
 
 
-def test_layers_turned_by_their_own_interval_only_are_named_apart(standard: Profile) -> None:
+def test_layers_flipped_by_their_own_interval_only_are_named_apart(standard: Profile) -> None:
     noisy = np.where(DEPTH < 2, 1, 0.1)  # layers 0 and 1 vary too much for Holm
     calm = with_fields(standard, "gaussian:0.3", log_drift=drifts([-0.5] * LAYERS, wide=0.1 * noisy))
     loud = with_fields(calm, "gaussian:0.3@all", log_drift=drifts([0.5] * LAYERS, wide=0.7 * noisy))
     found = lessons.amplify(loud)
-    assert found.turned == tuple(range(2, LAYERS - 1))
-    assert "5 of 7 layers" in found.said
-    assert found.said.endswith(f"; {findings.by_own_interval([0, 1], 'turns', 'turn')}.")
+    assert found.flipped == tuple(range(2, LAYERS - 1))
+    assert "5 of 7 layers" in lessons.plain(found.said)
+    assert lessons.plain(found.said).endswith("Layers 0 and 1 flip too, but not after correction for multiple tests.")
 
 
-def test_a_typical_gain_may_stay_although_many_layers_turn(standard: Profile) -> None:
+def test_a_typical_gain_may_stay_although_many_layers_flip(standard: Profile) -> None:
     """The answer is judged by what was asked: the median change, not by how many layers amplify."""
     far = np.where(DEPTH < 3, 0.5, 0.08)
     calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-far))
     found = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(far)))
-    assert len(found.turned) == LAYERS - 1
+    assert len(found.flipped) == LAYERS - 1
     assert found.answer == "stay" and found.change == pytest.approx(np.exp(0.16))
 
 
@@ -182,7 +185,16 @@ def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile
     first = standard.activation.norm.copy()
     first[3] *= 40
     longer = replace(standard, activation=replace(standard.activation, norm_first=first))
-    assert re.search(r"layer 3\b.* 40 times", lessons.amplify(longer).said)
+    assert re.search(r"layer 3\b.* 40×", lessons.plain(lessons.amplify(longer).why))
+
+
+@pytest.mark.parametrize("layer", [2, 5])
+def test_the_skipped_layer_that_amplifies_most_is_named(standard: Profile, layer: int) -> None:
+    grows = with_fields(standard, "skip", log_drift=drifts(np.where(layer == DEPTH, 0.7, -0.1)))
+    assert re.search(rf"layer {layer}\b.* grows 2\.0×", lessons.plain(lessons.skipping(lessons.amplify(grows))))
+    falls = with_fields(standard, "skip", log_drift=drifts(np.where(layer == DEPTH, -0.1, -0.7)))
+    assert "amplifies nowhere" in lessons.skipping(lessons.amplify(falls))
+    assert lessons.skipping(lessons.amplify(without(standard, "skip"))) == ""
 
 
 def test_dilution_is_told_from_repair(standard: Profile) -> None:
@@ -198,8 +210,8 @@ def test_dilution_is_told_from_repair(standard: Profile) -> None:
         assert found.gain == pytest.approx(found.grown / found.around)
         return found.said
 
-    assert f"at all {LAYERS - 1} layers that absorb" in told(0.5)
-    assert "mere dilution" in told(0.1)
+    assert f"at all {LAYERS - 1} layers that absorb" in lessons.plain(told(0.5))
+    assert "no fall is shown to be dilution" in told(0.1)
     assert "no layer absorbs" in lessons.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).said
 
 
@@ -209,10 +221,10 @@ def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -
     log_drift = drifts(-fall, wide=np.where(DEPTH == 0, 1.0, 0.0))
     growing = replace(standard.activation, log_norm=np.repeat(DEPTH[:, None] / 2.0, 8, axis=1))
     found = lessons.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
-    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in found.said
+    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in lessons.plain(found.said)
     uneven = replace(growing, log_norm=growing.log_norm + np.where(DEPTH == 4, 2.4, 0)[:, None])
     found = lessons.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
-    assert "at 4 of the 5 layers" in found.said
+    assert "at 4 of the 5 layers" in lessons.plain(found.said)
 
 
 def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
@@ -246,8 +258,8 @@ def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
     trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), lessons.PRUNED, log_drift=falling)
     rising = with_fields(trained, lessons.PRUNED, log_drift=-falling)
     told = lessons.learned(trained, rising)
-    assert "that it falls is not learned" in told and "absorbing it is learned" in told
-    assert "absorbing it is learned" not in lessons.learned(trained, trained)
+    assert "training does not explain this fall" in told and "the model learned to absorb it" in told
+    assert "learned to absorb" not in lessons.learned(trained, trained)
     nothing = lessons.learned(trained, without(standard, *standard.by_name))
     assert "gaussian:0.3" in nothing and lessons.PRUNED in nothing and "learned" not in nothing
 
@@ -276,7 +288,7 @@ def test_the_estimate_may_prefer_either_side(standard: Profile, driver_sign: int
     gain = driver_sign * np.append(np.linspace(-0.5, 0.5, LAYERS - 1), 0)
     logs = drifts(gain / np.maximum(LAYERS - 1 - DEPTH, 1), LAYERS)
     found = lessons.correction(with_fields(changed, "gaussian:0.3", log_drift=logs))
-    assert ("prefers the correction" if driver_sign > 0 else "prefers the reverse") in found.said
+    assert ("favours the correction" if driver_sign > 0 else "favours the reverse") in found.said
     assert (found.harm[-1] < found.harm[0]) == (driver_sign > 0)
 
 
@@ -284,16 +296,48 @@ def test_the_estimate_may_prefer_either_side(standard: Profile, driver_sign: int
 def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Profile, layer: int) -> None:
     found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=at(layer, 0.9, 0.1)))
     assert found.worst == layer
-    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0 times", found.said)
-    harm = found.harm[found.at]
-    assert lessons.guessed(harm, layer) == f"Right: it is layer {layer}."
-    assert f"number 2 of {LAYERS}" in lessons.guessed(harm, (layer + 1) % LAYERS)
+    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", lessons.plain(found.said))
+    assert found.judged(layer)[found.at].startswith("**Right.**")
+    wrong = lessons.plain(found.judged((layer + 1) % LAYERS)[found.at])
+    assert wrong.startswith("Wrong.") and f"2nd of {LAYERS}" in wrong
+
+
+def test_a_guess_is_judged_by_the_sparsity_in_view(standard: Profile) -> None:
+    """Layer 1 hurts most at 70 %, layer 4 at 90 %: what stands beside the slider says so at each."""
+    moved = with_fields(standard, lessons.PRUNED, kl=at(1, 5, 0.1))
+    found = lessons.prune(with_fields(moved, "residual:wanda:0.9", kl=at(4, 9, 0.2)))
+    right = [said.startswith("**Right.**") for said in found.judged(4)]
+    assert (right[found.at], right[-1]) == (False, True)
+    assert re.search(r"to 90 % .*layer 4 hurts most: 9\.0 nats", lessons.plain(found.notes[-1]))
+
+
+def test_notes_of_noise_follow_its_size(standard: Profile) -> None:
+    loud = with_fields(standard, "gaussian:1", flips=at(6, 0.9, 0.3), kl=np.ones((LAYERS, 8)))
+    found = lessons.perturb(loud)
+    assert re.search(r"size 1, .* 90 % .* layer 6\b", lessons.plain(found.notes[-1]))
+    notes = lessons.drift(loud).notes
+    assert "cannot be compared" in notes[-1] and "cannot be compared" not in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (8, "8th"), (11, "11th"), (22, "22nd")]
+)
+def test_ranks_are_ordinals(number: int, said: str) -> None:
+    assert ordinal(number) == said
+
+
+def test_the_closing_screen_says_of_each_chapter_what_it_said(standard: Profile) -> None:
+    told = lessons.closing(standard)
+    assert list(told) == ["perturb", "drift", "amplify", "absorb", "allocate", "prune"]
+    assert told["prune"] == lessons.plain(lessons.prune(standard).said) and "](" not in "".join(told.values())
+    lacking = without(standard, "gaussian:0.3@all", "gaussian:0.01@all")
+    assert list(lessons.closing(lacking)) == [each for each in told if each != "amplify"]
 
 
 def test_the_methods_are_ranked_by_their_estimates(standard: Profile) -> None:
     told = lessons.methods(standard)
     assert min(told, key=told.get) == "the response allocation"
-    assert "puts the response allocation first" in lessons.methods_said(told)
+    assert f"puts {min(told, key=told.get)} first" in lessons.methods_said(told)
     assert "puts uniform first" in lessons.methods_said(told | {"uniform": 0.001})
     assert "cannot be compared" in lessons.methods_said(dict.fromkeys(told, np.nan))
 
@@ -364,9 +408,9 @@ def test_what_was_measured_comes_from_the_study(store: Store, standard: Profile,
     estimates = lessons.estimated(found, standard)
     assert np.isfinite(estimates).all()
     told = lessons.measured_said(found, standard)
-    assert re.match(rf"Measured at 70% zeros, “{best}\b[^”]*” is best", told)
+    assert re.match(rf"Measured at 70 % zeros, “{best}\b[^”]*” is best", told)
     right = (estimates[0] < estimates[1]) == (of_ramp > 40)
-    assert f"The rank correlation of estimate and measurement is {1 if right else -1:.2f}" in told
+    assert f"The rank correlation between estimate and measurement is {1 if right else -1:.2f}" in told
 
 
 def test_one_allocation_has_nothing_to_be_compared_with(store: Store, standard: Profile) -> None:
@@ -400,17 +444,17 @@ def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: 
     study(store, standard, dict.fromkeys(at_target(0.6, 0.01, 0.02), 60.0), "2026-05-05")
     assert found() == (0.6, "2026-05-05")
     said = lessons.measured_said(measured(store, standard), standard)
-    assert "60% zeros (nothing was at 70%)" in said
+    assert "60 % zeros (nothing was measured at 70 %)" in said
     study(store, standard, dict.fromkeys(at_target(0.7, 0.01), 70.0), "2026-03-03", seed=1)
     assert found() == (0.7, "2026-03-03")
     study(store, standard, dict.fromkeys(at_target(0.7, 0.005), 71.0), "2026-02-02", seed=2)
-    assert found() == (0.7, "2026-03-03"), "what was written last is not what was made last"
+    assert found() == (0.7, "2026-03-03")  # what was written last is not what was made last
     study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02), 72.0), "2026-01-01", seed=3)
     assert found() == (0.7, "2026-01-01")
     assert len(measured(store, standard).settings) == 3
     seeds = [each.model_copy(update={"calibration_seed": seed}) for each in at_target(0.7) for seed in range(4)]
     study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06", seed=4)
-    assert found() == (0.7, "2026-01-01"), "one allocation calibrated four times is one to compare"
+    assert found() == (0.7, "2026-01-01")  # one allocation calibrated four times is one to compare
 
 
 def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: Store, standard: Profile) -> None:
@@ -428,8 +472,8 @@ def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: 
     assert {each.setting for each in found.settings} == {uniform, ramp, corrected}
     assert len(found.evaluations.entries) == 3
     told = lessons.measured_said(found, standard)
-    assert re.search(r"is best \(perplexity 10\.0: 75\.0 % \[.*\] below uniform\)", told)
-    assert re.search(r"worst \(perplexity 50\.0: 25\.0+ % \[.*\] above uniform\)", told)
+    assert re.search(r"best \(\w+ 10\.0: 75\.0 % \[.*\] below", told)
+    assert re.search(r"worst \(\w+ 50\.0: 25\.0+ % \[.*\] above", told)
 
 
 def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: Store, standard: Profile) -> None:
@@ -445,7 +489,7 @@ def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: S
 
 @pytest.mark.parametrize(
     ("by", "said"),
-    [(0.0, "last digit"), (3e-7, "a millionth"), (1e-5, "a thousandth"), (0.1, "11%, which is more than rounding")],
+    [(0.0, "last digit"), (3e-7, "a millionth"), (1e-5, "a thousandth"), (0.1, "11 %. That is more than rounding")],
 )
 def test_a_second_measurement_is_compared(standard: Profile, by: float, said: str) -> None:
     shifted = standard.seeds("skip")[0].log_drift.copy()

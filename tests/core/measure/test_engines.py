@@ -11,18 +11,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.measure.engines import hooks, wavefront
 from core.measure.group import Group, prepare
-from core.measure.hooks import hooks
-from core.measure.noise import normal
-from core.measure.perturb import Moments
+from core.measure.perturb import Moments, normal
 from core.measure.reading import harm_tokens
 from core.measure.statistics import statistics
-from core.measure.wavefront import wavefront
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.store.results import Perturbed
 from core.texts.windows import Windows
 from tests import tiny
+
+pytestmark = pytest.mark.usefixtures("inference")
 
 STRIDE = 4
 NOISE = ("gaussian:0.3", "gaussian:0.3@all", "gaussian:0.01", "covariance:0.3", "skip")
@@ -65,12 +65,6 @@ def floor_of(group: Group) -> np.ndarray:
     return measured(wavefront, group, f"gaussian:{2.0**-24}").drift
 
 
-@pytest.fixture(autouse=True)
-def inference():
-    with torch.inference_mode():
-        yield
-
-
 # --- the engines agree ---------------------------------------------------------------------------------------------
 
 
@@ -102,7 +96,7 @@ def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, en
             assert (first[UPPER] > 0).all()
             np.testing.assert_allclose(np.diag(first), size, rtol=1e-5)
         else:
-            assert (first[UPPER] == 0).all(), "what happens at later positions cannot reach position 0"
+            assert (first[UPPER] == 0).all()  # what happens at later positions cannot reach position 0
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
@@ -166,7 +160,7 @@ def test_covariance_noise_has_the_covariances_directions() -> None:
     ]
     push = torch.cat([(stream - call.exit)[:, 1:].flatten(0, 1) for stream in after])
     push = push / push.norm(dim=-1, keepdim=True)
-    assert float((push - push @ projector).norm(dim=-1).max()) < 1e-4, "noise outside the covariance's span"
+    assert float((push - push @ projector).norm(dim=-1).max()) < 1e-4  # noise outside the covariance's span
     second = push.T @ push / len(push)
     torch.testing.assert_close(second, projector / 3, atol=0.02, rtol=0)
 
@@ -298,8 +292,7 @@ def test_readings_per_token_are_averaged_as_they_say(groups: dict) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "stride", "expected"),
-    [(8, 4, [1, 5]), (10, 4, [1, 5]), (11, 4, [1, 5, 9]), (8, 1, [1, 2, 3, 4, 5, 6])],
+    ("length", "stride", "expected"), [(8, 4, [1, 5]), (10, 4, [1, 5]), (11, 4, [1, 5, 9]), (8, 1, [1, 2, 3, 4, 5, 6])]
 )
 def test_harm_is_read_at_strided_tokens_that_have_a_next_one(length: int, stride: int, expected: list[int]) -> None:
     assert harm_tokens(length, stride).tolist() == expected

@@ -30,7 +30,7 @@ def test_no_two_linears_do_the_same_damage(family: str, empty: Store) -> None:
     rows = np.stack([found[each].log_drift[0, 0] for each in asked])  # right where it is done, (linears, sequences)
     assert np.isfinite(rows).all()
     gaps = np.abs(rows[:, None] - rows[None]).max(-1) + np.eye(len(rows))
-    assert gaps.min() > 1e-6, "two linears did the same damage"
+    assert gaps.min() > 1e-6  # two linears did the same damage
 
 
 def test_nothing_pruned_is_nothing_done(empty: Store) -> None:

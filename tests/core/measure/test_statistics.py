@@ -11,13 +11,9 @@ from core.measure.statistics import statistics
 from core.models import replay
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("inference")
+
 SEQUENCES, LENGTH = 3, 14
-
-
-@pytest.fixture(autouse=True)
-def inference():
-    with torch.inference_mode():
-        yield
 
 
 def found(family: str, norms: bool = False, covariance: bool = False) -> tuple:
@@ -65,16 +61,3 @@ def test_no_number_depends_on_the_company_of_a_sequence() -> None:
     alone, _ = statistics(of, text.tokens[1:2], (), False, lambda _: None)
     for name in ("norm", "log_norm", "norm_first", "block_influence"):
         assert np.array_equal(getattr(together, name)[:, 1:2], getattr(alone, name))
-
-
-def test_what_is_not_asked_for_is_not_collected() -> None:
-    _, _, moments = found("mixtral")
-    assert moments.input_norm == () or not any(moments.input_norm)
-    assert moments.root == ()
-
-
-@pytest.mark.parametrize("second_moments", [False, True])
-def test_a_mixture_of_experts_has_no_inputs_of_linears_to_sum(second_moments: bool, refused) -> None:
-    of, ids = tiny.loaded("mixtral"), tiny.windows(1, 8).tokens
-    with refused("MixtralDecoderLayer"):
-        statistics(of, ids, ("second_moment",) if second_moments else ("norm",), False, lambda _: None)

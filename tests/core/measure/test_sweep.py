@@ -17,6 +17,7 @@ from core.measure.group import Group
 from core.measure.sweep import Sweep
 from core.models import flops
 from core.models.progress import Cancelled, Progress, Report, silent
+from core.store import parts
 from core.store.cache import Store
 from core.store.results import Perturbed
 from tests import tiny
@@ -35,12 +36,9 @@ def units_of(store: Store, profile: specs.ProfileSpec) -> dict[str, Perturbed]:
 
 
 def run(
-    store: Store,
-    family: str = "llama",
-    names: tuple[str, ...] = NAMES,
-    report: Report = silent,
+    store: Store, family: str = "llama", names: tuple[str, ...] = NAMES, report: Report = silent,
     engine: str = "wavefront",
-) -> tuple[Sweep, specs.ProfileSpec]:
+) -> tuple[Sweep, specs.ProfileSpec]:  # fmt: skip
     of, text = tiny.loaded(family), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *names)
     sweep = tiny.sweep(of, text, profile, store, report, engine)
@@ -69,9 +67,7 @@ def assert_close(one: dict[str, Perturbed], other: dict[str, Perturbed], rtol: f
 
 
 @pytest.mark.parametrize("family", ["llama", "bloom", "gpt2"])
-def test_numbers_do_not_depend_on_the_size_of_a_group(
-    family: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_do_not_depend_on_group_sizes(family: str, tmp_path, no_demo, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {}
     for size in (1, 2, 5):
         monkeypatch.setattr(flops, "group_size", lambda *_, size=size: size)
@@ -85,9 +81,7 @@ def test_numbers_do_not_depend_on_the_size_of_a_group(
 
 
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
-def test_what_comes_before_the_measurements_moves_the_bar(
-    engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_comes_before_measuring_moves_the_bar(engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flops, "check_work", lambda *_: 1e9)  # so that a step of it shows beside so small a model
     seen: list[Progress] = []
     of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)
@@ -118,7 +112,7 @@ def test_a_part_is_found_as_soon_as_it_is_reported(empty: Store, text) -> None:
 
     def report(progress: Progress) -> None:
         if progress.line.startswith("saved"):
-            found = [empty.partial(profile.unit(each)) for each in profile.measurements]
+            found = [parts.partial(empty, profile.unit(each)) for each in profile.measurements]
             drawn.append(sum(part.sequences for part in found if part is not None))
 
     run(empty, report=report)
@@ -208,9 +202,7 @@ def test_a_failed_self_check_falls_back_to_hooks(how: str, tmp_path, no_demo, mo
 # --- what had to be helped along -----------------------------------------------------------------------------------
 
 
-def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_between(
-    empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_raised_damping_is_kept_even_if_the_run_was_stopped(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """One second moment is spoilt on purpose; the warnings of parts that an earlier run finished are not lost."""
     name = "residual:sparsegpt:0.5"
     with monkeypatch.context() as patch:
@@ -219,8 +211,8 @@ def test_raised_damping_is_kept_with_the_unit_even_if_the_run_was_stopped_betwee
             run(empty, names=(name,), report=stop_after(1))
     sweep, profile = run(empty, names=(name,))
     (unit,) = [profile.unit(each) for each in profile.measurements]
-    assert sweep.parts, "something was left to measure"
-    told = empty.warnings(unit)
+    assert sweep.parts  # something was left to measure
+    told = parts.warnings(empty, unit)
     assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
 
 
@@ -257,8 +249,8 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: 
     with pytest.raises(Cancelled):
         run(broken, report=stop_after(len(NAMES) * 4))
     unit = profile.unit(profile.measurements[0])
-    (broken.parts(unit) / "0001-0001" / "injection.parquet").unlink(missing_ok=True)
-    (broken.parts(unit) / "0001-0001" / "injection-sequence.parquet").write_bytes(b"rot")
+    (parts.folder(broken, unit) / "0001-0001" / "injection.parquet").unlink(missing_ok=True)
+    (parts.folder(broken, unit) / "0001-0001" / "injection-sequence.parquet").write_bytes(b"rot")
     monkeypatch.setattr(flops, "group_size", lambda *_: 5)
     sweep, _ = run(broken)
     assert sweep.parts == len(NAMES) + 1
@@ -271,7 +263,7 @@ def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty: Stor
 
     def rot(progress: Progress) -> None:
         if progress.parts == 2:
-            (empty.parts(unit) / "0000-0002" / "injection-sequence.parquet").write_bytes(b"rot")
+            (parts.folder(empty, unit) / "0000-0002" / "injection-sequence.parquet").write_bytes(b"rot")
 
     with pytest.raises(RuntimeError, match="lost"):
         run(empty, names=("skip",), report=rot)
@@ -294,9 +286,7 @@ def test_two_processes_on_one_unit_end_with_one_whole_unit(empty: Store, text) -
 
 
 @pytest.mark.parametrize("room", [1, 0])
-def test_running_out_of_memory_halves_the_group_until_there_is_none(
-    room: int, empty: Store, monkeypatch: pytest.MonkeyPatch, refused
-) -> None:
+def test_a_lack_of_memory_halves_the_group(room: int, empty: Store, monkeypatch: pytest.MonkeyPatch, refused) -> None:
     engine, said = sweeps.ENGINES["wavefront"], []
 
     def hungry(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
@@ -312,7 +302,7 @@ def test_running_out_of_memory_halves_the_group_until_there_is_none(
     _, profile = run(empty, names=("skip",), report=said.append)
     assert any("out of memory" in each.line for each in said)
     assert [each.done for each in said] == sorted(each.done for each in said)
-    assert said[-1].done <= said[-1].total, "a part that was begun twice counts once"
+    assert said[-1].done <= said[-1].total  # a part that was begun twice counts once
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
@@ -340,6 +330,6 @@ def test_half_precision_knows_its_distance_from_float32(engine: str, empty: Stor
     tiny.assert_untouched(half, before)
     floor = empty.load(profile.floor)
     assert (floor.half_precision > 1e-4).all() and (floor.half_precision < 0.1).all()
-    assert (np.diff(floor.half_precision) > -1e-3).all(), "rounding adds up from layer to layer"
+    assert (np.diff(floor.half_precision) > -1e-3).all()  # rounding adds up from layer to layer
     found = empty.load(profile.unit(profile.measurements[0]))
     np.testing.assert_allclose(np.diag(found.drift), 0.3, rtol=0.02)

@@ -58,7 +58,7 @@ def test_a_request_costs_its_measurements_and_a_little_more() -> None:
     total = flops.request_flops(BUNDLED, asked)
     assert measured < total < 1.1 * measured
     per_token = measured / len(asked.measurements) / (16 * 256)
-    assert 2.5e9 < per_token < 5e9, "about 3.5 GFLOP per token and perturbation on the bundled model"
+    assert 2.5e9 < per_token < 5e9  # about 3.5 GFLOP per token and perturbation on the bundled model
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_estimate_is_rough_until_the_machine_was_measured(empty: Store) -> No
     known = cost.estimate(request(), empty)
     assert not known.rough and known.rate == 1e9 and known.seconds == pytest.approx(known.flops / 1e9)
     assert "measured" in cost.words(known) and "\n" not in cost.words(known)
-    assert cost.estimate(request(), empty, "cuda").rough, "another device was not measured"
+    assert cost.estimate(request(), empty, "cuda").rough  # another device was not measured
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda:1", "mps", "tpu", ""])
@@ -115,9 +115,7 @@ def test_memory_counts_weights_and_one_group(empty: Store) -> None:
     assert single.memory > weights
 
 
-def test_a_model_that_is_not_here_has_no_estimate(
-    empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_its_model_there_is_no_estimate(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Sto
     torch.manual_seed(2)
     state = torch.get_rng_state()
     again = loaded_from(f"random:{path}", empty)
-    assert torch.equal(torch.get_rng_state(), state), "the caller's random numbers were disturbed"
+    assert torch.equal(torch.get_rng_state(), state)  # the caller's random numbers were disturbed
     trained = loaded_from(path, empty)
     assert twin.spec == again.spec != trained.spec and "random" in twin.source.label
     for name, value in twin.model.state_dict().items():
@@ -210,6 +211,17 @@ def with_weight(name: str, change: Callable[[torch.Tensor], torch.Tensor | None]
     return damage
 
 
+def with_setting(name: str, **entries: object) -> Damage:
+    """One more entry in a settings file of the folder."""
+
+    def damage(folder: Path) -> None:
+        path = folder / name
+        settings = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps(settings | entries))
+
+    return damage
+
+
 META = {"format": "pt"}
 QUERIES, UP = "model.layers.1.self_attn.q_proj.weight", "model.layers.2.mlp.up_proj.weight"
 CONFIGS = ("", "{", "[]", "{}", '{"model_type": "nobody-knows"}', '{"model_type": "llama", "hidden_size": "wide"}')
@@ -219,6 +231,11 @@ DAMAGES = [
     (without("tokenizer.json", "tokenizer_config.json"), ("tokenizer",)),
     (lambda of: (of / "model.safetensors").rename(of / "pytorch_model.bin"), ("pytorch_model.bin", "safetensors")),
     *((written("config.json", content), ()) for content in CONFIGS),
+    (written("config.json", "[" * 100_000), ("config.json",)),
+    (with_setting("config.json", auto_map={"AutoModelForCausalLM": "own.Model"}), ("auto_map",)),
+    (with_setting("tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Words", None]}), ("auto_map",)),
+    (with_setting("config.json", _attn_implementation="owner/kernel"), ("_attn_implementation",)),
+    (with_setting("config.json", text_config={"attn_implementation": "owner/kernel"}), ("attn_implementation",)),
     *((written("tokenizer.json", content), ("tokenizer",)) for content in CONFIGS[:4]),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.nan)), ("layers.2.mlp.up_proj",)),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.inf)), ("layers.2.mlp.up_proj",)),
@@ -271,9 +288,7 @@ def without_one_stack() -> transformers.PreTrainedModel:
         (without_one_stack, ("XLMWithLMHeadModel", "attentions")),
     ],
 )
-def test_what_is_no_stack_of_decoder_layers_is_refused(
-    build: Callable, named: tuple, tmp_path: Path, empty: Store, refused
-) -> None:
+def test_other_kinds_of_model_are_refused(build: Callable, named: tuple, tmp_path: Path, empty: Store, refused) -> None:
     folder = tmp_path / "other-kind"
     build().save_pretrained(folder)
     tiny.tokenizer().save_pretrained(folder)
@@ -294,9 +309,7 @@ def test_a_hub_model_offline_is_refused(
             locate("some-body/some-model", empty, revision, fetch)
 
 
-def test_the_models_at_hand_tell_their_shape_or_their_trouble(
-    empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A Hub cache with one whole model and one whose weights are not there."""
     import huggingface_hub
 
@@ -322,5 +335,5 @@ def test_the_models_at_hand_tell_their_shape_or_their_trouble(
     assert found["tiny/whole"]["layers"] == tiny.LAYERS and found["tiny/whole"]["trouble"] is None
     assert found["tiny/half"]["layers"] is None and "safetensors" in found["tiny/half"]["trouble"]
     here = locate("tiny/whole", empty)
-    assert here.content == "tiny/whole@abc", "a Hub model is named by its commit"
+    assert here.content == "tiny/whole@abc"  # a Hub model is named by its commit
     assert loading.load(here).spec.content == "tiny/whole@abc"

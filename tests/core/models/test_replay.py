@@ -12,16 +12,12 @@ from core.measure.perturb import Moments
 from core.models import replay
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("inference")
+
 
 @pytest.fixture(params=tiny.FAMILIES)
 def family(request: pytest.FixtureRequest) -> str:
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def inference():
-    with torch.inference_mode():
-        yield
 
 
 def recorded(family: str, sequences: int = 3, length: int = 12) -> tuple:
@@ -36,7 +32,7 @@ def test_a_replayed_clean_layer_is_the_models_own_bit_for_bit(family: str) -> No
     for call in calls:
         assert torch.equal(call(call.entry), call.exit)
     for one, following in itertools.pairwise(calls):
-        assert torch.equal(one.exit, following.entry), "a layer's output is the next one's input"
+        assert torch.equal(one.exit, following.entry)  # a layer's output is the next one's input
     assert torch.equal(calls[-1].exit, last)
 
 

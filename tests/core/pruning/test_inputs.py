@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from core import specs
+from core.measure.engines import hooks, wavefront
 from core.measure.group import prepare
-from core.measure.hooks import hooks
 from core.measure.perturb import Moments, perturbed
 from core.measure.statistics import statistics
-from core.measure.wavefront import wavefront
 from core.models import anatomy, cost, flops, replay
 from core.pruning.inputs import Sums, watched
+from core.pruning.plan import Plan
 from core.pruning.sparsegpt import sparsegpt
+from core.pruning.walk import walk
+from core.specs.pruners import TREATMENTS
 from core.store.cache import Store
 from tests import tiny
 
+pytestmark = pytest.mark.usefixtures("inference")
+
 TEXT = tiny.windows(4, 16)
-
-
-@pytest.fixture(autouse=True)
-def inference():
-    with torch.inference_mode():
-        yield
 
 
 def names_of(layer: nn.Module, *given: Tensor) -> list[tuple[str, ...]]:
@@ -118,9 +118,11 @@ def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> Non
         torch.testing.assert_close(norm, rows.norm(dim=0), rtol=1e-5, atol=1e-6)
 
 
-def test_second_moments_are_collected_only_when_asked_for() -> None:
+def test_what_is_not_asked_for_is_not_collected() -> None:
     _, found = statistics(tiny.loaded("llama"), TEXT.tokens, ("norm",), False, lambda _: None)
-    assert found.second_moment == () and len(found.input_norm) == tiny.LAYERS
+    assert found.second_moment == found.root == () and len(found.input_norm) == tiny.LAYERS
+    _, none = statistics(tiny.loaded("mixtral"), TEXT.tokens, (), False, lambda _: None)
+    assert not any(none.input_norm)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
@@ -142,10 +144,35 @@ def test_a_residual_is_the_layer_pruned_by_its_inputs_second_moments(family: str
     torch.testing.assert_close(size[:, 1:], torch.full_like(size[:, 1:], 0.3), rtol=1e-3, atol=0)
 
 
-def test_both_engines_agree_on_it() -> None:
+@pytest.mark.parametrize("name", ["wanda+refit", "alps", "magnitude+refit"])
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family: str, name: str) -> None:
+    """Whose inputs are the dense model's in both."""
+    of, found = tiny.loaded(family), moments(family)
+    [call, *_], _ = replay.record(of.model, of.layers, TEXT.tokens)
+    stream = perturbed(tiny.measurement(f"residual:{name}:0.7"), 0, call, range(4), found)
+    there = replace(of, model=tiny.built(family))
+    how = TREATMENTS[name]
+    walk(there, TEXT.tokens, Plan(how.pruner, np.full(tiny.LAYERS, 0.7), repair=how.repair))
+    [other, *_], _ = replay.record(there.model, there.layers, TEXT.tokens)
+    scale = float((stream - call.exit).norm(dim=-1).mean())
+    torch.testing.assert_close(stream, other.exit, rtol=0, atol=0.02 * scale)
+
+
+def test_a_repaired_layer_is_nearer_to_the_dense_one() -> None:
+    of, found = tiny.loaded("llama"), moments("llama")
+    calls, _ = replay.record(of.model, of.layers, TEXT.tokens)
+    for index, call in enumerate(calls):
+        names = (f"residual:magnitude{repair}:0.7" for repair in ("", "+refit"))
+        plain, repaired = (perturbed(tiny.measurement(each), index, call, range(4), found) for each in names)
+        assert (repaired - call.exit).norm() < (plain - call.exit).norm()
+
+
+@pytest.mark.parametrize("name", ["residual:sparsegpt:0.7", "residual:wanda+refit:0.7", "residual:alps:0.7"])
+def test_both_engines_agree_on_it(name: str) -> None:
     of, found = tiny.loaded("llama"), moments("llama")
     group = prepare(of, torch.device("cpu"), TEXT.tokens, range(4), found, 4)
-    asked = tiny.measurement("residual:sparsegpt:0.7")
+    asked = tiny.measurement(name)
     one, other = (engine(group, asked, lambda _: None) for engine in (wavefront, hooks))
     np.testing.assert_allclose(one.drift, other.drift, rtol=1e-4)
     np.testing.assert_allclose(one.kl, other.kl, rtol=1e-3, atol=1e-6)

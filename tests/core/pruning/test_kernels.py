@@ -45,7 +45,7 @@ def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float
         at_once[row, j] = 0
     assert torch.equal(wanda(weight, norm, sparsity), by_row)
     assert torch.equal(magnitude(weight, None, sparsity), at_once)
-    assert torch.equal(weight, before), "the weight itself was changed"
+    assert torch.equal(weight, before)  # the weight itself was changed
 
 
 @every_pruner

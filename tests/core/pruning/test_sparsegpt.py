@@ -17,7 +17,7 @@ from core.pruning.sparsegpt import BLOCK, inverse_factor, sparsegpt
 from core.pruning.wanda import wanda
 from core.specs.errors import Broken
 from core.specs.patterns import Pattern
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import Treatment
 from tests import tiny
 
 Array = np.ndarray
@@ -95,7 +95,7 @@ def test_it_does_what_the_plain_one_does(columns: int, sparsity: float, kept: Pa
     found, expected = sparsegpt(weight, moment, sparsity, kept, told.append), plain(weight, moment, sparsity, kept)
     assert error(weight, found, inputs) == pytest.approx(error(weight, expected, inputs), rel=0.01)
     differ = (found == 0).numpy() != (expected == 0)
-    assert differ.mean() < 0.005, "masks differ by more than rounding near a tie"
+    assert differ.mean() < 0.005  # masks differ by more than rounding near a tie
     if not differ.any():
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-2, atol=1e-3)
     assert not told
@@ -116,7 +116,7 @@ def test_the_count_is_exact(rows: int, columns: int, sparsity: float, seed: int)
     before = weight.clone()
     pruned = sparsegpt(weight, inputs.T @ inputs, sparsity)
     assert int((pruned == 0).sum()) == int(weight.numel() * sparsity)
-    assert torch.equal(weight, before), "the weight itself was changed"
+    assert torch.equal(weight, before)  # the weight itself was changed
 
 
 def test_independent_inputs_leave_nothing_to_make_up_for() -> None:
@@ -174,5 +174,5 @@ def test_a_linear_that_no_damping_helps_is_named_with_its_layer(refused) -> None
     linear = anatomy.prunable(tiny.loaded("llama").layers[0])[0]
     moment = -torch.eye(linear.weight.shape[1])
     with refused("layer 3", linear.name, "damping 1", error=Broken) as said:
-        pruned(linear, 3, PRUNERS["sparsegpt"], {linear.name: moment}, 0.5, warn=lambda _: None)
+        pruned(linear, 3, Treatment("sparsegpt"), {"second_moment": {linear.name: moment}}, 0.5, warn=lambda _: None)
     assert said.value.layer == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,14 +23,13 @@ from core.allocation.response import Response
 from core.analysis.comparison import Interval
 from core.analysis.evaluated import UNKNOWN, Change, SeedResult
 from core.analysis.evaluations import Evaluations
-from core.cli import main
 from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
 from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
-from core.search import best, candidates, choosing, roles
+from core.search import best, candidates, choosing, plan, roles
 from core.search.candidates import GRIDS, Grid
-from core.specs import BestRequest, Manual, Setting, UserError, WindowRequest, checked, grammar
+from core.specs import BestRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
 from core.store.packs import pack, unpack
@@ -54,7 +53,7 @@ SMALL = grid(DepthRamp(beta=0.05), Response(objective="kl"), strengths=(0.05,))
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few candidates, and a profile of two sparsities."""
     monkeypatch.setitem(GRIDS, "quick", SMALL)
-    monkeypatch.setattr(best, "MEASURED_SPARSITIES", (0.3, 0.7))
+    monkeypatch.setattr(plan, "MEASURED_SPARSITIES", (0.3, 0.7))
 
 
 @pytest.fixture
@@ -95,7 +94,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert [each.parts for each in told] == sorted(each.parts for each in told)
     assert list(dict.fromkeys(each.line.partition(":")[0] for each in told)) == ["profile", "selection", "final"]
     selecting = [each.loss for each in found.selection.singles if each.setting]
-    assert len(selecting) == 5, "uniform, a ramp, a response, and the correction with its reverse"
+    assert len(selecting) == 5  # uniform, a ramp, a response, and the correction with its reverse
     assert found.selection.single(found.winner).loss == min(selecting)
     assert [each.loss for each in found.candidates] == sorted(selecting)
     assert found.runner_up.allocation.base.kind != found.winner.allocation.base.kind
@@ -174,9 +173,7 @@ def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeyp
     assert [each.allocation.correction.control for each in corrected] == ["none", "reversed"] * 2
 
 
-def test_the_largest_target_within_a_loss(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, refused: Callable
-) -> None:
+def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
     monkeypatch.setitem(GRIDS, "quick", grid())
     monkeypatch.setattr(candidates, "loss", lambda _, setting: setting.allocation.target)  # a loss known beforehand
     seen: list[Progress] = []
@@ -191,9 +188,7 @@ def test_the_largest_target_within_a_loss(
         experiment.get(request(text, None, max_loss=0.01), empty)
 
 
-def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_the_winner_does_not_hold_uniform_does(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ramp's losses allow 60%, uniform's 45% of the targets that are tried."""
     share = {"depth_ramp": 0.5, "uniform": 0.6}
     monkeypatch.setitem(GRIDS, "quick", grid(DepthRamp(beta=0.02)))
@@ -212,13 +207,10 @@ def test_where_the_winner_does_not_hold_uniform_keeps_within_the_loss_itself(
         change = Change(Interval(-2.0, -3.0, high, 8), UNKNOWN)
         monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, change=change: change))
         assert found.answer == answer
-    assert found.sentence.startswith("Use uniform:0.45: the best on the text that selects does not hold")
-    assert found.sentence.endswith(
-        "of the targets tried, 45% is the largest at which uniform itself kept within the loss."
-    )
+    assert found.sentence.startswith("Use uniform:0.45: ") and " 45% is the largest" in found.sentence
     assert found.lost == found.against(judged[0], None).windows
     assert found.loss_sentence.startswith("At 45%, uniform ")
-    assert found.loss_sentence.endswith("uniform lost 27.0% on the text that selects.")
+    assert "uniform lost 27.0% " in found.loss_sentence
     assert len(best.commands(found)) == 2 and "uniform:0.45" in best.commands(found)[1]
 
 
@@ -325,9 +317,10 @@ def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) 
 def test_the_sentence_says_which_text_has_which_role() -> None:
     cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
     measured, named = (roles.roles(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
-    assert measured.startswith("Calibration and profile: the demo text's calibration half; selection: documents 0-4")
-    assert named.startswith("Profile abc: the text it was measured on; calibration: the demo text's calibration half")
-    assert all(each.endswith("documents 5-9 of the demo text's evaluation half.") for each in (measured, named))
+    assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
+    for each in (measured, named):
+        assert "calibration half" in each
+        assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("comparison", "5-9")]
 
 
 def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
@@ -348,14 +341,14 @@ def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
 
     found = candidates.largest(candidates.TARGETS, fits)
     assert found == (None if last < 0 else candidates.TARGETS[last])
-    assert len(tried) == len(set(tried)) <= best.trials(BestRequest(max_loss=0.2))
+    assert len(tried) == len(set(tried)) <= plan.trials(BestRequest(max_loss=0.2))
 
 
 def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
     setting = Setting(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
     evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
     pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
-    return SeedResult(SimpleNamespace(setting=setting, pruned=pruned), evaluated, {}, {})
+    return SeedResult(setting, pruned, evaluated, {}, {})
 
 
 def test_the_runner_up_is_of_another_base() -> None:
@@ -394,7 +387,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
 def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
     base = 3 + np.random.default_rng(7).random(8)
-    dense = SeedResult(SimpleNamespace(setting=None, pruned=None), Evaluated(base, base, base, base), {}, {})
+    dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
     spec = SimpleNamespace(winner=points[2].setting, runner_up=None, max_loss=0.2)
     study = Evaluations(None, {}, points)
@@ -410,11 +403,11 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     asked = BestRequest(target=0.5, pruner="magnitude")
     wanda = asked.model_copy(update={"pruner": "wanda"})
     winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
-    assert best.final_request(asked, None, winner, None).settings == (winner,)
-    assert len(best.final_request(wanda, None, winner, None).settings) == 3
+    assert plan.final_request(asked, None, winner, None).settings == (winner,)
+    assert len(plan.final_request(wanda, None, winner, None).settings) == 3
     shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
-    costs = [best.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
-    assert costs[0] == costs[1] < best.planned(wanda, shape)["final"]
+    costs = [plan.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
+    assert costs[0] == costs[1] < plan.planned(wanda, shape)["final"]
 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
@@ -423,10 +416,9 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
 
 def test_no_seeds_are_told_of_magnitude(say: Callable, text: str) -> None:
     what = [*asking(text), "--pruner", "magnitude"]
-    code, out, err = say(*what)
-    assert code == 0, err
-    assert f"8 x {LENGTH} tokens; magnitude looks at no calibration text." in out and "calibration seed" not in out
-    assert json.loads(say(*what, "--json")[1])["over_seeds"] is None
+    out = say(*what).out
+    assert f"8 x {LENGTH} tokens; magnitude looks at no" in out and "calibration seed" not in out
+    assert say(*what, "--json").json["over_seeds"] is None
 
 
 def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,16 +431,14 @@ def test_a_shallow_model_gets_no_more_ramps_than_the_longest_other_grid(monkeypa
     shallow = ramps(4, 0.5)
     assert len(set(shallow)) == len(shallow) == len(Owl.full(0.5, 4))
     assert shallow == sorted(shallow) and shallow[-1] == 0.332, "up to the steepest"
-    assert np.ptp(np.diff([0, *shallow])) <= 0.002 + 1e-9, "spread evenly, on multiples of the step"
+    assert np.ptp(np.diff([0, *shallow])) <= 0.002 + 1e-9  # spread evenly, on multiples of the step
     assert ramps(30, 0.5) == [round(0.002 * each, 6) for each in range(1, 18)], "all that are published"
     assert len(ramps(32, 0.7)) == 9
 
 
 @pytest.mark.parametrize("effort", ["quick", "full"])
 @pytest.mark.parametrize("target", [0.05, 0.5, 0.9])
-def test_every_candidate_is_written_so_that_it_reads_back(
-    effort: str, target: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_candidate_reads_back_as_written(effort: str, target: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     asked = candidates.candidates(GRIDS[effort], "sparsegpt", target, 30, 0)
     assert len(set(asked)) == len(asked) <= candidates.most_candidates(GRIDS[effort], target, 30)
@@ -458,13 +448,7 @@ def test_every_candidate_is_written_so_that_it_reads_back(
     if effort == "full":
         assert all(target - 14.5 * beta >= 0 and target + 14.5 * beta < 1 for beta in ramps)
         steeper = 14.5 * (max(ramps, default=0) + 0.004)
-        assert target + steeper >= 1 or target - steeper <= 0, "the next steeper one would fit as well"
-
-
-def test_a_hand_made_allocation_is_no_line(refused: Callable) -> None:
-    by_hand = specs.AllocationRequest(base=Manual(sparsity=(0.5, 0.5)))
-    with refused(".json"):
-        grammar.write(by_hand)
+        assert target + steeper >= 1 or target - steeper <= 0  # the next steeper one would fit as well
 
 
 @pytest.mark.parametrize(("typed", "value"), [("20%", 0.2), ("0.2", 0.2), (" 150 % ", 1.5), ("1", 1.0)])
@@ -487,32 +471,24 @@ def test_a_request_has_one_aim(aim: dict, refused: Callable) -> None:
 def test_a_request_can_be_queued() -> None:
     asked = BestRequest(max_loss=0.2)
     again = records.REQUESTS["BestRequest"].model_validate(json.loads(asked.model_dump_json()))
-    assert again == asked and asked.title.endswith("within a loss of 20%, wanda")
-    assert BestRequest(target=0.625).title == "best setting of SmolLM2-135M-Instruct at 62.5%, wanda"
+    assert again == asked and asked.title.endswith("within a loss of 20 %, wanda")
+    assert BestRequest(target=0.625).title.endswith(" at 62.5 %, wanda")
 
 
 # --- the command line ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def say(no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> Iterator[Callable[..., tuple[int, str, str]]]:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([*map(str, arguments), "--cache", str(tmp_path / "cache"), "--device", "cpu"])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+def say(say: Callable) -> Callable:
+    """Run one command on the CPU."""
+    return lambda *words: say(*words, "--device", "cpu")
 
 
 def test_the_command_answers_and_its_lines_make_the_answer_again(
     say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     what = [*asking(text), "--seeds", "0,1"]
-    code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
-    assert code == 0, err
-    answer = json.loads(out)
-    assert out.count("\n") == 1
+    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
     assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
     assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
     assert len(answer["candidates"]) == 5 and answer["runner_up"]["perplexity"] > 0
@@ -522,19 +498,16 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
 
     monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
-    assert json.loads(say(*measure)[1])["key"] == answer["profile"]
-    code, out, err = say(*prune)
-    assert code == 0, err
-    code, out, err = say(*what)
-    assert code == 0 and answer["answer"] in out and "documents 48-59" in out.replace("\n", " ")
-    assert " ".join(out.split()).count(f"8 x {LENGTH} tokens") == 2, "of the texts that select and judge"
+    assert say(*measure).json["key"] == answer["profile"]
+    assert say(*prune).json
+    out = " ".join(say(*what).out.split())
+    assert answer["answer"] in out and "documents 48-59" in out
+    assert out.count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
 
 
-def test_what_had_to_be_helped_along_and_what_broke_is_told(
-    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ramp breaks the model; everything else wants more damping."""
     real = walking.walk
 
@@ -546,43 +519,34 @@ def test_what_had_to_be_helped_along_and_what_broke_is_told(
 
     monkeypatch.setattr(walking, "walk", odd)
     what = [*asking(text), "--seeds", "0,1"]
-    code, out, err = say(*what, "--json", "--export", tmp_path / "pruned")
-    assert code == 0, err
-    answer = json.loads(out)
+    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
     assert answer["export"]["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
     last = answer["candidates"][-1]
     assert last["allocation"].startswith("depth_ramp") and last["perplexity"] is None
     assert "not finite" in last["warnings"][1]
-    out = say(*what)[1]
-    assert out.count("damping raised") > 1 and re.search(r"depth_ramp beta=0.05\..* damping raised\..* layer 1", out)
+    out = say(*what).out
+    assert out.count("damping raised") > 1 and re.search(r"beta=0.05\..* damping raised\..* layer 1", out)
 
 
-def test_where_uniform_alone_breaks_the_winner_is_the_answer(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.ptp(plan.sparsity) < 1e-9))
     found = best.load(empty, experiment.get(request(text), empty))
     assert np.isnan(found.judged(found.uniform).perplexity) and np.isfinite(found.judged(found.winner).perplexity)
     assert found.answer == found.winner != found.uniform
-    assert found.sentence.endswith("uniform breaks the model, whose loss is then not a number.")
+    assert "uniform breaks the model" in found.sentence
 
 
-def test_a_target_at_which_everything_breaks_does_not_fit(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_target_at_which_all_breaks_does_not_fit(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walking, "walk", breaking(walking.walk, lambda plan: np.mean(plan.sparsity) > 0.4))
     monkeypatch.setattr(choosing, "TARGETS", (0.2, 0.3, 0.5))
     found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
     assert found.answer.allocation.target == 0.3
 
 
-def test_an_export_into_the_cache_is_refused_at_once(
-    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_export_into_the_cache(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
     (tmp_path / "cache").mkdir()
-    code, _, err = say(*asking(text), "--export", tmp_path / "cache" / "x")
-    assert code == 2 and str(tmp_path / "cache") in err
+    say(*asking(text), "--export", tmp_path / "cache" / "x").refused(str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize(
@@ -600,16 +564,14 @@ def test_an_export_into_the_cache_is_refused_at_once(
     ],
 )
 def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) -> None:
-    code, out, err = say("best", "--model", tiny.folder("llama"), *arguments)
-    assert (code, out, err.count("\n")) == (2, "", 1), err
-    assert named in err
+    say("best", "--model", tiny.folder("llama"), *arguments).refused(named)
 
 
 def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(GRIDS, "quick", grid())
     entry = experiment.get(request(text, seeds=(0,)), empty)
     keys = [each.key for each in entry.spec.units]
-    assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2, "a profile of three perturbations, two studies of two points"
+    assert len(keys) == len(set(keys)) == 4 + 3 + 2 * 2  # a profile of three perturbations, two studies of two points
 
 
 def test_stages_told_as_one_run_say_what_was_computed() -> None:

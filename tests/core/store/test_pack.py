@@ -21,9 +21,7 @@ from tests.core.packing import LAYERS, SEQUENCES, TOLD, members, save, save_stud
 
 @pytest.mark.parametrize("what", ["profile", "prunable profile", "study"])
 @pytest.mark.parametrize("as_file", [False, True])
-def test_what_goes_out_comes_back_byte_by_byte(
-    what: str, as_file: bool, here: Store, empty: Store, tmp_path: Path
-) -> None:
+def test_what_goes_out_comes_back_whole(what: str, as_file: bool, here: Store, empty: Store, tmp_path: Path) -> None:
     key = save(here, what)
     content = pack(here, here.by_key(key))
     (tmp_path / "a.zip").write_bytes(content)
@@ -87,9 +85,7 @@ def test_the_profile_that_a_study_names_goes_along(here: Store, empty: Store) ->
 
 
 @pytest.mark.parametrize("lacking", ["there is none", "a unit", "its model"])
-def test_a_study_travels_without_a_profile_that_is_not_whole_or_not_its_own(
-    here: Store, empty: Store, lacking: str
-) -> None:
+def test_a_study_travels_without_a_profile_not_whole_or_not_its_own(here: Store, empty: Store, lacking: str) -> None:
     seed = 1 if lacking == "its model" else 0
     profile = synthetic.profile_spec(LAYERS, SEQUENCES, "quick", seed)
     if lacking != "there is none":

@@ -51,16 +51,11 @@ def test_json_that_is_none_is_refused(file: str, content: bytes, good: Members, 
 @pytest.mark.parametrize(
     "told",
     [
-        {"model": 3},
-        {"model": "red \x1b[31m"},
-        {"text": "two\nlines"},
-        {"seconds": "long"},
-        {"seconds": {"sweep": []}},
-        {"created": {"year": 2026}},
-        {"linears": "q_proj"},
+        {"model": 3}, {"model": "red \x1b[31m"}, {"text": "two\nlines"}, {"seconds": "long"},
+        {"seconds": {"sweep": []}}, {"created": {"year": 2026}}, {"linears": "q_proj"},
         {"deep": json.loads("[" * 500 + "]" * 500)},
     ],
-)
+)  # fmt: skip
 def test_provenance_that_pages_could_not_show_is_refused(told: dict, good: Members, rejected: Callable) -> None:
     name = first(good, "profile", "provenance.json")
     rejected(hashed(good | {name: json.dumps(told).encode()}), name)

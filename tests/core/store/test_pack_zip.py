@@ -115,18 +115,14 @@ def test_what_inflates_beyond_the_limit_is_refused(
     rejected(content if claimed is None else lying(content, claimed), PLACE)
 
 
-def test_the_limit_is_on_all_members_together(
-    good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_limit_is_on_members_together(good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zips, "LIMIT", 2**20)
     one, other = ((f"{PLACE}/{name}.json", bytes(600_000)) for name in ("a", "b"))
     assert "unpacked" not in rejected(zipped(good, one))
     rejected(zipped(good, one, other), "unpacked")
 
 
-def test_a_pack_larger_than_the_limit_is_not_read(
-    tmp_path: Path, rejected: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pack_over_the_limit_is_not_read(tmp_path: Path, rejected: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zips, "LIMIT", 1000)
     file = tmp_path / "large.zip"
     file.write_bytes(bytes(1001))
@@ -147,7 +143,7 @@ def test_too_many_members_are_refused_before_they_are_listed(
 
 
 @pytest.mark.parametrize("file", ["spec.json", "provenance.json", "manifest.json"])
-def test_a_large_json_file_is_not_parsed(
+def test_large_json_is_not_parsed(
     file: str, good: Members, rejected: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packs, "JSON_LIMIT", 10_000)

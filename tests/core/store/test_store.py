@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import specs
-from core.store import cache, profiles, results, tables
+from core.store import cache, parts, profiles, results, tables
 from core.store.cache import Store
 from core.store.files import verified, write_folder
 from core.store.results import Perturbed, axes_of
@@ -78,11 +78,11 @@ def test_scattered_nan_survives_in_any_shape(layers: int, sequences: int, data: 
 def test_parts_of_any_cut_merge_to_the_whole(lengths: list[int]) -> None:
     each = [perturbed(seed) for seed in range(sum(lengths))]
     each = [results.merged([one]) for one in (cut_one(whole) for whole in each)]
-    whole, parts, first = results.merged(each), [], 0
+    whole, cuts, first = results.merged(each), [], 0
     for length in lengths:
-        parts.append(results.merged(each[first : first + length]))
+        cuts.append(results.merged(each[first : first + length]))
         first += length
-    again = results.merged(parts)
+    again = results.merged(cuts)
     for field in fields(Perturbed):
         np.testing.assert_allclose(getattr(again, field.name), getattr(whole, field.name), rtol=1e-12, atol=1e-12)
 
@@ -114,7 +114,7 @@ def test_a_half_written_folder_is_never_found(empty: Store, spec: specs.ProfileS
         (path / "manifest.json").unlink()  # as a deletion leaves it when it is killed half way
         assert empty.path(each) is None and empty.load(each) is None
         assert list(empty.entries()) == []
-        assert half.is_dir(), "a folder that somebody may still be writing was taken away"
+        assert half.is_dir()  # a folder that somebody may still be writing was taken away
     assert empty.troubles() == []
 
 
@@ -126,14 +126,14 @@ def test_a_half_deleted_folder_does_not_stand_in_the_way(empty: Store, unit: spe
 
 
 def test_a_part_that_is_being_written_is_left_alone(empty: Store, unit: specs.PerturbedSpec) -> None:
-    empty.save_part(unit, 0, perturbed(sequences=4))
-    folder = empty.parts(unit)
+    parts.save(empty, unit, 0, perturbed(sequences=4))
+    folder = parts.folder(empty, unit)
     writing = folder / ".0004-0007-abcd"
     writing.mkdir()
     (writing / "injection-sequence.parquet").write_bytes(b"half")
     shutil.copytree(folder / "0000-0003", folder / ".0004-0007-efgh")  # whole, but not renamed yet
-    assert list(empty.finished(unit)) == [0]
-    assert empty.partial(unit).sequences == 4
+    assert list(parts.finished(empty, unit)) == [0]
+    assert parts.partial(empty, unit).sequences == 4
     assert writing.is_dir() and empty.troubles() == []
 
 
@@ -172,18 +172,16 @@ def test_a_damaged_unit_is_set_aside_and_reported(empty: Store, unit: specs.Pert
 
 @pytest.mark.parametrize("how", DAMAGES)
 def test_a_damaged_part_is_set_aside_and_measured_again(empty: Store, unit: specs.PerturbedSpec, how: str) -> None:
-    empty.save_part(unit, 0, perturbed(sequences=4))
-    empty.save_part(unit, 4, perturbed(sequences=4))
-    damage(empty.parts(unit) / "0004-0007", how)
-    assert list(empty.finished(unit)) == [0]
+    parts.save(empty, unit, 0, perturbed(sequences=4))
+    parts.save(empty, unit, 4, perturbed(sequences=4))
+    damage(parts.folder(empty, unit) / "0004-0007", how)
+    assert list(parts.finished(empty, unit)) == [0]
     assert len(empty.troubles()) == 1
 
 
 @pytest.mark.parametrize("file", ["spec.json", "provenance.json"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"model": 1}'])
-def test_a_profile_whose_words_were_changed_is_set_aside(
-    empty: Store, spec: specs.ProfileSpec, file: str, content: bytes
-) -> None:
+def test_a_changed_profile_is_set_aside(empty: Store, spec: specs.ProfileSpec, file: str, content: bytes) -> None:
     path = empty.save(spec, None, {"model": "x"})
     (path / file).write_bytes(content)
     assert list(empty.entries()) == []
@@ -235,7 +233,7 @@ def test_two_writers_of_one_result_leave_one_whole_result(empty: Store, unit: sp
             start.wait()
             for _ in range(5):
                 empty.save(unit, perturbed(), {})
-                empty.save_part(unit, 0, perturbed(sequences=4))
+                parts.save(empty, unit, 0, perturbed(sequences=4))
         except Exception as error:
             errors.append(error)
 
@@ -246,8 +244,8 @@ def test_two_writers_of_one_result_leave_one_whole_result(empty: Store, unit: sp
         each.join()
     assert errors == []
     assert same(empty.load(unit), perturbed())
-    assert os.listdir(empty.path(unit).parent) == [unit.key], "a temporary folder was left behind"
-    assert list(empty.finished(unit)) == [0]
+    assert os.listdir(empty.path(unit).parent) == [unit.key]  # a temporary folder was left behind
+    assert list(parts.finished(empty, unit)) == [0]
 
 
 def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: specs.PerturbedSpec) -> None:
@@ -257,7 +255,7 @@ def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: specs.Per
     def look() -> None:
         while not stop.is_set():
             try:
-                found = empty.partial(unit)
+                found = parts.partial(empty, unit)
                 assert found is None or found.sequences in (4, 8)
                 list(empty.entries("perturbed"))
             except Exception as error:
@@ -269,10 +267,10 @@ def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: specs.Per
         each.start()
     try:
         for _ in range(15):
-            empty.save_part(unit, 0, perturbed(sequences=4))
-            empty.save_part(unit, 4, perturbed(sequences=4))
+            parts.save(empty, unit, 0, perturbed(sequences=4))
+            parts.save(empty, unit, 4, perturbed(sequences=4))
             path = empty.save(unit, perturbed(), {})
-            empty.drop_parts(unit)
+            parts.drop(empty, unit)
             path.rename(path.with_name(".gone"))
             shutil.rmtree(path.with_name(".gone"))
     finally:
@@ -331,9 +329,7 @@ def test_deleting_keeps_what_another_profile_needs(empty: Store) -> None:
     assert left == []
 
 
-def test_what_is_committed_is_found_behind_every_cache_and_cannot_be_deleted(
-    no_demo: Path, tmp_path: Path, refused
-) -> None:
+def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo: Path, tmp_path: Path, refused) -> None:
     key = synthetic.save_profile(no_demo / "demo", synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
     elsewhere = Store(tmp_path / "cache")
     entry = elsewhere.profile("demo")
@@ -402,7 +398,7 @@ def test_a_request_whose_profile_lacks_a_unit_is_not_answered(
     empty.remember(request, spec, [file])
     damage(empty.path(spec.unit(spec.measurements[0])), "a flipped byte")
     empty.load(spec.unit(spec.measurements[0]))
-    assert empty.find(request) is None, "measuring again would change nothing"
+    assert empty.find(request) is None  # measuring again would change nothing
 
 
 # --- what may not be in the source ---------------------------------------------------------------------------------

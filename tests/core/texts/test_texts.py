@@ -31,11 +31,6 @@ def drawn(source: str, **asked: object) -> windows.Windows:
 
 
 @pytest.fixture
-def text(tmp_path: Path) -> str:
-    return tiny.text_file(tmp_path)
-
-
-@pytest.fixture
 def documents(tmp_path: Path) -> str:
     path = tmp_path / "documents.jsonl"
     path.write_text("".join(json.dumps({"text": each, "url": "x"}) + "\n" for each in DOCUMENTS), encoding="utf-8")

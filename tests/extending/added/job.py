@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.specs.base import Spec, View
-from core.specs.models import ModelSpec
+from core.specs.base import View
+from core.specs.models import ModelSpec, OfModel
 
 if TYPE_CHECKING:
     from core.jobs.experiment import Bench
     from core.store.cache import Entry
 
 
-class CountRequest(Spec):
+class CountRequest(OfModel):
     """The prunable weights of a model."""
-
-    model: str = "demo"
 
     @property
     def title(self) -> str:
@@ -36,7 +34,7 @@ def count(request: CountRequest, bench: Bench) -> Entry:
     """Count them."""
     from core.models import anatomy
 
-    loaded = bench.load(request.model, None, "float32")
+    loaded = bench.load(request)
     spec = CountSpec(model=loaded.spec)
     bench.store.remember(request, spec, [*loaded.source.files])
     weights = sum(each.weight.numel() for layer in loaded.layers for each in anatomy.prunable(layer))

@@ -57,7 +57,7 @@ def _amplify(found: Profile) -> Told:
     yield "size", sink.size
     yield "without", sink.without.value
     yield "including", sink.including.value
-    yield "turned", sink.turned
+    yield "turned", sink.flipped
     yield "answer", [sink.change, sink.answer]
 
 

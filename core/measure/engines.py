@@ -1,4 +1,4 @@
-"""The plain engine: one full forward per injection layer. The reference, and the fallback."""
+"""The two engines, which give the same: one walk that carries all streams, or a full forward per injection layer."""
 
 from __future__ import annotations
 
@@ -10,13 +10,35 @@ from torch import Tensor, nn
 from core.measure.group import Group, Step
 from core.measure.perturb import perturbed
 from core.measure.reading import Reader
-from core.models.replay import hidden, with_hidden
+from core.models.replay import hidden, on_device, with_hidden
 from core.specs.measurements import Measurement
 from core.store.results import Perturbed
 
 
+def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
+    """The fast engine: one measurement at every injection layer of a group in one walk over the layers.
+
+    At layer l the streams injected below l are run through it, then the one injected here joins them: L (L - 1) / 2
+    layer runs in all, about half of what a full forward per injection costs, and each layer's weights are needed once.
+    """
+    reader = Reader(len(group.calls), len(group.sequences), group.device)
+    streams: list[Tensor] = []
+    for index, call in enumerate(group.calls):
+        with on_device(call.layer, group.device):
+            for injection, stream in enumerate(streams):  # one by one in place: two whole sets would not fit
+                streams[injection] = call(stream)
+            streams.append(perturbed(measurement, index, call, group.sequences, group.moments))
+        for injection, stream in enumerate(streams):
+            reader.read(injection, index, stream, call.exit)
+        step(index)
+    for injection, stream in enumerate(streams):
+        reader.harm(injection, group.logits(stream), group.dense)
+        step(len(group.calls) - 1)
+    return reader.result()
+
+
 def hooks(group: Group, measurement: Measurement, step: Step) -> Perturbed:
-    """One measurement at every injection layer of a group, by the model's own forward under hooks."""
+    """The plain engine, which is the fallback too: one full forward of the model under hooks per injection layer."""
     reader = Reader(len(group.calls), len(group.sequences), group.device)
     for injection in range(len(group.calls)):
         streams, logits = _forward(group, measurement, injection)
@@ -48,3 +70,6 @@ def _forward(group: Group, measurement: Measurement, injection: int) -> tuple[di
             stack.callback(hook.remove)
         logits = group.model(input_ids=group.ids, use_cache=False).logits
     return streams, logits
+
+
+ENGINES = {"wavefront": wavefront, "hooks": hooks}

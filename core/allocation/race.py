@@ -1,0 +1,154 @@
+"""The methods of allocation side by side: what each gives the layers, and what that was measured to cost. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.allocation.spread import allocate, layer_means, linear_parameters
+from core.analysis.evaluated import EvaluatedSetting
+from core.analysis.evaluations import Evaluations, Slice
+from core.analysis.verdicts import sentence, verdict
+from core.specs import UserError, naming
+from core.specs.allocations import METHODS, AllocationRequest, Correction
+from core.specs.formats import listed, per_cent
+from core.specs.pruners import USUAL
+from core.store.profiles import Profile
+from core.store.results import Array
+
+THIS = "this"  # the kind of the allocation on screen, which stands beside the methods
+
+
+@dataclass(frozen=True, eq=False)
+class Runner:
+    """One method at the target: its allocation, and the measured setting that has it."""
+
+    kind: str
+    name: str  # with the parameters that it was measured with
+    sparsity: Array  # (layers,)
+    measured: EvaluatedSetting | None  # None: computed with the usual parameters, and never evaluated
+
+    @property
+    def perplexity(self) -> float:
+        """NaN where it was not measured, or is not finite."""
+        found = self.measured.perplexity if self.measured else math.nan
+        return found if math.isfinite(found) else math.nan
+
+
+def in_view(name: str, now: Array, found: Evaluations | None, part: Slice | None) -> Runner:
+    """The allocation on screen, as it was measured where it was.
+
+    Args:
+        now: (layers,).
+    """
+    settings = found.within(part) if found and part else []
+    mine = (each for each in settings if each.planned.shape == now.shape and np.allclose(each.planned, now, atol=1e-6))
+    return Runner(THIS, name, now, next(mine, None))
+
+
+def race(request: AllocationRequest, profile: Profile, found: Evaluations | None, part: Slice | None) -> list[Runner]:
+    """Every method of the table at the target of a request, lowest measured perplexity first, the unmeasured last.
+
+    Args:
+        request: its target and bounds hold for the methods that were not measured.
+        found, part: where measured settings are looked for; None: nothing was measured at this target.
+    """
+    plain = [each for each in found.within(part) if not each.strength] if found and part else []
+    runners = [_runner(kind, request, profile, plain) for kind in METHODS]
+    known = [each for each in runners if each is not None]
+    return sorted(known, key=lambda each: (math.isnan(each.perplexity), each.perplexity))
+
+
+def _runner(
+    kind: str, request: AllocationRequest, profile: Profile, plain: Iterable[EvaluatedSetting]
+) -> Runner | None:
+    """A method as it was measured with most calibration seeds, else as computed; None where the profile lacks that."""
+    mine = [each for each in plain if each.setting.allocation.base.kind == kind]
+    if mine:
+        best = max(mine, key=lambda each: len(each.results))  # of equals the first one asked
+        return Runner(kind, naming.long(best.setting.allocation), _of_layers(best.planned, profile), best)
+    base = request.base if request.base.kind == kind else METHODS[kind]()
+    asked = request.model_copy(update={"base": base, "correction": Correction(), "unclipped": False})
+    try:
+        return Runner(kind, naming.long(asked), allocate(asked, profile).sparsity, None)
+    except UserError:  # said beside the method when it is chosen
+        return None
+
+
+def _of_layers(planned: Array, profile: Profile) -> Array:
+    return planned if planned.ndim == 1 else layer_means(planned, linear_parameters(profile))
+
+
+def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> tuple[Evaluations, Slice] | None:
+    """The protocol and the slice in which most methods were measured at a target, of this pruner if of any."""
+    places = [(found, part) for found in groups for part in found.slices
+              if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
+
+    def good(place: tuple[Evaluations, Slice]) -> tuple[bool, int]:
+        return place[1].treatment.name == pruner, len(place[0].within(place[1]))
+
+    return max(places, key=good, default=None)
+
+
+def targets(groups: Iterable[Evaluations]) -> list[float]:
+    """At which targets anything was measured, ascending."""
+    return sorted({part.target for found in groups for part in found.slices if part.pattern is None})
+
+
+def interval(one: EvaluatedSetting) -> tuple[float, float]:
+    """The perplexities between which its change against uniform puts it, 95 %; NaN where there is no interval."""
+    change = one.against_uniform
+    if change is None or not change.quoted.certain:
+        return math.nan, math.nan
+    factor = one.perplexity / (1 + change.quoted.value / 100)
+    return factor * (1 + change.quoted.low / 100), factor * (1 + change.quoted.high / 100)
+
+
+def winner(runners: Iterable[Runner], target: float) -> str:
+    """Who has the lowest measured perplexity, number first, in a sentence."""
+    known = [each for each in runners if math.isfinite(each.perplexity)]
+    if len(known) < 2:
+        return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
+    best = min(known, key=lambda each: each.perplexity)
+    aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
+    change = best.measured.against_uniform
+    if change is None:
+        return f"Uniform has the lowest perplexity {aim}."
+    ends = change.quoted
+    few = 1 if abs(ends.value) < 20 else 0
+    sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
+    return f"{-ends.value:.{few}f} % lower perplexity than uniform{sure}: {best.name} is lowest {aim}."
+
+
+def tied(first: Runner, second: Runner) -> bool:
+    """Whether the measurements of two do not tell which has the lower perplexity."""
+    return verdict(first.measured.against(second.measured).quoted) != "gains"
+
+
+def at(groups: Iterable[Evaluations], target: float) -> str:
+    """What to choose where nothing was measured at a target."""
+    known = targets(groups)
+    if not known:
+        return "No method was evaluated for this model yet: the Prune page measures what each one costs."
+    words = listed(map(per_cent, known))
+    return f"No method was measured at {per_cent(target)} zeros; measured targets: {words}."
+
+
+# --- the correction ------------------------------------------------------------------------------------------------
+
+
+def corrected(found: Evaluations | None, part: Slice | None, request: AllocationRequest) -> str:
+    """What the correction was measured to do at this target, in a sentence; on another base where not on this one."""
+    tried = [each for each in found.within(part) if each.strength and each.base] if found and part else []
+    own = [each for each in tried if each.base.setting.allocation.base == request.base]
+    flat = [each for each in tried if each.setting.allocation.base.kind == "uniform"]
+    fixes = {each.control: each for each in own or flat or tried if each.control in ("none", "reversed")}
+    if "none" not in fixes:
+        return "The correction was not measured at this target, so its strength is only an example."
+    mine = fixes["none"]
+    names = {"none": f"the correction at strength {mine.strength:g}", "reversed": "its reverse"}
+    said = [sentence(names[control], "no correction", each.against_base.windows) for control, each in fixes.items()]
+    return f"Measured on {mine.base.name} at {per_cent(request.target)} zeros: {'; '.join(said)}."

@@ -1,0 +1,128 @@
+"""The race of the methods: sparsities over layers as small multiples, and what each was measured to cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.allocation.race import THIS, Runner, interval, tied
+from core.analysis.verdicts import beside
+from core.figures.axes import layer_axis, log_axis
+from core.figures.labels import digits, percent
+from core.figures.marks import above, whiskers, words
+from core.figures.style import LIGHT, Chart, Palette, colour, layout
+from core.specs.formats import per_cent
+from core.store.results import Array
+
+LANE, TOP, FOOT = 62, 26, 52  # px: of one method, above the first, below the last
+UNKNOWN = "not measured"
+
+
+def _hue(one: Runner, look: Palette) -> str:
+    return look.accent if one.kind == THIS else colour(one.kind, look)
+
+
+def lanes(runners: Sequence[Runner], target: float, look: Palette = LIGHT) -> Chart:
+    """Sparsity per layer of every method, a strip of bars each, on one scale."""
+    layers = len(runners[0].sparsity)
+    figure = make_subplots(rows=len(runners), cols=1, shared_xaxes=True, vertical_spacing=0.35 / len(runners))
+    for index, one in enumerate(runners, start=1):
+        figure.add_trace(_bars(one, target, _hue(one, look)), row=index, col=1)
+        axis = str(index) if index > 1 else ""
+        above(figure, _titled(one, look), xref=f"x{axis} domain", yref=f"y{axis} domain", font={"size": 13})
+    every = np.concatenate([each.sparsity for each in runners])
+    reach = 1.05 * max(0.02, float(np.abs(every - target).max()))
+    figure.update_yaxes(range=[-reach, reach], showticklabels=False, showgrid=False)
+    layout(figure, height=TOP + FOOT + LANE * len(runners), top=TOP)
+    axis = layer_axis(layers, "layer")
+    figure.update_xaxes(**(axis | {"title": None}))
+    figure.update_xaxes(title=axis["title"], row=len(runners), col=1)
+    figure.update_yaxes(zeroline=True, zerolinecolor=look.faint, zerolinewidth=1)
+    table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in runners}})
+    finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
+    return Chart("race", "Which layers does each method prune more?", figure, finding, table)
+
+
+def _titled(one: Runner, look: Palette) -> str:
+    """A method in its colour, and the range of its sparsities."""
+    low, high = one.sparsity.min(), one.sparsity.max()
+    ends = f"{percent(low)} to {percent(high)}" if high - low > 1e-9 else percent(low)
+    return f'<b><span style="color:{_hue(one, look)}">{one.name}</span></b>  {ends}'
+
+
+def _bars(one: Runner, target: float, hue: str) -> go.Bar:
+    x, y = np.arange(len(one.sparsity)), one.sparsity - target
+    said = f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>"
+    marker = {"color": hue}
+    return go.Bar(x=x, y=y, customdata=100 * one.sparsity, marker=marker, name=one.name, hovertemplate=said)
+
+
+def finish(runners: Sequence[Runner], dense: float, look: Palette = LIGHT) -> Chart:
+    """Measured perplexity of every method with its interval, a row each; those not measured are named so.
+
+    Args:
+        dense: perplexity of the unpruned model; NaN while it is not measured.
+    """
+    value = np.array([each.perplexity for each in runners])
+    ends = np.array([interval(each.measured) if each.measured else (math.nan, math.nan) for each in runners])
+    axis = log_axis(np.concatenate([value, ends.ravel()]), "perplexity (log scale)")
+    low, high = axis["range"]
+    hues = [_hue(each, look) for each in runners]
+    figure = go.Figure([_dot(*each) for each in zip(range(len(runners)), runners, value, ends, hues, strict=True)])
+    rows = np.arange(len(runners)) - 0.36
+    figure.add_trace(words([10.0**low] * len(runners), rows, list(map(_brief, runners)), hues))
+    axis["range"] = [low - 0.02 * (high - low), high + 0.03 * (high - low)]
+    figure.update_layout(xaxis=axis, yaxis={"tickvals": [], "showgrid": False, "range": [len(runners) - 0.5, -0.6]})
+    layout(figure, height=TOP + FOOT + LANE * len(runners), top=TOP)
+    return Chart("finish", "What does each method cost?", figure, _lowest(runners, dense), _table(runners))
+
+
+def _dot(place: int, one: Runner, value: float, ends: Array, hue: str) -> go.Scatter:
+    x, low, high = (np.array([each]) for each in (value, *ends))
+    return go.Scatter(
+        x=x, y=[place], error_x=whiskers(x, low, high, hue, 2), mode="markers", marker={"size": 12, "color": hue},
+        hovertemplate=f"{one.name}: {_said(one)}<extra></extra>", name=one.name,
+    )  # fmt: skip
+
+
+def _brief(one: Runner) -> str:
+    """Name, perplexity and change, over a method's dot."""
+    if math.isnan(one.perplexity):
+        return f"<b>{one.name}</b>  {UNKNOWN}"
+    change = one.measured.against_uniform
+    ends = "" if change is None else f"  {change.quoted.value:+.0f} %"
+    return f"<b>{one.name}</b>  {digits(one.perplexity, 3)}{ends}"
+
+
+def _said(one: Runner) -> str:
+    if math.isnan(one.perplexity):
+        return UNKNOWN
+    change = one.measured.against_uniform
+    return digits(one.perplexity, 4) + ("" if change is None else f", {beside(change, 'uniform')}")
+
+
+def _lowest(runners: Sequence[Runner], dense: float) -> str:
+    """What dots and bars are, and the unpruned model beside the lowest of them."""
+    known = [each for each in runners if math.isfinite(each.perplexity)]
+    if not known:
+        return "None of these was measured."
+    best, *others = sorted(known, key=lambda each: each.perplexity)
+    said = f"{best.name} has the lowest perplexity, {digits(best.perplexity, 3)}"
+    said += f", but is not certainly better than {others[0].name}" if others and tied(best, others[0]) else ""
+    said += f"; the unpruned model has {digits(dense, 3)}" if math.isfinite(dense) else ""
+    return f"{said}. Bars are 95 % intervals of the change against uniform."
+
+
+def _table(runners: Sequence[Runner]) -> pd.DataFrame:
+    cells = []
+    for one in runners:
+        low, high = interval(one.measured) if one.measured else (math.nan, math.nan)
+        change = one.measured.against_uniform if one.measured else None
+        seeds = len(one.measured.results) if one.measured else 0
+        cells.append((one.name, one.perplexity, low, high, change.value if change else math.nan, seeds))
+    return pd.DataFrame(cells, columns=["method", "perplexity", "95% low", "95% high", "against uniform, %", "seeds"])

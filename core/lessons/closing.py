@@ -1,0 +1,38 @@
+"""What the tour taught, in a sentence a chapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from core.lessons.absorb import absorb
+from core.lessons.allocate import correction
+from core.lessons.amplify import amplify
+from core.lessons.drift import drift
+from core.lessons.marks import plain
+from core.lessons.perturb import perturb
+from core.lessons.prune import prune
+from core.specs.errors import UserError
+from core.store.profiles import Profile
+
+TAUGHT: dict[str, Callable[[Profile], Any]] = {
+    "perturb": perturb,
+    "drift": drift,
+    "amplify": amplify,
+    "absorb": absorb,
+    "allocate": correction,
+    "prune": prune,
+}
+
+
+def closing(profile: Profile) -> dict[str, str]:
+    """Chapter -> what it taught of this profile; a chapter that the profile cannot show is left out."""
+    return dict(_taught(profile))
+
+
+def _taught(profile: Profile) -> Iterator[tuple[str, str]]:
+    for chapter, lesson in TAUGHT.items():
+        try:
+            yield chapter, plain(lesson(profile).said)
+        except UserError:
+            continue

@@ -1,0 +1,112 @@
+"""The best setting of a model: its stages as requests, and what they cost at most. No torch."""
+
+from __future__ import annotations
+
+import math
+
+from core.models import cost, flops
+from core.models.machine import chosen
+from core.models.outline import Outline
+from core.models.sources import locate, outlined
+from core.search.candidates import GRIDS, TARGETS, candidates, most_candidates
+from core.specs import (
+    BestRequest,
+    Correction,
+    EvaluationRequest,
+    MeasureRequest,
+    Setting,
+    StudyRequest,
+    WindowRequest,
+    measurements,
+    number,
+    perturbation,
+)
+from core.specs.pruners import PRUNERS
+from core.store.cache import Store
+
+MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
+MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
+
+
+# --- the stages as requests ----------------------------------------------------------------------------------------
+
+
+def profile_request(request: BestRequest) -> MeasureRequest:
+    """What the candidates look at: the noise that drives the correction, and one-layer-pruned responses."""
+    text = request.calibration
+    amount = {"sequences": min(text.sequences, MEASURED_WINDOWS), "length": min(text.length, MEASURED_LENGTH)}
+    names = (Correction().driver, *(f"residual:{request.pruner}:{number(each)}" for each in MEASURED_SPARSITIES))
+    looked_at = measurements(map(perturbation, names))
+    return request.to(MeasureRequest, text=text.model_copy(update=amount), measurements=looked_at)
+
+
+def selection_request(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]) -> StudyRequest:
+    """Candidates on the selection text."""
+    return _study(request, profile, asked, request.selection)
+
+
+def final_request(
+    request: BestRequest, profile: str | None, winner: Setting, runner_up: Setting | None,
+    fallback: Setting | None = None,
+) -> StudyRequest:  # fmt: skip
+    """Winner, runner-up and uniform with every calibration seed, on the text that judges.
+
+    Args:
+        fallback: uniform at a lower target, judged too.
+    """
+    chosen = [each for each in (winner, runner_up, fallback) if each is not None]
+    asked = [each.model_copy(update={"calibration_seed": seed}) for seed in drawn(request) for each in chosen]
+    return _study(request, profile, tuple(asked), request.final)
+
+
+def drawn(request: BestRequest) -> tuple[int, ...]:
+    """The calibration seeds that judge: one will do for a pruner that looks at no text."""
+    return request.seeds if PRUNERS[request.pruner].reads_text else request.seeds[:1]
+
+
+def _study(request: BestRequest, profile: str | None, asked: tuple[Setting, ...], text: WindowRequest) -> StudyRequest:
+    return request.to(StudyRequest, profile=profile, settings=asked, evaluation=EvaluationRequest(text=text))
+
+
+# --- what it will cost ---------------------------------------------------------------------------------------------
+
+
+def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
+    """FLOP of every stage at most: `profile`, `search` (of one target), `selection`, `corrections`, `final`."""
+    quick, grid = GRIDS["quick"], GRIDS[request.effort]
+    target = request.target or 0.5  # where most depth ramps fit
+    trial = len(candidates(quick, request.pruner, target, shape.layers, 0))
+    tried = len(candidates(grid, request.pruner, target, shape.layers, 0))
+    more = most_candidates(grid, target, shape.layers) - tried
+    judged = (4 if request.max_loss else 3) * len(drawn(request))  # winner, runner-up, uniform, and where it falls back
+    selecting, judging = selection_request(request, None, ()), _study(request, None, (), request.final)
+    return {
+        "profile": 0.0 if request.profile else flops.request_flops(shape, profile_request(request)),
+        "search": flops.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
+        "selection": flops.study_flops(shape, selecting, tried + 1, tried + 1, tried),
+        "corrections": flops.study_flops(shape, selecting, more, more, more) if more else 0.0,
+        "final": flops.study_flops(shape, judging, judged + 1, judged + 1, judged),
+    }
+
+
+def trials(request: BestRequest) -> int:
+    """How many targets are tried at most."""
+    return math.ceil(math.log2(len(TARGETS) + 1)) if request.max_loss else 0
+
+
+def estimate(request: BestRequest, store: Store, device: str = "cpu") -> cost.Cost | None:
+    """The cost of which nothing is measured yet, or None while the model's files are not on this machine.
+
+    Raises:
+        UserError: the model or its files are not what they should be.
+    """
+    study = cost.of_study(final_request(request, None, Setting(), None), store, device)
+    if study is None:
+        return None
+    shape = outlined(locate(request.model, store, request.revision, fetch=False), store)
+    stages = planned(request, shape)
+    total = sum(flops * (trials(request) if name == "search" else 1) for name, flops in stages.items())
+    measured = None if request.profile else cost.estimate(profile_request(request), store, chosen(device))
+    parts = sum(bool(flops) for flops in stages.values())
+    memory = max(study.memory, measured.memory if measured else 0)
+    return cost.Cost(total, memory, total / study.rate, study.rough, study.rate, parts)

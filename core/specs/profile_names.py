@@ -1,0 +1,58 @@
+"""How a profile is called in a list: `SmolLM2-135M · C4 · 16 × 256`, and more where two would be called alike."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import NamedTuple
+
+UNTRAINED = ", untrained"  # what a random twin is called, after its model
+TEXTS = {r"(^|[\W_])c4([\W_]|$)": "C4", r"wikitext": "WikiText"}  # well-known ones by the name that everyone uses
+TUNED = re.compile(r"-(instruct|chat|it)$", re.IGNORECASE)
+WRITTEN = (".jsonl", ".json", ".txt", ".raw", ".parquet")
+
+
+class Described(NamedTuple):
+    """What the provenance says of a profile."""
+
+    model: str
+    text: str
+    sequences: int
+    length: int
+    key: str
+
+
+def model(label: str) -> str:
+    """A model without how it came to be: `SmolLM2-135M-Instruct, untrained`."""
+    first = label.removeprefix("random: ").partition(",")[0]
+    return f"{first}{UNTRAINED}" if label.startswith("random: ") else first
+
+
+def text(label: str) -> str:
+    """A text in a word or two: `C4`, `demo text`, `my-notes`."""
+    for pattern, name in TEXTS.items():
+        if re.search(pattern, label, re.IGNORECASE):
+            return name
+    first = label.partition(",")[0].partition(" (")[0]
+    return PurePath(first).stem if first.endswith(WRITTEN) else first
+
+
+def profile(about: Described) -> str:
+    """Model, text, windows × tokens."""
+    name = model(about.model)
+    short = TUNED.sub("", name.removesuffix(UNTRAINED)) + (UNTRAINED if name.endswith(UNTRAINED) else "")
+    return f"{short} · {text(about.text)} · {about.sequences} × {about.length}"
+
+
+def profiles(described: Iterable[Described]) -> list[str]:
+    """A name for each, no two alike: where short ones are, the whole model, the whole text or the key is added."""
+    known = list(described)
+    names = [profile(each) for each in known]
+    for words in ([model(each.model) for each in known], [each.text for each in known], [each.key for each in known]):
+        alike = defaultdict(set)
+        for name, word in zip(names, words, strict=True):
+            alike[name].add(word)
+        names = [f"{name} · {word}" if len(alike[name]) > 1 else name for name, word in zip(names, words, strict=True)]
+    return names

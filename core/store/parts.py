@@ -1,0 +1,74 @@
+"""Finished pieces of a unit, kept until it is whole, so that a cancelled run goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from core.specs import EvaluatedSpec, PerturbedSpec
+from core.store import results
+from core.store.cache import FORMS, Store
+from core.store.files import discard, pretty, verified, write_folder
+from core.store.tables import decode, encode
+
+Parted = PerturbedSpec | EvaluatedSpec
+
+
+def folder(store: Store, unit: Parted) -> Path:
+    """Where a unit's finished parts lie, each named `first-last` by its sequences or windows."""
+    return store.root / "parts" / unit.key
+
+
+def save(
+    store: Store, unit: Parted, first: int, part: results.Merged, seconds: float = 0.0, warnings: Iterable[str] = ()
+) -> None:
+    """Keep the sequences or windows `first, first + 1, ...` of a unit, how long they took and what was odd."""
+    last = first + results.len_along(part, results.SPLIT[type(part)]) - 1
+    told = {"seconds": seconds, "warnings": list(warnings)}
+    write_folder(folder(store, unit) / f"{first:04d}-{last:04d}", encode(part) | {"provenance.json": pretty(told)})
+
+
+def seconds(store: Store, unit: Parted) -> float:
+    """How long the measuring of a unit took, over all the runs that had a share in it."""
+    return sum(each.get("seconds", 0.0) for each in _told(store, unit))
+
+
+def warnings(store: Store, unit: Parted) -> list[str]:
+    """What had to be helped along while a unit was measured, each once."""
+    return list(dict.fromkeys(text for each in _told(store, unit) for text in each.get("warnings", [])))
+
+
+def _told(store: Store, unit: Parted) -> list[dict]:
+    """The provenance of a unit, or of its parts while it is not whole."""
+    whole = store.measured(unit)
+    return [json.loads((each / "provenance.json").read_bytes()) for each in ([whole] if whole else _all(store, unit))]
+
+
+def _all(store: Store, unit: Parted) -> list[Path]:
+    """Folders of its finished parts, in order; none where they were dropped meanwhile: the unit is stored whole."""
+    try:
+        return sorted(folder(store, unit).glob("[!.]*-*"))
+    except FileNotFoundError:
+        return []
+
+
+def drop(store: Store, unit: Parted) -> None:
+    """Forget a unit's parts, once it is stored whole."""
+    discard(folder(store, unit))
+
+
+def finished(store: Store, unit: Parted) -> dict[int, results.Merged]:
+    """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again."""
+    read = {
+        int(path.name[:4]): store.sound(path, lambda path: decode(verified(path), FORMS[type(unit)]))
+        for path in _all(store, unit)
+    }
+    return {first: part for first, part in read.items() if part is not None}
+
+
+def partial(store: Store, unit: Parted) -> results.Merged | None:
+    """A unit as far as it is measured: whole from the cache, else its finished parts, else None."""
+    whole = store.load(unit) if store.measured(unit) else None
+    parts = [] if whole is not None else list(finished(store, unit).values())
+    return results.merged(parts) if parts else whole

@@ -1,0 +1,50 @@
+"""The race: what every method gives the layers, and what it was measured to cost."""
+
+from __future__ import annotations
+
+import math
+
+import streamlit as st
+
+from core.allocation import race
+from core.allocation.race import Runner
+from core.analysis.evaluations import Evaluations, Slice
+from core.figures import race as drawn
+from core.specs import AllocationRequest, naming
+from core.store.profiles import Profile
+from core.store.results import Array
+from pages.ui import frame, view
+from pages.ui.prune import stored
+
+Place = tuple[Evaluations, Slice]
+
+
+def place(profile: Profile, target: float, pruner: str) -> Place | None:
+    """Where the methods were measured at a target, in one protocol; None where they were not."""
+    return race.where(stored.groups(profile).values(), target, pruner)
+
+
+def section(
+    request: AllocationRequest, now: Array, runners: list[Runner], found: Place | None, profile: Profile, prefix: str
+) -> None:
+    """What each method was measured to cost beside what it gives the layers, and the protocol once.
+
+    Args:
+        now: (layers,) on screen.
+    """
+    look, target = view.look(), request.target
+    this = race.in_view(f"this allocation: {naming.allocation(request)}", now, *(found or (None, None)))
+    shown = drawn.lanes([this, *runners], target, look)
+    if found is None:
+        st.header("Which layers does each method prune more?", anchor=False)
+        st.info(race.at(stored.groups(profile).values(), target))
+        frame.show(shown, prefix, "lanes", brief=True)
+        return
+    dense = found[0].dense.perplexity if found[0].dense else math.nan
+    st.header(race.winner(runners, target), anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        frame.show(drawn.finish([this, *runners], dense, look), prefix, "finish", brief=True)
+    with right:
+        frame.show(shown, prefix, "lanes", brief=True)
+    stored.badge(found[0])

@@ -1,0 +1,1 @@
+"""What the lab page is made of."""

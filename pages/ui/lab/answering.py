@@ -1,0 +1,186 @@
+"""The lab's answers: the committed ones at once, all others from the model that is kept warm."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import streamlit as st
+
+from core.jobs import warm
+from core.lessons import sentence
+from core.specs.formats import several
+from core.specs.lab import Question
+from core.store.scenes import Row, Scene
+from pages.ui import frame
+from pages.ui.lab import question as asking
+from pages.ui.lab.question import Asked
+from pages.ui.live.grid import Answered, key
+
+KEPT = 6  # scenes of this tab
+LOOK = 0.2  # seconds between two looks at what is not answered yet
+LOADING = 1.0  # the same while the model loads, which needs the processor
+EXAMPLE = "example"
+REFUSED = "refused"
+MODEL = {
+    "cold": "The model loads once you type.",
+    "loading": "The model is loading for yours.",
+    "ready": "The model is ready for yours.",
+}
+
+
+@dataclass
+class Tab:
+    """What this tab has asked, and what it was answered."""
+
+    reader: str = field(default_factory=lambda: uuid4().hex)
+    scenes: dict[Question, Scene] = field(default_factory=dict)  # the newest last
+    question: Question | None = None  # that is being answered
+    scene: Future | None = None
+    rows: dict[int, Future] = field(default_factory=dict)
+
+    def ask(self, question: Question, layer: int) -> None:
+        """Ask for one layer, which comes first, and for all of them; what was asked before is kept or forgotten."""
+        if question != self.question:
+            self.question, self.scene, self.rows = question, None, {}
+        if _open(self.rows.get(layer)):
+            self.rows[layer] = warm.row(question, layer, self.reader)
+        if _open(self.scene):
+            self.scene = warm.scene(question, self.reader)
+
+    def take(self) -> None:
+        """Keep a scene that has come.
+
+        Raises:
+            UserError: what is wrong with the question.
+        """
+        if self.scene is not None and self.scene.done() and not self.scene.cancelled():
+            self.scenes[self.question] = self.scene.result()
+            while len(self.scenes) > KEPT:
+                del self.scenes[next(iter(self.scenes))]
+
+    def known(self, question: Question) -> Scene | None:
+        """All layers of a question."""
+        return asking.examples().get(question) or self.scenes.get(question)
+
+    def known_rows(self, question: Question) -> dict[int, Row]:
+        """The layers of a question that are known while not all are.
+
+        Raises:
+            UserError: what is wrong with the question.
+        """
+        if question != self.question:
+            return {}
+        done = {layer: each for layer, each in self.rows.items() if each.done() and not each.cancelled()}
+        return {layer: each.result() for layer, each in done.items()}
+
+
+def _open(asked: Future | None) -> bool:
+    """Whether something is still to be asked: it never was, or something newer took its place."""
+    return asked is None or asked.cancelled()
+
+
+def tab() -> Tab:
+    """What this tab has asked so far."""
+    return st.session_state.setdefault("lab tab", Tab())
+
+
+def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
+    """What is known of the question and of its twin, the first token hit too, or not; and its stage.
+
+    Raises:
+        UserError: what is wrong with the question.
+    """
+    here, question = tab(), asked.question()
+    if here.known(question) is None:
+        here.ask(question, asked.state.layer)
+    stage = _stage(asked)  # before it is looked for: what comes in between is found at the next look
+    here.take()
+    found = {}
+    for flipped in (False, True) if asked.is_choosy else (False,):
+        own, other = asked.question(flipped), asked.question(not flipped) if asked.is_choosy else None
+        answer = _answered(own, here.known(own), here.known_rows(own), other and here.known(other))
+        if answer is not None:
+            found[name(asked, flipped)] = answer
+    return found, stage
+
+
+def name(asked: Asked, flipped: bool = False) -> str:
+    """What the picture calls a question."""
+    first = asked.state.first != flipped or not asking.KINDS[asked.state.kind].choosy
+    return key(asked.sentence, asked.word, first, asked.only)
+
+
+def example() -> Answered | None:
+    """The answer to the opening question, if it is here."""
+    return next((_answered(question, scene, {}, None) for question, scene in asking.examples().items()), None)
+
+
+def _answered(question: Question, scene: Scene | None, rows: dict[int, Row], twin: Scene | None) -> Answered | None:
+    """An answer as far as it is known, ready to be drawn."""
+    if scene is not None:
+        rows = {layer: scene.row(layer) for layer in range(scene.layers)}
+    if not rows:
+        return None
+    gains = scene.gain if scene is not None else ()
+    twins = {layer: twin.row(layer) for layer in rows} if twin else {}
+    hits = {layer: sentence.hit(question, row, gains, twins.get(layer)) for layer, row in rows.items()}
+    return Answered(scene or next(iter(rows.values())), rows, hits)
+
+
+def drawn() -> None:
+    """The picture stands in a browser: the rest of the page follows, and the model gets ready."""
+    frame.go_on()
+    warm.wake()
+
+
+# --- how far it is --------------------------------------------------------------------------------------------------
+
+
+def standing(asked: Asked, stage: str) -> None:
+    """How far the answer is, in a line that looks again until it has come; then the page is drawn anew."""
+    if stage == REFUSED:
+        st.caption("The last answer stays until the sentence can be measured.")
+    elif _waits(stage):
+        st.fragment(run_every=LOOK if warm.state() == "ready" else LOADING)(_looking)(asked, stage, warm.state())
+    else:
+        st.caption(_said(asked, stage))
+
+
+def _waits(stage: str) -> bool:
+    """Whether the line is still to change by itself."""
+    return stage != "whole" or warm.state() == "loading"
+
+
+def _looking(asked: Asked, stage: str, state: str) -> None:
+    if (_stage(asked), warm.state()) != (stage, state):
+        st.rerun()
+    st.caption(_said(asked, stage))
+
+
+def _stage(asked: Asked) -> str:
+    """`none`, `layer` or `whole`: how much of the question is answered."""
+    here, question = tab(), asked.question()
+    if here.known(question) is not None or (here.question == question and here.scene is not None and here.scene.done()):
+        return "whole"
+    row = here.rows.get(asked.state.layer)
+    return "layer" if row is not None and row.done() else "none"
+
+
+def _said(asked: Asked, stage: str) -> str:
+    here, question, ready = tab(), asked.question(), warm.state() == "ready"
+    if question in asking.examples():
+        return f":material/inventory_2: Stored answer. {MODEL[warm.state()]}"
+    if stage == "whole":
+        scene = here.scenes[question]
+        tokens = several(len(scene.tokens), "token")
+        return f":material/bolt: Measured live in {scene.seconds:.1f} s: {tokens}, every layer."
+    if not ready:
+        return ":material/hourglass: The model is loading, a few seconds. Your sentence is next."
+    ahead = warm.ahead(here.rows[asked.state.layer]) if stage == "none" else 0
+    if ahead:
+        return f":material/hourglass: {several(ahead, 'question')} ahead of yours."
+    if stage == "none":
+        return f":material/hourglass: Measuring layer {asked.state.layer}."
+    return f":material/bolt: Layer {asked.state.layer} is measured; the other layers follow."

@@ -1,0 +1,114 @@
+"""What the dense and the pruned models write: three prompts that are stored, and the reader's own."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import streamlit as st
+
+from core.jobs import warm
+from core.specs.errors import UserError
+from core.specs.lab import ALLOCATIONS, SPARSITIES, Prompt, prompt
+from core.store import scenes
+from core.store.scenes import Generated
+from pages.ui import view
+from pages.ui.lab import answering
+from pages.ui.live import texts
+from pages.ui.live.texts import Chosen, Continued, Method
+
+METHODS = [Method("uniform", "Uniform"), Method("owl", "OWL"), Method("response", "Response")]
+ZEROS = [f"{share:g}" for share in SPARSITIES]
+USUAL = "0.7"
+ABOUT = (
+    "Every model takes the likeliest word at every step; marked words differ from the dense text. One text is an "
+    "impression: the Prune page measures the cost."
+)
+OWN = "own"
+KEPT = 60  # texts of the reader's own
+LOOK = 0.4  # seconds between two looks at what is not written yet
+
+
+def stored() -> dict[Prompt, Generated]:
+    """The committed texts."""
+    return _stored(str(scenes.folder()))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _stored(folder: str) -> dict[Prompt, Generated]:
+    return scenes.written()
+
+
+def show() -> None:
+    """The prompts, the slider, and what each model writes."""
+    st.header("How does pruning change what the model writes?", anchor=False)
+    own, known = view.text("write", "").strip(), stored() | _kept()
+    prompts = dict.fromkeys(each.prompt for each in stored())
+    stories = {str(at): _continued(words, known) for at, words in enumerate(prompts, 1)}
+    if own:
+        stories[OWN] = _continued(own, known, own=True)
+    place = st.container()
+    st.text_input("Or type your own words", key="write", placeholder="Once a year the whole village", on_change=_typed)
+    if stories:
+        with place:
+            story, zeros = _draw(stories)
+        if story == OWN:
+            _write(own, float(zeros))
+    st.caption(ABOUT)
+
+
+def _draw(stories: dict[str, Continued]) -> tuple[str, str]:
+    """Draw the texts; which story is chosen, and which sparsity."""
+    names = list(stories)
+    story, zeros = view.sync("story", names, names[0]), view.sync("zeros", ZEROS, USUAL)
+    chosen = Chosen(names.index(story), ZEROS.index(zeros))
+
+    def told(now: Chosen) -> None:
+        st.session_state.update({"story": names[now.prompt], "zeros": ZEROS[now.zeros]})
+
+    texts.draw(list(stories.values()), SPARSITIES, METHODS, chosen, told)
+    return story, zeros
+
+
+def _typed() -> None:
+    """The reader's own words are shown once they are typed."""
+    if st.session_state["write"].strip():
+        st.session_state["story"] = OWN
+
+
+def _kept() -> dict[Prompt, Generated]:
+    return st.session_state.setdefault("lab texts", {})
+
+
+def _continued(words: str, known: dict[Prompt, Generated], own: bool = False) -> Continued:
+    """A prompt with all that is known to follow it."""
+    found = {name: [known.get(prompt(words, name, share)) for share in SPARSITIES] for name in ALLOCATIONS}
+    dense = next((each.dense for row in found.values() for each in row if each), None)
+    return Continued(words, dense, {name: [each and each.pruned for each in row] for name, row in found.items()}, own)
+
+
+def _write(words: str, share: float) -> None:
+    """Ask for the reader's own texts, one after the other, and look until they have come."""
+    try:
+        asked = [prompt(words, name, share) for name in ALLOCATIONS]
+    except UserError as error:
+        st.error(str(error))
+        return
+    missing = [each for each in asked if each not in _kept()]
+    if missing:
+        future = warm.generate(missing[0], answering.tab().reader)
+        st.fragment(run_every=LOOK)(_writing)(missing[0], future, len(asked) - len(missing))
+
+
+def _writing(asked: Prompt, future: Future, done: int) -> None:
+    if not future.done():
+        st.caption(f":material/hourglass: Writing, {done} of {len(METHODS)} done.")
+        return
+    if not future.cancelled():
+        try:
+            _kept()[asked] = future.result()
+        except UserError as error:
+            st.error(str(error))
+            return
+        while len(_kept()) > KEPT:
+            del _kept()[next(iter(_kept()))]
+    st.rerun()

@@ -1,0 +1,107 @@
+"""What the reader asks the lab: the sentence, the damage and where it enters, held in the URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.specs.lab import MOST_TOKENS, Question, question
+from core.store import scenes
+from core.store.scenes import Scene
+from pages.ui import view
+from pages.ui.live.grid import Kind, State, Stop
+
+SIZES = ("0.01", "0.03", "0.1", "0.2", "0.3", "0.5", "0.7", "1")
+SHARES = ("0.3", "0.5", "0.6", "0.7", "0.8", "0.9")
+KINDS = (
+    Kind(
+        "Noise",
+        "noise enters here",
+        "Size, as a share of each token's vector",
+        [Stop(f"gaussian:{size}", size) for size in SIZES],
+        SIZES.index("0.3"),
+        choosy=True,
+    ),
+    Kind(
+        "Pruned",
+        "this layer is pruned",
+        "Weights removed by Wanda",
+        [Stop(f"residual:wanda:{share}", f"{float(share):.0%}".replace("%", " %")) for share in SHARES],
+        SHARES.index("0.7"),
+    ),
+    Kind("Left out", "this layer is left out", "", [Stop("skip", "")], 0),
+)
+WORDS = {stop.value: (at, n) for at, kind in enumerate(KINDS) for n, stop in enumerate(kind.stops)}
+OPENING = "The old clockmaker opened the door of her shop and found the street empty."
+USUAL = "gaussian:0.3"
+LAYERS = 30  # of the bundled model
+LAYER = 16
+LAST = -1  # the token that is marked unasked
+
+
+def examples() -> dict[Question, Scene]:
+    """The committed answers, the opening one first."""
+    return _examples(str(scenes.folder()))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _examples(folder: str) -> dict[Question, Scene]:
+    return scenes.examples()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The view, as the URL tells it."""
+
+    sentence: str
+    word: str  # the damage, as perturbations are written
+    state: State
+
+    def question(self, flipped: bool = False) -> Question:
+        """The question; flipped: with the first token hit where it is not, and the other way round.
+
+        Raises:
+            UserError: nothing that can be done.
+        """
+        return question(self.sentence, self.word, self.state.first != flipped, self.only)
+
+    @property
+    def only(self) -> int | None:
+        """The token that is hit alone."""
+        return self.state.token if self.state.only and self.state.token >= 0 else None
+
+    @property
+    def is_choosy(self) -> bool:
+        """Whether the first token may be left out."""
+        return KINDS[self.state.kind].choosy and self.only is None
+
+
+def sentence() -> str:
+    """The field for the sentence."""
+    typed = view.text("sentence", OPENING)
+    st.text_input(
+        "Your sentence",
+        key="sentence",
+        label_visibility="collapsed",
+        placeholder=f"Type a sentence of at most {MOST_TOKENS} tokens",
+    )
+    return typed
+
+
+def asked(typed: str) -> Asked:
+    """The rest of the view, which the picture tells."""
+    word = view.sync("perturbation", list(WORDS), USUAL)
+    layer = view.sync("layer", range(LAYERS), LAYER)
+    token = view.sync("token", range(LAST, MOST_TOKENS), LAST)
+    first = view.sync("first", [False, True], False)
+    only = view.sync("only", [False, True], False)
+    kind, size = WORDS[word]
+    return Asked(typed, word, State(layer, token, kind, size, first, only and token != LAST))
+
+
+def moved(state: State) -> None:
+    """Keep what the picture tells."""
+    word = KINDS[state.kind].stops[state.size].value
+    told = {"perturbation": word, "layer": state.layer, "token": state.token, "first": state.first, "only": state.only}
+    st.session_state.update(told)

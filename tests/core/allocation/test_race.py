@@ -1,0 +1,145 @@
+"""The race of the methods: who runs, with which numbers, and what is said of the winner."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import specs
+from core.allocation import race
+from core.allocation.alphapruning import AlphaPruning
+from core.allocation.owl import Owl
+from core.allocation.response import Response
+from core.allocation.spread import allocate
+from core.analysis import protocols
+from core.analysis.evaluations import Evaluations
+from core.figures import LIGHT
+from core.figures.race import UNKNOWN, finish, lanes
+from core.figures.style import colour
+from core.specs.allocations import METHODS, AllocationRequest, Correction
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from tests import synthetic
+
+LAYERS, TARGET = 6, 0.7
+FIX = Correction(strength=0.04)
+TUNED = Owl(m=7.0, lam=0.1)
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> tuple[Profile, list[Evaluations]]:
+    """A profile, and its model evaluated with four methods, OWL with parameters of its own, and a correction."""
+    spec = synthetic.profile_spec(LAYERS, prunable=True).model_copy(update={"removal": True})
+    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+    asked = [AllocationRequest(base=base, target=TARGET) for base in (TUNED, AlphaPruning(), Response())]
+    asked += [AllocationRequest(target=TARGET, correction=FIX)]
+    asked += [AllocationRequest(target=TARGET, correction=FIX.model_copy(update={"control": "reversed"}))]
+    settings = [specs.Setting(allocation=each) for each in asked]
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, key)
+    store = Store(tmp_path)
+    profile = profiles.load(store, store.profile(key))
+    return profile, list(protocols.together(store, protocols.of_model(store, spec.model)).values())
+
+
+def run(measured: tuple[Profile, list[Evaluations]], target: float = TARGET) -> list[race.Runner]:
+    profile, groups = measured
+    return race.race(AllocationRequest(target=target), profile, *(race.where(groups, target) or (None, None)))
+
+
+def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured: tuple) -> None:
+    runners = run(measured)
+    assert {each.kind for each in runners} == {*METHODS}
+    known = [each for each in runners if each.measured]
+    assert [each.perplexity for each in known] == sorted(each.measured.perplexity for each in known)
+    assert {each.kind for each in runners[len(known) :]} == {*METHODS} - {"uniform", "owl", "alphapruning", "response"}
+
+
+def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_usual(measured: tuple) -> None:
+    found = {each.kind: each for each in run(measured)}
+    assert found["owl"].name == "OWL, m 7, lam 0.1"
+    np.testing.assert_array_equal(found["owl"].sparsity, found["owl"].measured.planned)
+    usual = allocate(AllocationRequest(base=METHODS["dlp"](), target=TARGET), measured[0]).sparsity
+    np.testing.assert_allclose(found["dlp"].sparsity, usual)
+
+
+def test_where_nothing_was_measured_nobody_wins(measured: tuple) -> None:
+    runners = run(measured, 0.55)
+    assert all(each.measured is None for each in runners) and race.where(measured[1], 0.55) is None
+    assert "70 %" in race.at(measured[1], 0.55)
+    assert "no winner yet" in race.winner(runners, 0.55)
+
+
+def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: tuple) -> None:
+    runners = run(measured)
+    best = runners[0]
+    change = best.measured.against_uniform
+    if change is None:
+        assert race.winner(runners, TARGET).startswith("Uniform has the lowest")
+    else:
+        assert race.winner(runners, TARGET).startswith(f"{-change.quoted.value:.0f}")
+    assert best.name in race.winner(runners, TARGET)
+
+
+def test_an_interval_of_perplexities_is_that_of_the_change_against_uniform(measured: tuple) -> None:
+    one = next(each for each in run(measured) if each.kind == "response").measured
+    low, high = race.interval(one)
+    change = one.against_uniform.quoted
+    assert low / one.perplexity == pytest.approx((1 + change.low / 100) / (1 + change.value / 100))
+    assert low < one.perplexity < high
+    assert all(map(math.isnan, race.interval(one.uniform)))
+
+
+def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple) -> None:
+    place = race.where(measured[1], TARGET)
+    planned = next(each.sparsity for each in run(measured) if each.kind == "owl")
+    assert race.in_view("mine", planned, *place).measured.setting.allocation.base == TUNED
+    assert race.in_view("mine", planned[::-1].copy(), *place).measured is None
+    assert race.in_view("mine", planned, None, None).measured is None
+
+
+def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> None:
+    place = race.where(measured[1], TARGET)
+    said = race.corrected(*place, AllocationRequest(base=Owl(), target=TARGET))
+    assert said.startswith("Measured on Uniform at 70 % zeros: the correction at strength 0.04 ")
+    assert "its reverse" in said
+    assert "only an example" in race.corrected(None, None, AllocationRequest(target=TARGET))
+
+
+def test_a_strip_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
+    runners = run(measured)
+    figure = lanes(runners, TARGET).figure
+    assert [each.name for each in figure.data] == [each.name for each in runners]
+    for bars, one in zip(figure.data, runners, strict=True):
+        np.testing.assert_allclose(bars.y, one.sparsity - TARGET)
+        assert bars.marker.color == colour(one.kind, LIGHT)
+
+
+def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) -> None:
+    runners = run(measured)
+    chart = finish(runners, 12.0)
+    assert chart.table["method"].tolist() == [each.name for each in runners]
+    dots = {each.name: float(each.x[0]) for each in chart.figure.data if each.name != "labels"}
+    assert {name for name, value in dots.items() if math.isfinite(value)} == {r.name for r in runners if r.measured}
+    assert all(dots[each.name] == pytest.approx(each.perplexity) for each in runners if each.measured)
+    texts = next(each.text for each in chart.figure.data if each.name == "labels")
+    assert [UNKNOWN in text for text in texts] == [each.measured is None for each in runners]
+    assert "12.0" in chart.finding and runners[0].name in chart.finding
+    assert ("not certainly" in chart.finding) == race.tied(*runners[:2])
+
+
+def test_two_are_tied_unless_the_interval_of_their_difference_says_which_is_lower(measured: tuple) -> None:
+    known = [each for each in run(measured) if each.measured]
+    first, last = known[0], known[-1]
+    assert race.tied(first, first) and race.tied(last, first)
+    change = first.measured.against(last.measured).quoted
+    assert race.tied(first, last) == (not change.high < 0)
+
+
+def test_methods_have_colours_of_their_own() -> None:
+    hues = [colour(kind, LIGHT) for kind in METHODS if kind != "uniform"]
+    assert len(set(hues)) == len(hues)
+    assert not {*hues} & {LIGHT.amplify, LIGHT.absorb, LIGHT.accent, LIGHT.undecided}

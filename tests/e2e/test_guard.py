@@ -1,0 +1,77 @@
+"""A page of another address gets nothing out of the dashboard: no frame, no channel, no call to the outside."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.conftest import READY, serving
+
+
+class Recording(BaseHTTPRequestHandler):
+    """Answers every request, to whatever address, with one page, and remembers the addresses."""
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(self.server.page.encode())
+
+    do_CONNECT = do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def foreign() -> Iterator[ThreadingHTTPServer]:
+    """A server at another port of this machine: a foreign page to a browser, and a proxy to a program."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Recording)
+    server.asked, server.page = [], ""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+def channel(address: str, **headers: str) -> int:
+    """Status of the answer to a browser's request for Streamlit's channel."""
+    connection = http.client.HTTPConnection(urlparse(address).netloc, timeout=10)
+    key = base64.b64encode(bytes(16)).decode()
+    opening = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key}
+    connection.request("GET", "/_stcore/stream", headers=opening | headers)
+    return connection.getresponse().status
+
+
+def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(
+    tmp_path: Path, foreign: ThreadingHTTPServer
+) -> None:
+    proxy = f"http://127.0.0.1:{foreign.server_port}"
+    proxied = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy)
+    with serving(tmp_path, **proxied, NO_PROXY="", no_proxy="") as address:
+        assert channel(address, Origin=address) == 101
+        for origin in (proxy, "https://elsewhere.example", "null", address.replace("http:", "ftp:")):
+            assert channel(address, Origin=origin) == 403, origin
+        assert channel(address, Host="elsewhere.example", Origin="http://elsewhere.example") == 403
+    assert foreign.asked == []
+
+
+def test_a_foreign_page_cannot_show_the_dashboard_in_a_frame(
+    tmp_path: Path, foreign: ThreadingHTTPServer, chromium: Browser
+) -> None:
+    with serving(tmp_path) as address:
+        foreign.page = f'<iframe src="{address}/measure" width="900" height="700"></iframe><p>all of it</p>'
+        page = chromium.new_page()
+        with page.expect_event("requestfailed", lambda request: request.url.startswith(address)):
+            page.goto(f"http://127.0.0.1:{foreign.server_port}/")
+        expect(page.get_by_text("all of it")).to_be_visible()
+        assert page.frame_locator("iframe").locator(READY).count() == 0
+        page.close()

@@ -1,0 +1,233 @@
+"""The lab in a real browser: the wave, the finger, the keys, one's own sentence, and a link for somebody else."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from pages.ui.lab import question
+from tests.e2e.conftest import serving, settle, wait_for_query
+
+pytestmark = pytest.mark.e2e
+Tab = Callable[..., Page]
+PATIENCE = 240_000  # ms for a model to be loaded on a busy machine
+FRESH = "true"
+WATCH = """button => {
+    window.waves = 0
+    const see = () => { window.waves += button.dataset.playing === "true" }
+    new MutationObserver(see).observe(button, { attributeFilter: ["data-playing"] })
+}"""
+INTERRUPT = "button => { button.click(); requestAnimationFrame(() => requestAnimationFrame(() => button.click())) }"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that knows the committed results alone."""
+    with serving(tmp_path_factory.mktemp("nothing")) as address:
+        yield address
+
+
+def opened(tab: Tab, address: str) -> tuple[Page, Locator]:
+    """The page and its picture, once that stands still."""
+    page = tab(address)
+    lab = page.locator(".lab")
+    rested(lab)
+    settle(page)
+    return page, lab
+
+
+def rested(lab: Locator) -> None:
+    """Wait until no wave runs and the answer is the one that was asked for."""
+    expect(lab).to_have_attribute("data-fresh", FRESH)
+    expect(lab.locator(".play")).to_have_attribute("data-playing", "false")
+
+
+def wave(page: Page, lab: Locator, gesture: Callable[[], None]) -> None:
+    """A gesture that starts a wave; who looks too late to see it running still learns that it ran."""
+    lab.locator(".play").evaluate(WATCH)
+    gesture()
+    page.wait_for_function("window.waves > 0")
+
+
+def cell(lab: Locator, layer: int, token: int) -> tuple[float, float]:
+    """Where a cell lies in the window."""
+    box = lab.locator(".grid").bounding_box()
+    at = json.loads(lab.locator(".grid").get_attribute("data-shape"))
+    x = box["x"] + at["left"] + (token + 0.5) * at["across"]
+    return x, box["y"] + at["top"] + (at["layers"] - layer - 0.5) * at["row"]
+
+
+def colour(lab: Locator, layer: int, token: int) -> tuple[int, int, int]:
+    """The colour in the middle of a cell."""
+    box = lab.locator(".grid").bounding_box()
+    x, y = cell(lab, layer, token)
+    read = "(canvas, [x, y]) => [...canvas.getContext('2d').getImageData(x, y, 1, 1).data]"
+    red, green, blue, _ = lab.locator("canvas").evaluate(read, [round(x - box["x"]), round(y - box["y"])])
+    return red, green, blue
+
+
+def test_one_token_flips_the_picture(demo: str, tab: Tab) -> None:
+    page, lab = opened(tab, demo)
+    red, _, blue = colour(lab, 28, 3)
+    assert blue > red, "absorbed"
+    few = int(lab.get_attribute("data-flips"))
+    lab.get_by_role("switch").check(force=True)
+    expect(lab.locator(".says")).to_contain_text("amplify")
+    wait_for_query(page, first="True")
+    rested(lab)
+    red, _, blue = colour(lab, 28, 3)
+    assert red > blue, "amplified"
+    assert int(lab.get_attribute("data-flips")) > few
+
+
+def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None:
+    page, lab = opened(tab, demo)
+    wave(page, lab, lambda: page.mouse.click(*cell(lab, 4, 2)))
+    expect(lab).to_have_attribute("data-layer", "4")
+    rested(lab)
+    wait_for_query(page, layer="4", token="2")
+    assert colour(lab, 2, 3) != colour(lab, 20, 3), "below the layer nothing has arrived"
+    wave(page, lab, lambda: page.mouse.click(*cell(lab, 0, 2)))
+    rested(lab)
+    lab.get_by_role("button", name="Play").evaluate(INTERRUPT)  # between two frames, or a slow hand comes too late
+    at = lab.locator(".at")
+    expect(at).to_contain_text("layer 0")
+    expect(lab.locator(".play")).to_have_attribute("data-playing", "false")
+    stands = int(at.inner_text().split(":")[0].removeprefix("layer "))
+    lab.get_by_role("button", name="One layer on").click()
+    expect(at).to_contain_text(f"layer {stands + 1}")
+    lab.get_by_role("button", name="One layer back").click()
+    expect(at).to_contain_text(f"layer {stands}")
+
+
+def test_who_wants_less_motion_sees_the_end_at_once(demo: str, chromium: Browser) -> None:
+    context = chromium.new_context(reduced_motion="reduce", viewport={"width": 1280, "height": 800})
+    try:
+        page = context.new_page()
+        page.goto(demo)
+        lab = page.locator(".lab")
+        rested(lab)
+        page.mouse.click(*cell(lab, 4, 2))
+        expect(lab).to_have_attribute("data-layer", "4")
+        assert lab.locator(".play").get_attribute("data-playing") == "false"
+        expect(lab.locator(".at")).to_contain_text("layer 29")
+    finally:
+        context.close()
+
+
+def test_dragging_moves_the_layer_without_a_call_to_the_server(demo: str, tab: Tab) -> None:
+    sent: list[int] = []
+    page, lab = opened(tab, demo)
+    page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append(1)))
+    page.reload()
+    rested(lab)
+    settle(page)
+    before, seen = len(sent), []
+    page.mouse.move(*cell(lab, 4, 2))
+    page.mouse.down()
+    for layer in range(5, 25):
+        page.mouse.move(*cell(lab, layer, 2))
+        seen.append((lab.get_attribute("data-layer"), lab.locator(".says").inner_text()))
+    assert before and len(sent) == before
+    assert [int(layer) for layer, _ in seen] == list(range(5, 25))
+    assert len({said for _, said in seen}) == 20
+    page.mouse.up()
+    wait_for_query(page, layer="24")
+
+
+def test_the_keys_do_what_the_finger_does(demo: str, tab: Tab) -> None:
+    page, lab = opened(tab, f"{demo}/lab?layer=10&token=3")
+    grid = lab.get_by_role("slider", name="Drift at every layer")
+    grid.focus()
+    for key, value in (("ArrowUp", "11"), ("ArrowDown", "10"), ("End", "29"), ("Home", "0"), ("ArrowDown", "0")):
+        grid.press(key)
+        expect(grid).to_have_attribute("aria-valuenow", value)
+    grid.press("ArrowLeft")
+    expect(lab).to_have_attribute("data-token", "2")
+    grid.press("ArrowRight")
+    grid.press("ArrowRight")
+    expect(lab).to_have_attribute("data-token", "4")
+    wait_for_query(page, layer="0", token="4")
+    wave(page, lab, lambda: grid.press(" "))
+    rested(lab)
+
+
+def test_pointing_tells_the_drift_and_the_next_words(demo: str, tab: Tab) -> None:
+    page, lab = opened(tab, f"{demo}/lab?layer=10&token=3")
+    marked = lab.locator(".after b").inner_text()
+    page.mouse.move(*cell(lab, 20, 6))
+    expect(lab.locator(".tip")).to_contain_text("after layer 20")
+    expect(lab.locator(".after b")).not_to_have_text(marked)
+    expect(lab.locator(".list li")).to_have_count(10)
+    page.mouse.move(*cell(lab, 5, 6))
+    expect(lab.locator(".tip")).to_contain_text("untouched")
+    page.mouse.move(2, 2)
+    expect(lab.locator(".after b")).to_have_text(marked)
+
+
+def test_a_link_shows_somebody_else_the_same(demo: str, tab: Tab) -> None:
+    page, lab = opened(tab, demo)
+    lab.get_by_role("switch").check(force=True)
+    page.mouse.click(*cell(lab, 12, 5))
+    wait_for_query(page, layer="12", token="5", first="True")
+    rested(lab)
+    _, other = opened(tab, page.url)
+    assert other.locator(".says").inner_text() == lab.locator(".says").inner_text()
+    assert other.locator(".after").inner_text() == lab.locator(".after").inner_text()
+    expect(other.get_by_role("switch")).to_be_checked()
+
+
+def test_the_numbers_can_be_taken_away(demo: str, tab: Tab, tmp_path: Path) -> None:
+    page, _ = opened(tab, f"{demo}/lab?layer=28")
+    page.get_by_test_id("stExpander").filter(has_text="Numbers").locator("summary").click()
+    files = {}
+    for kind in ("CSV", "JSON"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Download {kind}").click()
+        files[kind] = tmp_path / kind
+        download.value.save_as(files[kind])
+    with files["CSV"].open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    answer = json.loads(files["JSON"].read_text("utf-8"))["answer"]
+    assert len(lines) == 30 * 31 / 2 * len(answer["tokens"])
+    assert float(lines[-1]["drift"]) == answer["drift"][-1][-1][-1]
+
+
+def test_the_texts_follow_the_slider(demo: str, tab: Tab) -> None:
+    page, _ = opened(tab, demo)
+    part = page.locator(".texts")
+    slider = part.get_by_role("slider")
+    slider.press("Home")
+    expect(part.locator("mark").filter(has_text="a")).to_have_count(0)
+    slider.press("End")
+    expect(part.locator(".value")).to_have_text("80 %")
+    expect(part.locator(".card mark").last).not_to_be_empty()
+    wait_for_query(page, zeros="0.8")
+
+
+@pytest.mark.bundled
+def test_a_sentence_of_ones_own_is_answered_live(demo: str, tab: Tab) -> None:
+    """Layer first, then all of them; another size is another question, another layer is none."""
+    page, lab = opened(tab, demo)
+    field = page.get_by_role("textbox", name="Your sentence")
+    field.fill("Every evening the lighthouse keeper wrote a letter to the sea")
+    field.press("Enter")
+    expect(lab).to_have_attribute("data-fresh", "false")
+    expect(lab).to_have_attribute("data-fresh", FRESH, timeout=PATIENCE)
+    expect(page.get_by_text("Measured live")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_url(lambda url: "sentence=Every" in url)
+    grid = lab.get_by_role("slider", name="Drift at every layer")
+    grid.press("ArrowDown")
+    expect(lab).to_have_attribute("data-fresh", FRESH)
+    expect(lab).to_have_attribute("data-layer", str(question.LAYER - 1))
+    said = lab.locator(".says").inner_text()
+    size = lab.locator(".size")
+    size.press("End")
+    wait_for_query(page, perturbation="gaussian:1")
+    expect(lab.locator(".says")).not_to_have_text(said, timeout=PATIENCE)
+    expect(lab).to_have_attribute("data-fresh", FRESH, timeout=PATIENCE)

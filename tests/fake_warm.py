@@ -1,0 +1,69 @@
+"""A warm model that answers when a test says so, with invented scenes."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.specs.lab import Prompt, Question
+from core.store.scenes import Generated, Row, Scene
+
+LAYERS = 30
+TOKENS = ("The", " old", " door", "s", ".")
+
+
+def scene(gain: float = 0.5, flips: int = 2, tokens: tuple[str, ...] = TOKENS, layers: int = LAYERS) -> Scene:
+    """Noise of size 0.3 on all but the first token, whose drift changes by the same factor at every layer."""
+    depth = np.arange(layers)
+    size = 0.3 * gain ** (np.subtract.outer(-depth, -depth) / (layers - 1))
+    drift = [
+        [None if k < i else (0.0, *[float(f"{size[i, k]:.4g}")] * (len(tokens) - 1)) for k in range(layers)]
+        for i in range(layers)
+    ]
+    words = tuple(tuple((f" w{n}", 0.5 / 2**n) for n in range(5)) for _ in tokens)
+    other = tuple(tuple((f" x{n}", 0.4 / 2**n) for n in range(5)) for _ in tokens)
+    flipped = tuple(at < flips for at in range(len(tokens)))
+    hurt = tuple(b if flip else a for a, b, flip in zip(words, other, flipped, strict=True))
+    return Scene(
+        tokens=tokens,
+        norms=((50.0, *[1.0] * (len(tokens) - 1)),) * layers,
+        dense=words,
+        seconds=1.5,
+        drift=drift,
+        gain=[*(float(f"{size[i, -1] / 0.3:.4g}") for i in range(layers - 1)), None],
+        perturbed=(hurt,) * layers,
+        flipped=(flipped,) * layers,
+        kl=((0.1,) * len(tokens),) * layers,
+    )
+
+
+@dataclass
+class Warm:
+    """Stands for `core.jobs.warm`: what was asked is kept, and answered by `answer_row`, `answer_scene`, `write`."""
+
+    standing: str = "ready"
+    waiting: int = 0
+    woken: int = 0
+    rows: dict[tuple[Question, int], Future[Row]] = field(default_factory=dict)
+    scenes: dict[Question, Future[Scene]] = field(default_factory=dict)
+    texts: dict[Prompt, Future[Generated]] = field(default_factory=dict)
+
+    def state(self) -> str:
+        return self.standing
+
+    def ahead(self, future: Future) -> int:
+        return self.waiting
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def row(self, question: Question, layer: int, reader: str) -> Future[Row]:
+        return self.rows.setdefault((question, layer), Future())
+
+    def scene(self, question: Question, reader: str) -> Future[Scene]:
+        return self.scenes.setdefault(question, Future())
+
+    def generate(self, prompt: Prompt, reader: str) -> Future[Generated]:
+        return self.texts.setdefault(prompt, Future())

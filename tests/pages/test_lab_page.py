@@ -1,0 +1,248 @@
+"""Lab: stored answers at once, one's own sentence as it is answered, and a link that carries all of it."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.specs.errors import UserError
+from core.specs.lab import ALLOCATIONS, SPARSITIES, prompt, question
+from core.store import scenes
+from core.store.scenes import Generated
+from pages.ui.lab import continuing
+from pages.ui.lab import question as asking
+from pages.ui.lab.question import OPENING
+from pages.ui.live import grid, texts
+from tests.fake_warm import LAYERS, Warm, scene
+from tests.pages.test_shell import opened_at
+
+OWN = "A red door"
+NOISE, EVERYWHERE = question(OPENING, "gaussian:0.3"), question(OPENING, "gaussian:0.3", first=True)
+
+
+@pytest.fixture
+def stored(filled_cache: dict[str, str], model: Warm) -> None:
+    """Two committed scenes of the opening sentence, and a committed text."""
+    scenes.keep_scene("0", NOISE, scene(0.5, flips=2))
+    scenes.keep_scene("1", EVERYWHERE, scene(2.0, flips=4))
+    asked = [prompt("Once", name, share) for name in ALLOCATIONS for share in SPARSITIES]
+    told = {"dense": " upon a time", "pruned": " upon the the", "sparsity": 0.5, "seconds": 1}
+    scenes.keep_written([Generated(asked=each, **told) for each in asked])
+
+
+def opened(**view: str) -> AppTest:
+    """The page with a view in its URL."""
+    app = opened_at("lab", **view)
+    assert not app.exception
+    return app
+
+
+def given(app: AppTest, part: str) -> dict:
+    """What a live part of the page was given."""
+    found = [json.loads(each.proto.json) for each in app.get("bidi_component")]
+    return next(each for each in found if part in each)
+
+
+def standing(app: AppTest) -> str:
+    """The line that says how far the answer is."""
+    return next(each.value for each in app.caption if each.value.startswith(":material"))
+
+
+def shown(app: AppTest) -> dict:
+    """The answer to the question as the browser looks for it."""
+    data = given(app, "answers")
+    state, kind = data["state"], data["kinds"][data["state"]["kind"]]
+    where = str(state["token"]) if state["only"] else "all" if state["first"] or not kind["choosy"] else "after_first"
+    return data["answers"].get(f"{data['sentence']}|{kind['stops'][state['size']]['value']}|{where}", {})
+
+
+def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, model: Warm) -> None:
+    app = opened()
+    assert not model.rows and not model.scenes
+    assert set(shown(app)["hit"]) == {str(layer) for layer in range(LAYERS)}
+    hit = shown(app)["hit"]["16"]
+    assert hit["mean"][0] == 1
+    assert hit["mean"][-1] == pytest.approx(scene(0.5).gain[16], rel=0.01)
+    assert hit["ratio"][-1][0] is None, "the first token is spared"
+    assert "With the first token hit too" in hit["says"]
+    assert len(given(app, "answers")["answers"]) == 2
+    assert shown(opened(first="True"))["hit"]["16"]["mean"][-1] > 1
+
+
+@pytest.mark.parametrize("state", ["cold", "loading", "ready"])
+def test_it_says_that_the_answer_is_a_stored_one_and_what_the_model_does(stored: None, model: Warm, state: str) -> None:
+    model.standing = state
+    said = standing(opened())
+    assert "Stored" in said
+    assert ("ready" in said) == (state == "ready")
+
+
+def test_ones_own_sentence_is_answered_for_the_layer_first_and_then_for_all(stored: None, model: Warm) -> None:
+    app = opened(sentence=OWN, layer="7")
+    asked = question(OWN, "gaussian:0.3")
+    assert list(model.rows) == [(asked, 7)] and list(model.scenes) == [asked]
+    assert shown(app) == {}, "nothing is made up"
+    assert given(app, "answers")["answers"][given(app, "answers")["fallback"]]["layers"] == LAYERS
+    model.rows[asked, 7].set_result(scene(0.8).row(7))
+    app.run()
+    assert list(shown(app)["hit"]) == ["7"]
+    model.scenes[asked].set_result(scene(0.8))
+    app.run()
+    assert len(shown(app)["hit"]) == LAYERS
+    assert "1.5 s" in standing(app)
+    app.run()
+    assert len(model.scenes) == 1
+
+
+def test_what_waits_says_why(stored: None, model: Warm) -> None:
+    model.waiting = 3
+    assert "3 questions" in standing(opened(sentence=OWN))
+    model.standing = "loading"
+    assert "loading" in standing(opened(sentence=OWN))
+
+
+def test_another_layer_of_a_sentence_in_work_is_asked_for_too(stored: None, model: Warm) -> None:
+    app = opened(sentence=OWN, layer="7")
+    app.session_state["layer"] = 9
+    app.run()
+    assert [layer for _, layer in model.rows] == [7, 9]
+
+
+@pytest.mark.parametrize("refuse", ["row", "scene"])
+def test_a_refusal_is_said_and_nothing_breaks(stored: None, model: Warm, refuse: str) -> None:
+    app = opened(sentence=OWN)
+    [waiting] = getattr(model, f"{refuse}s").values()
+    waiting.set_exception(UserError("the sentence has 70 tokens, the lab takes 64: shorten it"))
+    app.run()
+    assert not app.exception
+    assert app.error[0].value == "The sentence has 70 tokens, the lab takes 64: shorten it."
+
+
+def test_an_empty_sentence_is_refused(stored: None, model: Warm) -> None:
+    app = opened(sentence=" ")
+    assert "empty" in app.error[0].value
+    assert not model.scenes
+
+
+def test_what_was_superseded_is_asked_again(stored: None, model: Warm) -> None:
+    app = opened(sentence=OWN)
+    model.scenes.popitem()[1].cancel()
+    app.run()
+    assert len(model.scenes) == 1
+
+
+def test_without_stored_answers_the_page_waits_for_the_model(filled_cache: dict[str, str], model: Warm) -> None:
+    app = opened()
+    assert app.title and not app.get("bidi_component")
+    model.rows[NOISE, asking.LAYER].set_result(scene().row(asking.LAYER))
+    app.run()
+    assert list(shown(app)["hit"]) == [str(asking.LAYER)]
+
+
+def test_a_link_carries_the_view(stored: None, model: Warm) -> None:
+    app = opened(sentence=OWN, layer="4", token="2", only="True", perturbation="residual:wanda:0.9")
+    data = given(app, "answers")
+    kind = data["kinds"][data["state"]["kind"]]
+    assert kind["stops"][data["state"]["size"]]["value"] == "residual:wanda:0.9"
+    assert (data["state"]["layer"], data["state"]["token"], data["state"]["only"]) == (4, 2, True)
+    assert list(model.scenes) == [question(OWN, "residual:wanda:0.9", token=2)]
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("layer", "30"), ("token", "64"), ("perturbation", "gaussian:7")])
+def test_a_link_that_asks_for_what_is_not_there_says_so(stored: None, key: str, wrong: str) -> None:
+    app = opened(**{key: wrong})
+    assert wrong in app.warning[0].value
+    assert shown(app)
+
+
+def test_what_the_browser_tells_is_kept_and_nonsense_is_not(stored: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[grid.State] = []
+    held = {"layer": 3, "token": 1, "kind": 0, "size": 2, "first": True, "only": False}
+
+    def tell(moved: object) -> None:
+        monkeypatch.setattr(grid.st, "session_state", {grid.KEY: type("Told", (), {"moved": moved})})
+        grid._moved(asking.KINDS, told.append)
+
+    tell(held)
+    assert told == [grid.State(3, 1, 0, 2, True, False)]
+    for wrong in ({"size": 99}, {"kind": 3}, {"kind": -1}, {"layer": "3"}, {"first": 1}, {"more": 1}):
+        tell(held | wrong)
+    tell(None)
+    assert len(told) == 1
+
+
+def links(app: AppTest) -> list[dict[str, str]]:
+    """What the page's links ask for."""
+    found = [parse_qs(each.proto.query_string) for each in app.main.get("page_link")]
+    return [{key: values[0] for key, values in each.items()} for each in found]
+
+
+@pytest.mark.parametrize(
+    ("view", "wanted"),
+    [
+        ({"layer": "9", "first": "True"}, {"layer": "9", "perturbation": "gaussian:0.3", "positions": "all"}),
+        ({"perturbation": "gaussian:0.7"}, {"layer": "16", "perturbation": "gaussian:1", "positions": "after_first"}),
+        ({"perturbation": "skip"}, {"layer": "16", "perturbation": "skip"}),
+    ],
+)
+def test_the_way_to_the_same_layer_on_absorption(model: Warm, view: dict[str, str], wanted: dict[str, str]) -> None:
+    """With the committed demo: the nearest size that was measured there."""
+    [asked] = [each for each in links(opened(**view)) if "layer" in each]
+    assert {key: value for key, value in asked.items() if key != "profile"} == wanted
+
+
+def test_the_numbers_of_the_layer_in_view_are_a_table(stored: None) -> None:
+    app = opened(layer="27")
+    table = app.dataframe[0].value
+    assert table["after layer"].tolist() == [29, 28, 27]
+    assert table["2 old"].iloc[-1] == 0.3
+
+
+def test_texts_are_stored_for_every_sparsity(stored: None, model: Warm) -> None:
+    data = given(opened(zeros="0.4"), "methods")
+    assert data["zeros"][data["state"]["zeros"]] == "40 %"
+    [found] = data["prompts"]
+    assert {method: len(row) for method, row in found["written"].items()} == dict.fromkeys(ALLOCATIONS, len(SPARSITIES))
+    assert found["written"]["owl"][0]["same"] == len(" upon")
+    assert not model.texts
+
+
+def test_ones_own_words_are_continued_one_after_the_other(stored: None, model: Warm) -> None:
+    app = opened(write="It was", story="own", zeros="0.5")
+    for count, name in enumerate(ALLOCATIONS, 1):
+        asked = prompt("It was", name, 0.5)
+        assert len(model.texts) == count
+        model.texts[asked].set_result(Generated(asked=asked, dense=" so", pruned=" not", sparsity=0.5, seconds=1))
+        app.run()
+    data = given(app, "methods")
+    own = data["prompts"][data["state"]["prompt"]]
+    assert own["own"] and own["dense"] == " so"
+    assert [own["written"][name][5]["text"] for name in ALLOCATIONS] == [" not"] * 3
+    assert own["written"]["owl"][4] is None
+
+
+def test_a_refused_prompt_is_said(stored: None, model: Warm) -> None:
+    app = opened(write="It was", story="own")
+    [waiting] = model.texts.values()
+    waiting.set_exception(UserError("the prompt has 9,000 tokens: shorten it"))
+    app.run()
+    assert "9,000" in app.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("dense", "other", "same"), [("a b c", "a b d", 3), (" so it", " so its", 3), ("a b", "a b", 3), ("a", "", 0)]
+)
+def test_two_texts_are_alike_up_to_a_whole_word(dense: str, other: str, same: int) -> None:
+    assert texts.common(dense, other) == same
+
+
+def test_every_kind_of_damage_can_be_asked() -> None:
+    for word in asking.WORDS:
+        assert question(OPENING, word).perturbation.name == word
+
+
+def test_the_texts_are_of_the_methods_that_are_committed() -> None:
+    assert tuple(each.word for each in continuing.METHODS) == ALLOCATIONS
