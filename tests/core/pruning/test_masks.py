@@ -10,7 +10,7 @@ from core.models import anatomy
 from core.pruning import masks as kept
 from core.pruning.linear import pruned
 from core.pruning.masks import Masks, masked
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import Treatment
 from tests import tiny
 
 
@@ -23,7 +23,7 @@ def norms(layer: int) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("pruner", ["wanda", "magnitude"])
 def test_a_mask_prunes_as_its_pruner_does_also_when_it_is_kept(pruner: str, monkeypatch: pytest.MonkeyPatch) -> None:
     linear = anatomy.linears(tiny.loaded("llama").layers[1])[3]
-    expected = pruned(linear, 1, PRUNERS[pruner], norms(1), 0.6)
+    expected = pruned(linear, 1, Treatment(pruner), {"norm": norms(1)}, 0.6)
     found = Masks(norms)
     assert torch.equal(found.weight(linear, 1, pruner, 0.6), expected)
     monkeypatch.setattr(kept, "pruned", lambda *_: pytest.fail("it was kept"))
