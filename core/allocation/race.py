@@ -86,7 +86,11 @@ def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> 
     """The protocol and the slice in which most methods were measured at a target, of this pruner if of any."""
     places = [(found, part) for found in groups for part in found.slices
               if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
-    return max(places, key=lambda place: (place[1].pruner == pruner, len(place[0].within(place[1]))), default=None)
+
+    def good(place: tuple[Evaluations, Slice]) -> tuple[bool, int]:
+        return place[1].treatment.name == pruner, len(place[0].within(place[1]))
+
+    return max(places, key=good, default=None)
 
 
 def targets(groups: Iterable[Evaluations]) -> list[float]:

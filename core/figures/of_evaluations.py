@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from core.allocation.estimates import estimate
+from core.allocation.race import interval
 from core.analysis import responses, verdicts
 from core.analysis.comparison import FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import EvaluatedSetting
@@ -17,9 +18,9 @@ from core.figures import evaluation
 from core.figures.estimate import trusted
 from core.figures.labels import percent
 from core.figures.style import LIGHT, Chart, Palette
-from core.specs import naming
 from core.specs.errors import UserError
 from core.specs.formats import listed
+from core.specs.pruners import Treatment
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -32,24 +33,27 @@ CONTROLS = {"none": "correction", "reversed": "reversed", "ramp": "ramp", "shuff
 def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT) -> Chart:
     """Every method over its targets; the corrections of one base as one, their controls left to their own chart."""
     points: dict[tuple[str, bool], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    strengths, bases = defaultdict(set), defaultdict(set)
+    strengths, bases, ends = defaultdict(set), defaultdict(set), defaultdict(dict)
     for each in found.settings:
         mine = shown is not None and each.name == shown.name
         fix = each.setting.allocation.correction
         if each.finite and (mine or fix.control == "none"):
             name = each.name
             if not mine and fix.strength:  # all corrections of a base are one curve
-                base = f"{each.setting.allocation.base.label}, {naming.PRUNERS[each.setting.pruner]}"
+                base = f"{each.setting.allocation.base.label}, {each.setting.treatment.label}"
                 name = f"{each.base.name if each.base else base}{CORRECTED}"
             points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
             strengths[name, mine].add(fix.strength)
             bases[name].add(each.setting.allocation.base)
+            ends[name, mine][each.setting.allocation.target] = interval(each)
     curves = [
         evaluation.Curve(
             name,
             {target: np.array(values) for target, values in drawn.items()},
             shown=mine,
             loose=len(strengths[name, mine]) > 1,
+            ends=ends[name, mine],
+            kind=next(iter(bases[name])).kind,
         )
         for (name, mine), drawn in points.items()
     ]
@@ -64,7 +68,7 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
     tuned = [name for name, several in bases.items() if len(several) > 1 and not name.endswith(CORRECTED)]
     if not tuned:
         return chart
-    said = f"Parameters of {listed(tuned)} differ by target, as Every number says."
+    said = f"Parameters of {listed(tuned)} differ by target; see All results."
     return replace(chart, finding=f"{chart.finding} {said}")
 
 
@@ -73,7 +77,7 @@ def against_uniform(
 ) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
     asked = _few([each for each in found.within(part) if each.uniform], shown)
-    rows = {each.name: each.against_uniform.windows for each in asked}
+    rows = {each.name: each.against_uniform.quoted for each in asked}
     if not any(np.isfinite(each.value) for each in rows.values()):
         return None
     return evaluation.changes(rows, shown.name if shown else None, "uniform", look)
@@ -145,18 +149,19 @@ def trust(
     Raises:
         UserError: the profile holds too few residuals of this pruner, or the dense model is not measured.
     """
-    responses.measured(profile, part.pruner, objective)
+    curves = part.treatment if part.treatment.name in responses.pruners(profile) else Treatment(part.pruner)
+    responses.measured(profile, curves.name, objective)
     if found.dense is None:
         raise UserError("the dense model is not measured yet")
     settings = found.within(part)
-    estimated = np.array([_estimate(each.planned, profile, objective, part.pruner) for each in settings])
+    estimated = np.array([_estimate(each.planned, profile, objective, curves.name) for each in settings])
     measured = np.array([each.loss for each in settings]) - found.dense.loss
     if shown is None and now is not None:
         shown = next((each for each in settings if _alike(each.planned, now)), None)
-    here = _estimate(now, profile, objective, part.pruner) if shown is None and now is not None else float("nan")
+    here = _estimate(now, profile, objective, curves.name) if shown is None and now is not None else float("nan")
     marked = [each.name for each in settings if each is shown]
     uniform = [each.name for each in settings if each.setting == each.setting.uniform]
-    unit = f"{responses.NAMES[objective]}, curves from {naming.PRUNERS[part.pruner]}"
+    unit = f"{responses.NAMES[objective]}, curves from {curves.label}"
     return trusted(
         [each.name for each in settings],
         estimated,

@@ -9,7 +9,7 @@ from functools import cached_property
 from core import specs
 from core.specs.errors import UserError
 from core.store.cache import Entry, Store
-from core.store.results import Activation, Floor, Perturbed, Scores, Weights
+from core.store.results import Activation, Floor, Perturbed, Removal, Scores, Weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,7 @@ class Profile:
     weights: Weights | None  # None where the layers cannot be pruned
     scores: Scores | None
     perturbed: dict[specs.Measurement, Perturbed]
+    removal: Removal | None = None  # where it was asked for
 
     @property
     def spec(self) -> specs.ProfileSpec:
@@ -88,4 +89,27 @@ def load(store: Store, entry: Entry) -> Profile:
         found.get(spec.weights),
         found.get(spec.scores),
         {each: found[spec.unit(each)] for each in spec.measurements},
+        found.get(spec.removed),
+    )
+
+
+def committed(store: Store, asked: specs.MeasureRequest) -> Entry | None:
+    """The committed profile that answers a request of the bundled model and the demo text, though none asked it here.
+
+    What is read from anywhere else may have changed since, so only resolving the request can tell.
+    """
+    if asked.text.source not in ("demo", "demo:evaluation"):
+        return None
+    return next((entry for entry in store.entries() if entry.committed and _answers(entry, asked)), None)
+
+
+def _answers(entry: Entry, asked: specs.MeasureRequest) -> bool:
+    told, spec, window = entry.provenance, entry.spec, asked.text
+    documents = tuple(told["documents"]) if told.get("documents") else None
+    typed = told.get("model_source"), told.get("revision"), told.get("text_source"), documents, told.get("seed", 0)
+    read = spec.model.dtype, spec.text.sequences, spec.text.length, spec.text.bos, spec.text.packing
+    return (
+        typed == (asked.model, asked.revision, window.source, window.documents, window.seed)
+        and read == (asked.dtype, window.sequences, window.length, window.bos, window.packing or spec.text.packing)
+        and set(spec.measurements) == set(asked.measurements)
     )

@@ -78,11 +78,11 @@ def choose(known: list[Place], found: Mapping[str, Evaluations], target: float, 
 
     A picker is drawn where there are several.
     """
-    named = {f"{key}:{part.pruner}:{part.target:g}": (key, part) for key, part in known}
+    named = {f"{key}:{part.treatment.name}:{part.target:g}": (key, part) for key, part in known}
 
     def far(name: str) -> tuple[bool, float, int]:
         key, part = named[name]
-        return part.pruner != pruner, abs(part.target - target), -_count(found[key], part)
+        return part.treatment.name != pruner, abs(part.target - target), -_count(found[key], part)
 
     name = view.sync("trusted", list(named), min(named, key=far))
     if len(named) > 1:

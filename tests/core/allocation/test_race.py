@@ -33,7 +33,7 @@ TUNED = Owl(m=7.0, lam=0.1)
 @pytest.fixture
 def measured(tmp_path: Path) -> tuple[Profile, list[Evaluations]]:
     """A profile, and its model evaluated with four methods, OWL with parameters of its own, and a correction."""
-    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    spec = synthetic.profile_spec(LAYERS, prunable=True).model_copy(update={"removal": True})
     key = synthetic.save_profile(tmp_path, spec, LAYERS)
     asked = [AllocationRequest(base=base, target=TARGET) for base in (TUNED, AlphaPruning(), Response())]
     asked += [AllocationRequest(target=TARGET, correction=FIX)]
