@@ -12,7 +12,7 @@ import numpy as np
 from core import specs
 from core.specs.presets import PRESETS
 from core.store.cache import Store
-from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Scores, Weights, ZeroShot
+from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Removal, Scores, Weights, ZeroShot
 
 LENGTH = 64
 TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
@@ -45,6 +45,8 @@ def save_profile(
     if spec.prunable:
         store.save(spec.weights, weights(layers), provenance)
         store.save(spec.scores, scores(layers), provenance)
+    if spec.removal:
+        store.save(spec.removed, removal(layers), provenance)
     for measurement in spec.measurements:
         store.save(spec.unit(measurement), perturbed(layers, spec.text.sequences, measurement), provenance)
     store.save(spec, None, provenance)
@@ -141,13 +143,19 @@ def scores(layers: int) -> Scores:
     return Scores(outlier_ratio=outliers, mean=0.1 + across**2, median=0.08 + across**2)
 
 
+def removal(layers: int) -> Removal:
+    """Errors that grow towards the last layers, and differ from linear to linear."""
+    return Removal(error=np.linspace(1, 2, layers)[:, None] * np.linspace(0.5, 1.5, len(LINEARS)))
+
+
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
 def invented_cost(setting: specs.Setting) -> float:
     """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
     asked = setting.allocation
-    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5}[setting.pruner] * asked.target**4
+    rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5, "alps": 2.0}[setting.pruner] * asked.target**4
+    rise *= 0.6 if setting.repair else 1
     rise *= {"uniform": 1.0, "depth_ramp": 1.05, "alphapruning": 0.9, "owl": 0.85, "dlp": 0.88}.get(
         asked.base.kind, 0.7
     )
@@ -180,10 +188,11 @@ def _point(profile: specs.ProfileSpec, setting: specs.Setting | None, layers: in
     )
     pruned = specs.PrunedSpec(
         pruner=setting.pruner,
+        repair=setting.repair,
         sparsity=tuple(sparsity.tolist()),
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
-        calibration=None if setting.pruner == "magnitude" else drawn,
+        calibration=drawn if setting.reads_text else None,
     )
     return specs.Point(setting=setting, pruned=pruned)
 

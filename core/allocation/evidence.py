@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.allocation.budget import Bounds
 from core.analysis import responses
 from core.analysis.responses import Curves
 from core.specs.base import Array
+from core.specs.errors import UserError
 from core.specs.measurements import OUTLIER_THRESHOLDS
 from core.store.profiles import Profile
 
@@ -40,9 +42,33 @@ class Evidence:
     def alpha(self, estimator: str) -> Array:
         """Mean exponent of the spectra of a layer's linears, (layers,); NaN where none of them has one."""
         of_linears = getattr(self.profile.weights, f"alpha_{estimator}")
-        known = ~np.isnan(of_linears)
-        with np.errstate(invalid="ignore"):
-            return np.where(known, of_linears, 0).sum(1) / known.sum(1)
+        return _mean(of_linears, ~np.isnan(of_linears))
+
+    def layers_removal(self) -> Array:
+        """The mean of `removal` over the linears of a layer, (layers,).
+
+        Raises:
+            UserError: as `removal`.
+        """
+        return _mean(self.removal(), ~np.isnan(self.profile.weights.parameters))
+
+    @property
+    def linears(self) -> list[str]:
+        """Their names, in the order of a layer's."""
+        return self.profile.provenance.get("linears", [])
+
+    def removal(self) -> Array:
+        """What removing half of its weights does to the outputs of each linear, (layers, linears); NaN: there is none.
+
+        Raises:
+            UserError: it was not measured.
+        """
+        if self.profile.removal is None:
+            raise UserError(
+                f"profile {self.profile.entry.key} lacks the errors of removed weights that LSA looks at: measure it "
+                "again with --removal, which adds them to what is there"
+            )
+        return self.profile.removal.error
 
     def curves(self, pruner: str, objective: str, per_linear: bool) -> Curves:
         """Responses of every unit.
@@ -51,3 +77,9 @@ class Evidence:
             UserError: too few sparsities were measured.
         """
         return (responses.of_linears if per_linear else responses.of_profile)(self.profile, pruner, objective)
+
+
+def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:
+    """Over the known linears of each layer, (layers,); NaN where none is."""
+    with np.errstate(invalid="ignore"):
+        return np.where(known, of_linears, 0).sum(1) / known.sum(1)

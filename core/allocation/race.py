@@ -86,7 +86,11 @@ def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> 
     """The protocol and the slice in which most methods were measured at a target, of this pruner if of any."""
     places = [(found, part) for found in groups for part in found.slices
               if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
-    return max(places, key=lambda place: (place[1].pruner == pruner, len(place[0].within(place[1]))), default=None)
+
+    def good(place: tuple[Evaluations, Slice]) -> tuple[bool, int]:
+        return place[1].treatment.name == pruner, len(place[0].within(place[1]))
+
+    return max(places, key=good, default=None)
 
 
 def targets(groups: Iterable[Evaluations]) -> list[float]:
@@ -108,7 +112,7 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     known = [each for each in runners if math.isfinite(each.perplexity)]
     if len(known) < 2:
         return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
-    best, second = sorted(known, key=lambda each: each.perplexity)[:2]
+    best = min(known, key=lambda each: each.perplexity)
     aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
     change = best.measured.against_uniform
     if change is None:
@@ -116,9 +120,12 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     ends = change.quoted
     few = 1 if abs(ends.value) < 20 else 0
     sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
-    tied = verdict(best.measured.against(second.measured).quoted) != "gains"
-    but = f", but not certainly better than {second.name}" if tied else ""
-    return f"{-ends.value:.{few}f} % lower perplexity than uniform{sure}: {best.name} is lowest {aim}{but}."
+    return f"{-ends.value:.{few}f} % lower perplexity than uniform{sure}: {best.name} is lowest {aim}."
+
+
+def tied(first: Runner, second: Runner) -> bool:
+    """Whether the measurements of two do not tell which has the lower perplexity."""
+    return verdict(first.measured.against(second.measured).quoted) != "gains"
 
 
 def at(groups: Iterable[Evaluations], target: float) -> str:

@@ -11,7 +11,7 @@ from core.allocation.allocator import Allocator, Parameter
 from core.allocation.budget import TOLERANCE, Bounds
 from core.specs.base import Array
 from core.specs.errors import UserError
-from core.specs.pruners import PRUNER_LABELS, USUAL, Pruner
+from core.specs.pruners import TREATMENT_LABELS, USUAL, Treated
 
 if TYPE_CHECKING:
     from core.allocation.evidence import Curves, Evidence
@@ -46,8 +46,8 @@ class Response(Allocator):
         Literal["drift", "kl", "nll"], Parameter("Harm by", tuple(OBJECTIVES), "harm by", OBJECTIVES)
     ] = Field("kl", description="drift, kl or nll")
     pruner: Annotated[
-        Pruner, Parameter("Pruned by", tuple(PRUNER_LABELS), "curves from", PRUNER_LABELS, quiet=True)
-    ] = Field(USUAL, description="whose measured curves")
+        Treated, Parameter("Pruned by", tuple(TREATMENT_LABELS), "curves from", TREATMENT_LABELS, quiet=True)
+    ] = Field(USUAL, description="whose measured curves, as in wanda or wanda+refit")
     granularity: Annotated[
         Literal["layer", "linear"], Parameter("Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES, quiet=True)
     ] = Field("layer", description="a budget per layer or per linear")

@@ -11,26 +11,31 @@ from core.analysis.evaluated import EvaluatedSetting, SeedResult, seedless
 from core.analysis.tasks import labels, size
 from core.specs import Setting, StudySpec, UserError, naming
 from core.specs.formats import per_cent
-from core.specs.pruners import place
+from core.specs.pruners import Treatment, place
 from core.store.cache import Entry, Store
 
 
 @dataclass(frozen=True)
 class Slice:
-    """What may be compared: one pruner, one pattern, one target."""
+    """What may be compared: one pruner with one repair or none, one pattern, one target."""
 
     pruner: str
     pattern: str | None
     target: float
+    repair: str | None = None
+
+    @property
+    def treatment(self) -> Treatment:
+        return Treatment(self.pruner, self.repair)
 
     @property
     def name(self) -> str:
-        words = [f"{per_cent(self.target)} zeros", naming.PRUNERS[self.pruner]]
+        words = [f"{per_cent(self.target)} zeros", self.treatment.label]
         return ", ".join(words + ([self.pattern] if self.pattern else []))
 
 
 def slice_of(setting: Setting) -> Slice:
-    return Slice(setting.pruner, setting.pattern, setting.allocation.target)
+    return Slice(setting.pruner, setting.pattern, setting.allocation.target, setting.repair)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +110,7 @@ class Evaluations:
     def slices(self) -> tuple[Slice, ...]:
         """By pruner, then target."""
         found = dict.fromkeys(slice_of(each.setting) for each in self.settings)
-        return tuple(sorted(found, key=lambda each: (place(each.pruner), each.target)))
+        return tuple(sorted(found, key=lambda each: (place(each.treatment.name), each.target)))
 
     def within(self, part: Slice) -> list[EvaluatedSetting]:
         return [each for each in self.settings if slice_of(each.setting) == part]

@@ -171,6 +171,7 @@ def _of_setting(setting: Setting) -> dict[str, str]:
         "greatest of a layer": number(asked.high),
         "unclipped": "yes" if asked.unclipped else "no",
         "pruned by": setting.pruner,
+        "repair": setting.repair or "none",
         "pattern": setting.pattern or "none",
         "true-sequential": "yes" if setting.true_sequential else "no",
         "calibration seed": str(setting.calibration_seed),

@@ -38,7 +38,7 @@ def prune(
 def plan(pruned: PrunedSpec) -> Plan:
     """What the walk is told to do."""
     found = pattern(pruned.pattern) if pruned.pattern else None
-    return Plan(pruned.pruner, np.array(pruned.sparsity), found, pruned.true_sequential)
+    return Plan(pruned.pruner, np.array(pruned.sparsity), found, pruned.true_sequential, pruned.repair)
 
 
 def count_zeros(loaded: Loaded) -> Array:

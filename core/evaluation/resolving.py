@@ -108,6 +108,7 @@ def point(
         calibration[read.spec.key] = known.get(read.spec, read)
     pruned = PrunedSpec(
         pruner=setting.pruner,
+        repair=setting.repair,
         sparsity=sparsity,
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,

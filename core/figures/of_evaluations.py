@@ -18,9 +18,9 @@ from core.figures import evaluation
 from core.figures.estimate import trusted
 from core.figures.labels import percent
 from core.figures.style import LIGHT, Chart, Palette
-from core.specs import naming
 from core.specs.errors import UserError
 from core.specs.formats import listed
+from core.specs.pruners import Treatment
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -40,7 +40,7 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
         if each.finite and (mine or fix.control == "none"):
             name = each.name
             if not mine and fix.strength:  # all corrections of a base are one curve
-                base = f"{each.setting.allocation.base.label}, {naming.PRUNERS[each.setting.pruner]}"
+                base = f"{each.setting.allocation.base.label}, {each.setting.treatment.label}"
                 name = f"{each.base.name if each.base else base}{CORRECTED}"
             points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
             strengths[name, mine].add(fix.strength)
@@ -149,18 +149,19 @@ def trust(
     Raises:
         UserError: the profile holds too few residuals of this pruner, or the dense model is not measured.
     """
-    responses.measured(profile, part.pruner, objective)
+    curves = part.treatment if part.treatment.name in responses.pruners(profile) else Treatment(part.pruner)
+    responses.measured(profile, curves.name, objective)
     if found.dense is None:
         raise UserError("the dense model is not measured yet")
     settings = found.within(part)
-    estimated = np.array([_estimate(each.planned, profile, objective, part.pruner) for each in settings])
+    estimated = np.array([_estimate(each.planned, profile, objective, curves.name) for each in settings])
     measured = np.array([each.loss for each in settings]) - found.dense.loss
     if shown is None and now is not None:
         shown = next((each for each in settings if _alike(each.planned, now)), None)
-    here = _estimate(now, profile, objective, part.pruner) if shown is None and now is not None else float("nan")
+    here = _estimate(now, profile, objective, curves.name) if shown is None and now is not None else float("nan")
     marked = [each.name for each in settings if each is shown]
     uniform = [each.name for each in settings if each.setting == each.setting.uniform]
-    unit = f"{responses.NAMES[objective]}, curves from {naming.PRUNERS[part.pruner]}"
+    unit = f"{responses.NAMES[objective]}, curves from {curves.label}"
     return trusted(
         [each.name for each in settings],
         estimated,

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.specs.errors import UserError
+from core.specs.models import OfModel
 
 Answer = Callable[[Any], Any]
 
@@ -67,7 +68,7 @@ class Desk:
         from core.evaluation.live import Writer
         from core.measure.answering import Lab
 
-        loaded = self.bench.load(model, None, "float32")
+        loaded = self.bench.load(OfModel(model=model))
         if loaded is not self.loaded:
             self.loaded, self.lab = loaded, Lab(loaded)
             self.writer = Writer(loaded, self.bench.store, self.lab.masks)

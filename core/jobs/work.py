@@ -30,6 +30,7 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
         text=text.spec,
         measurements=expanded(request.measurements, [each.name for each in anatomy.linears(loaded.layers[0])]),
         prunable=anatomy.is_prunable(loaded.layers),
+        removal=request.removal,
     )
     store.remember(request, profile, [*loaded.source.files, *text.files])
     found = store.find(request)  # under another name, or once before this cache knew the request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor
 from core import specs
 from core.models import anatomy
 from core.models.replay import Call
-from core.pruning.linear import pruned
+from core.pruning.linear import Statistics, pruned
 from core.specs.errors import UserError
-from core.specs.pruners import PRUNERS, Statistic
+from core.specs.pruners import Statistic, Treatment
 
 Stream = Tensor  # (sequences, tokens, width)
 
@@ -29,13 +29,13 @@ class Moments:
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
     warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along
 
-    def of(self, layer: int, statistic: Statistic) -> dict[str, Tensor]:
-        """What a pruner looks at in one layer, by linear."""
+    def of(self, layer: int, wanted: Iterable[Statistic]) -> Statistics:
+        """What a pruner and a repair look at in one layer, by linear."""
         found: dict[Statistic, tuple[dict[str, Tensor], ...]] = {
             "norm": self.input_norm,
             "second_moment": self.second_moment,
         }
-        return found[statistic][layer] if statistic != "none" else {}
+        return {each: found[each][layer] for each in wanted}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +71,19 @@ class Injection:
         """The clean stream and `size` of its own norm in a direction, per token."""
         return self.exit + rescaled(direction, self.exit, size, positions)
 
-    def pruned(self, pruner: str, sparsity: float, linear: str | None = None) -> Stream:
-        """The layer's output with its linears pruned, all or the one named, on the clean input.
+    def pruned(self, treatment: Treatment, sparsity: float, linear: str | None = None) -> Stream:
+        """The layer's output with its linears pruned (and repaired), all or the one named, on the clean input.
 
         Raises:
             UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
         """
-        return self.call(self.entry, self._weights(pruner, sparsity, linear))
+        return self.call(self.entry, self._weights(treatment, sparsity, linear))
 
-    def _weights(self, name: str, sparsity: float, linear: str | None) -> dict[str, Tensor]:
+    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
         """By parameter name."""
-        pruner = PRUNERS[name]
-        statistics = self.moments.of(self.layer, pruner.statistic)
+        statistics = self.moments.of(self.layer, treatment.statistics)
         return {
-            f"{each.name}.weight": pruned(each, self.layer, pruner, statistics, sparsity, warn=self.moments.warn)
+            f"{each.name}.weight": pruned(each, self.layer, treatment, statistics, sparsity, warn=self.moments.warn)
             for each in self._chosen(linear)
         }
 

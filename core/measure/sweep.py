@@ -13,6 +13,7 @@ from core import specs
 from core.measure.engines import ENGINES
 from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.perturb import Moments
+from core.measure.removal import removal
 from core.measure.scores import scores
 from core.measure.statistics import statistics
 from core.measure.weights import weights
@@ -108,6 +109,7 @@ class Sweep:
         self.total += sum(self.checks.values())
         self.total += flops.scores_work(self.shape) if self._lacks(self.profile.scores) else 0
         self.total += flops.spectra_work(self.shape, self.device.type) if self._lacks(self.profile.weights) else 0
+        self.total += flops.removal_work(self.shape) if self._lacks(self.profile.removed) else 0
 
     def _sizes(self, pending: dict[specs.Measurement, list[int]]) -> set[int]:
         """Batch sizes whose replay will be checked, if memory holds what it holds now."""
@@ -143,8 +145,9 @@ class Sweep:
             self.flop, self.done = self.flop + flop, self.done + work
             self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
 
-        wanted = {each.statistic for each in asked if each.statistic}
+        wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
         wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
+        wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
         covariance = any(each.covariance for each in asked)
         activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step, self._warn)
         if self._lacks(self.profile.activation):
@@ -152,6 +155,10 @@ class Sweep:
         if self._lacks(self.profile.scores):
             step = self._layer_by_layer("scores of the weights", flops.scores_work(self.shape))
             self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm, step), {})
+        if self._lacks(self.profile.removed):
+            step = self._layer_by_layer("errors of removed weights", flops.removal_work(self.shape))
+            found = removal(self.loaded, moments.second_moment, self.windows.tokens.numel(), step)
+            self.store.save(self.profile.removed, found, {})
         return moments
 
     def _weights(self) -> None:

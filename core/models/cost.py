@@ -57,7 +57,7 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
     text, dtype = request.text, request.dtype
     group = flops.group_size(shape, text.sequences, text.length, dtype, None)
     memory = shape.parameters * flops.BYTES[dtype] + group * flops.sequence_bytes(shape, text.length, dtype)
-    if any(each.perturbation.statistic == "second_moment" for each in request.measurements):
+    if request.removal or any("second_moment" in each.perturbation.statistics for each in request.measurements):
         memory += flops.second_moment_bytes(shape)
     parts = sum(flops.times(shape, each) for each in request.measurements) * -(-text.sequences // group)
     return _priced(flops.request_flops(shape, request), memory, parts, shape, store, device)

@@ -18,6 +18,7 @@ HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
 # FLOP of matrix products that take as long, seen on a CPU with the bundled model
 LOGIT = 2500  # a logit that is compared with the clean one
 SCORE = 4000  # a weight whose score is held against every outlier threshold
+REMOVAL = 3000  # a weight whose removal is tried block by block
 SPECTRUM = 5  # eigenvalues of a linear, times its Gram matrix's own FLOP
 
 
@@ -92,6 +93,11 @@ def check_work(shape: Outline, sequences: int, length: int) -> float:
 def scores_work(shape: Outline) -> float:
     """What describing all linears' scores takes, as FLOP."""
     return SCORE * shape.layers * shape.layer_parameters
+
+
+def removal_work(shape: Outline) -> float:
+    """What removing half of every linear's weights one after another takes, as FLOP."""
+    return REMOVAL * shape.layers * shape.layer_parameters
 
 
 def spectra_work(shape: Outline, device: str) -> float:

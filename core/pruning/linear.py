@@ -1,4 +1,4 @@
-"""Prune one linear of a layer: whatever is said about it names it."""
+"""Prune one linear of a layer, and repair it: whatever is said about it names it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from core.models.anatomy import Linear
 from core.specs.errors import Broken, UserError
 from core.specs.formats import either
 from core.specs.patterns import Pattern
-from core.specs.pruners import WITHOUT_TEXT, PrunerRow, Statistic
+from core.specs.pruners import PRUNERS, REPAIRS, WITHOUT_TEXT, Statistic, Treatment
+
+Statistics = Mapping[Statistic, Mapping[str, Tensor]]  # statistic -> linear -> what its inputs sum up to
 
 
 def pruned(
     linear: Linear,
     layer: int,
-    pruner: PrunerRow,
-    statistics: Mapping[str, Tensor],
+    treatment: Treatment,
+    statistics: Statistics,
     sparsity: float,
     pattern: Pattern | None = None,
     warn: Callable[[str], object] = warnings.warn,
 ) -> Tensor:
-    """The linear's pruned weight, in the layout and dtype its module stores.
+    """The linear's weight pruned and, where that is part of the treatment, repaired, as its module stores it.
 
     Args:
         layer: its index, for messages.
-        statistics: by linear, what the pruner looks at; nothing where it looks at none.
+        statistics: each that is looked at, by linear.
         warn: told in a sentence what had to be helped along.
 
     Raises:
@@ -35,9 +37,16 @@ def pruned(
         Broken: the statistic is not finite, or has no inverse.
     """
     where = f"layer {layer}, {linear.name}"
-    seen = _seen(statistics, linear, layer, pruner.statistic) if pruner.reads_text else None
+    seen = {each: _seen(statistics[each], linear, layer, each) for each in treatment.statistics}
+    row = PRUNERS[treatment.pruner]
+
+    def tell(text: str) -> None:
+        warn(f"{where}: {text}")
+
     try:
-        found = pruner.prune(linear.weight, seen, sparsity, pattern, lambda text: warn(f"{where}: {text}"))
+        found = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
+        if treatment.repair:
+            found = REPAIRS[treatment.repair].mend(linear.weight, found, seen["second_moment"], tell)
     except Broken as broken:
         raise Broken(f"{where}: {broken}", layer) from broken
     except UserError as error:
@@ -45,12 +54,11 @@ def pruned(
     return linear.stored(found)
 
 
-def _seen(statistics: Mapping[str, Tensor], linear: Linear, layer: int, statistic: Statistic) -> Tensor:
+def _seen(found: Mapping[str, Tensor], linear: Linear, layer: int, statistic: Statistic) -> Tensor:
     where = f"layer {layer}, {linear.name}"
-    if linear.name not in statistics:
+    if linear.name not in found:
         use = either(WITHOUT_TEXT)
         raise UserError(f"{where}: it is never run, so there is no {statistic} of its inputs: use {use}")
-    found = statistics[linear.name]
-    if not found.isfinite().all():
+    if not found[linear.name].isfinite().all():
         raise Broken(f"{where}: its inputs are not finite: prune less before it, or use float32", layer)
-    return found.to(linear.weight.device)
+    return found[linear.name].to(linear.weight.device)

@@ -15,7 +15,7 @@ from core.models.anatomy import Linear, prunable
 from core.models.loading import Loaded
 from core.pruning.linear import pruned
 from core.specs.base import Array
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import Treatment
 
 KEPT = 10 * 30 * 7  # masks, a bit for each weight: ten sparsities of a model like the bundled one take 130 MB
 Key = tuple[int, str, str, float]  # layer, linear, pruner, sparsity
@@ -32,8 +32,8 @@ class Masks:
         """The linear's pruned weight as its module stores it; the module keeps its own."""
         whole, key = linear.module.weight, (layer, linear.name, pruner, sparsity)
         if key not in self.kept:
-            row = PRUNERS[pruner]
-            found = pruned(linear, layer, row, self.norms(layer) if row.reads_text else {}, sparsity)
+            how = Treatment(pruner)
+            found = pruned(linear, layer, how, {each: self.norms(layer) for each in how.statistics}, sparsity)
             self.kept[key] = np.packbits((found == 0).numpy())
             while len(self.kept) > KEPT:
                 self.kept.popitem(last=False)

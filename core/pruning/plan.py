@@ -9,6 +9,7 @@ import numpy as np
 
 from core.specs.errors import UserError
 from core.specs.patterns import Pattern
+from core.specs.pruners import Treatment, treatment
 from core.store.results import Array
 
 
@@ -20,6 +21,11 @@ class Plan:
     sparsity: Array  # (layers,) one for all linears of a layer, or (layers, linears)
     pattern: Pattern | None = None
     true_sequential: bool = False  # linears of a layer in turn, each judged on what the pruned ones before it give
+    repair: str | None = None  # what is done to the weights that stay
+
+    @property
+    def treatment(self) -> Treatment:
+        return treatment(self.pruner, self.repair)
 
 
 def check(plan: Plan, layers: int, linears: int) -> Array:

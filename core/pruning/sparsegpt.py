@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from core.pruning.damping import damped
 from core.pruning.selection import least, least_of_groups
-from core.specs.errors import Broken
 from core.specs.patterns import Pattern
 
 BLOCK = 128  # columns decided on at once
@@ -82,21 +82,19 @@ def inverse_factor(second_moment: Tensor, warn: Callable[[str], object] = warnin
     diagonal = moment.diagonal()
     diagonal.masked_fill_(diagonal == 0, 1)
     mean = diagonal.mean()
-    for tried, damping in enumerate(DAMPING):
-        if tried:
-            warn(f"the Cholesky factorisation failed: damping raised from {DAMPING[tried - 1]:g} to {damping:g}")
-        damped = moment.flip(0, 1)
-        damped.diagonal().add_(damping * mean)
-        lower, failed = torch.linalg.cholesky_ex(damped)
-        if not failed:
-            identity = torch.eye(len(moment), device=moment.device)
-            upper = torch.linalg.solve_triangular(lower, identity, upper=False).flip(0, 1)
-            if upper.isfinite().all():
-                return upper.contiguous()
-    raise Broken(
-        f"the second moment of the inputs has no Cholesky factor even with damping {DAMPING[-1]:g} of its mean "
-        "diagonal: calibrate on more tokens, in float32"
-    )
+
+    def attempt(share: float) -> Tensor | None:
+        damped_moment = moment.flip(0, 1)
+        damped_moment.diagonal().add_(share * mean)
+        lower, failed = torch.linalg.cholesky_ex(damped_moment)
+        if failed:
+            return None
+        identity = torch.eye(len(moment), device=moment.device)
+        upper = torch.linalg.solve_triangular(lower, identity, upper=False).flip(0, 1)
+        return upper.contiguous() if upper.isfinite().all() else None
+
+    hopeless = "the second moment of the inputs has no Cholesky factor"
+    return damped(attempt, DAMPING, "the Cholesky factorisation failed", hopeless, warn)
 
 
 def _spans(start: int, stop: int, size: int) -> Iterator[slice]:

@@ -17,12 +17,11 @@ from core.models.flops import WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.pruning.inputs import Sums, watched
-from core.pruning.linear import pruned
+from core.pruning.linear import Statistics, pruned
 from core.pruning.plan import Plan, check, check_widths
-from core.specs.base import look_up
 from core.specs.errors import UserError
 from core.specs.formats import either
-from core.specs.pruners import PRUNERS, WITHOUT_TEXT, PrunerRow
+from core.specs.pruners import WITHOUT_TEXT, Statistic
 from core.store.results import Array
 
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
@@ -41,7 +40,8 @@ def walk(
     This is the scaffolding that Wanda and SparseGPT share: all linears of a layer are judged on one run of the layer,
     pruned together, and the layer is run again for the inputs of the next. With `true_sequential` (an option of
     SparseGPT's code) the layer is run anew for each group of linears that read the same input, in the order in which
-    these inputs arise, with the groups before it already pruned. For a pruner without statistic nothing is run.
+    these inputs arise, with the groups before it already pruned. A repair follows its linear's pruning and is solved by
+    the same run's second moments. For a pruner without statistic, and without a repair, nothing is run.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -60,20 +60,20 @@ def walk(
     wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
     if plan.pattern:
         check_widths(plan.pattern, [{each.name: each.weight.shape[1] for each in stack} for stack in stacks])
-    pruner = look_up(PRUNERS, plan.pruner, "pruner")
+    treatment = plan.treatment
     batches: list[list[Call]] = []
     streams: list[Tensor] = []
-    if pruner.reads_text:
+    if treatment.reads_text:
         batches, streams = _recorded(loaded, tokens, _check_replay(loaded, tokens[:1, :CHECKED]))
     achieved = np.full(wanted.shape, np.nan)
     for index, stack in enumerate(stacks):
         runs = [calls[index] for calls in batches]
         sparsity = {linear.name: float(wanted[index, column]) for column, linear in enumerate(stack)}
         for group in _groups(stack, runs, streams) if plan.true_sequential and runs else [stack]:
-            statistics = _statistics(group, runs, streams, pruner)
+            statistics = _statistics(group, runs, streams, treatment.statistics)
             for linear in group:
                 share = sparsity[linear.name]
-                linear.module.weight.copy_(pruned(linear, index, pruner, statistics, share, plan.pattern, warn))
+                linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
         achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
         streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
         step(index)
@@ -196,12 +196,14 @@ def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> lis
     return [group for group in (*found, list(left.values())) if group]
 
 
-def _statistics(stack: list[Linear], runs: list[Call], streams: list[Tensor], pruner: PrunerRow) -> dict[str, Tensor]:
-    """What the pruner looks at, by linear, from one run of the layer as it is now."""
+def _statistics(
+    stack: list[Linear], runs: list[Call], streams: list[Tensor], wanted: tuple[Statistic, ...]
+) -> Statistics:
+    """What the pruner and the repair look at, by linear, all from one run of the layer as it is now."""
     if not runs:
         return {}
-    sums = Sums([pruner.statistic])
+    sums = Sums(wanted)
     with watched(runs[0].layer, stack, sums.add):
         for call, stream in zip(runs, streams, strict=True):
             call(stream)
-    return sums.of(pruner.statistic)
+    return {each: sums.of(each) for each in wanted}

@@ -24,7 +24,7 @@ from core.specs.allocations import METHODS, USUAL, AllocationRequest, Correction
 from core.specs.commands import Allocating, command_line
 from core.specs.errors import UserError
 from core.specs.jobs import Request
-from core.specs.pruners import PRUNER_LABELS
+from core.specs.pruners import TREATMENT_LABELS
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -92,7 +92,7 @@ def _marked(found: Profile, name: str, wanted: int | None) -> tuple[int, str]:
 def _responses(found: Profile, note: str) -> list[Exhibit]:
     """Of every pruner that two or more sparsities were measured with."""
     shown = []
-    for pruner, title in PRUNER_LABELS.items():
+    for pruner, title in TREATMENT_LABELS.items():
         try:
             sparsities, harm = response.measured(found, pruner, "kl")
         except UserError:

@@ -70,7 +70,7 @@ def _exhibits(results: Evaluations, profile: Profile | None, note: str) -> list[
     prefix = results.spec.key[:6]
     shown = [exhibit(partial(drawing.perplexity, results, None), note, prefix)]
     for within in results.slices:
-        named = f"{prefix}-{within.pruner}-{within.target:g}"
+        named = f"{prefix}-{within.treatment.name}-{within.target:g}"
         for base, of, draw in _draws(results, within, profile):
             shown.append(exhibit(draw, note, f"{named}-{base}" if base else named, f"{of}: {within.name}"))
     return shown

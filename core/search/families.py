@@ -9,7 +9,7 @@ import numpy as np
 from core.allocation.spread import allocate
 from core.specs import AllocationRequest, Setting, UserError, checked
 from core.specs.allocations import METHODS
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import Treatment
 from core.store.profiles import Profile
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}
@@ -81,17 +81,19 @@ def combined(
     seeds: Sequence[int],
     pattern: str | None = None,
     true_sequential: bool = False,
+    repair: str | None = None,
 ) -> tuple[Setting, ...]:
     """Every allocation with every calibration seed; a pruner that looks at no text needs but one.
 
     Raises:
         UserError: a pattern with an allocation that it does not allow.
     """
-    used = seeds if PRUNERS[pruner].reads_text else seeds[:1]
+    used = seeds if Treatment(pruner, repair).reads_text else seeds[:1]
     return tuple(
         checked(
             Setting,
             pruner=pruner,
+            repair=repair,
             allocation=allocation,
             pattern=pattern,
             true_sequential=true_sequential,

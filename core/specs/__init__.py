@@ -15,6 +15,7 @@ from core.specs.measurements import (
     MeasureRequest,
     PerturbedSpec,
     ProfileSpec,
+    RemovalSpec,
     ScoreSpec,
     WeightSpec,
     expanded,

@@ -17,6 +17,7 @@ ALLOCATORS = (
     "core.allocation.owl:Owl",
     "core.allocation.alphapruning:AlphaPruning",
     "core.allocation.dlp:Dlp",
+    "core.allocation.lsa:Lsa",
     "core.allocation.depth_ramp:DepthRamp",
     "core.allocation.response:Response",
     "core.allocation.manual:Manual",

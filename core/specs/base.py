@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.specs.errors import UserError
 
@@ -46,6 +46,11 @@ class View(Spec):
     def lines(self, told: Mapping[str, Any]) -> list[str]:
         """What `runs` says of it in words."""
         return []
+
+
+def added(default: Any, description: str) -> Any:
+    """A field that came later: its JSON leaves it out where it is as usual, so that keys of what was stored stay."""
+    return Field(default, description=description, exclude_if=lambda value: value == default)
 
 
 def key_of(form: type[Spec], content: dict) -> str:

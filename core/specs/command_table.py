@@ -21,7 +21,7 @@ from core.specs.options import (
     roles,
     span_words,
 )
-from core.specs.pruners import PRUNERS, USUAL
+from core.specs.pruners import PRUNERS, REPAIRS, USUAL
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION
 from core.specs.typed import absolute, fraction, numbers, span
 
@@ -106,6 +106,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("length", "Tokens per window; default: the preset's.", None, int, ("text.length",), measured),
         Option("seeds", "Noise seeds, as in 0,1.", told=measured),
         Option("positions", "Where noise goes: after_first or all."),
+        Option("removal", "What LSA looks at too: the errors of removed weights.", False, bool, ("removal",)),
         Option("engine", "wavefront, or hooks: one full forward per injection.", "wavefront"),
         Option("seed", "Draws the windows.", 0, int, ("text.seed",)),
         Option("packing", "joined or document; default: as suits the text.", of=("text.packing",)),
@@ -126,6 +127,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     "prune": (
         *MODEL,
         _pruner("settings.0.pruner"),
+        Option("repair", f"{either(REPAIRS)}: solve the weights that stay anew.", of=("settings.0.repair",)),
         Option("allocation", f"{METHOD}; else uniform:0.7, or what the pattern fixes.", told=pruned),
         Option("pattern", "N kept of M, as in 2:4; uniform.", of=("settings.0.pattern",)),
         Option("true_sequential", "Prune a layer group by group.", False, bool, ("settings.0.true_sequential",)),

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.specs.base import Spec, View
+from core.specs.base import Spec, View, added
 from core.specs.formats import model_name, text_name
 from core.specs.models import ModelSpec, OfModel
 from core.specs.perturbations import EACH, Perturbation
@@ -63,6 +63,14 @@ class ScoreSpec(Spec):
     method: Literal[1] = 1
 
 
+class RemovalSpec(Spec):
+    """What removing half of the dense model's weights would do to the outputs of its linears, on a text."""
+
+    model: ModelSpec
+    text: TextSpec
+    method: Literal[1] = 1
+
+
 class FloorSpec(Spec):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
 
@@ -79,6 +87,7 @@ class ProfileSpec(View):
     measurements: tuple[Measurement, ...]
     prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
     harm_stride: int = 4
+    removal: bool = added(False, "what LSA looks at is measured too")
 
     @property
     def activation(self) -> ActivationSpec:
@@ -96,13 +105,18 @@ class ProfileSpec(View):
     def scores(self) -> ScoreSpec:
         return ScoreSpec(model=self.model, text=self.text)
 
+    @property
+    def removed(self) -> RemovalSpec:
+        return RemovalSpec(model=self.model, text=self.text)
+
     def unit(self, measurement: Measurement) -> PerturbedSpec:
         return PerturbedSpec(model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride)
 
     @property
     def units(self) -> tuple[Spec, ...]:
         of_weights = (self.weights, self.scores) if self.prunable else ()
-        return self.activation, self.floor, *of_weights, *map(self.unit, self.measurements)
+        of_removal = (self.removed,) if self.removal else ()
+        return self.activation, self.floor, *of_weights, *of_removal, *map(self.unit, self.measurements)
 
     @property
     def names(self) -> list[str]:
@@ -136,6 +150,7 @@ class MeasureRequest(OfModel):
 
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1)
+    removal: bool = added(False, "measure what LSA looks at too")
 
     @property
     def title(self) -> str:

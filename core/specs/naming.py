@@ -9,6 +9,7 @@ from core.specs.allocations import AllocationRequest, Correction
 from core.specs.base import number, word
 from core.specs.formats import per_cent
 from core.specs.pruners import PRUNER_LABELS as PRUNERS
+from core.specs.pruners import REPAIRS
 from core.specs.settings import Setting
 
 CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
@@ -70,14 +71,14 @@ def former(asked: Setting) -> str:
         words += ["corrected" if fix.control == "none" else fix.control, number(fix.strength), f"by {fix.driver}"]
         words += [f"seed {fix.seed}"] if fix.control == "shuffled" else []
         words += [f"clip {number(fix.clip)}"] if fix.clip != Correction().clip else []
-    more = [asked.pattern or "", "true-sequential" if asked.true_sequential else ""]
+    more = [asked.repair or "", asked.pattern or "", "true-sequential" if asked.true_sequential else ""]
     more += [f"calibration seed {asked.calibration_seed}" if asked.calibration_seed else ""]
     return ", ".join(filter(None, [" ".join(words), f"{allocation.target:.0%}", asked.pruner, *more]))
 
 
 def kind(asked: Setting) -> tuple:
     """What settings have in common that are called alike but for parameters and correction."""
-    fixed = asked.allocation.target, asked.pruner, asked.pattern, asked.true_sequential
+    fixed = asked.allocation.target, asked.treatment, asked.pattern, asked.true_sequential
     return (asked.allocation.base.kind, *fixed)
 
 
@@ -111,5 +112,6 @@ def _bounds(asked: AllocationRequest) -> dict[str, float]:
 
 
 def _full(setting: Setting, name: str, with_pruner: bool) -> str:
-    words = [name, PRUNERS[setting.pruner] if with_pruner else "", setting.pattern or ""]
+    words = [name, PRUNERS[setting.pruner] if with_pruner else ""]
+    words += [REPAIRS[setting.repair].label if setting.repair else "", setting.pattern or ""]
     return ", ".join(filter(None, [*words, "true-sequential" if setting.true_sequential else ""]))

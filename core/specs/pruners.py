@@ -1,15 +1,15 @@
-"""The pruners: a row each. The kernel, a file of its own in core/pruning, is loaded when it is first used."""
+"""The pruners and the repairs: a row each. A kernel, a file of its own in core/pruning, is loaded when first used."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
-from core.specs.base import load
+from core.specs.base import load, look_up
 
 Statistic = Literal["none", "norm", "second_moment"]  # of a linear's inputs: nothing, (in,) or (in, in)
 
@@ -65,21 +65,103 @@ PRUNERS = {
         paper="Frantar & Alistarh, arXiv 2301.00774",
         modifier="SparseGPTModifier",
     ),
+    "alps": PrunerRow(
+        "ALPS",
+        "core.pruning.alps:alps",
+        "second_moment",
+        "A pruner that seeks the mask and the weights that stay together, so that the outputs of the linear come "
+        "closest to those of its dense self: slower than the others, and repaired already.",
+        r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
+        paper="Meng et al., arXiv 2406.07831",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class RepairRow:
+    """What is known of a repair: what is done to the weights that a pruner leaves, by their inputs' second moments."""
+
+    label: str
+    kernel: str  # where `(dense, pruned, second_moment, warn) -> weight` lies
+    about: str
+    formula: str  # TeX
+
+    @cached_property
+    def mend(self) -> Callable[..., Any]:
+        """The kernel; it loads torch."""
+        return load(self.kernel)
+
+
+REPAIRS = {
+    "refit": RepairRow(
+        "refit",
+        "core.pruning.repair:refit",
+        "A repair after any pruner: the weights that stay are solved anew by least squares, so that the outputs of the "
+        "linear on the calibration text come closest to those of its dense self.",
+        r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
+    ),
 }
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
 WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if not row.reads_text)
 
 
+@dataclass(frozen=True)
+class Treatment:
+    """What a linear goes through: a pruner, and perhaps a repair after it. Written `wanda`, `wanda+refit`."""
+
+    pruner: str
+    repair: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "+".join(filter(None, (self.pruner, self.repair)))
+
+    @property
+    def label(self) -> str:
+        return " + ".join([PRUNERS[self.pruner].label, *([REPAIRS[self.repair].label] if self.repair else [])])
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What has to be known of the linears' inputs, each once; empty where nothing is looked at."""
+        found = (PRUNERS[self.pruner].statistic, "second_moment" if self.repair else "none")
+        return tuple(dict.fromkeys(each for each in found if each != "none"))
+
+    @property
+    def reads_text(self) -> bool:
+        return bool(self.statistics)
+
+
+def treatment(pruner: str, repair: str | None = None) -> Treatment:
+    """Look both up.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    look_up(PRUNERS, pruner, "pruner")
+    if repair is not None:
+        look_up(REPAIRS, repair, "repair")
+    return Treatment(pruner, repair)
+
+
+TREATMENTS = {each.name: each for repair in (None, *REPAIRS) for each in (Treatment(name, repair) for name in PRUNERS)}
+TREATMENT_LABELS = {name: each.label for name, each in TREATMENTS.items()}
+
+
 def place(name: str) -> tuple[bool, int]:
-    """Where a pruner stands in a list: the usual one first, then as in the table."""
-    return name != USUAL, list(PRUNERS).index(name)
+    """Where a treatment stands in a list: the usual pruner first, then as in the table."""
+    return name != USUAL, list(TREATMENTS).index(name)
 
 
-def _known(name: str) -> str:
-    if name not in PRUNERS:
-        raise ValueError(f"known are {', '.join(PRUNERS)}")
-    return name
+def _one_of(known: Mapping[str, object]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"known are {', '.join(known)}")
+        return name
+
+    return AfterValidator(check)
 
 
-Pruner = Annotated[str, AfterValidator(_known)]
+Pruner = Annotated[str, _one_of(PRUNERS)]
+Repair = Annotated[str, _one_of(REPAIRS)]
+Treated = Annotated[str, _one_of(TREATMENTS)]

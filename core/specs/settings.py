@@ -9,13 +9,19 @@ from pydantic import Field, field_validator, model_validator
 
 from core.specs import grammar
 from core.specs.allocations import AllocationRequest, Uniform
-from core.specs.base import Spec, checked, number
+from core.specs.base import Spec, added, checked, number
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import PRUNERS, USUAL, Pruner
+from core.specs.pruners import USUAL, Pruner, Repair, Treatment
 from core.specs.texts import TextSpec
 
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
-WORDS = {"by": "pruner", "pattern": "pattern", "sequential": "true_sequential", "calibration_seed": "calibration_seed"}
+WORDS = {
+    "by": "pruner",
+    "repair": "repair",
+    "pattern": "pattern",
+    "sequential": "true_sequential",
+    "calibration_seed": "calibration_seed",
+}
 Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
@@ -23,6 +29,7 @@ class Setting(Spec):
     """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
 
     pruner: Pruner = USUAL
+    repair: Repair | None = added(None, "what is done to the weights that stay")
     allocation: AllocationRequest = AllocationRequest()
     pattern: str | None = Field(None, description="N kept of M, as in 2:4")
     true_sequential: bool = False
@@ -56,9 +63,14 @@ class Setting(Spec):
         return self.model_copy(update={"allocation": self.allocation.plain}) if corrected else None
 
     @property
+    def treatment(self) -> Treatment:
+        """Its pruner and its repair."""
+        return Treatment(self.pruner, self.repair)
+
+    @property
     def reads_text(self) -> bool:
-        """Whether its pruner looks at a calibration text; else every calibration seed gives the same weights."""
-        return PRUNERS[self.pruner].reads_text
+        """Whether it looks at a calibration text; else every calibration seed gives the same weights."""
+        return self.treatment.reads_text
 
     @property
     def name(self) -> str:
@@ -100,8 +112,15 @@ class PrunedSpec(Spec):
     """What decides a pruned model's weights; without a calibration text where the pruner looks at none."""
 
     pruner: Pruner
+    repair: Repair | None = added(None, "what is done to the weights that stay")
     sparsity: Sparsity = Field(description="per layer, or per layer and linear")
     pattern: str | None = None
     true_sequential: bool = False
     calibration: TextSpec | None
     method: Literal[1] = 1
+
+    @model_validator(mode="after")
+    def _has_a_text_to_repair_by(self) -> Self:
+        if self.repair and self.calibration is None:
+            raise ValueError(f"repair={self.repair} solves for the inputs of a calibration text: name one")
+        return self

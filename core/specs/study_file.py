@@ -64,6 +64,7 @@ class StudyFile(BaseModel):
     profile: str | None = None
     true_sequential: bool = False
     pruners: Names = [USUAL]
+    repairs: Names = Field(["none"], examples=[["none", "refit"]])
     targets: Numbers = [0.7]
     seeds: Annotated[list[int], Field(min_length=1)] = [0]
     settings: Names = ["uniform"]
@@ -81,10 +82,10 @@ class StudyFile(BaseModel):
 def read_study(path: Path) -> StudyRequest:
     """Read a .toml file.
 
-    Every setting of `settings` (written as `owl m=5 lam=0.08`) is combined with every one of `targets`, `pruners` and
-    `seeds` (calibration seeds). `patterns` (N kept of M, as in `2:4`) join them, uniform at the sparsity that each
-    fixes; where none of `settings`, `targets` and `strengths` is given, they are all. `[calibration]` and
-    `[evaluation]` name texts. Paths count from the file's folder.
+    Every setting of `settings` (written as `owl m=5 lam=0.08`) is combined with every one of `targets`, `pruners`,
+    `repairs` (`none` or `refit`) and `seeds` (calibration seeds). `patterns` (N kept of M, as in `2:4`) join them,
+    uniform at the sparsity that each fixes; where none of `settings`, `targets` and `strengths` is given, they are all.
+    `[calibration]` and `[evaluation]` name texts. Paths count from the file's folder.
 
     `strengths` and `controls` put the absorption-aware correction on every setting, each strength with each control:
 
@@ -143,12 +144,14 @@ def _settings(found: StudyFile) -> tuple[Setting, ...]:
         checked(
             Setting,
             pruner=pruner,
+            repair=None if repair == "none" else repair,
             allocation=allocation,
             pattern=kept,
             true_sequential=found.true_sequential,
             calibration_seed=seed,
         )
         for pruner in found.pruners
+        for repair in found.repairs
         for allocation, kept in asked
         for seed in found.seeds
     )
@@ -229,6 +232,7 @@ def _lists(asked: tuple[Setting, ...]) -> dict[str, Any]:
     """The lists whose every combination is asked for."""
     found: dict[str, Any] = {"true_sequential": True} if any(each.true_sequential for each in asked) else {}
     found["pruners"] = _each(setting.pruner for setting in asked)
+    found |= {"repairs": _each(each.repair or "none" for each in asked)} if any(each.repair for each in asked) else {}
     found["seeds"] = _each(setting.calibration_seed for setting in asked)
     patterns = _each(setting.pattern for setting in asked)
     if all(patterns):

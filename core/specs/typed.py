@@ -109,7 +109,7 @@ def fractions(typed: str, what: str) -> list[float]:
 def build(
     model: str, revision: str | None, text: str, documents: str | None, preset: str, perturb: list[str],
     sequences: int | None, length: int | None, seeds: str | None, positions: str | None, dtype: str, seed: int,
-    packing: str | None, bos: str,
+    packing: str | None, bos: str, removal: bool = False,
 ) -> MeasureRequest:  # fmt: skip
     """A measure request; what is not given comes from the preset.
 
@@ -134,6 +134,7 @@ def build(
         dtype=dtype,
         text=window,
         measurements=_measurements(chosen, perturb, seeds, positions),
+        removal=removal,
     )
 
 

@@ -28,6 +28,7 @@ UNITS: dict[str, tuple[type[specs.Spec], type]] = {
     "floor": (specs.FloorSpec, results.Floor),
     "weights": (specs.WeightSpec, results.Weights),
     "scores": (specs.ScoreSpec, results.Scores),
+    "removal": (specs.RemovalSpec, results.Removal),
     "evaluated": (specs.EvaluatedSpec, results.Evaluated),
     "zeroshot": (specs.ZeroShotSpec, results.ZeroShot),
 }

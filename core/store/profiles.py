@@ -9,7 +9,7 @@ from functools import cached_property
 from core import specs
 from core.specs.errors import UserError
 from core.store.cache import Entry, Store
-from core.store.results import Activation, Floor, Perturbed, Scores, Weights
+from core.store.results import Activation, Floor, Perturbed, Removal, Scores, Weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,7 @@ class Profile:
     weights: Weights | None  # None where the layers cannot be pruned
     scores: Scores | None
     perturbed: dict[specs.Measurement, Perturbed]
+    removal: Removal | None = None  # where it was asked for
 
     @property
     def spec(self) -> specs.ProfileSpec:
@@ -88,6 +89,7 @@ def load(store: Store, entry: Entry) -> Profile:
         found.get(spec.weights),
         found.get(spec.scores),
         {each: found[spec.unit(each)] for each in spec.measurements},
+        found.get(spec.removed),
     )
 
 

@@ -105,6 +105,13 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
+class Removal:
+    """What removing half of a linear's weights would do to its outputs; NaN where a layer has fewer linears."""
+
+    error: Array = over("layer", "linear", unit="squared change of the linear's outputs, mean over tokens")
+
+
+@dataclass(frozen=True, eq=False)
 class Floor:
     """What rounding alone does."""
 

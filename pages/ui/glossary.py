@@ -11,7 +11,7 @@ from core.analysis.gains import CONFIDENCE, FEWEST_SEQUENCES
 from core.analysis.propagation import FLOOR_MARGIN
 from core.specs.allocations import BASES
 from core.specs.perturbations import FORMS
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import PRUNERS, REPAIRS
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ TERMS = {
         "additive estimate.",
         r"f_i(s),\quad \textstyle\sum_i f_i(s_i)",
     ),
-    **{row.label: Term(row.about, row.formula) for row in PRUNERS.values()},
+    **{row.label: Term(row.about, row.formula) for row in (*PRUNERS.values(), *REPAIRS.values())},
     "budget": Term(
         "The mean sparsity over all prunable weights, which every allocation must meet.",
         r"\textstyle\sum_i n_i s_i / \sum_i n_i = \text{target},\quad \text{low} \leq s_i \leq \text{high}",

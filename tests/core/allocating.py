@@ -11,15 +11,16 @@ from hypothesis import HealthCheck, settings
 from core import specs
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.dlp import Dlp
+from core.allocation.lsa import Lsa
 from core.allocation.owl import Owl
 from core.allocation.response import Response
 from core.measure.perturbations.skip import Skip
 from core.store.profiles import Profile
-from core.store.results import Scores, Weights
+from core.store.results import Removal, Scores, Weights
 from tests import synthetic
 
 NAMES = ("gaussian:0.3", "residual:wanda:0.4", "residual:wanda:0.7", "residual:wanda:0.9")
-SEEING = (Owl(), AlphaPruning(), Dlp(), Response())
+SEEING = (Owl(), AlphaPruning(), Dlp(), Lsa(), Response())
 STACK = ("attn.qkv", "attn.out", "mlp.up")
 LEVELS = (0.4, 0.7, 0.9)
 PER_LINEAR = Response(granularity="linear")
@@ -47,8 +48,10 @@ def profile(layers: int, seed: int = 0, alike: bool = False) -> Profile:
     sizes = rng.integers(1_000, 5_000_000, (layers, 7)).astype(float)
     weights = Weights(sizes[:1].repeat(layers, 0) if alike else sizes, draw(layers, 7) + 2, draw(layers, 7) + 2)
     scores = Scores(draw(layers, len(specs.OUTLIER_THRESHOLDS)), draw(layers), draw(layers))
-    entry = SimpleNamespace(key="invented", spec=None, provenance={"model": "m", "text": "t"})
-    return Profile(entry, synthetic.activation(layers, 3), synthetic.floor(layers), weights, scores, measured)
+    told = {"model": "m", "text": "t", "linears": list(synthetic.LINEARS)}
+    entry = SimpleNamespace(key="invented", spec=None, provenance=told)
+    clean = synthetic.activation(layers, 3), synthetic.floor(layers)
+    return Profile(entry, *clean, weights, scores, measured, Removal(draw(layers, 7)))
 
 
 def permuted(found: Profile, order: np.ndarray) -> Profile:
@@ -60,7 +63,8 @@ def permuted(found: Profile, order: np.ndarray) -> Profile:
         key: replace(each, **{name: getattr(each, name)[order] for name in harms})
         for key, each in found.perturbed.items()
     }
-    return replace(found, weights=weights, scores=scores, perturbed=measured)
+    removal = Removal(found.removal.error[order])
+    return replace(found, weights=weights, scores=scores, perturbed=measured, removal=removal)
 
 
 def of_linears(layers: int, seed: int = 0, linears: int = 3, lacking: str | None = None) -> Profile:
@@ -80,4 +84,5 @@ def of_linears(layers: int, seed: int = 0, linears: int = 3, lacking: str | None
     sizes = rng.integers(1_000, 5_000_000, (layers, linears)).astype(float)
     told = SimpleNamespace(key="invented", spec=None, provenance=plain.provenance | {"linears": list(STACK[:linears])})
     weights = Weights(sizes, plain.weights.alpha_hill[:, :linears], plain.weights.alpha_peak[:, :linears])
-    return replace(plain, entry=told, weights=weights, perturbed=measured)
+    removal = Removal(plain.removal.error[:, :linears])
+    return replace(plain, entry=told, weights=weights, perturbed=measured, removal=removal)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from core.specs.base import Spec, number, word
 from core.specs.formats import per_cent
-from core.specs.pruners import PRUNERS, Statistic
+from core.specs.pruners import TREATMENTS, Statistic, Treatment
 
 if TYPE_CHECKING:
     from core.measure.perturb import Injection, Stream
@@ -50,9 +50,14 @@ class Kind(Spec):
         return getattr(self, self.varies) if self.varies else 0.0
 
     @property
-    def statistic(self) -> Statistic | None:
-        """What it looks at of the linears' inputs, or None; `none` too asks for layers that can be pruned."""
-        return PRUNERS[self.pruner].statistic if "pruner" in type(self).model_fields else None
+    def treatment(self) -> Treatment | None:
+        """Of the layer's linears; None where they stay as they are."""
+        return TREATMENTS[self.pruner] if "pruner" in type(self).model_fields else None
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What it looks at of the linears' inputs."""
+        return self.treatment.statistics if self.treatment else ()
 
     def is_kin(self, other: Kind) -> bool:
         """Whether nothing but the strength tells the two apart."""

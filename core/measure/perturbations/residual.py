@@ -8,7 +8,7 @@ from pydantic import Field
 
 from core.measure.perturbations.kind import Kind
 from core.specs.formats import per_cent
-from core.specs.pruners import PRUNERS, Pruner
+from core.specs.pruners import Treated
 
 if TYPE_CHECKING:
     from core.measure.perturb import Injection, Stream
@@ -27,12 +27,12 @@ class Residual(Kind):
     runs = 1
 
     kind: Literal["residual"] = "residual"
-    pruner: Pruner
+    pruner: Treated
     sparsity: float = Field(ge=0, lt=1)
 
     @property
     def label(self) -> str:
-        return f"Pruned by {PRUNERS[self.pruner].label}, {per_cent(self.sparsity)} zeros"
+        return f"Pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
 
     def apply(self, at: Injection) -> Stream:
-        return at.pruned(self.pruner, self.sparsity)
+        return at.pruned(self.treatment, self.sparsity)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from core.measure.perturbations.kind import Kind
 from core.specs.formats import per_cent
-from core.specs.pruners import PRUNERS, Pruner
+from core.specs.pruners import Treated
 
 if TYPE_CHECKING:
     from core.measure.perturb import Injection, Stream
@@ -30,13 +30,13 @@ class ResidualLinear(Kind):
     runs = 1
 
     kind: Literal["residual_linear"] = "residual_linear"
-    pruner: Pruner
+    pruner: Treated
     sparsity: float = Field(ge=0, lt=1)
     linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj; `each`: one by one")
 
     @property
     def label(self) -> str:
-        return f"{self.linear} alone pruned by {PRUNERS[self.pruner].label}, {per_cent(self.sparsity)} zeros"
+        return f"{self.linear} alone pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
 
     def apply(self, at: Injection) -> Stream:
-        return at.pruned(self.pruner, self.sparsity, self.linear)
+        return at.pruned(self.treatment, self.sparsity, self.linear)

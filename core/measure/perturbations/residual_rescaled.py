@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from core.measure.perturbations.kind import Kind
 from core.specs.base import Positions, number
 from core.specs.formats import per_cent
-from core.specs.pruners import PRUNERS, Pruner
+from core.specs.pruners import Treated
 
 if TYPE_CHECKING:
     from core.measure.perturb import Injection, Stream
@@ -27,7 +27,7 @@ class ResidualRescaled(Kind):
     runs = 1
 
     kind: Literal["residual_rescaled"] = "residual_rescaled"
-    pruner: Pruner
+    pruner: Treated
     sparsity: float = Field(gt=0, lt=1)
     size: float
     positions: Positions = "after_first"
@@ -40,8 +40,8 @@ class ResidualRescaled(Kind):
 
     @property
     def label(self) -> str:
-        source = f"{PRUNERS[self.pruner].label}, {per_cent(self.sparsity)} zeros"
+        source = f"{self.treatment.label}, {per_cent(self.sparsity)} zeros"
         return f"Pruning error ({source}) at size {number(abs(self.size))}{', flipped' if self.size < 0 else ''}"
 
     def apply(self, at: Injection) -> Stream:
-        return at.moved(at.pruned(self.pruner, self.sparsity) - at.exit, self.size, self.positions)
+        return at.moved(at.pruned(self.treatment, self.sparsity) - at.exit, self.size, self.positions)

@@ -17,7 +17,7 @@ from core.analysis.responses import Judge
 from core.specs import UserError
 from core.specs.allocations import AllocationRequest
 from core.specs.formats import capital, listed, ranges
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import TREATMENT_LABELS
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
@@ -115,7 +115,7 @@ def prediction(
         st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured. Measure a larger one.")
         return
     alone = " on each linear" if per_linear else ""
-    unit = f"{responses.NAMES[judge.harm]}, curves from {PRUNERS[judge.pruner].label}{alone}"
+    unit = f"{responses.NAMES[judge.harm]}, curves from {TREATMENT_LABELS[judge.pruner]}{alone}"
     frame.show(figures.estimates(points, THIS, unit, view.look()), prefix, "additive")
     said = [ADDITIVE, *([OF_LINEARS] if per_linear else []), *([same_by_hand(held)] if held else [])]
     st.caption(" ".join(said))

@@ -156,6 +156,7 @@ def _more() -> None:
     )
     first.selectbox("Packing", PACKINGS, key=_key("packing"))
     second.selectbox("Start token", list(STARTS), key=_key("bos"), format_func=STARTS.get)
+    third.checkbox("Errors of removed weights", key=_key("removal"), help="What the allocation LSA looks at.")
 
 
 @st.cache_data(ttl=60, show_spinner=False)
@@ -198,6 +199,7 @@ def _checked(chosen: dict[str, Any]) -> Choice:
         seed=chosen["seed"],
         packing=None if chosen["packing"] == AUTOMATIC else chosen["packing"],
         bos=chosen["bos"],
+        removal=chosen["removal"],
     )
     return Choice(request, device, chosen["engine"])
 
@@ -236,6 +238,7 @@ def _chosen() -> dict[str, Any]:
     own, usual = preset == OWN, _amounts("quick" if preset == OWN else preset)
     closed = {
         "untrained": [False, True],
+        "removal": [False, True],
         "dtype": ["float32", "bfloat16", "float16"],
         "packing": PACKINGS,
         "bos": list(STARTS),

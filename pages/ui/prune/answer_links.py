@@ -27,7 +27,8 @@ def links(found: Best) -> None:
         st.caption(f"No link: {error}.")
         return
     setting = found.answer
-    here = {"by": setting.pruner, "pattern": "none", "sequential": str(setting.true_sequential), "part": "results"}
+    here = {"by": setting.pruner, "repair": setting.repair or "none", "pattern": "none"}
+    here |= {"sequential": str(setting.true_sequential), "part": "results"}
     here |= {"within": slice_of(setting).name}
     here |= {"study": found.final.spec.key} if Store().path(found.final.spec) else {}
     with st.container(horizontal=True):

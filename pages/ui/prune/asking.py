@@ -25,13 +25,14 @@ from core.specs import (
 )
 from core.specs.naming import PRUNERS
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import USUAL
+from core.specs.pruners import REPAIRS, USUAL
 from core.specs.typed import absolute, numbers, span
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.measure.choose import TEXTS
 
 CALIBRATION_TEXTS = {**TEXTS, "demo": "Demo text, calibration half"}
+MENDED = {"none": "none"} | {name: row.label for name, row in REPAIRS.items()}
 PATTERNS = {"none": "none", "2:4": "2:4", "4:8": "4:8"}
 
 
@@ -45,6 +46,7 @@ class Pruning:
     profile: str
     allocation: AllocationRequest
     pruner: str
+    repair: str | None
     pattern: str | None
     true_sequential: bool
     seeds: tuple[int, ...]
@@ -60,7 +62,7 @@ class Pruning:
         return self.settings([self.allocation])[0]
 
     def settings(self, allocations: Sequence[AllocationRequest]) -> tuple[Setting, ...]:
-        return families.combined(allocations, self.pruner, self.seeds, self.pattern, self.true_sequential)
+        return families.combined(allocations, self.pruner, self.seeds, self.pattern, self.true_sequential, self.repair)
 
     def study(self, asked: tuple[Setting, ...], evaluation: EvaluationRequest) -> StudyRequest:
         return checked(StudyRequest, **self._common(), settings=asked, evaluation=evaluation)
@@ -93,10 +95,14 @@ def pruning(profile: Profile, in_view: AllocationRequest, opened: bool) -> Pruni
         opened: whether the choices are unfolded.
     """
     by = view.sync("by", list(PRUNERS), USUAL)
+    mended = view.sync("repair", list(MENDED), "none")
     kept = view.sync("pattern", list(PATTERNS), "none")
     with st.expander("Pruner, calibration and device", expanded=opened):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             view.switch("Pruner", PRUNERS, "by")
+            view.switch(
+                "Repair", MENDED, "repair", help="Refit: the weights that stay are solved anew by least squares."
+            )
             view.switch("N:M pattern", PATTERNS, "pattern", help="N of every M weights in a row stay, as in 2:4.")
         read, sequential, device = _calibration()
     calibration, seeds, wrong = _read(read)
@@ -115,6 +121,7 @@ def pruning(profile: Profile, in_view: AllocationRequest, opened: bool) -> Pruni
         profile=profile.entry.key,
         allocation=allocation,
         pruner=by,
+        repair=None if mended == "none" else mended,
         pattern=pattern,
         true_sequential=sequential,
         seeds=seeds,

@@ -9,7 +9,7 @@ import streamlit as st
 from core.analysis import protocols
 from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations
-from core.specs import grammar, naming
+from core.specs import grammar
 from pages.ui import frame
 
 LEADING = ("setting", "target", "perplexity")
@@ -55,7 +55,7 @@ def rows(results: Evaluations) -> pd.DataFrame:
         found.append({"setting": "dense", "target": np.nan, **_of(results.dense, results)})
     for one in results.settings:
         row = {"setting": one.name, "target": one.setting.allocation.target}
-        row |= {"pruner": naming.PRUNERS[one.setting.pruner], **_of(one, results)}
+        row |= {"pruner": one.setting.treatment.label, **_of(one, results)}
         for name, change in (("uniform", one.against_uniform), ("base", one.against_base)):
             row |= _against(name, change) if change else {}
         found.append(row | {"with all parameters": grammar.said(one.setting.allocation)})

@@ -103,7 +103,7 @@ def _choose_slice(results: Evaluations, setting: Setting) -> Slice:
     """Pruner and target to compare within: those in view if measured, else the fullest."""
     names = {each.name: each for each in results.slices}
     mine = next((name for name, each in names.items() if each.target == setting.allocation.target
-                 and (each.pruner, each.pattern) == (setting.pruner, setting.pattern)), None)  # fmt: skip
+                 and (each.treatment, each.pattern) == (setting.treatment, setting.pattern)), None)  # fmt: skip
     fullest = max(names, key=lambda name: len(results.within(names[name])))
     chosen = view.sync("within", list(names), mine or fullest)
     if len(names) > 1:

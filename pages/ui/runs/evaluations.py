@@ -13,7 +13,6 @@ from core.analysis import rows as reading
 from core.analysis.rows import Row
 from core.report import picked
 from core.search import best
-from core.specs.naming import PRUNERS
 from core.specs.studies import TaskSpec
 from core.store.cache import Entry, Store
 from core.store.files import changed
@@ -171,7 +170,7 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
         "against uniform": change.value if change else None,
         "low": change.low if change else None,
         "high": change.high if change else None,
-        "pruner": PRUNERS[setting.pruner] if setting else "",
+        "pruner": setting.treatment.label if setting else "",
         "pattern": (setting.pattern or "") if setting else "",
         "not a number": one.trouble,
         "while pruning": one.helped or "",

@@ -10,7 +10,7 @@ from core.analysis.protocols import SHORT
 from core.analysis.rows import Row
 from core.specs import grammar, naming
 from core.specs.base import number
-from core.specs.naming import PRUNERS
+from core.specs.pruners import TREATMENT_LABELS
 from pages.ui import view
 
 ALL = ""
@@ -18,7 +18,7 @@ NOTHING = "No evaluation fits what is picked: set a picker back to all, or empty
 WORDS = "only_method"
 KEYS: dict[str, Callable[[Row], str]] = {
     "only_model": lambda row: row.model,
-    "only_pruner": lambda row: row.one.setting.pruner if row.one.setting else ALL,
+    "only_pruner": lambda row: row.one.setting.treatment.name if row.one.setting else ALL,
     "only_target": lambda row: number(row.one.setting.allocation.target) if row.one.setting else ALL,
     "only_study": lambda row: row.study.spec.key,
 }  # key of the picker -> the value of a row; the dense model has neither pruner nor target
@@ -46,7 +46,7 @@ def _pickers(stages: Mapping[str, str]) -> dict[str, tuple[str, Callable[[str], 
     """Key -> label, and how a value is called."""
     return {
         "only_model": ("Model", str),
-        "only_pruner": ("Pruner", lambda each: PRUNERS[each]),
+        "only_pruner": ("Pruner", lambda each: TREATMENT_LABELS[each]),
         "only_target": ("Target", lambda each: f"{100 * float(each):.4g}%"),
         "only_study": ("Study", lambda each: f"{each[:SHORT]}, {stages[each]}" if each in stages else each[:SHORT]),
     }

@@ -18,13 +18,14 @@ from core.allocation.budget import Bounds, met, project
 from core.allocation.by_hand import pinned
 from core.allocation.depth_ramp import DepthRamp, depth_ramp
 from core.allocation.dlp import Dlp, dlp
+from core.allocation.lsa import Lsa, apart, lsa
 from core.allocation.owl import Owl, owl
 from core.allocation.response import Response
 from core.allocation.spread import allocate, exact_family, family
 from core.specs import AllocationRequest, Correction, Manual, Uniform, UserError, allocations
 from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
 
-BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5))
+BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5), Lsa(per="half"))
 TARGETS = (0.0, 0.3, 0.5, 0.7, 0.88)
 
 
@@ -192,6 +193,32 @@ def test_dlp_prunes_large_scores_more() -> None:
     assert dlp(np.array([1.0, 2.0, 3.0]), 0.5, 0.1) == pytest.approx([0.4, 0.5, 0.6])
 
 
+def test_lsa_prunes_large_errors_more() -> None:
+    """Importance 7/8, 6/8 and 3/8, stretched to 0.2, 0.15 and 0, whose mean is 0.35 / 3."""
+    found = lsa(np.array([1.0, 2.0, 5.0]), 0.7, 0.1)
+    assert found == pytest.approx([0.5 + 0.35 / 3, 0.55 + 0.35 / 3, 0.7 + 0.35 / 3])
+
+
+def test_a_large_part_is_moved_by_less_and_the_budget_holds() -> None:
+    """Weights 1, 1, 4 with mean 2: what layers of one size are moved by, times 2, 2 and 1/2."""
+    found = apart(np.array([1.0, 2.0, 5.0]), np.array([1.0, 1.0, 4.0]), 0.5, 0.1)
+    moved = np.array([0.35 / 3 - 0.2, 0.35 / 3 - 0.15, 0.35 / 3])
+    assert found == pytest.approx(0.5 + moved * [2, 2, 0.5])
+    assert met(found, np.array([1.0, 1.0, 4.0])) == pytest.approx(0.5)
+
+
+def test_lsa_can_take_attention_apart() -> None:
+    here = profile(5, 1)
+    rows = allocate(AllocationRequest(base=Lsa(per="half"), target=0.6), here).exact
+    assert (np.ptp(rows[:, :4], axis=1) == 0).all() and (np.ptp(rows[:, 4:], axis=1) == 0).all()
+    assert (rows[:, 0] != rows[:, 4]).all()
+
+
+def test_lsa_says_how_to_get_what_it_looks_at(refused) -> None:
+    with refused("invented", "--removal"):
+        allocate(AllocationRequest(base=Lsa()), replace(profile(5), removal=None))
+
+
 def test_unclipped_numbers_may_leave_the_bounds_and_sit_on_none() -> None:
     base = AlphaPruning(epsilon=0.9)
     found = allocate(AllocationRequest(base=base, target=0.9, unclipped=True), profile(12, 5))
@@ -246,7 +273,7 @@ def test_what_cannot_be_gets_one_sentence(said: str, request_: AllocationRequest
 @pytest.mark.parametrize("base", SEEING)
 def test_nan_in_a_profile_is_refused_and_never_spread(base: specs.Spec) -> None:
     here = profile(8)
-    here.weights.alpha_peak[3] = here.scores.outlier_ratio[3] = here.scores.mean[3] = np.nan
+    here.weights.alpha_peak[3] = here.scores.outlier_ratio[3] = here.scores.mean[3] = here.removal.error[3] = np.nan
     for each in here.perturbed.values():
         each.final_squared[3] = each.kl[3] = each.nll_increase[3] = np.nan
     for unclipped in (False, True):

@@ -20,7 +20,7 @@ def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(e
     layers = 6
     asked = candidates.candidates(candidates.GRIDS[effort], "wanda", 0.6, layers, 0)
     for here, there in ((of_linears(layers), True), (profile(layers), False)):
-        kept, notes = candidates.possible(asked, np.ones((layers, 3)), here)
+        kept, notes = candidates.possible(asked, np.ones(here.weights.parameters.shape), here)
         fine = [each for each in kept if getattr(each.allocation.base, "granularity", "layer") == "linear"]
         assert bool(fine) is there
         assert any("granularity=linear" in note and "left out" in note for note in notes) is not there

@@ -15,9 +15,12 @@ import numpy as np
 import pytest
 
 from core import specs
+from core.allocation.lsa import Lsa
+from core.allocation.spread import allocate
 from core.jobs import experiment
 from core.measure import sweep as sweeps
 from core.models import loading
+from core.specs import AllocationRequest
 from core.store import parts, profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -266,6 +269,22 @@ def test_only_a_corrupt_unit_is_measured_again(known: bool, empty: Store, text: 
     assert engine_calls == ["skip", "skip"] and len(empty.troubles()) == 1
     assert again.key == entry.key
     assert_equal(found(empty, again), before)
+
+
+def test_the_errors_of_removed_weights_are_added_to_what_is_there(
+    empty: Store, text: str, engine_calls: list, refused
+) -> None:
+    """A profile without them is read and allocated for as before; LSA says how to get them."""
+    before = found(empty, experiment.get(request(text), empty))
+    assert before.removal is None
+    with refused("--removal"):
+        allocate(AllocationRequest(base=Lsa(), target=0.5), before)
+    engine_calls.clear()
+    after = found(empty, experiment.get(request(text).model_copy(update={"removal": True}), empty))
+    assert engine_calls == []
+    assert_equal(before, after)
+    assert after.removal.error.shape == (tiny.LAYERS, 7) and (after.removal.error > 0).all()
+    assert np.ptp(allocate(AllocationRequest(base=Lsa(), target=0.5), after).sparsity) > 0.1
 
 
 @pytest.mark.parametrize("kind", ["activation", "floor", "weights", "scores"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,10 @@ from core.measure.perturb import Moments, perturbed
 from core.measure.statistics import statistics
 from core.models import anatomy, cost, flops, replay
 from core.pruning.inputs import Sums, watched
+from core.pruning.plan import Plan
 from core.pruning.sparsegpt import sparsegpt
+from core.pruning.walk import walk
+from core.specs.pruners import TREATMENTS
 from core.store.cache import Store
 from tests import tiny
 
@@ -139,10 +144,35 @@ def test_a_residual_is_the_layer_pruned_by_its_inputs_second_moments(family: str
     torch.testing.assert_close(size[:, 1:], torch.full_like(size[:, 1:], 0.3), rtol=1e-3, atol=0)
 
 
-def test_both_engines_agree_on_it() -> None:
+@pytest.mark.parametrize("name", ["wanda+refit", "alps", "magnitude+refit"])
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family: str, name: str) -> None:
+    """Whose inputs are the dense model's in both."""
+    of, found = tiny.loaded(family), moments(family)
+    [call, *_], _ = replay.record(of.model, of.layers, TEXT.tokens)
+    stream = perturbed(tiny.measurement(f"residual:{name}:0.7"), 0, call, range(4), found)
+    there = replace(of, model=tiny.built(family))
+    how = TREATMENTS[name]
+    walk(there, TEXT.tokens, Plan(how.pruner, np.full(tiny.LAYERS, 0.7), repair=how.repair))
+    [other, *_], _ = replay.record(there.model, there.layers, TEXT.tokens)
+    scale = float((stream - call.exit).norm(dim=-1).mean())
+    torch.testing.assert_close(stream, other.exit, rtol=0, atol=0.02 * scale)
+
+
+def test_a_repaired_layer_is_nearer_to_the_dense_one() -> None:
+    of, found = tiny.loaded("llama"), moments("llama")
+    calls, _ = replay.record(of.model, of.layers, TEXT.tokens)
+    for index, call in enumerate(calls):
+        names = (f"residual:magnitude{repair}:0.7" for repair in ("", "+refit"))
+        plain, repaired = (perturbed(tiny.measurement(each), index, call, range(4), found) for each in names)
+        assert (repaired - call.exit).norm() < (plain - call.exit).norm()
+
+
+@pytest.mark.parametrize("name", ["residual:sparsegpt:0.7", "residual:wanda+refit:0.7", "residual:alps:0.7"])
+def test_both_engines_agree_on_it(name: str) -> None:
     of, found = tiny.loaded("llama"), moments("llama")
     group = prepare(of, torch.device("cpu"), TEXT.tokens, range(4), found, 4)
-    asked = tiny.measurement("residual:sparsegpt:0.7")
+    asked = tiny.measurement(name)
     one, other = (engine(group, asked, lambda _: None) for engine in (wavefront, hooks))
     np.testing.assert_allclose(one.drift, other.drift, rtol=1e-4)
     np.testing.assert_allclose(one.kl, other.kl, rtol=1e-3, atol=1e-6)

@@ -17,7 +17,7 @@ from core.pruning.sparsegpt import BLOCK, inverse_factor, sparsegpt
 from core.pruning.wanda import wanda
 from core.specs.errors import Broken
 from core.specs.patterns import Pattern
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import Treatment
 from tests import tiny
 
 Array = np.ndarray
@@ -174,5 +174,5 @@ def test_a_linear_that_no_damping_helps_is_named_with_its_layer(refused) -> None
     linear = anatomy.prunable(tiny.loaded("llama").layers[0])[0]
     moment = -torch.eye(linear.weight.shape[1])
     with refused("layer 3", linear.name, "damping 1", error=Broken) as said:
-        pruned(linear, 3, PRUNERS["sparsegpt"], {linear.name: moment}, 0.5, warn=lambda _: None)
+        pruned(linear, 3, Treatment("sparsegpt"), {"second_moment": {linear.name: moment}}, 0.5, warn=lambda _: None)
     assert said.value.layer == 3

@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import hidden
+from core.pruning import alps as splitting
+from core.pruning import repair as mending
 from core.pruning import walk as walking
 from core.pruning.plan import Plan
+from core.pruning.repair import refit
 from core.pruning.walk import restored, walk
 from core.specs.errors import Broken
 from core.specs.patterns import Pattern
@@ -104,6 +107,42 @@ def test_bfloat16_stays_bfloat16(pruner: str) -> None:
     assert of.model(input_ids=TOKENS).logits.isfinite().all()
 
 
+@every_pruner
+@pytest.mark.parametrize("family", ["llama", "gpt2", tiny.ODD])
+def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family: str, pruner: str) -> None:
+    dense = tiny.loaded(family).model(input_ids=TOKENS).logits
+    far, zeros = [], []
+    for repair in (None, "refit"):
+        of = fresh(family)
+        zeros.append(walk(of, TOKENS, plan(pruner, 0.5, repair=repair)))
+        far.append(float((of.model(input_ids=TOKENS).logits - dense).norm()))
+    np.testing.assert_allclose(*zeros, rtol=0, atol=1e-12)
+    assert far[1] < far[0] * (1.05 if pruner in ("sparsegpt", "alps") else 1)  # these make up for what goes themselves
+
+
+def test_a_repair_keeps_a_pattern_and_half_precision() -> None:
+    of = fresh("llama", torch.float16)
+    walk(of, TOKENS, plan("wanda", 0.5, pattern=Pattern(2, 4), repair="refit"))
+    for weight in weights(of).values():
+        assert weight.dtype == torch.float16
+        assert ((weight != 0).view(len(weight), -1, 4).sum(-1) == 2).all()
+    assert of.model(input_ids=TOKENS).logits.isfinite().all()
+
+
+def test_a_repaired_layer_is_run_no_more_often() -> None:
+    """What the mask and what the repair look at is read in one run."""
+    runs = {None: 0, "refit": 0}
+    for repair in runs:
+        of = fresh("llama")
+
+        def count(*_: object, repair: str | None = repair) -> None:
+            runs[repair] += 1
+
+        of.layers[1].register_forward_hook(count)
+        walk(of, TOKENS, plan("wanda", repair=repair))
+    assert runs["refit"] == runs[None]
+
+
 def test_restored_brings_everything_back_bit_for_bit() -> None:
     of = fresh("gpt2")
     before = tiny.state(of.model)
@@ -122,7 +161,9 @@ def test_steps_are_told_in_order() -> None:
 # --- what statistics come from -------------------------------------------------------------------------------------
 
 
-def by_plain_forwards(of: Loaded, pruner: str, sparsity: float, groups: Iterable[Iterable[str]]) -> dict[str, Tensor]:
+def by_plain_forwards(
+    of: Loaded, pruner: str, sparsity: float, groups: Iterable[Iterable[str]], repair: bool = False
+) -> dict[str, Tensor]:
     """Layer after layer, group after group: a forward of the model as it is by then, then the group is pruned."""
     for index, layer in enumerate(of.layers):
         stack = {linear.name: linear for linear in anatomy.prunable(layer)}
@@ -130,8 +171,10 @@ def by_plain_forwards(of: Loaded, pruner: str, sparsity: float, groups: Iterable
             seen = tiny.inputs(of, TOKENS)
             for name in stack.keys() & set(group):
                 rows = seen[index, name]
-                statistic = rows.norm(dim=0).float() if pruner == "wanda" else (rows.T @ rows).float()
+                norm, moment = rows.norm(dim=0).float(), (rows.T @ rows).float()
+                statistic = {"none": None, "norm": norm, "second_moment": moment}[PRUNERS[pruner].statistic]
                 pruned = PRUNERS[pruner].prune(stack[name].weight, statistic, sparsity)
+                pruned = refit(stack[name].weight, pruned, moment) if repair else pruned
                 with torch.no_grad():
                     stack[name].module.weight.copy_(stack[name].stored(pruned))
     return weights(of)
@@ -140,7 +183,9 @@ def by_plain_forwards(of: Loaded, pruner: str, sparsity: float, groups: Iterable
 CASES = [
     *(("llama", pruner, sequential, 6) for pruner in ("wanda", "sparsegpt") for sequential in (False, True)),
     *(("llama", pruner, False, 2) for pruner in ("wanda", "sparsegpt")),
-    *(("gpt2", pruner, False, 6) for pruner in ("wanda", "sparsegpt")),
+    *(("gpt2", pruner, False, 6) for pruner in ("wanda", "sparsegpt", "alps")),
+    *((family, "wanda+refit", sequential, 6) for family in ("llama", "gpt2") for sequential in (False, True)),
+    ("llama", "magnitude+refit", False, 2),
     *((family, "wanda", False, 6) for family in ("gpt_neox", "bloom")),
     *((tiny.ODD, "wanda", sequential, batch) for sequential in (False, True) for batch in (1, 2, 6)),
 ]
@@ -156,12 +201,17 @@ def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(
     ones.
     """
     monkeypatch.setattr(walking, "WALK_BATCH", batch * TOKENS.shape[1])
+    for module, rounds, close in ((mending, "ITERATIONS", "ENOUGH"), (splitting, "POLISH", "CLOSE")):
+        monkeypatch.setattr(module, rounds, 200)  # to the end: on the way there, rounding shows
+        monkeypatch.setattr(module, close, 1e-6)
     names = [linear.name for linear in anatomy.prunable(tiny.loaded(family).layers[0])]
     own = ("per_layer_input_gate",), ("per_layer_projection",)
-    groups = [*LLAMA_GROUPS, *own] if true_sequential else [names]
-    expected = by_plain_forwards(fresh(family), pruner, 0.6, groups)
+    named = LLAMA_GROUPS if family != "gpt2" else [[name] for name in names]
+    groups = [*named, *own] if true_sequential else [names]
+    kernel, _, repair = pruner.partition("+")
+    expected = by_plain_forwards(fresh(family), kernel, 0.6, groups, bool(repair))
     of = fresh(family)
-    walk(of, TOKENS, plan(pruner, 0.6, true_sequential=true_sequential))
+    walk(of, TOKENS, plan(kernel, 0.6, true_sequential=true_sequential, repair=repair or None))
     _assert_alike(weights(of), expected)
 
 
@@ -234,6 +284,7 @@ def test_a_mixture_of_experts_is_refused_in_a_sentence(pruner: str, refused) -> 
         (plan("wanda", [0.5, 0.6, 0.5, 0.5], pattern=Pattern(2, 4)), ["2:4", "0.5", "0.6", "layer 1"]),
         (plan("wanda", 0.4, pattern=Pattern(3, 5)), ["3:5", "self_attn.q_proj", "32", "5"]),
         (plan("wanta"), ["'wanta'", "wanda", "sparsegpt"]),
+        (plan("wanda", repair="glue"), ["'glue'", "refit"]),
     ],
 )
 def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked: Plan, names: list[str], refused) -> None:

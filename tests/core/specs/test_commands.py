@@ -41,6 +41,7 @@ SETTINGS = [
     "owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 by=sparsegpt calibration_seed=1:0.6",
     "uniform pattern=2:4 sequential=yes:0.5",
     "uniform low=0.1 pattern=2:4:0.5",
+    "response objective=kl pruner=wanda+refit repair=refit:0.6",
 ]
 REQUESTS = [
     *(

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from core.specs import OUTLIER_THRESHOLDS, UserError, grammar, naming
 from core.specs.allocations import BASES, AllocationRequest, Control, Correction, Manual
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import PRUNERS, REPAIRS, TREATMENTS
 from core.specs.settings import Setting, read_setting, uniform
 
 shares = st.floats(0, 1, exclude_max=True)
@@ -26,7 +26,7 @@ corrections = st.builds(
     seed=st.integers(0, 99),
     clip=st.floats(1e-6, 1e6),
 )
-UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(PRUNERS)}  # parameters whose types do not say what they may be
+UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(TREATMENTS)}  # parameters whose types do not say what they may be
 
 
 def values(name: str, field: FieldInfo) -> st.SearchStrategy:
@@ -50,6 +50,7 @@ loose = bounded.map(lambda asked: asked.model_copy(update={"correction": Correct
 allocations = st.one_of(bounded, loose)
 whole = {
     "pruner": st.sampled_from(list(PRUNERS)),
+    "repair": st.sampled_from([None, *REPAIRS]),
     "true_sequential": st.booleans(),
     "calibration_seed": st.integers(0, 10**6),
 }
@@ -93,7 +94,8 @@ def test_only_what_is_not_as_usual_is_written(text: str, said: str) -> None:
     ("text", "named"),
     [
         ("owl", "METHOD:TARGET"), ("owl:x", "'x'"), ("pear:0.5", "pear"), ("manual:0.5", "manual"),
-        ("owl m:0.5", "name=value"), ("owl m=5 m=7:0.5", "twice"), ("owl beta=1:0.5", "by, pattern, sequential"),
+        ("owl m:0.5", "name=value"), ("owl m=5 m=7:0.5", "twice"), ("owl repair=glue:0.5", "refit"),
+        ("owl beta=1:0.5", "by, repair, pattern, sequential"),
         ("owl by=hand:0.5", "hand"), ("owl sequential=perhaps:0.5", "perhaps"), ("owl pattern=2:4:0.5", "2:4"),
     ],
 )  # fmt: skip
@@ -128,6 +130,11 @@ def test_what_was_set_by_hand_has_a_name_and_no_line() -> None:
             "uniform pattern=2:4 sequential=yes:0.5",
             "Uniform, 50% zeros, Wanda, 2:4, true-sequential",
             "uniform, 50%, wanda, 2:4, true-sequential",
+        ),
+        (
+            "uniform by=alps repair=refit:0.5",
+            "Uniform, 50% zeros, ALPS, refit",
+            "uniform, 50%, alps, refit",
         ),
         (
             "depth_ramp beta=0.05 high=0.9:0.5",

@@ -16,7 +16,7 @@ from core.specs import presets
 sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
 sparsities = st.floats(min_value=0, max_value=1, exclude_max=True)
 positions = st.sampled_from(["after_first", "all"])
-pruners = st.sampled_from(["magnitude", "wanda"])
+pruners = st.sampled_from(["magnitude", "wanda", "wanda+refit", "alps"])
 perturbations = st.one_of(
     st.builds(specs.Gaussian, size=sizes, positions=positions),
     st.builds(Covariance, size=sizes, positions=positions),
@@ -80,6 +80,19 @@ def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
     assert UNIT.key == "2110e6763aefc13e"
 
 
+def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair() -> None:
+    pruned = specs.PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
+    repaired = specs.PrunedSpec(pruner="wanda", repair="refit", sparsity=(0.5, 0.6), calibration=TEXT)
+    assert pruned.key == "6bf396241053acc9" != repaired.key
+    assert specs.StudyRequest(settings=(specs.Setting(),)).key == "bb10747c45e87d7b"
+    assert specs.PrunedSpec.model_validate_json(repaired.model_dump_json()) == repaired
+
+
+def test_a_repair_without_a_text_is_refused(refused) -> None:
+    with refused("repair=refit", "calibration text"):
+        specs.checked(specs.PrunedSpec, pruner="magnitude", repair="refit", sparsity=(0.5,), calibration=None)
+
+
 @pytest.mark.parametrize("kind", specs.FORMS)
 def test_every_perturbation_has_words_of_its_own(kind: str) -> None:
     asked = specs.perturbation(specs.FORMS[kind].example)
@@ -105,6 +118,7 @@ def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
         "", "noise:0.3", "gaussian", "gaussian:", "gaussian:0", "gaussian:-0.3", "gaussian:nan", "gaussian:inf",
         "gaussian:1e999", "gaussian:0.3:0.4", "gaussian:0.3@", "gaussian:0.3@first", "gaussian:0.3@all@all",
         "residual:0.7", "residual:wanda", "residual:wanda:1", "residual:wanda:-0.1", "residual:wonda:0.7",
+        "residual:wanda+glue:0.7", "residual:refit:0.7",
         "residual:wanda:0.7@all", "residual_rescaled:wanda:0.7", "residual_rescaled:wanda:0.7:0",
         "residual_rescaled:wanda:0:0.3", "skip:1", "skip@all",
     ],

@@ -135,11 +135,19 @@ def families(draw: st.DrawFn) -> tuple[Setting, ...]:
         targets = draw(some(st.floats(0, 0.9) | st.sampled_from([0, 0.7])))
         kept = [(grammar.method(words, each), None) for words in draw(some(st.sampled_from(WORDS))) for each in targets]
     pruners = draw(some(st.sampled_from(["wanda", "magnitude", "sparsegpt"])))
+    repairs = draw(some(st.sampled_from([None, "refit"])))
     seeds = draw(some(st.integers(0, 10**6)))
     sequential = draw(st.booleans())
     return tuple(
-        Setting(pruner=pruner, allocation=asked, pattern=pattern, true_sequential=sequential, calibration_seed=seed)
-        for pruner, (asked, pattern), seed in product(pruners, kept, seeds)
+        Setting(
+            pruner=pruner,
+            repair=repair,
+            allocation=asked,
+            pattern=pattern,
+            true_sequential=sequential,
+            calibration_seed=seed,
+        )
+        for pruner, repair, (asked, pattern), seed in product(pruners, repairs, kept, seeds)
     )
 
 

@@ -1,0 +1,70 @@
+"""What greedy removal does to a linear's outputs: by hand, and against a plain loop."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.measure import removal as removing
+from core.measure.removal import error, removal
+from core.models import anatomy
+from tests import tiny
+
+
+@pytest.mark.parametrize(
+    ("alike", "expected"),
+    [(0.0, 1 + 1.1025), (0.9, 1 + 1.21), (-0.9, 1 + 1.1025 - 2 * 1.05 * 0.9)],
+    ids=["independent", "the twin becomes dear", "the twin becomes cheap"],
+)
+def test_by_hand(alike: float, expected: float) -> None:
+    """Weights 1, 1.1, 3 and 1.05 with inputs of mean square 1: the first goes, then what is least beside it."""
+    moment = torch.eye(4)
+    moment[0, 3] = moment[3, 0] = alike
+    assert error(torch.tensor([[1.0, 1.1, 3.0, 1.05]]), moment) == pytest.approx(expected, rel=1e-6)
+
+
+def plain(weight: Tensor, moment: Tensor, block: int) -> float:
+    """Row by row and weight by weight: the sum of what each removal adds."""
+    total = 0.0
+    for row in weight.tolist():
+        gone: list[int] = []
+        for first in range(0, len(row), block):
+            columns = list(range(first, min(first + block, len(row))))
+            for _ in range(len(columns) // 2):
+                added = {
+                    j: row[j] ** 2 * float(moment[j, j]) + sum(2 * row[j] * row[k] * float(moment[j, k]) for k in gone)
+                    for j in columns
+                    if j not in gone
+                }
+                least = min(added, key=added.get)
+                total += added[least]
+                gone.append(least)
+    return total
+
+
+@pytest.mark.parametrize("block", [4, 6, 16])
+def test_it_is_the_plain_loop(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removing, "BLOCK", block)
+    generator = torch.Generator().manual_seed(block)
+    weight, inputs = torch.randn(5, 16, generator=generator), torch.randn(40, 16, generator=generator)
+    inputs = inputs @ torch.randn(16, 16, generator=generator)
+    moment = inputs.T @ inputs / 40
+    assert error(weight, moment) == pytest.approx(plain(weight.double(), moment.double(), block), rel=1e-4)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", tiny.ODD])
+def test_every_linear_of_a_family_has_its_own(family: str) -> None:
+    of, text = tiny.loaded(family), tiny.windows(4, 16)
+    seen = tiny.inputs(of, text.tokens)
+    moments = [
+        {linear.name: (seen[at, linear.name].T @ seen[at, linear.name]).float() for linear in anatomy.linears(layer)}
+        for at, layer in enumerate(of.layers)
+    ]
+    found = removal(of, moments, text.tokens.numel()).error
+    for at, layer in enumerate(of.layers):
+        stack = anatomy.linears(layer)
+        assert (found[at, : len(stack)] > 0).all() and torch.tensor(found[at, len(stack) :]).isnan().all()
+        for column, linear in enumerate(stack):
+            mean = moments[at][linear.name] / text.tokens.numel()
+            assert found[at, column] == pytest.approx(error(linear.weight.contiguous(), mean), rel=1e-4)
