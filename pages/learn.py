@@ -137,8 +137,7 @@ with st.container(gap=None, key="presenting" if stage.presenting() else None):  
     chapter = picker()
     note = st.container()
 if chapter == CLOSING:
-    if not stage.presenting():
-        st.header("What you have learned", anchor=False)
+    st.header("What you have learned", anchor=False)
     closing.draw(profile, TITLES)
 else:
     show(chapter, profile, note)

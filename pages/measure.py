@@ -6,9 +6,11 @@ from core.jobs import queue
 from core.models import cost
 from core.specs.commands import command_line
 from core.specs.errors import UserError
+from core.store import profiles
 from core.store.cache import Store
 from pages.ui import glossary, watch
 from pages.ui.measure import choose
+from pages.ui.prune import costing
 
 store = Store()
 
@@ -26,27 +28,33 @@ def decide() -> None:
     try:
         choice = choose.measurement()
         expected = cost.estimate(choice.request, store, choice.device)
-        found = store.find(choice.request)
+        found = store.find(choice.request) or profiles.committed(store, choice.request)
     except UserError as error:
         choice, trouble = None, str(error)
     with st.container(horizontal=True, vertical_alignment="center"):
         if found:
-            st.success("This has been measured already.")
+            st.success("Already measured: open it, or choose something else to measure.")
             watch.open_profile(found.key, "Open on the Absorption page")
         else:
             st.button(
-                "Run", icon=":material/play_arrow:", disabled=choice is None, on_click=run, args=[choice], key="run"
+                "Run measurement",
+                icon=":material/play_arrow:",
+                disabled=choice is None,
+                on_click=run,
+                args=[choice],
+                key="run",
             )
         if trouble:
             st.error(trouble)
         elif not found:
-            st.markdown(cost.words(expected) if expected else "What it costs is not known until the model is here.")
+            st.markdown(cost.words(expected) if expected else costing.UNKNOWN)
     if choice:
         line = command_line(choice.request, choice.device, store.elsewhere, engine=choice.engine)
         st.code(line, None, wrap_lines=True)
 
 
 st.title("Measure a model", anchor=False)
+st.caption("Perturb every layer in turn and see which layers amplify the damage and which absorb it.")
 glossary.words(("perturbation", "gaussian", "covariance", "residual", "skip", "positions", "layer", "linear"))
 job = watch.watched()
 if job:

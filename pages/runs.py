@@ -49,14 +49,14 @@ def profiles() -> None:
     """The table of profiles and what can be done with one."""
     entries = {entry.key: entry for entry in store.entries()}
     if not entries:
-        said = "Nothing has been measured yet: choose a model and press Run on the Measure page."
+        said = "Nothing has been measured yet: choose a model and run a measurement."
         frame.nothing(said, "measure.py", "Measure a model")
         return
     frame.show_table(
         pd.DataFrame([row(entry) for entry in entries.values()]),
         "Everything measured: model, text, amount, precision, when, and how long it took",
         {
-            "model": st.column_config.TextColumn(width=220, pinned=True),
+            "model": st.column_config.TextColumn(width=150, pinned=True),
             "text": st.column_config.TextColumn(width=130),
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "took": st.column_config.NumberColumn(format="%.1f min"),
@@ -72,7 +72,7 @@ def exports() -> None:
     """Every folder that a pruned model was written to."""
     entries = {entry.key: entry for entry in store.entries("export")}
     if not entries:
-        said = "Nothing was exported yet: on the Prune page choose Export and name a folder."
+        said = "Nothing has been exported yet: open step 3 of the Prune page and name a folder."
         frame.nothing(said, "prune.py", "Export a pruned model", {"part": "export"})
         return
     rows = [{"model": entry.provenance.get("model"), **exporting.row(entry)} for entry in entries.values()]
@@ -114,16 +114,18 @@ def line(job: queue.Job) -> None:
 PARTS = {
     "profiles": ("Profiles", profiles),
     "evaluations": ("Evaluations", partial(evaluations.show, store)),
-    "overlay": ("Curves over each other", partial(overlay.show, store)),
+    "overlay": ("Compare curves", partial(overlay.show, store)),
     "exports": ("Exports", exports),
     "import": ("Import", partial(importing.show, store)),
 }
 
-st.title("What has been computed", anchor=False)
+st.title("What has been computed?", anchor=False)
 glossary.words(("perturbation", "gain", "verdict", "correction", "perplexity", "nats", "twin"))
 part = view.sync("show", list(PARTS), "profiles")
-view.switch("Part of the page", {key: words for key, (words, _) in PARTS.items()}, "show")
+st.segmented_control(
+    "View", list(PARTS), key="show", format_func=lambda key: PARTS[key][0], required=True, label_visibility="collapsed"
+)
 PARTS[part][1]()
 for trouble in store.troubles():
-    st.warning(f"Set aside because its files are not what was written: {trouble}")
+    st.warning(f"Set aside because its files have changed since they were written: {trouble}")
 runs()

@@ -3,10 +3,12 @@
 import streamlit as st
 
 from core.figures import LIGHT
-from pages.ui import brand, view, watch
+from pages.ui import brand, frame, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
+# A finger does not hover: the bar of buttons would lie over the labels of a chart for good.
+st.html("<style>@media (hover: none) { .modebar-container { display: none } }</style>")
 ICONS = {
     "lab": "science",
     "learn": "school",
@@ -28,6 +30,7 @@ pages.append(st.Page("lab.py", title="Lab", url_path="home", default=True, visib
 page = st.navigation(pages)
 st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
 view.enter(page.url_path)
+frame.style()
 if page.url_path not in UNPROFILED:
     view.choose_profile()
 with st.sidebar:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
+from core.cli import app, main
+from core.lessons import help_lines
+from core.texts import windows
+from tests import tiny
 from tests.bench import kinds, tables
 from tests.bench.marked import README, written
 
@@ -26,6 +34,58 @@ def test_the_tables_are_up_to_date(made: Callable[[], dict[str, str]], command: 
 def test_a_text_without_a_place_for_a_table_is_refused() -> None:
     with pytest.raises(ValueError, match="no place for perturbations"):
         written("no marks", {"perturbations": ""})
+
+
+LINES = re.findall(r"^python -m core .*", README.read_text(encoding="utf-8"), re.MULTILINE)
+HEAVY = (*help_lines.HEAVY, "study", "export")
+LATER = "KEY"  # stands for the key that a line before it printed
+
+
+def is_heavy(line: str) -> bool:
+    """Whether it loads a model, or goes on from a line that does."""
+    return line.split()[3] in HEAVY or LATER in line
+
+
+def told(line: str) -> list[str]:
+    """What follows `python -m core`, without the remark and without where the output goes."""
+    return shlex.split(line.partition(" > ")[0], comments=True)[3:]
+
+
+def test_the_lines_are_found() -> None:
+    assert {"measure", "prune", "best", "show"} <= {line.split()[3] for line in LINES}
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if not is_heavy(line)])
+def test_a_line_that_answers_at_once(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
+    assert main(told(line)) == 0
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if is_heavy(line)])
+def test_a_line_that_loads_a_model_is_understood(line: str) -> None:
+    main(["models", "--json"])  # registers the commands
+    command, *options = told(line)
+    typer.main.get_command(app).commands[command].make_context(command, options)
+
+
+@pytest.mark.slow
+@pytest.mark.bundled
+@pytest.mark.timeout(3 * 3600)  # the standard preset alone takes more than half an hour on two cores
+def test_the_lines_that_load_a_model_work_one_after_the_other(tmp_path: Path) -> None:
+    """In a folder with what the README takes for granted; a line with KEY goes on from the key printed last."""
+    shutil.copytree(tiny.folder("llama"), tmp_path / "my-model")
+    words = [{"text": " ".join(piece.split()[:400])} for piece in windows.read("demo").documents] * 4
+    (tmp_path / "calibration.jsonl").write_text("\n".join(map(json.dumps, words)), encoding="utf-8")
+    study = 'settings = ["response objective=kl"]\nprofile = "demo"\n[evaluation]\nwindows = 8'
+    (tmp_path / "study.toml").write_text(study, encoding="utf-8")
+    there = {**os.environ, "PYTHONPATH": str(README.parent), "ABSORPTION_CACHE": str(tmp_path / "cache")}
+    key = ""
+    for line in filter(is_heavy, LINES):
+        run = line.replace("python", shlex.quote(sys.executable), 1).replace(LATER, key)
+        done = subprocess.run(run, shell=True, cwd=tmp_path, env=there, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{line}: {done.stderr}"
+        key = ([*re.findall(r"^(?:profile|study|best) (\w+)$", done.stdout, re.MULTILINE), key])[0]
 
 
 @pytest.mark.parametrize("block", range(2))

@@ -112,7 +112,7 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     known = [each for each in runners if math.isfinite(each.perplexity)]
     if len(known) < 2:
         return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
-    best, second = sorted(known, key=lambda each: each.perplexity)[:2]
+    best = min(known, key=lambda each: each.perplexity)
     aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
     change = best.measured.against_uniform
     if change is None:
@@ -120,9 +120,12 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     ends = change.quoted
     few = 1 if abs(ends.value) < 20 else 0
     sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
-    tied = verdict(best.measured.against(second.measured).quoted) != "gains"
-    but = f", but not certainly better than {second.name}" if tied else ""
-    return f"{-ends.value:.{few}f} % lower perplexity than uniform{sure}: {best.name} is lowest {aim}{but}."
+    return f"{-ends.value:.{few}f} % lower perplexity than uniform{sure}: {best.name} is lowest {aim}."
+
+
+def tied(first: Runner, second: Runner) -> bool:
+    """Whether the measurements of two do not tell which has the lower perplexity."""
+    return verdict(first.measured.against(second.measured).quoted) != "gains"
 
 
 def at(groups: Iterable[Evaluations], target: float) -> str:

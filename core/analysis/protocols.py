@@ -130,26 +130,38 @@ def holding(found: Evaluations, setting: Setting) -> str | None:
 # --- in words -----------------------------------------------------------------------------------------------------
 
 
-def badge(found: Evaluations, text: str | None = None) -> str:
-    """The protocol in one line: it stands under every number.
+def line(found: Evaluations) -> str:
+    """The protocol as briefly as tells what was read: texts, amounts and precision."""
+    read = found.spec.calibration
+    said = [_read(found), f"calibrated on {_calibration_text(found)}, {read.sequences} × {read.length}" if read else ""]
+    return " · ".join(filter(None, [*said, found.spec.model.dtype]))
 
-    Args:
-        text: what the text is called, where the provenance is not the study's own.
-    """
-    spec, told = found.spec, found.provenance
+
+def badge(found: Evaluations) -> str:
+    """The protocol with all that must be alike before two numbers are compared."""
+    spec = found.spec
     keys = [entry.key for entry in (*found.entries, *found.guests)] or [spec.key]
-    said = [f"{text or told.get('text', 'text')}, {spec.text.sequences} × {spec.text.length} tokens"]
+    said = [_read(found)]
     said += [_calibrated(found), *tasks_asked(spec.tasks), spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
     said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] for key in keys)]
     return " · ".join(said)
 
 
+def _read(found: Evaluations) -> str:
+    text = found.spec.text
+    return f"{found.provenance.get('text', 'text')}, {text.sequences} × {text.length} tokens"
+
+
+def _calibration_text(found: Evaluations) -> str:
+    return found.provenance.get("calibration") or "text"
+
+
 def _calibrated(found: Evaluations) -> str:
-    used = found.spec.calibration
-    if not used:
+    read = found.spec.calibration
+    if read is None:
         return "no calibration"
-    amount = f"{used.sequences} × {used.length}"
-    words = [f"calibrated on {found.provenance.get('calibration') or 'text'}, {amount}", *_seeds(found.points)]
+    amount = f"{read.sequences} × {read.length}"
+    words = [f"calibrated on {_calibration_text(found)}, {amount}", *_seeds(found.points)]
     blind = [each.pruned.pruner for each in found.spec.points if each.pruned and each.pruned.calibration is None]
     return "; ".join([", ".join(words), *(f"{PRUNER_LABELS[name]} looks at no text" for name in dict.fromkeys(blind))])
 

@@ -9,8 +9,9 @@ import typer
 
 from core.analysis import propagation
 from core.cli import app, asking
+from core.cli.gains_output import gains_json, gains_tables, matrix_table, overview
 from core.cli.options import Cache, Device, Json, command
-from core.cli.output import gains_json, gains_table, matrix_table, out, say_json, summary
+from core.cli.output import out, say_json, summary
 from core.cli.running import runs
 from core.cli.studying import run
 from core.jobs import queue
@@ -33,7 +34,7 @@ def measure(given: SimpleNamespace) -> None:
     if given.json:
         say_json(summary(entry, found))
     else:
-        gains_table(found)
+        overview(found)
         warning = helped(entry.provenance.get("warnings", []))
         if warning:
             out.print(warning, markup=False, soft_wrap=True)
@@ -43,6 +44,8 @@ def measure(given: SimpleNamespace) -> None:
 @app.command()
 def show(
     key: Annotated[str, typer.Argument(help="A profile's key, the beginning of one, or demo.")],
+    gains: Annotated[str | None, typer.Option(help="Every layer of a perturbation, as in gaussian:0.3.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every layer of every perturbation.")] = False,
     matrix: Annotated[str | None, typer.Option(help="Drift matrix of a perturbation, as in gaussian:0.3.")] = None,
     tokens: Annotated[bool, typer.Option("--tokens", help="The token ids, where the text is at hand.")] = False,
     text: Annotated[str | None, typer.Option(help="Where the text lies now, for --tokens.")] = None,
@@ -50,7 +53,7 @@ def show(
     cache: Cache = None,
     json: Json = False,
 ) -> None:
-    """Gains, intervals and verdicts of a profile."""
+    """What a profile shows: the finding and a row per perturbation; every layer where asked."""
     store = Store(cache)
     entry = store.profile(key)
     if tokens:
@@ -64,8 +67,10 @@ def show(
         return
     if json:
         say_json({**summary(entry, found), "perturbations": gains_json(found), "provenance": entry.provenance})
+    elif every or gains is not None:
+        gains_tables(found, gains)
     else:
-        gains_table(found)
+        overview(found)
 
 
 def _tokens(store: Store, told: dict, spec: object, text: str | None, documents: str | None) -> list[list[int]]:

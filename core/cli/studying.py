@@ -9,8 +9,9 @@ from typing import Any
 from core.analysis import evaluations
 from core.cli import app, asking
 from core.cli.options import command
-from core.cli.output import err, out, progress_bar, say_helped, say_json
+from core.cli.output import err, out, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
+from core.cli.telling import progress_bar
 from core.jobs import queue
 from core.models import cost, machine
 from core.search.plan import estimate

@@ -12,8 +12,8 @@ from collections import OrderedDict
 import numpy as np
 import torch
 
-from core.evaluation.generation import continuation
 from core.evaluation.resolving import profile_of, sparsities
+from core.evaluation.writing import continuation
 from core.models.loading import Loaded
 from core.pruning.masks import Masks, masked
 from core.specs.errors import UserError

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from core import specs
-from core.allocation.spread import spread
+from core.allocation.spread import linear_parameters, spread
 from core.evaluation import zeroshot
 from core.models import anatomy
-from core.models.loading import Loaded
+from core.models.loading import Loaded, Reader
+from core.models.sources import Source
 from core.specs import Point, PrunedSpec, Setting, StudyRequest, StudySpec, UserError
 from core.store import profiles
 from core.store.cache import Store
@@ -32,6 +35,34 @@ class Resolved:
         return [path for each in (self.text, *self.calibration.values()) for path in each.files]
 
 
+def check(request: StudyRequest | specs.ExportRequest | specs.WritingRequest, reader: Reader, store: Store) -> None:
+    """Refuse, before any weight is read, what cannot be met whatever they are.
+
+    Raises:
+        UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads.
+    """
+    settings = request.settings if isinstance(request, StudyRequest) else (request.setting,)
+    if isinstance(request, StudyRequest):
+        windows(request.evaluation.text, reader)
+        _tasks(request.evaluation)
+    if any(each.reads_text for each in settings):
+        windows(request.calibration, reader)
+    profile = profile_of(request.profile, reader.source, store)
+    parameters = linear_parameters(profile) if profile else np.empty((0, 0))
+    for each in settings:
+        if profile or each.allocation.base.profiled or each.allocation.correction.strength:
+            spread(each.allocation, parameters, profile)
+
+
+def _tasks(asked: specs.EvaluationRequest) -> list[zeroshot.Task]:
+    """The zero-shot tasks, each with as many examples as were asked for."""
+    folder = Path(asked.tasks_from) if asked.tasks_from else None
+    found = zeroshot.tasks(asked.tasks, folder) if asked.tasks else []
+    for each in found:
+        zeroshot.drawn(each, asked.examples, asked.seed)  # refused now, not after an hour
+    return found
+
+
 def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     """Read the texts, spread the budgets.
 
@@ -40,10 +71,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
             the model cannot be pruned.
     """
     text = windows(request.evaluation.text, loaded)
-    folder = Path(request.evaluation.tasks_from) if request.evaluation.tasks_from else None
-    found = zeroshot.tasks(request.evaluation.tasks, folder) if request.evaluation.tasks else []
-    for each in found:
-        zeroshot.drawn(each, request.evaluation.examples, request.evaluation.seed)  # refused now, not after an hour
+    found = _tasks(request.evaluation)
     calibration: dict[str, Windows] = {}
     points = tuple(
         point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
@@ -71,7 +99,7 @@ def point(
     Raises:
         UserError: as `resolve`.
     """
-    sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded, store))
+    sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded.source, store))
     read = None
     if setting.reads_text:
         draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
@@ -89,7 +117,7 @@ def point(
     return Point(setting=setting, pruned=pruned)
 
 
-def profile_of(key: str | None, loaded: Loaded, store: Store) -> Profile | None:
+def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
     """The profile that allocations look at, or None where none is named.
 
     Raises:
@@ -98,9 +126,9 @@ def profile_of(key: str | None, loaded: Loaded, store: Store) -> Profile | None:
     if key is None:
         return None
     found = profiles.load(store, store.profile(key))
-    if found.spec.model.weights != loaded.spec.weights:
+    if (found.spec.model.content, found.spec.model.initialised) != (source.content, source.initialised):
         raise UserError(
-            f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {loaded.source.label}: "
+            f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {source.label}: "
             "name a profile of the model that is pruned"
         )
     return found

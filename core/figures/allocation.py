@@ -14,7 +14,8 @@ from core.analysis.comparison import spearman
 from core.analysis.findings import clause
 from core.figures.axes import layer_axis
 from core.figures.marks import DASHES, apart, curve, rule, words
-from core.figures.style import LIGHT, Chart, Palette, layout
+from core.figures.style import LIGHT, Chart, Palette, colour, layout
+from core.specs.allocations import BASE_LABELS
 from core.specs.formats import capital, listed
 from core.store.results import Array
 
@@ -34,7 +35,7 @@ def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette
     rule(figure, target, -0.6, layers - 1, color=look.guide, width=1, dash="dot")
     names = [f"<b>{name}</b>" if name == shown else name for name in lines]
     heights = apart(np.array([each[-1] for each in lines.values()]), 0.06 * float(np.ptp(every)))
-    colours = [look.accent if name == shown else look.ink for name in lines]
+    colours = [_hue(name, name == shown, look) for name in lines]
     figure.add_trace(words([layers - 0.7] * len(lines), heights, names, colours))
     room = 0.022 * layers * max(map(len, lines))
     figure.update_layout(
@@ -46,8 +47,15 @@ def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette
 
 
 def _line(name: str, values: Array, strong: bool, dash: str, look: Palette) -> go.Scatter:
-    drawn = (look.accent, 2.5, None, {"size": 5}) if strong else (look.undecided, 1.5, dash)
+    hue = _hue(name, strong, look)
+    drawn = (hue, 2.5, None, {"size": 5}) if strong else (hue, 1.5, dash)
     return curve(np.arange(len(values)), values, name, f"{name}, layer %{{x}}: %{{y:.4f}}", *drawn)
+
+
+def _hue(name: str, strong: bool, look: Palette) -> str:
+    """The colour of the method that a name begins with; that of the highlighted line."""
+    kind = next((kind for kind, label in BASE_LABELS.items() if name.startswith(label)), None)
+    return look.accent if strong else colour(kind, look)
 
 
 def _alike(lines: Mapping[str, Array], shown: str) -> str:

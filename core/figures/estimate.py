@@ -74,18 +74,18 @@ def _cheapest(known: Sequence[Estimate], shown: str) -> str:
     mine = next((each for each in known if each.name == shown), None)
     if mine is None:
         return (
-            f"{capital(shown)} has no estimate, for it goes beyond the largest sparsity measured; of the "
-            f"others {best.name} is estimated least ({digits(best.value, 3)})."
+            f"{capital(shown)} has no estimate: it goes beyond the largest sparsity measured. Of the others, "
+            f"{best.name} has the lowest ({digits(best.value, 3)})."
         )
     others = [f"{_ratio(mine.value, each.value)} {each.name}" for each in known if each.name != shown]
-    return f"{capital(shown)} is estimated {', '.join(others)}." if others else f"{shown} stands alone."
+    return f"Estimated harm: {', '.join(others)}." if others else "There is nothing to compare the estimate with."
 
 
 def _ratio(mine: float, other: float) -> str:
     change = mine / other - 1 if other else 0.0
     if abs(change) < 5e-4:
         return "the same as"
-    return f"{percent(abs(change), 1)} {'above' if change > 0 else 'below'}"
+    return f"{percent(abs(change), 1)} {'more' if change > 0 else 'less'} than"
 
 
 def trusted(
@@ -172,7 +172,7 @@ def _axis(values: Array, title: str) -> dict:
 def _unplaced(beyond: int, broken: int) -> list[str]:
     """How many allocations have no place in the figure, and why."""
     reasons = {"a layer goes beyond the largest sparsity measured": beyond, "the loss is not a number": broken}
-    return [f"{count} more cannot be placed, for {why}." for why, count in reasons.items() if count]
+    return [f"{count} more cannot be placed because {why}." for why, count in reasons.items() if count]
 
 
 def _finding(rho: float, n: int, within: str) -> str:

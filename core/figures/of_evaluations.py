@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from core.allocation.estimates import estimate
+from core.allocation.race import interval
 from core.analysis import responses, verdicts
 from core.analysis.comparison import FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import EvaluatedSetting
@@ -32,7 +33,7 @@ CONTROLS = {"none": "correction", "reversed": "reversed", "ramp": "ramp", "shuff
 def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT) -> Chart:
     """Every method over its targets; the corrections of one base as one, their controls left to their own chart."""
     points: dict[tuple[str, bool], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-    strengths, bases = defaultdict(set), defaultdict(set)
+    strengths, bases, ends = defaultdict(set), defaultdict(set), defaultdict(dict)
     for each in found.settings:
         mine = shown is not None and each.name == shown.name
         fix = each.setting.allocation.correction
@@ -44,12 +45,15 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
             points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
             strengths[name, mine].add(fix.strength)
             bases[name].add(each.setting.allocation.base)
+            ends[name, mine][each.setting.allocation.target] = interval(each)
     curves = [
         evaluation.Curve(
             name,
             {target: np.array(values) for target, values in drawn.items()},
             shown=mine,
             loose=len(strengths[name, mine]) > 1,
+            ends=ends[name, mine],
+            kind=next(iter(bases[name])).kind,
         )
         for (name, mine), drawn in points.items()
     ]
@@ -64,7 +68,7 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
     tuned = [name for name, several in bases.items() if len(several) > 1 and not name.endswith(CORRECTED)]
     if not tuned:
         return chart
-    said = f"Parameters of {listed(tuned)} differ by target, as Every number says."
+    said = f"Parameters of {listed(tuned)} differ by target; see All results."
     return replace(chart, finding=f"{chart.finding} {said}")
 
 
@@ -73,7 +77,7 @@ def against_uniform(
 ) -> Chart | None:
     """The methods of a slice against its uniform setting; None where there is nothing but uniform."""
     asked = _few([each for each in found.within(part) if each.uniform], shown)
-    rows = {each.name: each.against_uniform.windows for each in asked}
+    rows = {each.name: each.against_uniform.quoted for each in asked}
     if not any(np.isfinite(each.value) for each in rows.values()):
         return None
     return evaluation.changes(rows, shown.name if shown else None, "uniform", look)

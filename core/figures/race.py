@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.allocation.race import THIS, Runner, interval
+from core.allocation.race import THIS, Runner, interval, tied
 from core.analysis.verdicts import beside
 from core.figures.axes import layer_axis, log_axis
 from core.figures.labels import digits, percent
@@ -111,8 +111,9 @@ def _lowest(runners: Sequence[Runner], dense: float) -> str:
     known = [each for each in runners if math.isfinite(each.perplexity)]
     if not known:
         return "None of these was measured."
-    best = min(known, key=lambda each: each.perplexity)
+    best, *others = sorted(known, key=lambda each: each.perplexity)
     said = f"{best.name} has the lowest perplexity, {digits(best.perplexity, 3)}"
+    said += f", but is not certainly better than {others[0].name}" if others and tied(best, others[0]) else ""
     said += f"; the unpruned model has {digits(dense, 3)}" if math.isfinite(dense) else ""
     return f"{said}. Bars are 95 % intervals of the change against uniform."
 

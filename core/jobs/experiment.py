@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 
 import torch
 
 from core.measure.engines import ENGINES
 from core.models import devices
-from core.models.loading import Loaded, load
+from core.models.loading import Loaded, Reader, accepted, load
 from core.models.outline import Outline
 from core.models.progress import Progress, Report, silent
 from core.models.sources import locate, outlined
@@ -34,8 +34,11 @@ class Bench:
     engine: str = "wavefront"
     loading: float = field(default=0.0)  # seconds
 
-    def load(self, request: OfModel) -> Loaded:
+    def load(self, request: OfModel, check: Callable[[Reader], None] = accepted) -> Loaded:
         """The model that was typed, from memory if it was the last one.
+
+        Args:
+            check: refuses what cannot be met whatever the weights are, before they are read.
 
         Raises:
             UserError: there is no such model, or it cannot be used.
@@ -46,15 +49,15 @@ class Bench:
         key = f"{source.content} {source.initialised} {request.dtype} {[stamp(path) for path in source.files]}"
         if key not in self.models:
             self.report(Progress(f"loading {source.label}"))
-            loaded = load(source, request.dtype, self.store)
+            loaded = load(source, request.dtype, self.store, check)
             self.models.clear()  # one model at a time: two would compete for memory
             self.models[key] = loaded
         self.loading = time.perf_counter() - began
         return self.models[key]
 
-    def placed(self, request: OfModel) -> tuple[Loaded, Outline]:
+    def placed(self, request: OfModel, check: Callable[[Reader], None] = accepted) -> tuple[Loaded, Outline]:
         """The same on the device where it runs, and its shape."""
-        loaded = self.load(request)
+        loaded = self.load(request, check)
         devices.place(loaded, self.device)
         return loaded, outlined(loaded.source, self.store)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
-from core.evaluation.resolving import resolve
+from core.evaluation.resolving import check, resolve
 from core.evaluation.running import Run
 from core.jobs.experiment import Bench
 from core.measure.sweep import Sweep
 from core.models import anatomy, devices
+from core.models.loading import Reader
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
 from core.models.sources import outlined
@@ -20,7 +23,7 @@ from core.texts.windows import windows
 
 
 def measure(request: MeasureRequest, bench: Bench) -> Entry:
-    loaded = bench.load(request)
+    loaded = bench.load(request, partial(windows, request.text))
     store, text = bench.store, windows(request.text, loaded)
     profile = ProfileSpec(
         model=loaded.spec,
@@ -57,7 +60,7 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
 
 
 def evaluate(request: StudyRequest, bench: Bench) -> Entry:
-    loaded = bench.load(request)
+    loaded = bench.load(request, _checked(request, bench))
     resolved = resolve(request, loaded, bench.store)
     bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
     found = bench.store.find(request)
@@ -71,7 +74,7 @@ def evaluate(request: StudyRequest, bench: Bench) -> Entry:
 def export(request: ExportRequest, bench: Bench) -> Entry:
     from core.export import making
 
-    loaded, shape = bench.placed(request)
+    loaded, shape = bench.placed(request, _checked(request, bench))
     return making.run(request, loaded, bench.store, shape, bench.report)
 
 
@@ -81,7 +84,7 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     def stage(asked: Request, report: Report) -> Entry:
         return bench.store.find(asked) or replace(bench, report=report).run(asked)
 
-    loaded = bench.load(request)
+    loaded = bench.load(request, lambda reader: choosing.texts_of(choosing.with_documents(request), reader))
     shape = outlined(loaded.source, bench.store)
     return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
 
@@ -89,5 +92,10 @@ def search(request: BestRequest, bench: Bench) -> Entry:
 def write(request: WritingRequest, bench: Bench) -> Entry:
     from core.evaluation import writing
 
-    loaded, shape = bench.placed(request)
+    loaded, shape = bench.placed(request, _checked(request, bench))
     return writing.run(request, loaded, bench.store, shape, bench.report)
+
+
+def _checked(request: StudyRequest | ExportRequest | WritingRequest, bench: Bench) -> Callable[[Reader], None]:
+    """What refuses a request before the weights are read."""
+    return lambda reader: check(request, reader, bench.store)

@@ -10,7 +10,7 @@ import numpy as np
 from core.analysis import propagation
 from core.analysis.comparison import spearman
 from core.figures.labels import percent, times
-from core.lessons.marks import EVERY, of, ref
+from core.lessons.marks import EVERY, among, of, ref
 from core.lessons.shared import Scale, between, mean, noise, scale, usual
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -65,10 +65,11 @@ def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
     if pair is None:
         return f"{said} In this profile, more drift at the end always comes with more harm."
     loud, quiet = pair
-    more, less = times(final[loud] / final[quiet]), percent(1 - harm[loud] / harm[quiet])
+    compared = times(final[loud] / final[quiet]), percent(1 - harm[loud] / harm[quiet])
+    more, less = (among((loud, quiet), each) for each in compared)
     return (
-        f"{said} Noise after layer {of(loud)} ends with {of(loud, more)} the drift of noise after layer {of(quiet)}, "
-        f"but does {of(loud, less)} less harm."
+        f"{said} Noise after layer {of(loud)} ends with {more} the drift of noise after layer {of(quiet)}, "
+        f"but does {less} less harm."
     )
 
 

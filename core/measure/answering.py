@@ -92,7 +92,8 @@ class Lab:
 
     @torch.inference_mode()
     def _clean_pass(self, covariance: bool) -> Moments:
-        tokens = windows(CALIBRATION, self.loaded).tokens
+        length = min(CALIBRATION.length, self.loaded.longest or CALIBRATION.length)
+        tokens = windows(CALIBRATION.model_copy(update={"length": length}), self.loaded).tokens
         return statistics(self.loaded, tokens, () if covariance else ("norm",), covariance, lambda _: None)[1]
 
     # -- told ---------------------------------------------------------------------------------------------------------

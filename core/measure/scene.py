@@ -15,6 +15,7 @@ from core.models.replay import REPLAY_TOLERANCE, Call, record, tail
 from core.pruning.masks import Masks
 from core.specs.errors import UserError
 from core.specs.lab import MOST_TOKENS, WORDS, Question
+from core.specs.pruners import Treatment
 
 HEAD_ROWS = 128  # tokens whose logits are held at once: more would not stay in the processor's cache
 
@@ -67,9 +68,11 @@ class Pruning(Injection):
 
     masks: Masks
 
-    def _weights(self, name: str, sparsity: float, linear: str | None) -> dict[str, Tensor]:
+    def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
         chosen = self._chosen(linear)
-        return {f"{each.name}.weight": self.masks.weight(each, self.layer, name, sparsity) for each in chosen}
+        return {
+            f"{each.name}.weight": self.masks.weight(each, self.layer, treatment.pruner, sparsity) for each in chosen
+        }
 
 
 @torch.inference_mode()

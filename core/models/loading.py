@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,20 @@ transformers.logging.disable_progress_bar()
 
 
 @dataclass(frozen=True, eq=False)
+class Reader:
+    """What is known of a model before its weights are read: enough to draw windows of a text."""
+
+    tokenizer: PreTrainedTokenizerBase
+    source: Source
+    tokenizer_hash: str
+    longest: int | None  # most tokens its positions allow, or None where they are unlimited
+
+
+def accepted(_: Reader) -> None:
+    """Nothing is refused before the weights are read."""
+
+
+@dataclass(frozen=True, eq=False)
 class Loaded:
     """A model in evaluation mode, ready to be measured."""
 
@@ -43,7 +58,11 @@ class Loaded:
     @property
     def longest(self) -> int | None:
         """Most tokens its positions allow, or None where they are unlimited."""
-        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        return _longest(self.model.config)
+
+
+def _longest(config: Any) -> int | None:
+    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
@@ -58,11 +77,17 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
         raise UserError(f"{source.label} has no tokenizer that can be read: {gist(error)}") from error
 
 
-def load(source: Source, dtype: Dtype = "float32", store: Store | None = None) -> Loaded:
+def load(
+    source: Source,
+    dtype: Dtype = "float32",
+    store: Store | None = None,
+    check: Callable[[Reader], None] = accepted,
+) -> Loaded:
     """Load and check a model on the CPU.
 
     Args:
         store: where a converted copy of a GGUF file is looked for, and kept; the numbers are the same without.
+        check: refuses, before the weights are read, what cannot be met whatever they are.
 
     Raises:
         UserError: an architecture that cannot be measured, incomplete or damaged weights, NaN in them.
@@ -70,6 +95,7 @@ def load(source: Source, dtype: Dtype = "float32", store: Store | None = None) -
     files = quick(source, store)
     config = _config(files)
     tokenizer = load_tokenizer(files)
+    check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config)))
     model = _trained(files, dtype) if source.initialised is None else _initialised(source, config, dtype)
     model.eval().requires_grad_(False)
     own = files is source or source.initialised is not None or dtype != "float32"

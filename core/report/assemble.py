@@ -9,8 +9,9 @@ from plotly.offline import get_plotlyjs
 
 from core.analysis import evaluations
 from core.analysis.evaluations import Evaluations
-from core.report import page, profile, study
+from core.report import comparison, page, profile, study
 from core.report.page import Part
+from core.report.view import Seen
 from core.search import best as bests
 from core.specs.errors import UserError
 from core.specs.jobs import Request
@@ -18,6 +19,7 @@ from core.store import profiles
 from core.store.cache import Entry, Store
 
 KINDS = ("profile", "study", "best")
+NOTHING = Seen()
 Asked = Callable[[Store, str], Request | None]
 
 
@@ -25,26 +27,40 @@ def not_known(_store: Store, _key: str) -> None:
     """No run is known."""
 
 
-def html(store: Store, entries: Sequence[Entry], asked: Asked = not_known) -> str:
+def html(
+    store: Store,
+    entries: Sequence[Entry],
+    asked: Asked = not_known,
+    seen: Seen = NOTHING,
+    first: Callable[[], Part] | None = None,
+) -> str:
     """A report on profiles, studies and best settings, in the order given.
 
     Args:
         asked: tells the request of the run that computed a result, where that is still known.
+        seen: the view that the parts of profiles open at.
+        first: makes a part that stands before all others, such as a comparison.
 
     Raises:
         UserError: nothing to report on, an export among them, or a unit that is missing.
     """
     if not entries:
         raise UserError("there is nothing to report on: name a profile or a study")
-    parts = [_part(store, entry, asked) for entry in entries]
+    compared = comparison.part([profiles.load(store, each) for each in entries if _kind(each) == "profile"], seen)
+    front = [each for each in (first and first(), compared) if each]
+    parts = [*front, *(_part(store, entry, asked, seen) for entry in entries)]
     made = f"Made on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC by the absorption explorer; it opens offline."
     return page.page("Absorption report", made, parts, get_plotlyjs())
 
 
-def _part(store: Store, entry: Entry, asked: Asked = not_known) -> Part:
-    match entry.path.parent.name:
+def _kind(entry: Entry) -> str:
+    return entry.path.parent.name
+
+
+def _part(store: Store, entry: Entry, asked: Asked, seen: Seen) -> Part:
+    match _kind(entry):
         case "profile":
-            return profile.part(profiles.load(store, entry), asked(store, entry.key))
+            return profile.part(profiles.load(store, entry), asked(store, entry.key), seen)
         case "study":
             return study.part(entry, _whole(evaluations.load(store, entry)), _profile(store, entry))
         case "best":

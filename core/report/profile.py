@@ -18,6 +18,7 @@ from core.figures.responses import responses
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Exhibit, Part, Table
+from core.report.view import Seen
 from core.specs import naming
 from core.specs.allocations import METHODS, USUAL, AllocationRequest, Correction
 from core.specs.commands import Allocating, command_line
@@ -28,19 +29,25 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 PREFERRED = ("gaussian:0.3", "residual:wanda:0.7")  # gains are drawn of these, where they were measured
+NOTHING = Seen()
 TARGET, STRENGTH = 0.7, 0.04  # of the allocations that are drawn
 ADDITIVE = (
-    "These allocations are what the methods ask for at 70%; which of them costs least is for a study to say, and only "
-    "for the model, text and pruner it measured."
+    "These allocations are what the methods propose at 70 %. Only a study tells which costs least, and only for the "
+    "model, text and pruner that it measured."
 )
 
 
-def part(found: Profile, asked: Request | None = None) -> Part:
-    """Everything that is reported of a profile."""
+def part(found: Profile, asked: Request | None = None, seen: Seen = NOTHING) -> Part:
+    """Everything that is reported of a profile.
+
+    Args:
+        seen: the view that it opens at: this perturbation comes first, this layer is marked.
+    """
     spec = found.spec
-    drawn = [each for each in PREFERRED if each in found.by_name] or list(found.by_name)[:1]
+    wanted = dict.fromkeys([*([seen.perturbation] if seen.perturbation else []), *PREFERRED])
+    drawn = [each for each in wanted if each in found.by_name] or list(found.by_name)[:1]
     note = provenance.note(found.entry, spec.model, spec.text)
-    exhibits = [one for name in drawn for one in _of_perturbation(found, name, note)]
+    exhibits = [one for name in drawn for one in _of_perturbation(found, name, note, seen.layer)]
     pruned, commands = _allocations(found, note)
     said = {name: findings.finding(gains_of(found.seeds(name))) for name in drawn}
     return Part(
@@ -66,14 +73,20 @@ def verdicts(found: Profile) -> Table:
     return texts(("name", "perturbation", "verdict"), rows)
 
 
-def _of_perturbation(found: Profile, name: str, note: str) -> list[Exhibit]:
-    seeds = found.seeds(name)
-    values = np.nan_to_num(gains_of(seeds).value[:-1], nan=-np.inf)
-    layer = int(values.argmax()) if values.size else 0
-    said = f"{_label(found, name)}; the marked layer, {layer}, has the greatest gain · {note}"
+def _of_perturbation(found: Profile, name: str, note: str, wanted: int | None) -> list[Exhibit]:
+    layer, why = _marked(found, name, wanted)
+    said = f"{_label(found, name)}; the marked layer, {layer}, {why} · {note}"
     asked, prefix, of = InView(found, name, layer), f"{found.entry.key[:6]}-{name}", f": {_label(found, name)}"
     rows = (row for row in CHARTS if row.reported)
     return [exhibit(lambda look, row=row: row.draw(replace(asked, look=look)), said, prefix, of) for row in rows]
+
+
+def _marked(found: Profile, name: str, wanted: int | None) -> tuple[int, str]:
+    """The layer of the view, else the one with the greatest gain; and which of the two it is."""
+    if wanted is not None and 0 <= wanted < found.layers:
+        return wanted, "is the one in view when the report was made"
+    values = np.nan_to_num(gains_of(found.seeds(name)).value[:-1], nan=-np.inf)
+    return int(values.argmax()) if values.size else 0, "has the greatest gain"
 
 
 def _responses(found: Profile, note: str) -> list[Exhibit]:

@@ -10,7 +10,7 @@ from core.analysis import evaluations
 from core.analysis.evaluations import Evaluations
 from core.evaluation.resolving import profile_of
 from core.models import anatomy
-from core.models.loading import Loaded
+from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
@@ -79,8 +79,8 @@ class Run:
                 within, or a model that cannot be pruned.
             Cancelled: the report function said so; finished stages and pieces stay.
         """
-        self.request = cut(self.asked, lambda source: len(read(source).documents))
-        texts = self._texts()
+        self.request = with_documents(self.asked)
+        texts = texts_of(self.request, self.loaded)
         self.parameters = anatomy.parameters(self.loaded.layers)
         shares = plan.planned(self.request, self.shape)
         tries = plan.trials(self.request)
@@ -104,25 +104,6 @@ class Run:
         self.store.remember(self.asked, spec, [*self.loaded.source.files, *files])
         return self.store.entry(self.store.save(spec, None, self._told(files, texts, selection, final)))
 
-    # -- at the door ------------------------------------------------------------------------------------------------
-
-    def _texts(self) -> dict[str, Windows]:
-        """The windows of every role.
-
-        Raises:
-            UserError: a text is too short for its role, or two roles read the same documents.
-        """
-        found: dict[str, Windows] = {}
-        for role in ROLES:
-            try:
-                found[role] = windows(getattr(self.request, role), self.loaded)
-            except UserError as reason:
-                raise UserError(f"the {role} text: {reason}") from reason
-            first = next((each for each in found if found[each].spec.content == found[role].spec.content), role)
-            if first != role:
-                raise UserError(f"the {first} and the {role} text are the same: nothing may be chosen on its judge")
-        return found
-
     # -- stages -----------------------------------------------------------------------------------------------------
 
     def _profile(self, share: float, texts: dict[str, Windows]) -> Profile:
@@ -130,7 +111,7 @@ class Run:
         if key is None:
             asked = plan.profile_request(self.request)
             key = self.relay.over("profile", share, lambda report: self.stage(asked, report)).key
-        found = profile_of(key, self.loaded, self.store)
+        found = profile_of(key, self.loaded.source, self.store)
         for role in ("selection", "final"):
             if found.spec.text.content == texts[role].spec.content or _reads(found, getattr(self.request, role)):
                 raise UserError(
@@ -240,3 +221,29 @@ def public(request: BestRequest) -> BestRequest:
 
     texts = {role: shown(getattr(request, role)) for role in ROLES}
     return request.model_copy(update={"model": relative(request.model), **texts})
+
+
+# --- at the door ---------------------------------------------------------------------------------------------------
+
+
+def with_documents(asked: BestRequest) -> BestRequest:
+    """The request with documents of its own for every role."""
+    return cut(asked, lambda source: len(read(source).documents))
+
+
+def texts_of(request: BestRequest, reader: Loaded | Reader) -> dict[str, Windows]:
+    """The windows of every role.
+
+    Raises:
+        UserError: a text is too short for its role, or two roles read the same documents.
+    """
+    found: dict[str, Windows] = {}
+    for role in ROLES:
+        try:
+            found[role] = windows(getattr(request, role), reader)
+        except UserError as reason:
+            raise UserError(f"the {role} text: {reason}") from reason
+        first = next((each for each in found if found[each].spec.content == found[role].spec.content), role)
+        if first != role:
+            raise UserError(f"the {first} and the {role} text are the same: nothing may be chosen on its judge")
+    return found

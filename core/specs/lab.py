@@ -43,7 +43,7 @@ class Question(Spec):
             raise ValueError("the sentence is empty: type a few words")
         if getattr(self.perturbation, "linear", None) == EACH:
             raise ValueError("the lab perturbs one thing at a time: name one linear in place of each")
-        if self.perturbation.statistic == "second_moment":
+        if "second_moment" in self.perturbation.statistics:
             raise ValueError("the lab prunes by magnitude or wanda: others take too long for an answer while you wait")
         if self.token is not None and getattr(self.perturbation, "positions", "all") != "all":
             raise ValueError("a single token is perturbed wherever it stands: ask for positions all")

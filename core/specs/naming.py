@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from core.specs.allocations import AllocationRequest, Correction
 from core.specs.base import number, word
+from core.specs.formats import per_cent
 from core.specs.pruners import PRUNER_LABELS as PRUNERS
 from core.specs.pruners import REPAIRS
 from core.specs.settings import Setting
@@ -27,13 +28,13 @@ def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
 
 
 def setting(asked: Setting, others: Iterable[Setting] = ()) -> str:
-    """Every parameter that is not its default, the calibration seed left out: `OWL, m 7, 70% zeros, Wanda`.
+    """Every parameter that is not its default, the calibration seed left out: `OWL, m 7, 70 % zeros, Wanda`.
 
     Args:
         others: settings that it stands beside; where one of its kind differs in a parameter, that is named too.
     """
     kin = [each.allocation for each in others if kind(each) == kind(asked)]
-    return _full(asked, f"{long(asked.allocation, kin)}, {asked.allocation.target:.0%} zeros", with_pruner=True)
+    return _full(asked, f"{long(asked.allocation, kin)}, {per_cent(asked.allocation.target)} zeros", with_pruner=True)
 
 
 def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> str:
@@ -55,7 +56,7 @@ def parameters(asked: AllocationRequest, others: Iterable[AllocationRequest] = (
 
 
 def whole(asked: Setting) -> str:
-    """Every parameter that is not its default: `OWL, m 7, 70% zeros, Wanda, calibration seed 1`."""
+    """Every parameter that is not its default: `OWL, m 7, 70 % zeros, Wanda, calibration seed 1`."""
     words = [setting(asked)] + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else [])
     return ", ".join(words)
 

@@ -91,3 +91,25 @@ def load(store: Store, entry: Entry) -> Profile:
         {each: found[spec.unit(each)] for each in spec.measurements},
         found.get(spec.removed),
     )
+
+
+def committed(store: Store, asked: specs.MeasureRequest) -> Entry | None:
+    """The committed profile that answers a request of the bundled model and the demo text, though none asked it here.
+
+    What is read from anywhere else may have changed since, so only resolving the request can tell.
+    """
+    if asked.text.source not in ("demo", "demo:evaluation"):
+        return None
+    return next((entry for entry in store.entries() if entry.committed and _answers(entry, asked)), None)
+
+
+def _answers(entry: Entry, asked: specs.MeasureRequest) -> bool:
+    told, spec, window = entry.provenance, entry.spec, asked.text
+    documents = tuple(told["documents"]) if told.get("documents") else None
+    typed = told.get("model_source"), told.get("revision"), told.get("text_source"), documents, told.get("seed", 0)
+    read = spec.model.dtype, spec.text.sequences, spec.text.length, spec.text.bos, spec.text.packing
+    return (
+        typed == (asked.model, asked.revision, window.source, window.documents, window.seed)
+        and read == (asked.dtype, window.sequences, window.length, window.bos, window.packing or spec.text.packing)
+        and set(spec.measurements) == set(asked.measurements)
+    )

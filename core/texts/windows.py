@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from core.models.loading import Loaded, tokenizer_hash
+from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.specs import TextSpec, UserError, WindowRequest
 
 DEMO = Path(__file__).parent / "demo_text"
@@ -74,7 +74,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
     return Text(f"{text.label}, documents {first}-{last}", text.documents[first : last + 1], text.packing, text.files)
 
 
-def windows(request: WindowRequest, loaded: Loaded) -> Windows:
+def windows(request: WindowRequest, loaded: Loaded | Reader) -> Windows:
     """Draw the asked windows with the model's tokenizer.
 
     Raises:

@@ -13,7 +13,7 @@ from pages.ui.live import tour
 
 BRIEF = {  # heads that fit beside others into half a page
     "injection layer": "layer",
-    "read layer": "read at",
+    "read layer": "after",
     "95% low": "low",
     "95% high": "high",
     "below noise floor": "below floor",
@@ -24,6 +24,22 @@ BRIEF = {  # heads that fit beside others into half a page
 }
 SHARES = ("target",)  # columns of fractions that are written in per cent, as sentences write them
 GAIN_AT = "gain at "  # begins heads whose size says enough
+
+
+# The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
+# What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
+STYLE = """
+[data-testid="stSkeleton"] { background: none !important; animation: none !important; }
+.stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
+.js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
+.js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
+@media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
+"""
+
+
+def style() -> None:
+    """What all charts look like; once a run."""
+    st.html(f"<style>{STYLE}</style>")
 
 
 def is_first_paint() -> bool:

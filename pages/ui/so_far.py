@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core import figures
-from core.analysis import evaluations, protocols
+from core.analysis import evaluations, findings, protocols
 from core.analysis.evaluations import Evaluations
+from core.analysis.gains import gains_of
 from core.figures import Chart, of_evaluations
 from core.jobs.records import Job
 from core.models import cost
@@ -37,11 +38,24 @@ def matrix(store: Store, job: Job) -> None:
     if not begun:
         _first(_parts(store, job))
         return
-    name = st.selectbox("Drift measured so far", list(begun), key="live", format_func=lambda name: _label(begun[name]))
+    name = st.selectbox(
+        "Perturbation measured so far", list(begun), key="live", format_func=lambda name: _label(begun[name])
+    )
     unit = profile.unit(begun[name])
     found = _partial(unit.key, job.status.parts, job.status.started, store, unit)
     amount = f"From {found.sequences} of {job.request.text.sequences} sequences."
     _show(figures.heatmap([found], None, None, view.look()), job, "live-matrix", amount, finding=False)
+
+
+def whole(key: str, job: Job) -> None:
+    """What a finished measurement found: the finding, and the map in the place where it filled."""
+    profile = view.load(key)
+    names = list(profile.by_name)
+    name = st.selectbox("Perturbation", names, key="live", format_func=lambda each: profile.perturbations[each].label)
+    st.header(findings.finding(gains_of(profile.seeds(name))), anchor=False)
+    chart = figures.heatmap(profile.seeds(name), None, None, view.look())
+    _show(chart, job, "live-matrix", f"From all {profile.sequences} sequences.", finding=False)
+    frame.link("absorption.py", "See it on the Absorption page", {"profile": key, "perturbation": name})
 
 
 def _show(chart: Chart, job: Job, key: str, about: str, finding: bool = True) -> None:

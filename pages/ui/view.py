@@ -100,6 +100,7 @@ def sync(
     drawn: bool = True,
     word: Word | None = None,
     spell: Callable[[Option], str] = str,
+    named: bool = False,
 ) -> Option:
     """The value of widget `key`, set before the widget is drawn and written to the URL unless it is the default.
 
@@ -110,6 +111,7 @@ def sync(
         drawn: the widget follows in this run. What is set for one that does not would outlast what it shows later.
         word: of which it is a part.
         spell: an option as the URL says it.
+        named: the URL says it also where it is the default, which elsewhere or later is another one.
     """
     known = dict(aliases or {}) | {spell(option): option for option in options}
     memory = st.session_state.setdefault("view", {})
@@ -129,7 +131,7 @@ def sync(
     if drawn and (current != value or unsettled):
         st.session_state[key] = value
     holds = asked in known and known[asked] == value
-    url = asked if holds else None if value == default else spell(value)
+    url = asked if holds else None if value == default and not named else spell(value)
     if word:
         st.session_state["words"].setdefault(word.key, Chosen(word)).add(key, value, value == default)
     elif url == asked:
@@ -292,7 +294,9 @@ def choose_profile() -> None:
     if not entries:
         return
     asked = st.query_params.get("profile")
-    sync("profile", list(entries), _first(entries), _resolved(asked) if asked and asked not in entries else None)
+    aliases = _resolved(asked) if asked and asked not in entries else None
+    first = _first(entries)
+    sync("profile", list(entries), first, aliases, named=not entries[first].committed)
     st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
 
 

@@ -139,9 +139,16 @@ def _details(job: Job) -> str:
 
 
 def picture(job: Job) -> None:
-    """What a running measurement has found so far; drawn below all else, for nothing there may move when it comes."""
-    if job.active and isinstance(job.request, MeasureRequest):
+    """What a measurement has found: so far while it runs, whole once it is done.
+
+    It is drawn below all else, for nothing there may move when it comes.
+    """
+    if not isinstance(job.request, MeasureRequest):
+        return
+    if job.active:
         st.fragment(run_every=1.0)(_found)(job.key)
+    elif job.state == "done" and (entry := _entry(job.status.result, "profile")):
+        so_far.whole(entry.key, job)
 
 
 def _found(key: str) -> None:

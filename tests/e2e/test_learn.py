@@ -65,17 +65,17 @@ def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(less
     page.mouse.up()
     wait_for_query(page, noise="1")
     assert "perturbation=gaussian%3A1" in page.locator("[data-testid=stPageLink] a").first.get_attribute("href")
-    expect(says(page)).to_contain_text("size 1 behind layer 4")
+    expect(says(page)).to_contain_text("size 1 after layer 4")
 
 
 def test_a_click_hits_a_layer_and_dragging_over_the_picture_goes_on(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=perturb")
     page.mouse.click(*place(page, 21))
-    expect(says(page)).to_contain_text("behind layer 21")
+    expect(says(page)).to_contain_text("after layer 21")
     page.mouse.move(*place(page, 3))
     page.mouse.down()
     page.mouse.move(*place(page, 8), steps=4)
-    expect(says(page)).to_contain_text("behind layer 8")
+    expect(says(page)).to_contain_text("after layer 8")
     page.mouse.up()
     wait_for_query(page, layer="8")
     page.get_by_text("See every layer").click()
@@ -101,11 +101,11 @@ def test_a_thumb_that_scrolls_past_a_picture_hits_nothing_and_a_tap_does(lesson:
     touch("touchEnd")
     page.wait_for_function("before => document.querySelector('[data-testid=stMain]').scrollTop > before", arg=before)
     settle(page, quiet=800)
-    expect(says(page)).to_contain_text("behind layer 4")
+    expect(says(page)).to_contain_text("after layer 4")
     x, y = place(page, 21)
     touch("touchStart", (x, y))
     touch("touchEnd")
-    expect(says(page)).to_contain_text("behind layer 21")
+    expect(says(page)).to_contain_text("after layer 21")
     wait_for_query(page, layer="21")
 
 
@@ -113,13 +113,13 @@ def test_the_keyboard_reaches_every_control(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=amplify&sink=stay&layer=4")
     sliders(page).first.focus()
     page.keyboard.press("ArrowRight")
-    expect(says(page)).to_contain_text("behind layer 5")
+    expect(says(page)).to_contain_text("after layer 5")
     expect(page.locator(".tour svg")).to_have_attribute(
         "aria-label", re.compile(f"^Gain of each layer. .*{said(page)}$")
     )
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
-    expect(says(page)).to_contain_text("all but the first token")
+    expect(says(page)).to_contain_text("first token spared")
     wait_for_query(page, **{"noise-at": "after_first"})
 
 
@@ -129,7 +129,7 @@ def said(page: Page) -> str:
 
 def test_predict_by_a_click_then_see(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=prune")
-    show = page.get_by_role("button", name="Show what was measured")
+    show = page.get_by_role("button", name="Show the answer")
     expect(show).to_be_disabled()
     page.mouse.click(*place(page, 13))
     expect(says(page)).to_have_text("Your guess: layer 13.")
@@ -137,9 +137,11 @@ def test_predict_by_a_click_then_see(lesson: str, tab: Tab) -> None:
     settle(page)
     show.click()
     settle(page)  # until then the picture of before stands beside the new one
-    expect(says(page)).to_contain_text("Layer 13 alone")
-    expect(page.get_by_text("layer 13").first).to_be_visible()
+    expect(page.locator(".tour .told")).to_contain_text(re.compile("^(Right|Wrong)"))
+    expect(page.locator(".tour .told")).to_contain_text("your pick, layer 13")
     wait_for_query(page, worst="13")
+    worst = re.search(r"layer (\d+) hurts most", page.locator(".tour .told").inner_text()).group(1)
+    wait_for_query(page, layer=worst)
 
 
 def test_a_guess_by_keyboard_counts_and_one_in_the_middle_too(lesson: str, tab: Tab) -> None:
@@ -150,7 +152,7 @@ def test_a_guess_by_keyboard_counts_and_one_in_the_middle_too(lesson: str, tab: 
     expect(says(page)).to_have_text("Your guess: layer 16.")
     page.keyboard.press("ArrowLeft")
     expect(says(page)).to_have_text("Your guess: layer 15.")
-    expect(page.get_by_role("button", name="Show what was measured")).to_be_enabled()
+    expect(page.get_by_role("button", name="Show the answer")).to_be_enabled()
 
 
 def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab) -> None:
@@ -195,20 +197,20 @@ def test_a_turn_of_chapter_begins_at_the_top_and_a_reveal_stays(lesson: str, tab
     page.set_viewport_size({"width": 1280, "height": 600})
     main = page.get_by_test_id("stMain")
     scrolled = "main => main.scrollTop"
-    page.get_by_role("button", name="Next: Amplify").click()
-    expect(page.get_by_text("Predict.")).to_be_visible()
+    page.get_by_role("button", name="Next", exact=True).click()
+    expect(page.get_by_text("Guess.")).to_be_visible()
     page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
     settle(page)
     assert main.evaluate(scrolled) == 0
     main.evaluate("main => main.scrollTo(0, 120)")
     page.get_by_role("button", name="it rises").click()
-    expect(page.get_by_text("With the first token disturbed too")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^(Right|Wrong)\.$"))).to_be_visible()
     settle(page)
     assert main.evaluate(scrolled) == 120
 
 
 @pytest.mark.parametrize(
-    ("chapter", "link"), [("allocate", "Allocate with every method"), ("perturb", "See every layer")]
+    ("chapter", "link"), [("allocate", "Try every method on Allocate"), ("perturb", "See every layer")]
 )
 def test_one_step_back_leads_from_the_real_page_to_the_chapter(chapter: str, link: str, lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter={chapter}")
@@ -222,3 +224,110 @@ def test_one_step_back_leads_from_the_real_page_to_the_chapter(chapter: str, lin
     expect(page.locator("h1")).to_have_text("What is absorption?")
     settle(page)
     assert page.url == here
+
+
+# --- words and marks ------------------------------------------------------------------------------------------------
+
+DANGLING = """tour => {
+    const of = (each) => each.dataset.mark.split(" ")
+    const marks = new Set([...tour.querySelectorAll("[data-mark]:not(.ref)")].flatMap(of))
+    return [...tour.querySelectorAll(".ref")].filter(each => !of(each).some(mark => marks.has(mark)))
+        .map(each => each.textContent)
+}"""
+LIT = ".tour .lit:not(.ref)"
+
+
+@pytest.mark.parametrize(
+    "chapter", ["perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2"]
+)
+def test_every_number_lights_a_mark_of_the_picture(chapter: str, lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter={chapter}&layer=4")
+    tour = page.locator(".tour")
+    expect(tour.locator(".ref").first).to_be_visible()
+    assert tour.evaluate(DANGLING) == []
+    words = tour.locator(".says .ref, .question .ref")
+    if words.count():
+        words.first.hover()
+        expect(page.locator(LIT).first).to_be_attached()
+        page.mouse.move(2, 2)
+        expect(page.locator(LIT)).to_have_count(0)
+
+
+def test_a_mark_lights_the_words_that_speak_of_it(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=perturb&layer=4")
+    lit = page.locator(".tour .ref.lit")
+    expect(lit).to_have_count(0)
+    page.mouse.move(*place(page, 12))
+    expect(lit.filter(has_text=re.compile("^12$"))).to_be_visible()
+    expect(page.locator(".tour rect.column.lit")).to_have_attribute("data-mark", "layer-12")
+    sliders(page).last.focus()
+    expect(lit.first).to_have_attribute("data-mark", "control-noise")
+
+
+def test_a_word_is_pointed_at_by_keyboard_and_by_a_tap_too(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=drift&layer=4", width=390)
+    end = page.locator(".tour .says .ref[data-mark=curve-end]").first
+    end.focus()
+    expect(page.locator(".tour circle.lit")).to_have_attribute("data-mark", "curve-end")
+    device = page.context.new_cdp_session(page)
+    device.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    start = page.locator(".tour .says .ref[data-mark=curve-start]").last
+    start.scroll_into_view_if_needed()
+    box = start.bounding_box()
+    point = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}]
+    device.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point})
+    device.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(page.locator(".tour circle.lit")).to_have_attribute("data-mark", "curve-start")
+
+
+def test_notes_follow_a_slider_under_the_finger(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=prune&worst=2")
+    note = page.locator(".tour .told p")
+    expect(note.first).to_contain_text("70 % zeros")
+    sliders(page).last.focus()
+    page.keyboard.press("End")
+    for each in (note.first, note.last):
+        expect(each).to_contain_text("90 % zeros")
+
+
+# --- from chapter to chapter ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_next_stays_where_it_is(width: int, lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=perturb", width=width)
+    page.set_viewport_size({"width": width, "height": 800})
+    after = page.locator(".st-key-next button")
+    places = set()
+    for chapter in ("drift", "amplify", "absorb", "allocate", "prune", "summary"):
+        settle(page)
+        places.add(tuple(after.bounding_box().values()))
+        after.click()
+        wait_for_query(page, chapter=chapter)
+    expect(after).to_be_disabled()
+    places.add(tuple(after.bounding_box().values()))
+    assert len(places) == 1
+
+
+def test_before_a_room_the_arrow_keys_turn_the_chapters(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=perturb")
+    page.locator(".st-key-present label").click()
+    wait_for_query(page, present="on")
+    expect(page.get_by_test_id("stSidebar")).to_be_hidden()
+    for key, chapter in (("ArrowRight", "drift"), ("PageDown", "amplify"), ("ArrowLeft", "drift"), ("PageUp", None)):
+        page.keyboard.press(key)
+        wait_for_query(page, chapter=chapter) if chapter else page.wait_for_url(lambda url: "chapter=" not in url)
+        settle(page)
+    sliders(page).first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(says(page)).to_contain_text("after layer 11")
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowRight")
+    wait_for_query(page, chapter="drift")
+    page.locator(".st-key-present label").click()
+    expect(page.get_by_test_id("stSidebar")).to_be_visible()
+    settle(page)
+    page.locator("h1").click()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert "chapter=drift" in page.url, "outside the mode the keys are the browser's"

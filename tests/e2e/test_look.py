@@ -24,6 +24,18 @@ VIEWS = (
     "allocate?unclipped=True&strength=0.05&control=reversed",
 )
 
+CHAPTERS = (
+    "perturb",
+    "drift",
+    "amplify",
+    "amplify&sink=stay",
+    "absorb",
+    "allocate",
+    "prune",
+    "prune&worst=2",
+    "summary",
+)
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -65,9 +77,7 @@ def test_every_page_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> 
     assert hosts(page) == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize(
-    "chapter", ["perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2"]
-)
+@pytest.mark.parametrize("chapter", CHAPTERS[:-1])
 def test_a_chapter_is_one_screen_of_a_laptop(chapter: str, demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/learn?chapter={chapter}", 1280)
     page.set_viewport_size({"width": 1280, "height": 800})
@@ -75,6 +85,23 @@ def test_a_chapter_is_one_screen_of_a_laptop(chapter: str, demo: str, tab: Tab) 
     for part in (page.locator("h1"), page.locator(".tour"), page.get_by_test_id("stPageLink").last):
         box = part.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 800, part
+
+
+OUTSIDE = """() => {
+    const main = document.querySelector("[data-testid=stMain]")
+    const tour = document.querySelector("[data-testid=stMainBlockContainer]").getBoundingClientRect()
+    return [main.scrollHeight - main.clientHeight, main.scrollWidth - main.clientWidth, Math.max(0, tour.bottom - 720)]
+}"""
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_before_a_room_a_chapter_fits_into_a_small_screen(chapter: str, demo: str, tab: Tab) -> None:
+    page = tab(f"{demo}/learn?present=on&chapter={chapter}", 1280, "dark")
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(page.locator(".tour svg, .st-key-again-prune").first).to_be_visible()
+    settle(page)
+    assert page.evaluate(OUTSIDE) == [0, 0, 0]
+    assert complaints(page) == []
 
 
 def narrow(page: Page, name: str) -> None:

@@ -49,12 +49,13 @@ def asked(app: AppTest, key: str) -> str:
 
 
 def verdict(app: AppTest) -> str:
-    """The sentences under the verdict."""
-    return next(each.value for each in app.markdown if each.value.startswith("On invented model"))
+    """The sentences of the verdicts, which are the first of the details."""
+    return next(each.value for each in app.markdown if each.value.startswith("- "))
 
 
 def badges(app: AppTest) -> list[str]:
-    return [each.value for each in app.caption if "**Protocol:**" in each.value]
+    """The protocol lines of the page, each with what its help says."""
+    return [f"{each.value} {each.help}" for each in app.caption if "**Protocol:**" in each.value]
 
 
 def owl_corrected(strength: float) -> AllocationRequest:

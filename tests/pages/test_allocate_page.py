@@ -604,6 +604,29 @@ def test_the_heatmap_says_who_is_spared() -> None:
     assert met(means, parameters.sum(1)) == pytest.approx(met(sparsity, parameters))
 
 
+# --- the race ------------------------------------------------------------------------------------------------------
+
+
+def test_the_race_shows_every_method_beside_the_allocation_in_view_with_what_was_measured(studied: str) -> None:
+    app = opened(profile=studied)
+    names = list(lanes(app))
+    assert names[0] == "this allocation: OWL, corrected 0.04" and len(names) == 1 + len(allocations.METHODS)
+    dots = chart(app, "What does each method cost?")["data"]
+    assert [each["name"] for each in dots] == [*names, "labels"]
+    profile = view.load(studied)
+    [group] = stored.groups(profile).values()
+    owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
+    drawn = next(numbers(each["x"]) for each in dots if each["name"] == "OWL")
+    assert drawn == pytest.approx([owl.perplexity])
+    assert sum("24 × 512 tokens" in each.value for each in app.caption) == 1, "the protocol is named once"
+
+
+def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: str) -> None:
+    app = opened(profile=studied, target="0.62")
+    assert "70 %" in app.info[0].value and len(lanes(app)) == 1 + len(allocations.METHODS)
+    assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]
+
+
 # --- estimate against measured, and on to pruning ------------------------------------------------------------------
 
 
@@ -654,7 +677,7 @@ def test_the_allocation_in_view_stands_at_its_estimate_where_it_was_not(studied:
 
 def test_without_enough_evaluations_one_sentence_says_what_fills_it(cache: Cache) -> None:
     app = estimating(profile=cache["deep"])
-    assert any(each.value.startswith("Nothing to hold the estimate against yet") for each in app.caption)
+    assert any(each.value.startswith("There are no measurements to compare") for each in app.caption)
     assert not any("Estimate against measured" in each.proto.alt for each in app.get("plotly_chart"))
 
 
@@ -682,5 +705,5 @@ def test_findings_are_computed() -> None:
     assert "from 0.600 to 0.800 and is twin itself" in again and "most like alike" in again
     assert list(agreement(lines)) == ["mine", "alike"]
     rows = [Estimate("mine", 2.0, 2.0, 2.0), Estimate("other", 1.0, 0.5, 1.5), Estimate("far", np.nan, np.nan, np.nan)]
-    assert "100.0 % above other" in estimates(rows, "mine", "nats").finding
+    assert "100.0 % more than other" in estimates(rows, "mine", "nats").finding
     assert "beyond the largest sparsity measured" in estimates(rows, "far", "nats").finding

@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.analysis import findings
+from core.analysis.gains import gains_of
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.models import cost
 from core.specs.errors import UserError
 from core.specs.typed import build
+from core.store import profiles
 from core.store.cache import Store
 from pages.ui import called
 from tests import fake_experiment as fake
+from tests import synthetic
 from tests.pages.prune_page import asked
 from tests.pages.test_shell import shell
 
@@ -173,9 +177,23 @@ def test_what_is_measured_already_is_linked_not_run(store: Store, monkeypatch: p
     )
     fake.get(opened_request, store)
     app = opened()
-    assert "measured already" in app.success[0].value
+    assert "Already measured" in app.success[0].value
     assert store.find(opened_request).key in app.get("page_link")[-1].proto.query_string
     assert not [button for button in app.button if button.key == "run"]
+
+
+@pytest.mark.parametrize(("changed", "known"), [({}, True), ({"seed": 3}, False), ({"source": "file:x.txt"}, False)])
+def test_what_came_with_the_program_is_known_though_nobody_asked_it_here(
+    store: Store, changed: dict, known: bool
+) -> None:
+    request = fake.request(sequences=8)
+    spec = synthetic.profile_spec(6, 8).model_copy(update={"measurements": request.measurements})
+    window = request.text.model_copy(update={"length": spec.text.length})
+    demo = Store(store.root / "home" / "demo")
+    told = {"model_source": "demo", "text_source": "demo", "revision": None, "documents": None, "seed": 0}
+    demo.save(spec, None, told)
+    text = window.model_copy(update=changed)
+    assert bool(profiles.committed(store, request.model_copy(update={"text": text}))) == known
 
 
 # --- watching ------------------------------------------------------------------------------------------------------
@@ -254,6 +272,10 @@ def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
     app = opened(job.key)
     assert "60 s" in app.success[0].value
     assert any(key in link.proto.query_string for link in app.get("page_link"))
+    profile = profiles.load(store, store.profile(key))
+    name = next(iter(profile.by_name))
+    assert [each.value for each in app.header] == [findings.finding(gains_of(profile.seeds(name)))]
+    assert len(app.get("plotly_chart")) == 1, "the map stays"
 
 
 def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:

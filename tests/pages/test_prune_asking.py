@@ -28,14 +28,14 @@ def submitted(app: AppTest, store: Store) -> StudyRequest:
 
 
 def test_the_cost_stands_before_the_run(store: Store) -> None:
-    app = opened()
+    app = opened(part="evaluate")
     told = next(each.value for each in app.markdown if "points**" in each.value)
     assert re.findall(r"\d+ \w+", told) == ["3 points", "6 TFLOP", "2 min", "1 GiB", "6 parts"] and "rough" in told
     assert not app.button(key="run").disabled
 
 
 def test_run_queues_the_setting_in_view(store: Store) -> None:
-    found = submitted(opened(), store)
+    found = submitted(opened(part="evaluate"), store)
     assert found == StudyRequest(
         model="demo",
         profile=PROFILE.key,
@@ -117,7 +117,7 @@ def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None
 
 
 def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
-    app = opened(windows="9", seeds="0,1")
+    app = opened(part="evaluate", windows="9", seeds="0,1")
     app.switch_page("runs.py").run()
     app.switch_page("prune.py").run()
     assert app.number_input(key="windows").value == 9
@@ -164,7 +164,7 @@ def test_what_is_evaluated_already_is_linked_not_run(store: Store) -> None:
     request = StudyRequest(profile=PROFILE.key, settings=(Setting(allocation=OWL),))
     fake.get(request, store)
     app = opened(part="evaluate")
-    assert "evaluated already" in app.success[0].value
+    assert "Already evaluated" in app.success[0].value
     assert not [each for each in app.button if each.key == "run"]
 
 

@@ -155,9 +155,9 @@ def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None
     job.write(Status(state="done", result=spec.key, started=1.0, updated=61.0))
     app = opened(job=job.key, part="export")
     assert not app.exception
-    said = [each.value for each in app.caption if re.search("1,000,400 .* 100.0% .* 1,000,000", each.value)]
-    assert len(said) == 2 and any(setting.name in each for each in said)  # of the job, and of the newest export
-    assert any("70.0% zeros" in each.value for each in app.caption)
+    said = [each.value for each in app.caption if re.search("1,000,400 .* 100.0 % .* 1,000,000", each.value)]
+    assert len(said) == 2 and any(setting.name in each for each in said), "of the job, and of the newest export"
+    assert any("70.0 % zeros" in each.value for each in app.caption)
     shown = {each.language: each.value for each in app.code}
     assert f"from_pretrained({request.folder!r})" in shown["python"]
     assert shlex.split(shown["bash"]) == ["vllm", "serve", request.folder]
@@ -165,7 +165,7 @@ def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None
 
 def test_logits_that_differ_are_told_in_per_cent() -> None:
     [said] = exporting.compared({"difference": 4e-7})
-    assert "0.000040%" in said and not exporting.compared({})
+    assert "0.000040 %" in said and not exporting.compared({})
 
 
 def test_a_folder_is_shown_whole(store: Store, located: None, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:

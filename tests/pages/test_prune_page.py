@@ -51,7 +51,7 @@ def test_a_finished_study_leads_to_its_results(store: Store) -> None:
     app = opened(job=job.key)
     assert "60 s" in app.success[0].value
     assert any(key in link.proto.query_string for link in app.get("page_link"))
-    assert "On invented model" in verdict(app)
+    assert "against uniform" in verdict(app)
 
 
 # --- the frame -----------------------------------------------------------------------------------------------------

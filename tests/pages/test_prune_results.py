@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core import specs
 from core.analysis import evaluations, protocols, verdicts
@@ -16,7 +17,8 @@ from core.specs import AllocationRequest, Setting, grammar
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import stored
-from pages.ui.prune.results import HEADLINE, seeded
+from pages.ui.prune.details import HEADLINE
+from pages.ui.prune.every import seeded
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, owl_corrected, save, verdict
 from tests.pages.test_absorption_page import figures
@@ -28,8 +30,9 @@ def test_every_part_is_shown_under_its_protocol(store: Store) -> None:
     save(store, family((0, 1, 2)), tasks=("boolq", "rte"))
     app = opened(strength="0.04")
     assert not app.exception and not app.error
-    assert app.header[0].value.endswith(" at 70% zeros, Wanda") and len({each.value for each in app.header}) == 7
-    assert len(badges(app)) == 7 and len(set(badges(app))) == 1
+    titles = ["Perplexity against target sparsity", "Change of perplexity against uniform", "Details"]
+    assert [each.value for each in app.header][1:] == titles
+    assert len(badges(app)) == 1, "one protocol line a page"
     assert "24 × 512 tokens" in badges(app)[0] and "seeds 0, 1, 2" in badges(app)[0]
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
     said = " ".join(each.value for each in app.caption)
@@ -51,19 +54,24 @@ def test_not_a_number_is_said_with_its_layer(store: Store) -> None:
     app = opened()
     assert not app.exception
     [said] = verdicts.not_a_number({"Depth ramp": 3})
-    assert said in verdict(app) and said.replace("ramp", "ramp at 70%") in " ".join(each.value for each in app.markdown)
+    assert said in verdict(app) and said.replace("ramp", "ramp at 70 %") in " ".join(
+        each.value for each in app.markdown
+    )
 
 
 def test_a_setting_in_view_is_told_from_what_was_measured_under_its_name(store: Store) -> None:
     asked = [grammar.method(words, target) for words, target in (("owl m=7 lam=0.2", 0.7), ("owl", 0.6))]
     save(store, families.combined(asked, "wanda", (0,)))
     app = opened(m="5.5")
-    assert any("OWL, m 5.5**, 70% zeros" in each.value for each in app.markdown)
-    said = (
-        "The setting in view (OWL, m 5.5, lam 0.08, 70% zeros, Wanda) is not among them, where OWL has m 7 and lam 0.2"
-    )
-    assert any(each.value.startswith(said) for each in app.caption)
-    assert not any("not among them" in each.value for each in opened(m="7.0", lam="0.2").caption)
+    assert "**Allocation in view: OWL, m 5.5**, 70 % zeros" in [each.value for each in app.markdown]
+    said = "Your setting (OWL, m 5.5, lam 0.08, 70 % zeros, Wanda) has not been evaluated yet (OWL here has m 7 and lam"
+    assert any(each.value.startswith(said) for each in app.info)
+    assert "uniform at 70 %" in app.header[0].value and "OWL, m 7, lam 0.2: perplexity" in told(app)
+    assert not opened(m="7.0", lam="0.2").info
+
+
+def told(app: AppTest) -> str:
+    return " ".join(each.value for each in app.markdown)
 
 
 def test_too_few_windows_tell_nothing(store: Store) -> None:
@@ -107,7 +115,7 @@ def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
     said = protocols.badge(group)
     assert ", 16 × 64, seed 0; magnitude looks at no text" in said
     assert said.endswith(f"studies {wanda[:6]}, {magnitude[:6]}")
-    app = opened(study=magnitude, by="magnitude")
+    app = opened(study=magnitude, by="magnitude", detail="all")
     assert not app.warning and not app.exception and app.session_state["study"] == wanda
     assert len({*badges(app)}) == 1 and "Uniform, magnitude" in set(app.dataframe[-1].value["setting"])
     assert protocols.holding(group, Setting(pruner="magnitude", allocation=OWL)) == magnitude
@@ -166,19 +174,19 @@ def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
 def test_too_little_to_compare_says_what_to_do(store: Store, asked: tuple[Setting, ...] | None, told: str) -> None:
     if asked is not None:
         save(store, asked)
-    app = opened(part="results")
-    assert told in app.info[0].value and not app.exception
-    assert bool(app.metric) == (asked == ())  # the dense model's number, where there is no other
+    app = opened(part="results", detail="correction")
+    assert any(told in each.value for each in app.info) and not app.exception
+    assert bool(app.metric) == (asked == ()), "the dense model's number, where there is no other"
     assert any("family" in each.value for each in app.info) == bool(asked)
 
 
 def test_estimates_stand_against_what_was_measured(store: Store) -> None:
     save(store, family())
-    app = opened()
+    app = opened(detail="estimate")
     finding = next(each.value for each in app.markdown if each.value.startswith("Rank correlation"))
     assert re.match(r"Rank correlation -?[\d.]+ over n = \d+ ", finding)
     save(store, families.combined(families.alone(OWL), "magnitude", (0,)), text="magnitude text")
-    app = opened(by="magnitude")
+    app = opened(by="magnitude", detail="estimate")
     assert any("magnitude residuals" in each.value for each in app.info)
 
 
@@ -199,7 +207,7 @@ def sampled(store: Store, asked: tuple[Setting, ...], examples: int, content: st
 def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     sampled(store, family()[:2], 20)
     sampled(store, family()[:3], 40)
-    app = opened()
+    app = opened(detail="tasks")
     assert not app.exception
     assert " 20 examples of boolq" in badges(app)[0] and "40 examples of boolq" in badges(app)[0]
     [group] = grouped(store).values()
@@ -209,13 +217,13 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     assert set(many["setting"]) - set(few["setting"]) == {"OWL, reversed 0.04"}
     assert group.shared(part) == ("boolq (40 examples)",)  # a mean holds what all were asked, no task twice
     app.query_params["task"] = "boolq (20 examples)"
-    assert any("Not asked of OWL, reversed 0.04." in each.value for each in app.run().caption)
+    assert any("Not evaluated for OWL, reversed 0.04." in each.value for each in app.run().caption)
     lines = {each.name: each for each in group.settings}
     assert (lines["OWL"].accuracy("boolq (20 examples)")[2], lines["OWL"].accuracy("boolq (40 examples)")[2]) == (
         20,
         40,
     )
-    table = app.dataframe[-1].value
+    table = opened(detail="all").dataframe[-1].value
     assert {"boolq (20 examples)", "boolq (40 examples)"} <= set(table.columns)
 
 
@@ -244,9 +252,9 @@ def test_the_badge_names_the_studies_and_the_seeds_of_each_and_unlike_ones_are_e
     [alike] = grouped(store).values()
     assert not seeded(alike)
     keys.append(save(store, family()[1:4]))
-    app = opened()
+    app = opened(detail="all")
     [badge] = set(badges(app))
-    assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].split(", "))
+    assert {key[:6] for key in keys} == set(badge.rpartition("studies ")[2].partition(".")[0].split(", "))
     assert re.search("seeds 0, 1, 2 for 2 .*, seed 0 for 3 ", badge)
     assert "study" not in {each.key for each in app.selectbox}  # studies of one protocol are one
     assert list(app.dataframe[-1].value["setting"]).count("Uniform") == 1
@@ -256,7 +264,7 @@ def test_the_badge_names_the_studies_and_the_seeds_of_each_and_unlike_ones_are_e
 
 def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(store: Store) -> None:
     save(store, family((0, 2)))
-    shown = opened().dataframe[-1]
+    shown = opened(detail="all").dataframe[-1]
     first = ["setting", "target", "perplexity", "against uniform, %", "uniform low", "uniform high"]
     assert list(shown.value.columns)[:6] == first
     columns = json.loads(shown.proto.columns)
@@ -273,6 +281,5 @@ def test_what_measured_it_is_in_the_badges_help(store: Store) -> None:
         told = {"versions": {"python": "3", "torch": "2.9", "transformers": "5.20"}}
         store.save(spec.evaluated(point), synthetic.evaluated(point, 24, LAYERS), told)
     synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)
-    [told] = {each.help for each in opened().caption if "**Protocol:**" in each.value}
-    assert "torch 2.9, transformers 5.20" in told
+    assert "torch 2.9, transformers 5.20" in badges(opened())[0]
     assert "not noted" in protocols.versions(evaluations.read(store, spec).points[2:])

@@ -11,7 +11,7 @@ from core.analysis.evaluations import Evaluations
 from core.figures import of_evaluations as drawing
 from core.search import families
 from core.specs import AllocationRequest, Correction, Manual, Setting, grammar, naming
-from pages.ui.prune.results import rows
+from pages.ui.prune.every import rows
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
 
@@ -49,11 +49,11 @@ def test_a_correction_is_never_read_as_that_of_another_base() -> None:
 
 def test_a_setting_is_named_with_what_is_not_usual_or_not_its_neighbours() -> None:
     mine, other = families.combined([OWL, grammar.method("owl m=7", 0.7)], "wanda", (0,))
-    assert naming.setting(mine) == "OWL, 70% zeros, Wanda"
-    assert naming.setting(other) == "OWL, m 7, 70% zeros, Wanda"
-    assert naming.setting(mine, [other]) == "OWL, m 5, 70% zeros, Wanda"
+    assert naming.setting(mine) == "OWL, 70 % zeros, Wanda"
+    assert naming.setting(other) == "OWL, m 7, 70 % zeros, Wanda"
+    assert naming.setting(mine, [other]) == "OWL, m 5, 70 % zeros, Wanda"
     [elsewhere] = families.combined([grammar.method("owl m=7", 0.6)], "wanda", (0,))
-    assert naming.setting(mine, [elsewhere]) == "OWL, 70% zeros, Wanda", "of another target"
+    assert naming.setting(mine, [elsewhere]) == "OWL, 70 % zeros, Wanda", "of another target"
 
 
 def test_merging_keeps_what_either_study_has() -> None:

@@ -11,13 +11,15 @@ import pytest
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.owl import Owl
 from core.analysis import evaluations, verdicts
+from core.analysis import rows as reading
 from core.figures import DARK, LIGHT, line
 from core.figures.labels import digits
 from core.figures.overlay import LONGEST, WIDEST, depth, label, overlay
 from core.figures.responses import responses
 from core.jobs import queue
 from core.jobs.records import Status
-from core.report import assemble, profile, remake, study
+from core.report import assemble, comparison, picked, profile, remake, study
+from core.report.view import Seen
 from core.search import best, plan
 from core.specs import (
     AllocationRequest,
@@ -105,6 +107,36 @@ def test_a_profile_is_reported_whole(store: Store) -> None:
     told = ("invented text", entry.key, entry.spec.text.content, "8 of 64 tokens", "float32", "2026-11-01", "torch")
     assert all(text in found.text for text in told)
     assert len(page) < 2e6
+
+
+def test_a_profile_opens_at_the_view_that_it_was_made_from(store: Store) -> None:
+    found = profiles.load(store, stored_profile(store))
+    [first, *_] = profile.part(found, None, Seen("skip", 4)).exhibits
+    assert "skip" in first.name and "the marked layer, 4, is the one in view" in first.note
+    [first, *_] = profile.part(found, None, Seen("gaussian:9", 99)).exhibits
+    assert "gaussian-0.3" in first.name and "has the greatest gain" in first.note, "what it lacks is not followed"
+
+
+def test_profiles_are_compared_before_each_is_reported(store: Store) -> None:
+    entries = [stored_profile(store, preset=preset) for preset in ("standard", "quick")]
+    found = [profiles.load(store, each) for each in entries]
+    part = comparison.part(found, Seen("skip"))
+    assert [each.name for each in part.exhibits] == ["compared-overlay"] and all(
+        each.key[:6] in part.title for each in entries
+    )
+    assert part.title in read(store, *entries).text
+    assert comparison.part(found[:1], Seen()) is None
+
+
+def test_picked_evaluations_are_reported_as_they_are_compared(store: Store) -> None:
+    entry = stored_study(store)
+    rows = reading.rows_of(evaluations.load(store, entry))[1:3]
+    found = picked.part(rows)
+    assert found.sentences == (reading.said(rows[1], rows[0], reading.compared(rows[1], rows[0])),)
+    [(_, table)] = found.tables
+    assert [cells[0] for cells in table.rows] == [row.called for row in rows] and len(found.exhibits) == 1
+    file = Reader(assemble.html(store, [entry], first=lambda: found))
+    assert file.text.index(found.title) < file.text.index("what does pruning cost?")
 
 
 def test_the_whole_file_stays_small(store: Store) -> None:
@@ -290,7 +322,7 @@ TEXTS = {"calibration": "a text", "selection": "text that selects", "final": "te
 def test_a_best_setting_says_its_texts_and_the_search(store: Store) -> None:
     entry = test_best_part.save(store, texts=TEXTS, text="text that judges")
     found = best.load(store, entry)
-    reported = assemble._part(store, entry)
+    reported = assemble._part(store, entry, assemble.not_known, Seen())
     rows = told(reported)
     assert (rows["text"], rows["calibration text"], rows["text that selects"]) == tuple(
         TEXTS[role] for role in ("final", "calibration", "selection")
@@ -310,7 +342,7 @@ def test_a_search_that_no_line_can_say_gives_the_study_that_judged(store: Store,
     entry = test_best_part.save(store, request=test_best_part.ANSWERED.model_copy(update={"final": final}))
     found = best.load(store, entry)
     assert best.commands(found) == ()
-    file, run = assemble._part(store, entry).commands
+    file, run = assemble._part(store, entry, assemble.not_known, Seen()).commands
     (tmp_path / "study.toml").write_text(file.text)
     asked = plan.final_request(found.request, found.profile, found.winner, found.runner_up)
     again = read_study(tmp_path / "study.toml")

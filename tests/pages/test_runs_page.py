@@ -199,7 +199,7 @@ def test_picked_rows_are_compared_with_the_first(store: Store) -> None:
     found = rows.compared(row(store, key, 2), row(store, key, 1))
     assert table["against the first, %"][1] == pytest.approx(found.value)
     assert table["95% low"][1] == pytest.approx(found.low)
-    assert "against Uniform, 70% zeros" in said(app)
+    assert "against Uniform, 70 % zeros" in said(app)
     assert not app.exception
 
 
@@ -211,15 +211,13 @@ def test_what_is_compared_stands_under_its_protocol(store: Store) -> None:
     key, other = study(store), study(store, (OWL,), text="another text")
     app = part("evaluations", compared=[f"{key}-0", f"{key}-1", f"{key}-2"])
     spec = store.by_key(key).spec
-    [table, chart] = protocols(app)
-    assert table == chart
+    [line] = protocols(app)
     for word in ("invented evaluation text, 24 × 512 tokens", "calibrated on invented calibration text, 16 × 64",
                  "float32", f"text {spec.text.content[:6]}", f"study {key[:6]}"):  # fmt: skip
-        assert word in table
+        assert word in line
     assert all("versions" in each.help for each in app.caption if "**Protocol:**" in each.value)
     app = part("evaluations", compared=[f"{key}-1", f"{key}-2", f"{other}-2"])
-    assert len(protocols(app)) == 3  # the table has two, the chart only the first
-    assert other[:6] in protocols(app)[1] and other[:6] not in protocols(app)[2]
+    assert len(protocols(app)) == 2 and other[:6] in protocols(app)[1] and other[:6] not in protocols(app)[0]
 
 
 def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
@@ -452,6 +450,17 @@ def test_two_depths_are_overlaid_on_relative_depth(filled_cache: dict[str, str])
     assert not app.exception
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_at_first_only_profiles_of_one_text_are_overlaid(store: Store, alike: bool) -> None:
+    spec = synthetic.profile_spec(4, 8, "quick")
+    other = synthetic.profile_spec(4, 8 if alike else 16, "quick", seed=1)
+    one, two = (synthetic.save_profile(store.root, each, 4, f"model {each.model.content}") for each in (spec, other))
+    app = part("overlay", profile=one)
+    assert app.session_state["overlaid"] == ([one, two] if alike else [one]) and not app.warning
+    assert (len([each for each in app.get("download_button") if "comparison" in each.proto.label]) == 1) == alike
+    assert len(part("overlay", overlaid=[one, two]).warning) == (not alike), "unlike texts are said"
+
+
 @pytest.mark.parametrize("profiles", [1, 2])
 def test_what_has_nothing_to_be_laid_over_says_what_to_do(store: Store, profiles: int) -> None:
     quick = synthetic.profile_spec(4, 8, "quick", seed=9)
@@ -459,7 +468,7 @@ def test_what_has_nothing_to_be_laid_over_says_what_to_do(store: Store, profiles
     changed = ({"measurements": measured, "model": ModelSpec(content=name)} for name, measured in alone)
     keys = [synthetic.save_profile(store.root, quick.model_copy(update=each), 4) for each in changed]
     app = part("overlay", overlaid=keys)
-    assert ("in common" in app.info[0].value) == (profiles == 2)
+    assert ("share no perturbation" in app.info[0].value) == (profiles == 2)
     assert not app.get("plotly_chart") and not app.exception
 
 
@@ -494,7 +503,7 @@ def test_a_pack_that_is_none_is_refused(store: Store) -> None:
 
 
 def test_exports_are_listed_with_their_folder(store: Store) -> None:
-    assert "Nothing was exported" in part("exports").info[0].value
+    assert "Nothing has been exported" in part("exports").info[0].value
     found = store.by_key(study(store)).spec
     spec = ExportSpec(model=found.model, pruned=found.points[-1].pruned, folder="/some/where")
     store.save(spec, None, {"model": "m", "setting": "owl", "folder": "/some/where", "bytes": 5, "dense_bytes": 9})

@@ -54,7 +54,7 @@ def changes(
     axis = change_axis(values, f"change of perplexity against {against}, %", FEW_TICKS) | {"tickangle": 0}
     axis["range"] = [axis["range"][0], axis["range"][1] + 0.66 * (axis["range"][1] - axis["range"][0])]
     figure.update_layout(xaxis=axis, yaxis=row_axis(names))
-    heading = title or f"Cost or gain against {against}"
+    heading = title or f"Change of perplexity against {against}"
     table = change_table(rows.items(), "setting")
     return Chart("changes", heading, layout(figure, height=110 + 34 * len(names)), counted(rows, against), table)
 
@@ -95,4 +95,4 @@ def change_table(rows: Iterable[tuple[object, ...]], *named: str) -> pd.DataFram
         rows: what a row is called, in as many cells as there are names for, then its interval.
     """
     cells = [(*names, found.value, found.low, found.high, found.n) for *names, found in rows]
-    return pd.DataFrame(cells, columns=[*named, "change, %", "low", "high", "windows"])
+    return pd.DataFrame(cells, columns=[*named, "change, %", "low", "high", "windows or seeds"])

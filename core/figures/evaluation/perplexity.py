@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -14,8 +14,8 @@ from core.analysis.verdicts import not_a_number
 from core.figures.axes import limits, log_axis
 from core.figures.evaluation.changes import SYMBOLS
 from core.figures.labels import digits, percent
-from core.figures.marks import DASHES, line_labels, words, wrapped
-from core.figures.style import LIGHT, Chart, Palette, layout
+from core.figures.marks import DASHES, line_labels, whiskers, words, wrapped
+from core.figures.style import LIGHT, Chart, Palette, colour, layout
 from core.store.results import Array
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
@@ -29,6 +29,8 @@ class Curve:
     points: Mapping[float, Array]  # target -> (seeds,) perplexities
     shown: bool = False
     loose: bool = False  # several strengths at one target: points without a line
+    ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)  # target -> 95 % interval against uniform
+    kind: str | None = None  # of its base allocator, which has its own colour
 
 
 def perplexity(
@@ -39,6 +41,8 @@ def perplexity(
     few: bool = False,
 ) -> Chart:
     """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
+
+    Bars are 95 % intervals of the change against uniform, so uniform has none.
 
     Args:
         dense: perplexity of the dense model; NaN while it is not measured.
@@ -51,6 +55,7 @@ def perplexity(
     for index, each in sorted(enumerate(known), key=lambda pair: pair[1].shown):
         _add_curve(figure, each, index, look)
     every = [value for each in known for values in each.points.values() for value in values]
+    every += [end for each in known for ends in each.ends.values() for end in ends if math.isfinite(end)]
     every += [dense] if math.isfinite(dense) else []
     targets = sorted({target for each in known for target in each.points}) or [0.7]
     first, last = 100 * targets[0], 100 * targets[-1]
@@ -71,6 +76,7 @@ def perplexity(
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
     said = _finding(known, dense, broken or {}, few)
+    said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, known)) else ""
     return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, _table(curves))
 
 
@@ -88,7 +94,7 @@ def _mean(values: Array) -> float:
 
 
 def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> None:
-    colour = look.accent if curve.shown else look.ink if index == 0 else look.undecided
+    hue = _hue(curve, look)
     targets = sorted(curve.points)
     symbol = SYMBOLS[index % len(SYMBOLS)]
     if not curve.loose:
@@ -96,7 +102,8 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
             x=[100 * each for each in targets],
             y=[_mean(curve.points[each]) for each in targets],
             mode="lines",
-            line={"color": colour, "width": 2.5 if curve.shown else 1.5, "dash": DASHES[(index + 1) % len(DASHES)]},
+            line={"color": hue, "width": 3 if curve.shown else 1.5, "dash": DASHES[index % len(DASHES)]},
+            error_y=_bars(curve, targets, hue),
             hoverinfo="skip",
             name=f"{curve.name}, mean",
         )
@@ -104,10 +111,27 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
         x=[100 * each for each in targets for _ in curve.points[each]],
         y=[value for each in targets for value in curve.points[each]],
         mode="markers",
-        marker={"color": colour, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
-        hovertemplate=f"{curve.name}, %{{x:g}}%: %{{y:.4g}}<extra></extra>",
+        marker={"color": hue, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
+        hovertemplate=f"{curve.name}, %{{x:g}} %: %{{y:.4g}}<extra></extra>",
         name=curve.name,
     )
+
+
+def _hue(curve: Curve, look: Palette) -> str:
+    return look.accent if curve.shown else look.undecided if curve.loose else colour(curve.kind, look)
+
+
+def _certain(curve: Curve) -> bool:
+    return any(map(math.isfinite, (end for ends in curve.ends.values() for end in ends)))
+
+
+def _bars(curve: Curve, targets: Sequence[float], hue: str) -> dict | None:
+    """Bars from the mean of each target to the ends of its interval."""
+    if not _certain(curve):
+        return None
+    mean = np.array([_mean(curve.points[each]) for each in targets])
+    low, high = np.array([curve.ends.get(each, (math.nan, math.nan)) for each in targets]).T
+    return whiskers(mean, low, high, hue, 1.5)
 
 
 def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float, look: Palette) -> None:
@@ -121,7 +145,7 @@ def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float
     ]
     names = [wrapped(name, WIDEST) for name in names]
     names = [f"<b>{name}</b>" if each.shown else name for name, each in zip(names, curves, strict=True)]
-    colours = [look.accent if each.shown else look.ink for each in curves]
+    colours = [_hue(each, look) for each in curves]
     values = [_mean(each.points[end]) for each, end in zip(curves, ends, strict=True)]
     labels = line_labels(x, values, names, colours, gap)
     figure.add_scatter(  # from the end of every line to its name

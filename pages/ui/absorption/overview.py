@@ -88,6 +88,9 @@ def gain_bars(
     )
 
 
+SPREAD = "Layers lose {low} to {high} of their weights, {target} in all."
+
+
 def sparsities(sparsity: Array, target: float) -> pd.DataFrame:
     """Sparsity of every layer around the target; returns the numbers behind it."""
     frame.live(sparsity_bars(sparsity, target))
@@ -106,13 +109,13 @@ def sparsity_bars(sparsity: Array, target: float) -> tour.Figure:
     return tour.Figure(
         name="sparsities",
         title="Sparsity of each layer",
-        says="Every layer alike, {target} zeros." if alike else "Layers from {low} to {high} zeros, {target} in all.",
+        says="All layers alike: {target} zeros." if alike else SPREAD,
         slots={
-            "target": tour.Slot("frame", [f"{target:.1%}"]),
-            "low": tour.Slot("frame", [f"{sparsity.min():.1%}"]),
-            "high": tour.Slot("frame", [f"{sparsity.max():.1%}"]),
+            "target": tour.Slot("frame", [labels.percent(target, 1)]),
+            "low": tour.Slot("frame", [labels.percent(sparsity.min(), 1)]),
+            "high": tour.Slot("frame", [labels.percent(sparsity.max(), 1)]),
         },
-        y=tour.linear_axis("sparsity", max(0.0, low - room), high + room, "{:.0%}".format),
+        y=tour.linear_axis("sparsity", max(0.0, low - room), high + room, labels.percent),
         bars=tour.Bars(sparsity[None]),
         key=[tour.Key("undecided", "block", "difference from target")],
         foot=target,

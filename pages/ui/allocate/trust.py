@@ -19,8 +19,8 @@ from pages.ui.prune import stored
 TITLE = "Estimate against measured"
 FEWEST = 3  # allocations a rank correlation needs
 LACKING = (
-    f"Nothing to hold the estimate against yet: {FEWEST} or more allocations of one target and pruner, evaluated on "
-    "the Prune page, fill this."
+    f"There are no measurements to compare the estimate with yet: evaluate {FEWEST} or more allocations of one target "
+    "and pruner on the Prune page."
 )
 Place = tuple[str, Slice]  # protocol, and what may be compared within it
 
@@ -37,7 +37,7 @@ def show(profile: Profile, request: AllocationRequest, now: Array, judge: Judge,
         place = choose(known, found, request.target, judge.pruner) if known else None
         chart = _drawn(found, place, profile, request, now, judge) if place else None
     except UserError as error:
-        chart, lacking = None, f"No estimate to hold against what was measured: {error}."
+        chart, lacking = None, f"The estimate cannot be compared with measurements: {error}."
     if chart is None:
         st.header(TITLE, anchor=False)
         st.caption(lacking)

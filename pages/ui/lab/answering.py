@@ -20,6 +20,7 @@ from pages.ui.live.grid import Answered, key
 
 KEPT = 6  # scenes of this tab
 LOOK = 0.2  # seconds between two looks at what is not answered yet
+LOADING = 1.0  # the same while the model loads, which needs the processor
 EXAMPLE = "example"
 REFUSED = "refused"
 MODEL = {
@@ -142,7 +143,7 @@ def standing(asked: Asked, stage: str) -> None:
     if stage == REFUSED:
         st.caption("The last answer stays until the sentence can be measured.")
     elif _waits(stage):
-        st.fragment(run_every=LOOK)(_looking)(asked, stage)
+        st.fragment(run_every=LOOK if warm.state() == "ready" else LOADING)(_looking)(asked, stage, warm.state())
     else:
         st.caption(_said(asked, stage))
 
@@ -152,8 +153,8 @@ def _waits(stage: str) -> bool:
     return stage != "whole" or warm.state() == "loading"
 
 
-def _looking(asked: Asked, stage: str) -> None:
-    if _stage(asked) != stage or not _waits(stage):
+def _looking(asked: Asked, stage: str, state: str) -> None:
+    if (_stage(asked), warm.state()) != (stage, state):
         st.rerun()
     st.caption(_said(asked, stage))
 

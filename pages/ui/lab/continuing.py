@@ -17,7 +17,12 @@ from pages.ui.live import texts
 from pages.ui.live.texts import Chosen, Continued, Method
 
 METHODS = [Method("uniform", "Uniform"), Method("owl", "OWL"), Method("response", "Response")]
-USUAL = SPARSITIES.index(0.7)
+ZEROS = [f"{share:g}" for share in SPARSITIES]
+USUAL = "0.7"
+ABOUT = (
+    "Every model takes the likeliest word at every step; marked words differ from the dense text. One text is an "
+    "impression: the Prune page measures the cost."
+)
 OWN = "own"
 KEPT = 60  # texts of the reader's own
 LOOK = 0.4  # seconds between two looks at what is not written yet
@@ -35,37 +40,39 @@ def _stored(folder: str) -> dict[Prompt, Generated]:
 
 def show() -> None:
     """The prompts, the slider, and what each model writes."""
-    prompts = list(dict.fromkeys(each.prompt for each in stored()))
     st.header("How does pruning change what the model writes?", anchor=False)
-    own = view.text("write", "").strip()
-    stories = [str(at + 1) for at in range(len(prompts))] + [OWN] * bool(own)
-    story = stories.index(view.sync("story", stories, "1"))
-    zeros = view.sync("zeros", [f"{share:g}" for share in SPARSITIES], f"{SPARSITIES[USUAL]:g}")
-    chosen = Chosen(story, [f"{share:g}" for share in SPARSITIES].index(zeros))
+    own, known = view.text("write", "").strip(), stored() | _kept()
+    prompts = dict.fromkeys(each.prompt for each in stored())
+    stories = {str(at): _continued(words, known) for at, words in enumerate(prompts, 1)}
+    if own:
+        stories[OWN] = _continued(own, known, own=True)
     place = st.container()
     st.text_input("Or type your own words", key="write", placeholder="Once a year the whole village", on_change=_typed)
-    known = stored() | _kept()
-    shown = [_continued(each, known) for each in prompts]
-    if own:
-        shown.append(_continued(own, known, own=True))
-    with place:
-        texts.draw(shown, SPARSITIES, METHODS, chosen, lambda chosen: _chosen(stories, chosen))
-    if stories[story] == OWN:
-        _write(own, SPARSITIES[chosen.zeros])
-    st.caption(
-        "Every model takes the likeliest word at every step; marked words differ from the dense text. One text is an "
-        "impression: the Prune page measures the cost."
-    )
+    if stories:
+        with place:
+            story, zeros = _draw(stories)
+        if story == OWN:
+            _write(own, float(zeros))
+    st.caption(ABOUT)
+
+
+def _draw(stories: dict[str, Continued]) -> tuple[str, str]:
+    """Draw the texts; which story is chosen, and which sparsity."""
+    names = list(stories)
+    story, zeros = view.sync("story", names, names[0]), view.sync("zeros", ZEROS, USUAL)
+    chosen = Chosen(names.index(story), ZEROS.index(zeros))
+
+    def told(now: Chosen) -> None:
+        st.session_state.update({"story": names[now.prompt], "zeros": ZEROS[now.zeros]})
+
+    texts.draw(list(stories.values()), SPARSITIES, METHODS, chosen, told)
+    return story, zeros
 
 
 def _typed() -> None:
     """The reader's own words are shown once they are typed."""
     if st.session_state["write"].strip():
         st.session_state["story"] = OWN
-
-
-def _chosen(stories: list[str], chosen: Chosen) -> None:
-    st.session_state.update({"story": stories[chosen.prompt], "zeros": f"{SPARSITIES[chosen.zeros]:g}"})
 
 
 def _kept() -> dict[Prompt, Generated]:

@@ -157,6 +157,7 @@ function glance(root, held, event) {
   const slider = root.querySelector(".controls input[data-n='-1']")
   slider.value = state.layer
   slider.previousElementSibling.textContent = state.layer
+  relight(root, held)
 }
 
 // The number of the layer whose column an event lies in; below 0 or too high beside all columns.

@@ -78,9 +78,9 @@ def _model() -> None:
         )
         st.selectbox("Precision", ["float32", "bfloat16", "float16"], key=_key("dtype"))
     st.checkbox(
-        "Random weights in its place",
+        "Use random weights instead",
         key=_key("untrained"),
-        help="The same architecture, never trained: a negative control for whatever the trained model shows.",
+        help="The same architecture, never trained: what it shows too was not learned.",
     )
 
 
@@ -152,7 +152,7 @@ def _more() -> None:
         "Engine",
         ["wavefront", "hooks"],
         key=_key("engine"),
-        help="hooks runs one full forward per layer: slower, for checking.",
+        help="hooks runs one full forward pass per layer: slower, for checking.",
     )
     first.selectbox("Packing", PACKINGS, key=_key("packing"))
     second.selectbox("Start token", list(STARTS), key=_key("bos"), format_func=STARTS.get)

@@ -10,6 +10,7 @@ from core.specs import EvaluationRequest, ExportRequest, StudyRequest, UserError
 from core.store.cache import Store
 from pages.ui.prune.asking import Pruning
 
+UNKNOWN = "The cost is not known until the model is on this machine."
 LEAST = EvaluationRequest(text=WindowRequest(sequences=1, length=8))  # so that the memory is that of pruning
 
 
@@ -20,11 +21,7 @@ def say(asked: Pruning | ExportRequest, device: str) -> None:
     except UserError as error:
         st.error(str(error))
         return
-    st.markdown(
-        f"**Pruning it once:** {cost.words(expected)}"
-        if expected
-        else "What it costs is not known until the model is here."
-    )
+    st.markdown(f"**Pruning it once:** {cost.words(expected)}" if expected else UNKNOWN)
 
 
 def of_pruning(asked: Pruning | ExportRequest, store: Store, device: str) -> cost.Cost | None:

@@ -21,16 +21,16 @@ from pages.ui.prune import costing, stored
 from pages.ui.prune.asking import Pruning
 
 HONEST = (
-    "An export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it as any "
-    "dense model. **Unstructured zeros make neither the file smaller nor a run faster**: every zero is stored and "
-    "multiplied like any other weight. What they buy is a model that is ready for a runtime that skips them."
+    "The export is the whole model as plain safetensors with zeros in it: transformers, vLLM and others load it as a "
+    "dense model. **Unstructured zeros make neither the file smaller nor the model faster**: every zero is stored and "
+    "multiplied like any other weight. You gain a model that is ready for a runtime that skips zeros."
 )
 SEMI_STRUCTURED = (
     "The pattern 2:4 can run faster, with a conversion of your own: it needs an NVIDIA GPU of the Ampere generation or "
     "later, half precision or int8, and a runtime with sparse kernels (torch's semi-structured tensors, cuSPARSELt, "
     "TensorRT). The file exported here is dense in either case."
 )
-FOLDER = "A new or empty one; one that holds an earlier export is replaced only where that is ticked below."
+FOLDER = "A new or empty folder. An earlier export in it is replaced only if you tick the box below."
 SERVING = "The first loads it in Python; the second serves it with vLLM, which is installed apart."
 
 
@@ -43,7 +43,7 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
     _measured(profile)
-    st.markdown(f"**Exported is the setting in view:** {naming.setting(how.setting)}")
+    st.markdown(f"**Setting to export:** {naming.setting(how.setting)}")
     folder = st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER)
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
     numbers = measuring(profile, how, study)
@@ -53,7 +53,7 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     if request:
         where(folder, request)
     st.button(
-        "Export",
+        "Export model",
         icon=":material/save:",
         disabled=request is None,
         on_click=run,
@@ -97,7 +97,7 @@ def _measured(profile: Profile) -> None:
     """Bytes of what was exported of this model, beside the dense model's."""
     found = [entry for entry in Store().entries("export") if entry.spec.model.content == profile.spec.model.content]
     if not found:
-        st.caption("Nothing of this model was exported yet; the bytes will stand here, beside the dense model's.")
+        st.caption("No export of this model yet. Its size will be listed here beside the dense model's.")
         return
     frame.show_table(pd.DataFrame([row(entry) for entry in found]), "Exports of this model with their bytes")
     newest = found[0].provenance
@@ -121,7 +121,7 @@ def size_sentence(entry: Entry) -> str:
     size, dense = entry.provenance.get("bytes"), entry.provenance.get("dense_bytes")
     if not size or not dense:
         return "its size was not noted."
-    return f"{size:,} bytes, {size / dense:.1%} of the dense model's {dense:,}."
+    return f"{size:,} bytes, {100 * size / dense:.1f} % of the dense model's {dense:,}."
 
 
 def finished(entry: Entry) -> None:
@@ -151,7 +151,7 @@ def loading(folder: str) -> str:
 def compared(told: Mapping[str, Any]) -> list[str]:
     """The zeros that were counted and the logits that were compared, as far as that was noted."""
     zeros, apart = told.get("sparsity"), told.get("difference")
-    found = [] if zeros is None else [f"{zeros:.1%} zeros in the linears, every linear as planned."]
+    found = [] if zeros is None else [f"{100 * zeros:.1f} % zeros in the linears, every linear as planned."]
     if apart is None:
         return found
     if apart == 0:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.allocation.spread import Allocation, allocate
 from core.specs import AllocationRequest, Correction, UserError, naming
+from core.specs.formats import per_cent
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui.absorption import overview
@@ -62,6 +63,6 @@ def show(found: InView) -> pd.DataFrame:
     if found.problem:
         st.error(found.problem)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Allocation in view: {naming.long(found.request)}**, {found.request.target:.0%} zeros")
+        st.markdown(f"**Allocation in view: {naming.long(found.request)}**, {per_cent(found.request.target)} zeros")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     return overview.sparsities(found.sparsity, found.request.target)

@@ -17,10 +17,10 @@ from core.specs.pruners import USUAL
 from core.specs.typed import absolute, fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import called, view, watch
+from pages.ui import view
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
-from pages.ui.prune import answering, asking
+from pages.ui.prune import answering, answers, asking, costing
 
 AIMS = {"target": "a target sparsity", "loss": "a greatest loss"}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
@@ -60,16 +60,13 @@ def show(profile: Profile, run: Run) -> None:
     st.caption(ABOUT)
     form = draw()
     found = _ask(form, profile, run)
-    stored = answers(profile)
+    stored = answers.answers(profile)
     if not stored:
-        st.info(
-            "No best setting of this model was looked for yet: choose what you want above, look at the cost, and "
-            "press Run."
-        )
+        st.info("No search has been run for this model: choose what you want above, look at the cost, and press Run.")
         return
-    shown = pick(stored)
+    shown = answers.pick(stored)
     if found and found.key != shown.key:
-        _link(found)
+        answers.link(found)
     answering.show(shown, run, form.device)
 
 
@@ -179,10 +176,10 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
         st.error(str(error))
         asked = None
     if found:
-        st.success("This has been answered already.")
+        st.success("Already answered.")
     else:
         st.button(
-            "Run",
+            "Run search",
             icon=":material/play_arrow:",
             disabled=asked is None,
             on_click=run,
@@ -194,42 +191,6 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
 
 def _cost(asked: BestRequest, expected: cost.Cost | None) -> str:
     if expected is None:
-        return "What it costs is not known until the model is here."
+        return costing.UNKNOWN
     tries = f" Up to {plan.trials(asked)} targets are tried." if asked.max_loss else ""
     return f"**At most, as a rough guess:** {cost.words(expected)}{tries} Stored parts are not measured again."
-
-
-# --- stored answers ------------------------------------------------------------------------------------------------
-
-
-def answers(profile: Profile) -> dict[str, Entry]:
-    """Key -> best setting of the profile's model, the newest first."""
-    mine = profile.spec.model
-    found = [(entry, entry.spec.model) for entry in Store().entries("best")]
-    alike = [entry for entry, its in found if its.weights == mine.weights]
-    return {entry.key: entry for entry in alike}
-
-
-def pick(found: dict[str, Entry]) -> Entry:
-    """The answer that the URL names, else the newest; a picker is drawn where there are several."""
-    asked = st.query_params.get("best")
-    if asked and asked not in found:
-        st.warning(f"The link asks for the best setting {asked!r}, which is not of this model or not in this cache.")
-        st.query_params.pop("best")
-    key = view.sync("best", list(found), next(iter(found)))
-    if len(found) > 1:
-        st.selectbox("Answer", list(found), key="best", format_func=lambda each: name(found[each]))
-    return found[key]
-
-
-def name(entry: Entry) -> str:
-    """An answer in a list: what was asked."""
-    asked = BestRequest.model_validate(entry.provenance["request"])
-    aim = f"{asked.target:.0%} zeros" if asked.target else f"within a loss of {asked.max_loss:.1%}"
-    words = [aim, PRUNERS[asked.pruner], called.source(asked.final), asked.effort, entry.key[:6]]
-    return " · ".join(words)
-
-
-def _link(found: Entry) -> None:
-    query = watch.here("prune.py") | {"part": "best", "best": found.key}
-    st.page_link("prune.py", label="See its answer", icon=":material/arrow_forward:", query_params=query)

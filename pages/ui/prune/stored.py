@@ -34,7 +34,7 @@ def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
     homes |= {entry.key: key for key, each in found.items() for entry in each.entries}
     home = homes.get(asked)
     if asked and home is None:
-        st.warning(f"The link asks for study {asked!r}, which is not of this model or not in this cache.")
+        st.warning(f"The link asks for study {asked!r}, which is not in this cache or of another model.")
         st.query_params.pop("study")
     first = next((key for key, each in found.items() if each.of(setting)), next(iter(found)))
     key = view.sync("study", list(found), first, homes)
@@ -44,7 +44,7 @@ def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
             list(found),
             key="study",
             format_func=lambda each: protocols.badge(found[each]),
-            help="Numbers of other protocols are never drawn on one axis.",
+            help="Numbers of unlike protocols never share an axis.",
         )
     return found[key]
 
@@ -60,5 +60,5 @@ def stamp(said: str, told: str = "") -> None:
 
 
 def badge(found: Evaluations) -> None:
-    """The protocol of some evaluations, under what is drawn of them."""
-    stamp(protocols.badge(found), protocols.versions(found.points))
+    """The protocol of some evaluations, once a page; all of it is in its help."""
+    stamp(protocols.line(found), f"{protocols.badge(found)}. {protocols.versions(found.points)}")

@@ -15,18 +15,18 @@ from pages.ui.prune.asking import Pruning
 
 PROMPT = "The old clockmaker opened the door of her shop and"
 ABOUT = (
-    "Both models take the likeliest token at every step, so the same words come out each time. One text is an "
-    "impression, not a measurement: the numbers are under What it cost."
+    "Both models pick the likeliest token at every step, so the text is the same each time. One text is an "
+    "impression, not a measurement: the numbers are under Results."
 )
 
 
 def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], None]) -> None:
     """The prompt, Run, and what both models wrote for the setting in view and for others."""
     prompt = view.text("prompt", PROMPT)
-    st.text_area("Words to continue", key="prompt", height=80)
+    st.text_area("Prompt", key="prompt", height=80)
     tokens = view.whole("tokens", 48, 1)
-    st.number_input("Tokens to write, at most", 1, 512, key="tokens")
-    st.markdown(f"**Pruned as in view:** {naming.setting(how.setting)}")
+    st.number_input("Most tokens to generate", 1, 512, key="tokens")
+    st.markdown(f"**Pruned model:** {naming.setting(how.setting)}")
     request, found = None, None
     try:
         request = how.writing(prompt, tokens)
@@ -38,7 +38,7 @@ def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], No
     else:
         costing.say(how, how.device)
         st.button(
-            "Write",
+            "Generate text",
             icon=":material/edit_note:",
             disabled=request is None,
             on_click=run,
@@ -48,7 +48,7 @@ def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], No
     st.caption(ABOUT)
     others = [each for each in written(profile) if found is None or each.key != found.key]
     if others:
-        with st.expander(f"Written before ({len(others)})"):
+        with st.expander(f"Earlier texts ({len(others)})"):
             for entry in others:
                 side_by_side(entry)
 
@@ -66,6 +66,6 @@ def side_by_side(entry: Entry) -> None:
     for place, name in ((left, "dense"), (right, "pruned")):
         with place.container(border=True):
             st.markdown(f"**{name}**")
-            st.text(told[name].strip() or "nothing: its first logits are not finite, or it ends at once")
+            st.text(told[name].strip() or "nothing: its first logits are not finite, or it stops at once")
     for warning in told.get("warnings", []):
         st.warning(warning)

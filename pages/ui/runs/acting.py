@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
 from core.jobs import queue
 from core.report import assemble
+from core.report.page import Part
+from core.report.view import Seen
 from core.specs import StudySpec, UserError
 from core.store.cache import Entry, Store
 from core.store.packs import pack
 from pages.ui import frame, view, watch
 
+NOTHING = Seen()
 KEPT = {
-    "profile": "Its measurements are deleted too, except those that other profiles share. It can be measured again.",
-    "study": "Its evaluations are deleted too, except those that other studies share. They can be evaluated again.",
-    "best": "What it evaluated is deleted too, except what other results share.",
-    "export": "Only the note of it is deleted here: the exported folder stays where it is.",
+    "profile": "Its measurements are deleted too, except those shared with other profiles. You can measure it again.",
+    "study": "Its evaluations are deleted too, except those shared with other studies. You can evaluate them again.",
+    "best": "Its evaluations are deleted too, except those shared with other results.",
+    "export": "Only this record is deleted; the exported folder stays.",
 }
 
 
@@ -87,22 +91,37 @@ def _carry(store: Store, entry: Entry) -> None:
         mime="application/zip",
         key=f"pack-{entry.key}",
         on_click="ignore",
-        help=f"This {noun(entry)} and all that it rests on, as a zip to import on another machine.",
+        help=f"This {noun(entry)} and everything it needs, as a zip to import on another machine.",
     )
-    reports(store, [entry], f"report-{entry.key}")
+    reports(store, [entry], f"report-{entry.key}", seen())
 
 
-def reports(store: Store, entries: list[Entry], key: str) -> None:
-    """A button that makes one HTML file of some results."""
+def seen() -> Seen:
+    """The perturbation and the layer that the reader looked at last: a report of a profile opens there."""
+    known = st.session_state.get("view", {})
+    layer = known.get("layer", (None, None))[1]
+    return Seen(known.get("perturbation", (None, None))[1], layer if isinstance(layer, int) else None)
+
+
+def reports(
+    store: Store, entries: list[Entry], key: str, shown: Seen = NOTHING, first: Callable[[], Part] | None = None
+) -> None:
+    """A button that makes one HTML file of some results.
+
+    Args:
+        shown: the view that the report opens at.
+        first: makes the comparison that it begins with.
+    """
     name = entries[0].key if len(entries) == 1 else f"{len(entries)}-results"
+    label = "Download report of this comparison" if first or len(entries) > 1 else "Download report"
     st.download_button(
-        "Download report" if len(entries) == 1 else f"Download report of {len(entries)} studies",
-        partial(assemble.html, store, entries, queue.asked_for),
+        label,
+        partial(assemble.html, store, entries, queue.asked_for, shown, first),
         file_name=f"absorption-report-{name}.html",
         mime="text/html",
         key=key,
         on_click="ignore",
-        help="One HTML file, about 5 MB: charts, numbers, where they come from, and the commands that remake them.",
+        help="One HTML file, about 5 MB: charts, numbers, their origin, and the commands that reproduce them.",
     )
 
 

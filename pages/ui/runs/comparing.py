@@ -23,7 +23,7 @@ def show(rows: Sequence[Row]) -> None:
         return
     st.header("Compared", anchor=False)
     if len(rows) == 1:
-        st.info(f"{rows[0].called} is what others are compared with: pick one more row or several.")
+        st.info(f"{rows[0].called} is the reference: pick at least one more row.")
         return
     base, others = rows[0], rows[1:]
     found = [reading.compared(row, base) for row in others]
@@ -31,14 +31,14 @@ def show(rows: Sequence[Row]) -> None:
         "\n".join(f"- {labels.plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
     )
     columns = table(rows, found)
-    pinned = {"setting": st.column_config.TextColumn(width=260, pinned=True)}
+    pinned = {"setting": st.column_config.TextColumn(width=170, pinned=True)}
     frame.show_table(columns, "The compared settings: only what differs", pinned)
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
-    _protocols(rows)
     for row in rows:
         if row.one.helped:
             st.warning(f"{row.called}. {row.one.helped}")
     _chart(base, others, found)
+    _protocols(rows)
 
 
 def table(rows: Sequence[Row], found: Sequence[Interval | None]) -> pd.DataFrame:
@@ -73,7 +73,6 @@ def _chart(base: Row, others: Sequence[Row], found: Sequence[Interval | None]) -
         title = "Against the first picked"
         chart = evaluation.changes(known, None, base.called, view.look(), title)
         frame.show(chart, "compared", "compared-changes")
-        _protocols([base, *(row for row, each in zip(others, found, strict=True) if each is not None)])
 
 
 def _protocols(rows: Sequence[Row]) -> None:

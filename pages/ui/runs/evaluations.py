@@ -11,6 +11,7 @@ import streamlit as st
 from core.analysis import evaluations
 from core.analysis import rows as reading
 from core.analysis.rows import Row
+from core.report import picked
 from core.search import best
 from core.specs.studies import TaskSpec
 from core.store.cache import Entry, Store
@@ -20,13 +21,12 @@ from pages.ui.measure import several
 from pages.ui.runs import acting, comparing, narrowing
 
 ABOUT = (
-    "Narrow the table by the pickers above it or by the search in its corner, click column heads to sort, and tick "
-    "rows: those are compared below, and stay so when the table is narrowed to others. Changes are against the uniform "
-    "setting of the same study and calibration seed, with the 95 % interval paired over windows."
+    "Tick rows to compare them below; they stay compared when you filter the table. Changes are against uniform in the "
+    "same study with the same calibration seed; intervals are 95 %, paired over windows."
 )
 NOTHING = (
-    "Nothing was evaluated yet: on the Prune page choose a setting, press Evaluate, and then Run; or import a pack "
-    "from another machine."
+    "Nothing has been evaluated yet: choose a setting on the Prune page and evaluate it, or import a pack from another "
+    "machine."
 )
 ACCURACY = "Fraction of the examples answered right; the next column has its standard error"
 ERROR = "Standard error of the accuracy"
@@ -44,22 +44,28 @@ def show(store: Store) -> None:
     if not rows:
         frame.nothing(NOTHING, "prune.py", "Prune and evaluate")
         return
-    picked = st.session_state.get(PICKED, [])
-    st.session_state[PICKED] = [key for key in picked if key in rows]  # the study of others was deleted since
+    kept = st.session_state.get(PICKED, [])
+    st.session_state[PICKED] = [key for key in kept if key in rows]  # the study of others was deleted since
     link(list(rows))
     stages = best.stages(store)
     _table(rows, narrowing.show(rows, stages), stages)
     names = dict(zip(rows, reading.distinct([row.name for row in rows.values()], list(rows.values())), strict=True))
     several.pick(
-        "Compared settings, the first is what the others are compared with",
+        "Compared settings (the first is the reference)",
         list(rows),
         PICKED,
         named=names.get,  # all differ: the browser answers with names
         briefly=lambda key: rows[key].called,
-        placeholder="Tick rows in the table, or pick one more here",
+        placeholder="Tick rows above, or add one here",
     )
-    comparing.show([rows[key] for key in st.session_state[PICKED]])
-    _studies(store, {entry.key: entry for entry in entries})
+    compared = [rows[key] for key in st.session_state[PICKED]]
+    comparing.show(compared)
+    known = {entry.key: entry for entry in entries}
+    if len(compared) > 1:
+        studies = [known[key] for key in dict.fromkeys(row.study.spec.key for row in compared)]
+        acting.reports(store, studies, "report-compared", first=partial(picked.part, compared))
+    st.header("A whole study", anchor=False)
+    acting.one_of(store, known, "Study to act on", "picked-study")
 
 
 def _table(rows: Mapping[str, Row], shown: Mapping[str, Row], stages: Mapping[str, str]) -> None:
@@ -102,7 +108,7 @@ def link(known: list[str]) -> None:
     st.session_state[PICKED] = found
     st.session_state[DRAWN] = st.session_state.get(DRAWN, 0) + 1
     if lacking:
-        st.warning(f"The link compares {', '.join(lacking)}, which is not in this cache: the others are shown.")
+        st.warning(f"The link compares {', '.join(lacking)}, which is not in this cache; the others are shown.")
 
 
 def briefly(keys: Sequence[str], known: Sequence[str]) -> str:
@@ -160,12 +166,12 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
     return {
         "method": narrowing.method(row),
         "target": setting.allocation.target if setting else None,
-        "pruner": setting.treatment.label if setting else "",
-        "pattern": (setting.pattern or "") if setting else "",
         "perplexity": one.perplexity,
         "against uniform": change.value if change else None,
         "low": change.low if change else None,
         "high": change.high if change else None,
+        "pruner": setting.treatment.label if setting else "",
+        "pattern": (setting.pattern or "") if setting else "",
         "not a number": one.trouble,
         "while pruning": one.helped or "",
         "seed": setting.calibration_seed if setting else None,
@@ -198,16 +204,16 @@ def _number(label: str, form: str, about: str | None = None) -> object:
 
 COLUMNS = {
     "model": st.column_config.TextColumn(width=170),
-    "method": st.column_config.TextColumn(width=230, pinned=True),
-    "target": _number("target", "percent", "Fraction of zeros that was asked for"),
+    "method": st.column_config.TextColumn(width=150, pinned=True),
+    "target": _number("target", "percent", "Fraction of weights to set to zero"),
     "seed": _number("seed", "%d", "Draws the calibration windows"),
     "perplexity": _number("perplexity", "%.4g"),
     "against uniform": _number("vs uniform, %", "%+.2f", "Change of perplexity against the uniform setting, per cent"),
-    "low": _number("95% low", "%+.2f"),
-    "high": _number("95% high", "%+.2f"),
+    "low": _number("95 % low", "%+.2f"),
+    "high": _number("95 % high", "%+.2f"),
     "KL": _number("KL, nats", "%.4g", "Mean divergence of the next token from the dense model's"),
     "agreement": _number("agreement", "percent", "Tokens whose likeliest next token is the dense model's"),
-    "while pruning": st.column_config.TextColumn(width=200, help="What helped it along, or put an end to it"),
+    "while pruning": st.column_config.TextColumn(width=200, help="What pruning needed help with, or where it stopped"),
     "protocol": st.column_config.TextColumn(width=200, help="Text, windows × tokens"),
     "text": st.column_config.TextColumn(help="Hash of the evaluation text"),
     "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
@@ -218,12 +224,3 @@ def _of_tasks(names: Iterable[str]) -> dict[str, object]:
     """Columns of zero-shot tasks."""
     about = {column: said for name in names for column, said in ((name, ACCURACY), (_error(name), ERROR))}
     return {column: _number(column, "%.3f", said) for column, said in about.items()}
-
-
-def _studies(store: Store, entries: dict[str, Entry]) -> None:
-    """What can be done with one study, and a report of all that are compared."""
-    st.header("A whole study", anchor=False)
-    acting.one_of(store, entries, "Study to act on", "picked-study")
-    mentioned = dict.fromkeys(key.rpartition("-")[0] for key in st.session_state[PICKED])
-    if len(mentioned) > 1:
-        acting.reports(store, [entries[key] for key in mentioned], "report-compared")

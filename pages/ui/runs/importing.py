@@ -11,8 +11,8 @@ from core.store.packs import unpack
 from pages.ui.runs import acting
 
 ABOUT = (
-    "A pack is a zip of results as this page or `python -m core runs export` writes it. It is checked whole before "
-    "anything is written: names, sizes, hashes, tables. Nothing in it is executed."
+    "A pack is a zip of results, written by this page or by `python -m core runs export`. Names, sizes, hashes and "
+    "tables are checked before anything is written. Nothing in it is executed."
 )
 
 

@@ -1,4 +1,4 @@
-"""Gains of any number of profiles on one axis."""
+"""Gains of several profiles on one axis, with a report of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import streamlit as st
 from core import figures
 from core.figures import labels
 from core.figures.overlay import overlay
+from core.report.view import Seen
 from core.specs.errors import UserError
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import frame, view
+from pages.ui.runs import acting
 
 PREFERRED = "gaussian:0.3"
 MANY = 6  # lines that can still be told from each other
@@ -22,7 +24,7 @@ def show(store: Store) -> None:
     """Pick profiles and a perturbation they all hold; see their gains."""
     entries = {entry.key: entry for entry in store.entries()}
     if len(entries) < 2:
-        said = "Two profiles are needed: measure another model on the Measure page, or import a pack."
+        said = "Comparing needs two profiles: measure another model, or import a pack."
         frame.nothing(said, "measure.py", "Measure a model")
         return
     keep_known(entries)
@@ -44,13 +46,11 @@ def show(store: Store) -> None:
         except UserError as error:
             st.error(str(error))
     if not loaded:
-        st.info("Pick one profile or several.")
+        st.info("Pick at least one profile.")
         return
     names = common(loaded)
     if not names:
-        st.info(
-            "These profiles hold no perturbation in common: measure the same one, gaussian:0.3 for instance, on each."
-        )
+        st.info("These profiles share no perturbation: measure the same one on each, for instance gaussian:0.3.")
         return
     name = view.sync("overlay", names, PREFERRED if PREFERRED in names else names[0])
     described = loaded[0].perturbations
@@ -60,20 +60,25 @@ def show(store: Store) -> None:
     titles = view.short_names([entries[found.entry.key] for found in loaded])
     lines = [figures.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
     frame.show(overlay(lines, _label(described, name), view.look()), name, "overlay-chart")
+    if len({found.spec.text for found in loaded}) > 1:
+        st.warning("These profiles read different texts, so the text may explain a difference as well as the model.")
     st.caption(
-        "Bands are 95% intervals over sequences. "
+        "Bands are 95 % intervals over sequences. "
         + " ".join(f"{title}: {labels.source(found)}." for title, found in zip(titles, loaded, strict=True))
     )
+    if len(loaded) > 1:
+        acting.reports(store, [found.entry for found in loaded], "report-overlaid", Seen(perturbation=name))
 
 
 def keep_known(entries: dict[str, Entry]) -> None:
-    """What was picked and is still there; at first the profile in view and the newest other one."""
+    """What was picked and is still there; at first the profile in view and the newest other one of the same text."""
     if "overlaid" in st.session_state:
         st.session_state["overlaid"] = [key for key in st.session_state["overlaid"] if key in entries]
         return
     shown = st.session_state.get("profile")
-    first = [shown] if shown in entries else []
-    st.session_state["overlaid"] = (first + [key for key in entries if key != shown])[:2]
+    first = shown if shown in entries else next(iter(entries))
+    alike = [key for key in entries if key != first and entries[key].spec.text == entries[first].spec.text]
+    st.session_state["overlaid"] = [first, *alike[:1]]
 
 
 def common(found: Sequence[Profile]) -> list[str]:

@@ -111,13 +111,13 @@ def picture(
         ],
         key=[
             tour.Key("ink", "line", "the stream"),
-            tour.Key("accent", "line", "damage from noise after layer {layer}"),
-            tour.Key("guide", "dash", "damage, had it stayed constant"),
+            tour.Key("accent", "line", "damage after layer {layer}"),
+            tour.Key("guide", "dash", "constant damage"),
         ],
         lead=parts.opening(
             "Falling drift looks as if the network had repaired, or **absorbed**, the damage. But drift is relative "
             "to the stream. Where the stream outgrows the damage, the fall is **dilution**, not repair.",
-            "click a layer and compare the slopes" + ("; then change the weights." if several else "."),
+            "compare the slopes" + (", then change the weights." if several else " at several layers."),
         ),
         notes=[tour.Slot("frame", [each.said for each in found]), tour.fixed(compared)],
     )

@@ -11,6 +11,7 @@ from pages.ui.tour import stage
 from pages.ui.tour.parts import real
 
 ON = {
+    "lab.py": "Try your own sentence",
     "absorption.py": "Explore every layer",
     "allocate.py": "Allocate a budget",
     "measure.py": "Measure your own model",

@@ -128,6 +128,15 @@ def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) ->
     texts = next(each.text for each in chart.figure.data if each.name == "labels")
     assert [UNKNOWN in text for text in texts] == [each.measured is None for each in runners]
     assert "12.0" in chart.finding and runners[0].name in chart.finding
+    assert ("not certainly" in chart.finding) == race.tied(*runners[:2])
+
+
+def test_two_are_tied_unless_the_interval_of_their_difference_says_which_is_lower(measured: tuple) -> None:
+    known = [each for each in run(measured) if each.measured]
+    first, last = known[0], known[-1]
+    assert race.tied(first, first) and race.tied(last, first)
+    change = first.measured.against(last.measured).quoted
+    assert race.tied(first, last) == (not change.high < 0)
 
 
 def test_methods_have_colours_of_their_own() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from core.cli import main, output
+from core.cli import gains_output, main, output, telling
 from core.jobs import experiment
 from core.measure import sweep as sweeps
 from core.specs.formats import digits
@@ -76,7 +76,7 @@ def test_a_matrix_fits_the_terminal(width: int, capsys: pytest.CaptureFixture, m
     layers = 30
     matrix = np.triu(np.random.default_rng(0).uniform(0.02, 1.5, (layers, layers)).round(1) + 0.25)
     matrix[np.tril_indices(layers, -1)] = np.nan
-    output.matrix_table("gaussian:0.3", matrix)
+    gains_output.matrix_table("gaussian:0.3", matrix)
     lines = capsys.readouterr().out.splitlines()
     rows = [line.split("│")[1:-1] for line in lines if line.startswith("│")]
     assert len(rows) == layers and max(map(len, lines[:-1])) <= width
@@ -129,15 +129,35 @@ def test_what_is_in_the_cache_is_said_to_be(measure: Callable, tmp_path: Path) -
 def test_people_get_tables(measure: Callable, say: Callable) -> None:
     said = measure()
     assert "TFLOP" in said.err and "parts" in said.err
-    assert said.code == 0 and "layer" in said.out and "profile" in said.out
+    assert said.code == 0 and "profile" in said.out
     key = said.out.split("profile ")[-1].strip()
-    shown = say("show", key).out
-    assert "absorbs" in shown
+    shown = say("show", key, "--all").out
     row = say("show", key, "--json").json["perturbations"][0]
     low, high = row["interval"][0]
     assert f"{digits(row['gains'][0], 3)} [{digits(low, 3)}, {digits(high, 3)}]" in shown and "…" not in shown
     assert "Drift" in say("show", key, "--matrix", "skip").out
     assert key in say("runs").out
+
+
+def test_show_is_one_short_overview_and_more_only_where_asked(measure: Callable, say: Callable) -> None:
+    key = measure("--json").json["key"]
+    short = say("show", key).out
+    assert short.count("┏") == 1 and all(short.count(f"│ {name} ") == 1 for name in PERTURB.split(","))
+    row = say("show", key, "--json").json["perturbations"][0]
+    ends = [digits(pick(row["gains"][:-1])) for pick in (min, max)]
+    assert row["finding"] in short and f"{ends[0]} to {ends[1]}" in short
+    one = say("show", key, "--gains", "skip").out
+    assert "skip" in one and "gaussian" not in one.partition("┏")[2]
+    said = say("show", key, "--gains", "nonsense")
+    assert said.code == 2 and PERTURB.replace(",", ", ") in said.err
+
+
+def test_a_run_without_a_terminal_says_how_far_it_is(measure: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "EVERY", 0.0)
+    lines = measure("--json").err.splitlines()
+    shares = [int(found[1]) for line in lines if (found := re.match(r"(\d+) %, ", line))]
+    assert len(shares) >= 3 and shares == sorted(shares) and shares[-1] <= 100
+    assert any(re.match(r"\d+ %, .* left, \d+ GFLOP/s, ", line) for line in lines)
 
 
 def test_runs_lists_profiles_jobs_and_troubles(measure: Callable, say: Callable, tmp_path: Path) -> None:

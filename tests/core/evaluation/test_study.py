@@ -154,7 +154,7 @@ def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Sto
         setting(pruner="magnitude", calibration_seed=1),
     )
     found = evaluations.load(empty, experiment.get(asked, empty))
-    pruned = [each.point.pruned for each in found.points[1:]]
+    pruned = [each.pruned for each in found.points[1:]]
     assert len({each.key for each in pruned}) == 3
     assert pruned[2].calibration is None and pruned[2] == pruned[3]
     assert len(found.spec.units) == 4

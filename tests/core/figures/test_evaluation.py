@@ -251,7 +251,7 @@ def test_an_allocation_in_view_that_was_not_measured_stands_at_its_estimate() ->
         (np.ones(10), "Too little to tell"),
         (
             np.r_[np.arange(4.0), np.full(6, np.nan)],
-            "too few to lean on. 6 more cannot be placed, for the loss is not a number.",
+            "too few to lean on. 6 more cannot be placed because the loss is not a number.",
         ),
     ],
 )

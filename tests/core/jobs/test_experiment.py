@@ -19,6 +19,7 @@ from core.allocation.lsa import Lsa
 from core.allocation.spread import allocate
 from core.jobs import experiment
 from core.measure import sweep as sweeps
+from core.models import loading
 from core.specs import AllocationRequest
 from core.store import parts, profiles
 from core.store.cache import Entry, Store
@@ -148,6 +149,41 @@ def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypat
     monkeypatch.setattr(experiment, "load", lambda *_: pytest.fail("it was loaded again"))
     experiment.get(request(text, "gaussian:0.3"), empty, models=models)
     monkeypatch.undo()
+
+
+MANY = {"sequences": 4000, "length": 12}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (lambda few, many: specs.MeasureRequest(text=many, measurements=specs.measurements(SKIP)), "4000 were asked"),
+        (lambda few, many: specs.StudyRequest(evaluation=specs.EvaluationRequest(text=many)), "4000 were asked"),
+        (lambda few, many: study(few, calibration=many), "4000 were asked"),
+        (lambda few, many: study(few, profile="0123456789abcdef"), "there is no profile"),
+        (lambda few, many: study(few, "owl"), "owl looks at a profile"),
+        (lambda few, many: specs.WritingRequest(setting=specs.Setting(), prompt="x", calibration=many), "4000 were"),
+        (lambda few, many: specs.BestRequest(target=0.5, calibration=few, selection=many, final=few), "3 roles"),
+    ],
+)
+def test_what_cannot_be_met_is_refused_before_the_weights_are_read(
+    asked: Callable, said: str, empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_trained", lambda *_: pytest.fail("the weights were read"))
+    few, many = (specs.WindowRequest(source=text, **how) for how in ({"sequences": 8, "length": 12}, MANY))
+    request = asked(few, many).model_copy(update={"model": str(tiny.folder("llama"))})
+    with pytest.raises(specs.UserError, match=said):
+        experiment.get(request, empty)
+
+
+SKIP = [specs.perturbation("skip")]
+
+
+def study(few: specs.WindowRequest, base: str = "uniform", **more: object) -> specs.StudyRequest:
+    """A request of one setting that reads little."""
+    settings = (specs.Setting(allocation=specs.grammar.read_allocation(f"{base}:0.5")),)
+    asked = {"calibration": few, "settings": settings, "evaluation": specs.EvaluationRequest(text=few)}
+    return specs.StudyRequest(**asked | more)
 
 
 def test_a_random_twin_is_another_model_on_the_same_text(empty: Store, text: str) -> None:

@@ -1,0 +1,60 @@
+"""What a page leads with: one measured setting, and its change of perplexity as the first words. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from core.analysis.comparison import FEWEST_WINDOWS
+from core.analysis.evaluated import Change, EvaluatedSetting
+from core.analysis.evaluations import Evaluations, Slice
+from core.analysis.rows import perplexity
+from core.analysis.verdicts import between, verdict
+from core.specs import Setting, naming
+
+
+def leading(found: Evaluations, part: Slice, setting: Setting) -> EvaluatedSetting:
+    """The measured setting to lead with: the one in view, else its method, else the least perplexity, else uniform.
+
+    A correction leads only where it is the one in view.
+    """
+    shown = found.of(setting)
+    if shown in found.within(part):
+        return shown
+    plain = [each for each in found.within(part) if each.uniform and each.finite and not each.strength]
+    alike = [each for each in plain if each.setting.allocation.base.kind == setting.allocation.base.kind]
+    return min(alike or plain or found.within(part), key=lambda each: each.perplexity)
+
+
+def headline(one: EvaluatedSetting, part: Slice) -> str:
+    """`39 % lower perplexity than uniform at 70 %`; of uniform itself its perplexity."""
+    at = f"at {100 * part.target:.4g} %"
+    change = one.against_uniform
+    if change is None or not math.isfinite(change.value):
+        return f"Perplexity {perplexity(one)} {at}"
+    size = abs(change.value)
+    word = "lower" if change.value < 0 else "higher"
+    return f"{size:.{0 if size >= 20 else 1}f} % {word} perplexity than uniform {at}"
+
+
+def behind(one: EvaluatedSetting, found: Evaluations) -> str:
+    """What the headline compares, and how certain it is."""
+    others = [(one.uniform, "uniform"), (found.dense, "the dense model")]
+    compared = " and ".join(f"{perplexity(each)} for {name}" for each, name in others if each is not None)
+    said = f"{naming.long(one.setting.allocation)}: perplexity {perplexity(one)}" + (
+        f", against {compared}." if compared else "."
+    )
+    return " ".join(filter(None, [said, one.against_uniform and certainty(one.against_uniform)]))
+
+
+def certainty(change: Change) -> str:
+    """The interval that stands beside a change, and whether it leaves the direction open."""
+    ends = change.quoted
+    if not math.isfinite(ends.value):
+        return ""
+    if not ends.certain:
+        return f"Too few windows to tell: {ends.n} were evaluated, {FEWEST_WINDOWS} are needed."
+    seeds = change.seeds.n
+    over = f"over {seeds} calibration seeds" if change.seeds.certain else "over windows"
+    open_ = "; the direction is not certain" if verdict(ends) == "no different" else ""
+    alone = ", with one calibration seed" if seeds == 1 else ""
+    return f"95 % interval {over}{alone}: {between(ends)}{open_}."

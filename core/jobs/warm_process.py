@@ -1,0 +1,90 @@
+"""The process behind `core.jobs.warm`: it loads its model, then answers one task after the other until nobody can ask.
+
+Messages are pickled: tasks come on the standard input, answers go to the standard output.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from core.specs.errors import UserError
+from core.specs.models import OfModel
+
+Answer = Callable[[Any], Any]
+
+
+def serve(prepare: Callable[[], Answer]) -> None:
+    """Answer what comes by the function that `prepare` gives, until the other side is gone."""
+    tasks, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+
+    def say(kind: str, told: object) -> None:
+        pickle.dump((kind, told), answers)
+        answers.flush()
+
+    try:
+        answer = prepare()
+    except UserError as error:
+        return say("refused", str(error))
+    say("ready", None)
+    while True:
+        try:
+            task = pickle.load(tasks)
+        except EOFError:
+            return None
+        try:
+            found = "answer", answer(task)
+        except UserError as error:
+            found = "refused", str(error)
+        except Exception as error:
+            traceback.print_exc()
+            found = "failed", f"{type(error).__name__}: {error}"
+        try:
+            say(*found)
+        except BrokenPipeError:
+            return None
+
+
+class Desk:
+    """Answers with the last model that was asked of."""
+
+    def __init__(self, model: str):
+        from core.jobs.experiment import Bench
+        from core.models.devices import device
+        from core.models.progress import silent
+        from core.store.cache import Store
+
+        self.bench = Bench(Store(), device("cpu"), silent, {})
+        self.loaded = None
+        self._at(model)
+
+    def _at(self, model: str) -> None:
+        from core.evaluation.live import Writer
+        from core.measure.answering import Lab
+
+        loaded = self.bench.load(OfModel(model=model))
+        if loaded is not self.loaded:
+            self.loaded, self.lab = loaded, Lab(loaded)
+            self.writer = Writer(loaded, self.bench.store, self.lab.masks)
+
+    def answer(self, task: Any) -> Any:
+        """A row, a scene or a text.
+
+        Raises:
+            UserError: what is asked cannot be.
+        """
+        self._at(task.asked.model)
+        if task.kind == "row":
+            return self.lab.row(task.asked, task.layer)
+        return self.lab.scene(task.asked) if task.kind == "scene" else self.writer.write(task.asked)
+
+
+if __name__ == "__main__":
+    gc.set_threshold(100_000, 50, 100)  # see core/__main__.py
+    serve(lambda: Desk(sys.argv[1]).answer)
