@@ -265,7 +265,7 @@ def test_twenty_readers_at_once_get_their_answers_from_one_process(made: Callabl
 
 def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
-    from core.measure.answering import Lab
+    from core.measure.scenes import Lab
 
     folder = str(tiny.folder("llama"))
     one = Warm([sys.executable, "-m", "core.jobs.warm_process", folder])

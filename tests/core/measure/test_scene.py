@@ -12,10 +12,10 @@ import torch
 from core import specs
 from core.jobs import experiment
 from core.measure import scene as scenes
-from core.measure.answering import Lab, gain
 from core.measure.engines import wavefront
 from core.measure.group import prepare
 from core.measure.perturb import Moments
+from core.measure.scenes import Lab, gain
 from core.models import loading
 from core.models.loading import Loaded
 from core.models.sources import locate
