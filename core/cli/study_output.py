@@ -25,9 +25,15 @@ def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
         "agreement": one.agreement,
         "windows": len(one.result.evaluated.nll),
         "broken_at_layer": one.broken,
+        "seconds_pruning": _seconds(one),
         "tasks": {name: _accuracy(one, name) for name in one.result.tasks},
         "protocol": protocol_json(found, one),
     }
+
+
+def _seconds(one: EvaluatedSetting) -> float | None:
+    """How long pruning, its repair included, took where it was done; None for the dense model."""
+    return one.result.about.get("seconds_pruning") if one.setting else None
 
 
 def protocol_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:
@@ -134,13 +140,24 @@ def study_table(found: Evaluations) -> None:
     corrected = any(each.base not in (None, each.uniform) for each in found.singles)
     view = Table(title=escape(_title(found)))
     view.add_column("setting")
-    for column in ("perplexity", "against uniform", *(["against base"] if corrected else []), "KL", *tasks):
+    for column in (
+        "perplexity",
+        "against uniform",
+        *(["against base"] if corrected else []),
+        "KL",
+        *tasks,
+        "pruned in",
+    ):
         view.add_column(column, justify="right")
     for each in found.singles:
         changes = [each.against_uniform, *([each.against_base] if corrected else [])]
         accuracies = ["{acc:.3f} ± {acc_stderr:.3f}".format(**_accuracy(each, name)) for name in tasks]
         said = [change(one.windows) if one else "" for one in changes]
-        view.add_row(escape(each.name), each.trouble or f"{each.perplexity:.4g}", *said, f"{each.kl:.4g}", *accuracies)
+        seconds = _seconds(each)
+        took = "" if seconds is None else f"{seconds:.3g} s"
+        view.add_row(
+            escape(each.name), each.trouble or f"{each.perplexity:.4g}", *said, f"{each.kl:.4g}", *accuracies, took
+        )
     out.print(view)
     for line in dict.fromkeys([*_calibrated(found), *_seeds_said(found), *_shuffles_said(found)]):
         out.print(line, markup=False, soft_wrap=True)

@@ -12,7 +12,9 @@ from core.pruning.damping import damped
 
 ITERATIONS = 10  # at most: thirty lower the error by another 0.2 to 1 %, on other text by nothing
 ENOUGH = 1e-3  # of the first residual of a row
-DAMPING = (0.01, 0.1, 1.0)  # times the mean diagonal of the second moment; each is tried when the one before fails
+# Times the mean diagonal of the second moment; each is tried when the one before fails. More of it, 0.1, lowers the
+# errors of single linears on other text by 1 to 10 %, and yet costs 7 % of perplexity.
+DAMPING = (0.01, 0.1, 1.0)
 
 
 def refit(

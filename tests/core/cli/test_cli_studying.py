@@ -93,6 +93,15 @@ def test_a_pattern_brings_its_own_sparsity(prune: Callable) -> None:
     assert all(zeros == 0.75 for layer in found["achieved"] for zeros in layer)
 
 
+def test_a_repair_keeps_the_zeros_and_its_uniform_twin_is_repaired_too(prune: Callable) -> None:
+    plain = prune("--json", by="depth_ramp beta=0.05:0.6").json
+    found = prune("--repair", "refit", "--json", by="depth_ramp beta=0.05:0.6").json
+    assert found["setting"] == "depth_ramp beta=0.05 repair=refit:0.6"
+    assert found["achieved"] == plain["achieved"]
+    assert found["evaluation"]["seconds_pruning"] >= 0 and found["dense"]["seconds_pruning"] is None
+    assert found["evaluation"]["kl"] < plain["evaluation"]["kl"] and found["uniform"]["kl"] < plain["uniform"]["kl"]
+
+
 def test_both_models_continue_a_prompt(prune: Callable) -> None:
     found = prune("--prompt", "The heron stood", "--json", by="uniform:0.9").json["writing"]
     assert found["prompt"] == "The heron stood" and found["dense"] and found["pruned"] != found["dense"]
