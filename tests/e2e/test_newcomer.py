@@ -84,7 +84,7 @@ def measure(page: Page, model: Path) -> None:
     expect(page.locator(".st-key-live-matrix .main-svg").first).to_be_visible(timeout=SLOW)  # the map stays
     link.click()
     expect(page.get_by_text("8 sequences of 64 tokens").first).to_be_visible()
-    expect(page.locator(".st-key-gains .main-svg").first).to_be_visible(timeout=SLOW)
+    expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)
 
 
 def prune(page: Page) -> None:
