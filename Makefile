@@ -50,4 +50,5 @@ demo: setup
 	$(PY) -m core measure --model demo --preset quick --cache cache/demo
 	$(PY) -m core measure --model random:demo --preset quick --cache cache/demo
 	for study in tests/bench/studies/*.toml; do $(PY) -m core study $$study --cache cache/demo; done
+	$(PY) -m tests.bench.lab
 	$(PY) -m tests.bench.tables

@@ -25,6 +25,7 @@ DRAWING = {
 }  # fmt: skip
 COMPUTING = {
     "core.measure", "core.pruning", "core.evaluation", "core.texts", "core.jobs.experiment", "core.jobs.worker",
+    "core.jobs.warm_process",
     "core.models.loading", "core.models.replay", "core.export.folder", "core.export.checking",
 }  # fmt: skip
 

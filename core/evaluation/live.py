@@ -39,8 +39,8 @@ class Writer:
             UserError: a prompt without room to continue, or a setting that cannot be, or not while somebody waits.
         """
         began = time.perf_counter()
-        if asked.setting.pruner != "wanda" or asked.setting.pattern or asked.setting.true_sequential:
-            raise UserError("the lab prunes by wanda without a pattern: use the Prune page for everything else")
+        if asked.setting.pruner != "wanda" or asked.setting.repair or asked.setting.pattern:
+            raise UserError("the lab prunes by wanda, without repair or pattern: the Prune page has everything else")
         base = asked.setting.allocation.base
         needed = base.profiled or asked.setting.allocation.correction.strength
         profile = profile_of("demo", self.loaded, self.store) if needed else None

@@ -66,7 +66,7 @@ class Desk:
 
     def _at(self, model: str) -> None:
         from core.evaluation.live import Writer
-        from core.measure.answering import Lab
+        from core.measure.scenes import Lab
 
         loaded = self.bench.load(OfModel(model=model))
         if loaded is not self.loaded:

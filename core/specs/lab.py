@@ -31,7 +31,7 @@ class Question(Spec):
     """A sentence and what is done to it, at every layer in turn."""
 
     model: str = "demo"
-    sentence: str = Field(max_length=MOST_CHARACTERS)
+    sentence: str
     perturbation: Perturbation
     token: int | None = Field(
         None, ge=0, description="the only token that is perturbed; None: as the perturbation says"
@@ -39,8 +39,7 @@ class Question(Spec):
 
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:
-        if not self.sentence.strip():
-            raise ValueError("the sentence is empty: type a few words")
+        _check_text("sentence", self.sentence)
         if getattr(self.perturbation, "linear", None) == EACH:
             raise ValueError("the lab perturbs one thing at a time: name one linear in place of each")
         if "second_moment" in self.perturbation.statistics:
@@ -54,14 +53,13 @@ class Prompt(Spec):
     """A text to be continued by the dense model and by a pruned one."""
 
     model: str = "demo"
-    prompt: str = Field(max_length=MOST_CHARACTERS)
+    prompt: str
     setting: Setting
     tokens: int = Field(40, ge=1, le=MOST_WRITTEN, description="most tokens to write")
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.prompt.strip():
-            raise ValueError("the prompt is empty: type the words to be continued")
+        _check_text("prompt", self.prompt)
         return self
 
 
@@ -110,3 +108,10 @@ def check_layer(layer: int, layers: int) -> None:
     """
     if not 0 <= layer < layers:
         raise UserError(f"there is no layer {layer}: this model has layers 0 to {layers - 1}")
+
+
+def _check_text(what: str, text: str) -> None:
+    if not text.strip():
+        raise ValueError(f"the {what} is empty: type a few words")
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"the {what} has {len(text):,} characters: shorten it to {MOST_CHARACTERS:,}")

@@ -9,7 +9,7 @@ import argparse
 import itertools
 
 from core.evaluation.live import Writer
-from core.measure.answering import Lab
+from core.measure.scenes import Lab
 from core.models.loading import load
 from core.models.sources import locate
 from core.specs import lab

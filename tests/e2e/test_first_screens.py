@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
-from tests.e2e.conftest import serving, settle, still
+from tests.e2e.conftest import serving, settle, still, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -107,3 +107,13 @@ def test_a_chart_that_is_still_fetched_is_no_empty_box(demo: str, chromium: Brow
         route.continue_()
     drawn(page, "matrix")
     context.close()
+
+
+def test_estimates_unfold_once_they_are_asked_for(demo: str, tab: Tab) -> None:
+    page = tab(f"{demo}/allocate")
+    drawn(page, "lanes")
+    settle(page)
+    expect(page.locator(".st-key-additive")).to_have_count(0)
+    page.get_by_text("Estimates, where nothing was measured").click()
+    drawn(page, "additive")
+    wait_for_query(page, estimates="True")

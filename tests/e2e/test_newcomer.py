@@ -45,12 +45,12 @@ def test_from_the_tour_to_a_pruned_model_that_loads_elsewhere(tab: Tab, tmp_path
         measure(page, model)
         go(page, "Allocate", "How is a budget spread over layers?")
         page.get_by_role("link", name="Prune with this allocation").click()
-        expect(page.locator("h1")).to_have_text("What does it cost?")
+        expect(page.locator("h1")).to_have_text("What does pruning cost?")
         settle(page)
         prune(page)
         export(page, folder)
         page.reload()
-        expect(page.locator("h1")).to_have_text("What does it cost?")
+        expect(page.locator("h1")).to_have_text("What does pruning cost?")
         expect(page.get_by_test_id("stException")).to_have_count(0)
     reload(folder)
 
@@ -76,9 +76,10 @@ def measure(page: Page, model: Path) -> None:
     """The quick measurement of a model in a local folder, followed to its chart."""
     go(page, "Measure", "Measure a model")
     type_into(page, "measure-model", str(model))
-    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run measurement").click()
     link = page.get_by_role("link", name="Open on the Absorption page")
     expect(link).to_be_visible(timeout=SLOW)
+    expect(page.locator(".st-key-live-matrix .main-svg").first).to_be_visible(timeout=SLOW)  # the map stays
     link.click()
     expect(page.get_by_text("8 sequences of 64 tokens").first).to_be_visible()
     expect(page.locator(".st-key-gains .main-svg").first).to_be_visible(timeout=SLOW)
@@ -87,7 +88,7 @@ def measure(page: Page, model: Path) -> None:
 def prune(page: Page) -> None:
     """A tiny evaluation of the allocation in view, read to its verdict."""
     page.goto(f"{page.url}{'&' if '?' in page.url else '?'}{TINY_EVALUATION}")
-    run = page.get_by_role("button", name="Run", exact=True)
+    run = page.get_by_role("button", name="Run evaluation")
     expect(run).to_be_enabled(timeout=SLOW)
     settle(page)
     run.scroll_into_view_if_needed()
@@ -96,13 +97,13 @@ def prune(page: Page) -> None:
     link = page.get_by_role("link", name="Open on the Prune page")
     expect(link).to_be_visible(timeout=SLOW)
     link.click()
-    expect(page.get_by_role("heading", name="The verdict at")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_role("heading", name="perplexity than uniform at")).to_be_visible(timeout=SLOW)
     settle(page)
 
 
 def export(page: Page, folder: Path) -> None:
     """The pruned model as a folder."""
-    page.get_by_test_id("stMain").get_by_role("radio", name="Export").click()
+    page.get_by_test_id("stMain").get_by_role("radio", name="3 · Export").click()
     type_into(page, "export-folder", str(folder))
     button = page.locator(".st-key-export button")
     expect(button).to_be_enabled()

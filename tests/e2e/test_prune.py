@@ -65,7 +65,7 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     hold.touch()
     page = tab(f"{place.page}&base=dlp&part=evaluate&windows=16&device=cpu")
     expect(page.get_by_text("3 points")).to_be_visible()
-    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Run evaluation").click()
     expect(page.get_by_text("1 of 3 points finished")).to_be_visible()
     numbers = unfold(page, "Numbers")
     for _ in range(8):  # the panel asks again every second, and an answer has three messages and more
@@ -79,20 +79,36 @@ def test_a_study_is_run_watched_and_read(place: Place, tab: Tab) -> None:
     link = page.get_by_role("link", name="Open on the Prune page")
     expect(link).to_be_visible()
     link.click()
-    expect(page.get_by_text("DLP lowers perplexity by 8.3 %")).to_be_visible()
+    expect(page.get_by_role("heading", name="8.3 % lower perplexity than uniform at 70 %")).to_be_visible()
     page.wait_for_url(lambda url: "job=" not in url)
     expect(page.get_by_text("16 × 512 tokens").first).to_be_visible()
     expect(other.get_by_role("link", name="Open on the Prune page")).to_be_visible()
 
 
 def test_a_cold_link_shows_verdict_charts_and_protocol(place: Place, tab: Tab) -> None:
-    page = tab(f"{place.page}&strength=0.04")
-    expect(page.get_by_text("The correction at strength 0.04 raises perplexity by")).to_be_visible()
-    for title in ("Perplexity against target sparsity", "The correction beside its controls", "Zero-shot accuracy"):
+    page = tab(f"{place.page}&strength=0.04&detail=correction")
+    for title in ("perplexity than uniform at 70 %", "Perplexity against target", "The correction beside its controls"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     expect(page.locator(".st-key-correction .textpoint", has_text="shuffles")).to_be_visible()
-    expect(page.get_by_text("paper, second-hand; other models").first).to_be_visible()
+    expect(page.get_by_text("Protocol:")).to_have_count(1)
+    page.get_by_text("Verdicts", exact=True).click()
+    expect(page.get_by_text("The correction at strength 0.04 raises perplexity by")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_the_three_steps_are_walked_and_a_link_opens_at_one(place: Place, tab: Tab) -> None:
+    page = tab(place.page)
+    expect(page.get_by_role("heading", name="perplexity than uniform at 70 %")).to_be_visible()
+    page.get_by_text("1 · Choose", exact=True).click()
+    expect(page.get_by_text("Step 1 of 3")).to_be_visible()
+    for step, there in (("2", page.get_by_role("heading", name="Details")), ("3", page.get_by_label("Folder").first)):
+        page.get_by_role("button", name="Next:").click()
+        expect(page.get_by_text(f"Step {step} of 3")).to_be_visible()
+        expect(there).to_be_visible()
+    wait_for_query(page, part="export")
+    page.reload()
+    expect(page.get_by_text("Step 3 of 3")).to_be_visible()
+    expect(page.get_by_role("radio", name="3 · Export")).to_be_checked()
 
 
 def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -> None:
@@ -107,11 +123,12 @@ def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -
 
 def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: Tab) -> None:
     page = tab(f"{place.page}&part=evaluate&calibration_windows=7")
-    for part in ("Best setting", "What it writes", "Best setting", "Evaluate"):
+    choose, cost = ("1 · Choose", "Search for the best setting"), "2 · Cost"
+    for part in (*choose, cost, "Generated text", *choose, cost, "Evaluate"):
         page.get_by_test_id("stButtonGroup").get_by_text(part, exact=True).click()
         settle(page)
     wait_for_query(page, part="evaluate", calibration_windows="7")
-    page.get_by_text("Calibration, device").click()
+    page.get_by_text("Pruner, calibration and device").click()
     page.get_by_text("True-sequential").click()  # with this the browser tells what all its widgets hold
     settle(page)
     expect(page.get_by_role("textbox", name="Calibration seeds")).to_have_value("0")
@@ -121,4 +138,4 @@ def test_after_best_setting_the_other_parts_are_as_they_were(place: Place, tab: 
         for index, value in enumerate(values):
             expect(fields.nth(index)).to_have_value(value)
     expect(page.get_by_text("are not a list of whole numbers")).to_have_count(0)
-    expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name="Run evaluation")).to_be_enabled()

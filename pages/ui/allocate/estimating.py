@@ -63,7 +63,7 @@ def section(
         kept: the layers set by hand that it keeps.
     """
     opened = view.sync("estimates", [False, True], False)
-    with st.expander("Estimates, where nothing was measured", key="estimates", on_change="rerun", expanded=opened):
+    with st.expander("Estimates, where nothing was measured", key="estimates", on_change="rerun"):
         if not opened:
             return
         settings.judge_switches(allocation.request, profile)

@@ -18,7 +18,7 @@ from pages.ui.live.texts import Chosen, Continued, Method
 
 METHODS = [Method("uniform", "Uniform"), Method("owl", "OWL"), Method("response", "Response")]
 ZEROS = [f"{share:g}" for share in SPARSITIES]
-USUAL = "0.7"
+USUAL = "0.5"
 ABOUT = (
     "Every model takes the likeliest word at every step; marked words differ from the dense text. One text is an "
     "impression: the Prune page measures the cost."

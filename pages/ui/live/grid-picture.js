@@ -1,6 +1,7 @@
 // --- the picture: layers by tokens, the output at the top -----------------------------------------------------------
 
-const TALL = 285 // px of all layers
+const TALL = 285 // px of all layers, where words lie flat enough
+const FLAT = 52 // px of such words
 const TOP = 30 // px above them, for the mark of the first token and the predictions that change
 const LEFT = 34 // px for the numbers of layers
 const REACH = Math.log2(3) // colours end at 3× and at 1/3×
@@ -12,9 +13,12 @@ function place(held, answer) {
   const width = held.root.querySelector(".picture").clientWidth
   const right = width < 480 ? 46 : 64
   const [layers, tokens] = [answer.layers, answer.tokens.length]
-  const [across, row] = [(width - LEFT - right) / tokens, TALL / layers]
+  const across = (width - LEFT - right) / tokens
+  const words = fitted(held, answer.tokens, across)
+  const tall = TALL - Math.max(0, words.height - FLAT) // all of it stays on the screen
+  const row = tall / layers
   return {
-    width, right, layers, tokens, across, row, floor: TOP + TALL,
+    width, right, layers, tokens, across, row, words, floor: TOP + tall,
     x: (token) => LEFT + token * across,
     y: (layer) => TOP + (layers - 1 - layer) * row, // the upper edge
     edge: LEFT + tokens * across,
@@ -23,8 +27,7 @@ function place(held, answer) {
 
 function picture(held, seen) {
   const at = place(held, seen.answer)
-  const words = fitted(held, seen.answer.tokens, at)
-  const height = at.floor + words.height
+  const height = at.floor + at.words.height
   const svg = held.root.querySelector(".grid svg")
   svg.style.height = `${height}px`
   svg.setAttribute("viewBox", `0 0 ${at.width} ${height}`)
@@ -36,7 +39,7 @@ function picture(held, seen) {
   entry(paint, held, seen, at)
   predictions(paint, held, seen, at)
   strip(paint, held, seen, at)
-  tokenWords(paint, held, seen, at, words)
+  tokenWords(paint, held, seen, at)
   paint.done()
 }
 
@@ -192,19 +195,20 @@ function strip(paint, held, { hit, layer }, at) {
 
 // --- the words under the grid ---
 
-function fitted(held, tokens, at) {
-  const known = `${at.across.toFixed(1)} ${tokens.join(" ")}`
+function fitted(held, tokens, across) {
+  const known = `${across.toFixed(1)} ${tokens.join(" ")}`
   if (held.fitted?.known === known) return held.fitted
   const pen = (held.pen ??= document.createElement("canvas").getContext("2d"))
   pen.font = `13px ${getComputedStyle(held.root).fontFamily}`
   const widest = Math.max(...tokens.map((word) => pen.measureText(word).width))
-  const turn = widest + 4 <= at.across ? 0 : at.across >= 16 ? TILT : 90
+  const turn = widest + 4 <= across ? 0 : across >= 16 ? TILT : 90
   const sine = Math.sin((turn * Math.PI) / 180)
   held.fitted = { known, turn, height: turn ? Math.min(104, 14 + widest * sine) : 24 }
   return held.fitted
 }
 
-function tokenWords(paint, held, { answer }, at, { turn }) {
+function tokenWords(paint, held, { answer }, at) {
+  const { turn } = at.words
   const every = turn === 90 ? Math.ceil(12 / at.across) : 1 // words that would lie over one another are left out
   answer.tokens.forEach((word, t) => {
     const own = t === held.token

@@ -87,6 +87,8 @@ def _beside(dense: str, text: str) -> dict[str, object]:
         said = "word for word the dense text"
     else:
         said = f"leaves the dense text after {several(len(text[:same].split()), 'word')}"
+    if not same:
+        said = "differs from the first word on"
     return {"text": text or " (nothing)", "same": same, "said": said}
 
 

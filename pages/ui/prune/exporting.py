@@ -35,14 +35,11 @@ SERVING = "The first loads it in Python; the second serves it with vLLM, which i
 
 
 def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[ExportRequest, str], None]) -> None:
-    """The honest paragraph, the form, what it costs, and what was exported before.
+    """The form, what it costs, what an export is and is not, and what was exported before.
 
     Args:
         study: key of a study that holds the setting, whatever it was calibrated on.
     """
-    st.markdown(HONEST)
-    st.caption(SEMI_STRUCTURED)
-    _measured(profile)
     st.markdown(f"**Setting to export:** {naming.setting(how.setting)}")
     folder = st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER)
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
@@ -60,6 +57,9 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
         args=[request, how.device],
         key="export",
     )
+    st.markdown(HONEST)
+    st.caption(SEMI_STRUCTURED)
+    _measured(profile)
 
 
 def where(typed: str, request: ExportRequest) -> None:

@@ -8,13 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from core.jobs import warm
-from core.jobs.warm import Task, Warm
+from core.jobs import turns, warm
+from core.jobs.turns import Task
+from core.jobs.warm import Warm
 from core.specs import lab
 from core.specs.errors import UserError
 from tests import tiny
@@ -63,10 +65,17 @@ def made() -> Iterator[Callable[..., Warm]]:
 
     yield make
     for each in all_of_them:
-        each.idle = 0
-        with each.changed:
-            each.changed.notify_all()
-        until(lambda each=each: not each.serving)
+        ended(each)
+
+
+def ended(one: Warm) -> None:
+    """Its process has left."""
+    one.idle = 0
+    if one.serving:
+        until(lambda: one.state() != "loading")
+        with suppress(UserError):
+            one.ask(row("x end"), "nobody").result(SOON)
+    until(lambda: not one.serving)
 
 
 def until(happened: Callable[[], object]) -> None:
@@ -94,7 +103,7 @@ class Held:
     def __init__(self, of: Warm, path: Path, reader: str = "holder"):
         self.path = path
         self.future = of.ask(row(f"hold {path}"), reader)
-        until(lambda: of.running is not None)
+        until(lambda: of.turns.running is not None)
 
     def let_go(self) -> None:
         self.path.touch()
@@ -156,7 +165,7 @@ def test_a_newer_question_takes_the_place_of_the_reader_s_older_one(made: Callab
 
 
 def test_what_was_answered_is_remembered(made: Callable[..., Warm], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warm, "KEPT", 2)
+    monkeypatch.setattr(turns, "KEPT", 2)
     one = made()
     first = one.ask(row("x 1"), "a").result(SOON)
     again = one.ask(row("x 1"), "b")
@@ -214,7 +223,8 @@ def test_it_leaves_when_nobody_asks_and_comes_back(made: Callable[..., Warm]) ->
 def test_it_ends_with_the_process_that_started_it() -> None:
     code = f"""
 import sys
-from core.jobs.warm import Task, Warm
+from core.jobs.turns import Task
+from core.jobs.warm import Warm
 from core.specs import lab
 print(Warm({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").result({SOON})[3])
 """
@@ -255,7 +265,7 @@ def test_twenty_readers_at_once_get_their_answers_from_one_process(made: Callabl
 
 def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     """A tiny model: rows and scenes are those of this process, refusals arrive as such."""
-    from core.measure.answering import Lab
+    from core.measure.scenes import Lab
 
     folder = str(tiny.folder("llama"))
     one = Warm([sys.executable, "-m", "core.jobs.warm_process", folder])
@@ -273,8 +283,8 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     for wrong in (Task("row", asked[0], tiny.LAYERS), Task("scene", lab.question("word " * 80, "skip", model=folder))):
         assert isinstance(one.ask(wrong, "a").exception(SOON), UserError)
     one.idle = 0
-    with one.changed:
-        one.changed.notify_all()
+    one.ask(Task("row", asked[0], 1), "a").result(SOON)
+    one.ask(Task("row", lab.question("The end", "skip", model=folder), 1), "a").result(SOON)
     until(lambda: not one.serving)
 
 

@@ -1,0 +1,171 @@
+"""The lab against a measurement of the same tokens, and what only the lab can be asked."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core import specs
+from core.jobs import experiment
+from core.measure import scene as scenes
+from core.measure.engines import wavefront
+from core.measure.group import prepare
+from core.measure.perturb import Moments
+from core.measure.scenes import Lab, gain
+from core.models import loading
+from core.models.loading import Loaded
+from core.models.sources import locate
+from core.specs import lab
+from core.store import profiles
+from core.store.cache import Store
+from core.store.results import Perturbed
+from core.store.scenes import Row, Scene, examples
+from tests import tiny
+
+SENTENCE = tiny.SENTENCES[0]
+STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
+LAST = tiny.LAYERS - 1
+
+
+def table(found: Scene | Row) -> np.ndarray:
+    """(layers, layers, tokens), NaN where nothing was read."""
+    nothing = (math.nan,) * len(found.tokens)
+    return np.array([[nothing if each is None else each for each in rows] for rows in found.drift])
+
+
+def assert_agree(found: Scene, measured: Perturbed, rtol: float = 1e-3) -> None:
+    """Everything that both know; the lab's numbers have four digits."""
+    drift = table(found)
+    np.testing.assert_allclose(drift[..., 1:].mean(-1), measured.drift, rtol=rtol)
+    np.testing.assert_allclose(drift[..., 0], measured.drift_first, rtol=rtol, atol=1e-7)
+    read = np.array(found.kl)[:, scenes_read(found)]
+    np.testing.assert_allclose(read.mean(1), measured.kl[:, 0], rtol=rtol, atol=1e-5)
+    flips = np.array(found.flipped)[:, scenes_read(found)]
+    np.testing.assert_allclose(flips.mean(1), measured.flips[:, 0], atol=1e-6)
+    expected = np.exp(measured.log_drift[:, -1, 0] - np.diagonal(measured.log_drift[..., 0]))
+    np.testing.assert_allclose([each for each in found.gain if each is not None], expected[:-1], rtol=rtol)
+    assert found.gain[-1] is None
+
+
+def scenes_read(found: Scene) -> list[int]:
+    return list(range(1, len(found.tokens) - 1, STRIDE))
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bloom"])
+@pytest.mark.parametrize("word", ["gaussian:0.3", "gaussian:0.3@all", "skip", "residual:magnitude:0.5"])
+def test_a_scene_is_a_measurement_of_the_same_tokens(family: str, word: str, empty: Store, tmp_path: Path) -> None:
+    """By the way that `core measure` takes. Bloom's layers serve no batch of another size: there it goes one by one."""
+    path = tmp_path / "sentence.txt"
+    path.write_text(SENTENCE, encoding="utf-8")
+    folder = str(tiny.folder(family))
+    here = Lab(tiny.loaded(family))
+    found = here.scene(lab.question(SENTENCE, word))
+    text = specs.WindowRequest(source=f"file:{path}", sequences=1, length=len(found.tokens))
+    request = specs.MeasureRequest(model=folder, text=text, measurements=specs.measurements([specs.perturbation(word)]))
+    profile = profiles.load(empty, experiment.get(request, empty))
+    assert_agree(found, profile.seeds(word)[0])
+    assert here.batched == (family != "bloom")
+    norms = np.array(found.norms)
+    np.testing.assert_allclose(norms[:, 1:].mean(1), profile.activation.norm[:, 0], rtol=1e-3)
+    assert "".join(found.tokens) == SENTENCE
+
+
+@pytest.fixture(scope="module")
+def llama() -> Lab:
+    return Lab(tiny.loaded("llama"))
+
+
+@pytest.mark.parametrize("word", ["residual:wanda:0.7", "residual_linear:wanda:0.5:mlp.down_proj", "covariance:0.3"])
+def test_what_looks_at_a_text_looks_at_the_calibration_text(word: str, llama: Lab) -> None:
+    """Else the masks would be another sentence's every time; the rest is the engine's."""
+    found = llama.scene(lab.question(SENTENCE, word))
+    moments = llama._spread if word.startswith("cov") else llama.norms
+    assert_agree(found, engine(llama.loaded, llama.runs[SENTENCE].ids, word, moments))
+
+
+@torch.inference_mode()
+def engine(loaded: Loaded, ids: torch.Tensor, word: str, moments: Moments) -> Perturbed:
+    group = prepare(loaded, torch.device("cpu"), ids, [0], moments, STRIDE)
+    return wavefront(group, tiny.measurement(word), lambda _: None)
+
+
+@pytest.mark.parametrize("word", ["gaussian:0.3", "skip"])
+@pytest.mark.parametrize("token", [0, 3])
+def test_a_single_token_is_perturbed_alone(word: str, token: int, llama: Lab) -> None:
+    """As among all others where it enters; those before it never notice, those after it do in the next layer."""
+    alone = table(llama.scene(lab.question(SENTENCE, word, token=token)))
+    together = table(llama.scene(lab.question(SENTENCE, word, first=word != "skip")))
+    for layer in range(tiny.LAYERS):
+        entered = alone[layer, layer]
+        assert entered[token] == pytest.approx(together[layer, layer, token], rel=1e-3) and entered[token] > 0
+        assert not np.delete(entered, token).any()
+        assert not alone[layer, layer:, :token].any()
+        assert layer == LAST or (alone[layer, layer + 1 :, token:] > 0).all()
+
+
+def test_a_row_is_one_of_the_scene_and_a_batch_changes_nothing(llama: Lab) -> None:
+    question = lab.question(SENTENCE, "gaussian:0.1")
+    whole = llama.scene(question)
+    alone = scenes.hits(llama.runs[SENTENCE], question, range(tiny.LAYERS), Moments(), llama.masks, batched=False)
+    np.testing.assert_allclose(alone.drift.numpy(), table(whole), rtol=1e-3)
+    for layer in range(tiny.LAYERS):
+        row, expected = llama.row(question, layer), whole.row(layer)
+        np.testing.assert_allclose(table_of(row), table_of(expected), rtol=1e-3)
+        np.testing.assert_allclose(row.kl, expected.kl, rtol=1e-2, atol=1e-5)
+        assert (row.tokens, row.dense, row.layer) == (expected.tokens, expected.dense, layer)
+
+
+def table_of(row: Row) -> np.ndarray:
+    return np.array([each for each in row.drift if each is not None])
+
+
+@torch.inference_mode()
+def test_the_next_words_are_the_model_s(llama: Lab) -> None:
+    found = llama.scene(lab.question(SENTENCE, "gaussian:0.3"))
+    ids = llama.runs[SENTENCE].ids
+    expected = llama.loaded.model(input_ids=ids).logits[0].softmax(-1).topk(lab.WORDS)
+    decode = llama.loaded.tokenizer.decode
+    for words, each, chances in zip(found.dense, expected.indices, expected.values, strict=True):
+        assert [word for word, _ in words] == [decode([i]) for i in each.tolist()]
+        assert [chance for _, chance in words] == pytest.approx(chances.tolist(), rel=1e-3)
+    for layer in range(tiny.LAYERS):
+        tops = [words[0][0] for words in found.perturbed[layer]]
+        for flipped, top, dense in zip(found.flipped[layer], tops, found.dense, strict=True):
+            assert flipped or top == dense[0][0], "pieces of a character read alike, so that two words may be one text"
+
+
+def test_a_gain_is_of_the_tokens_after_the_first_that_were_perturbed() -> None:
+    drift = torch.tensor([[9.0, 0.1, 0.0, 0.2], [9.0, 0.1, 5.0, 0.8]])
+    assert gain(drift, 0) == pytest.approx(2.0)
+    assert gain(drift, 1) is None
+    assert gain(torch.tensor([[1.0, 0.0], [1.0, 0.5]]), 0) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "asked", "layer", "named"),
+    [
+        ("heron " * 60, {"word": "skip"}, None, ("tokens", "64")),
+        (SENTENCE, {"word": "skip", "token": 63}, None, ("token 63",)),
+        (SENTENCE, {"word": "skip"}, tiny.LAYERS, (f"layer {tiny.LAYERS}", "0 to 3")),
+        (SENTENCE, {"word": "gaussian:1e38"}, None, ("gaussian:1e+38", "smaller")),
+        (SENTENCE, {"word": "residual_linear:wanda:0.5:nothing"}, None, ("nothing", "mlp.down_proj")),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(
+    words: str, asked: dict, layer: int | None, named: tuple, llama: Lab, refused
+) -> None:
+    question = lab.question(words, **asked)
+    with refused(*named):
+        llama.scene(question) if layer is None else llama.row(question, layer)
+
+
+@pytest.mark.bundled
+def test_the_opening_scene_is_what_the_engine_measures(empty: Store) -> None:
+    loaded = loading.load(locate("demo", empty))
+    question, committed = next(iter(examples().items()))
+    ids = scenes.clean(loaded, question.sentence).ids
+    assert_agree(committed, engine(loaded, ids, question.perturbation.name, Moments()), rtol=1e-2)

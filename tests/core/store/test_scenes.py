@@ -1,0 +1,53 @@
+"""The committed answers of the lab."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from core.specs import lab
+from core.store import scenes
+from tests.bench.lab import OPENING, PROMPTS, SCENES, TOKENS
+
+
+@pytest.mark.parametrize("place", range(len(SCENES)))
+def test_scenes_are_committed_the_opening_one_first(place: int) -> None:
+    question, found = list(scenes.examples().items())[place]
+    assert question == lab.question(OPENING, *list(SCENES.values())[place])
+    assert "".join(found.tokens) == OPENING
+    layers, tokens = found.layers, len(found.tokens)
+    assert layers == 30 and [len(rows) for rows in (found.gain, found.kl, found.perturbed, found.norms)] == [30] * 4
+    for layer in range(layers):
+        row = found.row(layer)
+        assert [each is None for each in row.drift] == [k < layer for k in range(layers)]
+        assert {len(each) for each in (*row.drift[layer:], row.kl, row.flipped, row.perturbed)} == {tokens}
+        assert {len(words) for words in (*row.perturbed, *row.dense)} == {lab.WORDS}
+
+
+def test_a_scene_is_kept_as_it_is_the_same_bytes_every_time(empty_cache) -> None:
+    question, found = next(iter(_committed().items()))
+    path = scenes.keep_scene("1", question, found)
+    before = path.read_bytes()
+    assert scenes.examples() == {question: found}
+    assert scenes.keep_scene("1", question, found).read_bytes() == before
+    assert len(before) < 60_000
+
+
+def _committed() -> dict:
+    import json
+    from gzip import decompress
+    from pathlib import Path
+
+    path = next((Path(__file__).parents[3] / "cache/demo/lab").glob("scene-1-*"))
+    held = json.loads(decompress(path.read_bytes()))
+    return {lab.Question.model_validate(held["question"]): scenes.Scene.model_validate(held["scene"])}
+
+
+def test_every_prompt_is_continued_by_every_setting() -> None:
+    found = scenes.written()
+    wanted = product(PROMPTS, lab.ALLOCATIONS, lab.SPARSITIES)
+    assert found.keys() == {lab.prompt(text, allocation, share, TOKENS) for text, allocation, share in wanted}
+    for asked, each in found.items():
+        assert each.sparsity == pytest.approx(asked.setting.allocation.target, abs=0.03)
+        assert each.dense == found[lab.prompt(asked.prompt, "uniform", 0.0, TOKENS)].pruned
