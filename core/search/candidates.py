@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+from core.allocation.allocator import Allocator
 from core.allocation.spread import spread
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations
@@ -23,22 +25,25 @@ TARGETS = tuple(round(0.05 * step, 2) for step in range(1, 19))  # what a larges
 class Grid:
     """What is tried. Uniform is always among the candidates."""
 
-    effort: str  # the allocators' own `quick` or `full`
+    bases: Callable[[float, int], Iterable[Allocator]]  # of a target and a number of layers
     strengths: tuple[float, ...] = ()  # of the correction of uniform, each with its reverse
     corrects_best: bool = False  # the same of the base that did best
 
 
 # `quick` tries every method once, `full` the whole grid of a method's paper or published commands; what is ours gets no
 # more than that. More tries can win by luck on the selection text alone: the final text knows of none of them.
-GRIDS = {"quick": Grid("quick", strengths=(0.04,)), "full": Grid("full", strengths=(0.02, 0.04), corrects_best=True)}
+GRIDS = {
+    "quick": Grid(lambda *of: chain(*(form.quick(*of) for form in BASES.values())), (0.04,)),
+    "full": Grid(lambda *of: chain(*(form.full(*of) for form in BASES.values())), (0.02, 0.04), corrects_best=True),
+}
 
 
 def candidates(grid: Grid, pruner: str, target: float, layers: int, seed: int) -> tuple[Setting, ...]:
     """Uniform, every base of the grid, and the corrections of uniform, each once."""
     bases = [Uniform()]
-    for form in BASES.values():
-        curves = {"pruner": pruner} if "pruner" in form.model_fields else {}  # that it goes by
-        bases += [base.model_copy(update=curves) for base in getattr(form, grid.effort)(target, layers)]
+    for base in grid.bases(target, layers):
+        curves = {"pruner": pruner} if "pruner" in type(base).model_fields else {}  # that it goes by
+        bases.append(base.model_copy(update=curves))
     asked = (AllocationRequest(base=base, target=target) for base in bases)
     plain = [Setting(pruner=pruner, allocation=each, calibration_seed=seed) for each in asked]
     return tuple(dict.fromkeys([*plain, *corrections(plain[0], grid.strengths)]))
