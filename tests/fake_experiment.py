@@ -59,14 +59,14 @@ def get(
     profile = resolve(asked)
     store.remember(asked, profile, [])
     groups = range(0, asked.text.sequences, GROUP)
-    total, parts = len(groups) * len(asked.measurements), 0
+    total, done = len(groups) * len(asked.measurements), 0
     for first in groups:
         for measurement in asked.measurements:
             unit = profile.unit(measurement)
             if first not in parts.finished(store, unit):
                 _measure(store, unit, first)
-            parts += 1
-            _pause(store, report, Progress(f"{measurement.name}, layer 3 of {LAYERS}", parts, total, 3, parts))
+            done += 1
+            _pause(store, report, Progress(f"{measurement.name}, layer 3 of {LAYERS}", done, total, 3, done))
     synthetic.save_profile(store.root, profile, LAYERS)
     return store.find(asked)
 

@@ -17,7 +17,9 @@ from core.evaluation.writing import continuation
 from core.models.loading import Loaded
 from core.pruning.masks import Masks, masked
 from core.specs.errors import UserError
+from core.specs.formats import either
 from core.specs.lab import Prompt
+from core.specs.pruners import PRUNERS
 from core.store.cache import Store
 from core.store.scenes import Generated
 
@@ -39,14 +41,16 @@ class Writer:
             UserError: a prompt without room to continue, or a setting that cannot be, or not while somebody waits.
         """
         began = time.perf_counter()
-        if asked.setting.pruner != "wanda" or asked.setting.repair or asked.setting.pattern:
-            raise UserError("the lab prunes by wanda, without repair or pattern: the Prune page has everything else")
-        base = asked.setting.allocation.base
-        needed = base.profiled or asked.setting.allocation.correction.strength
+        how = asked.setting
+        if how.repair or how.pattern or not PRUNERS[how.pruner].keeps_weights:
+            fast = either(name for name, row in PRUNERS.items() if row.keeps_weights)
+            raise UserError(f"the lab prunes by {fast}, without repair or pattern: the Prune page has everything else")
+        base = how.allocation.base
+        needed = base.profiled or how.allocation.correction.strength
         profile = profile_of("demo", self.loaded.source, self.store) if needed else None
-        share = np.array(sparsities(asked.setting, self.loaded, profile))
+        share = np.array(sparsities(how, self.loaded, profile))
         dense = self._dense(asked.prompt, asked.tokens)
-        with masked(self.loaded, asked.setting.pruner, share, self.masks) as zeros:
+        with masked(self.loaded, how.pruner, share, self.masks) as zeros:
             pruned = continuation(self.loaded, asked.prompt, asked.tokens)
         seconds = round(time.perf_counter() - began, 2)
         return Generated(asked=asked, dense=dense, pruned=pruned, sparsity=round(zeros, 4), seconds=seconds)

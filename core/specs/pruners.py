@@ -31,6 +31,11 @@ class PrunerRow:
         """Whether it looks at the linears' inputs, and so at a calibration text."""
         return self.statistic != "none"
 
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether the weights that stay keep their values: a mask is all that it makes."""
+        return self.statistic != "second_moment"
+
     @cached_property
     def prune(self) -> Callable[..., Any]:
         """The kernel; it loads torch."""
