@@ -6,7 +6,6 @@ The process starts with the first question, leaves after ten minutes without one
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Literal
 
+from core.jobs.lines import receive, send
 from core.jobs.queue import IDLE, PROJECT
 from core.jobs.turns import Task, Turns
 from core.specs.errors import UserError
@@ -89,9 +89,8 @@ class Warm:
                     self._leave()
                     return False
             try:
-                pickle.dump(one.task, process.stdin)
-                process.stdin.flush()
-                kind, told = pickle.load(process.stdout)
+                send(process.stdin, *one.task)
+                kind, told = receive(process.stdout)
             except Exception:  # whatever came is no answer, and the process no longer to be trusted
                 kind, told = "stopped", STOPPED
             if kind == "answer":
@@ -110,16 +109,16 @@ class Warm:
             one.future.set_exception(UserError(why))
 
 
-def _begin(command: Sequence[str]) -> tuple[subprocess.Popen | None, tuple[str, str]]:
+def _begin(command: Sequence[str]) -> tuple[subprocess.Popen | None, list[str]]:
     """A process and what it says when it has its model, or cannot have it: then it has left."""
     process = None
     try:
         process = subprocess.Popen(
             command, cwd=PROJECT, env={**os.environ, **SURROUNDINGS}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        said = pickle.load(process.stdout)
-    except (EOFError, OSError, pickle.UnpicklingError):
-        said = "refused", BROKEN
+        said = receive(process.stdout)
+    except (EOFError, OSError, ValueError):
+        said = ["refused", BROKEN]
     if process and said[0] != "ready":
         _end(process)
     return process, said

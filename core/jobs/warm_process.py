@@ -1,22 +1,24 @@
 """The process behind `core.jobs.warm`: it loads its model, then answers one task after the other until nobody can ask.
 
-Messages are pickled: tasks come on the standard input, answers go to the standard output.
+Tasks come on the standard input, answers go to the standard output, as `core.jobs.lines` writes them.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import pickle
 import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
 
+from core.jobs.lines import receive, send
+from core.jobs.turns import Task
 from core.specs.errors import UserError
 from core.specs.models import OfModel
+from core.store.scenes import Generated, Row, Scene
 
-Answer = Callable[[Any], Any]
+Answer = Callable[[Task], Any]
 
 
 def serve(prepare: Callable[[], Answer]) -> None:
@@ -24,18 +26,14 @@ def serve(prepare: Callable[[], Answer]) -> None:
     tasks, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
 
-    def say(kind: str, told: object) -> None:
-        pickle.dump((kind, told), answers)
-        answers.flush()
-
     try:
         answer = prepare()
     except UserError as error:
-        return say("refused", str(error))
-    say("ready", None)
+        return send(answers, "refused", str(error))
+    send(answers, "ready", None)
     while True:
         try:
-            task = pickle.load(tasks)
+            task = Task(*receive(tasks))
         except EOFError:
             return None
         try:
@@ -46,7 +44,7 @@ def serve(prepare: Callable[[], Answer]) -> None:
             traceback.print_exc()
             found = "failed", f"{type(error).__name__}: {error}"
         try:
-            say(*found)
+            send(answers, *found)
         except BrokenPipeError:
             return None
 
@@ -73,7 +71,7 @@ class Desk:
             self.loaded, self.lab = loaded, Lab(loaded)
             self.writer = Writer(loaded, self.bench.store, self.lab.masks)
 
-    def answer(self, task: Any) -> Any:
+    def answer(self, task: Task) -> Row | Scene | Generated:
         """A row, a scene or a text.
 
         Raises:

@@ -185,7 +185,7 @@ def test_a_name_of_several_settings_is_refused(run: Callable, texts: list[str], 
         evaluation=EvaluationRequest(text=window),
     )
     key = experiment.get(asked, Store(tmp_path / "cache")).key
-    for words in ("manual", "manual:0.5", "manual, 50%, wanda", "set by hand, 50% zeros, Wanda"):
+    for words in ("manual", "manual:0.5", "manual, 50%, wanda", "set by hand, 50 % zeros, Wanda"):
         run("export", key, "--to", tmp_path / "out", "--setting", words).refused('2 settings named "manual:0.5"')
     assert not (tmp_path / "out").exists()
 

@@ -150,7 +150,7 @@ def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
     assert "2 runs" in queue.waiting(store, last)
 
 
-USUAL = "SmolLM2-135M-Instruct: Uniform, 70% zeros, Wanda"
+USUAL = "SmolLM2-135M-Instruct: Uniform, 70 % zeros, Wanda"
 SKIP = specs.measurements([specs.perturbation("skip")])
 
 
