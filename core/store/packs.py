@@ -18,6 +18,7 @@ from core.store.agreement import Lengths, check_linears, check_unit
 from core.store.arrays import check_arrays, from_npy, to_npy
 from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, packs_of
 from core.store.files import Corrupt, hashes, pretty
+from core.store.public import public
 from core.store.tables import decode
 from core.store.told import FORMS, Told
 from core.store.zips import LIMIT, megabytes, members, refuse, zipped
@@ -36,7 +37,7 @@ Place = tuple[str, str]  # kind, key
 def pack(store: Store, entry: Entry) -> bytes:
     """A profile or study and its units as a zip; the same entry always gives the same bytes.
 
-    The profile that a study's allocations looked at goes along where it is here: without a profile of its model no page
+    It says no path of this machine. The profile that a study's allocations looked at goes along where it is here: without a profile of its model no page
     elsewhere can show the study.
 
     Raises:
@@ -87,7 +88,8 @@ def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
         result = decode(stored, KINDS[folder.parent.name][1])
     except (Corrupt, OSError) as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
-    files = {name: stored[name] for name in WORDS} | to_npy(result)
+    told = pretty(public(json.loads(stored["provenance.json"])))
+    files = {"spec.json": stored["spec.json"], "provenance.json": told} | to_npy(result)
     return dict(sorted({**files, "manifest.json": pretty(hashes(files))}.items()))
 
 
