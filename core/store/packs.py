@@ -37,8 +37,8 @@ Place = tuple[str, str]  # kind, key
 def pack(store: Store, entry: Entry) -> bytes:
     """A profile or study and its units as a zip; the same entry always gives the same bytes.
 
-    It says no path of this machine. The profile that a study's allocations looked at goes along where it is here: without a profile of its model no page
-    elsewhere can show the study.
+    It says no path of this machine. The profile that a study's allocations looked at goes along where it is here:
+    without a profile of its model no page elsewhere can show the study.
 
     Raises:
         UserError: it is an export, or one of its units is missing or damaged.
