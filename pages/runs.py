@@ -34,7 +34,7 @@ def row(entry: Entry) -> dict[str, object]:
         "precision": entry.spec.model.dtype,
         "created": pd.to_datetime(about.get("created"), errors="coerce", utc=True),
         "took": (sum(seconds.values()) if isinstance(seconds, dict) else seconds) / 60,
-        "key": entry.key + (" (demo)" if entry.committed else ""),
+        "key": entry.key + (" (demo)" if entry.committed else " (imported)" if entry.packs else ""),
     }
 
 

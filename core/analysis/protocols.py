@@ -134,16 +134,22 @@ def line(found: Evaluations) -> str:
     """The protocol as briefly as tells what was read: texts, amounts and precision."""
     read = found.spec.calibration
     said = [_read(found), f"calibrated on {_calibration_text(found)}, {read.sequences} × {read.length}" if read else ""]
-    return " · ".join(filter(None, [*said, found.spec.model.dtype]))
+    return " · ".join(filter(None, [*said, found.spec.model.dtype, _imported(found)]))
+
+
+def _imported(found: Evaluations) -> str:
+    """Whether numbers were not measured here: of all studies or of some."""
+    packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
+    return "" if not any(packed) else "imported" if all(packed) else "imported in part"
 
 
 def badge(found: Evaluations) -> str:
     """The protocol with all that must be alike before two numbers are compared."""
     spec = found.spec
-    keys = [entry.key for entry in (*found.entries, *found.guests)] or [spec.key]
+    keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {spec.key: ""}
     said = [_read(found)]
     said += [_calibrated(found), *tasks_asked(spec.tasks), spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
-    said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] for key in keys)]
+    said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] + mark for key, mark in keys.items())]
     return " · ".join(said)
 
 

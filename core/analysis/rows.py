@@ -41,6 +41,11 @@ class Row:
         return str(self.study.provenance.get("text", self.study.spec.text.content[:6]))
 
     @property
+    def imported(self) -> bool:
+        """Whether its study came in a pack."""
+        return any(entry.packs for entry in self.study.entries)
+
+    @property
     def called(self) -> str:
         """The setting in words, its calibration seed too where the study has several."""
         setting = self.one.setting
@@ -52,7 +57,9 @@ class Row:
     @property
     def name(self) -> str:
         """The setting with all that tells it from others in a list."""
-        return f"{self.called} · {self.model} · {protocol(self.text, self.study.spec.text)}"
+        return f"{self.called} · {self.model} · {protocol(self.text, self.study.spec.text)}" + (
+            " · imported" if self.imported else ""
+        )
 
 
 def distinct(names: Sequence[str], rows: Sequence[Row]) -> list[str]:
@@ -91,6 +98,7 @@ def badge(rows: Sequence[Row]) -> str:
     said += tasks_asked(tasks(rows))
     said += [spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
     said += [("study " if len(keys) == 1 else "studies ") + ", ".join(keys)]
+    said += ["imported"] if any(row.imported for row in rows) else []
     return " · ".join(dict.fromkeys(said))
 
 

@@ -42,6 +42,7 @@ def spread(given: SimpleNamespace) -> None:
     values, lacking = _estimates(allocation, found, by)
     answer = {
         "profile": found.entry.key,
+        "imported": bool(found.entry.packs),
         "request": request.model_dump(mode="json"),
         **({"linears": found.provenance.get("linears")} if allocation.linears is not None else {}),
         "base": allocation.exact_base,
@@ -57,6 +58,8 @@ def spread(given: SimpleNamespace) -> None:
         say_json(answer)
         return
     _say(allocation, answer, found.provenance.get("linears"))
+    if found.entry.packs:
+        out.print(f"profile {found.entry.key} is imported: its numbers were not measured here", soft_wrap=True)
     if spent is not None and abs(spent - request.target) > TOLERANCE:
         out.print(f"the numbers given spend {spent:.6f}: all were shifted to spend {request.target:g}", soft_wrap=True)
 

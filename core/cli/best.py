@@ -28,7 +28,7 @@ ROWS = 12  # candidates shown to people
 @command(app, "best")
 def best(given: SimpleNamespace) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
-    request, store = asking.best(given), Store(given.cache)
+    request, store = asking.best(given), Store(given.cache, given.accept_imported)
     folder = str(Path(given.export).expanduser().resolve()) if given.export else None
     if folder is not None:
         from core.export import check_early

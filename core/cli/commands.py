@@ -16,10 +16,11 @@ from core.cli.running import runs
 from core.cli.studying import run
 from core.jobs import queue
 from core.models import machine
+from core.specs.errors import UserError
 from core.specs.formats import helped
 from core.specs.typed import absolute, span
 from core.store import profiles
-from core.store.cache import Store
+from core.store.cache import Entry, Store
 
 app.add_typer(runs, name="runs")
 
@@ -27,7 +28,7 @@ app.add_typer(runs, name="runs")
 @command(app, "measure")
 def measure(given: SimpleNamespace) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
-    request, store = asking.measure(given), Store(given.cache)
+    request, store = asking.measure(given), Store(given.cache, given.accept_imported)
     nothing = "Already in the cache: nothing had to be measured."
     entry = run(request, store, machine.chosen(given.device), {}, given.engine, nothing)
     found = profiles.load(store, entry)
@@ -57,7 +58,7 @@ def show(
     store = Store(cache)
     entry = store.profile(key)
     if tokens:
-        rows = _tokens(store, entry.provenance, entry.spec.text, text, documents)
+        rows = _tokens(store, entry, text, documents)
         say_json({"key": entry.key, "tokens": rows}) if json else out.print(rows)
         return
     found = profiles.load(store, entry)
@@ -73,13 +74,26 @@ def show(
         overview(found)
 
 
-def _tokens(store: Store, told: dict, spec: object, text: str | None, documents: str | None) -> list[list[int]]:
+def _tokens(store: Store, entry: Entry, text: str | None, documents: str | None) -> list[list[int]]:
+    """Token ids; of an imported profile from files at hand alone: a stranger's pack fetches no model and no text."""
     from core.models.loading import load_tokenizer, quick
-    from core.models.sources import locate
+    from core.models.sources import NotHere, locate
     from core.texts.windows import tokens
 
-    tokenizer = load_tokenizer(quick(locate(told["model_source"], store, told.get("revision")), store))
+    told, spec = entry.provenance, entry.spec.text
     source = absolute(text) if text else told["text_source"]
+    if entry.packs and not (text or source.startswith("demo")):
+        raise UserError(f"profile {entry.key} was imported: say with --text where its text {source} lies")
+    try:
+        located = locate(told["model_source"], store, told.get("revision"), fetch=not entry.packs)
+    except NotHere as error:
+        if not entry.packs:
+            raise
+        raise UserError(
+            f"profile {entry.key} was imported, and its model {told['model_source']} is not on this machine: nothing "
+            "is fetched because a pack names it, so download it first"
+        ) from error
+    tokenizer = load_tokenizer(quick(located, store))
     recorded = tuple(told["documents"]) if told.get("documents") else None
     return tokens(spec, source, span(documents) or recorded, tokenizer).tolist()
 

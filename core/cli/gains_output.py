@@ -57,7 +57,7 @@ def overview(found: Profile) -> None:
     told, text, out = found.provenance, found.spec.text, output.out
     lead = next((row for row in rows if row["name"] == LEAD), rows[0])
     amount = f"{text.sequences} × {text.length} tokens"
-    out.print(f"{told.get('model')} on {told.get('text')}, {amount}", markup=False, soft_wrap=True)
+    out.print(f"{told.get('model')} on {told.get('text')}, {amount}{found.entry.mark}", markup=False, soft_wrap=True)
     out.print(f"[bold]{escape(lead['name'])}[/bold]: {escape(lead['finding'])}", soft_wrap=True, highlight=False)
     table = Table()
     table.add_column("perturbation", no_wrap=True)
@@ -96,7 +96,8 @@ def gains_tables(found: Profile, only: str | None = None) -> None:
         raise UserError(f"{only} was not measured: this profile holds {', '.join(found.by_name)}")
     rows = [row for row in rows if only in (None, row["name"])]
     told = found.provenance
-    out.print(escape(f"Gain per layer, with its 95 % interval: {told.get('model')} on {told.get('text')}"))
+    read = f"{told.get('model')} on {told.get('text')}{found.entry.mark}"
+    out.print(escape(f"Gain per layer, with its 95 % interval: {read}"))
     abreast = max(1, (out.width - MARGIN) // CELL)
     for first in range(0, len(rows), abreast):
         out.print(_gains(rows[first : first + abreast], found.layers))

@@ -70,7 +70,12 @@ def _plain(value: Any) -> Any:
 
 def summary(entry: Entry, found: Profile | None = None) -> dict[str, Any]:
     """What `measure` answers."""
-    return {"key": entry.key, **entry.spec.record(entry.provenance), "layers": found.layers if found else None}
+    return {
+        "key": entry.key,
+        "imported": bool(entry.packs),
+        **entry.spec.record(entry.provenance),
+        "layers": found.layers if found else None,
+    }
 
 
 def say_helped(name: str, told: str | None) -> None:
@@ -90,7 +95,7 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
     """
     for kind, entries in found.items():
         for entry in entries:
-            told, which = entry.provenance, " (committed)" if entry.committed else ""
+            told, which = entry.provenance, f" ({entry.standing})" if entry.standing else ""
             model = f"{told.get('model')}{which}"
             when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)

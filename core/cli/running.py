@@ -45,7 +45,13 @@ def listed(context: typer.Context, cache: Cache = None, json: Json = False) -> N
 def _entry(entry: Entry) -> dict[str, Any]:
     """What a result tells of itself; its key and whether it is committed are ours to say."""
     told = entry.provenance
-    return {**entry.spec.record(told), **told, "key": entry.key, "committed": entry.committed}
+    return {
+        **entry.spec.record(told),
+        **told,
+        "key": entry.key,
+        "committed": entry.committed,
+        "imported": bool(entry.packs),
+    }
 
 
 def _job(job: Job) -> dict[str, str | None]:

@@ -25,7 +25,7 @@ from core.store.cache import Entry, Store
 @command(app, "prune")
 def prune(given: SimpleNamespace) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
-    request, store = asking.prune(given), Store(given.cache)
+    request, store = asking.prune(given), Store(given.cache, given.accept_imported)
     [setting] = request.settings
     if given.export is not None:
         from core.export import check_early
@@ -67,7 +67,7 @@ def prune(given: SimpleNamespace) -> None:
 @command(app, "evaluate")
 def evaluate(given: SimpleNamespace) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
-    store = Store(given.cache)
+    store = Store(given.cache, given.accept_imported)
     entry = run(asking.evaluate(given), store, machine.chosen(given.device), {})
     study = evaluations.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
@@ -77,7 +77,7 @@ def evaluate(given: SimpleNamespace) -> None:
 @command(app, "study")
 def study(given: SimpleNamespace) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
-    request, store = read_study(given.file), Store(given.cache)
+    request, store = read_study(given.file), Store(given.cache, given.accept_imported)
     entry = run(request, store, machine.chosen(given.device), {})
     found = evaluations.load(store, entry)
     say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
@@ -103,6 +103,8 @@ def run(
 
         with progress_bar(cost.words(expected) if expected else unknown) as bar:
             entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
+    if entry.packs:
+        err.print(f"{entry.key} holds imported numbers, which were not measured here.")
     if nothing and not (bar and bar.began):
         err.print(nothing)
     return entry

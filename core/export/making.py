@@ -30,6 +30,7 @@ from core.specs import (
 )
 from core.specs.commands import command_line
 from core.store.cache import Entry, Store
+from core.store.public import named
 from core.texts.windows import Windows
 
 Numbers = list[tuple[str, str, str]]  # name, value, protocol
@@ -97,7 +98,7 @@ def _card(
     return Card(
         title=f"{loaded.source.label}, {naming.whole(setting)}",
         base_model=loaded.source.label,
-        base_source=relative(request.model),
+        base_source=named(relative(request.model)),
         licence=licence_of(loaded.source),
         recipe=recipe,
         numbers=numbers,
@@ -123,7 +124,9 @@ def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
             "calibration text or the profile differs), so its numbers are not this export's: evaluate it again first"
         )
     text = found.spec.text
-    protocol = f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens"
+    protocol = (
+        f"{found.provenance.get('text')}, {text.sequences} windows of {text.length} tokens{found.entries[0].mark}"
+    )
     rows = {"dense": found.dense, "this model": measured}
     twin = measured.uniform
     if twin is not None:
@@ -145,9 +148,9 @@ def _commands(request: ExportRequest) -> list[str]:
     name, text = Path(request.folder).name, request.calibration
     asked = request.to(
         StudyRequest,
-        model=relative(request.model),
+        model=named(relative(request.model)),
         profile=None,
-        calibration=text.model_copy(update={"source": relative(text.source)}),
+        calibration=text.model_copy(update={"source": named(relative(text.source))}),
         settings=(request.setting,),
         evaluation=EvaluationRequest(text=USUAL_EVALUATION.model_copy(update={"length": text.length})),
     )

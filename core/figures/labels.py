@@ -112,7 +112,7 @@ def source(profile: Profile) -> str:
     """Model, text and amount in one line."""
     text = profile.spec.text
     model, read = profile.provenance.get("model", profile.spec.model.content), profile.provenance.get("text", "text")
-    return f"{model} · {read} · {text.sequences} sequences of {text.length} tokens"
+    return f"{model} · {read} · {text.sequences} sequences of {text.length} tokens{profile.entry.mark}"
 
 
 def plain(text: str) -> str:

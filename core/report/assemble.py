@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from plotly.offline import get_plotlyjs
@@ -17,6 +18,7 @@ from core.specs.errors import UserError
 from core.specs.jobs import Request
 from core.store import profiles
 from core.store.cache import Entry, Store
+from core.store.public import public
 
 KINDS = ("profile", "study", "best")
 NOTHING = Seen()
@@ -58,9 +60,10 @@ def _kind(entry: Entry) -> str:
 
 
 def _part(store: Store, entry: Entry, asked: Asked, seen: Seen) -> Part:
+    entry = replace(entry, provenance=public(entry.provenance))  # a report goes to others
     match _kind(entry):
         case "profile":
-            return profile.part(profiles.load(store, entry), asked(store, entry.key), seen)
+            return profile.part(profiles.load(store, entry), _public(asked(store, entry.key)), seen)
         case "study":
             return study.part(entry, _whole(evaluations.load(store, entry)), _profile(store, entry))
         case "best":
@@ -68,6 +71,10 @@ def _part(store: Store, entry: Entry, asked: Asked, seen: Seen) -> Part:
             _whole(found.final)
             return study.best(entry, found, bests.commands(found), _profile(store, entry))
     raise UserError(f"{entry.key} is an export: report on the study whose numbers its model card gives")
+
+
+def _public(asked: Request | None) -> Request | None:
+    return asked and type(asked).model_validate(public(asked.model_dump(mode="json")))
 
 
 def _profile(store: Store, entry: Entry) -> profiles.Profile | None:

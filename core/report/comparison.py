@@ -22,7 +22,10 @@ def part(found: Sequence[Profile], seen: Seen) -> Part | None:
     if not 2 <= len(found) <= MOST or not shared:
         return None
     name = next((each for each in (seen.perturbation, *PREFERRED) if each in shared), shared[0])
-    named = [f"{each.provenance.get('model', each.spec.model.content)} ({each.entry.key[:6]})" for each in found]
+    named = [
+        f"{each.provenance.get('model', each.spec.model.content)} ({each.entry.key[:6]}{each.entry.mark})"
+        for each in found
+    ]
     lines = [figures.line(title, each.seeds(name)) for title, each in zip(named, found, strict=True)]
     label = found[0].perturbations[name].label
     note = " · ".join(f"{title}: {labels.source(each)}" for title, each in zip(named, found, strict=True))

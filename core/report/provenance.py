@@ -21,6 +21,7 @@ def rows(entry: Entry, model: ModelSpec, text: TextSpec, study: StudySpec | None
     told, random = entry.provenance, model.initialised
     found = [
         ("key", entry.key),
+        *[("imported in a pack, SHA-256", each) for each in entry.packs],
         ("model", str(told.get("model", "not noted"))),
         ("weights, by content", model.content + ("" if random is None else f", random weights, seed {random}")),
         ("precision", model.dtype),
@@ -57,7 +58,7 @@ def note(entry: Entry, model: ModelSpec, text: TextSpec, study: StudySpec | None
     said = [str(told.get("model", model.content[:12])), str(told.get("text", "text")), f"text {text.content[:6]}"]
     said += [f"{text.sequences} × {text.length} tokens", *(_calibrated(entry, study) if study else ())]
     said += [model.dtype, str(told.get("device", "device not noted"))]
-    return " · ".join([*said, f"{entry.path.parent.name} {entry.key}"])
+    return " · ".join([*said, f"{entry.path.parent.name} {entry.key}{entry.mark}"])
 
 
 def _text(name: str, called: str, text: TextSpec) -> list[tuple[str, str]]:

@@ -29,7 +29,8 @@ SHORTEST = 8  # tokens of a window
 CACHE = Option("cache", "Folder for results, in place of cache/.", kind=Path)
 JSON = Option("json", "One JSON object on stdout, nothing else there.", False, bool)
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
-RUN = (DEVICE, CACHE, JSON)
+ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
+RUN = (DEVICE, CACHE, ACCEPT, JSON)
 MODEL = (
     Option("model", "demo, a folder, a .gguf file, a Hub id; random:<any> for its untrained twin.", "demo",
            of=("model",), always=True, read=absolute),

@@ -35,6 +35,7 @@ UNITS: dict[str, tuple[type[specs.Spec], type]] = {
 KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
 VIEW_KINDS = tuple(row.kind for row in JOBS)
 FORMS = dict(KINDS.values())  # class of a spec -> that of its result; None for a view
+MARK = "imported"  # beside the files of what came in a pack: the SHA-256 of each pack, a line each
 _KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 Read = TypeVar("Read")
 
@@ -57,15 +58,32 @@ class Entry:
         """Whether it ships with the project and so cannot be deleted."""
         return self.path.parent.parent.resolve() == (HOME / "demo").resolve()
 
+    @property
+    def packs(self) -> tuple[str, ...]:
+        """The SHA-256 of each pack that it, or a unit of it, came in; none where all was measured here."""
+        return packs_of(self.path)
+
+    @property
+    def standing(self) -> str:
+        """`committed` or `imported`; empty for what was measured here."""
+        return "committed" if self.committed else "imported" if self.packs else ""
+
+    @property
+    def mark(self) -> str:
+        """The word that follows its name wherever numbers are shown that were not measured here."""
+        return " · imported" if self.packs else ""
+
 
 class Store:
     """A cache folder, with the committed demo results behind it.
 
     Committed results can always be read. They answer a request only in the project's own cache: who names another
-    folder wants everything measured there.
+    folder wants everything measured there. Imported results can always be read too, and answer only where that is
+    accepted.
     """
 
-    def __init__(self, root: Path | None = None):
+    def __init__(self, root: Path | None = None, accept_imported: bool = False):
+        self.accept_imported = accept_imported
         self.root = Path(root or os.environ.get("ABSORPTION_CACHE") or HOME)
         self.roots = (self.root, HOME / "demo")
         self.answering = self.roots if self.root.resolve() == HOME else self.roots[:1]
@@ -79,12 +97,16 @@ class Store:
 
     def path(self, spec: specs.Spec, roots: Iterable[Path] | None = None) -> Path | None:
         """The folder of a stored spec, or None."""
-        paths = (root / _KIND_OF[type(spec)] / spec.key for root in roots or self.roots)
-        return next((path for path in paths if (path / "manifest.json").is_file()), None)
+        return next(self._paths(spec, roots or self.roots), None)
+
+    def _paths(self, spec: specs.Spec, roots: Iterable[Path]) -> Iterator[Path]:
+        paths = (root / _KIND_OF[type(spec)] / spec.key for root in roots)
+        return (path for path in paths if (path / "manifest.json").is_file())
 
     def measured(self, spec: specs.Spec) -> Path | None:
         """The folder of a stored spec, or None if it has yet to be measured for this cache."""
-        return self.path(spec, self.answering)
+        found = self._paths(spec, self.answering)
+        return next((path for path in found if self.accept_imported or not packs_of(path)), None)
 
     def get(self, spec: specs.Spec) -> Entry | None:
         """What is stored of a spec, its result read, or None; a corrupt entry is set aside and counts as absent."""
@@ -178,13 +200,28 @@ class Store:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def save(self, spec: specs.Spec, result: object | None, provenance: dict) -> Path:
-        """Write a result so that it is found whole or not at all."""
-        kind = _KIND_OF[type(spec)]
+    def save(self, spec: specs.Spec, result: object | None, provenance: dict, packs: Iterable[str] = ()) -> Path:
+        """Write a result so that it is found whole or not at all; it takes the place of an imported one.
+
+        Args:
+            packs: the SHA-256 of what it came in; a view came in whatever its units came in too.
+        """
+        path = self.root / _KIND_OF[type(spec)] / spec.key
         files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
         if result is not None:
             files |= encode(result)
-        return write_folder(self.root / kind / spec.key, files)
+        if packs_of(path):
+            discard(path)
+        return write_folder(path, files, _mark({*packs, *self._packs_of_units(spec)}))
+
+    def mark_again(self, entry: Entry) -> None:
+        """Note on a view that stands here already what its units came in since."""
+        for name, content in _mark(self._packs_of_units(entry.spec)).items():
+            write_file(entry.path / name, content)
+
+    def _packs_of_units(self, spec: specs.Spec) -> set[str]:
+        units = map(self.path, spec.units if isinstance(spec, View) else ())
+        return {pack for path in units if path for pack in packs_of(path)}
 
     def delete(self, entry: Entry) -> None:
         """Delete a profile, study or export and the units that no other needs.
@@ -245,6 +282,18 @@ class Store:
         path = self.measured(spec) if spec else None
         units = map(self.measured, spec.units if path else ())
         return self.entry(path) if path and all(each and self.sound(each, named) for each in units) else None
+
+
+def packs_of(path: Path) -> tuple[str, ...]:
+    """The SHA-256 of each pack that a folder came in."""
+    try:
+        return tuple((path / MARK).read_text(encoding="ascii").split())
+    except FileNotFoundError:
+        return ()
+
+
+def _mark(packs: set[str]) -> dict[str, bytes]:
+    return {MARK: "".join(f"{each}\n" for each in sorted(packs)).encode()} if packs else {}
 
 
 def named(path: Path) -> tuple[dict[str, bytes], dict]:

@@ -21,12 +21,16 @@ class Gone(Corrupt):
     """An entry that another process deleted at this moment."""
 
 
-def write_folder(path: Path, files: dict[str, bytes]) -> Path:
-    """Write files and their hashes to a temporary folder, then rename it into place."""
+def write_folder(path: Path, files: dict[str, bytes], beside: dict[str, bytes] | None = None) -> Path:
+    """Write files and their hashes to a temporary folder, then rename it into place.
+
+    Args:
+        beside: files that the manifest does not name, for they are no part of the entry.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
-        for name, content in {**files, "manifest.json": pretty(hashes(files))}.items():
+        for name, content in {**files, **(beside or {}), "manifest.json": pretty(hashes(files))}.items():
             (temporary / name).write_bytes(content)
         os.chmod(temporary, 0o755)
         try:

@@ -7,17 +7,20 @@ JSON and numbers, never executed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from core.specs import Spec, UserError, key_of
+from core.store.agreement import Lengths, check_linears, check_unit
 from core.store.arrays import check_arrays, from_npy, to_npy
-from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named
+from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, packs_of
 from core.store.files import Corrupt, hashes, pretty
+from core.store.public import public
 from core.store.tables import decode
+from core.store.told import FORMS, Told
 from core.store.zips import LIMIT, megabytes, members, refuse, zipped
 
 JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
@@ -26,25 +29,6 @@ KINDS_THAT_TRAVEL = tuple(kind for kind in KINDS if kind != "export")  # an expo
 WORDS = ("spec.json", "provenance.json")
 
 Place = tuple[str, str]  # kind, key
-Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
-
-
-class Told(BaseModel):
-    """Provenance as far as pages and the command line rely on it; what else is told is free."""
-
-    model_config = ConfigDict(extra="allow")
-
-    model: Line = ""
-    text: Line = ""
-    device: Line = ""
-    dtype: Line = ""
-    created: Line = ""
-    engine: Line = ""
-    setting: Line = ""
-    seconds: float | dict[str, float] = 0.0
-    linears: tuple[Line, ...] = ()
-    warnings: tuple[Line, ...] = ()
-    broken: int | None = None
 
 
 # --- out -----------------------------------------------------------------------------------------------------------
@@ -53,8 +37,8 @@ class Told(BaseModel):
 def pack(store: Store, entry: Entry) -> bytes:
     """A profile or study and its units as a zip; the same entry always gives the same bytes.
 
-    The profile that a study's allocations looked at goes along where it is here: without a profile of its model no page
-    elsewhere can show the study.
+    It says no path of this machine. The profile that a study's allocations looked at goes along where it is here:
+    without a profile of its model no page elsewhere can show the study.
 
     Raises:
         UserError: it is an export, or one of its units is missing or damaged.
@@ -104,7 +88,8 @@ def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
         result = decode(stored, KINDS[folder.parent.name][1])
     except (Corrupt, OSError) as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
-    files = {name: stored[name] for name in WORDS} | to_npy(result)
+    told = pretty(public(json.loads(stored["provenance.json"])))
+    files = {"spec.json": stored["spec.json"], "provenance.json": told} | to_npy(result)
     return dict(sorted({**files, "manifest.json": pretty(hashes(files))}.items()))
 
 
@@ -115,7 +100,8 @@ def unpack(store: Store, content: bytes | Path) -> list[Entry]:
     """Put a pack's results into the store; what is there already stays as it is.
 
     Everything is checked before anything is written: the zip's size, members and their names, every folder's hashes,
-    spec and arrays, and that each profile and study has all its units, here or in the store.
+    spec and arrays, and that each profile and study has all its units, here or in the store, and that these agree.
+    What is written is marked as imported.
 
     Returns:
         The pack's profiles and studies, as they now are in the store.
@@ -123,14 +109,19 @@ def unpack(store: Store, content: bytes | Path) -> list[Entry]:
     Raises:
         UserError: the first thing that was wrong, with the member's name.
     """
-    folders = _folders(members(_read(content), KINDS_THAT_TRAVEL))
+    content = _read(content)
+    folders = _folders(members(content, KINDS_THAT_TRAVEL))
     found = {place: _spec(place, files) for place, files in folders.items()}
     for (kind, key), files in folders.items():
         arrays = {file: data for file, data in files.items() if file not in WORDS}
         check_arrays(f"{kind}/{key}", arrays, KINDS[kind][1])
     _check_complete(store, found)
+    for place, spec in found.items():
+        if place[0] in VIEW_KINDS:
+            _check_agreement(store, place, spec, folders)
+    came_in = hashlib.sha256(content).hexdigest()
     for place in sorted(found, key=lambda each: each[0] in VIEW_KINDS):  # a view never stands before its units
-        _write(store, found[place], folders[place], KINDS[place[0]][1])
+        _write(store, found[place], folders[place], KINDS[place[0]][1], came_in)
     paths = [store.path(spec) for (kind, _), spec in found.items() if kind in VIEW_KINDS]
     return [entry for entry in map(store.entry, paths) if entry]
 
@@ -144,10 +135,12 @@ def _read(content: bytes | Path) -> bytes:
         return file.read(LIMIT + 1)  # one byte more than is taken
 
 
-def _write(store: Store, spec: Spec, files: dict[str, bytes], form: type | None) -> None:
+def _write(store: Store, spec: Spec, files: dict[str, bytes], form: type | None, came_in: str) -> None:
     path = store.path(spec)
     if path is None or store.sound(path, named) is None:
-        store.save(spec, from_npy(files, form), json.loads(files["provenance.json"]))
+        store.save(spec, from_npy(files, form), json.loads(files["provenance.json"]), [came_in])
+    elif form is None and not packs_of(path):
+        store.mark_again(store.entry(path))
 
 
 # --- the folders ---------------------------------------------------------------------------------------------------
@@ -199,7 +192,7 @@ def _spec(place: Place, files: dict[str, bytes]) -> Spec:
     name = f"{kind}/{key}/provenance.json"
     _json(name, files["provenance.json"])
     try:
-        Told.model_validate_json(files["provenance.json"])
+        FORMS.get(kind, Told).model_validate_json(files["provenance.json"])
     except ValidationError:
         refuse(name, "does not tell what provenance tells: make the pack again")
     return spec
@@ -232,3 +225,15 @@ def _check_complete(store: Store, found: dict[Place, Spec]) -> None:
     for kind, key in found:
         if key not in needed:
             refuse(f"{kind}/{key}", "belongs to no profile and no study of the pack: leave it out")
+
+
+def _check_agreement(store: Store, place: Place, view: Spec, folders: dict[Place, dict[str, bytes]]) -> None:
+    """The units of a view fit together, those that are in the store already too."""
+    lengths: Lengths = {}
+    for unit in view.units:
+        kind = next(kind for kind, (form, _) in KINDS.items() if form is type(unit))
+        files = folders.get((kind, unit.key))
+        result = store.load(unit) if files is None else from_npy(files, KINDS[kind][1])
+        check_unit(f"{kind}/{unit.key}", unit, result, lengths)
+    told = json.loads(folders[place]["provenance.json"])
+    check_linears("/".join(place), view, len(told.get("linears", ())), lengths)

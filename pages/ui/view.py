@@ -321,12 +321,13 @@ def _first(entries: dict[str, Entry]) -> str:
 def names(entries: Iterable[Entry]) -> dict[str, str]:
     """Key -> name of each profile in a list, no two alike."""
     listed = list(entries)
-    return dict(zip([each.key for each in listed], profile_names.profiles(map(_described, listed)), strict=True))
+    named = zip(listed, profile_names.profiles(map(_described, listed)), strict=True)
+    return {each.key: f"{name}{each.mark}" for each, name in named}
 
 
 def name(entry: Entry) -> str:
     """A profile by itself, with the beginning of its key."""
-    return f"{profile_names.profile(_described(entry))} · {entry.key[:6]}"
+    return f"{profile_names.profile(_described(entry))} · {entry.key[:6]}{entry.mark}"
 
 
 def _described(entry: Entry) -> profile_names.Described:

@@ -40,6 +40,8 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     st.markdown("\n".join([f"**{first}**", "", *(f"- {each}" for each in more)]))
     st.caption(roles(found.request))
     _protocol(found)
+    if entry.packs:
+        st.caption("Imported: these numbers came in a pack and were not measured here.")
     answer_links.links(found)
     for sentence in warnings(found):
         st.warning(sentence)

@@ -35,7 +35,7 @@ def name(entry: Entry) -> str:
     """An answer in a list: what was asked."""
     asked = BestRequest.model_validate(entry.provenance["request"])
     aim = f"{100 * asked.target:.4g} %" if asked.target else f"within a loss of {100 * asked.max_loss:.3g} %"
-    words = [aim, PRUNERS[asked.pruner], called.source(asked.final), asked.effort, entry.key[:6]]
+    words = [aim, PRUNERS[asked.pruner], called.source(asked.final), asked.effort, f"{entry.key[:6]}{entry.mark}"]
     return " · ".join(words)
 
 

@@ -61,7 +61,7 @@ def written(profile: Profile) -> list[Entry]:
 def side_by_side(entry: Entry) -> None:
     """Two texts after one prompt; as plain text, for a model may write anything."""
     told = entry.provenance
-    st.caption(f"{told['setting']}; after “{told['prompt']}”")
+    st.caption(f"{told['setting']}; after “{told['prompt']}”{entry.mark}")
     left, right = st.columns(2)
     for place, name in ((left, "dense"), (right, "pruned")):
         with place.container(border=True):

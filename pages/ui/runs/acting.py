@@ -156,4 +156,4 @@ def title(entry: Entry) -> str:
             said = f"best setting: {spec.winner.name}"
         case _:
             said = told.get("setting", "?")
-    return f"{told.get('model', '?')} · {said} · {entry.key[:6]}"
+    return f"{told.get('model', '?')} · {said} · {entry.key[:6]}{entry.mark}"

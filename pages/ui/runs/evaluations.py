@@ -182,7 +182,7 @@ def _line(row: Row, called: Mapping[TaskSpec, str]) -> dict[str, object]:
         "text": spec.text.content[: reading.SHORT],
         "precision": spec.model.dtype,
         "created": row.study.provenance.get("created"),
-        "study": spec.key,
+        "study": spec.key + (" (imported)" if row.imported else ""),
         "model": row.model,
     }
 

@@ -1,0 +1,244 @@
+"""What came in a pack is marked, answers only where that is accepted, and lies of a pack are refused."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.analysis import evaluations, protocols
+from core.figures import labels
+from core.report import provenance
+from core.specs import MeasureRequest, UserError, presets
+from core.store import profiles
+from core.store.cache import KINDS, Store
+from core.store.packs import pack, unpack
+from core.store.results import axes_of
+from tests import synthetic
+from tests.core.packing import SEQUENCES, TOLD, Members, first, hashed, members, save, study_spec, zipped
+
+
+@pytest.fixture(scope="module")
+def of_study(tmp_path_factory: pytest.TempPathFactory) -> Members:
+    """The members of a sound pack of a study."""
+    store = Store(tmp_path_factory.mktemp("good"))
+    return members(pack(store, store.by_key(save(store, "study"))))
+
+
+# --- marked --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["profile", "study"])
+def test_imported_numbers_are_marked_and_answer_only_where_accepted(what: str, here: Store, empty: Store) -> None:
+    key = save(here, what)
+    [entry] = unpack(empty, pack(here, here.by_key(key)))
+    accepting = Store(empty.root, accept_imported=True)
+    assert (entry.standing, here.by_key(key).standing) == ("imported", "")
+    for spec in (entry.spec, *entry.spec.units):
+        assert empty.path(spec) and empty.measured(spec) is None and accepting.measured(spec) and here.measured(spec)
+    request = MeasureRequest(measurements=presets.PRESETS["quick"].measurements)
+    if what == "profile":
+        empty.remember(request, entry.spec, [])
+        assert empty.find(request) is None and accepting.find(request).key == key
+
+
+def test_what_is_measured_here_takes_the_place_of_what_was_imported(here: Store, empty: Store) -> None:
+    key = save(here, "profile")
+    content = pack(here, here.by_key(key))
+    unpack(empty, content)
+    save(empty, "profile")
+    entry = empty.by_key(key)
+    assert entry.standing == "" and all(map(empty.measured, (entry.spec, *entry.spec.units)))
+    assert unpack(empty, content)[0].standing == ""
+
+
+def test_a_view_is_imported_where_a_unit_of_it_is(here: Store, empty: Store) -> None:
+    key = save(here, "profile")
+    content = pack(here, here.by_key(key))
+    unpack(empty, content)
+    spec = empty.by_key(key).spec
+    empty.save(spec, None, TOLD)  # as a run that accepts imported units does
+    assert empty.by_key(key).standing == "imported"
+    save(empty, "profile")
+    assert empty.by_key(key).standing == ""
+    (empty.path(spec.units[2]) / "injection-read.parquet").write_bytes(b"rot")
+    unpack(empty, content)
+    assert empty.by_key(key).standing == "imported" and empty.measured(spec.units[1])
+
+
+def test_the_word_stands_where_numbers_do(here: Store, empty: Store) -> None:
+    for what in ("profile", "study"):
+        unpack(empty, pack(here, here.by_key(save(here, what))))
+    found = profiles.load(empty, next(empty.entries()))
+    [entry] = empty.entries("study")
+    study = evaluations.load(empty, entry)
+    rows = dict(provenance.rows(entry, entry.spec.model, entry.spec.text, entry.spec))
+    assert [rows["imported in a pack, SHA-256"]] == list(entry.packs) and len(entry.packs[0]) == 64
+    assert rows["device"] == TOLD["device"]  # who measured it, as the pack says
+    said = (
+        labels.source(found), provenance.note(entry, entry.spec.model, entry.spec.text), protocols.line(study),
+        protocols.badge(study),
+    )  # fmt: skip
+    assert all("imported" in each for each in said)
+    assert "imported" not in labels.source(profiles.load(here, next(here.entries())))
+
+
+def test_runs_and_show_say_so(here: Store, say: Callable, tmp_path: Path) -> None:
+    key = save(here, "profile")
+    (tmp_path / "a.zip").write_bytes(pack(here, here.by_key(key)))
+    say("runs", "import", tmp_path / "a.zip")
+    [row] = say("runs", "--json").json["profiles"]
+    assert row["imported"] and "(imported)" in say("runs").out
+    assert say("show", key, "--json").json["imported"] and "imported" in say("show", key).out
+    assert "imported" not in say("show", key, cache="here").out
+
+
+def test_the_tokens_of_an_imported_profile_fetch_nothing(
+    here: Store, say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = here.by_key(save(here, "profile")).spec
+    named = members(pack(here, here.by_key(spec.key)))
+    place = first(named, "profile", "provenance.json")
+    told = json.loads(named[place]) | {"model_source": "someone/model", "text_source": "someone/text"}
+    (tmp_path / "a.zip").write_bytes(zipped(hashed(named | {place: json.dumps(told).encode()})))
+    say("runs", "import", tmp_path / "a.zip")
+    fetched = []
+
+    def no_fetch(name: str, local_files_only: bool = False, **_: object) -> str:
+        fetched.append(local_files_only)
+        raise OSError("nothing is here")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", no_fetch)
+    say("show", spec.key, "--tokens").refused("--text")
+    say("show", spec.key, "--tokens", "--text", "demo").refused("someone/model")
+    assert fetched == [True]
+
+
+# --- lies ----------------------------------------------------------------------------------------------------------
+
+
+def array(data: bytes) -> np.ndarray:
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def npy(found: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.lib.format.write_array(content, found.astype("<f4"), (1, 0))
+    return content.getvalue()
+
+
+def longer(axis: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda found: np.concatenate([found, found.take([0], axis)], axis)
+
+
+def with_one(value: float) -> Callable[[np.ndarray], np.ndarray]:
+    """The first number replaced, which stands on the diagonal where there is one."""
+
+    def changed(found: np.ndarray) -> np.ndarray:
+        found.flat[0] = value
+        return found
+
+    return changed
+
+
+def whole_folder(kind: str, axis: str) -> Callable[[Members], Members]:
+    """All arrays of one unit one longer along an axis: by itself the unit is at one."""
+
+    def lie(files: Members) -> Members:
+        folder = first(files, kind, "spec.json").rpartition("/")[0]
+        found = dict(files)
+        for name, axes in axes_of(KINDS[kind][1]).items():
+            for place in [i for i, each in enumerate(axes) if each in axis.split("+")]:
+                found[f"{folder}/{name}.npy"] = npy(longer(place)(array(found[f"{folder}/{name}.npy"])))
+        return found
+
+    return lie
+
+
+def one_array(kind: str, name: str, change: Callable) -> Callable[[Members], Members]:
+    def lie(files: Members) -> Members:
+        place = first(files, kind, f"{name}.npy")
+        return files | {place: npy(change(array(files[place])))}
+
+    return lie
+
+
+def told(kind: str, **said: object) -> Callable[[Members], Members]:
+    def lie(files: Members) -> Members:
+        place = first(files, kind, "provenance.json")
+        return files | {place: json.dumps(json.loads(files[place]) | said).encode()}
+
+    return lie
+
+
+LENGTHS = [
+    whole_folder("activation", "layer"), whole_folder("activation", "sequence"),
+    whole_folder("floor", "injection+read"), whole_folder("perturbed", "injection+read"),
+    whole_folder("perturbed", "sequence"), whole_folder("weights", "layer"), whole_folder("scores", "layer"),
+    whole_folder("scores", "threshold"),
+]  # fmt: skip
+NUMBERS = [
+    one_array(kind, name, with_one(value))
+    for kind, names in {
+        "activation": ("norm", "nll", "block_influence"),
+        "floor": ("drift", "half_precision"),
+        "perturbed": ("log_drift", "drift", "kl", "flips", "final_squared"),
+        "scores": ("outlier_ratio", "median"),
+    }.items()
+    for name in names
+    for value in (np.nan, np.inf)
+] + [
+    one_array("perturbed", "flips", with_one(1.5)),
+    one_array("weights", "parameters", with_one(0)),
+    one_array("weights", "parameters", lambda found: np.full_like(found, np.nan)),
+]
+TYPES = [
+    told(kind, **{name: value})
+    for kind in ("profile", "perturbed")
+    for name, value in {
+        "documents": ["a", "b"], "seed": "0", "seconds": {"sweep": float("nan")}, "versions": ["torch"],
+        "files": {"a": 1}, "warnings": "none", "broken": 1.5, "calibration": 3, "model_source": ["demo"],
+        "text_source": {}, "revision": 1, "profile": 7, "request": [], "threads": "two", "commit": False,
+        "layers": "30", "linears": [1],
+    }.items()
+] + [told("profile", linears=[]), told("profile", linears=[*synthetic.LINEARS, "one.more"])]  # fmt: skip
+OF_STUDY = [
+    whole_folder("evaluated", "window"), whole_folder("evaluated", "layer"), whole_folder("evaluated", "linear"),
+    whole_folder("zeroshot", "example"), one_array("evaluated", "zeros", with_one(2)),
+    one_array("zeroshot", "acc", with_one(3)), one_array("zeroshot", "document", with_one(np.nan)),
+    told("study", profile=["a"]), told("evaluated", stopped=1, warnings=[2]), told("study", text_documents=[1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lie", [*LENGTHS, *NUMBERS, *TYPES])
+def test_a_profile_that_lies_is_refused(lie: Callable, good: Members, rejected: Callable) -> None:
+    rejected(hashed(lie(good)))
+
+
+@pytest.mark.parametrize("lie", OF_STUDY)
+def test_a_study_that_lies_is_refused(lie: Callable, of_study: Members, rejected: Callable) -> None:
+    rejected(hashed(lie(of_study)))
+
+
+def test_honest_holes_are_taken(empty: Store, here: Store, good: Members, of_study: Members) -> None:
+    """A layer with fewer linears, a perturbation that changed nothing, a setting that broke the model."""
+    lies = (
+        one_array("weights", "alpha_hill", with_one(np.nan)), one_array("perturbed", "ratio", with_one(np.nan)),
+        one_array("perturbed", "log_drift", with_one(-np.inf)), one_array("weights", "parameters", with_one(np.nan)),
+    )  # fmt: skip
+    for lie in lies:
+        good = lie(good)
+    assert unpack(empty, zipped(hashed(good)))
+    spec = study_spec()
+    files = of_study
+    for unit in map(spec.evaluated, spec.points[1:]):
+        place = f"evaluated/{unit.key}/nll.npy"
+        files = files | {place: npy(np.full(SEQUENCES, np.nan))}
+    assert unpack(empty, zipped(hashed(files))) and np.isnan(empty.load(unit).nll).all()
+    dense = f"evaluated/{spec.evaluated(spec.points[0]).key}/nll.npy"
+    with pytest.raises(UserError):
+        unpack(here, zipped(hashed(files | {dense: npy(np.full(SEQUENCES, np.nan))})))

@@ -1,0 +1,35 @@
+"""What leaves this machine names files and says no folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.report import assemble
+from core.store.cache import Store
+from core.store.packs import pack
+from core.store.public import named
+from tests.core.packing import TOLD, members, save
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("/home/tell-tale/m", "m"), ("file:/home/tell-tale/a b.txt", "file:a b.txt"), ("~/m.gguf", "m.gguf"),
+        (r"C:\Users\tell-tale\m", "m"), ("random:/home/tell-tale/m", "random:m"), ("org/name", "org/name"),
+        ("demo", "demo"), ("torch 2/3", "torch 2/3"),
+    ],
+)  # fmt: skip
+def test_a_path_is_its_last_name(text: str, said: str) -> None:
+    assert named(text) == said
+
+
+def test_packs_and_reports_say_no_folder(here: Store) -> None:
+    spec = here.by_key(save(here, "profile")).spec
+    here.delete(here.by_key(spec.key))
+    told = {"model_source": "/home/tell-tale/m", "text_source": "file:/home/tell-tale/t.txt"}
+    here.save(spec, None, TOLD | told | {"request": {"text": {"source": "file:/home/tell-tale/t.txt"}}})
+    save(here, "profile")  # its units; the view stays as it is
+    entry = here.by_key(spec.key)
+    assert not any(b"tell-tale" in data for data in members(pack(here, entry)).values())
+    page = assemble.html(here, [entry])
+    assert "tell-tale" not in page and "file:t.txt" in page
