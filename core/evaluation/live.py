@@ -43,7 +43,7 @@ class Writer:
             raise UserError("the lab prunes by wanda, without repair or pattern: the Prune page has everything else")
         base = asked.setting.allocation.base
         needed = base.profiled or asked.setting.allocation.correction.strength
-        profile = profile_of("demo", self.loaded, self.store) if needed else None
+        profile = profile_of("demo", self.loaded.source, self.store) if needed else None
         share = np.array(sparsities(asked.setting, self.loaded, profile))
         dense = self._dense(asked.prompt, asked.tokens)
         with masked(self.loaded, asked.setting.pruner, share, self.masks) as zeros:

@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from core.store.hashing import file_hash, sha256
 METHOD = 1
 CONVERTERS = ("transformers", "gguf", "safetensors", "tokenizers")
 LARGEST = 4_000_000_000  # bytes of a copy: larger models are read from their own file
+ABANDONED = 3600.0  # seconds after which a copy that was begun is swept: whoever wrote it is gone
 KEPT = 2  # copies of other files that stay when one is added
 
 
@@ -87,3 +89,6 @@ def _publish(temporary: Path, folder: Path) -> None:
     others = sorted(folder.parent.glob("[!.]*"), key=lambda path: changed(path / "manifest.json"))
     for old in [path for path in others if path != folder][:-KEPT]:
         discard(old)
+    for begun in folder.parent.glob(".*"):
+        if time.time() - changed(begun) > ABANDONED:
+            shutil.rmtree(begun, ignore_errors=True)

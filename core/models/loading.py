@@ -98,9 +98,8 @@ def load(
     check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config)))
     model = _trained(files, dtype) if source.initialised is None else _initialised(source, config, dtype)
     model.eval().requires_grad_(False)
-    own = files is source or source.initialised is not None or dtype != "float32"
-    if own:  # else it was checked before its copy was written
-        _check(model, source)
+    if files is source or source.initialised is not None or dtype != "float32":
+        _check(model, source)  # what is read from a copy was checked before that was written
     spec = ModelSpec(content=source.content, initialised=source.initialised, dtype=dtype)
     loaded = Loaded(model, tokenizer, source, spec, tokenizer_hash(tokenizer))
     if store and files.gguf and source.initialised is None and dtype == "float32":

@@ -127,6 +127,8 @@ def test_dragging_moves_the_layer_without_a_call_to_the_server(demo: str, tab: T
     page.reload()
     rested(lab)
     settle(page)
+    expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
+    settle(page)
     before, seen = len(sent), []
     page.mouse.move(*cell(lab, 4, 2))
     page.mouse.down()

@@ -67,7 +67,9 @@ def read_and_drag(page: Page) -> None:
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] / 2, steps=8)
     page.mouse.up()
     expect(said).not_to_have_text(before)
-    page.get_by_role("link", name="See every layer, size and control").click(delay=80)  # as long as a person presses
+    page.get_by_role("link", name="See every layer and size on Absorption").click(
+        delay=80
+    )  # as long as a person presses
     expect(page.locator("h1")).to_have_text("Which layers amplify, which absorb?")
     expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)
 
@@ -82,7 +84,7 @@ def measure(page: Page, model: Path) -> None:
     expect(page.locator(".st-key-live-matrix .main-svg").first).to_be_visible(timeout=SLOW)  # the map stays
     link.click()
     expect(page.get_by_text("8 sequences of 64 tokens").first).to_be_visible()
-    expect(page.locator(".st-key-gains .main-svg").first).to_be_visible(timeout=SLOW)
+    expect(page.locator(".st-key-curves .main-svg").first).to_be_visible(timeout=SLOW)
 
 
 def prune(page: Page) -> None:

@@ -54,7 +54,8 @@ def click_cell(page: Page, injection: int, read: int, layers: int) -> None:
     """Click a cell of the matrix: move there first, for a click follows the hover."""
     area = page.locator(".st-key-matrix .nsewdrag").first
     box = still(area)
-    x, y = box["x"] + box["width"] * (read + 0.6) / layers, box["y"] + box["height"] * (injection + 0.6) / layers
+    cells = layers + 0.2  # the axes run from -0.6 to layers - 0.4
+    x, y = box["x"] + box["width"] * (read + 0.6) / cells, box["y"] + box["height"] * (injection + 0.6) / cells
     page.mouse.move(x - 3, y)
     page.mouse.move(x, y)
     expect(page.locator(".st-key-matrix .hoverlayer .hovertext").first).to_be_visible()

@@ -112,7 +112,7 @@ def test_the_three_steps_are_walked_and_a_link_opens_at_one(place: Place, tab: T
 
 
 def test_the_allocation_follows_from_its_page_and_back(place: Place, tab: Tab) -> None:
-    page = tab(f"{place.address}/allocate?profile={place.profile}&base=alphapruning&target=0.6")
+    page = tab(f"{place.address}/allocate?profile={place.profile}&base=alphapruning&target=0.6&strength=0")
     page.get_by_test_id("stSidebarNav").get_by_text("Prune").click()
     expect(page.get_by_text("Allocation in view: AlphaPruning")).to_be_visible()
     wait_for_query(page, allocation="alphapruning epsilon=0.3:0.6")

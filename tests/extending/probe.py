@@ -124,7 +124,7 @@ def _perturbation(key: str) -> dict[str, Any]:
     return {
         "command": {each["name"]: each["gains"] for each in rows},
         "options": app.selectbox(key="perturbation").options,
-        "said": next(each.value for each in app.markdown if each.value.startswith("**Stream")),
+        "said": app.header[0].value,
         "url": said(app, "perturbation"),
     }
 

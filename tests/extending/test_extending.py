@@ -118,14 +118,14 @@ def test_a_perturbation(seen: dict[str, Any]) -> None:
     found = seen["perturbation"]
     assert len(found["command"]["shrink:0.1"]) == 4 and found["command"]["shrink:0.1"][-1] == pytest.approx(1)
     assert "Stream shortened by 0.1" in found["options"] and found["url"] == "shrink:0.1"
-    assert found["said"].startswith("**Stream shortened by 0.1.**")
+    assert found["said"].endswith(": Stream shortened by 0.1.")
     assert seen["glossary"]["shrink"] == "The stream made shorter by a given share."
     assert "| `shrink:0.1` | The stream made shorter by a given share. |" in seen["readme"]
 
 
 def test_a_chart(seen: dict[str, Any]) -> None:
     assert "How much does each layer change the stream?" in seen["chart"]
-    assert "| Drift | Which layers change most? |" in seen["readme"]
+    assert "| Drift from layer to layer | Which layers change most? |" in seen["readme"]
 
 
 def test_a_kind_of_job(seen: dict[str, Any]) -> None:

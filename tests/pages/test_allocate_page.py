@@ -634,7 +634,7 @@ def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: s
 def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A profile whose model was evaluated at two targets, at one of them with too few allocations; returns its key."""
     root = tmp_path / "studied"
-    spec = synthetic.profile_spec(6, preset="standard", prunable=True)
+    spec = synthetic.profile_spec(6, preset="standard", prunable=True).model_copy(update={"removal": True})
     key = synthetic.save_profile(root, spec, 6, "studied")
     bases = (Owl(), Dlp(), AlphaPruning(), Response())
     asked = [specs.Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]

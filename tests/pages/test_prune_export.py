@@ -122,7 +122,7 @@ def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:
         store.save(spec, None, {"profile": PROFILE.key, "request": request.model_dump(mode="json")})
         keys[synthetic.save_study(store.root, spec, LAYERS, PROFILE.key)] = window
     for key, window in keys.items():
-        how = Pruning("demo", None, "float32", PROFILE.key, OWL, "wanda", None, False, (0,), window, "cpu")
+        how = Pruning("demo", None, "float32", PROFILE.key, OWL, "wanda", None, None, False, (0,), window, "cpu")
         assert exporting.measuring(profile, how, next(iter(keys))) == key
         assert exporting.measuring(profile, replace(how, seeds=(1,))) is None
         assert exporting.measuring(profile, replace(how, dtype="bfloat16")) is None

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from core import lessons
 from core.allocation.owl import Owl
-from core.analysis import protocols, verdicts
+from core.analysis import headlines, protocols, verdicts
 from core.analysis.evaluated import UNKNOWN, Change, SeedResult
 from core.analysis.evaluations import Evaluations
 from core.figures import of_evaluations as drawing
 from core.search import families
 from core.specs import AllocationRequest, Correction, Manual, Setting, grammar, naming
+from core.store.cache import Store
+from core.store.profiles import load
+from pages.ui.prune import stored
 from pages.ui.prune.every import rows
+from pages.ui.tour import chapter_prune
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, Costs, family, owl_corrected
 
@@ -171,3 +178,21 @@ def test_a_correction_of_uniform_is_not_told_twice() -> None:
     asked = families.combined([plain, fixed], "wanda", (0,))
     said = said_of(asked, synthetic.invented_cost, asked[-1])
     assert said.startswith("The correction at strength 0.04") and said.count(" perplexity ") == 1
+
+
+def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
+    """On the committed results, where settings share some of their calibration seeds with uniform."""
+    store = Store(tmp_path)
+    profile = load(store, store.demo())
+    [group] = stored.groups(profile).values()
+    told = chapter_prune._measured(lessons.measured([group]), profile).set_index("setting")["against uniform, %"]
+    here = rows(group).query("target == 0.7").set_index("setting")["against uniform, %"]
+    part = next(each for each in group.slices if each.target == 0.7)
+    drawn = drawing.against_uniform(group, part, None).table.set_index("setting")["change, %"]
+    assert {"OWL", "AlphaPruning", "Response"} <= set(told.index)
+    for name, value in told.dropna().items():
+        assert here[name] == pytest.approx(value)
+        assert drawn.get(name, value) == pytest.approx(value)
+    owl = next(each for each in group.within(part) if each.name == "OWL")
+    assert headlines.headline(owl, part) == f"{-told['OWL']:.0f} % lower perplexity than uniform at 70 %"
+    assert headlines.leading(group, part, Setting(allocation=OWL)) is owl  # the page opens at OWL with other parameters

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.lab.question import OPENING
+from tests import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
@@ -67,6 +68,15 @@ def test_a_link_to_a_profile_that_is_not_here_says_so(filled_cache: dict[str, st
     assert app.title
 
 
+@pytest.mark.parametrize("committed", [False, True])
+def test_the_url_names_the_profile_unless_it_is_the_one_that_everybody_has(empty_cache: Path, committed: bool) -> None:
+    root = empty_cache / "home" / "demo" if committed else empty_cache
+    key = synthetic.save_profile(root, synthetic.profile_spec(4, 8, "quick"), 4)
+    app = opened_at("absorption")
+    assert app.session_state["profile"] == key
+    assert ("profile" in app.query_params) != committed
+
+
 def test_the_beginning_of_a_key_is_enough(filled_cache: dict[str, str]) -> None:
     app = opened_at("learn", profile=filled_cache["shallow"][:8])
     assert app.session_state["profile"] == filled_cache["shallow"]
@@ -74,8 +84,6 @@ def test_the_beginning_of_a_key_is_enough(filled_cache: dict[str, str]) -> None:
 
 
 def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> None:
-    from tests import synthetic
-
     spec = synthetic.profile_spec(5, 8, "quick")
     synthetic.save_profile(empty_cache, spec, 5)
     broken = empty_cache / "perturbed" / spec.unit(spec.measurements[0]).key / "injection-read.parquet"

@@ -160,9 +160,10 @@ def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float
 
 
 def _reach(curve: Curve) -> str:
-    """`50%`, `50 to 70%`: the targets that a curve was measured at."""
+    """`50 %`, `50 to 70 %`, never broken: the targets that a curve was measured at."""
     first, last = min(curve.points), max(curve.points)
-    return percent(last) if first == last else f"{percent(first).removesuffix(' %')}\u00a0to\u00a0{percent(last)}"
+    said = percent(last) if first == last else f"{percent(first).removesuffix(' %')} to {percent(last)}"
+    return said.replace(" ", "\u00a0")
 
 
 def _finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:

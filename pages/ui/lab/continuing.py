@@ -20,8 +20,8 @@ METHODS = [Method("uniform", "Uniform"), Method("owl", "OWL"), Method("response"
 ZEROS = [f"{share:g}" for share in SPARSITIES]
 USUAL = "0.5"
 ABOUT = (
-    "Every model takes the likeliest word at every step; marked words differ from the dense text. One text is an "
-    "impression: the Prune page measures the cost."
+    "Every model takes the likeliest word at every step; marked words differ from the dense text. Weights are chosen "
+    "in one look at the dense model; the Prune page goes layer by layer, and measures the cost."
 )
 OWN = "own"
 KEPT = 60  # texts of the reader's own

@@ -46,14 +46,15 @@ def show(
         part = _choose_slice(results, setting)
     shown = results.of(setting)
     in_part = shown if shown in results.within(part) else None
+    leading = headlines.leading(results, part, setting)
     with upper:
-        _headline(results, part, setting, in_part)
+        _headline(results, part, setting, leading, in_part)
         bars()
     for one in results.settings:
         if one.helped:
             st.warning(f"{one.name}. {one.helped}")
-    frame.show(drawing.perplexity(results, shown, view.look()), prefix, "perplexity")
-    chart = drawing.against_uniform(results, part, in_part, view.look())
+    frame.show(drawing.perplexity(results, leading, view.look()), prefix, "perplexity")
+    chart = drawing.against_uniform(results, part, leading, view.look())
     if chart:
         frame.show(chart, f"{prefix}-{part.target:g}", "changes")
     else:
@@ -61,9 +62,10 @@ def show(
     details.show(results, part, in_part, profile, prefix)
 
 
-def _headline(results: Evaluations, part: Slice, setting: Setting, shown: EvaluatedSetting | None) -> None:
+def _headline(
+    results: Evaluations, part: Slice, setting: Setting, one: EvaluatedSetting, shown: EvaluatedSetting | None
+) -> None:
     """The number, what it compares, the protocol; and that the setting in view is another one, where it is."""
-    one = headlines.leading(results, part, setting)
     st.header(headlines.headline(one, part), anchor=False)
     st.markdown(headlines.behind(one, results))
     if shown is None:

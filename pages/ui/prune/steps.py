@@ -9,7 +9,7 @@ from pages.ui import view
 VIEWS = {
     "choose": {"choose": "Allocation in view", "best": "Search for the best setting"},
     "cost": {"results": "Results", "evaluate": "Evaluate", "writing": "Generated text"},
-    "export": {"export": "Export"},
+    "export": {"export": "Export to a folder"},
 }
 STEPS = {"choose": "1 · Choose", "cost": "2 · Cost", "export": "3 · Export"}
 ABOUT = {
@@ -36,15 +36,14 @@ def choose(usual: str) -> str:
         label_visibility="collapsed",
     )
     st.caption(ABOUT[step])
-    if len(VIEWS[step]) > 1:
-        st.segmented_control(
-            "View",
-            list(VIEWS[step]),
-            key="part",
-            format_func=VIEWS[step].get,
-            required=True,
-            label_visibility="collapsed",
-        )
+    st.segmented_control(  # also where there is one view: a choice without its widget is lost when a run is cut short
+        "View",
+        list(VIEWS[step]),
+        key="part",
+        format_func=VIEWS[step].get,
+        required=True,
+        label_visibility="collapsed",
+    )
     return part
 
 

@@ -84,7 +84,7 @@ def test_perplexity_draws_every_seed_and_a_line_through_their_mean() -> None:
 
 def test_a_curve_that_ends_early_says_where() -> None:
     found = evaluation.perplexity([*CURVES, curve("DLP", {0.5: [19.0]})], 15.2)
-    assert f"DLP ({words.percent(0.5)})" in trace(found.figure, "labels").text
+    assert f"DLP ({words.percent(0.5)})".replace("P (50 ", "P (50\u00a0") in trace(found.figure, "labels").text
 
 
 def test_a_curve_over_some_targets_says_from_where_to_where() -> None:

@@ -164,8 +164,8 @@ def test_what_cannot_be_answered_is_refused(
 
 
 @pytest.mark.bundled
-def test_the_opening_scene_is_what_the_engine_measures(empty: Store) -> None:
-    loaded = loading.load(locate("demo", empty))
+def test_the_opening_scene_is_what_the_engine_measures(tmp_path: Path) -> None:
+    loaded = loading.load(locate("demo", Store(tmp_path)))
     question, committed = next(iter(examples().items()))
     ids = scenes.clean(loaded, question.sentence).ids
     assert_agree(committed, engine(loaded, ids, question.perturbation.name, Moments()), rtol=1e-2)

@@ -120,25 +120,25 @@ def test_what_was_set_by_hand_has_a_name_and_no_line() -> None:
 @pytest.mark.parametrize(
     ("text", "shown", "former"),
     [
-        ("owl m=7 by=sparsegpt:0.7", "OWL, m 7, 70% zeros, SparseGPT", "owl m=7 lam=0.08, 70%, sparsegpt"),
+        ("owl m=7 by=sparsegpt:0.7", "OWL, m 7, 70 % zeros, SparseGPT", "owl m=7 lam=0.08, 70%, sparsegpt"),
         (
             "owl strength=0.04 control=shuffled seed=2 clip=1 calibration_seed=1:0.7",
-            "OWL, shuffled 0.04 (2), clip 1, 70% zeros, Wanda, calibration seed 1",
+            "OWL, shuffled 0.04 (2), clip 1, 70 % zeros, Wanda, calibration seed 1",
             "owl m=5 lam=0.08 shuffled 0.04 by gaussian:0.3 seed 2 clip 1, 70%, wanda, calibration seed 1",
         ),
         (
             "uniform pattern=2:4 sequential=yes:0.5",
-            "Uniform, 50% zeros, Wanda, 2:4, true-sequential",
+            "Uniform, 50 % zeros, Wanda, 2:4, true-sequential",
             "uniform, 50%, wanda, 2:4, true-sequential",
         ),
         (
             "uniform by=alps repair=refit:0.5",
-            "Uniform, 50% zeros, ALPS, refit",
+            "Uniform, 50 % zeros, ALPS, refit",
             "uniform, 50%, alps, refit",
         ),
         (
             "depth_ramp beta=0.05 high=0.9:0.5",
-            "Depth ramp, beta 0.05, high 0.9, 50% zeros, Wanda",
+            "Depth ramp, beta 0.05, high 0.9, 50 % zeros, Wanda",
             "depth_ramp beta=0.05 high=0.9, 50%, wanda",
         ),
     ],
