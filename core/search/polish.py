@@ -6,7 +6,6 @@ on where it was by being asked for again, and ends as it would have.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -20,12 +19,13 @@ from core.analysis.verdicts import sentence
 from core.evaluation import running
 from core.evaluation.marginals import marginals
 from core.evaluation.resolving import Resolved, resolve
-from core.models import anatomy, flops
+from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
-from core.specs import EvaluationRequest, Manual, MarginalSpec, PolishRequest, PolishSpec, Setting, StudyRequest
+from core.search.polish_cost import Cost, study
+from core.specs import Manual, MarginalSpec, PolishRequest, PolishSpec, Setting, StudyRequest
 from core.specs.errors import UserError
 from core.specs.formats import capital, several
 from core.store.cache import Entry, Store
@@ -83,7 +83,7 @@ class Run:
         """Every accepted setting with its losses (windows,); rejected ones halve the region."""
         region, here, prices = self.request.step, self.request.setting, None
         while region > self.request.step / 2**HALVINGS:
-            if not self._affordable(self._round_cost if prices is None else self._trial_cost):
+            if not self._affordable(self.cost.round if prices is None else self.cost.trial):
                 return
             prices = prices or self._priced(here, sparsity, bounds)
             change, said = self._move(prices, sparsity, bounds, region)
@@ -94,7 +94,7 @@ class Run:
             found = self._losses(trial, f"round {len(self.rounds) + 1}")
             difference = paired(found, losses).value
             accepted = difference < 0  # NaN is none
-            self.rounds.append(Round(region, said, difference, accepted, self._tokens(self.spent)))
+            self.rounds.append(Round(region, said, difference, accepted, self.cost.tokens(self.spent)))
             if accepted:
                 here, sparsity, losses, prices = trial, moved, found, None
                 yield here, losses
@@ -110,7 +110,7 @@ class Run:
 
     def _losses(self, setting: Setting, name: str) -> Array:
         """(windows,) nats/token on the text that accepts."""
-        cost = self._trial_cost if self.tried else self._start_cost
+        cost = self.cost.trial if self.tried else self.cost.start
         asked = self._study(setting)
         resolved = resolve(asked, self.loaded, self.store)
         running.Run(self.loaded, asked, resolved, self.store, self.shape, self._told(name, cost)).measure()
@@ -132,20 +132,18 @@ class Run:
         )
         self.priced.append(spec)
         if self.store.measured(spec) is None:
-            tell = self._told("steps", self._price_cost)
+            tell = self._told("steps", self.cost.steps)
 
             def step(layer: int) -> None:
                 tell(Progress(f"pruned layer {layer}, then all {2 * self.shape.layers} steps are run", layer=layer))
 
             found = marginals(self.loaded, spec, resolved.calibration, resolved.text.tokens, step)
             self.store.save(spec, found, self._provenance(resolved))
-        self.spent += self._price_cost
+        self.spent += self.cost.steps
         return _slopes(self.store.load(spec), np.array(spec.below), np.array(spec.above))
 
     def _study(self, *settings: Setting) -> StudyRequest:
-        return self.request.to(
-            StudyRequest, settings=settings, evaluation=EvaluationRequest(text=self.request.selection)
-        )
+        return study(self.request, *settings)
 
     def _resolved(self, *settings: Setting) -> Resolved:
         return resolve(self._study(*settings), self.loaded, self.store)
@@ -161,6 +159,10 @@ class Run:
         return self.request.setting.model_copy(update={"allocation": allocation.plain})
 
     @cached_property
+    def cost(self) -> Cost:
+        return Cost(self.request, self.shape)
+
+    @cached_property
     def parameters(self) -> Array:
         """(layers,) prunable weights."""
         return np.nansum(anatomy.parameters(self.loaded.layers), axis=1)
@@ -171,34 +173,11 @@ class Run:
 
     # -- what it costs ------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _start_cost(self) -> float:
-        pruned = 1 if self.request.setting == self.request.setting.uniform else 2
-        return flops.study_flops(self.shape, self._study(), pruned + 1, pruned + 1, pruned)
-
-    @cached_property
-    def _trial_cost(self) -> float:
-        return flops.study_flops(self.shape, self._study(), 1, 1, 1)
-
-    @cached_property
-    def _price_cost(self) -> float:
-        steps = flops.marginal_flops(self.shape, self.request.probe, self.request.selection.length)
-        return steps + flops.walk_flops(self.shape, self.request.calibration)
-
-    @property
-    def _round_cost(self) -> float:
-        return self._price_cost + self._trial_cost
-
-    def _tokens(self, flop: float) -> int:
-        """As so many tokens of forward passes of the dense model."""
-        length = self.request.selection.length
-        return math.ceil(flop * length / flops.clean_flops(self.shape, 1, length))
-
     def _affordable(self, cost: float) -> bool:
-        return self._tokens(self.spent + cost) <= self.request.tokens
+        return self.cost.tokens(self.spent + cost) <= self.request.tokens
 
     def _check_budget(self) -> None:
-        least = self._tokens(self._start_cost + self._round_cost)
+        least = self.cost.tokens(self.cost.start + self.cost.round)
         if least > self.request.tokens:
             raise UserError(
                 f"a budget of {self.request.tokens:,} tokens is too small for one round of polish, which takes "
@@ -213,8 +192,7 @@ class Run:
 
     def _told(self, name: str, cost: float) -> Report:
         """What a stage reports, as a part of the whole budget."""
-        begun, most = self.spent, self.request.tokens * flops.clean_flops(self.shape, 1, self.request.selection.length)
-        total = int(most / self.request.selection.length / 1e6)
+        begun, total = self.spent, int(self.request.tokens * self.cost.token / 1e6)
 
         def tell(progress: Progress) -> None:
             done = int((begun + min(progress.done * 1e6, cost)) / 1e6)
@@ -234,7 +212,7 @@ class Run:
             "sparsity": sparsity,
             "budget": self._budget(np.array(sparsity)),
             "rounds": [asdict(each) for each in self.rounds],
-            "tokens": self._tokens(self.spent),
+            "tokens": self.cost.tokens(self.spent),
             "sentence": self._sentence(found, change),
             "interval": asdict(change),
         }
