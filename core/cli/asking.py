@@ -10,6 +10,7 @@ from core.specs import (
     BestRequest,
     EvaluationRequest,
     MeasureRequest,
+    PolishRequest,
     Setting,
     StudyRequest,
     UserError,
@@ -47,6 +48,14 @@ def prune(given: SimpleNamespace) -> StudyRequest:
 def evaluate(given: SimpleNamespace) -> StudyRequest:
     """What `evaluate` asks: a study of the dense model alone."""
     return _study(_fields("evaluate", given), given)
+
+
+def polish(given: SimpleNamespace) -> PolishRequest:
+    """What `polish` asks."""
+    found = _fields("polish", given)
+    setting = checked(Setting, **found.pop("setting"), allocation=grammar.read_allocation(given.allocation))
+    texts = {role: checked(WindowRequest, **found.pop(role)) for role in ("calibration", "selection")}
+    return checked(PolishRequest, **found, **texts, setting=setting)
 
 
 def best(given: SimpleNamespace) -> BestRequest:

@@ -43,7 +43,7 @@ def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Te
         step: told how many windows are done.
     """
     streams: list[Tensor] = []
-    for part in tokens.split(_windows_per_batch(tokens)):
+    for part in tokens.split(windows_per_batch(tokens)):
         streams.append(_last_stream(loaded, part.to(loaded.model.device)).cpu())
         step(sum(map(len, streams)))
     return torch.cat(streams)
@@ -60,17 +60,18 @@ def evaluate(loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Ste
     """
     if reference is not None and reference.shape[:2] != tokens.shape:
         raise ValueError(f"a reference for {tuple(reference.shape[:2])} tokens, not for {tuple(tokens.shape)}")
-    size = _windows_per_batch(tokens)
-    head = _Head(loaded, tokens)
+    size = windows_per_batch(tokens)
+    head = Head(loaded, tokens)
     found: list[Array] = []
     for start in range(0, len(tokens), size):
         dense = None if reference is None else reference[start : start + size]
-        found.append(_read(head, loaded, tokens[start : start + size].to(loaded.model.device), dense))
+        ids = tokens[start : start + size].to(loaded.model.device)
+        found.append(read(head, ids, _last_stream(loaded, ids), dense))
         step(start + found[-1].shape[1])
     return Losses(*np.concatenate(found, axis=1))
 
 
-class _Head:
+class Head:
     """Final norm, head and whatever the model does to its logits, for a last-layer stream."""
 
     def __init__(self, loaded: Loaded, tokens: Tensor):
@@ -83,7 +84,8 @@ class _Head:
         return tail(self.model, self.calls, ids, stream.to(self.model.device)).float()
 
 
-def _windows_per_batch(tokens: Tensor) -> int:
+def windows_per_batch(tokens: Tensor) -> int:
+    """How many windows are run at once."""
     return max(1, BATCH // tokens.shape[1])
 
 
@@ -102,9 +104,13 @@ def _last_stream(loaded: Loaded, ids: Tensor) -> Tensor:
     return kept[0]
 
 
-def _read(head: _Head, loaded: Loaded, ids: Tensor, dense: Tensor | None) -> Array:
-    """(3, windows): mean loss, divergence and agreement of one batch of windows."""
-    stream = _last_stream(loaded, ids)
+def read(head: Head, ids: Tensor, stream: Tensor, dense: Tensor | None = None) -> Array:
+    """(3, windows): mean loss, divergence and agreement of one batch of windows by its last-layer streams.
+
+    Args:
+        ids: (windows, length).
+        stream, dense: (windows, length, width) of the model, and of its dense self; None: without divergence.
+    """
     last = ids.shape[1] - 1
     width = max(1, CHUNK // len(ids))
     each: list[Tensor] = []
@@ -115,7 +121,7 @@ def _read(head: _Head, loaded: Loaded, ids: Tensor, dense: Tensor | None) -> Arr
     return torch.cat(each, dim=-1).mean(-1).numpy()
 
 
-def _chunk(head: _Head, ids: Tensor, stream: Tensor, dense: Tensor | None) -> Tensor:
+def _chunk(head: Head, ids: Tensor, stream: Tensor, dense: Tensor | None) -> Tensor:
     """(3, windows, tokens) float64 on the CPU: what each token loses. ids hold one more token than the streams."""
     log_q = head.logits(ids[:, :-1], stream).log_softmax(-1)
     nll = -log_q.gather(-1, ids[:, 1:, None]).squeeze(-1)

@@ -52,16 +52,9 @@ class Run:
         """Evaluate what is missing, then save the view over it.
 
         Raises:
-            UserError: a setting that cannot be.
-            Cancelled: the report function said so; finished pieces stay.
+            UserError, Cancelled: as `measure`.
         """
-        lacking = (each for each in self.spec.points if self._lacks_losses(each) or self._lacking_tasks(each))
-        pending = {each.pruned: each for each in lacking}
-        losses = [each for each in pending.values() if self._lacks_losses(each)]
-        self.total = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
-        reference = self._reference() if losses else None
-        for each in pending.values():
-            self._point(each, reference)
+        self.measure()
         told = self._provenance() | {
             "text": self.resolved.text.label,
             "text_source": relative(self.request.evaluation.text.source),
@@ -75,6 +68,21 @@ class Run:
             "request": json.loads(relative(self.request.model_dump_json())),
         }
         return self.store.entry(self.store.save(self.spec, None, told))
+
+    def measure(self) -> None:
+        """Evaluate what is missing.
+
+        Raises:
+            UserError: a setting that cannot be.
+            Cancelled: the report function said so; finished pieces stay.
+        """
+        lacking = (each for each in self.spec.points if self._lacks_losses(each) or self._lacking_tasks(each))
+        pending = {each.pruned: each for each in lacking}
+        losses = [each for each in pending.values() if self._lacks_losses(each)]
+        self.total = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
+        reference = self._reference() if losses else None
+        for each in pending.values():
+            self._point(each, reference)
 
     # -- what is missing --------------------------------------------------------------------------------------------
 

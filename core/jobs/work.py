@@ -15,7 +15,16 @@ from core.models.loading import Reader
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
 from core.models.sources import outlined
-from core.specs import BestRequest, ExportRequest, MeasureRequest, ProfileSpec, StudyRequest, WritingRequest, expanded
+from core.specs import (
+    BestRequest,
+    ExportRequest,
+    MeasureRequest,
+    PolishRequest,
+    ProfileSpec,
+    StudyRequest,
+    WritingRequest,
+    expanded,
+)
 from core.specs.jobs import Request
 from core.store import parts
 from core.store.cache import Entry
@@ -87,6 +96,13 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     loaded = bench.load(request, lambda reader: choosing.texts_of(choosing.with_documents(request), reader))
     shape = outlined(loaded.source, bench.store)
     return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
+
+
+def polish(request: PolishRequest, bench: Bench) -> Entry:
+    from core.search import polish
+
+    loaded, shape = bench.placed(request, lambda reader: windows(request.selection, reader))
+    return polish.Run(request, loaded, bench.store, shape, bench.report).run()
 
 
 def write(request: WritingRequest, bench: Bench) -> Entry:

@@ -123,6 +123,13 @@ def evaluation_flops(shape: Outline, sequences: int, length: int) -> float:
     return clean_flops(shape, sequences, length) + head_flops(shape, sequences * length)
 
 
+def marginal_flops(shape: Outline, sequences: int, length: int) -> float:
+    """Losses of a pruned model with every layer in turn a step less and a step more sparse, on some windows."""
+    tokens, changed = sequences * length, shape.layers * (shape.layers + 1)
+    heads = 2 * shape.layers * head_flops(shape, tokens)
+    return clean_flops(shape, sequences, length) + changed * layer_flops(shape, tokens, length) + heads
+
+
 def task_flops(shape: Outline, examples: int) -> float:
     """A zero-shot task, roughly: its questions are not read before it runs."""
     return clean_flops(shape, examples, TOKENS_PER_EXAMPLE)

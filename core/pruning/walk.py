@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from core.specs.pruners import WITHOUT_TEXT, Statistic
 from core.store.results import Array
 
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
+Look = Callable[[int, Linear, float, Callable[[float], Tensor]], None]  # layer, linear, planned sparsity, its weight at
 
 
 @torch.inference_mode()
@@ -34,6 +36,7 @@ def walk(
     plan: Plan,
     step: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], object] = warnings.warn,
+    look: Look | None = None,
 ) -> Array:
     """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
 
@@ -48,6 +51,7 @@ def walk(
         plan: what to do; a column of its sparsities belongs to the linear at that place in `anatomy.prunable`.
         step: told the layer that is done.
         warn: told in a sentence what had to be helped along, once each time.
+        look: shown every linear before it is pruned, with what would give its weight at another sparsity.
 
     Returns:
         (layers, linears) achieved sparsity, counted; NaN where a layer has fewer linears than another.
@@ -73,7 +77,10 @@ def walk(
             statistics = _statistics(group, runs, streams, treatment.statistics)
             for linear in group:
                 share = sparsity[linear.name]
-                linear.module.weight.copy_(pruned(linear, index, treatment, statistics, share, plan.pattern, warn))
+                at = partial(pruned, linear, index, treatment, statistics, pattern=plan.pattern, warn=warn)
+                if look:
+                    look(index, linear, share, at)
+                linear.module.weight.copy_(at(share))
         achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
         streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
         step(index)

@@ -20,6 +20,7 @@ from core.specs.options import (
     pruned,
     roles,
     span_words,
+    start,
 )
 from core.specs.pruners import PRUNERS, REPAIRS, USUAL
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION
@@ -150,6 +151,27 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _count("length", "Tokens per window.", USUAL_EVALUATION.length, "evaluation.text.length", least=SHORTEST),
         *RUN,
     ),
+    "polish": (
+        *MODEL,
+        _pruner("setting.pruner"),
+        Option("repair", f"{either(REPAIRS)}: solve the weights that stay anew.", of=("setting.repair",)),
+        Option("allocation", f"Where to start: {METHOD}.", "uniform:0.7", told=start, always=True),
+        Option("true_sequential", "Prune a layer group by group.", False, bool, ("setting.true_sequential",)),
+        Option("profile", "The profile that the allocation looks at.", of=("profile",)),
+        _source("calibration", "Calibration text.", USUAL_CALIBRATION.source, "calibration.source"),
+        _documents("documents", "Its documents, as in 0-599.", "calibration.documents"),
+        _count("sequences", "How many calibration windows.", USUAL_CALIBRATION.sequences, "calibration.sequences"),
+        _source("selection", "Text on which moves are accepted.", USUAL_EVALUATION.source, "selection.source"),
+        _documents("selection_documents", "Its documents, as in 600-799.", "selection.documents"),
+        _count("windows", "How many windows of it.", USUAL_EVALUATION.sequences, "selection.sequences"),
+        _count("probe", "How many of these price the steps.", 4, "probe"),
+        _count("length", LENGTH, USUAL_EVALUATION.length, "calibration.length", "selection.length", least=SHORTEST),
+        _count("seed", "Draws the calibration windows.", 0, "setting.calibration_seed", least=0),
+        Option("step", "Sparsity that a layer moves by at most.", 0.04, float, ("step",), always=True),
+        _count("tokens", "Budget, in tokens of forward passes of the dense model.", 1_000_000, "tokens"),
+        Option("write", "File for the allocation, which `prune --allocation` reads.", "polished.json"),
+        *RUN,
+    ),
     "study": (
         Option("file", "A .toml file; see the README for what it holds.", ..., Path, ("file",), argument=True),
         *RUN,
@@ -179,4 +201,8 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     ),
 }  # fmt: skip
 # fields that a command does not look at: every setting draws the calibration windows by its own seed
-IDLE = {"evaluate": ("calibration", "profile"), "prune": ("calibration.seed",)}
+IDLE = {
+    "evaluate": ("calibration", "profile"),
+    "prune": ("calibration.seed",),
+    "polish": ("calibration.seed", "setting.allocation"),
+}

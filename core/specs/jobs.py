@@ -70,6 +70,14 @@ JOBS = (
         opens=(("best", "{key}"), ("part", "best")),
     ),
     JobRow(
+        "polish",
+        "core.specs.polishing:PolishRequest",
+        "core.specs.polishing:PolishSpec",
+        "core.jobs.work:polish",
+        "Improve an allocation by measured steps, on one text.",
+        listed="polished",
+    ),
+    JobRow(
         "writing",
         "core.specs.requests:WritingRequest",
         "core.specs.requests:WritingSpec",

@@ -11,6 +11,7 @@ from core.specs.allocations import AllocationRequest
 from core.specs.base import Spec, number, word
 from core.specs.errors import UserError
 from core.specs.measurements import MeasureRequest
+from core.specs.polishing import PolishRequest
 from core.specs.requests import BestRequest
 from core.specs.settings import uniform
 from core.specs.studies import StudyRequest
@@ -31,7 +32,7 @@ class Studying(Spec):
     file: str
 
 
-Asked = MeasureRequest | StudyRequest | BestRequest | Allocating | Studying
+Asked = MeasureRequest | StudyRequest | BestRequest | PolishRequest | Allocating | Studying
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,11 @@ def pruned(request: StudyRequest) -> dict[str, Any]:
         if not setting.pattern or setting.allocation != uniform(setting.allocation.target):
             found["allocation"] = grammar.write(setting.allocation)
     return found
+
+
+def start(request: PolishRequest) -> dict[str, str]:
+    """The allocation that is polished."""
+    return {"allocation": grammar.write(request.setting.allocation)}
 
 
 def roles(request: BestRequest) -> dict[str, str]:

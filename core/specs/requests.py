@@ -18,7 +18,7 @@ from core.specs.studies import StudySpec
 from core.specs.texts import USUAL_CALIBRATION, WindowRequest
 
 
-class _OneSetting(OfModel):
+class OneSetting(OfModel):
     """What is asked of one setting of a model."""
 
     profile: str | None = None
@@ -31,7 +31,7 @@ class _OneSetting(OfModel):
         return f"{self.does} of {model_name(self.model)}: {naming.whole(self.setting)}"
 
 
-class ExportRequest(_OneSetting):
+class ExportRequest(OneSetting):
     """A pruned model as a folder that loads anywhere."""
 
     folder: str = Field(description="where it goes, absolute")
@@ -40,7 +40,7 @@ class ExportRequest(_OneSetting):
     does: ClassVar[str] = "export"
 
 
-class WritingRequest(_OneSetting):
+class WritingRequest(OneSetting):
     """What the dense and the pruned model write after a prompt, side by side."""
 
     prompt: str = Field(min_length=1)

@@ -30,6 +30,7 @@ UNITS: dict[str, tuple[type[specs.Spec], type]] = {
     "scores": (specs.ScoreSpec, results.Scores),
     "removal": (specs.RemovalSpec, results.Removal),
     "evaluated": (specs.EvaluatedSpec, results.Evaluated),
+    "marginal": (specs.MarginalSpec, results.Marginal),
     "zeroshot": (specs.ZeroShotSpec, results.ZeroShot),
 }
 KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS

@@ -130,6 +130,15 @@ class Evaluated:
 
 
 @dataclass(frozen=True, eq=False)
+class Marginal:
+    """What a pruned model loses where one layer at a time is a step less or more sparse than planned."""
+
+    planned: Array = over("window", unit="nats/token with every layer as planned")
+    less: Array = over("layer", "window", unit="nats/token with the layer a step less sparse")
+    more: Array = over("layer", "window", unit="nats/token with the layer a step more sparse")
+
+
+@dataclass(frozen=True, eq=False)
 class ZeroShot:
     """Answers to the examples of a zero-shot task."""
 

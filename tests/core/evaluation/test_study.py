@@ -186,14 +186,14 @@ def breaking(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 60% the linears of layer 1 get inputs that are not finite."""
     real = walking.walk
 
-    def broken(loaded, tokens, plan, step, warn):
+    def broken(loaded, tokens, plan, step, warn, *rest):
         def spoil(layer: int) -> None:
             if layer == 0 and np.allclose(plan.sparsity, 0.6):
                 loaded.layers[1].input_layernorm.weight.fill_(float("inf"))
             step(layer)
 
         warn("layer 0, mlp.up_proj: the damping was raised")
-        return real(loaded, tokens, plan, spoil, warn)
+        return real(loaded, tokens, plan, spoil, warn, *rest)
 
     monkeypatch.setattr(walking, "walk", broken)
 

@@ -1,0 +1,47 @@
+"""`python -m core polish`: an allocation improved by measured steps, written to a file that `prune` reads."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+from rich.table import Table
+
+from core.cli import app, asking
+from core.cli.options import command
+from core.cli.output import out, say_json
+from core.cli.studying import run
+from core.models import machine
+from core.specs.errors import UserError
+from core.store.cache import Entry, Store
+
+
+@command(app, "polish")
+def polish(given: SimpleNamespace) -> None:
+    """Improve an allocation by measured steps, and write it to a file that `prune --allocation` reads."""
+    request, store, file = asking.polish(given), Store(given.cache), Path(given.write).expanduser()
+    if file.suffix != ".json" or not file.resolve().parent.is_dir():
+        raise UserError(f"--write {given.write}: name a .json file in a folder that is there")
+    entry = run(request, store, machine.chosen(given.device), {})
+    told = entry.provenance
+    answer = {name: told[name] for name in ("sentence", "interval", "budget", "sparsity", "rounds", "tokens")}
+    file.write_text(json.dumps({"sparsity": told["sparsity"], "budget": told["budget"]}) + "\n", encoding="utf-8")
+    if given.json:
+        say_json({"key": entry.key, **answer, "file": str(file)})
+    else:
+        _say(entry, file)
+
+
+def _say(entry: Entry, file: Path) -> None:
+    told = entry.provenance
+    table = Table(title=f"Moves tried on {told['text']}, change of the loss in nats/token")
+    for column in ("round", "largest step", "expected", "measured", "", "tokens so far"):
+        table.add_column(column, justify="right")
+    for number, each in enumerate(told["rounds"], 1):
+        numbers = (f"{each['region']:.3f}", f"{each['expected']:+.4f}", f"{each['change']:+.4f}")
+        table.add_row(str(number), *numbers, "kept" if each["accepted"] else "undone", f"{each['tokens']:,}")
+    out.print(table)
+    out.print(told["sentence"], markup=False, soft_wrap=True, highlight=False)
+    out.print(f"budget {told['budget']:.6f}, written to {file}", markup=False, soft_wrap=True)
+    out.print(f"polish {entry.key}")

@@ -1,0 +1,54 @@
+"""What the parts of a polish cost, in FLOP and in tokens of forward passes. No torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from core.models import flops
+from core.models.outline import Outline
+from core.specs import EvaluationRequest, PolishRequest, Setting, StudyRequest
+
+
+def study(request: PolishRequest, *settings: Setting) -> StudyRequest:
+    """Settings on the text that accepts."""
+    return request.to(StudyRequest, settings=settings, evaluation=EvaluationRequest(text=request.selection))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """FLOP of every part of a polish; what is found in the store counts as if it were measured."""
+
+    request: PolishRequest
+    shape: Outline
+
+    @property
+    def start(self) -> float:
+        """The dense model, the start and its uniform twin."""
+        pruned = 1 if self.request.setting == self.request.setting.uniform else 2
+        return flops.study_flops(self.shape, study(self.request), pruned + 1, pruned + 1, pruned)
+
+    @property
+    def trial(self) -> float:
+        """A move that is tried."""
+        return flops.study_flops(self.shape, study(self.request), 1, 1, 1)
+
+    @property
+    def steps(self) -> float:
+        """Every layer's two steps."""
+        steps = flops.marginal_flops(self.shape, self.request.probe, self.request.selection.length)
+        return steps + flops.walk_flops(self.shape, self.request.calibration)
+
+    @property
+    def round(self) -> float:
+        return self.steps + self.trial
+
+    @property
+    def token(self) -> float:
+        """A token of a forward pass of the dense model."""
+        length = self.request.selection.length
+        return flops.clean_flops(self.shape, 1, length) / length
+
+    def tokens(self, flop: float) -> int:
+        """As so many tokens of forward passes."""
+        return math.ceil(flop / self.token)

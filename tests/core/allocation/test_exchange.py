@@ -1,0 +1,60 @@
+"""The move inside the trust region keeps budget and bounds, is as good as the slopes allow, and needs a gain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.allocation.budget import Bounds, met
+from core.allocation.exchange import exchange, expected, rooms, slopes
+
+
+@given(layers=st.integers(1, 12), seed=st.integers(0, 10**6), region=st.floats(0.001, 0.3), linears=st.integers(0, 3))
+def test_a_move_keeps_budget_and_bounds_and_cannot_be_bettered(
+    layers: int, seed: int, region: float, linears: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    bounds = Bounds(0.1, 0.9)
+    sparsity = draw.uniform(0.1, 0.9, (layers, linears) if linears else layers)
+    parameters = draw.integers(10, 10**7, layers).astype(float)
+    below, above = rooms(sparsity, bounds, region)
+    down, up = slopes(draw.normal(size=layers), 0.0, draw.normal(size=layers), below, above)
+    change = exchange(down, up, parameters, below, above)
+    moved = sparsity + (change[:, None] if linears else change)
+
+    of_layers = moved.mean(1) if linears else moved
+    before = sparsity.mean(1) if linears else sparsity
+    assert abs(met(of_layers, parameters) - met(before, parameters)) < 1e-9
+    assert moved.min() >= bounds.low - 1e-9 and moved.max() <= bounds.high + 1e-9
+    assert np.abs(change).max() <= region + 1e-9
+    assert expected(change, down, up) <= 1e-9
+    # optimal: no weight is saved anywhere for more than one costs elsewhere
+    saves = (np.where(change > 1e-9, up, down) / parameters)[change > -below + 1e-9]
+    costs = (np.where(change < -1e-9, down, up) / parameters)[change < above - 1e-9]
+    assert max(saves, default=-np.inf) <= min(costs, default=np.inf) + 1e-12
+
+
+def test_a_move_by_hand() -> None:
+    """The dearest layer gives all it may; the cheapest takes it; the third, between them, stays."""
+    down, up = np.array([4.0, 1.0, 2.0]), np.array([5.0, 1.5, 3.0])
+    room = np.full(3, 0.1)
+    change = exchange(down, up, np.ones(3), room, room)
+    assert change == pytest.approx([-0.1, 0.1, 0.0])
+    assert expected(change, down, up) == pytest.approx(-0.25)
+    alike = exchange(np.ones(3), np.full(3, 2.0), np.ones(3), room, room)
+    assert alike == pytest.approx(np.zeros(3))
+
+
+def test_slopes_by_hand() -> None:
+    less, more = np.array([0.9, 0.9, np.nan, 0.9]), np.array([1.2, 1.05, 1.3, np.inf])
+    down, up = slopes(less, 1.0, more, np.full(4, 0.1), np.array([0.1, 0.1, 0.1, 0.1]))
+    assert down == pytest.approx([1.0, 0.75, -np.inf, 1.0])  # the second falls on the way up: one slope for both
+    assert up == pytest.approx([2.0, 0.75, 3.0, np.inf])
+
+
+def test_rooms_by_hand() -> None:
+    """The linear nearest to a bound decides; a layer outside a bound may only come back."""
+    below, above = rooms(np.array([[0.5, 0.88], [0.05, 0.4], [0.97, 0.5]]), Bounds(0.1, 0.9), 0.2)
+    assert below == pytest.approx([0.2, 0.0, 0.2]) and above == pytest.approx([0.02, 0.2, 0.0])

@@ -1,0 +1,55 @@
+"""Steps priced in one walk cost what they cost when the model is really pruned so."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from core.evaluation import perplexity
+from core.evaluation.marginals import marginals
+from core.evaluation.pruned import prune
+from core.pruning.walk import restored
+from core.specs import PrunedSpec
+from core.store.results import Array
+from tests import tiny
+
+LAYERS = 4
+PLANNED = (0.5, 0.4, 0.6, 0.5)
+BELOW, ABOVE = (0.1, 0.2, 0.1, 0.3), (0.2, 0.1, 0.05, 0.2)
+
+
+def pruned(pruner: str, sparsity: tuple[float, ...]) -> tuple[PrunedSpec, dict]:
+    text = tiny.windows().spec if pruner == "wanda" else None
+    found = PrunedSpec(pruner=pruner, sparsity=sparsity, calibration=text)
+    return found, {text.key: tiny.windows()} if text else {}
+
+
+def really(pruner: str, layer: int, step: float, family: str, tokens: torch.Tensor) -> Array:
+    """Losses of the model pruned with one layer changed, everything else from the start."""
+    spec, calibration = pruned(pruner, tuple(s + step * (i == layer) for i, s in enumerate(PLANNED)))
+    with restored(tiny.loaded(family)):
+        prune(tiny.loaded(family), spec, calibration, lambda _: None, lambda _: None)
+        return perplexity.evaluate(tiny.loaded(family), tokens, None).nll
+
+
+@pytest.mark.parametrize(
+    ("pruner", "family", "layers"),
+    [("magnitude", "llama", range(LAYERS)), ("magnitude", "gpt2", range(LAYERS)),
+     ("wanda", "llama", [LAYERS - 1]), ("wanda", "gpt2", [LAYERS - 1])],  # later masks would see an earlier change
+)  # fmt: skip
+def test_a_step_costs_what_it_costs_alone(pruner: str, family: str, layers: list[int]) -> None:
+    loaded, tokens = tiny.loaded(family), tiny.windows().tokens[:2]
+    before = [each.clone() for each in loaded.model.parameters()]
+    spec, calibration = pruned(pruner, PLANNED)
+    asked = SimpleNamespace(pruned=spec, windows=2, below=BELOW, above=ABOVE)
+    found = marginals(loaded, asked, calibration, torch.cat([tokens, tokens]))
+    assert found.less.shape == found.more.shape == (LAYERS, 2)
+    assert found.planned == pytest.approx(really(pruner, 0, 0.0, family, tokens), rel=1e-5)
+    for layer in layers:
+        assert found.less[layer] == pytest.approx(really(pruner, layer, -BELOW[layer], family, tokens), rel=1e-5)
+        assert found.more[layer] == pytest.approx(really(pruner, layer, ABOVE[layer], family, tokens), rel=1e-5)
+        assert not np.allclose(found.less[layer], found.planned, rtol=1e-6)
+    assert all(torch.equal(old, new) for old, new in zip(before, loaded.model.parameters(), strict=True))

@@ -1,0 +1,136 @@
+"""Polish: the loss on its text never rises, a stopped run ends as a whole one, and the file prunes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.allocation.budget import met
+from core.analysis import evaluations
+from core.evaluation import marginals as pricing
+from core.jobs import experiment
+from core.models.progress import Cancelled, Progress
+from core.search import polish
+from core.specs import PolishRequest, Setting, UserError, WindowRequest, checked, grammar
+from core.store.cache import Entry, Store
+from core.store.packs import pack, unpack
+from tests import tiny
+
+LENGTH = 12
+MUCH = 100_000
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    path = tmp_path / "text.jsonl"
+    rows = [f"{index} {tiny.SENTENCES[index % 5]} {tiny.SENTENCES[index % 3]}" for index in range(40)]
+    path.write_text("\n".join(json.dumps({"text": row}) for row in rows), encoding="utf-8")
+    return f"file:{path}"
+
+
+def request(text: str, start: str = "uniform:0.5", pruner: str = "wanda", **more: object) -> PolishRequest:
+    asked = {
+        "model": str(tiny.folder("llama")),
+        "setting": Setting(pruner=pruner, allocation=grammar.read_allocation(start)),
+        "calibration": WindowRequest(source=text, documents=(0, 19), sequences=3, length=LENGTH),
+        "selection": WindowRequest(source=text, documents=(20, 39), sequences=8, length=LENGTH),
+        "tokens": 12_000,
+    }
+    return PolishRequest(**(asked | more))
+
+
+def losses(store: Store, entry: Entry) -> tuple[float, float]:
+    """Of the start and of what was found."""
+    found = evaluations.read(store, entry.spec.study)
+    return found.single(entry.spec.start).loss, found.single(entry.spec.found).loss
+
+
+def test_the_loss_falls_and_the_budget_stays(empty: Store, text: str, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    entry = experiment.get(request(text), empty, report=seen.append)
+    told = entry.provenance
+    start, found = losses(empty, entry)
+    assert any(each["accepted"] for each in told["rounds"])
+    assert found < start and told["interval"]["value"] == pytest.approx(100 * np.expm1(found - start))
+    assert found - start == pytest.approx(sum(each["change"] for each in told["rounds"] if each["accepted"]))
+    assert abs(met(np.array(told["sparsity"]), np.ones(tiny.LAYERS)) - 0.5) < 1e-9 and told["budget"] == 0.5
+    assert max(told["sparsity"]) <= 0.95 and min(told["sparsity"]) >= 0
+    assert told["tokens"] <= 12_000 and all(each.done <= each.total for each in seen if each.total)
+    there = Store(tmp_path / "elsewhere")
+    assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
+    empty.delete(entry)
+    assert empty.find(request(text)) is None
+
+
+def test_a_stopped_run_goes_on_and_ends_as_a_whole_one(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.line.startswith("round 2"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        experiment.get(request(text), empty, report=stop)
+    priced: list[object] = []
+    honest = pricing.marginals
+    monkeypatch.setattr(polish, "marginals", lambda *all_: priced.append(all_) or honest(*all_))
+    entry = experiment.get(request(text), empty)
+    again = len(priced)
+    whole = experiment.get(request(text), Store(tmp_path / "apart"))
+    assert again < len(priced) - again == len(whole.spec.marginals)
+    assert entry.key == whole.key and entry.provenance["rounds"] == whole.provenance["rounds"]
+
+
+@pytest.mark.parametrize(("start", "pruner"), [("uniform:0.5", "magnitude"), ("file", "wanda")])
+def test_no_pruner_or_start_ends_worse(empty: Store, text: str, tmp_path: Path, start: str, pruner: str) -> None:
+    """Per linear too: the linears of a layer move together."""
+    if start == "file":
+        start = str(tmp_path / "start.json")
+        Path(start).write_text(json.dumps([[0.4, 0.5, 0.5, 0.6, 0.5, 0.5, 0.5]] * tiny.LAYERS), encoding="utf-8")
+    entry = experiment.get(request(text, start, pruner, tokens=6_000), empty)
+    first, found = losses(empty, entry)
+    assert found <= first and len(entry.provenance["rounds"]) > 0
+    sparsity = np.array(entry.provenance["sparsity"])
+    if sparsity.ndim == 2:
+        shifts = sparsity - np.array(json.loads(Path(start).read_text(encoding="utf-8")))
+        assert shifts == pytest.approx(np.broadcast_to(shifts[:, :1], shifts.shape), abs=1e-9)
+
+
+def test_the_start_comes_back_where_nothing_helps(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moves against what the slopes say raise the loss: all are undone."""
+    honest = polish.slopes
+    monkeypatch.setattr(polish, "slopes", lambda *all_: tuple(-each for each in reversed(honest(*all_))))
+    asked = request(text, tokens=MUCH)
+    entry = experiment.get(asked, empty)
+    told = entry.provenance
+    assert [each["accepted"] for each in told["rounds"]] == [False] * polish.HALVINGS
+    assert entry.spec.found == entry.spec.start and told["sparsity"] == [0.5] * tiny.LAYERS
+    assert told["sentence"].startswith("Polish added nothing here")
+
+
+def test_what_cannot_be_polished_is_refused(empty: Store, text: str, refused: Callable) -> None:
+    with refused("too small for one round", "give"):
+        experiment.get(request(text, tokens=50), empty)
+    whole = WindowRequest(source=text, length=LENGTH)
+    with refused("same"):
+        experiment.get(request(text, calibration=whole, selection=whole), empty)
+    pattern = Setting(pattern="2:4", allocation=grammar.read_allocation("uniform:0.5"))
+    for wrong, named in (({"setting": pattern}, "no budget to move"), ({"setting": Setting(), "probe": 99}, "99")):
+        with pytest.raises(UserError, match=named):
+            checked(PolishRequest, **wrong)
+
+
+def test_the_file_prunes(say: Callable, text: str, tmp_path: Path) -> None:
+    file, model = tmp_path / "polished.json", tiny.folder("llama")
+    same = ["--model", model, "--calibration", text, "--documents", "0-19", "--sequences", 3, "--length", LENGTH]
+    said = say("polish", *same, "--selection", text, "--selection-documents", "20-39", "--windows", 8, "--tokens", 6000,
+               "--allocation", "uniform:0.5", "--write", file, "--json").json  # fmt: skip
+    judged = say("prune", *same, "--evaluate", text, "--evaluate-documents", "20-39", "--windows", 8,
+                 "--allocation", file, "--json").json  # fmt: skip
+    assert judged["planned"] == pytest.approx(said["sparsity"])
+    assert judged["against_uniform"]["percent"] == pytest.approx(said["interval"]["value"])
+    say("polish", "--write", tmp_path / "nowhere" / "polished.json").refused("--write", "folder")
