@@ -133,9 +133,9 @@ class Evaluated:
 class Marginal:
     """What a pruned model loses where one layer at a time is a step less or more sparse than planned."""
 
-    planned: Array = over("window", unit="nats/token with every layer as planned")
-    less: Array = over("layer", "window", unit="nats/token with the layer a step less sparse")
-    more: Array = over("layer", "window", unit="nats/token with the layer a step more sparse")
+    planned: Array = over("probe", unit="nats/token with every layer as planned")
+    less: Array = over("layer", "probe", unit="nats/token with the layer a step less sparse")
+    more: Array = over("layer", "probe", unit="nats/token with the layer a step more sparse")
 
 
 @dataclass(frozen=True, eq=False)

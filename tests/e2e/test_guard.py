@@ -15,6 +15,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import READY, serving
 
+pytestmark = pytest.mark.e2e
+
 
 class Recording(BaseHTTPRequestHandler):
     """Answers every request, to whatever address, with one page, and remembers the addresses."""

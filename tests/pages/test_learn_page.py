@@ -294,7 +294,7 @@ def test_a_link_stays_in_the_address_as_it_is(chapter: str, cache: Cache) -> Non
         app = shell().run()
         app.query_params.update(link)
         app.switch_page(f"{element.proto.page}.py").run()
-        assert {key: app.query_params[key] for key in app.query_params} == link
+        assert {key: app.query_params[key] for key in app.query_params} == link, element.proto.page
 
 
 def test_the_layer_stays_with_other_pages(cache: Cache) -> None:
@@ -444,7 +444,7 @@ def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(ap
     job.write(Status(total=3, done=1, line="residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"))
     app.run()
     told = app.get("progress")[0].proto.text
-    assert "residual" not in told and all(part in told for part in ("Wanda", "70%", "2 of 3", "0 to 7", "layer 4"))
+    assert "residual" not in told and all(part in told for part in ("Wanda", "70 %", "2 of 3", "0 to 7", "layer 4"))
     finish(job, measured_again.place())
     app.run()
     assert "to the last digit" in text(app) and "47 s" in text(app)

@@ -142,6 +142,7 @@ def test_the_line_on_the_card_makes_the_export_again(
     assert run("export", study(more, "--json").json["key"], "--setting", words, "--to", first, "--json").json
     card = (first / "README.md").read_text()
     [line] = [each for each in card.splitlines() if each.startswith("python -m core prune")]
+    (tmp_path / Path(MODEL).name).symlink_to(MODEL)  # the card names model and text, and not where they lie
     monkeypatch.chdir(tmp_path)
     again = run(*shlex.split(line)[3:], "--evaluate", texts[3], "--windows", "9", "--json").json
     made = Path(again["export"]["folder"])
@@ -347,7 +348,7 @@ def test_people_read_base_seeds_and_shuffles(corrected: Callable, monkeypatch: p
 
 def test_an_export_tells_of_help(studied: dict, run: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = walking.walk
-    monkeypatch.setattr(walking, "walk", lambda *args: args[-1]("layer 2: damping raised") or real(*args))
+    monkeypatch.setattr(walking, "walk", lambda *args: args[4]("layer 2: damping raised") or real(*args))
     told = run("export", studied["key"], "--setting", "2:4", "--to", tmp_path / "out")
     assert told.code == 0 and "along: layer 2: damping raised." in told.out
 

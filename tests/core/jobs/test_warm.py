@@ -260,7 +260,7 @@ def test_twenty_readers_at_once_get_their_answers_from_one_process(made: Callabl
         assert of_row[:3] == ["row", str(reader), reader]
         assert of_scene[:2] == ["scene", str(reader)] and of_text[:2] == ["text", "same"]
     assert len({answer[3] for answers in found.values() for answer in answers}) == 1
-    assert len({answers[2] for answers in found.values()}) == 1, "one answer for all who asked the same"
+    assert len({tuple(answers[2]) for answers in found.values()}) == 1, "one answer for all who asked the same"
 
 
 def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:

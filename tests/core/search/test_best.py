@@ -511,11 +511,11 @@ def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, mo
     """The ramp breaks the model; everything else wants more damping."""
     real = walking.walk
 
-    def odd(loaded, tokens, plan, step, warn):
+    def odd(loaded, tokens, plan, step, warn, *rest):
         warn("layer 2: damping raised")
         if abs(plan.sparsity[3] - plan.sparsity[0] - 0.15) < 1e-6:
             loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
-        return real(loaded, tokens, plan, step, warn)
+        return real(loaded, tokens, plan, step, warn, *rest)
 
     monkeypatch.setattr(walking, "walk", odd)
     what = [*asking(text), "--seeds", "0,1"]
