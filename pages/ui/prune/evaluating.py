@@ -160,17 +160,16 @@ def evaluation() -> EvaluationRequest:
             "Zero-shot tasks", key="tasks", placeholder="none", help="Names with commas between, as in boolq, rte."
         )
         one, two = st.columns([2, 1])
-        folder = view.text("tasks_from", "")
-        one.text_input(
+        folder = one.text_input(  # never from a link: task files are code of a kind
             "Folder of task files",
-            key="tasks_from",
+            key="tasks-folder",
             placeholder="the harness's own, from the Hub",
             help="As lm-eval's.",
         )
         examples = view.whole("examples", 200, 1)
         two.number_input("Examples per task", 1, key="examples", help="A seeded sample.")
     tasks = tuple(dict.fromkeys(filter(None, (each.strip() for each in names.split(",")))))
-    where = str(Path(folder.strip()).expanduser().resolve()) if tasks and folder.strip() else None
+    where = str(Path(folder.strip()).expanduser().resolve()) if tasks and (folder or "").strip() else None
     return checked(
         EvaluationRequest,
         text=window(source, documents, count, length),
