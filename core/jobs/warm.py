@@ -5,6 +5,7 @@ The process starts with the first question, leaves after ten minutes without one
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from core.specs.errors import UserError
 from core.specs.lab import Prompt, Question, check_layer
 from core.store.scenes import Generated, Row, Scene
 
+LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.jobs.warm_process", "demo")
 STOPPED = "the lab's model stopped while it worked on this, perhaps for want of memory: ask again"
@@ -91,7 +93,8 @@ class Warm:
             try:
                 send(process.stdin, *one.task)
                 kind, told = receive(process.stdout)
-            except Exception:  # whatever came is no answer, and the process no longer to be trusted
+            except Exception:  # whatever came is no answer: who waits is told, and a new process is started
+                LOG.exception("the lab's process gave no answer")
                 kind, told = "stopped", STOPPED
             if kind == "answer":
                 self.turns.answered(told)

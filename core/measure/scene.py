@@ -97,7 +97,7 @@ def can_be_batched(run: Clean) -> bool:
     for call in run.calls:
         try:
             out = call(call.entry.expand(2, -1, -1))
-        except (RuntimeError, ValueError, TypeError):
+        except (RuntimeError, ValueError, TypeError):  # a mask or bias of the recorded batch: one stream at a time then
             return False
         wrong = (out - call.exit).float().norm(dim=-1) / call.exit.float().norm(dim=-1)
         if not wrong.max() <= REPLAY_TOLERANCE[run.loaded.spec.dtype]:

@@ -45,7 +45,7 @@ def find(source: Source, store: Store) -> Path | None:
         whole = {path.name for path in folder.iterdir()} == {"manifest.json", *manifest}
         if whole and all(file_hash(store, folder / name) == found for name, found in manifest.items()):
             return folder
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError):  # none yet, or a damaged one
         pass
     if folder.exists():
         discard(folder)  # it can be made again

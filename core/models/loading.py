@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from core.specs import Dtype, ModelSpec, UserError
 from core.specs.formats import gist
 from core.store.cache import Store
 
+LOG = logging.getLogger(__name__)
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
@@ -118,10 +119,13 @@ def _keep(loaded: Loaded, store: Store) -> None:
     size = sum(value.numel() * value.element_size() for value in loaded.model.parameters())
     if not converted.room(store, size):
         return
-    with suppress(OSError), converted.writing(loaded.source, store) as folder:
-        save(loaded.model, loaded.tokenizer, folder)
-        if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
-            raise OSError(f"the copy of {loaded.source.label} is not what was read")
+    try:
+        with converted.writing(loaded.source, store) as folder:
+            save(loaded.model, loaded.tokenizer, folder)
+            if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
+                raise OSError(f"the copy of {loaded.source.label} is not what was read")
+    except OSError as error:  # the model is loaded all the same, only slowly again the next time
+        LOG.warning("no converted copy of %s is kept: %s", loaded.source.label, error)
 
 
 def _same(loaded: Loaded, copy: Source) -> bool:
