@@ -58,9 +58,6 @@ def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: s
 
     Returns:
         (rows,) in the objective's unit; see `estimate` for what it can tell.
-
-    Raises:
-        UserError: too few sparsities were measured.
     """
     found = _responses(rows.ndim == 3, profile, pruner, objective)
     units = rows.reshape(len(rows), -1)

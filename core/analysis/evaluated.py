@@ -194,9 +194,6 @@ class EvaluatedSetting:
 
         Returns:
             n = 0 throughout where they have no seed in common.
-
-        Raises:
-            UserError: they were measured on different windows.
         """
         return _change(self, other)
 

@@ -126,11 +126,7 @@ def deleted(
 
 
 def _agreed(found: Entry | Job) -> bool:
-    """What the person at the terminal answers.
-
-    Raises:
-        UserError: nobody is there to be asked.
-    """
+    """What the person at the terminal answers."""
     if not sys.stdin.isatty():
         raise UserError(f"deleting {found.key} wants an answer and there is no terminal to ask: add --yes")
     if isinstance(found, Job):

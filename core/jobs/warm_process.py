@@ -72,11 +72,7 @@ class Desk:
             self.writer = Writer(loaded, self.bench.store, self.lab.masks)
 
     def answer(self, task: Task) -> Row | Scene | Generated:
-        """A row, a scene or a text.
-
-        Raises:
-            UserError: what is asked cannot be.
-        """
+        """A row, a scene or a text."""
         self._at(task.asked.model)
         if task.kind == "row":
             return self.lab.row(task.asked, task.layer)

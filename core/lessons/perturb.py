@@ -29,11 +29,7 @@ class Noise:
 
 
 def perturb(profile: Profile) -> Noise:
-    """Noise of every size at every layer.
-
-    Raises:
-        UserError: no noise was measured.
-    """
+    """Noise of every size at every layer."""
     measured = noise(profile)
     flips = np.stack([mean(profile.seeds(name), "flips") for name in measured.values()])
     sizes = scale(list(measured), logarithmic=True)

@@ -41,11 +41,7 @@ class Alone:
 
 
 def prune(profile: Profile) -> Alone:
-    """One-layer harms by Wanda over sparsity.
-
-    Raises:
-        UserError: fewer than two sparsities were measured.
-    """
+    """One-layer harms by Wanda over sparsity."""
     measured, harm = responses.measured(profile, "wanda", "kl")
     sparsities = scale(measured.tolist(), logarithmic=False)
     at = sparsities.measured[int(np.abs(measured - TARGET).argmin())]
@@ -82,11 +78,7 @@ def _judged(sparsity: float, harm: Array, layer: int) -> str:
 
 
 def methods(profile: Profile) -> dict[str, float]:
-    """Allocation -> additive estimate of its KL divergence at 70 %, nats; NaN beyond what was measured.
-
-    Raises:
-        UserError: as `correction`.
-    """
+    """Allocation -> additive estimate of its KL divergence at 70 %, nats; NaN beyond what was measured."""
     corrected = Correction(strength=0.04, driver=DRIVER)
     asked = {
         "uniform": AllocationRequest(base=Uniform(), target=TARGET),

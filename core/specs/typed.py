@@ -45,11 +45,7 @@ def _found(stored: str) -> str:
 
 
 def span(text: str | None) -> tuple[int, int] | None:
-    """`0-599` -> (0, 599).
-
-    Raises:
-        UserError: not two numbers with a dash between.
-    """
+    """`0-599` -> (0, 599)."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d+)-(\d+)", text.strip())
@@ -59,11 +55,7 @@ def span(text: str | None) -> tuple[int, int] | None:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """`0,1,2` -> (0, 1, 2).
-
-    Raises:
-        UserError: something else than whole numbers and commas.
-    """
+    """`0,1,2` -> (0, 1, 2)."""
     try:
         found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError:
@@ -74,11 +66,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def fraction(text: str) -> float:
-    """`20%` or `0.2` -> 0.2.
-
-    Raises:
-        UserError: no number, not above 0, or a percentage without its sign.
-    """
+    """`20%` or `0.2` -> 0.2."""
     body = text.strip()
     try:
         value = float(body.removesuffix("%")) / (100 if body.endswith("%") else 1)
@@ -92,11 +80,7 @@ def fraction(text: str) -> float:
 
 
 def fractions(typed: str, what: str) -> list[float]:
-    """`0.5, 0.6` -> [0.5, 0.6].
-
-    Raises:
-        UserError: something else than numbers from 0 to below 1.
-    """
+    """`0.5, 0.6` -> [0.5, 0.6]."""
     try:
         found = list(dict.fromkeys(float(part) for part in typed.split(",") if part.strip()))
     except ValueError:
@@ -111,11 +95,7 @@ def build(
     sequences: int | None, length: int | None, seeds: str | None, positions: str | None, dtype: str, seed: int,
     packing: str | None, bos: str, removal: bool = False,
 ) -> MeasureRequest:  # fmt: skip
-    """A measure request; what is not given comes from the preset.
-
-    Raises:
-        UserError: the first option that cannot be.
-    """
+    """A measure request; what is not given comes from the preset."""
     chosen = presets.preset(preset)
     window = checked(
         WindowRequest,

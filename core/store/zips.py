@@ -33,11 +33,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def members(content: bytes, kinds: tuple[str, ...]) -> dict[str, bytes]:
-    """Every member of a zip by its name, `kind/key/file`.
-
-    Raises:
-        UserError: the first thing that was wrong.
-    """
+    """Every member of a zip by its name, `kind/key/file`."""
     if len(content) > LIMIT:
         raise UserError(f"the pack is larger than {megabytes(LIMIT)}: no pack of this program is")
     if content.count(HEADER_IN_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each
