@@ -51,13 +51,9 @@ def _responses(per_linear: bool, profile: Profile, pruner: str, objective: str) 
 
 
 def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> Array:
-    """The additive estimate of many allocations; NaN where one leaves 0 to the largest measured sparsity.
+    """The additive estimate of many allocations, (rows, layers) or (rows, layers, linears): (rows,) as `estimate`.
 
-    Args:
-        rows: (rows, layers) or (rows, layers, linears).
-
-    Returns:
-        (rows,) in the objective's unit; see `estimate` for what it can tell.
+    NaN where an allocation leaves 0 to the largest measured sparsity.
     """
     found = _responses(rows.ndim == 3, profile, pruner, objective)
     units = rows.reshape(len(rows), -1)

@@ -61,11 +61,7 @@ def percent(interval: Interval) -> Interval:
 
 
 def over_seeds(values: Array) -> Interval:
-    """Mean over seeds with its 95% Student-t interval; NaN ends below 3 seeds.
-
-    Args:
-        values: (seeds,) one number per calibration seed.
-    """
+    """Mean over calibration seeds, (seeds,), with its 95% Student-t interval; NaN ends below 3 seeds."""
     return _interval(np.asarray(values, np.float64), FEWEST_SEEDS)
 
 

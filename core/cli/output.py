@@ -85,11 +85,7 @@ def say_helped(name: str, told: str | None) -> None:
 
 
 def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[str]) -> None:
-    """What is in the cache, for people.
-
-    Args:
-        found: entries by kind.
-    """
+    """What is in the cache, entries by kind, for people."""
     for kind, entries in found.items():
         for entry in entries:
             told, which = entry.provenance, f" ({entry.standing})" if entry.standing else ""

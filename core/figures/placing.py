@@ -20,11 +20,7 @@ Box = tuple[float, float, float, float]  # left, right, bottom, top
 def sides(x: Array, y: Array, names: Sequence[str], plot: tuple[int, int] = PLOT) -> list[str]:
     """A text position for each point: the first side that is free of points, of names before it and of the edges.
 
-    Args:
-        x, y: (points,) as they are drawn, so logarithms on a logarithmic axis.
-
-    Returns:
-        plotly's text positions; where no side is free, the one least in the way.
+    Places are as they are drawn, so logarithms on a logarithmic axis. Where no side is free, the one least in the way.
     """
     across, up = _pixels(x, plot[0]), _pixels(y, plot[1])
     points = [(a - GAP / 2, a + GAP / 2, b - GAP / 2, b + GAP / 2) for a, b in zip(across, up, strict=True)]
