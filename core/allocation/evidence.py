@@ -64,7 +64,7 @@ class Evidence:
 
     def curves(self, pruner: str, objective: str, per_linear: bool) -> Curves:
         """Responses of every unit."""
-        return (responses.of_linears if per_linear else responses.of_profile)(self.profile, pruner, objective)
+        return responses.of_profile(self.profile, pruner, objective, per_linear)
 
 
 def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:

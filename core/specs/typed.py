@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from core import specs
 from core.specs import presets
-from core.specs.base import checked, number
+from core.specs.base import checked, look_up, number
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
 from core.specs.requests import BestRequest
@@ -96,7 +96,7 @@ def build(
     packing: str | None, bos: str, removal: bool = False,
 ) -> MeasureRequest:  # fmt: skip
     """A measure request; what is not given comes from the preset."""
-    chosen = presets.preset(preset)
+    chosen = look_up(presets.PRESETS, preset, "preset")
     window = checked(
         WindowRequest,
         source=absolute(text),
