@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -189,10 +188,7 @@ def test_of_two_writers_at_once_the_first_to_end_counts(source: Source, empty: S
 
 
 @pytest.mark.bundled
-def test_the_bundled_model_s_copy(empty: Store) -> None:
-    source = locate("demo", empty)
-    direct = loading.load(source, "float32", empty)
-    assert converted.find(source, empty) is not None
-    assert_same(loading.load(source, "float32", empty), direct)
-    assert "dequantised Q4_1" in source.label and sources.bundled() in source.files
-    shutil.rmtree(empty.root)
+def test_the_bundled_model_s_copy(bundled: Loaded, bundled_store: Store) -> None:
+    assert converted.find(bundled.source, bundled_store) is not None
+    assert_same(loading.load(bundled.source, "float32", bundled_store), bundled)
+    assert "dequantised Q4_1" in bundled.source.label and sources.bundled() in bundled.source.files

@@ -15,10 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.models.loading import load_tokenizer
-from core.models.sources import locate
+from core.models.loading import Loaded
 from core.specs.texts import WindowRequest
-from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
 
@@ -82,11 +80,10 @@ def test_a_range_of_documents_is_cut_out(documents: str) -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no WikiText-2 in ../shared/data")
 @pytest.mark.bundled
-def test_wikitext_has_the_golden_count_of_tokens(empty: Store) -> None:
-    tokenizer = load_tokenizer(locate("demo", empty))
+def test_wikitext_has_the_golden_count_of_tokens(bundled: Loaded) -> None:
     [document] = windows.read(f"file:{SHARED / 'wikitext2' / 'wiki.test.raw'}").documents
     assert len(document) == 1_294_336
-    assert len(tokenizer(document, verbose=False)["input_ids"]) == 304_986
+    assert len(bundled.tokenizer(document, verbose=False)["input_ids"]) == 304_986
 
 
 # --- windows -------------------------------------------------------------------------------------------------------
