@@ -35,11 +35,7 @@ class Writer:
 
     @torch.inference_mode()
     def write(self, asked: Prompt) -> Generated:
-        """Continue a prompt with the dense and with the pruned model.
-
-        Raises:
-            UserError: a prompt without room to continue, or a setting that cannot be, or not while somebody waits.
-        """
+        """Continue a prompt with the dense and with the pruned model."""
         began = time.perf_counter()
         how = asked.setting
         if how.repair or how.pattern or not PRUNERS[how.pruner].keeps_weights:

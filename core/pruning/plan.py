@@ -29,11 +29,7 @@ class Plan:
 
 
 def check(plan: Plan, layers: int, linears: int) -> Array:
-    """The sparsity of every linear, (layers, linears).
-
-    Raises:
-        UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own.
-    """
+    """The sparsity of every linear, (layers, linears)."""
     given = np.asarray(plan.sparsity, dtype=float)
     if given.shape not in ((layers,), (layers, linears)):
         raise UserError(
@@ -59,9 +55,6 @@ def check_widths(pattern: Pattern, layers: Iterable[Mapping[str, int]]) -> None:
 
     Args:
         layers: per layer, linear -> number of its inputs.
-
-    Raises:
-        UserError: a linear's inputs do not fall into whole groups.
     """
     for index, widths in enumerate(layers):
         for name, columns in widths.items():
