@@ -290,7 +290,7 @@ def test_what_breaks_is_told_and_not_exported(prune: Callable, tmp_path: Path, m
     assert found["uniform"]["perplexity"] > 1 and found["against_uniform"]["percent"] is None
     assert len(found["warnings"]) == 1 and "not finite" in found["warnings"][0]
     out = prune(by=ramp).out
-    assert "broke the model: layer 1, self_attn.q_proj: " in out
+    assert found["warnings"][0] in out
     assert "helped along" not in out and "nan %" not in out
     told = prune("--export", tmp_path / "out", by=ramp)
     assert told.code == 2 and "not finite" in told.err and not (tmp_path / "out").exists()
@@ -351,9 +351,3 @@ def test_an_export_tells_of_help(studied: dict, run: Callable, tmp_path: Path, m
     monkeypatch.setattr(walking, "walk", lambda *args: args[4]("layer 2: damping raised") or real(*args))
     told = run("export", studied["key"], "--setting", "2:4", "--to", tmp_path / "out")
     assert told.code == 0 and "along: layer 2: damping raised." in told.out
-
-
-def test_an_allocation_for_another_depth_is_refused(prune: Callable, tmp_path: Path) -> None:
-    (tmp_path / "allocation.json").write_text(json.dumps({"sparsity": [0.5, 0.5, 0.5]}))
-    told = prune("--json", by=tmp_path / "allocation.json")
-    assert told.code == 2 and "3 layers" in told.err

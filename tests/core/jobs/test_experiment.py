@@ -148,7 +148,6 @@ def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypat
     assert len(models) == 1
     monkeypatch.setattr(experiment, "load", lambda *_: pytest.fail("it was loaded again"))
     experiment.get(request(text, "gaussian:0.3"), empty, models=models)
-    monkeypatch.undo()
 
 
 MANY = {"sequences": 4000, "length": 12}
