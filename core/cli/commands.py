@@ -14,7 +14,7 @@ from core.cli.options import Cache, Device, Json, command
 from core.cli.output import out, say_json, summary
 from core.cli.running import runs
 from core.cli.studying import run
-from core.jobs import queue
+from core.jobs import processes, queue
 from core.models import machine
 from core.specs.errors import UserError
 from core.specs.formats import helped
@@ -107,6 +107,7 @@ def work(
     """Run what the dashboard queues, until nothing is asked for any more."""
     from core.jobs import worker
 
+    processes.step_back()
     worker.work(Store(cache), machine.chosen(device), idle)
 
 

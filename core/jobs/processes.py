@@ -84,6 +84,12 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
     return started
 
 
+def step_back() -> None:
+    """Let every other process come before this one: what somebody waits for comes before what runs behind a page."""
+    this = psutil.Process()
+    this.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(10, this.nice()))
+
+
 def answer_at_once() -> None:
     """Have this process's listening sockets send small pieces without waiting for the ones before.
 

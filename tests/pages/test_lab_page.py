@@ -212,9 +212,10 @@ def test_texts_are_stored_for_every_sparsity(stored: None, model: Warm) -> None:
 
 def test_ones_own_words_are_continued_one_after_the_other(stored: None, model: Warm) -> None:
     app = opened(write="It was", story="own", zeros="0.5")
-    for count, name in enumerate(ALLOCATIONS, 1):
-        asked = prompt("It was", name, 0.5)
+    for count, method in enumerate(continuing.METHODS, 1):
+        asked = prompt("It was", method.word, 0.5)
         assert len(model.texts) == count
+        assert any(f"{count} of 3, pruned by {method.label}" in each.value for each in app.caption)
         model.texts[asked].set_result(Generated(asked=asked, dense=" so", pruned=" not", sparsity=0.5, seconds=1))
         app.run()
     data = given(app, "methods")

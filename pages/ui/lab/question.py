@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.specs.lab import MOST_TOKENS, Question, question
+from core.specs.lab import MOST_TOKENS, REMOVED, Question, question
 from core.store import scenes
 from core.store.scenes import Scene
 from pages.ui import view
 from pages.ui.live.grid import Kind, State, Stop
 
 SIZES = ("0.01", "0.03", "0.1", "0.2", "0.3", "0.5", "0.7", "1")
-SHARES = ("0.3", "0.5", "0.6", "0.7", "0.8", "0.9")
+SHARES = tuple(f"{share:g}" for share in sorted(REMOVED))
 KINDS = (
     Kind(
         "Noise",

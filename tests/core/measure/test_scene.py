@@ -12,11 +12,13 @@ import torch
 from core import specs
 from core.jobs import experiment
 from core.measure import scene as scenes
+from core.measure import scenes as scenes_of
 from core.measure.engines import wavefront
 from core.measure.group import prepare
 from core.measure.perturb import Moments
 from core.measure.scenes import Lab, gain
 from core.models.loading import Loaded
+from core.pruning import masks
 from core.specs import lab
 from core.store import profiles
 from core.store.cache import Store
@@ -83,6 +85,14 @@ def test_what_looks_at_a_text_looks_at_the_calibration_text(word: str, llama: La
     found = llama.scene(lab.question(SENTENCE, word))
     moments = llama._spread if word.startswith("cov") else llama.norms
     assert_agree(found, engine(llama.loaded, llama.runs[SENTENCE].ids, word, moments))
+
+
+def test_masks_that_were_found_ahead_are_those_found_when_asked(llama: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = lab.question(SENTENCE, "residual:wanda:0.9")
+    expected, ready = llama.scene(question), Lab(llama.loaded)
+    assert len(list(ready.ahead())) == scenes_of.CALIBRATION.sequences + len(lab.REMOVED) * tiny.LAYERS
+    monkeypatch.setattr(masks, "pruned", lambda *_: pytest.fail("it was found ahead"))
+    assert ready.scene(question).model_copy(update={"seconds": expected.seconds}) == expected
 
 
 @torch.inference_mode()
