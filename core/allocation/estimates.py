@@ -22,10 +22,13 @@ def judge_of(request: AllocationRequest, profile: Profile) -> str:
 
 
 def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> float:
-    """The additive estimate of (layers,) or (layers, linears): the sum of what pruning each alone was measured to do.
+    """The additive estimate: the sum of one-layer responses, or of one-linear ones, in the objective's unit.
 
     Layers damage each other's inputs, so the true harm is another number; within one target and pruner the order of
     allocations is what it can tell. Estimates from layers and from linears are not comparable with each other.
+
+    Args:
+        sparsity: (layers,) or (layers, linears).
 
     Raises:
         UserError: too few sparsities were measured, or a layer's sparsity exceeds the largest of them or is negative.

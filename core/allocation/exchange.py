@@ -43,9 +43,13 @@ def exchange(down: Array, up: Array, parameters: Array, below: Array, above: Arr
     """The change of sparsity per layer, (layers,), that lowers the loss most by these slopes and keeps the budget.
 
     Every layer offers two pieces of sparsity: `below` its own at the slope `down`, `above` it at the slope `up`, which
-    is no smaller; both are its room to move, at least 0. Starting with every layer as low as it may be, the cheapest
-    pieces per weight are bought until the budget is spent again: exact for slopes that hold throughout. Of equal prices
-    what is already spent comes first, so nothing moves without a gain.
+    is no smaller. Starting with every layer as low as it may be, the cheapest pieces per weight are bought until the
+    budget is spent again: exact for slopes that hold throughout. Of equal prices what is already spent comes first, so
+    nothing moves without a gain.
+
+    Args:
+        parameters: (layers,) prunable weights.
+        below, above: (layers,) room to move, at least 0.
     """
     price = np.concatenate([down, up]) / np.tile(parameters, 2)
     weights = np.concatenate([below, above]) * np.tile(parameters, 2)

@@ -48,7 +48,9 @@ def in_view(name: str, now: Array, found: Evaluations | None, part: Slice | None
 def race(request: AllocationRequest, profile: Profile, found: Evaluations | None, part: Slice | None) -> list[Runner]:
     """Every method of the table at the target of a request, lowest measured perplexity first, the unmeasured last.
 
-    The request's target and bounds hold for these; None in place of `found` or `part`: nothing was measured there.
+    Args:
+        request: its target and bounds hold for the methods that were not measured.
+        found, part: where measured settings are looked for; None: nothing was measured at this target.
     """
     plain = [each for each in found.within(part) if not each.strength] if found and part else []
     runners = [_runner(kind, request, profile, plain) for kind in METHODS]

@@ -77,11 +77,14 @@ class Response(Allocator):
 
 
 def response(found: Curves, parameters: Array, target: float, bounds: Bounds) -> Array:
-    """Spend the budget where a weight costs least: exact for the hulls, (layers,).
+    """Spend the budget where a weight costs least: exact for the hulls.
 
     Every piece of every hull has a price, harm per pruned weight. Prices rise along a hull, so buying pieces from the
     cheapest on gives the least total; it is continuous and never lowers a layer when the target rises. Pieces of one
     price and one place are bought alike, so that equal layers end equal.
+
+    Returns:
+        (layers,) sparsity that meets the budget.
     """
     bounds.check(target)
     high = min(bounds.high, found.highest)

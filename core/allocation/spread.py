@@ -60,7 +60,8 @@ def allocate(request: AllocationRequest, profile: Profile) -> Allocation:
 def spread(request: AllocationRequest, parameters: Array, profile: Profile | None = None) -> Allocation:
     """As `allocate`, for a model of which perhaps no more is known than how many weights its linears hold.
 
-    These are (layers, linears), NaN where a layer has fewer linears than others.
+    Args:
+        parameters: (layers, linears) prunable weights; NaN where a layer has fewer linears than others.
     """
     if profile is None and (request.base.profiled or request.correction.strength):
         what = request.base.kind if request.base.profiled else "the correction"

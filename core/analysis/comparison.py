@@ -32,14 +32,18 @@ class Interval:
 
 
 def paired(a: Array, b: Array) -> Interval:
-    """Mean of `a - b`, losses (windows,) in nats/token, with its 95% Student-t interval.
+    """Mean of `a - b` over windows with its 95% Student-t interval.
 
     The difference is taken window by window, so that what makes a window hard for both falls out. Differences of real
     windows are skewed and have heavy tails, so half the degrees of freedom are counted: drawn from those of the
     committed studies, intervals cover the mean 95 to 96 times in 100 with 8 to 64 windows (with all n - 1 degrees 93 to
     95, with a percentile bootstrap 88 to 94).
 
-    NaN throughout if any loss is not finite; NaN ends below 8 windows.
+    Args:
+        a, b: (windows,) losses of two settings on the same windows, nats/token.
+
+    Returns:
+        NaN throughout if any loss is not finite; NaN ends below 8 windows.
     """
     if a.shape != b.shape:
         raise UserError(

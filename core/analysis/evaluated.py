@@ -190,8 +190,10 @@ class EvaluatedSetting:
         """Change of perplexity against another setting, over the calibration seeds that both were measured with.
 
         Geometric: losses are averaged over those seeds, so that -10, -20 and -70 % pool to -40 %. Both intervals are
-        Student's t on logarithms: over windows of the losses averaged over seeds, and over seeds; n = 0 throughout
-        without a common seed.
+        Student's t on logarithms: over windows of the losses averaged over seeds, and over seeds.
+
+        Returns:
+            n = 0 throughout where they have no seed in common.
         """
         if None in self.results or None in other.results:  # what was measured once stands beside every seed
             pairs = [list(each.results.values()) for each in (self, other)]

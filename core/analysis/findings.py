@@ -28,7 +28,8 @@ def headline(found: Gains) -> str:
 def first_token(found: Gains, other: Gains, included: bool) -> str:
     """What the same noise does where it reaches the first token too, or no longer, in a sentence.
 
-    `included` says which of the two the gains in view are; `other` are the other ones.
+    Args:
+        included: whether the gains in view, `found`, include the first token; `other` are those of the other positions.
     """
     if found.n < FEWEST_SEQUENCES or other.n < FEWEST_SEQUENCES:
         return ""

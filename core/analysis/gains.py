@@ -74,7 +74,8 @@ def gains_of(seeds: Sequence[Perturbed]) -> Gains:
 def student(samples: Array, share: float = 1.0) -> tuple[Array, Array]:
     """Mean and half width of the Student-t interval over the last axis; infinite with a single sample.
 
-    Only this share of the n - 1 degrees of freedom is counted: fewer make the interval wider.
+    Args:
+        share: of the n - 1 degrees of freedom, which fewer make the interval wider.
     """
     n = samples.shape[-1]
     mean = samples.mean(-1)

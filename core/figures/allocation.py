@@ -135,11 +135,15 @@ def _marks(sparsity: Array, out: NDArray[np.bool_], look: Palette) -> go.Scatter
 
 def _outside(sparsity: Array) -> str:
     above, below = np.flatnonzero(sparsity >= 1).tolist(), np.flatnonzero(sparsity < 0).tolist()
-    said = (
-        clause(above, *(f"{verb} 1 or more (up to {sparsity.max():.3f})" for verb in ("reaches", "reach"))),
-        clause(below, *(f"{verb} below 0 (down to {sparsity.min():.3f})" for verb in ("falls", "fall"))),
+    text = ", ".join(
+        filter(
+            None,
+            (
+                clause(above, *(f"{verb} 1 or more (up to {sparsity.max():.3f})" for verb in ("reaches", "reach"))),
+                clause(below, *(f"{verb} below 0 (down to {sparsity.min():.3f})" for verb in ("falls", "fall"))),
+            ),
+        )
     )
-    text = ", ".join(filter(None, said))
     return f"{capital(text)}: no pruner can do that." if text else "No layer leaves 0 to 1."
 
 

@@ -129,7 +129,8 @@ def table(lines: Sequence[Line], named: str = "line") -> pd.DataFrame:
 def compared(first: Line, second: Line, layer: int, title: str, between: str, look: Palette = LIGHT) -> Chart:
     """Two lines over the same layers, and in how many layers the first is absorbed more.
 
-    `between` is what is compared, as the end of the sentence `... lower in 3 of 29 layers`.
+    Args:
+        between: what is compared, as the end of the sentence `... lower in 3 of 29 layers`.
     """
     known = np.isfinite(first.value[:-1]) & np.isfinite(second.value[:-1])
     if not known.any():

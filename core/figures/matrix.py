@@ -19,10 +19,12 @@ from core.store.results import Array, Perturbed
 
 
 def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, look: Palette = LIGHT) -> Chart:
-    """`log2(R[i,k] / R[i,i])`, blue where drift shrank and red where it grew; one injection layer may be outlined.
+    """`log2(R[i,k] / R[i,i])`, blue where drift shrank and red where it grew; cells drowned in rounding are grey.
 
-    Layers not measured yet may be NaN. Cells drowned in rounding, whose drift is `floor`, are grey; None: not known
-    yet.
+    Args:
+        seeds: the noise seeds of one perturbation; layers not measured yet may be NaN.
+        floor: (injection, read) drift of rounding alone; None while it is not known.
+        layer: the injection layer to outline.
     """
     left = propagation.relative(seeds)
     layers = len(left)

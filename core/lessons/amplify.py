@@ -13,13 +13,14 @@ from core.figures.labels import changed, gain
 from core.lessons.marks import EVERY, among, of, ref
 from core.lessons.shared import noise, usual
 from core.specs.errors import UserError
-from core.specs.formats import capital, digits
+from core.specs.formats import digits
 from core.store.profiles import Profile
 
 SINK = 5.0  # times the others' length; a token that draws attention to itself stands out by far more
 STAYS = 1.2  # a gain that changes by less than this factor hardly changes
 SKIPPED = "skip"
 GUESSES = {"fall": "it falls", "stay": "it hardly changes", "rise": "it rises"}
+OUTCOMES = {"fall": "It falls", "stay": "It hardly changes", "rise": "It rises"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ def judged(guess: str, found: Sink) -> str:
     """What is said to a guess of what the first token does to the gain of a typical layer."""
     verdict = "**Right.**" if guess == found.answer else f"**Wrong.** You said {GUESSES[guess]}."
     return (
-        f"{verdict} {capital(GUESSES[found.answer])}: with noise on the first token too, the median layer has "
+        f"{verdict} {OUTCOMES[found.answer]}: with noise on the first token too, the median layer has "
         f"{ref(gain(found.change), EVERY)} the gain it had."
     )
 

@@ -30,9 +30,11 @@ class Hit:
 
 
 def hit(question: Question, row: Row, gains: Iterable[float | None] = (), twin: Row | None = None) -> Hit:
-    """What a picture of one layer needs, compared with all layers' gains, or with the same layer's twin.
+    """What a picture of one layer needs.
 
-    A twin is hit at the first token too where this is not, and the other way round.
+    Args:
+        gains: of all layers, to compare with, where they are known.
+        twin: the same layer with the first token hit too, or without it.
     """
     drift = np.array(row.drift[row.layer :], float)
     drift[drift < ROUNDING] = np.nan

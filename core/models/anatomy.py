@@ -81,9 +81,14 @@ def of_each(
     number: Callable[[Tensor], float],
     found: Callable[[nn.Module], list[Linear]] = prunable,
 ) -> Array:
-    """A number of every linear's weight (out, in): (layers, linears) float64; NaN where a layer has fewer than another.
+    """A number of every linear's weight, (layers, linears) float64; NaN where a layer has fewer linears than another.
 
-    Which linears count is `found`'s to say; `prunable` refuses layers with matrices outside their linears.
+    Args:
+        number: what is told of a weight, (out, in).
+        found: which linears of a layer count.
+
+    Raises:
+        UserError: as `found` does; `prunable` refuses layers with matrices outside their linears.
     """
     rows = [[number(linear.weight) for linear in found(layer)] for layer in layers]
     longest = max(map(len, rows))

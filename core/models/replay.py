@@ -63,7 +63,9 @@ def record(
 ) -> tuple[list[Call], Tensor]:
     """One real forward. Returns a call per layer and the logits' hidden source, the last layer's output.
 
-    The ids have no padding. A stream enters the first layer in place of what the model makes of them.
+    Args:
+        ids: (batch, tokens) token ids, without padding.
+        stream: (batch, tokens, width) that enters the first layer in place of what the model makes of the ids.
     """
     calls: list[Call] = []
 
@@ -90,7 +92,8 @@ def record(
 def replay_error(call: Call, on: Call | None = None) -> float:
     """Relative difference between a layer run again on its recorded input and what it gave then, at the worst token.
 
-    Input and output may be those of another recording `on`; what else the layer is told is the call's.
+    Args:
+        on: another recording of the layer, whose input and output are taken; what else the layer is told is the call's.
     """
     on = on or call
     clean = on.exit.float()
@@ -124,7 +127,12 @@ class _Entered(Exception):
 def tail(model: PreTrainedModel, calls: Sequence[Call], ids: Tensor, stream: Tensor) -> Tensor:
     """Logits of a last-layer stream: the model's own embedding-to-head path with every layer passed over.
 
-    Any ids of the stream's batch and token count serve: their values do not matter.
+    Args:
+        ids: (batch, tokens) any ids of the stream's batch and token count; their values do not matter.
+        stream: (batch, tokens, width) at the output of the last layer.
+
+    Returns:
+        (batch, tokens, vocabulary) logits.
     """
     with _passed_over(calls, stream):
         return model(input_ids=ids, use_cache=False).logits

@@ -13,7 +13,11 @@ from core.report.page import Command, Part
 
 
 def part(rows: Sequence[Row]) -> Part:
-    """What the page says of two or more picked rows: a sentence each against the first, the picture, the numbers."""
+    """What the page says of the picked rows: a sentence each against the first, the picture, the numbers.
+
+    Args:
+        rows: two or more.
+    """
     base, others = rows[0], rows[1:]
     found = [reading.compared(row, base) for row in others]
     note = "; ".join(reading.badge(alike) for alike in reading.by_protocol(rows))

@@ -38,7 +38,11 @@ ADDITIVE = (
 
 
 def part(found: Profile, asked: Request | None = None, seen: Seen = NOTHING) -> Part:
-    """Everything that is reported of a profile; what was seen comes first: its perturbation, its layer marked."""
+    """Everything that is reported of a profile.
+
+    Args:
+        seen: the view that it opens at: this perturbation comes first, this layer is marked.
+    """
     spec = found.spec
     wanted = dict.fromkeys([*([seen.perturbation] if seen.perturbation else []), *PREFERRED])
     drawn = [each for each in wanted if each in found.by_name] or list(found.by_name)[:1]

@@ -29,7 +29,8 @@ Draw = Callable[[Palette], Chart]
 def part(entry: Entry, found: Evaluations, profile: Profile | None = None) -> Part:
     """Everything that is reported of a study; `entry` may be the best setting that it judges.
 
-    With a profile of its model at hand the additive estimate is held against what was measured.
+    Args:
+        profile: of its model, to hold the additive estimate against what was measured; None: there is none at hand.
     """
     spec = found.spec
     dense = reading.perplexity(found.dense) if found.dense else "not measured"

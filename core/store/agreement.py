@@ -22,7 +22,11 @@ Lengths = dict[object, tuple[int, str]]  # axis, of a task with the task -> its 
 
 
 def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
-    """Check one unit against its spec and the units before it, whose lengths it adds to; `place` is `kind/key`."""
+    """Check one unit against its spec and against the units before it, whose lengths it adds to.
+
+    Args:
+        place: what the refusal calls it, `kind/key`.
+    """
     for name, axes in axes_of(type(result)).items():
         array = getattr(result, name)
         for axis, length in zip(axes, array.shape, strict=True):
