@@ -56,7 +56,11 @@ def catalogue() -> TaskManager:
 
 
 def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
-    """The task objects of a name in the harness, or of a configuration, by name; this reads their data."""
+    """The task objects of a name in the harness, or of a configuration, by name; this reads their data.
+
+    Raises:
+        UserError: a configuration has a metric that is not lm-eval's own.
+    """
     if isinstance(task, dict):
         _check_metrics(task)
     manager = catalogue() if isinstance(task, str) else TaskManager(include_defaults=False)
@@ -84,6 +88,9 @@ def answers(loaded: Loaded, task: lm_eval.api.task.Task, rows: list[int], step: 
 
     `evaluate` and not `simple_evaluate`, whose additions are seeds for the whole process and a description of the
     machine that takes longer than a small task.
+
+    Raises:
+        UserError: a choice has more tokens than the model takes.
     """
     name = task.task_name
     logged = evaluate(

@@ -35,7 +35,11 @@ class Writer:
 
     @torch.inference_mode()
     def write(self, asked: Prompt) -> Generated:
-        """Continue a prompt with the dense and with the pruned model."""
+        """Continue a prompt with the dense and with the pruned model.
+
+        Raises:
+            UserError: a prompt without room to continue, or a setting that cannot be, or not while somebody waits.
+        """
         began = time.perf_counter()
         how = asked.setting
         if how.repair or how.pattern or not PRUNERS[how.pruner].keeps_weights:

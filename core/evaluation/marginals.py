@@ -39,6 +39,9 @@ def marginals(
     Args:
         tokens: (windows, length) of the text.
         step: told the layer that was just pruned.
+
+    Raises:
+        UserError: the model cannot be pruned so, or a layer of it cannot be run by itself.
     """
     less: Weights = [{} for _ in loaded.layers]
     more: Weights = [{} for _ in loaded.layers]

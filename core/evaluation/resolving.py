@@ -36,7 +36,11 @@ class Resolved:
 
 
 def check(request: StudyRequest | specs.ExportRequest | specs.WritingRequest, reader: Reader, store: Store) -> None:
-    """Refuse, before any weight is read, what cannot be met whatever they are."""
+    """Refuse, before any weight is read, what cannot be met whatever they are.
+
+    Raises:
+        UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads.
+    """
     settings = request.settings if isinstance(request, StudyRequest) else (request.setting,)
     if isinstance(request, StudyRequest):
         windows(request.evaluation.text, reader)
@@ -60,7 +64,12 @@ def _tasks(asked: specs.EvaluationRequest) -> list[zeroshot.Task]:
 
 
 def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
-    """Read the texts, spread the budgets."""
+    """Read the texts, spread the budgets.
+
+    Raises:
+        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, or
+            the model cannot be pruned.
+    """
     text = windows(request.evaluation.text, loaded)
     found = _tasks(request.evaluation)
     calibration: dict[str, Windows] = {}
@@ -85,7 +94,11 @@ def point(
     store: Store,
     calibration: dict[str, Windows],
 ) -> Point:
-    """One setting made exact; its calibration windows are added to `calibration`."""
+    """One setting made exact; its calibration windows are added to `calibration`.
+
+    Raises:
+        UserError: as `resolve`.
+    """
     sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded.source, store))
     read = None
     if setting.reads_text:
@@ -105,7 +118,11 @@ def point(
 
 
 def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
-    """The profile that allocations look at, or None where none is named."""
+    """The profile that allocations look at, or None where none is named.
+
+    Raises:
+        UserError: there is no such profile, or it is another model's.
+    """
     if key is None:
         return None
     found = profiles.load(store, store.profile(key))
@@ -118,6 +135,10 @@ def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
 
 
 def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> specs.Sparsity:
-    """The sparsity that a setting gives each layer, or each linear."""
+    """The sparsity that a setting gives each layer, or each linear.
+
+    Raises:
+        UserError: an impossible budget, or the model cannot be pruned.
+    """
     found = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
     return tuple(map(tuple, found.tolist())) if found.ndim == 2 else tuple(found.tolist())

@@ -33,7 +33,11 @@ class TaskFile:
 
 
 def read(folder: Path) -> dict[str, TaskFile]:
-    """The tasks in a folder and below it, by name."""
+    """The tasks in a folder and below it, by name.
+
+    Raises:
+        UserError: no such folder, no task in it, a file that cannot be read, one name twice.
+    """
     if not folder.is_dir():
         raise UserError(f'there is no folder of task files "{folder}"')
     found: dict[str, TaskFile] = {}
@@ -54,6 +58,9 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], list[Path]]:
     """The configuration with absolute paths to its data, and the data files.
 
     Paths are taken as written from the working directory, as lm-eval takes them, or else from the YAML file's folder.
+
+    Raises:
+        UserError: a file is not there, none is named, or the task is more than templates over plain data.
     """
     _check_plain(task)
     options = task.config.get("dataset_kwargs")

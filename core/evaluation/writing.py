@@ -71,6 +71,9 @@ def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
 
     Args:
         tokens: the most tokens to write.
+
+    Raises:
+        UserError: an empty prompt, or one that leaves no room for the continuation.
     """
     if not prompt.strip():
         raise UserError("the prompt is empty: give the words to be continued")

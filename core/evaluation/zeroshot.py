@@ -38,6 +38,10 @@ def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
 
     Args:
         folder: where YAML files define the tasks; None for the harness's own definitions.
+
+    Raises:
+        UserError: an unknown name, folder or file, data that is not at hand, a task without `acc` over choices,
+            lm-eval not installed.
     """
     if not names:
         raise UserError("no task is named: name at least one")
@@ -46,7 +50,11 @@ def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
 
 
 def rows(documents: int, examples: int | None, seed: int) -> list[int]:
-    """Row numbers of a seeded sample without replacement, ascending; all rows for None."""
+    """Row numbers of a seeded sample without replacement, ascending; all rows for None.
+
+    Raises:
+        UserError: more examples than there are, or none at all.
+    """
     if examples is None:
         return list(range(documents))
     if not 1 <= examples <= documents:
@@ -55,7 +63,11 @@ def rows(documents: int, examples: int | None, seed: int) -> list[int]:
 
 
 def drawn(task: Task, examples: int | None, seed: int) -> list[int]:
-    """The rows of a task that are asked, as `rows` draws them."""
+    """The rows of a task that are asked, as `rows` draws them.
+
+    Raises:
+        UserError: more examples than the task has.
+    """
     try:
         return rows(task.documents, examples, seed)
     except UserError as reason:
@@ -74,6 +86,10 @@ def score(
     Args:
         examples: how many to draw, None for all.
         step: told how many examples are done, and of how many; longer ones come first. May raise Cancelled.
+
+    Raises:
+        UserError: more examples than there are, an example that a template cannot be rendered for or whose right answer
+            is not among its choices, or a choice with more tokens than the model takes.
     """
     harness = _harness()
     with harness.quiet(local=task.config is not None) as warnings:
@@ -187,7 +203,11 @@ def _gist(error: Exception) -> str:
 
 
 def _harness() -> Any:
-    """lm-eval is imported when it is needed."""
+    """lm-eval is imported when it is needed.
+
+    Raises:
+        UserError: it is not installed.
+    """
     try:
         from core.evaluation import harness
     except ModuleNotFoundError as error:

@@ -72,7 +72,11 @@ class Injection:
         return self.exit + rescaled(direction, self.exit, size, positions)
 
     def pruned(self, treatment: Treatment, sparsity: float, linear: str | None = None) -> Stream:
-        """The layer's output with its linears pruned (and repaired), all or the one named, on the clean input."""
+        """The layer's output with its linears pruned (and repaired), all or the one named, on the clean input.
+
+        Raises:
+            UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
+        """
         return self.call(self.entry, self._weights(treatment, sparsity, linear))
 
     def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:

@@ -77,7 +77,11 @@ class Pruning(Injection):
 
 @torch.inference_mode()
 def clean(loaded: Loaded, sentence: str) -> Clean:
-    """Run a sentence undisturbed."""
+    """Run a sentence undisturbed.
+
+    Raises:
+        UserError: it has no tokens or too many.
+    """
     ids = loaded.tokenizer([sentence], return_tensors="pt", verbose=False)["input_ids"]
     most = min(MOST_TOKENS, loaded.longest or MOST_TOKENS)
     if not 1 <= ids.shape[1] <= most:
@@ -112,6 +116,9 @@ def hits(
     Args:
         layers: ascending.
         batched: run streams through a layer together.
+
+    Raises:
+        UserError: a token that the sentence has not, or numbers that overflow.
     """
     drift = torch.full((len(layers), len(run.calls), run.tokens), torch.nan)
     streams = run.calls[0].exit[:0]

@@ -40,6 +40,9 @@ def statistics(
         needs_covariance: collect the residual stream's covariance, for covariance noise.
         step: told the sequence that was just run.
         warn: handed on to whoever prunes by these moments.
+
+    Raises:
+        UserError: a statistic is wanted and the layers cannot be pruned; or the clean run is not finite.
     """
     layers = list(loaded.layers)
     home = torch.device("cpu")

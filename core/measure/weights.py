@@ -16,7 +16,11 @@ BINS = 100
 
 
 def weights(loaded: Loaded, step: Callable[[int], None]) -> Weights:
-    """Counts and exponents of every linear; `step` is told the layer that is done."""
+    """Counts and exponents of every linear; `step` is told the layer that is done.
+
+    Raises:
+        UserError: a layer cannot be pruned.
+    """
     stacks = [anatomy.prunable(layer) for layer in loaded.layers]
     shape = (len(stacks), max(len(stack) for stack in stacks))
     counts, hill, peak = (np.full(shape, np.nan) for _ in range(3))

@@ -29,7 +29,11 @@ class Plan:
 
 
 def check(plan: Plan, layers: int, linears: int) -> Array:
-    """The sparsity of every linear, (layers, linears)."""
+    """The sparsity of every linear, (layers, linears).
+
+    Raises:
+        UserError: a sparsity for another number of layers or linears, outside [0, 1), or not the pattern's own.
+    """
     given = np.asarray(plan.sparsity, dtype=float)
     if given.shape not in ((layers,), (layers, linears)):
         raise UserError(
@@ -55,6 +59,9 @@ def check_widths(pattern: Pattern, layers: Iterable[Mapping[str, int]]) -> None:
 
     Args:
         layers: per layer, linear -> number of its inputs.
+
+    Raises:
+        UserError: a linear's inputs do not fall into whole groups.
     """
     for index, widths in enumerate(layers):
         for name, columns in widths.items():

@@ -55,6 +55,10 @@ def walk(
 
     Returns:
         (layers, linears) achieved sparsity, counted; NaN where a layer has fewer linears than another.
+
+    Raises:
+        UserError: the plan does not fit the model; a layer cannot be pruned, or run outside its model's forward, or
+            is told what earlier layers made of the text; or the calibration run is not finite.
     """
     stacks = _checked_stacks(loaded)
     wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
@@ -122,6 +126,9 @@ def _check_replay(loaded: Loaded, tokens: Tensor) -> bool:
         Whether what a layer is told besides its stream depends on a batch's shape alone. Elsewhere it depends on the
         tokens (an embedding of their own in every layer), or is a store that layers fill for later ones (keys and
         values that these share).
+
+    Raises:
+        UserError: a layer cannot be run by itself, or is told what earlier layers made of their streams.
     """
     model, layers, ids = loaded.model, loaded.layers, tokens.to(loaded.model.device)
     calls, _ = record(model, layers, ids)
