@@ -52,11 +52,15 @@ class AlphaPruning(Allocator):
 
 
 def alphapruning(alpha: Array, parameters: Array, target: float, epsilon: float = 0.3) -> Array:
-    """A heavy-tailed spectrum (small alpha, the mean over a layer's linears) is pruned less; all are (layers,).
+    """A heavy-tailed spectrum (small alpha) is pruned less.
 
-    Sparsity ratios in [1 - epsilon, 1 + epsilon], scaled to the exact budget. The reference code does not clip, and its
-    published settings pass 1 in places. The paper defines the Hill estimator of alpha; its code defaults to the one
+    Sparsity ratios in [1 - epsilon, 1 + epsilon], scaled to the exact budget. The reference code does not clip, and
+    its published settings pass 1 in places. The paper defines the Hill estimator of alpha; its code defaults to the one
     that searches the tail.
+
+    Args:
+        alpha: (layers,) mean exponent of the layer's linears.
+        parameters: (layers,) prunable weights.
     """
     stretched = unit(alpha)
     if not stretched.any():

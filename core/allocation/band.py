@@ -20,10 +20,17 @@ def unit(score: Array) -> Array:
 
 
 def band(score: Array, target: float, half_width: float) -> Array:
-    """High scores, (layers,), keep more weights, inside a band of width `2 * half_width`, sparsity units.
+    """High scores keep more weights, inside a band of width `2 * half_width`; unclipped, as the reference codes do it.
 
-    The mean is the target, but the band is not centred on it, so one side may leave target +- half_width. As in the
-    reference codes nothing is clipped: sparsities may lie outside [0, 1].
+    The plain mean is the target; the band is not centred on it, so one side may leave target +- half_width.
+
+    Args:
+        score: (layers,) what counts for keeping.
+        target: mean sparsity.
+        half_width: in sparsity units; `lam` of OWL, `alpha` of DLP.
+
+    Returns:
+        (layers,) sparsity, perhaps outside [0, 1].
     """
     kept = 2 * half_width * unit(score)
     return target - (kept - kept.mean())

@@ -37,9 +37,16 @@ def met(sparsity: Array, parameters: Array) -> float:
 
 
 def project(wish: Array, parameters: Array, target: float, bounds: Bounds) -> Array:
-    """The wish shifted by one number and kept inside the bounds, so that the budget is met, (layers,).
+    """The wish shifted by one number and kept inside the bounds, so that the budget is met.
 
     A wish that meets the budget inside the bounds comes back as it is.
+
+    Args:
+        wish: (layers,) wished sparsity, any real numbers.
+        parameters: (layers,) prunable weights.
+
+    Returns:
+        (layers,) sparsity.
     """
     bounds.check(target)
     check_finite(wish)

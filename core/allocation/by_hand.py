@@ -13,9 +13,15 @@ from core.store.results import Array
 
 
 def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target: float, bounds: Bounds) -> Array:
-    """An allocation, (layers,), with some layers held at a value and the rest shifted by one number to meet the budget.
+    """An allocation with some layers held at a value and the rest shifted by one number to meet the budget.
 
-    Nothing held gives the allocation back.
+    Args:
+        sparsity: (layers,) the allocation to start from.
+        hand: layer -> its sparsity; nothing in it gives the allocation back.
+        parameters: (layers,) prunable weights.
+
+    Returns:
+        (layers,) sparsity.
     """
     if not hand:
         return sparsity.copy()

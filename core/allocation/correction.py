@@ -17,9 +17,15 @@ NOTHING = 1e-12  # a direction this small is rounding, and would be scaled up to
 
 
 def shift(gain: Array, clip: float = CLIP) -> Array:
-    """`D = -(u - mean u)` with `u = clip(ln r, +-clip)`: amplifiers negative, that is, protected; (layers,), mean 0.
+    """`D = -(u - mean u)` with `u = clip(ln r, +-clip)`: amplifiers negative, that is, protected.
 
-    The last layer's gain is 1 by definition and is part of the mean. All zero where every layer has the same gain.
+    The last layer's gain is 1 by definition and is part of the mean.
+
+    Args:
+        gain: (layers,) ratios above 0.
+
+    Returns:
+        (layers,), mean 0; all zero where every layer has the same gain.
     """
     u = np.clip(np.log(gain), -clip, clip)
     return -(u - u.mean())

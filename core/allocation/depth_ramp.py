@@ -56,10 +56,12 @@ class DepthRamp(Allocator):
 
 
 def depth_ramp(layers: int, target: float, beta: float = 0.01) -> Array:
-    """A straight line over depth; beta is its step from a layer to the next, sparsity units.
+    """A straight line over depth.
 
-    ATP searches beta on the very test text it reports. It bounds beta by min(2 S, 2 (1 - S)) / (layers - 1), so that
-    the line stays inside 0 to 1, and NeuroAL's code clamps to 0.01 and 0.99: neither is done here, and a falling line
-    may be asked for too.
+    ATP keeps the line inside 0 to 1 by a limit on beta, min(2 S, 2 (1 - S)) / (layers - 1); NeuroAL's code clamps to
+    0.01 and 0.99. Neither is done here, and a falling line may be asked for too.
+
+    Args:
+        beta: step from a layer to the next, sparsity units; ATP searches it on the very test text it reports.
     """
     return target + beta * (np.arange(layers) - (layers - 1) / 2)

@@ -56,9 +56,13 @@ class Dlp(Allocator):
 
 
 def dlp(score_mean: Array, target: float, alpha: float = 0.15) -> Array:
-    """A layer with large mean Wanda scores, (layers,), is pruned more; alpha is half the band's width, sparsity units.
+    """A layer with large mean Wanda scores is pruned more.
 
     The paper says the median of the scores, its code takes the mean; so does this, unless the median is passed in.
+
+    Args:
+        score_mean: (layers,) mean of the pooled Wanda scores.
+        alpha: half width of the band, sparsity units.
     """
     whole = score_mean.sum()
     return band(1 - score_mean / whole if whole else np.zeros_like(score_mean), target, alpha)

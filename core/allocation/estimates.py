@@ -46,9 +46,13 @@ def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner
 
 
 def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> Array:
-    """The additive estimate of many allocations, (rows, layers) or (rows, layers, linears): (rows,) as `estimate`.
+    """The additive estimate of many allocations; NaN where one leaves 0 to the largest measured sparsity.
 
-    NaN where an allocation leaves 0 to the largest measured sparsity.
+    Args:
+        rows: (rows, layers) or (rows, layers, linears).
+
+    Returns:
+        (rows,) in the objective's unit; see `estimate` for what it can tell.
     """
     found = responses.of_profile(profile, pruner, objective, per_linear=rows.ndim == 3)
     units = rows.reshape(len(rows), -1)

@@ -9,10 +9,14 @@ from core.store.results import Array
 
 
 def rooms(sparsity: Array, bounds: Bounds, most: float) -> tuple[Array, Array]:
-    """How far each layer may go down and up, both (layers,), at least 0 and at most `most`.
+    """How far each layer may go down and up, both (layers,) and at least 0.
 
     The linears of a layer move together, so the one nearest to a bound decides. A layer that starts outside a bound
     stays there or comes back.
+
+    Args:
+        sparsity: (layers,) or (layers, linears).
+        most: the largest step.
     """
     rows = sparsity.reshape(len(sparsity), -1)
     below, above = rows.min(1) - bounds.low, bounds.high - rows.max(1)

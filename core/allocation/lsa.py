@@ -78,15 +78,21 @@ class Lsa(Allocator):
 
 
 def lsa(error: Array, target: float, width: float = 0.15) -> Array:
-    """A layer with a large mean error of its linears, (layers,), is pruned more, over a band of this half width.
+    """A layer with a large error is pruned more.
 
-    A common factor of the errors cancels.
+    Args:
+        error: (layers,) mean error of the layer's linears; a common factor cancels.
+        width: half width of the band, sparsity units.
     """
     return band(_importance(error), target, width)
 
 
 def apart(error: Array, parameters: Array, target: float, width: float = 0.15) -> Array:
-    """The same for parts of different sizes, (parts,): a larger part is moved by so much less, and the budget holds."""
+    """The same for parts of different sizes: a part is moved by so much less as it is larger, and the budget holds.
+
+    Args:
+        error, parameters: (parts,) mean error and prunable weights.
+    """
     importance = 2 * width * unit(_importance(error))
     return target + (importance.mean() - importance) * parameters.mean() / parameters
 

@@ -62,8 +62,11 @@ class Owl(Allocator):
 def owl(outlier_ratio: Array, target: float, lam: float = 0.08) -> Array:
     """More outliers, less sparsity.
 
-    The score is the share of a layer's Wanda scores above `M` times their mean, (layers,). The paper promises target +-
-    lam; its code makes a band of width 2 lam that is not centred, and so does this. The code's default is M = 3, its
-    published commands say M = 5. Where the band reaches 0 or less the code prunes 0.01 instead, which this does not.
+    The score is the share of a layer's Wanda scores above `M` times their mean. The paper promises target +- lam; its
+    code makes a band of width 2 lam that is not centred, and so does this. The code's default is M = 3, its published
+    commands say M = 5. Where the band reaches 0 or less the code prunes 0.01 instead, which this does not.
+
+    Args:
+        outlier_ratio: (layers,) fraction.
     """
     return band(outlier_ratio, target, lam)

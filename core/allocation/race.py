@@ -39,7 +39,11 @@ class Runner:
 
 
 def in_view(name: str, now: Array, found: Evaluations | None, part: Slice | None) -> Runner:
-    """The allocation on screen, `now` (layers,), as it was measured where it was."""
+    """The allocation on screen, as it was measured where it was.
+
+    Args:
+        now: (layers,).
+    """
     settings = found.within(part) if found and part else []
     mine = (each for each in settings if each.planned.shape == now.shape and np.allclose(each.planned, now, atol=1e-6))
     return Runner(THIS, name, now, next(mine, None))

@@ -139,7 +139,11 @@ def _corrected(
 
 
 def layer_means(linears: Array, parameters: Array) -> Array:
-    """Sparsity per layer, the mean over its linears by their weights: (..., layers, linears) -> (..., layers)."""
+    """Sparsity per layer from that of its linears, weighted by their weights: (..., layers, linears) -> (..., layers).
+
+    Args:
+        parameters: (layers, linears) prunable weights.
+    """
     return (linears * parameters).sum(-1) / parameters.sum(-1)
 
 

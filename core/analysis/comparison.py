@@ -61,7 +61,11 @@ def percent(interval: Interval) -> Interval:
 
 
 def over_seeds(values: Array) -> Interval:
-    """Mean over calibration seeds, (seeds,), with its 95% Student-t interval; NaN ends below 3 seeds."""
+    """Mean over seeds with its 95% Student-t interval; NaN ends below 3 seeds.
+
+    Args:
+        values: (seeds,) one number per calibration seed.
+    """
     return _interval(np.asarray(values, np.float64), FEWEST_SEEDS)
 
 

@@ -29,7 +29,9 @@ def first_token(found: Gains, other: Gains, included: bool) -> str:
     """What the same noise does where it reaches the first token too, or no longer, in a sentence.
 
     Args:
-        included: whether the gains in view, `found`, include the first token; `other` are those of the other positions.
+        found: the gains in view.
+        other: those of the other positions.
+        included: whether the gains in view include the first token.
     """
     if found.n < FEWEST_SEQUENCES or other.n < FEWEST_SEQUENCES:
         return ""

@@ -98,8 +98,11 @@ def _verdict(mean: float, half: float, n: int) -> str:
 def jointly(logs: Array) -> tuple[str, ...]:
     """Directions that survive Holm's step-down over the layers with something downstream, family error 5%.
 
-    From log ratios (layers, sequences): per layer amplifies / absorbs / undecided; all undecided below 8 sequences, the
-    last layer always.
+    Args:
+        logs: (layers, sequences) log ratios, nats.
+
+    Returns:
+        Per layer amplifies / absorbs / undecided; all undecided below 8 sequences, the last layer always.
     """
     layers, n = logs.shape
     firm = ["undecided"] * layers

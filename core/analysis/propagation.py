@@ -79,10 +79,14 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation) -> Dilution:
 
 
 def crossing(sizes: Array, log_gains: Array) -> Array:
-    """The size at which amplification turns into absorption, (layers,); NaN where it does not within the sizes.
+    """The size at which amplification turns into absorption, per layer; NaN where it does not within the sizes.
 
-    By straight lines in ln(size), from `ln r` (sizes, layers) at ascending sizes; the largest crossing from above 1 to
-    below 1.
+    Args:
+        sizes: (sizes,) ascending.
+        log_gains: (sizes, layers), `ln r`.
+
+    Returns:
+        (layers,), by straight lines in ln(size); the largest crossing from above 1 to below 1.
     """
     logs = np.log(sizes)
     found = np.full(log_gains.shape[1], np.nan)
@@ -97,8 +101,11 @@ def crossing(sizes: Array, log_gains: Array) -> Array:
 def at_drift(target: Array, drifts: Array, log_gains: Array) -> Array:
     """`ln r` of a size family where its measured drift at injection equals `target`: (layers,).
 
-    Straight lines in ln(drift) between the measured sizes, (sizes, layers) in any order; NaN outside them, for nothing
-    is extrapolated.
+    Straight lines in ln(drift) between the measured sizes; NaN outside them, for nothing is extrapolated.
+
+    Args:
+        target: (layers,) measured drift at injection to match.
+        drifts, log_gains: (sizes, layers), in any order of size.
     """
     found = np.full(len(target), np.nan)
     for layer, wanted in enumerate(target):

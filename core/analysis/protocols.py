@@ -33,10 +33,13 @@ def of_model(store: Store, model: ModelSpec) -> list[Entry]:
 
 
 def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
-    """Studies, newest first, put together where their protocol is the same; by the key of the oldest, which stays.
+    """Studies put together where their protocol is the same; by the key of the oldest, which stays when others join.
 
-    Points of a pruner that looks at no calibration text may stand beside those of any: they join all that shares their
-    model, precision and text, and a study of nothing else stands by itself only where there is none to join.
+    Points of a pruner that looks at no calibration text may stand beside those of any: they join all that shares
+    their model, precision and text, and a study of nothing else stands by itself only where there is none to join.
+
+    Args:
+        entries: the newest first.
     """
     homes: dict[Protocol, list[Entry]] = defaultdict(list)
     for entry in entries:

@@ -83,7 +83,11 @@ def _at(row: dict[str, Any], word: str) -> str:
 
 
 def gains_tables(found: Profile, only: str | None = None) -> None:
-    """Every layer of all perturbations, or of `only` one, with interval and verdict; the sentences below."""
+    """Every layer with its interval and verdict, a column per perturbation; the sentences below.
+
+    Args:
+        only: of one perturbation alone.
+    """
     rows, out = gains_json(found), output.out
     if only is not None and only not in found.by_name:
         raise UserError(f"{only} was not measured: this profile holds {', '.join(found.by_name)}")

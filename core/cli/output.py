@@ -85,7 +85,11 @@ def say_helped(name: str, told: str | None) -> None:
 
 
 def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[str]) -> None:
-    """What is in the cache, entries by kind, for people."""
+    """What is in the cache, for people.
+
+    Args:
+        found: entries by kind.
+    """
     for kind, entries in found.items():
         for entry in entries:
             told, which = entry.provenance, f" ({entry.standing})" if entry.standing else ""

@@ -21,7 +21,12 @@ from core.store.results import Array
 
 
 def methods(lines: Mapping[str, Array], shown: str, target: float, look: Palette = LIGHT) -> Chart:
-    """Sparsity, (layers,), over layers, a line per method; the one `shown` is highlighted."""
+    """Sparsity over layers, a line per method; one is highlighted.
+
+    Args:
+        lines: name -> (layers,) sparsity.
+        shown: the highlighted name.
+    """
     layers = len(lines[shown])
     every = np.concatenate([*lines.values(), [target - 0.02, target + 0.02]])
     figure = go.Figure()
@@ -76,7 +81,12 @@ def agreement(lines: Mapping[str, Array]) -> pd.DataFrame:
 
 
 def unclipped(sparsity: Array, parameters: Array, target: float, look: Palette = LIGHT) -> Chart:
-    """Sparsity per layer as a reference code gives it, what no pruner could do (below 0, from 1 on) marked."""
+    """Sparsity per layer as a reference code gives it, what no pruner could do marked.
+
+    Args:
+        sparsity: (layers,) perhaps below 0 or from 1 on.
+        parameters: (layers,) prunable weights.
+    """
     layers = len(sparsity)
     out = (sparsity < 0) | (sparsity >= 1)
     figure = go.Figure(

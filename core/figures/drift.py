@@ -18,7 +18,12 @@ from core.store.results import Array, Perturbed
 
 
 def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
-    """Drift after each injection layer over the layers that read it, one injection layer highlighted."""
+    """Drift after each injection layer over the layers that read it, one injection layer highlighted.
+
+    Args:
+        seeds: the noise seeds of one perturbation.
+        layer: the highlighted injection layer.
+    """
     found = propagation.curves(seeds)
     layers = len(found.value)
     first = np.mean([each.drift_first[layer] for each in seeds], axis=0)

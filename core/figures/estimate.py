@@ -35,9 +35,12 @@ class Estimate:
 
 
 def estimates(rows: Sequence[Estimate], shown: str, unit: str, look: Palette = LIGHT) -> Chart:
-    """Additive estimates as points on one axis, top to bottom, lower is better; the one `shown` is highlighted.
+    """Additive estimates as points on one axis, lower is better.
 
-    NaN where an allocation goes beyond what was measured.
+    Args:
+        rows: top to bottom; NaN where an allocation goes beyond what was measured.
+        shown: the highlighted name.
+        unit: of the estimate.
     """
     known = [each for each in rows if np.isfinite(each.value)]
     values = np.array([[each.low, each.value, each.high] for each in known])
@@ -128,7 +131,11 @@ def trusted(
 
 
 def _points(x: Array, y: Array, names: Sequence[str], colours: dict[str, str], log: bool, look: Palette) -> go.Scatter:
-    """Allocations; those with a colour of their own, or all where they are few, with names, placed as the axis is."""
+    """Allocations; those with a colour of their own, or all where they are few, with their names.
+
+    Args:
+        log: whether the axis below is logarithmic, which moves names.
+    """
     texts = [name if name in colours or len(names) <= NAMED else "" for name in names]
     return go.Scatter(
         x=x,

@@ -34,7 +34,8 @@ class Line:
 def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") -> Line:
     """Gains by a statistic with the 95% interval over sequences. Verdicts are the geometric mean's whatever is shown.
 
-    `ratio` is the mean ratio, `median` that over tokens, then the mean over sequences.
+    Args:
+        statistic: `geometric` exp(mean ln ratio), `ratio` mean ratio, `median` over tokens, then mean over sequences.
     """
     found = gains_of(seeds)
     if statistic == "geometric":
@@ -52,7 +53,12 @@ def gains(
     title: str = "Gain of each layer",
     look: Palette = LIGHT,
 ) -> Chart:
-    """Gain over injection layers; the line `shown` carries its verdicts in colour, the others are there to compare."""
+    """Gain over injection layers; one line carries its verdicts in colour, the others are there to compare.
+
+    Args:
+        shown: index of the line with verdicts.
+        layer: the highlighted injection layer.
+    """
     layers = len(lines[shown].value)
     values = np.concatenate([each.value for each in lines])
     room = layers * 0.028 * max(len(each.name) for each in lines)
@@ -109,7 +115,11 @@ def _names(lines: Sequence[Line], shown: int, values: Array, look: Palette) -> g
 
 
 def table(lines: Sequence[Line], named: str = "line") -> pd.DataFrame:
-    """Every gain with its interval and verdict, a row each; `named` heads the column of the lines' names."""
+    """Every gain with its interval and verdict, a row each.
+
+    Args:
+        named: what the names of the lines are, for the head of their column.
+    """
     frames = [
         pd.DataFrame(
             {

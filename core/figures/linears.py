@@ -19,7 +19,12 @@ SCALE = "Cividis"  # even steps of lightness, told apart by the colour-blind too
 
 
 def linears(sparsity: Array, parameters: Array, names: Sequence[str], bounds: Bounds, look: Palette = LIGHT) -> Chart:
-    """Sparsity of every linear, (layers, linears), its mean over layers by weights beside its row."""
+    """Sparsity of every linear, its mean over layers beside its row.
+
+    Args:
+        sparsity, parameters: (layers, linears); the weights of a linear count in the means.
+        names: of the linears.
+    """
     layers, count = sparsity.shape
     means = layer_means(sparsity.T, parameters.T)
     figure = go.Figure(

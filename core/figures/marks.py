@@ -134,7 +134,8 @@ def rule(figure: go.Figure, y: float, since: float, to: float, **line: object) -
 def apart(wanted: Array, gap: float | Array) -> Array:
     """Positions near the wanted ones that keep their order and are at least `gap` from each other.
 
-    One gap for all, or the room that each needs around its middle.
+    Args:
+        gap: one for all, or the room that each needs around its middle.
     """
     order = np.argsort(wanted, kind="stable")
     placed = np.asarray(wanted, float)[order]

@@ -24,7 +24,12 @@ RELATIVE = "relative depth of the injection layer: layer / (layers - 1)"
 
 
 def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
-    """Gain over injection layers with 95% intervals, a line per model; `what` is the perturbation in words."""
+    """Gain over injection layers, a line per model, with 95% intervals.
+
+    Args:
+        lines: one per model; all names differ.
+        what: the perturbation, in words.
+    """
     depths = {len(each.value) for each in lines}
     relative = len(depths) > 1
     values = np.concatenate([each.value for each in lines])

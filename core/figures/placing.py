@@ -20,7 +20,11 @@ Box = tuple[float, float, float, float]  # left, right, bottom, top
 def sides(x: Array, y: Array, names: Sequence[str]) -> list[str]:
     """A text position for each point: the first side that is free of points, of names before it and of the edges.
 
-    Places are as they are drawn, so logarithms on a logarithmic axis. Where no side is free, the one least in the way.
+    Args:
+        x, y: (points,) as they are drawn, so logarithms on a logarithmic axis.
+
+    Returns:
+        plotly's text positions; where no side is free, the one least in the way.
     """
     across, up = map(_pixels, (x, y), PLOT)
     points = [(a - GAP / 2, a + GAP / 2, b - GAP / 2, b + GAP / 2) for a, b in zip(across, up, strict=True)]

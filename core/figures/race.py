@@ -65,7 +65,8 @@ def _bars(one: Runner, target: float, hue: str) -> go.Bar:
 def finish(runners: Sequence[Runner], dense: float, look: Palette = LIGHT) -> Chart:
     """Measured perplexity of every method with its interval, a row each; those not measured are named so.
 
-    The unpruned model's is `dense`; NaN while it is not measured.
+    Args:
+        dense: perplexity of the unpruned model; NaN while it is not measured.
     """
     value = np.array([each.perplexity for each in runners])
     ends = np.array([interval(each.measured) if each.measured else (math.nan, math.nan) for each in runners])

@@ -21,7 +21,12 @@ from core.store.results import Array
 
 
 def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Palette = LIGHT) -> Chart:
-    """Gain of gaussian noise over injection layers and ascending sizes, the crossing size of each layer marked."""
+    """Gain of gaussian noise over injection layers and sizes, the crossing size of each layer marked.
+
+    Args:
+        sizes: ascending, at least two.
+        lines: gains of each size.
+    """
     sizes = np.asarray(sizes, float)
     logs = np.log([each.value for each in lines])
     layers = logs.shape[1]
@@ -68,7 +73,12 @@ def _targets(sizes: Array, logs: Array) -> go.Scatter:
 
 
 def _finding(firm: Sequence[Sequence[str]], cross: Array) -> str:
-    """What verdicts (sizes, layers) carry, Holm's correction within each size, and where the mean alone turns."""
+    """What verdicts carry, Holm's correction applied within each size, and where the mean alone would have a turn.
+
+    Args:
+        firm: (sizes, layers), sizes ascending.
+        cross: (layers,) crossing sizes of the mean; NaN without one.
+    """
     layers = list(zip(*firm, strict=True))[:-1]
     crossing = [i for i in range(len(layers)) if np.isfinite(cross[i])]
     turning = [i for i in crossing if _turns(layers[i])]

@@ -89,7 +89,8 @@ def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]
 def learned(trained: Profile, twin: Profile, marks: tuple[str, str] = (EVERY, EVERY)) -> str:
     """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin.
 
-    `marks` are of the model and of its twin in the picture.
+    Args:
+        marks: of the model and of its twin in the picture.
     """
     kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
     if not kinds:

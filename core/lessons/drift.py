@@ -70,7 +70,11 @@ def drift_is_not_harm(profile: Profile, size: float, name: str) -> str:
 
 
 def misjudged(final: Array, harm: Array) -> tuple[int, int] | None:
-    """The two layers that drift ranks most wrongly: (more drift, more harm); None where it ranks all rightly."""
+    """The two layers that drift ranks most wrongly: (more drift, more harm); None where it ranks all rightly.
+
+    Args:
+        final, harm: (layers,) positive.
+    """
     more_drift = np.log(final)[:, None] - np.log(final)[None, :]
     more_harm = np.log(harm)[None, :] - np.log(harm)[:, None]
     wrong = np.nan_to_num(np.minimum(more_drift, more_harm), nan=-1.0)

@@ -163,7 +163,11 @@ def second_moment_bytes(shape: Outline) -> int:
 
 
 def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:
-    """Sequences per group: at least two groups, so that something can be drawn early, and what `free` bytes hold."""
+    """Sequences per group: at least two groups, so that something can be drawn early, and what memory holds.
+
+    Args:
+        free: bytes that may be used, or None to leave memory out of it.
+    """
     largest = max(1, min(-(-sequences // 2), LARGEST_GROUP // length))
     if free is None:
         return largest

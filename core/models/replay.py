@@ -101,7 +101,11 @@ def replay_error(call: Call, on: Call | None = None) -> float:
 
 
 def entry(model: PreTrainedModel, first: nn.Module, ids: Tensor) -> Tensor:
-    """The stream that enters the first layer for ids without padding, (batch, tokens, width); no layer is run."""
+    """The residual stream that enters the first layer, (batch, tokens, width): no layer is run.
+
+    Args:
+        ids: (batch, tokens) token ids, without padding.
+    """
 
     def stop(_: nn.Module, args: tuple, kwargs: dict) -> None:
         raise _Entered(next(value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)))

@@ -13,7 +13,11 @@ TOLD = (("device", "device"), ("engine", "engine"), ("threads", "threads"), ("re
 
 
 def rows(entry: Entry, model: ModelSpec, text: TextSpec, study: StudySpec | None = None) -> tuple[tuple[str, str], ...]:
-    """Name and value, the key first; with what was evaluated, where the numbers are of pruned models."""
+    """Name and value, the key first.
+
+    Args:
+        study: what was evaluated, where the numbers are of pruned models.
+    """
     told, random = entry.provenance, model.initialised
     found = [
         ("key", entry.key),

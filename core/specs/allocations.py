@@ -71,9 +71,12 @@ class AllocationRequest(Spec):
     def corrected(
         self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object
     ) -> Iterator[Self]:
-        """The same with every strength above 0 of the correction (`none`), and of its controls, so many shuffles each.
+        """The same with every strength above 0 of the correction, and of its controls.
 
-        `how` is what else its corrections are.
+        Args:
+            controls: `none` for the correction itself.
+            shuffles: how many permutations the shuffled control gets.
+            how: what else its corrections are.
         """
         for strength in filter(None, strengths):
             for control in controls:

@@ -66,7 +66,11 @@ def text_name(source: str) -> str:
 
 
 def helped(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:
-    """What had to be helped along while pruning, and which warnings put an end to it; None where all went well."""
+    """What had to be helped along while pruning, and what put an end to it; None where all went well.
+
+    Args:
+        stopped: those of the warnings that pruning ended with; none where it came to its end.
+    """
     mild = [each for each in warnings if each not in stopped]
     more = f" ({len(mild) - 1} more like it)" if len(mild) > 1 else ""
     said = [f"Pruning had to be helped along: {mild[0]}{more}."] if mild else []

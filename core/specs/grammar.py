@@ -64,7 +64,8 @@ def parts(words: str) -> tuple[str, dict[str, str]]:
 def built(kind: str, given: Mapping[str, object], target: float, more: Iterable[str] = ()) -> AllocationRequest:
     """An allocation of its parameters by name: the method's own, the correction's and the bounds.
 
-    `more` may be said beside them, and was taken out already.
+    Args:
+        more: what else may be said beside them, and was taken out already.
     """
     fix = {name: given[name] for name in OF_CORRECTION if name in given}
     whole = {name: given[name] for name in OF_ALLOCATION if name in given}
@@ -75,9 +76,11 @@ def built(kind: str, given: Mapping[str, object], target: float, more: Iterable[
 
 
 def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) -> None:
-    """Refuse a parameter that an allocator of `BASES` has not.
+    """Refuse a parameter that an allocator has not.
 
-    `more` may be given beside its own, and was taken out already; the sentence names it.
+    Args:
+        kind: one of `BASES`.
+        more: what may be given beside its own, and was taken out already; said in the sentence.
     """
     own = [name for name in BASES[kind].model_fields if name != "kind"]
     unknown = sorted(set(given) - set(own))
@@ -139,7 +142,11 @@ def words(asked: AllocationRequest) -> str:
 
 
 def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> str:
-    """The words of any allocation, and `more` by name; those of one set by hand do not read back."""
+    """The words of any allocation; of one set by hand they do not tell the numbers, and so do not read back.
+
+    Args:
+        more: further words, name -> value.
+    """
     usual = AllocationRequest()
     fix = asked.correction.model_dump(exclude_defaults=True)
     if asked.correction.strength:

@@ -16,7 +16,11 @@ CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffle
 
 
 def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
-    """`OWL`, `OWL, corrected 0.04`, `OWL, shuffled 0.04 (2)`; `words` go between the base and its correction."""
+    """`OWL`, `OWL, corrected 0.04`, `OWL, shuffled 0.04 (2)`.
+
+    Args:
+        words: what is said between the base and its correction.
+    """
     fix = asked.correction
     which = f" ({fix.seed})" if fix.control == "shuffled" else ""
     corrected = [f"{CORRECTIONS[fix.control]} {number(fix.strength)}{which}"] if fix.strength else []
@@ -26,7 +30,8 @@ def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
 def setting(asked: Setting, others: Iterable[Setting] = ()) -> str:
     """Every parameter that is not its default, the calibration seed left out: `OWL, m 7, 70 % zeros, Wanda`.
 
-    Where one of its kind among the others that it stands beside differs in a parameter, that is named too.
+    Args:
+        others: settings that it stands beside; where one of its kind differs in a parameter, that is named too.
     """
     kin = [each.allocation for each in others if kind(each) == kind(asked)]
     return _full(asked, f"{long(asked.allocation, kin)}, {per_cent(asked.allocation.target)} zeros", with_pruner=True)

@@ -43,7 +43,11 @@ def accuracies(
 
 
 def _bars(names: list[str], values: Array, colours: list[str], look: Palette) -> go.Figure:
-    """Bars of (names, 2) accuracy and standard error and, right of them, what they say."""
+    """Bars and, right of them, what they say.
+
+    Args:
+        values: (names, 2) accuracy and standard error.
+    """
     errors = np.nan_to_num(values[:, 1])
     bars = go.Bar(
         x=100 * values[:, 0],

@@ -25,7 +25,13 @@ FEW_TICKS = 4  # that a phone has room for beside names and numbers
 def changes(
     rows: Mapping[str, Interval], shown: str | None, against: str, look: Palette = LIGHT, title: str | None = None
 ) -> Chart:
-    """Changes of perplexity in per cent with their paired intervals, a row per setting, least first."""
+    """Change of perplexity with its paired interval, a row per setting, least first.
+
+    Args:
+        rows: name -> change in per cent, from `core.analysis.comparison.percent`.
+        shown: the highlighted name.
+        against: what they are compared with.
+    """
     known = {name: each for name, each in rows.items() if math.isfinite(each.value)}
     names = sorted(known, key=lambda name: known[name].value)
     values = np.array([in_logs(known[name]) for name in names]).reshape(-1, 3)
@@ -54,7 +60,11 @@ def changes(
 
 
 def change_axis(values: Array, title: str, ticks: int = 9) -> dict:
-    """An axis of `ln(1 + per cent / 100)`, on which twice and half lie equally far from nothing; ticks in per cent."""
+    """An axis of `ln(1 + per cent / 100)`: twice and half lie equally far from nothing; ticks in per cent.
+
+    Args:
+        ticks: about how many there may be.
+    """
     usable = values[np.isfinite(values)]
     low, high = min(usable.min(initial=0.0), -0.02), max(usable.max(initial=0.0), 0.02)
     room = 0.06 * (high - low)
@@ -79,6 +89,10 @@ def in_logs(found: Interval) -> list[float]:
 
 
 def change_table(rows: Iterable[tuple[object, ...]], *named: str) -> pd.DataFrame:
-    """Changes in per cent, a row each: the cells that name it, then its interval."""
+    """Changes in per cent, a row each.
+
+    Args:
+        rows: what a row is called, in as many cells as there are names for, then its interval.
+    """
     cells = [(*names, found.value, found.low, found.high, found.n) for *names, found in rows]
     return pd.DataFrame(cells, columns=[*named, "change, %", "low", "high", "windows or seeds"])
