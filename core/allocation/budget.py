@@ -21,7 +21,11 @@ class Bounds:
     high: float = 0.95
 
     def check(self, target: float) -> None:
-        """Refuse bounds out of order or outside [0, 1), and a target outside them."""
+        """Refuse what cannot be.
+
+        Raises:
+            UserError: bounds out of order or out of [0, 1), or a target outside them.
+        """
         if not 0 <= self.low <= self.high < 1:
             raise UserError(f"bounds {self.low:g} to {self.high:g}: they must rise and lie in [0, 1)")
         if not self.low <= target <= self.high:
@@ -47,6 +51,9 @@ def project(wish: Array, parameters: Array, target: float, bounds: Bounds) -> Ar
 
     Returns:
         (layers,) sparsity.
+
+    Raises:
+        UserError: the target lies outside the bounds, or the wish is not finite.
     """
     bounds.check(target)
     check_finite(wish)
@@ -57,7 +64,11 @@ def project(wish: Array, parameters: Array, target: float, bounds: Bounds) -> Ar
 
 
 def check_finite(wish: Array) -> None:
-    """Refuse a wish that is not a number in every layer, (layers,)."""
+    """Refuse a wish that is not a number in every layer, (layers,).
+
+    Raises:
+        UserError: the first layer without one.
+    """
     missing = np.flatnonzero(~np.isfinite(wish))
     if missing.size:
         raise UserError(

@@ -22,6 +22,9 @@ def pinned(sparsity: Array, hand: Mapping[int, float], parameters: Array, target
 
     Returns:
         (layers,) sparsity.
+
+    Raises:
+        UserError: a value outside the bounds, or one that leaves the others no way to meet the budget.
     """
     if not hand:
         return sparsity.copy()

@@ -68,7 +68,11 @@ def ramp(direction: Array) -> Array:
 
 
 def direction_of(asked: Correction, profile: Profile) -> Array:
-    """The shift that drives a correction, `D / max|D|`, or the control in its place: (layers,)."""
+    """The shift that drives a correction, `D / max|D|`, or the control in its place: (layers,).
+
+    Raises:
+        UserError: the driving perturbation was not measured, or a gain of it is no number above 0.
+    """
     gains = gains_of(profile.seeds(asked.driver)).value
     unknown = np.flatnonzero(~(np.isfinite(gains) & (gains > 0)))
     if unknown.size:

@@ -53,6 +53,9 @@ def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: s
 
     Returns:
         (rows,) in the objective's unit; see `estimate` for what it can tell.
+
+    Raises:
+        UserError: too few sparsities were measured.
     """
     found = responses.of_profile(profile, pruner, objective, per_linear=rows.ndim == 3)
     units = rows.reshape(len(rows), -1)

@@ -45,7 +45,11 @@ class Evidence:
         return _mean(of_linears, ~np.isnan(of_linears))
 
     def layers_removal(self) -> Array:
-        """The mean of `removal` over the linears of a layer, (layers,)."""
+        """The mean of `removal` over the linears of a layer, (layers,).
+
+        Raises:
+            UserError: as `removal`.
+        """
         return _mean(self.removal(), ~np.isnan(self.profile.weights.parameters))
 
     @property
@@ -54,7 +58,11 @@ class Evidence:
         return self.profile.provenance.get("linears", [])
 
     def removal(self) -> Array:
-        """What removing half of the weights does to each linear's outputs, (layers, linears); NaN: there is none."""
+        """What removing half of its weights does to the outputs of each linear, (layers, linears); NaN: there is none.
+
+        Raises:
+            UserError: it was not measured.
+        """
         if self.profile.removal is None:
             raise UserError(
                 f"profile {self.profile.entry.key} lacks the errors of removed weights that LSA looks at: measure it "
@@ -63,7 +71,11 @@ class Evidence:
         return self.profile.removal.error
 
     def curves(self, pruner: str, objective: str, per_linear: bool) -> Curves:
-        """Responses of every unit."""
+        """Responses of every unit.
+
+        Raises:
+            UserError: too few sparsities were measured.
+        """
         return responses.of_profile(self.profile, pruner, objective, per_linear)
 
 

@@ -52,7 +52,11 @@ class Manual(Allocator):
         return bool(self.sparsity) and isinstance(self.sparsity[0], tuple)
 
     def wish(self, evidence: Evidence) -> Array:
-        """The numbers as they are given, (units,)."""
+        """The numbers as they are given, (units,).
+
+        Raises:
+            UserError: another number of them than layers, or layers times linears.
+        """
         wish = np.array(self.sparsity, float).ravel()
         if len(wish) != evidence.units:
             raise UserError(f"this allocation has {len(wish)} layers, the model has {evidence.units}")

@@ -85,6 +85,9 @@ def response(found: Curves, parameters: Array, target: float, bounds: Bounds) ->
 
     Returns:
         (layers,) sparsity that meets the budget.
+
+    Raises:
+        UserError: the target cannot be reached inside the bounds and the measured sparsities.
     """
     bounds.check(target)
     high = min(bounds.high, found.highest)

@@ -62,6 +62,9 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
 
     Args:
         parameters: (layers, linears) prunable weights; NaN where a layer has fewer linears than others.
+
+    Raises:
+        UserError: as `allocate`; or the request looks at a profile and there is none.
     """
     if profile is None and (request.base.profiled or request.correction.strength):
         what = request.base.kind if request.base.profiled else "the correction"
@@ -148,25 +151,41 @@ def layer_means(linears: Array, parameters: Array) -> Array:
 
 
 def linear_parameters(profile: Profile) -> Array:
-    """Prunable weights per linear, (layers, linears)."""
+    """Prunable weights per linear, (layers, linears).
+
+    Raises:
+        UserError: the model cannot be pruned.
+    """
     if profile.weights is None:
         raise UserError("this model has matrix weights outside its linears: it can be measured, but not allocated for")
     return profile.weights.parameters
 
 
 def layer_parameters(profile: Profile) -> Array:
-    """Prunable weights per layer, (layers,)."""
+    """Prunable weights per layer, (layers,).
+
+    Raises:
+        UserError: the model cannot be pruned.
+    """
     return np.nansum(linear_parameters(profile), axis=1)
 
 
 def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
-    """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over."""
+    """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over.
+
+    Raises:
+        UserError: as `allocate`.
+    """
     rows = exact_family(request, profile, strengths)
     return layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
 
 
 def exact_family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
-    """As `family`; (strengths, layers, linears) where the budget is spread over linears."""
+    """As `family`; (strengths, layers, linears) where the budget is spread over linears.
+
+    Raises:
+        UserError: as `allocate`.
+    """
     parameters = linear_parameters(profile)
     of_units, base = _base(request, parameters, profile)
     rows = np.stack(

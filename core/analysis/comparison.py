@@ -44,6 +44,9 @@ def paired(a: Array, b: Array) -> Interval:
 
     Returns:
         NaN throughout if any loss is not finite; NaN ends below 8 windows.
+
+    Raises:
+        UserError: the two were not read on the same number of windows.
     """
     if a.shape != b.shape:
         raise UserError(

@@ -194,6 +194,9 @@ class EvaluatedSetting:
 
         Returns:
             n = 0 throughout where they have no seed in common.
+
+        Raises:
+            UserError: they were measured on different windows.
         """
         if None in self.results or None in other.results:  # what was measured once stands beside every seed
             pairs = [list(each.results.values()) for each in (self, other)]

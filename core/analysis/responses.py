@@ -43,7 +43,11 @@ def measured(profile: Profile, pruner: str, objective: str) -> tuple[Array, Arra
 
 
 def measured_linears(profile: Profile, pruner: str, objective: str) -> tuple[Array, Array]:
-    """The same for each linear pruned alone: sparsities (measured,) and harm (layers, linears, measured)."""
+    """The same for each linear pruned alone: sparsities (measured,) and harm (layers, linears, measured).
+
+    Raises:
+        UserError: a linear lacks, or has other sparsities than the first one, or fewer than two.
+    """
     names = profile.provenance.get("linears", [])
     rows = [_harm(profile, "linear", pruner, objective, name) for name in names]
     first = rows[0] if rows else {}
@@ -117,6 +121,9 @@ def curves(sparsities: Array, harm: Array) -> Curves:
     Args:
         sparsities: (measured,) ascending, without 0.
         harm: (layers, measured); a negative harm counts as none, and harm never falls with sparsity.
+
+    Raises:
+        UserError: fewer than two sparsities, or a harm that is not finite.
     """
     if len(sparsities) < 2:
         raise UserError("a response needs two or more measured sparsities: measure residual:wanda:0.5 and 0.7, say")

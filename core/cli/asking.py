@@ -71,7 +71,11 @@ def best(given: SimpleNamespace) -> BestRequest:
 
 
 def allocation(given: SimpleNamespace) -> AllocationRequest:
-    """What `allocate` asks to be allocated, in one word or by its parts."""
+    """What `allocate` asks to be allocated, in one word or by its parts.
+
+    Raises:
+        UserError: both, a method that is not known, or a part that it has not.
+    """
     found = {each.name: getattr(given, each.name) for each in ALIASES}
     said = {name: value for name, value in found.items() if value not in (None, False)}
     if given.allocation is not None:

@@ -87,6 +87,9 @@ def gains_tables(found: Profile, only: str | None = None) -> None:
 
     Args:
         only: of one perturbation alone.
+
+    Raises:
+        UserError: it was not measured.
     """
     rows, out = gains_json(found), output.out
     if only is not None and only not in found.by_name:

@@ -36,6 +36,9 @@ def save_file(
         force: replace a file that is there.
         told: what the JSON says of it beside the file.
         name: what people are told was written.
+
+    Raises:
+        UserError: the file is a folder, is there already, or cannot be written.
     """
     file = to.expanduser()
     if file.is_dir():

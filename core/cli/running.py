@@ -126,7 +126,11 @@ def deleted(
 
 
 def _agreed(found: Entry | Job) -> bool:
-    """What the person at the terminal answers."""
+    """What the person at the terminal answers.
+
+    Raises:
+        UserError: nobody is there to be asked.
+    """
     if not sys.stdin.isatty():
         raise UserError(f"deleting {found.key} wants an answer and there is no terminal to ask: add --yes")
     if isinstance(found, Job):

@@ -51,7 +51,11 @@ class Reloaded:
 
 
 def count(layers: Sequence[nn.Module]) -> Counted:
-    """Count the zeros of every linear."""
+    """Count the zeros of every linear.
+
+    Raises:
+        UserError: a layer cannot be pruned.
+    """
     stacks = [anatomy.prunable(layer) for layer in layers]
     return Counted(
         linears=tuple(tuple(linear.name for linear in stack) for stack in stacks),

@@ -107,7 +107,11 @@ def _card(
 
 
 def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: PrunedSpec) -> Numbers:
-    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol."""
+    """What a study measured of the setting, the dense model and the uniform twin: name, value, protocol.
+
+    Raises:
+        UserError: what the study measured under this setting's name is not what is exported.
+    """
     if request.study is None:
         return []
     found = evaluations.load(store, store.by_key(request.study, ("study",)))

@@ -52,6 +52,9 @@ def check_early(folder: Path, overwrite: bool, model: str, revision: str | None,
 
     Args:
         model: as typed.
+
+    Raises:
+        UserError: as `check_target`; or there is no such model.
     """
     try:
         source = locate(model, store, revision, fetch=False)

@@ -39,6 +39,9 @@ class Bench:
 
         Args:
             check: refuses what cannot be met whatever the weights are, before they are read.
+
+        Raises:
+            UserError: there is no such model, or it cannot be used.
         """
         began = time.perf_counter()
         self.report(Progress(f"finding the model {request.model}"))

@@ -30,7 +30,11 @@ class Growth:
 
 
 def absorb(profile: Profile) -> Growth:
-    """How much of a falling drift is dilution, for noise of the usual size."""
+    """How much of a falling drift is dilution, for noise of the usual size.
+
+    Raises:
+        UserError: no noise was measured.
+    """
     measured = noise(profile)
     seeds = profile.seeds(measured[list(measured)[usual(list(measured))]])
     stream = profile.activation.log_norm

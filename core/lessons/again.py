@@ -12,7 +12,11 @@ ROUNDING = 1e-3  # relative; what other processors and thread counts make of the
 
 
 def compared(fresh: Profile, cached: Profile, name: str) -> str:
-    """How far a measurement made now differs from the cached one of the same text."""
+    """How far a measurement made now differs from the cached one of the same text.
+
+    Raises:
+        UserError: one of them lacks the perturbation.
+    """
     new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
     if new.shape != old.shape:
         return f"The two cannot be compared: the new profile has {len(new)} layers, the stored one {len(old)}."

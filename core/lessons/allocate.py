@@ -38,7 +38,11 @@ class Push:
 
 
 def correction(profile: Profile) -> Push:
-    """OWL at 70 % with the correction pushed either way."""
+    """OWL at 70 % with the correction pushed either way.
+
+    Raises:
+        UserError: the model cannot be pruned, or the profile lacks the driver or the residuals of two sparsities.
+    """
     plain = AllocationRequest(base=Owl(), target=TARGET)
     half = np.linspace(0, LARGEST_PUSH, PUSHES).round(6)
     sides = []

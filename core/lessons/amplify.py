@@ -52,7 +52,11 @@ class Sink:
 
 
 def amplify(profile: Profile) -> Sink:
-    """The noise of usual size at both kinds of positions, and skipped layers."""
+    """The noise of usual size at both kinds of positions, and skipped layers.
+
+    Raises:
+        UserError: no size was measured at both.
+    """
     apart, everywhere = noise(profile), noise(profile, "all")
     both = [size for size in apart if size in everywhere]
     if not both:

@@ -36,7 +36,11 @@ class Spread:
 
 
 def drift(profile: Profile) -> Spread:
-    """Drift curves for noise of every size."""
+    """Drift curves for noise of every size.
+
+    Raises:
+        UserError: no noise was measured.
+    """
     measured = noise(profile)
     logs = np.stack([np.log(propagation.curves(profile.seeds(name)).value) for name in measured.values()])
     sizes = scale(list(measured), logarithmic=True)

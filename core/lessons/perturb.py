@@ -29,7 +29,11 @@ class Noise:
 
 
 def perturb(profile: Profile) -> Noise:
-    """Noise of every size at every layer."""
+    """Noise of every size at every layer.
+
+    Raises:
+        UserError: no noise was measured.
+    """
     measured = noise(profile)
     flips = np.stack([mean(profile.seeds(name), "flips") for name in measured.values()])
     sizes = scale(list(measured), logarithmic=True)

@@ -41,7 +41,11 @@ class Alone:
 
 
 def prune(profile: Profile) -> Alone:
-    """One-layer harms by Wanda over sparsity."""
+    """One-layer harms by Wanda over sparsity.
+
+    Raises:
+        UserError: fewer than two sparsities were measured.
+    """
     measured, harm = responses.measured(profile, "wanda", "kl")
     sparsities = scale(measured.tolist(), logarithmic=False)
     at = sparsities.measured[int(np.abs(measured - TARGET).argmin())]
@@ -78,7 +82,11 @@ def _judged(sparsity: float, harm: Array, layer: int) -> str:
 
 
 def methods(profile: Profile) -> dict[str, float]:
-    """Allocation -> additive estimate of its KL divergence at 70 %, nats; NaN beyond what was measured."""
+    """Allocation -> additive estimate of its KL divergence at 70 %, nats; NaN beyond what was measured.
+
+    Raises:
+        UserError: as `correction`.
+    """
     corrected = Correction(strength=0.04, driver=DRIVER)
     asked = {
         "uniform": AllocationRequest(base=Uniform(), target=TARGET),

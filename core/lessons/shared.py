@@ -52,7 +52,11 @@ def between(steps: Scale, table: Array) -> Array:
 
 
 def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
-    """Size -> name of the noise measured at these positions, ascending."""
+    """Size -> name of the noise measured at these positions, ascending.
+
+    Raises:
+        UserError: none was.
+    """
     found = profile.noise(positions)
     if not found:
         where = {"after_first": ("that spares the first token", ""), "all": ("on all tokens", "@all")}[positions]

@@ -96,7 +96,11 @@ def of_each(
 
 
 def parameters(layers: Iterable[nn.Module]) -> Array:
-    """Prunable weights per linear, (layers, linears); NaN where a layer has fewer linears than another."""
+    """Prunable weights per linear, (layers, linears); NaN where a layer has fewer linears than another.
+
+    Raises:
+        UserError: the layers cannot be pruned.
+    """
     return of_each(layers, Tensor.numel)
 
 

@@ -28,7 +28,11 @@ class Cost:
 
 
 def of_study(request: specs.StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
-    """The cost of a study of which nothing is measured yet, or None while the model's files are not on this machine."""
+    """The cost of a study of which nothing is measured yet, or None while the model's files are not on this machine.
+
+    Raises:
+        UserError: the model or its files are not what they should be.
+    """
     shape = _shape(request, store)
     if shape is None:
         return None
@@ -42,7 +46,11 @@ def of_study(request: specs.StudyRequest, store: Store, device: str = "cpu") -> 
 
 
 def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -> Cost | None:
-    """The cost of a request, or None while the model's files are not on this machine."""
+    """The cost of a request, or None while the model's files are not on this machine.
+
+    Raises:
+        UserError: the model or its files are not what they should be.
+    """
     shape = _shape(request, store)
     if shape is None:
         return None

@@ -12,7 +12,11 @@ HEADROOM = 0.8  # share of the free memory that may be planned with
 
 
 def device(name: str) -> torch.device:
-    """A torch device by name; `auto` is the best there is."""
+    """A torch device by name; `auto` is the best there is.
+
+    Raises:
+        UserError: this machine has no such device.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:

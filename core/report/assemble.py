@@ -42,6 +42,9 @@ def html(
         asked: tells the request of the run that computed a result, where that is still known.
         seen: the view that the parts of profiles open at.
         first: makes a part that stands before all others, such as a comparison.
+
+    Raises:
+        UserError: nothing to report on, an export among them, or a unit that is missing.
     """
     if not entries:
         raise UserError("there is nothing to report on: name a profile or a study")
@@ -87,7 +90,11 @@ def _profile(store: Store, entry: Entry) -> profiles.Profile | None:
 
 
 def _whole(found: Evaluations) -> Evaluations:
-    """A study without gaps."""
+    """A study without gaps.
+
+    Raises:
+        UserError: a point's losses are not here, for instance because they were corrupt and set aside.
+    """
     gap = next((each for each in found.points if each.evaluated is None), None)
     if gap is not None:
         raise UserError(f"study {found.spec.key} lacks {gap.name}: evaluate it again to fill the gap")

@@ -77,6 +77,9 @@ class AllocationRequest(Spec):
             controls: `none` for the correction itself.
             shuffles: how many permutations the shuffled control gets.
             how: what else its corrections are.
+
+        Raises:
+            UserError: a correction that cannot be.
         """
         for strength in filter(None, strengths):
             for control in controls:

@@ -70,7 +70,11 @@ def word(value: object) -> str:
 
 
 def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
-    """A row of a table by its name."""
+    """A row of a table by its name.
+
+    Raises:
+        UserError: there is none, and what there is.
+    """
     if name not in table:
         raise UserError(f"there is no {what} {name!r}: known are {', '.join(table)}")
     return table[name]

@@ -5,7 +5,6 @@ class UserError(Exception):
     """A request that cannot be met. The message is one sentence: what was wrong, and what would be right.
 
     Pages show it, the command line prints it and exits with 2. Every other exception is a bug and keeps its traceback.
-    Whatever looks at a request may raise it, so docstrings name it only where a caller acts on it.
     """
 
 

@@ -34,7 +34,11 @@ def read_allocation(text: str) -> AllocationRequest:
 
 
 def split(text: str) -> tuple[str, float]:
-    """`owl m=5:0.7` -> (`owl m=5`, 0.7)."""
+    """`owl m=5:0.7` -> (`owl m=5`, 0.7).
+
+    Raises:
+        UserError: no colon, or no number after it.
+    """
     words, colon, target = text.rpartition(":")
     if not colon:
         raise UserError(f"{text!r} is not an allocation: write METHOD:TARGET, as in uniform:0.7, or name a .json file")
@@ -42,12 +46,20 @@ def split(text: str) -> tuple[str, float]:
 
 
 def method(words: str, target: float) -> AllocationRequest:
-    """`owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed high=0.9` and a target."""
+    """`owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed high=0.9` and a target.
+
+    Raises:
+        UserError: an unknown method or parameter, or a value out of range.
+    """
     return built(*parts(words), target)
 
 
 def parts(words: str) -> tuple[str, dict[str, str]]:
-    """`owl m=5 lam=0.08` -> (`owl`, {`m`: `5`, `lam`: `0.08`})."""
+    """`owl m=5 lam=0.08` -> (`owl`, {`m`: `5`, `lam`: `0.08`}).
+
+    Raises:
+        UserError: an unknown method, a word that is no parameter, or one that is given twice.
+    """
     kind, *pairs = words.split() or [""]
     look_up(METHODS, kind, "allocator")
     given: dict[str, str] = {}
@@ -66,6 +78,9 @@ def built(kind: str, given: Mapping[str, object], target: float, more: Iterable[
 
     Args:
         more: what else may be said beside them, and was taken out already.
+
+    Raises:
+        UserError: as `method`.
     """
     fix = {name: given[name] for name in OF_CORRECTION if name in given}
     whole = {name: given[name] for name in OF_ALLOCATION if name in given}
@@ -81,6 +96,9 @@ def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) 
     Args:
         kind: one of `BASES`.
         more: what may be given beside its own, and was taken out already; said in the sentence.
+
+    Raises:
+        UserError: the first that it has not, and what it has.
     """
     own = [name for name in BASES[kind].model_fields if name != "kind"]
     unknown = sorted(set(given) - set(own))
@@ -94,6 +112,9 @@ def from_file(path: Path) -> AllocationRequest:
 
     Its `budget`, else the mean over layers, is the target that its uniform twin gets; where the model's weights make it
     another one, allocating says which.
+
+    Raises:
+        UserError: no such file, not JSON, or no such list.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -126,7 +147,11 @@ def _number(what: str, text: object) -> float:
 
 
 def write(asked: AllocationRequest) -> str:
-    """An allocation as `read_allocation` reads it back: `response objective=kl:0.6`."""
+    """An allocation as `read_allocation` reads it back: `response objective=kl:0.6`.
+
+    Raises:
+        UserError: as `words`.
+    """
     return f"{words(asked)}:{number(asked.target)}"
 
 

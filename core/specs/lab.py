@@ -71,6 +71,9 @@ def question(sentence: str, word: str, first: bool = False, token: int | None = 
         word: the perturbation as it is written, `gaussian:0.3`.
         first: also perturb the first token, where the perturbation leaves a choice.
         token: perturb this token alone, the first one too where it is 0.
+
+    Raises:
+        UserError: an empty sentence, an unknown perturbation, or one that the lab cannot do.
     """
     asked = perturbation(word, "all" if first else "after_first")
     if token is not None and "positions" in type(asked).model_fields:
@@ -84,6 +87,9 @@ def prompt(text: str, allocation: str, sparsity: float, tokens: int = 40, model:
     Args:
         allocation: `uniform`, `owl` or `response` (with their tuned parameters at this sparsity), or another as
             the grammar writes it, `depth_ramp beta=0.01`.
+
+    Raises:
+        UserError: an empty prompt, an unknown allocation, or a sparsity that cannot be.
     """
     written = read_setting(f"{tuned(allocation, sparsity)}:{sparsity:g}")
     return checked(Prompt, prompt=text, setting=written, tokens=tokens, model=model)
@@ -96,7 +102,11 @@ def tuned(allocation: str, sparsity: float) -> str:
 
 
 def check_layer(layer: int, layers: int) -> None:
-    """Refuse a layer that the model has not."""
+    """Refuse a layer that the model has not.
+
+    Raises:
+        UserError: which it has.
+    """
     if not 0 <= layer < layers:
         raise UserError(f"there is no layer {layer}: this model has layers 0 to {layers - 1}")
 

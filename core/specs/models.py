@@ -20,7 +20,11 @@ class OfModel(Spec):
     dtype: Dtype = "float32"
 
     def to(self, form: type[Other], **more: object) -> Other:
-        """Another request of the same model: what both can say is taken over, but for what is given."""
+        """Another request of the same model: what both can say is taken over, but for what is given.
+
+        Raises:
+            UserError: the first thing that cannot be.
+        """
         both = form.model_fields.keys() & type(self).model_fields.keys()
         return checked(form, **{name: getattr(self, name) for name in both} | more)
 

@@ -67,13 +67,21 @@ class Option:
         return "--" + self.name.replace("_", "-")
 
     def given(self, typed: Any) -> Any:
-        """What was typed, as a request says it; None: nothing."""
+        """What was typed, as a request says it; None: nothing.
+
+        Raises:
+            UserError: it cannot be.
+        """
         if typed is not None and self.least is not None and typed < self.least:
             raise UserError(f"{self.flag} {typed}: give {self.least} or more")
         return self.read(typed) if self.read and typed is not None else typed
 
     def value(self, request: Asked) -> Any:
-        """What a request says of it."""
+        """What a request says of it.
+
+        Raises:
+            UserError: two texts that the option speaks for are not alike.
+        """
         if self.told:
             return self.told(request).get(self.name)
         found = [_field(request, path) for path in self.of]

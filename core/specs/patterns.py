@@ -34,7 +34,11 @@ class Pattern:
 
 
 def pattern(text: str) -> Pattern:
-    """Read `2:4`."""
+    """Read `2:4`.
+
+    Raises:
+        UserError: not two whole numbers, the first (kept) above 0 and below the second.
+    """
     found = re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", text)
     if not found or not 0 < int(found[1]) < int(found[2]):
         raise UserError(f"{text!r} is not a pattern: write N:M, N weights kept of every M, as in 2:4")

@@ -39,6 +39,9 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
     """Read `gaussian:0.3`, `gaussian:0.3@all`, `residual:wanda:0.7`, `residual_rescaled:wanda:0.7:-0.3`, `skip`.
 
     `positions` is used where the text does not say and the kind has a choice: residuals and skip change every token.
+
+    Raises:
+        UserError: an unknown kind, a missing or superfluous part, a number out of range.
     """
     body, at, where = text.strip().partition("@")
     kind, *values = body.split(":")

@@ -138,7 +138,11 @@ class Treatment:
 
 
 def treatment(pruner: str, repair: str | None = None) -> Treatment:
-    """Look both up."""
+    """Look both up.
+
+    Raises:
+        UserError: an unknown name.
+    """
     look_up(PRUNERS, pruner, "pruner")
     if repair is not None:
         look_up(REPAIRS, repair, "repair")

@@ -84,7 +84,11 @@ class Setting(Spec):
 
 
 def read_setting(text: str) -> Setting:
-    """A setting as written: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`, or an allocation's JSON file."""
+    """A setting as it is written: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`, or an allocation's JSON file.
+
+    Raises:
+        UserError: an unknown method or parameter, or a value that cannot be.
+    """
     if text.endswith(".json"):
         return Setting(allocation=grammar.read_allocation(text))
     words, target = grammar.split(text)

@@ -94,6 +94,9 @@ def read_study(path: Path) -> StudyRequest:
         shuffles = 5                                            # `shuffled` stands for so many, of seeds 0 to 4
 
     The settings may still name its `driver` and `clip`, but no `strength`, `control` or `seed`.
+
+    Raises:
+        UserError: no such file, no TOML, an unknown name, or a value that cannot be.
     """
     try:
         found = StudyFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))

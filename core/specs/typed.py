@@ -45,7 +45,11 @@ def _found(stored: str) -> str:
 
 
 def span(text: str | None) -> tuple[int, int] | None:
-    """`0-599` -> (0, 599)."""
+    """`0-599` -> (0, 599).
+
+    Raises:
+        UserError: not two numbers with a dash between.
+    """
     if text is None:
         return None
     found = re.fullmatch(r"(\d+)-(\d+)", text.strip())
@@ -55,7 +59,11 @@ def span(text: str | None) -> tuple[int, int] | None:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """`0,1,2` -> (0, 1, 2)."""
+    """`0,1,2` -> (0, 1, 2).
+
+    Raises:
+        UserError: something else than whole numbers and commas.
+    """
     try:
         found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError:
@@ -66,7 +74,11 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def fraction(text: str) -> float:
-    """`20%` or `0.2` -> 0.2."""
+    """`20%` or `0.2` -> 0.2.
+
+    Raises:
+        UserError: no number, not above 0, or a percentage without its sign.
+    """
     body = text.strip()
     try:
         value = float(body.removesuffix("%")) / (100 if body.endswith("%") else 1)
@@ -80,7 +92,11 @@ def fraction(text: str) -> float:
 
 
 def fractions(typed: str, what: str) -> list[float]:
-    """`0.5, 0.6` -> [0.5, 0.6]."""
+    """`0.5, 0.6` -> [0.5, 0.6].
+
+    Raises:
+        UserError: something else than numbers from 0 to below 1.
+    """
     try:
         found = list(dict.fromkeys(float(part) for part in typed.split(",") if part.strip()))
     except ValueError:
@@ -95,7 +111,11 @@ def build(
     sequences: int | None, length: int | None, seeds: str | None, positions: str | None, dtype: str, seed: int,
     packing: str | None, bos: str, removal: bool = False,
 ) -> MeasureRequest:  # fmt: skip
-    """A measure request; what is not given comes from the preset."""
+    """A measure request; what is not given comes from the preset.
+
+    Raises:
+        UserError: the first option that cannot be.
+    """
     chosen = look_up(presets.PRESETS, preset, "preset")
     window = checked(
         WindowRequest,

@@ -26,6 +26,9 @@ def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
 
     Args:
         place: what the refusal calls it, `kind/key`.
+
+    Raises:
+        UserError: an axis of another length, a number that is none, or one that cannot be.
     """
     for name, axes in axes_of(type(result)).items():
         array = getattr(result, name)
@@ -39,7 +42,11 @@ def check_unit(place: str, unit: Spec, result: object, known: Lengths) -> None:
 
 
 def check_linears(place: str, view: View, named: int, known: Lengths) -> None:
-    """Check that a profile whose layers can be pruned names its linears, as many as a layer has at most."""
+    """Check that a profile whose layers can be pruned names its linears, as many as a layer has at most.
+
+    Raises:
+        UserError: it names none, or more.
+    """
     if isinstance(view, ProfileSpec) and view.prunable and not 0 < named <= known["linear"][0]:
         refuse(f"{place}/provenance.json", f"names {named} linears where a layer has {known['linear'][0]}")
 

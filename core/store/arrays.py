@@ -38,6 +38,9 @@ def check_arrays(folder: str, files: dict[str, bytes], form: type | None) -> Non
         folder: what the refusal calls the place, `kind/key`.
         files: name -> content, arrays only.
         form: the result's dataclass; None for an entry without arrays.
+
+    Raises:
+        UserError: the first thing that was wrong.
     """
     fields = axes_of(form) if form else {}
     expected = {f"{name}.npy" for name in fields}

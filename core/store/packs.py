@@ -39,6 +39,9 @@ def pack(store: Store, entry: Entry) -> bytes:
 
     It says no path of this machine. The profile that a study's allocations looked at goes along where it is here:
     without a profile of its model no page elsewhere can show the study.
+
+    Raises:
+        UserError: it is an export, or one of its units is missing or damaged.
     """
     if entry.path.parent.name not in KINDS_THAT_TRAVEL:
         raise UserError(f"{entry.key} is an export: carry its folder {entry.spec.folder} itself")

@@ -60,7 +60,11 @@ class Profile:
         return dict(sorted((asked.size, name) for name, asked in known if asked.positions == positions))
 
     def seeds(self, name: str) -> list[Perturbed]:
-        """The measured seeds of a perturbation."""
+        """The measured seeds of a perturbation.
+
+        Raises:
+            UserError: it was not measured; the message lists what was.
+        """
         if name not in self.by_name:
             raise UserError(f"{name} was not measured in {self.entry.key}: there are {', '.join(self.by_name)}")
         return self.by_name[name]

@@ -33,7 +33,11 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def members(content: bytes, kinds: tuple[str, ...]) -> dict[str, bytes]:
-    """Every member of a zip by its name, `kind/key/file`."""
+    """Every member of a zip by its name, `kind/key/file`.
+
+    Raises:
+        UserError: the first thing that was wrong.
+    """
     if len(content) > LIMIT:
         raise UserError(f"the pack is larger than {megabytes(LIMIT)}: no pack of this program is")
     if content.count(HEADER_IN_DIRECTORY) > MEMBERS:  # before zipfile makes an object of each

@@ -50,7 +50,11 @@ class Windows:
 
 
 def read(source: str, documents: tuple[int, int] | None = None) -> Text:
-    """Read a text source, or the documents `first..last` of it."""
+    """Read a text source, or the documents `first..last` of it.
+
+    Raises:
+        UserError: unknown source, missing file, a record without text, documents that are not there.
+    """
     if source in ("demo", "demo:evaluation"):
         folder = DEMO / ("evaluation" if ":" in source else "calibration")
         files = tuple(sorted(folder.glob("*.txt")))
@@ -71,7 +75,12 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
 
 
 def windows(request: WindowRequest, loaded: Loaded | Reader) -> Windows:
-    """Draw the asked windows with the model's tokenizer."""
+    """Draw the asked windows with the model's tokenizer.
+
+    Raises:
+        UserError: the text is too short (the message says how many windows it has), the length exceeds the model's
+            positions, or a start token is asked of a tokenizer that has none.
+    """
     if loaded.longest and request.length > loaded.longest:
         raise UserError(
             f"length {request.length} exceeds the {loaded.longest} positions of {loaded.source.label}: ask for less"
@@ -92,7 +101,11 @@ def windows(request: WindowRequest, loaded: Loaded | Reader) -> Windows:
 def tokens(
     spec: TextSpec, source: str, documents: tuple[int, int] | None, tokenizer: PreTrainedTokenizerBase
 ) -> Tensor:
-    """The tokens of a stored text spec, (sequences, length), where its text is at hand."""
+    """The tokens of a stored text spec, (sequences, length), where its text is at hand.
+
+    Raises:
+        UserError: the text or the tokenizer is not the one that was measured.
+    """
     text = read(source, documents)
     if text.content != spec.content:
         raise UserError(f"{text.label} is not the text that was measured: its content differs")
