@@ -24,6 +24,7 @@ from core.specs import (
     StudyRequest,
     WritingRequest,
     expanded,
+    methods_of,
 )
 from core.specs.jobs import Request
 from core.store import parts
@@ -40,6 +41,7 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
         measurements=expanded(request.measurements, [each.name for each in anatomy.linears(loaded.layers[0])]),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
+        methods=methods_of(request.measurements),
     )
     store.remember(request, profile, [*loaded.source.files, *text.files])
     found = store.find(request)  # under another name, or once before this cache knew the request

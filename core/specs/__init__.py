@@ -20,6 +20,7 @@ from core.specs.measurements import (
     WeightSpec,
     expanded,
     measurements,
+    methods_of,
 )
 from core.specs.models import Dtype, ModelSpec
 from core.specs.perturbations import (

@@ -25,6 +25,8 @@ class PrunerRow:
     formula: str  # TeX: what decides which weights go
     paper: str = ""
     modifier: str = ""  # of llm-compressor, where that has the pruner too
+    method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
+    earlier: str = ""  # what that did otherwise, in words
 
     @property
     def reads_text(self) -> bool:
@@ -59,6 +61,8 @@ PRUNERS = {
         r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
         paper="Sun et al., arXiv 2306.11695",
         modifier="WandaPruningModifier",
+        method=2,
+        earlier="the zeros of every row rounded down",
     ),
     "sparsegpt": PrunerRow(
         "SparseGPT",
