@@ -13,6 +13,7 @@ from core.cli.output import err, out, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.cli.telling import progress_bar
 from core.jobs import queue
+from core.jobs.tidying import tidy
 from core.models import cost, machine
 from core.search.plan import estimate
 from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WritingRequest
@@ -101,6 +102,7 @@ def run(
         unknown = "The cost was not known before the model was here." if known else ""
         from core.jobs import worker
 
+        tidy(store)
         with progress_bar(cost.words(expected) if expected else unknown) as bar:
             entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
     if entry.packs:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from core.jobs.records import Job, Status
 from core.specs.errors import UserError
 from core.specs.jobs import Request
 from core.store.cache import Store
-from core.store.files import write_file
+from core.store.files import discard, write_file
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work
@@ -144,12 +143,13 @@ def delete(job: Job) -> None:
 
     Raises:
         UserError: it waits or runs.
+        OSError: it cannot be deleted.
     """
     lock = None if job.active else processes.take(job.lock)
     if lock is None:
         raise UserError("this run is still active: cancel it before deleting it")
     with lock:
-        shutil.rmtree(job.folder, ignore_errors=True)
+        discard(job.folder)
 
 
 # --- the worker of a device ----------------------------------------------------------------------------------------

@@ -10,12 +10,15 @@ from core.jobs import processes, records
 from core.jobs import queue as jobs
 from core.jobs.recorder import Recorder
 from core.jobs.records import Job, Status
+from core.jobs.tidying import tidy
 from core.models.progress import Cancelled
 from core.specs.errors import UserError
 from core.specs.jobs import BY_REQUEST
+from core.specs.shortages import disk_full, shortage
 from core.store.cache import Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue
+ROOM = 10.0  # seconds after which a full disk is tried again
 
 
 class Failed(Exception):
@@ -24,6 +27,7 @@ class Failed(Exception):
 
 def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
     """Serve a device's queue until nothing was asked for `idle` seconds; leave at once if another worker does."""
+    tidy(store)
     while True:
         lock = processes.take(jobs.worker_lock(store, device))
         if lock is None:
@@ -49,10 +53,13 @@ def _serve(store: Store, device: str, idle: float) -> None:
             run(store, queue[0], models)
         except (UserError, Cancelled, Failed):
             pass  # said in the job's own folder
-        except Exception:
-            traceback.print_exc()
+        except Exception as error:
             models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
-            time.sleep(PAUSE)
+            if disk_full(error):
+                time.sleep(ROOM)
+            else:
+                traceback.print_exc()
+                time.sleep(PAUSE)
         last = time.monotonic()
 
 
@@ -132,7 +139,8 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             raise
         except Exception as error:
             job.note(traceback.format_exc())
-            recorder.end(state="failed", error=f"{type(error).__name__}: {error}".splitlines()[0])
+            bug = f"{type(error).__name__}: {error}".splitlines()[0]
+            recorder.end(state="failed", error=shortage(error) or bug)
             raise
         recorder.end(state="done", line="done", result=entry.key)
         return entry

@@ -25,6 +25,7 @@ from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE
 from core.specs.errors import UserError
 from core.specs.formats import runs
+from core.specs.shortages import out_of_memory
 from core.store import parts, results
 from core.store.cache import Store
 from core.texts.windows import Windows
@@ -70,7 +71,9 @@ class Sweep:
         try:
             with torch.inference_mode():
                 self._passes(missing, pending)
-        except torch.OutOfMemoryError as error:
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
             raise UserError("one sequence does not fit in memory: ask for a shorter length") from error
         for each in missing:
             self._assemble(each)
@@ -192,8 +195,8 @@ class Sweep:
             sequences = _run_of(todo, size)
             try:
                 self._group(sequences, pending, moments)
-            except torch.OutOfMemoryError:
-                if size == 1:
+            except Exception as error:
+                if size == 1 or not out_of_memory(error):
                     raise
                 release(self.device)
                 size = max(1, size // 2)
@@ -246,7 +249,7 @@ class Sweep:
         try:
             found = largest_replay_error(group, step)
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, torch.OutOfMemoryError):
+            if out_of_memory(error):
                 raise
             found, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
         else:

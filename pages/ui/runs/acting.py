@@ -13,6 +13,7 @@ from core.report.page import Part
 from core.report.view import Seen
 from core.specs import StudySpec, UserError
 from core.store.cache import Entry, Store
+from core.store.deleting import delete
 from core.store.packs import pack
 from pages.ui import frame, view, watch
 
@@ -138,7 +139,7 @@ def confirm(store: Store, entry: Entry) -> None:
 
 def _delete(store: Store, entry: Entry) -> None:
     try:
-        store.delete(entry)
+        delete(store, entry)
     except UserError as error:
         st.error(str(error))
 

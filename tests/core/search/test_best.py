@@ -32,6 +32,7 @@ from core.search.candidates import GRIDS, Grid
 from core.specs import BestRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
+from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from core.store.results import Evaluated
 from tests import tiny
@@ -122,7 +123,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     there = Store(tmp_path / "elsewhere")
     assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
     assert best.load(there, next(there.entries("best"))).sentence == found.sentence
-    empty.delete(entry)
+    delete(empty, entry)
     assert empty.find(asked) is None and len(list(empty.entries("study"))) == 2
 
 

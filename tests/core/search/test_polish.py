@@ -17,6 +17,7 @@ from core.models.progress import Cancelled, Progress
 from core.search import polish
 from core.specs import PolishRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.store.cache import Entry, Store
+from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import tiny
 
@@ -62,7 +63,7 @@ def test_the_loss_falls_and_the_budget_stays(empty: Store, text: str, tmp_path: 
     assert told["tokens"] <= 12_000 and all(each.done <= each.total for each in seen if each.total)
     there = Store(tmp_path / "elsewhere")
     assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
-    empty.delete(entry)
+    delete(empty, entry)
     assert empty.find(request(text)) is None
 
 
