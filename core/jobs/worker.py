@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from core.jobs import processes, records
 from core.jobs import queue as jobs
@@ -14,8 +15,9 @@ from core.jobs.tidying import tidy
 from core.models.progress import Cancelled
 from core.specs.errors import UserError
 from core.specs.jobs import BY_REQUEST
+from core.specs.shares import ShareRequest
 from core.specs.shortages import disk_full, shortage
-from core.store.cache import Entry, Store
+from core.store.cache import VIEW_KINDS, Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue
 ROOM = 10.0  # seconds after which a full disk is tried again
@@ -83,7 +85,7 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
         if found is not None:
             return found
         on_progress(job.status.model_copy(update={} if job.state == "running" else {"line": jobs.waiting(store, job)}))
-        lock = processes.take(jobs.device_lock(store, job.device), PAUSE) if _may_start(store, job) else None
+        lock = _device(store, job) if _may_start(store, job) else None
         if lock is None:
             time.sleep(PAUSE)
             continue
@@ -108,13 +110,22 @@ def _stored(store: Store, job: Job) -> Entry | None:
     row = BY_REQUEST[type(job.request)]
     if row.answered:
         return store.find(job.request)
-    return next((entry for entry in store.entries(row.kind) if entry.key == job.status.result), None)
+    result = job.status.result or ""
+    return next((each for kind in VIEW_KINDS for each in store.entries(kind, result) if each.key == result), None)
+
+
+def _device(store: Store, job: Job) -> AbstractContextManager | None:
+    """The device, held; None while another job has it. Who spreads shares says himself what runs beside what."""
+    shared = isinstance(job.request, ShareRequest)
+    return nullcontext() if shared else processes.take(jobs.device_lock(store, job.device), PAUSE)
 
 
 def _may_start(store: Store, job: Job) -> bool:
     """Not while it runs elsewhere, nor out of turn where a worker serves the queue."""
     if job.state == "running":
         return False
+    if isinstance(job.request, ShareRequest):
+        return True
     return jobs.queue_position(store, job) == 0 or not jobs.worker_alive(store, job.device)
 
 
