@@ -14,6 +14,7 @@ from pathlib import Path
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
 from core.specs.errors import UserError
+from core.specs.formats import per_cent
 from core.specs.jobs import Request
 from core.store.cache import Store
 from core.store.files import discard, write_file
@@ -81,7 +82,7 @@ def waiting(store: Store, job: Job) -> str:
     if not ahead:
         return "next in the queue"
     first = ahead[0]
-    now = first.request.title + (f", {first.status.fraction:.0%} done" if first.status.total else "")
+    now = first.request.title + (f", {per_cent(round(first.status.fraction, 2))} done" if first.status.total else "")
     runs = "one run" if len(ahead) == 1 else f"{len(ahead)} runs"
     return f"waiting for {runs} on {job.device} (first: {now})"
 

@@ -14,7 +14,7 @@ from core.search.plan import final_request, profile_request
 from core.search.roles import uncut
 from core.specs import BestRequest, BestSpec, ExportRequest, Setting, UserError
 from core.specs.commands import alone, command_line
-from core.specs.formats import capital
+from core.specs.formats import capital, per_cent
 from core.specs.grammar import words, write
 from core.store.cache import Entry, Store
 
@@ -129,7 +129,7 @@ class Best:
         if self.answer in (self.winner, self.uniform):
             return ""
         target = self.answer.allocation.target
-        return f"; of the targets tried, {target:.0%} is the largest at which uniform itself kept within the loss"
+        return f"; of the targets tried, {per_cent(target)} is the largest at which uniform itself kept within the loss"
 
     @property
     def more_sentences(self) -> list[str]:
@@ -149,12 +149,13 @@ class Best:
         """What is lost against the dense model, and what was allowed."""
         said = sentence(words(self.answer.allocation), "the dense model", self.lost)
         if self.spec.max_loss is None:
-            return f"At {self.answer.allocation.target:.0%}, {said}."
+            return f"At {per_cent(self.answer.allocation.target)}, {said}."
         over = self.lost.value - 100 * self.spec.max_loss
         exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
         return (
-            f"At {self.answer.allocation.target:.0%}, {said}; {self.spec.max_loss:.1%} were allowed{exceeded}, and "
-            f"{words(self.answer.allocation)} lost {self._lost_there:.1%} on the text that selects."
+            f"At {per_cent(self.answer.allocation.target)}, {said}; {per_cent(self.spec.max_loss)} were allowed"
+            f"{exceeded}, and {words(self.answer.allocation)} lost {per_cent(self._lost_there)} on the text that "
+            "selects."
         )
 
     @property

@@ -185,7 +185,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("max_loss", "In its place: the largest rise of the perplexity, as in 20%.", of=("max_loss",),
                write=percent_words, read=fraction),
         _pruner("pruner"),
-        Option("text", "One text: 60% of its documents calibrate, 20% select, 20% judge.", told=roles),
+        Option("text", "One text: 60 % of its documents calibrate, 20 % select, 20 % judge.", told=roles),
         _role("calibration", "calibrate and profile"),
         _role("selection", "select"),
         _role("final", "judge"),

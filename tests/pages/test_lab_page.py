@@ -67,7 +67,7 @@ def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, mo
     assert hit["mean"][0] == 1
     assert hit["mean"][-1] == pytest.approx(scene(0.5).gain[16], rel=0.01)
     assert hit["ratio"][-1][0] is None, "the first token is spared"
-    assert "With the first token hit too" in hit["says"]
+    assert "With the first token damaged too" in hit["says"]
     assert len(given(app, "answers")["answers"]) == 2
     assert shown(opened(first="True"))["hit"]["16"]["mean"][-1] > 1
 

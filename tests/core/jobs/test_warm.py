@@ -310,6 +310,21 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     until(lambda: not one.serving)
 
 
+@pytest.mark.slow
+@pytest.mark.bundled
+def test_the_bundled_model_answers_twenty_readers() -> None:
+    one = Warm()
+    asked = [lab.question(words, "gaussian:0.3") for words in tiny.SENTENCES[:4]]
+    try:
+        found = at_once(
+            one, 20, lambda reader: [Task("row", asked[reader % 4], reader), Task("scene", asked[reader % 4])]
+        )
+    finally:
+        ended(one)
+    for reader, (of_row, of_scene) in found.items():
+        assert of_row.layer == reader and of_row.gain == pytest.approx(of_scene.gain[reader], rel=1e-3)
+
+
 def test_no_layer_below_the_first_is_asked() -> None:
     with pytest.raises(UserError, match="layer -1"):
         warm.row(lab.question("x", "skip"), -1)
