@@ -12,6 +12,7 @@ from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, importing, overlay
 
 store = Store()
+AT_ONCE = 30  # runs that are listed before more are asked for
 MARKS = {
     "queued": "gray",
     "running": "blue",
@@ -84,9 +85,17 @@ def runs() -> None:
     """Every job with its state and what can be done about it."""
     if found := queue.jobs(store):
         st.header("Runs", anchor=False)
-    for job in found:
+    shown = st.session_state.get("runs shown", AT_ONCE)
+    for job in found[:shown]:
         with st.container(border=True):
             line(job)
+    if len(found) > shown:
+        st.button(f"Show more of {len(found)} runs", on_click=more, args=[shown])
+
+
+def more(shown: int) -> None:
+    """As many runs again below those that are shown."""
+    st.session_state["runs shown"] = shown + AT_ONCE
 
 
 def line(job: queue.Job) -> None:

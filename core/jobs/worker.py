@@ -10,7 +10,7 @@ from core.jobs import processes, records
 from core.jobs import queue as jobs
 from core.jobs.recorder import Recorder
 from core.jobs.records import Job, Status
-from core.jobs.tidying import tidy
+from core.jobs.tidying import settle, tidy
 from core.models.progress import Cancelled
 from core.specs.errors import UserError
 from core.specs.jobs import BY_REQUEST
@@ -143,4 +143,5 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             recorder.end(state="failed", error=shortage(error) or bug)
             raise
         recorder.end(state="done", line="done", result=entry.key)
+        settle(store, entry)
         return entry

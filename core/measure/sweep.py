@@ -23,7 +23,6 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE
-from core.specs.errors import UserError
 from core.specs.formats import runs
 from core.specs.shortages import out_of_memory
 from core.store import parts, results
@@ -68,13 +67,8 @@ class Sweep:
         if not any(map(self._lacks, self.profile.units)):
             return
         self._plan(pending)
-        try:
-            with torch.inference_mode():
-                self._passes(missing, pending)
-        except Exception as error:
-            if not out_of_memory(error):
-                raise
-            raise UserError("one sequence does not fit in memory: ask for a shorter length") from error
+        with torch.inference_mode():
+            self._passes(missing, pending)
         for each in missing:
             self._assemble(each)
 

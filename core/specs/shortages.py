@@ -33,7 +33,9 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether the memory, of the machine or of a device, did not suffice."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or any(each in str(error) for each in NO_MEMORY)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
+        return True
+    return any(each in str(error) for each in NO_MEMORY)
 
 
 def disk_full(error: BaseException) -> bool:

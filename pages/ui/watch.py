@@ -14,6 +14,7 @@ from core.store.cache import Entry, Store
 from pages.ui import called, frame, so_far, view
 from pages.ui.prune import exporting
 
+LISTED = 5  # active runs in the sidebar
 HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
 
 
@@ -26,9 +27,11 @@ def sidebar() -> None:
 
 def _lines() -> None:
     found = queue.active(Store())
-    for job in found:
+    for job in found[:LISTED]:
         state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
         st.page_link(page(job), label=f"{state} · {called.brief(job.request)}", query_params={"job": job.key})
+    if len(found) > LISTED:
+        st.page_link("runs.py", label=f"{len(found) - LISTED} more waiting")
     if not found:
         st.rerun()
 
