@@ -115,7 +115,7 @@ def line(job: queue.Job) -> None:
             return
         if job.state != "done" and not job.status.bad_request:
             st.button("Resume", key=f"resume-{job.key}", on_click=watch.resume, args=[job])
-        st.button("Forget", key=f"forget-{job.key}", on_click=queue.delete, args=[job], help="Results stay.")
+        st.button("Forget", key=f"forget-{job.key}", on_click=watch.forget, args=[job], help="Results stay.")
     if job.state == "failed":
         watch.log(job)
 
