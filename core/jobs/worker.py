@@ -41,9 +41,10 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
 
 def _serve(store: Store, device: str, idle: float) -> None:
     models: dict = {}
+    stopped: list[Job] = []  # for want of room on the disk
     last = time.monotonic()
     while True:
-        queue = _queued(store, device)
+        queue, stopped = stopped or _queued(store, device), []
         if not queue:
             if time.monotonic() - last > idle:
                 return
@@ -56,6 +57,7 @@ def _serve(store: Store, device: str, idle: float) -> None:
         except Exception as error:
             models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
             if disk_full(error):
+                stopped = queue[:1]
                 time.sleep(ROOM)
             else:
                 traceback.print_exc()
@@ -138,9 +140,10 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             recorder.end(state="failed", error=str(error), bad_request=True)
             raise
         except Exception as error:
-            job.note(traceback.format_exc())
-            bug = f"{type(error).__name__}: {error}".splitlines()[0]
-            recorder.end(state="failed", error=shortage(error) or bug)
+            if not disk_full(error):  # else nothing can be written down either, and it goes on once there is room
+                job.note(traceback.format_exc())
+                bug = f"{type(error).__name__}: {error}".splitlines()[0]
+                recorder.end(state="failed", error=shortage(error) or bug)
             raise
         recorder.end(state="done", line="done", result=entry.key)
         settle(store, entry)

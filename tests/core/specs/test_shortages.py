@@ -12,11 +12,11 @@ from core.specs.shortages import disk_full, out_of_memory, shortage
 @pytest.mark.parametrize(
     ("error", "word"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "/cache/x"), "/cache/x"),
+        (OSError(errno.ENOSPC, "No space left on device", "/cache/x"), "/cache cannot"),
         (OSError(errno.EFBIG, "File too large"), "full"),
         (RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"), "full"),
-        (PermissionError(errno.EACCES, "Permission denied", "/cache/y"), "/cache/y"),
-        (OSError(errno.EROFS, "Read-only file system", "/cache/z"), "/cache/z"),
+        (PermissionError(errno.EACCES, "Permission denied", "/cache/y"), "/cache cannot"),
+        (OSError(errno.EROFS, "Read-only file system", "/cache/z"), "/cache cannot"),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/cache"), "/cache"),
         (FileExistsError(errno.EEXIST, "File exists", "/cache"), "/cache"),
         (MemoryError(), "memory"),
