@@ -1,4 +1,5 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
+# make faults: commands killed before every file-system step.  make load: many sessions, many runs.
 # make replay BASE=<commit>: the same requests on that commit and on this tree; every figure that differs.
 PYTHON ?= python3
 PORT ?= 8501
@@ -11,7 +12,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run setup test test-slow replay lint demo bench
+.PHONY: run setup test test-slow replay faults load lint demo bench
 
 run: setup
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -40,6 +41,12 @@ test-slow: .venv/tested
 
 replay: .venv/tested
 	$(PY) -m tests.replay "$(BASE)"
+
+faults: .venv/tested
+	$(PY) -m tests.faults
+
+load: .venv/tested
+	$(PY) -m tests.bench.load
 
 bench: .venv/tested
 	$(PY) -m tests.bench.engines

@@ -31,7 +31,7 @@ def ready(store: Store, folder: Path, spec: ExportSpec, told: dict, recipe: byte
 
 
 def end(store: Store, folder: Path) -> None:
-    """Forget it: the folder stands and is recorded, or came to nothing."""
+    """Forget it: the folder stands and its run is done, or it came to nothing."""
     _note(store, folder).unlink(missing_ok=True)
 
 

@@ -47,7 +47,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     calibration: dict[str, Windows] = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
     spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder))
-    finished = _recorded(store, folder, spec)  # by a run that was killed before it could say so
+    finished = journal.stands(store, folder, spec)  # made by a run that was killed before it could say so
     if finished:
         return finished
     check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
@@ -77,15 +77,7 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         except BaseException:
             journal.end(store, folder)
             raise
-    return _recorded(store, folder, spec)
-
-
-def _recorded(store: Store, folder: Path, spec: ExportSpec) -> Entry | None:
-    """The record of a folder that stands; None where it does not."""
-    found = journal.stands(store, folder, spec)
-    if found:
-        journal.end(store, folder)
-    return found
+    return journal.stands(store, folder, spec)
 
 
 def _told(request: ExportRequest, made: Exported) -> dict[str, object]:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,14 +43,19 @@ def held(path: Path) -> bool:
 def identity(pid: int | None = None) -> dict[str, float]:
     """A process, or this one, as `pid` and `born`, its start time: a pid alone is given out again."""
     process = psutil.Process(pid)
-    return {"pid": process.pid, "born": process.create_time()}
+    return {"pid": process.pid, "born": _born(process)}
+
+
+def _born(process: psutil.Process) -> float:
+    """Start time of a process, seconds; on Linux since the machine's own, for it would move when a clock is set."""
+    return process.create_time() - (psutil.boot_time() if sys.platform == "linux" else 0.0)
 
 
 def find(pid: int, born: float) -> psutil.Process | None:
     """The process that bore this pid since `born`, if it lives."""
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - born) < CLOCK_SLACK
+        same = abs(_born(process) - born) < CLOCK_SLACK
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None

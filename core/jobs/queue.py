@@ -6,6 +6,7 @@ A job is named by its request, so the same request submitted twice is one job. N
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -60,7 +61,11 @@ def job(store: Store, key: str) -> Job:
 
 def jobs(store: Store) -> list[Job]:
     """Every job, the last submitted first; folders that cannot be read are passed over."""
-    found = [records.read(store.root, path.parent.name) for path in store.root.glob("jobs/*/request.json")]
+    try:
+        names = os.listdir(store.root / "jobs")
+    except FileNotFoundError:
+        names = []
+    found = [records.read(store.root, name) for name in names]
     return sorted((each for each in found if each), key=lambda each: (-each.submitted, each.key))
 
 
@@ -134,7 +139,7 @@ def enforce(job: Job, grace: float = GRACE) -> bool:
     """End the process of a job that was asked to stop and has not within `grace` seconds. Whether it was ended."""
     if job.state != "running" or not job.cancelling or not job.status.pid:
         return False
-    if time.time() - (job.folder / "cancel").stat().st_mtime < grace:
+    if 0 <= time.time() - (job.folder / "cancel").stat().st_mtime < grace:  # below 0: the clock was set back since
         return False
     return processes.end(job.status.pid, job.status.born or 0.0)
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from core.export import journal
+from core.specs import ExportSpec
 from core.store import deleting
-from core.store.cache import Store
+from core.store.cache import Entry, Store
+
+
+def settle(store: Store, entry: Entry) -> None:
+    """Forget what was noted in case that a run which is done now were killed."""
+    if isinstance(entry.spec, ExportSpec):
+        journal.end(store, Path(entry.spec.folder))
 
 
 def tidy(store: Store) -> None:

@@ -11,7 +11,7 @@ from core.jobs import processes, records
 from core.jobs import queue as jobs
 from core.jobs.recorder import Recorder
 from core.jobs.records import Job, Status
-from core.jobs.tidying import tidy
+from core.jobs.tidying import settle, tidy
 from core.models.progress import Cancelled
 from core.specs.errors import UserError
 from core.specs.jobs import BY_REQUEST
@@ -43,9 +43,10 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
 
 def _serve(store: Store, device: str, idle: float) -> None:
     models: dict = {}
+    stopped: list[Job] = []  # for want of room on the disk
     last = time.monotonic()
     while True:
-        queue = _queued(store, device)
+        queue, stopped = stopped or _queued(store, device), []
         if not queue:
             if time.monotonic() - last > idle:
                 return
@@ -58,6 +59,7 @@ def _serve(store: Store, device: str, idle: float) -> None:
         except Exception as error:
             models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
             if disk_full(error):
+                stopped = queue[:1]
                 time.sleep(ROOM)
             else:
                 traceback.print_exc()
@@ -149,9 +151,11 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             recorder.end(state="failed", error=str(error), bad_request=True)
             raise
         except Exception as error:
-            job.note(traceback.format_exc())
-            bug = f"{type(error).__name__}: {error}".splitlines()[0]
-            recorder.end(state="failed", error=shortage(error) or bug)
+            if not disk_full(error):  # else nothing can be written down either, and it goes on once there is room
+                job.note(traceback.format_exc())
+                bug = f"{type(error).__name__}: {error}".splitlines()[0]
+                recorder.end(state="failed", error=shortage(error) or bug)
             raise
         recorder.end(state="done", line="done", result=entry.key)
+        settle(store, entry)
         return entry

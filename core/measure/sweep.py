@@ -24,7 +24,6 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE
-from core.specs.errors import UserError
 from core.specs.formats import runs
 from core.specs.shares import Share
 from core.specs.shortages import out_of_memory
@@ -74,13 +73,8 @@ class Sweep:
         pending = {each: self._pending(each) for each in missing}
         if any(pending.values()) or any(map(self._lacks, self.mine.units)):
             self._plan(pending)
-            try:
-                with torch.inference_mode():
-                    self._passes([each for each in missing if pending[each]], pending)
-            except Exception as error:
-                if not out_of_memory(error):
-                    raise
-                raise UserError("one sequence does not fit in memory: ask for a shorter length") from error
+            with torch.inference_mode():
+                self._passes([each for each in missing if pending[each]], pending)
         for each in missing:
             self._assemble(each)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 FULL = {number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None))}
 CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -18,14 +19,14 @@ def shortage(error: BaseException) -> str | None:
         return (
             "there is not enough memory: close other programs, or ask for fewer and shorter windows, and run it again"
         )
-    where = f" {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    path = os.fspath(error.filename) if isinstance(error, OSError) and error.filename else ""
+    folder = os.path.dirname(path)
     if disk_full(error):
-        return f"the disk is full, so{where or ' a file'} cannot be written: make room and run it again"
-    number = error.errno if isinstance(error, OSError) and where else None
-    if number in CLOSED:
-        return f"{where[1:]} cannot be written to: allow it, or name another folder"
-    if number in MISPLACED:
-        return f"{where[1:]} is in the way, for a folder is needed there: move it, or name another folder"
+        return f"the disk is full{f', so {folder} cannot be written to' * bool(folder)}: make room and run it again"
+    if folder and error.errno in CLOSED:
+        return f"{folder} cannot be written to: allow it, or name another folder"
+    if folder and error.errno in MISPLACED:
+        return f"{path} is in the way, for a folder is needed there: move it, or name another folder"
     return None
 
 
@@ -33,7 +34,9 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether the memory, of the machine or of a device, did not suffice."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or any(each in str(error) for each in NO_MEMORY)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
+        return True
+    return any(each in str(error) for each in NO_MEMORY)
 
 
 def disk_full(error: BaseException) -> bool:

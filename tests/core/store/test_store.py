@@ -180,6 +180,14 @@ def test_a_damaged_part_is_set_aside_and_measured_again(empty: Store, unit: spec
     assert len(empty.troubles()) == 1
 
 
+def test_a_part_of_another_unit_is_set_aside(empty: Store, unit: specs.PerturbedSpec) -> None:
+    other = unit.model_copy(update={"harm_stride": unit.harm_stride + 1})
+    parts.save(empty, other, 0, perturbed(sequences=4))
+    parts.folder(empty, other).rename(parts.folder(empty, unit))
+    assert parts.finished(empty, unit) == {}
+    assert len(empty.troubles()) == 1
+
+
 @pytest.mark.parametrize("file", ["spec.json", "provenance.json"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"model": 1}'])
 def test_a_changed_profile_is_set_aside(empty: Store, spec: specs.ProfileSpec, file: str, content: bytes) -> None:
