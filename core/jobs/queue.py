@@ -16,6 +16,7 @@ from core.jobs import processes, records
 from core.jobs.records import Job, Status
 from core.specs.errors import UserError
 from core.specs.jobs import Request
+from core.specs.shares import ShareRequest
 from core.store.cache import Store
 from core.store.files import write_file
 
@@ -59,9 +60,15 @@ def job(store: Store, key: str) -> Job:
 
 
 def jobs(store: Store) -> list[Job]:
-    """Every job, the last submitted first; folders that cannot be read are passed over."""
-    found = [records.read(store.root, path.parent.name) for path in store.root.glob("jobs/*/request.json")]
-    return sorted((each for each in found if each), key=lambda each: (-each.submitted, each.key))
+    """Every job, the last submitted first; folders that cannot be read are passed over.
+
+    Shares whose whole is a job itself are its own business.
+    """
+    paths = store.root.glob("jobs/*/request.json")
+    found = [each for each in (records.read(store.root, path.parent.name) for path in paths) if each]
+    keys = {each.key for each in found}
+    alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
+    return sorted(alone, key=lambda each: (-each.submitted, each.key))
 
 
 def active(store: Store, device: str | None = None) -> list[Job]:
