@@ -30,7 +30,7 @@ def measure(given: SimpleNamespace) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
     request, store = sharing.asked(asking.measure(given), given), Store(given.cache, given.accept_imported)
     nothing = "Already in the cache: nothing had to be measured."
-    entry = run(request, store, machine.chosen(given.device), {}, given.engine, nothing)
+    entry = run(request, store, sharing.where(given), {}, given.engine, nothing)
     if sharing.is_unfinished(entry):
         sharing.say(entry, store, given)
         return

@@ -1,11 +1,16 @@
-"""`measure` and `study` with `--part`: one share, and what is there of the whole."""
+"""`measure` and `study` in shares: one of them with `--part`, all of them with `--engine-on`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 
 from core.cli.output import out, say_json
-from core.specs import MeasureRequest, StudyRequest
+from core.jobs import places
+from core.models import machine
+from core.models.cost import Cost
+from core.specs import MeasureRequest, StudyRequest, UserError
 from core.specs.jobs import Request
 from core.specs.shares import ShareRequest, Unfinished, read_share
 from core.store import unfinished
@@ -13,8 +18,37 @@ from core.store.cache import Entry, Store
 
 
 def asked(whole: MeasureRequest | StudyRequest, given: SimpleNamespace) -> Request:
-    """The share that `--part` names, or the whole."""
+    """The share that `--part` names, or the whole.
+
+    Raises:
+        UserError: there is no such share.
+    """
     return ShareRequest(whole=whole, share=read_share(given.part)) if given.part is not None else whole
+
+
+def where(given: SimpleNamespace) -> str:
+    """The device, or the place that `--engine-on` names.
+
+    Raises:
+        UserError: there is no such place, or only one share was asked for.
+    """
+    device = machine.chosen(given.device)
+    if given.engine_on is None:
+        if given.shares is not None:
+            raise UserError("--shares says how many --engine-on runs: name an engine too, or one share with --part")
+        return device
+    if given.part is not None:
+        raise UserError("--part does one share and --engine-on runs them all: give one of the two")
+    return str(places.place(given.engine_on, given.shares, device))
+
+
+def expected(estimate: Callable[..., Cost | None], request: Request, store: Store, device: str) -> Cost | None:
+    """What a run costs; at a place the time of a device is divided by its shares."""
+    place = places.read(device)
+    if place is None:
+        return estimate(request, store, device)
+    cost = estimate(request, store, place.device)
+    return cost and replace(cost, seconds=cost.seconds / place.shares)
 
 
 def is_unfinished(entry: Entry) -> bool:

@@ -79,7 +79,7 @@ def evaluate(given: SimpleNamespace) -> None:
 def study(given: SimpleNamespace) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
     request, store = sharing.asked(read_study(given.file), given), Store(given.cache, given.accept_imported)
-    entry = run(request, store, machine.chosen(given.device), {})
+    entry = run(request, store, sharing.where(given), {})
     if sharing.is_unfinished(entry):
         sharing.say(entry, store, given)
         return
@@ -101,7 +101,7 @@ def run(
     entry, bar = store.find(request), None
     if entry is None:
         known = ESTIMATES.get(type(request))
-        expected = known and known(request, store, device)
+        expected = known and sharing.expected(known, request, store, device)
         unknown = "The cost was not known before the model was here." if known else ""
         from core.jobs import worker
 

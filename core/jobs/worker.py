@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from core.jobs import processes, records
+from core.jobs import places, processes, records, spreading
 from core.jobs import queue as jobs
 from core.jobs.recorder import Recorder
 from core.jobs.records import Job, Status
@@ -141,9 +141,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             return None
         recorder = Recorder(job, on_progress)
         try:
-            from core.jobs import experiment
-
-            entry = experiment.get(job.request, store, job.device, recorder, models, job.engine)
+            entry = _computed(store, job, recorder, models)
         except Cancelled:
             recorder.end(state="cancelled", line="cancelled")
             raise
@@ -159,3 +157,13 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
         recorder.end(state="done", line="done", result=entry.key)
         settle(store, entry)
         return entry
+
+
+def _computed(store: Store, job: Job, recorder: Recorder, models: dict) -> Entry:
+    """What a job asks for, found or computed: here, or in shares where its place says so."""
+    place = places.read(job.device)
+    if place:
+        return spreading.run(store, job, place, recorder)
+    from core.jobs import experiment
+
+    return experiment.get(job.request, store, job.device, recorder, models, job.engine)
