@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import datasets
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
@@ -239,8 +238,3 @@ def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyP
     assert wiki.documents == (" = Title = \n\n\n\n\nWords .\n",) and wiki.packing == "joined"
     assert other.packing == "document" and len(other.documents) == 3
     assert asked["Salesforce/wikitext"]["split"] == "test"
-
-
-def test_a_window_is_not_a_view_that_changes_with_the_text(text: str) -> None:
-    found = drawn(text, sequences=2, length=8)
-    assert found.tokens.is_contiguous() and np.asarray(found.tokens).base is not None
