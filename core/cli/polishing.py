@@ -25,7 +25,7 @@ def polish(given: SimpleNamespace) -> None:
         raise UserError(f"--write {given.write}: name a .json file in a folder that is there")
     entry = run(request, store, machine.chosen(given.device), {})
     told = entry.provenance
-    answer = {name: told[name] for name in ("sentence", "interval", "budget", "sparsity", "rounds", "tokens")}
+    answer = {name: told[name] for name in ("sentence", "interval", "judged", "budget", "sparsity", "rounds", "tokens")}
     file.write_text(json.dumps({"sparsity": told["sparsity"], "budget": told["budget"]}) + "\n", encoding="utf-8")
     if given.json:
         say_json({"key": entry.key, **answer, "file": str(file)})
@@ -42,6 +42,7 @@ def _say(entry: Entry, file: Path) -> None:
         numbers = (f"{each['region']:.3f}", f"{each['expected']:+.4f}", f"{each['change']:+.4f}")
         table.add_row(str(number), *numbers, "kept" if each["accepted"] else "undone", f"{each['tokens']:,}")
     out.print(table)
-    out.print(told["sentence"], markup=False, soft_wrap=True, highlight=False)
+    for each in filter(None, (told["sentence"], told["judged"] and told["judged"]["sentence"])):
+        out.print(each, markup=False, soft_wrap=True, highlight=False)
     out.print(f"budget {told['budget']:.6f}, written to {file}", markup=False, soft_wrap=True)
     out.print(f"polish {entry.key}")
