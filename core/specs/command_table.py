@@ -173,6 +173,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _count("seed", "Draws the calibration windows.", 0, "setting.calibration_seed", least=0),
         Option("step", "Sparsity that a layer moves by at most.", 0.04, float, ("step",), always=True),
         _count("tokens", "Budget, in tokens of forward passes of the dense model.", 1_000_000, "tokens"),
+        Option("minutes", "In its place: about so many minutes, by the speed of this machine.", None, float),
         Option("write", "File for the allocation, which `prune --allocation` reads.", "polished.json"),
         *RUN,
     ),

@@ -13,8 +13,11 @@ from core.allocation.budget import met
 from core.analysis import evaluations
 from core.evaluation import marginals as pricing
 from core.jobs import experiment
+from core.models import cost
 from core.models.progress import Cancelled, Progress
+from core.models.sources import locate, outlined
 from core.search import polish
+from core.search.polish_cost import Cost
 from core.specs import PolishRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.store.cache import Entry, Store
 from core.store.packs import pack, unpack
@@ -138,3 +141,16 @@ def test_the_file_prunes(say: Callable, text: str, tmp_path: Path) -> None:
     assert judged["planned"] == pytest.approx(said["sparsity"])
     assert judged["against_uniform"]["percent"] == pytest.approx(said["interval"]["value"])
     say("polish", "--write", tmp_path / "nowhere" / "polished.json").refused("--write", "folder")
+
+
+def test_a_budget_in_minutes_is_what_the_machine_computes_in_them(
+    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["polish", "--model", tiny.folder("llama"), "--calibration", text, "--documents", "0-19", "--sequences", 3,
+             "--length", LENGTH, "--selection", text, "--selection-documents", "20-39", "--windows", 8,
+             "--allocation", "uniform:0.5", "--write", tmp_path / "polished.json"]  # fmt: skip
+    say(*asked, "--minutes", 0).refused("--minutes", "more than 0")
+    store = Store(tmp_path)
+    of_a_token = Cost(request(text), outlined(locate(str(tiny.folder("llama")), store), store)).token
+    monkeypatch.setattr(cost, "speed", lambda *_: 0.5 * of_a_token)  # tokens a second
+    say(*asked, "--minutes", 2).refused("budget of 60 tokens", "too small for one round")
