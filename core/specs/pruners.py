@@ -110,6 +110,7 @@ REPAIRS = {
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
     ),
 }
+NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
 WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if not row.reads_text)
@@ -173,4 +174,5 @@ def _one_of(known: Mapping[str, object]) -> AfterValidator:
 
 Pruner = Annotated[str, _one_of(PRUNERS)]
 Repair = Annotated[str, _one_of(REPAIRS)]
+Repaired = Annotated[str, _one_of({NO_REPAIR: None, **REPAIRS})]
 Treated = Annotated[str, _one_of(TREATMENTS)]

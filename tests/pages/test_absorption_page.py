@@ -46,10 +46,12 @@ def test_a_group_is_drawn_alone_under_the_two_pictures_that_carry_the_finding(
 ) -> None:
     app = opened(profile=filled_cache["deep"], group=group)
     drawn = app.get("plotly_chart")
-    assert len(drawn) == 1 + len(sections.GROUPS[group])
+    lacking = [row for row in sections.GROUPS[group] if row.key == "repaired"]  # no repair was measured here
+    assert len(drawn) == 1 + len(sections.GROUPS[group]) - len(lacking)
     assert len(app.get("download_button")) == len(drawn) + 1, "the live picture has its numbers too"
     assert all(chart.proto.alt for chart in drawn) and live(app)["bars"]
-    assert not app.exception and not app.info
+    assert not app.exception and len(app.info) == len(lacking)
+    assert all("refit" in each.value for each in app.info)
 
 
 def test_every_chart_of_the_table_stands_on_the_page_once() -> None:
