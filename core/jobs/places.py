@@ -31,9 +31,11 @@ class EngineRow:
 
 
 ENGINES = (
-    EngineRow("machine", "this machine: a process per GPU, or two: machine:2", "core.jobs.on_machine:Machine"),
-    EngineRow("ray", "a Ray cluster: ray, or ray:ADDRESS", "core.jobs.on_ray:Ray", "ray"),
-    EngineRow("slurm", "an array of Slurm: slurm, or slurm:PARTITION", "core.jobs.on_slurm:Slurm", "submitit"),
+    EngineRow(
+        "machine", "this machine, a process for each GPU or as many as in `machine:2`", "core.jobs.on_machine:Machine"
+    ),
+    EngineRow("ray", "a Ray cluster, a GPU or a core each; `ray:ADDRESS` names one", "core.jobs.on_ray:Ray", "ray"),
+    EngineRow("slurm", "Slurm, as an array; `slurm:PARTITION` names where", "core.jobs.on_slurm:Slurm", "submitit"),
 )
 BY_NAME = {row.name: row for row in ENGINES}
 

@@ -50,7 +50,7 @@ def _watched(store: Store, job: Job, engine: Any, keys: list[str], report: Repor
         now = [queue.job(store, key) for key in keys]
         report(_progress(now))
         _check(job, now)
-        lost = [each.key for each in now if each.key in over and each.state != "done"]
+        lost = [e.key for e in now if e.state == "interrupted" or (e.key in over and e.state != "done")]
         if not lost and all(each.state == "done" for each in now):
             whole = _whole(store, job, now)
             if whole:
