@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+MODEST = 10  # niceness
 CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
 
 
@@ -88,6 +89,11 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
     started = identity(process.pid)
     threading.Thread(target=process.wait, daemon=True).start()  # else it would stay a zombie after its end
     return started
+
+
+def step_back() -> None:
+    """Have this process leave the processor to others that need it: pages answer while it computes."""
+    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else MODEST)
 
 
 def answer_at_once() -> None:
