@@ -108,7 +108,7 @@ def work(
     cache: Cache = None,
 ) -> None:
     """Run what the dashboard queues, until nothing is asked for any more."""
-    from core.jobs import worker
+    from core.jobs import processes, worker
 
     processes.step_back()
     worker.work(Store(cache), machine.chosen(device), idle)

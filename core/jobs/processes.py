@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+MODEST = 10  # niceness
 CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
 
 
@@ -93,7 +94,7 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
 def step_back() -> None:
     """Let every other process come before this one: what somebody waits for comes before what runs behind a page."""
     this = psutil.Process()
-    this.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(10, this.nice()))
+    this.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(MODEST, this.nice()))
 
 
 def answer_at_once() -> None:

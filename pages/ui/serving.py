@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 import threading
@@ -63,3 +64,5 @@ def _prepare() -> None:
     tidying.tidy(Store())
     for name in DRAWING:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # Streamlit looks for garbage after every run of a page: not among what the libraries are made of

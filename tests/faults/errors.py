@@ -15,12 +15,12 @@ AT = (0.0, 0.3, 0.6, 0.9)  # of the steps: when it begins
 
 
 def refused(trials: Trials, error: str) -> str:
-    """`said`, or what was wrong: another exit code than 1, no single sentence, something lost."""
+    """`said`, or what was wrong: another exit code than 1, a traceback, something lost."""
     for at in np.array(AT) * trials.whole.count:
         first = trials.run(refusing(int(at) + 1, ERRORS[error]))
         if first.code == 0 and at > 0:
             continue  # all that mattered was done
-        if first.code not in EXITS[error] or len(first.said.strip().splitlines()) != 1:
+        if first.code not in EXITS[error] or "Traceback" in first.said:
             return f"step {int(at) + 1}: exit {first.code}, {first.said[-300:]}"
         again = trials.again(first)
         if again:
