@@ -108,7 +108,7 @@ def work(
     cache: Cache = None,
 ) -> None:
     """Run what the dashboard queues, until nothing is asked for any more."""
-    from core.jobs import processes, worker
+    from core.jobs import worker
 
     processes.step_back()
     worker.work(Store(cache), machine.chosen(device), idle)
