@@ -106,8 +106,8 @@ def test_both_models_continue_a_prompt(prune: Callable) -> None:
     """In the JSON, and for people below the table."""
     found = prune("--prompt", "The heron stood", "--json", by="uniform:0.9").json["writing"]
     assert found["prompt"] == "The heron stood" and found["dense"] and found["pruned"] != found["dense"]
-    out = prune("--prompt", "The heron stood", by="uniform:0.9").out
-    assert "uniform" in out and "perplexity" in out and f"pruned: {found['pruned']}" in out
+    out = " ".join(prune("--prompt", "The heron stood", by="uniform:0.9").out.split())
+    assert "uniform" in out and "perplexity" in out and " ".join(["pruned:", *found["pruned"].split()]) in out
 
 
 def test_a_study_file_is_run(study: Callable) -> None:

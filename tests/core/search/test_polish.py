@@ -105,9 +105,13 @@ def test_no_pruner_or_start_ends_worse(empty: Store, text: str, tmp_path: Path, 
 
 
 def test_the_start_comes_back_where_nothing_helps(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moves against what the slopes say raise the loss: all are undone."""
-    honest = polish.slopes
-    monkeypatch.setattr(polish, "slopes", lambda *all_: tuple(-each for each in reversed(honest(*all_))))
+    """Every move that is tried loses a nat: all are undone."""
+    honest = polish.Run._losses
+
+    def worse(run: polish.Run, setting: Setting, name: str) -> np.ndarray:
+        return honest(run, setting, name) + (setting != run.request.setting)
+
+    monkeypatch.setattr(polish.Run, "_losses", worse)
     asked = request(text, tokens=MUCH)
     entry = experiment.get(asked, empty)
     told = entry.provenance
