@@ -10,6 +10,7 @@ from core.models.cost import duration
 from core.specs import ExportRequest, MeasureRequest, StudyRequest, UserError
 from core.specs.formats import capital, per_cent
 from core.specs.jobs import BY_REQUEST, Request
+from core.specs.shares import ShareRequest
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, lacking, so_far, view
 from pages.ui.prune import exporting
@@ -190,6 +191,9 @@ def open_result(job: Job, on_page: bool = False) -> None:
     key = job.status.result
     if isinstance(job.request, MeasureRequest):
         open_profile(key, "Open on the Absorption page" if on_page else "Open")
+        return
+    if isinstance(job.request, ShareRequest):
+        st.caption(f"Stored in {key}.")  # the whole, or as much of it as there is
         return
     row = BY_REQUEST[type(job.request)]
     entry = _entry(key, row.kind)

@@ -199,9 +199,9 @@ def test_what_came_with_the_program_is_known_though_nobody_asked_it_here(
 # --- watching ------------------------------------------------------------------------------------------------------
 
 
-def part_way(store: Store) -> queue.Job:
+def part_way(store: Store, device: str = "cpu") -> queue.Job:
     """A job that has finished one part and whose process, in play, is this one."""
-    job = queue.submit(store, fake.request())
+    job = queue.submit(store, fake.request(), device)
     (store.root / "break").write_text("enough")
     with pytest.raises(ValueError, match="enough"):
         fake.get(job.request, store)
@@ -211,12 +211,14 @@ def part_way(store: Store) -> queue.Job:
     return job
 
 
-def test_a_running_job_shows_progress_and_what_it_found(store: Store) -> None:
-    job = part_way(store)
+@pytest.mark.parametrize("device", ["cpu", "ray:10.0.0.1:6379, 8 shares, cuda"])
+def test_a_running_job_shows_progress_and_what_it_found(device: str, store: Store) -> None:
+    job = part_way(store, device)
     with processes.take(job.lock):
         app = opened(job.key)
     assert "17 %, about 95 s left" in app.get("progress")[0].proto.text
     assert len(app.get("plotly_chart")) == 1
+    assert [each for each in app.caption if each.value.endswith(f"· {device}")]
     assert not app.button(key="cancel").disabled
     assert not app.exception
 

@@ -196,6 +196,16 @@ def test_a_share_whose_process_is_lost_is_started_again(undivided: tuple, empty:
     assert len(engine.started) == 6 and "started again: share 1 of 2" in job.log
 
 
+def test_the_worker_of_a_place_serves_its_queue(undivided: tuple, empty: Store, fake: Callable) -> None:
+    """As the dashboard has a run go on: queued at its place, and served by a worker of that name."""
+    fake()
+    where = str(Place("ray", "", 2, "cpu"))
+    job = queue.submit(empty, undivided[0], where)
+    worker.work(empty, where, idle=0)
+    assert queue.job(empty, job.key).state == "done"
+    alike(empty, undivided)
+
+
 def test_a_share_that_is_lost_again_and_again_ends_the_run(undivided: tuple, empty: Store, fake: Callable) -> None:
     fake(losses=99)
     with pytest.raises(RuntimeError, match="share 1 of 2"):
