@@ -86,16 +86,10 @@ def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=32)
-def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift") -> Curves:
-    """Response curves of every layer, smoothed and convex; see `core.analysis.responses.curves`."""
-    return curves(*measured(profile, pruner, objective))
-
-
-@lru_cache(maxsize=32)
-def of_linears(profile: Profile, pruner: str = USUAL, objective: str = "drift") -> Curves:
-    """Response curves of every linear, layer after layer: harm is (layers x linears, points)."""
-    sparsities, harm = measured_linears(profile, pruner, objective)
+@lru_cache(maxsize=64)
+def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift", per_linear: bool = False) -> Curves:
+    """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`."""
+    sparsities, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
     return curves(sparsities, harm.reshape(-1, len(sparsities)))
 
 

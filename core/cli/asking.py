@@ -21,7 +21,7 @@ from core.specs import (
 )
 from core.specs.allocations import BASES, AllocationRequest
 from core.specs.base import look_up
-from core.specs.command_table import ALIASES, OPTIONS, RUN
+from core.specs.command_table import ALIASES, OPTIONS, RUN, SPREAD
 from core.specs.patterns import pattern
 from core.specs.typed import absolute, build, span
 
@@ -30,7 +30,7 @@ def measure(given: SimpleNamespace) -> MeasureRequest:
     """What `measure` asks."""
     if given.engine not in ("wavefront", "hooks"):
         raise UserError(f"--engine {given.engine!r}: give wavefront or hooks")
-    aside = {"engine", *(option.name for option in RUN)}
+    aside = {"engine", *(option.name for option in (*SPREAD, *RUN))}
     said = {name: value for name, value in vars(given).items() if name not in aside}
     return build(**said | {"perturb": given.perturb or []})
 

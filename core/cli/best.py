@@ -18,6 +18,7 @@ from core.models import machine
 from core.search.best import Best, called, commands, export_request, load
 from core.search.roles import roles
 from core.specs import Setting
+from core.specs.formats import per_cent
 from core.specs.grammar import words, write
 from core.specs.pruners import PRUNERS
 from core.store.cache import Store
@@ -101,7 +102,7 @@ def _judged(found: Best, setting: Setting) -> dict[str, Any]:
 
 def _title(found: Best) -> str:
     setting, text = found.winner, found.selection.spec.text
-    about = f"{setting.allocation.target:.0%} by {setting.pruner}"
+    about = f"{per_cent(setting.allocation.target)} by {setting.pruner}"
     there = f"on the text that selects, {text.sequences} x {text.length} tokens"
     return escape(f"{found.provenance.get('model')}, {about}: {len(found.candidates)} candidates {there}")
 
@@ -130,7 +131,8 @@ def _table(found: Best) -> None:
     if len(rows) > ROWS:
         out.print(f"and {len(rows) - ROWS} more that did worse; --json names them all")
     for each in found.provenance.get("trials", []):
-        out.print("{target:.0%}: {loss:.1%} lost by {allocation} on the text that selects".format(**each))
+        lost = f"{per_cent(each['target'])}: {per_cent(each['loss'])} lost by {each['allocation']}"
+        out.print(f"{lost} on the text that selects")
     for note in (*found.left_out, roles(found.request), _judge(found)):
         out.print(note, markup=False, soft_wrap=True)
     out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)

@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.specs.errors import UserError
+from core.specs.shortages import disk_full
 from core.store.cache import Entry
 from core.store.files import write_file
+from core.store.hidden import left
 from core.store.profiles import Profile
 
 out = Console()
@@ -46,9 +48,13 @@ def save_file(
     if file.exists() and not force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
     content = make()
+    for half in left(file.parent, file.name):  # of a run that was killed
+        half.unlink(missing_ok=True)
     try:
         write_file(file, content)
     except OSError as error:
+        if disk_full(error):
+            raise
         raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
     if json:
         say_json(told | {"file": str(file), "bytes": len(content)})

@@ -14,6 +14,8 @@ from core.models.sources import NotHere, locate, outlined
 from core.store.cache import Store
 from core.store.files import write_file
 
+PROCESS = 600_000_000  # bytes that Python and its libraries take before any model is there, measured
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -74,7 +76,7 @@ def _priced(total: float, memory: float, parts: int, shape: Outline, store: Stor
     device = chosen(device)
     rate = _rate(store, device, shape)
     used = rate or flops.rough_rate(device)
-    return Cost(total, int(memory), total / used, rate is None, used, parts)
+    return Cost(total, int(memory) + PROCESS, total / used, rate is None, used, parts)
 
 
 def words(cost: Cost) -> str:

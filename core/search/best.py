@@ -155,7 +155,7 @@ class Best:
         if self.holds or self.answer.allocation.target == self.winner.allocation.target:
             return ""
         target = self.answer.allocation.target
-        return f"; of the targets tried, {target:.0%} is the largest at which uniform itself kept within the loss"
+        return f"; of the targets tried, {per_cent(target)} is the largest at which uniform itself kept within the loss"
 
     @property
     def more_sentences(self) -> list[str]:
@@ -186,12 +186,13 @@ class Best:
         """What is lost against the dense model, and what was allowed."""
         said = sentence(called(self.answer, target=False), "the dense model", self.lost)
         if self.spec.max_loss is None:
-            return f"At {self.answer.allocation.target:.0%}, {said}."
+            return f"At {per_cent(self.answer.allocation.target)}, {said}."
         over = self.lost.value - 100 * self.spec.max_loss
         exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
         return (
-            f"At {self.answer.allocation.target:.0%}, {said}; {self.spec.max_loss:.1%} were allowed{exceeded}, and "
-            f"{words(self._plain.allocation)} lost {self._lost_there:.1%} on the text that selects."
+            f"At {per_cent(self.answer.allocation.target)}, {said}; {per_cent(self.spec.max_loss)} were allowed"
+            f"{exceeded}, and {words(self._plain.allocation)} lost {per_cent(self._lost_there)} on the text that "
+            "selects."
         )
 
     @property

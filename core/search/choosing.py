@@ -18,6 +18,7 @@ from core.search import candidates, plan
 from core.search.candidates import GRIDS, TARGETS, Grid
 from core.search.roles import ROLES, cut, overlap
 from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar, uniform
+from core.specs.formats import per_cent
 from core.specs.pruners import NO_REPAIR
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
@@ -150,10 +151,12 @@ class Run:
         if target is None:
             least = min(self.trials, key=lambda each: each["target"], default=None)
             if least is None:
-                raise UserError(f"every candidate by {self.request.pruner} broke the model, at {min(ran):.0%} too")
+                raise UserError(
+                    f"every candidate by {self.request.pruner} broke the model, at {per_cent(min(ran))} too"
+                )
             raise UserError(
-                f"even {least['target']:.0%} sparsity by {self.request.pruner} raises the perplexity by "
-                f"{least['loss']:.1%}: allow more than {self.request.max_loss:.1%}"
+                f"even {per_cent(least['target'])} sparsity by {self.request.pruner} raises the perplexity by "
+                f"{per_cent(least['loss'])}: allow more than {per_cent(self.request.max_loss)}"
             )
         self.relay.ahead -= share * (tries - len(ran))
         return target

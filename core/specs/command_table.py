@@ -33,6 +33,12 @@ JSON = Option("json", "One JSON object on stdout, nothing else there.", False, b
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
+PART = Option("part", "One share of the work, as in 2/8; whoever does the last one makes the whole.")
+SPREAD = (
+    PART,
+    Option("engine_on", "Spread the work in shares: machine[:PROCESSES], ray[:ADDRESS] or slurm[:PARTITION]."),
+    Option("shares", "How many shares; as many as processes, else 8.", None, int),
+)
 MODEL = (
     Option("model", "demo, a folder, a .gguf file, a Hub id; random:<any> for its untrained twin.", "demo",
            of=("model",), always=True, read=absolute),
@@ -114,6 +120,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("seed", "Draws the windows.", 0, int, ("text.seed",)),
         Option("packing", "joined or document; default: as suits the text.", of=("text.packing",)),
         Option("bos", "Start token: protocol (the tokenizer's way) or every.", "protocol", of=("text.bos",)),
+        *SPREAD,
         *RUN,
     ),
     "allocate": (
@@ -179,6 +186,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
     ),
     "study": (
         Option("file", "A .toml file; see the README for what it holds.", ..., Path, ("file",), argument=True),
+        *SPREAD,
         *RUN,
     ),
     "best": (
@@ -189,7 +197,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _pruner("pruner"),
         Option("repair", f"{either(REPAIRS)}: tried on the winner; none: not.", "refit", of=("repair",)),
         _count("polish", "Rounds that move the winner's budget by measured steps.", 2, "polish", least=0),
-        Option("text", "One text: 60% of its documents calibrate, 20% select, 20% judge.", told=roles),
+        Option("text", "One text: 60 % of its documents calibrate, 20 % select, 20 % judge.", told=roles),
         _role("calibration", "calibrate and profile"),
         _role("selection", "select"),
         _role("final", "judge"),

@@ -45,12 +45,16 @@ class PerturbedSpec(Spec):
         return any(PRUNERS[name].method != self.method for name in _pruners([self.measurement]))
 
 
-class ActivationSpec(Spec):
-    """What the clean run shows: residual norms, block influence, loss."""
+class OnText(Spec):
+    """A stored unit of the dense model on a text."""
 
     model: ModelSpec
     text: TextSpec
     method: Literal[1] = 1
+
+
+class ActivationSpec(OnText):
+    """What the clean run shows: residual norms, block influence, loss."""
 
 
 class WeightSpec(Spec):
@@ -60,28 +64,16 @@ class WeightSpec(Spec):
     method: Literal[1] = 1
 
 
-class ScoreSpec(Spec):
+class ScoreSpec(OnText):
     """Wanda scores of the dense model on a text: outliers, mean, median."""
 
-    model: ModelSpec
-    text: TextSpec
-    method: Literal[1] = 1
 
-
-class RemovalSpec(Spec):
+class RemovalSpec(OnText):
     """What removing half of the dense model's weights would do to the outputs of its linears, on a text."""
 
-    model: ModelSpec
-    text: TextSpec
-    method: Literal[1] = 1
 
-
-class FloorSpec(Spec):
+class FloorSpec(OnText):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
-
-    model: ModelSpec
-    text: TextSpec
-    method: Literal[1] = 1
 
 
 class ProfileSpec(View):
@@ -143,9 +135,7 @@ class ProfileSpec(View):
             "seconds": seconds.get("sweep"),
             "seconds_loading": seconds.get("loading"),
             "seconds_statistics": seconds.get("statistics"),
-            "engine": told.get("engine"),
-            "model": told.get("model"),
-            "text": told.get("text"),
+            **{name: told.get(name) for name in ("engine", "model", "text")},
             "sequences": self.text.sequences,
             "length": self.text.length,
             "perturbations": self.names,

@@ -33,6 +33,7 @@ from core.search.candidates import GRIDS, Grid
 from core.specs import BestRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
+from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from core.store.results import Evaluated
 from tests import tiny
@@ -124,7 +125,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     there = Store(tmp_path / "elsewhere")
     assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
     assert best.load(there, next(there.entries("best"))).sentence == found.sentence
-    empty.delete(entry)
+    delete(empty, entry)
     assert empty.find(asked) is None and len(list(empty.entries("study"))) == 2
 
 
@@ -207,8 +208,8 @@ def test_most_zeros_within_a_loss(empty: Store, text: str, monkeypatch: pytest.M
     tried = found.provenance["trials"]
     assert len(tried) <= 5 and {0.3, 0.35} <= {each["target"] for each in tried}
     honest(seen)
-    assert "30%" in found.loss_sentence and "0.32" not in found.sentence
-    with refused("5%", "wanda", "1.0%"):
+    assert "30 %" in found.loss_sentence and "0.32" not in found.sentence
+    with refused("5 %", "wanda", "1 %"):
         experiment.get(request(text, None, max_loss=0.01), empty)
 
 
@@ -231,10 +232,10 @@ def test_where_the_winner_does_not_hold_uniform_does(empty: Store, text: str, mo
         change = Change(Interval(-2.0, -3.0, high, 8), UNKNOWN)
         monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, change=change: change))
         assert found.answer == answer
-    assert found.sentence.startswith("Use uniform:0.45: ") and " 45% is the largest" in found.sentence
+    assert found.sentence.startswith("Use uniform:0.45: ") and " 45 % is the largest" in found.sentence
     assert found.lost == found.against(judged[0], None).windows
-    assert found.loss_sentence.startswith("At 45%, uniform ")
-    assert "uniform lost 27.0% " in found.loss_sentence
+    assert found.loss_sentence.startswith("At 45 %, uniform ")
+    assert "uniform lost 27 % " in found.loss_sentence
     assert len(best.commands(found)) == 2 and "uniform:0.45" in best.commands(found)[1]
 
 
@@ -447,9 +448,9 @@ def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     study = Evaluations(None, {}, points)
     found = best.Best(spec, {"trials": trials}, study, study)
     assert found.answer == found.fallback == found.uniform
-    assert re.search(r"; 20\.0% .* by 5 points, and uniform lost 25\.0% ", found.loss_sentence)
+    assert re.search(r"; 20 % .* by 5 points, and uniform lost 25 % ", found.loss_sentence)
     allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), {}, study, study)
-    assert re.search(r"; 30\.0% .*, and uniform lost 25\.0% ", allowing.loss_sentence)
+    assert re.search(r"; 30 % .*, and uniform lost 25 % ", allowing.loss_sentence)
     assert "exceeds" not in allowing.loss_sentence
 
 

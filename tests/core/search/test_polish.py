@@ -20,6 +20,7 @@ from core.search import polish
 from core.search.polish_cost import Cost
 from core.specs import PolishRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.store.cache import Entry, Store
+from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import tiny
 
@@ -65,7 +66,7 @@ def test_the_loss_falls_and_the_budget_stays(empty: Store, text: str, tmp_path: 
     assert told["tokens"] <= 12_000 and all(each.done <= each.total for each in seen if each.total)
     there = Store(tmp_path / "elsewhere")
     assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
-    empty.delete(entry)
+    delete(empty, entry)
     assert empty.find(request(text)) is None
 
 
@@ -104,9 +105,13 @@ def test_no_pruner_or_start_ends_worse(empty: Store, text: str, tmp_path: Path, 
 
 
 def test_the_start_comes_back_where_nothing_helps(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moves against what the slopes say raise the loss: all are undone."""
-    honest = polish.slopes
-    monkeypatch.setattr(polish, "slopes", lambda *all_: tuple(-each for each in reversed(honest(*all_))))
+    """Every move that is tried loses a nat: all are undone."""
+    honest = polish.Run._losses
+
+    def worse(run: polish.Run, setting: Setting, name: str) -> np.ndarray:
+        return honest(run, setting, name) + (setting != run.request.setting)
+
+    monkeypatch.setattr(polish.Run, "_losses", worse)
     asked = request(text, tokens=MUCH)
     entry = experiment.get(asked, empty)
     told = entry.provenance

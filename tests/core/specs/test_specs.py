@@ -188,11 +188,6 @@ def test_a_profile_knows_its_units() -> None:
 def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show() -> None:
     for preset in presets.PRESETS.values():
         assert len(set(preset.measurements)) == len(preset.measurements)
-    names = {each.name for each in presets.preset("standard").measurements}
-    assert {each.name for each in presets.preset("quick").measurements} <= names
+    names = {each.name for each in presets.PRESETS["standard"].measurements}
+    assert {each.name for each in presets.PRESETS["quick"].measurements} <= names
     assert {"gaussian:0.3", "gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"} <= names
-
-
-def test_an_unknown_preset_is_refused(refused) -> None:
-    with refused("slow", "quick"):
-        presets.preset("slow")
