@@ -184,14 +184,22 @@ class Run:
             else:
                 self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
         if self.request.polish:
-            asked = plan.polish_request(self.request, self.profile.entry.key, found[-1], self.shape)
-            entry = self.relay.over("polish", shares["polish"], lambda report: self.stage(asked, report))
-            self.rounds = entry.provenance["rounds"]
-            if entry.spec.found != entry.spec.start:
-                found.append(entry.spec.found)
-            else:
-                self.left_out.append(entry.provenance["sentence"])
+            found += self._polished(found[-1], shares["polish"])
         return tuple(found[1:])
+
+    def _polished(self, start: Setting, share: float) -> list[Setting]:
+        """What polish makes of a setting; nothing, and a note, where it adds nothing or the model allows none."""
+        asked = plan.polish_request(self.request, self.profile.entry.key, start, self.shape)
+        try:
+            entry = self.relay.over("polish", share, lambda report: self.stage(asked, report))
+        except UserError as reason:
+            self.left_out.append(f"polish was left out: {reason}")
+            return []
+        self.rounds = entry.provenance["rounds"]
+        if entry.spec.found != start:
+            return [entry.spec.found]
+        self.left_out.append(entry.provenance["sentence"])
+        return []
 
     def _fallback(self, winner: Setting) -> Setting | None:
         """Uniform where it kept within the loss itself, for the case that the winner does not hold.

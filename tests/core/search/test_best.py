@@ -28,7 +28,7 @@ from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
 from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
-from core.search import best, candidates, choosing, plan, roles
+from core.search import best, candidates, choosing, plan, polish, roles
 from core.search.candidates import GRIDS, Grid
 from core.specs import BestRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
@@ -167,6 +167,17 @@ def test_the_winner_is_tried_repaired_and_polished(empty: Store, text: str) -> N
     assert told == ["profile", "selection", "repair", "polish", "final"]
     assert len(found.added) == len(found.better) and len(found.better) + len(found.left_out) == 2
     assert all(found.judged(each).seeds == (0, 1, 2) for each in (*found.better, *(at.uniform for at in found.better)))
+
+
+def test_a_model_that_cannot_be_polished_has_an_answer(
+    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise UserError("its layers cannot be run alone")
+
+    monkeypatch.setattr(polish, "marginals", refuse)
+    found = best.load(empty, experiment.get(request(text, polish=1, seeds=(0,)), empty))
+    assert found.better == () and any("its layers cannot be run alone" in each for each in found.left_out)
 
 
 def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
