@@ -44,6 +44,7 @@ if job:
 groups = stored.groups(profile)
 part = steps.choose("results" if groups else "choose")
 if part == "best":
+    bars()
     searching.show(profile, run)
     steps.onward(part)
     view.end()
