@@ -15,6 +15,7 @@ from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, importing, overlay
 
 store = Store()
+AT_ONCE = 30  # runs that are listed before more are asked for
 MARKS = {
     "queued": "gray",
     "running": "blue",
@@ -91,9 +92,17 @@ def runs() -> None:
     """Every job with its state and what can be done about it."""
     if found := queue.jobs(store):
         st.header("Runs", anchor=False)
-    for job in found:
+    shown = st.session_state.get("runs shown", AT_ONCE)
+    for job in found[:shown]:
         with st.container(border=True):
             line(job)
+    if len(found) > shown:
+        st.button(f"Show more of {len(found)} runs", on_click=more, args=[shown])
+
+
+def more(shown: int) -> None:
+    """As many runs again below those that are shown."""
+    st.session_state["runs shown"] = shown + AT_ONCE
 
 
 def line(job: queue.Job) -> None:
@@ -113,7 +122,7 @@ def line(job: queue.Job) -> None:
             return
         if job.state != "done" and not job.status.bad_request:
             st.button("Resume", key=f"resume-{job.key}", on_click=watch.resume, args=[job])
-        st.button("Forget", key=f"forget-{job.key}", on_click=queue.delete, args=[job], help="Results stay.")
+        st.button("Forget", key=f"forget-{job.key}", on_click=watch.forget, args=[job], help="Results stay.")
     if job.state == "failed":
         watch.log(job)
 

@@ -25,6 +25,7 @@ HUB_LICENCES = {
     *("bigscience-bloom-rail-1.0", "bigcode-openrail-m", "creativeml-openrail-m", "odc-by", "openmdw"),
     *("llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
 }  # what the Hub's `license:` takes; any other name goes under `license_name:`
+RECIPE = "recipe.json"
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 APART = {"sparsity"}  # of the recipe: has a table of its own
 

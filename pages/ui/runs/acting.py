@@ -11,10 +11,11 @@ from core.jobs import queue
 from core.report import assemble
 from core.report.page import Part
 from core.report.view import Seen
-from core.specs import StudySpec, UserError, profile_names
+from core.specs import StudySpec, profile_names
 from core.store.cache import Entry, Store
+from core.store.deleting import delete
 from core.store.packs import pack
-from pages.ui import frame, view, watch
+from pages.ui import frame, lacking, view, watch
 
 NOTHING = Seen()
 KEPT = {
@@ -137,10 +138,8 @@ def confirm(store: Store, entry: Entry) -> None:
 
 
 def _delete(store: Store, entry: Entry) -> None:
-    try:
-        store.delete(entry)
-    except UserError as error:
-        st.error(str(error))
+    with lacking.said():
+        delete(store, entry)
 
 
 def title(entry: Entry) -> str:

@@ -14,6 +14,7 @@ from core.specs import MeasureRequest, UserError, WindowRequest, presets
 from core.specs.formats import per_cent
 from core.store import profiles
 from core.store.cache import Store
+from core.store.deleting import delete
 from core.store.profiles import Profile
 from pages.ui import view, watch
 from pages.ui.live import tour
@@ -60,7 +61,7 @@ def _run() -> None:
         if not job.active:
             queue.delete(job)
     for entry in [each for each in store.entries() if not each.committed]:
-        store.delete(entry)
+        delete(store, entry)
     job = queue.submit(store, REQUEST, machine.devices()[0])
     queue.ensure_worker(store, job.device, IDLE)
 

@@ -17,9 +17,7 @@ from core.measure.engines import wavefront
 from core.measure.group import prepare
 from core.measure.perturb import Moments
 from core.measure.scenes import Lab, gain
-from core.models import loading
 from core.models.loading import Loaded
-from core.models.sources import locate
 from core.pruning import masks
 from core.specs import lab
 from core.store import profiles
@@ -174,8 +172,7 @@ def test_what_cannot_be_answered_is_refused(
 
 
 @pytest.mark.bundled
-def test_the_opening_scene_is_what_the_engine_measures(tmp_path: Path) -> None:
-    loaded = loading.load(locate("demo", Store(tmp_path)))
+def test_the_opening_scene_is_what_the_engine_measures(bundled: Loaded) -> None:
     question, committed = next(iter(examples().items()))
-    ids = scenes.clean(loaded, question.sentence).ids
-    assert_agree(committed, engine(loaded, ids, question.perturbation.name, Moments()), rtol=1e-2)
+    ids = scenes.clean(bundled, question.sentence).ids
+    assert_agree(committed, engine(bundled, ids, question.perturbation.name, Moments()), rtol=1e-2)

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +33,7 @@ from core.search.candidates import GRIDS, Grid
 from core.specs import BestRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
+from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from core.store.results import Evaluated
 from tests import tiny
@@ -69,13 +71,14 @@ def request(text: str, target: float | None = 0.5, **more: object) -> BestReques
     window = WindowRequest(source=text, sequences=8, length=LENGTH)
     calibration = WindowRequest(source=text, sequences=3, length=LENGTH)
     asked = {"model": str(tiny.folder("llama")), "target": target, "calibration": calibration}
+    asked |= {"repair": "none", "polish": 0}
     return BestRequest(**(asked | {"selection": window, "final": window} | more))
 
 
 def asking(text: str) -> list[object]:
     """The same in words of the command line."""
     return ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8,
-            "--length", LENGTH, "--sequences", 3]  # fmt: skip
+            "--length", LENGTH, "--sequences", 3, "--repair", "none", "--polish", 0]  # fmt: skip
 
 
 # --- end to end ----------------------------------------------------------------------------------------------------
@@ -122,7 +125,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     there = Store(tmp_path / "elsewhere")
     assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
     assert best.load(there, next(there.entries("best"))).sentence == found.sentence
-    empty.delete(entry)
+    delete(empty, entry)
     assert empty.find(asked) is None and len(list(empty.entries("study"))) == 2
 
 
@@ -153,6 +156,17 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     whole = best.load(apart, experiment.get(asked, apart))
     assert entry.key == whole.spec.key
     assert np.array_equal(best.load(empty, entry).judged(whole.winner).losses, whole.judged(whole.winner).losses)
+
+
+def test_the_winner_is_tried_repaired_and_polished(empty: Store, text: str) -> None:
+    """What lowers the loss on the text that selects is judged with every seed; of what does not a note is left."""
+    seen: list[Progress] = []
+    entry = experiment.get(request(text, repair="refit", polish=1), empty, report=seen.append)
+    found = best.load(empty, entry)
+    told = list(dict.fromkeys(each.line.partition(":")[0] for each in honest(seen)))
+    assert told == ["profile", "selection", "repair", "polish", "final"]
+    assert len(found.added) == len(found.better) and len(found.better) + len(found.left_out) == 2
+    assert all(found.judged(each).seeds == (0, 1, 2) for each in (*found.better, *(at.uniform for at in found.better)))
 
 
 def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,7 +388,7 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
         )
     )
     winner = points[1].setting
-    spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
+    spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
     found = best.Best(spec, {}, None, Evaluations(None, {}, points))
     interval = found.against_uniform
     assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
@@ -383,13 +397,43 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     assert interval.seeds.n == 3 and any("3 calibration seeds" in each for each in found.more_sentences)
 
 
+@pytest.mark.parametrize(
+    ("rises", "kept"),
+    [((-0.3, -0.1), 2), ((-0.3, 0.1), 1), ((0.1, -0.3), 0)],
+    ids=["both hold", "polish does not", "repair does not"],
+)
+def test_the_winner_is_repaired_and_polished_as_far_as_that_holds(rises: tuple[float, float], kept: int) -> None:
+    """On the judging text; where the winner does not hold, uniform is repaired if that certainly helps."""
+    draw = np.random.default_rng(7)
+    base = 3 + draw.random(20)
+    noise = 0.01 * draw.standard_normal((4, 20))
+    uniform, plain = invented("uniform", base + 0.2), invented("owl", base + noise[0])
+    repaired = plain.setting.model_copy(update={"repair": "refit"})
+    by_hand = repaired.allocation.model_copy(update={"base": specs.Manual(sparsity=(0.5, 0.5))})
+    polished = repaired.model_copy(update={"allocation": by_hand})
+    losses = np.cumsum([0.0, *rises])
+    more = [
+        replace(plain, setting=setting, evaluated=invented("owl", base + rise + noise[1 + place]).evaluated)
+        for place, (setting, rise) in enumerate(zip((repaired, polished), losses[1:], strict=True))
+    ]
+    twin = replace(plain, setting=repaired.uniform, evaluated=invented("owl", base - 0.5).evaluated)
+    spec = SimpleNamespace(winner=plain.setting, runner_up=None, better=(repaired, polished), max_loss=None)
+    found = best.Best(spec, {}, None, Evaluations(None, {}, (uniform, plain, *more, twin)))
+    assert found.holds and found.answer == (plain.setting, repaired, polished)[kept] and len(found.added) == 2
+    assert best.called(found.answer) in found.sentence
+
+    worse = Evaluations(None, {}, (uniform, invented("owl", base + 0.4), *more, twin))
+    lost = best.Best(spec, {}, None, worse)
+    assert not lost.holds and lost.answer == repaired.uniform and lost.sentence.startswith("Use uniform:0.5 with refit")
+
+
 @pytest.mark.parametrize("trials", [[], [{"target": 0.3, "loss": 0.1, "uniform": None}]])
 def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
     """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
     base = 3 + np.random.default_rng(7).random(8)
     dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
     points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
-    spec = SimpleNamespace(winner=points[2].setting, runner_up=None, max_loss=0.2)
+    spec = SimpleNamespace(winner=points[2].setting, runner_up=None, better=(), max_loss=0.2)
     study = Evaluations(None, {}, points)
     found = best.Best(spec, {"trials": trials}, study, study)
     assert found.answer == found.fallback == found.uniform
@@ -410,7 +454,7 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     assert costs[0] == costs[1] < plan.planned(wanda, shape)["final"]
 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
-    spec = SimpleNamespace(winner=winner, runner_up=None, max_loss=None)
+    spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
     assert best.Best(spec, {}, None, Evaluations(None, {}, final)).more_sentences == []
 
 
