@@ -205,7 +205,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     answer = table(app, "role").set_index("role").loc["answer"]
     assert "45 %" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
     tried = table(app, "of")
-    assert list(tried["target"]) == [0.45, 0.7] and list(tried["uniform's loss, %"]) == pytest.approx([12.5, 25])
+    assert list(tried["target"]) == [45, 70] and list(tried["uniform's loss, %"]) == pytest.approx([12.5, 25])
     assert queries(app)["See it on the Allocate page"]["allocation"] == "uniform:0.45"
 
 

@@ -269,7 +269,7 @@ def test_the_table_begins_with_what_matters_and_keeps_what_a_row_is_in_sight(sto
     assert list(shown.value.columns)[:6] == first
     columns = json.loads(shown.proto.columns)
     assert columns["setting"]["pinned"]
-    assert columns["target"]["type_config"]["format"] == "percent"
+    assert columns["target"]["type_config"]["format"] == "%.4g %%"
     assert {columns[each]["type_config"]["format"] for each in first[3:]} == {"%+,.2f"}
     seeds = shown.value.set_index("setting")["calibration seeds"]
     assert seeds["OWL"] == "0, 2" and seeds["dense"] == ""

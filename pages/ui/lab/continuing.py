@@ -109,7 +109,7 @@ def _said(future: Future, label: str) -> str:
     if ahead:
         return f"{several(ahead, 'question')} ahead of yours."
     at = [each.label for each in METHODS].index(label) + 1
-    return f"Writing text {at} of {len(METHODS)}, pruned by {label}: about five seconds each."
+    return f"Writing text {at} of {len(METHODS)}, pruned by {label}."
 
 
 def _writing(asked: Prompt, future: Future, label: str) -> None:

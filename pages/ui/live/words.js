@@ -15,11 +15,11 @@ function filled(template, word) {
   return text + strong(rest)
 }
 
-// Nothing is made anew where nothing changed: a word keeps the focus and stays lit.
+// Nothing is made anew where nothing changed: a word keeps the focus and stays lit. A number keeps its sign.
 function write(element, said) {
   if (element.said === said) return
   element.said = said
-  element.replaceChildren(...pieces(said))
+  element.replaceChildren(...pieces(said.replaceAll(" %", "\u00a0%")))
   element.hidden = !said
 }
 

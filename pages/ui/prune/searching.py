@@ -22,7 +22,7 @@ from pages.ui.allocate import settings
 from pages.ui.measure import choose
 from pages.ui.prune import answering, answers, asking, costing
 
-AIMS = {"target": "a target sparsity", "loss": "a greatest loss"}
+AIMS = {"target": "a target sparsity", "loss": "a limit on the loss"}
 EFFORTS = {"quick": "quick, each method once", "full": "full, the published grids"}
 TARGETS = settings.steps(0.05, 0.95, 0.01)
 TEXTS = {**choose.TEXTS, "demo": "Demo text: one half calibrates, the other selects and judges"}
