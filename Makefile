@@ -33,7 +33,7 @@ setup: .venv/installed
 
 test: .venv/tested
 	$(BIN)/ruff check .
-	$(PY) -m pytest -m "not slow and not e2e" --numprocesses 2
+	$(PY) -m pytest -m "not slow and not e2e" --numprocesses 2 --dist loadgroup
 	$(PY) -m pytest -m "not slow and e2e" --numprocesses 2 --dist loadfile
 
 test-slow: .venv/tested
@@ -56,6 +56,8 @@ demo: setup
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --preset standard --cache cache/demo
 	$(PY) -m core measure --model demo --preset quick --cache cache/demo
 	$(PY) -m core measure --model random:demo --preset quick --cache cache/demo
+	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 256 \
+		--perturb residual:wanda:0.7 --perturb residual:wanda+refit:0.7 --cache cache/demo
 	for study in tests/bench/studies/*.toml; do $(PY) -m core study $$study --cache cache/demo; done
 	$(PY) -m tests.bench.lab
 	$(PY) -m tests.bench.tables

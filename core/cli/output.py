@@ -105,7 +105,8 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
             model = f"{told.get('model')}{which}"
             when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            for line in (*entry.spec.lines(told), when):
+            changed = ["its pruner has changed since: nothing new is like it"] if entry.spec.outdated else []
+            for line in (*entry.spec.lines(told), *changed, when):
                 out.print(f"    {line}", markup=False, soft_wrap=True)
     for job in jobs:
         out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)

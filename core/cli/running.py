@@ -87,6 +87,7 @@ def exported(
 @runs.command(name="import")
 def imported(
     file: Annotated[Path, typer.Argument(help="A pack that `runs export` or the Runs page wrote.")],
+    own: Annotated[bool, typer.Option("--own", help="You measured it yourself: it counts as measured here.")] = False,
     cache: Cache = None,
     json: Json = False,
 ) -> None:
@@ -94,7 +95,7 @@ def imported(
     store = Store(cache)
     tidy(store)
     known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
-    keys = [entry.key for entry in unpack(store, Path(os.path.expanduser(file)))]
+    keys = [entry.key for entry in unpack(store, Path(os.path.expanduser(file)), own)]
     already = [key for key in keys if key in known]
     if json:
         say_json({"keys": keys, "already": already})

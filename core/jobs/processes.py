@@ -92,8 +92,9 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
 
 
 def step_back() -> None:
-    """Have this process leave the processor to others that need it: pages answer while it computes."""
-    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else MODEST)
+    """Let every other process come before this one: what somebody waits for comes before what runs behind a page."""
+    this = psutil.Process()
+    this.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(MODEST, this.nice()))
 
 
 def answer_at_once() -> None:

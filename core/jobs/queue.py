@@ -15,7 +15,9 @@ from pathlib import Path
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
 from core.specs.errors import UserError
+from core.specs.formats import per_cent
 from core.specs.jobs import Request
+from core.specs.shares import ShareRequest
 from core.store.cache import Store
 from core.store.files import discard, write_file
 
@@ -59,13 +61,18 @@ def job(store: Store, key: str) -> Job:
 
 
 def jobs(store: Store) -> list[Job]:
-    """Every job, the last submitted first; folders that cannot be read are passed over."""
+    """Every job, the last submitted first; folders that cannot be read are passed over.
+
+    Shares whose whole is a job itself are its own business.
+    """
     try:
         names = os.listdir(store.root / "jobs")
     except FileNotFoundError:
         names = []
-    found = [records.read(store.root, name) for name in names]
-    return sorted((each for each in found if each), key=lambda each: (-each.submitted, each.key))
+    found = [each for each in (records.read(store.root, name) for name in names) if each]
+    keys = {each.key for each in found}
+    alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
+    return sorted(alone, key=lambda each: (-each.submitted, each.key))
 
 
 def active(store: Store, device: str | None = None) -> list[Job]:
@@ -86,7 +93,7 @@ def waiting(store: Store, job: Job) -> str:
     if not ahead:
         return "next in the queue"
     first = ahead[0]
-    now = first.request.title + (f", {first.status.fraction:.0%} done" if first.status.total else "")
+    now = first.request.title + (f", {per_cent(round(first.status.fraction, 2))} done" if first.status.total else "")
     runs = "one run" if len(ahead) == 1 else f"{len(ahead)} runs"
     return f"waiting for {runs} on {job.device} (first: {now})"
 

@@ -103,6 +103,12 @@ def remember_rate(store: Store, device: str, shape: Outline, rate: float) -> Non
     write_file(_rate_file(store, device, shape), json.dumps({"flops_per_second": rate}).encode())
 
 
+def speed(shape: Outline, store: Store, device: str) -> float:
+    """FLOP/s that a model of this shape was measured to reach on a device, else roughly what the device does."""
+    device = chosen(device)
+    return _rate(store, device, shape) or flops.rough_rate(device)
+
+
 def _rate(store: Store, device: str, shape: Outline) -> float | None:
     try:
         return float(json.loads(_rate_file(store, device, shape).read_bytes())["flops_per_second"])

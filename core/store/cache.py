@@ -259,11 +259,12 @@ class Store:
         write_file(self._note(request), sealed(note))
 
     def resolved(self, request: Request) -> View | None:
-        """What a request means, if it was resolved before and its local files have not changed since."""
+        """What a request means, if it was resolved before and nothing has changed since: its local files, a pruner."""
         try:
             note = unsealed(self._note(request).read_bytes())
             if all(stamp(Path(known[0])) == known for known in note["files"]):
-                return BY_REQUEST[type(request)].view.model_validate(note["view"])
+                found = BY_REQUEST[type(request)].view.model_validate(note["view"])
+                return None if found.outdated else found
         except (OSError, ValueError, KeyError, TypeError):
             pass  # never resolved, or by another version: resolving again is cheap
         return None

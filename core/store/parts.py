@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.specs import EvaluatedSpec, PerturbedSpec
@@ -58,7 +58,13 @@ def replay_error(store: Store, unit: Parted) -> float | None:
 def _told(store: Store, unit: Parted) -> list[dict]:
     """The provenance of a unit, or of its parts while it is not whole."""
     whole = store.measured(unit)
-    return [json.loads((each / "provenance.json").read_bytes()) for each in ([whole] if whole else _all(store, unit))]
+    try:
+        folders = [whole] if whole else _all(store, unit)
+        return [json.loads((each / "provenance.json").read_bytes()) for each in folders]
+    except FileNotFoundError:
+        if store.measured(unit) == whole:
+            raise
+        return _told(store, unit)  # another process has put its parts together meanwhile
 
 
 def _all(store: Store, unit: Parted) -> list[Path]:
@@ -85,6 +91,14 @@ def finished(store: Store, unit: Parted) -> dict[int, results.Merged]:
 
     read = {int(path.name[:4]): store.sound(path, read_one) for path in _all(store, unit)}
     return {first: part for first, part in read.items() if part is not None}
+
+
+def kept(store: Store, unit: Parted) -> Iterator[tuple[int, dict, results.Merged]]:
+    """First sequence or window, provenance and numbers of every finished part, in order."""
+    for first, part in finished(store, unit).items():
+        last = first + results.len_along(part, results.SPLIT[type(part)]) - 1
+        told = (folder(store, unit) / f"{first:04d}-{last:04d}" / "provenance.json").read_bytes()
+        yield first, json.loads(told), part
 
 
 def partial(store: Store, unit: Parted) -> results.Merged | None:

@@ -8,7 +8,7 @@ from core.jobs import queue
 from core.jobs.records import Job
 from core.models.cost import duration
 from core.specs import ExportRequest, MeasureRequest, StudyRequest, UserError
-from core.specs.formats import capital
+from core.specs.formats import capital, per_cent
 from core.specs.jobs import BY_REQUEST, Request
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, lacking, so_far, view
@@ -28,7 +28,7 @@ def sidebar() -> None:
 def _lines() -> None:
     found = queue.active(Store())
     for job in found[:LISTED]:
-        state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
+        state = f"{per_cent(round(job.status.fraction, 2))}" if job.state == "running" else "waiting"
         st.page_link(page(job), label=f"{state} · {called.brief(job.request)}", query_params={"job": job.key})
     if len(found) > LISTED:
         st.page_link("runs.py", label=f"{len(found) - LISTED} more waiting")
@@ -130,7 +130,7 @@ def _headline(store: Store, job: Job) -> str:
     left = (
         f"about {duration(status.seconds_left)} left" if status.seconds_left is not None else "time left not known yet"
     )
-    return f"{status.fraction:.0%}, {left}"
+    return f"{per_cent(round(status.fraction, 2))}, {left}"
 
 
 def _details(job: Job) -> str:
@@ -171,7 +171,7 @@ def _ended(job: Job) -> None:
         log(job)
     else:
         kept = "Finished parts are kept, and a run goes on from them."
-        st.warning(f"{job.state.capitalize()} at {status.fraction:.0%}. {kept}")
+        st.warning(f"{job.state.capitalize()} at {per_cent(round(status.fraction, 2))}. {kept}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done":
             open_result(job, on_page=True)

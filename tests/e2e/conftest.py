@@ -28,9 +28,23 @@ expect.set_options(timeout=PATIENCE)
 READY = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
 CALM = """([asked, quiet]) => {
     const drawn = document.querySelector("[data-test-script-state=notRunning]")
-    const busy = !drawn || document.querySelector("[data-testid=stSkeleton]")
+    const bare = document.querySelector("[data-testid^=stBidiComponent]") && !performance.getEntriesByName("picture")[0]
+    const busy = !drawn || bare || document.querySelector("[data-testid=stSkeleton]")
     if (busy || window.calm?.asked !== asked) window.calm = {asked, since: performance.now()}
     return performance.now() - window.calm.since >= quiet
+}"""
+
+REDRAWS = """slider => {
+    const root = slider.closest(".tour, .allocation")
+    const [began, times] = [slider.value, []]
+    for (const value of [...Array(Number(slider.max) + 1).keys(), began]) {
+        const start = performance.now()
+        slider.value = value
+        slider.dispatchEvent(new Event("input"))
+        root.getBoundingClientRect()
+        times.push(performance.now() - start)
+    }
+    return times
 }"""
 
 
@@ -93,27 +107,25 @@ def working(cache: Path, *command: str) -> Iterator[None]:
         process.wait(timeout=20)
 
 
-@pytest.fixture
-def cold_server(invented: tuple[Path, dict[str, str]]) -> Iterator[str]:
-    """A server that nobody has asked anything yet."""
-    with serving(invented[0]) as address:
-        yield address
-
-
 @pytest.fixture(scope="session")
-def server(invented: tuple[Path, dict[str, str]]) -> Iterator[str]:
-    """A server shared by tests."""
-    with serving(invented[0]) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def prunable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """A shared server whose profile can be pruned and holds all the tour can show: the address of a page of it."""
-    root = tmp_path_factory.mktemp("prunable")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The server that tests share, and the key of the invented profile that it has beside the committed results."""
+    root = tmp_path_factory.mktemp("shared")
     key = synthetic.save_profile(root, synthetic.profile_spec(prunable=True), 30, "deep model")
     with serving(root) as address:
-        yield lambda page: f"{address}/{page}?profile={key}"
+        yield address, key
+
+
+@pytest.fixture
+def demo(shared: tuple[str, str]) -> str:
+    """The address of a server whose pages show the committed results."""
+    return shared[0]
+
+
+@pytest.fixture
+def invented_at(shared: tuple[str, str]) -> Callable[[str], str]:
+    """The address of a page of the invented profile, which can be pruned and holds all that the tour can show."""
+    return lambda page: f"{shared[0]}/{page}?profile={shared[1]}"
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +165,7 @@ def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 
 def settle(page: Page, quiet: int = 400) -> None:
-    """Wait until, for so many milliseconds on end, no script has run and no chart was being fetched."""
+    """Wait until, for so many milliseconds on end, no script has run, no chart was fetched and no picture was due."""
     page.wait_for_function(CALM, arg=[time.monotonic(), quiet])
 
 
@@ -207,20 +219,43 @@ def hosts(page: Page) -> set[str | None]:
 
 
 def drag(page: Page, slider: Locator, share: float, look: Callable[[], object]) -> list[object]:
-    """Drag a slider to a share of its way, without letting go; what is seen at every step. No message may be sent."""
-    sent: list[int] = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append(1)))
-    page.reload()
-    settle(page)
+    """Drag a slider to a share of its way and let it go; what is seen at every step. Only the end sends a message."""
     expect(slider).to_be_visible()
     box = still(slider)
-    settle(page, quiet=1000)
-    before = len(sent)
     y, start, seen = box["y"] + box["height"] / 2, box["x"] + 8, []
     page.mouse.move(start, y)
-    page.mouse.down()
-    for step in range(1, 25):
-        page.mouse.move(start + share * step / 24 * (box["width"] - 16), y)
-        seen.append(look())
-    assert before and len(sent) == before, "the server was called during the drag"
+    with silence(page):
+        page.mouse.down()
+        for step in range(1, 25):
+            page.mouse.move(start + share * step / 24 * (box["width"] - 16), y)
+            seen.append(look())
     return seen
+
+
+@contextmanager
+def silence(page: Page) -> Iterator[None]:
+    """While the block holds the mouse down nothing may be sent to the server; that it is let go must be."""
+    sent: list[object] = []
+    page.sockets[-1].on("framesent", lambda frame: sent.append(frame))
+    settle(page, quiet=1000)
+    before = len(sent)
+    yield
+    assert len(sent) == before, "the server was called during the drag"
+    with page.sockets[-1].expect_event("framesent", timeout=PATIENCE):
+        page.mouse.up()
+
+
+def redraws(slider: Locator, record: Callable[[str, object], None]) -> None:
+    """Tell how long the steps of a slider take to be drawn; it is not judged, for machines differ."""
+    times = sorted(slider.evaluate(REDRAWS))
+    told = f"{urlparse(slider.page.url).path}: median {times[len(times) // 2]:.1f} ms, longest {times[-1]:.1f} ms"
+    record("redraw", told)
+    print(told)
+
+
+def first_chart(page: Page, record: Callable[[str, object], None]) -> None:
+    """Tell how long the first chart took; it is not judged, for machines differ."""
+    seconds = page.evaluate("performance.getEntriesByName('picture')[0]?.startTime / 1000")
+    if seconds:
+        record("first_chart_seconds", round(seconds, 2))
+        print(f"{urlparse(page.url).path}: first chart after {seconds:.2f} s")

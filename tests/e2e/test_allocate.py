@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, enter, query, settle, still, unfold, wait_for_query
+from tests.e2e.conftest import drag, enter, redraws, settle, still, unfold, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -17,9 +17,9 @@ HEIGHTS = "bars => bars.map(bar => bar.style.height).join()"
 
 
 @pytest.fixture
-def spread(prunable: Callable[[str], str]) -> str:
+def spread(invented_at: Callable[[str], str]) -> str:
     """The address of the page."""
-    return prunable("allocate")
+    return invented_at("allocate")
 
 
 def slider(page: Page) -> Locator:
@@ -29,12 +29,13 @@ def slider(page: Page) -> Locator:
     return found
 
 
-def test_dragging_redraws_without_the_server_and_release_tells_python(spread: str, tab: Tab) -> None:
+def test_dragging_redraws_without_the_server_and_release_tells_python(
+    spread: str, tab: Tab, record_property: Callable[[str, object], None]
+) -> None:
     page = tab(spread)
+    redraws(slider(page), record_property)
     seen = drag(page, slider(page), 0.5, lambda: page.locator(".column .now").evaluate_all(HEIGHTS))
     assert len(set(seen)) >= 18, "the bars did not follow the finger"
-    assert "allocation" not in query(page)
-    page.mouse.up()
     shown = page.locator(".allocation .value").inner_text()
     expect(page.get_by_test_id("stCode")).to_contain_text(f"strength={shown} ")
     wait_for_query(page, allocation=WORD.format(shown))

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import combinations
 
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
-from tests.e2e.conftest import serving, settle, still, wait_for_query
+from tests.e2e.conftest import settle, still, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 SCREEN = {"width": 1280, "height": 800}
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that knows the committed results alone."""
-    with serving(tmp_path_factory.mktemp("nothing")) as address:
-        yield address
 
 
 def drawn(page: Page, key: str) -> Locator:
@@ -29,7 +22,7 @@ def drawn(page: Page, key: str) -> Locator:
     return found
 
 
-def test_absorption_answers_on_its_first_screen_and_is_three_at_most(demo: str, tab: Tab) -> None:
+def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/absorption")
     page.set_viewport_size(SCREEN)
     chart = drawn(page, "matrix")
@@ -40,12 +33,6 @@ def test_absorption_answers_on_its_first_screen_and_is_three_at_most(demo: str, 
     drawn(page, "direction")  # the last one of the group
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     assert height <= 3 * SCREEN["height"]
-
-
-def test_a_mouse_over_the_picture_reads_a_layer_and_picks_none(demo: str, tab: Tab) -> None:
-    page = tab(f"{demo}/absorption")
-    drawn(page, "matrix")
-    settle(page)
     box, says = still(page.locator(".tour svg").first), page.locator(".tour .says")
     expect(says).to_contain_text("Layer 10")
     page.mouse.move(box["x"] + box["width"] - 40, box["y"] + box["height"] / 2)
@@ -55,7 +42,7 @@ def test_a_mouse_over_the_picture_reads_a_layer_and_picks_none(demo: str, tab: T
     expect(page.locator(".tour input[type=range]")).to_have_value("10")
 
 
-def test_the_race_shows_every_method_with_what_it_was_measured_to_cost(demo: str, tab: Tab) -> None:
+def test_the_race_shows_every_method_beside_the_live_chart_and_the_estimates(demo: str, tab: Tab) -> None:
     page = tab(f"{demo}/allocate")
     drawn(page, "finish")
     strips = page.locator(".st-key-lanes .js-plotly-plot")
@@ -66,6 +53,15 @@ def test_the_race_shows_every_method_with_what_it_was_measured_to_cost(demo: str
     assert strips.locator(".barlayer .trace").count() == 7
     boxes = [each.bounding_box() for each in page.locator(".st-key-finish .textpoint text").all()]
     assert not any(_overlap(*pair) for pair in combinations(boxes, 2))
+    point_at_a_layer(page)
+    unfold_the_estimates(page)
+    chart, method = page.locator(".allocation").first, page.locator(".st-key-base").first
+    there, beside = still(chart), still(method)
+    assert there["x"] + there["width"] <= beside["x"] and there["y"] < beside["y"] + beside["height"]
+    page.set_viewport_size({"width": 390, "height": 2000})
+    settle(page)
+    there, below = still(chart), still(method)
+    assert there["y"] + there["height"] <= below["y"], "the chart comes before its controls"
 
 
 def _overlap(one: FloatRect, other: FloatRect) -> bool:
@@ -75,20 +71,8 @@ def _overlap(one: FloatRect, other: FloatRect) -> bool:
     )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_chart_comes_before_its_controls(width: int, demo: str, tab: Tab) -> None:
-    page = tab(f"{demo}/allocate", width)
-    drawn(page, "finish")
-    chart, method = still(page.locator(".allocation").first), still(page.locator(".st-key-base").first)
-    if width == 1280:
-        assert chart["x"] + chart["width"] <= method["x"] and chart["y"] < method["y"] + method["height"]
-    else:
-        assert chart["y"] + chart["height"] <= method["y"]
-
-
-def test_a_pointed_layer_of_the_live_chart_tells_its_numbers(demo: str, tab: Tab) -> None:
-    page = tab(f"{demo}/allocate")
-    drawn(page, "finish")
+def point_at_a_layer(page: Page) -> None:
+    """The live chart tells the numbers of the layer under the mouse."""
     box = still(page.locator(".allocation .columns").first)
     page.mouse.move(box["x"] + box["width"] * 12.5 / 30, box["y"] + box["height"] / 2)
     expect(page.locator(".allocation .reading")).to_contain_text("Layer 12:")
@@ -109,10 +93,9 @@ def test_a_chart_that_is_still_fetched_is_no_empty_box(demo: str, chromium: Brow
     context.close()
 
 
-def test_estimates_unfold_once_they_are_asked_for(demo: str, tab: Tab) -> None:
-    page = tab(f"{demo}/allocate")
+def unfold_the_estimates(page: Page) -> None:
+    """They are drawn once they are asked for, and a link says that they were."""
     drawn(page, "lanes")
-    settle(page)
     expect(page.locator(".st-key-additive")).to_have_count(0)
     page.get_by_text("Estimates, where nothing was measured").click()
     drawn(page, "additive")

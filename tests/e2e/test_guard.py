@@ -67,13 +67,12 @@ def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(
 
 
 def test_a_foreign_page_cannot_show_the_dashboard_in_a_frame(
-    tmp_path: Path, foreign: ThreadingHTTPServer, chromium: Browser
+    demo: str, foreign: ThreadingHTTPServer, chromium: Browser
 ) -> None:
-    with serving(tmp_path) as address:
-        foreign.page = f'<iframe src="{address}/measure" width="900" height="700"></iframe><p>all of it</p>'
-        page = chromium.new_page()
-        with page.expect_event("requestfailed", lambda request: request.url.startswith(address)):
-            page.goto(f"http://127.0.0.1:{foreign.server_port}/")
-        expect(page.get_by_text("all of it")).to_be_visible()
-        assert page.frame_locator("iframe").locator(READY).count() == 0
-        page.close()
+    foreign.page = f'<iframe src="{demo}/measure" width="900" height="700"></iframe><p>all of it</p>'
+    page = chromium.new_page()
+    with page.expect_event("requestfailed", lambda request: request.url.startswith(demo)):
+        page.goto(f"http://127.0.0.1:{foreign.server_port}/")
+    expect(page.get_by_text("all of it")).to_be_visible()
+    assert page.frame_locator("iframe").locator(READY).count() == 0
+    page.close()

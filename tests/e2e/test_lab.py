@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pages.ui.lab import question
-from tests.e2e.conftest import serving, settle, wait_for_query
+from tests.e2e.conftest import settle, silence, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
@@ -23,13 +23,6 @@ WATCH = """button => {
     new MutationObserver(see).observe(button, { attributeFilter: ["data-playing"] })
 }"""
 INTERRUPT = "button => { button.click(); requestAnimationFrame(() => requestAnimationFrame(() => button.click())) }"
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that knows the committed results alone."""
-    with serving(tmp_path_factory.mktemp("nothing")) as address:
-        yield address
 
 
 def opened(tab: Tab, address: str) -> tuple[Page, Locator]:
@@ -71,7 +64,7 @@ def colour(lab: Locator, layer: int, token: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-def test_one_token_flips_the_picture(demo: str, tab: Tab) -> None:
+def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(demo: str, tab: Tab) -> None:
     page, lab = opened(tab, demo)
     red, _, blue = colour(lab, 28, 3)
     assert blue > red, "absorbed"
@@ -83,6 +76,13 @@ def test_one_token_flips_the_picture(demo: str, tab: Tab) -> None:
     red, _, blue = colour(lab, 28, 3)
     assert red > blue, "amplified"
     assert int(lab.get_attribute("data-flips")) > few
+    page.mouse.click(*cell(lab, 12, 5))
+    wait_for_query(page, layer="12", token="5", first="True")
+    rested(lab)
+    _, other = opened(tab, page.url)
+    for part in (".says", ".after"):
+        assert other.locator(part).inner_text() == lab.locator(part).inner_text()
+    expect(other.get_by_role("switch")).to_be_checked()
 
 
 def test_a_click_hurts_a_layer_and_the_wave_runs_up(demo: str, tab: Tab) -> None:
@@ -121,29 +121,23 @@ def test_who_wants_less_motion_sees_the_end_at_once(demo: str, chromium: Browser
 
 
 def test_dragging_moves_the_layer_without_a_call_to_the_server(demo: str, tab: Tab) -> None:
-    sent: list[int] = []
     page, lab = opened(tab, demo)
-    page.on("websocket", lambda socket: socket.on("framesent", lambda _: sent.append(1)))
-    page.reload()
-    rested(lab)
-    settle(page)
     expect(page.get_by_text("is loading")).to_have_count(0, timeout=PATIENCE)  # the page looks whether it is ready
-    settle(page)
-    before, seen = len(sent), []
+    seen = []
     page.mouse.move(*cell(lab, 4, 2))
-    page.mouse.down()
-    for layer in range(5, 25):
-        page.mouse.move(*cell(lab, layer, 2))
-        seen.append((lab.get_attribute("data-layer"), lab.locator(".says").inner_text()))
-    assert before and len(sent) == before
+    with silence(page):
+        page.mouse.down()
+        for layer in range(5, 25):
+            page.mouse.move(*cell(lab, layer, 2))
+            seen.append((lab.get_attribute("data-layer"), lab.locator(".says").inner_text()))
     assert [int(layer) for layer, _ in seen] == list(range(5, 25))
     assert len({said for _, said in seen}) == 20
-    page.mouse.up()
     wait_for_query(page, layer="24")
 
 
-def test_the_keys_do_what_the_finger_does(demo: str, tab: Tab) -> None:
+def test_pointing_tells_the_drift_and_the_keys_do_what_the_finger_does(demo: str, tab: Tab) -> None:
     page, lab = opened(tab, f"{demo}/lab?layer=10&token=3")
+    point(page, lab)
     grid = lab.get_by_role("slider", name="Drift at every layer")
     grid.focus()
     for key, value in (("ArrowUp", "11"), ("ArrowDown", "10"), ("End", "29"), ("Home", "0"), ("ArrowDown", "0")):
@@ -159,8 +153,8 @@ def test_the_keys_do_what_the_finger_does(demo: str, tab: Tab) -> None:
     rested(lab)
 
 
-def test_pointing_tells_the_drift_and_the_next_words(demo: str, tab: Tab) -> None:
-    page, lab = opened(tab, f"{demo}/lab?layer=10&token=3")
+def point(page: Page, lab: Locator) -> None:
+    """A cell under the mouse tells its drift and what comes next there."""
     marked = lab.locator(".after b").inner_text()
     page.mouse.move(*cell(lab, 20, 6))
     expect(lab.locator(".tip")).to_contain_text("after layer 20")
@@ -172,20 +166,9 @@ def test_pointing_tells_the_drift_and_the_next_words(demo: str, tab: Tab) -> Non
     expect(lab.locator(".after b")).to_have_text(marked)
 
 
-def test_a_link_shows_somebody_else_the_same(demo: str, tab: Tab) -> None:
-    page, lab = opened(tab, demo)
-    lab.get_by_role("switch").check(force=True)
-    page.mouse.click(*cell(lab, 12, 5))
-    wait_for_query(page, layer="12", token="5", first="True")
-    rested(lab)
-    _, other = opened(tab, page.url)
-    assert other.locator(".says").inner_text() == lab.locator(".says").inner_text()
-    assert other.locator(".after").inner_text() == lab.locator(".after").inner_text()
-    expect(other.get_by_role("switch")).to_be_checked()
-
-
-def test_the_numbers_can_be_taken_away(demo: str, tab: Tab, tmp_path: Path) -> None:
+def test_the_texts_follow_the_slider_and_the_numbers_can_be_taken_away(demo: str, tab: Tab, tmp_path: Path) -> None:
     page, _ = opened(tab, f"{demo}/lab?layer=28")
+    drag_the_texts(page)
     page.get_by_test_id("stExpander").filter(has_text="Numbers").locator("summary").click()
     files = {}
     for kind in ("CSV", "JSON"):
@@ -200,8 +183,8 @@ def test_the_numbers_can_be_taken_away(demo: str, tab: Tab, tmp_path: Path) -> N
     assert float(lines[-1]["drift"]) == answer["drift"][-1][-1][-1]
 
 
-def test_the_texts_follow_the_slider(demo: str, tab: Tab) -> None:
-    page, _ = opened(tab, demo)
+def drag_the_texts(page: Page) -> None:
+    """What the pruned models write, from no zeros to the most."""
     part = page.locator(".texts")
     slider = part.get_by_role("slider")
     slider.press("Home")

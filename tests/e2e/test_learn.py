@@ -8,37 +8,18 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import drag, settle, wait_for_query
+from tests.e2e.conftest import drag, redraws, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 LINE = "path => path.getAttribute('d')"
-TOPS = """slider => {
-    const picture = slider.closest(".tour").querySelector("svg")
-    return [...Array(Number(slider.max) + 1).keys()].map(value => {
-        slider.value = value
-        slider.dispatchEvent(new Event("input"))
-        return Math.round(picture.getBoundingClientRect().y)
-    })
-}"""
-REDRAWS = """slider => {
-    const root = slider.closest(".tour, .allocation")
-    const times = []
-    for (let i = 0; i <= Number(slider.max); i++) {
-        const began = performance.now()
-        slider.value = i
-        slider.dispatchEvent(new Event("input"))
-        root.getBoundingClientRect()
-        times.push(performance.now() - began)
-    }
-    return times
-}"""
+Record = Callable[[str, object], None]
 
 
 @pytest.fixture
-def lesson(prunable: Callable[[str], str]) -> str:
+def lesson(invented_at: Callable[[str], str]) -> str:
     """The address of the page."""
-    return prunable("learn")
+    return invented_at("learn")
 
 
 def says(page: Page) -> Locator:
@@ -57,19 +38,28 @@ def place(page: Page, layer: int, layers: int = 30) -> tuple[float, float]:
     return box["x"] + 56 + (layer + 0.5) / layers * (box["width"] - 70), box["y"] + 120
 
 
-def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(lesson: str, tab: Tab) -> None:
+def test_the_curve_follows_the_finger_and_the_server_hears_of_it_on_release(
+    lesson: str, tab: Tab, record_property: Record
+) -> None:
     page = tab(f"{lesson}&chapter=drift&layer=4")
+    redraws(sliders(page).last, record_property)
     curve = page.locator(".tour svg path[stroke-width='3']")
     seen = drag(page, sliders(page).nth(1), 1.0, lambda: curve.evaluate(LINE))
     assert len(set(seen)) >= 20, "the curve did not follow the finger"
-    page.mouse.up()
     wait_for_query(page, noise="1")
     assert "perturbation=gaussian%3A1" in page.locator("[data-testid=stPageLink] a").first.get_attribute("href")
     expect(says(page)).to_contain_text("size 1 after layer 4")
 
 
-def test_a_click_hits_a_layer_and_dragging_over_the_picture_goes_on(lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=perturb")
+def test_a_pointed_layer_lights_its_words_a_click_hits_it_and_dragging_goes_on(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=perturb&layer=4")
+    lit = page.locator(".tour .ref.lit")
+    expect(lit).to_have_count(0)
+    page.mouse.move(*place(page, 12))
+    expect(lit.filter(has_text=re.compile("^12$"))).to_be_visible()
+    expect(page.locator(".tour rect.column.lit")).to_have_attribute("data-mark", "layer-12")
+    sliders(page).last.focus()
+    expect(lit.first).to_have_attribute("data-mark", "control-noise")
     page.mouse.click(*place(page, 21))
     expect(says(page)).to_contain_text("after layer 21")
     page.mouse.move(*place(page, 3))
@@ -127,37 +117,39 @@ def said(page: Page) -> str:
     return re.escape(says(page).inner_text())
 
 
-def test_predict_by_a_click_then_see(lesson: str, tab: Tab) -> None:
+def test_predict_by_keyboard_or_by_a_click_then_see(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=prune")
     show = page.get_by_role("button", name="Show the answer")
     expect(show).to_be_disabled()
+    expect(says(page)).to_have_text("No layer is picked yet.")
+    sliders(page).first.focus()
+    for key, layer in (("ArrowRight", 16), ("ArrowLeft", 15)):  # the middle counts as a guess once it was moved to
+        page.keyboard.press(key)
+        expect(says(page)).to_have_text(f"Your guess: layer {layer}.")
+    expect(show).to_be_enabled()
+    settle(page)
     page.mouse.click(*place(page, 13))
     expect(says(page)).to_have_text("Your guess: layer 13.")
-    expect(show).to_be_enabled()
     settle(page)
     show.click()
     settle(page)  # until then the picture of before stands beside the new one
-    expect(page.locator(".tour .told")).to_contain_text(re.compile("^(Right|Wrong)"))
-    expect(page.locator(".tour .told")).to_contain_text("your pick, layer 13")
+    told = page.locator(".tour .told")
+    expect(told).to_contain_text(re.compile("^(Right|Wrong)"))
+    expect(told).to_contain_text("your pick, layer 13")
     wait_for_query(page, worst="13")
-    worst = re.search(r"layer (\d+) hurts most", page.locator(".tour .told").inner_text()).group(1)
+    worst = re.search(r"layer (\d+) hurts most", told.inner_text()).group(1)
     wait_for_query(page, layer=worst)
+    expect(told.locator("p").first).to_contain_text("70 % zeros")
+    sliders(page).last.focus()
+    page.keyboard.press("End")
+    for note in (told.locator("p").first, told.locator("p").last):
+        expect(note).to_contain_text("90 % zeros")
 
 
-def test_a_guess_by_keyboard_counts_and_one_in_the_middle_too(lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=prune")
-    expect(says(page)).to_have_text("No layer is picked yet.")
-    sliders(page).first.focus()
-    page.keyboard.press("ArrowRight")
-    expect(says(page)).to_have_text("Your guess: layer 16.")
-    page.keyboard.press("ArrowLeft")
-    expect(says(page)).to_have_text("Your guess: layer 15.")
-    expect(page.get_by_role("button", name="Show the answer")).to_be_enabled()
-
-
-def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab) -> None:
+def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab, record_property: Record) -> None:
     page = tab(f"{lesson}&chapter=allocate")
     slider = sliders(page).first
+    redraws(sliders(page).last, record_property)
     slider.focus()
     before = says(page).inner_text()
     bars = page.locator(".tour svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
@@ -166,30 +158,6 @@ def test_bars_and_estimate_move_with_the_strength(lesson: str, tab: Tab) -> None
     expect(says(page)).not_to_have_text(before)
     after = page.locator(".tour svg rect.bar").evaluate_all("bars => bars.map(bar => bar.getAttribute('y')).join()")
     assert after != bars
-
-
-@pytest.mark.parametrize(
-    ("name", "more", "steps"),
-    [("learn", "&chapter=drift", 25), ("learn", "&chapter=allocate", 25), ("allocate", "", 101)],
-)
-def test_a_redraw_in_the_browser(
-    name: str, more: str, steps: int, prunable: Callable[[str], str], tab: Tab, record_property: Callable
-) -> None:
-    """How long a step takes; told, not judged, for machines differ."""
-    slider = tab(f"{prunable(name)}{more}").locator(".tour input[type=range], .allocation input").last
-    expect(slider).to_be_visible()
-    times = sorted(slider.evaluate(REDRAWS))
-    assert len(times) >= steps
-    told = f"{name}{more}: median {times[len(times) // 2]:.1f} ms, longest {times[-1]:.1f} ms"
-    record_property("redraw", told)
-    print(told)
-
-
-@pytest.mark.parametrize("chapter", ["drift", "absorb", "amplify&sink=stay"])
-def test_the_picture_stays_where_it_is_under_a_narrow_sentence(chapter: str, lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter={chapter}", width=390)
-    assert len(set(sliders(page).first.evaluate(TOPS))) == 1
-    expect(says(page)).to_have_attribute("aria-live", "polite")
 
 
 def test_a_turn_of_chapter_begins_at_the_top_and_a_reveal_stays(lesson: str, tab: Tab) -> None:
@@ -228,41 +196,6 @@ def test_one_step_back_leads_from_the_real_page_to_the_chapter(chapter: str, lin
 
 # --- words and marks ------------------------------------------------------------------------------------------------
 
-DANGLING = """tour => {
-    const of = (each) => each.dataset.mark.split(" ")
-    const marks = new Set([...tour.querySelectorAll("[data-mark]:not(.ref)")].flatMap(of))
-    return [...tour.querySelectorAll(".ref")].filter(each => !of(each).some(mark => marks.has(mark)))
-        .map(each => each.textContent)
-}"""
-LIT = ".tour .lit:not(.ref)"
-
-
-@pytest.mark.parametrize(
-    "chapter", ["perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2"]
-)
-def test_every_number_lights_a_mark_of_the_picture(chapter: str, lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter={chapter}&layer=4")
-    tour = page.locator(".tour")
-    expect(tour.locator(".ref").first).to_be_visible()
-    assert tour.evaluate(DANGLING) == []
-    words = tour.locator(".says .ref, .question .ref")
-    if words.count():
-        words.first.hover()
-        expect(page.locator(LIT).first).to_be_attached()
-        page.mouse.move(2, 2)
-        expect(page.locator(LIT)).to_have_count(0)
-
-
-def test_a_mark_lights_the_words_that_speak_of_it(lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=perturb&layer=4")
-    lit = page.locator(".tour .ref.lit")
-    expect(lit).to_have_count(0)
-    page.mouse.move(*place(page, 12))
-    expect(lit.filter(has_text=re.compile("^12$"))).to_be_visible()
-    expect(page.locator(".tour rect.column.lit")).to_have_attribute("data-mark", "layer-12")
-    sliders(page).last.focus()
-    expect(lit.first).to_have_attribute("data-mark", "control-noise")
-
 
 def test_a_word_is_pointed_at_by_keyboard_and_by_a_tap_too(lesson: str, tab: Tab) -> None:
     page = tab(f"{lesson}&chapter=drift&layer=4", width=390)
@@ -280,33 +213,26 @@ def test_a_word_is_pointed_at_by_keyboard_and_by_a_tap_too(lesson: str, tab: Tab
     expect(page.locator(".tour circle.lit")).to_have_attribute("data-mark", "curve-start")
 
 
-def test_notes_follow_a_slider_under_the_finger(lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=prune&worst=2")
-    note = page.locator(".tour .told p")
-    expect(note.first).to_contain_text("70 % zeros")
-    sliders(page).last.focus()
-    page.keyboard.press("End")
-    for each in (note.first, note.last):
-        expect(each).to_contain_text("90 % zeros")
-
-
 # --- from chapter to chapter ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_next_stays_where_it_is(width: int, lesson: str, tab: Tab) -> None:
-    page = tab(f"{lesson}&chapter=perturb", width=width)
-    page.set_viewport_size({"width": width, "height": 800})
-    after = page.locator(".st-key-next button")
-    places = set()
+def test_next_stays_where_it_is(lesson: str, tab: Tab) -> None:
+    page = tab(f"{lesson}&chapter=perturb", width=1280)
+    after, places = page.locator(".st-key-next button"), set()
+
+    def look() -> None:
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 800})
+            settle(page)
+            places.add((width, *after.bounding_box().values()))
+
     for chapter in ("drift", "amplify", "absorb", "allocate", "prune", "summary"):
-        settle(page)
-        places.add(tuple(after.bounding_box().values()))
+        look()
         after.click()
         wait_for_query(page, chapter=chapter)
     expect(after).to_be_disabled()
-    places.add(tuple(after.bounding_box().values()))
-    assert len(places) == 1
+    look()
+    assert len(places) == 2
 
 
 def test_before_a_room_the_arrow_keys_turn_the_chapters(lesson: str, tab: Tab) -> None:

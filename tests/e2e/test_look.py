@@ -1,47 +1,53 @@
-"""What every page looks like with the committed demo: light, dark and narrow, for eyes and for screen readers.
+"""What every page looks like with the committed results: light, dark and narrow, for eyes and for screen readers.
 
 Screenshots go to test-artefacts/, which is not part of the repository.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, hosts, serving, settle
-from tests.e2e.test_pages import PAGES
+from tests.e2e.conftest import ROOT, first_chart, hosts, serving, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
+Record = Callable[[str, object], None]
 ARTEFACTS = ROOT / "test-artefacts"
+PAGES = ("", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
 VIEWS = (
-    *(f"learn?chapter={chapter}" for chapter in ("drift", "amplify&sink=stay", "absorb", "allocate", "prune&worst=2")),
     *(f"prune?part={part}" for part in ("evaluate&evaluate=family", "best", "writing", "export")),
     *(f"runs?show={part}" for part in ("evaluations", "overlay", "import")),
     "allocate?unclipped=True&strength=0.05&control=reversed",
 )
-
 CHAPTERS = (
-    "perturb",
-    "drift",
-    "amplify",
-    "amplify&sink=stay",
-    "absorb",
-    "allocate",
-    "prune",
-    "prune&worst=2",
-    "summary",
-)
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that knows the committed results alone."""
-    with serving(tmp_path_factory.mktemp("nothing")) as address:
-        yield address
+    "perturb", "drift", "amplify", "amplify&sink=stay", "absorb", "allocate", "prune", "prune&worst=2", "summary"
+)  # fmt: skip
+GROUND = "() => getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+OUTSIDE = """() => {
+    const main = document.querySelector("[data-testid=stMain]")
+    const tour = document.querySelector("[data-testid=stMainBlockContainer]").getBoundingClientRect()
+    return [main.scrollHeight - main.clientHeight, main.scrollWidth - main.clientWidth, Math.max(0, tour.bottom - 720)]
+}"""
+DANGLING = """tour => {
+    const of = (each) => each.dataset.mark.split(" ")
+    const marks = new Set([...tour.querySelectorAll("[data-mark]:not(.ref)")].flatMap(of))
+    return [...tour.querySelectorAll(".ref")].filter(each => !of(each).some(mark => marks.has(mark)))
+        .map(each => each.textContent)
+}"""
+TOPS = """slider => {
+    const picture = slider.closest(".tour").querySelector("svg")
+    return [...Array(Number(slider.max) + 1).keys()].map(value => {
+        slider.value = value
+        slider.dispatchEvent(new Event("input"))
+        return Math.round(picture.getBoundingClientRect().y)
+    })
+}"""
 
 
 def complaints(page: Page) -> list[str]:
@@ -55,31 +61,67 @@ def complaints(page: Page) -> list[str]:
     ]
 
 
-def whole(page: Page) -> None:
-    """Wait until everything is drawn, and make the window as high as the page."""
-    settle(page, quiet=1500)  # a tab's first run draws the top; the rest follows
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": page.viewport_size["width"], "height": min(height + 40, 8000)})
+def seen(page: Page, name: str, width: int, read: bool = True) -> None:
+    """Draw the whole page in a window as high as itself, keep what it looks like, and read it as a screen reader."""
+    page.set_viewport_size({"width": width, "height": 900})
     settle(page)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(height + 40, 8000)})
+    settle(page)
+    ARTEFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"{name.translate(str.maketrans('?=&', '---'))}.png")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= width
+    assert page.locator("[role=radiogroup]:not(:has([aria-checked=true]))").count() == 0, "a choice shows none"
+    if read:
+        assert complaints(page) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_in_light_dark_and_narrow(name: str, demo: str, tab: Tab) -> None:
-    ARTEFACTS.mkdir(exist_ok=True)
-    for scheme in ("light", "dark"):
-        page = tab(f"{demo}/{name}", 1280, scheme)
-        whole(page)
-        page.screenshot(path=ARTEFACTS / f"{name}-{scheme}.png")
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        assert page.locator("[role=radiogroup]:not(:has([aria-checked=true]))").count() == 0, "a choice shows none"
-        assert complaints(page) == []
-    narrow(page, name)
-    assert hosts(page) == {"127.0.0.1"}
+def test_a_page_is_the_first_request_ever_and_stands_in_light_dark_and_narrow(
+    name: str, tab: Tab, tmp_path: Path, record_property: Record
+) -> None:
+    with serving(tmp_path) as address:
+        page = tab(f"{address}/{name}", 1280)
+        first_chart(page, record_property)
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert urlparse(page.url).path == f"/{name}"
+        seen(page, f"{name or 'lab'}-light", 1280)
+        light = page.evaluate(GROUND)
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function(f"({GROUND})() !== '{light}'")
+        seen(page, f"{name or 'lab'}-dark", 1280)
+        seen(page, f"{name or 'lab'}-narrow", 390, read=False)
+        assert hosts(page) == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS[:-1])
-def test_a_chapter_is_one_screen_of_a_laptop(chapter: str, demo: str, tab: Tab) -> None:
-    page = tab(f"{demo}/learn?chapter={chapter}", 1280)
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_part_of_a_page_in_the_dark_and_narrow(view: str, demo: str, tab: Tab, record_property: Record) -> None:
+    page = tab(f"{demo}/{view}", 1280, "dark")
+    first_chart(page, record_property)
+    seen(page, f"{view}-dark", 1280)
+    seen(page, f"{view}-narrow", 390, read=False)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_on_a_laptop_before_a_room_and_on_a_phone(
+    chapter: str, demo: str, tab: Tab, record_property: Record
+) -> None:
+    page = tab(f"{demo}/learn?chapter={chapter}", 1280, "dark")
+    first_chart(page, record_property)
+    seen(page, f"learn?chapter={chapter}-dark", 1280)
+    if chapter != "summary":
+        assert_one_screen(page)
+        assert_numbers_light_marks(page)
+    assert_fits_a_room(page)
+    seen(page, f"learn?chapter={chapter}-narrow", 390, read=False)
+    for slider in page.locator(".tour input[type=range]").all():
+        assert len(set(slider.evaluate(TOPS))) == 1, "the picture moves under a narrow sentence"
+
+
+def assert_one_screen(page: Page) -> None:
+    """Nothing of a chapter lies below the screen of a laptop."""
     page.set_viewport_size({"width": 1280, "height": 800})
     settle(page)
     for part in (page.locator("h1"), page.locator(".tour"), page.get_by_test_id("stPageLink").last):
@@ -87,38 +129,28 @@ def test_a_chapter_is_one_screen_of_a_laptop(chapter: str, demo: str, tab: Tab) 
         assert box["y"] >= 0 and box["y"] + box["height"] <= 800, part
 
 
-OUTSIDE = """() => {
-    const main = document.querySelector("[data-testid=stMain]")
-    const tour = document.querySelector("[data-testid=stMainBlockContainer]").getBoundingClientRect()
-    return [main.scrollHeight - main.clientHeight, main.scrollWidth - main.clientWidth, Math.max(0, tour.bottom - 720)]
-}"""
+def assert_numbers_light_marks(page: Page) -> None:
+    """Every word that refers to the picture has its mark there, and lights it for as long as it is pointed at."""
+    tour, lit = page.locator(".tour"), page.locator(".tour .lit:not(.ref)")
+    expect(tour.locator(".ref").first).to_be_visible()
+    assert tour.evaluate(DANGLING) == []
+    expect(tour.locator(".says")).to_have_attribute("aria-live", "polite")
+    words = tour.locator(".says .ref, .question .ref")
+    if words.count():
+        words.first.hover()
+        expect(lit.first).to_be_attached()
+        page.mouse.move(2, 2)
+        expect(lit).to_have_count(0)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_before_a_room_a_chapter_fits_into_a_small_screen(chapter: str, demo: str, tab: Tab) -> None:
-    page = tab(f"{demo}/learn?present=on&chapter={chapter}", 1280, "dark")
+def assert_fits_a_room(page: Page) -> None:
+    """Before a room a chapter is one screen, also where that is small; then as before."""
+    page.locator(".st-key-present label").click()
+    wait_for_query(page, present="on")
     page.set_viewport_size({"width": 1280, "height": 720})
     expect(page.locator(".tour svg, .st-key-again-prune").first).to_be_visible()
     settle(page)
     assert page.evaluate(OUTSIDE) == [0, 0, 0]
-    assert complaints(page) == []
-
-
-def narrow(page: Page, name: str) -> None:
-    """The same page on a phone."""
-    page.set_viewport_size({"width": 390, "height": 900})
-    whole(page)
-    page.screenshot(path=ARTEFACTS / f"{name}-narrow.png")
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_part_of_a_page_in_the_dark_and_narrow(view: str, demo: str, tab: Tab) -> None:
-    ARTEFACTS.mkdir(exist_ok=True)
-    name = view.translate(str.maketrans("?=&", "---"))
-    page = tab(f"{demo}/{view}", 1280, "dark")
-    whole(page)
-    page.screenshot(path=ARTEFACTS / f"{name}-dark.png")
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-    assert complaints(page) == []
-    narrow(page, name)
+    page.locator(".st-key-present label").click()
+    page.wait_for_url(lambda url: "present=" not in url)
+    settle(page)

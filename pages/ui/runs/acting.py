@@ -11,7 +11,7 @@ from core.jobs import queue
 from core.report import assemble
 from core.report.page import Part
 from core.report.view import Seen
-from core.specs import StudySpec
+from core.specs import StudySpec, profile_names
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack
@@ -150,9 +150,9 @@ def title(entry: Entry) -> str:
             return view.name(entry)
         case "study":
             amount = f"{spec.text.sequences} × {spec.text.length}"
-            said = f"{told.get('text', '?')} · {amount} · {len(spec.points)} points"
+            said = f"{profile_names.text(told.get('text', '?'))} · {amount} · {len(spec.points)} points"
         case "best":
             said = f"best setting: {spec.winner.name}"
         case _:
             said = told.get("setting", "?")
-    return f"{told.get('model', '?')} · {said} · {entry.key[:6]}{entry.mark}"
+    return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"

@@ -22,10 +22,11 @@ from core import specs
 from core.export import Card, card_text, check_target, checking, journal, licence_of, size_words
 from core.export.card import Exported
 from core.export.folder import export
-from core.models import anatomy, loading, sources
+from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.progress import Cancelled
 from core.models.sources import Source
+from core.pruning.walk import restored
 from core.specs import grammar
 from core.store.cache import Store
 from tests import tiny
@@ -465,8 +466,12 @@ def test_licences_are_read_from_the_files(name: str, text: str, licence: str | N
 
 
 @pytest.mark.bundled
-def test_the_bundled_gguf_model(tmp_path: Path) -> None:
-    loaded = loading.load(sources.locate("demo", Store(tmp_path / "cache")))
+def test_the_bundled_gguf_model(bundled: Loaded, tmp_path: Path) -> None:
+    with restored(bundled):
+        assert_exported(bundled, tmp_path)
+
+
+def assert_exported(loaded: Loaded, tmp_path: Path) -> None:
     before = checking.count(loaded.layers).sparsity
     for linear in anatomy.prunable(loaded.layers[7]):
         zero_rows(linear.weight, 0.5)
