@@ -55,6 +55,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
     units = [profile.unit(each) for each in profile.measurements]
     measured = sum(parts.seconds(store, unit) for unit in units)
     warnings = dict.fromkeys(text for unit in units for text in parts.warnings(store, unit))
+    replays = [sweep.replay, *(parts.replay_error(store, unit) for unit in units)]
     seconds = {"loading": bench.loading, **sweep.seconds, "sweep": measured}  # earlier runs' shares included
     told = provenance(loaded, text.files, store, sweep.device) | {
         "model_source": relative(request.model),
@@ -64,7 +65,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         "documents": request.text.documents,
         "seed": request.text.seed,
         "engine": sweep.engine,
-        "replay_error": sweep.replay,
+        "replay_error": max((each for each in replays if each is not None), default=None),
         "warnings": list(warnings),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }

@@ -214,7 +214,7 @@ class Sweep:
                 self.warnings.clear()
                 part = self._part(part_group, measurement, what, len(run))
                 took = time.perf_counter() - began
-                parts.save(self.store, self.profile.unit(measurement), run[0], part, took, self.warnings)
+                parts.save(self.store, self.profile.unit(measurement), run[0], part, took, self.warnings, self.replay)
                 for index in run:
                     wanted.remove(index)
                 self.parts += 1
@@ -269,7 +269,11 @@ class Sweep:
                 if self.share:  # who does the last share puts it together
                     return
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
-            told = {"seconds": round(parts.seconds(self.store, unit), 2), "warnings": parts.warnings(self.store, unit)}
+            told = {
+                "seconds": round(parts.seconds(self.store, unit), 2),
+                "warnings": parts.warnings(self.store, unit),
+                "replay_error": parts.replay_error(self.store, unit),
+            }
             self.store.save(unit, results.merged(found), told)
         parts.drop(self.store, unit)
 

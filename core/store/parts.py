@@ -21,11 +21,21 @@ def folder(store: Store, unit: Parted) -> Path:
 
 
 def save(
-    store: Store, unit: Parted, first: int, part: results.Merged, seconds: float = 0.0, warnings: Iterable[str] = ()
+    store: Store,
+    unit: Parted,
+    first: int,
+    part: results.Merged,
+    seconds: float = 0.0,
+    warnings: Iterable[str] = (),
+    replay: float | None = None,
 ) -> None:
-    """Keep the sequences or windows `first, first + 1, ...` of a unit, how long they took and what was odd."""
+    """Keep the sequences or windows `first, first + 1, ...` of a unit, how long they took and what was odd.
+
+    Args:
+        replay: the largest relative error of a replayed layer that was seen so far.
+    """
     last = first + results.len_along(part, results.SPLIT[type(part)]) - 1
-    told = {"unit": unit.key, "seconds": seconds, "warnings": list(warnings)}
+    told = {"unit": unit.key, "seconds": seconds, "warnings": list(warnings), "replay_error": replay}
     write_folder(folder(store, unit) / f"{first:04d}-{last:04d}", encode(part) | {"provenance.json": pretty(told)})
 
 
@@ -37,6 +47,12 @@ def seconds(store: Store, unit: Parted) -> float:
 def warnings(store: Store, unit: Parted) -> list[str]:
     """What had to be helped along while a unit was measured, each once."""
     return list(dict.fromkeys(text for each in _told(store, unit) for text in each.get("warnings", [])))
+
+
+def replay_error(store: Store, unit: Parted) -> float | None:
+    """The largest error of a replayed layer while a unit was measured; None where none was looked at."""
+    found = [each.get("replay_error") for each in _told(store, unit)]
+    return max((each for each in found if each is not None), default=None)
 
 
 def _told(store: Store, unit: Parted) -> list[dict]:
