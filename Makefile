@@ -1,4 +1,5 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
+# make faults: commands killed before every file-system step.  make load: many sessions, many runs.
 # make replay BASE=<commit>: the same requests on that commit and on this tree; every figure that differs.
 PYTHON ?= python3
 PORT ?= 8501
@@ -11,7 +12,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run setup test test-slow replay lint demo bench
+.PHONY: run setup test test-slow replay faults load lint demo bench
 
 run: setup
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -32,7 +33,7 @@ setup: .venv/installed
 
 test: .venv/tested
 	$(BIN)/ruff check .
-	$(PY) -m pytest -m "not slow and not e2e" --numprocesses 2
+	$(PY) -m pytest -m "not slow and not e2e" --numprocesses 2 --dist loadgroup
 	$(PY) -m pytest -m "not slow and e2e" --numprocesses 2 --dist loadfile
 
 test-slow: .venv/tested
@@ -40,6 +41,12 @@ test-slow: .venv/tested
 
 replay: .venv/tested
 	$(PY) -m tests.replay "$(BASE)"
+
+faults: .venv/tested
+	$(PY) -m tests.faults
+
+load: .venv/tested
+	$(PY) -m tests.bench.load
 
 bench: .venv/tested
 	$(PY) -m tests.bench.engines
@@ -49,6 +56,8 @@ demo: setup
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --preset standard --cache cache/demo
 	$(PY) -m core measure --model demo --preset quick --cache cache/demo
 	$(PY) -m core measure --model random:demo --preset quick --cache cache/demo
+	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 256 \
+		--perturb residual:wanda:0.7 --perturb residual:wanda+refit:0.7 --cache cache/demo
 	for study in tests/bench/studies/*.toml; do $(PY) -m core study $$study --cache cache/demo; done
 	$(PY) -m tests.bench.lab
 	$(PY) -m tests.bench.tables

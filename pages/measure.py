@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.jobs import queue
 from core.models import cost
 from core.specs.commands import command_line
 from core.specs.errors import UserError
@@ -16,10 +15,8 @@ store = Store()
 
 
 def run(choice: choose.Choice) -> None:
-    """Queue a request, see to it that somebody serves the queue, and watch it."""
-    job = queue.submit(store, choice.request, choice.device, choice.engine)
-    queue.ensure_worker(store, job.device)
-    st.query_params["job"] = job.key
+    """Measure what was chosen, and watch it."""
+    watch.begin(choice.request, choice.device, choice.engine)
 
 
 def decide() -> None:

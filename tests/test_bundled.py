@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.cli import main
+from core.store.cache import Store
 
 pytestmark = pytest.mark.bundled
 NAMES = ["gaussian:0.3", "residual:wanda:0.7", "skip"]
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 def said(capsys: pytest.CaptureFixture, *arguments: str) -> dict:
@@ -24,7 +19,9 @@ def said(capsys: pytest.CaptureFixture, *arguments: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
-def test_measure_then_show(cache: Path, capsys: pytest.CaptureFixture) -> None:
+@pytest.mark.usefixtures("bundled")  # whose converted copy is quick to read
+def test_measure_then_show(bundled_store: Store, capsys: pytest.CaptureFixture) -> None:
+    cache = bundled_store.root
     asked = [part for name in NAMES for part in ("--perturb", name)]
     options = ["--sequences", "2", "--length", "16", "--cache", str(cache), "--json"]
     measured = said(capsys, "measure", *asked, *options)

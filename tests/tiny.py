@@ -180,7 +180,8 @@ def measurement(name: str, seed: int = 0) -> specs.Measurement:
 
 def profile(of: Loaded, text: Windows, *names: str) -> specs.ProfileSpec:
     """The profile of some perturbations."""
-    return specs.ProfileSpec(model=of.spec, text=text.spec, measurements=tuple(measurement(name) for name in names))
+    asked = tuple(map(measurement, names))
+    return specs.ProfileSpec(model=of.spec, text=text.spec, measurements=asked, methods=specs.methods_of(asked))
 
 
 def sweep(

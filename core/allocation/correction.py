@@ -52,11 +52,6 @@ def corrected(
     return project(base + strength * direction, parameters, target, bounds)
 
 
-def reversed_(direction: Array) -> Array:
-    """Control: protect the absorbers instead."""
-    return -direction
-
-
 def shuffled(direction: Array, seed: int) -> Array:
     """Control: the same shifts on other layers, (layers,)."""
     return np.random.default_rng(seed).permutation(direction)
@@ -88,7 +83,7 @@ def direction_of(asked: Correction, profile: Profile) -> Array:
     direction = scaled(shift(gains, asked.clip))
     match asked.control:
         case "reversed":
-            return reversed_(direction)
+            return -direction  # protect the absorbers instead
         case "shuffled":
             return shuffled(direction, asked.seed)
         case "ramp":

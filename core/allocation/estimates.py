@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from core.allocation.budget import TOLERANCE
-from core.allocation.evidence import Curves
 from core.analysis import responses
 from core.specs import AllocationRequest, UserError
 from core.specs.base import Array
@@ -34,7 +33,7 @@ def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner
     Raises:
         UserError: too few sparsities were measured, or a layer's sparsity exceeds the largest of them or is negative.
     """
-    found = _responses(sparsity.ndim == 2, profile, pruner, objective)
+    found = responses.of_profile(profile, pruner, objective, per_linear=sparsity.ndim == 2)
     rows = sparsity.reshape(len(sparsity), -1)
     if rows.max() > found.highest + TOLERANCE:
         raise UserError(
@@ -44,10 +43,6 @@ def estimate(sparsity: Array, profile: Profile, objective: str = "drift", pruner
     if rows.min() < -TOLERANCE:
         raise UserError(f"layer {rows.min(1).argmin()} has sparsity {rows.min():.3f}: nothing below 0 can be pruned")
     return float(found.at(sparsity.ravel()).sum())
-
-
-def _responses(per_linear: bool, profile: Profile, pruner: str, objective: str) -> Curves:
-    return (responses.of_linears if per_linear else responses.of_profile)(profile, pruner, objective)
 
 
 def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: str = USUAL) -> Array:
@@ -62,7 +57,7 @@ def estimates(rows: Array, profile: Profile, objective: str = "drift", pruner: s
     Raises:
         UserError: too few sparsities were measured.
     """
-    found = _responses(rows.ndim == 3, profile, pruner, objective)
+    found = responses.of_profile(profile, pruner, objective, per_linear=rows.ndim == 3)
     units = rows.reshape(len(rows), -1)
     known = np.where((units >= -TOLERANCE) & (units <= found.highest + TOLERANCE), units, np.nan)
     return sum(np.interp(known[:, i], found.sparsity, harm) for i, harm in enumerate(found.harm))

@@ -76,7 +76,7 @@ class Evidence:
         Raises:
             UserError: too few sparsities were measured.
         """
-        return (responses.of_linears if per_linear else responses.of_profile)(self.profile, pruner, objective)
+        return responses.of_profile(self.profile, pruner, objective, per_linear)
 
 
 def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,7 @@ def spread(request: AllocationRequest, parameters: Array, profile: Profile | Non
         _check_spent(request.target, met(base, of_units))
     sparsity = base
     if request.correction.strength and not request.unclipped:
-        sparsity = _corrected(request, base, of_units, request.correction.strength, profile)
+        [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
     layers = np.nansum(parameters, axis=1)
     bounds = bounds_of(request, profile, request.correction.strength)
     bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)
@@ -132,13 +133,14 @@ def _check_linears(base: Allocator, parameters: Array) -> None:
 
 
 def _corrected(
-    request: AllocationRequest, base: Array, of_units: Array, strength: float, profile: Profile | None
+    request: AllocationRequest, base: Array, of_units: Array, strengths: Iterable[float], profile: Profile | None
 ) -> Array:
-    """The base shifted by the correction, the linears of a layer alike, (units,)."""
+    """The base shifted by the correction, the linears of a layer alike, (strengths, units)."""
     direction = correction.direction_of(request.correction, profile)
     direction = np.repeat(direction, len(base) // len(direction))
     bounds = Bounds(request.low, request.high)
-    return correction.corrected(base, direction, strength, of_units, request.target, bounds)
+    rows = [correction.corrected(base, direction, each, of_units, request.target, bounds) for each in strengths]
+    return np.stack(rows)
 
 
 def layer_means(linears: Array, parameters: Array) -> Array:
@@ -188,10 +190,8 @@ def exact_family(request: AllocationRequest, profile: Profile, strengths: Array)
     """
     parameters = linear_parameters(profile)
     of_units, base = _base(request, parameters, profile)
-    rows = np.stack(
-        [
-            base if request.unclipped else _corrected(request, base, of_units, float(strength), profile)
-            for strength in strengths
-        ]
-    )
+    if request.unclipped:
+        rows = np.tile(base, (len(strengths), 1))
+    else:
+        rows = _corrected(request, base, of_units, map(float, strengths), profile)
     return rows.reshape(len(rows), *parameters.shape) if request.base.per_linear else rows

@@ -82,37 +82,29 @@ def _interval(samples: Array, fewest: int, share: float = 1.0) -> Interval:
 
 
 def rank_correlation(x: Array, y: Array) -> tuple[float, int]:
-    """Spearman's rank correlation, ties at their average rank, and the number of pairs it rests on.
-
-    Pairs with a NaN are left out; NaN below 3 pairs, or where one side does not vary.
-    """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    known = ~(np.isnan(x) | np.isnan(y))
-    n = int(known.sum())
-    return (_ranked_alike(x[known], y[known]) if n >= 3 else math.nan), n
+    """`spearman`, NaN below 3 pairs, and the number of pairs it rests on."""
+    n = int((np.isfinite(x) & np.isfinite(y)).sum())
+    return (spearman(x, y) if n >= 3 else math.nan), n
 
 
-def spearman(first: Array, second: Array) -> float:
-    """The same between two rows of numbers, such as one per layer, over the pairs that are finite.
+def spearman(x: Array, y: Array) -> float:
+    """Spearman's rank correlation over the pairs that are finite, ties at their average rank.
 
     NaN below 2 pairs, or where one side does not vary.
     """
-    known = np.isfinite(first) & np.isfinite(second)
-    return _ranked_alike(first[known], second[known]) if known.sum() >= 2 else math.nan
+    known = np.isfinite(x) & np.isfinite(y)
+    if known.sum() < 2:
+        return math.nan
+    a, b = (_ranks(np.asarray(each, np.float64)[known]) for each in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    size = math.sqrt(float(a @ a) * float(b @ b))
+    return float(a @ b) / size if size else math.nan
 
 
 def standard_error(samples: Array) -> float:
     """Standard error of a mean, from the sample standard deviation (n - 1); NaN with a single sample."""
     n = len(samples)
     return float(np.std(samples, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-
-
-def _ranked_alike(x: Array, y: Array) -> float:
-    """The correlation of the ranks; NaN where one side does not vary."""
-    a, b = (_ranks(each) for each in (x, y))
-    a, b = a - a.mean(), b - b.mean()
-    size = math.sqrt(float(a @ a) * float(b @ b))
-    return float(a @ b) / size if size else math.nan
 
 
 def _ranks(values: Array) -> Array:

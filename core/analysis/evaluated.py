@@ -198,7 +198,17 @@ class EvaluatedSetting:
         Raises:
             UserError: they were measured on different windows.
         """
-        return _change(self, other)
+        if None in self.results or None in other.results:  # what was measured once stands beside every seed
+            pairs = [list(each.results.values()) for each in (self, other)]
+        else:
+            common = sorted(self.results.keys() & other.results.keys())
+            pairs = [[each.results[seed] for seed in common] for each in (self, other)]
+        if not pairs[0]:
+            return Change(UNKNOWN, UNKNOWN)
+        a, b = (np.array([each.evaluated.nll for each in side]) for side in pairs)
+        windows = percent(paired(a.mean(0), b.mean(0)))
+        several = {*self.results, *other.results} != {None}
+        return Change(windows, percent(over_seeds((a - b).mean(1))) if several else UNKNOWN)
 
     @property
     def against_uniform(self) -> Change | None:
@@ -229,17 +239,3 @@ def alone(result: SeedResult) -> EvaluatedSetting:
 def seedless(setting: Setting) -> Setting:
     """What is one setting whatever drew its calibration windows."""
     return setting.model_copy(update={"calibration_seed": 0})
-
-
-def _change(one: EvaluatedSetting, other: EvaluatedSetting) -> Change:
-    if None in one.results or None in other.results:  # what was measured once stands beside every seed of the other
-        pairs = [list(each.results.values()) for each in (one, other)]
-    else:
-        common = sorted(one.results.keys() & other.results.keys())
-        pairs = [[each.results[seed] for seed in common] for each in (one, other)]
-    if not pairs[0]:
-        return Change(UNKNOWN, UNKNOWN)
-    a, b = (np.array([each.evaluated.nll for each in side]) for side in pairs)
-    windows = percent(paired(a.mean(0), b.mean(0)))
-    several = {*one.results, *other.results} != {None}
-    return Change(windows, percent(over_seeds((a - b).mean(1))) if several else UNKNOWN)

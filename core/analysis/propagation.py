@@ -15,6 +15,7 @@ from core.analysis.gains import finite, log_gain, student
 from core.store.results import Activation, Array, Perturbed
 
 FLOOR_MARGIN = 10
+DIVERGENCE_FLOOR = 4e-7  # nats: mean divergence of a sequence from itself by rounding in float32; it may be below 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,11 @@ def step_ratio(seeds: Sequence[Perturbed]) -> Array:
 def below_floor(seeds: Sequence[Perturbed], floor: Array) -> NDArray[np.bool_]:
     """Where drift is under ten times what rounding alone does at the read layer: (injection, read)."""
     return matrix(seeds) < FLOOR_MARGIN * floor
+
+
+def unreadable(divergence: Array) -> NDArray[np.bool_]:
+    """Where a mean divergence is under ten times what rounding makes of none, whatever the shape."""
+    return divergence < FLOOR_MARGIN * DIVERGENCE_FLOOR
 
 
 @dataclass(frozen=True, eq=False)

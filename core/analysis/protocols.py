@@ -24,6 +24,7 @@ class Protocol(NamedTuple):
     text: str  # key of the text that judges
     calibration: tuple | None  # None: no point looks at a calibration text
     profile: str | None
+    outdated: bool  # pruned by what has changed since
 
 
 def of_model(store: Store, model: ModelSpec) -> list[Entry]:
@@ -54,7 +55,7 @@ def protocol(store: Store, entry: Entry) -> Protocol:
     profile, read = profile_key(store, entry.provenance.get("profile")), spec.calibration
     # by content and amount: which windows were drawn is the seed's matter
     drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
-    return Protocol(spec.model.key, spec.text.key, drawn, profile)
+    return Protocol(spec.model.key, spec.text.key, drawn, profile, spec.outdated)
 
 
 def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> Evaluations:
@@ -134,7 +135,12 @@ def line(found: Evaluations) -> str:
     """The protocol as briefly as tells what was read: texts, amounts and precision."""
     read = found.spec.calibration
     said = [_read(found), f"calibrated on {_calibration_text(found)}, {read.sequences} × {read.length}" if read else ""]
-    return " · ".join(filter(None, [*said, found.spec.model.dtype, _imported(found)]))
+    return " · ".join(filter(None, [*said, *earlier(found.points), found.spec.model.dtype, _imported(found)]))
+
+
+def earlier(points: Iterable[SeedResult]) -> list[str]:
+    """What pruned some points and does so otherwise by now."""
+    return list(dict.fromkeys(each.pruned.earlier for each in points if each.pruned and each.pruned.earlier))
 
 
 def _imported(found: Evaluations) -> str:
@@ -148,7 +154,8 @@ def badge(found: Evaluations) -> str:
     spec = found.spec
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {spec.key: ""}
     said = [_read(found)]
-    said += [_calibrated(found), *tasks_asked(spec.tasks), spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
+    said += [_calibrated(found), *earlier(found.points), *tasks_asked(spec.tasks)]
+    said += [spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
     said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] + mark for key, mark in keys.items())]
     return " · ".join(said)
 

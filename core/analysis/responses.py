@@ -86,20 +86,15 @@ def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=32)
-def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift") -> Curves:
-    """Response curves of every layer, smoothed and convex; see `core.analysis.responses.curves`."""
-    return curves(*measured(profile, pruner, objective))
-
-
-@lru_cache(maxsize=32)
-def of_linears(profile: Profile, pruner: str = USUAL, objective: str = "drift") -> Curves:
-    """Response curves of every linear, layer after layer: harm is (layers x linears, points)."""
-    sparsities, harm = measured_linears(profile, pruner, objective)
+@lru_cache(maxsize=64)
+def of_profile(profile: Profile, pruner: str = USUAL, objective: str = "drift", per_linear: bool = False) -> Curves:
+    """Response curves of every layer, or of every linear, layer after layer; smoothed and convex, see `curves`."""
+    sparsities, harm = (measured_linears if per_linear else measured)(profile, pruner, objective)
     return curves(sparsities, harm.reshape(-1, len(sparsities)))
 
 
 STEP = 0.005
+POWERS = (2.0, 4.0)  # between which the fitted one lies: single losses hardly rise at small sparsities, or not at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +116,8 @@ class Curves:
 def curves(sparsities: Array, harm: Array) -> Curves:
     """Smooth the measured points, then take the hull.
 
-    Between the points the square root of the harm is a line: squared drift and KL both grow about quadratically from 0.
+    Between the points the square root of the harm is a line. Below the least of them harm is a power of the sparsity,
+    which the two least give: about the third on the bundled model, where a square is 1.5 times too much at 0.2.
     Nothing is extrapolated beyond the largest measured sparsity.
 
     Args:
@@ -136,11 +132,19 @@ def curves(sparsities: Array, harm: Array) -> Curves:
     if not np.isfinite(harm).all():
         raise UserError("a response is NaN: the pruned layer broke the model; measure again in float32")
     known = np.concatenate([[0.0], sparsities])
-    root = np.sqrt(np.maximum.accumulate(np.maximum(harm, 0), axis=1))
-    root = np.concatenate([np.zeros((len(root), 1)), root], axis=1)
+    rising = np.maximum.accumulate(np.maximum(harm, 0), axis=1)
     grid = _grid(known)
-    smooth = np.stack([np.interp(grid, known, row) ** 2 for row in root])
+    smooth = np.stack([np.interp(grid, known, [0, *row]) ** 2 for row in np.sqrt(rising)])
+    least = grid < sparsities[0]
+    smooth[:, least] = rising[:, :1] * (grid[least] / sparsities[0]) ** _power(sparsities, rising)[:, None]
     return Curves(grid, np.stack([hull(grid, row) for row in smooth]))
+
+
+def _power(sparsities: Array, harm: Array) -> Array:
+    """Of the sparsity that the harm grows with between the two least, per layer."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.log(harm[:, 1] / harm[:, 0]) / np.log(sparsities[1] / sparsities[0])
+    return np.clip(np.nan_to_num(found, nan=POWERS[0]), *POWERS)
 
 
 def _grid(known: Array) -> Array:

@@ -81,7 +81,7 @@ def by_protocol(rows: Sequence[Row]) -> list[list[Row]]:
     """Rows that may be compared with each other, together."""
     found: list[list[Row]] = []
     for row in rows:
-        alike = next((each for each in found if apart(row, each[0]) is None), None)
+        alike = next((each for each in found if all(apart(row, other) is None for other in each)), None)
         if alike is None:
             found.append([row])
         else:
@@ -161,6 +161,8 @@ def settings_of(row: Row) -> dict[str, str]:
     if setting is None:
         return found | {"allocation": "dense"}
     used = row.one.result.pruned.calibration
+    if row.one.result.pruned.outdated:
+        found |= {"pruned before a change": row.one.result.pruned.earlier}
     if used is not None:
         amount = f"{used.sequences} × {used.length}"
         found |= {"calibrated on": _text_of(row, used), "calibration windows": amount}
@@ -221,6 +223,9 @@ def apart(row: Row, base: Row) -> str | None:
     if (mine.text.sequences, mine.text.length) != (other.text.sequences, other.text.length):
         amounts = (f"{each.sequences} windows of {each.length} tokens" for each in (mine.text, other.text))
         return "they were read on {}, and on {}".format(*amounts)
+    now = {each.one.result.pruned.earlier for each in (row, base) if each.one.result.pruned}
+    if len(now) > 1:
+        return f"only one was pruned by {max(now)}"
     return None if mine.text.key == other.text.key else "they were read on other windows of the text"
 
 

@@ -14,6 +14,7 @@ import typer
 
 from core.models.progress import Cancelled
 from core.specs.errors import UserError
+from core.specs.shortages import shortage
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
 # typer brings its own click: its base exception is reached through the one that typer exports
@@ -47,6 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
         return _said(error.format_message().rstrip("."), 2)
     except (Cancelled, typer.Abort, KeyboardInterrupt):
         return _said("cancelled: what is finished is kept, and the same command goes on from there", 1)
+    except Exception as error:
+        said = shortage(error)
+        if said is None:
+            raise
+        return _said(said, 1)
 
 
 def _said(message: str, code: int) -> int:

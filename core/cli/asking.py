@@ -21,16 +21,16 @@ from core.specs import (
 )
 from core.specs.allocations import BASES, AllocationRequest
 from core.specs.base import look_up
-from core.specs.command_table import ALIASES, OPTIONS, RUN
+from core.specs.command_table import ALIASES, OPTIONS, RUN, SPREAD
 from core.specs.patterns import pattern
-from core.specs.typed import absolute, build
+from core.specs.typed import absolute, build, span
 
 
 def measure(given: SimpleNamespace) -> MeasureRequest:
     """What `measure` asks."""
     if given.engine not in ("wavefront", "hooks"):
         raise UserError(f"--engine {given.engine!r}: give wavefront or hooks")
-    aside = {"engine", *(option.name for option in RUN)}
+    aside = {"engine", *(option.name for option in (*SPREAD, *RUN))}
     said = {name: value for name, value in vars(given).items() if name not in aside}
     return build(**said | {"perturb": given.perturb or []})
 
@@ -55,7 +55,9 @@ def polish(given: SimpleNamespace) -> PolishRequest:
     found = _fields("polish", given)
     setting = checked(Setting, **found.pop("setting"), allocation=grammar.read_allocation(given.allocation))
     texts = {role: checked(WindowRequest, **found.pop(role)) for role in ("calibration", "selection")}
-    return checked(PolishRequest, **found, **texts, setting=setting)
+    source, documents = found.pop("final"), span(given.final_documents) if given.final_documents else None
+    final = source and texts["selection"].model_copy(update={"source": source, "documents": documents})
+    return checked(PolishRequest, **found, **texts, setting=setting, final=final)
 
 
 def best(given: SimpleNamespace) -> BestRequest:

@@ -15,9 +15,10 @@ from core.cli.output import out, say_helped, say_json
 from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
 from core.models import machine
-from core.search.best import Best, commands, export_request, load
+from core.search.best import Best, called, commands, export_request, load
 from core.search.roles import roles
 from core.specs import Setting
+from core.specs.formats import per_cent
 from core.specs.grammar import words, write
 from core.specs.pruners import PRUNERS
 from core.store.cache import Store
@@ -54,7 +55,7 @@ def best(given: SimpleNamespace) -> None:
 def best_json(found: Best) -> dict[str, Any]:
     """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
     return {
-        "answer": write(found.answer.allocation),
+        "answer": called(found.answer),
         "target": found.answer.allocation.target,
         "sentence": found.sentence,
         "more": found.more_sentences,
@@ -65,6 +66,7 @@ def best_json(found: Best) -> dict[str, Any]:
             "final": protocol_json(found.final, found.final.single(found.winner)),
         },
         "winner": _judged(found, found.winner),
+        "better": [_judged(found, each) for each in found.better],
         "runner_up": _judged(found, found.runner_up) if found.runner_up else None,
         "uniform": _judged(found, found.uniform),
         "dense": {"perplexity": found.judged(None).perplexity},
@@ -91,7 +93,7 @@ def best_json(found: Best) -> dict[str, Any]:
 
 def _judged(found: Best, setting: Setting) -> dict[str, Any]:
     return {
-        "allocation": write(setting.allocation),
+        "allocation": called(setting),
         "perplexity": found.judged(setting).perplexity,
         "setting": setting.model_dump(mode="json"),
         "warnings": found.judged(setting).warnings,
@@ -100,7 +102,7 @@ def _judged(found: Best, setting: Setting) -> dict[str, Any]:
 
 def _title(found: Best) -> str:
     setting, text = found.winner, found.selection.spec.text
-    about = f"{setting.allocation.target:.0%} by {setting.pruner}"
+    about = f"{per_cent(setting.allocation.target)} by {setting.pruner}"
     there = f"on the text that selects, {text.sequences} x {text.length} tokens"
     return escape(f"{found.provenance.get('model')}, {about}: {len(found.candidates)} candidates {there}")
 
@@ -129,14 +131,16 @@ def _table(found: Best) -> None:
     if len(rows) > ROWS:
         out.print(f"and {len(rows) - ROWS} more that did worse; --json names them all")
     for each in found.provenance.get("trials", []):
-        out.print("{target:.0%}: {loss:.1%} lost by {allocation} on the text that selects".format(**each))
+        lost = f"{per_cent(each['target'])}: {per_cent(each['loss'])} lost by {each['allocation']}"
+        out.print(f"{lost} on the text that selects")
     for note in (*found.left_out, roles(found.request), _judge(found)):
         out.print(note, markup=False, soft_wrap=True)
     out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)
     for each in (*found.more_sentences, found.loss_sentence):
         out.print(each, markup=False, soft_wrap=True, highlight=False)
-    for setting in dict.fromkeys(filter(None, (found.winner, found.runner_up, found.uniform, found.answer))):
-        say_helped(f"{words(setting.allocation)}, on the text that judges", found.judged(setting).helped)
+    judged = (found.winner, *found.better, found.runner_up, found.uniform, found.answer)
+    for setting in dict.fromkeys(filter(None, judged)):
+        say_helped(f"{called(setting)}, on the text that judges", found.judged(setting).helped)
     for line in commands(found):
         out.print(line, markup=False, soft_wrap=True, highlight=False)
     out.print(f"best {found.spec.key}")

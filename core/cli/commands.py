@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from core.analysis import propagation
-from core.cli import app, asking
+from core.cli import app, asking, sharing
 from core.cli.gains_output import gains_json, gains_tables, matrix_table, overview
 from core.cli.options import Cache, Device, Json, command
 from core.cli.output import out, say_json, summary
 from core.cli.running import runs
 from core.cli.studying import run
-from core.jobs import queue
+from core.jobs import processes, queue
 from core.models import machine
 from core.specs.errors import UserError
 from core.specs.formats import helped
@@ -28,9 +28,12 @@ app.add_typer(runs, name="runs")
 @command(app, "measure")
 def measure(given: SimpleNamespace) -> None:
     """Perturb every layer in turn, follow the drift, save a profile."""
-    request, store = asking.measure(given), Store(given.cache, given.accept_imported)
+    request, store = sharing.asked(asking.measure(given), given), Store(given.cache, given.accept_imported)
     nothing = "Already in the cache: nothing had to be measured."
-    entry = run(request, store, machine.chosen(given.device), {}, given.engine, nothing)
+    entry = run(request, store, sharing.where(given), {}, given.engine, nothing)
+    if sharing.is_unfinished(entry):
+        sharing.say(entry, store, given)
+        return
     found = profiles.load(store, entry)
     if given.json:
         say_json(summary(entry, found))
@@ -107,6 +110,7 @@ def work(
     """Run what the dashboard queues, until nothing is asked for any more."""
     from core.jobs import worker
 
+    processes.step_back()
     worker.work(Store(cache), machine.chosen(device), idle)
 
 

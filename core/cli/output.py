@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.specs.errors import UserError
+from core.specs.shortages import disk_full
 from core.store.cache import Entry
 from core.store.files import write_file
+from core.store.hidden import left
 from core.store.profiles import Profile
 
 out = Console()
@@ -46,9 +48,13 @@ def save_file(
     if file.exists() and not force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
     content = make()
+    for half in left(file.parent, file.name):  # of a run that was killed
+        half.unlink(missing_ok=True)
     try:
         write_file(file, content)
     except OSError as error:
+        if disk_full(error):
+            raise
         raise UserError(f"{file} cannot be written: {error.strerror or error}") from error
     if json:
         say_json(told | {"file": str(file), "bytes": len(content)})
@@ -99,7 +105,8 @@ def runs_table(found: dict[str, list[Entry]], jobs: list[Any], troubles: list[st
             model = f"{told.get('model')}{which}"
             when = f"made {told.get('created')} on {told.get('device')} in {told.get('dtype')}"
             out.print(f"[bold]{entry.key}[/bold]  {kind}: {escape(model)}", soft_wrap=True)
-            for line in (*entry.spec.lines(told), when):
+            changed = ["its pruner has changed since: nothing new is like it"] if entry.spec.outdated else []
+            for line in (*entry.spec.lines(told), *changed, when):
                 out.print(f"    {line}", markup=False, soft_wrap=True)
     for job in jobs:
         out.print(f"run {job.key}: {job.state}, {job.request.title}: {job.status.line}", markup=False, soft_wrap=True)

@@ -12,7 +12,10 @@ from core.cli import app, asking
 from core.cli.options import command
 from core.cli.output import out, say_json
 from core.cli.studying import run
-from core.models import machine
+from core.models import cost, machine
+from core.models.sources import locate, outlined
+from core.search.polish_cost import Cost
+from core.specs import PolishRequest
 from core.specs.errors import UserError
 from core.store.cache import Entry, Store
 
@@ -23,14 +26,24 @@ def polish(given: SimpleNamespace) -> None:
     request, store, file = asking.polish(given), Store(given.cache), Path(given.write).expanduser()
     if file.suffix != ".json" or not file.resolve().parent.is_dir():
         raise UserError(f"--write {given.write}: name a .json file in a folder that is there")
+    if given.minutes is not None:
+        request = request.model_copy(update={"tokens": _tokens(request, given.minutes, store, given.device)})
     entry = run(request, store, machine.chosen(given.device), {})
     told = entry.provenance
-    answer = {name: told[name] for name in ("sentence", "interval", "budget", "sparsity", "rounds", "tokens")}
+    answer = {name: told[name] for name in ("sentence", "interval", "judged", "budget", "sparsity", "rounds", "tokens")}
     file.write_text(json.dumps({"sparsity": told["sparsity"], "budget": told["budget"]}) + "\n", encoding="utf-8")
     if given.json:
         say_json({"key": entry.key, **answer, "file": str(file)})
     else:
         _say(entry, file)
+
+
+def _tokens(request: PolishRequest, minutes: float, store: Store, device: str) -> int:
+    """What a device computes in so many minutes, in tokens of forward passes."""
+    if not minutes > 0:
+        raise UserError(f"--minutes {minutes:g}: give more than 0")
+    shape = outlined(locate(request.model, store, request.revision), store)
+    return Cost(request, shape).tokens(60 * minutes * cost.speed(shape, store, device))
 
 
 def _say(entry: Entry, file: Path) -> None:
@@ -42,6 +55,7 @@ def _say(entry: Entry, file: Path) -> None:
         numbers = (f"{each['region']:.3f}", f"{each['expected']:+.4f}", f"{each['change']:+.4f}")
         table.add_row(str(number), *numbers, "kept" if each["accepted"] else "undone", f"{each['tokens']:,}")
     out.print(table)
-    out.print(told["sentence"], markup=False, soft_wrap=True, highlight=False)
+    for each in filter(None, (told["sentence"], told["judged"] and told["judged"]["sentence"])):
+        out.print(each, markup=False, soft_wrap=True, highlight=False)
     out.print(f"budget {told['budget']:.6f}, written to {file}", markup=False, soft_wrap=True)
     out.print(f"polish {entry.key}")

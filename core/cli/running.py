@@ -13,9 +13,11 @@ from core.cli.options import Cache, Json
 from core.cli.output import err, out, runs_table, save_file, say_json
 from core.jobs import queue
 from core.jobs.records import Job
+from core.jobs.tidying import tidy
 from core.specs.errors import UserError
 from core.specs.jobs import JOBS
 from core.store.cache import VIEW_KINDS, Entry, Store
+from core.store.deleting import delete
 from core.store.packs import pack, unpack
 
 runs = typer.Typer(invoke_without_command=True, rich_markup_mode=None, add_completion=False)
@@ -85,13 +87,15 @@ def exported(
 @runs.command(name="import")
 def imported(
     file: Annotated[Path, typer.Argument(help="A pack that `runs export` or the Runs page wrote.")],
+    own: Annotated[bool, typer.Option("--own", help="You measured it yourself: it counts as measured here.")] = False,
     cache: Cache = None,
     json: Json = False,
 ) -> None:
     """Check a pack and put its results into the cache; what is there already stays as it is."""
     store = Store(cache)
+    tidy(store)
     known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
-    keys = [entry.key for entry in unpack(store, Path(os.path.expanduser(file)))]
+    keys = [entry.key for entry in unpack(store, Path(os.path.expanduser(file)), own)]
     already = [key for key in keys if key in known]
     if json:
         say_json({"keys": keys, "already": already})
@@ -109,6 +113,7 @@ def deleted(
 ) -> None:
     """Delete a result with the units that no other needs, or forget a job that ended."""
     store = Store(cache)
+    tidy(store)
     found = store.by_key(key, beside=queue.jobs(store), what="result and no job")
     if isinstance(found, Entry) and found.committed:
         raise UserError(f"{found.key} is part of the committed demo and cannot be deleted")
@@ -116,7 +121,7 @@ def deleted(
         err.print(f"{found.key} stays")
         raise typer.Exit(1)
     if isinstance(found, Entry):
-        store.delete(found)
+        delete(store, found)
     else:
         queue.delete(found)
     if json:

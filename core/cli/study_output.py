@@ -186,7 +186,7 @@ def change(found: Interval) -> str:
     """A change in per cent as a cell of a table; an interval only where there is one, nothing where no number is."""
     if math.isnan(found.value):
         return ""
-    return f"{found.value:+.1f}%" + (f" [{found.low:.1f}, {found.high:.1f}]" if found.certain else "")
+    return f"{found.value:+.1f} %" + (f" [{found.low:.1f}, {found.high:.1f}]" if found.certain else "")
 
 
 def _seeds_said(found: Evaluations) -> Iterator[str]:
@@ -203,7 +203,7 @@ def _shuffles_said(found: Evaluations) -> Iterator[str]:
         over = each.setting and shuffles_json(found, each)
         if over:
             against = [
-                "{:+.1f} to {:+.1f}% against {}".format(*over[name], name.removeprefix("against_"))
+                "{:+.1f} to {:+.1f} % against {}".format(*over[name], name.removeprefix("against_"))
                 for name in ("against_uniform", "against_base")
                 if over[name] and (name == "against_uniform" or over[name] != over["against_uniform"])
             ]

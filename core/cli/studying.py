@@ -7,12 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from core.analysis import evaluations
-from core.cli import app, asking
+from core.cli import app, asking, sharing
 from core.cli.options import command
 from core.cli.output import err, out, say_helped, say_json
 from core.cli.study_output import change_json, point_json, study_json, study_table
 from core.cli.telling import progress_bar
 from core.jobs import queue
+from core.jobs.tidying import tidy
 from core.models import cost, machine
 from core.search.plan import estimate
 from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WritingRequest
@@ -77,8 +78,11 @@ def evaluate(given: SimpleNamespace) -> None:
 @command(app, "study")
 def study(given: SimpleNamespace) -> None:
     """Evaluate a list of settings of one model, point by point; what is finished is kept."""
-    request, store = read_study(given.file), Store(given.cache, given.accept_imported)
-    entry = run(request, store, machine.chosen(given.device), {})
+    request, store = sharing.asked(read_study(given.file), given), Store(given.cache, given.accept_imported)
+    entry = run(request, store, sharing.where(given), {})
+    if sharing.is_unfinished(entry):
+        sharing.say(entry, store, given)
+        return
     found = evaluations.load(store, entry)
     say_json({"key": entry.key, **study_json(found)}) if given.json else study_table(found)
 
@@ -97,10 +101,11 @@ def run(
     entry, bar = store.find(request), None
     if entry is None:
         known = ESTIMATES.get(type(request))
-        expected = known and known(request, store, device)
+        expected = known and sharing.expected(known, request, store, device)
         unknown = "The cost was not known before the model was here." if known else ""
         from core.jobs import worker
 
+        tidy(store)
         with progress_bar(cost.words(expected) if expected else unknown) as bar:
             entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
     if entry.packs:

@@ -22,7 +22,8 @@ from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.walk import restored
 from core.specs import Broken, Point, PrunedSpec, StudyRequest, StudySpec
-from core.store import parts
+from core.specs.shares import Share, cut
+from core.store import parts, unfinished
 from core.store.cache import Entry, Store
 from core.store.results import Array, Evaluated, ZeroShot, merged
 
@@ -39,6 +40,7 @@ class Run:
     store: Store
     shape: Outline
     report: Report
+    share: Share | None = None  # None: all of it
     done: float = 0.0  # FLOP
     total: float = 0.0
     pieces: int = 0
@@ -49,7 +51,7 @@ class Run:
         return self.resolved.spec
 
     def run(self) -> Entry:
-        """Evaluate what is missing, then save the view over it.
+        """Evaluate what is missing, then save the view over it, which is an unfinished one while shares are missing.
 
         Raises:
             UserError, Cancelled: as `measure`.
@@ -67,16 +69,16 @@ class Run:
             "tasks_from": self.request.evaluation.tasks_from and Path(self.request.evaluation.tasks_from).name,
             "request": json.loads(relative(self.request.model_dump_json())),
         }
-        return self.store.entry(self.store.save(self.spec, None, told))
+        return unfinished.saved(self.store, self.spec, told)
 
     def measure(self) -> None:
-        """Evaluate what is missing.
+        """Evaluate what is missing, or what is missing of a share.
 
         Raises:
             UserError: a setting that cannot be.
             Cancelled: the report function said so; finished pieces stay.
         """
-        lacking = (each for each in self.spec.points if self._lacks_losses(each) or self._lacking_tasks(each))
+        lacking = (each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each))
         pending = {each.pruned: each for each in lacking}
         losses = [each for each in pending.values() if self._lacks_losses(each)]
         self.total = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
@@ -85,6 +87,15 @@ class Run:
             self._point(each, reference)
 
     # -- what is missing --------------------------------------------------------------------------------------------
+
+    def _mine(self) -> list[Point]:
+        """The points of the share, each model once; all of them where no share is named."""
+        points = list({each.pruned: each for each in self.spec.points}.values())
+        if self.share is None:
+            return points
+        works = [flops.point_flops(self.shape, self.request, pruned=bool(each.pruned)) for each in points]
+        falls = zip(cut(works, self.share.of), points, strict=True)
+        return [each for part, each in falls if part == self.share.part]
 
     def _lacks_losses(self, point: Point) -> bool:
         return self.store.measured(self.spec.evaluated(point)) is None

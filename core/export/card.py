@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.models.sources import HUB_ID
+from core.specs.formats import per_cent
 from core.store.files import pretty
 from core.store.results import Array
 
@@ -24,6 +25,7 @@ HUB_LICENCES = {
     *("bigscience-bloom-rail-1.0", "bigcode-openrail-m", "creativeml-openrail-m", "odc-by", "openmdw"),
     *("llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma"),
 }  # what the Hub's `license:` takes; any other name goes under `license_name:`
+RECIPE = "recipe.json"
 TEMPLATE = Path(__file__).with_name("card.md.j2")
 APART = {"sparsity"}  # of the recipe: has a table of its own
 
@@ -80,7 +82,7 @@ def size_words(exported: Exported) -> str:
         f"The weight files have {exported.bytes:,} bytes: {exported.dense_bytes:,} for the {exported.dtype} values, as "
         f"many as without a single zero, and {header:,} for names and shapes.",
         "A zero is stored like any other value, and a dense matrix product multiplies by it like by any other: the "
-        f"{exported.sparsity:.1%} zeros make this model neither smaller nor faster.",
+        f"{per_cent(exported.sparsity)} zeros make this model neither smaller nor faster.",
     ]
     if exported.gguf_bytes is not None:
         words.append(
@@ -111,7 +113,7 @@ def card_text(card: Card, exported: Exported) -> str:
         card=card,
         name=exported.path.name,
         folder=repr(exported.path.name),
-        zeros=f"{exported.sparsity:.1%}",
+        zeros=per_cent(exported.sparsity),
         numbers=[*map(_cells, card.numbers)],
         size=size_words(exported),
         recipe=[_cells((name, _shown(value))) for name, value in card.recipe.items() if name not in APART],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,14 +12,16 @@ import numpy as np
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from core.export.card import Card, Exported, card_text, recipe_json
+from core.export import journal
+from core.export.card import RECIPE, Card, Exported, card_text, recipe_json
 from core.export.checking import Reloaded, count, has_pattern, off_plan, reload
-from core.export.target import RECIPE, check_target, space_needed
+from core.export.target import check_target, space_needed
 from core.models.loading import Loaded
 from core.models.saving import save
 from core.specs.patterns import pattern
 from core.store.cache import Store
 from core.store.files import pretty, readable
+from core.store.hidden import aside, beginning
 from core.store.results import Array
 
 Step = Callable[[str], None]  # told what happens next; may raise Cancelled
@@ -35,6 +36,7 @@ def export(
     step: Step = lambda _: None,
     before: Array | None = None,
     store: Store | None = None,
+    ready: Callable[[Exported], None] = lambda _: None,
 ) -> Exported:
     """Save a pruned model, load the folder back, compare, and only then give it its name.
 
@@ -45,7 +47,8 @@ def export(
         planned: (layers,) or (layers, linears) fraction of zeros.
         before: (layers, linears) fraction of zeros before pruning, `count(loaded.layers).sparsity`. Quantised weights
             have some of their own, which sparse layers may keep beside the planned ones. None: there were none.
-        store: whose folder is closed to exports.
+        store: whose folder is closed to exports, and where it is noted that one is under way.
+        ready: is called when the folder only has to get its name.
 
     Raises:
         UserError: the folder cannot or must not be written, or the model's layers cannot be pruned.
@@ -58,7 +61,9 @@ def export(
     counted = count(loaded.layers)
     planned = np.where(np.isnan(counted.weights), np.nan, planned if planned.ndim == 2 else planned[:, None])
     _insist(off_plan(counted, loaded.layers, planned, before) + _off_pattern(loaded, card, planned))
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    if store:
+        journal.begin(store, folder)
+    temporary = Path(tempfile.mkdtemp(prefix=beginning(folder.name), dir=folder.parent))
     try:
         step("Writing the pruned model")
         save(loaded.model, loaded.tokenizer, temporary)
@@ -71,6 +76,7 @@ def export(
         (temporary / RECIPE).write_bytes(recipe_json(card, exported))
         readable(temporary)
         check_target(folder, overwrite, 0, loaded.source.folder, store)  # somebody may have written there meanwhile
+        ready(exported)
         _put_in_place(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -127,7 +133,7 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
     if not folder.exists():
         temporary.rename(folder)
         return
-    former = folder.with_name(f".{folder.name}-{time.time_ns()}")
+    former = aside(folder, journal.FORMER)
     folder.rename(former)
     try:
         temporary.rename(folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.analysis import evaluations
 from core.evaluation.pruned import plan, prune
 from core.evaluation.resolving import point
-from core.export import RECIPE, Card, check_target, licence_of, size_words, space_needed
+from core.export import RECIPE, Card, Exported, check_target, journal, licence_of, recipe_json, size_words, space_needed
 from core.export.checking import count
 from core.export.folder import export
 from core.models import flops
@@ -44,9 +44,13 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
         Cancelled: the report function said so; nothing is left behind.
     """
     folder = Path(request.folder)
-    check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     calibration: dict[str, Windows] = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
+    spec = ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder))
+    finished = journal.stands(store, folder, spec)  # made by a run that was killed before it could say so
+    if finished:
+        return finished
+    check_target(folder, request.overwrite, space_needed(shape.parameters, request.dtype), loaded.source.folder, store)
     numbers = _numbers(request, store, loaded.spec, pruned)
     total = flops.walk_flops(shape, request.calibration)
     warnings: list[str] = []
@@ -59,23 +63,33 @@ def run(request: ExportRequest, loaded: Loaded, store: Store, shape: Outline, re
     def step(line: str) -> None:
         say(line, shape.layers)
 
+    def ready(made: Exported) -> None:
+        files = [path for each in calibration.values() for path in each.files]
+        told = provenance(loaded, files, store, loaded.model.device) | _told(request, made) | {"warnings": warnings}
+        journal.ready(store, folder, spec, told, recipe_json(card, made))
+
     with restored(loaded):
         zeros = prune(loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append)
         card = _card(request, loaded, numbers, pruned, calibration)
         planned = check(plan(pruned), *zeros.shape)
-        made = export(loaded, folder, card, planned, request.overwrite, step, before, store)
-    files = [path for each in calibration.values() for path in each.files]
-    told = provenance(loaded, files, store, loaded.model.device) | {
-        "folder": str(folder),
+        try:
+            export(loaded, folder, card, planned, request.overwrite, step, before, store, ready)
+        except BaseException:
+            journal.end(store, folder)
+            raise
+    return journal.stands(store, folder, spec)
+
+
+def _told(request: ExportRequest, made: Exported) -> dict[str, object]:
+    return {
+        "folder": request.folder,
         "bytes": made.bytes,
         "dense_bytes": made.dense_bytes,
         "difference": made.difference,
         "sparsity": made.sparsity,
         "setting": request.setting.name,
         "size": size_words(made),
-        "warnings": warnings,
     }
-    return store.entry(store.save(ExportSpec(model=loaded.spec, pruned=pruned, folder=str(folder)), None, told))
 
 
 def _card(

@@ -7,12 +7,13 @@ import os
 import shutil
 from pathlib import Path
 
+from core.export import journal
+from core.export.card import RECIPE
 from core.models.flops import BYTES
 from core.models.sources import NotHere, locate, outlined
 from core.specs.errors import UserError
 from core.store.cache import HOME, Store
 
-RECIPE = "recipe.json"
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
 
 
@@ -50,12 +51,16 @@ def check_target(
 def check_early(folder: Path, overwrite: bool, model: str, revision: str | None, dtype: str, store: Store) -> None:
     """As `check_target`, before the model is loaded: with what its files tell, where they are on this machine.
 
+    A folder that a killed export finished is let through.
+
     Args:
         model: as typed.
 
     Raises:
         UserError: as `check_target`; or there is no such model.
     """
+    if journal.stands(store, folder):
+        return
     try:
         source = locate(model, store, revision, fetch=False)
     except NotHere:

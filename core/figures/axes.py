@@ -73,7 +73,7 @@ def factor(value: float) -> str:
     return f"{round(value):,}×" if abs(value - round(value)) < 1e-6 else f"{digits(value)}×"
 
 
-def row_axis(names: Sequence[str], width: int = 17) -> dict:
+def row_axis(names: Sequence[str]) -> dict:
     """An axis of rows, the first at the top, whose names leave a phone room for the rows."""
-    ticks = {"tickvals": list(range(len(names))), "ticktext": [wrapped(name, width) for name in names]}
+    ticks = {"tickvals": list(range(len(names))), "ticktext": [wrapped(name, 17) for name in names]}
     return ticks | {"autorange": "reversed", "showgrid": False, "title": None}

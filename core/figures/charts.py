@@ -63,5 +63,8 @@ CHARTS = (
     ChartRow("dilution", WHY, "Is the gain only dilution?", "core.figures.of_profile:dilution", reported=True),
     ChartRow("harm", WHY, "What happens to the output?", "core.figures.of_profile:harm"),
     ChartRow("matched", CHECKS, "Does real pruning behave like noise?", "core.figures.of_profile:matched"),
+    ChartRow(
+        "repaired", CHECKS, "Does absorption change when the damage is repaired?", "core.figures.of_profile:repaired",
+    ),
 )  # fmt: skip
 GROUPS = {name: tuple(row for row in CHARTS if row.group == name) for name in (GLANCE, DRIFT, GAIN, WHY, CHECKS)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from core.analysis import findings, propagation
@@ -12,6 +14,8 @@ from core.figures import sizes as turning
 from core.figures.charts import InView
 from core.figures.style import Chart
 from core.specs.errors import UserError
+from core.specs.pruners import Treatment
+from core.store.profiles import Profile
 
 PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 
@@ -83,3 +87,32 @@ def matched(asked: InView) -> Chart:
     )
     between = f"{profile.perturbations[real].label}, against noise of the same measured drift"
     return gain.compared(*lines, asked.layer, "Noise against real pruning", between, asked.look)
+
+
+def repaired(asked: InView) -> Chart:
+    """The damage of pruning a layer with its repair against the same without it, at one sparsity."""
+    profile = asked.profile
+    pairs = _repaired(profile)
+    if not pairs:
+        raise UserError(f"measure {PRUNED} and residual:wanda+refit:0.7 to see what a repair changes")
+    found = (pair for name in (asked.name, PRUNED) for pair in pairs if name in pair)
+    plain, mended = next(found, pairs[0])
+    before, after = (gains_of(profile.seeds(name)) for name in (plain, mended))
+    size = float(np.median(after.drift / before.drift))
+    between = f"{profile.perturbations[mended].label}, against the same without its repair"
+    lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
+    chart = gain.compared(*lines, asked.layer, "Repaired damage against damage", between, asked.look)
+    said = f"{chart.finding} Where it arises, the repaired damage is {labels.times(size)} as large in the median layer."
+    return replace(chart, finding=said)
+
+
+def _repaired(profile: Profile) -> list[tuple[str, str]]:
+    """Names of each pruning of a layer that was measured without and with a repair."""
+    layers = {name: each for name, each in profile.perturbations.items() if each.prunes == "layer"}
+    return [
+        (plain, mended)
+        for plain, one in layers.items()
+        for mended, other in layers.items()
+        if other.treatment.repair
+        and (one.treatment, one.sparsity) == (Treatment(other.treatment.pruner), other.sparsity)
+    ]

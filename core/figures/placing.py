@@ -17,7 +17,7 @@ PLOT = (760, 340)  # pixels, about, of the area in which points lie
 Box = tuple[float, float, float, float]  # left, right, bottom, top
 
 
-def sides(x: Array, y: Array, names: Sequence[str], plot: tuple[int, int] = PLOT) -> list[str]:
+def sides(x: Array, y: Array, names: Sequence[str]) -> list[str]:
     """A text position for each point: the first side that is free of points, of names before it and of the edges.
 
     Args:
@@ -26,12 +26,12 @@ def sides(x: Array, y: Array, names: Sequence[str], plot: tuple[int, int] = PLOT
     Returns:
         plotly's text positions; where no side is free, the one least in the way.
     """
-    across, up = _pixels(x, plot[0]), _pixels(y, plot[1])
+    across, up = map(_pixels, (x, y), PLOT)
     points = [(a - GAP / 2, a + GAP / 2, b - GAP / 2, b + GAP / 2) for a, b in zip(across, up, strict=True)]
     taken, found = list(points), []
     for index, name in enumerate(names):
         choices = list(_boxes(across[index], up[index], LETTER * len(name)))
-        crowded = [sum(_overlap(box, other) for other in taken) + _outside(box, plot) for _, box in choices]
+        crowded = [sum(_overlap(box, other) for other in taken) + _outside(box) for _, box in choices]
         side, box = choices[int(np.argmin(crowded))]
         found.append(side)
         taken += [box] if name else []
@@ -58,7 +58,7 @@ def _overlap(one: Box, other: Box) -> float:
     return max(wide, 0.0) * max(high, 0.0)
 
 
-def _outside(box: Box, plot: tuple[int, int]) -> float:
+def _outside(box: Box) -> float:
     """How much of a name lies beyond the left and right edges; above and below there is room."""
-    beyond = max(0.0, -box[0]) + max(0.0, box[1] - plot[0])
+    beyond = max(0.0, -box[0]) + max(0.0, box[1] - PLOT[0])
     return LINE * beyond if math.isfinite(beyond) else 0.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from core.analysis import propagation
@@ -16,6 +17,7 @@ from core.figures.axes import factor_axis, layer_axis, log_axis
 from core.figures.labels import changed, digits, times
 from core.figures.marks import above, curve, here, whiskers
 from core.figures.style import LIGHT, Chart, Palette, layout
+from core.specs.formats import several
 from core.store.results import Activation, Array, Perturbed
 
 
@@ -115,8 +117,9 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     layers = len(final[0])
     figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09)
     titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
-    for row, (title, (value, low, high)) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
-        figure.add_trace(_points(value, low, high, title, layer, look), row=row, col=1)
+    lost = propagation.unreadable(kl[0])
+    for row, (title, found) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
+        figure.add_trace(_points(found, title, lost & (found is kl), layer, look), row=row, col=1)
         above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
     axis = layer_axis(layers, "perturbed layer")
     layout(figure, height=520, top=28).update_xaxes(**(axis | {"title": None}))
@@ -125,7 +128,8 @@ def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart
     figure.update_yaxes(rangemode="tozero", row=2, col=1)
     figure.update_yaxes(rangemode="tozero", row=3, col=1)
     columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
-    table = pd.DataFrame(columns | {"KL 95% low": kl[1], "KL 95% high": kl[2], "loss increase, nats/token": nll[0]})
+    columns |= {"KL 95% low": kl[1], "KL 95% high": kl[2], "KL below noise floor": lost}
+    table = pd.DataFrame(columns | {"loss increase, nats/token": nll[0]})
     return Chart("harm", "What happens to the output?", figure, _harm_finding(final[0], kl[0]), table)
 
 
@@ -134,8 +138,12 @@ def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
     return mean, mean - half, mean + half
 
 
-def _points(value: Array, low: Array, high: Array, title: str, layer: int, look: Palette) -> go.Scatter:
-    colours = [look.accent if i == layer else look.family[1] for i in range(len(value))]
+def _points(
+    found: tuple[Array, Array, Array], title: str, lost: NDArray[np.bool_], layer: int, look: Palette
+) -> go.Scatter:
+    """A value per layer with its interval; grey where it is lost in rounding."""
+    value, low, high = found
+    colours = [look.guide if lost[i] else look.accent if i == layer else look.family[1] for i in range(len(value))]
     return go.Scatter(
         x=np.arange(len(value)),
         y=value,
@@ -148,6 +156,14 @@ def _points(value: Array, low: Array, high: Array, title: str, layer: int, look:
 
 
 def _harm_finding(drift: Array, kl: Array) -> str:
+    lost = int(propagation.unreadable(kl).sum())
+    if lost == len(kl):
+        return "At no layer does the divergence rise above what rounding in float32 makes of none."
+    said = f" At {several(lost, 'layer')} the divergence is no more than rounding in float32." if lost else ""
+    return f"{_agreement(drift, kl)}{said}"
+
+
+def _agreement(drift: Array, kl: Array) -> str:
     agreement = spearman(drift, kl)
     if not np.isfinite(agreement):
         return "Drift and divergence cannot be ranked against each other here."

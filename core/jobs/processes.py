@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+MODEST = 10  # niceness
 CLOCK_SLACK = 2.0  # seconds by which two readings of one process's start time may differ
 
 
@@ -42,14 +44,19 @@ def held(path: Path) -> bool:
 def identity(pid: int | None = None) -> dict[str, float]:
     """A process, or this one, as `pid` and `born`, its start time: a pid alone is given out again."""
     process = psutil.Process(pid)
-    return {"pid": process.pid, "born": process.create_time()}
+    return {"pid": process.pid, "born": _born(process)}
+
+
+def _born(process: psutil.Process) -> float:
+    """Start time of a process, seconds; on Linux since the machine's own, for it would move when a clock is set."""
+    return process.create_time() - (psutil.boot_time() if sys.platform == "linux" else 0.0)
 
 
 def find(pid: int, born: float) -> psutil.Process | None:
     """The process that bore this pid since `born`, if it lives."""
     try:
         process = psutil.Process(pid)
-        same = abs(process.create_time() - born) < CLOCK_SLACK
+        same = abs(_born(process) - born) < CLOCK_SLACK
         return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
         return None
@@ -82,6 +89,12 @@ def detach(command: Sequence[str], folder: Path, log: Path) -> dict[str, float]:
     started = identity(process.pid)
     threading.Thread(target=process.wait, daemon=True).start()  # else it would stay a zombie after its end
     return started
+
+
+def step_back() -> None:
+    """Let every other process come before this one: what somebody waits for comes before what runs behind a page."""
+    this = psutil.Process()
+    this.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else max(MODEST, this.nice()))
 
 
 def answer_at_once() -> None:

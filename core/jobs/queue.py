@@ -6,8 +6,8 @@ A job is named by its request, so the same request submitted twice is one job. N
 from __future__ import annotations
 
 import json
+import os
 import re
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -15,9 +15,11 @@ from pathlib import Path
 from core.jobs import processes, records
 from core.jobs.records import Job, Status
 from core.specs.errors import UserError
+from core.specs.formats import per_cent
 from core.specs.jobs import Request
+from core.specs.shares import ShareRequest
 from core.store.cache import Store
-from core.store.files import write_file
+from core.store.files import discard, write_file
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work
@@ -59,9 +61,18 @@ def job(store: Store, key: str) -> Job:
 
 
 def jobs(store: Store) -> list[Job]:
-    """Every job, the last submitted first; folders that cannot be read are passed over."""
-    found = [records.read(store.root, path.parent.name) for path in store.root.glob("jobs/*/request.json")]
-    return sorted((each for each in found if each), key=lambda each: (-each.submitted, each.key))
+    """Every job, the last submitted first; folders that cannot be read are passed over.
+
+    Shares whose whole is a job itself are its own business.
+    """
+    try:
+        names = os.listdir(store.root / "jobs")
+    except FileNotFoundError:
+        names = []
+    found = [each for each in (records.read(store.root, name) for name in names) if each]
+    keys = {each.key for each in found}
+    alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
+    return sorted(alone, key=lambda each: (-each.submitted, each.key))
 
 
 def active(store: Store, device: str | None = None) -> list[Job]:
@@ -82,7 +93,7 @@ def waiting(store: Store, job: Job) -> str:
     if not ahead:
         return "next in the queue"
     first = ahead[0]
-    now = first.request.title + (f", {first.status.fraction:.0%} done" if first.status.total else "")
+    now = first.request.title + (f", {per_cent(round(first.status.fraction, 2))} done" if first.status.total else "")
     runs = "one run" if len(ahead) == 1 else f"{len(ahead)} runs"
     return f"waiting for {runs} on {job.device} (first: {now})"
 
@@ -134,7 +145,7 @@ def enforce(job: Job, grace: float = GRACE) -> bool:
     """End the process of a job that was asked to stop and has not within `grace` seconds. Whether it was ended."""
     if job.state != "running" or not job.cancelling or not job.status.pid:
         return False
-    if time.time() - (job.folder / "cancel").stat().st_mtime < grace:
+    if 0 <= time.time() - (job.folder / "cancel").stat().st_mtime < grace:  # below 0: the clock was set back since
         return False
     return processes.end(job.status.pid, job.status.born or 0.0)
 
@@ -144,12 +155,13 @@ def delete(job: Job) -> None:
 
     Raises:
         UserError: it waits or runs.
+        OSError: it cannot be deleted.
     """
     lock = None if job.active else processes.take(job.lock)
     if lock is None:
         raise UserError("this run is still active: cancel it before deleting it")
     with lock:
-        shutil.rmtree(job.folder, ignore_errors=True)
+        discard(job.folder)
 
 
 # --- the worker of a device ----------------------------------------------------------------------------------------

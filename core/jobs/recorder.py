@@ -24,8 +24,8 @@ class Recorder:
         self.on_progress = on_progress
         self.pace, self.speed = _Rate(), _Rate()  # of the units, and of the FLOP behind them
         self.written = 0.0
-        now = time.time()
-        self._write(Status(state="running", line="starting", started=now, **processes.identity()))
+        self.started, self.began = time.time(), time.monotonic()
+        self._write(Status(state="running", line="starting", started=self.started, **processes.identity()))
 
     def __call__(self, progress: Progress) -> None:
         """Record a moment.
@@ -54,8 +54,8 @@ class Recorder:
         self._write(status)
 
     def _write(self, status: Status) -> None:
-        self.status = status.model_copy(update={"updated": time.time()})
-        self.written = time.monotonic()
+        self.written = time.monotonic()  # no clock that somebody may set back meanwhile
+        self.status = status.model_copy(update={"updated": self.started + self.written - self.began})
         self.job.write(self.status)
         self.on_progress(self.status)
 

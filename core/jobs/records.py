@@ -7,8 +7,10 @@ its lock, which the system frees when its process dies.
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -61,10 +63,11 @@ class Job:
     engine: str
     submitted: float  # seconds since 1970
     status: Status
+    key: str = ""  # of its request
 
-    @property
-    def key(self) -> str:
-        return self.request.key
+    def __post_init__(self) -> None:
+        if not self.key:
+            object.__setattr__(self, "key", self.request.key)
 
     @property
     def state(self) -> State:
@@ -108,20 +111,40 @@ def read(root: Path, key: str) -> Job | None:
     """The job of a key in a cache folder, or None if there is none that this version can read."""
     folder = root / "jobs" / key
     try:
-        asked = json.loads((folder / "request.json").read_bytes())
-        request = REQUESTS[asked["is"]].model_validate(asked["request"])
-        job = Job(root, request, asked["device"], asked["engine"], asked["submitted"], recorded(folder))
+        asked = _asked(*_state(folder / "request.json"))
     except (OSError, ValueError, KeyError):
         return None
-    return replace(job, status=_observed(job)) if request.key == key else None
+    job = replace(asked, root=root, status=recorded(folder))
+    return replace(job, status=_observed(job)) if job.key == key else None
 
 
 def recorded(folder: Path) -> Status:
     """What progress.json says, whether or not it is still true."""
     try:
-        return Status.model_validate_json((folder / "progress.json").read_bytes())
+        return _told(*_state(folder / "progress.json"))
     except (OSError, ValidationError):
         return Status()
+
+
+# Each state of a file is read once: a list of a thousand runs is drawn anew every two seconds.
+# Whoever replaces a file makes the new one while the old one is there, so their inodes differ.
+
+
+def _state(path: Path) -> tuple[str, int, int, int]:
+    status = os.stat(path)
+    return str(path), status.st_ino, status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=10_000)
+def _asked(path: str, *_: int) -> Job:
+    asked = json.loads(Path(path).read_bytes())
+    request = REQUESTS[asked["is"]].model_validate(asked["request"])
+    return Job(Path(path).parents[2], request, asked["device"], asked["engine"], asked["submitted"], Status())
+
+
+@lru_cache(maxsize=10_000)
+def _told(path: str, *_: int) -> Status:
+    return Status.model_validate_json(Path(path).read_bytes())
 
 
 def _observed(job: Job) -> Status:

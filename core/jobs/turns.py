@@ -15,10 +15,10 @@ KEPT = 64  # answers
 
 
 class Task(NamedTuple):
-    """What is asked; equal tasks have equal answers."""
+    """What is asked; equal tasks have equal answers, but for a step ahead, which nobody waits for."""
 
-    kind: Literal["row", "scene", "text"]
-    asked: Question | Prompt
+    kind: Literal["row", "scene", "text", "ahead"]
+    asked: Question | Prompt | None = None
     layer: int | None = None
 
     @property

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 from core.jobs.lines import receive, send
 from core.jobs.queue import IDLE, PROJECT
@@ -25,6 +25,7 @@ from core.store.scenes import Generated, Row, Scene
 LOG = logging.getLogger(__name__)
 State = Literal["cold", "loading", "ready"]
 COMMAND = (sys.executable, "-m", "core.jobs.warm_process", "demo")
+AHEAD = Task("ahead")
 STOPPED = "the lab's model stopped while it worked on this, perhaps for want of memory: ask again"
 BROKEN = "the lab's model could not be started: see the terminal that the dashboard runs in"
 # threads that wait give their core away, so that a run beside it goes on; libraries draw no bars
@@ -82,21 +83,21 @@ class Warm:
         return None
 
     def _answer(self, process: subprocess.Popen) -> bool:
-        """Answer until nobody asks, False, or the process has stopped, True."""
-        kind = ""
+        """Answer until nobody asks, False, or the process has stopped, True; go steps ahead while nobody waits."""
+        kind, more = "", True
         while kind != "stopped":
             with self.turns.changed:
-                one = self.turns.next(self.idle)
-                if one is None:
+                one = self.turns.next(0 if more else self.idle)
+                if one is None and not more:
                     self._leave()
                     return False
-            try:
-                send(process.stdin, *one.task)
-                kind, told = receive(process.stdout)
-            except Exception:  # whatever came is no answer: who waits is told, and a new process is started
-                LOG.exception("the lab's process gave no answer")
-                kind, told = "stopped", STOPPED
-            if kind == "answer":
+            kind, told = _told(process, one.task if one else AHEAD)
+            if one is None:
+                more = (kind, told) == ("answer", True)
+                if kind == "stopped":  # the next question starts a new one: else it would stop again and again
+                    self._leave(told)
+                    return False
+            elif kind == "answer":
                 self.turns.answered(told)
                 one.future.set_result(told)
             else:
@@ -125,6 +126,17 @@ def _begin(command: Sequence[str]) -> tuple[subprocess.Popen | None, list[str]]:
     if process and said[0] != "ready":
         _end(process)
     return process, said
+
+
+def _told(process: subprocess.Popen, task: Task) -> tuple[str, Any]:
+    """What a process says to a task: how that went, and the answer or what is wrong."""
+    try:
+        send(process.stdin, *task)
+        kind, told = receive(process.stdout)
+        return kind, told
+    except Exception:  # whatever came is no answer: who waits is told, and a new process is started
+        LOG.exception("the lab's process gave no answer")
+        return "stopped", STOPPED
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -19,6 +19,7 @@ from core.specs.models import OfModel
 from core.store.scenes import Generated, Row, Scene
 
 Answer = Callable[[Task], Any]
+DONE = object()
 
 
 def serve(prepare: Callable[[], Answer]) -> None:
@@ -70,13 +71,16 @@ class Desk:
         if loaded is not self.loaded:
             self.loaded, self.lab = loaded, Lab(loaded)
             self.writer = Writer(loaded, self.bench.store, self.lab.masks)
+            self.steps = self.lab.ahead()
 
-    def answer(self, task: Task) -> Row | Scene | Generated:
-        """A row, a scene or a text.
+    def answer(self, task: Task) -> Row | Scene | Generated | bool:
+        """A row, a scene or a text; after a step ahead whether there is another.
 
         Raises:
             UserError: what is asked cannot be.
         """
+        if task.kind == "ahead":
+            return next(self.steps, DONE) is not DONE
         self._at(task.asked.model)
         if task.kind == "row":
             return self.lab.row(task.asked, task.layer)

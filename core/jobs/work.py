@@ -24,14 +24,16 @@ from core.specs import (
     StudyRequest,
     WritingRequest,
     expanded,
+    methods_of,
 )
 from core.specs.jobs import Request
-from core.store import parts
+from core.specs.shares import Share, ShareRequest
+from core.store import parts, unfinished
 from core.store.cache import Entry
 from core.texts.windows import windows
 
 
-def measure(request: MeasureRequest, bench: Bench) -> Entry:
+def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
     loaded = bench.load(request, partial(windows, request.text))
     store, text = bench.store, windows(request.text, loaded)
     profile = ProfileSpec(
@@ -40,6 +42,7 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
         measurements=expanded(request.measurements, [each.name for each in anatomy.linears(loaded.layers[0])]),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
+        methods=methods_of(request.measurements),
     )
     store.remember(request, profile, [*loaded.source.files, *text.files])
     found = store.find(request)  # under another name, or once before this cache knew the request
@@ -47,7 +50,7 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
         return found
     devices.place(loaded, bench.device)
     shape = outlined(loaded.source, store)
-    sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine)
+    sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share)
     sweep.run()
     units = [profile.unit(each) for each in profile.measurements]
     measured = sum(parts.seconds(store, unit) for unit in units)
@@ -65,10 +68,10 @@ def measure(request: MeasureRequest, bench: Bench) -> Entry:
         "warnings": list(warnings),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
-    return store.entry(store.save(profile, None, told))
+    return unfinished.saved(store, profile, told)
 
 
-def evaluate(request: StudyRequest, bench: Bench) -> Entry:
+def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) -> Entry:
     loaded = bench.load(request, _checked(request, bench))
     resolved = resolve(request, loaded, bench.store)
     bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
@@ -77,7 +80,12 @@ def evaluate(request: StudyRequest, bench: Bench) -> Entry:
         return found
     devices.place(loaded, bench.device)
     shape = outlined(loaded.source, bench.store)
-    return Run(loaded, request, resolved, bench.store, shape, bench.report).run()
+    return Run(loaded, request, resolved, bench.store, shape, bench.report, share).run()
+
+
+def share(request: ShareRequest, bench: Bench) -> Entry:
+    do = measure if isinstance(request.whole, MeasureRequest) else evaluate
+    return bench.store.find(request.whole) or do(request.whole, bench, request.share)
 
 
 def export(request: ExportRequest, bench: Bench) -> Entry:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
-from core.jobs import processes, records
+from core.jobs import places, processes, records, spreading
 from core.jobs import queue as jobs
 from core.jobs.recorder import Recorder
 from core.jobs.records import Job, Status
+from core.jobs.tidying import settle, tidy
 from core.models.progress import Cancelled
 from core.specs.errors import UserError
 from core.specs.jobs import BY_REQUEST
-from core.store.cache import Entry, Store
+from core.specs.shares import ShareRequest
+from core.specs.shortages import disk_full, shortage
+from core.store.cache import VIEW_KINDS, Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue
+ROOM = 10.0  # seconds after which a full disk is tried again
 
 
 class Failed(Exception):
@@ -24,6 +29,7 @@ class Failed(Exception):
 
 def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
     """Serve a device's queue until nothing was asked for `idle` seconds; leave at once if another worker does."""
+    tidy(store)
     while True:
         lock = processes.take(jobs.worker_lock(store, device))
         if lock is None:
@@ -37,9 +43,10 @@ def work(store: Store, device: str, idle: float = jobs.IDLE) -> None:
 
 def _serve(store: Store, device: str, idle: float) -> None:
     models: dict = {}
+    stopped: list[Job] = []  # for want of room on the disk
     last = time.monotonic()
     while True:
-        queue = _queued(store, device)
+        queue, stopped = stopped or _queued(store, device), []
         if not queue:
             if time.monotonic() - last > idle:
                 return
@@ -49,10 +56,14 @@ def _serve(store: Store, device: str, idle: float) -> None:
             run(store, queue[0], models)
         except (UserError, Cancelled, Failed):
             pass  # said in the job's own folder
-        except Exception:
-            traceback.print_exc()
+        except Exception as error:
             models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
-            time.sleep(PAUSE)
+            if disk_full(error):
+                stopped = queue[:1]
+                time.sleep(ROOM)
+            else:
+                traceback.print_exc()
+                time.sleep(PAUSE)
         last = time.monotonic()
 
 
@@ -76,7 +87,7 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
         if found is not None:
             return found
         on_progress(job.status.model_copy(update={} if job.state == "running" else {"line": jobs.waiting(store, job)}))
-        lock = processes.take(jobs.device_lock(store, job.device), PAUSE) if _may_start(store, job) else None
+        lock = _device(store, job) if _may_start(store, job) else None
         if lock is None:
             time.sleep(PAUSE)
             continue
@@ -101,13 +112,22 @@ def _stored(store: Store, job: Job) -> Entry | None:
     row = BY_REQUEST[type(job.request)]
     if row.answered:
         return store.find(job.request)
-    return next((entry for entry in store.entries(row.kind) if entry.key == job.status.result), None)
+    result = job.status.result or ""
+    return next((each for kind in VIEW_KINDS for each in store.entries(kind, result) if each.key == result), None)
+
+
+def _device(store: Store, job: Job) -> AbstractContextManager | None:
+    """The device, held; None while another job has it. Who spreads shares says himself what runs beside what."""
+    shared = isinstance(job.request, ShareRequest)
+    return nullcontext() if shared else processes.take(jobs.device_lock(store, job.device), PAUSE)
 
 
 def _may_start(store: Store, job: Job) -> bool:
     """Not while it runs elsewhere, nor out of turn where a worker serves the queue."""
     if job.state == "running":
         return False
+    if isinstance(job.request, ShareRequest):
+        return True
     return jobs.queue_position(store, job) == 0 or not jobs.worker_alive(store, job.device)
 
 
@@ -121,9 +141,7 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             return None
         recorder = Recorder(job, on_progress)
         try:
-            from core.jobs import experiment
-
-            entry = experiment.get(job.request, store, job.device, recorder, models, job.engine)
+            entry = _computed(store, job, recorder, models)
         except Cancelled:
             recorder.end(state="cancelled", line="cancelled")
             raise
@@ -131,8 +149,21 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
             recorder.end(state="failed", error=str(error), bad_request=True)
             raise
         except Exception as error:
-            job.note(traceback.format_exc())
-            recorder.end(state="failed", error=f"{type(error).__name__}: {error}".splitlines()[0])
+            if not disk_full(error):  # else nothing can be written down either, and it goes on once there is room
+                job.note(traceback.format_exc())
+                bug = f"{type(error).__name__}: {error}".splitlines()[0]
+                recorder.end(state="failed", error=shortage(error) or bug)
             raise
         recorder.end(state="done", line="done", result=entry.key)
+        settle(store, entry)
         return entry
+
+
+def _computed(store: Store, job: Job, recorder: Recorder, models: dict) -> Entry:
+    """What a job asks for, found or computed: here, or in shares where its place says so."""
+    place = places.read(job.device)
+    if place:
+        return spreading.run(store, job, place, recorder)
+    from core.jobs import experiment
+
+    return experiment.get(job.request, store, job.device, recorder, models, job.engine)

@@ -11,7 +11,7 @@ from core.lessons.allocate import Push, correction
 from core.lessons.amplify import GUESSES, SKIPPED, Sink, amplify, judged, skipping
 from core.lessons.closing import closing
 from core.lessons.drift import Spread, drift, misjudged
-from core.lessons.marks import EVERY, FOOT, among, of, plain, ref
+from core.lessons.marks import EVERY, FOOT, of, plain, ref
 from core.lessons.measured import Whole, estimated, measured, measured_said, ranked
 from core.lessons.perturb import Noise, perturb
 from core.lessons.prune import Alone, methods, methods_said, prune, rank

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from core.lessons.absorb import absorb
@@ -27,12 +28,8 @@ TAUGHT: dict[str, Callable[[Profile], Any]] = {
 
 def closing(profile: Profile) -> dict[str, str]:
     """Chapter -> what it taught of this profile; a chapter that the profile cannot show is left out."""
-    return dict(_taught(profile))
-
-
-def _taught(profile: Profile) -> Iterator[tuple[str, str]]:
+    found = {}
     for chapter, lesson in TAUGHT.items():
-        try:
-            yield chapter, plain(lesson(profile).said)
-        except UserError:
-            continue
+        with suppress(UserError):
+            found[chapter] = plain(lesson(profile).said)
+    return found

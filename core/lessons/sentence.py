@@ -34,7 +34,7 @@ def hit(question: Question, row: Row, gains: Iterable[float | None] = (), twin: 
 
     Args:
         gains: of all layers, to compare with, where they are known.
-        twin: the same layer with the first token hit too, or without it.
+        twin: the same layer with the first token damaged too, or without it.
     """
     drift = np.array(row.drift[row.layer :], float)
     drift[drift < ROUNDING] = np.nan
@@ -103,11 +103,11 @@ def _fate(question: Question, row: Row, entered: Array) -> str:
     if row.layer == len(row.drift) - 1:
         return f"No layer follows layer {row.layer}: {what} reaches the output as it is."
     if not np.isfinite(entered).any():
-        return "Nothing is hit: the sentence is its first token alone, which is spared."
+        return "Nothing is damaged: the sentence is its first token alone, which is spared."
     if row.gain is None:
         rest = _geometric(np.array(row.drift[-1], float)[1:])
         ends = f"the others end with a drift of **{digits(rest)}**" if rest == rest else "there are no others"
-        return f"Only the first token is hit, after layer {row.layer}: {ends}."
+        return f"Only the first token is damaged, after layer {row.layer}: {ends}."
     ends = f"{enters} ends at **{_gain(row.gain)}** its size."
     if row.gain < 1 - SAME:
         return f"Later layers **absorb** {what}: {ends}"
@@ -134,7 +134,7 @@ def _compared(question: Question, row: Row, gains: Iterable[float | None], twin:
         return ""
     if twin is not None and twin.gain is not None:
         first = getattr(question.perturbation, "positions", "all") == "all"
-        other = "Without the first token" if first else "With the first token hit too"
+        other = "Without the first token" if first else "With the first token damaged too"
         return f"{other}: **{_gain(twin.gain)}** and **{sum(twin.flipped)} of {len(twin.flipped)}**."
     known = [each for each in gains if each is not None]
     return f"The median layer ends at {_gain(float(np.median(known)))}." if len(known) > 1 else ""
@@ -150,11 +150,11 @@ def _per_cent(share: float) -> str:
 
 # --- numbers to take away -------------------------------------------------------------------------------------------
 
-COLUMNS = ("hit after layer", "read after layer", "token", "word", "drift")
+COLUMNS = ("damaged layer", "read after layer", "token", "word", "drift")
 
 
 def listed(rows: Iterable[Row]) -> dict[str, list]:
-    """Every drift of some rows: a line for each layer that was hit, each it was read after, and each token."""
+    """Every drift of some rows: a line for each damaged layer, each it was read after, and each token."""
     lines = [
         (row.layer, read, token, row.tokens[token], drift)
         for row in rows

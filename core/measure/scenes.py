@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 
 import torch
@@ -14,9 +15,11 @@ from core.measure import scene
 from core.measure.perturb import Moments
 from core.measure.scene import Clean, Hits
 from core.measure.statistics import statistics
+from core.models.anatomy import prunable
 from core.models.loading import Loaded
+from core.pruning.inputs import Sums, watched
 from core.pruning.masks import Masks
-from core.specs.lab import Question, check_layer
+from core.specs.lab import REMOVED, Question, check_layer
 from core.specs.texts import WindowRequest
 from core.store.scenes import Row, Scene, Word
 from core.texts.windows import windows
@@ -75,6 +78,22 @@ class Lab:
 
     # -- kept ---------------------------------------------------------------------------------------------------------
 
+    def ahead(self) -> Iterator[None]:
+        """Find the masks that the page can ask for, a fraction of a second a step: who asks meanwhile waits so long.
+
+        Raises:
+            UserError: the model cannot be pruned.
+        """
+        while self._unread:
+            self._read()
+            yield
+        for share in REMOVED:
+            for index, layer in enumerate(self.loaded.layers):
+                with torch.inference_mode():
+                    for linear in prunable(layer):
+                        self.masks.find(linear, index, "wanda", share)
+                yield
+
     @cached_property
     def masks(self) -> Masks:
         """Masks of the dense model's linears; the norms they need are found when they are first asked for."""
@@ -83,18 +102,39 @@ class Lab:
     @cached_property
     def norms(self) -> Moments:
         """Norms of what every linear reads of the calibration text, in the dense model."""
-        return self._clean_pass(covariance=False)
+        while self._unread:
+            self._read()
+        return Moments(input_norm=tuple(sums.norms() for sums in self._sums))
+
+    @cached_property
+    def _sums(self) -> list[Sums]:
+        """Per layer what its linears read of the calibration text so far."""
+        return [Sums(("norm",)) for _ in self.loaded.layers]
+
+    @cached_property
+    def _unread(self) -> list[Tensor]:
+        """The rest of the calibration text."""
+        return list(self._calibration)
+
+    @torch.inference_mode()
+    def _read(self) -> None:
+        """Let the dense model read one more sequence of it."""
+        with ExitStack() as hooks:
+            for layer, sums in zip(self.loaded.layers, self._sums, strict=True):
+                hooks.enter_context(watched(layer, prunable(layer), sums.add))
+            self.loaded.model(input_ids=self._unread[0][None], use_cache=False)
+        del self._unread[0]
 
     @cached_property
     def _spread(self) -> Moments:
         """The covariance of the residual stream over that text."""
-        return self._clean_pass(covariance=True)
+        with torch.inference_mode():
+            return statistics(self.loaded, self._calibration, (), True, lambda _: None)[1]
 
-    @torch.inference_mode()
-    def _clean_pass(self, covariance: bool) -> Moments:
+    @property
+    def _calibration(self) -> Tensor:
         length = min(CALIBRATION.length, self.loaded.longest or CALIBRATION.length)
-        tokens = windows(CALIBRATION.model_copy(update={"length": length}), self.loaded).tokens
-        return statistics(self.loaded, tokens, () if covariance else ("norm",), covariance, lambda _: None)[1]
+        return windows(CALIBRATION.model_copy(update={"length": length}), self.loaded).tokens
 
     # -- told ---------------------------------------------------------------------------------------------------------
 

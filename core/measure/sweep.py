@@ -15,6 +15,7 @@ from core.measure.group import Group, half_precision_distance, largest_replay_er
 from core.measure.perturb import Moments
 from core.measure.removal import removal
 from core.measure.scores import scores
+from core.measure.sharing import Mine, mine
 from core.measure.statistics import statistics
 from core.measure.weights import weights
 from core.models import cost, flops
@@ -23,8 +24,9 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE
-from core.specs.errors import UserError
 from core.specs.formats import runs
+from core.specs.shares import Share
+from core.specs.shortages import out_of_memory
 from core.store import parts, results
 from core.store.cache import Store
 from core.texts.windows import Windows
@@ -44,6 +46,8 @@ class Sweep:
     shape: Outline
     report: Report
     engine: str = "wavefront"
+    share: Share | None = None  # None: all of it
+    mine: Mine = field(init=False)
     done: float = 0.0  # what it took so far, as FLOP: see `core.models.cost`
     total: float = 0.0
     told: float = 0.0  # the most that was reported: a part that is begun again takes nothing back
@@ -55,23 +59,22 @@ class Sweep:
     checked: set[int] = field(default_factory=set)  # batch sizes at which it was looked at
     checks: dict[int, float] = field(default_factory=dict)  # batch size -> what looking at it takes, as planned
 
+    def __post_init__(self) -> None:
+        self.mine = mine(self.profile, self.shape, self.share)
+
     def run(self) -> None:
-        """Measure every missing unit.
+        """Measure every missing unit, or what is missing of a share; units that are whole then are put together.
 
         Raises:
             UserError: a residual is asked of a model that cannot be pruned.
             Cancelled: the report function said so; finished parts stay.
         """
-        missing = [each for each in self.profile.measurements if self._lacks(self.profile.unit(each))]
+        missing = [each for each in self.mine.sequences if self.store.measured(self.profile.unit(each)) is None]
         pending = {each: self._pending(each) for each in missing}
-        if not any(map(self._lacks, self.profile.units)):
-            return
-        self._plan(pending)
-        try:
+        if any(pending.values()) or any(map(self._lacks, self.mine.units)):
+            self._plan(pending)
             with torch.inference_mode():
-                self._passes(missing, pending)
-        except torch.OutOfMemoryError as error:
-            raise UserError("one sequence does not fit in memory: ask for a shorter length") from error
+                self._passes([each for each in missing if pending[each]], pending)
         for each in missing:
             self._assemble(each)
 
@@ -88,15 +91,15 @@ class Sweep:
             cost.remember_rate(self.store, self.device.type, self.shape, (self.flop - swept) / self.seconds["sweep"])
 
     def _lacks(self, unit: specs.Spec) -> bool:
-        """Whether a unit is part of the profile and yet to be found."""
-        return unit in self.profile.units and self.store.measured(unit) is None
+        """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
+        return unit in self.mine.units and self.store.measured(unit) is None
 
     # -- the plan ---------------------------------------------------------------------------------------------------
 
     def _pending(self, measurement: specs.Measurement) -> list[int]:
         finished = parts.finished(self.store, self.profile.unit(measurement))
         done = {first + n for first, part in finished.items() for n in range(part.sequences)}
-        return [index for index in range(self.profile.text.sequences) if index not in done]
+        return [index for index in self.mine.sequences[measurement] if index not in done]
 
     def _plan(self, pending: dict[specs.Measurement, list[int]]) -> None:
         length = self.profile.text.length
@@ -192,8 +195,8 @@ class Sweep:
             sequences = _run_of(todo, size)
             try:
                 self._group(sequences, pending, moments)
-            except torch.OutOfMemoryError:
-                if size == 1:
+            except Exception as error:
+                if size == 1 or not out_of_memory(error):
                     raise
                 release(self.device)
                 size = max(1, size // 2)
@@ -246,7 +249,7 @@ class Sweep:
         try:
             found = largest_replay_error(group, step)
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, torch.OutOfMemoryError):
+            if out_of_memory(error):
                 raise
             found, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
         else:
@@ -260,9 +263,11 @@ class Sweep:
 
     def _assemble(self, measurement: specs.Measurement) -> None:
         unit = self.profile.unit(measurement)
-        if self._lacks(unit):  # else another process was faster
+        if self.store.measured(unit) is None:  # else another process was faster
             found = list(parts.finished(self.store, unit).values())
             if sum(part.sequences for part in found) != self.profile.text.sequences:
+                if self.share:  # who does the last share puts it together
+                    return
                 raise RuntimeError(f"parts of {measurement.name} were lost on the way: ask again to measure them")
             told = {"seconds": round(parts.seconds(self.store, unit), 2), "warnings": parts.warnings(self.store, unit)}
             self.store.save(unit, results.merged(found), told)

@@ -11,20 +11,19 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.models.sources import Source
 from core.store.cache import Store
 from core.store.files import changed, discard, pretty, readable
 from core.store.hashing import file_hash, sha256
+from core.store.hidden import beginning
 
 METHOD = 1
 CONVERTERS = ("transformers", "gguf", "safetensors", "tokenizers")
 LARGEST = 4_000_000_000  # bytes of a copy: larger models are read from their own file
-ABANDONED = 3600.0  # seconds after which a copy that was begun is swept: whoever wrote it is gone
 KEPT = 2  # copies of other files that stay when one is added
 
 
@@ -47,7 +46,7 @@ def find(source: Source, store: Store) -> Path | None:
             return folder
     except (OSError, ValueError, AttributeError):  # none yet, or a damaged one
         pass
-    if folder.exists():
+    with suppress(OSError):  # a cache that cannot be written
         discard(folder)  # it can be made again
     return None
 
@@ -61,7 +60,7 @@ def writing(source: Source, store: Store) -> Iterator[Path]:
     """
     folder = address(source, store)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=beginning(folder.name), dir=folder.parent))
     try:
         yield temporary
         names = sorted(path.name for path in temporary.iterdir())
@@ -89,6 +88,3 @@ def _publish(temporary: Path, folder: Path) -> None:
     others = sorted(folder.parent.glob("[!.]*"), key=lambda path: changed(path / "manifest.json"))
     for old in [path for path in others if path != folder][:-KEPT]:
         discard(old)
-    for begun in folder.parent.glob(".*"):
-        if time.time() - changed(begun) > ABANDONED:
-            shutil.rmtree(begun, ignore_errors=True)

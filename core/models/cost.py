@@ -14,6 +14,8 @@ from core.models.sources import NotHere, locate, outlined
 from core.store.cache import Store
 from core.store.files import write_file
 
+PROCESS = 600_000_000  # bytes that Python and its libraries take before any model is there, measured
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -74,7 +76,7 @@ def _priced(total: float, memory: float, parts: int, shape: Outline, store: Stor
     device = chosen(device)
     rate = _rate(store, device, shape)
     used = rate or flops.rough_rate(device)
-    return Cost(total, int(memory), total / used, rate is None, used, parts)
+    return Cost(total, int(memory) + PROCESS, total / used, rate is None, used, parts)
 
 
 def words(cost: Cost) -> str:
@@ -99,6 +101,12 @@ def duration(seconds: float) -> str:
 def remember_rate(store: Store, device: str, shape: Outline, rate: float) -> None:
     """Keep the FLOP/s that a finished sweep of this model's shape reached."""
     write_file(_rate_file(store, device, shape), json.dumps({"flops_per_second": rate}).encode())
+
+
+def speed(shape: Outline, store: Store, device: str) -> float:
+    """FLOP/s that a model of this shape was measured to reach on a device, else roughly what the device does."""
+    device = chosen(device)
+    return _rate(store, device, shape) or flops.rough_rate(device)
 
 
 def _rate(store: Store, device: str, shape: Outline) -> float | None:

@@ -140,8 +140,18 @@ def study_flops(shape: Outline, request: specs.StudyRequest, losses: int, points
     text, calibration = request.evaluation.text, request.calibration
     dense = clean_flops(shape, text.sequences, text.length) if losses else 0.0
     each = evaluation_flops(shape, text.sequences, text.length)
-    tasks = len(request.evaluation.tasks) * task_flops(shape, request.evaluation.examples or WHOLE_TASK)
-    return dense + losses * each + pruned * walk_flops(shape, calibration) + points * tasks
+    return dense + losses * each + pruned * walk_flops(shape, calibration) + points * _tasks_flops(shape, request)
+
+
+def point_flops(shape: Outline, request: specs.StudyRequest, pruned: bool) -> float:
+    """One point of a study; the dense one is not pruned."""
+    text = request.evaluation.text
+    walk = walk_flops(shape, request.calibration) if pruned else 0.0
+    return walk + evaluation_flops(shape, text.sequences, text.length) + _tasks_flops(shape, request)
+
+
+def _tasks_flops(shape: Outline, request: specs.StudyRequest) -> float:
+    return len(request.evaluation.tasks) * task_flops(shape, request.evaluation.examples or WHOLE_TASK)
 
 
 def sequence_bytes(shape: Outline, length: int, dtype: str) -> int:

@@ -21,6 +21,7 @@ from core.models.saving import save
 from core.models.sources import Source
 from core.specs import Dtype, ModelSpec, UserError
 from core.specs.formats import gist
+from core.specs.shortages import out_of_memory
 from core.store.cache import Store
 
 LOG = logging.getLogger(__name__)
@@ -170,6 +171,8 @@ def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
             **_where(source),
         )
     except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+        if out_of_memory(error):
+            raise
         raise UserError(f"the weights of {source.label} cannot be loaded: {gist(error)}") from error
     if info["mismatched_keys"]:
         odd = sorted(key for key, *_ in info["mismatched_keys"])

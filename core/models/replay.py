@@ -68,25 +68,14 @@ def record(
         stream: (batch, tokens, width) that enters the first layer in place of what the model makes of the ids.
     """
     calls: list[Call] = []
-    pending: dict[int, tuple] = {}
 
-    def before(index: int) -> Callable:
-        def hook(_: nn.Module, args: tuple, kwargs: dict) -> None:
-            pending[index] = (args, kwargs)
-
-        return hook
-
-    def after(index: int) -> Callable:
-        def hook(layer: nn.Module, _args: tuple, _kwargs: dict, output: Tensor | tuple) -> None:
-            args, kwargs = pending.pop(index)
-            rest = None if isinstance(output, Tensor) else tuple(output[1:])
-            if args:
-                calls.append(Call(layer, args[0], hidden(output), args[1:], kwargs, None, rest))
-            else:
-                name = _stream_name(kwargs)
-                calls.append(Call(layer, kwargs[name], hidden(output), (), kwargs, name, rest))
-
-        return hook
+    def recorded(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> None:
+        rest = None if isinstance(output, Tensor) else tuple(output[1:])
+        if args:
+            calls.append(Call(layer, args[0], hidden(output), args[1:], kwargs, None, rest))
+        else:
+            name = _stream_name(kwargs)
+            calls.append(Call(layer, kwargs[name], hidden(output), (), kwargs, name, rest))
 
     def replaced(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         return ((stream, *args[1:]), kwargs) if args else (args, {**kwargs, _stream_name(kwargs): stream})
@@ -94,9 +83,8 @@ def record(
     with ExitStack() as stack:
         if stream is not None:
             stack.callback(layers[0].register_forward_pre_hook(replaced, with_kwargs=True).remove)
-        for index, layer in enumerate(layers):
-            stack.callback(layer.register_forward_pre_hook(before(index), with_kwargs=True).remove)
-            stack.callback(layer.register_forward_hook(after(index), with_kwargs=True).remove)
+        for layer in layers:
+            stack.callback(layer.register_forward_hook(recorded, with_kwargs=True).remove)
         model(input_ids=ids, use_cache=False)
     return calls, calls[-1].exit
 

@@ -25,6 +25,21 @@ def least(score: Tensor, count: int) -> Tensor:
     )
 
 
+def least_by_row(score: Tensor, count: int) -> Tensor:
+    """The `count` least of a matrix, each row giving as many as any other or one more; rows with more lie evenly apart.
+
+    Args:
+        score: (rows, columns).
+        count: in all.
+    """
+    each, left = divmod(count, len(score))
+    gone = least(score, each)
+    if left:
+        more = (torch.arange(len(score) + 1, device=score.device) * left // len(score)).diff().bool()
+        gone[more] = least(score[more], each + 1)
+    return gone
+
+
 def _on_cpu(score: Tensor, count: int) -> Tensor:
     """By numpy's partition, which is five times faster there than torch's selections."""
     numbers = (score if score.element_size() > 2 else score.float()).numpy()  # numpy knows no bfloat16

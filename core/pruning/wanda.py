@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from core.pruning.selection import least, least_of_groups
+from core.pruning.selection import least_by_row, least_of_groups
 from core.specs.patterns import Pattern
 
 
@@ -18,9 +18,10 @@ def wanda(
     pattern: Pattern | None = None,
     warn: Callable[[str], object] = warnings.warn,
 ) -> Tensor:
-    """In every output row zero the `int(in * sparsity)` weights of least `|W_ij| * ||X_j||_2`; of tied ones the first.
+    """In every output row zero the weights of least `|W_ij| * ||X_j||_2`; of tied ones the first.
 
-    The masks are those of the reference code, which sorts.
+    `int(numel * sparsity)` weights go in all, from no row more than one above what goes from any other. Where a row's
+    share is a whole number the masks are those of the reference code, which sorts; elsewhere that rounds each row down.
 
     Args:
         weight: (out, in).
@@ -33,5 +34,5 @@ def wanda(
         A pruned copy, (out, in).
     """
     score = weight.abs() * input_norm.float()
-    gone = least_of_groups(score, pattern) if pattern else least(score, int(score.shape[1] * sparsity))
+    gone = least_of_groups(score, pattern) if pattern else least_by_row(score, int(score.numel() * sparsity))
     return weight.masked_fill(gone, 0)

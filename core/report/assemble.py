@@ -12,7 +12,7 @@ from core.analysis import evaluations
 from core.analysis.evaluations import Evaluations
 from core.report import comparison, page, profile, study
 from core.report.page import Part
-from core.report.view import Seen
+from core.report.view import NOTHING, Seen
 from core.search import best as bests
 from core.specs.errors import UserError
 from core.specs.jobs import Request
@@ -21,7 +21,6 @@ from core.store.cache import Entry, Store
 from core.store.public import public
 
 KINDS = ("profile", "study", "best")
-NOTHING = Seen()
 Asked = Callable[[Store, str], Request | None]
 
 

@@ -18,7 +18,7 @@ from core.figures.responses import responses
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Exhibit, Part, Table
-from core.report.view import Seen
+from core.report.view import NOTHING, Seen
 from core.specs import naming
 from core.specs.allocations import METHODS, USUAL, AllocationRequest, Correction
 from core.specs.commands import Allocating, command_line
@@ -29,7 +29,6 @@ from core.store.profiles import Profile
 from core.store.results import Array
 
 PREFERRED = ("gaussian:0.3", "residual:wanda:0.7")  # gains are drawn of these, where they were measured
-NOTHING = Seen()
 TARGET, STRENGTH = 0.7, 0.04  # of the allocations that are drawn
 ADDITIVE = (
     "These allocations are what the methods propose at 70 %. Only a study tells which costs least, and only for the "

@@ -86,7 +86,7 @@ def best(found: Best, singles: Sequence[str]) -> list[Command]:
     """
     whole = bests.whole_line(found.request)
     if whole is None:
-        asked = final_request(found.request, found.profile, found.winner, found.runner_up)
+        asked = final_request(found.request, found.profile, found.winner, found.runner_up, better=found.better)
         file, *run = _study(asked, _device(found.final.dense.result.about))
         return [Command(f"{NO_SEARCH} {file.about}", file.text), *run, *_singles(singles)]
     return [Command(SEARCH, whole), *_singles(singles)]

@@ -16,6 +16,7 @@ from core.report.exhibits import exhibit, texts
 from core.report.page import Exhibit, Part, Table
 from core.search.best import Best
 from core.specs.errors import UserError
+from core.specs.formats import per_cent
 from core.store.cache import Entry
 from core.store.profiles import Profile
 
@@ -36,7 +37,7 @@ def part(entry: Entry, found: Evaluations, profile: Profile | None = None) -> Pa
     dense = reading.perplexity(found.dense) if found.dense else "not measured"
     said = [f"At {each.name}: {text}" for each in found.slices for text in verdicts.sentences(found, each, None)]
     helped = [each for each in found.settings if each.helped]
-    said += [f"{each.name} at {each.setting.allocation.target:.0%}: {each.helped}" for each in helped]
+    said += [f"{each.name} at {per_cent(each.setting.allocation.target)}: {each.helped}" for each in helped]
     return Part(
         key=entry.key,
         title=f"{found.provenance.get('model', spec.model.content)}: what does pruning cost?",

@@ -11,3 +11,6 @@ class Seen:
 
     perturbation: str | None = None
     layer: int | None = None
+
+
+NOTHING = Seen()

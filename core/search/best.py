@@ -14,8 +14,9 @@ from core.search.plan import final_request, profile_request
 from core.search.roles import uncut
 from core.specs import BestRequest, BestSpec, ExportRequest, Setting, UserError
 from core.specs.commands import alone, command_line
-from core.specs.formats import capital
+from core.specs.formats import capital, per_cent
 from core.specs.grammar import words, write
+from core.specs.pruners import NO_REPAIR, REPAIRS
 from core.store.cache import Entry, Store
 
 
@@ -39,6 +40,11 @@ class Best:
         return self.spec.runner_up
 
     @property
+    def better(self) -> tuple[Setting, ...]:
+        """The winner repaired, and then polished, as far as each lowered the loss on the selection text."""
+        return self.spec.better
+
+    @property
     def uniform(self) -> Setting:
         return self.winner.uniform
 
@@ -59,7 +65,7 @@ class Best:
     @property
     def request(self) -> BestRequest:
         """What was asked, every role with its documents; paths inside the project are relative to it."""
-        return BestRequest.model_validate(self.provenance["request"])
+        return BestRequest.model_validate({"repair": NO_REPAIR, "polish": 0} | self.provenance["request"])
 
     @property
     def profile(self) -> str:
@@ -68,7 +74,7 @@ class Best:
 
     @property
     def left_out(self) -> list[str]:
-        """Notes on candidates that could not be."""
+        """Notes on candidates that could not be, and on what did not help."""
         return self.provenance.get("left_out", [])
 
     def judged(self, setting: Setting | None) -> EvaluatedSetting:
@@ -96,11 +102,31 @@ class Best:
         return winner and not uniform
 
     @property
-    def answer(self) -> Setting:
-        """The winner if it is certainly better than uniform on the final text, else uniform."""
+    def holds(self) -> bool:
+        """Whether the winner is certainly better than uniform on the final text."""
         found = self.against_uniform
-        better = found is not None and (found.windows.high < 0 or self.only_uniform_breaks)
-        return self.winner if better else self.fallback
+        return found is not None and (found.windows.high < 0 or self.only_uniform_breaks)
+
+    @property
+    def answer(self) -> Setting:
+        """The winner if it holds, else uniform; repaired and polished as far as that is certainly better too."""
+        if self.holds:
+            return self.kept[-1]
+        repaired = [each.uniform for each in self.better if each.repair and self.fallback == self.uniform]
+        return next((each for each in repaired if self._improves(each, self.fallback)), self.fallback)
+
+    @property
+    def kept(self) -> list[Setting]:
+        """The winner, and what was made of it as long as each is certainly better than the one before."""
+        found = [self.winner]
+        for each in self.better:
+            if not self._improves(each, found[-1]):
+                break
+            found.append(each)
+        return found
+
+    def _improves(self, one: Setting, other: Setting) -> bool:
+        return self.against(one, other).windows.high < 0
 
     @property
     def lost(self) -> Interval:
@@ -110,7 +136,7 @@ class Best:
     @property
     def sentence(self) -> str:
         """The answer in words, with the paired interval it rests on."""
-        return f"Use {write(self.answer.allocation)}: {self._why}{self._lower}."
+        return f"Use {called(self.answer)}: {self._why}{self._lower}."
 
     @property
     def _why(self) -> str:
@@ -119,17 +145,17 @@ class Best:
         if self.only_uniform_breaks:
             return "uniform breaks the model, whose loss is then not a number"
         said = sentence(words(self.winner.allocation), "uniform", self.against_uniform.windows)
-        if self.answer == self.winner:
+        if self.holds:
             return f"{said}, on text that nothing was chosen on"
         return f"the best on the text that selects does not hold on the text that judges ({said})"
 
     @property
     def _lower(self) -> str:
         """Why the answer's target is lower than the winner's, where it is."""
-        if self.answer in (self.winner, self.uniform):
+        if self.holds or self.answer.allocation.target == self.winner.allocation.target:
             return ""
         target = self.answer.allocation.target
-        return f"; of the targets tried, {target:.0%} is the largest at which uniform itself kept within the loss"
+        return f"; of the targets tried, {per_cent(target)} is the largest at which uniform itself kept within the loss"
 
     @property
     def more_sentences(self) -> list[str]:
@@ -142,28 +168,45 @@ class Best:
         change = self.against_uniform
         if change is not None and change.seeds.certain:
             found.append(f"the change against uniform is {quoted(change)}")
-        return [f"{capital(each)}." for each in found]
+        return [f"{capital(each)}." for each in found] + self.added
+
+    @property
+    def added(self) -> list[str]:
+        """What the repair and the polish made of the winner on the final text, a sentence each; see `left_out` too."""
+        found, before = [], self.winner
+        for each in self.better:
+            name = "polish" if each.allocation.base.by_hand else f"the repair by {REPAIRS[each.repair].label}"
+            said = sentence(name, "the same setting without it", self.against(each, before).windows)
+            found.append(f"{capital(said)}.")
+            before = each
+        return found
 
     @property
     def loss_sentence(self) -> str:
         """What is lost against the dense model, and what was allowed."""
-        said = sentence(words(self.answer.allocation), "the dense model", self.lost)
+        said = sentence(called(self.answer, target=False), "the dense model", self.lost)
         if self.spec.max_loss is None:
-            return f"At {self.answer.allocation.target:.0%}, {said}."
+            return f"At {per_cent(self.answer.allocation.target)}, {said}."
         over = self.lost.value - 100 * self.spec.max_loss
         exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
         return (
-            f"At {self.answer.allocation.target:.0%}, {said}; {self.spec.max_loss:.1%} were allowed{exceeded}, and "
-            f"{words(self.answer.allocation)} lost {self._lost_there:.1%} on the text that selects."
+            f"At {per_cent(self.answer.allocation.target)}, {said}; {per_cent(self.spec.max_loss)} were allowed"
+            f"{exceeded}, and {words(self._plain.allocation)} lost {per_cent(self._lost_there)} on the text that "
+            "selects."
         )
 
     @property
     def _lost_there(self) -> float:
         """What the answer costs against the dense model on the selection text, a fraction of perplexity."""
-        target = self.answer.allocation.target
+        target = self._plain.allocation.target
         if target == self.winner.allocation.target:
-            return loss(self.selection, self.answer)
+            return loss(self.selection, self._plain)
         return next(each["uniform"] for each in self.provenance["trials"] if each["target"] == target)
+
+    @property
+    def _plain(self) -> Setting:
+        """The answer as it was when its target was chosen, before it was repaired and polished."""
+        return self.winner if self.holds else self.fallback
 
     @property
     def candidates(self) -> list[EvaluatedSetting]:
@@ -175,6 +218,16 @@ class Best:
     def selected(self, candidate: EvaluatedSetting) -> Interval:
         """A candidate's change of perplexity against uniform on the selection text, per cent."""
         return candidate.against(self.selection.single(self.uniform)).windows
+
+
+def called(setting: Setting, target: bool = True) -> str:
+    """A setting as its allocation is written, or in words where no line says it, with its repair."""
+    asked = setting.allocation
+    if asked.base.by_hand:
+        name = "the polished allocation" + (f" at {per_cent(asked.target)}" if target else "")
+    else:
+        name = write(asked) if target else words(asked)
+    return f"{name} with {REPAIRS[setting.repair].label}" if setting.repair else name
 
 
 def export_request(found: Best, request: BestRequest, folder: str, overwrite: bool) -> ExportRequest:
@@ -229,7 +282,8 @@ def commands(found: Best) -> tuple[str, ...]:
     start token in every window.
     """
     request = found.request
-    asked = alone(final_request(request, found.profile, found.winner, found.runner_up), found.answer)
+    judged = final_request(request, found.profile, found.winner, found.runner_up, better=found.better)
+    asked = alone(judged, found.answer)
     try:
         prune = command_line(asked)
         return (prune,) if request.profile else (command_line(profile_request(request)), prune)

@@ -18,6 +18,8 @@ from core.search import candidates, plan
 from core.search.candidates import GRIDS, TARGETS, Grid
 from core.search.roles import ROLES, cut, overlap
 from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar, uniform
+from core.specs.formats import per_cent
+from core.specs.pruners import NO_REPAIR
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -66,6 +68,7 @@ class Run:
     stage: Stage
     left_out: list[str] = field(default_factory=list)
     trials: list[dict] = field(default_factory=list)
+    rounds: list[dict] = field(default_factory=list)  # of the polish
     request: BestRequest = field(init=False)  # as asked, every role with its documents
     parameters: Array = field(init=False)  # (layers, linears) prunable weights
     profile: Profile = field(init=False)
@@ -89,7 +92,9 @@ class Run:
         target = self.request.target or self._search(shares["search"], tries)
         selection = self._select(target, shares)
         winner, runner_up = candidates.choose(selection)
-        asked = plan.final_request(self.request, self.profile.entry.key, winner, runner_up, self._fallback(winner))
+        better = self._better(winner, shares)
+        key, fallback = self.profile.entry.key, self._fallback(winner)
+        asked = plan.final_request(self.request, key, winner, runner_up, fallback, better)
         final = self._study("final", shares["final"], asked)
         spec = BestSpec(
             model=self.loaded.spec,
@@ -99,6 +104,7 @@ class Run:
             final=final.spec,
             winner=winner,
             runner_up=runner_up,
+            better=better,
         )
         files = list(dict.fromkeys([path for each in texts.values() for path in each.files]))
         self.store.remember(self.asked, spec, [*self.loaded.source.files, *files])
@@ -145,10 +151,12 @@ class Run:
         if target is None:
             least = min(self.trials, key=lambda each: each["target"], default=None)
             if least is None:
-                raise UserError(f"every candidate by {self.request.pruner} broke the model, at {min(ran):.0%} too")
+                raise UserError(
+                    f"every candidate by {self.request.pruner} broke the model, at {per_cent(min(ran))} too"
+                )
             raise UserError(
-                f"even {least['target']:.0%} sparsity by {self.request.pruner} raises the perplexity by "
-                f"{least['loss']:.1%}: allow more than {self.request.max_loss:.1%}"
+                f"even {per_cent(least['target'])} sparsity by {self.request.pruner} raises the perplexity by "
+                f"{per_cent(least['loss'])}: allow more than {per_cent(self.request.max_loss)}"
             )
         self.relay.ahead -= share * (tries - len(ran))
         return target
@@ -164,6 +172,26 @@ class Run:
         more = self._possible(candidates.corrections(candidates.best_base(found), grid.strengths))
         asked = tuple(dict.fromkeys([*asked, *more]))
         return self._study("corrections", shares["corrections"], self._asked(asked))
+
+    def _better(self, winner: Setting, shares: dict[str, float]) -> tuple[Setting, ...]:
+        """The winner repaired, and then polished, each only if it lowers the loss on the selection text."""
+        found = [winner]
+        if self.request.repair != NO_REPAIR:
+            repaired = winner.model_copy(update={"repair": self.request.repair})
+            study = self._study("repair", shares["repair"], self._asked((winner, repaired)))
+            if study.single(repaired).loss < study.single(winner).loss:
+                found.append(repaired)
+            else:
+                self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
+        if self.request.polish:
+            asked = plan.polish_request(self.request, self.profile.entry.key, found[-1], self.shape)
+            entry = self.relay.over("polish", shares["polish"], lambda report: self.stage(asked, report))
+            self.rounds = entry.provenance["rounds"]
+            if entry.spec.found != entry.spec.start:
+                found.append(entry.spec.found)
+            else:
+                self.left_out.append(entry.provenance["sentence"])
+        return tuple(found[1:])
 
     def _fallback(self, winner: Setting) -> Setting | None:
         """Uniform where it kept within the loss itself, for the case that the winner does not hold.
@@ -204,6 +232,7 @@ class Run:
             "final": final.spec.key,
             "left_out": self.left_out,
             "trials": self.trials,
+            "rounds": self.rounds,
         }
 
 

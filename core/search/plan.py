@@ -9,11 +9,13 @@ from core.models.machine import chosen
 from core.models.outline import Outline
 from core.models.sources import locate, outlined
 from core.search.candidates import GRIDS, TARGETS, candidates, most_candidates
+from core.search.polish_cost import Cost
 from core.specs import (
     BestRequest,
     Correction,
     EvaluationRequest,
     MeasureRequest,
+    PolishRequest,
     Setting,
     StudyRequest,
     WindowRequest,
@@ -21,7 +23,7 @@ from core.specs import (
     number,
     perturbation,
 )
-from core.specs.pruners import PRUNERS
+from core.specs.pruners import NO_REPAIR, PRUNERS
 from core.store.cache import Store
 
 MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -45,16 +47,25 @@ def selection_request(request: BestRequest, profile: str | None, asked: tuple[Se
     return _study(request, profile, asked, request.selection)
 
 
+def polish_request(request: BestRequest, profile: str | None, start: Setting, shape: Outline) -> PolishRequest:
+    """The winner's budget moved by measured steps, for as many rounds."""
+    probe = min(request.selection.sequences, PolishRequest.model_fields["probe"].default)
+    asked = request.to(PolishRequest, profile=profile, setting=start, probe=probe)
+    cost = Cost(asked, shape)
+    return asked.model_copy(update={"tokens": max(cost.tokens(cost.start + request.polish * cost.round), 1)})
+
+
 def final_request(
     request: BestRequest, profile: str | None, winner: Setting, runner_up: Setting | None,
-    fallback: Setting | None = None,
+    fallback: Setting | None = None, better: tuple[Setting, ...] = (),
 ) -> StudyRequest:  # fmt: skip
     """Winner, runner-up and uniform with every calibration seed, on the text that judges.
 
     Args:
         fallback: uniform at a lower target, judged too.
+        better: the winner repaired and polished, judged too.
     """
-    chosen = [each for each in (winner, runner_up, fallback) if each is not None]
+    chosen = [each for each in (winner, runner_up, fallback, *better) if each is not None]
     asked = [each.model_copy(update={"calibration_seed": seed}) for seed in drawn(request) for each in chosen]
     return _study(request, profile, tuple(asked), request.final)
 
@@ -72,21 +83,30 @@ def _study(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]
 
 
 def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
-    """FLOP of every stage at most: `profile`, `search` (of one target), `selection`, `corrections`, `final`."""
+    """FLOP of every stage at most, by its name; `search` is that of one target."""
     quick, grid = GRIDS["quick"], GRIDS[request.effort]
     target = request.target or 0.5  # where most depth ramps fit
     trial = len(candidates(quick, request.pruner, target, shape.layers, 0))
     tried = len(candidates(grid, request.pruner, target, shape.layers, 0))
     more = most_candidates(grid, target, shape.layers) - tried
-    judged = (4 if request.max_loss else 3) * len(drawn(request))  # winner, runner-up, uniform, and where it falls back
+    repairs, polishes = request.repair != NO_REPAIR, request.polish > 0
+    judged = 3 + bool(request.max_loss) + 2 * repairs + polishes  # winner, runner-up, uniform; uniform repaired too
+    judged *= len(drawn(request))
     selecting, judging = selection_request(request, None, ()), _study(request, None, (), request.final)
     return {
         "profile": 0.0 if request.profile else flops.request_flops(shape, profile_request(request)),
         "search": flops.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
         "selection": flops.study_flops(shape, selecting, tried + 1, tried + 1, tried),
+        "repair": flops.study_flops(shape, selecting, 2, 2, 2) if repairs else 0.0,
+        "polish": _polish_flops(request, shape) if polishes else 0.0,
         "corrections": flops.study_flops(shape, selecting, more, more, more) if more else 0.0,
         "final": flops.study_flops(shape, judging, judged + 1, judged + 1, judged),
     }
+
+
+def _polish_flops(request: BestRequest, shape: Outline) -> float:
+    cost = Cost(polish_request(request, None, Setting(pruner=request.pruner), shape), shape)
+    return cost.start + request.polish * cost.round
 
 
 def trials(request: BestRequest) -> int:

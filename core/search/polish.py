@@ -24,6 +24,7 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
+from core.search import polish_texts
 from core.search.polish_cost import Cost, study
 from core.specs import Manual, MarginalSpec, PolishRequest, PolishSpec, Setting, StudyRequest
 from core.specs.errors import UserError
@@ -70,14 +71,14 @@ class Run:
         """
         self._check_budget()
         resolved = self._resolved(self.request.setting)
-        self._check_texts(resolved)
+        polish_texts.check(self.request, resolved, self.loaded)
         start = np.array(resolved.spec.points[-1].pruned.sparsity)
         bounds = Bounds(self.request.setting.allocation.low, self.request.setting.allocation.high)
         first = self._losses(self.request.setting, "the start")
         if not np.isfinite(first).all():
             raise UserError("the start breaks the model: its loss is not a number; start from a lower target")
         *_, (found, losses) = [(self.request.setting, first), *self._moves(start, bounds, first)]
-        return self._saved(found, percent(paired(losses, first)))
+        return self._saved(found, percent(paired(losses, first)), self._judged(found))
 
     def _moves(self, sparsity: Array, bounds: Bounds, losses: Array) -> Iterator[tuple[Setting, Array]]:
         """Every accepted setting with its losses (windows,); rejected ones halve the region."""
@@ -171,6 +172,10 @@ class Run:
         linears = anatomy.parameters(self.loaded.layers)
         return met(sparsity, self.parameters) if sparsity.ndim == 1 else met(sparsity.ravel(), linears.ravel())
 
+    def _judged(self, found: Setting) -> Resolved | None:
+        report = self._told("judging", 0.0)
+        return polish_texts.judged(self.request, found, self.loaded, self.store, self.shape, report)
+
     # -- what it costs ------------------------------------------------------------------------------------------------
 
     def _affordable(self, cost: float) -> bool:
@@ -184,10 +189,6 @@ class Run:
                 f"{least:,} with its start: give {least} or more, or fewer windows"
             )
 
-    def _check_texts(self, resolved: Resolved) -> None:
-        if any(each.spec.content == resolved.text.spec.content for each in resolved.calibration.values()):
-            raise UserError("the calibration and the selection text are the same: name another text to select on")
-
     # -- telling ------------------------------------------------------------------------------------------------------
 
     def _told(self, name: str, cost: float) -> Report:
@@ -200,11 +201,13 @@ class Run:
 
         return tell
 
-    def _saved(self, found: Setting, change: Interval) -> Entry:
+    def _saved(self, found: Setting, change: Interval, judged: Resolved | None) -> Entry:
         resolved = self._resolved(*self.tried)
         marginal = tuple(self.priced)
-        spec = PolishSpec(study=resolved.spec, marginals=marginal, start=self.request.setting, found=found)
-        self.store.remember(self.request, spec, [*self.loaded.source.files, *resolved.files])
+        asked = {"start": self.request.setting, "found": found, "judged": judged and judged.spec}
+        spec = PolishSpec(study=resolved.spec, marginals=marginal, **asked)
+        files = [*resolved.files, *(judged.files if judged else ())]
+        self.store.remember(self.request, spec, [*self.loaded.source.files, *files])
         sparsity = next(each.pruned.sparsity for each in resolved.spec.points if each.setting == found)
         told = self._provenance(resolved) | {
             "model_source": relative(self.request.model),
@@ -215,6 +218,7 @@ class Run:
             "tokens": self.cost.tokens(self.spent),
             "sentence": self._sentence(found, change),
             "interval": asdict(change),
+            "judged": judged and polish_texts.verdict(self.request, found, judged, self.store),
         }
         return self.store.entry(self.store.save(spec, None, told))
 

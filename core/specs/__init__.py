@@ -4,11 +4,10 @@ A *request* is what a person typed; the worker resolves it to a *spec*, which na
 """
 
 from core.specs.allocations import AllocationRequest, Correction, Manual, Uniform
-from core.specs.base import Asked, Positions, Spec, checked, key_of, number
+from core.specs.base import Positions, Spec, checked, key_of, number
 from core.specs.errors import Broken, UserError
 from core.specs.measurements import (
     OUTLIER_THRESHOLDS,
-    SMALLEST_HALF_PRECISION_SIZE,
     ActivationSpec,
     FloorSpec,
     Measurement,
@@ -20,6 +19,7 @@ from core.specs.measurements import (
     WeightSpec,
     expanded,
     measurements,
+    methods_of,
 )
 from core.specs.models import Dtype, ModelSpec
 from core.specs.perturbations import (
@@ -33,7 +33,6 @@ from core.specs.perturbations import (
     perturbation,
 )
 from core.specs.polishing import MarginalSpec, PolishRequest, PolishSpec
-from core.specs.pruners import Pruner
 from core.specs.requests import BestRequest, BestSpec, ExportRequest, ExportSpec, WritingRequest, WritingSpec
 from core.specs.settings import PrunedSpec, Setting, Sparsity, uniform, with_twins
 from core.specs.studies import EvaluatedSpec, EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec, ZeroShotSpec

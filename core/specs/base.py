@@ -30,6 +30,12 @@ class Spec(BaseModel):
         """First 16 hex digits of the SHA-256 of the canonical JSON, which names the class too."""
         return key_of(type(self), self.model_dump(mode="json"))
 
+    @property
+    def outdated(self) -> bool:
+        """Whether what it prunes by has changed since: its numbers stay as they are, and nothing new is like them."""
+        pruned = getattr(self, "pruned", None)
+        return pruned is not None and pruned.outdated
+
 
 class View(Spec):
     """A spec that looks at stored units; the store keeps of itself only what it is and where it came from."""
@@ -38,6 +44,10 @@ class View(Spec):
     def units(self) -> tuple[Spec, ...]:
         """Every stored unit that it looks at, each once."""
         return ()
+
+    @property
+    def outdated(self) -> bool:
+        return super().outdated or any(unit.outdated for unit in self.units)
 
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         """What `runs --json` says of it beside its provenance, which is `told`."""

@@ -14,6 +14,7 @@ from core.specs.options import (
     allocated,
     comma,
     examples,
+    judging,
     measured,
     names,
     percent_words,
@@ -32,6 +33,12 @@ JSON = Option("json", "One JSON object on stdout, nothing else there.", False, b
 DEVICE = Option("device", "cpu, cuda, cuda:1, mps or auto.", "auto", always=True)
 ACCEPT = Option("accept_imported", "Let imported results answer too; else they are only shown.", False, bool)
 RUN = (DEVICE, CACHE, ACCEPT, JSON)
+PART = Option("part", "One share of the work, as in 2/8; whoever does the last one makes the whole.")
+SPREAD = (
+    PART,
+    Option("engine_on", "Spread the work in shares: machine[:PROCESSES], ray[:ADDRESS] or slurm[:PARTITION]."),
+    Option("shares", "How many shares; as many as processes, else 8.", None, int),
+)
 MODEL = (
     Option("model", "demo, a folder, a .gguf file, a Hub id; random:<any> for its untrained twin.", "demo",
            of=("model",), always=True, read=absolute),
@@ -113,6 +120,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("seed", "Draws the windows.", 0, int, ("text.seed",)),
         Option("packing", "joined or document; default: as suits the text.", of=("text.packing",)),
         Option("bos", "Start token: protocol (the tokenizer's way) or every.", "protocol", of=("text.bos",)),
+        *SPREAD,
         *RUN,
     ),
     "allocate": (
@@ -164,16 +172,21 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         _source("selection", "Text on which moves are accepted.", USUAL_EVALUATION.source, "selection.source"),
         _documents("selection_documents", "Its documents, as in 600-799.", "selection.documents"),
         _count("windows", "How many windows of it.", USUAL_EVALUATION.sequences, "selection.sequences"),
+        Option("final", "Text that judges the outcome, as many windows; else none does.", of=("final",), told=judging,
+               read=absolute),
+        Option("final_documents", "Its documents, as in 800-999.", told=judging, write=span_words, read=span),
         _count("probe", "How many of these price the steps.", 4, "probe"),
         _count("length", LENGTH, USUAL_EVALUATION.length, "calibration.length", "selection.length", least=SHORTEST),
         _count("seed", "Draws the calibration windows.", 0, "setting.calibration_seed", least=0),
         Option("step", "Sparsity that a layer moves by at most.", 0.04, float, ("step",), always=True),
         _count("tokens", "Budget, in tokens of forward passes of the dense model.", 1_000_000, "tokens"),
+        Option("minutes", "In its place: about so many minutes, by the speed of this machine.", None, float),
         Option("write", "File for the allocation, which `prune --allocation` reads.", "polished.json"),
         *RUN,
     ),
     "study": (
         Option("file", "A .toml file; see the README for what it holds.", ..., Path, ("file",), argument=True),
+        *SPREAD,
         *RUN,
     ),
     "best": (
@@ -182,7 +195,9 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("max_loss", "In its place: the largest rise of the perplexity, as in 20%.", of=("max_loss",),
                write=percent_words, read=fraction),
         _pruner("pruner"),
-        Option("text", "One text: 60% of its documents calibrate, 20% select, 20% judge.", told=roles),
+        Option("repair", f"{either(REPAIRS)}: tried on the winner; none: not.", "refit", of=("repair",)),
+        _count("polish", "Rounds that move the winner's budget by measured steps.", 2, "polish", least=0),
+        Option("text", "One text: 60 % of its documents calibrate, 20 % select, 20 % judge.", told=roles),
         _role("calibration", "calibrate and profile"),
         _role("selection", "select"),
         _role("final", "judge"),

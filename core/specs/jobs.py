@@ -85,6 +85,15 @@ JOBS = (
         "Let the dense and the pruned model continue a prompt.",
         opens=(("part", "writing"),),
     ),
+    JobRow(
+        "unfinished",
+        "core.specs.shares:ShareRequest",
+        "core.specs.shares:Unfinished",
+        "core.jobs.work:share",
+        "Do one share of a measurement or study that several processes spread among themselves.",
+        answered=False,  # what it answers is the whole, once that is there
+        listed="unfinished",
+    ),
 )
 BY_REQUEST = {row.request: row for row in JOBS}
 Request = Union[tuple(BY_REQUEST)]  # noqa: UP007 (made from the table)

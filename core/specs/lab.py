@@ -25,6 +25,7 @@ TUNED = {
 }  # fmt: skip
 ALLOCATIONS = ("uniform", "owl", "response")  # whose texts are committed
 SPARSITIES = tuple(step / 10 for step in range(9))
+REMOVED = (0.7, 0.5, 0.6, 0.8, 0.3, 0.9)  # shares of a layer's weights that the lab's page removes, the usual first
 
 
 class Question(Spec):

@@ -11,6 +11,7 @@ from core.specs.base import Spec, View, added
 from core.specs.formats import model_name, text_name
 from core.specs.models import ModelSpec, OfModel
 from core.specs.perturbations import EACH, Perturbation
+from core.specs.pruners import PRUNERS
 from core.specs.texts import TextSpec, WindowRequest
 
 SMALLEST_HALF_PRECISION_SIZE = 0.05
@@ -37,15 +38,23 @@ class PerturbedSpec(Spec):
     text: TextSpec
     measurement: Measurement
     harm_stride: int = Field(4, ge=1, description="harm is read at tokens 1, 1 + stride, 1 + 2 stride, ...")
-    method: Literal[1] = 1
+    method: Literal[1, 2] = Field(1, description="the pruner's, where it prunes")
+
+    @property
+    def outdated(self) -> bool:
+        return any(PRUNERS[name].method != self.method for name in _pruners([self.measurement]))
 
 
-class ActivationSpec(Spec):
-    """What the clean run shows: residual norms, block influence, loss."""
+class OnText(Spec):
+    """A stored unit of the dense model on a text."""
 
     model: ModelSpec
     text: TextSpec
     method: Literal[1] = 1
+
+
+class ActivationSpec(OnText):
+    """What the clean run shows: residual norms, block influence, loss."""
 
 
 class WeightSpec(Spec):
@@ -55,28 +64,16 @@ class WeightSpec(Spec):
     method: Literal[1] = 1
 
 
-class ScoreSpec(Spec):
+class ScoreSpec(OnText):
     """Wanda scores of the dense model on a text: outliers, mean, median."""
 
-    model: ModelSpec
-    text: TextSpec
-    method: Literal[1] = 1
 
-
-class RemovalSpec(Spec):
+class RemovalSpec(OnText):
     """What removing half of the dense model's weights would do to the outputs of its linears, on a text."""
 
-    model: ModelSpec
-    text: TextSpec
-    method: Literal[1] = 1
 
-
-class FloorSpec(Spec):
+class FloorSpec(OnText):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
-
-    model: ModelSpec
-    text: TextSpec
-    method: Literal[1] = 1
 
 
 class ProfileSpec(View):
@@ -88,6 +85,10 @@ class ProfileSpec(View):
     prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
     harm_stride: int = 4
     removal: bool = added(False, "what LSA looks at is measured too")
+    methods: tuple[tuple[str, int], ...] = added((), "of the pruners it prunes by, where that is not the first one")
+
+    def _method(self, pruner: str) -> int:
+        return dict(self.methods).get(pruner, 1)
 
     @property
     def activation(self) -> ActivationSpec:
@@ -110,7 +111,10 @@ class ProfileSpec(View):
         return RemovalSpec(model=self.model, text=self.text)
 
     def unit(self, measurement: Measurement) -> PerturbedSpec:
-        return PerturbedSpec(model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride)
+        method = max(map(self._method, _pruners([measurement])), default=1)
+        return PerturbedSpec(
+            model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride, method=method
+        )
 
     @property
     def units(self) -> tuple[Spec, ...]:
@@ -131,9 +135,7 @@ class ProfileSpec(View):
             "seconds": seconds.get("sweep"),
             "seconds_loading": seconds.get("loading"),
             "seconds_statistics": seconds.get("statistics"),
-            "engine": told.get("engine"),
-            "model": told.get("model"),
-            "text": told.get("text"),
+            **{name: told.get(name) for name in ("engine", "model", "text")},
             "sequences": self.text.sequences,
             "length": self.text.length,
             "perturbations": self.names,
@@ -167,6 +169,16 @@ class MeasureRequest(OfModel):
                     f"or a size of {SMALLEST_HALF_PRECISION_SIZE} or more"
                 )
         return self
+
+
+def methods_of(asked: Iterable[Measurement]) -> tuple[tuple[str, int], ...]:
+    """The methods, as they are now, of the pruners that measurements prune by; without those that are the first."""
+    return tuple((name, PRUNERS[name].method) for name in _pruners(asked) if PRUNERS[name].method > 1)
+
+
+def _pruners(asked: Iterable[Measurement]) -> list[str]:
+    """The pruners that measurements prune by, each once, in the order of their names."""
+    return sorted({each.perturbation.treatment.pruner for each in asked if each.perturbation.treatment})
 
 
 def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (0,)) -> tuple[Measurement, ...]:

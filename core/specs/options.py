@@ -142,6 +142,12 @@ def start(request: PolishRequest) -> dict[str, str]:
     return {"allocation": grammar.write(request.setting.allocation)}
 
 
+def judging(request: PolishRequest) -> dict[str, Any]:
+    """The text that judges what a polish found; its windows are as many and as long as those that select."""
+    final = request.final
+    return {} if final is None else {"final": final.source, "final_documents": final.documents}
+
+
 def roles(request: BestRequest) -> dict[str, str]:
     """One text for all roles, or one for each."""
     sources = {role: getattr(request, role).source for role in ("calibration", "selection", "final")}

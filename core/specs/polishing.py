@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.specs.base import Spec, View
+from core.specs.base import Spec, View, added
 from core.specs.models import ModelSpec
 from core.specs.requests import OneSetting
 from core.specs.settings import PrunedSpec, Setting
@@ -22,6 +22,7 @@ class PolishRequest(OneSetting):
     probe: int = Field(4, ge=1, description="how many windows of that text price the steps; all of them accept")
     step: float = Field(0.04, gt=0, le=0.5, description="of sparsity: what is priced, and the largest move at first")
     tokens: int = Field(1_000_000, ge=1, description="budget, in tokens of forward passes of the dense model")
+    final: WindowRequest | None = added(None, "text that judges what was found; nothing is chosen on it")
     does: ClassVar[str] = "polish"
 
     @model_validator(mode="after")
@@ -52,10 +53,12 @@ class PolishSpec(View):
     marginals: tuple[MarginalSpec, ...]
     start: Setting
     found: Setting
+    judged: StudySpec | None = added(None, "the start and what was found, on a text that nothing was chosen on")
 
     @property
     def units(self) -> tuple[Spec, ...]:
-        return (*self.study.units, *self.marginals)
+        found = (*self.study.units, *self.marginals, *(self.judged.units if self.judged else ()))
+        return tuple({unit.key: unit for unit in found}.values())
 
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
         return {"start": self.start.name, "sparsity": told.get("sparsity")}

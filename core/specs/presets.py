@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.specs.errors import UserError
 from core.specs.measurements import Measurement, measurements
 from core.specs.perturbations import perturbation
 
@@ -58,14 +57,3 @@ PRESETS = {
     ),
     "paper": Preset(128, 2048, STANDARD, "the standard perturbations on 128 windows of 2048 tokens: for a GPU"),
 }
-
-
-def preset(name: str) -> Preset:
-    """Look a preset up.
-
-    Raises:
-        UserError: an unknown name.
-    """
-    if name not in PRESETS:
-        raise UserError(f"there is no preset {name!r}: choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]

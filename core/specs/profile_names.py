@@ -30,6 +30,12 @@ def model(label: str) -> str:
     return f"{first}{UNTRAINED}" if label.startswith("random: ") else first
 
 
+def short(label: str) -> str:
+    """A model in a narrow place: `SmolLM2-135M, untrained`."""
+    name = model(label)
+    return TUNED.sub("", name.removesuffix(UNTRAINED)) + (UNTRAINED if name.endswith(UNTRAINED) else "")
+
+
 def text(label: str) -> str:
     """A text in a word or two: `C4`, `demo text`, `my-notes`."""
     for pattern, name in TEXTS.items():
@@ -41,9 +47,7 @@ def text(label: str) -> str:
 
 def profile(about: Described) -> str:
     """Model, text, windows × tokens."""
-    name = model(about.model)
-    short = TUNED.sub("", name.removesuffix(UNTRAINED)) + (UNTRAINED if name.endswith(UNTRAINED) else "")
-    return f"{short} · {text(about.text)} · {about.sequences} × {about.length}"
+    return f"{short(about.model)} · {text(about.text)} · {about.sequences} × {about.length}"
 
 
 def profiles(described: Iterable[Described]) -> list[str]:

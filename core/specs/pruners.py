@@ -25,6 +25,8 @@ class PrunerRow:
     formula: str  # TeX: what decides which weights go
     paper: str = ""
     modifier: str = ""  # of llm-compressor, where that has the pruner too
+    method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
+    earlier: str = ""  # what that did otherwise, in words
 
     @property
     def reads_text(self) -> bool:
@@ -59,6 +61,8 @@ PRUNERS = {
         r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
         paper="Sun et al., arXiv 2306.11695",
         modifier="WandaPruningModifier",
+        method=2,
+        earlier="the zeros of every row rounded down",
     ),
     "sparsegpt": PrunerRow(
         "SparseGPT",
@@ -106,6 +110,7 @@ REPAIRS = {
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
     ),
 }
+NO_REPAIR = "none"  # where a repair is asked for unless it is refused
 USUAL = "wanda"
 PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
 WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if not row.reads_text)
@@ -169,4 +174,5 @@ def _one_of(known: Mapping[str, object]) -> AfterValidator:
 
 Pruner = Annotated[str, _one_of(PRUNERS)]
 Repair = Annotated[str, _one_of(REPAIRS)]
+Repaired = Annotated[str, _one_of({NO_REPAIR: None, **REPAIRS})]
 Treated = Annotated[str, _one_of(TREATMENTS)]

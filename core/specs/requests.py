@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from core.specs import naming
-from core.specs.base import Spec, View
+from core.specs.base import Spec, View, added
 from core.specs.formats import model_name, per_cent
 from core.specs.measurements import ProfileSpec
 from core.specs.models import ModelSpec, OfModel
-from core.specs.pruners import USUAL, Pruner
+from core.specs.pruners import USUAL, Pruner, Repaired
 from core.specs.settings import PrunedSpec, Setting
 from core.specs.studies import StudySpec
 from core.specs.texts import USUAL_CALIBRATION, WindowRequest
@@ -60,6 +60,8 @@ class BestRequest(OfModel):
         None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
     )
     pruner: Pruner = USUAL
+    repair: Repaired = Field("refit", description="what is tried on the weights that the winner keeps; or none")
+    polish: int = Field(2, ge=0, description="how many rounds move the winner's budget by measured steps")
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
@@ -118,6 +120,9 @@ class BestSpec(View):
     final: StudySpec
     winner: Setting
     runner_up: Setting | None = Field(description="the best of another base allocator; None: no other was possible")
+    better: tuple[Setting, ...] = added(
+        (), "the winner repaired, and then polished, as far as each lowered the loss on the text that selects"
+    )
 
     @property
     def units(self) -> tuple[Spec, ...]:

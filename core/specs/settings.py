@@ -11,7 +11,7 @@ from core.specs import grammar
 from core.specs.allocations import AllocationRequest, Uniform
 from core.specs.base import Spec, added, checked, number
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import USUAL, Pruner, Repair, Treatment
+from core.specs.pruners import PRUNERS, USUAL, Pruner, Repair, Treatment
 from core.specs.texts import TextSpec
 
 # how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
@@ -117,7 +117,19 @@ class PrunedSpec(Spec):
     pattern: str | None = None
     true_sequential: bool = False
     calibration: TextSpec | None
-    method: Literal[1] = 1
+    method: Literal[1, 2] = Field(
+        default_factory=lambda given: PRUNERS[given["pruner"]].method, description="the pruner's"
+    )
+
+    @property
+    def earlier(self) -> str:
+        """What its pruner does otherwise by now, in words: `Wanda with ...`; empty where that has not changed."""
+        row = PRUNERS[self.pruner]
+        return f"{row.label} with {row.earlier}" if self.outdated else ""
+
+    @property
+    def outdated(self) -> bool:
+        return self.method != PRUNERS[self.pruner].method
 
     @model_validator(mode="after")
     def _has_a_text_to_repair_by(self) -> Self:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from core import specs
 from core.specs import presets
-from core.specs.base import checked, number
+from core.specs.base import checked, look_up, number
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
 from core.specs.requests import BestRequest
@@ -116,7 +116,7 @@ def build(
     Raises:
         UserError: the first option that cannot be.
     """
-    chosen = presets.preset(preset)
+    chosen = look_up(presets.PRESETS, preset, "preset")
     window = checked(
         WindowRequest,
         source=absolute(text),

@@ -17,7 +17,18 @@ from core.specs.base import View
 from core.specs.errors import UserError
 from core.specs.jobs import BY_REQUEST, JOBS, Request
 from core.store import results
-from core.store.files import Corrupt, Gone, changed, discard, pretty, stamp, verified, write_file, write_folder
+from core.store.files import (
+    Corrupt,
+    Gone,
+    changed,
+    pretty,
+    sealed,
+    stamp,
+    unsealed,
+    verified,
+    write_file,
+    write_folder,
+)
 from core.store.tables import decode, encode
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
@@ -37,7 +48,7 @@ KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, N
 VIEW_KINDS = tuple(row.kind for row in JOBS)
 FORMS = dict(KINDS.values())  # class of a spec -> that of its result; None for a view
 MARK = "imported"  # beside the files of what came in a pack: the SHA-256 of each pack, a line each
-_KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
+KIND_OF = {spec: kind for kind, (spec, _) in KINDS.items()}
 Read = TypeVar("Read")
 
 
@@ -101,7 +112,7 @@ class Store:
         return next(self._paths(spec, roots or self.roots), None)
 
     def _paths(self, spec: specs.Spec, roots: Iterable[Path]) -> Iterator[Path]:
-        paths = (root / _KIND_OF[type(spec)] / spec.key for root in roots)
+        paths = (root / KIND_OF[type(spec)] / spec.key for root in roots)
         return (path for path in paths if (path / "manifest.json").is_file())
 
     def measured(self, spec: specs.Spec) -> Path | None:
@@ -207,13 +218,11 @@ class Store:
         Args:
             packs: the SHA-256 of what it came in; a view came in whatever its units came in too.
         """
-        path = self.root / _KIND_OF[type(spec)] / spec.key
+        path = self.root / KIND_OF[type(spec)] / spec.key
         files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
         if result is not None:
             files |= encode(result)
-        if packs_of(path):
-            discard(path)
-        return write_folder(path, files, _mark({*packs, *self._packs_of_units(spec)}))
+        return write_folder(path, files, _mark({*packs, *self._packs_of_units(spec)}), replace=bool(packs_of(path)))
 
     def mark_again(self, entry: Entry) -> None:
         """Note on a view that stands here already what its units came in since."""
@@ -223,21 +232,6 @@ class Store:
     def _packs_of_units(self, spec: specs.Spec) -> set[str]:
         units = map(self.path, spec.units if isinstance(spec, View) else ())
         return {pack for path in units if path for pack in packs_of(path)}
-
-    def delete(self, entry: Entry) -> None:
-        """Delete a profile, study or export and the units that no other needs.
-
-        Raises:
-            UserError: the entry is part of the committed demo.
-        """
-        if entry.committed:
-            raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
-        discard(entry.path)
-        others = (other for kind in VIEW_KINDS for other in self.entries(kind) if not other.committed)
-        kept = {unit.key for other in others for unit in other.spec.units}
-        for unit in entry.spec.units:
-            if unit.key not in kept:
-                discard(self.root / _KIND_OF[type(unit)] / unit.key)
 
     # -- corrupt entries --------------------------------------------------------------------------------------------
 
@@ -262,17 +256,21 @@ class Store:
     def remember(self, request: Request, view: View, files: list[Path]) -> None:
         """Note which profile or study a request means, as long as these local files stay as they are."""
         note = {"view": view.model_dump(mode="json"), "files": [stamp(path) for path in files]}
-        write_file(self.root / "resolved" / f"{request.key}.json", pretty(note))
+        write_file(self._note(request), sealed(note))
 
     def resolved(self, request: Request) -> View | None:
-        """What a request means, if it was resolved before and its local files have not changed since."""
+        """What a request means, if it was resolved before and nothing has changed since: its local files, a pruner."""
         try:
-            note = json.loads((self.root / "resolved" / f"{request.key}.json").read_bytes())
+            note = unsealed(self._note(request).read_bytes())
             if all(stamp(Path(known[0])) == known for known in note["files"]):
-                return BY_REQUEST[type(request)].view.model_validate(note["view"])
+                found = BY_REQUEST[type(request)].view.model_validate(note["view"])
+                return None if found.outdated else found
         except (OSError, ValueError, KeyError, TypeError):
             pass  # never resolved, or by another version: resolving again is cheap
         return None
+
+    def _note(self, request: Request) -> Path:
+        return self.root / "resolved" / f"{request.key}.json"
 
     def find(self, request: Request) -> Entry | None:
         """The stored profile or study that answers a request, or None; also where one of its units is gone or corrupt.

@@ -8,9 +8,14 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from core.store.hidden import aside, beginning
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
+PATIENCE = 20  # attempts at renaming what a reader has open
 
 
 class Corrupt(Exception):
@@ -21,18 +26,23 @@ class Gone(Corrupt):
     """An entry that another process deleted at this moment."""
 
 
-def write_folder(path: Path, files: dict[str, bytes], beside: dict[str, bytes] | None = None) -> Path:
+def write_folder(
+    path: Path, files: dict[str, bytes], beside: dict[str, bytes] | None = None, replace: bool = False
+) -> Path:
     """Write files and their hashes to a temporary folder, then rename it into place.
 
     Args:
         beside: files that the manifest does not name, for they are no part of the entry.
+        replace: take the place of what lies there; else whoever wrote first stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=beginning(path.name), dir=path.parent))
     try:
         for name, content in {**files, **(beside or {}), "manifest.json": pretty(hashes(files))}.items():
             (temporary / name).write_bytes(content)
         os.chmod(temporary, 0o755)
+        if replace:
+            discard(path)
         try:
             temporary.rename(path)
         except OSError:
@@ -44,37 +54,55 @@ def write_folder(path: Path, files: dict[str, bytes], beside: dict[str, bytes] |
     return path
 
 
-def discard(path: Path) -> None:
-    """Delete a folder so that a reader sees it whole or not at all."""
-    hidden = path.with_name(f".{path.name}-{time.time_ns()}")
+def discard(path: Path, why: str = "") -> None:
+    """Delete a folder so that a reader sees it whole or not at all; nothing where there is none.
+
+    Args:
+        why: begins the end of the hidden name that it bears while it is deleted.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    hidden = aside(path, why)
     try:
-        path.rename(hidden)
-    except OSError:  # there is none; or Windows, while a reader has a file open
-        hidden = path
-    shutil.rmtree(hidden, ignore_errors=True)
+        patiently(lambda: path.rename(hidden))
+    except FileNotFoundError:
+        return
+    shutil.rmtree(hidden, ignore_errors=True)  # what stays is swept at the next start
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Replace a file in one step; a reader sees the old content or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.chmod(temporary, 0o644)  # as any file a program writes: a temporary one is its owner's alone
-    for attempt in range(20):
+    handle, temporary = tempfile.mkstemp(prefix=beginning(path.name), dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)  # as any file a program writes: a temporary one is its owner's alone
+        patiently(lambda: os.replace(temporary, path))
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def patiently(rename: Callable[[], object]) -> None:
+    """Rename something; on Windows, which does not while a reader has it open, for as long as a reader takes."""
+    for _ in range(PATIENCE if os.name == "nt" else 0):
         try:
-            os.replace(temporary, path)
+            rename()
             return
-        except PermissionError:  # Windows, while a reader has the file open
-            if attempt == 19:
-                raise
+        except PermissionError:
             time.sleep(0.05)
+    rename()
 
 
 def stamp(path: Path) -> list:
-    """Path, size, time of change and inode: what tells whether a file is still the one that was hashed."""
+    """Path, size, times and inode: what tells whether a file is still the one that was hashed.
+
+    Whoever changes a file can set its time of change back; when it was last touched at all, only the system sets.
+    """
     status = path.stat()
-    return [str(path), status.st_size, status.st_mtime_ns, status.st_ino]
+    return [str(path), status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
 
 
 def changed(path: Path) -> float:
@@ -114,6 +142,27 @@ def verified(path: Path) -> dict[str, bytes]:
 def hashes(files: dict[str, bytes]) -> dict[str, str]:
     """The SHA-256 of each file, in hex: what a manifest holds."""
     return {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+
+
+def sealed(value: object) -> bytes:
+    """A JSON value and its hash."""
+    return pretty({"value": value, "sha256": _seal(value)})
+
+
+def unsealed(content: bytes) -> Any:
+    """What was sealed.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is not what was written.
+    """
+    found = json.loads(content)
+    if found["sha256"] != _seal(found["value"]):
+        raise ValueError("its hash differs")
+    return found["value"]
+
+
+def _seal(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def pretty(value: object) -> bytes:

@@ -1,16 +1,15 @@
-"""What a file holds, remembered by its path, size, time of change and inode."""
+"""What a file holds, remembered by its path, size, times and inode."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from core.store.cache import Store
-from core.store.files import stamp, write_file
+from core.store.files import sealed, stamp, unsealed, write_file
 
 
 def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:
@@ -20,14 +19,15 @@ def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any])
     memo = store.root / "remembered" / f"{kind}-{name}.json"
     now = stamp(path)
     try:
-        known = json.loads(memo.read_bytes())
+        known = unsealed(memo.read_bytes())
         if known["file"] == now:
             return known["found"]
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # not looked at yet
+        pass  # not looked at yet, or what is remembered was changed
     found = find(path)
     with suppress(OSError):  # a cache that cannot be written: it is looked at again next time
-        write_file(memo, json.dumps({"file": now, "found": found}).encode())
+        if stamp(path) == now:  # else it was written while it was read
+            write_file(memo, sealed({"file": now, "found": found}))
     return found
 
 

@@ -14,8 +14,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.specs import Spec, UserError, key_of
+from core.specs.shares import Part, Unfinished
+from core.store import unfinished
 from core.store.agreement import Lengths, check_linears, check_unit
 from core.store.arrays import check_arrays, from_npy, to_npy
+from core.store.cache import FORMS as RESULTS
 from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, packs_of
 from core.store.files import Corrupt, hashes, pretty
 from core.store.public import public
@@ -25,7 +28,7 @@ from core.store.zips import LIMIT, megabytes, members, refuse, zipped
 
 JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
 
-KINDS_THAT_TRAVEL = tuple(kind for kind in KINDS if kind != "export")  # an export is a folder of the machine it is on
+KINDS_THAT_TRAVEL = (*(kind for kind in KINDS if kind != "export"), "part")  # an export is a folder of its machine
 WORDS = ("spec.json", "provenance.json")
 
 Place = tuple[str, str]  # kind, key
@@ -49,13 +52,16 @@ def pack(store: Store, entry: Entry) -> bytes:
 
 
 def _files(store: Store, entry: Entry) -> dict[str, bytes]:
-    """Every file of an entry and its units, by its place in a pack."""
-    folders = [entry.path, *(_unit_folder(store, entry, unit) for unit in entry.spec.units)]
-    return {
-        f"{folder.parent.name}/{folder.name}/{name}": data
-        for folder in folders
-        for name, data in _whole(entry, folder).items()
-    }
+    """Every file of an entry and its units, by its place in a pack; of an unfinished one what there is, parts too."""
+    begun = isinstance(entry.spec, Unfinished)
+    units = unfinished.there(store, entry.spec) if begun else (_unit_folder(store, entry, u) for u in entry.spec.units)
+    found = {f"{each.parent.name}/{each.name}": _whole(entry, each) for each in (entry.path, *units)}
+    if begun:
+        found |= {
+            f"part/{part.key}": _members(pretty(part.model_dump(mode="json")), told, result)
+            for part, told, result in unfinished.parts_of(store, entry.spec)
+        }
+    return {f"{place}/{name}": data for place, files in found.items() for name, data in files.items()}
 
 
 def _files_of_profile(store: Store, entry: Entry) -> dict[str, bytes]:
@@ -88,20 +94,26 @@ def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
         result = decode(stored, KINDS[folder.parent.name][1])
     except (Corrupt, OSError) as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
-    told = pretty(public(json.loads(stored["provenance.json"])))
-    files = {"spec.json": stored["spec.json"], "provenance.json": told} | to_npy(result)
+    return _members(stored["spec.json"], json.loads(stored["provenance.json"]), result)
+
+
+def _members(spec: bytes, told: dict, result: object | None) -> dict[str, bytes]:
+    files = {"spec.json": spec, "provenance.json": pretty(public(told))} | to_npy(result)
     return dict(sorted({**files, "manifest.json": pretty(hashes(files))}.items()))
 
 
 # --- back ----------------------------------------------------------------------------------------------------------
 
 
-def unpack(store: Store, content: bytes | Path) -> list[Entry]:
+def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry]:
     """Put a pack's results into the store; what is there already stays as it is.
 
     Everything is checked before anything is written: the zip's size, members and their names, every folder's hashes,
     spec and arrays, and that each profile and study has all its units, here or in the store, and that these agree.
     What is written is marked as imported.
+
+    Args:
+        own: the same person measured it on another machine: it is not marked, and shares join those that are here.
 
     Returns:
         The pack's profiles and studies, as they now are in the store.
@@ -114,16 +126,18 @@ def unpack(store: Store, content: bytes | Path) -> list[Entry]:
     found = {place: _spec(place, files) for place, files in folders.items()}
     for (kind, key), files in folders.items():
         arrays = {file: data for file, data in files.items() if file not in WORDS}
-        check_arrays(f"{kind}/{key}", arrays, KINDS[kind][1])
-    _check_complete(store, found)
+        check_arrays(f"{kind}/{key}", arrays, _form(found[kind, key]))
+    _check_complete(store, found, own)
     for place, spec in found.items():
         if place[0] in VIEW_KINDS:
             _check_agreement(store, place, spec, folders)
-    came_in = hashlib.sha256(content).hexdigest()
+        elif isinstance(spec, Part):
+            check_unit("/".join(place), spec.alone, from_npy(folders[place], _form(spec)), {})
+    came_in = [] if own else [hashlib.sha256(content).hexdigest()]
     for place in sorted(found, key=lambda each: each[0] in VIEW_KINDS):  # a view never stands before its units
-        _write(store, found[place], folders[place], KINDS[place[0]][1], came_in)
+        _write(store, found[place], folders[place], came_in)
     paths = [store.path(spec) for (kind, _), spec in found.items() if kind in VIEW_KINDS]
-    return [entry for entry in map(store.entry, paths) if entry]
+    return [entry for entry in map(store.entry, filter(None, paths)) if entry]
 
 
 def _read(content: bytes | Path) -> bytes:
@@ -135,11 +149,20 @@ def _read(content: bytes | Path) -> bytes:
         return file.read(LIMIT + 1)  # one byte more than is taken
 
 
-def _write(store: Store, spec: Spec, files: dict[str, bytes], form: type | None, came_in: str) -> None:
+def _form(spec: Spec) -> type | None:
+    """What a spec is answered by; None for a view."""
+    return RESULTS[type(spec.unit if isinstance(spec, Part) else spec)]
+
+
+def _write(store: Store, spec: Spec, files: dict[str, bytes], came_in: list[str]) -> None:
+    result, told = from_npy(files, _form(spec)), json.loads(files["provenance.json"])
+    if isinstance(spec, Part):
+        unfinished.keep_part(store, spec, result, told)
+        return
     path = store.path(spec)
-    if path is None or store.sound(path, named) is None:
-        store.save(spec, from_npy(files, form), json.loads(files["provenance.json"]), [came_in])
-    elif form is None and not packs_of(path):
+    if path is None or store.sound(path, named) is None or (packs_of(path) and not came_in):
+        store.save(spec, result, told, came_in)
+    elif result is None and not packs_of(path):
         store.mark_again(store.entry(path))
 
 
@@ -176,7 +199,7 @@ def _unhashed(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
 def _spec(place: Place, files: dict[str, bytes]) -> Spec:
     """What a folder says it answers, which must hash to its name."""
     kind, key = place
-    form = KINDS[kind][0]
+    form = Part if kind == "part" else KINDS[kind][0]
     for file in WORDS:
         if file not in files:
             refuse(f"{kind}/{key}/{file}", "is missing: make the pack again with `runs export`")
@@ -208,22 +231,27 @@ def _json(name: str, data: bytes) -> dict:
     return found
 
 
-def _check_complete(store: Store, found: dict[Place, Spec]) -> None:
+def _check_complete(store: Store, found: dict[Place, Spec], own: bool) -> None:
     """Every view has its units and every unit its view, or it could neither be opened nor deleted."""
     views = [spec for (kind, _), spec in found.items() if kind in VIEW_KINDS]
     if not views:
         raise UserError("the pack holds no profile and no study, so there is nothing to import")
+    if not own and any(isinstance(view, Unfinished) for view in views):
+        raise UserError(
+            "the pack holds shares of an unfinished profile or study, which join those that were measured here: if you "
+            "measured them yourself, import it with `runs import FILE --own`"
+        )
     given = {key for _, key in found}
     needed = {view.key for view in views}
     for view in views:
         for unit in view.units:
             needed.add(unit.key)
-            if unit.key not in given and store.path(unit) is None:
+            if unit.key not in given and store.path(unit) is None and not isinstance(view, Unfinished):
                 raise UserError(
                     f"{view.key} lacks its unit {unit.key} in the pack and in the cache: make the pack again"
                 )
-    for kind, key in found:
-        if key not in needed:
+    for (kind, key), spec in found.items():
+        if (spec.unit.key if isinstance(spec, Part) else key) not in needed:
             refuse(f"{kind}/{key}", "belongs to no profile and no study of the pack: leave it out")
 
 
@@ -234,6 +262,7 @@ def _check_agreement(store: Store, place: Place, view: Spec, folders: dict[Place
         kind = next(kind for kind, (form, _) in KINDS.items() if form is type(unit))
         files = folders.get((kind, unit.key))
         result = store.load(unit) if files is None else from_npy(files, KINDS[kind][1])
-        check_unit(f"{kind}/{unit.key}", unit, result, lengths)
+        if result is not None:  # else it is one that shares are missing of
+            check_unit(f"{kind}/{unit.key}", unit, result, lengths)
     told = json.loads(folders[place]["provenance.json"])
     check_linears("/".join(place), view, len(told.get("linears", ())), lengths)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.specs import EvaluatedSpec, PerturbedSpec
 from core.store import results
 from core.store.cache import FORMS, Store
-from core.store.files import discard, pretty, verified, write_folder
+from core.store.files import Corrupt, discard, pretty, verified, write_folder
 from core.store.tables import decode, encode
 
 Parted = PerturbedSpec | EvaluatedSpec
@@ -25,7 +25,7 @@ def save(
 ) -> None:
     """Keep the sequences or windows `first, first + 1, ...` of a unit, how long they took and what was odd."""
     last = first + results.len_along(part, results.SPLIT[type(part)]) - 1
-    told = {"seconds": seconds, "warnings": list(warnings)}
+    told = {"unit": unit.key, "seconds": seconds, "warnings": list(warnings)}
     write_folder(folder(store, unit) / f"{first:04d}-{last:04d}", encode(part) | {"provenance.json": pretty(told)})
 
 
@@ -42,7 +42,13 @@ def warnings(store: Store, unit: Parted) -> list[str]:
 def _told(store: Store, unit: Parted) -> list[dict]:
     """The provenance of a unit, or of its parts while it is not whole."""
     whole = store.measured(unit)
-    return [json.loads((each / "provenance.json").read_bytes()) for each in ([whole] if whole else _all(store, unit))]
+    try:
+        folders = [whole] if whole else _all(store, unit)
+        return [json.loads((each / "provenance.json").read_bytes()) for each in folders]
+    except FileNotFoundError:
+        if store.measured(unit) == whole:
+            raise
+        return _told(store, unit)  # another process has put its parts together meanwhile
 
 
 def _all(store: Store, unit: Parted) -> list[Path]:
@@ -60,11 +66,23 @@ def drop(store: Store, unit: Parted) -> None:
 
 def finished(store: Store, unit: Parted) -> dict[int, results.Merged]:
     """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again."""
-    read = {
-        int(path.name[:4]): store.sound(path, lambda path: decode(verified(path), FORMS[type(unit)]))
-        for path in _all(store, unit)
-    }
+
+    def read_one(path: Path) -> results.Merged:
+        files = verified(path)
+        if json.loads(files.get("provenance.json", b"{}")).get("unit") != unit.key:
+            raise Corrupt("it is a part of another unit")
+        return decode(files, FORMS[type(unit)])
+
+    read = {int(path.name[:4]): store.sound(path, read_one) for path in _all(store, unit)}
     return {first: part for first, part in read.items() if part is not None}
+
+
+def kept(store: Store, unit: Parted) -> Iterator[tuple[int, dict, results.Merged]]:
+    """First sequence or window, provenance and numbers of every finished part, in order."""
+    for first, part in finished(store, unit).items():
+        last = first + results.len_along(part, results.SPLIT[type(part)]) - 1
+        told = (folder(store, unit) / f"{first:04d}-{last:04d}" / "provenance.json").read_bytes()
+        yield first, json.loads(told), part
 
 
 def partial(store: Store, unit: Parted) -> results.Merged | None:

@@ -26,7 +26,7 @@ def brief(request: Request) -> str:
             said = ["measuring", _amount(request.text)]
         case StudyRequest():
             asked = request.settings
-            what = naming.allocation(asked[0].allocation) if len(asked) == 1 else _several(len(asked), "setting")
+            what = naming.allocation(asked[0].allocation) if len(asked) == 1 else _settings(request)
             said = ["evaluation", what, source(request.evaluation.text)]
         case ExportRequest():
             said = ["export", naming.allocation(request.setting.allocation)]
@@ -45,7 +45,7 @@ def title(request: Request) -> str:
         case MeasureRequest():
             said = [f"{_amount(request.text)} tokens", _several(len(request.measurements), "perturbation")]
         case StudyRequest():
-            said = [f"{_several(len(request.settings), 'setting')} on {_amount(request.evaluation.text)} tokens"]
+            said = [f"{_settings(request)} on {_amount(request.evaluation.text)} tokens"]
         case ExportRequest():
             said = [f"export to {request.folder}", naming.whole(request.setting)]
         case _:
@@ -55,6 +55,10 @@ def title(request: Request) -> str:
 
 def _amount(text: WindowRequest) -> str:
     return f"{source(text)} · {text.sequences} × {text.length}"
+
+
+def _settings(request: StudyRequest) -> str:
+    return _several(len(request.settings), "setting") if request.settings else "dense model"
 
 
 def _several(count: int, what: str) -> str:

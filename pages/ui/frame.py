@@ -22,7 +22,8 @@ BRIEF = {  # heads that fit beside others into half a page
     "gain if frozen": "if frozen",
     "crossing size": "crosses at",
 }
-SHARES = ("target",)  # columns of fractions that are written in per cent, as sentences write them
+SHARES = ("target", "agreement")  # columns of fractions that are written in per cent, as sentences write them
+PER_CENT = "%.4g %%"
 GAIN_AT = "gain at "  # begins heads whose size says enough
 
 
@@ -101,12 +102,13 @@ def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **mor
     Long heads are shortened: the whole one stands in its tooltip, and in a download.
     """
     numeric = table.select_dtypes("float")
+    table = table.assign(**{name: 100 * table[name] for name in SHARES if name in numeric})
     formats = {}
     for name in table:
         brief = _brief(name)
         about = {} if brief == name else {"label": brief, "help": name}
         if name in numeric:
-            written = "percent" if name in SHARES else labels.column(table[name].to_numpy())
+            written = PER_CENT if name in SHARES else labels.column(table[name].to_numpy())
             formats[name] = st.column_config.NumberColumn(format=written, **about)
         elif about:
             formats[name] = st.column_config.Column(**about)

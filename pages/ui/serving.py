@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import re
 import threading
@@ -13,7 +14,8 @@ import streamlit as st
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.jobs import processes
+from core.jobs import processes, tidying
+from core.store.cache import Store
 
 STATIC = Path(st.__file__).parent / "static"
 # Names with a hash of the content in them, and nothing that could lead out of the folder.
@@ -52,12 +54,15 @@ class Assets:
 
 @asynccontextmanager
 async def warmed(_: object) -> AsyncIterator[None]:
-    """Answer at once, and import what pages draw with while the first browser is still opening."""
+    """Answer at once; tidy the cache and import what pages draw with while the first browser is still opening."""
     processes.answer_at_once()
-    threading.Thread(target=_import, daemon=True).start()
+    threading.Thread(target=_prepare, daemon=True).start()
     yield
 
 
-def _import() -> None:
+def _prepare() -> None:
+    tidying.tidy(Store())
     for name in DRAWING:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # Streamlit looks for garbage after every run of a page: not among what the libraries are made of

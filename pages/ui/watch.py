@@ -8,12 +8,13 @@ from core.jobs import queue
 from core.jobs.records import Job
 from core.models.cost import duration
 from core.specs import ExportRequest, MeasureRequest, StudyRequest, UserError
-from core.specs.formats import capital
-from core.specs.jobs import BY_REQUEST
+from core.specs.formats import capital, per_cent
+from core.specs.jobs import BY_REQUEST, Request
 from core.store.cache import Entry, Store
-from pages.ui import called, frame, so_far, view
+from pages.ui import called, frame, lacking, so_far, view
 from pages.ui.prune import exporting
 
+LISTED = 5  # active runs in the sidebar
 HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
 
 
@@ -26,9 +27,11 @@ def sidebar() -> None:
 
 def _lines() -> None:
     found = queue.active(Store())
-    for job in found:
-        state = f"{job.status.fraction:.0%}" if job.state == "running" else "waiting"
+    for job in found[:LISTED]:
+        state = f"{per_cent(round(job.status.fraction, 2))}" if job.state == "running" else "waiting"
         st.page_link(page(job), label=f"{state} · {called.brief(job.request)}", query_params={"job": job.key})
+    if len(found) > LISTED:
+        st.page_link("runs.py", label=f"{len(found) - LISTED} more waiting")
     if not found:
         st.rerun()
 
@@ -127,7 +130,7 @@ def _headline(store: Store, job: Job) -> str:
     left = (
         f"about {duration(status.seconds_left)} left" if status.seconds_left is not None else "time left not known yet"
     )
-    return f"{status.fraction:.0%}, {left}"
+    return f"{per_cent(round(status.fraction, 2))}, {left}"
 
 
 def _details(job: Job) -> str:
@@ -168,7 +171,7 @@ def _ended(job: Job) -> None:
         log(job)
     else:
         kept = "Finished parts are kept, and a run goes on from them."
-        st.warning(f"{job.state.capitalize()} at {status.fraction:.0%}. {kept}")
+        st.warning(f"{job.state.capitalize()} at {per_cent(round(status.fraction, 2))}. {kept}")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.state == "done":
             open_result(job, on_page=True)
@@ -212,11 +215,27 @@ def _entry(key: str | None, kind: str) -> Entry | None:
         return None
 
 
+def begin(request: Request, device: str, engine: str = "wavefront") -> None:
+    """Queue a request, see to it that somebody serves the queue, and watch it."""
+    store = Store()
+    with lacking.said():
+        job = queue.submit(store, request, device, engine)
+        queue.ensure_worker(store, job.device)
+        st.query_params["job"] = job.key
+
+
 def resume(job: Job) -> None:
     """Queue a job again and see to it that somebody serves the queue."""
     store = Store()
-    queue.resume(store, job)
-    queue.ensure_worker(store, job.device)
+    with lacking.said():
+        queue.resume(store, job)
+        queue.ensure_worker(store, job.device)
+
+
+def forget(job: Job) -> None:
+    """Delete a job that ended."""
+    with lacking.said():
+        queue.delete(job)
 
 
 def log(job: Job) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from core.allocation.allocator import Allocator
 from core.figures.charts import CHARTS
+from core.jobs.places import ENGINES
 from core.specs import FORMS, number
 from core.specs.allocations import BASES
 from core.specs.jobs import JOBS
 from core.specs.pruners import PRUNERS
+from tests.bench import spread
 from tests.bench.marked import table, write
 
 LOOKS_AT = {"none": "weights alone", "norm": "norms of the inputs", "second_moment": "second moments of the inputs"}
@@ -33,6 +35,8 @@ def tables() -> dict[str, str]:
         ),
         "charts": table(("chart", "question"), ((row.group, row.question) for row in CHARTS)),
         "jobs": table(("job", "what it does"), ((f"`{row.kind}`", row.about) for row in JOBS)),
+        "engines": table(("--engine-on", "runs shares on"), ((f"`{row.name}`", row.about) for row in ENGINES)),
+        "a large model on many GPUs": spread.table_of_gpus(),
     }
 
 

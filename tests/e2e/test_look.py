@@ -63,6 +63,7 @@ def complaints(page: Page) -> list[str]:
 def seen(page: Page, name: str, width: int, read: bool = True) -> None:
     """Draw the whole page in a window as high as itself, keep what it looks like, and read it as a screen reader."""
     page.set_viewport_size({"width": width, "height": 900})
+    expect(page.get_by_text("is loading")).to_have_count(0, timeout=240_000)  # the lab asks for its model meanwhile
     settle(page)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(height + 40, 8000)})

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 COPIED = ("core", "pages", "tests")
 
+pytestmark = pytest.mark.xdist_group("extending")  # the copy is made and looked at once
+
 
 @dataclass(frozen=True)
 class Addition:

@@ -14,6 +14,7 @@ from core.search import best, candidates, plan
 from core.search.roles import roles
 from core.specs import BestRequest, BestSpec, Point, Setting, UserError, WindowRequest, grammar
 from core.store.cache import Entry, Store
+from core.store.deleting import delete
 from pages.ui.prune import answer_links, answering
 from tests import synthetic
 from tests.pages.opening import link, url
@@ -317,7 +318,7 @@ def test_without_its_profile_the_answer_has_no_link(store: Store) -> None:
     entry = save(store)
     other = synthetic.profile_spec(LAYERS, 8, prunable=True)
     synthetic.save_profile(store.root, other, LAYERS)
-    store.delete(store.profile(entry.spec.profile.key))
+    delete(store, store.profile(entry.spec.profile.key))
     app = part()
     assert not app.exception
     assert any(each.value.startswith("No link: the profile") for each in app.caption)

@@ -66,7 +66,7 @@ def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, mo
     assert hit["mean"][0] == 1
     assert hit["mean"][-1] == pytest.approx(scene(0.5).gain[16], rel=0.01)
     assert hit["ratio"][-1][0] is None, "the first token is spared"
-    assert "With the first token hit too" in hit["says"]
+    assert "With the first token damaged too" in hit["says"]
     assert len(given(app, "answers")["answers"]) == 2
     assert shown(opened(first="True"))["hit"]["16"]["mean"][-1] > 1
 
@@ -205,9 +205,10 @@ def test_texts_are_stored_for_every_sparsity(stored: None, model: Warm) -> None:
 
 def test_ones_own_words_are_continued_one_after_the_other(stored: None, model: Warm) -> None:
     app = opened(write="It was", story="own", zeros="0.5")
-    for count, name in enumerate(ALLOCATIONS, 1):
-        asked = prompt("It was", name, 0.5)
+    for count, method in enumerate(continuing.METHODS, 1):
+        asked = prompt("It was", method.word, 0.5)
         assert len(model.texts) == count
+        assert any(f"{count} of 3, pruned by {method.label}" in each.value for each in app.caption)
         model.texts[asked].set_result(Generated(asked=asked, dense=" so", pruned=" not", sparsity=0.5, seconds=1))
         app.run()
     data = given(app, "methods")

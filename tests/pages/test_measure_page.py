@@ -210,7 +210,7 @@ def test_a_running_job_shows_progress_and_what_it_found(store: Store) -> None:
     job = part_way(store)
     with processes.take(job.lock):
         app = opened(job=job.key)
-    assert "17%, about 95 s left" in app.get("progress")[0].proto.text
+    assert "17 %, about 95 s left" in app.get("progress")[0].proto.text
     assert len(app.get("plotly_chart")) == 1
     assert not app.button(key="cancel").disabled
     assert not app.exception
@@ -233,7 +233,7 @@ def test_any_tab_can_cancel(store: Store) -> None:
         assert queue.job(store, job.key).cancelling
         assert app.button(key="cancel").disabled
     app.run()
-    assert "Cancelled at 17%" in app.warning[0].value
+    assert "Cancelled at 17 %" in app.warning[0].value
 
 
 def test_a_queued_job_says_what_it_waits_for(store: Store) -> None:
@@ -247,7 +247,7 @@ def test_a_queued_job_says_what_it_waits_for(store: Store) -> None:
 def test_an_interrupted_job_can_be_resumed(store: Store) -> None:
     job = part_way(store)
     app = opened(job=job.key)
-    assert "Interrupted at 17%" in app.warning[0].value
+    assert "Interrupted at 17 %" in app.warning[0].value
     app.button(key="resume").click().run()
     assert queue.job(store, job.key).state == "queued"
 

@@ -35,7 +35,7 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     with processes.take(job.lock):
         app = opened(job=job.key)
     assert not app.exception
-    assert "50%, about 95 s left" in app.get("progress")[0].proto.text
+    assert "50 %, about 95 s left" in app.get("progress")[0].proto.text
     live = next(each for each in figures(app) if any(trace.get("name") == "Uniform" for trace in each["data"]))
     assert named(live, "OWL")
     assert any("3 of 6 points finished" in each.value and "**Protocol:**" in each.value for each in app.caption)

@@ -27,7 +27,7 @@ def test_every_point_of_every_study_is_a_row(bare: Store) -> None:
     change = measured.one.against_uniform.windows
     assert owl["perplexity"] == pytest.approx(measured.one.perplexity)
     assert [owl["against uniform"], owl["low"], owl["high"]] == pytest.approx([change.value, change.low, change.high])
-    assert (owl["pruner"], owl["target"], owl["protocol"]) == ("Wanda", 0.7, "invented evaluation text, 24 × 512")
+    assert (owl["pruner"], owl["target"], owl["protocol"]) == ("Wanda", 70, "invented evaluation text, 24 × 512")
     assert table[table["method"] == "dense"]["against uniform"].isna().all()
     columns = list(table)
     assert columns[0] == "method" and columns[-1] == "model" and columns.index("high") <= 6
@@ -117,7 +117,7 @@ def test_the_table_is_narrowed_by_what_differs(bare: Store) -> None:
     drawn = {each.key: each.options for each in app.selectbox if str(each.key).startswith("only_")}
     assert drawn == {
         "only_pruner": ["all", "Wanda", "magnitude"],
-        "only_target": ["all", "50%", "70%"],
+        "only_target": ["all", "50 %", "70 %"],
         "only_study": ["all", *(entry.key[:6] for entry in bare.entries("study"))],
     }
     before = app.dataframe[0].proto.id
@@ -126,7 +126,7 @@ def test_the_table_is_narrowed_by_what_differs(bare: Store) -> None:
     assert app.dataframe[0].proto.id != before  # ticks are places in the table and would be of other rows
     app.selectbox(key="only_target").set_value("0.5").run()
     app.text_input(key="only_method").set_value("OWL m=5").run()
-    assert shown(app) == [(one, "OWL", 0.5)]
+    assert shown(app) == [(one, "OWL", 50)]
     assert any(each.value.startswith("1 of 10 evaluations.") for each in app.caption)
     app.text_input(key="only_method").set_value("owl lam=0.08").run()
     assert len(shown(app)) == 1  # words of commands and reports find it too

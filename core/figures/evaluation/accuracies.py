@@ -55,7 +55,7 @@ def _bars(names: list[str], values: Array, colours: list[str], look: Palette) ->
         orientation="h",
         error_x={"type": "data", "array": 100 * errors, "color": look.ink, "thickness": 1.5},
         marker={"color": colours, "line": {"width": 0}},
-        hovertemplate="%{y}: %{x:.1f}%<extra></extra>",
+        hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
         name="accuracy",
     )
     beside = [f"  {_said(mean, error)}" for mean, error in values]
@@ -72,7 +72,7 @@ def _finding(known: Rows) -> list[str]:
     if not known:
         return ["No setting has an accuracy."]
     best, worst = (pick(known, key=lambda name: known[name][0]) for pick in (max, min))
-    most, least = (f"{_said(*known[name])}%" for name in (best, worst))
+    most, least = (f"{_said(*known[name])} %" for name in (best, worst))
     first = f"{capital(best)} answers"
     if best == worst:
         return [f"{first} {most} right; ± is the standard error."]

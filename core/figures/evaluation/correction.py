@@ -105,7 +105,7 @@ def _add_control(
     x = [each + aside for each in strengths]
     if ranged:
         _add_range(figure, name, x, low, high, look)
-    told = [f"{strength:g}: {100 * math.expm1(each):+.3g}%" for strength, each in zip(strengths, middle, strict=True)]
+    told = [f"{strength:g}: {100 * math.expm1(each):+.3g} %" for strength, each in zip(strengths, middle, strict=True)]
     figure.add_trace(
         curve(
             x, middle, name, f"{name}, strength %{{customdata}}", colour, 2.5 if index == 0 else 1.5,
@@ -132,7 +132,7 @@ def _add_range(figure: go.Figure, name: str, x: Sequence[float], low: Array, hig
 def _add_paper(figure: go.Figure, since: float, to: float, look: Palette) -> None:
     """A dashed line as far as the markers go, explained above the chart, where no marker is."""
     rule(figure, math.log1p(PAPER_PERPLEXITY / 100), since, to, color=look.ink, width=1, dash="dash")
-    above(figure, f"dashed: {PAPER_PERPLEXITY:+.2f}%, {PAPER}", font={"size": 11, "color": look.ink})
+    above(figure, f"dashed: {PAPER_PERPLEXITY:+.2f} %, {PAPER}", font={"size": 11, "color": look.ink})
 
 
 def _add_ends(figure: go.Figure, ends: dict[str, float], first: str, x: float, gap: float, look: Palette) -> None:

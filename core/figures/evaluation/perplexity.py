@@ -167,7 +167,7 @@ def _reach(curve: Curve) -> str:
 
 
 def _finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:
-    """The dense model's; who has the least and the greatest at the last target, or only how far they spread."""
+    """The dense model's; who has the lowest and the highest at the last target, or only how far they spread."""
     said = [f"Dense: {digits(dense, 3)}."] if math.isfinite(dense) else []
     last = max((target for each in curves for target in each.points), default=None)
     here = {each.name: _mean(each.points[last]) for each in curves if last in each.points}
@@ -178,6 +178,6 @@ def _finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | N
         if least == most:
             spread = f"the perplexity of {least} is {low}."
         elif not few:
-            spread = f"{least} has the least perplexity, {low}; {most} the greatest, {high}."
+            spread = f"{least} has the lowest perplexity, {low}; {most} the highest, {high}."
         said.append(f"At {percent(last)} zeros {spread}")
     return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."

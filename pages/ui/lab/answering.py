@@ -87,7 +87,7 @@ def tab() -> Tab:
 
 
 def answers(asked: Asked) -> tuple[dict[str, Answered], str]:
-    """What is known of the question and of its twin, the first token hit too, or not; and its stage.
+    """What is known of the question and of its twin, the first token damaged too, or not; and its stage.
 
     Raises:
         UserError: what is wrong with the question.

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.jobs import warm
 from core.specs.errors import UserError
+from core.specs.formats import several
 from core.specs.lab import ALLOCATIONS, SPARSITIES, Prompt, prompt
 from core.store import scenes
 from core.store.scenes import Generated
@@ -89,19 +90,31 @@ def _continued(words: str, known: dict[Prompt, Generated], own: bool = False) ->
 def _write(words: str, share: float) -> None:
     """Ask for the reader's own texts, one after the other, and look until they have come."""
     try:
-        asked = [prompt(words, name, share) for name in ALLOCATIONS]
+        asked = {each.label: prompt(words, each.word, share) for each in METHODS}
     except UserError as error:
         st.error(str(error))
         return
-    missing = [each for each in asked if each not in _kept()]
+    missing = {label: each for label, each in asked.items() if each not in _kept()}
     if missing:
-        future = warm.generate(missing[0], answering.tab().reader)
-        st.fragment(run_every=LOOK)(_writing)(missing[0], future, len(asked) - len(missing))
+        label, first = next(iter(missing.items()))
+        future = warm.generate(first, answering.tab().reader)
+        st.fragment(run_every=LOOK)(_writing)(first, future, label)
 
 
-def _writing(asked: Prompt, future: Future, done: int) -> None:
+def _said(future: Future, label: str) -> str:
+    """What the reader's next text waits for."""
+    if warm.state() != "ready":
+        return "The model is loading, a few seconds. Your words are next."
+    ahead = warm.ahead(future)
+    if ahead:
+        return f"{several(ahead, 'question')} ahead of yours."
+    at = [each.label for each in METHODS].index(label) + 1
+    return f"Writing text {at} of {len(METHODS)}, pruned by {label}: about five seconds each."
+
+
+def _writing(asked: Prompt, future: Future, label: str) -> None:
     if not future.done():
-        st.caption(f":material/hourglass: Writing, {done} of {len(METHODS)} done.")
+        st.caption(f":material/hourglass: {_said(future, label)}")
         return
     if not future.cancelled():
         try:

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.specs.lab import MOST_TOKENS, Question, question
+from core.specs.formats import per_cent
+from core.specs.lab import MOST_TOKENS, REMOVED, Question, question
 from core.store import scenes
 from core.store.scenes import Scene
 from pages.ui import view
 from pages.ui.live.grid import Kind, State, Stop
 
 SIZES = ("0.01", "0.03", "0.1", "0.2", "0.3", "0.5", "0.7", "1")
-SHARES = ("0.3", "0.5", "0.6", "0.7", "0.8", "0.9")
+SHARES = tuple(f"{share:g}" for share in sorted(REMOVED))
 KINDS = (
     Kind(
         "Noise",
@@ -27,7 +28,7 @@ KINDS = (
         "Pruned",
         "this layer is pruned",
         "Weights removed by Wanda",
-        [Stop(f"residual:wanda:{share}", f"{float(share):.0%}".replace("%", " %")) for share in SHARES],
+        [Stop(f"residual:wanda:{share}", per_cent(float(share))) for share in SHARES],
         SHARES.index("0.7"),
     ),
     Kind("Left out", "this layer is left out", "", [Stop("skip", "")], 0),
@@ -59,7 +60,7 @@ class Asked:
     state: State
 
     def question(self, flipped: bool = False) -> Question:
-        """The question; flipped: with the first token hit where it is not, and the other way round.
+        """The question; flipped: with the first token damaged where it is not, and the other way round.
 
         Raises:
             UserError: nothing that can be done.
@@ -68,7 +69,7 @@ class Asked:
 
     @property
     def only(self) -> int | None:
-        """The token that is hit alone."""
+        """The token that is damaged alone."""
         return self.state.token if self.state.only and self.state.token >= 0 else None
 
     @property

@@ -170,7 +170,7 @@ function predictions(paint, held, { answer, hit }, at) {
   if (answer.sink) paint("front", "sink", "text", { class: "sink", x: at.x(answer.sink.token) + 1, y: 10 }, "▾ attention sink")
 }
 
-// The mean over the tokens that were hit, layer by layer, beside the rows it is of.
+// The mean over the tokens that were damaged, layer by layer, beside the rows it is of.
 function strip(paint, held, { hit, layer }, at) {
   const [from, wide] = [at.edge + 10, at.right - 18]
   const x = (ratio) => from + ((Math.max(-REACH, Math.min(REACH, Math.log2(ratio))) / REACH + 1) / 2) * wide

@@ -195,11 +195,11 @@ function controls(held) {
     input.onchange = held.settle
     const name = make("span", { className: "name" })
     box.append(make("label", { className: "slider" }, name, make("b", { className: "value" }), input))
-    box.append(choice("only", "Tokens hit", [["Hit every token", 0], ["", 1]], (n) => ask(held, { only: Boolean(n), token: held.token })))
+    box.append(choice("only", "Damaged tokens", [["Damage every token", 0], ["", 1]], (n) => ask(held, { only: Boolean(n), token: held.token })))
     const first = make("input", { type: "checkbox", className: "first" })
     first.setAttribute("role", "switch")
     first.onchange = () => ask(held, { first: first.checked })
-    box.append(make("label", { className: "switch" }, first, make("i"), make("span", { textContent: "Hit the first token too" })))
+    box.append(make("label", { className: "switch" }, first, make("i"), make("span", { textContent: "Damage the first token too" })))
   }
   box.querySelector(".size").onchange = held.settle
   const kind = data.kinds[state.kind]

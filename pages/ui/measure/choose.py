@@ -216,7 +216,7 @@ def _with_typed(options: Iterable[str], key: str) -> list[str]:
 
 def _amounts(name: str) -> dict[str, object]:
     """What a preset fills in."""
-    preset = presets.preset(name)
+    preset = presets.PRESETS[name]
     names = list(dict.fromkeys(each.perturbation.name for each in preset.measurements))
     return {"sequences": preset.sequences, "length": preset.length, "perturbations": names}
 

@@ -59,7 +59,8 @@ def chart(answer: Answer, look: Palette = LIGHT) -> Chart:
 
 def judged(found: Best) -> pd.DataFrame:
     """A row per contender, and the answer where it is none: perplexity, and what is lost against the dense model."""
-    lower = {} if found.answer in (found.winner, found.uniform) else {naming.setting(found.answer): found.answer}
+    more = [each for each in (*found.better, found.answer) if each not in (found.winner, found.uniform)]
+    lower = {naming.setting(each): each for each in more}
     rows = [{"role": "dense", "setting": "dense", "perplexity": found.judged(None).perplexity}]
     for name, setting in (contenders(found) | lower).items():
         lost = found.against(setting, None).windows
@@ -70,7 +71,9 @@ def judged(found: Best) -> pd.DataFrame:
 
 def _role(found: Best, setting: Setting) -> str:
     known = {"winner": found.winner, "runner-up": found.runner_up, "uniform": found.uniform}
-    return ", ".join(role for role, each in known.items() if each == setting) or "answer"
+    known |= {"polished" if each.allocation.base.by_hand else "repaired": each for each in found.better}
+    known |= {"answer": found.answer} if found.answer not in known.values() else {}
+    return ", ".join(role for role, each in known.items() if each == setting)
 
 
 def candidates(found: Best) -> pd.DataFrame:

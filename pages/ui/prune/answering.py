@@ -9,6 +9,7 @@ import streamlit as st
 
 from core.analysis import protocols
 from core.analysis.evaluations import Evaluations
+from core.figures.polish import polished
 from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
@@ -51,6 +52,9 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     st.header("All candidates", anchor=False)
     st.caption(SELECTED)
     frame.show_table(answer.candidates, "Every candidate with its loss on the text that selects")
+    if found.provenance.get("rounds"):
+        st.header("Polish", anchor=False)
+        frame.show(polished(found.provenance["rounds"], view.look()), f"{found.spec.key[:6]}-polish", "best-polish")
     _left_out(found)
     _trials(found)
     _commands(found)

@@ -101,7 +101,7 @@ def _accuracy_sentence(one: EvaluatedSetting, tasks: Sequence[str]) -> str | Non
     value, error = (100 * each for each in found)
     return (
         f"{one.name}: {value:+.2f} ± {error:.2f} points of accuracy against its base, the mean of tasks "
-        f"({PAPER_ACCURACY:+.2f}% in the {PAPER})."
+        f"({PAPER_ACCURACY:+.2f} % in the {PAPER})."
     )
 
 

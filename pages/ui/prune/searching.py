@@ -110,7 +110,7 @@ def _aim(aim: str) -> None:
         st.text_input(
             "Greatest rise of the perplexity",
             key="best_loss",
-            help="Against the dense model, as in 20%. The largest target within it is searched in steps of 5%.",
+            help="Against the dense model, as in 20%. The largest target within it is searched in steps of 5 %.",
         )
 
 

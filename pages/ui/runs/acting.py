@@ -11,10 +11,11 @@ from core.jobs import queue
 from core.report import assemble
 from core.report.page import Part
 from core.report.view import Seen
-from core.specs import StudySpec, UserError
+from core.specs import StudySpec, profile_names
 from core.store.cache import Entry, Store
+from core.store.deleting import delete
 from core.store.packs import pack
-from pages.ui import frame, view, watch
+from pages.ui import frame, lacking, view, watch
 
 NOTHING = Seen()
 KEPT = {
@@ -137,10 +138,8 @@ def confirm(store: Store, entry: Entry) -> None:
 
 
 def _delete(store: Store, entry: Entry) -> None:
-    try:
-        store.delete(entry)
-    except UserError as error:
-        st.error(str(error))
+    with lacking.said():
+        delete(store, entry)
 
 
 def title(entry: Entry) -> str:
@@ -151,9 +150,9 @@ def title(entry: Entry) -> str:
             return view.name(entry)
         case "study":
             amount = f"{spec.text.sequences} × {spec.text.length}"
-            said = f"{told.get('text', '?')} · {amount} · {len(spec.points)} points"
+            said = f"{profile_names.text(told.get('text', '?'))} · {amount} · {len(spec.points)} points"
         case "best":
             said = f"best setting: {spec.winner.name}"
         case _:
             said = told.get("setting", "?")
-    return f"{told.get('model', '?')} · {said} · {entry.key[:6]}{entry.mark}"
+    return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"

@@ -47,7 +47,7 @@ def _pickers(stages: Mapping[str, str]) -> dict[str, tuple[str, Callable[[str], 
     return {
         "only_model": ("Model", str),
         "only_pruner": ("Pruner", lambda each: TREATMENT_LABELS[each]),
-        "only_target": ("Target", lambda each: f"{100 * float(each):.4g}%"),
+        "only_target": ("Target", lambda each: f"{100 * float(each):.4g} %"),
         "only_study": ("Study", lambda each: f"{each[:SHORT]}, {stages[each]}" if each in stages else each[:SHORT]),
     }
 

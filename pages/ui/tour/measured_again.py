@@ -11,8 +11,10 @@ from core.jobs import queue
 from core.jobs.records import Job
 from core.models import cost, machine
 from core.specs import MeasureRequest, UserError, WindowRequest, presets
+from core.specs.formats import per_cent
 from core.store import profiles
 from core.store.cache import Store
+from core.store.deleting import delete
 from core.store.profiles import Profile
 from pages.ui import view, watch
 from pages.ui.live import tour
@@ -59,7 +61,7 @@ def _run() -> None:
         if not job.active:
             queue.delete(job)
     for entry in [each for each in store.entries() if not each.committed]:
-        store.delete(entry)
+        delete(store, entry)
     job = queue.submit(store, REQUEST, machine.devices()[0])
     queue.ensure_worker(store, job.device, IDLE)
 
@@ -70,7 +72,7 @@ def _watch(key: str) -> None:
     left = f", about {cost.duration(status.seconds_left)} left" if status.seconds_left is not None else ""
     line = "starting and loading the model"
     if status.total:
-        line = f"{status.fraction:.0%}{left} · {_plainly(status.line)}"
+        line = f"{per_cent(round(status.fraction, 2))}{left} · {_plainly(status.line)}"
     st.progress(status.fraction, text=f"Measuring on {job.device}: {line}")
     watch.cancel(job, "stop")
 

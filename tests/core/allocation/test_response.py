@@ -66,6 +66,18 @@ def test_response_beats_every_allocation_of_a_fine_grid(seed: int, layers: int, 
     assert found.at(best).sum() <= totals.min() + 1e-12
 
 
+@pytest.mark.parametrize(("power", "fitted"), [(2, 2), (3.2, 3.2), (1, 2), (6, 4), (0, 2)])
+def test_below_the_least_measured_sparsity_harm_goes_on_as_the_two_least_rise(power: float, fitted: float) -> None:
+    """Within what is taken for a power at all; harm that does not rise there goes as the square."""
+    measured = np.array([0.3, 0.5, 0.7])
+    found = curves(measured, 2 * (measured / 0.3)[None] ** power)
+    low = found.sparsity < 0.29  # the hull may cut the corner at the least measured one
+    expected = hull(found.sparsity, np.where(found.sparsity < 0.3, 2 * (found.sparsity / 0.3) ** fitted, found.harm[0]))
+    np.testing.assert_allclose(found.harm[0][low], expected[low], atol=1e-12)
+    if power == 3.2:
+        assert found.harm[0][found.sparsity.searchsorted(0.15)] == pytest.approx(2 * 0.5**3.2, rel=1e-6)
+
+
 def test_the_hull_is_convex_below_and_touches() -> None:
     x = np.linspace(0, 1, 50)
     y = x**2 + 0.1 * np.sin(30 * x)

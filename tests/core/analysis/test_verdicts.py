@@ -25,14 +25,16 @@ NAN = math.nan
         (12, 9, 15, "OWL raises perplexity by 12 % [9, 15] against uniform"),
         (-12, -15, -9, "OWL lowers perplexity by 12 % [9, 15] against uniform"),
         (-1, -3, 2, "OWL is no different from uniform: -1 % [-3, 2]"),
-        (0.41, 0.2, 0.6, "OWL raises perplexity by 0.4 % [0.2, 0.6] against uniform"),
+        (0.51, 0.3, 0.7, "OWL raises perplexity by 0.5 % [0.3, 0.7] against uniform"),
+        (-0.41, -0.6, -0.2, "OWL lowers perplexity by 0.4 % [0.2, 0.6] against uniform"
+                            ", no more than rounding can do at 70 % zeros"),
         (-0.3, -6, 5, "OWL is no different from uniform: 0 % [-6, 5]"),
         (0, 0, 0, "OWL is no different from uniform: 0.0 % [0.0, 0.0]"),
         (2, 0.04, 4, "OWL raises perplexity by 2.00 % [0.04, 4.00] against uniform"),
         (1.5, -0.4, 3.5, "OWL is no different from uniform: 1.5 % [-0.4, 3.5]"),
         (12_345, 10_000, 15_000, "OWL raises perplexity by 12,345 % [10,000, 15,000] against uniform"),
     ],
-)
+)  # fmt: skip
 def test_what_may_be_said(value: float, low: float, high: float, said: str) -> None:
     assert sentence("OWL", "uniform", Interval(value, low, high, 20)) == said
 

@@ -15,6 +15,8 @@ from core.allocation.owl import Owl
 from core.cli.output import summary
 from core.jobs import processes, queue
 from core.jobs.records import Status
+from core.report import assemble
+from core.report.view import Seen
 from core.specs import AllocationRequest, ExportSpec, Setting, StudyRequest
 from core.store import profiles
 from core.store.cache import Store
@@ -179,7 +181,7 @@ def test_delete_wants_a_key_that_is_there(wrong: str, runs: Callable, key: str) 
 
 
 def test_without_a_command_it_lists(runs: Callable, store: Store) -> None:
-    kinds = ("profiles", "studies", "exports", "best", "polished", "jobs", "set_aside")
+    kinds = ("profiles", "studies", "exports", "best", "polished", "unfinished", "jobs", "set_aside")
     assert runs("--json").json == {kind: [] for kind in kinds}
     job = queue.submit(store, fake.request())
     [row] = runs("--json").json["jobs"]
@@ -275,6 +277,18 @@ def test_a_report_of_a_profile_and_a_study(report: Callable, store: Store, key: 
     page = file.read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>") and page.count("<section") == 2
     assert key in page and other in page
+
+
+def test_a_report_opens_at_the_view_that_is_asked_for(
+    report: Callable, store: Store, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, seen = tmp_path / "report.html", []
+    monkeypatch.setattr(assemble, "html", lambda *given: seen.append(given[-1]) or "")
+    report(key, "--out", file, "--perturbation", "skip", "--layer", 2)
+    assert seen == [Seen("skip", 2)]
+    report(key, "--out", file, "--perturbation", "gaussian:9").refused("gaussian:9", "gaussian:0.3", "skip")
+    report(key, "--out", file, "--layer", 99).refused("layer 99")
+    report(study(store), "--out", file, "--layer", 2).refused("--layer", "profiles")
 
 
 def test_a_report_is_not_replaced_unasked(report: Callable, key: str, tmp_path: Path) -> None:

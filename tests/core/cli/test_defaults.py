@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from core import specs
-from core.cli import main
 from core.measure.perturbations.skip import Skip
-from core.models.loading import Loaded, load_tokenizer
-from core.models.sources import locate
+from core.models.loading import Loaded
 from core.search import roles
 from core.specs import (
     BestRequest,
@@ -28,7 +26,6 @@ from core.specs import (
     presets,
 )
 from core.specs.study_file import read_study
-from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
 from tests.lines import asked as asked_by
@@ -39,15 +36,6 @@ LINES = [shlex.split(line, comments=True)[3:] for line in re.findall(r"^python -
 ASKING = [line for line in LINES if line[0] in ("prune", "evaluate", "best")]
 USUAL = [["prune"], ["evaluate"], ["best", "--target", "0.6"]]
 Asked = StudyRequest | BestRequest
-
-pytestmark = pytest.mark.bundled
-
-
-@pytest.fixture(scope="module")
-def bundled(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """The bundled model without its weights: all that windows are drawn with."""
-    source = locate("demo", Store(tmp_path_factory.mktemp("cache")))
-    return SimpleNamespace(source=source, tokenizer=load_tokenizer(source), tokenizer_hash="bundled", longest=8192)
 
 
 def drawn(asked: WindowRequest, bundled: Loaded) -> int:
@@ -63,6 +51,7 @@ def reads(request: Asked) -> list[WindowRequest]:
     return [cut.calibration, cut.selection, cut.final]
 
 
+@pytest.mark.bundled
 @pytest.mark.parametrize("line", [*USUAL, *ASKING], ids=" ".join)
 def test_a_command_line_asks_for_no_more_than_there_is(
     line: list[str], bundled: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -86,6 +75,7 @@ def test_commands_and_study_files_ask_for_the_usual(tmp_path: Path) -> None:
     assert read_study(file).calibration == usual.calibration.model_copy(update={"seed": 1})
 
 
+@pytest.mark.bundled
 def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
     setting = Setting()
     asked = [*reads(StudyRequest()), *reads(BestRequest(target=0.7))]
@@ -99,30 +89,16 @@ def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
     assert [drawn(each, bundled) for each in asked] == [each.sequences for each in asked]
 
 
+@pytest.mark.bundled
 def test_one_window_more_is_refused(bundled: Loaded) -> None:
     for asked in reads(StudyRequest()):
         with pytest.raises(UserError, match="has 16 windows of 512 tokens, 17 were asked for"):
             drawn(asked.model_copy(update={"sequences": 17}), bundled)
 
 
-@pytest.fixture(scope="module")
-def small(bundled: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A tiny model that reads with the bundled model's tokenizer, and takes windows of any length."""
-    folder = tmp_path_factory.mktemp("small")
-    config = tiny.config("bloom")
-    config.vocab_size = len(bundled.tokenizer)
-    tiny.filled(config).save_pretrained(folder)
-    bundled.tokenizer.save_pretrained(folder)
-    return str(folder)
-
-
-def test_prune_and_evaluate_run_with_nothing_but_a_model(
-    small: str, no_demo: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
-    here = ["--model", small, "--cache", str(tmp_path / "cache"), "--device", "cpu", "--json"]
-    assert main(["prune", *here]) == 0
-    pruned = json.loads(capsys.readouterr().out)
+def test_prune_and_evaluate_run_with_nothing_but_a_model(say: Callable) -> None:
+    """A tiny one, which takes windows of any length."""
+    here = ["--model", tiny.folder("bloom"), "--device", "cpu", "--json"]
+    pruned, dense = say("prune", *here).json, say("evaluate", *here).json
     assert pruned["evaluation"]["windows"] == 16 and pruned["planned"] == [0.7] * 4
-    assert main(["evaluate", *here]) == 0
-    dense = json.loads(capsys.readouterr().out)
     assert dense["windows"] == 16 and dense["perplexity"] == pruned["dense"]["perplexity"]

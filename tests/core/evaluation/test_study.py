@@ -53,15 +53,6 @@ def request(text: str, *asked: Setting, windows: int = 20, **more: object) -> St
     )
 
 
-def test_dense_and_uniform_are_always_there(empty: Store, text: str) -> None:
-    asked = request(text, setting("depth_ramp beta=0.05"))
-    found = evaluations.load(empty, experiment.get(asked, empty))
-    assert [each.name for each in found.singles] == ["dense", "uniform:0.5", "depth_ramp beta=0.05:0.5"]
-    assert found.complete and found.singles[2].planned.std() > 0
-    assert found.singles[2].uniform is found.singles[1]
-    assert np.isfinite([each.perplexity for each in found.singles]).all()
-
-
 def test_a_corrections_base_is_the_same_setting_without_it() -> None:
     assert setting("dlp high=0.9 strength=0.04 clip=0.5").base == setting("dlp high=0.9")
     assert setting("dlp").base is None
@@ -76,8 +67,14 @@ def test_a_uniform_twin_has_room_for_its_target() -> None:
 
 
 def test_a_study_measures_what_a_plain_walk_and_loop_give(empty: Store, text: str) -> None:
+    """Dense and uniform, which nobody asked for, stand beside what was; the model comes out as it was."""
+    models: dict = {}
     asked = request(text, setting("depth_ramp beta=0.05"))
-    found = evaluations.load(empty, experiment.get(asked, empty))
+    found = evaluations.load(empty, experiment.get(asked, empty, models=models))
+    assert [each.name for each in found.singles] == ["dense", "uniform:0.5", "depth_ramp beta=0.05:0.5"]
+    assert found.complete and found.singles[2].uniform is found.singles[1]
+    [used] = models.values()
+    tiny.assert_untouched(used.model, tiny.state(tiny.built("llama")))
     loaded = tiny.loaded("llama")
     calibration = windows(asked.calibration, loaded).tokens
     read = windows(asked.evaluation.text, loaded).tokens
@@ -135,14 +132,6 @@ def test_progress_never_passes_its_total_and_ends_near_it(empty: Store, text: st
     assert all(each.done <= each.total * 1.001 for each in told)
     assert [each.done for each in told] == sorted(each.done for each in told)
     assert told[-1].done > 0.95 * told[-1].total
-
-
-def test_the_model_comes_out_as_it_was(empty: Store, text: str) -> None:
-    models: dict = {}
-    experiment.get(request(text, setting()), empty, models=models)
-    [loaded] = models.values()
-    fresh = tiny.built("llama")
-    tiny.assert_untouched(loaded.model, tiny.state(fresh))
 
 
 def test_other_seeds_calibrate_on_other_windows_and_magnitude_on_none(empty: Store, text: str) -> None:

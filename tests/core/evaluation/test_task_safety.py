@@ -48,8 +48,9 @@ def escaping(escape: str, ran: Path) -> str:
     return ESCAPES[escape].format(ran=ran)
 
 
-@pytest.mark.parametrize("escape", ESCAPES)
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    ("key", "escape"), [*(("doc_to_text", escape) for escape in ESCAPES), *((key, "cycler") for key in list(KEYS)[1:])]
+)
 def test_a_template_that_reaches_for_code_is_refused(tmp_path: Path, refused, key: str, escape: str) -> None:
     ran = tmp_path / "ran"
     changed = {KEYS[key]: f'{key}: "{escaping(escape, ran)}"'}

@@ -19,13 +19,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core import export as folders
 from core import specs
-from core.export import Card, card_text, check_target, checking, licence_of, size_words
+from core.export import Card, card_text, check_target, checking, journal, licence_of, size_words
 from core.export.card import Exported
 from core.export.folder import export
-from core.models import anatomy, loading, sources
+from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.progress import Cancelled
 from core.models.sources import Source
+from core.pruning.walk import restored
 from core.specs import grammar
 from core.store.cache import Store
 from tests import tiny
@@ -361,12 +362,11 @@ def test_a_failed_rename_brings_the_earlier_back(
     rename = Path.rename
 
     def stubborn(self: Path, target: Path) -> Path:
-        if target == tmp_path / "out" and self.name != ".out-1":
+        if target == tmp_path / "out" and journal.FORMER not in self.name:
             raise OSError("in use")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", stubborn)
-    monkeypatch.setattr("core.export.folder.time.time_ns", lambda: 1)
     with pytest.raises(OSError, match="in use"):
         export(llama, tmp_path / "out", replace(CARD, title="Second"), SPARSITY, overwrite=True)
     assert "# Tiny" in (tmp_path / "out" / "README.md").read_text()
@@ -466,8 +466,12 @@ def test_licences_are_read_from_the_files(name: str, text: str, licence: str | N
 
 
 @pytest.mark.bundled
-def test_the_bundled_gguf_model(tmp_path: Path) -> None:
-    loaded = loading.load(sources.locate("demo", Store(tmp_path / "cache")))
+def test_the_bundled_gguf_model(bundled: Loaded, tmp_path: Path) -> None:
+    with restored(bundled):
+        assert_exported(bundled, tmp_path)
+
+
+def assert_exported(loaded: Loaded, tmp_path: Path) -> None:
     before = checking.count(loaded.layers).sparsity
     for linear in anatomy.prunable(loaded.layers[7]):
         zero_rows(linear.weight, 0.5)

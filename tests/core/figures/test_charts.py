@@ -69,6 +69,17 @@ def test_curves_show_every_injection_layer_and_the_interval() -> None:
     assert trace(figure, "95% interval").fill == "toself"
 
 
+def test_a_divergence_that_rounding_makes_is_grey_and_said() -> None:
+    found = seeds()
+    kl = found[0].kl.copy()
+    kl[:2] = [[3e-6], [-1e-7]]
+    chart = figures.harm([dataclasses.replace(found[0], kl=kl)], 3)
+    assert chart.table["KL below noise floor"].tolist() == [True, True] + [False] * (LAYERS - 2)
+    assert chart.figure.data[1].marker.color[:2] == (figures.LIGHT.guide,) * 2 != chart.figure.data[0].marker.color[:2]
+    assert "2 layers" in chart.finding
+    assert "no layer" in figures.harm([dataclasses.replace(found[0], kl=kl * 0)], 3).finding
+
+
 def test_curves_keep_the_first_token_apart() -> None:
     assert "not perturbed" in figures.curves(seeds("gaussian:0.3"), 3).finding
     chart = figures.curves(seeds("gaussian:0.3@all"), 3)

@@ -157,7 +157,7 @@ def test_the_paper_is_drawn_only_where_it_belongs_and_named_as_second_hand() -> 
         for paper in (True, False)
     ]
     [note], plain = texts
-    assert "-7.13%" in note and "second-hand" in note and plain == []
+    assert "-7.13 %" in note and "second-hand" in note and plain == []
 
 
 def test_several_shuffles_are_a_range_around_their_median() -> None:
@@ -219,7 +219,7 @@ def test_a_setting_that_broke_has_no_bar_and_is_named() -> None:
     assert list(trace(chart.figure, "accuracy").y) == ["OWL", "DLP"]
     assert chart.figure.layout.xaxis.range == pytest.approx((0, 1.25 * 42 + 1))
     best, uniform, response = chart.finding.split(". ")
-    assert "OWL" in best and "40.0 ± 2.0%" in best and "DLP least (30.0%)" in best
+    assert "OWL" in best and "40.0 ± 2.0 %" in best and "DLP least (30.0 %)" in best
     assert uniform.startswith("Uniform has no accuracy") and "layer 3" in uniform
     assert response.startswith("Response has no accuracy") and "layer" not in response
     assert len(chart.table) == 4

@@ -145,7 +145,7 @@ def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
     told = queue.waiting(store, second)
     assert "one run on cpu" in told and first.request.title in told and "%" not in told, "no share of an unknown whole"
     first.write(Status(done=21, total=25))
-    assert "84%" in queue.waiting(store, second)
+    assert "84 %" in queue.waiting(store, second)
     assert second.request.title.startswith("2 settings of ")
     assert "2 runs" in queue.waiting(store, last)
 

@@ -1,15 +1,17 @@
-"""Sockets of a process; locks and ends of processes are tested with the jobs that they are for."""
+"""Sockets and priority of a process; locks and ends of processes are tested with the jobs that they are for."""
 
 from __future__ import annotations
 
 import logging
 import socket
+import subprocess
 import sys
 
 import psutil
 import pytest
 
 from core.jobs.processes import answer_at_once
+from core.jobs.queue import PROJECT
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a process which sockets are its own")
@@ -31,3 +33,9 @@ def test_hidden_sockets_stop_no_server(monkeypatch: pytest.MonkeyPatch, caplog: 
     with caplog.at_level(logging.WARNING):
         answer_at_once()
     assert "later" in caplog.text
+
+
+def test_a_worker_lets_others_come_first() -> None:
+    code = "import psutil; from core.jobs.processes import step_back; step_back(); print(int(psutil.Process().nice()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) > psutil.Process().nice()

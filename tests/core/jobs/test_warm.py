@@ -29,6 +29,8 @@ from core.specs.errors import UserError
 calls = 0
 def answer(task):
     global calls
+    if task.kind == "ahead":
+        return False
     calls += 1
     what, _, rest = (task.asked.prompt if task.kind == "text" else task.asked.sentence).partition(" ")
     while what == "hold" and not pathlib.Path(rest).exists():
@@ -184,6 +186,26 @@ def test_a_refusal_and_a_bug_are_told_apart(made: Callable[..., Warm]) -> None:
     assert one.ask(row("x 1"), "a").result(SOON)[1] == "1"
 
 
+STEPPING = FAKE.replace("return False", "time.sleep(0.05); calls += 1; return calls < 5")
+
+
+def test_steps_go_ahead_while_nobody_asks(made: Callable[..., Warm]) -> None:
+    """A question comes between two of them; when all are done the process waits, and leaves when nobody asks."""
+    one = made(STEPPING, idle=2)
+    assert one.ask(row("x 1"), "a").result(SOON)[4] < 5
+    until(lambda: not one.serving)
+    one.idle = 600
+    pid = one.ask(row("x 2"), "a").result(SOON)[3]
+    assert psutil.pid_exists(pid)
+
+
+def test_a_crash_in_a_step_ahead_starts_nothing_until_somebody_asks(made: Callable[..., Warm]) -> None:
+    one = made(FAKE.replace("return False", "os._exit(3)"))
+    one.wake()
+    until(lambda: not one.serving)
+    assert one.state() == "cold" and one.ask(row("x 1"), "a").result(SOON)[1] == "1"
+
+
 def test_a_crash_costs_one_answer_and_the_others_come(made: Callable[..., Warm], tmp_path: Path, sentence) -> None:
     one = made()
     before = one.ask(row("x 1"), "a").result(SOON)[3]
@@ -286,6 +308,21 @@ def test_the_real_process_answers_twenty_readers(empty_cache: Path) -> None:
     one.ask(Task("row", asked[0], 1), "a").result(SOON)
     one.ask(Task("row", lab.question("The end", "skip", model=folder), 1), "a").result(SOON)
     until(lambda: not one.serving)
+
+
+@pytest.mark.slow
+@pytest.mark.bundled
+def test_the_bundled_model_answers_twenty_readers() -> None:
+    one = Warm()
+    asked = [lab.question(words, "gaussian:0.3") for words in tiny.SENTENCES[:4]]
+    try:
+        found = at_once(
+            one, 20, lambda reader: [Task("row", asked[reader % 4], reader), Task("scene", asked[reader % 4])]
+        )
+    finally:
+        ended(one)
+    for reader, (of_row, of_scene) in found.items():
+        assert of_row.layer == reader and of_row.gain == pytest.approx(of_scene.gain[reader], rel=1e-3)
 
 
 def test_no_layer_below_the_first_is_asked() -> None:

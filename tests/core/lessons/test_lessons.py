@@ -42,10 +42,10 @@ def saved(store: Store, spec: specs.ProfileSpec, model: str = "invented model") 
     return profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, LAYERS, model)))
 
 
-@pytest.fixture
-def standard(store: Store) -> Profile:
-    """Everything the tour can show, of a model that can be pruned."""
-    return saved(store, synthetic.profile_spec(LAYERS, 8, prunable=True))
+@pytest.fixture(scope="module")
+def standard(tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    """Everything the tour can show, of a model that can be pruned; not to be changed."""
+    return saved(Store(tmp_path_factory.mktemp("standard")), synthetic.profile_spec(LAYERS, 8, prunable=True))
 
 
 def with_fields(profile: Profile, name: str, **fields: np.ndarray) -> Profile:

@@ -90,14 +90,14 @@ def test_the_mean_leaves_the_first_token_out() -> None:
             question("A b c", "gaussian:0.5", token=0),
             row(0, (0.5, 0, 0), (0.5, 0.1, 0.4)),
             None,
-            "Only the first token is hit, after layer 0: the others end with a drift of **0.20**. "
+            "Only the first token is damaged, after layer 0: the others end with a drift of **0.20**. "
             "**0 of 3** predicted next words change.",
         ),
         (
             NOISE,
             row(0, (0, 0, 0), (0, 0, 0)),
             None,
-            "Nothing is hit: the sentence is its first token alone, which is spared. "
+            "Nothing is damaged: the sentence is its first token alone, which is spared. "
             "**0 of 3** predicted next words change.",
         ),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from dataclasses import fields
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,30 +26,22 @@ from tests import tiny
 pytestmark = pytest.mark.usefixtures("inference")
 
 STRIDE = 4
-NOISE = ("gaussian:0.3", "gaussian:0.3@all", "gaussian:0.01", "covariance:0.3", "skip")
-PRUNING = (
-    "residual:wanda:0.7",
-    "residual:magnitude:0.7",
-    "residual_rescaled:wanda:0.7:0.3",
+KINDS = (
+    "gaussian:0.3@all", "gaussian:0.01", "covariance:0.3", "residual:magnitude:0.7", "residual_rescaled:wanda:0.7:0.3",
     "residual_rescaled:wanda:0.7:-0.3",
-)
-CASES = [(family, name) for family in tiny.FAMILIES for name in NOISE]
-CASES += [(family, name) for family in tiny.PRUNABLE for name in PRUNING]
+)  # fmt: skip
+CASES = [(family, name) for family in tiny.FAMILIES for name in ("gaussian:0.3", "skip")]  # how layers are called
+CASES += [(family, "residual:wanda:0.7") for family in tiny.PRUNABLE]  # how linears lie
+CASES += [(family, name) for family in ("llama", "gpt2", "bloom") for name in KINDS]  # what is done
 UPPER = np.triu_indices(tiny.LAYERS)
 BELOW = np.tril_indices(tiny.LAYERS, -1)
 
 
-@pytest.fixture(scope="module")
-def groups() -> dict[str, Group]:
-    """One group of three sequences per family, recorded once."""
-    return {}
-
-
-def group_of(family: str, groups: dict[str, Group]) -> Group:
-    if family not in groups:
-        of, text = tiny.loaded(family), tiny.windows(3, 14)
-        groups[family] = prepare(of, torch.device("cpu"), text.tokens, [0, 1, 2], moments(of, text), STRIDE)
-    return groups[family]
+@cache
+def group_of(family: str) -> Group:
+    """A group of three sequences, recorded once."""
+    of, text = tiny.loaded(family), tiny.windows(3, 14)
+    return prepare(of, torch.device("cpu"), text.tokens, [0, 1, 2], moments(of, text), STRIDE)
 
 
 @torch.inference_mode()
@@ -61,17 +54,18 @@ def measured(engine: object, group: Group, name: str, seed: int = 0) -> Perturbe
     return engine(group, tiny.measurement(name, seed), lambda _: None)
 
 
-def floor_of(group: Group) -> np.ndarray:
-    return measured(wavefront, group, f"gaussian:{2.0**-24}").drift
+@cache
+def floor_of(family: str) -> np.ndarray:
+    return measured(wavefront, group_of(family), f"gaussian:{2.0**-24}").drift
 
 
 # --- the engines agree ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)
-def test_wavefront_and_hooks_agree(family: str, name: str, groups: dict[str, Group]) -> None:
-    group = group_of(family, groups)
-    fast, plain, floor = measured(wavefront, group, name), measured(hooks, group, name), floor_of(group)
+def test_wavefront_and_hooks_agree(family: str, name: str) -> None:
+    group = group_of(family)
+    fast, plain, floor = measured(wavefront, group, name), measured(hooks, group, name), floor_of(family)
     assert (np.abs(fast.drift - plain.drift)[UPPER] <= (1e-5 * plain.drift + floor)[UPPER]).all()
     for field in fields(Perturbed):
         one, other = getattr(fast, field.name), getattr(plain, field.name)
@@ -81,8 +75,8 @@ def test_wavefront_and_hooks_agree(family: str, name: str, groups: dict[str, Gro
 
 @pytest.mark.parametrize("engine", [wavefront, hooks])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, engine: object, groups: dict) -> None:
-    group = group_of(family, groups)
+def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, engine: object) -> None:
+    group = group_of(family)
     for name, size in (("gaussian:0.3", 0.3), ("gaussian:0.01@all", 0.01), ("covariance:0.1", 0.1)):
         found = measured(engine, group, name)
         for field in ("drift", "log_drift", "drift_first", "cosine", "orthogonal"):
@@ -100,25 +94,25 @@ def test_what_is_injected_is_read_where_it_is_injected_and_later(family: str, en
 
 
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_pruning_nothing_changes_nothing(family: str, groups: dict) -> None:
+def test_pruning_nothing_changes_nothing(family: str) -> None:
     for pruner in ("wanda", "magnitude"):
-        found = measured(wavefront, group_of(family, groups), f"residual:{pruner}:0")
+        found = measured(wavefront, group_of(family), f"residual:{pruner}:0")
         assert (found.drift[UPPER] == 0).all() and (found.drift_first[UPPER] == 0).all()
         assert (found.kl == 0).all() and (found.flips == 0).all() and (found.nll_increase == 0).all()
         assert np.isnan(found.ratio).all() and np.isneginf(found.log_drift[UPPER]).all()
         assert (found.cosine[UPPER] > 1 - 1e-6).all()
 
 
-def test_a_flipped_residual_is_the_opposite_push(groups: dict) -> None:
-    group = group_of("llama", groups)
+def test_a_flipped_residual_is_the_opposite_push() -> None:
+    group = group_of("llama")
     one, other = (measured(wavefront, group, f"residual_rescaled:wanda:0.7:{size}") for size in (1e-4, -1e-4))
     np.testing.assert_allclose(one.drift[UPPER], other.drift[UPPER], rtol=1e-2)
     assert not np.allclose(one.drift[UPPER], other.drift[UPPER], rtol=1e-7)
     np.testing.assert_allclose(np.diag(one.drift), 1e-4, rtol=1e-2)
 
 
-def test_skipping_passes_the_input_on(groups: dict) -> None:
-    group = group_of("qwen2", groups)
+def test_skipping_passes_the_input_on() -> None:
+    group = group_of("qwen2")
     found = measured(wavefront, group, "skip")
     for index, call in enumerate(group.calls):
         change = (call.entry - call.exit).norm(dim=-1) / call.exit.norm(dim=-1)
@@ -165,8 +159,8 @@ def test_covariance_noise_has_the_covariances_directions() -> None:
     torch.testing.assert_close(second, projector / 3, atol=0.02, rtol=0)
 
 
-def test_different_seeds_push_differently_and_no_noise_has_no_seed(groups: dict) -> None:
-    group = group_of("llama", groups)
+def test_different_seeds_push_differently_and_no_noise_has_no_seed() -> None:
+    group = group_of("llama")
     assert not np.allclose(*(measured(wavefront, group, "gaussian:0.3", seed).kl for seed in (0, 1)))
     one, other = (measured(wavefront, group, "skip", seed) for seed in (0, 1))
     assert np.array_equal(one.kl, other.kl)
@@ -252,8 +246,8 @@ DEFINED += [(family, f"residual_linear:wanda:0.7:{name}") for family, names in A
 
 
 @pytest.mark.parametrize(("family", "name"), DEFINED)
-def test_the_definitions_word_by_word_give_the_same_numbers(family: str, name: str, groups: dict) -> None:
-    group = group_of(family, groups)
+def test_the_definitions_word_by_word_give_the_same_numbers(family: str, name: str) -> None:
+    group = group_of(family)
     found, expected = measured(wavefront, group, name), reference(family, name, group.ids)
     np.testing.assert_allclose(found.drift[UPPER], expected["drift"][UPPER], rtol=2e-4)
     np.testing.assert_allclose(found.final_squared, expected["final_squared"], rtol=4e-4)
@@ -262,9 +256,9 @@ def test_the_definitions_word_by_word_give_the_same_numbers(family: str, name: s
     assert expected["final_squared"].min() > 0
 
 
-def test_readings_per_token_are_averaged_as_they_say(groups: dict) -> None:
+def test_readings_per_token_are_averaged_as_they_say() -> None:
     """Cosine, orthogonal share, ratios and squares of the last layer, from the streams themselves."""
-    group = group_of("llama", groups)
+    group = group_of("llama")
     found = measured(hooks, group, "gaussian:0.3")
     call, injection = group.calls[-1], tiny.LAYERS - 2
     from core.measure.perturb import perturbed

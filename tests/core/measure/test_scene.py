@@ -12,13 +12,13 @@ import torch
 from core import specs
 from core.jobs import experiment
 from core.measure import scene as scenes
+from core.measure import scenes as scenes_of
 from core.measure.engines import wavefront
 from core.measure.group import prepare
 from core.measure.perturb import Moments
 from core.measure.scenes import Lab, gain
-from core.models import loading
 from core.models.loading import Loaded
-from core.models.sources import locate
+from core.pruning import masks
 from core.specs import lab
 from core.store import profiles
 from core.store.cache import Store
@@ -85,6 +85,14 @@ def test_what_looks_at_a_text_looks_at_the_calibration_text(word: str, llama: La
     found = llama.scene(lab.question(SENTENCE, word))
     moments = llama._spread if word.startswith("cov") else llama.norms
     assert_agree(found, engine(llama.loaded, llama.runs[SENTENCE].ids, word, moments))
+
+
+def test_masks_that_were_found_ahead_are_those_found_when_asked(llama: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = lab.question(SENTENCE, "residual:wanda:0.9")
+    expected, ready = llama.scene(question), Lab(llama.loaded)
+    assert len(list(ready.ahead())) == scenes_of.CALIBRATION.sequences + len(lab.REMOVED) * tiny.LAYERS
+    monkeypatch.setattr(masks, "pruned", lambda *_: pytest.fail("it was found ahead"))
+    assert ready.scene(question).model_copy(update={"seconds": expected.seconds}) == expected
 
 
 @torch.inference_mode()
@@ -164,8 +172,7 @@ def test_what_cannot_be_answered_is_refused(
 
 
 @pytest.mark.bundled
-def test_the_opening_scene_is_what_the_engine_measures(tmp_path: Path) -> None:
-    loaded = loading.load(locate("demo", Store(tmp_path)))
+def test_the_opening_scene_is_what_the_engine_measures(bundled: Loaded) -> None:
     question, committed = next(iter(examples().items()))
-    ids = scenes.clean(loaded, question.sentence).ids
-    assert_agree(committed, engine(loaded, ids, question.perturbation.name, Moments()), rtol=1e-2)
+    ids = scenes.clean(bundled, question.sentence).ids
+    assert_agree(committed, engine(bundled, ids, question.perturbation.name, Moments()), rtol=1e-2)

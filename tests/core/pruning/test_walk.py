@@ -61,7 +61,7 @@ def weights(of: Loaded) -> dict[str, Tensor]:
 
 @every_pruner
 @pytest.mark.parametrize("family", tiny.PRUNABLE)
-def test_achieved_is_counted_and_is_the_plan_to_one_weight_per_row(family: str, pruner: str) -> None:
+def test_achieved_is_counted_and_is_the_plan_to_one_weight(family: str, pruner: str) -> None:
     of = fresh(family)
     stack = anatomy.prunable(of.layers[0])
     wanted = np.random.default_rng(1).uniform(0.1, 0.9, (tiny.LAYERS, len(stack)))
@@ -72,9 +72,7 @@ def test_achieved_is_counted_and_is_the_plan_to_one_weight_per_row(family: str, 
         for column, linear in enumerate(stack):
             weight = pruned[f"{index}.{linear.name}"]
             assert achieved[index, column] == pytest.approx(float((weight == 0).double().mean()), abs=1e-12)
-            assert abs(achieved[index, column] - wanted[index, column]) < 1 / weight.shape[1]
-            if pruner == "wanda":
-                assert ((weight == 0).sum(1) == int(weight.shape[1] * wanted[index, column])).all()
+            assert abs(achieved[index, column] - wanted[index, column]) < 1 / weight.numel()
     _assert_only_linears_changed(of, before, tied=family in ("gemma2", "gpt2", "opt", "bloom"))
 
 
@@ -264,12 +262,11 @@ def test_magnitude_runs_nothing() -> None:
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 
-@every_pruner
-def test_a_mixture_of_experts_is_refused_in_a_sentence(pruner: str, refused) -> None:
+def test_a_mixture_of_experts_is_refused_in_a_sentence(refused) -> None:
     of = tiny.loaded("mixtral")
     before = tiny.state(of.model)
     with refused("MixtralDecoderLayer"):
-        walk(of, TOKENS, plan(pruner))
+        walk(of, TOKENS, plan("magnitude"))
     tiny.assert_untouched(of.model, before)
 
 

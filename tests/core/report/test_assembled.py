@@ -167,7 +167,7 @@ def test_a_study_is_reported_with_all_that_its_page_shows(store: Store) -> None:
     assert drawn(found) == ["perplexity", "changes", "zero-shot", "changes", "correction", "zero-shot", "trust"]
     assert "mean of tasks" in assemble.html(store, [entry])
     measured = evaluations.load(store, entry)
-    assert f"OWL at 70%: {measured.of(ASKED[0]).helped}" in found.text
+    assert f"OWL at 70 %: {measured.of(ASKED[0]).helped}" in found.text
     answers = measured.dense.answers("rte")
     assert f"{answers.mean():.3f} ± {answers.std(ddof=1) / len(answers) ** 0.5:.3f}" in found.text
 

@@ -13,10 +13,14 @@ from core.allocation.budget import met
 from core.analysis import evaluations
 from core.evaluation import marginals as pricing
 from core.jobs import experiment
+from core.models import cost
 from core.models.progress import Cancelled, Progress
+from core.models.sources import locate, outlined
 from core.search import polish
+from core.search.polish_cost import Cost
 from core.specs import PolishRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.store.cache import Entry, Store
+from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import tiny
 
@@ -62,7 +66,7 @@ def test_the_loss_falls_and_the_budget_stays(empty: Store, text: str, tmp_path: 
     assert told["tokens"] <= 12_000 and all(each.done <= each.total for each in seen if each.total)
     there = Store(tmp_path / "elsewhere")
     assert entry.key in {each.key for each in unpack(there, pack(empty, entry))}
-    empty.delete(entry)
+    delete(empty, entry)
     assert empty.find(request(text)) is None
 
 
@@ -101,9 +105,13 @@ def test_no_pruner_or_start_ends_worse(empty: Store, text: str, tmp_path: Path, 
 
 
 def test_the_start_comes_back_where_nothing_helps(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moves against what the slopes say raise the loss: all are undone."""
-    honest = polish.slopes
-    monkeypatch.setattr(polish, "slopes", lambda *all_: tuple(-each for each in reversed(honest(*all_))))
+    """Every move that is tried loses a nat: all are undone."""
+    honest = polish.Run._losses
+
+    def worse(run: polish.Run, setting: Setting, name: str) -> np.ndarray:
+        return honest(run, setting, name) + (setting != run.request.setting)
+
+    monkeypatch.setattr(polish.Run, "_losses", worse)
     asked = request(text, tokens=MUCH)
     entry = experiment.get(asked, empty)
     told = entry.provenance
@@ -118,6 +126,8 @@ def test_what_cannot_be_polished_is_refused(empty: Store, text: str, refused: Ca
     whole = WindowRequest(source=text, length=LENGTH)
     with refused("same"):
         experiment.get(request(text, calibration=whole, selection=whole), empty)
+    with refused("final text"):
+        experiment.get(request(text, final=request(text).selection), empty)
     pattern = Setting(pattern="2:4", allocation=grammar.read_allocation("uniform:0.5"))
     for wrong, named in (({"setting": pattern}, "no budget to move"), ({"setting": Setting(), "probe": 99}, "99")):
         with pytest.raises(UserError, match=named):
@@ -126,11 +136,26 @@ def test_what_cannot_be_polished_is_refused(empty: Store, text: str, refused: Ca
 
 def test_the_file_prunes(say: Callable, text: str, tmp_path: Path) -> None:
     file, model = tmp_path / "polished.json", tiny.folder("llama")
-    same = ["--model", model, "--calibration", text, "--documents", "0-19", "--sequences", 3, "--length", LENGTH]
+    judge = ["--final", text, "--final-documents", "10-19"]
+    same = ["--model", model, "--calibration", text, "--documents", "0-9", "--sequences", 3, "--length", LENGTH]
     said = say("polish", *same, "--selection", text, "--selection-documents", "20-39", "--windows", 8, "--tokens", 6000,
-               "--allocation", "uniform:0.5", "--write", file, "--json").json  # fmt: skip
+               "--allocation", "uniform:0.5", "--write", file, *judge, "--json").json  # fmt: skip
     judged = say("prune", *same, "--evaluate", text, "--evaluate-documents", "20-39", "--windows", 8,
                  "--allocation", file, "--json").json  # fmt: skip
+    assert said["judged"]["interval"]["n"] == 8 and "documents 10-19" in said["judged"]["sentence"]
     assert judged["planned"] == pytest.approx(said["sparsity"])
     assert judged["against_uniform"]["percent"] == pytest.approx(said["interval"]["value"])
     say("polish", "--write", tmp_path / "nowhere" / "polished.json").refused("--write", "folder")
+
+
+def test_a_budget_in_minutes_is_what_the_machine_computes_in_them(
+    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["polish", "--model", tiny.folder("llama"), "--calibration", text, "--documents", "0-19", "--sequences", 3,
+             "--length", LENGTH, "--selection", text, "--selection-documents", "20-39", "--windows", 8,
+             "--allocation", "uniform:0.5", "--write", tmp_path / "polished.json"]  # fmt: skip
+    say(*asked, "--minutes", 0).refused("--minutes", "more than 0")
+    store = Store(tmp_path)
+    of_a_token = Cost(request(text), outlined(locate(str(tiny.folder("llama")), store), store)).token
+    monkeypatch.setattr(cost, "speed", lambda *_: 0.5 * of_a_token)  # tokens a second
+    say(*asked, "--minutes", 2).refused("budget of 60 tokens", "too small for one round")

@@ -81,11 +81,23 @@ def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
 
 
 def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair() -> None:
-    pruned = specs.PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
-    repaired = specs.PrunedSpec(pruner="wanda", repair="refit", sparsity=(0.5, 0.6), calibration=TEXT)
+    pruned = specs.PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, method=1)
+    repaired = pruned.model_copy(update={"repair": "refit"})
     assert pruned.key == "6bf396241053acc9" != repaired.key
     assert specs.StudyRequest(settings=(specs.Setting(),)).key == "bb10747c45e87d7b"
     assert specs.PrunedSpec.model_validate_json(repaired.model_dump_json()) == repaired
+
+
+def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart() -> None:
+    """Stored studies and profiles keep their keys; what is asked now has others, but for what does not prune."""
+    now = specs.PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
+    old = now.model_copy(update={"method": 1})
+    assert old.outdated and old.earlier and not (now.outdated or now.earlier) and old.key != now.key
+    asked = tuple(specs.Measurement(perturbation=specs.perturbation(name)) for name in ("skip", "residual:wanda:0.7"))
+    before = specs.ProfileSpec(model=UNIT.model, text=TEXT, measurements=asked)
+    after = before.model_copy(update={"methods": specs.methods_of(asked)})
+    assert before.outdated and not after.outdated and "methods" not in before.model_dump()
+    assert [before.unit(each) == after.unit(each) for each in asked] == [True, False]
 
 
 def test_a_repair_without_a_text_is_refused(refused) -> None:
@@ -176,11 +188,6 @@ def test_a_profile_knows_its_units() -> None:
 def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show() -> None:
     for preset in presets.PRESETS.values():
         assert len(set(preset.measurements)) == len(preset.measurements)
-    names = {each.name for each in presets.preset("standard").measurements}
-    assert {each.name for each in presets.preset("quick").measurements} <= names
+    names = {each.name for each in presets.PRESETS["standard"].measurements}
+    assert {each.name for each in presets.PRESETS["quick"].measurements} <= names
     assert {"gaussian:0.3", "gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"} <= names
-
-
-def test_an_unknown_preset_is_refused(refused) -> None:
-    with refused("slow", "quick"):
-        presets.preset("slow")

@@ -6,6 +6,7 @@ import pytest
 
 from core.report import assemble
 from core.store.cache import Store
+from core.store.deleting import delete
 from core.store.packs import pack
 from core.store.public import named
 from tests.core.packing import TOLD, members, save
@@ -25,7 +26,7 @@ def test_a_path_is_its_last_name(text: str, said: str) -> None:
 
 def test_packs_and_reports_say_no_folder(here: Store) -> None:
     spec = here.by_key(save(here, "profile")).spec
-    here.delete(here.by_key(spec.key))
+    delete(here, here.by_key(spec.key))
     told = {"model_source": "/home/tell-tale/m", "text_source": "file:/home/tell-tale/t.txt"}
     here.save(spec, None, TOLD | told | {"request": {"text": {"source": "file:/home/tell-tale/t.txt"}}})
     save(here, "profile")  # its units; the view stays as it is

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from core import specs
 from core.store import cache, parts, profiles, results, tables
 from core.store.cache import Store
+from core.store.deleting import delete
 from core.store.files import verified, write_folder
 from core.store.results import Perturbed, axes_of
 from tests import synthetic
@@ -179,6 +180,14 @@ def test_a_damaged_part_is_set_aside_and_measured_again(empty: Store, unit: spec
     assert len(empty.troubles()) == 1
 
 
+def test_a_part_of_another_unit_is_set_aside(empty: Store, unit: specs.PerturbedSpec) -> None:
+    other = unit.model_copy(update={"harm_stride": unit.harm_stride + 1})
+    parts.save(empty, other, 0, perturbed(sequences=4))
+    parts.folder(empty, other).rename(parts.folder(empty, unit))
+    assert parts.finished(empty, unit) == {}
+    assert len(empty.troubles()) == 1
+
+
 @pytest.mark.parametrize("file", ["spec.json", "provenance.json"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"model": 1}'])
 def test_a_changed_profile_is_set_aside(empty: Store, spec: specs.ProfileSpec, file: str, content: bytes) -> None:
@@ -319,12 +328,12 @@ def test_deleting_keeps_what_another_profile_needs(empty: Store) -> None:
     long = synthetic.profile_spec(LAYERS, 8, "standard")
     short = synthetic.profile_spec(LAYERS, 8, "quick")
     keys = {name: synthetic.save_profile(empty.root, each, LAYERS) for name, each in (("long", long), ("short", short))}
-    empty.delete(empty.profile(keys["long"]))
+    delete(empty, empty.profile(keys["long"]))
     assert [entry.key for entry in empty.entries()] == [keys["short"]]
     found = profiles.load(empty, empty.profile(keys["short"]))
     assert len(found.perturbed) == 3
     assert sum(1 for _ in (empty.root / "perturbed").iterdir()) == 3
-    empty.delete(empty.profile(keys["short"]))
+    delete(empty, empty.profile(keys["short"]))
     left = [path for kind in cache.KINDS for path in empty.root.glob(f"{kind}/*")]
     assert left == []
 
@@ -336,7 +345,7 @@ def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo: Path, 
     assert entry.key == key and entry.committed
     assert len(profiles.load(elsewhere, entry).perturbed) == 3
     with refused(key):
-        elsewhere.delete(entry)
+        delete(elsewhere, entry)
     assert entry.path.is_dir()
 
 
@@ -344,7 +353,7 @@ def test_deleting_a_profile_leaves_committed_units_alone(no_demo: Path, tmp_path
     quick, standard = (synthetic.profile_spec(LAYERS, 8, preset) for preset in ("quick", "standard"))
     committed = synthetic.save_profile(no_demo / "demo", quick, LAYERS)
     own = Store(tmp_path / "cache")
-    own.delete(own.profile(synthetic.save_profile(own.root, standard, LAYERS)))
+    delete(own, own.profile(synthetic.save_profile(own.root, standard, LAYERS)))
     assert [entry.key for entry in own.entries()] == [committed]
     profiles.load(own, own.profile(committed))
 

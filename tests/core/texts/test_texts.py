@@ -8,17 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import datasets
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.models.loading import load_tokenizer
-from core.models.sources import locate
+from core.models.loading import Loaded
 from core.specs.texts import WindowRequest
-from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
 
@@ -82,11 +79,10 @@ def test_a_range_of_documents_is_cut_out(documents: str) -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no WikiText-2 in ../shared/data")
 @pytest.mark.bundled
-def test_wikitext_has_the_golden_count_of_tokens(empty: Store) -> None:
-    tokenizer = load_tokenizer(locate("demo", empty))
+def test_wikitext_has_the_golden_count_of_tokens(bundled: Loaded) -> None:
     [document] = windows.read(f"file:{SHARED / 'wikitext2' / 'wiki.test.raw'}").documents
     assert len(document) == 1_294_336
-    assert len(tokenizer(document, verbose=False)["input_ids"]) == 304_986
+    assert len(bundled.tokenizer(document, verbose=False)["input_ids"]) == 304_986
 
 
 # --- windows -------------------------------------------------------------------------------------------------------
@@ -242,8 +238,3 @@ def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyP
     assert wiki.documents == (" = Title = \n\n\n\n\nWords .\n",) and wiki.packing == "joined"
     assert other.packing == "document" and len(other.documents) == 3
     assert asked["Salesforce/wikitext"]["split"] == "test"
-
-
-def test_a_window_is_not_a_view_that_changes_with_the_text(text: str) -> None:
-    found = drawn(text, sequences=2, length=8)
-    assert found.tokens.is_contiguous() and np.asarray(found.tokens).base is not None

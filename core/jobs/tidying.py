@@ -1,0 +1,26 @@
+"""What a start clears away: whatever processes that were killed left of their work."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from core.export import journal
+from core.specs import ExportSpec
+from core.store import deleting
+from core.store.cache import Entry, Store
+
+
+def settle(store: Store, entry: Entry) -> None:
+    """Forget what was noted in case that a run which is done now were killed."""
+    if isinstance(entry.spec, ExportSpec):
+        journal.end(store, Path(entry.spec.folder))
+
+
+def tidy(store: Store) -> None:
+    """Sweep a cache: copies of models beside the targets of exports first, for they are the largest."""
+    try:
+        journal.sweep(store)
+        deleting.sweep(store)
+    except OSError as error:  # it can be read all the same
+        logging.getLogger(__name__).warning("Not all that was left over could be cleared away: %s", error)

@@ -1,0 +1,62 @@
+"""What one process measures of a profile: all of it, or a share, which is the same on every machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from core.models import flops
+from core.models.outline import Outline
+from core.specs import Measurement, ProfileSpec, Spec
+from core.specs.shares import Share, cut
+
+Piece = tuple[Spec, list[int], float]  # a unit, or a measurement with some sequences; and its work, as FLOP
+
+
+@dataclass(frozen=True)
+class Mine:
+    """Units that are measured whole, and the sequences of each measurement."""
+
+    units: frozenset[Spec]
+    sequences: dict[Measurement, list[int]]
+
+
+def mine(profile: ProfileSpec, shape: Outline, share: Share | None) -> Mine:
+    """What a share holds; everything where none is named.
+
+    Pass 1 belongs to every share, and so does what it alone tells. Sequences are dealt out in groups as large as a
+    machine takes that has memory enough, so that the parts are those of an undivided run.
+    """
+    every = list(range(profile.text.sequences))
+    if share is None:
+        perturbed = {profile.unit(each) for each in profile.measurements}
+        return Mine(frozenset(profile.units) - perturbed, dict.fromkeys(profile.measurements, every))
+    pieces = [*_units(profile, shape), *_parts(profile, shape)]
+    falls = zip(cut([work for *_, work in pieces], share.of), pieces, strict=True)
+    own = [(what, group) for part, (what, group, _) in falls if part == share.part]
+    sequences: dict[Measurement, list[int]] = {}
+    for what, group in own:
+        if group:
+            sequences.setdefault(what, []).extend(group)
+    return Mine(frozenset({profile.activation, *(what for what, group in own if not group)}), sequences)
+
+
+def _units(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
+    """Units beside the perturbed ones; their work is a CPU's, for no device may change who does what."""
+    works = {
+        profile.weights: flops.spectra_work(shape, "cpu"),
+        profile.scores: flops.scores_work(shape),
+        profile.removed: flops.removal_work(shape),
+        profile.floor: flops.measurement_work(shape, profile.measurements[0], 1, profile.text.length),
+    }
+    return ((unit, [], work) for unit, work in works.items() if unit in profile.units)
+
+
+def _parts(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
+    """Every measurement of one group after another."""
+    count, length = profile.text.sequences, profile.text.length
+    size = flops.group_size(shape, count, length, profile.model.dtype, None)
+    for first in range(0, count, size):
+        group = list(range(first, min(first + size, count)))
+        for each in profile.measurements:
+            yield each, group, flops.measurement_work(shape, each, len(group), length)

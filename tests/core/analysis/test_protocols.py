@@ -1,0 +1,33 @@
+"""Which stored numbers may stand beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core import specs
+from core.analysis import evaluations, protocols, rows
+from core.store.cache import Store
+from tests import synthetic
+
+
+def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Path) -> None:
+    """The dense model is the same whichever it was; a change from one to the other would be the rounding of rows."""
+    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    now = synthetic.study_spec(profile, [specs.Setting()], layers=4)
+    points = [
+        each.model_copy(update={"pruned": each.pruned and each.pruned.model_copy(update={"method": 1})})
+        for each in now.points
+    ]
+    old = now.model_copy(update={"points": tuple(points)})
+    for spec in (old, now):
+        synthetic.save_study(tmp_path, spec, layers=4)
+    store = Store(tmp_path)
+    found = protocols.together(store, protocols.of_model(store, profile.model))
+    assert {key: len(each.points) for key, each in found.items()} == {old.key: 2, now.key: 2}
+    [earlier] = protocols.earlier(found[old.key].points)
+    assert earlier in protocols.badge(found[old.key]) and not protocols.earlier(found[now.key].points)
+
+    (dense, before), (_, after) = (rows.rows_of(evaluations.read(store, spec, {})) for spec in (old, now))
+    assert earlier in rows.apart(before, after) == rows.apart(after, before)
+    assert rows.apart(before, dense) is rows.apart(after, dense) is None
+    assert [len(each) for each in rows.by_protocol([dense, before, after])] == [2, 1]

@@ -1,0 +1,136 @@
+"""Shares: each piece falls to one of them, and together, in whatever order, they make the bits of an undivided run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.jobs import experiment, queue, worker
+from core.measure.sharing import mine
+from core.models.progress import Cancelled, Progress
+from core.specs.shares import Share, ShareRequest, Unfinished, cut
+from core.store.cache import Store
+from core.store.unfinished import missing
+from tests import tiny
+from tests.core.evaluation.test_study import request as study
+from tests.core.evaluation.test_study import setting
+from tests.core.jobs.test_experiment import request as profile
+
+ASKED = {
+    "profile": lambda text: profile(text),
+    "study": lambda text: study(text, setting("depth_ramp beta=0.05"), setting(pruner="magnitude")),
+}
+
+
+@pytest.fixture(params=ASKED)
+def whole(request: pytest.FixtureRequest, text: str):
+    return ASKED[request.param](text)
+
+
+def numbers(store: Store) -> dict[str, str]:
+    """Every table of a store by its place, as a hash."""
+    found = store.root.rglob("*.parquet")
+    return {str(path.relative_to(store.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def share(whole: object, part: int, of: int) -> ShareRequest:
+    return ShareRequest(whole=whole, share=Share(part=part, of=of))
+
+
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=40), st.integers(1, 12))
+def test_shares_are_neighbours_and_about_as_much(works: list[float], of: int) -> None:
+    found = cut(works, of)
+    assert found == sorted(found) and set(found) <= set(range(1, of + 1))
+    loads = Counter()
+    for part, work in zip(found, works, strict=True):
+        loads[part] += work
+    assert all(load < sum(works) / of + max(works) * 1.001 for load in loads.values())
+
+
+def test_alike_pieces_are_dealt_out_alike() -> None:
+    assert Counter(cut([1.0] * 12, 4)) == {1: 3, 2: 3, 3: 3, 4: 3}
+    assert len(set(cut([1.0] * 3, 8))) == 3, "the others have nothing to do"
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 7, 50])
+def test_every_piece_falls_to_one_share(of: int) -> None:
+    loaded, text = tiny.loaded("llama"), tiny.windows(sequences=7)
+    asked = tiny.profile(loaded, text, "gaussian:0.3", "residual:wanda:0.7", "skip")
+    asked = asked.model_copy(update={"prunable": True, "removal": True})
+    shares = [mine(asked, tiny.shape(loaded), Share(part=part, of=of)) for part in range(1, of + 1)]
+    units = Counter(unit for each in shares for unit in each.units - {asked.activation})
+    assert units == dict.fromkeys({asked.weights, asked.scores, asked.floor, asked.removed}, 1)
+    for each in asked.measurements:
+        assert sorted(n for share in shares for n in share.sequences.get(each, [])) == list(range(7))
+
+
+def test_shares_in_any_order_make_the_bits_of_an_undivided_run(whole, empty: Store, tmp_path) -> None:
+    local = Store(tmp_path / "local")
+    undivided = experiment.get(whole, local)
+    for part in (3, 1):
+        entry = experiment.get(share(whole, part, 3), empty)
+        assert entry.spec == Unfinished(whole=undivided.spec) and empty.find(whole) is None
+        assert missing(empty, undivided.spec)
+    assert experiment.get(share(whole, 2, 3), empty).key == undivided.key == empty.find(whole).key
+    assert numbers(empty) == numbers(local)
+    assert not list(empty.entries("unfinished")) and not list((empty.root / "parts").glob("*/[!.]*"))
+
+
+def test_a_share_that_was_stopped_goes_on_and_does_nothing_twice(whole, empty: Store) -> None:
+    lines: list[str] = []
+
+    def report(after: int) -> Callable[[Progress], None]:
+        def told(progress: Progress) -> None:
+            if progress.parts >= after:
+                raise Cancelled
+            lines.append(progress.line)
+
+        return told
+
+    with pytest.raises(Cancelled):
+        experiment.get(share(whole, 2, 2), empty, report=report(1))
+    kept = numbers(empty)
+    assert kept
+    for part in (1, 2, 1, 2):
+        experiment.get(share(whole, part, 2), empty, report=report(99))
+    saved = [line for line in lines if "saved" in line]
+    assert len(saved) == len(set(saved))
+    assert empty.find(whole)
+
+
+def test_more_shares_than_pieces_leave_some_with_nothing(whole, empty: Store) -> None:
+    models: dict = {}
+    for part in range(1, 16):
+        entry = experiment.get(share(whole, part, 15), empty, models=models)
+    assert entry.key == empty.find(whole).key
+
+
+def test_a_share_does_not_wait_for_the_device(empty: Store, text: str) -> None:
+    whole = profile(text, "skip")
+    with queue.processes.take(queue.device_lock(empty, "cpu")):
+        job = queue.submit(empty, share(whole, 1, 1))
+        entry = worker.run(empty, job, {})
+    assert worker.run(empty, queue.job(empty, job.key), {}).key == entry.key
+
+
+@pytest.mark.parametrize("typed", ["0/8", "9/8", "a", "1/0", "2", "-1/8", "1/8/8", "", "1.5/8"])
+@pytest.mark.parametrize("command", [("measure",), ("study", "study.toml")])
+def test_what_is_no_share_is_refused(typed: str, command: tuple, say: Callable, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.toml").write_text('settings = ["uniform"]')
+    say(*command, f"--part={typed}").refused("--part", repr(typed), "1/8")
+
+
+def test_shares_by_the_command_line(say: Callable, text: str) -> None:
+    line = ["measure", "--model", tiny.folder("llama"), "--text", text, "--perturb", "skip", "--sequences", 2]
+    line += ["--length", 12, "--device", "cpu", "--json"]
+    told = say(*line, "--part", "1/2").json
+    assert 0 < told["missing"] <= told["units"] == 5
+    assert say("runs", "--json").json["unfinished"][0]["whole"] == told["whole"]
+    assert say(*line, "--part", "2/2").json["key"] == told["whole"] == say(*line).json["key"]
+    assert say("runs", "--json").json["unfinished"] == []

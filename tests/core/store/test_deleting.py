@@ -1,0 +1,70 @@
+"""What is deleted, and what a killed process left in a cache."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from core.store import deleting, hidden
+from core.store.cache import Store
+from core.store.files import write_file
+from tests import synthetic
+
+LAYERS = 3
+GONE = 2**22 + 1  # above the greatest number that a process is given
+
+
+@pytest.fixture
+def keys(empty: Store) -> dict[str, str]:
+    """A long and a short profile that share units."""
+    specs = {name: synthetic.profile_spec(LAYERS, 8, name) for name in ("standard", "quick")}
+    return {name: synthetic.save_profile(empty.root, each, LAYERS) for name, each in specs.items()}
+
+
+def units(store: Store) -> set[str]:
+    return {path.parent.name for path in store.root.glob("*/[!.]*/manifest.json")}
+
+
+def by(pid: int, name: str) -> str:
+    """The hidden name that a process would give."""
+    return hidden.beginning(name).replace(f"-{os.getpid()}-", f"-{pid}-")
+
+
+def test_a_killed_delete_is_finished_by_the_next_start(
+    empty: Store, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = empty.profile(keys["standard"])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "getpid", lambda: GONE)
+        patch.setattr(deleting, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        deleting.delete(empty, entry)
+    assert [each.key for each in empty.entries()] == [keys["quick"]]
+    deleting.sweep(empty)
+    short = empty.profile(keys["quick"])
+    assert units(empty) == {short.key, *(unit.key for unit in short.spec.units)}
+    assert not list(empty.root.rglob(".*"))
+
+
+@pytest.mark.parametrize(("pid", "age", "stays"), [(GONE, 0, False), (os.getppid(), 0, True), (os.getppid(), 2, False)])
+def test_only_what_nobody_works_on_is_swept(empty: Store, pid: int, age: int, stays: bool) -> None:
+    left = empty.root / "jobs" / "0" / f"{by(pid, 'progress.json')}x"
+    write_file(left, b"half")
+    then = left.stat().st_mtime - age * hidden.DAY
+    os.utime(left, (then, then))
+    deleting.sweep(empty)
+    assert left.exists() == stays
+
+
+def test_a_delete_that_cannot_be_done_says_so(
+    empty: Store, keys: dict[str, str], say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(path: Path, _: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "rename", closed)
+    said = say("runs", "delete", keys["quick"], "--yes")
+    assert (said.code, said.out) == (1, "") and len(said.err.splitlines()) == 1
+    assert empty.profile(keys["quick"])

@@ -1,0 +1,42 @@
+"""What is remembered of a file holds as long as the file stays as it was, and what is remembered too."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from core.store.cache import Store
+from core.store.files import sealed, unsealed
+from core.store.hashing import file_hash, sha256
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"one")
+    return path
+
+
+def test_other_weights_of_equal_size_and_time_are_noticed(empty: Store, file: Path) -> None:
+    before, status = file_hash(empty, file), file.stat()
+    file.write_bytes(b"two")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert file.stat().st_mtime_ns == status.st_mtime_ns and file.stat().st_ino == status.st_ino
+    assert file_hash(empty, file) == sha256(file) != before
+
+
+def test_a_changed_memory_is_not_believed(empty: Store, file: Path) -> None:
+    found = file_hash(empty, file)
+    [note] = (empty.root / "remembered").iterdir()
+    note.write_text(note.read_text().replace(found, "0" * len(found)))
+    assert file_hash(empty, file) == found
+
+
+def test_what_is_sealed_comes_back_or_not_at_all() -> None:
+    content = sealed({"b": [1, 2.5, None], "a": "x"})
+    assert unsealed(content) == {"b": [1, 2.5, None], "a": "x"}
+    with pytest.raises(ValueError):
+        unsealed(json.dumps(json.loads(content) | {"value": 1}).encode())

@@ -1,0 +1,160 @@
+"""The commands that are killed, each on a tiny model, with what has to be there before it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.allocation.depth_ramp import DepthRamp
+from core.allocation.response import Response
+from core.cli import main
+from core.jobs import recorder
+from core.measure.sweep import Sweep
+from core.search import plan
+from core.search.candidates import GRIDS, Grid
+from core.store.cache import Store
+from tests import tiny
+
+LENGTH = 12
+STUDY = """
+model = "{model}"
+targets = [0.5]
+pruners = ["magnitude", "wanda"]
+settings = ["uniform", "depth_ramp beta=0.05"]
+calibration = {{ source = "{text}", documents = "0-19", sequences = 3, length = 12 }}
+evaluation = {{ source = "{text}", documents = "20-39", windows = 12, length = 12 }}
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The folder that every trial finds anew."""
+
+    root: Path
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    @property
+    def text(self) -> str:
+        return f"file:{self.root / 'text.jsonl'}"
+
+    def run(self, *words: object) -> int:
+        """One command on the cache; its exit code."""
+        return main([*map(str, words), "--cache", str(self.cache)])
+
+    def key(self, kind: str) -> str:
+        return next(Store(self.cache).entries(kind)).key
+
+
+Step = Callable[[Bench], int]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is killed, and what is run before it."""
+
+    run: Step
+    before: tuple[Step, ...] = ()
+    gone: bool = False  # afterwards there is nothing left to ask for again
+
+
+def usual(bench: Bench) -> list[object]:
+    return ["--model", bench.root / "model", "--length", LENGTH]
+
+
+def measure(bench: Bench) -> int:
+    asked = [word for each in ("gaussian:0.3", "residual:wanda:0.5", "skip") for word in ("--perturb", each)]
+    return bench.run("measure", *usual(bench), "--text", bench.text, "--sequences", 4, *asked)
+
+
+def prune(bench: Bench) -> int:
+    texts = ["--calibration", bench.text, "--documents", "0-19", "--evaluate", bench.text]
+    texts += ["--evaluate-documents", "20-39", "--sequences", 3, "--windows", 12]
+    return bench.run("prune", *usual(bench), "--allocation", "depth_ramp beta=0.05:0.5", *texts)
+
+
+def study(bench: Bench) -> int:
+    return bench.run("study", bench.root / "study.toml")
+
+
+def best(bench: Bench) -> int:
+    return bench.run("best", *usual(bench), "--target", 0.5, "--text", bench.text, "--windows", 8, "--sequences", 3)
+
+
+def polish(bench: Bench) -> int:
+    texts = ["--calibration", bench.text, "--documents", "0-19", "--selection", bench.text]
+    texts += ["--selection-documents", "20-39", "--sequences", 3, "--windows", 8, "--tokens", 9000]
+    written = bench.root / "polished.json"
+    written.unlink(missing_ok=True)
+    return bench.run("polish", *usual(bench), *texts, "--allocation", "uniform:0.5", "--write", written)
+
+
+def export(bench: Bench) -> int:
+    words = ("--setting", "depth_ramp beta=0.05:0.5")
+    return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
+
+
+def export_again(bench: Bench) -> int:
+    words = ("--setting", "uniform:0.5", "--overwrite")
+    return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
+
+
+def pack(bench: Bench) -> int:
+    return bench.run("runs", "export", bench.key("profile"), bench.root / "pack.zip", "--force")
+
+
+def emptied(bench: Bench) -> int:
+    shutil.rmtree(bench.cache)
+    return 0
+
+
+def imported(bench: Bench) -> int:
+    return bench.run("runs", "import", bench.root / "pack.zip")
+
+
+def delete(bench: Bench) -> int:
+    found = json.loads((bench.root / "key.json").read_text())
+    return bench.run("runs", "delete", found, "--yes")
+
+
+def named(bench: Bench) -> int:
+    """Write down what is to be deleted: afterwards nobody can be asked for it."""
+    (bench.root / "key.json").write_text(json.dumps(bench.key("profile")))
+    return 0
+
+
+COMMANDS = {
+    "measure": Command(measure),
+    "prune": Command(prune),
+    "study": Command(study),
+    "best": Command(best),
+    "polish": Command(polish),
+    "export": Command(export, (study,)),
+    "export --overwrite": Command(export_again, (study, export)),
+    "runs export": Command(pack, (measure,)),
+    "runs import": Command(imported, (measure, pack, emptied)),
+    "runs delete": Command(delete, (measure, study, named), gone=True),
+}
+
+
+def do_little() -> None:
+    """Have this process measure and search as little as shows everything, and by the same steps each time."""
+    Sweep._size = lambda sweep: 2  # two parts a unit
+    GRIDS["quick"] = Grid(lambda *_: (DepthRamp(beta=0.05), Response(objective="kl")), strengths=(0.05,))
+    plan.MEASURED_SPARSITIES = (0.3, 0.7)
+    recorder.INTERVAL = 1e9  # between two notes of how far it is
+
+
+def prepared(root: Path) -> Bench:
+    """A folder with a tiny model, a text and a study file."""
+    bench = Bench(root)
+    shutil.copytree(tiny.folder("llama"), root / "model")
+    rows = [f"{index} {tiny.SENTENCES[index % 5]} {tiny.SENTENCES[index % 3]}" for index in range(60)]
+    (root / "text.jsonl").write_text("\n".join(json.dumps({"text": row}) for row in rows), encoding="utf-8")
+    (root / "study.toml").write_text(STUDY.format(model=root / "model", text=bench.text), encoding="utf-8")
+    return bench

@@ -1,0 +1,20 @@
+"""A few of the faults that `make faults` tries all of, in a process of their own: it forks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize(("command", "every"), [("measure", 120), ("export", 48), ("runs delete", 19)])
+def test_nothing_is_lost_by_a_kill(command: str, every: int) -> None:
+    asked = [sys.executable, "-m", "tests.faults", command, "--every", str(every)]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,159 @@
+"""Kill a command at a step, run it again, and see whether anything was lost. A fork a run: torch is loaded once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import transformers.modeling_utils
+
+from core.store.cache import KINDS
+from core.store.files import verified
+from core.store.hidden import NAME
+from tests.faults.commands import COMMANDS, Bench, Command, Step, do_little, prepared
+from tests.faults.steps import Fault, Steps, killed, nothing
+
+VOLATILE = {"seconds", "seconds_pruning", "created", "commit"}  # of provenance
+UNITS = [kind for kind, (_, form) in KINDS.items() if form]
+FINISHED = re.compile(rf"(parts/\w+/[\d-]+|({'|'.join(UNITS)})/\w+)")
+KILLED = -9
+
+Files = dict[str, object]
+
+
+@dataclass
+class Ran:
+    """How a run ended, what it said where it failed, and what it did."""
+
+    code: int  # exit code, or the negative number of the signal that ended it
+    said: str = ""
+    count: int = 0
+    finished: list[str] = field(default_factory=list)  # parts and units that got their name
+
+
+class Trials:
+    """One command on one bench; each trial begins with the same folder at the same place."""
+
+    def __init__(self, name: str, folder: Path):
+        self.command: Command = COMMANDS[name]
+        self.bench = prepared(_made(folder / "bench"))
+        self.start = folder / "start"
+        for step in self.command.before:
+            code = self._forked(step, nothing).code
+            assert code == 0, f"{step.__name__} ended with {code}"
+        shutil.copytree(self.bench.root, self.start)
+        self.whole = self.run()
+        assert self.whole.code == 0, self.whole.said
+        self.results = results(self.bench)
+
+    def run(self, fault: Fault = nothing, anew: bool = True) -> Ran:
+        """The command in a process of its own, with a fault."""
+        if anew:
+            shutil.rmtree(self.bench.root)
+            shutil.copytree(self.start, self.bench.root)
+        return self._forked(self.command.run, fault)
+
+    def kill(self, at: int) -> str:
+        """What was lost by a kill at a step, in words; empty where nothing was."""
+        first = self.run(killed(at))
+        if first.code != KILLED:
+            return f"was not killed, and ended with {first.code}: {first.said}"
+        return self.again(first)
+
+    def again(self, first: Ran) -> str:
+        """What is lost when the command is run again after a run that was cut short, in words."""
+        broken = [each for each in folders(self.bench) if not sound(each)]
+        again = self.run(anew=False)
+        if again.code not in ((0, 2) if self.command.gone else (0,)):
+            return f"cannot be run again: {again.said.splitlines()[-1] if again.said else again.code}"
+        return self._lost(broken, first, again)
+
+    def _lost(self, broken: list[Path], first: Ran, again: Ran) -> str:
+        found = results(self.bench)
+        names = found.keys() | self.results.keys()
+        differing = sorted(name for name in names if found.get(name) != self.results.get(name))
+        twice = sorted(set(first.finished) & set(again.finished))
+        hidden = [path.name for path in self.bench.root.rglob(".*") if NAME.fullmatch(path.name)]
+        said = {"broken": broken, "differs": differing, "computed twice": twice, "left behind": hidden}
+        return "; ".join(f"{what}: {', '.join(map(str, each[:3]))}" for what, each in said.items() if each)
+
+    def _forked(self, step: Step, fault: Fault) -> Ran:
+        with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as errors:
+            child = os.fork()
+            if child == 0:
+                _child(self.bench, step, fault, told.fileno(), errors.fileno())
+            _, status = os.waitpid(child, 0)
+            told.seek(0)
+            errors.seek(0)
+            steps = [line.split(" ", 1)[1] for line in told.read().decode().splitlines()]
+            finished = [name for name in steps if FINISHED.fullmatch(name.removeprefix(f"{self.bench.cache}/"))]
+            return Ran(os.waitstatus_to_exitcode(status), errors.read().decode(), len(steps), finished)
+
+
+def _child(bench: Bench, step: Step, fault: Fault, told: int, errors: int) -> NoReturn:
+    """Run a step as a process of its own would, and leave."""
+    code = 1
+    try:
+        os.dup2(errors, 2)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        do_little()
+        steps = Steps(bench.root, fault, told)
+        save = transformers.modeling_utils.safe_save_file
+
+        def counted(tensors: dict, path: str, *rest: object, **more: object) -> None:
+            steps.native(path)
+            save(tensors, path, *rest, **more)
+
+        transformers.modeling_utils.safe_save_file = counted
+        code = step(bench)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def folders(bench: Bench) -> Iterator[Path]:
+    """Every folder that has its name and should be whole."""
+    return (
+        path.parent
+        for path in bench.root.rglob("manifest.json")
+        if not any(part.startswith(".") or part == "set_aside" for part in path.relative_to(bench.root).parts)
+    )
+
+
+def sound(folder: Path) -> bool:
+    try:
+        verified(folder)
+        return True
+    except Exception:
+        return False
+
+
+def results(bench: Bench) -> Files:
+    """Every result and every file outside the cache, but for what is new each time; hidden ones apart."""
+    kept = [*(bench.cache / kind for kind in KINDS), bench.cache / "parts", bench.root / "out"]
+    files = [path for folder in kept for path in folder.rglob("*")] + [*bench.root.glob("*")]
+    return {
+        path.relative_to(bench.root).as_posix(): _content(path)
+        for path in files
+        if path.is_file() and path.name != "manifest.json"
+    }
+
+
+def _content(path: Path) -> object:
+    if path.name != "provenance.json":
+        return path.read_bytes()
+    return {name: value for name, value in json.loads(path.read_bytes()).items() if name not in VOLATILE}

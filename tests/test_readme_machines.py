@@ -1,0 +1,64 @@
+"""What the README says of several machines works: a loop stands in for Slurm, a cache for a workstation."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from core.cli import main
+from core.store.cache import Store
+from tests import tiny
+from tests.bench.marked import README
+from tests.core.jobs.test_shares import numbers
+
+TEXT = README.read_text(encoding="utf-8")
+LINES = re.findall(r"^(one|two)\$ python -m core (.*)$", TEXT, re.MULTILINE)
+[ARRAY] = re.findall(r"^sbatch .*$", TEXT, re.MULTILINE)
+
+
+@pytest.fixture
+def undivided(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> dict[str, str]:
+    """A folder with study.toml, and the numbers of that study from one machine."""
+    monkeypatch.chdir(tmp_path)
+    source = f'source = "{tiny.text_file(tmp_path)}"\nlength = 12\n'
+    study = f'model = "{tiny.folder("llama")}"\ntargets = [0.5]\nsettings = ["uniform", "depth_ramp beta=0.05"]\n'
+    study += f"[calibration]\n{source}sequences = 2\n[evaluation]\n{source}windows = 4\n"
+    Path("study.toml").write_text(study)
+    assert main(["study", "study.toml", "--device", "cpu", "--cache", "here"]) == 0
+    capsys.readouterr()
+    return numbers(Store(tmp_path / "here"))
+
+
+def run(words: list[str]) -> None:
+    device = ["--device", "cpu"] if words[0] == "study" else []
+    assert main([*words, *device]) == 0
+
+
+def test_two_workstations(undivided: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    key = ""
+    assert [who for who, _ in LINES] == ["one", "two", "two", "one", "one", "one"]
+    for who, line in LINES[:-1]:  # the last one is another way
+        monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / who))
+        run(shlex.split(line.replace("KEY", key)))
+        key = ([*re.findall(r"^unfinished (\w+)$", capsys.readouterr().out, re.MULTILINE), key])[0]
+    assert numbers(Store(tmp_path / "one")) == undivided
+
+
+def test_one_machine(undivided: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "one"))
+    run(shlex.split(LINES[-1][1]))
+    assert numbers(Store(tmp_path / "one")) == undivided
+
+
+def test_an_array(undivided: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = shlex.split(ARRAY)
+    first, last = next(word for word in words if word.startswith("--array=")).partition("=")[2].split("-")
+    for number in range(int(first), int(last) + 1):
+        monkeypatch.setenv("SLURM_ARRAY_TASK_ID", str(number))
+        line = os.path.expandvars(words[-1]).replace("/shared/cache", str(tmp_path / "shared"))
+        run(shlex.split(line.removeprefix("python -m core ")))
+    assert numbers(Store(tmp_path / "shared")) == undivided
