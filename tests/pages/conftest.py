@@ -25,10 +25,42 @@ def model(monkeypatch: pytest.MonkeyPatch) -> Warm:
 
 
 @pytest.fixture
-def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def bare(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty cache, where no worker starts."""
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
+    return Store(empty_cache)
+
+
+@pytest.fixture
+def store(bare: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
     monkeypatch.setattr(cost, "of_study", lambda *_: EXPECTED)
     monkeypatch.setattr(plan, "estimate", lambda *_: EXPECTED)
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
-    synthetic.save_profile(empty_cache, PROFILE, LAYERS, "deep model")
-    return Store(empty_cache)
+    synthetic.save_profile(bare.root, PROFILE, LAYERS, "deep model")
+    return bare
+
+
+@pytest.fixture(scope="session")
+def prunables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A cache of profiles that can be pruned, and their keys: a standard `deep` one and its untrained `twin` on the
+    same text, a quick `shallow` one that lacks much, and one that measured each `linear` alone."""
+    root = tmp_path_factory.mktemp("prunables")
+    trained = synthetic.profile_spec(seed=7, prunable=True)  # keys of its own: pages remember profiles by key
+    twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
+    quick = synthetic.profile_spec(4, 8, "quick", seed=7, prunable=True)
+    keys = {
+        "linear": synthetic.save_profile(root, synthetic.linears_spec(6), 6, "each linear alone"),
+        "twin": synthetic.save_profile(root, twin, 30, "random: deep"),
+        "shallow": synthetic.save_profile(root, quick, 4, "shallow"),
+        "deep": synthetic.save_profile(root, trained, 30, "deep"),
+    }
+    return root, keys
+
+
+@pytest.fixture
+def cache(
+    prunables: tuple[Path, dict[str, str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """The environment points at these profiles; returns their keys."""
+    monkeypatch.setenv("ABSORPTION_CACHE", str(prunables[0]))
+    return prunables[1]

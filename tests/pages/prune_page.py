@@ -11,7 +11,7 @@ from core.search import families
 from core.specs import AllocationRequest, Correction, Setting, grammar
 from core.store.cache import Store
 from tests import synthetic
-from tests.pages.test_shell import opened_at
+from tests.pages.opening import opened_at
 
 LAYERS = 6
 EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
@@ -40,12 +40,6 @@ def save(
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
     return opened_at("prune", **view)
-
-
-def asked(app: AppTest, key: str) -> str:
-    """What the URL says under a key."""
-    found = app.query_params[key]
-    return found if isinstance(found, str) else found[0]
 
 
 def verdict(app: AppTest) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import replace
 
@@ -17,27 +16,12 @@ from core.figures.charts import CHARTS, CHECKS, DRIFT, GAIN, GROUPS
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.absorption import sections
-from tests.pages.test_shell import live, opened_at, paint, shell
+from tests.pages.opening import figures, live, named, numbers, opened_at, url
 
 
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
     return opened_at("absorption", **view)
-
-
-def figures(app: AppTest) -> list[dict]:
-    """The charts on the page, as plotly's JSON."""
-    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-
-
-def numbers(values: dict) -> np.ndarray:
-    """An array as plotly sends it."""
-    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
-
-
-def named(figure: dict, name: str) -> dict:
-    """The trace with a name."""
-    return next(trace for trace in figure["data"] if trace.get("name") == name)
 
 
 @pytest.mark.parametrize("group", [*sections.GROUPS])
@@ -59,9 +43,10 @@ def test_every_chart_of_the_table_stands_on_the_page_once() -> None:
     assert sorted(shown) == sorted(row.key for row in CHARTS) and len({*shown}) == len(shown)
 
 
-def test_the_first_picture_shows_the_gain_with_and_without_the_first_token(filled_cache: dict[str, str]) -> None:
+def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(filled_cache: dict[str, str]) -> None:
     app, profile = opened(profile=filled_cache["deep"]), view.load(filled_cache["deep"])
     without, including = (gains_of(profile.seeds(name)).value for name in ("gaussian:0.3", "gaussian:0.3@all"))
+    assert app.header[0].value.startswith(findings.headline(gains_of(profile.seeds("gaussian:0.3"))))
     told = live(app)
     assert told["bars"]["values"][0] == pytest.approx(without, rel=1e-4)
     assert told["lines"][0]["values"][0] == pytest.approx(including, rel=1e-4)
@@ -73,25 +58,12 @@ def test_the_first_picture_shows_the_gain_with_and_without_the_first_token(fille
     assert live(opened(profile=filled_cache["deep"], perturbation="skip"))["lines"] == []
 
 
-def test_the_finding_is_the_first_heading(filled_cache: dict[str, str]) -> None:
-    app, profile = opened(profile=filled_cache["deep"]), view.load(filled_cache["deep"])
-    assert app.header[0].value.startswith(findings.headline(gains_of(profile.seeds("gaussian:0.3"))))
-
-
 def test_perturbations_are_listed_by_kind_and_size(filled_cache: dict[str, str]) -> None:
     app, profile = opened(profile=filled_cache["deep"], group=sections.CHECKS), view.load(filled_cache["deep"])
     wanted = list(dict.fromkeys(each.label for each in specs.in_order(profile.perturbations.values())))
     assert app.selectbox(key="perturbation").options == wanted
     table = next(each.value for each in app.dataframe if "verdict" in each.value and "perturbation" in each.value)
     assert len(table) == len(profile.perturbations)
-
-
-def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(filled_cache: dict[str, str]) -> None:
-    app = shell(painted=False).run().switch_page("absorption.py").run()
-    assert live(app)["waiting"] and not figures(app)
-    paint(app)
-    app.run()
-    assert not live(app)["waiting"] and len(figures(app)) == 3
 
 
 def test_a_quick_profile_says_what_to_measure(filled_cache: dict[str, str]) -> None:
@@ -113,7 +85,7 @@ def test_a_choice_is_written_to_the_url_and_a_default_is_not(filled_cache: dict[
     app = opened(profile=filled_cache["deep"])
     app.session_state["layer"] = 3  # as the live picture's callback does
     app.run()
-    assert app.query_params["layer"] == "3"
+    assert url(app)["layer"] == "3"
     assert named(figures(app)[1], "layer 3")
     assert live(app)["pick"]["index"] == 3
     app.session_state["layer"] = 10
@@ -138,17 +110,15 @@ def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> 
     assert numbers(compared["x"])[-1] == 29
 
 
-def test_nothing_is_compared_until_it_is_chosen(filled_cache: dict[str, str]) -> None:
-    box = opened(profile=filled_cache["deep"], group=GAIN).selectbox(key="compare")
+def test_nothing_is_compared_until_it_is_chosen_and_long_heads_are_short(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"], group=GAIN)
+    box = app.selectbox(key="compare")
     assert box.options[box.proto.default] == "no other profile"
     assert not box.proto.set_value, "a value of None would read: choose an option"
-
-
-def test_long_heads_are_short_in_tables_and_whole_in_their_tooltips(filled_cache: dict[str, str]) -> None:
-    tables = opened(profile=filled_cache["deep"], group=GAIN).dataframe
-    heads = [json.loads(each.proto.columns) for each in tables if "injection layer" in each.value]
-    assert heads and all(each["injection layer"]["label"] == "layer" for each in heads)
-    assert all(each["injection layer"]["help"] == "injection layer" for each in heads)
+    heads = [json.loads(each.proto.columns) for each in app.dataframe if "injection layer" in each.value]
+    assert {(each["injection layer"]["label"], each["injection layer"]["help"]) for each in heads} == {
+        ("layer", "injection layer")
+    }
     [sized] = [each for each in heads if "gain at 0.01" in each]
     assert sized["gain at 0.01"]["label"] == "at 0.01"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -18,7 +17,8 @@ from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from pages.ui.prune import answer_links, answering
 from tests import synthetic
-from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, asked, badges, opened
+from tests.pages.opening import link, url
+from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, badges, opened
 
 METHODS = ("uniform", "owl", "dlp", "depth_ramp", "uniform strength=0.04", "uniform strength=0.04 control=reversed")
 ANSWERED = BestRequest(
@@ -68,14 +68,8 @@ def submitted(app: AppTest, store: Store) -> BestRequest:
     app.button(key="best-run").click().run()
     assert not app.exception
     (job,) = queue.jobs(store)
-    assert asked(app, "job") == job.key
+    assert url(app)["job"] == job.key
     return job.request
-
-
-def queries(app: AppTest) -> dict[str, dict[str, str]]:
-    """Label of a link -> what it says in the URL."""
-    links = [each.proto for each in app.main.get("page_link")]
-    return {each.label: dict(parse_qsl(each.query_string, keep_blank_values=True)) for each in links}
 
 
 def table(app: AppTest, column: str):
@@ -103,7 +97,7 @@ CHOSEN = {
 def test_run_queues_what_was_chosen_and_the_url_restores_it(store: Store) -> None:
     app = part(**CHOSEN)
     assert {key: str(app.session_state[key]) for key in CHOSEN} == CHOSEN
-    kept = {key: asked(app, key) for key in app.query_params}
+    kept = url(app)
     assert kept.items() >= CHOSEN.items()
     window = WindowRequest(source="allenai/c4", sequences=9, length=64)
     expected = BestRequest(
@@ -184,7 +178,7 @@ def test_uniform_is_the_answer_where_nothing_is_better(store: Store) -> None:
     assert any(found.sentence in each.value for each in app.markdown)
     assert list(table(app, "role")["role"]) == ["dense", "winner, uniform"]
     assert "Winner" not in " ".join(each.value for each in app.header)
-    assert queries(app)["See it on the Allocate page"]["allocation"].startswith("uniform")
+    assert link(app, "See it on the Allocate page")["allocation"].startswith("uniform")
 
 
 def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_the_loss(store: Store) -> None:
@@ -206,7 +200,7 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     assert "45 %" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
     tried = table(app, "of")
     assert list(tried["target"]) == [45, 70] and list(tried["uniform's loss, %"]) == pytest.approx([12.5, 25])
-    assert queries(app)["See it on the Allocate page"]["allocation"] == "uniform:0.45"
+    assert link(app, "See it on the Allocate page")["allocation"] == "uniform:0.45"
 
 
 def test_a_broken_candidate_stands_last(store: Store) -> None:
@@ -256,7 +250,7 @@ def test_what_is_answered_already_is_not_run_again(store: Store) -> None:
     app = part(best=newer.key)
     assert "Already answered" in app.success[0].value
     assert "best-run" not in {each.key for each in app.button}
-    assert queries(app)["See its answer"].items() >= {"part": "best", "best": entry.key}.items()
+    assert link(app, "See its answer").items() >= {"part": "best", "best": entry.key}.items()
 
 
 def test_every_number_of_the_answer_stands_under_its_protocol(store: Store) -> None:
@@ -294,12 +288,11 @@ def test_what_pruning_was_helped_along_with_is_said(store: Store) -> None:
 def test_links_bring_the_answer_into_view(store: Store) -> None:
     save(store)
     before = {"base": "dlp", "strength": "0.05", "hand": "3:0.55", "target": "0.5", "low": "0.1", "pattern": "2:4"}
-    links = queries(part(**before))
-    allocate = links["See it on the Allocate page"]
+    answer = part(**before)
+    allocate = link(answer, "See it on the Allocate page")
     assert allocate["profile"] == PROFILE.key and allocate["allocation"] == "owl m=5 lam=0.08:0.7"
     app = opened(**before)
-    for key, value in links["See it among the results"].items():
-        app.query_params[key] = value
+    app.query_params.update(link(answer, "See it among the results"))
     app.run()
     assert not app.exception and not app.error and not app.warning
     assert any("Allocation in view: OWL**, 70 % zeros" in each.value for each in app.markdown)

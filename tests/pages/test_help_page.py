@@ -12,7 +12,7 @@ import typer
 from core.cli import app as cli
 from core.cli import main
 from core.lessons import help_lines
-from tests.pages.test_shell import shell
+from tests.pages.opening import shell
 
 LINES = [line for lines in help_lines.GROUPS.values() for line in lines]
 HEAVY = [line for line in LINES if line.heavy]

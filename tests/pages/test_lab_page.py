@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -17,7 +16,7 @@ from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid, texts
 from tests.fake_warm import LAYERS, Warm, scene
-from tests.pages.test_shell import opened_at
+from tests.pages.opening import links, opened_at
 
 OWN = "A red door"
 NOISE, EVERYWHERE = question(OPENING, "gaussian:0.3"), question(OPENING, "gaussian:0.3", first=True)
@@ -172,12 +171,6 @@ def test_what_the_browser_tells_is_kept_and_nonsense_is_not(stored: None, monkey
         tell(held | wrong)
     tell(None)
     assert len(told) == 1
-
-
-def links(app: AppTest) -> list[dict[str, str]]:
-    """What the page's links ask for."""
-    found = [parse_qs(each.proto.query_string) for each in app.main.get("page_link")]
-    return [{key: values[0] for key, values in each.items()} for each in found]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -30,7 +29,7 @@ from pages.ui.live import tour
 from pages.ui.tour import CHAPTERS, measured_again
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.test_shell import live, opened_at, paint, shell
+from tests.pages.opening import links, live, opened_at, paint, url
 
 Cache = dict[str, str]
 SAID = {
@@ -44,27 +43,6 @@ SAID = {
 GUESSED = {"sink": "stay", "worst": "3"}
 
 
-@pytest.fixture(scope="session")
-def teaching(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Cache]:
-    """A prunable standard profile, its twin on the same text, and a quick one that lacks much."""
-    root = tmp_path_factory.mktemp("teaching")
-    trained = synthetic.profile_spec(seed=7, prunable=True)  # keys of its own: pages remember profiles by key
-    twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
-    keys = {
-        "twin": synthetic.save_profile(root, twin, 30, "random: deep"),
-        "shallow": synthetic.save_profile(root, synthetic.profile_spec(4, 8, "quick", seed=7), 4, "shallow"),
-        "deep": synthetic.save_profile(root, trained, 30, "deep"),
-    }
-    return root, keys
-
-
-@pytest.fixture
-def cache(teaching: tuple[Path, Cache], empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Cache:
-    """The environment points at these profiles."""
-    monkeypatch.setenv("ABSORPTION_CACHE", str(teaching[0]))
-    return teaching[1]
-
-
 def opened(**view: str) -> AppTest:
     """The page with a view in its URL."""
     return opened_at("learn", **view)
@@ -72,12 +50,6 @@ def opened(**view: str) -> AppTest:
 
 def stored(key: str) -> Profile:
     return profiles.load(Store(), Store().profile(key))
-
-
-def links(app: AppTest) -> list[dict[str, str]]:
-    """What the page's links ask for."""
-    found = [parse_qs(link.proto.query_string, keep_blank_values=True) for link in app.main.get("page_link")]
-    return [{key: values[0] for key, values in each.items()} for each in found]
 
 
 def text(app: AppTest) -> str:
@@ -115,14 +87,13 @@ def test_a_chapter_is_a_sentence_a_figure_a_task_and_a_way_on(chapter: str, cach
     assert links(app)[0]["profile"] == cache["deep"]
     assert next(each.label for each in app.expander) == "Numbers" and app.get("download_button")
     assert any(each.key == "again" for each in app.button) == (chapter == "perturb")  # measured again
-    assert_every_frame_has_its_words_and_numbers(figure)
+    for each in (figure, live(opened(profile=cache["deep"], chapter=chapter))):  # after a guess and before it
+        assert_every_frame_has_its_words_and_numbers(each)
+        assert_every_number_refers_to_a_mark(each)
 
 
-@pytest.mark.parametrize("guessed", [False, True])
-@pytest.mark.parametrize("chapter", list(CHAPTERS))
-def test_every_number_in_a_sentence_refers_to_a_mark(chapter: str, guessed: bool, cache: Cache) -> None:
-    """Of the frames of every note too: the key alone, which names what is drawn, refers to nothing."""
-    figure = live(opened(profile=cache["deep"], chapter=chapter, **(GUESSED if guessed else {})))
+def assert_every_number_refers_to_a_mark(figure: dict) -> None:
+    """In the frames of every note too; the key alone, which names what is drawn, refers to nothing."""
     words = [figure["lead"], figure["says"], figure["ask"]["question"] if figure["ask"] else ""]
     said = REFERENCE.sub("", figure["says"])
     spoken = [slot for name, slot in figure["slots"].items() if f"{{{name}}}" in said]
@@ -161,7 +132,7 @@ def test_the_chapters_follow_one_another(cache: Cache) -> None:
     assert app.session_state["chapter"] == "summary" and app.button(key="next").disabled
     app.button(key="back").click().run()
     assert app.session_state["chapter"] == "prune" and not app.button(key="next").disabled
-    assert app.query_params["chapter"] in ("prune", ["prune"])
+    assert url(app)["chapter"] == "prune"
 
 
 def test_the_tour_ends_with_what_each_chapter_taught_and_the_ways_back(cache: Cache) -> None:
@@ -188,6 +159,8 @@ def test_the_sink_is_shown_after_a_prediction_only(cache: Cache) -> None:
     found = lessons.amplify(stored(cache["deep"]))
     assert len(live(app)["bars"]["values"]) == 1 and not live(app)["controls"]
     assert lessons.plain(found.said) not in text(app) and live(app)["finding"] == findings.finding(found.without)
+    assert "by definition" in live(app)["slots"]["verdict"]["table"][0][-1]
+    assert any("undecided" in text and "5 %" in text for *_, text in live(app)["key"])
     assert list(live(app)["ask"]["options"]) == list(lessons.GUESSES)
     assert "gain with it" not in app.dataframe[0].value
     answer(app, sink="rise")
@@ -228,12 +201,6 @@ def test_a_table_holds_all_that_its_figure_shows(cache: Cache) -> None:
     amplify = opened(profile=cache["deep"], chapter="amplify", **GUESSED).dataframe[0].value
     assert set(amplify["verdict with it"].dropna()) <= {"amplifies", "absorbs", "undecided"}
     assert amplify["verdict without first token"].isna().sum() == 1
-
-
-def test_a_gain_is_told_of_the_drift_and_of_what_is_not_decided(cache: Cache) -> None:
-    figure = live(opened(profile=cache["deep"], chapter="amplify"))
-    assert "by definition" in figure["slots"]["verdict"]["table"][0][-1]
-    assert any("undecided" in text and "5 %" in text for *_, text in figure["key"])
 
 
 def test_the_last_lesson_names_its_target_and_its_table_has_one_format_a_column(empty_cache: Path) -> None:
@@ -291,10 +258,7 @@ def test_a_link_stays_in_the_address_as_it_is(chapter: str, cache: Cache) -> Non
     """A page that wrote it anew would put another entry between the reader and the way back."""
     tour = opened(profile=cache["deep"], chapter=chapter, **GUESSED)
     for element, link in zip(tour.main.get("page_link"), links(tour), strict=True):
-        app = shell().run()
-        app.query_params.update(link)
-        app.switch_page(f"{element.proto.page}.py").run()
-        assert {key: app.query_params[key] for key in app.query_params} == link, element.proto.page
+        assert url(opened_at(element.proto.page, **link)) == link, element.proto.page
 
 
 def test_the_layer_stays_with_other_pages(cache: Cache) -> None:
@@ -318,9 +282,7 @@ def test_allocate_opens_as_the_tour_left_it_whatever_was_set_there(cache: Cache)
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
 def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapter: str, cache: Cache) -> None:
-    app = shell(painted=False).run()
-    app.query_params.update(profile=cache["deep"], chapter=chapter)
-    app.switch_page("learn.py").run()
+    app = opened_at("learn", painted=False, profile=cache["deep"], chapter=chapter)
     first = live(app)
     assert first["waiting"] and not app.get("page_link")
     paint(app)
@@ -456,13 +418,10 @@ def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(ap
     assert job.state == "queued" and not measured_again.place().find(job.request), "measured anew, not looked up"
 
 
-def test_the_button_waits_for_another_run(apart: Store) -> None:
-    queue.submit(apart, fake.request(seed=3))
-    app = opened()
-    assert app.button(key="again").disabled
-
-
-def test_a_failed_run_says_why(apart: Store) -> None:
+def test_the_button_waits_for_another_run_and_a_failed_one_says_why(apart: Store) -> None:
+    other = queue.submit(apart, fake.request(seed=3))
+    assert opened().button(key="again").disabled
+    queue.cancel(other)
     job = queue.submit(measured_again.place(), measured_again.REQUEST)
     job.write(Status(state="failed", error="no model", bad_request=True))
     app = opened()
@@ -514,7 +473,7 @@ def test_the_glossary_has_every_word_that_results_are_told_in() -> None:
 def test_every_word_of_a_chapter_is_in_the_glossary(cache: Cache) -> None:
     used = {term for chapter in CHAPTERS.values() for term in chapter.terms}
     assert used <= set(glossary.TERMS)
-    app = shell().run().switch_page("glossary.py").run()
+    app = opened_at("glossary")
     assert not app.exception
     assert [each.value for each in app.header] == list(glossary.TERMS)
     assert [each.proto.anchor for each in app.header] == [glossary.anchor(term) for term in glossary.TERMS]

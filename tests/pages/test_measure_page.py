@@ -20,8 +20,7 @@ from core.store.cache import Store
 from pages.ui import called
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.prune_page import asked
-from tests.pages.test_shell import shell
+from tests.pages.opening import opened_at, shell, url
 
 EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
 
@@ -34,11 +33,9 @@ def store(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(empty_cache)
 
 
-def opened(job: str | None = None) -> AppTest:
-    app = shell().run().switch_page("measure.py")
-    if job:
-        app.query_params["job"] = job
-    return app.run()
+def opened(**view: str) -> AppTest:
+    """The page with a view in its URL."""
+    return opened_at("measure", **view)
 
 
 def shown(app: AppTest) -> str:
@@ -82,7 +79,7 @@ def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
     assert job.request == build(
         "demo", None, "demo", None, "quick", [], None, None, None, None, "float32", 0, None, "protocol"
     )
-    assert app.query_params["job"] in (job.key, [job.key])
+    assert url(app)["job"] == job.key
     assert not app.exception
 
 
@@ -148,12 +145,10 @@ LINK = {
 
 
 def test_a_link_holds_every_choice(store: Store) -> None:
-    app = shell().run().switch_page("measure.py")
-    app.query_params.update(LINK)
-    app.run()
+    app = opened(**LINK)
     assert not app.exception and not app.error and not app.warning
     words = shown(app)
-    assert {key: asked(app, key) for key in app.query_params}.items() <= LINK.items()
+    assert url(app).items() <= LINK.items()
     for said in ("--model random:demo", "--documents 0-599", "--perturb skip --perturb gaussian:0.25", "--seeds 0,1",
                  "--sequences 9", "--engine hooks", "--seed 3", "--dtype bfloat16"):  # fmt: skip
         assert said in words
@@ -164,7 +159,7 @@ def test_the_back_button_takes_a_preset_back_with_its_amounts(store: Store) -> N
     app = opened()
     assert not app.query_params
     app.segmented_control(key="measure-preset").set_value("standard").run()
-    assert {key: asked(app, key) for key in app.query_params} == {"measure-preset": "standard"}
+    assert url(app) == {"measure-preset": "standard"}
     app.query_params.pop("measure-preset")
     app.run()
     assert app.number_input(key="measure-sequences").value == 8
@@ -215,7 +210,7 @@ def part_way(store: Store, device: str = "cpu") -> queue.Job:
 def test_a_running_job_shows_progress_and_what_it_found(device: str, store: Store) -> None:
     job = part_way(store, device)
     with processes.take(job.lock):
-        app = opened(job.key)
+        app = opened(job=job.key)
     assert "17 %, about 95 s left" in app.get("progress")[0].proto.text
     assert len(app.get("plotly_chart")) == 1
     assert [each for each in app.caption if each.value.endswith(f"· {device}")]
@@ -227,7 +222,7 @@ def test_before_the_first_part_it_is_said_when_the_picture_comes(store: Store) -
     job = queue.submit(store, fake.request())
     job.write(Status(state="running", line="layer 3", done=1, total=60))
     with processes.take(job.lock):
-        app = opened(job.key)
+        app = opened(job=job.key)
     assert len([each for each in app.caption if "part 1 of 6" in each.value]) == 1
     assert not app.get("skeleton") and not [each for each in app.selectbox if each.key == "live"]
 
@@ -235,7 +230,7 @@ def test_before_the_first_part_it_is_said_when_the_picture_comes(store: Store) -
 def test_any_tab_can_cancel(store: Store) -> None:
     job = part_way(store)
     with processes.take(job.lock):
-        app = opened(job.key)
+        app = opened(job=job.key)
         app.button(key="cancel").click().run()
         assert queue.job(store, job.key).cancelling
         assert app.button(key="cancel").disabled
@@ -247,13 +242,13 @@ def test_a_queued_job_says_what_it_waits_for(store: Store) -> None:
     first = part_way(store)
     second = queue.submit(store, fake.request(seed=2))
     with processes.take(first.lock):
-        app = opened(second.key)
+        app = opened(job=second.key)
     assert "waiting for one run on cpu" in app.get("progress")[0].proto.text
 
 
 def test_an_interrupted_job_can_be_resumed(store: Store) -> None:
     job = part_way(store)
-    app = opened(job.key)
+    app = opened(job=job.key)
     assert "Interrupted at 17 %" in app.warning[0].value
     app.button(key="resume").click().run()
     assert queue.job(store, job.key).state == "queued"
@@ -262,7 +257,7 @@ def test_an_interrupted_job_can_be_resumed(store: Store) -> None:
 def test_a_refused_request_is_its_sentence(store: Store) -> None:
     job = queue.submit(store, fake.request())
     job.write(Status(state="failed", error="3 windows, not 8", bad_request=True))
-    app = opened(job.key)
+    app = opened(job=job.key)
     assert app.error[0].value == "3 windows, not 8"
     assert not [button for button in app.button if button.key == "resume"]
 
@@ -271,7 +266,7 @@ def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
     job = queue.submit(store, fake.request())
     key = fake.get(job.request, store).key
     job.write(Status(state="done", result=key, started=1.0, updated=61.0))
-    app = opened(job.key)
+    app = opened(job=job.key)
     assert "60 s" in app.success[0].value
     assert any(key in link.proto.query_string for link in app.get("page_link"))
     profile = profiles.load(store, store.profile(key))
@@ -282,7 +277,7 @@ def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
 
 def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:
     job = part_way(store)
-    app = opened(job.key)
+    app = opened(job=job.key)
     assert app.expander[0].label == "Measure something else"
     app.button(key="close").click().run()
     assert "job" not in app.query_params
@@ -290,7 +285,7 @@ def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:
 
 
 def test_a_job_that_is_gone_is_said(store: Store) -> None:
-    app = opened("0123456789abcdef")
+    app = opened(job="0123456789abcdef")
     assert "there is no run" in app.warning[0].value
     assert not app.exception
 

@@ -15,7 +15,8 @@ from core.specs import AllocationRequest, Correction, Setting, StudyRequest, Win
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.prune_page import OWL, PROFILE, asked, opened
+from tests.pages.opening import url
+from tests.pages.prune_page import OWL, PROFILE, opened
 
 
 def submitted(app: AppTest, store: Store) -> StudyRequest:
@@ -23,7 +24,7 @@ def submitted(app: AppTest, store: Store) -> StudyRequest:
     app.button(key="run").click().run()
     assert not app.exception
     (job,) = queue.jobs(store)
-    assert app.query_params["job"] in (job.key, [job.key])
+    assert url(app)["job"] == job.key
     return job.request
 
 
@@ -93,7 +94,7 @@ def kept(app: AppTest, key: str) -> str:
     if key in app.session_state:
         value = app.session_state[key]
         return ",".join(value) if isinstance(value, list) else str(value)
-    word = asked(app, "allocation")
+    word = url(app)["allocation"]
     given = dict(each.partition("=")[::2] for each in word.rpartition(":")[0].split())
     return word.split()[0] if key == "base" else given[key]
 
@@ -116,7 +117,7 @@ def test_the_url_restores_the_view(chosen: dict[str, str], store: Store) -> None
     for job in queue.jobs(store):
         queue.cancel(job)
         queue.delete(queue.job(store, job.key))
-    again = opened(**{key: asked(app, key) for key in app.query_params if key != "job"})
+    again = opened(**{key: value for key, value in url(app).items() if key != "job"})
     assert submitted(again, store) == request
 
 

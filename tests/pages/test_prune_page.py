@@ -10,8 +10,8 @@ from core.specs.studies import StudyRequest
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
+from tests.pages.opening import figures, named
 from tests.pages.prune_page import LAYERS, PROFILE, family, opened, verdict
-from tests.pages.test_absorption_page import figures, named
 
 # --- watching ------------------------------------------------------------------------------------------------------
 
@@ -52,11 +52,3 @@ def test_a_finished_study_leads_to_its_results(store: Store) -> None:
     assert "60 s" in app.success[0].value
     assert any(key in link.proto.query_string for link in app.get("page_link"))
     assert "against uniform" in verdict(app)
-
-
-# --- the frame -----------------------------------------------------------------------------------------------------
-
-
-def test_a_model_that_cannot_be_pruned_gets_one_sentence(filled_cache: dict[str, str]) -> None:
-    app = opened(profile=filled_cache["deep"])
-    assert "not allocated for" in app.error[0].value and not app.exception

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,9 +9,8 @@ from core.jobs import queue
 from core.specs.texts import USUAL_CALIBRATION
 from core.store.cache import Store
 from pages.ui.prune import steps
-from tests.pages.prune_page import asked, opened
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.pages.opening import ROOT, url
+from tests.pages.prune_page import opened
 
 
 def to(app: AppTest, part: str) -> AppTest:
@@ -68,10 +65,10 @@ def test_after_best_setting_ran(store: Store) -> None:
 
 def test_the_address_names_the_part_that_is_shown(store: Store) -> None:
     app = to(opened(part="evaluate"), "best")
-    assert asked(app, "part") == "best"
+    assert url(app)["part"] == "best"
     app.select_slider(key="best_target").set_value(0.5).run()
-    assert asked(app, "best_target") == "0.5"
-    again = opened(**{key: asked(app, key) for key in app.query_params})
+    assert url(app)["best_target"] == "0.5"
+    again = opened(**url(app))
     assert again.select_slider(key="best_target").value == 0.5
 
 
@@ -92,7 +89,7 @@ def test_a_target_survives_a_look_at_the_other_aim(store: Store) -> None:
     app.select_slider(key="best_target").set_value(0.5).run()
     app.button_group(key="best_for").set_value("loss").run()
     app.button_group(key="best_for").set_value("target").run()
-    assert app.select_slider(key="best_target").value == 0.5 and asked(app, "best_target") == "0.5"
+    assert app.select_slider(key="best_target").value == 0.5 and url(app)["best_target"] == "0.5"
 
 
 def test_a_driver_survives_a_look_at_a_single_setting(store: Store) -> None:
@@ -102,7 +99,7 @@ def test_a_driver_survives_a_look_at_a_single_setting(store: Store) -> None:
     app.button_group(key="evaluate").set_value("alone").run()
     app.run()
     app.button_group(key="evaluate").set_value("family").run()
-    assert app.selectbox(key="driver").value == "skip" and "driver=skip" in asked(app, "allocation")
+    assert app.selectbox(key="driver").value == "skip" and "driver=skip" in url(app)["allocation"]
 
 
 def test_no_page_ends_in_a_way_that_keeps_what_the_browser_forgets() -> None:

@@ -20,8 +20,8 @@ from pages.ui.prune import stored
 from pages.ui.prune.details import HEADLINE
 from pages.ui.prune.every import seeded
 from tests import synthetic
+from tests.pages.opening import figures
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, badges, family, opened, owl_corrected, save, verdict
-from tests.pages.test_absorption_page import figures
 
 # --- results -------------------------------------------------------------------------------------------------------
 

@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pages.ui.lab.question import OPENING
 from tests import synthetic
+from tests.pages.opening import PAGES, ROOT, live, opened_at, paint, shell
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
+Cache = dict[str, str]
 GUARD = "import sys; heavy = {'torch', 'transformers'} & set(sys.modules); sys.exit(f'loaded {heavy}' if heavy else 0)"
-
-
-def shell(painted: bool = True) -> AppTest:
-    """The app at its landing page, in a tab whose browser shows pages whole from the first run on, or not yet."""
-    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=30)
-    if painted:
-        paint(app)
-    return app
-
-
-def paint(app: AppTest) -> None:
-    """Tell the app that the browser shows every page's live picture, as the picture's callback does."""
-    app.session_state["painted"] = {*PAGES, ""}
-
-
-def opened_at(page: str, **view: str) -> AppTest:
-    """A page with a view in its URL."""
-    app = shell().run()
-    for key, value in view.items():
-        app.query_params[key] = value
-    return app.switch_page(f"{page}.py").run()
-
-
-def live(app: AppTest) -> dict:
-    """What the live picture was given."""
-    [component] = app.get("bidi_component")
-    return json.loads(component.proto.json)
 
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize("cache", ["empty_cache", "filled_cache"])
 def test_every_page_opens(name: str, cache: str, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(cache)
-    app = shell().run().switch_page(f"{name}.py").run()
+    app = opened_at(name)
     assert not app.exception
     assert app.title or app.info
 
@@ -96,13 +67,13 @@ def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> N
 def loads(statement: str) -> subprocess.CompletedProcess:
     """Run a statement in a fresh interpreter and fail if it loaded a heavy library."""
     command = [sys.executable, "-c", f"{statement}\n{GUARD}"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_no_page_loads_torch_or_transformers() -> None:
     modules = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "pages" / "ui").rglob("*.py"))]
     imports = [f"import {'.'.join(path.parts).removesuffix('.__init__')}" for path in modules]
-    opened = "AppTest.from_file('pages/shell.py', default_timeout=30).run().switch_page('{}.py').run()"
+    opened = "AppTest.from_file('pages/shell.py', default_timeout=120).run().switch_page('{}.py').run()"
     pages = [f"assert not {opened.format(page)}.exception" for page in PAGES]
     done = loads("\n".join([*imports, "from streamlit.testing.v1 import AppTest", *pages]))
     assert done.returncode == 0, done.stderr[-500:]
@@ -112,3 +83,19 @@ def test_the_guard_bites() -> None:
     done = loads("import transformers")
     assert done.returncode == 1
     assert "transformers" in done.stderr
+
+
+@pytest.mark.parametrize("page", ["absorption", "allocate", "prune"])
+def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(page: str, cache: Cache) -> None:
+    app = opened_at(page, painted=False)
+    assert live(app)["waiting"] and len(app.main) < 12 and not app.get("plotly_chart")
+    paint(app)
+    app.run()
+    assert not live(app)["waiting"] and app.get("download_button")
+    assert not app.exception
+
+
+@pytest.mark.parametrize("page", ["allocate", "prune"])
+def test_a_model_that_cannot_be_pruned_gets_one_sentence(page: str, filled_cache: Cache) -> None:
+    app = opened_at(page, profile=filled_cache["deep"])
+    assert "not allocated for" in app.error[0].value and not app.exception

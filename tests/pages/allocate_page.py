@@ -1,0 +1,48 @@
+"""What the tests of the allocate page share: the page opened, and what its charts hold."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+from core.store.cache import Store
+from core.store.profiles import load
+from tests.pages.opening import numbers, opened_at
+
+
+def opened(**view: str) -> AppTest:
+    """The page with a view in its URL."""
+    return opened_at("allocate", **view)
+
+
+def estimating(**view: str) -> AppTest:
+    """The page with its estimates opened."""
+    return opened(estimates="True", **view)
+
+
+def chart(app: AppTest, title: str) -> dict:
+    """The chart whose title begins so, as plotly's JSON."""
+    return next(json.loads(each.proto.spec) for each in app.get("plotly_chart") if each.proto.alt.startswith(title))
+
+
+def lanes(app: AppTest) -> dict[str, np.ndarray]:
+    """Name -> sparsity per layer, as the strips of bars show it."""
+    drawn = chart(app, "Which layers does each method prune more?")["data"]
+    return {each["name"]: numbers(each["customdata"]) / 100 for each in drawn}
+
+
+def on_screen(app: AppTest) -> np.ndarray:
+    """Sparsity per layer of the allocation in view."""
+    return next(values for name, values in lanes(app).items() if name.startswith("this allocation"))
+
+
+def estimates_shown(app: AppTest) -> dict[str, float]:
+    data = chart(app, "What is this allocation estimated to cost?")["data"][0]
+    return dict(zip(data["y"], numbers(data["x"]), strict=True))
+
+
+def load_(key: str) -> object:
+    """A profile of the cache that the environment names."""
+    return load(Store(), Store().profile(key))

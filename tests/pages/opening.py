@@ -1,0 +1,71 @@
+"""Pages opened by tests, and what stands on them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
+
+
+def shell(painted: bool = True) -> AppTest:
+    """The app at its landing page, in a tab whose browser shows pages whole from the first run on, or not yet."""
+    app = AppTest.from_file(str(ROOT / "pages" / "shell.py"), default_timeout=120)
+    if painted:
+        paint(app)
+    return app
+
+
+def paint(app: AppTest) -> None:
+    """Tell the app that the browser shows every page's live picture, as the picture's callback does."""
+    app.session_state["painted"] = {*PAGES, ""}
+
+
+def opened_at(page: str, painted: bool = True, **view: str) -> AppTest:
+    """A page with a view in its URL."""
+    app = shell(painted).run()
+    app.query_params.update(view)
+    return app.switch_page(f"{page}.py").run()
+
+
+def url(app: AppTest) -> dict[str, str]:
+    """What the URL says."""
+    return {key: value if isinstance(value, str) else value[0] for key, value in dict(app.query_params).items()}
+
+
+def live(app: AppTest) -> dict:
+    """What the live picture was given."""
+    [component] = app.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
+def figures(app: AppTest) -> list[dict]:
+    """The charts on the page, as plotly's JSON."""
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def numbers(values: dict) -> np.ndarray:
+    """An array as plotly sends it."""
+    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+
+
+def named(figure: dict, name: str) -> dict:
+    """The trace with a name."""
+    return next(trace for trace in figure["data"] if trace.get("name") == name)
+
+
+def links(app: AppTest) -> list[dict[str, str]]:
+    """What each link of the page says in the URL, in order."""
+    return [dict(parse_qsl(each.proto.query_string, keep_blank_values=True)) for each in app.main.get("page_link")]
+
+
+def link(app: AppTest, label: str) -> dict[str, str]:
+    """What the link of that name says in the URL."""
+    labels = [each.proto.label for each in app.main.get("page_link")]
+    return links(app)[labels.index(label)]

@@ -1,0 +1,53 @@
+"""What the tests of the runs page share: the page opened, and studies of one model."""
+
+from __future__ import annotations
+
+from streamlit.testing.v1 import AppTest
+
+from core.allocation.owl import Owl
+from core.analysis import rows
+from core.analysis.evaluations import load as load_study
+from core.specs import AllocationRequest, Setting
+from core.store.cache import Store
+from tests import synthetic
+from tests.pages.opening import opened_at, shell
+
+LAYERS = 6
+OWL = Setting(allocation=AllocationRequest(base=Owl()))
+RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
+
+
+def opened() -> AppTest:
+    return opened_at("runs")
+
+
+def part(name: str, **state: object) -> AppTest:
+    """A part of the page, in a tab that holds what was chosen before."""
+    app = shell()
+    for key, value in state.items():
+        app.session_state[key] = value
+    app.query_params["show"] = name
+    return app.run().switch_page("runs.py").run()
+
+
+def study(store: Store, asked: tuple[Setting, ...] = (OWL, RESEEDED), seed: int = 0, **how: object) -> str:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick", seed), asked, LAYERS, **how)
+    return synthetic.save_study(store.root, spec, LAYERS)
+
+
+def row(store: Store, key: str, index: int = -1) -> rows.Row:
+    entry = store.by_key(key)
+    return rows.rows_of(load_study(store, entry))[index]
+
+
+def said(app: AppTest) -> str:
+    return " ".join(each.value for each in app.markdown).replace("\\", "")
+
+
+def shown(app: AppTest) -> list[tuple]:
+    table = app.dataframe[0].value
+    return list(zip(table["study"], table["method"], table["target"], strict=True))
+
+
+def protocols(app: AppTest) -> list[str]:
+    return [each.value for each in app.caption if "**Protocol:**" in each.value]

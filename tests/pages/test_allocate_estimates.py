@@ -1,0 +1,219 @@
+"""What an allocation costs: estimates, their judge, every method beside it, and what was measured of them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import specs
+from core.allocation.alphapruning import AlphaPruning
+from core.allocation.dlp import Dlp
+from core.allocation.owl import Owl
+from core.allocation.response import Response
+from core.cli import main
+from core.figures import LIGHT, Estimate, agreement, estimates, methods, of_evaluations
+from core.specs import AllocationRequest, allocations
+from core.store.cache import Store
+from core.store.results import Perturbed
+from pages.ui import view
+from pages.ui.allocate import estimating as folded
+from pages.ui.prune import stored
+from tests import synthetic
+from tests.pages.allocate_page import chart, estimates_shown, estimating, lanes, opened
+from tests.pages.opening import live, numbers, url
+
+Cache = dict[str, str]
+
+
+@pytest.fixture
+def store(empty_cache: Path) -> Store:
+    """An empty cache that the environment points at."""
+    return Store(empty_cache)
+
+
+@pytest.fixture
+def unknown_gain(store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile whose driver has no gain in layer 3."""
+    usual = synthetic.perturbed
+
+    def broken(layers: int, sequences: int, measurement: specs.Measurement) -> Perturbed:
+        found = usual(layers, sequences, measurement)
+        if measurement.perturbation.name != "gaussian:0.3":
+            return found
+        drift = found.log_drift.copy()
+        drift[3, -1] = np.nan
+        return replace(found, log_drift=drift)
+
+    monkeypatch.setattr(synthetic, "perturbed", broken)
+    return synthetic.save_profile(store.root, synthetic.profile_spec(12, 8, prunable=True), 12)
+
+
+def test_without_a_gain_only_the_correction_is_off(unknown_gain: str) -> None:
+    app = opened(profile=unknown_gain)
+    assert not app.exception and not app.error
+    assert "layer 3" in app.warning[0].value and "gaussian:0.3" in app.warning[0].value
+    assert len(live(app)["strengths"]) == 1 and app.code
+    app = opened(profile=unknown_gain, strength="0.04")
+    assert "layer 3" in app.error[0].value and not app.exception
+
+
+@pytest.fixture
+def by_sparsegpt(store: Store) -> str:
+    """A profile whose layers were pruned alone by SparseGPT, and by Wanda at one sparsity only."""
+    names = ("gaussian:0.3", "residual:wanda:0.7", *(f"residual:sparsegpt:{each}" for each in (0.5, 0.7, 0.9)))
+    measured = specs.measurements([specs.perturbation(name) for name in names])
+    spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
+    return synthetic.save_profile(store.root, spec, 12)
+
+
+@pytest.mark.parametrize("view", [{}, {"base": "response", "pruner": "sparsegpt", "hand": "3:0.6"}])
+def test_estimates_come_from_the_curves_that_there_are(
+    view: dict[str, str], by_sparsegpt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = opened(profile=by_sparsegpt, strength="0", **view)
+    assert not app.exception and not app.error
+    told = live(app)["told"][0]
+    capsys.readouterr()
+    assert main([*shlex.split(app.code[0].value)[3:], "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["judge"]["pruner"] == "sparsegpt"
+    assert told[1][0] == f"{answer['estimate']['sparsity']:.3g}" and answer["no_estimate"] == {}
+
+
+def test_the_judge_can_be_another_pruner(store: Store) -> None:
+    both = [f"residual:{pruner}:{level}" for pruner in ("wanda", "sparsegpt") for level in (0.5, 0.9)]
+    measured = specs.measurements([specs.perturbation(name) for name in ("gaussian:0.3", *both)])
+    spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
+    app = estimating(profile=synthetic.save_profile(store.root, spec, 12))
+    assert "--judge-pruner" not in app.code[0].value
+    app.segmented_control(key="judge_pruner").set_value("sparsegpt").run()
+    assert "--judge-pruner sparsegpt" in app.code[0].value
+    assert url(app)["judge_pruner"] == "sparsegpt"
+
+
+def test_the_controls_stand_beside_the_correction(cache: Cache) -> None:
+    app = estimating(profile=cache["deep"], strength="0.04")
+    controls = ["reversed", "median of 5 shuffles", "ramp control"]
+    assert list(estimates_shown(app)) == ["this allocation", "without correction", *controls, "uniform"]
+
+
+def test_why_a_method_has_no_estimate_is_said(cache: Cache) -> None:
+    app = estimating(profile=cache["deep"], target="0.85", strength="0")
+    table = next(each.value for each in app.dataframe if folded.COST in each.value)
+    lacking = table.index[table[folded.COST].isna()]
+    assert 0 < len(lacking) < len(table)
+    [said] = [each.value for each in app.caption if "0.9, the largest sparsity measured" in each.value]
+    assert all(name in said for name in lacking[1:])
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("--base owl --alpha 0.2", "owl has no parameter 'alpha': it takes m, lam"),
+        ("--base uniform --pruner sparsegpt", "uniform has no parameter 'pruner': it takes strength, driver"),
+        ("--base manual", "manual needs --sparsity"),
+        ("--driver nonsense", "there is no perturbation 'nonsense'"),
+        ("--base owl --unclipped --strength 0.04", "give a strength or unclipped, not both"),
+        ("--judge-pruner wonder", "there is no pruner 'wonder'"),
+    ],
+)
+def test_what_an_allocator_cannot_do_is_one_sentence(
+    line: str, said: str, cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["allocate", "--profile", cache["deep"], *line.split()]) == 2
+    told = capsys.readouterr().err
+    assert said in told and len(told.strip().splitlines()) == 1
+
+
+def test_numbers_set_by_hand_are_the_target_unless_one_is_given(
+    cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["allocate", "--profile", cache["shallow"], "--base", "manual", "--sparsity", "0.5,0.6,0.7,0.8"]
+    assert main([*line, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sparsity"] == [0.5, 0.6, 0.7, 0.8]
+    assert main([*line, "--target", "0.7"]) == 0
+    assert "all were shifted to spend 0.7" in " ".join(capsys.readouterr().out.split())
+
+
+def test_why_there_is_no_estimate_is_said(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["allocate", "--profile", cache["deep"], "--base", "dlp", "--target", "0.88", "--high", "0.94"]
+    assert main(line) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "is 0.9: measure a larger one" in out and "uniform " in out
+    assert main([*line, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["estimate"]["sparsity"] is None and "largest measured" in told["no_estimate"]["sparsity"]
+
+
+@pytest.fixture
+def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A profile whose model was evaluated at two targets, at one of them with too few allocations; returns its key."""
+    root = tmp_path / "studied"
+    spec = synthetic.profile_spec(6, preset="standard", prunable=True).model_copy(update={"removal": True})
+    key = synthetic.save_profile(root, spec, 6, "studied")
+    bases = (Owl(), Dlp(), AlphaPruning(), Response())
+    asked = [specs.Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
+    asked += [specs.Setting(allocation=AllocationRequest(base=Owl(), target=0.5))]
+    synthetic.save_study(root, synthetic.study_spec(spec, asked, 6), 6, key)
+    monkeypatch.setenv("ABSORPTION_CACHE", str(root))
+    return key
+
+
+def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measured(studied: str) -> None:
+    app = estimating(profile=studied)
+    assert not app.exception
+    names = list(lanes(app))
+    assert names[0] == "this allocation: OWL, corrected 0.04" and len(names) == 1 + len(allocations.METHODS)
+    dots = chart(app, "What does each method cost?")["data"]
+    assert [each["name"] for each in dots] == [*names, "labels"]
+    profile = view.load(studied)
+    [group] = stored.groups(profile).values()
+    owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
+    drawn = next(numbers(each["x"]) for each in dots if each["name"] == "OWL")
+    assert drawn == pytest.approx([owl.perplexity])
+    assert sum("24 × 512 tokens" in each.value for each in app.caption) == 2, "once for each of the two charts"
+    trust = chart(app, "Estimate against measured")["data"][0]
+    assert len(trust["customdata"]) == 5, "four methods and uniform at 70%"
+
+
+def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: str) -> None:
+    app = opened(profile=studied, target="0.62")
+    assert "70 %" in app.info[0].value and len(lanes(app)) == 1 + len(allocations.METHODS)
+    assert not [each for each in app.get("plotly_chart") if each.proto.alt.startswith("What does each method cost?")]
+
+
+def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) -> None:
+    profile = view.load(studied)
+    [group] = stored.groups(profile).values()
+    part = next(each for each in group.slices if each.target == 0.7)
+    owl = next(each for each in group.within(part) if each.name == "OWL")
+    figure = of_evaluations.trust(group, part, profile, "drift", None, now=owl.planned).figure
+    colours = dict(zip(figure.data[0].customdata, figure.data[0].marker.color, strict=True))
+    assert colours["OWL"] == LIGHT.accent and colours["Uniform"] == LIGHT.ink
+    assert list(colours.values()).count(LIGHT.accent) == 1 and not figure.layout.shapes
+
+
+def test_the_allocation_in_view_stands_at_its_estimate_where_it_was_not(studied: str) -> None:
+    def trust(**view: str) -> dict:
+        return chart(estimating(profile=studied, **view), "Estimate against measured")
+
+    other = trust(strength="0.03")
+    assert LIGHT.accent not in other["data"][0]["marker"]["color"]
+    assert [each["line"]["color"] for each in other["layout"]["shapes"]] == [LIGHT.accent]
+    assert not trust(target="0.6")["layout"].get("shapes")  # no neighbours
+
+
+def test_findings_are_computed() -> None:
+    lines = {"mine": np.array([0.6, 0.7, 0.8]), "alike": np.array([0.5, 0.7, 0.9]), "flat": np.full(3, 0.7)}
+    assert "most like alike" in methods(lines, "mine", 0.7).finding
+    again = methods({**lines, "twin": lines["mine"]}, "mine", 0.7).finding
+    assert "from 0.600 to 0.800 and is twin itself" in again and "most like alike" in again
+    assert list(agreement(lines)) == ["mine", "alike"]
+    rows = [Estimate("mine", 2.0, 2.0, 2.0), Estimate("other", 1.0, 0.5, 1.5), Estimate("far", np.nan, np.nan, np.nan)]
+    assert "100.0 % more than other" in estimates(rows, "mine", "nats").finding
+    assert "beyond the largest sparsity measured" in estimates(rows, "far", "nats").finding
