@@ -117,7 +117,7 @@ def card_text(card: Card, exported: Exported) -> str:
         numbers=[*map(_cells, card.numbers)],
         size=size_words(exported),
         recipe=[_cells((name, _shown(value))) for name, value in card.recipe.items() if name not in APART],
-        layers=[(str(layer), *(f"{each:.2%}" for each in pair)) for layer, pair in enumerate(exported.per_layer)],
+        layers=[(str(n), *(f"{100 * each:.2f} %" for each in pair)) for n, pair in enumerate(exported.per_layer)],
         difference=f"{exported.difference:g}",
     )
     return f"{told}\n"

@@ -84,8 +84,8 @@ def off_plan(counted: Counted, layers: Sequence[nn.Module], planned: Array, befo
     most = planned + slack + (0 if before is None else before)
     wrong = np.argwhere((counted.sparsity < planned - slack) | (counted.sparsity > most))
     return [
-        f"layer {layer} {counted.linears[layer][column]} has {counted.sparsity[layer, column]:.4%} zeros where "
-        f"{planned[layer, column]:.4%} were planned"
+        f"layer {layer} {counted.linears[layer][column]} has {100 * counted.sparsity[layer, column]:.4f} % zeros where "
+        f"{100 * planned[layer, column]:.4f} % were planned"
         for layer, column in wrong
     ]
 

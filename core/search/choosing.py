@@ -131,7 +131,7 @@ class Run:
         ran: list[float] = []
 
         def fits(target: float) -> bool:
-            found = self._study(f"{target:.0%}", share, self._asked(self._candidates(grid, target)))
+            found = self._study(per_cent(target), share, self._asked(self._candidates(grid, target)))
             ran.append(target)
             if not candidates.ranked(found):  # every candidate broke the model: there is no loss to tell
                 return False

@@ -6,7 +6,7 @@ from core.analysis import protocols, verdicts
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.specs import naming
-from core.specs.formats import digits
+from core.specs.formats import digits, per_cent
 from core.store.cache import Store
 from tests.bench.marked import table, write
 
@@ -51,7 +51,7 @@ def _over_targets(found: Evaluations) -> str:
     rows = [[name, *(_cell(cells.get((name, target))) for target in OTHERS)] for name in names]
     seeds = {each.against_uniform.seeds.n for each in cells.values() if each.uniform}
     said = f"Each change is over {' or '.join(verdicts.SOME_SEEDS.get(n, f'{n} calibration seeds') for n in seeds)}."
-    return "\n".join([table(["allocation", *(f"{target:.0%}" for target in OTHERS)], rows), said, ""])
+    return "\n".join([table(["allocation", *map(per_cent, OTHERS)], rows), said, ""])
 
 
 def _cell(one: EvaluatedSetting | None) -> str:

@@ -119,7 +119,7 @@ def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path: Path, monkeypa
     planned = np.repeat(SPARSITY[:, None], 9, axis=1)
     planned[2, 1] = 0.75
     assert anatomy.prunable(loaded.layers[2])[1].name == "self_attn.o_proj"
-    with pytest.raises(RuntimeError, match=r"layer 2 self_attn\.o_proj has 50.0000% zeros where 75.0000% were"):
+    with pytest.raises(RuntimeError, match=r"layer 2 self_attn\.o_proj has 50.0000 % zeros where 75.0000 % were"):
         export(loaded, tmp_path / "out", CARD, planned)
     card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
     with pytest.raises(RuntimeError, match="25 linears are not in the pattern 2:4"):  # of 9, 9 and 7; one is dense
@@ -267,7 +267,7 @@ def test_cancelling_leaves_nothing(llama: Loaded, tmp_path: Path) -> None:
 @pytest.mark.parametrize("off", [-0.1, 0.1])
 def test_zeros_that_were_not_planned_are_told(off: float, llama: Loaded, tmp_path: Path) -> None:
     planned = SPARSITY + np.array([0, off, 0, 0])
-    with pytest.raises(RuntimeError, match=r"layer 1 self_attn.q_proj has 25.0000% zeros where"):
+    with pytest.raises(RuntimeError, match=r"layer 1 self_attn.q_proj has 25.0000 % zeros where"):
         export(llama, tmp_path / "out", CARD, planned)
     assert not list(tmp_path.iterdir())
 
@@ -380,7 +380,7 @@ def test_the_card_says_what_was_done(written: tuple) -> None:
     exported, _, _ = written
     text = (exported.path / "README.md").read_text(encoding="utf-8")
     assert text == card_text(CARD, exported)
-    for part in (*(cell for row in CARD.numbers for cell in row), *CARD.commands, "tiny | llama", "| 1 | 25.00% |"):
+    for part in (*(cell for row in CARD.numbers for cell in row), *CARD.commands, "tiny | llama", "| 1 | 25.00 % |"):
         assert part in text
     assert size_words(exported) in text and f"{exported.bytes:,} bytes" in text
 
