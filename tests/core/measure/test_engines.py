@@ -225,7 +225,10 @@ def noise(layer: int, stream: Tensor, size: float = 0.3) -> Tensor:
 
 
 def wanda_layers(family: str, ids: Tensor, asked: str) -> list[dict[str, Tensor]]:
-    """Each layer's state after Wanda at 70%, of one linear if only one is asked for, row by row in numpy: `int(numel * 0.7)` zeros."""
+    """Each layer's state after Wanda at 70 %, of one linear if only one is asked for, row by row in numpy.
+
+    A linear loses `int(numel * 0.7)` weights; the rows that lose one more than others lie evenly apart.
+    """
     of = tiny.loaded(family)
     states = [copy.deepcopy(layer.state_dict()) for layer in of.layers]
     for (index, name), rows in tiny.inputs(of, ids).items():
