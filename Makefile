@@ -12,7 +12,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run setup test test-slow replay faults load lint demo bench
+.PHONY: run setup test test-slow replay faults load lint demo bench fuzz
 
 run: setup
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -50,6 +50,11 @@ load: .venv/tested
 
 bench: .venv/tested
 	$(PY) -m tests.bench.engines
+
+# Anything that a stranger may hand in, EXAMPLES of each kind: a result or one clear sentence.
+EXAMPLES ?= 10000
+fuzz: .venv/tested
+	FUZZ=$(EXAMPLES) $(PY) -m pytest tests/fuzz --timeout 0
 
 # The committed results: C4 is the first thousand documents of allenai/c4, en, train; see the README for its hash.
 demo: setup

@@ -5,6 +5,7 @@ import streamlit as st
 from core.allocation import race
 from core.allocation.spread import allocate, layer_means, layer_parameters, linear_parameters
 from core.specs.errors import UserError
+from core.specs.plain import plain
 from pages.ui import glossary, view
 from pages.ui.allocate import estimating, hand, racing, settings, spread, taking, undo
 
@@ -15,7 +16,7 @@ prefix = profile.entry.key[:6]
 try:
     layer_parameters(profile)
 except UserError as error:
-    st.error(str(error))
+    st.error(plain(error))
     view.end()
 
 left, right = st.columns([2, 1], gap="large")  # the chart first, on a phone too
@@ -33,7 +34,7 @@ with left:
     try:
         allocation = allocate(request, profile)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         taking.to_measure(request, profile)
         view.end()
     if request.unclipped:
@@ -44,7 +45,7 @@ with left:
     per_linear = now.ndim == 2
     place = racing.place(profile, request.target, judge.pruner)
     if not request.unclipped:
-        st.caption(race.corrected(*(place or (None, None)), request), help=settings.WHOSE)
+        st.caption(plain(race.corrected(*(place or (None, None)), request)), help=settings.WHOSE)
     if hand.allowed(request):
         hand.section(allocation, now, held, spread.cost_of_hand(allocation, now, kept, profile, judge))
     elif per_linear:

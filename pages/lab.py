@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.specs.errors import UserError
 from core.specs.formats import capital
+from core.specs.plain import plain
 from pages.ui import frame, view
 from pages.ui.lab import answering, continuing, question, taking
 from pages.ui.live import grid
@@ -28,7 +29,7 @@ view.write()
 with status:
     answering.standing(asked, stage)
 if error:
-    st.error(error)
+    st.error(plain(error))
 if own is None:
     instead = answering.example()
     if instead is None:

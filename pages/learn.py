@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.figures import labels
 from core.specs import profile_names
 from core.specs.errors import UserError
 from core.specs.formats import capital
+from core.specs.plain import plain
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, view
@@ -83,13 +83,13 @@ def show(chapter: str, profile: Profile, note: DeltaGenerator) -> None:
     try:
         shown, found, lacking = able(chapter, profile)
     except UserError as error:
-        st.info(f"This profile cannot show this chapter. {sentence(error)}")
+        st.info(f"This profile cannot show this chapter. {plain(sentence(error))}")
         query = {"profile": "demo", "chapter": chapter}
         st.page_link("learn.py", label="See it with the bundled model", query_params=query)
         return
     if lacking:
         with note:
-            st.caption(instead_of(profile, shown, CHAPTERS[chapter].needs), help=labels.plain(sentence(lacking)))
+            st.caption(instead_of(profile, shown, CHAPTERS[chapter].needs), help=plain(sentence(lacking)))
     CHAPTERS[chapter].draw(shown, found)
 
 
@@ -97,9 +97,9 @@ def instead_of(profile: Profile, shown: Profile, needs: str) -> str:
     """Why another profile is shown than the one in view, and which."""
     here, there, about = profile.spec.model, shown.spec.model, shown.provenance
     untrained = here.content == there.content and here.initialised is not None and there.initialised is None
-    model = labels.plain(profile_names.model(str(about.get("model", "?"))))
+    model = plain(profile_names.model(str(about.get("model", "?"))))
     seen = "the trained model instead," if untrained else model
-    text = labels.plain(str(about.get("text", "?")).partition(",")[0])
+    text = plain(str(about.get("text", "?")).partition(",")[0])
     return f":material/info: This profile lacks {needs} for this chapter, so you see {seen} on {text}."
 
 

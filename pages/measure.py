@@ -5,9 +5,10 @@ import streamlit as st
 from core.models import cost
 from core.specs.commands import command_line
 from core.specs.errors import UserError
+from core.specs.plain import plain
 from core.store import profiles
 from core.store.cache import Store
-from pages.ui import glossary, watch
+from pages.ui import glossary, reader, watch
 from pages.ui.measure import choose
 from pages.ui.prune import costing
 
@@ -33,16 +34,10 @@ def decide() -> None:
             st.success("Already measured: open it, or choose something else to measure.")
             watch.open_profile(found.key, "Open on the Absorption page")
         else:
-            st.button(
-                "Run measurement",
-                icon=":material/play_arrow:",
-                disabled=choice is None,
-                on_click=run,
-                args=[choice],
-                key="run",
-            )
+            play = ":material/play_arrow:"
+            reader.button("Run measurement", run, [choice], icon=play, disabled=choice is None, key="run")
         if trouble:
-            st.error(trouble)
+            st.error(plain(trouble))
         elif not found:
             st.markdown(cost.words(expected) if expected else costing.UNKNOWN)
     if choice:

@@ -9,8 +9,9 @@ from core.analysis.protocols import SHORT
 from core.jobs import queue
 from core.specs import profile_names
 from core.specs.formats import capital
+from core.specs.plain import plain
 from core.store.cache import Entry, Store
-from pages.ui import called, frame, glossary, view, watch
+from pages.ui import called, frame, glossary, reader, view, watch
 from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, importing, overlay
 
@@ -107,9 +108,9 @@ def more(shown: int) -> None:
 
 def line(job: queue.Job) -> None:
     """One job."""
-    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {called.title(job.request)}")
+    st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {plain(called.title(job.request))}")
     if job.state == "failed" and job.status.error:
-        st.caption(capital(job.status.error))
+        st.caption(plain(capital(job.status.error)))
     elif job.state == "running":
         watch.standing(job)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -121,8 +122,8 @@ def line(job: queue.Job) -> None:
             watch.cancel(job, f"cancel-{job.key}")
             return
         if job.state != "done" and not job.status.bad_request:
-            st.button("Resume", key=f"resume-{job.key}", on_click=watch.resume, args=[job])
-        st.button("Forget", key=f"forget-{job.key}", on_click=watch.forget, args=[job], help="Results stay.")
+            reader.button("Resume", watch.resume, [job], key=f"resume-{job.key}")
+        reader.button("Forget", watch.forget, [job], key=f"forget-{job.key}", help="Results stay.")
     if job.state == "failed":
         watch.log(job)
 
@@ -143,5 +144,5 @@ st.segmented_control(
 )
 PARTS[part][1]()
 for trouble in store.troubles():
-    st.warning(f"Set aside because its files have changed since they were written: {trouble}")
+    st.warning(f"Set aside because its files have changed since they were written: {plain(trouble)}")
 runs()

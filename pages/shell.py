@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.figures import LIGHT
-from pages.ui import brand, frame, view, watch
+from pages.ui import brand, frame, reader, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
@@ -35,9 +35,10 @@ if not page.url_path:
 st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
 view.enter(page.url_path)
 frame.style()
-if page.url_path not in UNPROFILED:
-    view.choose_profile()
-with st.sidebar:
-    watch.sidebar()
-with view.written():
-    page.run()
+if reader.is_welcome():
+    if page.url_path not in UNPROFILED:
+        view.choose_profile()
+    with st.sidebar:
+        watch.sidebar()
+    with view.written():
+        page.run()

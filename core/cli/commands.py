@@ -80,22 +80,15 @@ def show(
 def _tokens(store: Store, entry: Entry, text: str | None, documents: str | None) -> list[list[int]]:
     """Token ids; of an imported profile from files at hand alone: a stranger's pack fetches no model and no text."""
     from core.models.loading import load_tokenizer, quick
-    from core.models.sources import NotHere, locate
+    from core.models.sources import locate, refuse_fetch
     from core.texts.windows import tokens
 
     told, spec = entry.provenance, entry.spec.text
     source = absolute(text) if text else told["text_source"]
     if entry.packs and not (text or source.startswith("demo")):
         raise UserError(f"profile {entry.key} was imported: say with --text where its text {source} lies")
-    try:
-        located = locate(told["model_source"], store, told.get("revision"), fetch=not entry.packs)
-    except NotHere as error:
-        if not entry.packs:
-            raise
-        raise UserError(
-            f"profile {entry.key} was imported, and its model {told['model_source']} is not on this machine: nothing "
-            "is fetched because a pack names it, so download it first"
-        ) from error
+    refuse_fetch(entry, store, told["model_source"], told.get("revision"))
+    located = locate(told["model_source"], store, told.get("revision"), fetch=not entry.packs)
     tokenizer = load_tokenizer(quick(located, store))
     recorded = tuple(told["documents"]) if told.get("documents") else None
     return tokens(spec, source, span(documents) or recorded, tokenizer).tolist()

@@ -16,6 +16,7 @@ from core.cli.output import out, say_helped, say_json
 from core.cli.studying import run
 from core.export import check_early
 from core.models import machine
+from core.models.sources import refuse_fetch
 from core.search import best
 from core.specs import ExportRequest, StudyRequest, UserError, naming
 from core.specs.formats import helped
@@ -41,6 +42,7 @@ def export(
     folder = to.expanduser().resolve()
     entry = store.by_key(key, ("study", "best"))
     asked = (_of_best if entry.path.parent.name == "best" else _of_study)(store, entry, setting, folder, overwrite)
+    refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
     check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store)
     made = run(asked, store, machine.chosen(device), {})
     told = {name: made.provenance[name] for name in ("folder", "bytes", "dense_bytes", "setting", "warnings")}

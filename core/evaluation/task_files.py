@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from core.specs.errors import UserError
+from core.store import access
 
 FORMATS = ("arrow", "csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
 
@@ -38,7 +39,7 @@ def read(folder: Path) -> dict[str, TaskFile]:
     Raises:
         UserError: no such folder, no task in it, a file that cannot be read, one name twice.
     """
-    if not folder.is_dir():
+    if not access.inside(folder).is_dir():
         raise UserError(f'there is no folder of task files "{folder}"')
     found: dict[str, TaskFile] = {}
     for path in sorted(folder.rglob("*.yaml")):

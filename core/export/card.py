@@ -11,6 +11,7 @@ import numpy as np
 
 from core.models.sources import HUB_ID
 from core.specs.formats import per_cent
+from core.specs.plain import plain
 from core.store.files import pretty
 from core.store.results import Array
 
@@ -111,7 +112,10 @@ def card_text(card: Card, exported: Exported) -> str:
         _metadata(card),
         template_path=str(TEMPLATE),
         card=card,
-        name=exported.path.name,
+        name=plain(exported.path.name),
+        title=plain(card.title),
+        base=plain(card.base_model),
+        licence=plain(card.licence) if card.licence else None,
         folder=repr(exported.path.name),
         zeros=per_cent(exported.sparsity),
         numbers=[*map(_cells, card.numbers)],
@@ -167,5 +171,5 @@ def _shown(value: object) -> str:
 
 
 def _cells(row: Iterable[str]) -> list[str]:
-    """A row of a Markdown table: one line, whose bars are text."""
-    return [" ".join(cell.split()).replace("|", "\\|") for cell in row]
+    """A row of a Markdown table, whose cells are text."""
+    return [plain(cell).replace("|", "\\|") for cell in row]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from core.allocation.spread import Allocation, linear_parameters
 from core.specs.errors import UserError
+from core.specs.plain import legible
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -69,7 +70,7 @@ def llm_compressor(sparsity: Array, modifier: str, about: str, linears: Sequence
         inside = f"[.]({'|'.join(name.replace('.', '[.]') for name in linears)})"
     rows = sparsity if sparsity.ndim == 2 else [sparsity[i : i + IN_A_ROW] for i in range(0, len(sparsity), IN_A_ROW)]
     numbers = ",\n        ".join(", ".join(f"{each:.9f}" for each in row) for row in rows)
-    return f"""# {" ".join(about.split())}
+    return f"""# {" ".join(legible(about).split())}
 # Read and run by llm-compressor 0.14 in this form: a number per module in a list, which its documentation leaves out.
 # One number per {unit}: if the model has other stacks of layers, narrow the expression under targets.
 # Unstructured zeros make a checkpoint neither smaller nor faster by themselves.

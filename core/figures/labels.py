@@ -113,8 +113,3 @@ def source(profile: Profile) -> str:
     text = profile.spec.text
     model, read = profile.provenance.get("model", profile.spec.model.content), profile.provenance.get("text", "text")
     return f"{model} · {read} · {text.sequences} sequences of {text.length} tokens{profile.entry.mark}"
-
-
-def plain(text: str) -> str:
-    """Words with names in them, not to be read as Markdown."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]<>()#+!|$~:" else sign for sign in text)

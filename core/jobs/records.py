@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +65,7 @@ class Job:
     submitted: float  # seconds since 1970
     status: Status
     key: str = ""  # of its request
+    readers: tuple[str, ...] = ()  # who asked for it, where readers share a server
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -118,6 +120,19 @@ def read(root: Path, key: str) -> Job | None:
     return replace(job, status=_observed(job)) if job.key == key else None
 
 
+def ask(job: Job, readers: Sequence[str]) -> None:
+    """Write request.json, which makes a folder a job."""
+    asked = {
+        "is": type(job.request).__name__,
+        "request": job.request.model_dump(mode="json"),
+        "device": job.device,
+        "engine": job.engine,
+        "submitted": job.submitted,
+        "readers": list(readers),
+    }
+    write_file(job.folder / "request.json", (json.dumps(asked, indent=1) + "\n").encode())
+
+
 def recorded(folder: Path) -> Status:
     """What progress.json says, whether or not it is still true."""
     try:
@@ -139,7 +154,8 @@ def _state(path: Path) -> tuple[str, int, int, int]:
 def _asked(path: str, *_: int) -> Job:
     asked = json.loads(Path(path).read_bytes())
     request = REQUESTS[asked["is"]].model_validate(asked["request"])
-    return Job(Path(path).parents[2], request, asked["device"], asked["engine"], asked["submitted"], Status())
+    told = asked["device"], asked["engine"], asked["submitted"], Status(), request.key
+    return Job(Path(path).parents[2], request, *told, tuple(asked.get("readers", ())))
 
 
 @lru_cache(maxsize=10_000)

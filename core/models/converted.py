@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.models.sources import Source
+from core.store import access
 from core.store.cache import Store
 from core.store.files import changed, discard, pretty, readable
 from core.store.hashing import file_hash, sha256
@@ -46,7 +47,7 @@ def find(source: Source, store: Store) -> Path | None:
             return folder
     except (OSError, ValueError, AttributeError):  # none yet, or a damaged one
         pass
-    with suppress(OSError):  # a cache that cannot be written
+    with suppress(OSError, access.Refused):  # a cache that cannot be written
         discard(folder)  # it can be made again
     return None
 
@@ -74,6 +75,8 @@ def writing(source: Source, store: Store) -> Iterator[Path]:
 
 def room(store: Store, size: int) -> bool:
     """Whether a copy of so many bytes is small enough, and leaves as much of the disk free."""
+    if access.is_read_only():
+        return False
     there = next(path for path in (store.root, *store.root.absolute().parents) if path.exists())
     return size <= LARGEST and shutil.disk_usage(there).free > 2 * size
 

@@ -11,7 +11,10 @@ from pathlib import Path
 from core.models.foreign_code import refuse_foreign_code
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
 from core.specs.errors import UserError
-from core.store.cache import Store
+from core.specs.plain import brief
+from core.specs.typed import exists
+from core.store import access
+from core.store.cache import Entry, Store
 from core.store.hashing import combined, file_hash, remembered
 
 BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -21,6 +24,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HUB_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
 RANDOM = "random:"
+LOCAL_TEXTS = ("demo", "file:")
 
 
 class NotHere(UserError):
@@ -59,13 +63,36 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         return _gguf(bundled(), store, BUNDLED_LABEL)
     path = Path(os.path.expanduser(typed))
     if typed.endswith(".gguf"):
-        return _gguf(path, store, path.name)
-    if typed and path.is_dir():
-        folder = path.resolve()
+        return _gguf(access.inside(path), store, path.name)
+    if typed and exists(path) and path.is_dir():
+        folder = access.inside(path).resolve()
         return Source(folder.name, folder, None, combined(store, weight_files(folder)), None)
     if HUB_ID.fullmatch(typed):
         return _hub(typed, revision, fetch)
-    raise UserError(f"there is no model {typed!r}: give {KINDS}")
+    raise UserError(f"there is no model {brief(typed)}: give {KINDS}")
+
+
+def refuse_fetch(entry: Entry, store: Store, model: str, revision: str | None, *texts: str) -> None:
+    """Keep a pack from making this machine call out: what it names is used where it is here already.
+
+    Args:
+        texts: sources that the pack names too.
+
+    Raises:
+        UserError: a result that was imported names a model or a text that would have to be fetched.
+    """
+    if not entry.packs:
+        return
+    away = [f"text {each}" for each in texts if not each.startswith(LOCAL_TEXTS)]
+    try:
+        locate(model, store, revision, fetch=False)
+    except NotHere:
+        away = [f"model {model}", *away]
+    if away:
+        raise UserError(
+            f"{entry.path.parent.name} {entry.key} was imported, and its {away[0]} is not on this machine: nothing is "
+            "fetched because a pack names it, so download it first"
+        )
 
 
 def bundled() -> Path:
@@ -106,8 +133,8 @@ def shapes_of(path: Path, store: Store) -> Shapes:
     Raises:
         UserError: the file is missing, cut short or damaged.
     """
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
+    if not (exists(path) and path.is_file()):
+        raise UserError(f"there is no file {brief(str(path))}")
     return remembered(store, path, "shapes", gguf_shapes if path.suffix == ".gguf" else safetensors_shapes)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.specs.errors import UserError
+from core.specs.plain import brief
 
 Array = NDArray[np.float64]
 Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
@@ -86,7 +87,7 @@ def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
         UserError: there is none, and what there is.
     """
     if name not in table:
-        raise UserError(f"there is no {what} {name!r}: known are {', '.join(table)}")
+        raise UserError(f"there is no {what} {brief(name)}: known are {', '.join(table)}")
     return table[name]
 
 
@@ -103,7 +104,7 @@ def checked(form: type[Asked], /, **values: object) -> Asked:
         where = ".".join(str(part) for part in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         message = message[:1].lower() + message[1:]
-        given = f" (got {first['input']!r})" if where else ""
+        given = f" (got {brief(first['input'])})" if where else ""
         raise UserError(f"{where}: {message}{given}" if where else message) from error
 
 

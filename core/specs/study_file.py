@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,11 +15,12 @@ from core.specs import grammar
 from core.specs.base import checked, number
 from core.specs.errors import UserError
 from core.specs.patterns import pattern
+from core.specs.plain import brief
 from core.specs.pruners import USUAL
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
-from core.specs.typed import absolute, span
+from core.specs.typed import absolute, exists, resolved, span
 
 STUDY_FILE = "study.toml"  # as commands call it
 OF_LISTS = ("strength", "control", "seed")  # of a correction, where the file lists strengths
@@ -70,7 +72,7 @@ class StudyFile(BaseModel):
     settings: Names = ["uniform"]
     strengths: Numbers = Field([], examples=[[0, 0.04]])
     controls: Names = ["none"]
-    shuffles: Count = Field(5, description="permutations of the shuffled control")
+    shuffles: Annotated[int, Field(ge=1, le=1000)] = Field(5, description="permutations of the shuffled control")
     patterns: Names = Field([], examples=[["2:4"]])
     calibration: Section = Section()
     evaluation: Judged = Judged()
@@ -124,15 +126,15 @@ def _sentence(error: ValidationError, file: str) -> str:
     form = StudyFile.model_fields[section[0]].annotation if section else StudyFile
     where = f"[{section[0]}]" if section else file
     if first["type"] == "extra_forbidden":
-        return f"{where} has no {name!r}: it knows {', '.join(sorted(form.model_fields))}"
+        return f"{where} has no {brief(name)}: it knows {', '.join(sorted(form.model_fields))}"
     field = form.model_fields[name]
     usual = field.examples[0] if field.examples else field.default
     if isinstance(usual, list):
         return f"{name} must be a list, as in {name} = {usual}"
     if isinstance(usual, BaseModel):
-        return f"{name} = {first['input']!r} must be a section of its own, [{name}]"
+        return f"{name} = {brief(first['input'])} must be a section of its own, [{name}]"
     right = FORMS.get(first["type"]) or "1 or more"
-    return f"{name} = {first['input']!r}{f' of {where}' if section else ''} must be {right}"
+    return f"{name} = {brief(first['input'])}{f' of {where}' if section else ''} must be {right}"
 
 
 def _settings(found: StudyFile) -> tuple[Setting, ...]:
@@ -167,7 +169,8 @@ def _methods(found: StudyFile) -> list[str]:
     for words in found.settings:
         twice = next((name for name in OF_LISTS if any(part.startswith(f"{name}=") for part in words.split())), None)
         if twice:
-            raise UserError(f"{words!r} has a {twice} where strengths are listed: leave it to strengths and controls")
+            said = f"{brief(words)} has a {twice} where strengths are listed"
+            raise UserError(f"{said}: leave it to strengths and controls")
     return list(dict.fromkeys(f"{words} {more}".strip() for words in found.settings for more in _corrections(found)))
 
 
@@ -189,7 +192,7 @@ def _evaluation(found: Judged, folder: Path) -> EvaluationRequest:
     if "tasks_from" in given:
         if not found.tasks:
             raise UserError("tasks_from names a folder and tasks names nothing of it: list tasks, or leave both out")
-        given["tasks_from"] = str((folder / Path(given["tasks_from"]).expanduser()).resolve())
+        given["tasks_from"] = str(resolved(folder / Path(os.path.expanduser(given["tasks_from"]))))
     return checked(EvaluationRequest, text=_window(found, "[evaluation]", folder, USUAL_EVALUATION), **given)
 
 
@@ -206,8 +209,8 @@ def _window(found: Section, where: str, folder: Path, usual: WindowRequest) -> W
 def _at(folder: Path, typed: str) -> str:
     """A path counted from the study file's folder; a name as it is."""
     if typed.startswith("file:"):
-        return "file:" + str((folder / Path(typed.removeprefix("file:")).expanduser()).resolve())
-    return str((folder / typed).resolve()) if (folder / typed).exists() and typed != "demo" else absolute(typed)
+        return f"file:{resolved(folder / Path(os.path.expanduser(typed.removeprefix('file:'))))}"
+    return str(resolved(folder / typed)) if exists(folder / typed) and typed != "demo" else absolute(typed)
 
 
 # --- written -------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from core.specs import presets
 from core.specs.base import checked, look_up, number
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
+from core.specs.plain import brief
 from core.specs.requests import BestRequest
 from core.specs.studies import StudyRequest
 from core.specs.texts import WindowRequest
@@ -26,8 +27,28 @@ def absolute(typed: str) -> str:
         return f"random:{absolute(typed.removeprefix('random:'))}"
     path = Path(os.path.expanduser(typed.removeprefix("file:")))
     if typed.startswith("file:"):
-        return f"file:{path.resolve()}"
-    return str(path.resolve()) if typed != "demo" and path.exists() else typed
+        return f"file:{resolved(path)}"
+    return str(resolved(path)) if typed != "demo" and exists(path) else typed
+
+
+def exists(path: Path) -> bool:
+    """Whether something lies there; a name that cannot be names nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or with signs that no name has
+        return False
+
+
+def resolved(path: Path) -> Path:
+    """The whole path, links followed.
+
+    Raises:
+        UserError: there can be no such path.
+    """
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # or a circle of links
+        raise UserError(f"there can be no file or folder {brief(str(path))}: check the path") from error
 
 
 def whole(asked: Stored) -> Stored:
@@ -41,7 +62,7 @@ def _found(stored: str) -> str:
         if stored.startswith(prefix):
             return prefix + _found(stored.removeprefix(prefix))
     inside = Path(__file__).resolve().parent.parent.parent / stored
-    return str(inside) if stored != "demo" and inside.exists() else stored
+    return str(inside) if stored != "demo" and exists(inside) else stored
 
 
 def span(text: str | None) -> tuple[int, int] | None:

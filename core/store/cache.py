@@ -16,7 +16,7 @@ from core import specs
 from core.specs.base import View
 from core.specs.errors import UserError
 from core.specs.jobs import BY_REQUEST, JOBS, Request
-from core.store import results
+from core.store import access, results
 from core.store.files import (
     Corrupt,
     Gone,
@@ -237,7 +237,7 @@ class Store:
 
     def set_aside(self, path: Path, reason: Corrupt) -> None:
         """Move a corrupt folder out of the way and remember why."""
-        if isinstance(reason, Gone):  # what lies there now, if anything, is another result
+        if isinstance(reason, Gone) or access.is_read_only():  # what lies there now, if anything, is another result
             return
         target = self.root / "set_aside" / f"{path.parent.name}-{path.name}-{time.time_ns()}"
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
 
 from core.specs import UserError
+from core.store import access
 from core.store.cache import KIND_OF, KINDS, UNITS, VIEW_KINDS, Entry, Store
 from core.store.files import discard, patiently
 from core.store.hidden import aside, left
@@ -15,15 +17,20 @@ from core.store.hidden import aside, left
 DELETED = "deleted"  # in the hidden name of a view whose units are to be deleted next
 
 
-def delete(store: Store, entry: Entry) -> None:
+def delete(store: Store, entry: Entry, readers: Collection[str] = (), reader: str = "") -> None:
     """Delete a profile, study or export and the units that no other needs.
 
     Hiding the entry deletes it. Where the process is killed after that, `sweep` does the rest.
 
+    Args:
+        readers: who asked for it, where readers share a server.
+        reader: who deletes it.
+
     Raises:
-        UserError: the entry is part of the committed demo.
+        UserError: the entry is part of the committed demo, or not this reader's alone.
         OSError: it cannot be deleted.
     """
+    access.owned(readers, reader, "result")
     if entry.committed:
         raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
     hidden = aside(entry.path, DELETED)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from core.store import access
 from core.store.hidden import aside, beginning
 
 ATTEMPTS = 10  # at reading a folder that other processes may be replacing
@@ -35,6 +36,7 @@ def write_folder(
         beside: files that the manifest does not name, for they are no part of the entry.
         replace: take the place of what lies there; else whoever wrote first stays.
     """
+    access.may_write()
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=beginning(path.name), dir=path.parent))
     try:
@@ -63,6 +65,7 @@ def discard(path: Path, why: str = "") -> None:
     Raises:
         OSError: it cannot be deleted.
     """
+    access.may_write()
     hidden = aside(path, why)
     try:
         patiently(lambda: path.rename(hidden))
@@ -73,6 +76,7 @@ def discard(path: Path, why: str = "") -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Replace a file in one step; a reader sees the old content or the new."""
+    access.may_write()
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=beginning(path.name), dir=path.parent)
     try:

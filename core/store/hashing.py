@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from core.store import access
 from core.store.cache import Store
 from core.store.files import sealed, stamp, unsealed, write_file
+
+SEEN: dict[Path, dict] = {}  # what could not be kept in a cache
 
 
 def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any]) -> Any:
@@ -19,15 +21,18 @@ def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any])
     memo = store.root / "remembered" / f"{kind}-{name}.json"
     now = stamp(path)
     try:
-        known = unsealed(memo.read_bytes())
+        known = SEEN.get(memo) or unsealed(memo.read_bytes())
         if known["file"] == now:
             return known["found"]
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not looked at yet, or what is remembered was changed
     found = find(path)
-    with suppress(OSError):  # a cache that cannot be written: it is looked at again next time
-        if stamp(path) == now:  # else it was written while it was read
-            write_file(memo, sealed({"file": now, "found": found}))
+    note = {"file": now, "found": found}
+    if stamp(path) == now:  # else it was written while it was read
+        try:
+            write_file(memo, sealed(note))
+        except (OSError, access.Refused):  # a cache that cannot be written: this process remembers
+            SEEN[memo] = note
     return found
 
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from core.specs import Spec, UserError, key_of
+from core.specs.plain import UNSEEN
 from core.specs.shares import Part, Unfinished
-from core.store import unfinished
+from core.store import access, unfinished
 from core.store.agreement import Lengths, check_linears, check_unit
 from core.store.arrays import check_arrays, from_npy, to_npy
 from core.store.cache import FORMS as RESULTS
 from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, packs_of
 from core.store.files import Corrupt, hashes, pretty
+from core.store.public import WORDS as PROSE
 from core.store.public import public
 from core.store.tables import decode
 from core.store.told import FORMS, Told
@@ -121,6 +124,9 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
     Raises:
         UserError: the first thing that was wrong, with the member's name.
     """
+    access.may_write()
+    if access.is_shared():
+        raise access.Refused("packs are imported by whoever runs this server, on its command line")
     content = _read(content)
     folders = _folders(members(content, KINDS_THAT_TRAVEL))
     found = {place: _spec(place, files) for place, files in folders.items()}
@@ -228,7 +234,23 @@ def _json(name: str, data: bytes) -> dict:
         found = None
     if not isinstance(found, dict):
         refuse(name, "is not a JSON object: make the pack again with `runs export`")
+    if any(map(UNSEEN.search, _names(found))):
+        refuse(name, "holds signs that cannot be seen and steer what is: make the pack again with `runs export`")
     return found
+
+
+def _names(told: dict) -> Iterator[str]:
+    """Every text in a JSON object but what a person or a model wrote, at any depth."""
+    left: list[object] = [told]
+    while left:
+        match left.pop():
+            case dict() as each:
+                yield from each
+                left += [value for name, value in each.items() if name not in PROSE]
+            case list() as each:
+                left += each
+            case str() as each:
+                yield each
 
 
 def _check_complete(store: Store, found: dict[Place, Spec], own: bool) -> None:

@@ -15,8 +15,13 @@ from transformers import PreTrainedTokenizerBase
 
 from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.specs import TextSpec, UserError, WindowRequest
+from core.specs.plain import brief
+from core.specs.typed import exists
+from core.store import access
 
 DEMO = Path(__file__).parent / "demo_text"
+LARGEST = 2**30  # bytes of a text
+ROWS = 256  # of a table at a time
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
 HUB = {
     "allenai/c4": {"data_files": {"train": "en/c4-train.00000-of-01024.json.gz"}, "split": "train"},
@@ -61,11 +66,11 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
         pieces = tuple(path.read_text(encoding="utf-8") for path in files)
         text = Text(f"demo text, {folder.name} half", pieces, "joined", files)
     elif source.startswith("file:"):
-        text = _file(Path(os.path.expanduser(source.removeprefix("file:"))))
+        text = _file(access.inside(Path(os.path.expanduser(source.removeprefix("file:")))))
     elif source.count("/") == 1:
         text = _hub(source)
     else:
-        raise UserError(f"there is no text {source!r}: give {SOURCES}")
+        raise UserError(f"there is no text {brief(source)}: give {SOURCES}")
     if documents is None:
         return text
     first, last = documents
@@ -156,11 +161,12 @@ def _cut(encoded: list[np.ndarray], starts: tuple, body: int, bos: str, tokenize
 
 
 def _file(path: Path) -> Text:
-    if not path.is_file():
+    if not (exists(path) and path.is_file()):
         raise UserError(f'there is no text file "{path}"')
     reader = READERS.get(path.suffix)
     if reader is None:
         raise UserError(f"{path.name} cannot be read as text: known endings are {', '.join(READERS)}")
+    _check_size(path, path.stat().st_size)
     try:
         documents = tuple(reader(path))
     except UnicodeDecodeError as error:
@@ -182,7 +188,7 @@ def _jsonl(path: Path) -> list[str]:
             try:
                 if line.strip():
                     documents.append(_words(json.loads(line)["text"]))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise UserError(f'{path.name} line {number} is not a record like {{"text": "..."}}') from error
     return documents
 
@@ -198,9 +204,26 @@ def _parquet(path: Path) -> list[str]:
     import pyarrow.parquet as parquet
 
     try:
-        return [_words(value) for value in parquet.read_table(path, columns=["text"])["text"].to_pylist()]
-    except (pa.ArrowInvalid, KeyError, OSError, TypeError) as error:
+        with parquet.ParquetFile(path) as file:
+            if "text" not in file.schema_arrow.names:
+                raise KeyError("text")
+            groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+            _check_size(path, sum(group.total_byte_size for group in groups))
+            found: list[str] = []
+            for batch in file.iter_batches(ROWS, columns=["text"]):
+                _check_size(path, batch.nbytes + sum(map(len, found)))
+                found += map(_words, batch["text"].to_pylist())
+            return found
+    except (pa.ArrowException, KeyError, OSError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} is not a Parquet file with a column named text") from error
+
+
+def _check_size(path: Path, size: int) -> None:
+    """Refuse a file that holds more than a text may, however small it is packed: the header may lie, so may a batch."""
+    if size > LARGEST:
+        raise UserError(
+            f"{path.name} holds {size / 2**30:.1f} GiB of text, more than {LARGEST / 2**30:g}: take a part of it"
+        )
 
 
 READERS = {

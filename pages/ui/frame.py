@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.figures import Chart, labels
+from core.specs.plain import plain
 from pages.ui import view
 from pages.ui.live import tour
 
@@ -80,9 +81,9 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     """
     view.write()
     if brief:
-        st.markdown(f"**{chart.title}**")
+        st.markdown(f"**{plain(chart.title)}**")
     else:
-        st.header(chart.title, anchor=False)
+        st.header(plain(chart.title), anchor=False)
     name = file(prefix, chart.name)
     st.plotly_chart(
         chart.figure,
@@ -92,7 +93,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}},
     )
-    (st.caption if brief else st.markdown)(chart.finding)
+    (st.caption if brief else st.markdown)(plain(chart.finding))
     numbers(chart.table, chart.title, name, key)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from core.specs.errors import UserError
+from core.specs.plain import plain
 from core.specs.shortages import shortage
 
 
@@ -20,4 +21,4 @@ def said() -> Iterator[None]:
         sentence = str(error) if isinstance(error, UserError) else shortage(error)
         if sentence is None:
             raise
-        st.error(sentence)
+        st.error(plain(sentence))

@@ -12,6 +12,7 @@ from core.figures import Chart, of_evaluations
 from core.jobs.records import Job
 from core.models import cost
 from core.specs import Measurement, ProfileSpec, UserError
+from core.specs.plain import plain
 from core.store.cache import Store
 from core.store.parts import finished, partial
 from core.store.results import Perturbed
@@ -26,7 +27,7 @@ def perplexities(store: Store, job: Job) -> None:
     if not done:
         _first(len(job.request.points))
         return
-    label = f"{called.source(job.request.evaluation.text)} · {protocols.badge(study)}"
+    label = plain(f"{called.source(job.request.evaluation.text)} · {protocols.badge(study)}")
     points = f"{len(done)} of {len(study.points)} points finished"
     _show(of_evaluations.perplexity(study, None, view.look()), job, "live-study", f"**Protocol:** {label} · {points}.")
 
@@ -61,7 +62,7 @@ def whole(key: str, job: Job) -> None:
 def _show(chart: Chart, job: Job, key: str, about: str, finding: bool = True) -> None:
     st.plotly_chart(chart.figure, key=key, alt=chart.alt)
     if finding:
-        st.markdown(chart.finding)
+        st.markdown(plain(chart.finding))
     st.caption(about)
     frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), key)
 

@@ -16,6 +16,7 @@ from core.figures import labels
 from core.specs import profile_names
 from core.specs.errors import UserError
 from core.specs.formats import helped
+from core.specs.plain import plain
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -65,7 +66,7 @@ class Word:
             return (self.read(self.asked) if self.asked is not None else {}) | alone
         except UserError as error:
             if not st.session_state["words"].get(self.key):  # said once, before the first choice of this run
-                st.warning(f"The link asks for {self.key} {self.asked!r}: {error}.")
+                st.warning(f"The link asks for {self.key} {plain(repr(self.asked))}: {plain(error)}.")
             return alone
 
     @property
@@ -140,7 +141,8 @@ def sync(
         st.session_state["url"][key] = (url, value)
     if asked is not None and asked not in known and asked != last_url:
         shown = "nothing" if value in (None, "") else value
-        st.warning(f"The link asks for {key} {asked!r}, which is none of the choices here: {shown} is shown.")
+        lacking = f"{key} {asked!r}, which is none of the choices here: {shown} is shown."
+        st.warning(f"The link asks for {plain(lacking)}")
     return value
 
 
@@ -285,7 +287,8 @@ def layer(profile: Profile) -> int:
 
 def switch(label: str, options: dict[str, str], key: str, help: str | None = None) -> None:
     """One of a few, all in sight; options are value -> words. Its value is what `sync` returned."""
-    st.segmented_control(label, list(options), key=key, format_func=options.get, required=True, help=help)
+    named = {value: plain(words) for value, words in options.items()}
+    st.segmented_control(label, list(options), key=key, format_func=named.get, required=True, help=help)
 
 
 def choose_profile() -> None:
@@ -305,7 +308,7 @@ def _resolved(asked: str) -> dict[str, str]:
     try:
         return {asked: Store().profile(asked).key}
     except UserError:
-        st.warning(f"The link asks for profile {asked!r}, which is not in this cache: another one is shown.")
+        st.warning(f"The link asks for profile {plain(repr(asked))}, which is not in this cache: another one is shown.")
         st.query_params.pop("profile")
         return {}
 
@@ -357,7 +360,7 @@ def profile() -> Profile:
     try:
         return load(key)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         end()
 
 
@@ -382,7 +385,7 @@ def others() -> dict[str, str]:
 def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
     """The page's question, what it is answered from, and the words it uses."""
     st.title(title, anchor=False)
-    st.caption(labels.source(shown))
+    st.caption(plain(labels.source(shown)))
     if terms:
         glossary.words(terms)
     warn(shown)
@@ -392,7 +395,7 @@ def warn(shown: Profile) -> None:
     """What was said against the measurement when it was made."""
     warning = helped(shown.provenance.get("warnings", []))
     if warning:
-        st.warning(warning)
+        st.warning(plain(warning))
 
 
 def look() -> figures.Palette:

@@ -10,9 +10,10 @@ from core.models.cost import duration
 from core.specs import ExportRequest, MeasureRequest, StudyRequest, UserError
 from core.specs.formats import capital, per_cent
 from core.specs.jobs import BY_REQUEST, Request
+from core.specs.plain import plain
 from core.specs.shares import ShareRequest
 from core.store.cache import Entry, Store
-from pages.ui import called, frame, lacking, so_far, view
+from pages.ui import called, frame, lacking, reader, so_far, view
 from pages.ui.prune import exporting
 
 LISTED = 5  # active runs in the sidebar
@@ -30,7 +31,7 @@ def _lines() -> None:
     found = queue.active(Store())
     for job in found[:LISTED]:
         state = f"{per_cent(round(job.status.fraction, 2))}" if job.state == "running" else "waiting"
-        st.page_link(page(job), label=f"{state} · {called.brief(job.request)}", query_params={"job": job.key})
+        st.page_link(page(job), label=f"{state} · {plain(called.brief(job.request))}", query_params={"job": job.key})
     if len(found) > LISTED:
         st.page_link("runs.py", label=f"{len(found) - LISTED} more waiting")
     if not found:
@@ -58,7 +59,7 @@ def watched() -> Job | None:
     try:
         return queue.job(Store(), key) if key else None
     except UserError as error:
-        st.warning(str(error))
+        st.warning(plain(error))
         return None
 
 
@@ -81,7 +82,7 @@ def panel(job: Job) -> None:
         st.session_state["job watched"] = job.key
         frame.to_top(job.key)
     with st.container(border=True):
-        st.markdown(f"**{called.title(job.request)}**")
+        st.markdown(f"**{plain(called.title(job.request))}**")
         if job.active:
             st.fragment(run_every=1.0)(_live)(job.key)
         else:
@@ -91,12 +92,12 @@ def panel(job: Job) -> None:
 def _live(key: str) -> None:
     store = Store()
     job = followed(store, key)
-    st.progress(job.status.fraction, text=_headline(store, job))
+    st.progress(job.status.fraction, text=plain(_headline(store, job)))
     with st.container(horizontal=True, vertical_alignment="center"):
         cancel(job, "cancel")
         if job.state == "queued" and not queue.worker_alive(store, job.device):
-            st.button("Start the worker", on_click=queue.ensure_worker, args=[store, job.device], key="start")
-        st.caption(_details(job))
+            reader.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
+        st.caption(plain(_details(job)))
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
     if isinstance(job.request, StudyRequest):
         with st.container(height=HEIGHT, border=False):
@@ -107,7 +108,7 @@ def cancel(job: Job, key: str) -> None:
     """The button that stops a job, and says that it was pressed until the job has ended."""
     stopping = job.cancelling
     label = "Cancelling" if stopping else "Cancel"
-    st.button(label, key=key, on_click=queue.cancel, args=[job], disabled=stopping)
+    reader.button(label, stop, [job], key=key, disabled=stopping)
 
 
 def standing(job: Job) -> None:
@@ -118,8 +119,8 @@ def standing(job: Job) -> None:
 def _standing(key: str) -> None:
     store = Store()
     job = followed(store, key)
-    st.progress(job.status.fraction, text=_headline(store, job))
-    st.caption(_details(job))
+    st.progress(job.status.fraction, text=plain(_headline(store, job)))
+    st.caption(plain(_details(job)))
 
 
 def _headline(store: Store, job: Job) -> str:
@@ -168,7 +169,7 @@ def _ended(job: Job) -> None:
     if job.state == "done":
         st.success(f"Done in {duration(status.updated - (status.started or status.updated))}.")
     elif job.state == "failed":
-        st.error(status.error or "the run failed")
+        st.error(plain(status.error or "the run failed"))
         log(job)
     else:
         kept = "Finished parts are kept, and a run goes on from them."
@@ -177,7 +178,7 @@ def _ended(job: Job) -> None:
         if job.state == "done":
             open_result(job, on_page=True)
         elif not status.bad_request:
-            st.button("Resume", on_click=resume, args=[job], key="resume")
+            reader.button("Resume", resume, [job], key="resume")
         st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
 
 
@@ -223,7 +224,7 @@ def begin(request: Request, device: str, engine: str = "wavefront") -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
     store = Store()
     with lacking.said():
-        job = queue.submit(store, request, device, engine)
+        job = queue.submit(store, request, device, engine, reader.name())
         queue.ensure_worker(store, job.device)
         st.query_params["job"] = job.key
 
@@ -232,14 +233,20 @@ def resume(job: Job) -> None:
     """Queue a job again and see to it that somebody serves the queue."""
     store = Store()
     with lacking.said():
-        queue.resume(store, job)
+        queue.resume(store, job, reader.name())
         queue.ensure_worker(store, job.device)
+
+
+def stop(job: Job) -> None:
+    """Ask a job to stop."""
+    with lacking.said():
+        queue.cancel(job, reader.name())
 
 
 def forget(job: Job) -> None:
     """Delete a job that ended."""
     with lacking.said():
-        queue.delete(job)
+        queue.delete(job, reader.name())
 
 
 def log(job: Job) -> None:

@@ -172,7 +172,7 @@ def test_a_folder_is_shown_whole(store: Store, located: None, outside: Path, mon
     monkeypatch.chdir(outside)
     app = opened(part="export")
     app.text_input(key="export-folder").set_value("pruned2").run()
-    assert f"The export goes to `{outside / 'pruned2'}`." in [each.value for each in app.caption]
+    assert f"The export goes to {outside / 'pruned2'}." in [each.value for each in app.caption]
     app.text_input(key="export-folder").set_value(str(outside / "pruned3")).run()
     assert not any(each.value.startswith("The export goes to") for each in app.caption)
 

@@ -14,6 +14,7 @@ from core.analysis.tasks import labels
 from core.figures import of_evaluations as drawing
 from core.search import families
 from core.specs import AllocationRequest, Setting, grammar
+from core.specs.plain import plain
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import stored
@@ -45,7 +46,7 @@ def test_the_verdict_is_that_of_the_setting_in_view(store: Store) -> None:
     [group] = grouped(store).values()
     shown = next(each for each in asked if each.allocation == owl_corrected(0.04))
     said = verdict(opened(strength="0.04"))
-    assert all(each in said for each in verdicts.sentences(group, group.slices[0], group.of(shown)))
+    assert all(plain(each) in said for each in verdicts.sentences(group, group.slices[0], group.of(shown)))
 
 
 def test_not_a_number_is_said_with_its_layer(store: Store) -> None:

@@ -16,6 +16,7 @@ from core.figures.charts import CHECKS, GAIN, GLANCE, ChartRow, InView
 from core.figures.charts import GROUPS as CHARTED
 from core.specs.errors import UserError
 from core.specs.formats import capital
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from pages.ui import frame, view
 
@@ -74,7 +75,7 @@ def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> Non
         drawn = row.draw(asked)
     except UserError as lacking:
         st.header(row.question, anchor=False)
-        st.info(f"{capital(str(lacking))}.")
+        st.info(f"{plain(capital(str(lacking)))}.")
         return
     if brief:
         drawn.figure.update_layout(height=MAP_HEIGHT)
@@ -92,7 +93,7 @@ def compare_with(name: str) -> Profile | None:
     try:
         other = view.load(twin) if twin else None
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
     if other and name not in other.by_name:
         st.caption("The other profile does not hold this perturbation: measure it there to compare.")

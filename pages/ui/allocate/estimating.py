@@ -17,6 +17,7 @@ from core.analysis.responses import Judge
 from core.specs import UserError
 from core.specs.allocations import AllocationRequest
 from core.specs.formats import capital, listed, ranges
+from core.specs.plain import plain
 from core.specs.pruners import TREATMENT_LABELS
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -83,7 +84,7 @@ def estimated(
     try:
         estimates(now[None], profile, judge.harm, judge.pruner)
     except UserError as error:
-        st.info(str(error))
+        st.info(plain(error))
 
 
 def prediction(

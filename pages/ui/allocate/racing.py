@@ -11,6 +11,7 @@ from core.allocation.race import Runner
 from core.analysis.evaluations import Evaluations, Slice
 from core.figures import race as drawn
 from core.specs import AllocationRequest, naming
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
@@ -37,11 +38,11 @@ def section(
     shown = drawn.lanes([this, *runners], target, look)
     if found is None:
         st.header("Which layers does each method prune more?", anchor=False)
-        st.info(race.at(stored.groups(profile).values(), target))
+        st.info(plain(race.at(stored.groups(profile).values(), target)))
         frame.show(shown, prefix, "lanes", brief=True)
         return
     dense = found[0].dense.perplexity if found[0].dense else math.nan
-    st.header(race.winner(runners, target), anchor=False)
+    st.header(plain(race.winner(runners, target)), anchor=False)
     left, right = st.columns(2, gap="large")
     with left:
         frame.show(drawn.finish([this, *runners], dense, look), prefix, "finish", brief=True)

@@ -11,6 +11,7 @@ from core.analysis.evaluations import Evaluations, Slice
 from core.analysis.responses import Judge
 from core.figures import Chart, of_evaluations
 from core.specs import AllocationRequest, UserError
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
@@ -40,10 +41,10 @@ def show(profile: Profile, request: AllocationRequest, now: Array, judge: Judge,
         chart, lacking = None, f"The estimate cannot be compared with measurements: {error}."
     if chart is None:
         st.header(TITLE, anchor=False)
-        st.caption(lacking)
+        st.caption(plain(lacking))
         return
     frame.show(chart, prefix, "trust")
-    st.caption(protocols.badge(found[place[0]]))
+    st.caption(plain(protocols.badge(found[place[0]])))
 
 
 def _drawn(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.figures import labels
+from core.specs.plain import plain
 
 
 def pick(
@@ -54,7 +54,7 @@ def pick(
             key=f"{key}-kept",
             on_change=_keep,
             args=[key],
-            format_func=lambda each: f":material/close: {labels.plain(shown[each])}",
+            format_func=lambda each: f":material/close: {plain(shown[each])}",
             label_visibility="collapsed",
         )
 

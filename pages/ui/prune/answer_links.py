@@ -9,12 +9,14 @@ import streamlit as st
 
 from core.analysis.evaluations import slice_of
 from core.export import check_early
+from core.models.sources import refuse_fetch
 from core.search import best
 from core.search.best import Best
 from core.specs import ExportRequest, Setting, UserError, grammar, naming
+from core.specs.plain import plain
 from core.specs.typed import whole
-from core.store.cache import Store
-from pages.ui import watch
+from core.store.cache import Entry, Store
+from pages.ui import reader, watch
 from pages.ui.allocate import settings
 from pages.ui.prune import costing, exporting
 
@@ -24,7 +26,7 @@ def links(found: Best) -> None:
     try:
         query = in_view(found.answer) | {"profile": _profile(found)}
     except UserError as error:
-        st.caption(f"No link: {error}.")
+        st.caption(f"No link: {plain(error)}.")
         return
     setting = found.answer
     here = {"by": setting.pruner, "repair": setting.repair or "none", "pattern": "none"}
@@ -69,35 +71,32 @@ def _profile(found: Best) -> str:
     return found.profile
 
 
-def export(found: Best, run: Callable[[ExportRequest, str], None], device: str) -> None:
+def export(entry: Entry, found: Best, run: Callable[[ExportRequest, str], None], device: str) -> None:
     with st.expander("Export the answer"):
-        st.markdown(f"**Setting to export:** {naming.setting(found.answer)}")
+        st.markdown(f"**Setting to export:** {plain(naming.setting(found.answer))}")
         st.caption(exporting.HONEST)
         folder = st.text_input("Folder", key="best-folder", placeholder="/home/me/pruned", help=exporting.FOLDER)
         overwrite = st.checkbox("Overwrite an earlier export in that folder", key="best-overwrite")
-        request = _asked(found, folder or "", overwrite)
+        request = _asked(entry, found, folder or "", overwrite)
         if request:
             costing.say(request, device)
         ready = request is not None and bool((folder or "").strip()) and _free(request)
         if ready:
             exporting.where(folder, request)
-        st.button(
-            "Export model",
-            icon=":material/save:",
-            disabled=not ready,
-            on_click=run,
-            args=[request, device],
-            key="best-export",
+        reader.button(
+            "Export model", run, [request, device], icon=":material/save:", disabled=not ready, key="best-export"
         )
 
 
-def _asked(found: Best, folder: str, overwrite: bool) -> ExportRequest | None:
+def _asked(entry: Entry, found: Best, folder: str, overwrite: bool) -> ExportRequest | None:
     """The request, or None with one sentence why there is none."""
     where = Path(folder.strip()).expanduser().resolve()
     try:
-        return best.export_request(found, whole(found.request), str(where), overwrite)
+        request = best.export_request(found, whole(found.request), str(where), overwrite)
+        refuse_fetch(entry, Store(), request.model, request.revision, request.calibration.source)
+        return request
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
 
 
@@ -106,6 +105,6 @@ def _free(request: ExportRequest) -> bool:
     try:
         check_early(Path(request.folder), request.overwrite, request.model, request.revision, request.dtype, Store())
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return False
     return True

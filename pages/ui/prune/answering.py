@@ -14,6 +14,7 @@ from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
 from core.specs import ExportRequest, UserError
+from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, view
 from pages.ui.prune import answer_links, answer_numbers, stored
@@ -33,19 +34,19 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     try:
         answer = _read(str(entry.path), entry)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return
     found = answer.found
     st.header("The answer", anchor=False)
     first, *more = answer.sentences
-    st.markdown("\n".join([f"**{first}**", "", *(f"- {each}" for each in more)]))
-    st.caption(roles(found.request))
+    st.markdown("\n".join([f"**{plain(first)}**", "", *(f"- {plain(each)}" for each in more)]))
+    st.caption(plain(roles(found.request)))
     _protocol(found)
     if entry.packs:
         st.caption("Imported: these numbers came in a pack and were not measured here.")
     answer_links.links(found)
     for sentence in warnings(found):
-        st.warning(sentence)
+        st.warning(plain(sentence))
     if answer.rows:
         frame.show(answer_numbers.chart(answer, view.look()), f"{found.spec.key[:6]}-best", "best-changes")
     frame.show_table(answer.judged, "Winner, runner-up, uniform and dense on the text that judges")
@@ -58,7 +59,7 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     _left_out(found)
     _trials(found)
     _commands(found)
-    answer_links.export(found, run, device)
+    answer_links.export(entry, found, run, device)
 
 
 def _protocol(found: Best) -> None:
@@ -92,7 +93,7 @@ def _read(path: str, _entry: Entry) -> Answer:
 def _left_out(found: Best) -> None:
     if found.left_out:
         with st.expander(f"Left out: {len(found.left_out)}"):
-            st.markdown("\n".join(f"- {each}" for each in found.left_out))
+            st.markdown("\n".join(f"- {plain(each)}" for each in found.left_out))
     else:
         st.caption("Nothing was left out.")
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.specs import BestRequest
 from core.specs.naming import PRUNERS
+from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import called, frame, view, watch
@@ -23,7 +24,8 @@ def pick(found: dict[str, Entry]) -> Entry:
     """The answer that the URL names, else the newest; a picker is drawn where there are several."""
     asked = st.query_params.get("best")
     if asked and asked not in found:
-        st.warning(f"The link asks for the best setting {asked!r}, which is not of this model or not in this cache.")
+        lacking = plain(repr(asked))
+        st.warning(f"The link asks for the best setting {lacking}, which is not of this model or not in this cache.")
         st.query_params.pop("best")
     key = view.sync("best", list(found), next(iter(found)))
     if len(found) > 1:

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.models import machine
+from core.models.sources import refuse_fetch
 from core.search import families
 from core.specs import (
     USUAL_CALIBRATION,
@@ -27,6 +28,7 @@ from core.specs.naming import PRUNERS
 from core.specs.patterns import pattern as read_pattern
 from core.specs.pruners import REPAIRS, USUAL
 from core.specs.typed import absolute, numbers, span
+from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.measure.choose import TEXTS
@@ -114,9 +116,10 @@ def pruning(profile: Profile, in_view: AllocationRequest, opened: bool) -> Pruni
             f"The pattern {pattern} sets {100 * allocation.target:.0f} % of every layer to zero, so the uniform "
             "allocation replaces the one in view."
         )
+    model, revision = named(profile)
     return Pruning(
-        model=absolute(str(profile.provenance.get("model_source", "demo"))),
-        revision=profile.provenance.get("revision"),
+        model=model,
+        revision=revision,
         dtype=profile.spec.model.dtype,
         profile=profile.entry.key,
         allocation=allocation,
@@ -127,8 +130,23 @@ def pruning(profile: Profile, in_view: AllocationRequest, opened: bool) -> Pruni
         seeds=seeds,
         calibration=calibration,
         device=device,
-        wrong=wrong,
+        wrong=wrong or away(profile),
     )
+
+
+def named(profile: Profile) -> tuple[str, str | None]:
+    """The model in view as its profile names it, and its revision."""
+    told = profile.provenance
+    return absolute(str(told.get("model_source", "demo"))), told.get("revision")
+
+
+def away(profile: Profile) -> str | None:
+    """Why the model in view may not be used: only a pack names it, and it is not on this machine."""
+    try:
+        refuse_fetch(profile.entry, Store(), *named(profile))
+    except UserError as error:
+        return str(error)
+    return None
 
 
 def _read(

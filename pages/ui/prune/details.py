@@ -16,6 +16,7 @@ from core.figures import of_evaluations as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.specs import UserError
 from core.specs.formats import capital
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from pages.ui import frame, view
 from pages.ui.prune import every
@@ -56,7 +57,7 @@ def show(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, prof
 
 def _verdicts(results: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> None:
     found = verdicts.sentences(results, part, shown)
-    st.markdown("\n".join(f"- {each}" for each in found) if found else "Only uniform has been evaluated so far.")
+    st.markdown("\n".join(f"- {plain(each)}" for each in found) if found else "Only uniform has been evaluated so far.")
     st.caption(f"{SELECTED} {HEADLINE}")
 
 
@@ -85,7 +86,7 @@ def _zero_shot(results: Evaluations, part: Slice, shown: EvaluatedSetting | None
     frame.show(drawing.zero_shot(results, part, task, shown, view.look()), prefix, "zero-shot")
     corrected = shown if shown and shown.base else None
     said = [_accuracy_sentence(corrected, results.shared(part)) if corrected else None, _lacking(results, part, task)]
-    st.caption(" ".join(["0-shot accuracy; the protocol says on how many examples.", *filter(None, said)]))
+    st.caption(" ".join(["0-shot accuracy; the protocol says on how many examples.", *map(plain, filter(None, said))]))
 
 
 def _lacking(results: Evaluations, part: Slice, task: str) -> str | None:
@@ -110,7 +111,7 @@ def _trust(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, pr
     try:
         chart = drawing.trust(results, part, profile, objective, shown, view.look())
     except UserError as error:
-        st.info(f"{capital(str(error))}.")
+        st.info(f"{plain(capital(str(error)))}.")
         return
     view.switch("Estimate the harm by", OBJECTIVES, "judge")
     frame.show(chart, f"{prefix}-{part.target:g}", "trust")

@@ -19,11 +19,12 @@ from core.specs import (
     checked,
 )
 from core.specs.commands import Studying, alone, command_line
+from core.specs.plain import plain
 from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.typed import fractions
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import view, watch
+from pages.ui import reader, view, watch
 from pages.ui.allocate import settings
 from pages.ui.measure.choose import TEXTS
 from pages.ui.prune import costing
@@ -40,7 +41,7 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
     try:
         chosen, what, left_out = asked(how, profile)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         chosen = None
     try:
         judged = evaluation()
@@ -49,10 +50,10 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
             expected = cost.of_study(request, Store(), how.device)
             found = Store().find(request)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         request = None
     for sentence in left_out:
-        st.warning(sentence)
+        st.warning(plain(sentence))
     if request:
         count = len(request.points)
         st.markdown(
@@ -66,12 +67,12 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
         link = watch.here("prune.py") | {"study": found.key, "part": "results"}
         st.page_link("prune.py", label="See the results", icon=":material/arrow_forward:", query_params=link)
     else:
-        st.button(
+        reader.button(
             "Run evaluation",
+            run,
+            [request, how.device],
             icon=":material/play_arrow:",
             disabled=request is None,
-            on_click=run,
-            args=[request, how.device],
             key="run",
         )
 
@@ -85,7 +86,7 @@ def along(request: StudyRequest, how: Pruning, what: str) -> None:
         try:
             text = write_study(request)
         except UserError as error:
-            st.caption(f"No study file: {error}.")
+            st.caption(f"No study file: {plain(error)}.")
         else:
             st.code(command_line(Studying(file=STUDY_FILE), how.device, Store().elsewhere), None, wrap_lines=True)
             st.download_button(STUDY_FILE, text, STUDY_FILE, "application/toml", on_click="ignore", key="toml")
@@ -96,7 +97,7 @@ def repeated(command: Callable[[], str]) -> None:
     try:
         st.code(command(), None, wrap_lines=True)
     except UserError as error:
-        st.caption(f"No command: {error}.")
+        st.caption(f"No command: {plain(error)}.")
 
 
 def asked(how: Pruning, profile: Profile) -> tuple[tuple[Setting, ...], str, list[str]]:

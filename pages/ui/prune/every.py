@@ -10,6 +10,7 @@ from core.analysis import protocols
 from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations
 from core.specs import grammar
+from core.specs.plain import plain
 from pages.ui import frame
 
 LEADING = ("setting", "target", "perplexity")
@@ -21,7 +22,7 @@ def show(results: Evaluations, prefix: str) -> None:
     table = rows(results).dropna(axis=1, how="all")
     frame.show_table(table, "Every setting with all that was measured of it", _columns(table))
     if seeded(results):
-        st.caption(seeded(results))
+        st.caption(plain(seeded(results)))
     st.download_button(
         "Download CSV",
         lambda: table.assign(protocol=protocols.badge(results)).to_csv(index=False),

@@ -13,10 +13,11 @@ from core.export import check_early
 from core.figures.labels import percent
 from core.specs import ExportRequest, StudyRequest, TextSpec, UserError, naming
 from core.specs.commands import quoted
+from core.specs.plain import plain
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import frame
+from pages.ui import frame, reader
 from pages.ui.prune import costing, stored
 from pages.ui.prune.asking import Pruning
 
@@ -40,22 +41,17 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     Args:
         study: key of a study that holds the setting, whatever it was calibrated on.
     """
-    st.markdown(f"**Setting to export:** {naming.setting(how.setting)}")
+    st.markdown(f"**Setting to export:** {plain(naming.setting(how.setting))}")
     folder = st.text_input("Folder", key="export-folder", placeholder="/home/me/pruned", help=FOLDER)
     overwrite = st.checkbox("Overwrite an earlier export in that folder", key="export-overwrite")
     numbers = measuring(profile, how, study)
-    st.caption(_on_card(study, numbers))
+    st.caption(plain(_on_card(study, numbers)))
     costing.say(how, how.device)
     request = _checked(how, folder or "", overwrite, numbers)
     if request:
         where(folder, request)
-    st.button(
-        "Export model",
-        icon=":material/save:",
-        disabled=request is None,
-        on_click=run,
-        args=[request, how.device],
-        key="export",
+    reader.button(
+        "Export model", run, [request, how.device], icon=":material/save:", disabled=request is None, key="export"
     )
     st.markdown(HONEST)
     st.caption(SEMI_STRUCTURED)
@@ -65,7 +61,7 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
 def where(typed: str, request: ExportRequest) -> None:
     """The whole path of a folder that was typed without it."""
     if not Path(typed.strip()).is_absolute():
-        st.caption(f"The export goes to `{request.folder}`.")
+        st.caption(f"The export goes to {plain(request.folder)}.")
 
 
 def _on_card(study: str | None, numbers: str | None) -> str:
@@ -88,7 +84,7 @@ def _checked(how: Pruning, folder: str, overwrite: bool, study: str | None) -> E
         request = how.export(folder, overwrite, study)
         check_early(Path(request.folder), overwrite, request.model, request.revision, request.dtype, Store())
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         return None
     return request
 
@@ -101,7 +97,7 @@ def _measured(profile: Profile) -> None:
         return
     frame.show_table(pd.DataFrame([row(entry) for entry in found]), "Exports of this model with their bytes")
     newest = found[0].provenance
-    st.caption(f"Newest, {newest.get('setting', 'its setting not noted')}: {size_sentence(found[0])}")
+    st.caption(f"Newest, {plain(newest.get('setting', 'its setting not noted'))}: {size_sentence(found[0])}")
 
 
 def row(entry: Entry) -> dict[str, object]:
@@ -128,13 +124,13 @@ def finished(entry: Entry) -> None:
     """What a finished export left behind, and how to load it."""
     told = entry.provenance
     folder = told.get("folder", entry.spec.folder)
-    st.markdown(f"Exported to `{folder}`, reloaded and compared.")
+    st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
     st.caption(" ".join([*compared(told), f"Measured: {size_sentence(entry)}"]))
     st.code(loading(folder), "python", wrap_lines=True)
     st.code(quoted(["vllm", "serve", folder]), "bash", wrap_lines=True)
     st.caption(SERVING)
     for warning in told.get("warnings", []):
-        st.warning(warning)
+        st.warning(plain(warning))
 
 
 def loading(folder: str) -> str:

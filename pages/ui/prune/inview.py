@@ -10,6 +10,7 @@ import streamlit as st
 from core.allocation.spread import Allocation, allocate
 from core.specs import AllocationRequest, Correction, UserError, naming
 from core.specs.formats import per_cent
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui.absorption import overview
@@ -61,8 +62,9 @@ def _chosen(profile: Profile) -> AllocationRequest:
 def show(found: InView) -> pd.DataFrame:
     """One line, a bar per layer, and the way back; returns the numbers of the bars."""
     if found.problem:
-        st.error(found.problem)
+        st.error(plain(found.problem))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Allocation in view: {naming.long(found.request)}**, {per_cent(found.request.target)} zeros")
+        name = plain(naming.long(found.request))
+        st.markdown(f"**Allocation in view: {name}**, {per_cent(found.request.target)} zeros")
         st.page_link("allocate.py", label="Change it", icon=":material/tune:")
     return overview.sparsities(found.sparsity, found.request.target)

@@ -15,6 +15,7 @@ from core.analysis.rows import perplexity
 from core.figures import of_evaluations as drawing
 from core.specs import Setting, naming
 from core.specs.formats import listed
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from pages.ui import frame, view
 from pages.ui.prune import details
@@ -52,7 +53,7 @@ def show(
         bars()
     for one in results.settings:
         if one.helped:
-            st.warning(f"{one.name}. {one.helped}")
+            st.warning(plain(f"{one.name}. {one.helped}"))
     frame.show(drawing.perplexity(results, leading, view.look()), prefix, "perplexity")
     chart = drawing.against_uniform(results, part, leading, view.look())
     if chart:
@@ -66,10 +67,10 @@ def _headline(
     results: Evaluations, part: Slice, setting: Setting, one: EvaluatedSetting, shown: EvaluatedSetting | None
 ) -> None:
     """The number, what it compares, the protocol; and that the setting in view is another one, where it is."""
-    st.header(headlines.headline(one, part), anchor=False)
-    st.markdown(headlines.behind(one, results))
+    st.header(plain(headlines.headline(one, part)), anchor=False)
+    st.markdown(plain(headlines.behind(one, results)))
     if shown is None:
-        st.info(_lacking(results, setting), icon=":material/info:")
+        st.info(plain(_lacking(results, setting)), icon=":material/info:")
     windows = results.spec.text.sequences
     if windows < FEWEST_WINDOWS:
         st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")

@@ -9,15 +9,17 @@ import streamlit as st
 
 from core.analysis.comparison import FEWEST_WINDOWS
 from core.models import cost, machine
+from core.models.sources import refuse_fetch
 from core.search import plan
 from core.search.roles import roles
 from core.specs import BestRequest, ExportRequest, UserError, checked
 from core.specs.naming import PRUNERS
+from core.specs.plain import plain
 from core.specs.pruners import USUAL
-from core.specs.typed import absolute, fraction, numbers
+from core.specs.typed import fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import view
+from pages.ui import reader, view
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
 from pages.ui.prune import answering, answers, asking, costing
@@ -147,10 +149,12 @@ def request(form: Form, profile: Profile) -> BestRequest:
     calibration = asking.window(form.text, "", form.sequences, form.length)
     other = "demo:evaluation" if calibration.source == "demo" else calibration.source
     judging = asking.window(other, "", form.windows, form.length)
+    model, revision = asking.named(profile)
+    refuse_fetch(profile.entry, Store(), model, revision)
     return checked(
         BestRequest,
-        model=absolute(str(profile.provenance.get("model_source", "demo"))),
-        revision=profile.provenance.get("revision"),
+        model=model,
+        revision=revision,
         dtype=profile.spec.model.dtype,
         target=form.target if form.aim == "target" else None,
         max_loss=fraction(form.loss) if form.aim == "loss" else None,
@@ -169,21 +173,21 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
     asked, found, store = None, None, Store()
     try:
         asked = request(form, profile)
-        st.markdown(f"{roles(asked)} {SHARED}")
+        st.markdown(f"{plain(roles(asked))} {SHARED}")
         st.markdown(_cost(asked, plan.estimate(asked, store, form.device)))
         found = store.find(asked)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
         asked = None
     if found:
         st.success("Already answered.")
     else:
-        st.button(
+        reader.button(
             "Run search",
+            run,
+            [asked, form.device],
             icon=":material/play_arrow:",
             disabled=asked is None,
-            on_click=run,
-            args=[asked, form.device],
             key="best-run",
         )
     return found

@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.analysis import evaluations, protocols
 from core.analysis.evaluations import Evaluations
+from core.specs.plain import plain
 from core.specs.settings import Setting
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -34,7 +35,7 @@ def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
     homes |= {entry.key: key for key, each in found.items() for entry in each.entries}
     home = homes.get(asked)
     if asked and home is None:
-        st.warning(f"The link asks for study {asked!r}, which is not in this cache or of another model.")
+        st.warning(f"The link asks for study {plain(repr(asked))}, which is not in this cache or of another model.")
         st.query_params.pop("study")
     first = next((key for key, each in found.items() if each.of(setting)), next(iter(found)))
     key = view.sync("study", list(found), first, homes)
@@ -56,7 +57,7 @@ def profile_key(typed: str | None) -> str | None:
 
 def stamp(said: str, told: str = "") -> None:
     """The protocol under a number, a chart or a table; what measured it is in its help."""
-    st.caption(f"**Protocol:** {said}", help=told or None)
+    st.caption(f"**Protocol:** {plain(said)}", help=plain(told) or None)
 
 
 def badge(found: Evaluations) -> None:

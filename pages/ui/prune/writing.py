@@ -7,9 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.specs import UserError, WritingRequest, naming
+from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import view
+from pages.ui import reader, view
 from pages.ui.prune import costing
 from pages.ui.prune.asking import Pruning
 
@@ -26,23 +27,23 @@ def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], No
     st.text_area("Prompt", key="prompt", height=80)
     tokens = view.whole("tokens", 48, 1)
     st.number_input("Most tokens to generate", 1, 512, key="tokens")
-    st.markdown(f"**Pruned model:** {naming.setting(how.setting)}")
+    st.markdown(f"**Pruned model:** {plain(naming.setting(how.setting))}")
     request, found = None, None
     try:
         request = how.writing(prompt, tokens)
         found = Store().find(request)
     except UserError as error:
-        st.error(str(error))
+        st.error(plain(error))
     if found:
         side_by_side(found)
     else:
         costing.say(how, how.device)
-        st.button(
+        reader.button(
             "Generate text",
+            run,
+            [request, how.device],
             icon=":material/edit_note:",
             disabled=request is None,
-            on_click=run,
-            args=[request, how.device],
             key="write",
         )
     st.caption(ABOUT)
@@ -61,11 +62,11 @@ def written(profile: Profile) -> list[Entry]:
 def side_by_side(entry: Entry) -> None:
     """Two texts after one prompt; as plain text, for a model may write anything."""
     told = entry.provenance
-    st.caption(f"{told['setting']}; after “{told['prompt']}”{entry.mark}")
+    st.caption(plain(f"{told['setting']}; after “{told['prompt']}”{entry.mark}"))
     left, right = st.columns(2)
     for place, name in ((left, "dense"), (right, "pruned")):
         with place.container(border=True):
             st.markdown(f"**{name}**")
             st.text(told[name].strip() or "nothing: its first logits are not finite, or it stops at once")
     for warning in told.get("warnings", []):
-        st.warning(warning)
+        st.warning(plain(warning))

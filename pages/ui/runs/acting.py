@@ -12,10 +12,12 @@ from core.report import assemble
 from core.report.page import Part
 from core.report.view import Seen
 from core.specs import StudySpec, profile_names
+from core.specs.plain import plain
+from core.store import access
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack
-from pages.ui import frame, lacking, view, watch
+from pages.ui import frame, lacking, reader, view, watch
 
 NOTHING = Seen()
 KEPT = {
@@ -47,7 +49,8 @@ def actions(store: Store, entry: Entry) -> None:
         if entry.path.parent.name != "export":
             _carry(store, entry)
         about = "Part of the committed demo." if entry.committed else None
-        if st.button("Delete", key=f"delete-{entry.key}", disabled=entry.committed, help=about):
+        barred = access.NOTHING if access.is_read_only() else about
+        if st.button("Delete", key=f"delete-{entry.key}", disabled=bool(barred), help=barred):
             confirm(store, entry)
     with st.expander("Provenance"):
         spec = entry.spec.model_dump(mode="json", exclude_none=True)
@@ -67,7 +70,7 @@ def link(store: Store, entry: Entry) -> None:
         case "profile":
             watch.open_profile(entry.key)
         case "export":
-            st.markdown(f"In `{entry.provenance.get('folder', entry.spec.folder)}`")
+            st.markdown(f"In {plain(entry.provenance.get('folder', entry.spec.folder))}")
         case _:
             _study_link(store, getattr(entry.spec, "final", entry.spec))
 
@@ -129,17 +132,17 @@ def reports(
 @st.dialog("Delete this?")
 def confirm(store: Store, entry: Entry) -> None:
     """Ask before deleting."""
-    st.write(f"The {noun(entry)} {title(entry)}")
+    st.write(f"The {noun(entry)} {plain(title(entry))}")
     st.write(KEPT[entry.path.parent.name])
     with st.container(horizontal=True):
-        gone = st.button("Delete it", icon=":material/delete:", on_click=_delete, args=[store, entry])
+        gone = reader.button("Delete it", _delete, [store, entry], icon=":material/delete:")
         if st.button("Keep it") or gone:
             st.rerun()
 
 
 def _delete(store: Store, entry: Entry) -> None:
     with lacking.said():
-        delete(store, entry)
+        delete(store, entry, queue.readers_of(store, entry.key), reader.name())
 
 
 def title(entry: Entry) -> str:

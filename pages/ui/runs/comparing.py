@@ -12,7 +12,8 @@ from core.analysis import protocols
 from core.analysis import rows as reading
 from core.analysis.comparison import Interval
 from core.analysis.rows import Row
-from core.figures import evaluation, labels
+from core.figures import evaluation
+from core.specs.plain import plain
 from pages.ui import frame, view
 from pages.ui.prune import stored
 
@@ -23,12 +24,12 @@ def show(rows: Sequence[Row]) -> None:
         return
     st.header("Compared", anchor=False)
     if len(rows) == 1:
-        st.info(f"{rows[0].called} is the reference: pick at least one more row.")
+        st.info(f"{plain(rows[0].called)} is the reference: pick at least one more row.")
         return
     base, others = rows[0], rows[1:]
     found = [reading.compared(row, base) for row in others]
     st.markdown(
-        "\n".join(f"- {labels.plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
+        "\n".join(f"- {plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
     )
     columns = table(rows, found)
     pinned = {"setting": st.column_config.TextColumn(width=170, pinned=True)}
@@ -36,7 +37,7 @@ def show(rows: Sequence[Row]) -> None:
     st.caption("Only the settings that differ are shown; all others are the same in every row.")
     for row in rows:
         if row.one.helped:
-            st.warning(f"{row.called}. {row.one.helped}")
+            st.warning(plain(f"{row.called}. {row.one.helped}"))
     _chart(base, others, found)
     _protocols(rows)
 

@@ -13,6 +13,7 @@ from core.analysis import rows as reading
 from core.analysis.rows import Row
 from core.report import picked
 from core.search import best
+from core.specs.plain import plain
 from core.specs.studies import TaskSpec
 from core.store.cache import Entry, Store
 from core.store.files import changed
@@ -108,7 +109,7 @@ def link(known: list[str]) -> None:
     st.session_state[PICKED] = found
     st.session_state[DRAWN] = st.session_state.get(DRAWN, 0) + 1
     if lacking:
-        st.warning(f"The link compares {', '.join(lacking)}, which is not in this cache; the others are shown.")
+        st.warning(f"The link compares {plain(', '.join(lacking))}, which is not in this cache; the others are shown.")
 
 
 def briefly(keys: Sequence[str], known: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ import streamlit as st
 
 from core.specs.errors import UserError
 from core.specs.formats import capital
+from core.specs.plain import plain
+from core.store import access
 from core.store.cache import VIEW_KINDS, Store
 from core.store.packs import unpack
 from pages.ui.runs import acting
@@ -18,6 +20,9 @@ ABOUT = (
 
 def show(store: Store) -> None:
     """The upload, what came of it, and links to what was imported."""
+    if access.is_read_only() or access.is_shared():
+        st.info("Packs are imported by whoever runs this server, on its command line.")
+        return
     st.markdown(ABOUT)
     uploaded = st.file_uploader(
         f"A pack, up to {st.get_option('server.maxUploadSize')} MB",
@@ -45,7 +50,7 @@ def take_in(store: Store, content: bytes) -> str | list[tuple[str, bool]]:
 
 def _told(store: Store, found: str | list[tuple[str, bool]]) -> None:
     if isinstance(found, str):
-        st.error(f"{capital(found)}.")
+        st.error(f"{plain(capital(found))}.")
         return
     for key, already in found:
         try:

@@ -11,6 +11,7 @@ from core.figures import labels
 from core.figures.overlay import overlay
 from core.report.view import Seen
 from core.specs.errors import UserError
+from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import frame, view
@@ -28,13 +29,14 @@ def show(store: Store) -> None:
         frame.nothing(said, "measure.py", "Measure a model")
         return
     keep_known(entries)
+    called = view.names(entries.values())
     # Not a multiselect, whose white words on the dark theme's accent cannot be read.
     st.pills(
         "Profiles",
         list(entries),
         key="overlaid",
         selection_mode="multi",
-        format_func=view.names(entries.values()).get,
+        format_func=lambda key: plain(called[key]),
     )
     if len(st.session_state["overlaid"]) > MANY:
         st.info(f"More than {MANY} profiles cannot be told apart in one picture: take some away.")
@@ -44,7 +46,7 @@ def show(store: Store) -> None:
         try:
             loaded.append(view.load(key))
         except UserError as error:
-            st.error(str(error))
+            st.error(plain(error))
     if not loaded:
         st.info("Pick at least one profile.")
         return
@@ -64,7 +66,7 @@ def show(store: Store) -> None:
         st.warning("These profiles read different texts, so the text may explain a difference as well as the model.")
     st.caption(
         "Bands are 95 % intervals over sequences. "
-        + " ".join(f"{title}: {labels.source(found)}." for title, found in zip(titles, loaded, strict=True))
+        + " ".join(plain(f"{title}: {labels.source(found)}.") for title, found in zip(titles, loaded, strict=True))
     )
     if len(loaded) > 1:
         acting.reports(store, [found.entry for found in loaded], "report-overlaid", Seen(perturbation=name))

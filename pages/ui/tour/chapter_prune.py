@@ -13,6 +13,7 @@ from core.analysis import protocols
 from core.figures.labels import digits, percent
 from core.specs import grammar
 from core.specs.errors import UserError
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from pages.ui import frame, view
 from pages.ui.allocate.settings import TARGETS
@@ -160,7 +161,7 @@ def _together(profile: Profile) -> Whole | None:
     try:
         told = lessons.methods(profile)
     except UserError as error:
-        st.caption(f"There is no estimate for all layers pruned at once: {error}.")
+        st.caption(f"There is no estimate for all layers pruned at once: {plain(error)}.")
         return None
     rows = pd.DataFrame({"allocation": list(told), "estimated harm, nats": list(told.values())})
     return Whole(lessons.TARGET, "estimated", lessons.methods_said(told), rows)

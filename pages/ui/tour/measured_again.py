@@ -12,11 +12,12 @@ from core.jobs.records import Job
 from core.models import cost, machine
 from core.specs import MeasureRequest, UserError, WindowRequest, presets
 from core.specs.formats import per_cent
+from core.specs.plain import plain
 from core.store import profiles
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.profiles import Profile
-from pages.ui import view, watch
+from pages.ui import reader, view, watch
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
@@ -46,23 +47,23 @@ def draw() -> None:
     )
     busy = queue.active(Store())
     label = "Measure it again" if job and job.state == "done" else "Measure it now"
-    st.button(label, key="again", on_click=_run, disabled=bool(busy), icon=":material/play_arrow:")
+    reader.button(label, _run, key="again", disabled=bool(busy), icon=":material/play_arrow:")
     if busy:
         st.caption("Another run is using this computer. You can measure once it has ended.")
     if job and job.state == "done":
         _compare(store, job)
     elif job:
-        st.warning(job.status.error or f"The run was {job.state}; finished parts are kept.")
+        st.warning(plain(job.status.error or f"The run was {job.state}; finished parts are kept."))
 
 
 def _run() -> None:
     store = place()
     for job in queue.jobs(store):
         if not job.active:
-            queue.delete(job)
+            queue.delete(job, reader.name())
     for entry in [each for each in store.entries() if not each.committed]:
-        delete(store, entry)
-    job = queue.submit(store, REQUEST, machine.devices()[0])
+        delete(store, entry, queue.readers_of(store, entry.key), reader.name())
+    job = queue.submit(store, REQUEST, machine.devices()[0], reader=reader.name())
     queue.ensure_worker(store, job.device, IDLE)
 
 
@@ -73,7 +74,7 @@ def _watch(key: str) -> None:
     line = "starting and loading the model"
     if status.total:
         line = f"{per_cent(round(status.fraction, 2))}{left} · {_plainly(status.line)}"
-    st.progress(status.fraction, text=f"Measuring on {job.device}: {line}")
+    st.progress(status.fraction, text=plain(f"Measuring on {job.device}: {line}"))
     watch.cancel(job, "stop")
 
 
@@ -89,7 +90,7 @@ def _compare(store: Store, job: Job) -> None:
         fresh = profiles.load(store, store.profile(job.status.result))
         cached = view.load(Store().profile(job.status.result).key)
     except UserError as error:
-        st.warning(f"There is nothing to compare it with: {error}.")
+        st.warning(f"There is nothing to compare it with: {plain(error)}.")
         return
     names = [name for name in fresh.by_name if name in cached.by_name]
     stops = {name: fresh.perturbations[name].label for name in names}

@@ -16,6 +16,7 @@ import streamlit as st
 from core import lessons
 from core.figures import labels
 from core.lessons import Scale
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view
@@ -42,7 +43,7 @@ def numbers(columns: Mapping[str, object], about: str, profile: Profile, name: s
     """What a figure's numbers are of, and the numbers, folded away, with a download."""
     if stage.presenting():
         return
-    st.caption(labels.source(profile))
+    st.caption(plain(labels.source(profile)))
     frame.numbers(pd.DataFrame(columns), about, f"{profile.entry.key[:6]}-tour-{name}", f"tour-{name}")
 
 

@@ -285,8 +285,8 @@ def test_an_export_is_the_evaluated_model_and_its_card_has_the_numbers(empty: St
 def test_an_export_in_the_way_is_refused_before_anything_runs_unless_it_may_be_replaced(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
 ) -> None:
-    asked = exporting(text, tmp_path / "out")
-    experiment.get(asked, empty)
+    experiment.get(exporting(text, tmp_path / "out"), empty)
+    asked = exporting(text, tmp_path / "out").model_copy(update={"setting": setting("depth_ramp beta=0.02")})
     with monkeypatch.context() as patch, refused("out"):
         patch.setattr(walking, "walk", lambda *_: pytest.fail("the model was pruned"))
         experiment.get(asked, empty)

@@ -225,7 +225,10 @@ def noise(layer: int, stream: Tensor, size: float = 0.3) -> Tensor:
 
 
 def wanda_layers(family: str, ids: Tensor, asked: str) -> list[dict[str, Tensor]]:
-    """Each layer's state after Wanda at 70%, of one linear if only one is asked for, row by row in numpy."""
+    """Each layer's state after Wanda at 70 %, of one linear if only one is asked for, row by row in numpy.
+
+    A linear loses `int(numel * 0.7)` weights; the rows that lose one more than others lie evenly apart.
+    """
     of = tiny.loaded(family)
     states = [copy.deepcopy(layer.state_dict()) for layer in of.layers]
     for (index, name), rows in tiny.inputs(of, ids).items():
@@ -234,8 +237,10 @@ def wanda_layers(family: str, ids: Tensor, asked: str) -> list[dict[str, Tensor]
         module = of.layers[index].get_submodule(name)
         turned = type(module).__name__ == "Conv1D"
         weight = module.weight.T.numpy().copy() if turned else module.weight.numpy().copy()
-        for row in weight:
-            row[np.argsort(np.abs(row) * rows.norm(dim=0).numpy(), kind="stable")[: int(len(row) * 0.7)]] = 0
+        gone = int(weight.size * 0.7)
+        for number, row in enumerate(weight):
+            count = gone * (number + 1) // len(weight) - gone * number // len(weight)
+            row[np.argsort(np.abs(row) * rows.norm(dim=0).numpy(), kind="stable")[:count]] = 0
         states[index][f"{name}.weight"] = torch.from_numpy(weight.T.copy() if turned else weight)
     return states
 

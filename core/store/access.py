@@ -1,0 +1,86 @@
+"""What a server that others use permits: asked wherever something is run, written, deleted, or read by its path.
+
+`python -m core serve` says it in the environment, so that the processes which a server starts are bound by it too.
+Without it the program is its one user's, who may do everything.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from core.specs.errors import UserError
+
+READ_ONLY, SHARED, ROOT = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED", "ABSORPTION_ROOT"
+USER_HEADER, LOGIN = "ABSORPTION_USER_HEADER", "ABSORPTION_LOGIN"  # which header names the reader; or they log in
+NOTHING = "this server is read-only: nothing can be run, written or deleted here"
+
+
+class Refused(UserError):
+    """What this server does not permit."""
+
+
+def is_read_only() -> bool:
+    return bool(os.environ.get(READ_ONLY))
+
+
+def is_shared() -> bool:
+    return bool(os.environ.get(SHARED))
+
+
+def root() -> Path | None:
+    """The folder that models, texts and exports of a shared server lie in; None: anywhere."""
+    said = os.environ.get(ROOT)
+    return Path(said).resolve() if said else None
+
+
+def may_write() -> None:
+    """
+    Raises:
+        Refused: nothing may be written.
+    """
+    if is_read_only():
+        raise Refused(NOTHING)
+
+
+def inside(path: Path) -> Path:
+    """A path that may be read or written, as it was given.
+
+    Raises:
+        Refused: it leads out of the folder of this server; links count for where they lead.
+    """
+    folder = root()
+    if folder is not None and not path.expanduser().resolve().is_relative_to(folder):
+        raise Refused(f"{path.name or path} does not lie in the folder of this server: give a path below {folder}")
+    return path
+
+
+def confine(asked: object) -> None:
+    """Refuse a request, as JSON, that names a path out of the folder of this server.
+
+    Raises:
+        Refused: the first that does.
+    """
+    inner = asked.values() if isinstance(asked, dict) else asked if isinstance(asked, (list, tuple)) else ()
+    for each in inner:
+        confine(each)
+    if isinstance(asked, str) and root():
+        text = asked.removeprefix("random:")
+        if text.startswith(("file:", "~", ".")) or Path(text).is_absolute():
+            inside(Path(text.removeprefix("file:")))
+
+
+def owned(readers: Collection[str], reader: str, what: str) -> None:
+    """Refuse to end or delete what somebody else asked for too.
+
+    Args:
+        readers: who asked for it.
+        reader: who is about to; empty: somebody without a name.
+
+    Raises:
+        Refused: it is not theirs alone, or nothing may be written.
+    """
+    may_write()
+    if is_shared() and (not reader or set(readers) != {reader}):
+        raise Refused(f"this {what} is not yours alone: only who asked for it can do that, or whoever runs the server")

@@ -1,0 +1,83 @@
+"""What leaves this machine tells no folder and no user of it, and what came in makes it call nobody."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import huggingface_hub
+import numpy as np
+import pytest
+
+from core.export import recipes
+from core.figures import labels
+from core.models.sources import refuse_fetch
+from core.store import profiles
+from core.store.cache import Store
+from core.store.packs import unpack
+from tests import synthetic, tiny
+from tests.core.packing import members
+
+TELLTALE = b"tell-tale"
+SMALL = ["--sequences", "4", "--length", "12", "--device", "cpu"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A user's folder with a model in it and a text, whose names may be told."""
+    home = tmp_path / "home" / "tell-tale"
+    tiny.save_tiny(home / "secret-tell-tale" / "my-model", "llama")
+    (home / "secret-tell-tale" / "notes.txt").write_text(" ".join(tiny.SENTENCES * 20), encoding="utf-8")
+    return home / "secret-tell-tale"
+
+
+def test_what_leaves_the_machine_names_files_and_hashes(say: Callable, home: Path, tmp_path: Path) -> None:
+    model, text = home / "my-model", f"file:{home / 'notes.txt'}"
+    profile = say("measure", "--model", model, "--text", text, "--perturb", "gaussian:0.3", *SMALL, "--json").json
+    asked = ["--calibration", text, "--evaluate", text, "--windows", "9", "--profile", profile["key"]]
+    study = say("prune", "--model", model, "--allocation", "uniform:0.5", *asked, *SMALL, "--json").json
+    where = home / "out"
+    assert say("export", study["key"], "--setting", "uniform", "--to", where, "--device", "cpu", "--json").json
+    store = Store(tmp_path / "cache")
+    left = {path.name: path.read_bytes() for path in where.rglob("*") if path.suffix != ".safetensors"}
+    for key in (profile["key"], study["key"]):
+        assert say("runs", "export", key, tmp_path / f"{key}.zip", "--json").json
+        left |= members((tmp_path / f"{key}.zip").read_bytes())
+        assert say("report", key, "--out", tmp_path / f"{key}.html", "--json").json
+        left[f"{key}.html"] = (tmp_path / f"{key}.html").read_bytes()
+    loaded = profiles.load(store, store.profile(profile["key"]))
+    left["allocation"] = say("allocate", "--profile", profile["key"], "--target", "0.5", "--json").out.encode()
+    half = np.full(loaded.layers, 0.5)
+    left["recipe"] = recipes.llm_compressor(half, "WandaPruningModifier", labels.source(loaded)).encode()
+    assert {"README.md", "recipe.json", "config.json", "recipe", "allocation"} <= left.keys()
+    assert [name for name, data in left.items() if TELLTALE in data or str(tmp_path).encode() in data] == []
+    weights = hashlib.sha256((model / "model.safetensors").read_bytes()).hexdigest().encode()
+    told = [name for name, data in left.items() if weights in data]
+    assert {f"{study['key']}.html", f"profile/{profile['key']}/provenance.json"} <= set(told)
+    assert b"my-model" in left["README.md"] and b"notes.txt" in left[f"{study['key']}.html"]
+
+
+def test_what_a_pack_names_is_not_fetched(
+    say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable
+) -> None:
+    there = Store(tmp_path / "there")
+    monkeypatch.setattr(synthetic, "TOLD", synthetic.TOLD | {"model_source": "someone/else", "text_source": "demo"})
+    key = synthetic.save_profile(there.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    say("runs", "export", key, tmp_path / "a.zip", cache="there")
+    here = Store(tmp_path / "cache")
+    [entry] = unpack(here, tmp_path / "a.zip")
+    asked = []
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **options: _offline(asked, options))
+    with refused("imported", "someone/else", "download it first"):
+        refuse_fetch(entry, here, "someone/else", None)
+    with refused("imported", "text allenai/c4"):
+        refuse_fetch(entry, here, str(tiny.folder("llama")), None, "demo", "allenai/c4")
+    refuse_fetch(there.profile(key), there, "someone/else", None)
+    say("show", key, "--tokens").refused("someone/else", "imported")
+    assert asked and all(each["local_files_only"] for each in asked)
+
+
+def _offline(asked: list, options: dict) -> None:
+    asked.append(options)
+    raise huggingface_hub.errors.LocalEntryNotFoundError("not here")

@@ -1,0 +1,164 @@
+"""What a server that others use permits: the doors, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import specs
+from core.cli import serving
+from core.evaluation import task_files
+from core.export import target
+from core.jobs import queue
+from core.jobs.records import Status
+from core.models.sources import locate
+from core.store import access
+from core.store.cache import Store
+from core.store.deleting import delete
+from core.store.packs import pack, unpack
+from tests import fake_experiment as fake
+from tests import synthetic
+
+
+@pytest.fixture
+def stored(empty: Store) -> Store:
+    """A cache with one profile and the run that measured it, which ann asked for."""
+    key = synthetic.save_profile(empty.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    queue.submit(empty, fake.request(), reader="ann").write(Status(state="done", result=key))
+    return empty
+
+
+@pytest.fixture
+def mode(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    return lambda **said: [monkeypatch.setenv(getattr(access, name), value) for name, value in said.items()]
+
+
+def test_a_read_only_server_runs_writes_and_deletes_nothing(stored: Store, mode: Callable, refused: Callable) -> None:
+    [entry], [job] = stored.entries(), queue.jobs(stored)
+    content, before = pack(stored, entry), sorted(stored.root.rglob("*"))
+    mode(READ_ONLY="on")
+    for act in (
+        lambda: queue.submit(stored, fake.request(seed=1)),
+        lambda: queue.resume(stored, job),
+        lambda: queue.cancel(job, "ann"),
+        lambda: queue.delete(job, "ann"),
+        lambda: delete(stored, entry, ["ann"], "ann"),
+        lambda: stored.save(entry.spec, None, {}),
+        lambda: unpack(stored, content),
+    ):
+        with refused("read-only", error=access.Refused):
+            act()
+    assert sorted(stored.root.rglob("*")) == before
+    assert pack(stored, entry) == content
+
+
+def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored: Store, mode: Callable) -> None:
+    [entry] = stored.entries()
+    (entry.path / "provenance.json").write_text("{}")
+    mode(READ_ONLY="on")
+    assert not list(stored.entries()) and entry.path.is_dir()
+
+
+def test_one_reader_ends_and_deletes_nothing_of_another(stored: Store, mode: Callable, refused: Callable) -> None:
+    mode(SHARED="on")
+    [entry], [job] = stored.entries(), queue.jobs(stored)
+    owners = queue.readers_of(stored, entry.key)
+    assert owners == job.readers == ("ann",)
+    for reader in ("", "bob"):
+        for act in (
+            lambda who: queue.cancel(job, who),
+            lambda who: queue.delete(job, who),
+            lambda who: delete(stored, entry, owners, who),
+        ):
+            with refused("not yours alone", error=access.Refused):
+                act(reader)
+    with refused("whoever runs this server"):
+        unpack(stored, b"")
+    delete(stored, entry, owners, "ann")
+    queue.delete(job, "ann")
+    assert not list(stored.entries()) and not queue.jobs(stored)
+
+
+def test_what_two_asked_for_is_nobodys_alone(stored: Store, mode: Callable, refused: Callable) -> None:
+    queue.submit(stored, fake.request(), reader="bob")
+    mode(SHARED="on")
+    [job] = queue.jobs(stored)
+    assert job.readers == ("ann", "bob")
+    with refused("not yours alone"):
+        queue.cancel(job, "ann")
+
+
+def test_the_queue_is_fair(empty: Store) -> None:
+    asked = [(reader, queue.submit(empty, fake.request(seed=seed), reader=reader)) for seed, reader in
+             enumerate(["ann", "ann", "ann", "bob", "cyd", "bob"])]  # fmt: skip
+    names = {job.key: (reader, number) for number, (reader, job) in enumerate(asked)}
+    order = [names[job.key] for job in queue.active(empty)]
+    assert order == [("ann", 0), ("bob", 3), ("cyd", 4), ("ann", 1), ("bob", 5), ("ann", 2)]
+
+
+def test_one_reader_may_have_only_so_many_runs_waiting(empty: Store, refused: Callable) -> None:
+    for seed in range(queue.MOST):
+        queue.submit(empty, fake.request(seed=seed), reader="ann")
+    with refused("cancel one"):
+        queue.submit(empty, fake.request(seed=99), reader="ann")
+    queue.submit(empty, fake.request(), reader="ann")  # it waits already
+    queue.submit(empty, fake.request(seed=99), reader="bob")
+
+
+def test_paths_lead_nowhere_else(empty: Store, tmp_path: Path, mode: Callable, refused: Callable) -> None:
+    from core.texts import windows
+
+    inside, outside = tmp_path / "root", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir()
+    (outside / "text.txt").write_text("secret")
+    (inside / "link").symlink_to(outside)
+    mode(ROOT=str(inside), SHARED="on")
+    for path in (outside, inside / "link", inside / ".." / "outside"):
+        for act in (
+            lambda at: locate(str(at), empty),
+            lambda at: locate(f"random:{at / 'm.gguf'}", empty),
+            lambda at: windows.read(f"file:{at / 'text.txt'}"),
+            lambda at: task_files.read(at),
+            lambda at: target.check_target(at / "new", False, store=empty),
+        ):
+            with refused("does not lie in the folder", error=access.Refused):
+                act(path)
+    with refused("does not lie in the folder", error=access.Refused):
+        queue.submit(empty, fake.request().model_copy(update={"model": f"random:{outside}"}))
+    target.check_target(inside / "new", False, store=empty)
+    with refused("replaces no other"):
+        target.check_target(inside / "new", True, store=empty)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--share", "lab.example.org"], "--root"),
+        (["--share", "lab.example.org", "--root", "."], "--login or --user-header"),
+        (["--share", "a b", "--read-only"], "lab.example.org"),
+        (["--login"], "--share"), (["--user-header", "X-User"], "--share"),
+        (["--share", "lab.example.org", "--root", "nowhere", "--user-header", "X-User"], "nowhere"),
+    ],
+)  # fmt: skip
+def test_a_door_is_not_left_open(say: Callable, options: list[str], named: str) -> None:
+    say("serve", *options).refused(named)
+
+
+@pytest.mark.parametrize(
+    ("share", "directly", "address"), [(None, True, "127.0.0.1"), ("h", True, "0.0.0.0"), ("h", False, "127.0.0.1")]
+)
+def test_only_a_shared_server_is_open_to_others(share: str | None, directly: bool, address: str) -> None:
+    command = serving.line(8501, share, directly)
+    assert f"--server.address={address}" in command
+    assert ("--server.allowedHosts=h" in command) == bool(share)
+
+
+def test_requests_of_old_runs_are_still_read(stored: Store) -> None:
+    [job] = queue.jobs(stored)
+    path = job.folder / "request.json"
+    path.write_text(path.read_text().replace('"readers"', '"unknown"'))
+    assert queue.job(stored, job.key).readers == ()
+    assert isinstance(job.request, specs.MeasureRequest)

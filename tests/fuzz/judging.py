@@ -1,0 +1,41 @@
+"""What every fuzz test asks: a result or one clear sentence, soon, and in little memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import psutil
+from hypothesis import HealthCheck, settings
+
+from core.specs.errors import UserError
+
+SECONDS = 20
+MEMORY = 2**30  # bytes that an answer may add to the process
+fuzz = settings(
+    max_examples=int(os.environ.get("FUZZ", 15)),  # a small corpus among the tests; `make fuzz` runs thousands
+    derandomize="FUZZ" not in os.environ,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+
+
+def answered(act: Callable[[], object]) -> object | None:
+    """The result of `act`, or None where it refuses in one sentence; anything else is a finding."""
+    began, before = time.monotonic(), psutil.Process().memory_info().rss
+    try:
+        return act()
+    except UserError as error:
+        judge(str(error))
+        return None
+    finally:
+        assert time.monotonic() - began < SECONDS
+        assert psutil.Process().memory_info().rss - before < MEMORY
+
+
+def judge(said: str) -> None:
+    """One sentence that a person can read."""
+    assert 10 < len(said) < 700 and said.strip() == said, said
+    assert "\n" not in said and "Traceback" not in said, said

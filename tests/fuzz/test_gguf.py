@@ -1,0 +1,46 @@
+"""GGUF files: a sound one with other bytes in it, or cut, or a header alone."""
+
+from __future__ import annotations
+
+import gguf
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.models.sources import locate, outlined
+from core.store.cache import Store
+from tests.fuzz.judging import answered, fuzz
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("gguf") / "small.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(2)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(["a", "b"])
+    for layer in range(2):
+        writer.add_tensor(f"blk.{layer}.attn_q.weight", np.ones((8, 8), np.float32))
+    writer.add_tensor("token_embd.weight", np.ones((16, 8), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path.read_bytes()
+
+
+@fuzz
+@given(st.data())
+def test_a_gguf(sound: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    content = bytearray(sound)
+    for _ in range(data.draw(st.integers(0, 4))):
+        at, size = data.draw(st.integers(4, 700)), data.draw(st.sampled_from([1, 4, 8]))
+        content[at : at + size] = data.draw(st.sampled_from([0, 1, 255, 2**31, 2**40])).to_bytes(8, "little")[:size]
+    cut = data.draw(st.sampled_from([len(content)] * 3) | st.integers(0, len(content)))
+    path = tmp_path_factory.getbasetemp() / "fuzzed.gguf"
+    path.write_bytes(content[:cut])
+    store = Store(tmp_path_factory.getbasetemp() / "cache")
+    source = answered(lambda: locate(str(path), store))
+    if source:
+        answered(lambda: outlined(source, store))

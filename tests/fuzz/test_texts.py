@@ -1,0 +1,66 @@
+"""Texts: files of every known ending with anything in them, links in a circle, and tables larger than they look."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.texts import windows
+from tests.fuzz.judging import answered, fuzz
+from tests.fuzz.values import odd
+
+ENDINGS = (".txt", ".raw", ".jsonl", ".parquet", ".gz", "", ".JSONL")
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> bytes:
+    """JSON lines, most of them records."""
+    value = draw(st.lists(st.fixed_dictionaries({"text": st.text() | odd}) | odd, max_size=4))
+    deep = draw(st.sampled_from([0, 0, 900, 20_000]))
+    said = [json.dumps(each) for each in value] + (["[" * deep + "]" * deep] if deep else [])
+    return "\n".join(said).encode(draw(st.sampled_from(["utf-8", "utf-16", "utf-8-sig"])), errors="replace")
+
+
+@fuzz
+@given(st.data())
+def test_a_text_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    ending = data.draw(st.sampled_from(ENDINGS))
+    path = tmp_path_factory.getbasetemp() / f"text{ending}"
+    way = data.draw(st.sampled_from(["lines", "bytes", "table", "folder", "circle"]))
+    _written(path, way, data)
+    two = st.tuples(st.integers(0, 9), st.integers(0, 9))
+    documents = data.draw(st.none() | two.map(sorted).map(tuple))
+    try:
+        found = answered(lambda: windows.read(f"file:{path}", documents))
+    finally:
+        path.rmdir() if way == "folder" else path.unlink()
+    if found:
+        assert all(isinstance(each, str) for each in found.documents)
+        assert len(found.content) == 64
+
+
+def _written(path: Path, way: str, data: st.DataObject) -> None:
+    if way == "table":
+        kinds = st.lists(st.text(max_size=9) | st.none()) | st.lists(st.integers(0, 9)) | st.lists(st.binary())
+        parquet.write_table(pa.table({data.draw(st.sampled_from(["text", "words"])): data.draw(kinds)}), path)
+    elif way == "folder":
+        path.mkdir()
+    elif way == "circle":
+        path.symlink_to(path)
+    else:
+        path.write_bytes(data.draw(lines() if way == "lines" else st.binary(max_size=300)))
+
+def test_a_table_of_gigabytes_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("large") / "large.parquet"
+    one = pa.array(["x" * 2**20])
+    with parquet.ParquetWriter(path, pa.schema({"text": pa.string()}), compression="zstd") as writer:
+        for _ in range(6):
+            writer.write_table(pa.table({"text": pa.concat_arrays([one] * 200)}))
+    assert path.stat().st_size < 2**22, "it looks small"
+    assert answered(lambda: windows.read(f"file:{path}")) is None

@@ -1,0 +1,160 @@
+"""What a stranger may have written, in a link, a pack or the name of a folder, is shown as the text it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from google.protobuf.message import Message
+from streamlit.testing.v1 import AppTest
+
+from core import specs
+from core.jobs import queue
+from core.jobs.records import Status
+from core.models import cost
+from core.report import assemble
+from core.specs.errors import UserError
+from core.store.cache import VIEW_KINDS, Store
+from core.store.packs import pack, unpack
+from pages.ui.runs import evaluations
+from tests import synthetic
+from tests.core.packing import first, hashed, members, zipped
+from tests.pages import test_best_part as answers
+from tests.pages.opening import PAGES, opened_at
+from tests.pages.prune_page import EXPECTED, LAYERS, PROFILE, family, save
+
+FORMS = (
+    "**mallory**", "`mallory`", "<b>mallory</b>", "[mallory](x)", "![mallory](", "$mallory$", ":smile:",
+    ":red[mallory]", ":material/close:", "http://mallory", "www.mallory", "mallory@mallory.",
+)  # fmt: skip
+WRONG = re.compile(rf"(?<!\\)(?:{'|'.join(map(re.escape, FORMS))})|[\u202e\x1b]")
+NAME = "**mallory** `mallory` <b>mallory</b> [mallory](x) ![mallory](http://mallory/) $mallory$ :smile: :red[mallory] "
+NAME += ":material/close: www.mallory.net mallory@mallory.net"
+UNSEEN = "\u202emallory\x1b[0m\r\n\r\n# mallory"
+READ = {"body", "title", "label", "help", "content", "content_help", "captions", "text"}  # fields read as Markdown
+AS_IS = {"text": "body", "json": "body", "html": "body"}  # the same fields of elements that read none
+
+TASK = "mallory_:smile:_www.mallory.net"
+KEYS = (
+    "profile", "layer", "perturbation", "positions", "allocation", "target", "strength", "driver", "control", "part",
+    "study", "best", "job", "detail", "of", "task", "judge", "within", "evaluate", "targets", "tasks", "documents",
+    "calibration", "calibration_documents", "text", "seeds", "best_text", "best_loss", "best_seeds", "show", "compare",
+    "overlay", "only_method", "only_model", "hand", "chapter", "sentence", "write", "prompt", "measure-model",
+    "measure-text", "measure-device", "measure-revision", "measure-documents", "measure-perturbations", "measure-seeds",
+    "measure-preset", "group", "statistic", "compare", "token", "only", "device", "repair", "pattern", "by",
+)  # fmt: skip
+VIEWS = (
+    *((page, {}) for page in ("absorption", "allocate", "learn", "lab", "measure", "help")),
+    ("allocate", {"strength": "0.04"}),
+    ("learn", {"chapter": "prune"}),
+    *(("runs", {"show": each}) for each in ("profiles", "evaluations", "overlay", "exports", "import")),
+    *(("prune", {"part": each}) for each in ("results", "writing", "export", "best", "evaluate")),
+    *(("prune", {"part": "results", "detail": each}) for each in ("correction", "tasks", "estimate", "all")),
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with packs, jobs and an export in which everything that can be called freely has an ill-meant name."""
+    other, store = (Store(tmp_path_factory.mktemp(name)) for name in ("other", "cache"))
+    told = synthetic.TOLD | {"warnings": [NAME], "setting": NAME}
+    half = specs.PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "TOLD", told)
+        synthetic.save_profile(other.root, PROFILE, LAYERS, NAME, NAME)
+        few = [each for each in family() if each.allocation.correction.strength in (0, 0.04)][:6]
+        save(other, tuple(few), text=NAME, tasks=(TASK,))
+        answers.save(other, left_out=[NAME], texts={"final": NAME, "selection": NAME, "calibration": NAME})
+    written = specs.WritingSpec(model=PROFILE.model, pruned=half, prompt=NAME, tokens=9)
+    other.save(written, None, told | {"model": NAME, "prompt": NAME, "dense": NAME, "pruned": NAME})
+    for kind in VIEW_KINDS:
+        for entry in other.entries(kind):
+            unpack(store, pack(other, entry))
+    folder = f"/{NAME}{UNSEEN}"
+    exported = specs.ExportSpec(model=PROFILE.model, pruned=half, folder=folder)
+    store.save(exported, None, told | {"model": NAME, "folder": folder, "bytes": 1, "dense_bytes": 2})
+    for seed, state in enumerate(("queued", "failed", "done")):
+        _jobs(store, seed, state)
+    return store.root
+
+
+def _jobs(store: Store, seed: int, state: str) -> None:
+    text = specs.WindowRequest(source=f"file:/{NAME}{UNSEEN}", seed=seed)
+    measured = specs.MeasureRequest(model=NAME + UNSEEN, text=text, measurements=PROFILE.measurements)
+    exported = specs.ExportRequest(model=NAME, folder=f"/{NAME}{UNSEEN}{seed}", setting=family()[0])
+    for request in (measured, exported):
+        job = queue.submit(store, request)
+        job.write(Status(state=state, line=NAME + UNSEEN, error=NAME + UNSEEN, total=9, done=1, result="0" * 16))
+
+
+@pytest.fixture
+def stranger(store: Store, made: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("ABSORPTION_CACHE", str(made))
+    monkeypatch.setattr(cost, "estimate", lambda *_: EXPECTED)
+    return Store(made)
+
+
+def test_a_link_is_text(stranger: Store) -> None:
+    for page in PAGES:
+        check(opened_at(page, **dict.fromkeys(KEYS, NAME + UNSEEN)), page)
+
+
+def test_a_pack_whose_names_steer_is_refused(store: Store, made: Path) -> None:
+    other = Store(made)
+    files = members(pack(other, other.profile(PROFILE.key)))
+    told = first(files, "profile", "provenance.json")
+    files[told] = files[told].replace(b"invented", "\u202eback".encode())
+    with pytest.raises(UserError, match="cannot be seen"):
+        unpack(store, zipped(hashed(files)))
+
+
+@pytest.mark.parametrize(("page", "view"), VIEWS, ids=str)
+def test_a_name_is_text(stranger: Store, page: str, view: dict[str, str]) -> None:
+    app = opened_at(page, profile=PROFILE.key, **view)
+    check(app, page)
+    if "show" in view:
+        app.session_state["overlaid"] = [PROFILE.key]
+        app.session_state[evaluations.PICKED] = [each.key for each in _rows(stranger)[:3]]
+        check(app.run(), page)
+
+
+def _rows(store: Store) -> list:
+    return [row for entry in store.entries("study") for row in evaluations._rows(str(entry.path), 0, entry)]
+
+
+def test_a_watched_job_is_text(stranger: Store) -> None:
+    for job in queue.jobs(stranger):
+        page = "measure" if isinstance(job.request, specs.MeasureRequest) else "prune"
+        check(opened_at(page, job=job.key), f"{page} {job.state}")
+
+
+def check(app: AppTest, where: str) -> None:
+    """What is read as Markdown holds no form of a name, and nothing that cannot be seen."""
+    assert not app.exception, where
+    said = [text for node in app._tree for text in read(node) if "mallory" in text or ":smile" in text]
+    wrong = [text for text in said if WRONG.search(text)]
+    assert wrong == [], where
+
+
+def read(node: object) -> Iterator[str]:
+    """Every text of an element or a block that the browser reads as Markdown."""
+    proto = getattr(node, "proto", None)
+    if isinstance(proto, Message):
+        yield from _strings(proto, AS_IS.get(getattr(node, "type", "")))
+
+
+def _strings(proto: Message, but: str | None = None) -> Iterator[str]:
+    for field, value in proto.ListFields():
+        for each in value if hasattr(value, "add") or hasattr(value, "append") else [value]:
+            if isinstance(each, Message):
+                yield from _strings(each)
+            elif isinstance(each, str) and field.name in READ and field.name != but:
+                yield each
+
+
+def test_a_report_is_text(stranger: Store) -> None:
+    entries = [entry for kind in ("profile", "study", "best") for entry in stranger.entries(kind)]
+    page = assemble.html(stranger, entries, queue.asked_for)
+    assert "<b>mallory" not in page and "\u202e" not in page and "\x1b" not in page
