@@ -108,7 +108,7 @@ def test_numbers_of_another_calibration_are_not_the_exports(store: Store, locate
     app.button(key="export").click().run()
     (job,) = queue.jobs(store)
     assert job.request.study is None
-    assert any("No study holds" in each.value for each in opened(part="export", target="0.55").caption)
+    assert any("has not been evaluated yet" in each.value for each in opened(part="export", target="0.55").caption)
 
 
 def test_a_study_whose_request_is_known_is_matched_by_it(store: Store) -> None:

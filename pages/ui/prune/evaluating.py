@@ -168,7 +168,7 @@ def evaluation() -> EvaluationRequest:
             help="As lm-eval's.",
         )
         examples = view.whole("examples", 200, 1)
-        two.number_input("Examples per task", 1, key="examples", help="A seeded sample.")
+        two.number_input("Examples", 1, key="examples", help="Of each task: a seeded sample.")
     tasks = tuple(dict.fromkeys(filter(None, (each.strip() for each in names.split(",")))))
     where = str(Path(folder.strip()).expanduser().resolve()) if tasks and (folder or "").strip() else None
     return checked(

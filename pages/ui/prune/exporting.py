@@ -73,7 +73,7 @@ def _on_card(study: str | None, numbers: str | None) -> str:
             f"Study {study} measured this setting with another calibration or precision, so its numbers are not this "
             "export's and the model card will give none: choose the same calibration above, or evaluate it first."
         )
-    return "No study holds this setting yet, so the model card will give no numbers: evaluate it first to have them."
+    return "This setting has not been evaluated yet, so the model card will give no numbers: evaluate it first."
 
 
 def _checked(how: Pruning, folder: str, overwrite: bool, study: str | None) -> ExportRequest | None:
