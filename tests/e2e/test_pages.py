@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from tests.e2e.conftest import READY, free_port, serving, settle, still, wait_for_query
 
@@ -43,14 +44,19 @@ def layer(page: Page, number: int) -> Locator:
 
 
 def click_cell(page: Page, injection: int, read: int, layers: int) -> None:
-    """Click a cell of the matrix: move there first, for a click follows the hover."""
+    """Click a cell of the matrix, once the hover names it: what stands above may still grow and push it down."""
     area = page.locator(".st-key-matrix .nsewdrag").first
-    box = still(area)
+    named = page.locator(".st-key-matrix .hovertext", has_text=f"layer {injection}, after layer {read}:")
     cells = layers + 0.2  # the axes run from -0.6 to layers - 0.4
-    x, y = box["x"] + box["width"] * (read + 0.6) / cells, box["y"] + box["height"] * (injection + 0.6) / cells
-    page.mouse.move(x - 3, y)
-    page.mouse.move(x, y)
-    expect(page.locator(".st-key-matrix .hoverlayer .hovertext").first).to_be_visible()
+    for _ in range(5):
+        box = still(area)
+        x, y = box["x"] + box["width"] * (read + 0.6) / cells, box["y"] + box["height"] * (injection + 0.6) / cells
+        page.mouse.move(x - 3, y)
+        page.mouse.move(x, y)
+        with suppress(TimeoutError):
+            named.wait_for(timeout=5_000)
+            break
+    expect(named).to_be_visible()
     page.mouse.click(x, y)
     settle(page)
 

@@ -10,7 +10,17 @@ import numpy as np
 
 from tests.replay.probe.asked import ASKED
 from tests.replay.probe.plain import fingerprint, plain
-from tests.replay.probe.product import Profile, UserError, gains_of, jointly, lessons, profile, propagation, responses
+from tests.replay.probe.product import (
+    REFUSED,
+    Profile,
+    UserError,
+    gains_of,
+    jointly,
+    lessons,
+    profile,
+    propagation,
+    responses,
+)
 
 
 def figures(_: Path) -> Iterator[tuple[str, Any]]:
@@ -20,7 +30,10 @@ def figures(_: Path) -> Iterator[tuple[str, Any]]:
         for name in found.by_name:
             for what, value in _of_perturbation(found, name):
                 yield f"{key}/{name}/{what}", plain(value)
-        yield f"{key}/crossing", plain(_crossing(found))
+        try:
+            yield f"{key}/crossing", plain(_crossing(found))
+        except UserError:  # nothing but real damage was measured
+            yield f"{key}/crossing", REFUSED
         yield from _responses(key, found)
 
 
