@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.specs.errors import UserError
+from core.specs.paths import exists
 from core.specs.shortages import disk_full
 from core.store.cache import Entry
 from core.store.files import write_file
@@ -43,9 +44,9 @@ def save_file(
         UserError: the file is a folder, is there already, or cannot be written.
     """
     file = to.expanduser()
-    if file.is_dir():
+    if exists(file) and file.is_dir():
         raise UserError(f"{file} is a folder: name the file to write, as in {file / usual}")
-    if file.exists() and not force:
+    if exists(file) and not force:
         raise UserError(f"{file} exists: choose another name, or replace it with --force")
     content = make()
     for half in left(file.parent, file.name):  # of a run that was killed

@@ -17,6 +17,7 @@ from core.models.sources import locate, outlined
 from core.search.polish_cost import Cost
 from core.specs import PolishRequest
 from core.specs.errors import UserError
+from core.specs.paths import exists, resolved
 from core.store.cache import Entry, Store
 
 
@@ -24,7 +25,7 @@ from core.store.cache import Entry, Store
 def polish(given: SimpleNamespace) -> None:
     """Improve an allocation by measured steps, and write it to a file that `prune --allocation` reads."""
     request, store, file = asking.polish(given), Store(given.cache), Path(given.write).expanduser()
-    if file.suffix != ".json" or not file.resolve().parent.is_dir():
+    if file.suffix != ".json" or not exists(resolved(file).parent):
         raise UserError(f"--write {given.write}: name a .json file in a folder that is there")
     if given.minutes is not None:
         request = request.model_copy(update={"tokens": _tokens(request, given.minutes, store, given.device)})

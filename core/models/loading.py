@@ -11,16 +11,15 @@ from typing import Any
 
 import torch
 import transformers
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.models import anatomy, converted
 from core.models.saving import save
-from core.models.sources import Source
+from core.models.sources import Source, shapes_of
 from core.specs import Dtype, ModelSpec, UserError
 from core.specs.formats import gist
+from core.specs.plain import brief
 from core.specs.shortages import out_of_memory
 from core.store.cache import Store
 
@@ -96,6 +95,8 @@ def load(
     """
     files = quick(source, store)
     config = _config(files)
+    if store:
+        _check_depth(config, source, store)
     tokenizer = load_tokenizer(files)
     check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config)))
     model = _trained(files, dtype) if source.initialised is None else _initialised(source, config, dtype)
@@ -150,13 +151,21 @@ def _where(source: Source) -> dict[str, Any]:
 def _config(source: Source) -> Any:
     try:
         config = AutoConfig.from_pretrained(source.folder, **_where(source))
-    except (ValueError, KeyError, OSError, TypeError, StrictDataclassError) as error:
+    except Exception as error:  # whatever a stranger's settings make the libraries stumble over
         raise UserError(f"{source.label} cannot be read as a model: {gist(error)}") from error
     if config.is_encoder_decoder:
         raise UserError(f"{source.label} is an encoder-decoder ({config.model_type}): only decoders can be measured")
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise UserError(f"{source.label} is a {config.model_type} model, which has no causal language-model decoder")
     return config
+
+
+def _check_depth(config: Any, source: Source, store: Store) -> None:
+    """Refuse more layers than files with so many tensors can hold, before a model of that depth is built."""
+    layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
+    tensors = sum(len(shapes_of(path, store)) for path in source.files if path.suffix in (".gguf", ".safetensors"))
+    if not isinstance(layers, int) or layers > tensors:
+        raise UserError(f"{source.label} announces {brief(layers)} layers, and its files hold {tensors} tensors")
 
 
 def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
@@ -170,7 +179,7 @@ def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
             **safe,
             **_where(source),
         )
-    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # settings that fit no weights, a format whose library is not here, damaged files
         if out_of_memory(error):
             raise
         raise UserError(f"the weights of {source.label} cannot be loaded: {gist(error)}") from error

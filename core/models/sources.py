@@ -11,8 +11,8 @@ from pathlib import Path
 from core.models.foreign_code import refuse_foreign_code
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
 from core.specs.errors import UserError
+from core.specs.paths import exists
 from core.specs.plain import brief
-from core.specs.typed import exists
 from core.store import access
 from core.store.cache import Entry, Store
 from core.store.hashing import combined, file_hash, remembered
@@ -116,7 +116,7 @@ def weight_files(folder: Path) -> list[Path]:
     Raises:
         UserError: the folder holds no configuration or no safetensors weights, or asks for code of its own.
     """
-    config, weights = folder / "config.json", sorted(folder.glob("*.safetensors"))
+    config, weights = folder / "config.json", sorted(path for path in folder.glob("*.safetensors") if path.is_file())
     if not config.is_file():
         raise UserError(f"{folder.name} is no model folder: it has no config.json")
     refuse_foreign_code(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args
@@ -23,6 +24,7 @@ from core.specs.options import (
     span_words,
     start,
 )
+from core.specs.paths import resolved
 from core.specs.pruners import PRUNERS, REPAIRS, USUAL
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION
 from core.specs.typed import absolute, fraction, numbers, span
@@ -81,7 +83,7 @@ def _judged(text: str, documents: str) -> tuple[Option, ...]:
         _count("windows", "How many windows of it.", USUAL_EVALUATION.sequences, "evaluation.text.sequences"),
         Option("tasks", tasks, None, list[str], ("evaluation.tasks",), pruned, read=names),
         Option("tasks_from", "Folder of task files; else the harness's own tasks.", of=("evaluation.tasks_from",),
-               read=lambda folder: str(Path(folder).expanduser().resolve())),
+               read=lambda folder: str(resolved(Path(os.path.expanduser(folder))))),
         Option("examples", "Examples per task, a seeded sample; 0 for all.", 200, int, ("evaluation.examples",),
                pruned, read=examples),
     )  # fmt: skip

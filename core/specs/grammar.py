@@ -17,6 +17,8 @@ import numpy as np
 from core.specs.allocations import BASES, METHODS, AllocationRequest, Correction, Manual
 from core.specs.base import checked, look_up, number, word
 from core.specs.errors import UserError
+from core.specs.paths import exists
+from core.specs.plain import brief
 
 OF_CORRECTION = tuple(Correction.model_fields)
 OF_ALLOCATION = ("low", "high", "unclipped")
@@ -28,8 +30,9 @@ def read_allocation(text: str) -> AllocationRequest:
     Raises:
         UserError: neither, or a file that holds something else.
     """
-    if text.endswith(".json") or Path(os.path.expanduser(text)).is_file():
-        return from_file(Path(os.path.expanduser(text)))
+    path = Path(os.path.expanduser(text))
+    if text.endswith(".json") or (exists(path) and path.is_file()):
+        return from_file(path)
     return method(*split(text))
 
 
@@ -41,7 +44,8 @@ def split(text: str) -> tuple[str, float]:
     """
     words, colon, target = text.rpartition(":")
     if not colon:
-        raise UserError(f"{text!r} is not an allocation: write METHOD:TARGET, as in uniform:0.7, or name a .json file")
+        right = "write METHOD:TARGET, as in uniform:0.7, or name a .json file"
+        raise UserError(f"{brief(text)} is not an allocation: {right}")
     return words, _number("the target", target)
 
 
@@ -66,9 +70,9 @@ def parts(words: str) -> tuple[str, dict[str, str]]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise UserError(f"{pair!r} in {words!r} is not a parameter: write name=value, as in lam=0.08")
+            raise UserError(f"{brief(pair)} in {brief(words)} is not a parameter: write name=value, as in lam=0.08")
         if name in given:
-            raise UserError(f"{words!r} gives {name} twice: leave one out")
+            raise UserError(f"{brief(words)} gives {name} twice: leave one out")
         given[name] = value
     return kind, given
 
@@ -104,7 +108,7 @@ def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) 
     unknown = sorted(set(given) - set(own))
     if unknown:
         may = ", ".join([*own, *more]) or "none of its own"
-        raise UserError(f"{kind} has no parameter {unknown[0]!r}: it takes {may}")
+        raise UserError(f"{kind} has no parameter {brief(unknown[0])}: it takes {may}")
 
 
 def from_file(path: Path) -> AllocationRequest:
@@ -119,7 +123,7 @@ def from_file(path: Path) -> AllocationRequest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"there is no allocation file {str(path)!r}") from error
+        raise UserError(f"there is no allocation file {brief(str(path))}") from error
     except ValueError as error:
         raise UserError(f"{path.name} is not JSON: write an allocation with `core allocate --json`") from error
     rows = content.get("sparsity") if isinstance(content, dict) else content
@@ -143,7 +147,7 @@ def _number(what: str, text: object) -> float:
     try:
         return float(text)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{what} {text!r} is not a number: write a fraction, as in 0.7") from error
+        raise UserError(f"{what} {brief(text)} is not a number: write a fraction, as in 0.7") from error
 
 
 def write(asked: AllocationRequest) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from core.specs.errors import UserError
+from core.specs.plain import brief
 
 
 @dataclass(frozen=True)
@@ -41,5 +42,5 @@ def pattern(text: str) -> Pattern:
     """
     found = re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", text)
     if not found or not 0 < int(found[1]) < int(found[2]):
-        raise UserError(f"{text!r} is not a pattern: write N:M, N weights kept of every M, as in 2:4")
+        raise UserError(f"{brief(text)} is not a pattern: write N:M, N weights kept of every M, as in 2:4")
     return Pattern(int(found[1]), int(found[2]))

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from core.specs.base import Positions, checked, load
 from core.specs.errors import UserError
+from core.specs.plain import brief
 
 PERTURBATIONS = (
     "core.measure.perturbations.gaussian:Gaussian",
@@ -46,14 +47,14 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
     body, at, where = text.strip().partition("@")
     kind, *values = body.split(":")
     if kind not in FORMS:
-        raise UserError(f"there is no perturbation {kind!r}: known are {', '.join(FORMS)} (as in gaussian:0.3)")
+        raise UserError(f"there is no perturbation {brief(kind)}: known are {', '.join(FORMS)} (as in gaussian:0.3)")
     form = FORMS[kind]
     if len(values) != len(form.parts):
         shape = ":".join((kind, *(f"<{name}>" for name in form.parts)))
-        raise UserError(f"{text!r} is not a perturbation: write {shape}")
+        raise UserError(f"{brief(text)} is not a perturbation: write {shape}")
     given: dict[str, str] = dict(zip(form.parts, values, strict=True))
     if "positions" in form.model_fields:
         given["positions"] = where if at else positions
     elif at:
-        raise UserError(f"{text!r}: {kind} changes every token by its nature; leave @{where} out")
+        raise UserError(f"{brief(text)}: {kind} changes every token by its nature; leave @{where} out")
     return checked(form, **given)

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from core.specs.base import Spec, View, checked
 from core.specs.errors import UserError
 from core.specs.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
+from core.specs.plain import brief
 from core.specs.studies import EvaluatedSpec, StudyRequest, StudySpec
 
 
@@ -80,7 +81,7 @@ def read_share(typed: str) -> Share:
     """
     part, _, of = typed.strip().partition("/")
     if not (part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
-        raise UserError(f"--part {typed!r} is no share of a whole: write which of how many, from 1/8 to 8/8")
+        raise UserError(f"--part {brief(typed)} is no share of a whole: write which of how many, from 1/8 to 8/8")
     return checked(Share, part=int(part), of=int(of))
 
 

@@ -14,13 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.specs import grammar
 from core.specs.base import checked, number
 from core.specs.errors import UserError
+from core.specs.paths import exists, resolved
 from core.specs.patterns import pattern
 from core.specs.plain import brief
 from core.specs.pruners import USUAL
 from core.specs.settings import Setting, uniform
 from core.specs.studies import EvaluationRequest, StudyRequest
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
-from core.specs.typed import absolute, exists, resolved, span
+from core.specs.typed import absolute, span
 
 STUDY_FILE = "study.toml"  # as commands call it
 OF_LISTS = ("strength", "control", "seed")  # of a correction, where the file lists strengths
@@ -103,7 +104,7 @@ def read_study(path: Path) -> StudyRequest:
     try:
         found = StudyFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UserError(f"there is no study file {str(path)!r}") from error
+        raise UserError(f"there is no study file {brief(str(path))}") from error
     except ValidationError as error:
         raise UserError(_sentence(error, path.name)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

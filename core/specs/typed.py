@@ -13,6 +13,7 @@ from core.specs import presets
 from core.specs.base import checked, look_up, number
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
+from core.specs.paths import exists, resolved
 from core.specs.plain import brief
 from core.specs.requests import BestRequest
 from core.specs.studies import StudyRequest
@@ -29,26 +30,6 @@ def absolute(typed: str) -> str:
     if typed.startswith("file:"):
         return f"file:{resolved(path)}"
     return str(resolved(path)) if typed != "demo" and exists(path) else typed
-
-
-def exists(path: Path) -> bool:
-    """Whether something lies there; a name that cannot be names nothing."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # too long, or with signs that no name has
-        return False
-
-
-def resolved(path: Path) -> Path:
-    """The whole path, links followed.
-
-    Raises:
-        UserError: there can be no such path.
-    """
-    try:
-        return path.resolve()
-    except (OSError, ValueError, RuntimeError) as error:  # or a circle of links
-        raise UserError(f"there can be no file or folder {brief(str(path))}: check the path") from error
 
 
 def whole(asked: Stored) -> Stored:
@@ -75,7 +56,7 @@ def span(text: str | None) -> tuple[int, int] | None:
         return None
     found = re.fullmatch(r"(\d+)-(\d+)", text.strip())
     if not found:
-        raise UserError(f"documents {text!r} are not a range: write first-last, counted from 0, as in 0-599")
+        raise UserError(f"documents {brief(text)} are not a range: write first-last, counted from 0, as in 0-599")
     return int(found[1]), int(found[2])
 
 
@@ -90,7 +71,7 @@ def numbers(text: str) -> tuple[int, ...]:
     except ValueError:
         found = (-1,)
     if min(found) < 0:
-        raise UserError(f"seeds {text!r} are not a list of whole numbers from 0: write 0 or 0,1,2")
+        raise UserError(f"seeds {brief(text)} are not a list of whole numbers from 0: write 0 or 0,1,2")
     return found
 
 
@@ -106,9 +87,9 @@ def fraction(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 < value < math.inf:
-        raise UserError(f"a largest loss of {text!r} is not a share above 0: write 20% or 0.2")
+        raise UserError(f"a largest loss of {brief(text)} is not a share above 0: write 20% or 0.2")
     if value > 1 and not body.endswith("%"):
-        raise UserError(f"a largest loss of {text!r} is more than all: write {number(value)}% if that is meant")
+        raise UserError(f"a largest loss of {brief(text)} is more than all: write {number(value)}% if that is meant")
     return value
 
 
@@ -123,7 +104,8 @@ def fractions(typed: str, what: str) -> list[float]:
     except ValueError:
         found = []
     if not found or not all(0 <= each < 1 for each in found):
-        raise UserError(f"{what} {typed!r} are not sparsities: write numbers from 0 to below 1, as in 0.5, 0.6, 0.7")
+        right = "write numbers from 0 to below 1, as in 0.5, 0.6, 0.7"
+        raise UserError(f"{what} {brief(typed)} are not sparsities: {right}")
     return found
 
 
@@ -164,7 +146,7 @@ def _measurements(
 ) -> tuple[Measurement, ...]:
     where = positions or "after_first"
     if positions not in (None, "after_first", "all"):
-        raise UserError(f"--positions {positions!r}: give after_first or all")
+        raise UserError(f"--positions {brief(positions)}: give after_first or all")
     if perturb:
         asked = [specs.perturbation(part, where) for text in perturb for part in text.split(",")]
         return specs.measurements(asked, numbers(seeds or "0"))

@@ -15,8 +15,8 @@ from transformers import PreTrainedTokenizerBase
 
 from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.specs import TextSpec, UserError, WindowRequest
+from core.specs.paths import exists
 from core.specs.plain import brief
-from core.specs.typed import exists
 from core.store import access
 
 DEMO = Path(__file__).parent / "demo_text"

@@ -28,7 +28,7 @@ def changed(draw: st.DrawFn, value: Any, times: int = 2) -> Any:
     value = copy.deepcopy(value)
     for _ in range(draw(st.integers(1, times))):
         path = draw(st.sampled_from(places(value)))
-        new, how = draw(odd), draw(st.sampled_from(["set", "set", "drop", "add"]))
+        new, how = copy.deepcopy(draw(odd)), draw(st.sampled_from(["set", "set", "drop", "add"]))
         if not path:
             return new if how == "set" else value
         owner = value

@@ -1,0 +1,60 @@
+"""A server that a class may only look at, in two tabs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.jobs import queue
+from core.store.cache import Store
+from tests import fake_experiment as fake
+from tests import synthetic
+from tests.e2e.conftest import READY, ROOT, _stop, _wait, free_port
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+SLOW = 240_000  # ms: a server that starts beside others
+
+
+@contextmanager
+def serving(cache: Path, *options: str) -> Iterator[str]:
+    """`python -m core serve` until the block ends; yields its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "core", "serve", "--port", str(port), "--cache", str(cache), *options]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(command, cwd=ROOT, env=os.environ.copy(), start_new_session=True, **quiet)
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(server.pid, 15)
+        _stop(server)
+
+
+def test_a_class_may_only_look(tab: Callable[..., Page], tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    synthetic.save_profile(store.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    queue.submit(store, fake.request())
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    with serving(tmp_path, "--share", "lab.example.org", "--read-only") as address:
+        connection = HTTPConnection(urlparse(address).netloc, timeout=60)
+        connection.request("GET", "/", headers={"Host": "lab.example.org"})
+        assert connection.getresponse().status == 200
+        one, other = tab(f"{address}/lab", until=READY), tab(f"{address}/runs", until=READY)
+        for label in ("Delete", "Cancel"):
+            expect(other.get_by_role("button", name=label, exact=True).first).to_be_disabled(timeout=SLOW)
+        field = one.get_by_role("textbox").first
+        field.fill("A sentence of one reader.")
+        field.press("Enter")
+        taken = re.compile("The model is loading|Measuring layer|Layer \\d+ is measured|Measured live")
+        expect(one.get_by_text(taken).first).to_be_visible(timeout=SLOW)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
