@@ -137,7 +137,6 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A Slurm of one node with two cores that listens on loopback alone."""
     if not all(map(shutil.which, ("munged", "slurmctld", "slurmd", "sbatch"))) or os.getuid():
         pytest.skip("needs root, and Debian's packages slurm-wlm and munge")
-    pytest.importorskip("submitit")
     folder = tmp_path / "slurm"
     for each in (folder, folder / "state", folder / "spool"):
         each.mkdir()

@@ -243,7 +243,6 @@ def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, f
 
 def test_an_array_through_submitit(undivided: tuple, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Submitit's own executor for one machine in place of Slurm's."""
-    pytest.importorskip("submitit")
     monkeypatch.setattr(on_slurm, "CLUSTER", "local")
     spread(empty, undivided[0], place("slurm", 2, "cpu"))
     alike(empty, undivided)
