@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pandas as pd
@@ -65,8 +66,9 @@ def live(shown: tour.Figure) -> None:
 
 
 def to_top(name: str) -> None:
-    """Scroll the page to its beginning, once for each name: a browser runs the same script once."""
-    script = f"/* {name} */ document.querySelector('[data-testid=stMain]').scrollTo(0, 0)"
+    """Scroll the page to its beginning, once for each name, even where the browser runs the script again."""
+    scroll = "document.querySelector('[data-testid=stMain]').scrollTo(0, 0)"
+    script = f"if (window.begun !== {json.dumps(name)}) {{ window.begun = {json.dumps(name)}; {scroll} }}"
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 

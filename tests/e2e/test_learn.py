@@ -167,7 +167,7 @@ def test_a_turn_of_chapter_begins_at_the_top_and_a_reveal_stays(lesson: str, tab
     scrolled = "main => main.scrollTop"
     page.get_by_role("button", name="Next", exact=True).click()
     expect(page.get_by_text("Guess.")).to_be_visible()
-    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop === 0")
+    page.wait_for_function("window.begun === 'amplify'")
     settle(page)
     assert main.evaluate(scrolled) == 0
     main.evaluate("main => main.scrollTo(0, 120)")

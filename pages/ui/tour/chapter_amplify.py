@@ -55,7 +55,7 @@ def picture(
     done = {"after_first": f"Noise of size {size}, first token spared", "all": f"Noise of size {size} on every token",
             lessons.SKIPPED: "Layer left out instead of noise"}  # fmt: skip
     return tour.Figure(
-        name="amplify-after" if guess else "amplify-before",
+        name="amplify",
         title="Gain of each layer",
         finding=lessons.plain(found.said) if guess else findings.finding(found.without),
         says="{done}: after layer [{layer}](layer-{layer}), the gain is [{gain}](layer-{layer}); {verdict}.",

@@ -88,7 +88,7 @@ def blank(layers: int, picked: int | None, ask: tour.Ask) -> tour.Figure:
     if picked is None:
         guesses[middle] = "No layer is picked yet."
     return tour.Figure(
-        name="prune-before",
+        name="prune",
         title="A row of layers to choose from",
         says="{guess}",
         slots={"guess": tour.Slot("layer", guesses)},
@@ -107,7 +107,7 @@ def picture(found: lessons.Alone, layer: int, zeros: tour.Control, guess: int) -
     """A bar per layer; the axis grows with the harm."""
     ranks = [[lessons.rank(row, each) for each in range(len(row))] for row in found.harm]
     return tour.Figure(
-        name="prune-after",
+        name="prune",
         title="Harm of each layer pruned alone",
         finding=found.said,
         says="Pruned alone to [{zeros}](control-zeros) zeros, layer [{layer}](layer-{layer}) does "
