@@ -295,7 +295,7 @@ def test_links_bring_the_answer_into_view(store: Store) -> None:
     app.query_params.update(link(answer, "See it among the results"))
     app.run()
     assert not app.exception and not app.error and not app.warning
-    assert any("Allocation in view: OWL**, 70 % zeros" in each.value for each in app.markdown)
+    assert any("OWL**, 70 % zeros" in each.value for each in app.markdown)
     assert badges(app) and all("judges" in each for each in badges(app))
     assert not any("has not been evaluated" in each.value for each in app.info)
     assert app.session_state["within"] == "70 % zeros, Wanda"
