@@ -10,7 +10,7 @@ from core.analysis.gains import FEWEST_SEQUENCES, gains_of
 from core.figures import labels
 from core.figures.charts import GLANCE, GROUPS, InView
 from core.store.profiles import Profile
-from pages.ui import frame, glossary, view
+from pages.ui import frame, glossary, subject, view
 from pages.ui.absorption import overview, sections
 
 PREFERRED = "gaussian:0.3"
@@ -64,8 +64,8 @@ def headline(profile: Profile, name: str, other: str | None) -> str:
     return f"{said} {findings.first_token(gains, gains_of(profile.seeds(other)), included)}"
 
 
-profile = view.profile()
-view.heading("Which layers amplify, which absorb?", profile)
+profile = subject.profile()
+subject.heading("Which layers amplify, which absorb?", profile)
 name, other = choose(profile)
 gains = gains_of(profile.seeds(name))
 st.header(headline(profile, name, other), anchor=False, help=ABOUT_VERDICTS)
@@ -73,7 +73,7 @@ if not any(map(math.isfinite, gains.value[:-1])):
     st.info("This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above.")
     view.end()
 group = view.sync("group", list(sections.GROUPS), next(iter(sections.GROUPS)))
-statistic, layer = sections.statistic(drawn=group == sections.WITH_STATISTIC), view.layer(profile)
+statistic, layer = sections.statistic(drawn=group == sections.WITH_STATISTIC), subject.layer(profile)
 prefix = f"{profile.entry.key[:6]}-{name}"
 
 left, right = st.columns(2, gap="medium")

@@ -6,12 +6,12 @@ from core.allocation import race
 from core.allocation.spread import allocate, layer_means, layer_parameters, linear_parameters
 from core.specs.errors import UserError
 from core.specs.plain import plain
-from pages.ui import glossary, view
+from pages.ui import glossary, subject, view
 from pages.ui.allocate import estimating, hand, racing, settings, spread, taking, undo
 
-profile = view.profile()
+profile = subject.profile()
 TERMS = ("budget", "correction", "control", "gain", "response", "harm", "nats", "rank correlation")
-view.heading("How is a budget spread over layers?", profile)
+subject.heading("How is a budget spread over layers?", profile)
 prefix = profile.entry.key[:6]
 try:
     layer_parameters(profile)

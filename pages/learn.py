@@ -13,7 +13,7 @@ from core.specs.formats import capital
 from core.specs.plain import plain
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import frame, glossary, view
+from pages.ui import frame, glossary, subject, view
 from pages.ui.tour import CHAPTERS, closing, measured_again, stage
 
 CLOSING = "summary"
@@ -75,7 +75,7 @@ def instead(profile: Profile) -> Iterator[Profile]:
     same = [entry for entry in entries if entry.spec.model.weights == profile.spec.model.weights]
     bundled = [entry for entry in entries if entry.committed and entry not in same]
     for entry in (*same, *bundled[:1]):
-        yield view.load(entry.key)
+        yield subject.load(entry.key)
 
 
 def show(chapter: str, profile: Profile, note: DeltaGenerator) -> None:
@@ -125,14 +125,14 @@ def begin_at_top(chapter: str) -> None:
         frame.to_top(chapter)
 
 
-profile = view.profile()
+profile = subject.profile()
 stage.choose()
 stage.dress()
 if not stage.presenting():
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title("What is absorption?", anchor=False, width="content")
         stage.switch()
-    view.warn(profile)
+    subject.warn(profile)
 with st.container(gap=None, key="presenting" if stage.presenting() else None):  # a note under the picker takes one line
     chapter = picker()
     note = st.container()

@@ -7,7 +7,7 @@ from core.analysis import protocols
 from core.specs import UserError
 from core.specs.plain import plain
 from core.store.cache import Store
-from pages.ui import frame, view, watch
+from pages.ui import frame, subject, view, watch
 from pages.ui.prune import asking, evaluating, exporting, inview, results, searching, steps, stored, writing
 
 store = Store()
@@ -22,8 +22,8 @@ def bars() -> None:
     frame.numbers(numbers, "sparsity of each layer", frame.file(profile.entry.key[:6], "allocation-in-view"), "in-view")
 
 
-profile = view.profile()
-view.heading("What does pruning cost?", profile, TERMS)
+profile = subject.profile()
+subject.heading("What does pruning cost?", profile, TERMS)
 try:
     layer_parameters(profile)
     in_view = inview.read(profile)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.figures import LIGHT
-from pages.ui import brand, frame, reader, view, watch
+from pages.ui import brand, frame, reader, subject, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
@@ -37,7 +37,7 @@ view.enter(page.url_path)
 frame.style()
 if reader.is_welcome():
     if page.url_path not in UNPROFILED:
-        view.choose_profile()
+        subject.choose()
     with st.sidebar:
         watch.sidebar()
     with view.written():

@@ -16,7 +16,7 @@ from core.specs.plain import plain
 from core.store.cache import Store
 from core.store.parts import finished, partial
 from core.store.results import Perturbed
-from pages.ui import called, frame, view
+from pages.ui import called, frame, subject, view
 
 
 def perplexities(store: Store, job: Job) -> None:
@@ -50,7 +50,7 @@ def matrix(store: Store, job: Job) -> None:
 
 def whole(key: str, job: Job) -> None:
     """What a finished measurement found: the finding, and the map in the place where it filled."""
-    profile = view.load(key)
+    profile = subject.load(key)
     names = list(profile.by_name)
     name = st.selectbox("Perturbation", names, key="live", format_func=lambda each: profile.perturbations[each].label)
     st.header(findings.finding(gains_of(profile.seeds(name))), anchor=False)

@@ -14,7 +14,7 @@ from core.analysis import findings
 from core.analysis.gains import gains_of
 from core.figures.charts import CHARTS, CHECKS, DRIFT, GAIN, GROUPS
 from core.store.profiles import Profile
-from pages.ui import view
+from pages.ui import subject
 from pages.ui.absorption import sections
 from tests.pages.opening import figures, live, named, numbers, opened_at, url
 
@@ -44,7 +44,7 @@ def test_every_chart_of_the_table_stands_on_the_page_once() -> None:
 
 
 def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(filled_cache: dict[str, str]) -> None:
-    app, profile = opened(profile=filled_cache["deep"]), view.load(filled_cache["deep"])
+    app, profile = opened(profile=filled_cache["deep"]), subject.load(filled_cache["deep"])
     without, including = (gains_of(profile.seeds(name)).value for name in ("gaussian:0.3", "gaussian:0.3@all"))
     assert app.header[0].value.startswith(findings.headline(gains_of(profile.seeds("gaussian:0.3"))))
     told = live(app)
@@ -59,7 +59,7 @@ def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(fille
 
 
 def test_perturbations_are_listed_by_kind_and_size(filled_cache: dict[str, str]) -> None:
-    app, profile = opened(profile=filled_cache["deep"], group=sections.CHECKS), view.load(filled_cache["deep"])
+    app, profile = opened(profile=filled_cache["deep"], group=sections.CHECKS), subject.load(filled_cache["deep"])
     wanted = list(dict.fromkeys(each.label for each in specs.in_order(profile.perturbations.values())))
     assert app.selectbox(key="perturbation").options == wanted
     table = next(each.value for each in app.dataframe if "verdict" in each.value and "perturbation" in each.value)
@@ -124,7 +124,7 @@ def test_nothing_is_compared_until_it_is_chosen_and_long_heads_are_short(filled_
 
 
 def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    real = view.load
+    real = subject.load
 
     def still(key: str) -> Profile:
         found = real(key)
@@ -134,6 +134,6 @@ def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypat
         }
         return replace(found, perturbed=calm)
 
-    monkeypatch.setattr(view, "load", still)
+    monkeypatch.setattr(subject, "load", still)
     app = opened(profile=filled_cache["deep"])
     assert not app.exception and "changes nothing" in app.info[0].value

@@ -20,7 +20,7 @@ from core.figures import LIGHT, Estimate, agreement, estimates, methods, of_eval
 from core.specs import AllocationRequest, allocations
 from core.store.cache import Store
 from core.store.results import Perturbed
-from pages.ui import view
+from pages.ui import subject
 from pages.ui.allocate import estimating as folded
 from pages.ui.prune import stored
 from tests import synthetic
@@ -171,7 +171,7 @@ def test_every_method_stands_beside_the_allocation_in_view_with_what_was_measure
     assert names[0] == "this allocation: OWL, corrected 0.04" and len(names) == 1 + len(allocations.METHODS)
     dots = chart(app, "What does each method cost?")["data"]
     assert [each["name"] for each in dots] == [*names, "labels"]
-    profile = view.load(studied)
+    profile = subject.load(studied)
     [group] = stored.groups(profile).values()
     owl = next(each for each in group.settings if each.name == "OWL" and each.setting.allocation.target == 0.7)
     drawn = next(numbers(each["x"]) for each in dots if each["name"] == "OWL")
@@ -188,7 +188,7 @@ def test_where_nothing_was_measured_the_methods_stand_without_numbers(studied: s
 
 
 def test_the_allocation_in_view_is_marked_where_it_was_measured(studied: str) -> None:
-    profile = view.load(studied)
+    profile = subject.load(studied)
     [group] = stored.groups(profile).values()
     part = next(each for each in group.slices if each.target == 0.7)
     owl = next(each for each in group.within(part) if each.name == "OWL")

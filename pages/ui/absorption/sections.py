@@ -18,7 +18,7 @@ from core.specs.errors import UserError
 from core.specs.formats import capital
 from core.specs.plain import plain
 from core.store.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import frame, subject, view
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
 WITH_STATISTIC = GAIN  # the group that asks how gains are averaged
@@ -84,14 +84,14 @@ def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> Non
 
 def compare_with(name: str) -> Profile | None:
     """The picker of a second profile for the gain chart."""
-    known = view.others()
+    known = subject.others()
     if not known:
         return None
     listed = {None: "no other profile", **known}
     twin = view.sync("compare", list(listed), None)
     st.selectbox("Compare with", list(listed), key="compare", format_func=listed.get, width=360)
     try:
-        other = view.load(twin) if twin else None
+        other = subject.load(twin) if twin else None
     except UserError as error:
         st.error(plain(error))
         return None

@@ -13,7 +13,7 @@ from core.lessons import sentence
 from core.specs.errors import UserError
 from core.specs.perturbations import perturbation
 from core.store.cache import Store
-from pages.ui import frame, view
+from pages.ui import frame, subject
 from pages.ui.lab.question import Asked
 from pages.ui.live.grid import Answered
 
@@ -21,7 +21,7 @@ from pages.ui.live.grid import Answered
 def on_absorption(asked: Asked) -> None:
     """The way to the same layer on many sentences, of the bundled model's committed profile."""
     try:
-        profile = view.load(Store().demo().key)
+        profile = subject.load(Store().demo().key)
     except UserError:
         return
     query = {"profile": profile.entry.key, "layer": str(asked.state.layer)}

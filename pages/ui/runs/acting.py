@@ -17,7 +17,7 @@ from core.store import access
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack
-from pages.ui import frame, lacking, reader, view, watch
+from pages.ui import frame, lacking, reader, subject, watch
 
 NOTHING = Seen()
 KEPT = {
@@ -150,7 +150,7 @@ def title(entry: Entry) -> str:
     told, spec = entry.provenance, entry.spec
     match entry.path.parent.name:
         case "profile":
-            return view.name(entry)
+            return subject.name(entry)
         case "study":
             amount = f"{spec.text.sequences} × {spec.text.length}"
             said = f"{profile_names.text(told.get('text', '?'))} · {amount} · {len(spec.points)} points"

@@ -14,7 +14,7 @@ from core.specs.errors import UserError
 from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import frame, subject, view
 from pages.ui.runs import acting
 
 PREFERRED = "gaussian:0.3"
@@ -29,7 +29,7 @@ def show(store: Store) -> None:
         frame.nothing(said, "measure.py", "Measure a model")
         return
     keep_known(entries)
-    called = view.names(entries.values())
+    called = subject.names(entries.values())
     # Not a multiselect, whose white words on the dark theme's accent cannot be read.
     st.pills(
         "Profiles",
@@ -44,7 +44,7 @@ def show(store: Store) -> None:
     loaded = []
     for key in st.session_state["overlaid"]:
         try:
-            loaded.append(view.load(key))
+            loaded.append(subject.load(key))
         except UserError as error:
             st.error(plain(error))
     if not loaded:
@@ -59,7 +59,7 @@ def show(store: Store) -> None:
     st.selectbox(
         "What is done to each layer", names, key="overlay", format_func=lambda each: _label(described, each), width=420
     )
-    titles = view.short_names([entries[found.entry.key] for found in loaded])
+    titles = subject.short_names([entries[found.entry.key] for found in loaded])
     lines = [figures.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
     frame.show(overlay(lines, _label(described, name), view.look()), name, "overlay-chart")
     if len({found.spec.text for found in loaded}) > 1:

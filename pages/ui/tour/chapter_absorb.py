@@ -12,7 +12,7 @@ from core.figures.labels import changed, times
 from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array
-from pages.ui import view
+from pages.ui import subject
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
@@ -23,7 +23,7 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
     others = zip(("trained", "untrained"), pair, strict=False)
     shown = {"view": profile} | {name: each for name, each in others if each is not profile}
     growth = [found if each is profile else lessons.absorb(each) for each in shown.values()]
-    layer = view.layer(profile)
+    layer = subject.layer(profile)
     stops = dict(zip(shown, _told(shown.values(), "trained", "untrained", ""), strict=True))
     weights = parts.control("weights", "Weights, and tokens read", stops, "view", choice=True)
     drawn, said = list(shown.values())[weights.index], growth[weights.index]
@@ -39,7 +39,7 @@ def draw(profile: Profile, found: lessons.Growth) -> None:
 def _pair(profile: Profile) -> tuple[Profile, ...]:
     """The model and its untrained twin, measured on one text; empty where there is no such pair."""
     entries = lessons.twins(Store(), profile) or ()
-    return tuple(profile if each.key == profile.entry.key else view.load(each.key) for each in entries)
+    return tuple(profile if each.key == profile.entry.key else subject.load(each.key) for each in entries)
 
 
 def _compared(pair: tuple[Profile, ...], stops: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from core.analysis import findings
 from core.analysis.gains import Gains
 from core.figures.labels import gain
 from core.store.profiles import Profile
-from pages.ui import view
+from pages.ui import subject, view
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
@@ -24,7 +24,7 @@ WHERE = {
 def draw(profile: Profile, found: lessons.Sink) -> None:
     """Gains without the first token; with it, and of skipped layers, after the guess."""
     guess = view.sync("sink", [None, *lessons.GUESSES], None)
-    layer = view.layer(profile)
+    layer = subject.layer(profile)
     shown = gains(found) if guess else {"after_first": found.without}
     stops = {each: WHERE[each] for each in shown}
     what = parts.control("noise-at", "What is done", stops, "all", choice=True) if guess else None

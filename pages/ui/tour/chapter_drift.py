@@ -7,14 +7,14 @@ import numpy as np
 from core import lessons
 from core.figures.labels import changed, digits
 from core.store.profiles import Profile
-from pages.ui import view
+from pages.ui import subject
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
 
 def draw(profile: Profile, found: lessons.Spread) -> None:
     """Drift curves of all injection layers, one picked, under a noise slider."""
-    layer, noise = view.layer(profile), parts.noise(found.sizes)
+    layer, noise = subject.layer(profile), parts.noise(found.sizes)
     with parts.screen(picture(found, layer, noise)):
         parts.real_noise(profile, found.sizes, noise.index, layer)
     enters, read = np.triu_indices(profile.layers)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from core import lessons
 from core.figures.labels import percent
 from core.store.profiles import Profile
-from pages.ui import view
+from pages.ui import subject
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
 
 def draw(profile: Profile, found: lessons.Noise) -> None:
     """Share of changed predictions over the layer where noise enters, under a noise slider."""
-    layer, noise = view.layer(profile), parts.noise(found.sizes)
+    layer, noise = subject.layer(profile), parts.noise(found.sizes)
     with parts.screen(picture(found, layer, noise)):
         parts.real_noise(profile, found.sizes, noise.index, layer)
     columns = parts.measured(found.sizes, found.flips, "size {:g}".format)

@@ -15,7 +15,7 @@ from core.specs import grammar
 from core.specs.errors import UserError
 from core.specs.plain import plain
 from core.store.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import frame, subject, view
 from pages.ui.allocate.settings import TARGETS
 from pages.ui.live import tour
 from pages.ui.prune import stored
@@ -46,7 +46,7 @@ def draw(profile: Profile, found: lessons.Alone) -> None:
     if guess is None:
         _ask(profile, found)
         return
-    scale, layer = found.sparsities, view.layer(profile)
+    scale, layer = found.sparsities, subject.layer(profile)
     zeros = parts.slider("zeros", "Share of zeros", scale, lessons.TARGET, percent)
     nearest = scale.values[scale.nearest(zeros.index)]
     with parts.screen(picture(found, layer, zeros, guess)):

@@ -17,7 +17,7 @@ from core.store import profiles
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.profiles import Profile
-from pages.ui import reader, view, watch
+from pages.ui import reader, subject, view, watch
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
@@ -88,7 +88,7 @@ def _plainly(line: str) -> str:
 def _compare(store: Store, job: Job) -> None:
     try:
         fresh = profiles.load(store, store.profile(job.status.result))
-        cached = view.load(Store().profile(job.status.result).key)
+        cached = subject.load(Store().profile(job.status.result).key)
     except UserError as error:
         st.warning(f"There is nothing to compare it with: {plain(error)}.")
         return

@@ -1,0 +1,130 @@
+"""The profile in view: picked, named, read, and the layer of it that every page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from core.figures import labels
+from core.specs import profile_names
+from core.specs.errors import UserError
+from core.specs.formats import helped
+from core.specs.plain import plain
+from core.store import profiles
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from pages.ui import glossary, view
+
+
+def choose() -> None:
+    """The picker of profiles, in the sidebar; keeps the choice in `?profile=`."""
+    entries = {entry.key: entry for entry in Store().entries("profile")}
+    if not entries:
+        return
+    asked = st.query_params.get("profile")
+    aliases = _resolved(asked) if asked and asked not in entries else None
+    first = _first(entries)
+    view.sync("profile", list(entries), first, aliases, named=not entries[first].committed)
+    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
+
+
+def _resolved(asked: str) -> dict[str, str]:
+    """What `demo` or the beginning of a key in the URL stands for; nothing, and said so, where it is in no cache."""
+    try:
+        return {asked: Store().profile(asked).key}
+    except UserError:
+        st.warning(f"The link asks for profile {plain(repr(asked))}, which is not in this cache: another one is shown.")
+        st.query_params.pop("profile")
+        return {}
+
+
+def _first(entries: dict[str, Entry]) -> str:
+    """The profile shown unasked: the committed demo, else the newest."""
+    try:
+        return Store().demo().key
+    except UserError:
+        return next(iter(entries))
+
+
+def names(entries: Iterable[Entry]) -> dict[str, str]:
+    """Key -> name of each profile in a list, no two alike."""
+    listed = list(entries)
+    named = zip(listed, profile_names.profiles(map(_described, listed)), strict=True)
+    return {each.key: f"{name}{each.mark}" for each, name in named}
+
+
+def name(entry: Entry) -> str:
+    """A profile by itself, with the beginning of its key."""
+    return f"{profile_names.profile(_described(entry))} · {entry.key[:6]}{entry.mark}"
+
+
+def _described(entry: Entry) -> profile_names.Described:
+    text, told = entry.spec.text, entry.provenance
+    model, read = str(told.get("model", "?")), str(told.get("text", "?"))
+    return profile_names.Described(model, read, text.sequences, text.length, entry.key[:6])
+
+
+def short_names(entries: Sequence[Entry]) -> list[str]:
+    """Beside curves: what tells each of several profiles from the others, and no more."""
+    told = [_described(entry) for entry in entries]
+    return labels.telling_apart(
+        [
+            (*labels.weights(profile_names.model(each.model)), each.text.partition(",")[0], each.text,
+             f"{each.sequences} × {each.length}", each.key)
+            for each in told
+        ]
+    )  # fmt: skip
+
+
+def profile() -> Profile:
+    """The profile in view; a page without one ends here with a sentence that says what to do."""
+    key = st.session_state.get("profile")
+    if key is None:
+        st.info("Nothing is measured yet: open the Measure page and press Run, or remake the demo with `make demo`.")
+        view.end()
+    try:
+        return load(key)
+    except UserError as error:
+        st.error(plain(error))
+        view.end()
+
+
+def load(key: str) -> Profile:
+    """A profile by its key, read once from each cache folder: keys name content, but not where it came from."""
+    return _load(key, str(Store().root))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _load(key: str, root: str) -> Profile:
+    place = Store(Path(root))
+    return profiles.load(place, place.profile(key))
+
+
+def others() -> dict[str, str]:
+    """Key -> name of every profile but the one in view, random-initialised twins first."""
+    found = [entry for entry in Store().entries("profile") if entry.key != st.session_state.get("profile")]
+    found.sort(key=lambda entry: not str(entry.provenance.get("model", "")).startswith("random:"))
+    return names(found)
+
+
+def heading(title: str, shown: Profile, terms: tuple[str, ...] = ()) -> None:
+    """The page's question, what it is answered from, and the words it uses."""
+    st.title(title, anchor=False)
+    st.caption(plain(labels.source(shown)))
+    if terms:
+        glossary.words(terms)
+    warn(shown)
+
+
+def warn(shown: Profile) -> None:
+    """What was said against the measurement when it was made."""
+    warning = helped(shown.provenance.get("warnings", []))
+    if warning:
+        st.warning(plain(warning))
+
+
+def layer(profile: Profile) -> int:
+    """The layer picked, the same on every page."""
+    return view.sync("layer", range(profile.layers), profile.layers // 3)
