@@ -118,9 +118,7 @@ def asked_for(store: Store, key: str) -> Request | None:
 # --- steering ------------------------------------------------------------------------------------------------------
 
 
-def submit(
-    store: Store, request: Request, device: str = "cpu", engine: str = "wavefront", reader: str = ""
-) -> Job:
+def submit(store: Store, request: Request, device: str = "cpu", engine: str = "wavefront", reader: str = "") -> Job:
     """Queue a request. A queued or running one is returned as it is; one that ended goes on from its parts.
 
     Args:

@@ -25,7 +25,11 @@ STYLE = (HERE / "page.css").read_text(encoding="utf-8").strip()
 DRAW = (HERE / "page.js").read_text(encoding="utf-8").strip()
 
 TEMPLATES = Environment(
-    loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    loader=FileSystemLoader(HERE),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
     finalize=lambda value: legible(value) if type(value) is str else value,
 )
 TEMPLATES.policies["json.dumps_kwargs"] = {"separators": (",", ":")}

@@ -56,6 +56,7 @@ def _written(path: Path, way: str, data: st.DataObject) -> None:
     else:
         path.write_bytes(data.draw(lines() if way == "lines" else st.binary(max_size=300)))
 
+
 def test_a_table_of_gigabytes_is_refused(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("large") / "large.parquet"
     one = pa.array(["x" * 2**20])

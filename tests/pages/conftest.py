@@ -58,9 +58,7 @@ def prunables(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 @pytest.fixture
-def cache(
-    prunables: tuple[Path, dict[str, str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, str]:
+def cache(prunables: tuple[Path, dict[str, str]], empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment points at these profiles; returns their keys."""
     monkeypatch.setenv("ABSORPTION_CACHE", str(prunables[0]))
     return prunables[1]

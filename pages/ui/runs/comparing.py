@@ -28,9 +28,7 @@ def show(rows: Sequence[Row]) -> None:
         return
     base, others = rows[0], rows[1:]
     found = [reading.compared(row, base) for row in others]
-    st.markdown(
-        "\n".join(f"- {plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True))
-    )
+    st.markdown("\n".join(f"- {plain(reading.said(row, base, each))}" for row, each in zip(others, found, strict=True)))
     columns = table(rows, found)
     pinned = {"setting": st.column_config.TextColumn(width=170, pinned=True)}
     frame.show_table(columns, "The compared settings: only what differs", pinned)
