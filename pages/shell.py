@@ -42,3 +42,4 @@ if reader.is_welcome():
         watch.sidebar()
     with view.written():
         page.run()
+    reader.forgive()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import socket
 import subprocess
 import sys
 import tomllib
@@ -43,6 +44,7 @@ def serve(
 ) -> None:
     """Serve the dashboard, on this machine alone unless it is shared."""
     _check(read_only, share, root, login, user_header)
+    _check_port(_address(share, user_header is None), port)
     said = {
         access.READ_ONLY: "on" if read_only else "",
         access.SHARED: "on" if share else "",
@@ -62,9 +64,13 @@ def line(port: int, share: str | None, directly: bool) -> list[str]:
         directly: others reach this machine itself and not a proxy on it.
     """
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    address = "0.0.0.0" if share and directly else "127.0.0.1"
     names = ["localhost", "127.0.0.1", *([share] if share else [])]
-    return [*command, f"--server.address={address}", *(f"--server.allowedHosts={name}" for name in names)]
+    hosts = (f"--server.allowedHosts={name}" for name in names)
+    return [*command, f"--server.address={_address(share, directly)}", *hosts]
+
+
+def _address(share: str | None, directly: bool) -> str:
+    return "0.0.0.0" if share and directly else "127.0.0.1"
 
 
 def _check(read_only: bool, share: str | None, root: Path | None, login: bool, user_header: str | None) -> None:
@@ -88,6 +94,14 @@ def _check(read_only: bool, share: str | None, root: Path | None, login: bool, u
         raise UserError(f"there is no folder {root}: make it first")
     if login:
         _check_login()
+
+
+def _check_port(address: str, port: int) -> None:
+    try:
+        socket.create_server((address, port)).close()
+    except OSError as error:
+        why = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise UserError(f"the server cannot listen at port {port} ({why}): choose another with --port") from error
 
 
 def _check_login() -> None:

@@ -98,6 +98,7 @@ def run(
     Args:
         nothing: what is said where nothing had to be done.
     """
+    tidy(store)
     entry, bar = store.find(request), None
     if entry is None:
         known = ESTIMATES.get(type(request))
@@ -105,7 +106,6 @@ def run(
         unknown = "The cost was not known before the model was here." if known else ""
         from core.jobs import worker
 
-        tidy(store)
         with progress_bar(cost.words(expected) if expected else unknown) as bar:
             entry = worker.run(store, queue.submit(store, request, device, engine), models, bar)
     if entry.packs:

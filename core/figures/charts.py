@@ -10,7 +10,7 @@ from core.store.profiles import Profile
 from core.store.results import Perturbed
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class InView:
     """What a chart is drawn of."""
 

@@ -78,8 +78,13 @@ def here(figure: go.Figure, x: float, look: Palette, width: float = 2) -> None:
 
 def above(figure: go.Figure, text: str, x: float = 0, anchor: str = "left", **more: object) -> None:
     """A remark over the picture, inside which something would cross it."""
+    figure.add_annotation(remark(text, x, anchor, **more))
+
+
+def remark(text: str, x: float = 0, anchor: str = "left", **more: object) -> dict[str, object]:
+    """The same as plotly's annotation, for figures that have several."""
     place = {"x": x, "y": 1, "xref": "paper", "yref": "paper", "xanchor": anchor, "yanchor": "bottom"}
-    figure.add_annotation(**(place | {"text": text, "showarrow": False} | more))
+    return place | {"text": text, "showarrow": False} | more
 
 
 def verdict_key(figure: go.Figure, look: Palette) -> None:

@@ -8,18 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from core.allocation.race import THIS, Runner, interval, tied
 from core.analysis.verdicts import beside
 from core.figures.axes import layer_axis, log_axis
 from core.figures.labels import digits, percent
-from core.figures.marks import above, whiskers, words
-from core.figures.style import LIGHT, Chart, Palette, colour, layout
+from core.figures.marks import remark, whiskers, words
+from core.figures.style import LIGHT, Chart, Palette, colour, common, layout
 from core.specs.formats import per_cent
 from core.store.results import Array
 
 LANE, TOP, FOOT = 62, 26, 52  # px: of one method, above the first, below the last
+SPACE = 0.35  # between two lanes, in lanes
 UNKNOWN = "not measured"
 
 
@@ -29,23 +29,42 @@ def _hue(one: Runner, look: Palette) -> str:
 
 def lanes(runners: Sequence[Runner], target: float, look: Palette = LIGHT) -> Chart:
     """Sparsity per layer of every method, a strip of bars each, on one scale."""
-    layers = len(runners[0].sparsity)
-    figure = make_subplots(rows=len(runners), cols=1, shared_xaxes=True, vertical_spacing=0.35 / len(runners))
-    for index, one in enumerate(runners, start=1):
-        figure.add_trace(_bars(one, target, _hue(one, look)), row=index, col=1)
-        axis = str(index) if index > 1 else ""
-        above(figure, _titled(one, look), xref=f"x{axis} domain", yref=f"y{axis} domain", font={"size": 13})
-    every = np.concatenate([each.sparsity for each in runners])
-    reach = 1.05 * max(0.02, float(np.abs(every - target).max()))
-    figure.update_yaxes(range=[-reach, reach], showticklabels=False, showgrid=False)
-    layout(figure, height=TOP + FOOT + LANE * len(runners), top=TOP)
-    axis = layer_axis(layers, "layer")
-    figure.update_xaxes(**(axis | {"title": None}))
-    figure.update_xaxes(title=axis["title"], row=len(runners), col=1)
-    figure.update_yaxes(zeroline=True, zerolinecolor=look.faint, zerolinewidth=1)
+    layers, count = len(runners[0].sparsity), len(runners)
+    # In one go: plotly takes milliseconds for each change to a figure of many axes.
+    about = common(TOP + FOOT + LANE * count, top=TOP) | {"annotations": _heads(runners, look)}
+    bars = [_bars(one, place, target, _hue(one, look)) for place, one in enumerate(runners, 1)]
+    figure = go.Figure(bars, about | _axes(runners, target, look))
     table = pd.DataFrame({"layer": np.arange(layers), **{each.name: each.sparsity for each in runners}})
     finding = f"Bars up: layers that lose more than the target of {per_cent(target)}. Bars down: layers that lose less."
     return Chart("race", "Which layers does each method prune more?", figure, finding, table)
+
+
+def _axes(runners: Sequence[Runner], target: float, look: Palette) -> dict[str, dict]:
+    """The axes of every lane, the first at the top; layers are named below the last."""
+    count, every = len(runners), np.concatenate([each.sparsity for each in runners])
+    reach = 1.05 * max(0.02, float(np.abs(every - target).max()))
+    under = layer_axis(len(runners[0].sparsity), "layer") | {"automargin": True, "zeroline": False}
+    hidden = {"title": None, "showticklabels": False, "matches": f"x{_of(count)}"}
+    beside = {"range": [-reach, reach], "showticklabels": False, "showgrid": False, "automargin": True}
+    beside |= {"zeroline": True, "zerolinecolor": look.faint, "zerolinewidth": 1}
+    tall = (1 - SPACE * (count - 1) / count) / count
+    found = {}
+    for place in range(1, count + 1):
+        low = (count - place) * (tall + SPACE / count)
+        found[f"yaxis{_of(place)}"] = beside | {"anchor": f"x{_of(place)}", "domain": [low, low + tall]}
+        found[f"xaxis{_of(place)}"] = under | {"anchor": f"y{_of(place)}"} | (hidden if place < count else {})
+    return found
+
+
+def _of(place: int) -> str:
+    """How plotly numbers the axes of a lane."""
+    return str(place) if place > 1 else ""
+
+
+def _heads(runners: Sequence[Runner], look: Palette) -> list[dict]:
+    """Each method over its lane."""
+    where = [{"xref": f"x{_of(place)} domain", "yref": f"y{_of(place)} domain"} for place in range(1, len(runners) + 1)]
+    return [remark(_titled(one, look), font={"size": 13}, **at) for one, at in zip(runners, where, strict=True)]
 
 
 def _titled(one: Runner, look: Palette) -> str:
@@ -55,11 +74,13 @@ def _titled(one: Runner, look: Palette) -> str:
     return f'<b><span style="color:{_hue(one, look)}">{one.name}</span></b>  {ends}'
 
 
-def _bars(one: Runner, target: float, hue: str) -> go.Bar:
+def _bars(one: Runner, place: int, target: float, hue: str) -> go.Bar:
     x, y = np.arange(len(one.sparsity)), one.sparsity - target
     said = f"{one.name}, layer %{{x}}: %{{customdata:.1f}} % zeros<extra></extra>"
-    marker = {"color": hue}
-    return go.Bar(x=x, y=y, customdata=100 * one.sparsity, marker=marker, name=one.name, hovertemplate=said)
+    return go.Bar(
+        x=x, y=y, customdata=100 * one.sparsity, marker={"color": hue}, name=one.name, hovertemplate=said,
+        xaxis=f"x{_of(place)}", yaxis=f"y{_of(place)}",
+    )  # fmt: skip
 
 
 def finish(runners: Sequence[Runner], dense: float, look: Palette = LIGHT) -> Chart:

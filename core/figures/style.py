@@ -82,16 +82,21 @@ def layout(figure: go.Figure, height: int = 380, right: int = 16, top: int = 12,
     """Room for labels, a legend only above, no box to zoom by accident while scrolling."""
     if legend:
         figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"})
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": right, "t": top, "b": 8},
-        showlegend=legend,
-        hovermode="closest",
-        dragmode=False,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        uirevision="keep",
-    )
+    figure.update_layout(common(height, right, top, legend))
     figure.update_xaxes(automargin=True, zeroline=False)
     figure.update_yaxes(automargin=True, zeroline=False)
     return figure
+
+
+def common(height: int, right: int = 16, top: int = 12, legend: bool = False) -> dict[str, object]:
+    """What the layout of every figure says, whatever its axes."""
+    return {
+        "height": height,
+        "margin": {"l": 8, "r": right, "t": top, "b": 8},
+        "showlegend": legend,
+        "hovermode": "closest",
+        "dragmode": False,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "uirevision": "keep",
+    }

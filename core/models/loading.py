@@ -74,7 +74,7 @@ def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
     """
     try:
         return AutoTokenizer.from_pretrained(source.folder, **_where(source))
-    except (ValueError, KeyError, OSError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever a damaged file makes the libraries stumble over
         raise UserError(f"{source.label} has no tokenizer that can be read: {gist(error)}") from error
 
 

@@ -175,6 +175,10 @@ def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
         raise NotHere(
             f"{label} is not in the local Hub cache and the Hub cannot be reached: go online, or give a local folder"
         ) from error
+    except Exception:  # a dropped line, or a login page that answers in place of the Hub: what is here must do
+        if not fetch:
+            raise
+        return _hub(repository, revision, fetch=False)
     weight_files(folder)
     return Source(label, folder, None, f"{repository}@{folder.name}", None)
 

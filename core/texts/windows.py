@@ -236,18 +236,18 @@ READERS = {
 
 def _hub(name: str) -> Text:
     from datasets import load_dataset
-    from datasets.exceptions import DatasetNotFoundError
 
     options = HUB.get(name, {"split": "train"})
     try:
-        rows = load_dataset(name, **options)["text"]
-    except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
+        rows = load_dataset(name, **options)
+    except Exception as error:  # of the network, of whoever answers in place of the Hub, of the files of the dataset
         raise UserError(
             f"the dataset {name} is neither in the local cache nor to be had from the Hub: check the name, go online, "
             "or give file:PATH"
         ) from error
-    except KeyError as error:
-        raise UserError(f"the dataset {name} has no column named text") from error
+    if "text" not in rows.column_names:
+        raise UserError(f"the dataset {name} has no column named text")
+    rows = rows["text"]
     if name == "Salesforce/wikitext":
         return Text(f"{name} ({options['split']})", ("\n\n".join(rows),), "joined")
     return Text(f"{name} ({options['split']})", tuple(rows), "document")

@@ -8,7 +8,13 @@ from typing import Any
 
 import streamlit as st
 
+from core.specs.errors import UserError
+from core.specs.formats import capital
+from core.specs.plain import plain
+from core.specs.shortages import shortage
 from core.store import access
+
+REFUSAL = "refusal"  # in the state: the button that was pressed last, and why nothing came of it
 
 
 def name() -> str:
@@ -29,7 +35,33 @@ def is_welcome() -> bool:
 
 
 def button(label: str, act: Callable[..., object], args: tuple | list = (), **more: Any) -> bool:
-    """A button that runs, writes or deletes: off where nothing may be."""
+    """A button that runs, writes or deletes: off where nothing may be. What refuses it is said beside it.
+
+    Returns:
+        Whether it was pressed and did what it says.
+    """
     if access.is_read_only():
         more |= {"disabled": True, "help": "This server is read-only."}
-    return st.button(label, on_click=act, args=args, **more)
+    key = more.get("key", label)
+    pressed = st.button(label, on_click=_press, args=(key, act, args), **more)
+    last, refusal = st.session_state.get(REFUSAL, (None, None))
+    if last == key:
+        st.error(f"{plain(capital(refusal))}.")
+    return pressed and last != key
+
+
+def forgive() -> None:
+    """Say a refusal no longer: the page has been drawn with it, and parts that redraw by themselves keep it."""
+    st.session_state.pop(REFUSAL, None)
+
+
+def _press(key: str, act: Callable[..., object], args: tuple | list) -> None:
+    """Do what a button says. What is written here, before the page or a part of it is drawn, nobody would see."""
+    forgive()
+    try:
+        act(*args)
+    except (UserError, OSError) as error:
+        sentence = str(error) if isinstance(error, UserError) else shortage(error)
+        if sentence is None:
+            raise
+        st.session_state[REFUSAL] = key, sentence

@@ -13,7 +13,7 @@ from core.specs.jobs import BY_REQUEST, Request
 from core.specs.plain import plain
 from core.specs.shares import ShareRequest
 from core.store.cache import Entry, Store
-from pages.ui import called, frame, lacking, reader, so_far, view
+from pages.ui import called, frame, reader, so_far, view
 from pages.ui.prune import exporting
 
 LISTED = 5  # active runs in the sidebar
@@ -223,30 +223,26 @@ def _entry(key: str | None, kind: str) -> Entry | None:
 def begin(request: Request, device: str, engine: str = "wavefront") -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
     store = Store()
-    with lacking.said():
-        job = queue.submit(store, request, device, engine, reader.name())
-        queue.ensure_worker(store, job.device)
-        st.query_params["job"] = job.key
+    job = queue.submit(store, request, device, engine, reader.name())
+    queue.ensure_worker(store, job.device)
+    st.query_params["job"] = job.key
 
 
 def resume(job: Job) -> None:
     """Queue a job again and see to it that somebody serves the queue."""
     store = Store()
-    with lacking.said():
-        queue.resume(store, job, reader.name())
-        queue.ensure_worker(store, job.device)
+    queue.resume(store, job, reader.name())
+    queue.ensure_worker(store, job.device)
 
 
 def stop(job: Job) -> None:
     """Ask a job to stop."""
-    with lacking.said():
-        queue.cancel(job, reader.name())
+    queue.cancel(job, reader.name())
 
 
 def forget(job: Job) -> None:
     """Delete a job that ended."""
-    with lacking.said():
-        queue.delete(job, reader.name())
+    queue.delete(job, reader.name())
 
 
 def log(job: Job) -> None:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core import specs
 from core.analysis import findings
 from core.analysis.gains import gains_of
-from core.figures.charts import CHARTS, CHECKS, DRIFT, GAIN, GROUPS
+from core.figures.charts import CHARTS, CHECKS, DRIFT, GAIN, GROUPS, ChartRow
 from core.store.profiles import Profile
 from pages.ui import subject
 from pages.ui.absorption import sections
@@ -41,6 +41,14 @@ def test_a_group_is_drawn_alone_under_the_two_pictures_that_carry_the_finding(
 def test_every_chart_of_the_table_stands_on_the_page_once() -> None:
     shown = [row.key for rows in GROUPS.values() for row in rows]
     assert sorted(shown) == sorted(row.key for row in CHARTS) and len({*shown}) == len(shown)
+
+
+def test_a_view_is_drawn_once_for_all_readers(filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = figures(opened(profile=filled_cache["deep"], layer="3"))
+    monkeypatch.setattr(ChartRow, "draw", None)  # nothing that can be called
+    app = opened(profile=filled_cache["deep"], layer="3")
+    assert figures(app) == first and not app.exception
+    assert opened(profile=filled_cache["deep"], layer="4").exception, "another view is drawn"
 
 
 def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(filled_cache: dict[str, str]) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.lessons import sentence
 from core.specs.errors import UserError
 from core.specs.lab import ALLOCATIONS, SPARSITIES, prompt, question
 from core.store import scenes
@@ -69,6 +70,12 @@ def test_a_stored_answer_is_on_the_screen_at_once_with_its_twin(stored: None, mo
     assert "With the first token damaged too" in hit["says"]
     assert len(given(app, "answers")["answers"]) == 2
     assert shown(opened(first="True"))["hit"]["16"]["mean"][-1] > 1
+
+
+def test_a_whole_answer_is_put_together_once_for_all_readers(stored: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = shown(opened())
+    monkeypatch.setattr(sentence, "hit", None)  # nothing that can be called
+    assert shown(opened()) == first
 
 
 @pytest.mark.parametrize("state", ["cold", "loading", "ready"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +12,7 @@ import streamlit as st
 from core import figures
 from core.analysis import findings
 from core.analysis.gains import gains_of
-from core.figures import labels
+from core.figures import Chart, labels
 from core.figures.charts import CHECKS, GAIN, GLANCE, ChartRow, InView
 from core.figures.charts import GROUPS as CHARTED
 from core.specs.errors import UserError
@@ -72,14 +73,21 @@ def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> Non
         brief: it stands beside the page's first picture, with a heading as small.
     """
     try:
-        drawn = row.draw(asked)
+        drawn = _drawn(row, asked, MAP_HEIGHT if brief else None)
     except UserError as lacking:
         st.header(row.question, anchor=False)
         st.info(f"{plain(capital(str(lacking)))}.")
         return
-    if brief:
-        drawn.figure.update_layout(height=MAP_HEIGHT)
     frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=brief)
+
+
+@lru_cache(maxsize=96)
+def _drawn(row: ChartRow, asked: InView, height: int | None) -> Chart:
+    """A chart, drawn once for all runs of the page and all readers of the same view."""
+    drawn = row.draw(asked)
+    if height:
+        drawn.figure.update_layout(height=height)
+    return drawn
 
 
 def compare_with(name: str) -> Profile | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import uuid4
 
 import streamlit as st
@@ -120,13 +121,22 @@ def example() -> Answered | None:
 def _answered(question: Question, scene: Scene | None, rows: dict[int, Row], twin: Scene | None) -> Answered | None:
     """An answer as far as it is known, ready to be drawn."""
     if scene is not None:
-        rows = {layer: scene.row(layer) for layer in range(scene.layers)}
-    if not rows:
-        return None
-    gains = scene.gain if scene is not None else ()
+        return _whole(question, scene, twin)
+    return _told(question, next(iter(rows.values())), rows, (), twin) if rows else None
+
+
+@lru_cache(maxsize=16)
+def _whole(question: Question, scene: Scene, twin: Scene | None) -> Answered:
+    """The answer of every layer, put together once for all runs of the page and all readers of the same sentence."""
+    return _told(question, scene, {layer: scene.row(layer) for layer in range(scene.layers)}, scene.gain, twin)
+
+
+def _told(
+    question: Question, shared: Scene | Row, rows: dict[int, Row], gains: tuple[float | None, ...], twin: Scene | None
+) -> Answered:
     twins = {layer: twin.row(layer) for layer in rows} if twin else {}
     hits = {layer: sentence.hit(question, row, gains, twins.get(layer)) for layer, row in rows.items()}
-    return Answered(scene or next(iter(rows.values())), rows, hits)
+    return Answered(shared, rows, hits)
 
 
 def drawn() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import streamlit as st
 
@@ -58,6 +59,19 @@ class Answered:
     rows: Mapping[int, Row]
     hits: Mapping[int, Hit]
 
+    @cached_property
+    def plain(self) -> dict[str, object]:
+        """As it travels."""
+        found = lessons.sink(self.shared.norms)
+        return {
+            "layers": len(self.shared.norms),
+            "tokens": [lessons.shown(token, first=at == 0) for at, token in enumerate(self.shared.tokens)],
+            "after": lessons.contexts(self.shared.tokens),
+            "sink": None if found is None else asdict(found),
+            "dense": _words(self.shared.dense),
+            "hit": {str(layer): _plain_hit(self.rows[layer], hit) for layer, hit in self.hits.items()},
+        }
+
 
 def draw(
     sentence: str,
@@ -85,7 +99,7 @@ def draw(
             "sentence": sentence,
             "state": asdict(state),
             "kinds": [asdict(kind) for kind in kinds],
-            "answers": {name: _plain(answer) for name, answer in answers.items()},
+            "answers": {name: answer.plain for name, answer in answers.items()},
             "fallback": fallback,
             "colours": asdict(look),
             "waiting": drawn is not None,
@@ -111,20 +125,6 @@ def _moved(kinds: Sequence[Kind], moved: Callable[[State], None]) -> None:
         return
     if 0 <= state.kind < len(kinds) and 0 <= state.size < len(kinds[state.kind].stops) and state.layer >= 0:
         moved(state)
-
-
-def _plain(answer: Answered) -> dict[str, object]:
-    """An answer as it travels."""
-    shared = answer.shared
-    found = lessons.sink(shared.norms)
-    return {
-        "layers": len(shared.norms),
-        "tokens": [lessons.shown(token, first=at == 0) for at, token in enumerate(shared.tokens)],
-        "after": lessons.contexts(shared.tokens),
-        "sink": None if found is None else asdict(found),
-        "dense": _words(shared.dense),
-        "hit": {str(layer): _plain_hit(answer.rows[layer], found) for layer, found in answer.hits.items()},
-    }
 
 
 def _plain_hit(row: Row, found: Hit) -> dict[str, object]:

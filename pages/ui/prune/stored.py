@@ -16,7 +16,9 @@ from pages.ui import view
 def groups(profile: Profile) -> dict[str, Evaluations]:
     """The studies of the profile's model by protocol, the newest first."""
     entries = protocols.of_model(Store(), profile.spec.model)
-    return _groups([(str(each.path), profile_key(each.provenance.get("profile"))) for each in entries], entries)
+    looked_at = [each.provenance.get("profile") for each in entries]
+    keys = {typed: profile_key(typed) for typed in set(looked_at)}
+    return _groups([(str(each.path), keys[typed]) for each, typed in zip(entries, looked_at, strict=True)], entries)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading studies")

@@ -17,7 +17,7 @@ from core.store import access
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack
-from pages.ui import frame, lacking, reader, subject, watch
+from pages.ui import frame, reader, subject, watch
 
 NOTHING = Seen()
 KEPT = {
@@ -135,14 +135,13 @@ def confirm(store: Store, entry: Entry) -> None:
     st.write(f"The {noun(entry)} {plain(title(entry))}")
     st.write(KEPT[entry.path.parent.name])
     with st.container(horizontal=True):
-        gone = reader.button("Delete it", _delete, [store, entry], icon=":material/delete:")
-        if st.button("Keep it") or gone:
+        kept = st.button("Keep it")
+        if reader.button("Delete it", _delete, [store, entry], icon=":material/delete:") or kept:
             st.rerun()
 
 
 def _delete(store: Store, entry: Entry) -> None:
-    with lacking.said():
-        delete(store, entry, queue.readers_of(store, entry.key), reader.name())
+    delete(store, entry, queue.readers_of(store, entry.key), reader.name())
 
 
 def title(entry: Entry) -> str:

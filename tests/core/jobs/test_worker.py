@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,24 @@ def test_two_followers_see_the_progress_of_one_run(store: Store, held: Callable)
         follower.join(PATIENCE)
     assert found == [store.find(fake.request()).key] * 2
     assert len(measured(store)) == 6
+
+
+def test_two_processes_that_ask_for_the_same_at_once_compute_it_once(store: Store) -> None:
+    asking = [get_context("spawn").Process(target=ask, args=(store.root,)) for _ in range(2)]
+    for each in asking:
+        each.start()
+    for each in asking:
+        each.join()
+    assert [each.exitcode for each in asking] == [0, 0]
+    assert sorted(measured(store)) == sorted(set(measured(store))) and len(measured(store)) == 6
+    [job] = queue.jobs(store)
+    assert job.state == "done" and store.find(fake.request()).key == job.status.result
+
+
+def ask(root: Path) -> None:
+    """Ask for the invented measurement and compute it, as a command does."""
+    fake.install()
+    worker.run(Store(root), queue.submit(Store(root), fake.request()), {})
 
 
 def test_a_follower_takes_over_from_a_killed_run(store: Store, held: Callable) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,6 +146,11 @@ def test_paths_lead_nowhere_else(empty: Store, tmp_path: Path, mode: Callable, r
 )  # fmt: skip
 def test_a_door_is_not_left_open(say: Callable, options: list[str], named: str) -> None:
     say("serve", *options).refused(named)
+
+
+def test_a_port_that_somebody_listens_at_is_refused(say: Callable) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        say("serve", "--port", taken.getsockname()[1]).refused("--port")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import fields
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -234,27 +235,33 @@ def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: St
     assert path.is_dir() and empty.troubles() == []
 
 
-def test_two_writers_of_one_result_leave_one_whole_result(empty: Store, unit: specs.PerturbedSpec) -> None:
-    start, errors = threading.Barrier(6), []
-
-    def write() -> None:
-        try:
-            start.wait()
-            for _ in range(5):
-                empty.save(unit, perturbed(), {})
-                parts.save(empty, unit, 0, perturbed(sequences=4))
-        except Exception as error:
-            errors.append(error)
-
-    writers = [threading.Thread(target=write) for _ in range(6)]
+@pytest.mark.parametrize("kind", [threading.Thread, get_context("spawn").Process])
+def test_writers_of_one_key_leave_one_whole_result(
+    empty: Store, unit: specs.PerturbedSpec, tmp_path: Path, kind: type
+) -> None:
+    ended = [tmp_path / str(number) for number in range(4)]
+    writers = [kind(target=write_often, args=(empty.root, unit, each)) for each in ended]
     for each in writers:
         each.start()
+    found = 0
+    while any(each.is_alive() for each in writers):
+        if empty.path(unit):
+            found += 1
+            assert same(empty.load(unit), perturbed())
     for each in writers:
         each.join()
-    assert errors == []
+    assert found and all(each.exists() for each in ended), "a writer failed"
     assert same(empty.load(unit), perturbed())
-    assert os.listdir(empty.path(unit).parent) == [unit.key]  # a temporary folder was left behind
-    assert list(parts.finished(empty, unit)) == [0]
+    assert os.listdir(empty.path(unit).parent) == [unit.key], "a temporary folder was left behind"
+    assert list(parts.finished(empty, unit)) == [0] and empty.troubles() == []
+
+
+def write_often(root: Path, unit: specs.PerturbedSpec, done: Path) -> None:
+    """Write a result and a part of it time and again, and then a file that says so."""
+    for _ in range(20):
+        Store(root).save(unit, perturbed(), {})
+        parts.save(Store(root), unit, 0, perturbed(sequences=4))
+    done.touch()
 
 
 def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: specs.PerturbedSpec) -> None:

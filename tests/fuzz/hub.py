@@ -1,0 +1,110 @@
+"""A Hub on this machine that holds one model and one dataset, and answers as it is told to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass
+class Answer:
+    """What is sent back: `promised` is the length that its head tells of, where that is not the truth."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    promised: int | None = None
+
+
+Twist = Callable[[str, Answer], Answer | None]  # path, the sound answer -> what is sent; None: the line is dropped
+
+
+class Hub(ThreadingHTTPServer):
+    """Serves the files of a model and those of a dataset, each answer twisted."""
+
+    daemon_threads = True
+
+    def __init__(self, model: dict[str, bytes], dataset: dict[str, bytes]):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files = {"models": model, "datasets": dataset}
+        self.twist: Twist = lambda _, answer: answer
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def sound(self, path: str) -> Answer:
+        """What a Hub that is well answers."""
+        kind = "datasets" if "datasets" in path else "models"
+        files = self.files[kind]
+        siblings = [{"rfilename": name} for name in files]
+        if path.startswith(f"/api/{kind}/") and "/tree/" not in path:
+            told = {"id": "org/name", "sha": COMMIT, "siblings": siblings, "private": False, "tags": []}
+            return _json(told | {"lastModified": "2026-01-01T00:00:00.000Z", "downloads": 0, "likes": 0})
+        if "/tree/" in path:
+            about = {name: {"type": "file", "oid": _hash(each), "size": len(each)} for name, each in files.items()}
+            return _json([each | {"path": name} for name, each in about.items()])
+        name = path.rpartition(f"/resolve/{COMMIT}/")[2]
+        if name not in files:
+            return Answer(404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+        return Answer(200, {"X-Repo-Commit": COMMIT, "ETag": f'"{_hash(files[name])}"'}, files[name])
+
+
+def _json(value: object) -> Answer:
+    return Answer(200, {"Content-Type": "application/json"}, json.dumps(value).encode())
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha1(content).hexdigest()
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        answer = self.server.twist(path, self.server.sound(path))
+        if answer is None:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        length = len(answer.body) if answer.promised is None else answer.promised
+        self.send_header("Content-Length", str(length))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(answer.body)
+
+    do_HEAD = do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (OSError, ValueError):  # the line was dropped
+            self.close_connection = True
+
+
+@contextmanager
+def hub(model: Path, dataset: dict[str, bytes]) -> Iterator[Hub]:
+    """A Hub that holds the files of a model's folder and of a dataset, until the block ends."""
+    server = Hub({path.name: path.read_bytes() for path in model.iterdir()}, dataset)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
