@@ -9,7 +9,7 @@ from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
 from core.search.plan import final_request
-from core.specs import MeasureRequest, Setting, StudyRequest, UserError, WindowRequest, naming
+from core.specs import Measurement, MeasureRequest, Setting, StudyRequest, UserError, WindowRequest, naming
 from core.specs.commands import Studying, alone, command_line
 from core.specs.jobs import Request
 from core.specs.study_file import STUDY_FILE, write_study
@@ -59,7 +59,15 @@ def _told(entry: Entry) -> MeasureRequest:
         revision=told.get("revision"),
         dtype=spec.model.dtype,
         text=window,
-        measurements=spec.measurements,
+        measurements=as_typed(entry),
+    )
+
+
+def as_typed(entry: Entry) -> tuple[Measurement, ...]:
+    """What a profile measured, its checkpoints by their paths."""
+    told = entry.provenance
+    return tuple(
+        each.model_copy(update={"perturbation": each.perturbation.told(told)}) for each in entry.spec.measurements
     )
 
 
