@@ -73,22 +73,25 @@ def outside(loaded: Loaded) -> list[str]:
 
 
 def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
-    """Relative error of every tensor; `step` is told the layer that is done."""
+    """Error and scale of every tensor; `step` is told the layer that is done."""
     names = tensors(loaded.layers)
-    error = np.zeros((len(loaded.layers), len(names)))
+    error, scale = np.zeros((len(loaded.layers), len(names))), np.ones((len(loaded.layers), len(names)))
     for index, layer in enumerate(loaded.layers):
         for name, ours, theirs in _pairs(layer, other.layers[index]):
-            error[index, names.index(name)] = relative_error(ours, theirs)
+            cell = index, names.index(name)
+            error[cell], scale[cell] = error_and_scale(ours, theirs)
         step(index)
-    beside = [relative_error(*(each.model.get_parameter(name) for each in (loaded, other))) for name in outside(loaded)]
-    return Difference(error=error, outside=np.array(beside))
+    pairs = ([each.model.get_parameter(name) for each in (loaded, other)] for name in outside(loaded))
+    return Difference(error=error, scale=scale, outside=np.array([error_and_scale(*pair)[0] for pair in pairs]))
 
 
-def relative_error(ours: Tensor, theirs: Tensor) -> float:
-    """`||W' - W|| / ||W||`; 1 where W is zero and W' is not."""
-    ours, theirs = ours.detach().cpu().double(), theirs.detach().cpu().double()
-    size, change = float(ours.norm()), float((theirs - ours).norm())
-    return change / size if size else float(change > 0)
+def error_and_scale(ours: Tensor, theirs: Tensor) -> tuple[float, float]:
+    """`||W' - W|| / ||W||` and `<W', W> / <W, W>`; where W is zero, 1 if W' is not, and 1."""
+    ours, theirs = ours.detach().cpu().double().flatten(), theirs.detach().cpu().double().flatten()
+    size, change = float(ours @ ours), float((theirs - ours).norm())
+    if not size:
+        return float(change > 0), 1.0
+    return change / size**0.5, float(ours @ theirs) / size
 
 
 @torch.inference_mode()

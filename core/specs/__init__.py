@@ -28,6 +28,7 @@ from core.specs.models import Dtype, ModelSpec
 from core.specs.perturbations import (
     EACH,
     FORMS,
+    Checkpoint,
     Gaussian,
     Perturbation,
     Residual,

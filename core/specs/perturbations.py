@@ -23,6 +23,7 @@ PERTURBATIONS = (
 FORMS = {form.model_fields["kind"].default: form for form in map(load, PERTURBATIONS)}
 Perturbation = Annotated[Union[tuple(FORMS.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
 Gaussian = FORMS["gaussian"]  # rounding is measured as noise of its size
+Checkpoint = FORMS["checkpoint"]  # what `compare` asks to be measured
 Residual, ResidualLinear = FORMS["residual"], FORMS["residual_linear"]  # what responses ask to be measured
 EACH = "each"  # linear: stands for every linear of the model, one measurement for each
 

@@ -133,9 +133,10 @@ class Cumulative:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """How far the weights of another checkpoint differ; 0 where a layer lacks a tensor that others have."""
+    """How far the weights of another checkpoint differ; 0 and 1 where a layer lacks a tensor that others have."""
 
     error: Array = over("layer", "tensor", unit="||W' - W|| / ||W||")
+    scale: Array = over("layer", "tensor", unit="<W', W> / <W, W>: 1 where W' is W and what is unlike it")
     outside: Array = over("rest", unit="the same of each tensor outside the layers")
 
 
