@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.analysis.propagation import unreadable
 from core.specs.errors import UserError
-from core.specs.formats import digits, per_cent
+from core.specs.formats import digits, either, per_cent
 from core.store.profiles import Profile
 from core.store.results import Array, Cumulative, Difference, Perturbed
 
@@ -133,15 +133,17 @@ class Compared:
 
 
 def compared(profile: Profile, name: str | None = None) -> Compared:
-    """The checkpoint of a perturbation, or the first that a profile holds.
+    """The checkpoint that a perturbation takes layers from; without a name, the first that a profile holds.
 
     Raises:
-        UserError: it holds none.
+        UserError: it holds none, or the perturbation takes no layers from one.
     """
-    if name not in profile.others:
-        name = next(iter(profile.others), None)
-    if name is None:
+    if not profile.others:
         raise UserError(NONE)
+    name = name or next(iter(profile.others))
+    if name not in profile.others:
+        known = either(profile.perturbations[each].label for each in profile.others)
+        raise UserError(f"choose {known} as the perturbation to compare checkpoints")
     beside, told = profile.others[name], profile.provenance
     words = (tuple(told.get(each, ())) for each in ("tensors", "outside"))
     [single] = profile.seeds(name)
