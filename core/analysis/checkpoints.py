@@ -16,7 +16,7 @@ from core.store.results import Array, Cumulative, Difference, Perturbed
 
 STANDS_OUT = 6.0  # spreads from the median layer: uniform quantisation and pruning stay below
 LEAST_SPREADS = 0.05, 0.001  # of an error as a share of the median one, and of a scale: some spread is natural
-NONE = "no checkpoint was compared: run `python -m core compare A B`, or measure checkpoint:PATH"
+NONE = "no other checkpoint was measured: name one to compare with, or measure checkpoint:PATH"
 
 
 @dataclass(frozen=True, eq=False)

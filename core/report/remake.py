@@ -39,10 +39,11 @@ def profile(entry: Entry, asked: Request | None = None) -> list[Command]:
     if not told.get("model_source") or not told.get("text_source"):
         return [Command(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
     about = "The measurement:" if "seed" in told else f"The measurement. {UNSEEDED}"
-    return [Command(about, command_line(_told(entry), device=device, engine=engine))]
+    return [Command(about, command_line(as_told(entry), device=device, engine=engine))]
 
 
-def _told(entry: Entry) -> MeasureRequest:
+def as_told(entry: Entry) -> MeasureRequest:
+    """The request of a profile, put together from what it says of itself."""
     spec, told = entry.spec, entry.provenance
     documents = told.get("documents")
     window = WindowRequest(
