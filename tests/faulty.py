@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+from tests import tiny
 
 
 def rounded(weight: Tensor, bits: int, group: int = 16) -> Tensor:
@@ -20,3 +27,12 @@ def permuted(weight: Tensor) -> Tensor:
 
 
 FAULTS = {"permute": permuted, "scale": lambda weight: 1.05 * weight, "3 bits": lambda weight: rounded(weight, 3)}
+
+
+def rewritten(folder: Path, change: Callable[[str, Tensor], Tensor]) -> Path:
+    """A copy of the tiny llama with every tensor changed, by its name."""
+    shutil.copytree(tiny.folder("llama"), folder)
+    path = folder / "model.safetensors"
+    found = load_file(path)
+    save_file({name: change(name, each).contiguous() for name, each in found.items()}, path, {"format": "pt"})
+    return folder

@@ -12,7 +12,7 @@ from core.specs.plain import plain
 from core.specs.typed import absolute
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import frame, reader, view, watch
+from pages.ui import reader, view, watch
 from pages.ui.prune import costing
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
@@ -57,9 +57,9 @@ def _offer(asked: MeasureRequest | None) -> None:
     store, device = Store(), machine.devices()[0]
     found = asked and store.find(asked)
     if found:
-        frame.link("absorption.py", "Open the comparison", {"profile": found.key, "group": COMPARED})
+        watch.open_profile(found.key, "Open the comparison", group=COMPARED)
         return
-    reader.button("Compare checkpoints", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
+    reader.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
     if asked:
         expected = cost.estimate(asked, store, device)
         st.caption(cost.words(expected) if expected else costing.UNKNOWN)

@@ -13,19 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tests import tiny
-from tests.faulty import FAULTS, rounded
+from tests.faulty import FAULTS, rewritten, rounded
 
 LAYER, TENSOR = 2, "mlp.up_proj.weight"
 FEW = ("--sequences", 8, "--length", 16, "--device", "cpu", "--json")
-
-
-def rewritten(folder: Path, change: Callable[[str, Tensor], Tensor]) -> Path:
-    """A copy of the tiny llama with every tensor changed, by its name."""
-    shutil.copytree(tiny.folder("llama"), folder)
-    path = folder / "model.safetensors"
-    found = load_file(path)
-    save_file({name: change(name, each).contiguous() for name, each in found.items()}, path, {"format": "pt"})
-    return folder
 
 
 def planted(fault: str, everywhere: Callable[[Tensor], Tensor] = lambda each: each) -> Callable[[str, Tensor], Tensor]:

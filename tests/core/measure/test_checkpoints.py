@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,19 @@ import pytest
 from torch import Tensor
 
 from core import specs
+from core.analysis.checkpoints import Compared
 from core.measure import checkpoints
 from core.measure.perturbations.checkpoint import Checkpoint
+from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.sources import Source
+from core.specs import WindowRequest
 from core.store.cache import Store
 from core.store.profiles import Beside
 from core.store.results import Perturbed
+from core.texts.windows import Windows, windows
 from tests import tiny
+from tests.faulty import FAULTS, rounded
 
 OTHER = "0123456789abcdef"
 ROUNDING = 1e-6  # nats of divergence that float32 makes of none
@@ -44,9 +50,11 @@ def at(layer: int, name: str, factor: float) -> Callable[[dict[str, Tensor]], No
     return scale
 
 
-def compared(of: Loaded, other: Loaded, store: Store, engine: str = "wavefront") -> tuple[Perturbed, Beside]:
+def compared(
+    of: Loaded, other: Loaded, store: Store, engine: str = "wavefront", text: Windows | None = None
+) -> tuple[Perturbed, Beside]:
     """What a sweep measures of two models."""
-    text = tiny.windows(3, 14)
+    text = text or tiny.windows(3, 14)
     profile = tiny.profile(of, text, f"checkpoint:{OTHER}")
     made = tiny.sweep(of, text, profile, store, engine=engine)
     made.others = {OTHER: other}
@@ -101,8 +109,10 @@ def test_a_tensor_of_zeros_that_is_no_longer_differs_wholly() -> None:
     zero, one = Tensor([0.0, 0.0]), Tensor([3.0, 4.0])
     told = checkpoints.error_and_scale
     assert told(zero, one) == (1, 1) and told(zero, zero) == (0, 1)
-    assert told(one, zero) == (1, 0) and told(one, 2 * one) == (1, 2) and told(one, one.flip(0)) == pytest.approx(
-        (2**0.5 / 5, 24 / 25)
+    assert (
+        told(one, zero) == (1, 0)
+        and told(one, 2 * one) == (1, 2)
+        and told(one, one.flip(0)) == pytest.approx((2**0.5 / 5, 24 / 25))
     )
 
 
@@ -129,6 +139,37 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:
     words.add_tokens(["heron-like"])
     with refused("another vocabulary"):
         checkpoints.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
+
+
+TRIALS = 20
+
+
+@pytest.mark.slow
+@pytest.mark.bundled
+@pytest.mark.parametrize("trial", range(TRIALS))
+def test_a_fault_planted_in_the_bundled_model_is_named_first(
+    trial: int, bundled: Loaded, empty: Store, inference: None
+) -> None:
+    """In one linear drawn by the trial, with the others as they are or rounded to 8 or to 4 bits."""
+    drawn = random.Random(trial)
+    layer = drawn.randrange(len(bundled.layers))
+    tensor = f"{drawn.choice(anatomy.linears(bundled.layers[layer])).name}.weight"
+    fault, bits = [*FAULTS][trial % 3], (None, 8, 4)[trial // 3 % 3]
+
+    def spoil(found: dict[str, Tensor]) -> None:
+        inside = {name: each for name, each in found.items() if ".layers." in name and each.ndim > 1}
+        for each in inside.values() if bits else ():
+            each.copy_(rounded(each, bits, 32))
+        [faulty] = [each for name, each in inside.items() if name.endswith(f".{layer}.{tensor}")]
+        faulty.copy_(FAULTS[fault](faulty))
+
+    text = windows(WindowRequest(sequences=2, length=24), bundled)
+    single, beside = compared(bundled, changed(bundled, spoil), empty, text=text)
+    names = tuple(checkpoints.tensors(bundled.layers))
+    found = Compared("faulty", names, (), single, beside.cumulative, beside.difference)
+    first = found.ranking[0]
+    assert (first, names[found.tensor(first)]) == (layer, tensor), f"{fault} on {bits or 'full'} bits: {found.worst}"
+    assert found.odd.sum() == 1
 
 
 def shaped(**settings: object) -> Loaded:
