@@ -27,6 +27,7 @@ from core.store.results import (
 )
 
 LENGTH = 64
+OTHER = "/invented/other"  # where a checkpoint that a profile is compared with lies
 TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
 
 
@@ -61,7 +62,7 @@ def save_profile(
     if spec.removal:
         store.save(spec.removed, removal(layers), provenance)
     for other in spec.others.values():
-        provenance |= {"checkpoints": {other: "/invented/other"}, "tensors": list(LINEARS), "outside": ["embedding"]}
+        provenance |= {"checkpoints": {other: OTHER}, "tensors": list(LINEARS), "outside": [OTHER]}
         store.save(spec.cumulative(other), cumulative(layers, spec.text.sequences), provenance)
         store.save(spec.difference(other), difference(layers), provenance)
     for measurement in spec.measurements:

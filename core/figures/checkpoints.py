@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -21,12 +23,13 @@ def harm(asked: InView) -> Chart:
     found, look = compared(asked.profile, asked.name), asked.look
     layers = np.arange(len(found.harm))
     tensors = [found.tensors[found.tensor(layer)] for layer in layers]
+    said = map(escape, tensors)
     errors = np.array([found.weights.error[layer, found.tensor(layer)] for layer in layers])
     bars = go.Bar(
         x=layers,
         y=found.harm,
         marker={"color": np.where(found.odd, look.accent, look.family[1])},
-        customdata=[f"{name} differs by {100 * error:.3g} %" for name, error in zip(tensors, errors, strict=True)],
+        customdata=[f"{name} differs by {100 * error:.3g} %" for name, error in zip(said, errors, strict=True)],
         hovertemplate="layer %{x}: KL %{y:.3g} nats; %{customdata}<extra></extra>",
         name="KL",
     )
@@ -45,12 +48,13 @@ def weights(asked: InView) -> Chart:
     error = found.weights.error
     layers, count = error.shape
     known = np.where(error > 0, 100 * error, np.nan)
+    called = [escape(name.removesuffix(".weight")) for name in found.tensors]
     figure = go.Figure(
         go.Heatmap(
             z=np.log10(known.T),
             x=np.arange(layers),
             y=np.arange(count),
-            customdata=np.stack([np.repeat(np.array(found.tensors)[:, None], layers, 1), known.T], axis=-1),
+            customdata=np.stack([np.repeat(np.array(called)[:, None], layers, 1), known.T], axis=-1),
             colorscale=SCALE,
             xgap=0.5,
             ygap=1.5,
@@ -60,7 +64,7 @@ def weights(asked: InView) -> Chart:
         )
     )
     here(figure, asked.layer, asked.look)
-    names = [name.removesuffix(".weight").rpartition(".")[-1] for name in found.tensors]
+    names = [name.rpartition(".")[-1] for name in called]
     rows = {"tickvals": np.arange(count), "ticktext": names, "range": [count - 0.4, -0.6], "showgrid": False}
     figure.update_layout(xaxis=layer_axis(layers, "layer"), yaxis=rows)
     table = pd.DataFrame(error, columns=list(found.tensors))
