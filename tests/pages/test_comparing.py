@@ -61,3 +61,8 @@ def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(fill
     app = opened_at("absorption", profile=filled_cache["deep"], group=COMPARED)
     assert [each.value for each in app.caption if each.value == comparing.IMPORTED]
     assert not [each for each in app.text_input if each.key == "other"]
+
+
+@pytest.mark.parametrize("page", ["learn", "allocate", "prune", "runs", "measure"])
+def test_every_other_page_stands_with_a_comparison_in_view(key: str, page: str) -> None:
+    assert not opened_at(page, profile=key).exception
