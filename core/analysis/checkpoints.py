@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from core.analysis.findings import named
 from core.analysis.propagation import unreadable
 from core.specs.errors import UserError
-from core.specs.formats import digits, either, per_cent
+from core.specs.formats import capital, digits, either, per_cent
 from core.store.profiles import Profile
 from core.store.results import Array, Cumulative, Difference, Perturbed
 
@@ -82,18 +83,25 @@ class Compared:
         name, error = self.tensors[tensor], self.weights.error[layer, tensor]
         if not self.weights.error.any():
             return "Every layer is equal in both: they differ outside the layers only."
-        cost = f"taken alone it costs {digits(self.harm[layer])} nats (KL), {self._against(layer)}"
-        if self.odd[layer]:
-            usual = f"where the median layer's differs by {_share(self.usual[tensor])}"
-            return f"Layer {layer} stands out: its {name} differs by {_share(error)}, {usual}; {cost}."
-        return (
-            f"No layer's weights stand out. Layer {layer} does the most harm: {cost}; its largest error is "
-            f"{_share(error)}, of {name}."
-        )
+        cost, odd = self._cost(layer), np.flatnonzero(self.odd).tolist()
+        if not odd:
+            return (
+                f"No layer's weights stand out. Layer {layer} does the most harm: {cost}; its largest error is "
+                f"{_share(error)}, of {name}."
+            )
+        lead = f"Layer {layer} stands out"
+        if len(odd) > 1:
+            lead = f"{capital(named(odd))} stand out, and layer {layer} does the most harm of them"
+        usual = f"where the median layer's differs by {_share(self.usual[tensor])}"
+        return f"{lead}: its {name} differs by {_share(error)}, {usual}; {cost}."
 
-    def _against(self, layer: int) -> str:
-        median = float(np.median(self.harm))
-        return f"{digits(self.harm[layer] / median)}× the median layer" if median else "and the median layer costs none"
+    def _cost(self, layer: int) -> str:
+        """What a layer alone costs, beside the median one."""
+        harm, median = self.harm[layer], float(np.median(self.harm))
+        if not harm:
+            return "this layer alone costs no more than rounding"
+        times = f"{digits(harm / median)}× the median layer" if median else "and the median layer costs none"
+        return f"this layer alone costs {digits(harm)} nats (KL), {times}"
 
     @property
     def parting(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
 from core.analysis import checkpoints
@@ -21,6 +20,7 @@ from core.store import profiles
 from core.store.cache import Store
 
 SHOWN = 10  # layers in the table
+HARMS = ("kl", "nll_increase", "flips")
 
 
 @command(app, "compare")
@@ -40,40 +40,40 @@ def compare(given: SimpleNamespace) -> None:
 
 def compared_json(found: Compared) -> dict[str, Any]:
     """What `compare --json` says of a comparison."""
-    single, whole, gains = found.single, found.whole, gains_of([found.single])
+    whole, weights = found.whole, found.weights
+    each = {name: getattr(whole, name) for name in HARMS}
     return {
         "other": found.called,
         "findings": [found.worst, found.parting, found.cost, found.weighed],
         "layers": len(found.harm),
-        "ranking": [
-            {
-                "layer": layer,
-                "stands_out": bool(found.odd[layer]),
-                "tensor": found.tensors[found.tensor(layer)],
-                "error": found.weights.error[layer, found.tensor(layer)],
-                "usual_error": found.usual[found.tensor(layer)],
-                "kl": found.harm[layer],
-                "nll_increase": single.nll_increase[layer].mean(),
-                "flips": single.flips[layer].mean(),
-                "gain": gains.value[layer],
-                "verdict": gains.verdicts[layer],
-            }
-            for layer in found.ranking
-        ],
-        "whole": {
-            "drift": found.drift,
-            "kl": whole.kl.mean(),
-            "nll_increase": whole.nll_increase.mean(),
-            "flips": whole.flips.mean(),
-            "tokens": {"kl": whole.kl, "nll_increase": whole.nll_increase, "flips": whole.flips},
-        },
+        "ranking": _ranking(found),
+        "whole": {"drift": found.drift, **{name: values.mean() for name, values in each.items()}, "tokens": each},
         "weights": {
             "tensors": found.tensors,
-            "error": found.weights.error,
-            "scale": found.weights.scale,
-            "outside": dict(zip(found.outside, np.asarray(found.weights.outside).tolist(), strict=True)),
+            "error": weights.error,
+            "scale": weights.scale,
+            "outside": dict(zip(found.outside, weights.outside.tolist(), strict=True)),
         },
     }
+
+
+def _ranking(found: Compared) -> list[dict[str, Any]]:
+    """The layers, the most suspect first."""
+    gains, single = gains_of([found.single]), found.single
+    return [
+        {
+            "layer": layer,
+            "stands_out": bool(found.odd[layer]),
+            "tensor": found.tensors[tensor],
+            "error": found.weights.error[layer, tensor],
+            "usual_error": found.usual[tensor],
+            **{name: getattr(single, name)[layer].mean() for name in HARMS},
+            "kl": found.harm[layer],
+            "gain": gains.value[layer],
+            "verdict": gains.verdicts[layer],
+        }
+        for layer, tensor in ((layer, found.tensor(layer)) for layer in found.ranking)
+    ]
 
 
 def _table(found: Compared) -> Table:

@@ -70,6 +70,15 @@ def test_a_tensor_that_is_better_than_its_kind_does_not_stand_out() -> None:
     assert not made(error).odd.any()
 
 
+def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads() -> None:
+    error = np.full((LAYERS, TENSORS), 0.01)
+    error[[3, 5, 9], 2] = 0.5
+    found = made(error, kl=np.where(np.arange(LAYERS) == 5, 0.2, 0.1))
+    lead = "Layers 3, 5 and 9 stand out, and layer 5 does the most harm of them: its linear 2 differs by 50 %"
+    assert found.worst.startswith(lead) and found.ranking[:3] == [5, 3, 9]
+    assert "no more than rounding" in made(error, kl=np.zeros(LAYERS)).worst
+
+
 def test_divergence_that_is_no_more_than_rounding_is_no_harm() -> None:
     found = made(np.full((3, 2), 0.1), kl=np.array([3e-6, 1e-5, -1e-7]))
     assert found.harm.tolist() == [0, 1e-5, 0] and "the median layer costs none" in found.worst
