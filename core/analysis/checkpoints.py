@@ -15,7 +15,7 @@ from core.specs.formats import capital, digits, either, per_cent
 from core.store.profiles import Profile
 from core.store.results import Array, Cumulative, Difference, Perturbed
 
-STANDS_OUT = 6.0  # spreads from the median layer: uniform quantisation and pruning stay below
+STANDS_OUT = 6.0  # spreads from the median layer: layers that are quantised alike stay below
 LEAST_SPREADS = 0.05, 0.001  # of an error as a share of the median one, and of a scale: some spread is natural
 NONE = "no other checkpoint was measured: name one to compare with, or measure checkpoint:PATH"
 
