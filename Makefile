@@ -63,6 +63,12 @@ demo: setup
 	$(PY) -m core measure --model random:demo --preset quick --cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 256 \
 		--perturb residual:wanda:0.7 --perturb residual:wanda+refit:0.7 --cache cache/demo
+	$(PY) -m tests.bench.quantised data/checkpoints
+	$(PY) -m core prune --allocation uniform:0.5 --sequences 8 --windows 8 --length 256 \
+		--export data/checkpoints/wanda-50
+	for other in Q8_0.gguf Q4_0.gguf; do \
+		$(PY) -m core compare demo data/checkpoints/SmolLM2-135M-Instruct.$$other --cache cache/demo; done
+	$(PY) -m core compare demo data/checkpoints/wanda-50 --cache cache/demo
 	for study in tests/bench/studies/*.toml; do $(PY) -m core study $$study --cache cache/demo; done
 	$(PY) -m tests.bench.lab
 	$(PY) -m tests.bench.tables

@@ -8,7 +8,8 @@ import streamlit as st
 from core.analysis import findings
 from core.analysis.gains import FEWEST_SEQUENCES, gains_of
 from core.figures import labels
-from core.figures.charts import GLANCE, GROUPS, InView
+from core.figures.charts import COMPARED, GLANCE, GROUPS, InView
+from core.specs.plain import plain
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, subject, view
 from pages.ui.absorption import overview, sections
@@ -68,9 +69,11 @@ profile = subject.profile()
 subject.heading("Which layers amplify, which absorb?", profile)
 name, other = choose(profile)
 gains = gains_of(profile.seeds(name))
-st.header(headline(profile, name, other), anchor=False, help=ABOUT_VERDICTS)
+st.header(plain(headline(profile, name, other)), anchor=False, help=ABOUT_VERDICTS)
 if not any(map(math.isfinite, gains.value[:-1])):
     st.info("This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above.")
+    if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
+        sections.show(COMPARED, InView(profile, name, subject.layer(profile), view.look()), name, lambda: None)
     view.end()
 group = view.sync("group", list(sections.GROUPS), next(iter(sections.GROUPS)))
 statistic, layer = sections.statistic(drawn=group == sections.WITH_STATISTIC), subject.layer(profile)

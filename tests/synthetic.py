@@ -12,9 +12,22 @@ import numpy as np
 from core import specs
 from core.specs.presets import PRESETS
 from core.store.cache import Store
-from core.store.results import Activation, Array, Evaluated, Floor, Perturbed, Removal, Scores, Weights, ZeroShot
+from core.store.results import (
+    Activation,
+    Array,
+    Cumulative,
+    Difference,
+    Evaluated,
+    Floor,
+    Perturbed,
+    Removal,
+    Scores,
+    Weights,
+    ZeroShot,
+)
 
 LENGTH = 64
+OTHER = "/invented/other"  # where a checkpoint that a profile is compared with lies
 TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
 
 
@@ -48,6 +61,10 @@ def save_profile(
         store.save(spec.scores, scores(layers), provenance)
     if spec.removal:
         store.save(spec.removed, removal(layers), provenance)
+    for other in spec.others.values():
+        provenance |= {"checkpoints": {other: OTHER}, "tensors": list(LINEARS), "outside": [OTHER]}
+        store.save(spec.cumulative(other), cumulative(layers, spec.text.sequences), provenance)
+        store.save(spec.difference(other), difference(layers), provenance)
     for measurement in spec.measurements:
         store.save(spec.unit(measurement), perturbed(layers, spec.text.sequences, measurement), provenance)
     store.save(spec, None, provenance)
@@ -94,6 +111,8 @@ def _start(asked: specs.Perturbation, layers: int) -> Array:
         return 0.1 + 0.5 * (across - 0.5) ** 2
     if asked.kind == "residual":
         return asked.sparsity**2 * (0.15 + 0.4 * (across - 0.4) ** 2)
+    if asked.kind == "checkpoint":
+        return 0.02 + 0.01 * across
     if asked.kind == "residual_linear":
         return _start_of_linear(asked, layers)
     return np.full(layers, abs(asked.size))
@@ -147,6 +166,28 @@ def scores(layers: int) -> Scores:
 def removal(layers: int) -> Removal:
     """Errors that grow towards the last layers, and differ from linear to linear."""
     return Removal(error=np.linspace(1, 2, layers)[:, None] * np.linspace(0.5, 1.5, len(LINEARS)))
+
+
+def cumulative(layers: int, sequences: int) -> Cumulative:
+    """Another checkpoint that parts further from layer to layer, and changes every tenth token."""
+    tokens = np.arange(LENGTH - 2)
+    kl = 0.01 * (1 + np.cos(tokens)) * np.ones((sequences, 1))
+    drift = np.linspace(0.02, 0.2, layers)
+    return Cumulative(
+        log_drift=np.log(drift)[:, None] * np.ones(sequences),
+        drift_first=drift / 10,
+        entry=np.full(sequences, 0.01),
+        kl=kl,
+        nll_increase=kl / 2,
+        flips=np.where(tokens % 10 == 0, 1.0, 0.0) * np.ones((sequences, 1)),
+    )
+
+
+def difference(layers: int) -> Difference:
+    """Weights that differ by 5 %, but for one linear in the middle of the layers that differs by 15 %."""
+    error = np.full((layers, len(LINEARS)), 0.05)
+    error[layers // 2, 2] = 0.15
+    return Difference(error=error, scale=np.ones_like(error), outside=np.array([0.04]))
 
 
 # --- studies -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 from core.specs import (
     BestRequest,
+    Checkpoint,
     EvaluationRequest,
     MeasureRequest,
     PolishRequest,
@@ -17,6 +18,7 @@ from core.specs import (
     WindowRequest,
     checked,
     grammar,
+    measurements,
     uniform,
 )
 from core.specs.allocations import BASES, AllocationRequest
@@ -33,6 +35,14 @@ def measure(given: SimpleNamespace) -> MeasureRequest:
     aside = {"engine", *(option.name for option in (*SPREAD, *RUN))}
     said = {name: value for name, value in vars(given).items() if name not in aside}
     return build(**said | {"perturb": given.perturb or []})
+
+
+def compare(given: SimpleNamespace) -> MeasureRequest:
+    """What `compare` asks: every layer of the model taken from the other checkpoint in turn."""
+    found = _fields("compare", given)
+    [taken] = found.pop("measurements").values()
+    text = checked(WindowRequest, **found.pop("text"))
+    return checked(MeasureRequest, **found, text=text, measurements=measurements([Checkpoint(**taken["perturbation"])]))
 
 
 def prune(given: SimpleNamespace) -> StudyRequest:

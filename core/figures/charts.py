@@ -48,7 +48,7 @@ class ChartRow:
 
 
 GLANCE, DRIFT, GAIN = "At a glance", "Drift from layer to layer", "Gain by size"  # as tabs call them
-WHY, CHECKS = "Dilution and harm", "Noise against pruning"
+WHY, CHECKS, COMPARED = "Dilution and harm", "Noise against pruning", "Compare checkpoints"
 CHARTS = (
     ChartRow(
         "matrix", GLANCE, "How much drift remains after each layer?", "core.figures.of_profile:matrix", reported=True,
@@ -66,5 +66,18 @@ CHARTS = (
     ChartRow(
         "repaired", CHECKS, "Does absorption change when the damage is repaired?", "core.figures.of_profile:repaired",
     ),
+    ChartRow(
+        "checkpoint-harm", COMPARED, "Which layers went wrong?", "core.figures.checkpoints:harm", reported=True,
+    ),
+    ChartRow(
+        "checkpoint-weights", COMPARED, "Which weights differ?", "core.figures.checkpoints:weights", reported=True,
+    ),
+    ChartRow(
+        "checkpoint-drift", COMPARED, "Where do the two checkpoints part?", "core.figures.checkpoints:parting",
+        reported=True,
+    ),
+    ChartRow("checkpoint-tokens", COMPARED, "Which tokens change?", "core.figures.checkpoints:tokens", reported=True),
 )  # fmt: skip
-GROUPS = {name: tuple(row for row in CHARTS if row.group == name) for name in (GLANCE, DRIFT, GAIN, WHY, CHECKS)}
+GROUPS = {
+    name: tuple(row for row in CHARTS if row.group == name) for name in (GLANCE, DRIFT, GAIN, WHY, CHECKS, COMPARED)
+}

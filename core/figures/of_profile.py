@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 
@@ -34,7 +35,9 @@ def gains(asked: InView) -> Chart:
     """Gains at every strength of the perturbation, and the twin's where there is one that holds it."""
     profile, name = asked.profile, asked.name
     names = labels.family(profile, name)
-    lines = [gain.line(profile.perturbations[each].short, profile.seeds(each), asked.statistic) for each in names]
+    lines = [
+        gain.line(escape(profile.perturbations[each].short), profile.seeds(each), asked.statistic) for each in names
+    ]
     if asked.twin and name in asked.twin.by_name:
         lines.append(gain.line("compared", asked.twin.seeds(name), asked.statistic))
     finding = findings.finding(gains_of(asked.seeds))

@@ -24,7 +24,9 @@ from core.store.results import Activation, Array, Perturbed
 def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, look: Palette = LIGHT) -> Chart:
     """What became of the damage itself and of the stream around it; their quotient is the gain."""
     found = propagation.dilution(seeds, activation)
-    damage, stream = np.exp(np.nanmean(found.absolute, axis=1)), np.exp(found.growth.mean(1))
+    with np.errstate(invalid="ignore"):  # nothing is known of a layer that the perturbation leaves as it is
+        damage = np.exp(np.nansum(found.absolute, axis=1) / np.isfinite(found.absolute).sum(1))
+    stream = np.exp(found.growth.mean(1))
     gain, frozen = damage / stream, 1 / stream
     layers = len(damage)
     x = np.arange(layers)

@@ -8,6 +8,7 @@ from functools import partial
 
 from core.evaluation.resolving import check, resolve
 from core.evaluation.running import Run
+from core.jobs import checkpoints
 from core.jobs.experiment import Bench
 from core.measure.sweep import Sweep
 from core.models import anatomy, devices
@@ -24,6 +25,7 @@ from core.specs import (
     StudyRequest,
     WritingRequest,
     expanded,
+    identified,
     methods_of,
 )
 from core.specs.jobs import Request
@@ -36,21 +38,27 @@ from core.texts.windows import windows
 def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
     loaded = bench.load(request, partial(windows, request.text))
     store, text = bench.store, windows(request.text, loaded)
+    others = checkpoints.located(request, loaded, store)
     profile = ProfileSpec(
         model=loaded.spec,
         text=text.spec,
-        measurements=expanded(request.measurements, [each.name for each in anatomy.linears(loaded.layers[0])]),
+        measurements=expanded(
+            identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()}),
+            [each.name for each in anatomy.linears(loaded.layers[0])],
+        ),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
         methods=methods_of(request.measurements),
     )
-    store.remember(request, profile, [*loaded.source.files, *text.files])
+    files = [path for source in (loaded.source, *others.values()) for path in source.files]
+    store.remember(request, profile, [*files, *text.files])
     found = store.find(request)  # under another name, or once before this cache knew the request
     if found:
         return found
     devices.place(loaded, bench.device)
     shape = outlined(loaded.source, store)
-    sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share)
+    beside = {each.fingerprint: checkpoints.loaded(each, loaded, bench) for each in others.values()}
+    sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share, beside)
     sweep.run()
     units = [profile.unit(each) for each in profile.measurements]
     measured = sum(parts.seconds(store, unit) for unit in units)
@@ -64,6 +72,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         "text_source": relative(request.text.source),
         "documents": request.text.documents,
         "seed": request.text.seed,
+        **checkpoints.told(others, loaded),
         "engine": sweep.engine,
         "replay_error": max((each for each in replays if each is not None), default=None),
         "warnings": list(warnings),

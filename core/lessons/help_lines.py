@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HEAVY = ("measure", "evaluate", "prune", "best", "polish")  # load the model: a minute or more on two cores
+HEAVY = ("measure", "compare", "evaluate", "prune", "best", "polish")  # load the model: a minute or more on two cores
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import specs
 from core.models import anatomy
@@ -26,6 +26,7 @@ class Moments:
 
     input_norm: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in,) L2 norm of its inputs over all tokens
     second_moment: tuple[dict[str, Tensor], ...] = ()  # per layer: linear -> (in, in) sum of x x^T
+    others: Mapping[str, Sequence[nn.Module]] = field(default_factory=dict)  # layers of other checkpoints, by source
     root: tuple[Tensor, ...] = ()  # per layer: symmetric root of the residual stream's covariance, (width, width)
     warn: Callable[[str], object] = warnings.warn  # told in a sentence what pruning had to help along
 
@@ -78,6 +79,11 @@ class Injection:
             UserError: the layer cannot be pruned (mixture of experts), or has no linear of that name.
         """
         return self.call(self.entry, self._weights(treatment, sparsity, linear))
+
+    def replaced(self, source: str) -> Stream:
+        """The output of the same layer of another checkpoint on the clean input."""
+        weights = self.moments.others[source][self.layer].state_dict()
+        return self.call(self.entry, {name: each.to(self.exit.device) for name, each in weights.items()})
 
     def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
         """By parameter name."""

@@ -51,13 +51,8 @@ class Reader:
 
     def harm(self, injection: int, logits: Tensor, dense: Dense) -> None:
         """Read what the output suffers. logits: (sequences, read tokens, vocabulary)."""
-        wide = self.values["kl"].dtype
-        log_p = logits.float().log_softmax(-1)
-        divergence = (dense.p * (dense.log_p - log_p)).sum(-1, dtype=wide)
-        loss = dense.log_p.gather(-1, dense.targets) - log_p.gather(-1, dense.targets)
-        self.values["kl"][injection] = divergence.mean(1)
-        self.values["nll_increase"][injection] = loss.squeeze(-1).to(wide).mean(1)
-        self.values["flips"][injection] = (log_p.argmax(-1) != dense.top).to(wide).mean(1)
+        for name, found in zip(("kl", "nll_increase", "flips"), dense.harm(logits), strict=True):
+            self.values[name][injection] = found.to(self.values[name].dtype).mean(1)
 
     def result(self) -> Perturbed:
         """Everything read, in float64 on the CPU."""
@@ -73,6 +68,21 @@ class Dense:
         self.p = self.log_p.exp()
         self.top = self.log_p.argmax(-1)
         self.targets = targets.unsqueeze(-1)
+
+    def harm(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What every read token suffers: divergence and rise of the loss, nats, and whether its likeliest word changed.
+
+        Args:
+            logits: (sequences, read tokens, vocabulary).
+
+        Returns:
+            Three times (sequences, read tokens).
+        """
+        wide = torch.float32 if logits.device.type == "mps" else torch.float64  # MPS has no float64
+        log_p = logits.float().log_softmax(-1)
+        divergence = (self.p * (self.log_p - log_p)).sum(-1, dtype=wide)
+        loss = self.log_p.gather(-1, self.targets) - log_p.gather(-1, self.targets)
+        return divergence, loss.squeeze(-1), log_p.argmax(-1) != self.top
 
 
 def harm_tokens(length: int, stride: int) -> Tensor:

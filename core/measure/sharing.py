@@ -47,6 +47,11 @@ def _units(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
         profile.weights: flops.spectra_work(shape, "cpu"),
         profile.scores: flops.scores_work(shape),
         profile.removed: flops.removal_work(shape),
+        **{
+            profile.cumulative(other): flops.cumulative_work(shape, profile.text.sequences, profile.text.length)
+            for other in profile.others.values()
+        },
+        **{profile.difference(other): 0.0 for other in profile.others.values()},
         profile.floor: flops.measurement_work(shape, profile.measurements[0], 1, profile.text.length),
     }
     return ((unit, [], work) for unit, work in works.items() if unit in profile.units)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from core import specs
+from core.measure import checkpoints
 from core.measure.engines import ENGINES
 from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.perturb import Moments
@@ -47,6 +48,7 @@ class Sweep:
     report: Report
     engine: str = "wavefront"
     share: Share | None = None  # None: all of it
+    others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
     mine: Mine = field(init=False)
     done: float = 0.0  # what it took so far, as FLOP: see `core.models.cost`
     total: float = 0.0
@@ -82,6 +84,7 @@ class Sweep:
         began = time.perf_counter()
         moments = self._statistics(missing)
         self._weights()
+        self._compare()
         self.seconds["statistics"] = time.perf_counter() - began
         began, swept = time.perf_counter(), self.flop
         self._floor(moments)
@@ -113,6 +116,8 @@ class Sweep:
         self.total += flops.scores_work(self.shape) if self._lacks(self.profile.scores) else 0
         self.total += flops.spectra_work(self.shape, self.device.type) if self._lacks(self.profile.weights) else 0
         self.total += flops.removal_work(self.shape) if self._lacks(self.profile.removed) else 0
+        runs = [each for each in map(self.profile.cumulative, self.others) if self._lacks(each)]
+        self.total += len(runs) * flops.cumulative_work(self.shape, self.profile.text.sequences, length)
 
     def _sizes(self, pending: dict[specs.Measurement, list[int]]) -> set[int]:
         """Batch sizes whose replay will be checked, if memory holds what it holds now."""
@@ -162,13 +167,35 @@ class Sweep:
             step = self._layer_by_layer("errors of removed weights", flops.removal_work(self.shape))
             found = removal(self.loaded, moments.second_moment, self.windows.tokens.numel(), step)
             self.store.save(self.profile.removed, found, {})
-        return moments
+        return replace(moments, others={name: other.layers for name, other in self.others.items()})
 
     def _weights(self) -> None:
         if self._lacks(self.profile.weights):
             work = flops.spectra_work(self.shape, self.device.type)
             found = weights(self.loaded, self._layer_by_layer("spectra of the weights", work))
             self.store.save(self.profile.weights, found, {})
+
+    def _compare(self) -> None:
+        """How far other checkpoints differ, and what the whole of each does to the text."""
+        count = self.profile.text.sequences
+        for name, other in self.others.items():
+            weighed, run = self.profile.difference(name), self.profile.cumulative(name)
+            if self._lacks(weighed):
+                step = self._layer_by_layer("differences of the weights", 0)
+                self.store.save(weighed, checkpoints.difference(self.loaded, other, step), {})
+            if self._lacks(run):
+                work = flops.cumulative_work(self.shape, 1, self.profile.text.length)
+                step = self._one_by_one("the whole other checkpoint", count, work)
+                self.store.save(run, checkpoints.cumulative(self.loaded, other, self.windows.tokens, step), {})
+
+    def _one_by_one(self, what: str, count: int, work: float) -> Callable[[int], None]:
+        """A step that tells of work which every sequence has the same share of."""
+
+        def step(index: int) -> None:
+            self.done += work
+            self._say(f"{what}: sequence {index + 1} of {count}")
+
+        return step
 
     def _layer_by_layer(self, what: str, work: float) -> Callable[[int], None]:
         """A step that tells of work which every layer has the same share of, and which is no FLOP of the cost."""

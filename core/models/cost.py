@@ -58,7 +58,8 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
         return None
     text, dtype = request.text, request.dtype
     group = flops.group_size(shape, text.sequences, text.length, dtype, None)
-    memory = shape.parameters * flops.BYTES[dtype] + group * flops.sequence_bytes(shape, text.length, dtype)
+    models = 1 + sum(each.perturbation.compares for each in request.measurements)
+    memory = models * shape.parameters * flops.BYTES[dtype] + group * flops.sequence_bytes(shape, text.length, dtype)
     if request.removal or any("second_moment" in each.perturbation.statistics for each in request.measurements):
         memory += flops.second_moment_bytes(shape)
     parts = sum(flops.times(shape, each) for each in request.measurements) * -(-text.sequences // group)

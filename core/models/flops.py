@@ -65,7 +65,8 @@ def request_flops(shape: Outline, request: specs.MeasureRequest) -> float:
         times(shape, each) * measurement_flops(shape, each, text.sequences, text.length)
         for each in request.measurements
     )
-    return clean + floor + sum(measured)
+    beside = sum(each.perturbation.compares for each in request.measurements)
+    return clean + floor + sum(measured) + 2 * beside * clean_flops(shape, text.sequences, text.length)
 
 
 def harm_work(shape: Outline, sequences: int, length: int) -> float:
@@ -83,6 +84,11 @@ def measurement_work(shape: Outline, measurement: specs.Measurement, sequences: 
 def clean_work(shape: Outline, sequences: int, length: int) -> float:
     """What one clean forward takes whose losses are read, as FLOP."""
     return clean_flops(shape, sequences, length) + LOGIT * sequences * length * shape.vocabulary
+
+
+def cumulative_work(shape: Outline, sequences: int, length: int) -> float:
+    """What running two checkpoints side by side takes, as FLOP."""
+    return 2 * clean_work(shape, sequences, length)
 
 
 def check_work(shape: Outline, sequences: int, length: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -21,6 +22,7 @@ BUNDLED = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BUNDLED_LABEL = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
 KINDS = "demo, a folder, a .gguf file, or a Hub id such as organisation/name"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HEX = re.compile(r"[0-9a-f]{64}")
 HUB_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
 RANDOM = "random:"
@@ -40,6 +42,12 @@ class Source:
     gguf: str | None  # file name inside the folder, else the folder holds safetensors
     content: str  # SHA-256 over the files, or repository@commit
     initialised: int | None  # seed of a random initialisation, or None for the trained weights
+
+    @property
+    def fingerprint(self) -> str:
+        """What a spec calls it where another model is in its centre: the beginning of its files' hash."""
+        content = self.content if HEX.fullmatch(self.content) else hashlib.sha256(self.content.encode()).hexdigest()
+        return content[:16] + ("" if self.initialised is None else "-untrained")
 
     @property
     def files(self) -> list[Path]:

@@ -11,9 +11,10 @@ from core import figures
 from core.allocation.spread import allocate, layer_parameters
 from core.analysis import findings
 from core.analysis import responses as response
+from core.analysis.checkpoints import compared
 from core.analysis.gains import gains_of
 from core.figures import labels
-from core.figures.charts import CHARTS, InView
+from core.figures.charts import CHARTS, COMPARED, InView
 from core.figures.responses import responses
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
@@ -43,7 +44,7 @@ def part(found: Profile, asked: Request | None = None, seen: Seen = NOTHING) -> 
         seen: the view that it opens at: this perturbation comes first, this layer is marked.
     """
     spec = found.spec
-    wanted = dict.fromkeys([*([seen.perturbation] if seen.perturbation else []), *PREFERRED])
+    wanted = dict.fromkeys([*([seen.perturbation] if seen.perturbation else []), *PREFERRED, *found.others])
     drawn = [each for each in wanted if each in found.by_name] or list(found.by_name)[:1]
     note = provenance.note(found.entry, spec.model, spec.text)
     exhibits = [one for name in drawn for one in _of_perturbation(found, name, note, seen.layer)]
@@ -52,7 +53,11 @@ def part(found: Profile, asked: Request | None = None, seen: Seen = NOTHING) -> 
     return Part(
         key=found.entry.key,
         title=f"{found.provenance.get('model', spec.model.content)}: which layers amplify, which absorb?",
-        sentences=(*(f"{_label(found, name)}: {said[name]}" for name in drawn), *([ADDITIVE] if pruned else [])),
+        sentences=(
+            *(compared(found, name).worst for name in found.others),
+            *(f"{_label(found, name)}: {said[name]}" for name in drawn),
+            *([ADDITIVE] if pruned else []),
+        ),
         exhibits=(*exhibits, *_responses(found, note), *pruned),
         tables=(("The verdict on every perturbation measured", verdicts(found)),),
         provenance=provenance.rows(found.entry, spec.model, spec.text),
@@ -76,7 +81,7 @@ def _of_perturbation(found: Profile, name: str, note: str, wanted: int | None) -
     layer, why = _marked(found, name, wanted)
     said = f"{_label(found, name)}; the marked layer, {layer}, {why} · {note}"
     asked, prefix, of = InView(found, name, layer), f"{found.entry.key[:6]}-{name}", f": {_label(found, name)}"
-    rows = (row for row in CHARTS if row.reported)
+    rows = (row for row in CHARTS if row.reported and (row.group != COMPARED or name in found.others))
     return [exhibit(lambda look, row=row: row.draw(replace(asked, look=look)), said, prefix, of) for row in rows]
 
 

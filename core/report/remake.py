@@ -9,7 +9,7 @@ from core.report.page import Command
 from core.search import best as bests
 from core.search.best import Best
 from core.search.plan import final_request
-from core.specs import MeasureRequest, Setting, StudyRequest, UserError, WindowRequest, naming
+from core.specs import Measurement, MeasureRequest, Setting, StudyRequest, UserError, WindowRequest, naming
 from core.specs.commands import Studying, alone, command_line
 from core.specs.jobs import Request
 from core.specs.study_file import STUDY_FILE, write_study
@@ -39,10 +39,11 @@ def profile(entry: Entry, asked: Request | None = None) -> list[Command]:
     if not told.get("model_source") or not told.get("text_source"):
         return [Command(NOTHING_SAID, "python -m core measure --model MODEL --text TEXT")]
     about = "The measurement:" if "seed" in told else f"The measurement. {UNSEEDED}"
-    return [Command(about, command_line(_told(entry), device=device, engine=engine))]
+    return [Command(about, command_line(as_told(entry), device=device, engine=engine))]
 
 
-def _told(entry: Entry) -> MeasureRequest:
+def as_told(entry: Entry) -> MeasureRequest:
+    """The request of a profile, put together from what it says of itself."""
     spec, told = entry.spec, entry.provenance
     documents = told.get("documents")
     window = WindowRequest(
@@ -59,7 +60,15 @@ def _told(entry: Entry) -> MeasureRequest:
         revision=told.get("revision"),
         dtype=spec.model.dtype,
         text=window,
-        measurements=spec.measurements,
+        measurements=as_typed(entry),
+    )
+
+
+def as_typed(entry: Entry) -> tuple[Measurement, ...]:
+    """What a profile measured, its checkpoints by their paths."""
+    told = entry.provenance
+    return tuple(
+        each.model_copy(update={"perturbation": each.perturbation.told(told)}) for each in entry.spec.measurements
     )
 
 

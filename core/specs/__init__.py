@@ -9,6 +9,8 @@ from core.specs.errors import Broken, UserError
 from core.specs.measurements import (
     OUTLIER_THRESHOLDS,
     ActivationSpec,
+    CumulativeSpec,
+    DifferenceSpec,
     FloorSpec,
     Measurement,
     MeasureRequest,
@@ -18,6 +20,7 @@ from core.specs.measurements import (
     ScoreSpec,
     WeightSpec,
     expanded,
+    identified,
     measurements,
     methods_of,
 )
@@ -25,6 +28,7 @@ from core.specs.models import Dtype, ModelSpec
 from core.specs.perturbations import (
     EACH,
     FORMS,
+    Checkpoint,
     Gaussian,
     Perturbation,
     Residual,

@@ -125,6 +125,18 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         *SPREAD,
         *RUN,
     ),
+    "compare": (
+        Option("model", f"The reference: {MODEL[0].help}", ..., of=("model",), argument=True, read=absolute),
+        Option("other", "The checkpoint to hold against it, of the same architecture and vocabulary.", ...,
+               of=("measurements.0.perturbation.source",), argument=True, read=absolute),
+        *MODEL[1:],
+        _source("text", "demo, demo:evaluation, file:PATH, or a Hub dataset.", "demo", "text.source"),
+        _documents("documents", "Documents to draw from, as in 0-599.", "text.documents"),
+        _count("sequences", "How many windows.", presets.PRESETS["quick"].sequences, "text.sequences"),
+        _count("length", "Tokens per window.", presets.PRESETS["quick"].length, "text.length", least=SHORTEST),
+        _count("seed", "Draws the windows.", 0, "text.seed", least=0),
+        *RUN,
+    ),
     "allocate": (
         Option("profile", "A profile's key, or demo.", "demo", of=("profile",), always=True),
         Option("allocation", f"{METHOD}; the options from --base to --clip say its parts one by one.",

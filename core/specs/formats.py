@@ -52,10 +52,13 @@ def per_cent(fraction: float) -> str:
 
 
 def model_name(typed: str, bundled: str = "SmolLM2-135M-Instruct") -> str:
-    """A model as it is called: folders by their last part, the demo by its own name."""
+    """A model as it is called: folders and files by their last part, the demo by its own name."""
     if typed.startswith("random:"):
         return f"random weights in the shape of {model_name(typed.removeprefix('random:'), bundled)}"
-    return bundled if typed == "demo" else Path(typed).name if Path(typed).is_absolute() else typed
+    if typed == "demo":
+        return bundled
+    lies = Path(typed).is_absolute() or typed.endswith(".gguf") or typed.count("/") > 1  # a Hub id has one at most
+    return Path(typed).name if lies else typed
 
 
 def text_name(source: str) -> str:

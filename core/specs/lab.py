@@ -43,6 +43,8 @@ class Question(Spec):
         _check_text("sentence", self.sentence)
         if getattr(self.perturbation, "linear", None) == EACH:
             raise ValueError("the lab perturbs one thing at a time: name one linear in place of each")
+        if self.perturbation.compares:
+            raise ValueError("the lab runs one model: compare two checkpoints with `python -m core compare A B`")
         if "second_moment" in self.perturbation.statistics:
             raise ValueError("the lab prunes by magnitude or wanda: others take too long for an answer while you wait")
         if self.token is not None and getattr(self.perturbation, "positions", "all") != "all":

@@ -76,6 +76,20 @@ class FloorSpec(OnText):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
 
 
+class CumulativeSpec(OnText):
+    """The whole of another checkpoint run beside the model."""
+
+    other: str = Field(description="beginning of the hash of the other's files")
+
+
+class DifferenceSpec(Spec):
+    """How far the weights of another checkpoint differ."""
+
+    model: ModelSpec
+    other: str = Field(description="beginning of the hash of the other's files")
+    method: Literal[1] = 1
+
+
 class ProfileSpec(View):
     """A view over units: everything measured of one model on one text."""
 
@@ -117,10 +131,23 @@ class ProfileSpec(View):
         )
 
     @property
+    def others(self) -> dict[str, str]:
+        """Perturbation name -> the checkpoint it takes layers from, by the beginning of its files' hash."""
+        kinds = (each.perturbation for each in self.measurements)
+        return {each.name: each.source for each in kinds if each.compares}
+
+    def cumulative(self, other: str) -> CumulativeSpec:
+        return CumulativeSpec(model=self.model, text=self.text, other=other)
+
+    def difference(self, other: str) -> DifferenceSpec:
+        return DifferenceSpec(model=self.model, other=other)
+
+    @property
     def units(self) -> tuple[Spec, ...]:
         of_weights = (self.weights, self.scores) if self.prunable else ()
         of_removal = (self.removed,) if self.removal else ()
-        return self.activation, self.floor, *of_weights, *of_removal, *map(self.unit, self.measurements)
+        of_others = (make(other) for other in self.others.values() for make in (self.cumulative, self.difference))
+        return self.activation, self.floor, *of_weights, *of_removal, *of_others, *map(self.unit, self.measurements)
 
     @property
     def names(self) -> list[str]:
@@ -190,6 +217,15 @@ def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (
             for seed in (tuple(seeds) if asked.noise else (0,))
         )
     )
+
+
+def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
+    """The same measurements with each checkpoint by the hash of its files; `others` tells it by what was typed."""
+
+    def hashed(kind: Perturbation) -> Perturbation:
+        return kind.model_copy(update={"source": others[kind.source]}) if kind.compares else kind
+
+    return tuple(each.model_copy(update={"perturbation": hashed(each.perturbation)}) for each in asked)
 
 
 def expanded(asked: Iterable[Measurement], linears: Iterable[str]) -> tuple[Measurement, ...]:

@@ -18,10 +18,12 @@ PERTURBATIONS = (
     "core.measure.perturbations.residual_linear:ResidualLinear",
     "core.measure.perturbations.residual_rescaled:ResidualRescaled",
     "core.measure.perturbations.skip:Skip",
+    "core.measure.perturbations.checkpoint:Checkpoint",
 )
 FORMS = {form.model_fields["kind"].default: form for form in map(load, PERTURBATIONS)}
 Perturbation = Annotated[Union[tuple(FORMS.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
 Gaussian = FORMS["gaussian"]  # rounding is measured as noise of its size
+Checkpoint = FORMS["checkpoint"]  # what `compare` asks to be measured
 Residual, ResidualLinear = FORMS["residual"], FORMS["residual_linear"]  # what responses ask to be measured
 EACH = "each"  # linear: stands for every linear of the model, one measurement for each
 
@@ -45,10 +47,13 @@ def perturbation(text: str, positions: Positions = "after_first") -> Perturbatio
         UserError: an unknown kind, a missing or superfluous part, a number out of range.
     """
     body, at, where = text.strip().partition("@")
-    kind, *values = body.split(":")
+    kind = body.partition(":")[0]
     if kind not in FORMS:
         raise UserError(f"there is no perturbation {brief(kind)}: known are {', '.join(FORMS)} (as in gaussian:0.3)")
     form = FORMS[kind]
+    if form.compares:
+        body, at = text.strip(), ""
+    values = body.split(":", 1 if form.compares else -1)[1:]
     if len(values) != len(form.parts):
         shape = ":".join((kind, *(f"<{name}>" for name in form.parts)))
         raise UserError(f"{brief(text)} is not a perturbation: write {shape}")

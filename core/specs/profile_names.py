@@ -22,6 +22,7 @@ class Described(NamedTuple):
     sequences: int
     length: int
     key: str
+    beside: str = ""  # the other checkpoints that it was compared with
 
 
 def model(label: str) -> str:
@@ -46,8 +47,9 @@ def text(label: str) -> str:
 
 
 def profile(about: Described) -> str:
-    """Model, text, windows × tokens."""
-    return f"{short(about.model)} · {text(about.text)} · {about.sequences} × {about.length}"
+    """Model, text, windows × tokens; what the model was compared with."""
+    beside = f" · against {about.beside}" if about.beside else ""
+    return f"{short(about.model)} · {text(about.text)} · {about.sequences} × {about.length}{beside}"
 
 
 def profiles(described: Iterable[Described]) -> list[str]:

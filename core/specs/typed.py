@@ -148,7 +148,7 @@ def _measurements(
     if positions not in (None, "after_first", "all"):
         raise UserError(f"--positions {brief(positions)}: give after_first or all")
     if perturb:
-        asked = [specs.perturbation(part, where) for text in perturb for part in text.split(",")]
+        asked = [_placed(specs.perturbation(part, where)) for text in perturb for part in text.split(",")]
         return specs.measurements(asked, numbers(seeds or "0"))
     if seeds is None and positions is None:
         return chosen.measurements
@@ -156,3 +156,8 @@ def _measurements(
     if positions:
         asked = [each.model_copy(update={"positions": where}) if hasattr(each, "positions") else each for each in asked]
     return specs.measurements(asked, numbers(seeds or "0"))
+
+
+def _placed(asked: specs.Perturbation) -> specs.Perturbation:
+    """A perturbation whose checkpoint is found from any working directory."""
+    return asked.model_copy(update={"source": absolute(asked.source)}) if asked.compares else asked

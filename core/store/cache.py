@@ -40,6 +40,8 @@ UNITS: dict[str, tuple[type[specs.Spec], type]] = {
     "weights": (specs.WeightSpec, results.Weights),
     "scores": (specs.ScoreSpec, results.Scores),
     "removal": (specs.RemovalSpec, results.Removal),
+    "cumulative": (specs.CumulativeSpec, results.Cumulative),
+    "difference": (specs.DifferenceSpec, results.Difference),
     "evaluated": (specs.EvaluatedSpec, results.Evaluated),
     "marginal": (specs.MarginalSpec, results.Marginal),
     "zeroshot": (specs.ZeroShotSpec, results.ZeroShot),

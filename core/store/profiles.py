@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from core import specs
 from core.specs.errors import UserError
 from core.store.cache import Entry, Store
-from core.store.results import Activation, Floor, Perturbed, Removal, Scores, Weights
+from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Weights
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Another checkpoint beside the model: the run of the whole of it, and its weights."""
+
+    cumulative: Cumulative
+    difference: Difference
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +31,7 @@ class Profile:
     scores: Scores | None
     perturbed: dict[specs.Measurement, Perturbed]
     removal: Removal | None = None  # where it was asked for
+    others: dict[str, Beside] = field(default_factory=dict)  # perturbation name -> the checkpoint it takes layers from
 
     @property
     def spec(self) -> specs.ProfileSpec:
@@ -52,7 +61,8 @@ class Profile:
     @cached_property
     def perturbations(self) -> dict[str, specs.Perturbation]:
         """Perturbation name -> perturbation, by kind and size."""
-        return {each.name: each for each in specs.in_order(measured.perturbation for measured in self.perturbed)}
+        asked = specs.in_order(measured.perturbation for measured in self.perturbed)
+        return {each.name: each.told(self.provenance) for each in asked}
 
     def noise(self, positions: specs.Positions = "after_first") -> dict[float, str]:
         """Size -> name of the isotropic noise that was measured at these positions, ascending."""
@@ -90,6 +100,10 @@ def load(store: Store, entry: Entry) -> Profile:
         found.get(spec.scores),
         {each: found[spec.unit(each)] for each in spec.measurements},
         found.get(spec.removed),
+        {
+            name: Beside(found[spec.cumulative(source)], found[spec.difference(source)])
+            for name, source in spec.others.items()
+        },
     )
 
 

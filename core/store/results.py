@@ -120,6 +120,27 @@ class Floor:
 
 
 @dataclass(frozen=True, eq=False)
+class Cumulative:
+    """The whole of another checkpoint run beside the model; "tokens" are those after the first, as in `Perturbed`."""
+
+    log_drift: Array = over("read", "sequence", unit="mean over tokens of ln(||h'_k - h_k|| / ||h_k||)")
+    drift_first: Array = over("read", unit="||h'_k - h_k|| / ||h_k|| at position 0, mean over sequences")
+    entry: Array = over("sequence", unit="the same before the first layer, mean over tokens")
+    kl: Array = over("sequence", "token", unit="KL(model || other) of the token after tokens 1, 2, ..., nats")
+    nll_increase: Array = over("sequence", "token", unit="rise of the loss of the same, nats")
+    flips: Array = over("sequence", "token", unit="1 where the likeliest next token is another, else 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """How far the weights of another checkpoint differ; 0 and 1 where a layer lacks a tensor that others have."""
+
+    error: Array = over("layer", "tensor", unit="||W' - W|| / ||W||")
+    scale: Array = over("layer", "tensor", unit="<W', W> / <W, W>: 1 where W' is W and what is unlike it")
+    outside: Array = over("rest", unit="the same of each tensor outside the layers")
+
+
+@dataclass(frozen=True, eq=False)
 class Evaluated:
     """What a model, dense or pruned, makes of the windows of a text."""
 

@@ -37,6 +37,9 @@ class Told(BaseModel):
     commit: Line | None = None
     versions: dict[Line, Line] = {}
     files: dict[Line, Line] = {}
+    checkpoints: dict[Line, Line] = {}
+    tensors: tuple[Line, ...] = ()
+    outside: tuple[Line, ...] = ()
     model_source: Line | None = None
     revision: Line | None = None
     text_source: Line | None = None

@@ -10,7 +10,7 @@ import streamlit as st
 from core.figures import labels
 from core.specs import profile_names
 from core.specs.errors import UserError
-from core.specs.formats import helped
+from core.specs.formats import helped, listed, model_name
 from core.specs.plain import plain
 from core.store import profiles
 from core.store.cache import Entry, Store
@@ -50,8 +50,8 @@ def _first(entries: dict[str, Entry]) -> str:
 
 def names(entries: Iterable[Entry]) -> dict[str, str]:
     """Key -> name of each profile in a list, no two alike."""
-    listed = list(entries)
-    named = zip(listed, profile_names.profiles(map(_described, listed)), strict=True)
+    known = list(entries)
+    named = zip(known, profile_names.profiles(map(_described, known)), strict=True)
     return {each.key: f"{name}{each.mark}" for each, name in named}
 
 
@@ -63,7 +63,9 @@ def name(entry: Entry) -> str:
 def _described(entry: Entry) -> profile_names.Described:
     text, told = entry.spec.text, entry.provenance
     model, read = str(told.get("model", "?")), str(told.get("text", "?"))
-    return profile_names.Described(model, read, text.sequences, text.length, entry.key[:6])
+    others = (told.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
+    beside = listed(map(model_name, others))
+    return profile_names.Described(model, read, text.sequences, text.length, entry.key[:6], beside)
 
 
 def short_names(entries: Sequence[Entry]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.figures.charts import COMPARED
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models.cost import duration
@@ -182,16 +183,18 @@ def _ended(job: Job) -> None:
         st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
 
 
-def open_profile(key: str, label: str = "Open") -> None:
-    """A link that brings a profile into view."""
-    frame.link("absorption.py", label, {"profile": key})
+def open_profile(key: str, label: str = "Open", **view: str) -> None:
+    """A link that brings a profile into view, and what the URL says of it beside."""
+    frame.link("absorption.py", label, {"profile": key} | view)
 
 
 def open_result(job: Job, on_page: bool = False) -> None:
     """A link to what a finished job computed, with its page named where asked; an export is said in words."""
     key = job.status.result
     if isinstance(job.request, MeasureRequest):
-        open_profile(key, "Open on the Absorption page" if on_page else "Open")
+        beside = any(each.perturbation.compares for each in job.request.measurements)
+        shown = {"group": COMPARED} if beside else {}
+        open_profile(key, "Open on the Absorption page" if on_page else "Open", **shown)
         return
     if isinstance(job.request, ShareRequest):
         st.caption(f"Stored in {key}.")  # the whole, or as much of it as there is

@@ -12,7 +12,7 @@ from core.specs import FORMS, number
 from core.specs.allocations import BASES
 from core.specs.jobs import JOBS
 from core.specs.pruners import PRUNERS
-from tests.bench import spread
+from tests.bench import beside, spread
 from tests.bench.marked import table, write
 
 LOOKS_AT = {"none": "weights alone", "norm": "norms of the inputs", "second_moment": "second moments of the inputs"}
@@ -36,6 +36,7 @@ def tables() -> dict[str, str]:
         "charts": table(("chart", "question"), ((row.group, row.question) for row in CHARTS)),
         "jobs": table(("job", "what it does"), ((f"`{row.kind}`", row.about) for row in JOBS)),
         "engines": table(("--engine-on", "runs shares on"), ((f"`{row.name}`", row.about) for row in ENGINES)),
+        "other checkpoints": beside.table_of_checkpoints(),
         "a large model on many GPUs": spread.table_of_gpus(),
     }
 

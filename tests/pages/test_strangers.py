@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
 from core import specs
+from core.figures.charts import COMPARED
 from core.jobs import queue
 from core.jobs.records import Status
 from core.models import cost
@@ -36,6 +37,8 @@ UNSEEN = "\u202emallory\x1b[0m\r\n\r\n# mallory"
 READ = {"body", "title", "label", "help", "content", "content_help", "captions", "text"}  # fields read as Markdown
 AS_IS = {"text": "body", "json": "body", "html": "body"}  # the same fields of elements that read none
 
+TAKEN = specs.measurements([specs.perturbation("checkpoint:0123456789abcdef")])
+BESIDE = PROFILE.model_copy(update={"measurements": TAKEN})
 TASK = "mallory_:smile:_www.mallory.net"
 KEYS = (
     "profile", "layer", "perturbation", "positions", "allocation", "target", "strength", "driver", "control", "part",
@@ -43,10 +46,11 @@ KEYS = (
     "calibration", "calibration_documents", "text", "seeds", "best_text", "best_loss", "best_seeds", "show", "compare",
     "overlay", "only_method", "only_model", "hand", "chapter", "sentence", "write", "prompt", "measure-model",
     "measure-text", "measure-device", "measure-revision", "measure-documents", "measure-perturbations", "measure-seeds",
-    "measure-preset", "group", "statistic", "compare", "token", "only", "device", "repair", "pattern", "by",
+    "measure-preset", "group", "statistic", "compare", "token", "only", "other", "device", "repair", "pattern", "by",
 )  # fmt: skip
 VIEWS = (
     *((page, {}) for page in ("absorption", "allocate", "learn", "lab", "measure", "help")),
+    ("absorption", {"profile": BESIDE.key, "group": COMPARED}),
     ("allocate", {"strength": "0.04"}),
     ("learn", {"chapter": "prune"}),
     *(("runs", {"show": each}) for each in ("profiles", "evaluations", "overlay", "exports", "import")),
@@ -63,7 +67,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     half = specs.PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "TOLD", told)
+        patch.setattr(synthetic, "OTHER", NAME)
         synthetic.save_profile(other.root, PROFILE, LAYERS, NAME, NAME)
+        synthetic.save_profile(other.root, BESIDE, LAYERS, NAME, NAME)
         few = [each for each in family() if each.allocation.correction.strength in (0, 0.04)][:6]
         save(other, tuple(few), text=NAME, tasks=(TASK,))
         answers.save(other, left_out=[NAME], texts={"final": NAME, "selection": NAME, "calibration": NAME})
@@ -112,7 +118,7 @@ def test_a_pack_whose_names_steer_is_refused(store: Store, made: Path) -> None:
 
 @pytest.mark.parametrize(("page", "view"), VIEWS, ids=str)
 def test_a_name_is_text(stranger: Store, page: str, view: dict[str, str]) -> None:
-    app = opened_at(page, profile=PROFILE.key, **view)
+    app = opened_at(page, **{"profile": PROFILE.key, **view})
     check(app, page)
     if "show" in view:
         app.session_state["overlaid"] = [PROFILE.key]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from core.specs.base import Spec, number, word
 from core.specs.formats import per_cent
@@ -25,6 +26,7 @@ class Kind(Spec):
     isotropic: ClassVar[bool] = False  # noise alike in every direction, whose sizes are held against each other
     prunes: ClassVar[str] = ""  # `layer` or `linear`: what its pruner really prunes, and nothing else is done to
     covariance: ClassVar[bool] = False  # looks at the covariance of the layer's output
+    compares: ClassVar[bool] = False  # its only part names another checkpoint, in which any sign may stand
     runs: ClassVar[int] = 0  # how often it runs its injection layer itself, for its share of the cost
 
     @property
@@ -62,6 +64,10 @@ class Kind(Spec):
     def is_kin(self, other: Kind) -> bool:
         """Whether nothing but the strength tells the two apart."""
         return self.model_dump(exclude={self.varies}) == other.model_dump(exclude={self.varies})
+
+    def told(self, provenance: Mapping[str, Any]) -> Self:
+        """The same in the words of who asked, where the spec holds a hash in place of a path."""
+        return self
 
     def apply(self, at: Injection) -> Stream:
         """The perturbed output of the layer on its clean input, (sequences, tokens, width)."""

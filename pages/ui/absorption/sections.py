@@ -13,13 +13,14 @@ from core import figures
 from core.analysis import findings
 from core.analysis.gains import gains_of
 from core.figures import Chart, labels
-from core.figures.charts import CHECKS, GAIN, GLANCE, ChartRow, InView
+from core.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow, InView
 from core.figures.charts import GROUPS as CHARTED
 from core.specs.errors import UserError
 from core.specs.formats import capital
 from core.specs.plain import plain
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
+from pages.ui.absorption import comparing
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
 WITH_STATISTIC = GAIN  # the group that asks how gains are averaged
@@ -53,6 +54,11 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
         with st.container(horizontal=True):
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compared()
+    if group == COMPARED:
+        comparing.ask(asked.profile)
+        if asked.name not in asked.profile.others:
+            chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same
+            return
     _pairs(GROUPS[group], replace(asked, twin=twin), prefix)
     if group == CHECKS:
         st.header("What does the network do with each perturbation?", anchor=False)

@@ -108,6 +108,6 @@ def measuring(profile: Profile, pruner: str) -> str:
             length=text.length,
             bos=text.bos,
         ),
-        measurements=measurements([*(each.perturbation for each in profile.spec.measurements), *alone]),
+        measurements=measurements([*(each.perturbation.told(told) for each in profile.spec.measurements), *alone]),
     )
     return command_line(request, "auto", Store().elsewhere)

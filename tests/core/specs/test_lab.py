@@ -26,6 +26,7 @@ def test_equal_questions_are_one_however_they_are_asked() -> None:
         ({"sentence": "a", "word": "gaussian"}, ("gaussian", "<size>")),
         ({"sentence": "a", "word": "residual_linear:wanda:0.5:each"}, ("each",)),
         ({"sentence": "a", "word": "residual:sparsegpt:0.5"}, ("magnitude", "wanda")),
+        ({"sentence": "a", "word": "checkpoint:/other"}, ("core compare",)),
         ({"sentence": "a", "word": "skip", "token": -1}, ("token", "-1")),
         ({"sentence": "a" * 2001, "word": "skip"}, ("sentence", "2,000")),
     ],

@@ -1,0 +1,58 @@
+"""The other checkpoints of a measurement: where they lie, how they are loaded, what is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from core.measure.checkpoints import outside, refuse_unlike, tensors
+from core.models import devices
+from core.models.loading import Loaded, load
+from core.models.progress import Progress
+from core.models.provenance import relative
+from core.models.sources import Source, locate
+from core.specs import MeasureRequest, UserError
+from core.store.cache import Store
+
+if TYPE_CHECKING:
+    from core.jobs.experiment import Bench
+
+
+def located(request: MeasureRequest, mine: Loaded, store: Store) -> dict[str, Source]:
+    """The files of every checkpoint that a request names, as it was typed -> where it lies.
+
+    Raises:
+        UserError: there is no such checkpoint, or it is the model itself.
+    """
+    typed = [each.perturbation.source for each in request.measurements if each.perturbation.compares]
+    found = {each: locate(each, store) for each in typed}
+    for source in found.values():
+        if source.fingerprint == mine.source.fingerprint:
+            raise UserError(
+                f"{mine.source.label} and {source.label} are the same checkpoint, equal file by file: name another one"
+            )
+    return found
+
+
+def loaded(source: Source, mine: Loaded, bench: Bench) -> Loaded:
+    """Another checkpoint in memory beside the model, where it runs.
+
+    Raises:
+        UserError: it cannot be loaded, is not of the model's architecture and vocabulary, or equals it.
+    """
+    bench.report(Progress(f"loading {source.label}"))
+    other = load(source, mine.spec.dtype, bench.store)
+    refuse_unlike(mine, other)
+    devices.place(other, bench.device)
+    return other
+
+
+def told(others: Mapping[str, Source], mine: Loaded) -> dict[str, Any]:
+    """What provenance says of them: the path of each by its hash, and the names of the tensors that were compared."""
+    if not others:
+        return {}
+    return {
+        "checkpoints": {source.fingerprint: relative(typed) for typed, source in others.items()},
+        "tensors": tensors(mine.layers),
+        "outside": outside(mine),
+    }

@@ -1,0 +1,129 @@
+"""A model beside another checkpoint of its architecture: how far their weights differ, and their whole runs.
+
+One layer at a time is a perturbation, `core.measure.perturbations.checkpoint`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.measure.reading import Dense, Reader, harm_tokens
+from core.models.loading import Loaded
+from core.models.replay import record, tail
+from core.specs.errors import UserError
+from core.store.results import Cumulative, Difference
+
+Step = Callable[[int], None]
+
+
+def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
+    """Check that two checkpoints can be compared layer by layer, and that there is something to compare.
+
+    Raises:
+        UserError: another architecture, depth, shape or vocabulary; or every tensor is equal.
+    """
+    mine, its = loaded.source.label, other.source.label
+    kinds = [type(each.model).__name__ for each in (loaded, other)]
+    if kinds[0] != kinds[1]:
+        raise UserError(f"{its} is a {kinds[1]} and {mine} a {kinds[0]}: compare checkpoints of one architecture")
+    depths = [len(each.layers) for each in (loaded, other)]
+    if depths[0] != depths[1]:
+        raise UserError(f"{its} has {depths[1]} layers and {mine} has {depths[0]}: each layer needs its counterpart")
+    _refuse_other_words(loaded, other)
+    pairs = list(_pairs(loaded.model, other.model))
+    for name, ours, theirs in pairs:
+        if theirs is None or ours.shape != theirs.shape:
+            found = f"has the shape {tuple(theirs.shape)}" if theirs is not None else "is missing"
+            raise UserError(
+                f"{name} {found} in {its} where {mine} has {tuple(ours.shape)}: compare models of one shape"
+            )
+    if all(torch.equal(ours, theirs.to(ours.device)) for _, ours, theirs in pairs):
+        raise UserError(f"{mine} and {its} are equal in every tensor: there is nothing to compare")
+
+
+def _refuse_other_words(loaded: Loaded, other: Loaded) -> None:
+    ours, theirs = loaded.tokenizer.get_vocab(), other.tokenizer.get_vocab()
+    odd = next((word for word in sorted(ours) if theirs.get(word) != ours[word]), None)
+    if odd is not None or len(ours) != len(theirs):
+        raise UserError(
+            f"{other.source.label} has another vocabulary than {loaded.source.label} ({len(theirs):,} words against "
+            f"{len(ours):,}): compare checkpoints with one tokenizer"
+        )
+
+
+def _pairs(model: nn.Module, other: nn.Module) -> list[tuple[str, Tensor, Tensor | None]]:
+    """Every tensor with its counterpart, tied ones under each of their names."""
+    theirs = dict(other.named_parameters(remove_duplicate=False))
+    return [(name, each, theirs.get(name)) for name, each in model.named_parameters(remove_duplicate=False)]
+
+
+def tensors(layers: Sequence[nn.Module]) -> list[str]:
+    """Names of the layers' tensors, each once, in the order of their modules."""
+    return list(dict.fromkeys(name for layer in layers for name, _ in layer.named_parameters()))
+
+
+def outside(loaded: Loaded) -> list[str]:
+    """Names of the tensors outside the layers: embeddings, the final norm, the head where it is not tied."""
+    inside = {id(each) for layer in loaded.layers for each in layer.parameters()}
+    return [name for name, each in loaded.model.named_parameters() if id(each) not in inside]
+
+
+def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
+    """Error and scale of every tensor; `step` is told the layer that is done."""
+    names = tensors(loaded.layers)
+    error, scale = np.zeros((len(loaded.layers), len(names))), np.ones((len(loaded.layers), len(names)))
+    for index, layer in enumerate(loaded.layers):
+        for name, ours, theirs in _pairs(layer, other.layers[index]):
+            cell = index, names.index(name)
+            error[cell], scale[cell] = error_and_scale(ours, theirs)
+        step(index)
+    pairs = ([each.model.get_parameter(name) for each in (loaded, other)] for name in outside(loaded))
+    return Difference(error=error, scale=scale, outside=np.array([error_and_scale(*pair)[0] for pair in pairs]))
+
+
+def error_and_scale(ours: Tensor, theirs: Tensor) -> tuple[float, float]:
+    """`||W' - W|| / ||W||` and `<W', W> / <W, W>`; where W is zero, 1 if W' is not, and 1."""
+    ours, theirs = ours.detach().cpu().double().flatten(), theirs.detach().cpu().double().flatten()
+    size, change = float(ours @ ours), float((theirs - ours).norm())
+    if not size:
+        return float(change > 0), 1.0
+    return change / size**0.5, float(ours @ theirs) / size
+
+
+@torch.inference_mode()
+def cumulative(loaded: Loaded, other: Loaded, tokens: Tensor, step: Step) -> Cumulative:
+    """The whole other checkpoint run beside the model; `step` is told the sequence that is done.
+
+    Args:
+        tokens: (sequences, length).
+    """
+    found = []
+    for index, ids in enumerate(tokens):
+        found.append(_run(loaded, other, ids[None]))
+        step(index)
+    axes = {"log_drift": 1, "drift_first": 1, "entry": 0, "kl": 0, "nll_increase": 0, "flips": 0}
+    joined = {name: np.stack([each[name] for each in found], axis) for name, axis in axes.items()}
+    return Cumulative(**joined | {"drift_first": joined["drift_first"].mean(1)})
+
+
+def _run(loaded: Loaded, other: Loaded, ids: Tensor) -> dict[str, np.ndarray]:
+    """One sequence. ids: (1, tokens)."""
+    ours, theirs = (ids.to(each.model.device) for each in (loaded, other))
+    clean, last = record(loaded.model, loaded.layers, ours)
+    run, end = record(other.model, other.layers, theirs)
+    reader = Reader(len(clean), 1, last.device)
+    for layer, (call, changed) in enumerate(zip(clean, run, strict=True)):
+        reader.read(0, layer, changed.exit.to(last.device), call.exit)
+    read_at = harm_tokens(ids.shape[1], 1)
+    dense = Dense(tail(loaded.model, clean, ours, last)[:, read_at], ours[:, read_at + 1])
+    harm = dense.harm(tail(other.model, run, theirs, end)[:, read_at].to(last.device))
+    drift = reader.result()
+    before = [calls[0].entry.float().to(last.device) for calls in (clean, run)]
+    entry = ((before[1] - before[0]).norm(dim=-1) / before[0].norm(dim=-1))[0, 1:].mean()
+    row = {"log_drift": drift.log_drift[0, :, 0], "drift_first": drift.drift_first[0], "entry": float(entry)}
+    names = ("kl", "nll_increase", "flips")
+    return row | {name: each[0].double().cpu().numpy() for name, each in zip(names, harm, strict=True)}

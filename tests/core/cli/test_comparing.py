@@ -1,0 +1,134 @@
+"""`compare` on tiny folders: a planted fault is named first, and what cannot be compared is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tests import tiny
+from tests.faulty import FAULTS, rewritten, rounded
+
+LAYER, TENSOR = 2, "mlp.up_proj.weight"
+FEW = ("--sequences", 8, "--length", 16, "--device", "cpu", "--json")
+
+
+def planted(fault: str, everywhere: Callable[[Tensor], Tensor] = lambda each: each) -> Callable[[str, Tensor], Tensor]:
+    """A fault in one tensor, and something done to all matrices of the layers before."""
+
+    def change(name: str, each: Tensor) -> Tensor:
+        each = everywhere(each) if ".layers." in name and each.ndim > 1 else each
+        return FAULTS[fault](each) if name.endswith(f".{LAYER}.{TENSOR}") else each
+
+    return change
+
+
+@pytest.mark.parametrize("base", ["none", "8 bits", "4 bits"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_named_first(fault: str, base: str, say, text: str, tmp_path: Path) -> None:
+    change = planted(fault) if base == "none" else planted(fault, lambda each: rounded(each, int(base[0])))
+    other = rewritten(tmp_path / "other", change)
+    found = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
+    first, *rest = found["ranking"]
+    assert (first["layer"], first["tensor"], first["stands_out"]) == (LAYER, TENSOR, True)
+    assert not any(each["stands_out"] for each in rest)
+    assert found["findings"][0].startswith(f"Layer {LAYER} stands out: its {TENSOR} differs by ")
+    assert found["other"] == "other" and sorted(each["layer"] for each in found["ranking"]) == list(range(tiny.LAYERS))
+    if base == "none":
+        assert first["kl"] == pytest.approx(
+            np.mean(np.array(found["whole"]["tokens"]["kl"])[:, ::4]), rel=1e-2, abs=1e-6
+        )
+        assert found["whole"]["drift"][:LAYER] == [0, 0] and first["usual_error"] == 0
+        assert not any(each["kl"] for each in rest)
+
+
+def test_what_is_rounded_alike_names_the_layer_that_does_most_harm(say, text: str, tmp_path: Path) -> None:
+    other = rewritten(tmp_path / "other", lambda _, each: rounded(each, 4) if each.ndim > 1 else each)
+    found = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
+    kl = [each["kl"] for each in found["ranking"]]
+    assert not any(each["stands_out"] for each in found["ranking"]) and kl == sorted(kl, reverse=True)
+    assert found["findings"][0].startswith("No layer's weights stand out.")
+    assert 0 < found["weights"]["outside"]["model.embed_tokens.weight"] < 0.2
+
+
+def test_a_comparison_is_a_profile_that_is_found_again_and_made_again_by_its_command(
+    say, text: str, tmp_path: Path
+) -> None:
+    other = rewritten(tmp_path / "other", planted("scale"))
+    asked = ("compare", tiny.folder("llama"), other, "--text", text, *FEW)
+    key = say(*asked).json["key"]
+    assert say(*asked).json["key"] == key
+    told = say("show", key, "--json").json
+    [row] = told["perturbations"]
+    assert row["name"].startswith("checkpoint:") and str(other) not in row["name"]
+    assert list(told["provenance"]["checkpoints"].values()) == [str(other)]
+    moved = shutil.move(other, tmp_path / "elsewhere")  # the same files under another name are the same checkpoint
+    assert say("compare", tiny.folder("llama"), moved, "--text", text, *FEW).json["key"] == key
+    report = say("report", key, "--out", tmp_path / "report.html", "--json").json
+    page = Path(report["file"]).read_text(encoding="utf-8")
+    assert f"Layer {LAYER} stands out" in page and "Which weights differ?" in page and str(tmp_path) not in page
+
+
+@pytest.mark.parametrize(
+    ("where", "said"), [("layers.3.mlp.up_proj", "Layer 3 stands out"), ("embed_tokens", "Every layer is equal")]
+)
+def test_a_change_that_no_gain_tells_of_is_reported_too(where: str, said: str, say, text: str, tmp_path: Path) -> None:
+    """After the last layer and outside the layers there is no drift to follow from layer to layer."""
+    other = rewritten(tmp_path / "other", lambda name, each: 1.1 * each if where in name else each)
+    found = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
+    assert found["findings"][0].startswith(said)
+    report = say("report", found["key"], "--out", tmp_path / "report.html", "--json").json
+    assert said in Path(report["file"]).read_text(encoding="utf-8")
+
+
+def test_shares_of_a_measurement_make_the_same_comparison(say, text: str, tmp_path: Path) -> None:
+    other = rewritten(tmp_path / "other", planted("scale"))
+    whole = say("compare", tiny.folder("llama"), other, "--text", text, *FEW).json
+    read = ("--model", tiny.folder("llama"), "--text", text, "--perturb", f"checkpoint:{other}", *FEW)
+    for share in ("1/2", "2/2"):
+        assert say("measure", *read, "--part", share, cache="shared").code == 0
+    again = say("compare", tiny.folder("llama"), other, "--text", text, *FEW, cache="shared").json
+    assert again["key"] == whole["key"] and again["findings"] == whole["findings"]
+
+
+def test_what_cannot_be_compared_is_refused_before_anything_is_measured(say, text: str, tmp_path: Path) -> None:
+    base = tiny.folder("llama")
+    same = rewritten(tmp_path / "same", lambda _, each: each)
+    save_file(load_file(same / "model.safetensors"), same / "model.safetensors", {"format": "pt", "again": "yes"})
+    for other, *named in (
+        (base, "same checkpoint"),
+        (same, "equal in every tensor"),
+        (tiny.folder("qwen2"), "Qwen2ForCausalLM", "LlamaForCausalLM"),
+        (shallower(tmp_path / "shallow"), "3 layers", "has 4"),
+        (tmp_path / "nowhere", "there is no model"),
+        (quantised(tmp_path / "gptq"), "gptq"),
+    ):
+        said = say("compare", base, other, "--text", text, *FEW)
+        said.refused(*named[1:])
+        assert named[0] in said.err
+    assert not list((tmp_path / "cache").glob("profile/*"))
+
+
+def shallower(folder: Path) -> Path:
+    """The tiny llama without its last layer."""
+    configuration = tiny.config("llama")
+    configuration.num_hidden_layers = 3
+    tiny.filled(configuration).save_pretrained(folder)
+    tiny.tokenizer().save_pretrained(folder)
+    return folder
+
+
+def quantised(folder: Path) -> Path:
+    """A folder that says its weights are GPTQ's."""
+    shutil.copytree(tiny.folder("llama"), folder)
+    path = folder / "config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings["quantization_config"] = {"quant_method": "gptq", "bits": 4, "group_size": 32, "desc_act": False}
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    return folder

@@ -1,0 +1,181 @@
+"""Two checkpoints: layers taken from the other one by one, the whole of it, and its weights."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from core import specs
+from core.analysis.checkpoints import Compared
+from core.measure import checkpoints
+from core.measure.perturbations.checkpoint import Checkpoint
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.models.sources import Source
+from core.specs import WindowRequest
+from core.store.cache import Store
+from core.store.profiles import Beside
+from core.store.results import Perturbed
+from core.texts.windows import Windows, windows
+from tests import tiny
+from tests.faulty import FAULTS, rounded
+
+OTHER = "0123456789abcdef"
+ROUNDING = 1e-6  # nats of divergence that float32 makes of none
+
+
+def changed(of: Loaded, change: Callable[[dict[str, Tensor]], None]) -> Loaded:
+    """A copy of a model whose parameters, by name, were changed in place."""
+    model = copy.deepcopy(of.model)
+    change(dict(model.named_parameters(remove_duplicate=False)))
+    return replace(of, model=model, source=Source("the other", Path("nowhere"), None, OTHER, None))
+
+
+def at(layer: int, name: str, factor: float) -> Callable[[dict[str, Tensor]], None]:
+    """Scale the tensors of a layer whose name ends so."""
+
+    def scale(parameters: dict[str, Tensor]) -> None:
+        found = [each for key, each in parameters.items() if f".{layer}." in key and key.endswith(name)]
+        assert found
+        for each in found:
+            each.mul_(factor)
+
+    return scale
+
+
+def compared(
+    of: Loaded, other: Loaded, store: Store, engine: str = "wavefront", text: Windows | None = None
+) -> tuple[Perturbed, Beside]:
+    """What a sweep measures of two models."""
+    text = text or tiny.windows(3, 14)
+    profile = tiny.profile(of, text, f"checkpoint:{OTHER}")
+    made = tiny.sweep(of, text, profile, store, engine=engine)
+    made.others = {OTHER: other}
+    made.run()
+    whole, weights = (store.load(each(OTHER)) for each in (profile.cumulative, profile.difference))
+    return store.load(profile.unit(profile.measurements[0])), Beside(whole, weights)
+
+
+@pytest.mark.parametrize("family", [*tiny.FAMILIES, tiny.ODD])
+def test_a_change_in_one_layer_is_found_there_and_is_all_that_the_whole_run_sees(
+    family: str, empty: Store, inference: None
+) -> None:
+    """With one layer changed the other checkpoint is the model with that layer replaced: two ways to one number."""
+    of, layer = tiny.loaded(family), 2
+    before = tiny.state(of.model)
+    single, beside = compared(of, changed(of, at(layer, "", 1.5)), empty)
+    tiny.assert_untouched(of.model, before)
+    elsewhere = np.arange(tiny.LAYERS) != layer
+    assert (single.kl[elsewhere] < ROUNDING).all() and not single.final_squared[elsewhere].any()
+    assert (single.kl[layer] > 10 * ROUNDING).all()
+    whole = beside.cumulative
+    np.testing.assert_allclose(whole.kl[:, ::4].mean(1), single.kl[layer], rtol=1e-3, atol=ROUNDING)
+    np.testing.assert_allclose(whole.flips[:, ::4].mean(1), single.flips[layer])
+    np.testing.assert_allclose(whole.log_drift[layer:], single.log_drift[layer, layer:], rtol=1e-4)
+    assert np.isneginf(whole.log_drift[:layer]).all() and not whole.entry.any()
+    error = beside.difference.error
+    assert not error[elsewhere].any() and not beside.difference.outside.any()
+    np.testing.assert_allclose(error[layer][error[layer] > 0], 0.5, rtol=1e-4)
+
+
+def test_both_engines_replace_a_layer_alike(empty: Store, tmp_path: Path, inference: None) -> None:
+    of = tiny.loaded("llama")
+    other = changed(of, at(1, "mlp.up_proj.weight", 1.5))
+    fast, _ = compared(of, other, empty)
+    plain, _ = compared(of, other, Store(tmp_path / "plain"), "hooks")
+    np.testing.assert_allclose(fast.kl, plain.kl, rtol=1e-4, atol=ROUNDING)
+    np.testing.assert_allclose(fast.drift[1], plain.drift[1], rtol=1e-4)
+
+
+def test_a_change_outside_the_layers_is_told_apart(empty: Store, inference: None) -> None:
+    of = tiny.loaded("llama")
+    other = changed(of, lambda found: found["model.embed_tokens.weight"].mul_(1.1))
+    single, beside = compared(of, other, empty)
+    assert (single.kl < ROUNDING).all() and not beside.difference.error.any()
+    errors = dict(zip(checkpoints.outside(of), beside.difference.outside, strict=True))
+    assert errors.pop("model.embed_tokens.weight") == pytest.approx(0.1, rel=1e-5) and not any(errors.values())
+    np.testing.assert_allclose(beside.cumulative.entry, 0.1, rtol=1e-5)
+    assert beside.cumulative.kl.mean() > 0
+
+
+def test_a_tensor_of_zeros_that_is_no_longer_differs_wholly() -> None:
+    zero, one = Tensor([0.0, 0.0]), Tensor([3.0, 4.0])
+    told = checkpoints.error_and_scale
+    assert told(zero, one) == (1, 1) and told(zero, zero) == (0, 1)
+    assert (
+        told(one, zero) == (1, 0)
+        and told(one, 2 * one) == (1, 2)
+        and told(one, one.flip(0)) == pytest.approx((2**0.5 / 5, 24 / 25))
+    )
+
+
+def test_a_path_may_hold_any_sign_and_a_label_says_its_last_part() -> None:
+    path = str(Path("/a:b@c,d/pruned").resolve())
+    asked = specs.perturbation(f"checkpoint:{path}")
+    assert asked == Checkpoint(source=path) and asked.name == f"checkpoint:{path}"
+    assert asked.label == "Layer of pruned"
+    with pytest.raises(specs.UserError, match="checkpoint:<source>"):
+        specs.perturbation("checkpoint")
+
+
+def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:
+    of = tiny.loaded("llama")
+    for other, *named in (
+        (tiny.loaded("qwen2"), "Qwen2ForCausalLM", "LlamaForCausalLM"),
+        (shaped(num_hidden_layers=3), "3 layers", "4"),
+        (shaped(intermediate_size=48), "mlp.gate_proj.weight", "(48, 32)", "(64, 32)"),
+        (changed(of, lambda _: None), "equal", "nothing to compare"),
+    ):
+        with refused(*named):
+            checkpoints.refuse_unlike(of, other)
+    words = copy.deepcopy(of.tokenizer)
+    words.add_tokens(["heron-like"])
+    with refused("another vocabulary"):
+        checkpoints.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
+
+
+TRIALS = 20
+
+
+@pytest.mark.slow
+@pytest.mark.bundled
+@pytest.mark.parametrize("trial", range(TRIALS))
+def test_a_fault_planted_in_the_bundled_model_is_named_first(
+    trial: int, bundled: Loaded, empty: Store, inference: None
+) -> None:
+    """In one linear drawn by the trial, with the others as they are or rounded to 8 or to 4 bits."""
+    drawn = random.Random(trial)
+    layer = drawn.randrange(len(bundled.layers))
+    tensor = f"{drawn.choice(anatomy.linears(bundled.layers[layer])).name}.weight"
+    fault, bits = [*FAULTS][trial % 3], (None, 8, 4)[trial // 3 % 3]
+
+    def spoil(found: dict[str, Tensor]) -> None:
+        inside = {name: each for name, each in found.items() if ".layers." in name and each.ndim > 1}
+        for each in inside.values() if bits else ():
+            each.copy_(rounded(each, bits, 32))
+        [faulty] = [each for name, each in inside.items() if name.endswith(f".{layer}.{tensor}")]
+        faulty.copy_(FAULTS[fault](faulty))
+
+    text = windows(WindowRequest(sequences=2, length=24), bundled)
+    single, beside = compared(bundled, changed(bundled, spoil), empty, text=text)
+    names = tuple(checkpoints.tensors(bundled.layers))
+    found = Compared("faulty", names, (), single, beside.cumulative, beside.difference)
+    first = found.ranking[0]
+    assert (first, names[found.tensor(first)]) == (layer, tensor), f"{fault} on {bits or 'full'} bits: {found.worst}"
+    assert found.odd.sum() == 1
+
+
+def shaped(**settings: object) -> Loaded:
+    """A llama of other settings."""
+    configuration = tiny.config("llama")
+    for name, value in settings.items():
+        setattr(configuration, name, value)
+    source = Source("the other", Path("nowhere"), None, OTHER, None)
+    return replace(tiny.loaded("llama"), model=tiny.filled(configuration), source=source)

@@ -1,0 +1,68 @@
+"""The part that compares checkpoints: what it draws, the run that it offers, and its URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.analysis import checkpoints
+from core.figures.charts import COMPARED, GROUPS
+from core.jobs import queue
+from core.specs import Measurement, perturbation
+from core.store.cache import Store
+from pages.ui import subject
+from pages.ui.absorption import comparing
+from tests import synthetic, tiny
+from tests.pages.opening import opened_at, url
+
+OTHER = "0123456789abcdef"
+
+
+@pytest.fixture
+def key(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A stored comparison, of a model that lies on this machine."""
+    monkeypatch.setattr(synthetic, "TOLD", synthetic.TOLD | {"model_source": str(tiny.folder("llama"))})
+    monkeypatch.setitem(synthetic.TOLD, "text_source", "demo")
+    asked = (Measurement(perturbation=perturbation(f"checkpoint:{OTHER}")),)
+    spec = synthetic.profile_spec(6, 8, "quick").model_copy(update={"measurements": asked})
+    return synthetic.save_profile(empty_cache, spec, 6)
+
+
+def test_a_comparison_is_drawn_with_its_sentences(key: str) -> None:
+    app = opened_at("absorption", profile=key, group=COMPARED)
+    assert not app.exception and not app.info
+    assert len(app.get("plotly_chart")) == 1 + len(GROUPS[COMPARED])
+    found = checkpoints.compared(subject.load(key))
+    written = " ".join(each.value for each in (*app.markdown, *app.caption))
+    assert all(said.split(";")[0] in written for said in (found.worst, found.parting, found.weighed, found.cost))
+    assert "Layer of other" in app.selectbox(key="perturbation").options
+
+
+def test_another_checkpoint_is_asked_for_and_queued(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the model and on the text of the profile in view; the path stands in the URL."""
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
+    app = opened_at("absorption", profile=key, group=COMPARED)
+    assert app.button(key="compare-run").disabled
+    other = str(tiny.folder("qwen2"))
+    app.text_input(key="other").set_value(other).run()
+    assert url(app)["other"] == other and not app.button(key="compare-run").disabled
+    app.button(key="compare-run").click().run()
+    assert not app.exception
+    [job] = queue.jobs(Store())
+    profile, asked = subject.load(key), job.request
+    assert (asked.model, asked.text.source) == (str(tiny.folder("llama")), "demo")
+    assert (asked.text.sequences, asked.text.length) == (profile.sequences, profile.spec.text.length)
+    assert [each.perturbation.source for each in asked.measurements] == [other]
+    assert url(app)["job"] == job.key and not app.button(key="cancel").disabled
+
+
+def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(filled_cache: dict[str, str]) -> None:
+    app = opened_at("absorption", profile=filled_cache["deep"], group=COMPARED)
+    assert [each.value for each in app.caption if each.value == comparing.IMPORTED]
+    assert not [each for each in app.text_input if each.key == "other"]
+
+
+@pytest.mark.parametrize("page", ["learn", "allocate", "prune", "runs", "measure"])
+def test_every_other_page_stands_with_a_comparison_in_view(key: str, page: str) -> None:
+    assert not opened_at(page, profile=key).exception
