@@ -7,8 +7,6 @@ from pages.ui import brand, frame, reader, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
-# A finger does not hover: the bar of buttons would lie over the labels of a chart for good.
-st.html("<style>@media (hover: none) { .modebar-container { display: none } }</style>")
 ICONS = {
     "lab": "science",
     "learn": "school",

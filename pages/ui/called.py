@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from core.figures import labels
-from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WindowRequest, WritingRequest, naming
+from core.specs import (
+    BestRequest,
+    ExportRequest,
+    MeasureRequest,
+    StudyRequest,
+    WindowRequest,
+    WritingRequest,
+    naming,
+    profile_names,
+)
 from core.specs.formats import model_name, text_name
 from core.specs.jobs import Request
 from pages.ui.measure.choose import MODELS
@@ -36,7 +45,7 @@ def brief(request: Request) -> str:
             said = ["best setting", labels.percent(request.target) if request.target else "within a loss"]
         case _:
             return request.title
-    return " · ".join([*said, model(request)])
+    return " · ".join([*said, profile_names.narrow(model_name(request.model))])
 
 
 def title(request: Request) -> str:
