@@ -61,7 +61,7 @@ def profiles() -> None:
         pd.DataFrame([row(entry) for entry in entries.values()]),
         "Everything measured: model, text, amount, precision, when, and how long it took",
         {
-            "model": st.column_config.TextColumn(width=160, pinned=True),
+            "model": st.column_config.TextColumn(width=184, pinned=True),
             "text": st.column_config.TextColumn(width=80),
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             "took": st.column_config.NumberColumn(format="%.1f min"),

@@ -18,7 +18,7 @@ ICONS = {
     "help": "terminal",
     "glossary": "menu_book",
 }
-UNPROFILED = ("lab", "", "glossary")  # they show the bundled model, or none
+UNPROFILED = ("lab", "", "help", "glossary")  # they show the bundled model, or none
 pages = [
     st.Page(f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", url_path=name)
     for name, icon in ICONS.items()

@@ -30,11 +30,14 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 
 # The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
+# A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
 .stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
 .js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
 .js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
+[data-testid="stCode"] .token { color: inherit !important; }
+[data-testid="stCode"] .token.parameter { white-space: nowrap; }
 @media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
 """
 
@@ -135,6 +138,11 @@ def nothing(said: str, page: str, label: str, query: dict[str, str] | None = Non
 def file(prefix: str, name: str) -> str:
     """A name for a downloaded file: perturbations are written with signs that files cannot carry everywhere."""
     return f"{prefix}-{name}".replace(":", "-").replace("@", "-")
+
+
+def command(line: str) -> None:
+    """A command line to paste, which is broken between words alone."""
+    st.code(line, "bash", wrap_lines=True)
 
 
 def numbers(table: pd.DataFrame, about: str, file: str, key: str) -> None:

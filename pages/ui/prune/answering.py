@@ -109,7 +109,7 @@ def _commands(found: Best) -> None:
     with st.expander("The same on the command line"):
         whole, parts = best.whole_line(found.request), best.commands(found)
         for each in filter(None, (whole, *parts)):
-            st.code(each, None, wrap_lines=True)
+            frame.command(each)
         if whole:
             st.caption(COMMANDS)
         elif not parts:

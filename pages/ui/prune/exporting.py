@@ -127,7 +127,7 @@ def finished(entry: Entry) -> None:
     st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
     st.caption(" ".join([*compared(told), f"Measured: {size_sentence(entry)}"]))
     st.code(loading(folder), "python", wrap_lines=True)
-    st.code(quoted(["vllm", "serve", folder]), "bash", wrap_lines=True)
+    frame.command(quoted(["vllm", "serve", folder]))
     st.caption(SERVING)
     for warning in told.get("warnings", []):
         st.warning(plain(warning))
