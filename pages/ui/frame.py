@@ -30,12 +30,14 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 
 # The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
+# What a narrow field cuts off is seen to go on.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
 .stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
 .js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
 .js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
+[data-testid="stTextInput"] input { text-overflow: ellipsis; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }
 @media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
