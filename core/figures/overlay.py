@@ -13,13 +13,12 @@ from core.analysis.comparison import spearman
 from core.figures.axes import factor_axis, layer_axis
 from core.figures.gain import Line, table
 from core.figures.labels import percent, times
-from core.figures.marks import DASHES, band, curve, line_gap, line_labels, rule
+from core.figures.marks import DASHES, band, curve, line_gap, line_labels, margin, rule
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
 GREEN, YELLOW, PINK = "#009E73", "#E69F00", "#CC79A7"  # of Okabe and Ito's, those that mean nothing on other charts
 LONGEST, WIDEST = 36, 14  # characters of a name beside its curve, and of a line of it: a phone has room for no more
-LETTER = 7  # pixels of a character beside its curve, at most
 STEPS = 101  # points at which models of different depth are compared
 RELATIVE = "relative depth of the injection layer: layer / (layers - 1)"
 
@@ -84,8 +83,7 @@ def _name(figure: go.Figure, lines: Sequence[Line], values: Array, colours: Sequ
     names = [label(each.name) for each in lines]
     first = figure.layout.xaxis.range[0]
     figure.add_trace(line_labels(first, heights, names, colours, line_gap(values), side="left"))
-    longest = max(len(line) for each in names for line in each.split("<br>"))
-    figure.update_layout(margin_l=16 + LETTER * longest, yaxis_side="right")
+    figure.update_layout(margin_l=margin(names), yaxis_side="right")
 
 
 def label(name: str) -> str:
