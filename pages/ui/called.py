@@ -8,6 +8,7 @@ from core.specs import (
     ExportRequest,
     MeasureRequest,
     StudyRequest,
+    UserError,
     WindowRequest,
     WritingRequest,
     naming,
@@ -15,6 +16,7 @@ from core.specs import (
 )
 from core.specs.formats import model_name, text_name
 from core.specs.jobs import Request
+from core.specs.settings import read_setting
 from pages.ui.measure.choose import MODELS
 
 
@@ -26,6 +28,14 @@ def model(request: Request) -> str:
 def source(text: WindowRequest) -> str:
     """A text as pages name it: files by their name."""
     return text_name(text.source)
+
+
+def setting(line: str) -> str:
+    """A setting as pages name it, from the line that it is stored as; what is no such line stays as it is."""
+    try:
+        return line if line.endswith(".json") else naming.whole(read_setting(line))
+    except UserError:
+        return line
 
 
 def brief(request: Request) -> str:

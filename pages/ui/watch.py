@@ -203,7 +203,7 @@ def open_result(job: Job, on_page: bool = False) -> None:
     if entry is None:
         st.caption("The result was deleted since.")
     elif isinstance(job.request, ExportRequest):
-        with st.container():
+        with st.container(key=f"whole-line-{job.key}"):
             exporting.finished(entry)
     elif not row.opens:
         st.caption(f"Stored as {row.kind} {entry.key}.")
