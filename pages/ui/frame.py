@@ -30,6 +30,7 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 
 # The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
+# A script takes no room.
 # What is told in several lines has nothing beside it.
 # What a narrow field cuts off is seen to go on.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
@@ -38,6 +39,7 @@ STYLE = """
 .stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
 .js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
 .js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
+[data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
 [data-testid="stCode"] .token { color: inherit !important; }
