@@ -15,6 +15,6 @@ for title, lines in help_lines.GROUPS.items():
     st.header(title, anchor=False)
     for line in lines:
         st.markdown(line.about)
-        st.code(line.command, None, wrap_lines=True)
+        frame.command(line.command)
 frame.link("glossary.py", "What the words mean")
 frame.link("learn.py", "The tour")

@@ -8,7 +8,7 @@ from core.specs.errors import UserError
 from core.specs.plain import plain
 from core.store import profiles
 from core.store.cache import Store
-from pages.ui import glossary, reader, watch
+from pages.ui import frame, glossary, reader, watch
 from pages.ui.measure import choose
 from pages.ui.prune import costing
 
@@ -42,7 +42,7 @@ def decide() -> None:
             st.markdown(cost.words(expected) if expected else costing.UNKNOWN)
     if choice:
         line = command_line(choice.request, choice.device, store.elsewhere, engine=choice.engine)
-        st.code(line, None, wrap_lines=True)
+        frame.command(line)
 
 
 st.title("Measure a model", anchor=False)

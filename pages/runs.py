@@ -17,6 +17,7 @@ from pages.ui.runs import acting, evaluations, importing, overlay
 
 store = Store()
 AT_ONCE = 30  # runs that are listed before more are asked for
+CREATED = st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")
 MARKS = {
     "queued": "gray",
     "running": "blue",
@@ -61,9 +62,9 @@ def profiles() -> None:
         pd.DataFrame([row(entry) for entry in entries.values()]),
         "Everything measured: model, text, amount, precision, when, and how long it took",
         {
-            "model": st.column_config.TextColumn(width=160, pinned=True),
+            "model": st.column_config.TextColumn(width=172, pinned=True),
             "text": st.column_config.TextColumn(width=80),
-            "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            "created": CREATED,
             "took": st.column_config.NumberColumn(format="%.1f min"),
         },
         key="profiles",
@@ -85,7 +86,9 @@ def exports() -> None:
         frame.nothing(said, "prune.py", "Export a pruned model", {"part": "export"})
         return
     rows = [{"model": _model(entry), **exporting.row(entry)} for entry in entries.values()]
-    frame.show_table(pd.DataFrame(rows), "Exports: model, setting, folder, bytes")
+    size = st.column_config.NumberColumn(format="localized")
+    columns = {"bytes": size, "dense bytes": size, "created": CREATED}
+    frame.show_table(pd.DataFrame(rows), "Exports: model, setting, folder, bytes", columns)
     acting.one_of(store, entries, "Export to act on", "picked-export")
 
 

@@ -7,8 +7,6 @@ from pages.ui import brand, frame, reader, subject, view, watch
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
-# A finger does not hover: the bar of buttons would lie over the labels of a chart for good.
-st.html("<style>@media (hover: none) { .modebar-container { display: none } }</style>")
 ICONS = {
     "lab": "science",
     "learn": "school",
@@ -20,7 +18,7 @@ ICONS = {
     "help": "terminal",
     "glossary": "menu_book",
 }
-UNPROFILED = ("lab", "", "glossary")  # they show the bundled model, or none
+UNPROFILED = ("lab", "", "help", "glossary")  # they show the bundled model, or none
 pages = [
     st.Page(f"{name}.py", title=name.capitalize(), icon=f":material/{icon}:", url_path=name)
     for name, icon in ICONS.items()

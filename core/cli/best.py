@@ -15,7 +15,7 @@ from core.cli.output import out, say_helped, say_json
 from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
 from core.models import machine
-from core.search.best import Best, called, commands, export_request, load
+from core.search.best import Best, called, commands, export_request, load, written
 from core.search.roles import roles
 from core.specs import Setting
 from core.specs.formats import per_cent
@@ -55,7 +55,7 @@ def best(given: SimpleNamespace) -> None:
 def best_json(found: Best) -> dict[str, Any]:
     """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
     return {
-        "answer": called(found.answer),
+        "answer": written(found.answer),
         "target": found.answer.allocation.target,
         "sentence": found.sentence,
         "more": found.more_sentences,
@@ -93,7 +93,7 @@ def best_json(found: Best) -> dict[str, Any]:
 
 def _judged(found: Best, setting: Setting) -> dict[str, Any]:
     return {
-        "allocation": called(setting),
+        "allocation": written(setting),
         "perplexity": found.judged(setting).perplexity,
         "setting": setting.model_dump(mode="json"),
         "warnings": found.judged(setting).warnings,

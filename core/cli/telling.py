@@ -52,8 +52,8 @@ def _share(status: Status) -> str:
 
 
 def _left(status: Status) -> str:
-    rate = f", {status.rate / 1e3:.0f} GFLOP/s" if status.rate else ""
-    return f"{duration(status.seconds_left)} left{rate}" if status.seconds_left is not None else ""
+    left = f"{duration(status.seconds_left)} left" if status.seconds_left is not None else ""
+    return ", ".join(filter(None, [left, left and status.speed]))
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class ChartRow:
     place: str  # where `(InView) -> Chart` lies; it raises UserError that says what to measure, where that lacks
     reported: bool = False  # stands in a report too
     compares: bool = False  # draws a twin
+    needs: tuple[str, ...] = ()  # perturbations that suffice for it, where few profiles hold them
 
     def draw(self, asked: InView) -> Chart:
         """The chart of what is in view.
@@ -48,13 +49,15 @@ class ChartRow:
 
 
 GLANCE, DRIFT, GAIN = "At a glance", "Drift from layer to layer", "Gain by size"  # as tabs call them
+PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
+REPAIRED = (PRUNED, "residual:wanda+refit:0.7")
 WHY, CHECKS, COMPARED = "Dilution and harm", "Noise against pruning", "Compare checkpoints"
 CHARTS = (
     ChartRow(
         "matrix", GLANCE, "How much drift remains after each layer?", "core.figures.of_profile:matrix", reported=True,
     ),
     ChartRow("curves", DRIFT, "How does drift grow or shrink, layer by layer?", "core.figures.of_profile:curves"),
-    ChartRow("direction", DRIFT, "Which way does the damage point?", "core.figures.of_profile:direction"),
+    ChartRow("direction", DRIFT, "Which way does damage point?", "core.figures.of_profile:direction"),
     ChartRow(
         "gains", GAIN, "Which layers amplify, which absorb?", "core.figures.of_profile:gains",
         reported=True, compares=True,
@@ -65,6 +68,7 @@ CHARTS = (
     ChartRow("matched", CHECKS, "Does real pruning behave like noise?", "core.figures.of_profile:matched"),
     ChartRow(
         "repaired", CHECKS, "Does absorption change when the damage is repaired?", "core.figures.of_profile:repaired",
+        needs=REPAIRED,
     ),
     ChartRow(
         "checkpoint-harm", COMPARED, "Which layers went wrong?", "core.figures.checkpoints:harm", reported=True,

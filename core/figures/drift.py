@@ -114,13 +114,15 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
             for name, values, colour in lines
         ]
     )
-    low = min(0.0, float(np.nanmin([cosine, across])))
-    heights = apart(np.array([values[-1] for _, values, _ in lines]), 0.08 * (1.08 - low))
+    low, high = float(np.nanmin([cosine, across])), float(np.nanmax([cosine, across]))
+    room = max(0.02, 0.15 * (high - low))
+    low, high = low - room, min(high + room, 1 + 0.1 * room)  # neither can be above 1
+    heights = apart(np.array([values[-1] for _, values, _ in lines]), 0.07 * (high - low))
     names, _, colours = zip(*lines, strict=True)
     figure.add_trace(words([layers - 0.4] * len(lines), heights, names, colours))
     figure.update_layout(
-        xaxis=layer_axis(layers, "after layer") | {"range": [-0.6, 1.45 * layers]},
-        yaxis={"title": "cosine, share of length", "range": [low - 0.02, 1.08]},
+        xaxis=layer_axis(layers, "after layer"),
+        yaxis={"title": "cosine, share of length", "range": [low, high]},
     )
     finding = (
         f"{percent(across[-1])} of the damage from layer {layer} is perpendicular to the stream at the last layer; the "
@@ -128,5 +130,5 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
     )
     columns = {"read layer": np.arange(layers), "cosine": cosine, "share of length across": across}
     table = pd.DataFrame(columns).dropna()
-    drawn = layout(figure, height=420, top=28)
-    return Chart(f"direction-after-layer-{layer}", "Which way does the damage point?", drawn, finding, table)
+    drawn = layout(figure, height=420, right=116, top=28)
+    return Chart(f"direction-after-layer-{layer}", "Which way does damage point?", drawn, finding, table)

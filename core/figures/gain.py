@@ -140,7 +140,7 @@ def compared(first: Line, second: Line, layer: int, title: str, between: str, lo
     """Two lines over the same layers, and in how many layers the first is absorbed more.
 
     Args:
-        between: what is compared, as the end of the sentence `... lower in 3 of 29 layers`.
+        between: what is compared, as the beginning of the sentence `... in 3 of 29 layers`.
     """
     known = np.isfinite(first.value[:-1]) & np.isfinite(second.value[:-1])
     if not known.any():
@@ -150,7 +150,7 @@ def compared(first: Line, second: Line, layer: int, title: str, between: str, lo
     apart = np.where(known, np.abs(np.log(first.value[:-1] / second.value[:-1])), np.nan)
     most = int(np.nanargmax(apart))
     finding = (
-        f"The gain is lower in {lower} of {known.sum()} layers: {between}. The largest gap is at layer {most}: "
+        f"{between} in {lower} of {known.sum()} layers. The largest gap is at layer {most}: "
         f"{times(first.value[most])} against {times(second.value[most])}."
     )
     return gains([first, second], 0, layer, finding, title, look)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from core.figures.style import Palette
 from core.store.results import Array
 
+LETTER = 7  # pixels of a character of a name, at most
 DASHES = ("solid", "dash", "dot", "longdash", "dashdot", "longdashdot")
 
 
@@ -114,6 +115,11 @@ def band(x: Sequence[float], low: Array, high: Array, colour: str, opacity: floa
         hoverinfo="skip",
         name="95% interval",
     )
+
+
+def margin(names: Iterable[str]) -> int:
+    """Pixels beside a picture that hold names, which may have several lines: as many in a wide one as on a phone."""
+    return 16 + LETTER * max((len(line) for name in names for line in name.split("<br>")), default=0)
 
 
 def line_labels(

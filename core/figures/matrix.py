@@ -115,9 +115,8 @@ def _finding(left: Array, drowned: NDArray[np.bool_]) -> str:
     shrunk = int((ends[known] < 1).sum()) or "none"
     strongest, weakest = int(np.nanargmax(ends)), int(np.nanargmin(ends))
     said = (
-        f"Drift from {shrunk} of {known.sum()} layers shrinks on its way to the last layer: to "
-        f"{times(ends[weakest])} from layer {weakest}, where least remains, and to {times(ends[strongest])} from layer "
-        f"{strongest}, where most does."
+        f"By the last layer, the drift from {shrunk} of {known.sum()} layers has shrunk: {times(ends[weakest])} of it "
+        f"remains from layer {weakest}, the least, and {times(ends[strongest])} from layer {strongest}, the most."
     )
     return f"{said} {drowned.sum()} grey cells are below the noise floor." if drowned.any() else said
 

@@ -12,13 +12,11 @@ from core.analysis.gains import gains_of
 from core.figures import drift, gain, labels, why
 from core.figures import matrix as maps
 from core.figures import sizes as turning
-from core.figures.charts import InView
+from core.figures.charts import PRUNED, REPAIRED, InView
 from core.figures.style import Chart
 from core.specs.errors import UserError
 from core.specs.pruners import Treatment
 from core.store.profiles import Profile
-
-PRUNED = "residual:wanda:0.7"  # what noise is held against, unless another pruning is in view
 
 
 def curves(asked: InView) -> Chart:
@@ -88,7 +86,7 @@ def matched(asked: InView) -> Chart:
         gain.line("pruning", profile.seeds(real)),
         gain.Line("noise", np.exp(logs), unknown, unknown, ("not tested",) * profile.layers),
     )
-    between = f"{profile.perturbations[real].label}, against noise of the same measured drift"
+    between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
     return gain.compared(*lines, asked.layer, "Noise against real pruning", between, asked.look)
 
 
@@ -97,12 +95,12 @@ def repaired(asked: InView) -> Chart:
     profile = asked.profile
     pairs = _repaired(profile)
     if not pairs:
-        raise UserError(f"measure {PRUNED} and residual:wanda+refit:0.7 to see what a repair changes")
+        raise UserError(f"measure {' and '.join(REPAIRED)} to see what a repair changes")
     found = (pair for name in (asked.name, PRUNED) for pair in pairs if name in pair)
     plain, mended = next(found, pairs[0])
     before, after = (gains_of(profile.seeds(name)) for name in (plain, mended))
     size = float(np.median(after.drift / before.drift))
-    between = f"{profile.perturbations[mended].label}, against the same without its repair"
+    between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
     lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
     chart = gain.compared(*lines, asked.layer, "Repaired damage against damage", between, asked.look)
     said = f"{chart.finding} Where it arises, the repaired damage is {labels.times(size)} as large in the median layer."

@@ -13,7 +13,7 @@ from core.analysis.comparison import spearman
 from core.figures.axes import factor_axis, layer_axis
 from core.figures.gain import Line, table
 from core.figures.labels import percent, times
-from core.figures.marks import DASHES, band, curve, line_gap, line_labels, rule
+from core.figures.marks import DASHES, band, curve, line_gap, line_labels, margin, rule
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
@@ -41,16 +41,15 @@ def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:
         figure.add_trace(_curve(each, x, colours[index], DASHES[index % len(DASHES)]))
     axis = _axis(max(depths), relative)
     rule(figure, 1, 0, axis["range"][1], color=look.guide, width=1)
-    names = [line for each in lines for line in label(each.name).split("<br>")]
-    room = 0.033 * (axis["range"][1] - axis["range"][0]) * max(map(len, names))
-    figure.add_trace(_names(lines, values, colours, axis["range"][0]))
-    axis["range"] = [axis["range"][0] - room, axis["range"][1]]
     figure.update_layout(xaxis=axis, yaxis=factor_axis(values, "gain: drift at the end / injected"))
+    layout(figure, height=460)
+    if len(lines) > 1:
+        _name(figure, lines, values, colours)
     title = "Gain over relative depth" if relative else "Gain of each layer"
     finding = f"{what}. {_finding(lines)}"
     found = table(lines, "model")
     found.insert(2, "relative depth", np.concatenate([depth(each) for each in lines]))
-    return Chart("overlay", title, layout(figure, height=460), finding, found)
+    return Chart("overlay", title, figure, finding, found)
 
 
 def depth(line: Line) -> Array:
@@ -78,10 +77,13 @@ def _curve(line: Line, x: Array, colour: str, dash: str) -> go.Scatter:
     return curve(x, line.value, name, said, colour, 2, dash, {"size": 5}, customdata=places)
 
 
-def _names(lines: Sequence[Line], values: Array, colours: Sequence[str], x: float) -> go.Scatter:
-    """At the left ends: at the right all meet at 1."""
+def _name(figure: go.Figure, lines: Sequence[Line], values: Array, colours: Sequence[str]) -> None:
+    """Names in the left margin, for at the right all curves meet at 1; the axis makes room for them."""
     heights = [next((float(value) for value in each.value if np.isfinite(value)), 1.0) for each in lines]
-    return line_labels(x, heights, [label(each.name) for each in lines], colours, line_gap(values), side="left")
+    names = [label(each.name) for each in lines]
+    first = figure.layout.xaxis.range[0]
+    figure.add_trace(line_labels(first, heights, names, colours, line_gap(values), side="left"))
+    figure.update_layout(margin_l=margin(names), yaxis_side="right")
 
 
 def label(name: str) -> str:

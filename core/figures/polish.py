@@ -38,8 +38,9 @@ def polished(rounds: Sequence[Mapping], look: Palette = LIGHT) -> Chart:
     figure.update_xaxes(title="work, tokens of forward passes of the dense model", rangemode="tozero")
     figure.update_yaxes(title="perplexity against the start, %")
     columns = {"tokens": tokens, "perplexity against the start, %": tried, "kept": kept}
-    return Chart("polish", "What does each move cost, and what does it bring?", layout(figure, 300, legend=True),
-                 _finding(kept, stays, tokens), pd.DataFrame(columns))  # fmt: skip
+    title = "What does each move of the polish cost, and what does it bring?"
+    drawn, finding = layout(figure, 300, legend=True), _finding(kept, stays, tokens)
+    return Chart("polish", title, drawn, finding, pd.DataFrame(columns))
 
 
 def _finding(kept: np.ndarray, stays: np.ndarray, tokens: np.ndarray) -> str:

@@ -53,6 +53,12 @@ class Status(BaseModel):
         """Share of the work that is finished, 0 to 1."""
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
+    @property
+    def speed(self) -> str:
+        """`12 GFLOP/s`, for tiny models `0.3 GFLOP/s`; empty until there is a speed to tell."""
+        gflop = (self.rate or 0) / 1e3
+        return f"{gflop:.{0 if gflop > 1 else 1}f} GFLOP/s" if gflop >= 0.05 else ""
+
 
 @dataclass(frozen=True)
 class Job:

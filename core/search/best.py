@@ -12,10 +12,10 @@ from core.analysis.verdicts import quoted, sentence
 from core.search.candidates import kept_by_uniform, loss, ranked
 from core.search.plan import final_request, profile_request
 from core.search.roles import uncut
-from core.specs import BestRequest, BestSpec, ExportRequest, Setting, UserError
+from core.specs import BestRequest, BestSpec, ExportRequest, Setting, UserError, naming
 from core.specs.commands import alone, command_line
 from core.specs.formats import capital, per_cent
-from core.specs.grammar import words, write
+from core.specs.grammar import write
 from core.specs.pruners import NO_REPAIR, REPAIRS
 from core.store.cache import Entry, Store
 
@@ -144,7 +144,7 @@ class Best:
             return "nothing did better than uniform on the text that selects"
         if self.only_uniform_breaks:
             return "uniform breaks the model, whose loss is then not a number"
-        said = sentence(words(self.winner.allocation), "uniform", self.against_uniform.windows)
+        said = sentence(_named(self.winner), "uniform", self.against_uniform.windows)
         if self.holds:
             return f"{said}, on text that nothing was chosen on"
         return f"the best on the text that selects does not hold on the text that judges ({said})"
@@ -161,9 +161,9 @@ class Best:
     def more_sentences(self) -> list[str]:
         """The winner against the runner-up, and what other calibration seeds do to its lead on uniform."""
         found = []
-        name = words(self.winner.allocation)
+        name = _named(self.winner)
         if self.runner_up is not None:
-            other = f"the runner-up, {words(self.runner_up.allocation)}"
+            other = f"the runner-up, {_named(self.runner_up)}"
             found.append(sentence(name, other, self.against_runner_up.windows))
         change = self.against_uniform
         if change is not None and change.seeds.certain:
@@ -191,7 +191,7 @@ class Best:
         exceeded = f", which this exceeds by {over:.2g} points" if over > 0 else ""
         return (
             f"At {per_cent(self.answer.allocation.target)}, {said}; {per_cent(self.spec.max_loss)} were allowed"
-            f"{exceeded}, and {words(self._plain.allocation)} lost {per_cent(self._lost_there)} on the text that "
+            f"{exceeded}, and {_named(self._plain)} lost {per_cent(self._lost_there)} on the text that "
             "selects."
         )
 
@@ -221,13 +221,27 @@ class Best:
 
 
 def called(setting: Setting, target: bool = True) -> str:
-    """A setting as its allocation is written, or in words where no line says it, with its repair."""
+    """A setting with its repair as the answer's sentences call it: `OWL, m 7 at 70 % with refit`."""
+    at = f" at {per_cent(setting.allocation.target)}" if target else ""
+    return f"{_named(setting)}{at}{_repair(setting)}"
+
+
+def written(setting: Setting) -> str:
+    """The same as its allocation is typed, or in words where no line says it: `owl m=7:0.7 with refit`."""
+    asked = setting.allocation
+    return called(setting) if asked.base.by_hand else f"{write(asked)}{_repair(setting)}"
+
+
+def _repair(setting: Setting) -> str:
+    return f" with {REPAIRS[setting.repair].label}" if setting.repair else ""
+
+
+def _named(setting: Setting) -> str:
+    """The name that charts and tables give its allocation; uniform, and what polish made, in the middle of words."""
     asked = setting.allocation
     if asked.base.by_hand:
-        name = "the polished allocation" + (f" at {per_cent(asked.target)}" if target else "")
-    else:
-        name = write(asked) if target else words(asked)
-    return f"{name} with {REPAIRS[setting.repair].label}" if setting.repair else name
+        return "the polished allocation"
+    return naming.long(asked).replace("Uniform", "uniform", 1)
 
 
 def export_request(found: Best, request: BestRequest, folder: str, overwrite: bool) -> ExportRequest:

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from core.specs.profile_names import UNTRAINED
+
 TEXTS = {"demo": "demo text", "demo:evaluation": "demo text, evaluation half"}
 
 
@@ -54,7 +56,7 @@ def per_cent(fraction: float) -> str:
 def model_name(typed: str, bundled: str = "SmolLM2-135M-Instruct") -> str:
     """A model as it is called: folders and files by their last part, the demo by its own name."""
     if typed.startswith("random:"):
-        return f"random weights in the shape of {model_name(typed.removeprefix('random:'), bundled)}"
+        return f"{model_name(typed.removeprefix('random:'), bundled)}{UNTRAINED}"
     if typed == "demo":
         return bundled
     lies = Path(typed).is_absolute() or typed.endswith(".gguf") or typed.count("/") > 1  # a Hub id has one at most

@@ -33,7 +33,11 @@ def model(label: str) -> str:
 
 def short(label: str) -> str:
     """A model in a narrow place: `SmolLM2-135M, untrained`."""
-    name = model(label)
+    return narrow(model(label))
+
+
+def narrow(name: str) -> str:
+    """The name of a model without what tells that it was tuned."""
     return TUNED.sub("", name.removesuffix(UNTRAINED)) + (UNTRAINED if name.endswith(UNTRAINED) else "")
 
 

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from core.figures import labels
-from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WindowRequest, WritingRequest, naming
+from core.specs import (
+    BestRequest,
+    ExportRequest,
+    MeasureRequest,
+    StudyRequest,
+    UserError,
+    WindowRequest,
+    WritingRequest,
+    naming,
+    profile_names,
+)
 from core.specs.formats import model_name, text_name
 from core.specs.jobs import Request
+from core.specs.settings import read_setting
 from pages.ui.measure.choose import MODELS
 
 
@@ -17,6 +28,14 @@ def model(request: Request) -> str:
 def source(text: WindowRequest) -> str:
     """A text as pages name it: files by their name."""
     return text_name(text.source)
+
+
+def setting(line: str) -> str:
+    """A setting as pages name it, from the line that it is stored as; what is no such line stays as it is."""
+    try:
+        return line if line.endswith(".json") else naming.whole(read_setting(line))
+    except UserError:
+        return line
 
 
 def brief(request: Request) -> str:
@@ -36,7 +55,7 @@ def brief(request: Request) -> str:
             said = ["best setting", labels.percent(request.target) if request.target else "within a loss"]
         case _:
             return request.title
-    return " · ".join([*said, model(request)])
+    return " · ".join([*said, profile_names.narrow(model_name(request.model))])
 
 
 def title(request: Request) -> str:

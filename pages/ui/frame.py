@@ -31,11 +31,20 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 
 # The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
+# A script takes no room.
+# What is told in several lines has nothing beside it.
+# What a narrow field cuts off is seen to go on.
+# A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
 .stPrintGraphic > [data-testid="stSkeleton"]::after { content: "Drawing the chart…"; }
 .js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
 .js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
+[data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
+[data-testid="stTextInput"] input { text-overflow: ellipsis; }
+[data-testid="stCode"] .token { color: inherit !important; }
+[data-testid="stCode"] .token.parameter { white-space: nowrap; }
 @media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
 """
 
@@ -79,11 +88,12 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         prefix: begins the names of downloaded files; says what the numbers are of.
         key: of the figure; selected points are in the state under it.
         on_select: called when a point is clicked.
-        brief: with a small heading, its finding as a caption: beside a live picture, which has none of its own.
+        brief: with a small heading and its finding above, as a caption: beside a live picture, whose words are above.
     """
     view.write()
     if brief:
         st.markdown(f"**{plain(chart.title)}**")
+        st.caption(plain(chart.finding))
     else:
         st.header(plain(chart.title), anchor=False)
     name = file(prefix, chart.name)
@@ -95,7 +105,8 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}},
     )
-    (st.caption if brief else st.markdown)(plain(chart.finding))
+    if not brief:
+        st.markdown(plain(chart.finding))
     numbers(chart.table, chart.title, name, key)
 
 
@@ -137,6 +148,11 @@ def nothing(said: str, page: str, label: str, query: dict[str, str] | None = Non
 def file(prefix: str, name: str) -> str:
     """A name for a downloaded file: perturbations are written with signs that files cannot carry everywhere."""
     return f"{prefix}-{name}".replace(":", "-").replace("@", "-")
+
+
+def command(line: str) -> None:
+    """A command line to paste, which is broken between words alone."""
+    st.code(line, "bash", wrap_lines=True)
 
 
 def numbers(table: pd.DataFrame, about: str, file: str, key: str) -> None:

@@ -18,12 +18,14 @@ from pages.ui import called, frame, reader, so_far, view
 from pages.ui.prune import exporting
 
 LISTED = 5  # active runs in the sidebar
+WHOLE_NAMES = "[data-testid=stSidebar] [data-testid=stPageLink-NavLink] * { white-space: normal }"
 HEIGHT = 680  # of the live figure of a study and its folded numbers, so that nothing below moves when it appears
 
 
 def sidebar() -> None:
     """One line per job that runs or waits; looks again every two seconds only while there is one."""
     if queue.active(Store()):
+        st.html(f"<style>{WHOLE_NAMES}</style>")
         st.caption("Runs")
         st.fragment(run_every=2.0)(_lines)()
 
@@ -139,7 +141,7 @@ def _headline(store: Store, job: Job) -> str:
 def _details(job: Job) -> str:
     status = job.status
     said = [status.line] if status.total else []
-    said += [f"{status.rate / 1e3:.0f} GFLOP/s"] if status.rate else []
+    said += [status.speed] if status.speed else []
     said += [f"{status.memory / 2**30:.1f} GiB of memory"] if status.memory else []
     return " · ".join([*said, job.device])
 
@@ -204,7 +206,7 @@ def open_result(job: Job, on_page: bool = False) -> None:
     if entry is None:
         st.caption("The result was deleted since.")
     elif isinstance(job.request, ExportRequest):
-        with st.container():
+        with st.container(key=f"whole-line-{job.key}"):
             exporting.finished(entry)
     elif not row.opens:
         st.caption(f"Stored as {row.kind} {entry.key}.")

@@ -64,6 +64,20 @@ def colour(lab: Locator, layer: int, token: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
+COLOURS = "drawn => [getComputedStyle(drawn).color, getComputedStyle(drawn).borderTopColor].join()"
+
+
+@pytest.mark.parametrize(("where", "drawn"), [("", ".lab .says b"), ("learn?chapter=absorb", ".tour .key .sample")])
+def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, demo: str, tab: Tab) -> None:
+    dark = tab(f"{demo}/{where}", scheme="dark").locator(drawn).first.evaluate(COLOURS)
+    page = tab(f"{demo}/{where}")
+    assert page.locator(drawn).first.evaluate(COLOURS) != dark
+    with page.sockets[-1].expect_event("framesent"):
+        page.emulate_media(color_scheme="dark")
+    settle(page)
+    assert page.locator(drawn).first.evaluate(COLOURS) == dark
+
+
 def test_one_token_flips_the_picture_and_a_link_shows_somebody_else_the_same(demo: str, tab: Tab) -> None:
     page, lab = opened(tab, demo)
     red, _, blue = colour(lab, 28, 3)

@@ -119,6 +119,17 @@ def test_a_chapter_on_a_laptop_before_a_room_and_on_a_phone(
         assert len(set(slider.evaluate(TOPS))) == 1, "the picture moves under a narrow sentence"
 
 
+def test_turned_by_the_keys_every_chapter_still_fits_a_room(demo: str, tab: Tab) -> None:
+    page = tab(f"{demo}/learn?present=on", 1280)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    for chapter in ("drift", "amplify", "absorb", "allocate", "prune"):
+        page.keyboard.press("ArrowRight")
+        wait_for_query(page, chapter=chapter)
+        expect(page.locator(".tour svg")).to_be_visible()
+        settle(page)
+        assert page.evaluate(OUTSIDE) == [0, 0, 0], chapter
+
+
 def assert_one_screen(page: Page) -> None:
     """Nothing of a chapter lies below the screen of a laptop."""
     page.set_viewport_size({"width": 1280, "height": 800})

@@ -71,7 +71,7 @@ def test_perturbations_are_listed_by_kind_and_size(filled_cache: dict[str, str])
     app, profile = opened(profile=filled_cache["deep"], group=sections.CHECKS), subject.load(filled_cache["deep"])
     wanted = list(dict.fromkeys(each.label for each in specs.in_order(profile.perturbations.values())))
     assert app.selectbox(key="perturbation").options == wanted
-    table = next(each.value for each in app.dataframe if "verdict" in each.value and "perturbation" in each.value)
+    table = next(each.value for each in app.table if "verdict" in each.value and "perturbation" in each.value)
     assert len(table) == len(profile.perturbations)
 
 

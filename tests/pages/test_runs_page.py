@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.specs import ExportRequest, ExportSpec, ModelSpec, StudyRequest
+from core.specs import ExportRequest, ExportSpec, ModelSpec, StudyRequest, naming
 from core.store.cache import Store
 from core.store.packs import pack
 from pages.ui import called
@@ -171,9 +171,11 @@ def test_exports_are_listed_with_their_folder(bare: Store) -> None:
     assert "Nothing has been exported" in part("exports").info[0].value
     found = bare.by_key(study(bare)).spec
     spec = ExportSpec(model=found.model, pruned=found.points[-1].pruned, folder="/some/where")
-    bare.save(spec, None, {"model": "m", "setting": "owl", "folder": "/some/where", "bytes": 5, "dense_bytes": 9})
+    bare.save(spec, None, {"model": "m", "setting": OWL.name, "folder": "/some/where", "bytes": 5, "dense_bytes": 9})
     app = part("exports")
-    assert list(app.dataframe[0].value["folder"]) == ["/some/where"]
+    shown = app.dataframe[0].value
+    assert list(shown["folder"]) == ["/some/where"] and list(shown["setting"]) == [naming.whole(OWL)]
+    assert called.setting("what no line says") == "what no line says"
     job = queue.submit(bare, ExportRequest(setting=OWL, folder="/some/where"))
     job.write(Status(state="done", result=spec.key))
     assert "/some/where" in said(part("profiles"))

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from core.analysis.comparison import Interval
 from core.analysis.verdicts import counted, said
 from core.figures.axes import row_axis
-from core.figures.marks import whiskers, words
+from core.figures.marks import margin, whiskers, words
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array
 
@@ -49,14 +49,15 @@ def changes(
         )
     )
     right = max(float(np.nanmax(values)), 0.0) if len(values) else 0.0  # of all intervals
-    figure.add_trace(words([right] * len(names), names, [f"   {said(known[name])}" for name in names], colours))
+    told = [f"   {said(known[name])}" for name in names]
+    figure.add_trace(words([right] * len(names), names, told, colours))
     figure.add_vline(x=0, line={"color": look.guide, "width": 1.5})
     axis = change_axis(values, f"change of perplexity against {against}, %", FEW_TICKS) | {"tickangle": 0}
-    axis["range"] = [axis["range"][0], axis["range"][1] + 0.66 * (axis["range"][1] - axis["range"][0])]
     figure.update_layout(xaxis=axis, yaxis=row_axis(names))
     heading = title or f"Change of perplexity against {against}"
     table = change_table(rows.items(), "setting")
-    return Chart("changes", heading, layout(figure, height=110 + 34 * len(names)), counted(rows, against), table)
+    layout(figure, height=110 + 34 * len(names), right=margin(told))
+    return Chart("changes", heading, figure, counted(rows, against), table)
 
 
 def change_axis(values: Array, title: str, ticks: int = 9) -> dict:

@@ -14,7 +14,7 @@ from core.analysis.verdicts import not_a_number
 from core.figures.axes import limits, log_axis
 from core.figures.evaluation.changes import SYMBOLS
 from core.figures.labels import digits, percent
-from core.figures.marks import DASHES, line_labels, whiskers, words, wrapped
+from core.figures.marks import DASHES, LETTER, line_labels, whiskers, words, wrapped
 from core.figures.style import LIGHT, Chart, Palette, colour, layout
 from core.store.results import Array
 
@@ -70,14 +70,15 @@ def perplexity(
         xaxis={
             "title": "target sparsity, % zeros",
             "tickvals": [round(100 * each, 6) for each in targets],
-            "range": [first - 0.06 * span, last + 0.64 * span],
+            "range": [first - 0.06 * span, last + 0.06 * span],
             "showgrid": False,
         },
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
     said = _finding(known, dense, broken or {}, few)
     said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, known)) else ""
-    return Chart("perplexity", "Perplexity against target sparsity", layout(figure, height=460), said, _table(curves))
+    layout(figure, height=460, right=8 + LETTER * WIDEST)
+    return Chart("perplexity", "Perplexity against target sparsity", figure, said, _table(curves))
 
 
 def _table(curves: Sequence[Curve]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from core.figures.charts import GROUPS as CHARTED
 from core.specs.errors import UserError
 from core.specs.formats import capital
 from core.specs.plain import plain
+from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
 from pages.ui.absorption import comparing
@@ -28,7 +29,8 @@ ABOUT_STATISTICS = (
     "The mean of ratios is the paper's coefficient, which we know from secondary sources only. Verdicts always use the "
     "geometric mean."
 )
-MAP_HEIGHT = 350  # px: both pictures of a glance end on a laptop's first screen
+SCROLLED = 430  # px of the table of verdicts
+MAP_HEIGHT = 310  # px: both pictures of a glance end on a laptop's first screen
 
 
 def statistic(drawn: bool) -> str:
@@ -62,7 +64,8 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
     _pairs(GROUPS[group], replace(asked, twin=twin), prefix)
     if group == CHECKS:
         st.header("What does the network do with each perturbation?", anchor=False)
-        frame.show_table(verdicts(asked.profile), "What the network does with each perturbation, in a sentence")
+        alt = "What the network does with each perturbation, in a sentence"
+        st.table(verdicts(asked.profile), height=SCROLLED, hide_index=True, alt=alt)  # a grid would cut the sentences
 
 
 def _pairs(rows: Sequence[ChartRow], asked: InView, prefix: str) -> None:
@@ -83,6 +86,7 @@ def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> Non
     except UserError as lacking:
         st.header(row.question, anchor=False)
         st.info(f"{plain(capital(str(lacking)))}.")
+        _elsewhere(row)
         return
     frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=brief)
 
@@ -94,6 +98,14 @@ def _drawn(row: ChartRow, asked: InView, height: int | None) -> Chart:
     if height:
         drawn.figure.update_layout(height=height)
     return drawn
+
+
+def _elsewhere(row: ChartRow) -> None:
+    """A way to the first profile that has what the one in view lacks."""
+    for entry in Store().entries("profile") if row.needs else ():
+        if set(row.needs) <= {each.perturbation.name for each in entry.spec.measurements}:
+            frame.link("absorption.py", "Open a profile that has it", {"profile": entry.key, "group": row.group})
+            return
 
 
 def compare_with(name: str) -> Profile | None:

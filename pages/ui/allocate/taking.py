@@ -18,7 +18,7 @@ from core.specs.pruners import PRUNERS
 from core.specs.typed import absolute
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import view
+from pages.ui import frame, view
 from pages.ui.allocate import hand, settings
 from pages.ui.allocate.spread import judged
 
@@ -44,7 +44,7 @@ def section(allocation: Allocation, request: AllocationRequest, profile: Profile
 def taken_along(allocation: Allocation, profile: Profile, judge: Judge, prefix: str) -> None:
     """The command that makes the same, and files for other tools."""
     request = allocation.request
-    st.code(command(request, profile, judge), None, wrap_lines=True)
+    frame.command(command(request, profile, judge))
     found = judged(allocation.exact[None], profile, judge)
     told = {judge.harm: None if found is None or np.isnan(found[0]) else float(found[0]), "pruner": judge.pruner}
     about = f"{labels.source(profile)}: {BASE_LABELS[request.base.kind]}, budget {allocation.budget:.6f}"
@@ -90,7 +90,7 @@ def to_measure(request: AllocationRequest, profile: Profile) -> None:
         responses.measured_linears(profile, request.base.pruner, request.base.objective)
     except UserError:
         st.caption("This command measures each linear alone, and whatever else of this profile is not stored yet.")
-        st.code(measuring(profile, request.base.pruner), None, wrap_lines=True)
+        frame.command(measuring(profile, request.base.pruner))
 
 
 def measuring(profile: Profile, pruner: str) -> str:

@@ -4,7 +4,7 @@ const SETTLE = 250 // ms without a further step before Python is told
 const PATIENCE = 3000 // ms in which an older answer of Python's does not move the controls back
 const ROOM = 60 // px more where type is large
 const GAUGE = 104 // px, of the picture below the main one
-const EDGE = { left: 56, right: 14, top: 22, bottom: 40 } // px around the picture, for axes
+const EDGE = { left: 56, right: 14, top: 28, bottom: 40 } // px around the picture, for axes
 const LAYERS = ["grid", "bars", "bundle", "lines", "front", "axes", "gauge"] // from back to front
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -38,6 +38,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   draw(root, held)
   held.watch ??= new ResizeObserver(() => draw(root, held))
   held.watch.observe(root)
+  recoloured(root, () => setTriggerValue("drawn", true))
   if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
   Object.assign(held, { shown: true, waiting: data.waiting })
   return () => {

@@ -54,7 +54,6 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     st.caption(SELECTED)
     frame.show_table(answer.candidates, "Every candidate with its loss on the text that selects")
     if found.provenance.get("rounds"):
-        st.header("Polish", anchor=False)
         frame.show(polished(found.provenance["rounds"], view.look()), f"{found.spec.key[:6]}-polish", "best-polish")
     _left_out(found)
     _trials(found)
@@ -110,7 +109,7 @@ def _commands(found: Best) -> None:
     with st.expander("The same on the command line"):
         whole, parts = best.whole_line(found.request), best.commands(found)
         for each in filter(None, (whole, *parts)):
-            st.code(each, None, wrap_lines=True)
+            frame.command(each)
         if whole:
             st.caption(COMMANDS)
         elif not parts:

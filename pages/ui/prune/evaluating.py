@@ -24,7 +24,7 @@ from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.typed import fractions
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import reader, view, watch
+from pages.ui import frame, reader, view, watch
 from pages.ui.allocate import settings
 from pages.ui.measure.choose import TEXTS
 from pages.ui.prune import costing
@@ -88,14 +88,14 @@ def along(request: StudyRequest, how: Pruning, what: str) -> None:
         except UserError as error:
             st.caption(f"No study file: {plain(error)}.")
         else:
-            st.code(command_line(Studying(file=STUDY_FILE), how.device, Store().elsewhere), None, wrap_lines=True)
+            frame.command(command_line(Studying(file=STUDY_FILE), how.device, Store().elsewhere))
             st.download_button(STUDY_FILE, text, STUDY_FILE, "application/toml", on_click="ignore", key="toml")
 
 
 def repeated(command: Callable[[], str]) -> None:
     """A command, or why there is none."""
     try:
-        st.code(command(), None, wrap_lines=True)
+        frame.command(command())
     except UserError as error:
         st.caption(f"No command: {plain(error)}.")
 

@@ -17,7 +17,7 @@ from core.specs.plain import plain
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import frame, reader
+from pages.ui import called, frame, reader
 from pages.ui.prune import costing, stored
 from pages.ui.prune.asking import Pruning
 
@@ -104,11 +104,11 @@ def row(entry: Entry) -> dict[str, object]:
     """An export as a line of a table."""
     told = entry.provenance
     return {
-        "setting": told.get("setting"),
+        "setting": called.setting(told.get("setting", "?")),
         "folder": told.get("folder", entry.spec.folder),
         "bytes": told.get("bytes"),
         "dense bytes": told.get("dense_bytes"),
-        "created": told.get("created"),
+        "created": pd.to_datetime(told.get("created"), errors="coerce", utc=True),
     }
 
 
@@ -127,7 +127,7 @@ def finished(entry: Entry) -> None:
     st.markdown(f"Exported to {plain(folder)}, reloaded and compared.")
     st.caption(" ".join([*compared(told), f"Measured: {size_sentence(entry)}"]))
     st.code(loading(folder), "python", wrap_lines=True)
-    st.code(quoted(["vllm", "serve", folder]), "bash", wrap_lines=True)
+    frame.command(quoted(["vllm", "serve", folder]))
     st.caption(SERVING)
     for warning in told.get("warnings", []):
         st.warning(plain(warning))

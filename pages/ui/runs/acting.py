@@ -11,13 +11,13 @@ from core.jobs import queue
 from core.report import assemble
 from core.report.page import Part
 from core.report.view import Seen
-from core.specs import StudySpec, profile_names
+from core.specs import StudySpec, naming, profile_names
 from core.specs.plain import plain
 from core.store import access
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack
-from pages.ui import frame, reader, subject, watch
+from pages.ui import called, frame, reader, subject, watch
 
 NOTHING = Seen()
 KEPT = {
@@ -154,7 +154,7 @@ def title(entry: Entry) -> str:
             amount = f"{spec.text.sequences} × {spec.text.length}"
             said = f"{profile_names.text(told.get('text', '?'))} · {amount} · {len(spec.points)} points"
         case "best":
-            said = f"best setting: {spec.winner.name}"
+            said = f"best setting: {naming.whole(spec.winner)}"
         case _:
-            said = told.get("setting", "?")
+            said = called.setting(told.get("setting", "?"))
     return f"{profile_names.short(told.get('model', '?'))} · {said} · {entry.key[:6]}{entry.mark}"

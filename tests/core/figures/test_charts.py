@@ -175,6 +175,15 @@ def test_what_lies_across_the_stream_is_a_share_of_length() -> None:
     assert "length" in chart.figure.layout.yaxis.title.text
 
 
+@pytest.mark.parametrize("look", [figures.LIGHT, figures.DARK])
+def test_the_scale_of_a_direction_shows_its_lines_and_no_more(look: figures.Palette) -> None:
+    chart = figures.direction(seeds(), 2, look)
+    values = chart.table[["cosine", "share of length across"]].to_numpy()
+    low, high = chart.figure.layout.yaxis.range
+    assert low < values.min() and values.max() < high <= 1.1
+    assert high - low <= max(2 * np.ptp(values), 0.06)
+
+
 def test_size_borders_lie_between_the_sizes() -> None:
     borders = sizes.edges(np.array([0.01, 0.1, 1]))
     np.testing.assert_allclose(borders, 10.0 ** np.array([-2.5, -1.5, -0.5, 0.5]))

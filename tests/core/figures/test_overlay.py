@@ -80,3 +80,11 @@ def test_long_names_are_cut_beside_their_curves_and_whole_elsewhere() -> None:
 def test_names_are_no_markup_in_a_figure() -> None:
     chart = overlay([curve(4, "<b>bold</b>"), curve(5, "b")], "Noise")
     assert "<b>bold" not in chart.figure.to_json().replace("\\u003c", "<")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_names_stand_in_a_margin_and_take_no_room_from_the_curves(count: int) -> None:
+    figure = overlay([curve(12, f"model {index}") for index in range(count)], "Noise").figure
+    assert (count > 1) == any(each.name == "labels" for each in figure.data)
+    low, high = figure.layout.xaxis.range
+    assert low > -1 and high < 12 and (figure.layout.margin.l > 16) == (count > 1)

@@ -117,6 +117,9 @@ def test_a_started_worker_counts_until_it_holds_its_lock(store: Store, monkeypat
 
 def test_status_counts(store: Store) -> None:
     assert Status().fraction == 0
+    assert [Status(rate=rate).speed for rate in (None, 0.0, 40.0, 310.0, 12_300.0)] == [
+        "", "", "", "0.3 GFLOP/s", "12 GFLOP/s"
+    ]  # fmt: skip
     assert Status(done=3, total=4).fraction == 0.75
 
 
@@ -159,7 +162,7 @@ SKIP = specs.measurements([specs.perturbation("skip")])
     [
         (StudyRequest(), "dense SmolLM2-135M-Instruct on demo text, evaluation half"),
         (StudyRequest(model="random:/models/own", settings=(Setting(),)),
-         "1 setting of random weights in the shape of own on demo text, evaluation half"),
+         "1 setting of own, untrained on demo text, evaluation half"),
         (ExportRequest(setting=Setting(), folder="pruned"), f"export of {USUAL}"),
         (WritingRequest(setting=Setting(), prompt="Once"), f"writing of {USUAL}"),
         (MeasureRequest(model="some/model", text=WindowRequest(source="file:/texts/own.txt"), measurements=SKIP),

@@ -107,7 +107,7 @@ def test_the_best_on_one_text_is_judged_on_another(
     assert found.against_uniform.windows.n == 8 and found.against_uniform.windows.certain
     assert {each.seeds for each in found.final.settings} == {(0, 1, 2)} and found.against_uniform.seeds.n == 3
     assert (found.answer == found.winner) == (found.against_uniform.windows.high < 0)
-    assert grammar.write(found.answer.allocation) in found.sentence
+    assert found.sentence.startswith(f"Use {best.called(found.answer)}: ")
 
     parts = best.stages(empty)
     assert parts == {
@@ -185,7 +185,8 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
     found = best.load(empty, experiment.get(request(text, seeds=(0,)), empty))
     assert found.answer == found.winner == found.uniform
     assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
-    assert found.sentence.startswith("Use uniform:0.5") and grammar.write(found.answer.allocation) == "uniform:0.5"
+    assert found.sentence.startswith("Use uniform at 50 %: ")
+    assert grammar.write(found.answer.allocation) == "uniform:0.5"
 
 
 def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +233,7 @@ def test_where_the_winner_does_not_hold_uniform_does(empty: Store, text: str, mo
         change = Change(Interval(-2.0, -3.0, high, 8), UNKNOWN)
         monkeypatch.setattr(best.Best, "against_uniform", property(lambda _, change=change: change))
         assert found.answer == answer
-    assert found.sentence.startswith("Use uniform:0.45: ") and " 45 % is the largest" in found.sentence
+    assert found.sentence.startswith("Use uniform at 45 %: ") and " 45 % is the largest" in found.sentence
     assert found.lost == found.against(judged[0], None).windows
     assert found.loss_sentence.startswith("At 45 %, uniform ")
     assert "uniform lost 27 % " in found.loss_sentence
@@ -404,7 +405,8 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
     interval = found.against_uniform
     assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
     assert ("does not hold" in found.sentence) == (found.answer != winner)
-    assert grammar.write(found.answer.allocation) in found.sentence
+    assert found.sentence.startswith(f"Use {'OWL' if found.answer == winner else 'uniform'} at 50 %: ")
+    assert "owl" not in " ".join([found.sentence, *found.more_sentences])
     assert interval.seeds.n == 3 and any("3 calibration seeds" in each for each in found.more_sentences)
 
 
@@ -431,11 +433,12 @@ def test_the_winner_is_repaired_and_polished_as_far_as_that_holds(rises: tuple[f
     spec = SimpleNamespace(winner=plain.setting, runner_up=None, better=(repaired, polished), max_loss=None)
     found = best.Best(spec, {}, None, Evaluations(None, {}, (uniform, plain, *more, twin)))
     assert found.holds and found.answer == (plain.setting, repaired, polished)[kept] and len(found.added) == 2
-    assert best.called(found.answer) in found.sentence
+    assert f"Use {best.called(found.answer)}: " in found.sentence
 
     worse = Evaluations(None, {}, (uniform, invented("owl", base + 0.4), *more, twin))
     lost = best.Best(spec, {}, None, worse)
-    assert not lost.holds and lost.answer == repaired.uniform and lost.sentence.startswith("Use uniform:0.5 with refit")
+    assert not lost.holds and lost.answer == repaired.uniform
+    assert lost.sentence.startswith("Use uniform at 50 % with refit: ")
 
 
 @pytest.mark.parametrize("trials", [[], [{"target": 0.3, "loss": 0.1, "uniform": None}]])
@@ -556,7 +559,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert say(*measure).json["key"] == answer["profile"]
     assert say(*prune).json
     out = " ".join(say(*what).out.split())
-    assert answer["answer"] in out and "documents 48-59" in out
+    assert f"{answer['sentence']} " in out and "documents 48-59" in out
     assert out.count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
