@@ -95,7 +95,7 @@ def test_what_is_said_for_python_works(block: int, tmp_path: Path) -> None:
     if block:
         code += "\nimport sys\nassert not {'streamlit', 'torch', 'transformers'} & set(sys.modules)\n"
     run = [sys.executable, "-c", code]
-    there = {**os.environ, "PYTHONPATH": str(README.parent)}
+    there = {**os.environ, "PYTHONPATH": str(README.parent), "ABSORPTION_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(run, cwd=tmp_path, env=there, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
 
