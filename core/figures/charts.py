@@ -71,16 +71,16 @@ CHARTS = (
         needs=REPAIRED,
     ),
     ChartRow(
-        "checkpoint-harm", COMPARED, "Which layers went wrong?", "core.figures.differences:harm", reported=True,
+        "checkpoint-harm", COMPARED, "Which layers went wrong?", "core.figures.checkpoints:harm", reported=True,
     ),
     ChartRow(
-        "checkpoint-weights", COMPARED, "Which weights differ?", "core.figures.differences:weights", reported=True,
+        "checkpoint-weights", COMPARED, "Which weights differ?", "core.figures.checkpoints:weights", reported=True,
     ),
     ChartRow(
-        "checkpoint-drift", COMPARED, "Where do the two checkpoints part?", "core.figures.differences:parting",
+        "checkpoint-drift", COMPARED, "Where do the two checkpoints part?", "core.figures.checkpoints:parting",
         reported=True,
     ),
-    ChartRow("checkpoint-tokens", COMPARED, "Which tokens change?", "core.figures.differences:tokens", reported=True),
+    ChartRow("checkpoint-tokens", COMPARED, "Which tokens change?", "core.figures.checkpoints:tokens", reported=True),
 )  # fmt: skip
 GROUPS = {
     name: tuple(row for row in CHARTS if row.group == name) for name in (GLANCE, DRIFT, GAIN, WHY, CHECKS, COMPARED)

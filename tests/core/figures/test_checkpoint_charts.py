@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.analysis.checkpoints import compared
-from core.figures import DARK, LIGHT, differences
+from core.figures import DARK, LIGHT, checkpoints
 from core.figures.charts import COMPARED, GROUPS, InView
 from core.specs import Measurement, perturbation
 from core.store import profiles
@@ -41,7 +41,7 @@ def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, look
 
 def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path: Path) -> None:
     asked = InView(made(tmp_path, 12), NAME, 0)
-    chart = differences.harm(asked)
+    chart = checkpoints.harm(asked)
     [bars] = chart.figure.data
     assert [at for at, colour in enumerate(bars.marker.color) if colour == LIGHT.accent] == [6]
     np.testing.assert_allclose(bars.y, compared(asked.profile).harm)
@@ -51,14 +51,14 @@ def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path: Path) -> 
 def test_errors_of_none_are_blank_and_others_read_in_per_cent(tmp_path: Path) -> None:
     profile = made(tmp_path, 12)
     profile.others[NAME].difference.error[3] = 0
-    cells = differences.weights(InView(profile, NAME, 0)).figure.data[0]
+    cells = checkpoints.weights(InView(profile, NAME, 0)).figure.data[0]
     assert np.isnan(cells.z[:, 3]).all() and np.isfinite(np.delete(cells.z, 3, axis=1)).all()
     assert float(cells.customdata[2][6][1]) == pytest.approx(15) and 10 ** cells.z[2, 6] == pytest.approx(15)
 
 
 def test_a_dot_marks_every_token_whose_likeliest_follower_changed(tmp_path: Path) -> None:
     profile = made(tmp_path, 4)
-    cells, dots = differences.tokens(InView(profile, NAME, 0)).figure.data
+    cells, dots = checkpoints.tokens(InView(profile, NAME, 0)).figure.data
     flips = profile.others[NAME].cumulative.flips
     assert len(dots.x) == flips.sum() > 0 and cells.z.shape == flips.shape
     assert sorted(set(dots.x)) == [1 + at for at in np.flatnonzero(flips[0])]

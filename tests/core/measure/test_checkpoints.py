@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core import specs
 from core.analysis.checkpoints import Compared
-from core.measure import differences
+from core.measure import checkpoints
 from core.measure.perturbations.checkpoint import Checkpoint
 from core.models import anatomy
 from core.models.loading import Loaded
@@ -99,7 +99,7 @@ def test_a_change_outside_the_layers_is_told_apart(empty: Store, inference: None
     other = changed(of, lambda found: found["model.embed_tokens.weight"].mul_(1.1))
     single, beside = compared(of, other, empty)
     assert (single.kl < ROUNDING).all() and not beside.difference.error.any()
-    errors = dict(zip(differences.outside(of), beside.difference.outside, strict=True))
+    errors = dict(zip(checkpoints.outside(of), beside.difference.outside, strict=True))
     assert errors.pop("model.embed_tokens.weight") == pytest.approx(0.1, rel=1e-5) and not any(errors.values())
     np.testing.assert_allclose(beside.cumulative.entry, 0.1, rtol=1e-5)
     assert beside.cumulative.kl.mean() > 0
@@ -107,7 +107,7 @@ def test_a_change_outside_the_layers_is_told_apart(empty: Store, inference: None
 
 def test_a_tensor_of_zeros_that_is_no_longer_differs_wholly() -> None:
     zero, one = Tensor([0.0, 0.0]), Tensor([3.0, 4.0])
-    told = differences.error_and_scale
+    told = checkpoints.error_and_scale
     assert told(zero, one) == (1, 1) and told(zero, zero) == (0, 1)
     assert (
         told(one, zero) == (1, 0)
@@ -134,11 +134,11 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:
         (changed(of, lambda _: None), "equal", "nothing to compare"),
     ):
         with refused(*named):
-            differences.refuse_unlike(of, other)
+            checkpoints.refuse_unlike(of, other)
     words = copy.deepcopy(of.tokenizer)
     words.add_tokens(["heron-like"])
     with refused("another vocabulary"):
-        differences.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
+        checkpoints.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
 
 
 TRIALS = 20
@@ -165,7 +165,7 @@ def test_a_fault_planted_in_the_bundled_model_is_named_first(
 
     text = windows(WindowRequest(sequences=2, length=24), bundled)
     single, beside = compared(bundled, changed(bundled, spoil), empty, text=text)
-    names = tuple(differences.tensors(bundled.layers))
+    names = tuple(checkpoints.tensors(bundled.layers))
     found = Compared("faulty", names, (), single, beside.cumulative, beside.difference)
     first = found.ranking[0]
     assert (first, names[found.tensor(first)]) == (layer, tensor), f"{fault} on {bits or 'full'} bits: {found.worst}"
