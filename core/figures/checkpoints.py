@@ -17,6 +17,9 @@ from core.figures.marks import colour_bar, curve, here
 from core.figures.style import Chart, Palette, layout
 from core.store.results import Array
 
+KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
+DOTS = {"size": 5}  # a layer between two that are equal is a point without a line
+
 
 def harm(asked: InView) -> Chart:
     """What each layer costs where it alone is taken from the other checkpoint."""
@@ -36,7 +39,7 @@ def harm(asked: InView) -> Chart:
     figure = go.Figure(bars)
     here(figure, asked.layer, look)
     axis = layer_axis(len(layers), "layer taken from the other")
-    figure.update_layout(xaxis=axis, yaxis={"title": "KL, nats", "rangemode": "tozero"}, bargap=0.25)
+    figure.update_layout(xaxis=axis, yaxis=KL_AXIS, bargap=0.25)
     columns = {"layer": layers, "KL, nats": found.harm, "flips": found.single.flips.mean(1)}
     table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": found.odd})
     return Chart("checkpoint-harm", "Which layers went wrong?", layout(figure), found.worst, table)
@@ -88,12 +91,10 @@ def parting(asked: InView) -> Chart:
     layers = np.arange(len(found.harm))
     alone = gains_of([found.single]).drift
     lines = (("the whole checkpoint", found.drift, look.accent), ("the layer alone", alone, look.ink))
-    figure = go.Figure(
-        [
-            curve(layers, np.where(values > 0, values, np.nan), name, f"{name}, after layer %{{x}}: %{{y:.3g}}", colour)
-            for name, values, colour in lines
-        ]
-    )
+    figure = go.Figure()
+    for name, values, colour in lines:
+        known, said = np.where(values > 0, values, np.nan), f"{name}, after layer %{{x}}: %{{y:.3g}}"
+        figure.add_trace(curve(layers, known, name, said, colour, marker=DOTS))
     here(figure, asked.layer, look)
     every = np.concatenate([values for _, values, _ in lines])
     figure.update_layout(xaxis=layer_axis(len(layers), "after layer"), yaxis=log_axis(every, "drift"))

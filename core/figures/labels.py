@@ -67,12 +67,12 @@ def _decimals(value: float, count: int) -> int:
 
 def times(factor: float, count: int = 2) -> str:
     """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
-    return f"{digits(factor, count)}×"
+    return f"{digits(factor, count)}×" if math.isfinite(factor) else digits(factor)
 
 
 def gain(value: float) -> str:
     """A gain, near 1 with two decimals, so that the 5% band shows: `0.57×`, `1.07×`, `12×`."""
-    return f"{ratio(value)}×"
+    return f"{ratio(value)}×" if math.isfinite(value) else digits(value)
 
 
 def ratio(value: float) -> str:

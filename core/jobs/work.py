@@ -8,7 +8,7 @@ from functools import partial
 
 from core.evaluation.resolving import check, resolve
 from core.evaluation.running import Run
-from core.jobs import checkpoints
+from core.jobs import others as other_models
 from core.jobs.experiment import Bench
 from core.measure.sweep import Sweep
 from core.models import anatomy, devices
@@ -38,7 +38,7 @@ from core.texts.windows import windows
 def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
     loaded = bench.load(request, partial(windows, request.text))
     store, text = bench.store, windows(request.text, loaded)
-    others = checkpoints.located(request, loaded, store)
+    others = other_models.located(request, loaded, store)
     profile = ProfileSpec(
         model=loaded.spec,
         text=text.spec,
@@ -57,7 +57,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         return found
     devices.place(loaded, bench.device)
     shape = outlined(loaded.source, store)
-    beside = {each.fingerprint: checkpoints.loaded(each, loaded, bench) for each in others.values()}
+    beside = {each.fingerprint: other_models.loaded(each, loaded, bench) for each in others.values()}
     sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share, beside)
     sweep.run()
     units = [profile.unit(each) for each in profile.measurements]
@@ -72,7 +72,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         "text_source": relative(request.text.source),
         "documents": request.text.documents,
         "seed": request.text.seed,
-        **checkpoints.told(others, loaded),
+        **other_models.told(others, loaded),
         "engine": sweep.engine,
         "replay_error": max((each for each in replays if each is not None), default=None),
         "warnings": list(warnings),

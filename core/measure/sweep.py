@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from core import specs
-from core.measure import checkpoints
+from core.measure import beside
 from core.measure.engines import ENGINES
 from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.perturb import Moments
@@ -182,11 +182,11 @@ class Sweep:
             weighed, run = self.profile.difference(name), self.profile.cumulative(name)
             if self._lacks(weighed):
                 step = self._layer_by_layer("differences of the weights", 0)
-                self.store.save(weighed, checkpoints.difference(self.loaded, other, step), {})
+                self.store.save(weighed, beside.difference(self.loaded, other, step), {})
             if self._lacks(run):
                 work = flops.cumulative_work(self.shape, 1, self.profile.text.length)
                 step = self._one_by_one("the whole other checkpoint", count, work)
-                self.store.save(run, checkpoints.cumulative(self.loaded, other, self.windows.tokens, step), {})
+                self.store.save(run, beside.cumulative(self.loaded, other, self.windows.tokens, step), {})
 
     def _one_by_one(self, what: str, count: int, work: float) -> Callable[[int], None]:
         """A step that tells of work which every sequence has the same share of."""

@@ -12,7 +12,7 @@ from core.jobs import queue
 from core.specs import Measurement, perturbation
 from core.store.cache import Store
 from pages.ui import subject
-from pages.ui.absorption import comparing
+from pages.ui.absorption import another
 from tests import synthetic, tiny
 from tests.pages.opening import opened_at, url
 
@@ -59,7 +59,7 @@ def test_another_checkpoint_is_asked_for_and_queued(key: str, monkeypatch: pytes
 
 def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(filled_cache: dict[str, str]) -> None:
     app = opened_at("absorption", profile=filled_cache["deep"], group=COMPARED)
-    assert [each.value for each in app.caption if each.value == comparing.IMPORTED]
+    assert [each.value for each in app.caption if each.value == another.IMPORTED]
     assert not [each for each in app.text_input if each.key == "other"]
 
 

@@ -21,7 +21,7 @@ from core.specs.plain import plain
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
-from pages.ui.absorption import comparing
+from pages.ui.absorption import another
 
 GROUPS = {name: rows for name, rows in CHARTED.items() if name != GLANCE}  # those of a glance stand at the top
 WITH_STATISTIC = GAIN  # the group that asks how gains are averaged
@@ -57,7 +57,7 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
             view.switch("Average over tokens", figures.STATISTICS, "statistic", help=ABOUT_STATISTICS)
             twin = compared()
     if group == COMPARED:
-        comparing.ask(asked.profile)
+        another.ask(asked.profile)
         if asked.name not in asked.profile.others:
             chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same
             return

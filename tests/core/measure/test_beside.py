@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core import specs
 from core.analysis.checkpoints import Compared
-from core.measure import checkpoints
+from core.measure import beside
 from core.measure.perturbations.checkpoint import Checkpoint
 from core.models import anatomy
 from core.models.loading import Loaded
@@ -70,18 +70,18 @@ def test_a_change_in_one_layer_is_found_there_and_is_all_that_the_whole_run_sees
     """With one layer changed the other checkpoint is the model with that layer replaced: two ways to one number."""
     of, layer = tiny.loaded(family), 2
     before = tiny.state(of.model)
-    single, beside = compared(of, changed(of, at(layer, "", 1.5)), empty)
+    single, its = compared(of, changed(of, at(layer, "", 1.5)), empty)
     tiny.assert_untouched(of.model, before)
     elsewhere = np.arange(tiny.LAYERS) != layer
     assert (single.kl[elsewhere] < ROUNDING).all() and not single.final_squared[elsewhere].any()
     assert (single.kl[layer] > 10 * ROUNDING).all()
-    whole = beside.cumulative
+    whole = its.cumulative
     np.testing.assert_allclose(whole.kl[:, ::4].mean(1), single.kl[layer], rtol=1e-3, atol=ROUNDING)
     np.testing.assert_allclose(whole.flips[:, ::4].mean(1), single.flips[layer])
     np.testing.assert_allclose(whole.log_drift[layer:], single.log_drift[layer, layer:], rtol=1e-4)
     assert np.isneginf(whole.log_drift[:layer]).all() and not whole.entry.any()
-    error = beside.difference.error
-    assert not error[elsewhere].any() and not beside.difference.outside.any()
+    error = its.difference.error
+    assert not error[elsewhere].any() and not its.difference.outside.any()
     np.testing.assert_allclose(error[layer][error[layer] > 0], 0.5, rtol=1e-4)
 
 
@@ -97,17 +97,17 @@ def test_both_engines_replace_a_layer_alike(empty: Store, tmp_path: Path, infere
 def test_a_change_outside_the_layers_is_told_apart(empty: Store, inference: None) -> None:
     of = tiny.loaded("llama")
     other = changed(of, lambda found: found["model.embed_tokens.weight"].mul_(1.1))
-    single, beside = compared(of, other, empty)
-    assert (single.kl < ROUNDING).all() and not beside.difference.error.any()
-    errors = dict(zip(checkpoints.outside(of), beside.difference.outside, strict=True))
+    single, its = compared(of, other, empty)
+    assert (single.kl < ROUNDING).all() and not its.difference.error.any()
+    errors = dict(zip(beside.outside(of), its.difference.outside, strict=True))
     assert errors.pop("model.embed_tokens.weight") == pytest.approx(0.1, rel=1e-5) and not any(errors.values())
-    np.testing.assert_allclose(beside.cumulative.entry, 0.1, rtol=1e-5)
-    assert beside.cumulative.kl.mean() > 0
+    np.testing.assert_allclose(its.cumulative.entry, 0.1, rtol=1e-5)
+    assert its.cumulative.kl.mean() > 0
 
 
 def test_a_tensor_of_zeros_that_is_no_longer_differs_wholly() -> None:
     zero, one = Tensor([0.0, 0.0]), Tensor([3.0, 4.0])
-    told = checkpoints.error_and_scale
+    told = beside.error_and_scale
     assert told(zero, one) == (1, 1) and told(zero, zero) == (0, 1)
     assert (
         told(one, zero) == (1, 0)
@@ -134,11 +134,11 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:
         (changed(of, lambda _: None), "equal", "nothing to compare"),
     ):
         with refused(*named):
-            checkpoints.refuse_unlike(of, other)
+            beside.refuse_unlike(of, other)
     words = copy.deepcopy(of.tokenizer)
     words.add_tokens(["heron-like"])
     with refused("another vocabulary"):
-        checkpoints.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
+        beside.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
 
 
 TRIALS = 20
@@ -164,9 +164,9 @@ def test_a_fault_planted_in_the_bundled_model_is_named_first(
         faulty.copy_(FAULTS[fault](faulty))
 
     text = windows(WindowRequest(sequences=2, length=24), bundled)
-    single, beside = compared(bundled, changed(bundled, spoil), empty, text=text)
-    names = tuple(checkpoints.tensors(bundled.layers))
-    found = Compared("faulty", names, (), single, beside.cumulative, beside.difference)
+    single, its = compared(bundled, changed(bundled, spoil), empty, text=text)
+    names = tuple(beside.tensors(bundled.layers))
+    found = Compared("faulty", names, (), single, its.cumulative, its.difference)
     first = found.ranking[0]
     assert (first, names[found.tensor(first)]) == (layer, tensor), f"{fault} on {bits or 'full'} bits: {found.worst}"
     assert found.odd.sum() == 1

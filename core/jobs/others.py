@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.measure.checkpoints import outside, refuse_unlike, tensors
+from core.measure.beside import outside, refuse_unlike, tensors
 from core.models import devices
 from core.models.loading import Loaded, load
 from core.models.progress import Progress
