@@ -6,7 +6,6 @@ A job is named by its request, so the same request submitted twice is one job. N
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import time
@@ -14,7 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from core.jobs import processes, records
+from core.jobs import listing, processes, records
 from core.jobs.records import Job, Status
 from core.specs.errors import UserError
 from core.specs.formats import per_cent
@@ -69,11 +68,7 @@ def jobs(store: Store) -> list[Job]:
 
     Shares whose whole is a job itself are its own business.
     """
-    try:
-        names = os.listdir(store.root / "jobs")
-    except FileNotFoundError:
-        names = []
-    found = [each for each in (records.read(store.root, name) for name in names) if each]
+    found = listing.jobs(store.root)
     keys = {each.key for each in found}
     alone = (e for e in found if not (isinstance(e.request, ShareRequest) and e.request.whole.key in keys))
     return sorted(alone, key=lambda each: (-each.submitted, each.key))
@@ -169,6 +164,7 @@ def cancel(job: Job, reader: str = "") -> None:
     access.owned(job.readers, reader, "run")
     if job.active:
         (job.folder / "cancel").touch()
+        records.ring(job.root)
 
 
 def enforce(job: Job, grace: float = GRACE) -> bool:

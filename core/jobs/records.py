@@ -107,7 +107,10 @@ class Job:
 
     def write(self, status: Status) -> None:
         """Replace progress.json; only the holder of the job's lock may."""
+        before = recorded(self.folder).state
         write_file(self.folder / "progress.json", status.model_dump_json(indent=1).encode())
+        if status.state != before:
+            ring(self.root)
 
     def note(self, text: str) -> None:
         """Add lines to the log."""
@@ -137,6 +140,12 @@ def ask(job: Job, readers: Sequence[str]) -> None:
         "readers": list(readers),
     }
     write_file(job.folder / "request.json", (json.dumps(asked, indent=1) + "\n").encode())
+    ring(job.root)
+
+
+def ring(root: Path) -> None:
+    """Tell whoever has listed the jobs of a cache that one of them has changed."""
+    os.utime(root / "jobs")
 
 
 def recorded(folder: Path) -> Status:

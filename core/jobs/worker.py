@@ -54,8 +54,8 @@ def _serve(store: Store, device: str, idle: float) -> None:
             continue
         try:
             run(store, queue[0], models)
-        except (UserError, Cancelled, Failed):
-            pass  # said in the job's own folder
+        except (UserError, Cancelled, Failed):  # said in the job's own folder
+            time.sleep(PAUSE)
         except Exception as error:
             models.clear()  # whatever went wrong, perhaps for want of memory, may have left them in any state
             if disk_full(error):

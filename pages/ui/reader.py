@@ -14,7 +14,7 @@ from core.specs.plain import plain
 from core.specs.shortages import shortage
 from core.store import access
 
-REFUSAL = "refusal"  # in the state: the button that was pressed last, and why nothing came of it
+REFUSAL = "refusal"  # in the state: page and key of the button that was pressed last, and why nothing came of it
 
 
 def name() -> str:
@@ -42,12 +42,12 @@ def button(label: str, act: Callable[..., object], args: tuple | list = (), **mo
     """
     if access.is_read_only():
         more |= {"disabled": True, "help": "This server is read-only."}
-    key = more.get("key", label)
-    pressed = st.button(label, on_click=_press, args=(key, act, args), **more)
+    here = st.session_state.get("page"), more.get("key", label)
+    pressed = st.button(label, on_click=_press, args=(here, act, args), **more)
     last, refusal = st.session_state.get(REFUSAL, (None, None))
-    if last == key:
+    if last == here:
         st.error(f"{plain(capital(refusal))}.")
-    return pressed and last != key
+    return pressed and last != here
 
 
 def forgive() -> None:
@@ -55,7 +55,7 @@ def forgive() -> None:
     st.session_state.pop(REFUSAL, None)
 
 
-def _press(key: str, act: Callable[..., object], args: tuple | list) -> None:
+def _press(here: tuple[str | None, str], act: Callable[..., object], args: tuple | list) -> None:
     """Do what a button says. What is written here, before the page or a part of it is drawn, nobody would see."""
     forgive()
     try:
@@ -64,4 +64,4 @@ def _press(key: str, act: Callable[..., object], args: tuple | list) -> None:
         sentence = str(error) if isinstance(error, UserError) else shortage(error)
         if sentence is None:
             raise
-        st.session_state[REFUSAL] = key, sentence
+        st.session_state[REFUSAL] = here, sentence

@@ -65,4 +65,4 @@ def _prepare() -> None:
     for name in DRAWING:
         importlib.import_module(name)
     gc.collect()
-    gc.freeze()  # Streamlit looks for garbage after every run of a page: not among what the libraries are made of
+    gc.freeze()  # from now on Python looks for garbage, but not among what the libraries are made of

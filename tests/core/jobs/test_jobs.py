@@ -140,6 +140,16 @@ def test_work_that_is_no_flop_tells_the_time_left_but_no_rate(store: Store) -> N
     assert after(40, 8, total=2000).seconds_left is None, "another total is another run"
 
 
+def test_a_clock_that_is_set_back_makes_no_time_negative(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = queue.submit(store, fake.request())
+    told = Recorder(job, lambda _: None)
+    monkeypatch.setattr(time, "time", lambda: 1.0)
+    told(Progress("measuring", 1, 1))
+    told.end(state="done")
+    status = queue.job(store, job.key).status
+    assert status.updated >= status.started > 1.0
+
+
 def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
     setting = StudyRequest(settings=(Setting(),))
     first = queue.submit(store, setting)
