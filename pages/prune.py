@@ -36,8 +36,7 @@ if job:
     watch.panel(job)
 groups = stored.groups(profile)
 part = steps.choose("results" if groups else "choose")
-if part == "best":
-    bars()
+if part == "best":  # looks for an allocation of its own, so the one in view is not drawn
     searching.show(profile, watch.begin)
     steps.onward(part)
     view.end()
@@ -53,7 +52,7 @@ else:
     with upper:
         bars()
     if part == "results":
-        st.info("Nothing has been evaluated for this model yet: open Evaluate, look at the cost, and press Run.")
+        st.info("Nothing has been evaluated for this model yet: open Evaluate, see the cost, and press Run evaluation.")
     elif part == "evaluate":
         evaluating.show(how, profile, watch.begin)
     elif part == "writing" and not how.wrong:

@@ -84,7 +84,7 @@ def profile() -> Profile:
     """The profile in view; a page without one ends here with a sentence that says what to do."""
     key = st.session_state.get("profile")
     if key is None:
-        st.info("Nothing is measured yet: open the Measure page and press Run, or remake the demo with `make demo`.")
+        st.info("Nothing is measured yet: run a measurement on the Measure page, or remake the demo with `make demo`.")
         view.end()
     try:
         return load(key)

@@ -13,6 +13,7 @@ from core.models.sources import refuse_fetch
 from core.search import plan
 from core.search.roles import roles
 from core.specs import BestRequest, ExportRequest, UserError, checked
+from core.specs.formats import per_cent
 from core.specs.naming import PRUNERS
 from core.specs.plain import plain
 from core.specs.pruners import USUAL
@@ -64,7 +65,7 @@ def show(profile: Profile, run: Run) -> None:
     found = _ask(form, profile, run)
     stored = answers.answers(profile)
     if not stored:
-        st.info("No search has been run for this model: choose what you want above, look at the cost, and press Run.")
+        st.info("No search has been run for this model: choose what you want, see the cost, and press Run search.")
         return
     shown = answers.pick(stored)
     if found and found.key != shown.key:
@@ -107,7 +108,7 @@ def draw() -> Form:
 def _aim(aim: str) -> None:
     """The number that belongs to the aim."""
     if aim == "target":
-        st.select_slider("Target sparsity", TARGETS, key="best_target", format_func="{:g}".format)
+        st.select_slider("Target sparsity", TARGETS, key="best_target", format_func=per_cent)
     else:
         st.text_input(
             "Greatest rise of the perplexity",
