@@ -17,6 +17,7 @@ from core.analysis.verdicts import sentence
 from core.specs import Setting, TaskSpec, TextSpec, Uniform, naming
 from core.specs.base import number, word
 from core.specs.formats import capital, digits
+from core.specs.pruners import PRUNER_LABELS
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,12 +176,12 @@ def settings_of(row: Row) -> dict[str, str]:
 def _of_setting(setting: Setting) -> dict[str, str]:
     asked = setting.allocation
     found = {
-        "allocation": "set by hand" if asked.base.by_hand else asked.base.kind,
-        "target": number(asked.target),
-        "least of a layer": number(asked.low),
-        "greatest of a layer": number(asked.high),
+        "allocation": asked.base.label,
+        "target": _share(asked.target),
+        "minimum per layer": _share(asked.low),
+        "maximum per layer": _share(asked.high),
         "unclipped": "yes" if asked.unclipped else "no",
-        "pruned by": setting.pruner,
+        "pruned by": PRUNER_LABELS[setting.pruner],
         "repair": setting.repair or "none",
         "pattern": setting.pattern or "none",
         "true-sequential": "yes" if setting.true_sequential else "no",
@@ -195,7 +196,7 @@ def _of_setting(setting: Setting) -> dict[str, str]:
     fix = asked.correction
     found["correction"] = number(fix.strength)
     if fix.strength:
-        found |= {"driven by": fix.driver, "control": fix.control, "gains count up to": f"{math.exp(fix.clip):.3g}×"}
+        found |= {"driven by": fix.driver, "control": fix.control, "gains capped at": f"{math.exp(fix.clip):.3g}×"}
         found |= {"shuffle": str(fix.seed)} if fix.control == "shuffled" else {}
     return found
 
@@ -206,6 +207,11 @@ def differing(rows: Sequence[Row]) -> dict[str, list[str]]:
     names = dict.fromkeys(name for each in every for name in each)
     columns = {name: [each.get(name, "") for each in every] for name in names}
     return {name: values for name, values in columns.items() if len(set(values)) > 1}
+
+
+def _share(sparsity: float) -> str:
+    """A sparsity in per cent, with every digit: what differs must be seen to."""
+    return f"{100 * sparsity:.10g} %"
 
 
 # --- against each other --------------------------------------------------------------------------------------------

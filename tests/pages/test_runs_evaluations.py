@@ -241,8 +241,8 @@ def test_nothing_but_what_differs_is_shown(bare: Store) -> None:
     dense, uniform, owl, _, reseeded = (row(bare, key, index) for index in range(5))
     assert rows.differing([owl, owl]) == {}
     assert set(rows.differing([owl, reseeded])) == {"calibration seed"}
-    assert rows.differing([uniform, owl])["allocation"] == ["uniform", "owl"]
-    assert rows.differing([dense, uniform])["target"] == ["", "0.7"]
+    assert rows.differing([uniform, owl])["allocation"] == ["Uniform", "OWL"]
+    assert rows.differing([dense, uniform])["target"] == ["", "70 %"]
 
 
 def test_a_study_tells_where_it_is_from_and_is_opened_with_a_profile_of_its_model(bare: Store) -> None:

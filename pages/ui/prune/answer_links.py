@@ -51,9 +51,9 @@ def in_view(setting: Setting) -> dict[str, str]:
     """
     asked, fix = setting.allocation, setting.allocation.correction
     steps = [(each.label, each.options, getattr(asked.base, each.name)) for each in asked.base.parameters()]
-    labels = {"target": "Target sparsity", "low": "Least", "high": "Greatest"}
+    labels = {"target": "the target sparsity", "low": "the minimum sparsity", "high": "the maximum sparsity"}
     steps += [(label, settings.TARGETS, getattr(asked, key)) for key, label in labels.items()]
-    steps += [("Strength", settings.STRENGTHS, fix.strength), ("Gains count up to", list(settings.CLIPS), fix.clip)]
+    steps += [("the strength", settings.STRENGTHS, fix.strength), ("the cap of gains", list(settings.CLIPS), fix.clip)]
     for label, options, value in steps:
         if value not in options:
             raise UserError(f"the Allocate page has no step {value:g} of {label}: use the command line below")
