@@ -12,8 +12,8 @@ from core.analysis.checkpoints import compared
 from core.analysis.gains import gains_of
 from core.figures.axes import layer_axis, log_axis
 from core.figures.charts import InView
-from core.figures.linears import SCALE
 from core.figures.labels import digits
+from core.figures.linears import SCALE
 from core.figures.marks import colour_bar, curve, here
 from core.figures.style import Chart, Palette, layout
 from core.store.results import Array
