@@ -12,6 +12,7 @@ from core.analysis.checkpoints import compared
 from core.analysis.gains import gains_of
 from core.figures.axes import layer_axis, log_axis
 from core.figures.charts import InView
+from core.figures.labels import digits
 from core.figures.linears import SCALE
 from core.figures.marks import colour_bar, curve, here
 from core.figures.style import Chart, Palette, layout
@@ -77,12 +78,10 @@ def weights(asked: InView) -> Chart:
 
 
 def _percent_ticks(known: Array) -> dict:
-    """Ticks of a log10 colour scale at whole powers, written in per cent."""
+    """Ticks at the ends and in the middle of a log10 colour scale, written in per cent."""
     usable = np.log10(known[np.isfinite(known)])
-    if not usable.size:
-        return {"tickvals": [], "ticktext": []}
-    ticks = np.arange(np.floor(usable.min()), np.ceil(usable.max()) + 1)
-    return {"tickvals": ticks, "ticktext": [f"{10**tick:g} %" for tick in ticks]}
+    ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
+    return {"tickvals": ticks, "ticktext": [f"{digits(10**tick)} %" for tick in ticks]}
 
 
 def parting(asked: InView) -> Chart:
@@ -124,7 +123,7 @@ def tokens(asked: InView) -> Chart:
     )
     figure.add_trace(_flipped(flips, position, look))
     figure.update_layout(
-        xaxis={"title": "position in the sequence", "showgrid": False},
+        xaxis={"title": "position; red: the likeliest next token changed", "showgrid": False},
         yaxis={"title": "sequence", "range": [sequences - 0.4, -0.6], "showgrid": False},
     )
     sequence, at = np.indices(kl.shape).reshape(2, -1)

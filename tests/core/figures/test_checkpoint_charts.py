@@ -53,6 +53,7 @@ def test_errors_of_none_are_blank_and_others_read_in_per_cent(tmp_path: Path) ->
     profile.others[NAME].difference.error[3] = 0
     cells = checkpoints.weights(InView(profile, NAME, 0)).figure.data[0]
     assert np.isnan(cells.z[:, 3]).all() and np.isfinite(np.delete(cells.z, 3, axis=1)).all()
+    assert cells.colorbar.ticktext[0] == "5.0 %" and cells.colorbar.ticktext[-1] == "15 %"
     assert float(cells.customdata[2][6][1]) == pytest.approx(15) and 10 ** cells.z[2, 6] == pytest.approx(15)
 
 
