@@ -23,9 +23,7 @@ from tests.bench import kinds, tables
 from tests.bench.marked import README, written
 
 
-@pytest.mark.parametrize(
-    ("made", "command"), [(kinds.tables, "kinds"), (lambda: tables.tables(tables.committed()), "tables")]
-)
+@pytest.mark.parametrize(("made", "command"), [(kinds.tables, "kinds"), (tables.tables, "tables")])
 def test_the_tables_are_up_to_date(made: Callable[[], dict[str, str]], command: str) -> None:
     text = README.read_text(encoding="utf-8")
     assert written(text, made()) == text, f"write them anew with python -m tests.bench.{command}"
