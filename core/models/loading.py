@@ -24,6 +24,9 @@ from core.specs.shortages import out_of_memory
 from core.store.cache import Store
 
 LOG = logging.getLogger(__name__)
+SIZES = (  # of config.json: no larger than the longest side of a weight
+    "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "intermediate_size", "vocab_size",
+)  # fmt: skip
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
@@ -96,7 +99,7 @@ def load(
     files = quick(source, store)
     config = _config(files)
     if store:
-        _check_depth(config, source, store)
+        _check_sizes(config, source, store)
     tokenizer = load_tokenizer(files)
     check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config)))
     model = _trained(files, dtype) if source.initialised is None else _initialised(source, config, dtype)
@@ -160,12 +163,19 @@ def _config(source: Source) -> Any:
     return config
 
 
-def _check_depth(config: Any, source: Source, store: Store) -> None:
-    """Refuse more layers than files with so many tensors can hold, before a model of that depth is built."""
-    layers = getattr(config.get_text_config(), "num_hidden_layers", 0)
-    tensors = sum(len(shapes_of(path, store)) for path in source.files if path.suffix in (".gguf", ".safetensors"))
-    if not isinstance(layers, int) or layers > tensors:
-        raise UserError(f"{source.label} announces {brief(layers)} layers, and its files hold {tensors} tensors")
+def _check_sizes(config: Any, source: Source, store: Store) -> None:
+    """Refuse sizes that the weights in the files cannot have, before a model of these sizes is built."""
+    paths = (path for path in source.files if path.suffix in (".gguf", ".safetensors"))
+    shapes = [shape for path in paths for shape in shapes_of(path, store).values()]
+    told = config.get_text_config()
+    layers = getattr(told, "num_hidden_layers", 0)
+    if not isinstance(layers, int) or layers > len(shapes):
+        raise UserError(f"{source.label} announces {brief(layers)} layers, and its files hold {len(shapes)} tensors")
+    longest = max((size for shape in shapes for size in shape), default=0)
+    for name in SIZES:
+        size = getattr(told, name, None)
+        if isinstance(size, int) and size > longest:
+            raise UserError(f"{source.label} announces {name} {brief(size)}, and its longest weight has {longest} rows")
 
 
 def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:

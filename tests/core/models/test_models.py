@@ -295,6 +295,14 @@ def test_other_kinds_of_model_are_refused(build: Callable, named: tuple, tmp_pat
         loaded_from(folder, empty)
 
 
+@pytest.mark.parametrize("name", ["num_key_value_heads", "hidden_size", "vocab_size"])
+def test_sizes_that_no_weight_has_are_refused_before_they_are_built(tmp_path: Path, refused, name: str) -> None:
+    folder = shutil.copytree(tiny.folder("llama"), tmp_path / "model")
+    with_setting("config.json", **{name: 2**40})(folder)
+    with refused(name, "288"):
+        loading.load(locate(str(folder), Store(tmp_path)), store=Store(tmp_path))
+
+
 @pytest.mark.parametrize("fetch", [True, False])
 def test_a_hub_model_offline_is_refused(
     fetch: bool, empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused
