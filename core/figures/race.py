@@ -51,7 +51,7 @@ def _axes(runners: Sequence[Runner], target: float, look: Palette) -> dict[str, 
     found = {}
     for place in range(1, count + 1):
         low = (count - place) * (tall + SPACE / count)
-        found[f"yaxis{_of(place)}"] = beside | {"anchor": f"x{_of(place)}", "domain": [low, low + tall]}
+        found[f"yaxis{_of(place)}"] = beside | {"anchor": f"x{_of(place)}", "domain": [low, min(1.0, low + tall)]}
         found[f"xaxis{_of(place)}"] = under | {"anchor": f"y{_of(place)}"} | (hidden if place < count else {})
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,14 @@ def test_a_strip_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_me
     for bars, one in zip(figure.data, runners, strict=True):
         np.testing.assert_allclose(bars.y, one.sparsity - TARGET)
         assert bars.marker.color == colour(one.kind, LIGHT)
+
+
+@pytest.mark.parametrize("count", range(1, 13))
+def test_lanes_fill_the_picture_from_top_to_foot_and_never_touch(measured: tuple, count: int) -> None:
+    figure = lanes((run(measured) * count)[:count], TARGET).figure
+    spans = [figure.layout[f"yaxis{place if place > 1 else ''}"].domain for place in range(1, count + 1)]
+    assert spans[0][1] == pytest.approx(1) and spans[-1][0] == pytest.approx(0)
+    assert all(lower[1] < upper[0] for upper, lower in pairwise(spans))
 
 
 def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) -> None:
