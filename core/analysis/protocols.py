@@ -36,6 +36,8 @@ def of_model(store: Store, model: ModelSpec) -> list[Entry]:
 def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     """Studies put together where their protocol is the same; by the key of the oldest, which stays when others join.
 
+    The newest come first; those that ship with the project after all others, the one with the most settings before.
+
     Points of a pruner that looks at no calibration text may stand beside those of any: they join all that shares
     their model, precision and text, and a study of nothing else stands by itself only where there is none to join.
 
@@ -46,7 +48,12 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     for entry in entries:
         homes[protocol(store, entry)].append(entry)
     found = (_of_protocol(store, each, homes) for each in homes if not _joins_whole(each, homes))
-    return {each.entries[-1].key: each for each in found}
+    return {each.entries[-1].key: each for each in sorted(found, key=_place)}
+
+
+def _place(found: Evaluations) -> tuple[bool, int]:
+    shipped = all(entry.committed for entry in found.entries)
+    return shipped, -len(found.settings) if shipped else 0
 
 
 def protocol(store: Store, entry: Entry) -> Protocol:

@@ -31,3 +31,17 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     assert earlier in rows.apart(before, after) == rows.apart(after, before)
     assert rows.apart(before, dense) is rows.apart(after, dense) is None
     assert [len(each) for each in rows.by_protocol([dense, before, after])] == [2, 1]
+
+
+def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_first(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    profile = store.demo().spec
+
+    def found() -> dict[str, evaluations.Evaluations]:
+        return protocols.together(store, protocols.of_model(store, profile.model))
+
+    sizes = [len(each.settings) for each in found().values()]
+    assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True)
+    own = synthetic.study_spec(profile, [specs.Setting()], layers=30)
+    synthetic.save_study(tmp_path, own, layers=30)
+    assert next(iter(found())) == own.key
