@@ -184,8 +184,9 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     """On the committed results, where settings share some of their calibration seeds with uniform."""
     store = Store(tmp_path)
     profile = load(store, store.demo())
-    [group] = stored.groups(profile).values()
-    told = chapter_prune._measured(lessons.measured([group]), profile).set_index("setting")["against uniform, %"]
+    groups = list(stored.groups(profile).values())
+    group = groups[0]
+    told = chapter_prune._measured(lessons.measured(groups), profile).set_index("setting")["against uniform, %"]
     here = rows(group).query("target == 0.7").set_index("setting")["against uniform, %"]
     part = next(each for each in group.slices if each.target == 0.7)
     drawn = drawing.against_uniform(group, part, None).table.set_index("setting")["change, %"]

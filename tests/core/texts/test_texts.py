@@ -229,9 +229,9 @@ def test_a_hub_dataset_offline_is_refused(monkeypatch: pytest.MonkeyPatch, refus
 def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {}
 
-    def here(name: str, /, **options: object) -> dict:
+    def here(name: str, /, **options: object) -> datasets.Dataset:
         asked[name] = options
-        return {"text": [" = Title = \n", "", "Words .\n"]}
+        return datasets.Dataset.from_dict({"text": [" = Title = \n", "", "Words .\n"]})
 
     monkeypatch.setattr(datasets, "load_dataset", here)
     wiki, other = windows.read("Salesforce/wikitext"), windows.read("some/dataset")
