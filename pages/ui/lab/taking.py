@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from functools import lru_cache
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +11,7 @@ import streamlit as st
 from core.figures import labels
 from core.lessons import sentence
 from core.specs.errors import UserError
+from core.specs.lab import Question
 from core.specs.perturbations import perturbation
 from core.store.cache import Store
 from pages.ui import frame, subject
@@ -43,19 +44,24 @@ def numbers(asked: Asked, answer: Answered) -> None:
             about = answer.hits[row.layer].said.replace("**", "")
             frame.show_table(pd.DataFrame(sentence.table(row)), f"Drift after each layer. {about}", height=240)
         with st.container(horizontal=True):
-            _download("CSV", "text/csv", lambda: _csv(answer))
-            _download("JSON", "application/json", lambda: _json(asked, answer))
+            _download("CSV", "text/csv", _csv(answer))
+            _download("JSON", "application/json", _json(asked.question(), answer))
 
 
+# Made once for each answer, and not when the button is pressed: a run that ends meanwhile would lose what it asked for.
+
+
+@lru_cache(maxsize=16)
 def _csv(answer: Answered) -> str:
     return pd.DataFrame(sentence.listed(answer.rows.values())).to_csv(index=False)
 
 
-def _json(asked: Asked, answer: Answered) -> str:
-    question = asked.question().model_dump(mode="json")
-    return json.dumps({"question": question, "answer": answer.shared.model_dump(mode="json")}, indent=1)
+@lru_cache(maxsize=16)
+def _json(question: Question, answer: Answered) -> str:
+    asked = question.model_dump(mode="json")
+    return json.dumps({"question": asked, "answer": answer.shared.model_dump(mode="json")}, indent=1)
 
 
-def _download(kind: str, mime: str, data: Callable[[], str]) -> None:
+def _download(kind: str, mime: str, data: str) -> None:
     name = f"lab.{kind.lower()}"
     st.download_button(f"Download {kind}", data, file_name=name, mime=mime, key=f"lab-{kind}", on_click="ignore")
