@@ -55,11 +55,11 @@ def _repaired(found: Evaluations) -> str:
     settings = [each for part in found.slices if part.target == TARGET for each in found.within(part)]
     rows = [
         [naming.long(one.setting.allocation), slice_of(one.setting).treatment.label, digits(one.perplexity, 3),
-         f"{digits(one.perplexity / owl.perplexity, 2)}×", "" if one is owl else verdicts.quoted(one.against(owl))]
+         "" if one is owl else verdicts.quoted(one.against(owl))]
         for one in settings
     ]  # fmt: skip
     said = f"The dense model has {digits(found.dense.perplexity, 3)}.\n"
-    heads = ["allocation", "pruner", "perplexity", "of OWL's by Wanda", "change against it"]
+    heads = ["allocation", "pruner", "perplexity", "against OWL by Wanda"]
     return "\n".join([table(heads, rows), said])
 
 
