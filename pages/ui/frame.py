@@ -88,12 +88,11 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         prefix: begins the names of downloaded files; says what the numbers are of.
         key: of the figure; selected points are in the state under it.
         on_select: called when a point is clicked.
-        brief: with a small heading and its finding above, as a caption: beside a live picture, whose words are above.
+        brief: with a small heading, its finding as a caption: beside a live picture, which has none of its own.
     """
     view.write()
     if brief:
         st.markdown(f"**{plain(chart.title)}**")
-        st.caption(plain(chart.finding))
     else:
         st.header(plain(chart.title), anchor=False)
     name = file(prefix, chart.name)
@@ -105,8 +104,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
         selection_mode="points",
         config={"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": name}},
     )
-    if not brief:
-        st.markdown(plain(chart.finding))
+    (st.caption if brief else st.markdown)(plain(chart.finding))
     numbers(chart.table, chart.title, name, key)
 
 

@@ -30,7 +30,7 @@ ABOUT_STATISTICS = (
     "geometric mean."
 )
 SCROLLED = 430  # px of the table of verdicts
-MAP_HEIGHT = 350  # px: a row of 30 layers is still high enough to be clicked
+MAP_HEIGHT = 350  # px: it ends on a laptop's first screen, and a row of 30 layers is high enough to be clicked
 
 
 def statistic(drawn: bool) -> str:
