@@ -11,6 +11,7 @@ from core.report.exhibits import exhibit
 from core.report.page import Command, Part
 from core.report.profile import PREFERRED
 from core.report.view import Seen
+from core.specs.commands import report_line
 from core.store.profiles import Profile
 
 MOST = 6  # lines that can be told apart
@@ -38,6 +39,5 @@ def part(found: Sequence[Profile], seen: Seen) -> Part | None:
         exhibits=(drawn,),
         tables=(),
         provenance=tuple((title, labels.source(each)) for title, each in zip(named, found, strict=True)),
-        commands=(Command("The report:", f"python -m core report {' '.join(each.entry.key for each in found)} "
-                          "--out report.html"),),
-    )  # fmt: skip
+        commands=(Command("The report:", report_line(each.entry.key for each in found)),),
+    )

@@ -10,6 +10,7 @@ from core.analysis.verdicts import said
 from core.figures import evaluation
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Part
+from core.specs.commands import report_line
 
 
 def part(rows: Sequence[Row]) -> Part:
@@ -39,5 +40,5 @@ def part(rows: Sequence[Row]) -> Part:
         exhibits=tuple(drawn if any(each.value == each.value for each in known.values()) else ()),
         tables=(("The compared settings", texts(("setting", "perplexity", "against the first"), cells)),),
         provenance=(("evaluated on", note),),
-        commands=(Command("The studies:", f"python -m core report {' '.join(keys)} --out report.html"),),
+        commands=(Command("The studies:", report_line(keys)),),
     )

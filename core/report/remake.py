@@ -83,7 +83,7 @@ def study(found: Evaluations) -> list[Command]:
     try:
         request = StudyRequest.model_validate(found.provenance["request"])
     except (KeyError, ValueError):
-        return [Command(NOTHING_SAID, "python -m core study study.toml")]
+        return [Command(NOTHING_SAID, command_line(Studying(file=STUDY_FILE)))]
     return _study(request, _device(found.dense.result.about))
 
 
