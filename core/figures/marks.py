@@ -60,8 +60,11 @@ def whiskers(value: Array, low: Array, high: Array, colour: str, thickness: floa
 
 
 def cells(x: Array, y: Array, said: str, **more: object) -> go.Scatter:
-    """Invisible squares over the cells of a heatmap, which itself can be neither hovered well nor clicked."""
-    marker = {"symbol": "square", "size": 12, "opacity": 0}
+    """Invisible squares over the cells of a heatmap, which itself can be neither hovered well nor clicked.
+
+    They are small: of two that both lie under the mouse plotly takes either, not the nearer one.
+    """
+    marker = {"symbol": "square", "size": 6, "opacity": 0}
     read = f"{said}<extra></extra>"
     return go.Scatter(x=x, y=y, mode="markers", marker=marker, hovertemplate=read, name="cells", **more)
 
