@@ -6,15 +6,10 @@ import json
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
-import hypothesis
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core import specs
 from core.allocation.allocator import Allocator
@@ -22,20 +17,17 @@ from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
 from core.allocation.response import Response
 from core.analysis.comparison import Interval
-from core.analysis.evaluated import UNKNOWN, Change, SeedResult
-from core.analysis.evaluations import Evaluations
+from core.analysis.evaluated import UNKNOWN, Change
 from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
-from core.models.outline import Outline
 from core.models.progress import Cancelled, Progress
 from core.search import best, candidates, choosing, plan, polish, roles
 from core.search.candidates import GRIDS, Grid
-from core.specs import BestRequest, Setting, UserError, WindowRequest, checked, grammar
+from core.specs import BestRequest, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
-from core.store.results import Evaluated
 from tests import tiny
 from tests.core.breaking import breaking
 
@@ -299,177 +291,7 @@ def test_candidates_that_cannot_be_are_left_out_with_a_note() -> None:
     assert len(notes) == 3 and all("left out" in note and "profile" in note for note in notes)
 
 
-# --- the texts -----------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(3, 5000), st.sampled_from([(3, 1, 1), (1, 1), (3, 1), (1,)]))
-def test_shares_part_the_documents(count: int, weights: tuple[int, ...]) -> None:
-    spans = roles.shares(count, weights)
-    assert [index for first, last in spans for index in range(first, last + 1)] == list(range(count))
-    for (first, last), weight in zip(spans, weights, strict=True):
-        assert last >= first and abs((last - first + 1) - count * weight / sum(weights)) <= 1
-
-
-def test_the_usual_shares() -> None:
-    assert roles.shares(1000, (3, 1, 1)) == [(0, 599), (600, 799), (800, 999)]
-    cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
-    assert (cut.calibration.documents, cut.selection.documents, cut.final.documents) == (None, (0, 4), (5, 9))
-    assert roles.cut(cut, lambda _: pytest.fail("nothing is shared any more")) == cut
-
-
-@given(
-    st.lists(st.sampled_from(["one", "two", "three"]), min_size=3, max_size=3),
-    st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 9), st.integers(0, 9))), min_size=3, max_size=3),
-    st.integers(1, 12),
-)
-def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) -> None:
-    asked = {
-        role: WindowRequest(source=source, documents=span and tuple(sorted(span)), sequences=8)
-        for role, source, span in zip(roles.ROLES, sources, spans, strict=True)
-    }
-    try:
-        cut = roles.cut(BestRequest(target=0.5, **asked), lambda _: count)
-    except UserError:
-        return
-    seen: set[tuple[str, int]] = set()
-    for role in roles.ROLES:
-        text = getattr(cut, role)
-        first, last = text.documents or (0, 100)
-        mine = {(text.source, index) for index in range(first, last + 1)}
-        assert not mine & seen
-        seen |= mine
-
-
-def test_the_sentence_says_which_text_has_which_role() -> None:
-    cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
-    measured, named = (roles.roles(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
-    assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
-    for each in (measured, named):
-        assert "calibration half" in each
-        assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("comparison", "5-9")]
-
-
-def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
-    with refused("novel.txt", "one document", "3 roles"):
-        roles.shares(1, (3, 1, 1), "novel.txt")
-
-
-# --- choosing and judging ------------------------------------------------------------------------------------------
-
-
-@given(st.integers(-1, 17))
-def test_bisection_finds_the_largest_target_that_fits(last: int) -> None:
-    tried: list[float] = []
-
-    def fits(target: float) -> bool:
-        tried.append(target)
-        return candidates.TARGETS.index(target) <= last
-
-    found = candidates.largest(candidates.TARGETS, fits)
-    assert found == (None if last < 0 else candidates.TARGETS[last])
-    assert len(tried) == len(set(tried)) <= plan.trials(BestRequest(max_loss=0.2))
-
-
-def invented(words: str, losses: np.ndarray, seed: int = 0, target: float = 0.5, pruner: str = "wanda") -> SeedResult:
-    setting = Setting(pruner=pruner, allocation=grammar.method(words, target), calibration_seed=seed)
-    evaluated = Evaluated(nll=losses, kl=losses, agreement=losses, zeros=np.zeros((1, 1)))
-    pruned = SimpleNamespace(calibration=None if pruner == "magnitude" else "a text")
-    return SeedResult(setting, pruned, evaluated, {}, {})
-
-
-def test_the_runner_up_is_of_another_base() -> None:
-    means = {"owl lam=0.05": 2.0, "owl lam=0.08": 2.1, "dlp": 2.2, "uniform": 2.3, "alphapruning": np.nan}
-    points = tuple(invented(words, np.full(8, mean)) for words, mean in means.items())
-    winner, runner_up = candidates.choose(Evaluations(None, {}, points))
-    assert (winner.name, runner_up.name) == ("owl m=5 lam=0.05:0.5", "dlp alpha=0.15:0.5")
-    with pytest.raises(UserError, match="not finite"):
-        candidates.choose(Evaluations(None, {}, points[-1:]))
-
-
-@hypothesis.settings(max_examples=25)  # each is six bootstraps
-@given(st.floats(-0.2, 0.2), st.floats(0, 0.3), st.sampled_from([5, 8, 20]))
-def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: float, noise: float, windows: int) -> None:
-    draw = np.random.default_rng(7)
-    base = 3 + draw.random(windows)
-    points = tuple(
-        point
-        for seed in (0, 1, 2)
-        for point in (
-            invented("uniform", base + 0.01 * seed, seed),
-            invented("owl", base + shift + noise * draw.standard_normal(windows), seed),
-        )
-    )
-    winner = points[1].setting
-    spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
-    found = best.Best(spec, {}, None, Evaluations(None, {}, points))
-    interval = found.against_uniform
-    assert found.answer == (winner if interval.windows.certain and interval.windows.high < 0 else winner.uniform)
-    assert ("does not hold" in found.sentence) == (found.answer != winner)
-    assert found.sentence.startswith(f"Use {'OWL' if found.answer == winner else 'uniform'} at 50 %: ")
-    assert "owl" not in " ".join([found.sentence, *found.more_sentences])
-    assert interval.seeds.n == 3 and any("3 calibration seeds" in each for each in found.more_sentences)
-
-
-@pytest.mark.parametrize(
-    ("rises", "kept"),
-    [((-0.3, -0.1), 2), ((-0.3, 0.1), 1), ((0.1, -0.3), 0)],
-    ids=["both hold", "polish does not", "repair does not"],
-)
-def test_the_winner_is_repaired_and_polished_as_far_as_that_holds(rises: tuple[float, float], kept: int) -> None:
-    """On the judging text; where the winner does not hold, uniform is repaired if that certainly helps."""
-    draw = np.random.default_rng(7)
-    base = 3 + draw.random(20)
-    noise = 0.01 * draw.standard_normal((4, 20))
-    uniform, plain = invented("uniform", base + 0.2), invented("owl", base + noise[0])
-    repaired = plain.setting.model_copy(update={"repair": "refit"})
-    by_hand = repaired.allocation.model_copy(update={"base": specs.Manual(sparsity=(0.5, 0.5))})
-    polished = repaired.model_copy(update={"allocation": by_hand})
-    losses = np.cumsum([0.0, *rises])
-    more = [
-        replace(plain, setting=setting, evaluated=invented("owl", base + rise + noise[1 + place]).evaluated)
-        for place, (setting, rise) in enumerate(zip((repaired, polished), losses[1:], strict=True))
-    ]
-    twin = replace(plain, setting=repaired.uniform, evaluated=invented("owl", base - 0.5).evaluated)
-    spec = SimpleNamespace(winner=plain.setting, runner_up=None, better=(repaired, polished), max_loss=None)
-    found = best.Best(spec, {}, None, Evaluations(None, {}, (uniform, plain, *more, twin)))
-    assert found.holds and found.answer == (plain.setting, repaired, polished)[kept] and len(found.added) == 2
-    assert f"Use {best.called(found.answer)}: " in found.sentence
-
-    worse = Evaluations(None, {}, (uniform, invented("owl", base + 0.4), *more, twin))
-    lost = best.Best(spec, {}, None, worse)
-    assert not lost.holds and lost.answer == repaired.uniform
-    assert lost.sentence.startswith("Use uniform at 50 % with refit: ")
-
-
-@pytest.mark.parametrize("trials", [[], [{"target": 0.3, "loss": 0.1, "uniform": None}]])
-def test_more_lost_than_was_allowed_is_said(trials: list[dict]) -> None:
-    """No target is known at which uniform kept within the loss: its loss at the winner's target stands as it is."""
-    base = 3 + np.random.default_rng(7).random(8)
-    dense = SeedResult(None, None, Evaluated(base, base, base, base), {}, {})
-    points = (dense, invented("uniform", base + np.log(1.25)), invented("owl", base + np.log(1.26)))
-    spec = SimpleNamespace(winner=points[2].setting, runner_up=None, better=(), max_loss=0.2)
-    study = Evaluations(None, {}, points)
-    found = best.Best(spec, {"trials": trials}, study, study)
-    assert found.answer == found.fallback == found.uniform
-    assert re.search(r"; 20 % .* by 5 points, and uniform lost 25 % ", found.loss_sentence)
-    allowing = best.Best(SimpleNamespace(**vars(spec) | {"max_loss": 0.3}), {}, study, study)
-    assert re.search(r"; 30 % .*, and uniform lost 25 % ", allowing.loss_sentence)
-    assert "exceeds" not in allowing.loss_sentence
-
-
-def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> None:
-    asked = BestRequest(target=0.5, pruner="magnitude")
-    wanda = asked.model_copy(update={"pruner": "wanda"})
-    winner = Setting(pruner="magnitude", allocation=grammar.method("depth_ramp", 0.5))
-    assert plan.final_request(asked, None, winner, None).settings == (winner,)
-    assert len(plan.final_request(wanda, None, winner, None).settings) == 3
-    shape = Outline(layers=4, width=32, vocabulary=64, layer_parameters=4096, parameters=20_000)
-    costs = [plan.planned(asked.model_copy(update={"seeds": seeds}), shape)["final"] for seeds in ((0,), (0, 1, 2))]
-    assert costs[0] == costs[1] < plan.planned(wanda, shape)["final"]
-
-    final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
-    spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
-    assert best.Best(spec, {}, None, Evaluations(None, {}, final)).more_sentences == []
+# --- what is told and tried -----------------------------------------------------------------------------------------
 
 
 def test_no_seeds_are_told_of_magnitude(say: Callable, text: str) -> None:

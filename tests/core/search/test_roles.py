@@ -1,0 +1,65 @@
+"""Which documents of a text calibrate, select and judge: no document has two roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.search import roles
+from core.specs import BestRequest, UserError, WindowRequest
+
+
+@given(st.integers(3, 5000), st.sampled_from([(3, 1, 1), (1, 1), (3, 1), (1,)]))
+def test_shares_part_the_documents(count: int, weights: tuple[int, ...]) -> None:
+    spans = roles.shares(count, weights)
+    assert [index for first, last in spans for index in range(first, last + 1)] == list(range(count))
+    for (first, last), weight in zip(spans, weights, strict=True):
+        assert last >= first and abs((last - first + 1) - count * weight / sum(weights)) <= 1
+
+
+def test_the_usual_shares() -> None:
+    assert roles.shares(1000, (3, 1, 1)) == [(0, 599), (600, 799), (800, 999)]
+    cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
+    assert (cut.calibration.documents, cut.selection.documents, cut.final.documents) == (None, (0, 4), (5, 9))
+    assert roles.cut(cut, lambda _: pytest.fail("nothing is shared any more")) == cut
+
+
+@given(
+    st.lists(st.sampled_from(["one", "two", "three"]), min_size=3, max_size=3),
+    st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 9), st.integers(0, 9))), min_size=3, max_size=3),
+    st.integers(1, 12),
+)
+def test_no_document_has_two_roles(sources: list[str], spans: list, count: int) -> None:
+    asked = {
+        role: WindowRequest(source=source, documents=span and tuple(sorted(span)), sequences=8)
+        for role, source, span in zip(roles.ROLES, sources, spans, strict=True)
+    }
+    try:
+        cut = roles.cut(BestRequest(target=0.5, **asked), lambda _: count)
+    except UserError:
+        return
+    seen: set[tuple[str, int]] = set()
+    for role in roles.ROLES:
+        text = getattr(cut, role)
+        first, last = text.documents or (0, 100)
+        mine = {(text.source, index) for index in range(first, last + 1)}
+        assert not mine & seen
+        seen |= mine
+
+
+def test_the_sentence_says_which_text_has_which_role() -> None:
+    cut = roles.cut(BestRequest(target=0.6), lambda _: 10)
+    measured, named = (roles.roles(cut.model_copy(update={"profile": key})) for key in (None, "abc"))
+    assert measured.startswith("Calibration and profile: ") and named.startswith("Profile abc: ")
+    for each in (measured, named):
+        assert "calibration half" in each
+        assert re.findall(r"(\w+): documents (\d-\d)", each) == [("selection", "0-4"), ("comparison", "5-9")]
+
+
+def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
+    with refused("novel.txt", "one document", "3 roles"):
+        roles.shares(1, (3, 1, 1), "novel.txt")
