@@ -56,7 +56,7 @@ GROUPS: dict[str, tuple[Line, ...]] = {
             "Everything in that cache, with the keys that `show` and `report` take. To open it in the dashboard, set "
             "ABSORPTION_CACHE to ./lecture before you start it.",
         ),
-        Line("show 8f0f2eb --cache ./lecture", "The overview of the quick profile, named by the beginning of its key."),
+        Line("show acb889e --cache ./lecture", "The overview of the quick profile, named by the beginning of its key."),
         Line(
             "measure --perturb gaussian:0.3 --perturb gaussian:0.3@all --sequences 8 --length 64",
             "One kind of noise with and without the first token.",
