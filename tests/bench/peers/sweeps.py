@@ -1,0 +1,148 @@
+"""The wavefront beside a loop over hooks, nnsight and TransformerLens: every layer of a text damaged once.
+
+All see the same model, tokens and damaged streams, and read the same of them: the drift at every later layer, and the
+harm to the output. Only how the damaged streams are run on differs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import nnsight
+import numpy as np
+import torch
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from core.measure.engines import wavefront
+from core.measure.group import Group, prepare
+from core.measure.perturb import Moments, perturbed
+from core.measure.reading import Reader
+from core.models import flops
+from core.models.loading import Loaded
+from core.models.outline import Outline
+from core.models.replay import hidden, with_hidden
+from core.models.saving import save
+from core.specs import Gaussian, Measurement
+from core.store.results import Perturbed
+from tests.bench.peers.timing import Ran, in_turn, ratio
+
+NOISE = Measurement(perturbation=Gaussian(size=0.3))
+STRIDE = flops.HARM_STRIDE
+Streams = Mapping[int, Tensor]  # layer -> its output
+Forward = Callable[[int], tuple[Streams, Tensor]]  # injection layer -> streams from there on, logits of all tokens
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A text, its clean run, and what leaves every layer once it is damaged."""
+
+    group: Group
+    damaged: list[Tensor]
+
+    @classmethod
+    def of(cls, loaded: Loaded, tokens: Tensor) -> Case:
+        group = prepare(loaded, torch.device("cpu"), tokens, range(len(tokens)), Moments(), STRIDE)
+        return cls(
+            group, [perturbed(NOISE, at, call, group.sequences, Moments()) for at, call in enumerate(group.calls)]
+        )
+
+    def read(self, forward: Forward) -> Perturbed:
+        """What the product reads, of another's streams."""
+        group = self.group
+        reader = Reader(len(group.calls), len(group.sequences), group.device)
+        for injection in range(len(group.calls)):
+            streams, logits = forward(injection)
+            for layer in range(injection, len(group.calls)):
+                reader.read(injection, layer, streams[layer], group.calls[layer].exit)
+            reader.harm(injection, logits[:, group.read_at], group.dense)
+        return reader.result()
+
+
+def hooked(case: Case, injection: int) -> tuple[Streams, Tensor]:
+    """A full forward under PyTorch's own hooks."""
+    streams: dict[int, Tensor] = {}
+
+    def hook(layer: int, output: Tensor | tuple) -> Tensor | tuple:
+        streams[layer] = case.damaged[layer] if layer == injection else hidden(output)
+        return with_hidden(output, streams[layer])
+
+    with ExitStack() as stack:
+        for at, call in enumerate(case.group.calls):
+            added = call.layer.register_forward_hook(lambda _m, _a, output, at=at: hook(at, output))
+            stack.callback(added.remove)
+        return streams, case.group.model(input_ids=case.group.ids, use_cache=False).logits
+
+
+def traced(case: Case, model: nnsight.NNsight, injection: int) -> tuple[Streams, Tensor]:
+    """The same through nnsight."""
+    layers = range(injection, len(case.group.calls))
+    with model.trace(case.group.ids, use_cache=False):
+        model.model.layers[injection].output[:] = case.damaged[injection]
+        streams = nnsight.save([model.model.layers[layer].output for layer in layers])
+        logits = nnsight.save(model.lm_head.output)
+    return dict(zip(layers, streams, strict=True)), logits
+
+
+def bridged(case: Case, model: TransformerBridge, injection: int) -> tuple[Streams, Tensor]:
+    """The same through TransformerLens."""
+    streams: dict[int, Tensor] = {}
+
+    def hook(stream: Tensor, hook: object, layer: int) -> Tensor:
+        streams[layer] = case.damaged[layer] if layer == injection else stream
+        return streams[layer]
+
+    layers = range(injection, len(case.group.calls))
+    hooks = [(f"blocks.{layer}.hook_resid_post", partial(hook, layer=layer)) for layer in layers]
+    return streams, model.run_with_hooks(case.group.ids, fwd_hooks=hooks, return_type="logits")
+
+
+@contextmanager
+def bridge(loaded: Loaded) -> Iterator[TransformerBridge]:
+    """The model as TransformerLens loads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        save(loaded.model, loaded.tokenizer, Path(folder))
+        yield TransformerBridge.boot_transformers(folder, device="cpu", dtype=torch.float32)
+
+
+@torch.inference_mode()
+def table(loaded: Loaded, shape: Outline, tokens: Tensor, rounds: int) -> list[list[str]]:
+    """A row per contender, and one for the bare layers; the first row is the heads."""
+    case, sizes = Case.of(loaded, tokens), tokens.shape
+    with bridge(loaded) as lens:
+        ran = in_turn(
+            {
+                "this product": lambda: wavefront(case.group, NOISE, lambda _: None),
+                "hooks, layer by layer": lambda: case.read(partial(hooked, case)),
+                "nnsight": lambda: case.read(partial(traced, case, nnsight.NNsight(loaded.model))),
+                "TransformerLens": lambda: case.read(partial(bridged, case, lens)),
+                "the layers alone": lambda: bare(case),
+            },
+            rounds,
+        )
+    own, alone = ran["this product"], ran.pop("the layers alone")
+    rows = [[name, f"{each.median:.2f}", f"{ratio(each, own):.2f}", *apart(each, own)] for name, each in ran.items()]
+    work = flops.measurement_flops(shape, NOISE, *sizes)
+    layers = shape.layers * flops.layer_flops(shape, sizes[0] * sizes[1], sizes[1])
+    rate = work / layers / ratio(own, alone)
+    limit = shape.layers * flops.clean_flops(shape, *sizes) / work
+    rows.append(["arithmetic limit over the loop", "", f"{limit:.2f}", "", ""])
+    rows.append(["share of the bare layers' FLOP/s", f"{alone.median:.2f}", f"{rate:.2f}", "", ""])
+    return [["", "seconds", "times this product", "drift apart by", "divergence apart by"], *rows]
+
+
+def bare(case: Case) -> None:
+    """Every layer once on its clean stream, nothing read: what the machine gives to the layers."""
+    for call in case.group.calls:
+        call(call.entry)
+
+
+def apart(one: Ran[Perturbed], own: Ran[Perturbed]) -> tuple[str, str]:
+    """The largest relative difference of the drift, and the largest difference of the divergence, nats."""
+    drift = np.nanmax(np.abs(one.found.drift / own.found.drift - 1))
+    return f"{drift:.0e}", f"{np.nanmax(np.abs(one.found.kl - own.found.kl)):.0e}"

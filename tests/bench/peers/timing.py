@@ -1,0 +1,40 @@
+"""Contenders in turn, several rounds, so that what else the machine does falls on all alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Ran(Generic[Found]):
+    """What a contender found, and the seconds of its rounds."""
+
+    found: Found
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def in_turn(contenders: Mapping[str, Callable[[], Found]], rounds: int) -> dict[str, Ran[Found]]:
+    """Each contender once to warm up, whose result is kept, then `rounds` times, one after the other."""
+    found = {name: run() for name, run in contenders.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            began = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: Ran(found[name], tuple(each)) for name, each in seconds.items()}
+
+
+def ratio(one: Ran, other: Ran) -> float:
+    """How many times longer `one` takes: the median over rounds, each of which saw the same machine."""
+    return statistics.median(a / b for a, b in zip(one.seconds, other.seconds, strict=True))
