@@ -27,6 +27,7 @@ LOG = logging.getLogger(__name__)
 SIZES = (  # of config.json: no larger than the longest side of a weight
     "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "intermediate_size", "vocab_size",
 )  # fmt: skip
+POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
@@ -66,7 +67,8 @@ class Loaded:
 
 
 def _longest(config: Any) -> int | None:
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
+    told = config.get_text_config()
+    return next(filter(None, (getattr(told, name, None) for name in POSITIONS)), None)
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
