@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.models import anatomy, converted
+from core.models.gguf_header import parsed_once
 from core.models.saving import save
 from core.models.sources import Source, shapes_of
 from core.specs import Dtype, ModelSpec, UserError
@@ -98,6 +99,11 @@ def load(
     Raises:
         UserError: an architecture that cannot be measured, incomplete or damaged weights, NaN in them.
     """
+    with parsed_once():
+        return _load(source, dtype, store, check)
+
+
+def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Reader], None]) -> Loaded:
     files = quick(source, store)
     config = _config(files)
     if store:
