@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -24,13 +25,15 @@ from core.models.sources import Source
 from core.pruning.inputs import Sums
 from core.store.cache import Store
 from core.texts.windows import Windows
+from tests import families
 
+gc.freeze()  # what is imported stays: every export collects garbage, and looks for it among the rest alone
 torch.set_num_threads(1)  # products this small only wait for a second thread
 
 FAMILIES = ("llama", "qwen2", "gemma2", "gpt2", "opt", "gpt_neox", "mixtral", "bloom")
 PRUNABLE = tuple(family for family in FAMILIES if family != "mixtral")
-ODD = "gemma4"  # beside them: its layers differ in their linears, embed the tokens anew, and share keys and values
-LAYERS, WIDTH, VOCABULARY, LONGEST = 4, 32, 288, 64
+ODD = "gemma4"  # beside them
+LAYERS, WIDTH, VOCABULARY, LONGEST = 4, 32, families.VOCABULARY, families.LONGEST
 SENTENCES = (
     "The heron stood in the shallow water and waited for the fish to forget that it was there.",
     "A ladder lent in spring comes back in autumn, if the lender remembers whose barn it leans on.",
@@ -41,34 +44,9 @@ SENTENCES = (
 _kept: list[tempfile.TemporaryDirectory] = []  # folders that live as long as the session
 
 
-def config(family: str) -> transformers.PreTrainedConfig:
-    """A configuration of four layers, 32 wide."""
-    usual = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "intermediate_size": 64, "num_hidden_layers": LAYERS}
-    usual |= {"num_attention_heads": 4, "max_position_embeddings": LONGEST}
-    usual |= {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": None}
-    grouped = usual | {"num_key_value_heads": 2}
-    gpt2 = {"vocab_size": VOCABULARY, "n_embd": WIDTH, "n_layer": LAYERS, "n_head": 4, "n_positions": LONGEST}
-    opt = usual | {"ffn_dim": usual["intermediate_size"], "word_embed_proj_dim": 16, "pad_token_id": 1}
-    bloom = {"vocab_size": VOCABULARY, "hidden_size": WIDTH, "n_layer": LAYERS, "n_head": 4}
-    own = {"hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": VOCABULARY, "num_kv_shared_layers": 2}
-    kinds = {"layer_types": ["sliding_attention", "full_attention"] * 2, "sliding_window": 8}
-    kind, options = {
-        "llama": ("Llama", grouped),
-        "qwen2": ("Qwen2", grouped),
-        "gemma2": ("Gemma2", grouped | {"head_dim": 8, "sliding_window": 8}),
-        "gpt2": ("GPT2", gpt2),
-        "opt": ("OPT", {name: value for name, value in opt.items() if name != "intermediate_size"}),
-        "gpt_neox": ("GPTNeoX", usual),
-        "mixtral": ("Mixtral", grouped | {"num_local_experts": 3}),
-        "bloom": ("Bloom", bloom),
-        "gemma4": ("Gemma4Text", grouped | own | kinds | {"head_dim": 8, "global_head_dim": 8}),
-    }[family]
-    return getattr(transformers, f"{kind}Config")(**options)
-
-
 def built(family: str, seed: int = 0) -> PreTrainedModel:
     """A new model of a family."""
-    return filled(config(family), seed)
+    return filled(families.config(family, LAYERS, WIDTH), seed)
 
 
 @torch.inference_mode(False)  # a test in inference mode may be the first to ask, and all others share the model
@@ -103,11 +81,16 @@ def save_tiny(folder: Path, family: str, seed: int = 0) -> Path:
     return folder
 
 
+def kept(name: str) -> Path:
+    """A new folder that lives as long as the session."""
+    _kept.append(tempfile.TemporaryDirectory(prefix=f"tiny-{name}-"))
+    return Path(_kept[-1].name)
+
+
 @cache
 def folder(family: str) -> Path:
     """A folder of the family for tests that only read it."""
-    _kept.append(tempfile.TemporaryDirectory(prefix=f"tiny-{family}-"))
-    return save_tiny(Path(_kept[-1].name), family)
+    return save_tiny(kept(family), family)
 
 
 @cache

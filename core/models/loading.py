@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from core.models import anatomy, converted
+from core.models.gguf_header import parsed_once
 from core.models.saving import save
 from core.models.sources import Source, shapes_of
 from core.specs import Dtype, ModelSpec, UserError
@@ -27,6 +28,7 @@ LOG = logging.getLogger(__name__)
 SIZES = (  # of config.json: no larger than the longest side of a weight
     "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "intermediate_size", "vocab_size",
 )  # fmt: skip
+POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
@@ -66,7 +68,8 @@ class Loaded:
 
 
 def _longest(config: Any) -> int | None:
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
+    told = config.get_text_config()
+    return next(filter(None, (getattr(told, name, None) for name in POSITIONS)), None)
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
@@ -96,6 +99,11 @@ def load(
     Raises:
         UserError: an architecture that cannot be measured, incomplete or damaged weights, NaN in them.
     """
+    with parsed_once():
+        return _load(source, dtype, store, check)
+
+
+def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Reader], None]) -> Loaded:
     files = quick(source, store)
     config = _config(files)
     if store:

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.models import gguf_header
 from core.specs.errors import UserError
 
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
@@ -65,22 +66,20 @@ def gguf_shapes(path: Path) -> Shapes:
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     with path.open("rb") as file:
-        if file.read(4) != b"GGUF":
+        if file.read(4) != gguf_header.MAGIC:
             raise UserError(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF")
-    from gguf import GGUFReader
-
     size = path.stat().st_size
     try:
-        tensors = GGUFReader(path).tensors
-    except (ValueError, IndexError, KeyError, OverflowError, MemoryError, UnicodeDecodeError) as error:
+        tensors = gguf_header.tensors(path)
+    except gguf_header.MALFORMED as error:
         raise UserError(
             f"{path.name} is cut short or damaged: its {size:,} bytes do not hold what its header announces; "
             "download it again"
         ) from error
-    end = max((int(tensor.data_offset) + int(tensor.n_bytes) for tensor in tensors), default=0)
+    end = max((tensor.end for tensor in tensors), default=0)
     if not 0 < end <= size:
         raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
-    return {tensor.name: tuple(int(n) for n in tensor.shape) for tensor in tensors}
+    return {tensor.name: tensor.shape for tensor in tensors}
 
 
 def safetensors_shapes(path: Path) -> Shapes:

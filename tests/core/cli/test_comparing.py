@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tests import tiny
+from tests import families, tiny
 from tests.faulty import FAULTS, rewritten, rounded
 
 LAYER, TENSOR = 2, "mlp.up_proj.weight"
@@ -118,7 +118,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_measured(say, tex
 
 def shallower(folder: Path) -> Path:
     """The tiny llama without its last layer."""
-    configuration = tiny.config("llama")
+    configuration = families.config("llama", tiny.LAYERS, tiny.WIDTH)
     configuration.num_hidden_layers = 3
     tiny.filled(configuration).save_pretrained(folder)
     tiny.tokenizer().save_pretrained(folder)

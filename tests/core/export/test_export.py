@@ -78,7 +78,7 @@ def logits(model: torch.nn.Module) -> torch.Tensor:
 # --- what is written -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", tiny.PRUNABLE)
+@pytest.mark.parametrize("family", ["llama", "gpt2", "opt"])
 def test_a_folder_loads_back_as_the_pruned_model(family: str, tmp_path: Path) -> None:
     loaded = pruned(family)
     before, config = tiny.state(loaded.model), loaded.model.config.to_dict()

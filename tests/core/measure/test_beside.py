@@ -24,7 +24,7 @@ from core.store.cache import Store
 from core.store.profiles import Beside
 from core.store.results import Perturbed
 from core.texts.windows import Windows, windows
-from tests import tiny
+from tests import families, tiny
 from tests.faulty import FAULTS, rounded
 
 OTHER = "0123456789abcdef"
@@ -174,7 +174,7 @@ def test_a_fault_planted_in_the_bundled_model_is_named_first(
 
 def shaped(**settings: object) -> Loaded:
     """A llama of other settings."""
-    configuration = tiny.config("llama")
+    configuration = families.config("llama", tiny.LAYERS, tiny.WIDTH)
     for name, value in settings.items():
         setattr(configuration, name, value)
     source = Source("the other", Path("nowhere"), None, OTHER, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,19 @@ def put(source: Source, store: Store) -> None:
     with converted.writing(source, store) as folder:
         for name in ("model.safetensors", "tokenizer.json"):
             (folder / name).write_bytes(b"copied" * 20)
+
+
+def test_a_first_load_parses_the_file_once(path: Path, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Counter()
+    for name in ("GGUFReader", "get_tensor_name_map"):
+        own = getattr(gguf, name)
+        monkeypatch.setattr(gguf, name, lambda *given, name=name, own=own: asked.update([name]) or own(*given))
+    counted = gguf.GGUFReader
+    found = loading.load(locate(str(path), empty), "float32", empty)
+    assert asked == {"GGUFReader": 1, "get_tensor_name_map": 1}
+    assert gguf.GGUFReader is counted, "what remembered the header is gone with the load"
+    monkeypatch.undo()
+    assert_same(found, loading.load(found.source))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

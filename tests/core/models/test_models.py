@@ -106,6 +106,10 @@ def test_a_folder_loads_as_it_was_saved(family: str, empty: Store) -> None:
     assert found.spec.dtype == "float32" and found.spec.initialised is None
 
 
+def test_a_window_may_not_exceed_the_biases_that_mpt_has_made() -> None:
+    assert tiny.loaded("mpt").longest == tiny.LONGEST
+
+
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_the_outline_of_the_files_is_the_models(family: str, empty: Store) -> None:
     """What costs are computed from, without torch, against the model itself."""

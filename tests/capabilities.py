@@ -1,0 +1,200 @@
+"""What the program can do with a model, each tried on a tiny model of a family that was written to files and read.
+
+A trial asserts that what came is right, or ends with the sentence that refuses: so a cell of the README's matrix of
+families and capabilities is yes only where the trial of that cell passes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.allocation.owl import Owl
+from core.allocation.spread import allocate as spread
+from core.evaluation.perplexity import evaluate as losses
+from core.evaluation.perplexity import reference
+from core.export import Card
+from core.export.folder import export as write
+from core.measure import beside
+from core.models import anatomy, loading
+from core.models.loading import Loaded
+from core.models.sources import locate
+from core.pruning.plan import Plan
+from core.pruning.repair import errors
+from core.pruning.walk import walk
+from core.specs.allocations import AllocationRequest, Correction
+from core.specs.errors import UserError
+from core.store import profiles
+from core.store.cache import Store
+from tests import families, tiny
+
+LAYERS, WIDTH, TARGET = 2, 16, 0.5
+TEXT = tiny.windows(3, 12)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A model of a family as its files give it, and a cache beside it."""
+
+    loaded: Loaded
+    store: Store
+
+    @property
+    def copy(self) -> Loaded:
+        """The model once more, for a change."""
+        return loading.load(self.loaded.source)
+
+    def pruned(self, pruner: str, repair: str | None = None) -> Loaded:
+        """The model with half of every linear gone."""
+        found = self.copy
+        achieved = walk(found, TEXT.tokens, Plan(pruner, np.full(LAYERS, TARGET), repair=repair))
+        assert np.isclose(achieved, TARGET, rtol=0, atol=1e-12).all() and _logits(found).isfinite().all()
+        return found
+
+    def swept(self, *names: str, prunable: bool = False) -> profiles.Profile:
+        """What a sweep measures."""
+        asked = tiny.profile(self.loaded, TEXT, *names).model_copy(update={"prunable": prunable})
+        sweep = tiny.sweep(self.loaded, TEXT, asked, self.store)
+        sweep.run()
+        assert sweep.engine == "wavefront" and not sweep.replay
+        return profiles.load(self.store, SimpleNamespace(spec=asked, key="tried", provenance={}))
+
+
+@cache
+def trial(family: str) -> Trial:
+    """A new model of the family, written and read."""
+    folder = tiny.kept(family)
+    tiny.filled(families.config(family, LAYERS, WIDTH)).save_pretrained(folder / "model")
+    tiny.tokenizer().save_pretrained(folder / "model")
+    store = Store(folder / "cache")
+    return Trial(loading.load(locate(str(folder / "model"), store), store=store), store)
+
+
+def measure(of: Trial) -> None:
+    """Noise drifts as much as was put in where it enters, and a layer left out does harm."""
+    found = of.swept("gaussian:0.3", "skip")
+    [noise], [skip] = found.seeds("gaussian:0.3"), found.seeds("skip")
+    np.testing.assert_allclose(np.diag(noise.drift), 0.3, rtol=1e-5)
+    upper = np.triu_indices(LAYERS)
+    assert np.isfinite(noise.drift[upper]).all() and (skip.kl > 0).all()
+
+
+def damage(of: Trial) -> None:
+    """Pruning more drifts further."""
+    found = of.swept("residual:wanda:0.3", "residual:wanda:0.7")
+    little, much = (np.diag(found.seeds(name)[0].drift) for name in ("residual:wanda:0.3", "residual:wanda:0.7"))
+    assert (little > 0).all() and (little < much).all()
+
+
+def allocate(of: Trial) -> None:
+    """OWL with the correction spends the budget, and not the same on each layer."""
+    profile = of.swept("gaussian:0.3", prunable=True)
+    found = spread(AllocationRequest(base=Owl(m=2), target=TARGET, correction=Correction(strength=0.04)), profile)
+    assert abs(found.budget - TARGET) < 1e-9 and len(set(found.sparsity)) == LAYERS
+
+
+def wanda(of: Trial) -> None:
+    """Half of every row goes, and what stays is as it was."""
+    pairs = zip(_weights(of.loaded), _weights(of.pruned("wanda")), strict=True)
+    assert all(torch.equal(ours.where(theirs != 0, 0), theirs) for ours, theirs in pairs)
+
+
+def sparsegpt(of: Trial) -> None:
+    """What stays makes up for what went."""
+    _made_up(of, of.pruned("sparsegpt"))
+
+
+def alps(of: Trial) -> None:
+    """What stays makes up for what went."""
+    _made_up(of, of.pruned("alps"))
+
+
+def repair(of: Trial) -> None:
+    """The first layer keeps its mask, and its outputs come nearer to the dense."""
+    plain, mended = (of.pruned("wanda", repair) for repair in (None, "refit"))
+    given = tiny.inputs(of.loaded, TEXT.tokens)
+    for linear in anatomy.prunable(of.loaded.layers[0]):
+        rows = given[0, linear.name].float()
+        before, after = (_named(each, linear.name) for each in (plain, mended))
+        assert torch.equal(before != 0, after != 0)
+        far = [errors(linear.weight, each, rows.T @ rows).sum() for each in (before, after)]
+        assert far[1] < far[0], linear.name
+
+
+def evaluate(of: Trial) -> None:
+    """Losses are those of a plain forward, and the model does not diverge from itself."""
+    found = losses(of.loaded, TEXT.tokens, reference(of.loaded, TEXT.tokens))
+    expected = _logits(of.loaded)[:, :-1].double().log_softmax(-1).gather(-1, TEXT.tokens[:, 1:, None])
+    np.testing.assert_allclose(found.nll, -expected.mean((1, 2)), rtol=1e-5)
+    assert (found.kl < 1e-6).all() and (found.agreement == 1).all()
+
+
+def compare(of: Trial) -> None:
+    """A change of the last layer is found there, and all before it is alike."""
+    other = of.copy
+    for value in other.layers[-1].parameters():
+        value.mul_(1.5)
+    error = beside.difference(of.loaded, other, lambda _: None).error
+    drift = beside.cumulative(of.loaded, other, TEXT.tokens, lambda _: None).log_drift
+    assert not error[:-1].any() and np.isclose(error[-1][error[-1] > 0], 0.5, rtol=1e-4).all()
+    assert np.isneginf(drift[:-1]).all() and np.isfinite(drift[-1]).all()
+
+
+def export(of: Trial) -> None:
+    """A pruned folder is read again as the model that was written."""
+    pruned = of.pruned("magnitude")
+    card = Card("tried", "tiny", "tiny", "apache-2.0", {"pruner": "magnitude", "pattern": None}, [], [])
+    with tempfile.TemporaryDirectory() as folder:
+        made = write(pruned, Path(folder) / "out", card, np.full(LAYERS, TARGET))
+        again = loading.load(locate(str(made.path), of.store))
+        assert made.difference == 0 and torch.equal(_logits(again), _logits(pruned))
+
+
+CAPABILITIES: dict[str, Callable[[Trial], None]] = {
+    "measure": measure,
+    "measure pruning damage": damage,
+    "compare": compare,
+    "allocate": allocate,
+    "Wanda": wanda,
+    "SparseGPT": sparsegpt,
+    "ALPS": alps,
+    "repair": repair,
+    "evaluate": evaluate,
+    "export": export,
+}
+
+
+@torch.inference_mode()
+def cell(family: str, capability: str) -> str:
+    """Yes, or no where it is refused in a sentence; whatever else goes wrong is raised."""
+    try:
+        CAPABILITIES[capability](trial(family))
+    except UserError:
+        return "no"
+    return "yes"
+
+
+def _made_up(of: Trial, pruned: Loaded) -> None:
+    pairs = list(zip(_weights(of.loaded), _weights(pruned), strict=True))
+    assert all(not torch.equal(ours.where(theirs != 0, 0), theirs) for ours, theirs in pairs)
+
+
+def _weights(of: Loaded) -> list[Tensor]:
+    """Of every linear, (out, in)."""
+    return [linear.weight for layer in of.layers for linear in anatomy.prunable(layer)]
+
+
+def _named(of: Loaded, name: str) -> Tensor:
+    return next(linear.weight for linear in anatomy.prunable(of.layers[0]) if linear.name == name)
+
+
+def _logits(of: Loaded) -> Tensor:
+    return of.model(input_ids=TEXT.tokens, use_cache=False).logits

@@ -1,0 +1,22 @@
+"""Every cell of the README's matrix of families and capabilities, tried."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.bench.capabilities import told
+from tests.capabilities import CAPABILITIES, cell
+from tests.families import FAMILIES
+
+TOLD = told()
+
+
+def test_the_matrix_has_every_family_and_every_capability() -> None:
+    assert list(TOLD) == [(family, capability) for family in FAMILIES for capability in CAPABILITIES]
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_the_matrix_says(family: str, capability: str) -> None:
+    said = TOLD[family, capability]
+    assert cell(family, capability) == said, "write it anew with python -m tests.bench.capabilities"
