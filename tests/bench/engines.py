@@ -41,7 +41,7 @@ def main() -> None:
     work = flops.measurement_flops(outlined(source, store), measurement, asked.sequences, asked.length)
     ratios = []
     with torch.inference_mode():
-        group = prepare(loaded, torch.device("cpu"), tokens, range(asked.sequences), Moments(), 4)
+        group = prepare(loaded, tokens, range(asked.sequences), Moments(), 4)
         for _ in range(asked.pairs):
             fast, quick = _timed(wavefront, group, measurement)
             slow, plain = _timed(hooks, group, measurement)
