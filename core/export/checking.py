@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from core.models import anatomy
-from core.models.loading import Loaded
+from core.models import anatomy, devices
+from core.models.by_layers import by_layers
+from core.models.loading import Loaded, load_tokenizer
 from core.models.saving import FOREIGN
+from core.models.streaming import home_of, pieces, streamed
 from core.specs.patterns import Pattern
 from core.store.results import Array
 
@@ -99,16 +101,23 @@ def load_back(folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     )
 
 
+def _load_by_layers(loaded: Loaded, folder: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The same where memory does not hold the model."""
+    source = replace(loaded.source, folder=folder)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return by_layers(source, config, loaded.model.dtype, None).eval(), load_tokenizer(source)
+
+
 def reload(loaded: Loaded, folder: Path) -> Reloaded:
     """Load a saved folder and compare it with the model in memory.
 
-    Both run on the CPU, whatever device the model is on: numbers of two devices never agree to the last bit.
+    Both run on one device, the CPU if it holds the model: numbers of two devices never agree to the last bit.
     """
-    model, tokenizer = load_back(folder)
+    model, tokenizer = load_back(folder) if not streamed(loaded.layers) else _load_by_layers(loaded, folder)
     layers = anatomy.decoder_layers(model)
     ids = _ids(loaded.tokenizer)[: min(loaded.longest or LONGEST, LONGEST)]
-    with _on_cpu(loaded.model):
-        found = [*_unlike_tokens(loaded.tokenizer, tokenizer), *_unlike_weights(loaded.model, model)]
+    with _where_alike(loaded, model, layers):
+        found = [*_unlike_tokens(loaded.tokenizer, tokenizer), *_unlike_weights(loaded, model, layers)]
         difference = _relative(_logits(loaded.model, ids), _logits(model, ids))
         mine, theirs = count(loaded.layers), count(layers)
     unlike = int((np.abs(mine.zeros - theirs.zeros) > 0).sum())
@@ -149,17 +158,22 @@ def _unlike_tokens(ours: PreTrainedTokenizerBase, theirs: PreTrainedTokenizerBas
     ]
 
 
-def _unlike_weights(ours: PreTrainedModel, theirs: PreTrainedModel) -> list[str]:
-    mine, other = ours.state_dict(), theirs.state_dict()
-    if mine.keys() != other.keys():
-        return [f"other weights than in memory: {', '.join(sorted(mine.keys() ^ other.keys())[:3])}"]
-    wrong = [name for name in mine if mine[name].dtype != other[name].dtype or not torch.equal(mine[name], other[name])]
+def _unlike_weights(loaded: Loaded, model: PreTrainedModel, layers: Sequence[nn.Module]) -> list[str]:
+    names = [each.state_dict().keys() for each in (loaded.model, model)]
+    if names[0] != names[1]:
+        return [f"other weights than in memory: {', '.join(sorted(names[0] ^ names[1])[:3])}"]
+    both = zip(pieces(loaded.model, loaded.layers), pieces(model, layers), strict=True)
+    wrong = [name for mine, other in both for name in mine if not _alike(mine[name], other.get(name))]
     return [f"{len(wrong)} weights differ, {wrong[0]} among them"] if wrong else []
+
+
+def _alike(mine: Tensor, other: Tensor | None) -> bool:
+    return other is not None and mine.dtype == other.dtype and torch.equal(mine, other.to(mine.device))
 
 
 @torch.inference_mode()
 def _logits(model: PreTrainedModel, ids: list[int]) -> Tensor:
-    return model(input_ids=torch.tensor([ids]), use_cache=False).logits[0].double()
+    return model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0].cpu().double()
 
 
 def _relative(ours: Tensor, theirs: Tensor) -> float:
@@ -172,10 +186,15 @@ def _relative(ours: Tensor, theirs: Tensor) -> float:
 
 
 @contextmanager
-def _on_cpu(model: PreTrainedModel) -> Iterator[None]:
-    where = model.device
-    model.to("cpu")
+def _where_alike(loaded: Loaded, model: PreTrainedModel, layers: Sequence[nn.Module]) -> Iterator[None]:
+    """Both models on the CPU; or, where one has homes, the other beside it."""
+    where = loaded.model.device
+    if any(map(home_of, loaded.layers)):
+        devices.place(model, layers, where)
+        yield
+        return
+    loaded.model.to("cpu")
     try:
         yield
     finally:
-        model.to(where)
+        loaded.model.to(where)

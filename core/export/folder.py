@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
-from transformers import PreTrainedModel
 
 from core.export import journal
 from core.export.card import RECIPE, Card, Exported, card_text, recipe_json
@@ -18,6 +16,7 @@ from core.export.checking import Reloaded, count, has_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
 from core.models.loading import Loaded
 from core.models.saving import save
+from core.models.streaming import stored
 from core.specs.patterns import pattern
 from core.store.cache import Store
 from core.store.files import pretty, readable
@@ -66,7 +65,7 @@ def export(
     temporary = Path(tempfile.mkdtemp(prefix=beginning(folder.name), dir=folder.parent))
     try:
         step("Writing the pruned model")
-        save(loaded.model, loaded.tokenizer, temporary)
+        save(loaded.model, loaded.layers, loaded.tokenizer, temporary)
         step("Loading it back and comparing")
         back = reload(loaded, temporary)
         _insist(back.differences)
@@ -101,13 +100,8 @@ def _off_pattern(loaded: Loaded, card: Card, planned: Array) -> list[str]:
     return [f"{broken} linears are not in the pattern {asked.name}"] if broken else []
 
 
-def _values(model: PreTrainedModel) -> list[Tensor]:
-    """What is stored: tied weights once."""
-    return list({(tensor.data_ptr(), tensor.shape): tensor for tensor in model.state_dict().values()}.values())
-
-
 def _space(loaded: Loaded) -> int:
-    return space_needed(sum(tensor.numel() for tensor in _values(loaded.model)), loaded.spec.dtype)
+    return space_needed(sum(tensor.numel() for tensor in stored(loaded.model).values()), loaded.spec.dtype)
 
 
 def _exported(loaded: Loaded, folder: Path, temporary: Path, planned: Array, back: Reloaded) -> Exported:
@@ -118,7 +112,7 @@ def _exported(loaded: Loaded, folder: Path, temporary: Path, planned: Array, bac
         files=tuple(sorted({path.name for path in temporary.iterdir()} | {"README.md", RECIPE})),
         achieved=back.counted.sparsity,
         difference=back.difference,
-        dense_bytes=sum(tensor.numel() * tensor.element_size() for tensor in _values(loaded.model)),
+        dense_bytes=sum(tensor.numel() * tensor.element_size() for tensor in stored(loaded.model).values()),
         linears=back.counted.linears,
         weights=back.counted.weights,
         planned=planned,

@@ -58,7 +58,7 @@ class Bench:
     def placed(self, request: OfModel, check: Callable[[Reader], None] = accepted) -> tuple[Loaded, Outline]:
         """The same on the device where it runs, and its shape."""
         loaded = self.load(request, check)
-        devices.place(loaded, self.device)
+        devices.place(loaded.model, loaded.layers, self.device)
         return loaded, outlined(loaded.source, self.store)
 
     def run(self, request: Request) -> Entry:

@@ -43,7 +43,7 @@ def loaded(source: Source, mine: Loaded, bench: Bench) -> Loaded:
     bench.report(Progress(f"loading {source.label}"))
     other = load(source, mine.spec.dtype, bench.store)
     refuse_unlike(mine, other)
-    devices.place(other, bench.device)
+    devices.place(other.model, other.layers, bench.device)
     return other
 
 

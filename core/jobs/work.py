@@ -55,7 +55,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
     found = store.find(request)  # under another name, or once before this cache knew the request
     if found:
         return found
-    devices.place(loaded, bench.device)
+    devices.place(loaded.model, loaded.layers, bench.device)
     shape = outlined(loaded.source, store)
     beside = {each.fingerprint: other_models.loaded(each, loaded, bench) for each in others.values()}
     sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share, beside)
@@ -88,7 +88,7 @@ def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) ->
     found = bench.store.find(request)
     if found:
         return found
-    devices.place(loaded, bench.device)
+    devices.place(loaded.model, loaded.layers, bench.device)
     shape = outlined(loaded.source, bench.store)
     return Run(loaded, request, resolved, bench.store, shape, bench.report, share).run()
 

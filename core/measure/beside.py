@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from core.measure.reading import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.replay import record, tail
+from core.models.streaming import at_hand, pieces
 from core.specs.errors import UserError
 from core.store.results import Cumulative, Difference
 
@@ -34,15 +35,23 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
     if depths[0] != depths[1]:
         raise UserError(f"{its} has {depths[1]} layers and {mine} has {depths[0]}: each layer needs its counterpart")
     _refuse_other_words(loaded, other)
-    pairs = list(_pairs(loaded.model, other.model))
-    for name, ours, theirs in pairs:
+    for name, ours, theirs in _pairs(loaded.model, other.model):
         if theirs is None or ours.shape != theirs.shape:
             found = f"has the shape {tuple(theirs.shape)}" if theirs is not None else "is missing"
             raise UserError(
                 f"{name} {found} in {its} where {mine} has {tuple(ours.shape)}: compare models of one shape"
             )
-    if all(torch.equal(ours, theirs.to(ours.device)) for _, ours, theirs in pairs):
+    if _equal(loaded, other):
         raise UserError(f"{mine} and {its} are equal in every tensor: there is nothing to compare")
+
+
+def _equal(loaded: Loaded, other: Loaded) -> bool:
+    both = zip(*(pieces(each.model, each.layers) for each in (loaded, other)), strict=True)
+    return all(
+        ours.keys() == theirs.keys()
+        and all(torch.equal(ours[name], theirs[name].to(ours[name].device)) for name in ours)
+        for ours, theirs in both
+    )
 
 
 def _refuse_other_words(loaded: Loaded, other: Loaded) -> None:
@@ -77,9 +86,10 @@ def difference(loaded: Loaded, other: Loaded, step: Step) -> Difference:
     names = tensors(loaded.layers)
     error, scale = np.zeros((len(loaded.layers), len(names))), np.ones((len(loaded.layers), len(names)))
     for index, layer in enumerate(loaded.layers):
-        for name, ours, theirs in _pairs(layer, other.layers[index]):
-            cell = index, names.index(name)
-            error[cell], scale[cell] = error_and_scale(ours, theirs)
+        with at_hand(layer), at_hand(other.layers[index]):
+            for name, ours, theirs in _pairs(layer, other.layers[index]):
+                cell = index, names.index(name)
+                error[cell], scale[cell] = error_and_scale(ours, theirs)
         step(index)
     pairs = ([each.model.get_parameter(name) for each in (loaded, other)] for name in outside(loaded))
     return Difference(error=error, scale=scale, outside=np.array([error_and_scale(*pair)[0] for pair in pairs]))

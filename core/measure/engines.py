@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from core.measure.group import Group, Step
 from core.measure.perturb import perturbed
 from core.measure.reading import Reader
-from core.models.replay import hidden, on_device, with_hidden
+from core.models.replay import hidden, with_hidden
+from core.models.streaming import at_hand
 from core.specs.measurements import Measurement
 from core.store.results import Perturbed
 
@@ -21,10 +22,10 @@ def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
     At layer l the streams injected below l are run through it, then the one injected here joins them: L (L - 1) / 2
     layer runs in all, about half of what a full forward per injection costs, and each layer's weights are needed once.
     """
-    reader = Reader(len(group.calls), len(group.sequences), group.device)
+    reader = Reader(len(group.calls), len(group.sequences), group.ids.device)
     streams: list[Tensor] = []
     for index, call in enumerate(group.calls):
-        with on_device(call.layer, group.device):
+        with at_hand(call.layer):
             for injection, stream in enumerate(streams):  # one by one in place: two whole sets would not fit
                 streams[injection] = call(stream)
             streams.append(perturbed(measurement, index, call, group.sequences, group.moments))
@@ -39,12 +40,12 @@ def wavefront(group: Group, measurement: Measurement, step: Step) -> Perturbed:
 
 def hooks(group: Group, measurement: Measurement, step: Step) -> Perturbed:
     """The plain engine, which is the fallback too: one full forward of the model under hooks per injection layer."""
-    reader = Reader(len(group.calls), len(group.sequences), group.device)
+    reader = Reader(len(group.calls), len(group.sequences), group.ids.device)
     for injection in range(len(group.calls)):
         streams, logits = _forward(group, measurement, injection)
         for layer in range(injection, len(group.calls)):
-            reader.read(injection, layer, streams[layer].to(group.device), group.calls[layer].exit)
-        reader.harm(injection, logits[:, group.read_at].to(group.device), group.dense)
+            reader.read(injection, layer, streams[layer], group.calls[layer].exit)
+        reader.harm(injection, logits[:, group.read_at], group.dense)
         step(injection)
     return reader.result()
 
@@ -57,7 +58,8 @@ def _forward(group: Group, measurement: Measurement, injection: int) -> tuple[di
         recorded = group.calls[injection]
         entry = kwargs[recorded.entry_name] if recorded.entry_name else args[0]
         call = replace(recorded, entry=entry, exit=hidden(output), args=args[1:], kwargs=kwargs)
-        return with_hidden(output, perturbed(measurement, injection, call, group.sequences, group.moments))
+        with at_hand(layer):
+            return with_hidden(output, perturbed(measurement, injection, call, group.sequences, group.moments))
 
     def keep(index: int, output: Tensor | tuple) -> None:
         streams[index] = hidden(output)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from core import specs
 from core.models import anatomy
 from core.models.replay import Call
+from core.models.streaming import at_hand
 from core.pruning.linear import Statistics, pruned
 from core.specs.errors import UserError
 from core.specs.pruners import Statistic, Treatment
@@ -82,8 +83,10 @@ class Injection:
 
     def replaced(self, source: str) -> Stream:
         """The output of the same layer of another checkpoint on the clean input."""
-        weights = self.moments.others[source][self.layer].state_dict()
-        return self.call(self.entry, {name: each.to(self.exit.device) for name, each in weights.items()})
+        other = self.moments.others[source][self.layer]
+        with at_hand(other):
+            where = next(self.call.layer.parameters()).device
+            return self.call(self.entry, {name: each.to(where) for name, each in other.state_dict().items()})
 
     def _weights(self, treatment: Treatment, sparsity: float, linear: str | None) -> dict[str, Tensor]:
         """By parameter name."""

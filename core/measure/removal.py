@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.streaming import at_hand
 from core.store.results import Array, Removal
 
 BLOCK = 128  # input columns that lose half of their weights each
@@ -28,9 +29,10 @@ def removal(
     stacks = [anatomy.prunable(layer) for layer in loaded.layers]
     found: Array = torch.full((len(stacks), max(map(len, stacks))), torch.nan, dtype=torch.float64).numpy()
     for index, (stack, moments) in enumerate(zip(stacks, second_moment, strict=True)):
-        for column, linear in enumerate(stack):
-            moment = moments[linear.name].to(linear.weight.device) / tokens
-            found[index, column] = error(linear.weight.float(), moment)
+        with at_hand(loaded.layers[index]):
+            for column, linear in enumerate(stack):
+                moment = moments[linear.name].to(linear.weight.device) / tokens
+                found[index, column] = error(linear.weight.float(), moment)
         step(index)
     return Removal(error=found)
 

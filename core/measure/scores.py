@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.streaming import at_hand
 from core.specs.measurements import OUTLIER_THRESHOLDS
 from core.store.results import Scores
 
@@ -25,7 +26,8 @@ def scores(
     """
     rows = []
     for index, (layer, norms) in enumerate(zip(loaded.layers, input_norm, strict=True)):
-        rows.append(_layer(layer, norms))
+        with at_hand(layer):
+            rows.append(_layer(layer, norms))
         step(index)
     ratio, mean, median = (np.array(each) for each in zip(*rows, strict=True))
     return Scores(outlier_ratio=ratio, mean=mean, median=median)

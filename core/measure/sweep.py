@@ -248,7 +248,7 @@ class Sweep:
                 self._say(f"saved: {what}")
 
     def _prepared(self, sequences: list[int], moments: Moments) -> Group:
-        return prepare(self.loaded, self.device, self.windows.tokens, sequences, moments, self.profile.harm_stride)
+        return prepare(self.loaded, self.windows.tokens, sequences, moments, self.profile.harm_stride)
 
     def _part(self, group: Group, measurement: specs.Measurement, what: str, sequences: int) -> results.Perturbed:
         self._check_replay(group)

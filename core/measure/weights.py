@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.loading import Loaded
+from core.models.streaming import at_hand
 from core.store.results import Array, Weights
 
 BINS = 100
@@ -25,11 +26,12 @@ def weights(loaded: Loaded, step: Callable[[int], None]) -> Weights:
     shape = (len(stacks), max(len(stack) for stack in stacks))
     counts, hill, peak = (np.full(shape, np.nan) for _ in range(3))
     for index, stack in enumerate(stacks):
-        for column, linear in enumerate(stack):
-            values = spectrum(linear.weight)
-            counts[index, column] = linear.weight.numel()
-            hill[index, column] = alpha_hill(values)
-            peak[index, column] = alpha_peak(values)
+        with at_hand(loaded.layers[index]):
+            for column, linear in enumerate(stack):
+                values = spectrum(linear.weight)
+                counts[index, column] = linear.weight.numel()
+                hill[index, column] = alpha_hill(values)
+                peak[index, column] = alpha_peak(values)
         step(index)
     return Weights(parameters=counts, alpha_hill=hill, alpha_peak=peak)
 

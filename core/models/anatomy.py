@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from core.models.streaming import at_hand
 from core.specs.errors import UserError
 from core.store.results import Array
 
@@ -90,7 +91,14 @@ def of_each(
     Raises:
         UserError: as `found` does; `prunable` refuses layers with matrices outside their linears.
     """
-    rows = [[number(linear.weight) for linear in found(layer)] for layer in layers]
+    rows = []
+    for layer in layers:
+        with at_hand(layer):
+            rows.append([number(linear.weight) for linear in found(layer)])
+    return _filled(rows)
+
+
+def _filled(rows: list[list[float]]) -> Array:
     longest = max(map(len, rows))
     return np.array([row + [np.nan] * (longest - len(row)) for row in rows], dtype=np.float64)
 
@@ -101,7 +109,7 @@ def parameters(layers: Iterable[nn.Module]) -> Array:
     Raises:
         UserError: the layers cannot be pruned.
     """
-    return of_each(layers, Tensor.numel)
+    return _filled([[linear.weight.numel() for linear in prunable(layer)] for layer in layers])
 
 
 def is_prunable(layers: Iterable[nn.Module]) -> bool:

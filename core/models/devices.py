@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import psutil
 import torch
+from accelerate import infer_auto_device_map
+from torch import nn
+from transformers import PreTrainedModel
 
-from core.models.loading import Loaded
+from core.models.streaming import Home, home_of, move, settle, unload
 from core.specs.errors import UserError
+
+try:
+    import resource
+except ImportError:  # Windows sets a process no such limits
+    resource = None
 
 HEADROOM = 0.8  # share of the free memory that may be planned with
 
@@ -30,19 +41,86 @@ def device(name: str) -> torch.device:
 
 
 def free_memory(where: torch.device) -> int:
-    """Bytes free on a device now, measured."""
+    """Bytes free on a device now, measured; on the CPU no more than this process may still take."""
     if where.type == "cuda":
         return torch.cuda.mem_get_info(where)[0]
     if where.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    return psutil.virtual_memory().available
+    return min([psutil.virtual_memory().available, *_allowed()])
 
 
-def place(loaded: Loaded, where: torch.device) -> None:
-    """Move the model to a device if it fits there; else it stays, and its layers are streamed there one by one."""
-    size = sum(parameter.numel() * parameter.element_size() for parameter in loaded.model.parameters())
-    if loaded.model.device != where and size < HEADROOM * free_memory(where):
-        loaded.model.to(where)
+def _allowed() -> list[int]:
+    """Bytes that each limit of this process leaves it."""
+    if resource is None:
+        return []
+    used = psutil.Process().memory_info()
+    limits = {"RLIMIT_AS": used.vms, "RLIMIT_DATA": getattr(used, "data", 0)}
+    found = {name: resource.getrlimit(getattr(resource, name))[0] for name in limits if hasattr(resource, name)}
+    return [max(0, most - limits[name]) for name, most in found.items() if most != resource.RLIM_INFINITY]
+
+
+def place(model: PreTrainedModel, layers: Sequence[nn.Module], where: torch.device) -> None:
+    """Move a model to a device if it fits there.
+
+    Else layers that the other GPUs hold run on those, and what then remains is streamed to the device as it runs.
+    """
+    if model.device == where:
+        return
+    held = not any(map(home_of, layers)) and sum(each.nbytes for each in model.parameters())
+    if held and held < HEADROOM * free_memory(where):
+        model.to(where)
+    else:
+        spread(model, layers, homes(model, layers, _gpus(where)), where)
+
+
+def _gpus(first: torch.device) -> dict[torch.device, int]:
+    """Free bytes of each GPU that may hold layers, this one first."""
+    others = range(torch.cuda.device_count()) if first.type == "cuda" else ()
+    every = [first, *(torch.device("cuda", index) for index in others if index != first.index)]
+    return {each: int(HEADROOM * free_memory(each)) for each in every}
+
+
+def homes(
+    model: PreTrainedModel, layers: Sequence[nn.Module], room: dict[torch.device, int]
+) -> list[torch.device | None]:
+    """The device that is to hold each layer, by accelerate's device map; None: none has room.
+
+    Args:
+        room: device -> bytes that may be filled there; the first holds what lies outside the layers, too.
+    """
+    numbered = dict(enumerate(room))
+    names = {id(layer): name for name, layer in model.named_modules()}
+    found = infer_auto_device_map(
+        model,
+        max_memory={number: room[each] for number, each in numbered.items()} | {"cpu": 2**60},
+        no_split_module_classes=sorted({type(layer).__name__ for layer in layers}),
+    )
+
+    def of(name: str) -> torch.device | None:
+        whole = next(each for each in (name, *_above(name)) if each in found)
+        return numbered.get(found[whole])
+
+    return [of(names[id(layer)]) for layer in layers]
+
+
+def _above(name: str) -> list[str]:
+    """`a.b.c` -> `a.b`, `a`, and the model itself."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts) - 1, -1, -1)]
+
+
+def spread(
+    model: PreTrainedModel, layers: Sequence[nn.Module], where: Sequence[torch.device | None], main: torch.device
+) -> None:
+    """Put each layer on its device, and all else on the main one; a layer without a device is streamed there."""
+    for layer, there in zip(layers, where, strict=True):
+        home = home_of(layer) or Home(main)
+        if there is None:
+            stored = home.stored or {name: each.data for name, each in layer.named_parameters()}
+            settle(layer, replace(home, device=main, stored=stored))
+        else:
+            unload(layer, there)
+    move(model, layers, main)
 
 
 def describe(where: torch.device) -> str:

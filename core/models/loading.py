@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,10 +15,14 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
-from core.models import anatomy, converted
+from core.models import anatomy, converted, devices
+from core.models.by_layers import by_layers, refuse_incomplete
+from core.models.flops import BYTES
 from core.models.gguf_header import parsed_once
+from core.models.outline import safetensors_shapes
 from core.models.saving import save
-from core.models.sources import Source, shapes_of
+from core.models.sources import Source, shapes_of, weight_files
+from core.models.streaming import pieces
 from core.specs import Dtype, ModelSpec, UserError
 from core.specs.formats import gist
 from core.specs.plain import brief
@@ -110,7 +115,7 @@ def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Re
         _check_sizes(config, source, store)
     tokenizer = load_tokenizer(files)
     check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config)))
-    model = _trained(files, dtype) if source.initialised is None else _initialised(source, config, dtype)
+    model = read(files, config, dtype, store) if source.initialised is None else _initialised(source, config, dtype)
     model.eval().requires_grad_(False)
     if files is source or source.initialised is not None or dtype != "float32":
         _check(model, source)  # what is read from a copy was checked before that was written
@@ -134,7 +139,7 @@ def _keep(loaded: Loaded, store: Store) -> None:
         return
     try:
         with converted.writing(loaded.source, store) as folder:
-            save(loaded.model, loaded.tokenizer, folder)
+            save(loaded.model, loaded.layers, loaded.tokenizer, folder)
             if not _same(loaded, replace(loaded.source, folder=folder, gguf=None)):
                 raise OSError(f"the copy of {loaded.source.label} is not what was read")
     except OSError as error:  # the model is loaded all the same, only slowly again the next time
@@ -186,6 +191,20 @@ def _check_sizes(config: Any, source: Source, store: Store) -> None:
             raise UserError(f"{source.label} announces {name} {brief(size)}, and its longest weight has {longest} rows")
 
 
+def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreTrainedModel:
+    """A model with the weights of its files; its layers stay there if memory does not hold them.
+
+    Raises:
+        UserError: incomplete or damaged weights.
+    """
+    if source.gguf is None:
+        shapes = [safetensors_shapes(path) for path in weight_files(source.folder)[1:]]
+        size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
+        if size > devices.HEADROOM * devices.free_memory(torch.device("cpu")):
+            return by_layers(source, config, getattr(torch, dtype), store)
+    return _trained(source, dtype)
+
+
 def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
     safe = {} if source.gguf else {"use_safetensors": True}
     try:
@@ -201,14 +220,7 @@ def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
         if out_of_memory(error):
             raise
         raise UserError(f"the weights of {source.label} cannot be loaded: {gist(error)}") from error
-    if info["mismatched_keys"]:
-        odd = sorted(key for key, *_ in info["mismatched_keys"])
-        raise UserError(
-            f"{source.label} has weights of another shape than its config.json announces, {odd[0]} among them"
-        )
-    if info["missing_keys"]:
-        missing = sorted(info["missing_keys"])
-        raise UserError(f"{source.label} lacks {len(missing)} weights, {missing[0]} among them: a file is missing")
+    refuse_incomplete(source, [key for key, *_ in info["mismatched_keys"]], info["missing_keys"])
     return model
 
 
@@ -219,10 +231,10 @@ def _initialised(source: Source, config: Any, dtype: Dtype) -> PreTrainedModel:
 
 
 def _check(model: PreTrainedModel, source: Source) -> None:
-    anatomy.decoder_layers(model)
-    for name, parameter in model.named_parameters():
-        if not torch.isfinite(parameter).all():
-            raise UserError(f"{source.label} holds NaN or infinite weights, in {name}: the files are damaged")
+    for piece in pieces(model, anatomy.decoder_layers(model)):
+        for name, value in piece.items():
+            if not torch.isfinite(value).all():
+                raise UserError(f"{source.label} holds NaN or infinite weights, in {name}: the files are damaged")
     if not anatomy.is_causal(model):
         raise UserError(
             f"{source.label} ({type(model).__name__}) lets tokens see later ones, as encoders do: only decoders can "

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from transformers import PreTrainedModel
@@ -51,7 +50,7 @@ class Call:
 
     def in_float32(self) -> Call:
         """The same call with its recorded floating-point arguments widened."""
-        return replace(self, args=_each(self.args, _wide), kwargs=_each(self.kwargs, _wide))
+        return replace(self, args=each_tensor(self.args, _wide), kwargs=each_tensor(self.kwargs, _wide))
 
     def output(self, stream: Tensor) -> Tensor | tuple:
         """A stream in the form this layer returns it."""
@@ -156,47 +155,6 @@ def _passed_over(calls: Sequence[Call], stream: Tensor) -> Iterator[None]:
                 call.layer.forward = forward
 
 
-@contextmanager
-def on_device(module: nn.Module, device: torch.device) -> Iterator[None]:
-    """A module's weights and buffers on a device for a while; afterwards it holds the very tensors it held before."""
-    elsewhere = [
-        (held, name, tensor)
-        for child in module.modules()
-        for held in (child._parameters, child._buffers)
-        for name, tensor in held.items()
-        if tensor is not None and tensor.device != device
-    ]
-    try:
-        for held, name, tensor in elsewhere:
-            there = tensor.to(device)
-            held[name] = nn.Parameter(there, requires_grad=False) if isinstance(tensor, nn.Parameter) else there
-        yield
-    finally:
-        for held, name, tensor in elsewhere:
-            held[name] = tensor
-
-
-def moved(calls: Sequence[Call], device: torch.device) -> list[Call]:
-    """Recorded calls on a device. What layers share (a mask, one's exit and the next one's entry) is moved once."""
-    there: dict[int, Tensor] = {}
-
-    def move(tensor: Tensor) -> Tensor:
-        if id(tensor) not in there:
-            there[id(tensor)] = tensor.to(device)
-        return there[id(tensor)]
-
-    return [
-        replace(
-            call,
-            entry=move(call.entry),
-            exit=move(call.exit),
-            args=_each(call.args, move),
-            kwargs=_each(call.kwargs, move),
-        )
-        for call in calls
-    ]
-
-
 def _stream_name(kwargs: dict[str, Any]) -> str:
     return next(key for key, value in kwargs.items() if isinstance(value, Tensor))
 
@@ -205,11 +163,12 @@ def _wide(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _each(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def each_tensor(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The same structure of tuples, lists and dictionaries with every tensor in it changed."""
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, (tuple, list)) and not hasattr(value, "_fields"):
-        return type(value)(_each(each, change) for each in value)
+        return type(value)(each_tensor(each, change) for each in value)
     if isinstance(value, dict):
-        return {key: _each(each, change) for key, each in value.items()}
+        return {key: each_tensor(each, change) for key, each in value.items()}
     return value

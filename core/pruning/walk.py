@@ -17,6 +17,7 @@ from core.models.anatomy import Linear
 from core.models.flops import WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
+from core.models.streaming import at_hand, forget, streamed
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import Statistics, pruned
 from core.pruning.plan import Plan, check, check_widths
@@ -73,16 +74,17 @@ def walk(
     for index, stack in enumerate(stacks):
         runs = [calls[index] for calls in batches]
         sparsity = {linear.name: float(wanted[index, column]) for column, linear in enumerate(stack)}
-        for group in _groups(stack, runs, streams) if plan.true_sequential and runs else [stack]:
-            statistics = _statistics(group, runs, streams, treatment.statistics)
-            for linear in group:
-                share = sparsity[linear.name]
-                at = partial(pruned, linear, index, treatment, statistics, pattern=plan.pattern, warn=warn)
-                if look:
-                    look(index, linear, share, at)
-                linear.module.weight.copy_(at(share))
-        achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
-        streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
+        with at_hand(loaded.layers[index], keep=True):
+            for group in _groups(stack, runs, streams) if plan.true_sequential and runs else [stack]:
+                statistics = _statistics(group, runs, streams, treatment.statistics)
+                for linear in group:
+                    share = sparsity[linear.name]
+                    at = partial(pruned, linear, index, treatment, statistics, pattern=plan.pattern, warn=warn)
+                    if look:
+                        look(index, linear, share, at)
+                    linear.module.weight.copy_(at(share))
+            achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
+            streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
         step(index)
     return achieved
 
@@ -95,6 +97,12 @@ def zeros(linear: Linear) -> float:
 @contextmanager
 def restored(loaded: Loaded) -> Iterator[None]:
     """Whatever is pruned inside comes back bit for bit."""
+    if streamed(loaded.layers):  # which are what they were, once their changes are forgotten
+        try:
+            yield
+        finally:
+            forget(loaded.layers)
+        return
     kept = {name: value.detach().clone() for name, value in loaded.model.named_parameters()}
     try:
         yield
@@ -109,11 +117,11 @@ def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
     stacks = [anatomy.prunable(layer) for layer in loaded.layers]
     inside = {id(module) for layer in loaded.layers for module in layer.modules()}
     outside = [(name, module) for name, module in loaded.model.named_modules() if id(module) not in inside]
-    owner = {value.data_ptr(): name for name, module in outside for value in module.parameters(recurse=False)}
+    owner = {id(value): name for name, module in outside for value in module.parameters(recurse=False)}
     for index, stack in enumerate(stacks):
         for linear in stack:
             name = f"{linear.name} of layer {index}"
-            other = owner.setdefault(linear.weight.data_ptr(), name)
+            other = owner.setdefault(id(linear.module.weight), name)
             if other != name:
                 raise UserError(f"{name} and {other} are the same weight: pruning one would prune the other too")
     return stacks
@@ -149,7 +157,8 @@ def _errors(loaded: Loaded, calls: list[Call], *inputs: list[Call]) -> list[floa
     found = []
     for layer, (call, *given) in enumerate(zip(calls, *inputs, strict=True)):
         try:
-            found.append(max(replay_error(call, each) for each in given))
+            with at_hand(call.layer):
+                found.append(max(replay_error(call, each) for each in given))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise UserError(
                 f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: {error}), "

@@ -41,7 +41,7 @@ BELOW = np.tril_indices(tiny.LAYERS, -1)
 def group_of(family: str) -> Group:
     """A group of three sequences, recorded once."""
     of, text = tiny.loaded(family), tiny.windows(3, 14)
-    return prepare(of, torch.device("cpu"), text.tokens, [0, 1, 2], moments(of, text), STRIDE)
+    return prepare(of, text.tokens, [0, 1, 2], moments(of, text), STRIDE)
 
 
 @torch.inference_mode()
@@ -145,7 +145,7 @@ def test_covariance_noise_has_the_covariances_directions() -> None:
     basis = torch.linalg.qr(torch.randn(tiny.WIDTH, 3, generator=torch.Generator().manual_seed(1)))[0]
     projector = basis @ basis.T
     text = tiny.windows(4, 40)
-    group = prepare(of, torch.device("cpu"), text.tokens, range(4), Moments(root=(projector,) * tiny.LAYERS), STRIDE)
+    group = prepare(of, text.tokens, range(4), Moments(root=(projector,) * tiny.LAYERS), STRIDE)
     from core.measure.perturb import perturbed
 
     call = group.calls[2]

@@ -97,7 +97,7 @@ def test_masks_that_were_found_ahead_are_those_found_when_asked(llama: Lab, monk
 
 @torch.inference_mode()
 def engine(loaded: Loaded, ids: torch.Tensor, word: str, moments: Moments) -> Perturbed:
-    group = prepare(loaded, torch.device("cpu"), ids, [0], moments, STRIDE)
+    group = prepare(loaded, ids, [0], moments, STRIDE)
     return wavefront(group, tiny.measurement(word), lambda _: None)
 
 

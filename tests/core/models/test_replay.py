@@ -77,7 +77,7 @@ def test_another_stream_may_enter_and_is_replayed_alike(family: str) -> None:
 def test_shared_keys_and_values_serve_one_stream_at_a_time() -> None:
     """The wavefront runs many streams through a layer before the next: it must not be used here."""
     of, text = tiny.loaded(tiny.ODD), tiny.windows(3, 12)
-    group = prepare(of, torch.device("cpu"), text.tokens, [0, 1, 2], Moments(), 4)
+    group = prepare(of, text.tokens, [0, 1, 2], Moments(), 4)
     assert [replay.replay_error(call) for call in group.calls] == [0] * tiny.LAYERS
     assert largest_replay_error(group, lambda _: None) > 0.01
 
@@ -130,30 +130,6 @@ def test_widening_touches_numbers_alone() -> None:
     found = [value for value in _tensors((wide.args, wide.kwargs)) if value.is_floating_point()]
     assert found and all(value.dtype == torch.float32 for value in found)
     assert calls[0].exit.dtype == torch.bfloat16
-
-
-def test_moving_keeps_the_structure_and_moves_what_is_shared_once(family: str) -> None:
-    """The meta device stands in for an accelerator."""
-    _, _, calls, _ = recorded(family)
-    there = replay.moved(calls, torch.device("meta"))
-    for call, again in zip(calls, there, strict=True):
-        before, after = _tensors((call.args, call.kwargs)), _tensors((again.args, again.kwargs))
-        assert [tensor.shape for tensor in before] == [tensor.shape for tensor in after]
-        assert all(tensor.device.type == "meta" for tensor in [again.entry, again.exit, *after])
-        assert call.kwargs.keys() == again.kwargs.keys()
-    assert all(one.exit is following.entry for one, following in itertools.pairwise(there))
-
-
-@pytest.mark.parametrize("device", ["cpu", "meta"])
-def test_a_layer_on_another_device_comes_back_as_the_very_same_tensors(family: str, device: str) -> None:
-    layer = tiny.loaded(family).layers[0]
-    before = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
-    with pytest.raises(ValueError, match="inside"), replay.on_device(layer, torch.device(device)):
-        there = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
-        assert there.keys() == before.keys() and {tensor.device.type for tensor in there.values()} == {device}
-        raise ValueError("inside")
-    after = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
-    assert after.keys() == before.keys() and all(after[name] is before[name] for name in before)
 
 
 def _tensors(value: object) -> list[torch.Tensor]:

@@ -171,7 +171,7 @@ def test_a_repaired_layer_is_nearer_to_the_dense_one() -> None:
 @pytest.mark.parametrize("name", ["residual:sparsegpt:0.7", "residual:wanda+refit:0.7", "residual:alps:0.7"])
 def test_both_engines_agree_on_it(name: str) -> None:
     of, found = tiny.loaded("llama"), moments("llama")
-    group = prepare(of, torch.device("cpu"), TEXT.tokens, range(4), found, 4)
+    group = prepare(of, TEXT.tokens, range(4), found, 4)
     asked = tiny.measurement(name)
     one, other = (engine(group, asked, lambda _: None) for engine in (wavefront, hooks))
     np.testing.assert_allclose(one.drift, other.drift, rtol=1e-4)

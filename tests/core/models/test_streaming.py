@@ -1,0 +1,244 @@
+"""Layers that lie elsewhere than they run give the numbers of those that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch._subclasses.fake_tensor import FakeTensorMode
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from core.export.checking import load_back
+from core.measure.engines import hooks, wavefront
+from core.measure.group import largest_replay_error, prepare
+from core.measure.statistics import statistics
+from core.models import anatomy, devices, loading
+from core.models.by_layers import by_layers
+from core.models.loading import Loaded
+from core.models.replay import record, tail
+from core.models.saving import save
+from core.models.sources import locate
+from core.models.streaming import Home, at_hand, home_of, pieces, settle, streamed
+from core.pruning.plan import Plan
+from core.pruning.walk import restored, walk
+from core.store.cache import Store
+from core.store.results import Perturbed
+from tests import tiny
+
+FAMILIES = ("llama", "gpt2", "gpt_neox", "bloom", tiny.ODD)  # by how files name weights, and how layers are called
+CPU = torch.device("cpu")
+TEXT = tiny.windows(4, 14)
+
+
+def in_files(folder: Path, dtype: str = "float32") -> Loaded:
+    """A model whose layers stay in their files."""
+    source = locate(str(folder), Store(folder / "cache"))
+    model = by_layers(source, AutoConfig.from_pretrained(folder), getattr(torch, dtype), None)
+    return loading.Loaded(
+        model.eval().requires_grad_(False), tiny.tokenizer(), source,
+        tiny.loaded("llama").spec.model_copy(update={"content": source.content, "dtype": dtype}), "tiny",
+    )  # fmt: skip
+
+
+def in_memory(family: str) -> Loaded:
+    """A model whose layers are streamed from the machine's memory, as to a smaller device; that is the CPU here."""
+    of = replace(tiny.loaded(family), model=tiny.built(family))
+    for layer in of.layers:
+        settle(layer, Home(CPU, {name: each.data for name, each in layer.named_parameters()}))
+    return of
+
+
+@cache
+def streamed_twin(family: str, kind: str) -> Loaded:
+    return in_files(tiny.folder(family)) if kind == "files" else in_memory(family)
+
+
+@pytest.fixture(params=["files", "memory"])
+def twin(request: pytest.FixtureRequest) -> Callable[[str], Loaded]:
+    """The streamed twin of a family's model."""
+    return lambda family: streamed_twin(family, request.param)
+
+
+def weights(of: Loaded) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for piece in pieces(of.model, of.layers) for name, value in piece.items()}
+
+
+@torch.inference_mode()
+def measured(of: Loaded, engine: Callable, name: str) -> Perturbed:
+    _, moments = statistics(of, TEXT.tokens, ("norm",), False, lambda _: None)
+    group = prepare(of, TEXT.tokens, [0, 2, 3], moments, 4)
+    assert largest_replay_error(group, lambda _: None) < 1e-5
+    return engine(group, tiny.measurement(name), lambda _: None)
+
+
+def assert_same(one: object, other: object) -> None:
+    for each in fields(one):
+        np.testing.assert_array_equal(getattr(one, each.name), getattr(other, each.name), err_msg=each.name)
+
+
+def assert_streamed(of: Loaded) -> None:
+    """No weight of a layer is in memory, and all are found where they lie."""
+    assert streamed(of.layers)
+    assert all(each.is_meta for layer in of.layers for each in layer.parameters())
+
+
+# --- the same numbers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_streamed_model_is_the_model(family: str, twin: Callable) -> None:
+    of, plain = twin(family), tiny.loaded(family)
+    found, own = weights(of), plain.model.state_dict()
+    assert all(torch.equal(value, own[name]) for name, value in found.items())
+    assert (
+        found.keys()
+        == {name for name, _ in (*plain.model.named_parameters(), *plain.model.named_buffers())} & own.keys()
+    )
+    logits = [each.model(input_ids=TEXT.tokens, use_cache=False).logits for each in (of, plain)]
+    assert torch.equal(*logits)
+    assert_streamed(of)
+
+
+@pytest.mark.parametrize(
+    ("family", "name"), [("llama", "skip"), *((each, "residual:wanda:0.7") for each in FAMILIES if each != tiny.ODD)]
+)
+@pytest.mark.parametrize("engine", [wavefront, hooks])
+def test_it_is_measured_alike(family: str, name: str, engine: Callable, twin: Callable) -> None:
+    assert_same(measured(twin(family), engine, name), measured(tiny.loaded(family), engine, name))
+    assert_streamed(twin(family))
+
+
+# --- changes -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("family", "repair"), [*((each, None) for each in FAMILIES), ("llama", "refit")])
+def test_it_is_pruned_and_repaired_alike_and_comes_back(family: str, repair: str | None, twin: Callable) -> None:
+    of, plain = twin(family), replace(tiny.loaded(family), model=tiny.built(family))
+    plan = Plan("wanda", np.full(tiny.LAYERS, 0.5), repair=repair)
+    before = weights(of)
+    with restored(of):
+        np.testing.assert_array_equal(walk(of, TEXT.tokens, plan), walk(plain, TEXT.tokens, plan))
+        own = plain.model.state_dict()
+        assert all(torch.equal(value, own[name]) for name, value in weights(of).items())
+        logits = [each.model(input_ids=TEXT.tokens, use_cache=False).logits for each in (of, plain)]
+        assert torch.equal(*logits)
+    after = weights(of)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    assert_streamed(of)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_is_saved_layer_by_layer_and_loads_anywhere(family: str, twin: Callable, tmp_path: Path) -> None:
+    of = twin(family)
+    save(of.model, of.layers, of.tokenizer, tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) == tiny.LAYERS + 1
+    model, _ = load_back(tmp_path)
+    own = tiny.loaded(family).model.state_dict()
+    assert model.state_dict().keys() == own.keys()
+    assert all(torch.equal(value, own[name]) for name, value in model.state_dict().items())
+    plain = tmp_path / "plain"
+    tiny.loaded(family).model.save_pretrained(plain)
+    names = [
+        {name for path in folder.glob("*.safetensors") for name in load_file(path)} for folder in (tmp_path, plain)
+    ]
+    assert names[0] == names[1]
+
+
+def test_weights_are_read_once_for_all_calls_inside_a_block(monkeypatch: pytest.MonkeyPatch, twin: Callable) -> None:
+    of, read = twin("llama"), []
+    fetch = Home.fetch
+    monkeypatch.setattr(Home, "fetch", lambda home: read.append(home) or fetch(home))
+    group = prepare(of, TEXT.tokens, [0, 1], None, 4)
+    assert read == [home_of(layer) for layer in of.layers]  # the clean run; the head needs no layer
+    read.clear()
+    wavefront(group, tiny.measurement("gaussian:0.3"), lambda _: None)
+    assert read == [home_of(layer) for layer in of.layers]
+
+
+def test_a_change_outside_of_keeping_is_lost_and_an_error_takes_the_weights_away(twin: Callable) -> None:
+    of = twin("llama")
+    [layer, *_] = of.layers
+    with pytest.raises(ValueError, match="inside"), at_hand(layer, keep=True):
+        anatomy.linears(layer)[0].module.weight.zero_()
+        raise ValueError("inside")
+    assert_streamed(of)
+    with at_hand(layer):
+        assert anatomy.linears(layer)[0].module.weight.count_nonzero()
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def test_half_precision_files_run_in_the_dtype_that_was_asked_for(tmp_path: Path) -> None:
+    tiny.save_tiny(tmp_path, "llama")
+    held = load_file(tmp_path / "model.safetensors")
+    save_file(
+        {name: value.bfloat16() for name, value in held.items()}, tmp_path / "model.safetensors", {"format": "pt"}
+    )
+    of = in_files(tmp_path)
+    assert all(torch.equal(value, held[name].bfloat16().float()) for name, value in weights(of).items())
+
+
+@pytest.mark.parametrize("family", ["llama", "mixtral"])
+def test_files_that_lack_weights_or_hold_others_are_refused(family: str, tmp_path: Path, refused: Callable) -> None:
+    tiny.save_tiny(tmp_path, family)
+    held = load_file(tmp_path / "model.safetensors")
+    gone = next(name for name in held if "layers.2" in name)
+    if family == "llama":
+        save_file({name: held[name] for name in held if name != gone}, tmp_path / "model.safetensors", {"format": "pt"})
+        with refused(gone, "lacks 1"):
+            in_files(tmp_path)
+        save_file(held | {gone: torch.zeros(3)}, tmp_path / "model.safetensors", {"format": "pt"})
+    with refused("another form" if family == "mixtral" else "another shape"):
+        in_files(tmp_path)
+
+
+def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch: pytest.MonkeyPatch, empty: Store) -> None:
+    source = locate(str(tiny.folder("llama")), empty)
+    need = sum(each.nbytes for each in tiny.loaded("llama").model.parameters()) / devices.HEADROOM
+    for free, expected in ((need + 2, False), (need - 2, True)):
+        monkeypatch.setattr(devices, "free_memory", lambda _, free=free: free)
+        found = loading.load(source, store=empty)
+        assert streamed(found.layers) == expected
+        assert bool(list((empty.root / "converted").glob(".layers-*"))) == expected
+    of = found.model
+    del found, of
+    assert not list((empty.root / "converted").glob(".layers-*")), "what was changed goes with the model"
+
+
+# --- devices -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2"])
+def test_layers_on_several_devices_are_called_where_they_lie(family: str) -> None:
+    """Two CPUs stand in for two GPUs. Fake tensors know where they would be, and torch refuses to mix them."""
+    with FakeTensorMode(allow_non_fake_inputs=False):
+        model = AutoModelForCausalLM.from_config(tiny.config(family)).eval().requires_grad_(False)
+        layers = anatomy.decoder_layers(model)
+        main, other = torch.device("cpu"), torch.device("cpu", 1)
+        devices.spread(model, layers, [main, other, None, other], main)
+        assert model.device == main and next(layers[1].parameters()).device == other
+        ids = torch.zeros(2, 8, dtype=torch.long)
+        calls, last = record(model, layers, ids)
+        streams = []
+        for call in calls:
+            with at_hand(call.layer):
+                streams.append(call(call.entry, {name: 2 * each for name, each in call.layer.named_parameters()}))
+        logits = tail(model, calls, ids, last)
+    assert {each.device for each in (last, logits, *streams)} == {main}
+
+
+def test_layers_fill_the_first_device_then_the_others_and_what_remains_is_streamed() -> None:
+    model = tiny.loaded("llama").model
+    layers = list(tiny.loaded("llama").layers)
+    layer = sum(each.nbytes for each in layers[0].parameters())
+    rest = sum(each.nbytes for each in model.parameters()) - len(layers) * layer
+    one, two = torch.device("cuda", 1), torch.device("cuda", 0)
+    found = devices.homes(model, layers, {one: rest + int(2.5 * layer), two: int(1.5 * layer)})
+    assert found[0] == one and two in found and found[-1] is None
