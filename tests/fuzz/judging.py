@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psutil
 from hypothesis import HealthCheck, settings
@@ -24,15 +25,21 @@ fuzz = settings(
 
 def answered(act: Callable[[], object]) -> object | None:
     """The result of `act`, or None where it refuses in one sentence; anything else is a finding."""
+    with bounded():
+        try:
+            return act()
+        except UserError as error:
+            judge(str(error))
+            return None
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Fail where the block takes too long or too much memory."""
     began, before = time.monotonic(), psutil.Process().memory_info().rss
-    try:
-        return act()
-    except UserError as error:
-        judge(str(error))
-        return None
-    finally:
-        assert time.monotonic() - began < SECONDS
-        assert psutil.Process().memory_info().rss - before < MEMORY
+    yield
+    assert time.monotonic() - began < SECONDS
+    assert psutil.Process().memory_info().rss - before < MEMORY
 
 
 def judge(said: str) -> None:
