@@ -46,5 +46,6 @@ def jobs(root: Path) -> list[Job]:
 def _read(root: Path, bell: int) -> _Listed:
     settled, began = time.time_ns() - bell > SETTLED, time.monotonic()
     found = {name: job for name in os.listdir(root / "jobs") if (job := records.read(root, name))}
-    running = frozenset(key for key, job in found.items() if records.recorded(job.folder).state == "running")
+    seen = (job for job in found.values() if job.state in ("running", "interrupted", "cancelled"))
+    running = frozenset(job.key for job in seen if records.recorded(job.folder).state == "running")
     return _Listed(bell if settled else 0, began, found, running)

@@ -120,13 +120,16 @@ class Job:
 
 def read(root: Path, key: str) -> Job | None:
     """The job of a key in a cache folder, or None if there is none that this version can read."""
-    folder = root / "jobs" / key
+    folder = os.path.join(root, "jobs", key)  # of thousands of runs, and a Path takes longer to make than to read
     try:
-        asked = _asked(*_state(folder / "request.json"))
+        job = _asked(*_state(folder, "request.json"))
     except (OSError, ValueError, KeyError):
         return None
-    job = replace(asked, root=root, status=recorded(folder))
-    return replace(job, status=_observed(job)) if job.key == key else None
+    if job.key != key:
+        return None
+    job = replace(job, status=recorded(folder))
+    seen = _observed(job)
+    return job if seen is job.status else replace(job, status=seen)
 
 
 def ask(job: Job, readers: Sequence[str]) -> None:
@@ -148,10 +151,10 @@ def ring(root: Path) -> None:
     os.utime(root / "jobs")
 
 
-def recorded(folder: Path) -> Status:
+def recorded(folder: str | Path) -> Status:
     """What progress.json says, whether or not it is still true."""
     try:
-        return _told(*_state(folder / "progress.json"))
+        return _told(*_state(folder, "progress.json"))
     except (OSError, ValidationError):
         return Status()
 
@@ -160,14 +163,15 @@ def recorded(folder: Path) -> Status:
 # Whoever replaces a file makes the new one while the old one is there, so their inodes differ.
 
 
-def _state(path: Path) -> tuple[str, int, int, int]:
+def _state(folder: str | Path, name: str) -> tuple[str, int, int, int]:
+    path = os.path.join(folder, name)
     status = os.stat(path)
-    return str(path), status.st_ino, status.st_mtime_ns, status.st_size
+    return path, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=10_000)
 def _asked(path: str, *_: int) -> Job:
-    asked = json.loads(Path(path).read_bytes())
+    asked = json.loads(_content(path))
     request = REQUESTS[asked["is"]].model_validate(asked["request"])
     told = asked["device"], asked["engine"], asked["submitted"], Status(), request.key
     return Job(Path(path).parents[2], request, *told, tuple(asked.get("readers", ())))
@@ -175,7 +179,12 @@ def _asked(path: str, *_: int) -> Job:
 
 @lru_cache(maxsize=10_000)
 def _told(path: str, *_: int) -> Status:
-    return Status.model_validate_json(Path(path).read_bytes())
+    return Status.model_validate_json(_content(path))
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _observed(job: Job) -> Status:

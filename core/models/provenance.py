@@ -8,6 +8,7 @@ import platform
 import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,7 @@ def provenance(loaded: Loaded, files: Iterable[Path], store: Store, device: torc
         "device": devices.describe(device),
         "dtype": loaded.spec.dtype,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in VERSIONS},
+        "versions": _versions().copy(),
         "linears": [linear.name for linear in anatomy.linears(loaded.layers[0])],
         "threads": torch.get_num_threads(),
         "commit": _commit(),
@@ -43,8 +43,14 @@ def relative(typed: str) -> str:
     return typed.replace(root, "")
 
 
+@cache  # what this process has loaded stays as it is
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in VERSIONS}
+
+
+@cache
 def _commit() -> str | None:
-    """The project's commit, where it runs from a checkout."""
+    """The project's commit when this process began, where it runs from a checkout."""
     here = Path(__file__).parent
     try:
         found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10)

@@ -207,10 +207,10 @@ class Store:
         Raises:
             UserError: none is committed.
         """
-        committed = [entry for entry in self.entries() if entry.committed]
-        if not committed:
+        found = largest_committed(self.entries())
+        if found is None:
             raise UserError("there is no demo profile in cache/demo: make it with `make demo`")
-        return max(committed, key=lambda entry: len(entry.spec.measurements))
+        return found
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -283,6 +283,12 @@ class Store:
         path = self.measured(spec) if spec else None
         units = map(self.measured, spec.units if path else ())
         return self.entry(path) if path and all(each and self.sound(each, named) for each in units) else None
+
+
+def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
+    """The committed one of some profiles that holds most, if any is."""
+    committed = (each for each in profiles if each.committed)
+    return max(committed, key=lambda each: len(each.spec.measurements), default=None)
 
 
 def packs_of(path: Path) -> tuple[str, ...]:

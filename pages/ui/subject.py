@@ -13,7 +13,7 @@ from core.specs.errors import UserError
 from core.specs.formats import helped, listed, model_name
 from core.specs.plain import plain
 from core.store import profiles
-from core.store.cache import Entry, Store
+from core.store.cache import Entry, Store, largest_committed
 from core.store.profiles import Profile
 from pages.ui import glossary, view
 
@@ -25,8 +25,8 @@ def choose() -> None:
         return
     asked = st.query_params.get("profile")
     aliases = _resolved(asked) if asked and asked not in entries else None
-    first = _first(entries)
-    view.sync("profile", list(entries), first, aliases, named=not entries[first].committed)
+    unasked = largest_committed(entries.values()) or next(iter(entries.values()))  # else the newest
+    view.sync("profile", list(entries), unasked.key, aliases, named=not unasked.committed)
     st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
 
 
@@ -38,14 +38,6 @@ def _resolved(asked: str) -> dict[str, str]:
         st.warning(f"The link asks for profile {plain(repr(asked))}, which is not in this cache: another one is shown.")
         st.query_params.pop("profile")
         return {}
-
-
-def _first(entries: dict[str, Entry]) -> str:
-    """The profile shown unasked: the committed demo, else the newest."""
-    try:
-        return Store().demo().key
-    except UserError:
-        return next(iter(entries))
 
 
 def names(entries: Iterable[Entry]) -> dict[str, str]:

@@ -1,7 +1,4 @@
-"""A server whose readers log in knows them by what it signed itself, and shows nothing to anybody else.
-
-The exchange with a provider is Streamlit's own and needs Authlib; here the reader comes back from it.
-"""
+"""A server whose readers log in shows nothing to anybody else, and knows by the provider whose results are whose."""
 
 from __future__ import annotations
 
@@ -18,45 +15,67 @@ from core.store import access
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests.e2e.conftest import PATIENCE, free_port, serving
+from tests.e2e.provider import CLIENT, SECRET, Provider, providing
 
 pytestmark = pytest.mark.e2e
-SECRET, FORGED = "the secret of this server", "the secret of another one"
+ANN, BOB = "ann@example.org", "bob@example.org"
 AUTH = """[auth]
 redirect_uri = "{address}/oauth2callback"
-cookie_secret = "{secret}"
-client_id = "explorer"
-client_secret = "unused"
-server_metadata_url = "{address}/nowhere"
+cookie_secret = "the secret of this server, which is long enough"
+client_id = "{client}"
+client_secret = "{secret}"
+server_metadata_url = "{provider}"
 """
 
 
-def come_back(chromium: Browser, address: str, path: str, email: str, secret: str) -> Page:
-    """A page as it is shown to a reader who was signed in with this secret."""
-    told = {"is_logged_in": True, "email": email, "origin": address}
-    signed = create_signed_value(secret, USER_COOKIE_NAME, json.dumps(told))
+def visit(chromium: Browser, address: str) -> Page:
     context = chromium.new_context()
     context.set_default_timeout(PATIENCE)
-    context.add_cookies([{"name": USER_COOKIE_NAME, "value": signed.decode(), "url": address}])
     page = context.new_page()
+    page.goto(address)
+    return page
+
+
+def log_in(chromium: Browser, address: str, provider: Provider, reader: str, path: str) -> Page:
+    """A page as it is shown to a reader who came by way of the provider."""
+    page = visit(chromium, address)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{provider.address}/**")
+    page.get_by_role("link", name=reader).click()
+    page.wait_for_url(f"{address}/**")
     page.goto(f"{address}/{path}")
     return page
 
 
-def test_readers_are_known_by_what_the_server_signed(chromium: Browser, tmp_path: Path) -> None:
+def forge(chromium: Browser, address: str, reader: str) -> Page:
+    """A page as it is shown to somebody who signs with a secret of their own."""
+    page = visit(chromium, address)
+    told = json.dumps({"is_logged_in": True, "email": reader, "origin": address})
+    signed = create_signed_value("the secret of another server", USER_COOKIE_NAME, told).decode()
+    page.context.add_cookies([{"name": USER_COOKIE_NAME, "value": signed, "url": address}])
+    return page
+
+
+def test_readers_are_known_by_their_login(chromium: Browser, tmp_path: Path) -> None:
     store, port = Store(tmp_path / "cache"), free_port()
-    run = queue.submit(store, fake.request(), reader="ann@example.org")
-    path, address = f"measure?job={run.key}", f"http://127.0.0.1:{port}"
-    (tmp_path / "secrets.toml").write_text(AUTH.format(address=address, secret=SECRET))
-    said = {access.LOGIN: "on", access.SHARED: "on", "STREAMLIT_SECRETS_FILES": str(tmp_path / "secrets.toml")}
-    with serving(store.root, port, **said):
-        stranger = come_back(chromium, address, path, "ann@example.org", FORGED)
-        expect(stranger.get_by_role("button", name="Log in")).to_be_visible()
-        expect(stranger.get_by_role("heading", name="Measure a model")).to_have_count(0)
-        stranger.context.close()
-        for email, refused in (("bob@example.org", True), ("ann@example.org", False)):
-            page = come_back(chromium, address, path, email, SECRET)
-            page.get_by_role("button", name="Cancel", exact=True).click()
-            refusal = page.get_by_test_id("stAlertContentError")
-            expect(refusal if refused else page.get_by_text("Cancelled at")).to_be_visible()
-            assert (queue.job(store, run.key).state == "queued") == refused
-            page.context.close()
+    run = queue.submit(store, fake.request(), reader=ANN)
+    path, address, secrets = f"measure?job={run.key}", f"http://127.0.0.1:{port}", tmp_path / "secrets.toml"
+    said = {access.LOGIN: "on", access.SHARED: "on", "STREAMLIT_SECRETS_FILES": str(secrets)}
+    with providing(ANN, BOB) as provider:
+        secrets.write_text(
+            AUTH.format(address=address, client=CLIENT, secret=SECRET, provider=provider.metadata_url), encoding="utf-8"
+        )
+        with serving(store.root, port, **said):
+            stranger = forge(chromium, address, ANN)
+            stranger.goto(f"{address}/{path}")
+            expect(stranger.get_by_role("button", name="Log in")).to_be_visible()
+            expect(stranger.get_by_role("heading", name="Measure a model")).to_have_count(0)
+            expect(stranger.get_by_role("button", name="Cancel", exact=True)).to_have_count(0)
+            stranger.context.close()
+            for reader in (BOB, ANN):
+                page = log_in(chromium, address, provider, reader, path)
+                page.get_by_role("button", name="Cancel", exact=True).click()
+                refusal = page.get_by_test_id("stAlertContentError")
+                expect(refusal if reader == BOB else page.get_by_text("Cancelled at")).to_be_visible()
+                assert (queue.job(store, run.key).state == "queued") == (reader == BOB)
+                page.context.close()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import transformers.modeling_utils
 
@@ -37,6 +41,7 @@ class Ran:
     said: str = ""
     count: int = 0
     finished: list[str] = field(default_factory=list)  # parts and units that got their name
+    loaded: list[str] = field(default_factory=list)  # modules that it had when it ended by itself
 
 
 class Trials:
@@ -50,6 +55,10 @@ class Trials:
             code = self._forked(step, nothing).code
             assert code == 0, f"{step.__name__} ended with {code}"
         shutil.copytree(self.bench.root, self.start)
+        for name in self.run().loaded:  # every trial would load the same modules again
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+        gc.freeze()  # what the forks share, they need not copy to count
         self.whole = self.run()
         assert self.whole.code == 0, self.whole.said
         self.results = results(self.bench)
@@ -86,19 +95,24 @@ class Trials:
         return "; ".join(f"{what}: {', '.join(map(str, each[:3]))}" for what, each in said.items() if each)
 
     def _forked(self, step: Step, fault: Fault) -> Ran:
-        with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as errors:
+        with contextlib.ExitStack() as files:
+            told, errors, loaded = (files.enter_context(tempfile.TemporaryFile()) for _ in range(3))
             child = os.fork()
             if child == 0:
-                _child(self.bench, step, fault, told.fileno(), errors.fileno())
+                _child(self.bench, step, fault, told.fileno(), errors.fileno(), loaded.fileno())
             _, status = os.waitpid(child, 0)
-            told.seek(0)
-            errors.seek(0)
-            steps = [line.split(" ", 1)[1] for line in told.read().decode().splitlines()]
+            lines, said, modules = map(_whole_text, (told, errors, loaded))
+            steps = [line.split(" ", 1)[1] for line in lines.splitlines()]
             finished = [name for name in steps if FINISHED.fullmatch(name.removeprefix(f"{self.bench.cache}/"))]
-            return Ran(os.waitstatus_to_exitcode(status), errors.read().decode(), len(steps), finished)
+            return Ran(os.waitstatus_to_exitcode(status), said, len(steps), finished, modules.splitlines())
 
 
-def _child(bench: Bench, step: Step, fault: Fault, told: int, errors: int) -> NoReturn:
+def _whole_text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+def _child(bench: Bench, step: Step, fault: Fault, told: int, errors: int, loaded: int) -> NoReturn:
     """Run a step as a process of its own would, and leave."""
     code = 1
     try:
@@ -114,6 +128,7 @@ def _child(bench: Bench, step: Step, fault: Fault, told: int, errors: int) -> No
 
         transformers.modeling_utils.safe_save_file = counted
         code = step(bench)
+        os.write(loaded, "\n".join(list(sys.modules)).encode())
     except BaseException:
         traceback.print_exc()
     finally:

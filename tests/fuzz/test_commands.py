@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 
 import pytest
+import typer.main
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ from core.jobs import queue, worker
 from core.specs.command_table import OPTIONS
 from core.specs.errors import UserError
 from core.store import cache
-from tests.fuzz.judging import fuzz, judge
+from tests.fuzz.judging import bounded, fuzz, judge
 
 VALUES = st.sampled_from(
     ["demo", "", "0", "-1", "1e9", "nan", "owl m=5:0.7", "uniform:0.5", "gaussian:0.3", "residual:wanda:2", "0-5",
@@ -33,6 +35,7 @@ def nothing_runs(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "HOME", tmp_path / "home")
     monkeypatch.setenv("ABSORPTION_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))  # the same each time
     monkeypatch.chdir(tmp_path)
 
 
@@ -45,7 +48,7 @@ def test_a_command(data: st.DataObject) -> None:
         words += [] if option.argument else [option.flag]
         words += [] if option.kind is bool else [data.draw(VALUES)]
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with bounded(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(words)
     assert code in (0, 1, 2), words
     if code:

@@ -15,7 +15,7 @@ from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.fake_warm import Warm
-from tests.fuzz.judging import fuzz
+from tests.fuzz.judging import bounded, fuzz
 from tests.fuzz.values import odd
 from tests.pages.opening import PAGES, opened_at
 from tests.pages.test_strangers import KEYS
@@ -60,6 +60,7 @@ def test_an_address(alone: list[str], data: st.DataObject) -> None:
     value = st.sampled_from([*SOUND, *alone, *(key[:6] for key in alone)]) | any_text
     view = data.draw(st.dictionaries(st.sampled_from(KEYS), value, max_size=6))
     page = data.draw(st.sampled_from(PAGES))
-    app = opened_at(page, **view)
+    with bounded():
+        app = opened_at(page, **view)
     assert not app.exception, (page, view, app.exception)
     assert app.title or page in ("lab", "learn"), "something is drawn"
