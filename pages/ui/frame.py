@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.figures import Chart, labels
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from pages.ui import view
 from pages.ui.live import tour
@@ -33,7 +34,7 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
 # A script takes no room.
 # What is told in several lines has nothing beside it.
-# What a narrow field cuts off is seen to go on.
+# What a narrow field cuts off is seen to go on; the name on a card is never cut off.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
@@ -43,6 +44,7 @@ STYLE = """
 [data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
+[class*="st-key-card-"] [data-testid="stPageLink"] * { white-space: normal; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }
 @media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
@@ -135,6 +137,11 @@ def _brief(name: str) -> str:
 def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
     """A way on to a page."""
     st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+
+
+def error(said: object) -> None:
+    """What went wrong, as a sentence."""
+    st.error(plain(sentence(said)))
 
 
 def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:
