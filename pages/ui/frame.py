@@ -71,8 +71,10 @@ def go_on() -> None:
 
 
 def live(shown: tour.Figure) -> None:
-    """Draw the live picture that a page begins with."""
+    """Draw the live picture that a page begins with, below its name where it stands beside a chart."""
     view.write()
+    if shown.first:
+        _name(shown.title)
     tour.figure(shown, view.look(), go_on if is_first_paint() else None)
 
 
@@ -94,7 +96,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     """
     view.write()
     if brief:
-        st.markdown(f"**{plain(chart.title)}**")
+        _name(chart.title)
     else:
         st.header(plain(chart.title), anchor=False)
     name = file(prefix, chart.name)
@@ -108,6 +110,11 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     )
     (st.caption if brief else st.markdown)(plain(chart.finding))
     numbers(chart.table, chart.title, name, key)
+
+
+def _name(title: str) -> None:
+    """The heading of one of two pictures beside each other."""
+    st.markdown(f"**{plain(title)}**")
 
 
 def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **more: object) -> None:

@@ -59,6 +59,7 @@ function build(root, held, move, settle) {
     held.built = wanted
   }
   root.classList.toggle("large", data.large)
+  root.classList.toggle("first", data.first)
   root.classList.toggle("noted", data.notes.length > 0 || Boolean(data.ask))
   root.querySelectorAll(".controls input").forEach((input) => {
     input.oninput = () => {
