@@ -32,7 +32,7 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 
 # The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
-# A script takes no room.
+# A script takes no room, nor what waits for another theme.
 # What is told in several lines has nothing beside it.
 # What a narrow field cuts off is seen to go on; the name on a card is never cut off.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
@@ -42,6 +42,7 @@ STYLE = """
 .js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
 .js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
 [data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-turned) { position: absolute; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
 [class*="st-key-card-"] [data-testid="stPageLink"] * { white-space: normal; }

@@ -38,7 +38,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   draw(root, held)
   held.watch ??= new ResizeObserver(() => draw(root, held))
   held.watch.observe(root)
-  recoloured(root, () => setTriggerValue("drawn", true))
   if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
   Object.assign(held, { shown: true, waiting: data.waiting })
   return () => {

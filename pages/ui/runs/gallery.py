@@ -21,7 +21,7 @@ from core.store.cache import Entry, Store
 from pages.ui import frame, subject, view, watch
 
 WIDE = 260  # px: three cards beside each other on a laptop, one on a phone
-MARKS = {"committed": ":gray-badge[bundled]", "": ":green-badge[yours]", "imported": ""}  # names say the last
+FROM = {"committed": "bundled", "": "yours", "imported": "imported"}
 
 
 class Card(NamedTuple):
@@ -61,7 +61,7 @@ def _tell(store: Store, entry: Entry) -> None:
         return
     st.image(thumbnail(card.gains, view.look()), width="stretch", alt=f"Gain of each layer. {card.finding}.")
     st.caption(plain(f"{card.finding}: {card.perturbation}."))
-    st.caption(f"{MARKS[entry.standing]} {plain(card.size)}")
+    st.caption(plain(f"{FROM[entry.standing]} · {card.size}"))
 
 
 @lru_cache(maxsize=256)
