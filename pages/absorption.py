@@ -14,7 +14,6 @@ from core.store.profiles import Profile
 from pages.ui import frame, glossary, subject, view
 from pages.ui.absorption import overview, sections
 
-PREFERRED = "gaussian:0.3"
 TERMS = (
     "drift",
     "gain",
@@ -37,7 +36,8 @@ def choose(profile: Profile) -> tuple[str, str | None]:
     """The perturbation in view and the same at the other positions, where it was measured there; held in the URL."""
     bases = labels.by_positions(profile)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        base = view.sync("perturbation", list(bases), PREFERRED if PREFERRED in bases else next(iter(bases)))
+        first = subject.PREFERRED if subject.PREFERRED in bases else next(iter(bases))
+        base = view.sync("perturbation", list(bases), first)
         st.selectbox(
             "Perturbation of one layer",
             list(bases),

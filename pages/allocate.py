@@ -6,7 +6,7 @@ from core.allocation import race
 from core.allocation.spread import allocate, layer_means, layer_parameters, linear_parameters
 from core.specs.errors import UserError
 from core.specs.plain import plain
-from pages.ui import glossary, subject, view
+from pages.ui import frame, glossary, subject, view
 from pages.ui.allocate import estimating, hand, racing, settings, spread, taking, undo
 
 profile = subject.profile()
@@ -16,7 +16,7 @@ prefix = profile.entry.key[:6]
 try:
     layer_parameters(profile)
 except UserError as error:
-    st.error(plain(error))
+    frame.error(error)
     view.end()
 
 left, right = st.columns([2, 1], gap="large")  # the chart first, on a phone too
@@ -34,7 +34,7 @@ with left:
     try:
         allocation = allocate(request, profile)
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         taking.to_measure(request, profile)
         view.end()
     if request.unclipped:

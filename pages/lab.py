@@ -3,8 +3,6 @@
 import streamlit as st
 
 from core.specs.errors import UserError
-from core.specs.formats import capital
-from core.specs.plain import plain
 from pages.ui import frame, view
 from pages.ui.lab import answering, continuing, question, taking
 from pages.ui.live import grid
@@ -23,13 +21,13 @@ asked = question.asked(typed)
 try:
     (answers, stage), error = answering.answers(asked), None
 except UserError as refused:
-    answers, stage, error = {}, answering.REFUSED, f"{capital(str(refused))}."
+    answers, stage, error = {}, answering.REFUSED, str(refused)
 own = answers.get(answering.name(asked))
 view.write()
 with status:
     answering.standing(asked, stage)
 if error:
-    st.error(plain(error))
+    frame.error(error)
 if own is None:
     instead = answering.example()
     if instead is None:

@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core.specs import profile_names
 from core.specs.errors import UserError
-from core.specs.formats import capital
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -101,12 +101,6 @@ def instead_of(profile: Profile, shown: Profile, needs: str) -> str:
     seen = "the trained model instead," if untrained else model
     text = plain(str(about.get("text", "?")).partition(",")[0])
     return f":material/info: This profile lacks {needs} for this chapter, so you see {seen} on {text}."
-
-
-def sentence(error: object) -> str:
-    """What an error says, between other sentences."""
-    said = str(error)
-    return f"{capital(said)}."
 
 
 def ending(chapter: str) -> None:

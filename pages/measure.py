@@ -5,7 +5,6 @@ import streamlit as st
 from core.models import cost
 from core.specs.commands import command_line
 from core.specs.errors import UserError
-from core.specs.plain import plain
 from core.store import profiles
 from core.store.cache import Store
 from pages.ui import frame, glossary, reader, watch
@@ -37,7 +36,7 @@ def decide() -> None:
             play = ":material/play_arrow:"
             reader.button("Run measurement", run, [choice], icon=play, disabled=choice is None, key="run")
         if trouble:
-            st.error(plain(trouble))
+            frame.error(trouble)
         elif not found:
             st.markdown(cost.words(expected) if expected else costing.UNKNOWN)
     if choice:

@@ -5,7 +5,6 @@ import streamlit as st
 from core.allocation.spread import layer_parameters
 from core.analysis import protocols
 from core.specs import UserError
-from core.specs.plain import plain
 from core.store.cache import Store
 from pages.ui import frame, subject, view, watch
 from pages.ui.prune import asking, evaluating, exporting, inview, results, searching, steps, stored, writing
@@ -28,7 +27,7 @@ try:
     layer_parameters(profile)
     in_view = inview.read(profile)
 except UserError as error:
-    st.error(plain(error))
+    frame.error(error)
     st.page_link("allocate.py", label="Change the allocation", icon=":material/tune:")
     view.end()
 job = watch.watched()
@@ -44,7 +43,7 @@ upper, lower = st.container(), st.container()
 with lower:
     how = asking.pruning(profile, in_view.request, opened=part == "choose")
 if how.wrong:
-    st.error(plain(how.wrong))
+    frame.error(how.wrong)
 group = stored.choose(groups, how.setting) if groups and part in ("results", "export") else None
 if part == "results" and group:
     results.show(group, profile, how.setting, upper, lower, bars)

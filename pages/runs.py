@@ -5,15 +5,14 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from core.analysis.protocols import SHORT
 from core.jobs import queue
 from core.specs import profile_names
-from core.specs.formats import capital
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, glossary, reader, view, watch
 from pages.ui.prune import exporting
-from pages.ui.runs import acting, evaluations, importing, overlay
+from pages.ui.runs import acting, evaluations, gallery, importing, overlay
 
 store = Store()
 AT_ONCE = 30  # runs that are listed before more are asked for
@@ -28,49 +27,14 @@ MARKS = {
 }
 
 
-def row(entry: Entry) -> dict[str, object]:
-    """A profile as a line of the table."""
-    about, text = entry.provenance, entry.spec.text
-    seconds = about.get("seconds", 0.0)
-    return {
-        "model": _model(entry),
-        "text": profile_names.text(about.get("text", text.content)),
-        "tokens": f"{text.sequences} × {text.length}",
-        "perturbations": len({each.perturbation.name for each in entry.spec.measurements}),
-        "precision": entry.spec.model.dtype,
-        "created": pd.to_datetime(about.get("created"), errors="coerce", utc=True),
-        "took": (sum(seconds.values()) if isinstance(seconds, dict) else seconds) / 60,
-        "key": entry.key[:SHORT] + (" (demo)" if entry.committed else " (imported)" if entry.packs else ""),
-    }
-
-
-def pick(keys: list[str]) -> None:
-    """A clicked row is the one to act on."""
-    rows = st.session_state["profiles"].selection.rows
-    if rows and rows[0] < len(keys):
-        st.session_state["picked"] = keys[rows[0]]
-
-
 def profiles() -> None:
-    """The table of profiles and what can be done with one."""
+    """A card for every profile, and what can be done with one."""
     entries = {entry.key: entry for entry in store.entries()}
     if not entries:
         said = "Nothing has been measured yet: choose a model and run a measurement."
         frame.nothing(said, "measure.py", "Measure a model")
         return
-    frame.show_table(
-        pd.DataFrame([row(entry) for entry in entries.values()]),
-        "Everything measured: model, text, amount, precision, when, and how long it took",
-        {
-            "model": st.column_config.TextColumn(width=172, pinned=True),
-            "text": st.column_config.TextColumn(width=80),
-            "created": CREATED,
-            "took": st.column_config.NumberColumn(format="%.1f min"),
-        },
-        key="profiles",
-        on_select=partial(pick, list(entries)),
-        selection_mode="single-row",
-    )
+    gallery.show(store, list(entries.values()))
     acting.one_of(store, entries, "Profile to act on", "picked")
 
 
@@ -113,7 +77,7 @@ def line(job: queue.Job) -> None:
     """One job."""
     st.markdown(f":{MARKS[job.state]}-badge[{job.state}] {plain(called.title(job.request))}")
     if job.state == "failed" and job.status.error:
-        st.caption(plain(capital(job.status.error)))
+        st.caption(plain(sentence(job.status.error)))
     elif job.state == "running":
         watch.standing(job)
     with st.container(horizontal=True, vertical_alignment="center"):

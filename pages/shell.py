@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.figures import LIGHT
 from pages.ui import brand, frame, reader, subject, view, watch
+from pages.ui.live import turned
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
 st.set_page_config(page_title=brand.NAME, page_icon=brand.mark(LIGHT), layout="wide")
@@ -33,6 +34,7 @@ if not page.url_path:
 st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
 view.enter(page.url_path)
 frame.style()
+turned.watch()
 if reader.is_welcome():
     if page.url_path not in UNPROFILED:
         subject.choose()

@@ -126,7 +126,10 @@ def not_a_number(broken: Mapping[str, int | None]) -> list[str]:
 
 
 def counted(rows: Mapping[str, Interval], against: str) -> str:
-    """How many changes are for the better and for the worse, in a sentence."""
+    """How many changes are for the better and for the worse, in a sentence; of one, what it is."""
+    if len(rows) == 1:
+        [(name, found)] = rows.items()
+        return _sentence(sentence(name, against, found))
     unknown = [name for name, found in rows.items() if not math.isfinite(found.value)]
     words = Counter(verdict(found) for name, found in rows.items() if name not in unknown)
     few = words["unknown"]

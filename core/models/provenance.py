@@ -26,6 +26,7 @@ def provenance(loaded: Loaded, files: Iterable[Path], store: Store, device: torc
     """What is told of every run of a model on some files."""
     return {
         "model": loaded.source.label,
+        "family": loaded.model.config.get_text_config().model_type,
         "files": {path.name: file_hash(store, path) for path in (*loaded.source.files, *files)},
         "device": devices.describe(device),
         "dtype": loaded.spec.dtype,

@@ -11,9 +11,8 @@ from core.allocation.allocator import Allocator
 from core.allocation.spread import spread
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations
-from core.specs import Setting, UserError
+from core.specs import Setting, UserError, naming
 from core.specs.allocations import BASES, AllocationRequest, Uniform
-from core.specs.grammar import write
 from core.specs.pruners import USUAL
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -71,7 +70,7 @@ def possible(asked: Sequence[Setting], parameters: Array, profile: Profile) -> t
         try:
             spread(setting.allocation, parameters, profile)
         except UserError as reason:
-            notes.append(f"{write(setting.allocation)} was left out: {reason}")
+            notes.append(f"{naming.long(setting.allocation)} is left out: {reason}")
         else:
             kept.append(setting)
     return tuple(kept), notes

@@ -193,7 +193,7 @@ class Run:
         try:
             entry = self.relay.over("polish", share, lambda report: self.stage(asked, report))
         except UserError as reason:
-            self.left_out.append(f"polish was left out: {reason}")
+            self.left_out.append(f"The polish is left out: {reason}")
             return []
         self.rounds = entry.provenance["rounds"]
         if entry.spec.found != start:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,6 +30,13 @@ def several(count: int, what: str) -> str:
 def capital(text: str) -> str:
     """The same with a capital at its beginning, as a sentence has."""
     return text[:1].upper() + text[1:]
+
+
+def sentence(said: object) -> str:
+    """What an error says as a sentence: a capital, unless a name begins it, and a full stop, unless it has an end."""
+    text = str(said).strip()
+    text = capital(text) if re.match(r"[a-z'-]+(?=[\s,]|: |$)", text) else text
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 
 def listed(names: Iterable[str], word: str = "and") -> str:

@@ -19,6 +19,7 @@ class Told(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
     model: Line = ""
+    family: Line = ""
     text: Line = ""
     device: Line = ""
     dtype: Line = ""

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from core.figures import Chart, labels
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from pages.ui import view
 from pages.ui.live import tour
@@ -31,9 +32,9 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 
 # The buttons of a chart come below it, where no label is; a finger, which cannot hover, has none of them in its way.
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
-# A script takes no room.
+# A script takes no room, nor what waits for another theme.
 # What is told in several lines has nothing beside it.
-# What a narrow field cuts off is seen to go on.
+# What a narrow field cuts off is seen to go on; the name on a card is never cut off.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
 [data-testid="stSkeleton"] { background: none !important; animation: none !important; }
@@ -41,8 +42,10 @@ STYLE = """
 .js-plotly-plot .modebar-container { top: auto !important; bottom: 0; }
 .js-plotly-plot .modebar { top: auto !important; bottom: 2px; }
 [data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-turned) { position: absolute; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
+[class*="st-key-card-"] [data-testid="stPageLink"] * { white-space: normal; }
 [data-testid="stCode"] .token { color: inherit !important; }
 [data-testid="stCode"] .token.parameter { white-space: nowrap; }
 @media (hover: none) { .js-plotly-plot .modebar { display: none !important; } }
@@ -69,8 +72,10 @@ def go_on() -> None:
 
 
 def live(shown: tour.Figure) -> None:
-    """Draw the live picture that a page begins with."""
+    """Draw the live picture that a page begins with, below its name where it stands beside a chart."""
     view.write()
+    if shown.first:
+        _name(shown.title)
     tour.figure(shown, view.look(), go_on if is_first_paint() else None)
 
 
@@ -92,7 +97,7 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     """
     view.write()
     if brief:
-        st.markdown(f"**{plain(chart.title)}**")
+        _name(chart.title)
     else:
         st.header(plain(chart.title), anchor=False)
     name = file(prefix, chart.name)
@@ -106,6 +111,11 @@ def show(chart: Chart, prefix: str, key: str, on_select: Callable[[], None] | No
     )
     (st.caption if brief else st.markdown)(plain(chart.finding))
     numbers(chart.table, chart.title, name, key)
+
+
+def _name(title: str) -> None:
+    """The heading of one of two pictures beside each other."""
+    st.markdown(f"**{plain(title)}**")
 
 
 def show_table(table: pd.DataFrame, alt: str, columns: dict | None = None, **more: object) -> None:
@@ -135,6 +145,11 @@ def _brief(name: str) -> str:
 def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
     """A way on to a page."""
     st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+
+
+def error(said: object) -> None:
+    """What went wrong, as a sentence."""
+    st.error(plain(sentence(said)))
 
 
 def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 import streamlit as st
 
 from core.specs.errors import UserError
-from core.specs.formats import capital
-from core.specs.plain import plain
 from core.specs.shortages import shortage
 from core.store import access
+from pages.ui import frame
 
 REFUSAL = "refusal"  # in the state: page and key of the button that was pressed last, and why nothing came of it
 
@@ -46,7 +45,7 @@ def button(label: str, act: Callable[..., object], args: tuple | list = (), **mo
     pressed = st.button(label, on_click=_press, args=(here, act, args), **more)
     last, refusal = st.session_state.get(REFUSAL, (None, None))
     if last == here:
-        st.error(f"{plain(capital(refusal))}.")
+        frame.error(refusal)
     return pressed and last != here
 
 

@@ -10,12 +10,14 @@ import streamlit as st
 from core.figures import labels
 from core.specs import profile_names
 from core.specs.errors import UserError
-from core.specs.formats import helped, listed, model_name
+from core.specs.formats import helped, listed, model_name, sentence
 from core.specs.plain import plain
 from core.store import profiles
 from core.store.cache import Entry, Store, largest_committed
 from core.store.profiles import Profile
-from pages.ui import glossary, view
+from pages.ui import frame, glossary, view
+
+PREFERRED = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
 
 
 def choose() -> None:
@@ -81,7 +83,7 @@ def profile() -> Profile:
     try:
         return load(key)
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         view.end()
 
 
@@ -116,7 +118,7 @@ def warn(shown: Profile) -> None:
     """What was said against the measurement when it was made."""
     warning = helped(shown.provenance.get("warnings", []))
     if warning:
-        st.warning(plain(warning))
+        st.warning(plain(sentence(warning)))
 
 
 def layer(profile: Profile) -> int:

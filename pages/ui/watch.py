@@ -9,7 +9,7 @@ from core.jobs import queue
 from core.jobs.records import Job
 from core.models.cost import duration
 from core.specs import ExportRequest, MeasureRequest, StudyRequest, UserError
-from core.specs.formats import capital, per_cent
+from core.specs.formats import capital, per_cent, sentence
 from core.specs.jobs import BY_REQUEST, Request
 from core.specs.plain import plain
 from core.specs.shares import ShareRequest
@@ -62,7 +62,7 @@ def watched() -> Job | None:
     try:
         return queue.job(Store(), key) if key else None
     except UserError as error:
-        st.warning(plain(error))
+        st.warning(plain(sentence(error)))
         return None
 
 
@@ -172,7 +172,7 @@ def _ended(job: Job) -> None:
     if job.state == "done":
         st.success(f"Done in {duration(status.updated - (status.started or status.updated))}.")
     elif job.state == "failed":
-        st.error(plain(status.error or "the run failed"))
+        frame.error(status.error or "the run failed")
         log(job)
     else:
         kept = "Finished parts are kept, and a run goes on from them."

@@ -28,7 +28,8 @@ expect.set_options(timeout=PATIENCE)
 READY = "[data-testid=stApp][data-test-connection-state=CONNECTED]"
 CALM = """([asked, quiet]) => {
     const drawn = document.querySelector("[data-test-script-state=notRunning]")
-    const bare = document.querySelector("[data-testid^=stBidiComponent]") && !performance.getEntriesByName("picture")[0]
+    const live = document.querySelector("[data-testid^=stBidiComponent]:not(.st-key-turned *)")
+    const bare = live && !performance.getEntriesByName("picture")[0]
     const busy = !drawn || bare || document.querySelector("[data-testid=stSkeleton]")
     if (busy || window.calm?.asked !== asked) window.calm = {asked, since: performance.now()}
     return performance.now() - window.calm.since >= quiet

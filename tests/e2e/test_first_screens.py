@@ -27,7 +27,9 @@ def test_absorption_answers_on_its_first_screen_and_a_mouse_reads_its_layers(dem
     page.set_viewport_size(SCREEN)
     chart = drawn(page, "matrix")
     settle(page, quiet=1000)
-    for part in (page.locator("h2").first, page.locator(".tour svg").first, chart):
+    picture, slider = page.locator(".tour svg").first, page.locator(".tour input[type=range]")
+    assert abs(picture.bounding_box()["y"] - chart.bounding_box()["y"]) < 2, "the two pictures begin side by side"
+    for part in (page.locator("h2").first, picture, slider, chart):
         box = part.bounding_box()  # where it lies without scrolling
         assert box["y"] >= 0 and box["y"] + box["height"] <= SCREEN["height"], part
     drawn(page, "direction")  # the last one of the group

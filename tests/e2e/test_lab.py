@@ -64,10 +64,14 @@ def colour(lab: Locator, layer: int, token: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
-COLOURS = "drawn => [getComputedStyle(drawn).color, getComputedStyle(drawn).borderTopColor].join()"
+COLOURS = "drawn => ['color', 'borderTopColor', 'stroke'].map(each => getComputedStyle(drawn)[each]).join()"
+CURVE = ".scatterlayer .js-line"
 
 
-@pytest.mark.parametrize(("where", "drawn"), [("", ".lab .says b"), ("learn?chapter=absorb", ".tour .key .sample")])
+@pytest.mark.parametrize(
+    ("where", "drawn"),
+    [("", ".lab .says b"), ("learn?chapter=absorb", ".tour .key .sample"), ("runs?show=overlay", f"{CURVE} >> nth=1")],
+)
 def test_a_page_that_turns_dark_is_drawn_in_its_colours(where: str, drawn: str, demo: str, tab: Tab) -> None:
     dark = tab(f"{demo}/{where}", scheme="dark").locator(drawn).first.evaluate(COLOURS)
     page = tab(f"{demo}/{where}")

@@ -39,9 +39,14 @@ def url(app: AppTest) -> dict[str, str]:
     return {key: value if isinstance(value, str) else value[0] for key, value in dict(app.query_params).items()}
 
 
+def pictures(app: AppTest) -> list:
+    """The live pictures on the page: every live part but the one that waits for another theme."""
+    return [each for each in app.get("bidi_component") if "turned" not in each.proto.component_name]
+
+
 def live(app: AppTest) -> dict:
     """What the live picture was given."""
-    [component] = app.get("bidi_component")
+    [component] = pictures(app)
     return json.loads(component.proto.json)
 
 

@@ -25,7 +25,7 @@ from core.specs import AllocationRequest, UserError, allocations
 from pages.ui.allocate import hand, settings, spread
 from tests import synthetic
 from tests.pages.allocate_page import estimates_shown, estimating, load_, on_screen, opened
-from tests.pages.opening import figures, link, live, named, numbers, url
+from tests.pages.opening import figures, link, live, named, numbers, pictures, url
 
 Cache = dict[str, str]
 
@@ -113,7 +113,7 @@ def test_unclipped_numbers_are_drawn_as_they_are(cache: Cache) -> None:
     assert f"<b>{values.max():.2f}</b>" in marks["text"]
     finding = next(each.value for each in app.markdown if "no pruner can do that" in each.value)
     assert f"{plain.budget:.6f}" in finding and "1 or more" in finding
-    assert not app.get("bidi_component"), "there is no strength to drag"
+    assert not pictures(app), "there is no strength to drag"
     assert not {"driver", "control"} & {each.key for each in [*app.selectbox, *app.get("button_group")]}
     assert any("are off" in each.value for each in app.caption)
     assert not [each for each in app.expander if each.label == "Set single layers by hand"]

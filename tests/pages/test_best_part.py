@@ -140,7 +140,7 @@ def test_too_few_windows_to_judge_by_cannot_be_asked(store: Store) -> None:
 
 
 def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
-    note = "response objective=kl:0.7 was left out: no residuals"
+    note = "Response is left out: no residuals."
     found = best.load(store, save(store, left_out=[note]))
     app = part()
     assert not app.exception and not app.error and not app.info
@@ -198,7 +198,8 @@ def test_a_lower_target_of_uniform_is_the_answer_where_only_that_keeps_within_th
     assert any(found.sentence in each.value and found.loss_sentence in each.value for each in app.markdown)
     answer = table(app, "role").set_index("role").loc["answer"]
     assert "45 %" in answer["setting"] and answer["perplexity"] == pytest.approx(found.judged(found.answer).perplexity)
-    tried = table(app, "of")
+    tried = table(app, "lowest loss by")
+    assert set(tried["lowest loss by"]) == {"OWL"}
     assert list(tried["target"]) == [45, 70] and list(tried["uniform's loss, %"]) == pytest.approx([12.5, 25])
     assert link(app, "See it on the Allocate page")["allocation"] == "uniform:0.45"
 

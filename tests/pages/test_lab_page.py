@@ -17,7 +17,7 @@ from pages.ui.lab import question as asking
 from pages.ui.lab.question import OPENING
 from pages.ui.live import grid, texts
 from tests.fake_warm import LAYERS, Warm, scene
-from tests.pages.opening import links, opened_at
+from tests.pages.opening import links, opened_at, pictures
 
 OWN = "A red door"
 NOISE, EVERYWHERE = question(OPENING, "gaussian:0.3"), question(OPENING, "gaussian:0.3", first=True)
@@ -42,7 +42,7 @@ def opened(**view: str) -> AppTest:
 
 def given(app: AppTest, part: str) -> dict:
     """What a live part of the page was given."""
-    found = [json.loads(each.proto.json) for each in app.get("bidi_component")]
+    found = [json.loads(each.proto.json) for each in pictures(app)]
     return next(each for each in found if part in each)
 
 
@@ -142,7 +142,7 @@ def test_what_was_superseded_is_asked_again(stored: None, model: Warm) -> None:
 
 def test_without_stored_answers_the_page_waits_for_the_model(filled_cache: dict[str, str], model: Warm) -> None:
     app = opened()
-    assert app.title and not app.get("bidi_component")
+    assert app.title and not pictures(app)
     model.rows[NOISE, asking.LAYER].set_result(scene().row(asking.LAYER))
     app.run()
     assert list(shown(app)["hit"]) == [str(asking.LAYER)]

@@ -29,7 +29,7 @@ from pages.ui.live import tour
 from pages.ui.tour import CHAPTERS, measured_again
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.opening import links, live, opened_at, paint, url
+from tests.pages.opening import links, live, opened_at, paint, pictures, url
 
 Cache = dict[str, str]
 SAID = {
@@ -55,7 +55,7 @@ def stored(key: str) -> Profile:
 def text(app: AppTest) -> str:
     """What Streamlit draws and what stands beside the live picture as it opens, without references."""
     told = [each.value for each in app.markdown]
-    for picture in (json.loads(each.proto.json) for each in app.get("bidi_component")):
+    for picture in (json.loads(each.proto.json) for each in pictures(app)):
         asked = picture["ask"]["question"] if picture["ask"] else ""
         told += map(lessons.plain, (picture["lead"], asked, *(opening(picture, slot) for slot in picture["notes"])))
     return "\n".join(told)
@@ -410,7 +410,7 @@ def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(ap
     finish(job, measured_again.place())
     app.run()
     assert "to the last digit" in text(app) and "47 s" in text(app)
-    shown = [json.loads(each.proto.json) for each in app.get("bidi_component")][-1]
+    shown = [json.loads(each.proto.json) for each in pictures(app)][-1]
     old, new = (line["values"] for line in shown["lines"])
     assert np.allclose(old, new) and len(old) == 3
     app.button(key="again").click().run()

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.analysis import findings
+from core.analysis.gains import gains_of
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.specs import ExportRequest, ExportSpec, ModelSpec, StudyRequest, naming
+from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import pack
 from pages.ui import called
+from pages.ui.runs import gallery
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import links
 from tests.pages.runs_page import LAYERS, OWL, RESEEDED, opened, part, said, study
+
+NOISE = "Gaussian noise, size 0.3"
 
 
 def buttons(app: AppTest) -> list[str]:
@@ -29,14 +36,32 @@ def test_an_empty_cache_says_what_to_do(bare: Store, shows: str) -> None:
     assert app.info and not app.dataframe and not app.get("plotly_chart") and not app.exception
 
 
-def test_the_table_holds_every_profile_and_leads_to_the_picked_one(filled_cache: dict[str, str]) -> None:
+def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_cache: dict[str, str]) -> None:
     app = opened()
-    table = app.dataframe[0].value
-    assert set(table["key"]) == {key[:6] for key in filled_cache.values()}
-    assert set(table["tokens"]) == {"16 × 64", "8 × 64"}
-    assert set(table["took"]) == {1.5 / 60}, "minutes"
-    app.selectbox(key="picked").set_value(filled_cache["shallow"]).run()
-    assert filled_cache["shallow"] in [each.get("profile") for each in links(app)]
+    store = Store()
+    cards = [gallery.told(key, str(store.root)) for key in filled_cache.values()]
+    assert {(len(card.gains.value), card.perturbation) for card in cards} == {(30, NOISE), (4, NOISE)}
+    said = [each.value for each in app.caption]
+    for key, card in zip(filled_cache.values(), cards, strict=True):
+        assert card.finding == findings.headline(
+            gains_of(profiles.load(store, store.profile(key)).seeds("gaussian:0.3"))
+        )
+        assert f"{card.finding}: {card.perturbation}." in said and any(card.size in each for each in said)
+    opens = [each["profile"] for each in links(app) if "profile" in each]
+    assert opens[:3] == [filled_cache[each] for each in ("deep", "twin", "shallow")], "what holds most comes first"
+    assert {"show": "import"} in links(app)
+
+
+def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare: Store) -> None:
+    keys = [
+        synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick", seed), 4, f"m{seed}")
+        for seed in (11, 12)
+    ]
+    spec = bare.profile(keys[0]).spec
+    shutil.rmtree(bare.path(spec.unit(spec.measurements[0])))
+    app = opened()
+    assert not app.exception and sum("missing" in each.value for each in app.caption) == 1
+    assert {each.get("profile") for each in links(app)} >= set(keys)
 
 
 def test_delete_asks_first(bare: Store) -> None:
@@ -54,7 +79,7 @@ def test_the_committed_demo_cannot_be_deleted(bare: Store, monkeypatch: pytest.M
     synthetic.save_profile(demo, synthetic.profile_spec(4, 8, "quick"), 4)
     app = opened()
     assert next(button for button in app.button if button.label == "Delete").disabled
-    assert app.dataframe[0].value["key"][0].endswith("(demo)")
+    assert any("bundled" in each.value for each in app.caption)
 
 
 def test_a_corrupt_entry_is_reported(bare: Store) -> None:
@@ -78,7 +103,7 @@ def test_jobs_show_their_state_and_what_can_be_done(bare: Store) -> None:
     said = " ".join(each.value for each in app.markdown)
     assert all(f"badge[{state}]" in said for state in ("queued", "interrupted", "failed"))
     assert [buttons(app).count(label) for label in ("Cancel", "Resume", "Forget")] == [1, 2, 3]
-    assert {each.value for each in app.caption} >= {"The text is too short", "ValueError: the sky fell"}
+    assert {each.value for each in app.caption} >= {"The text is too short.", "ValueError: the sky fell."}
 
 
 def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(bare: Store) -> None:

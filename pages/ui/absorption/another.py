@@ -8,11 +8,10 @@ from core.figures.charts import COMPARED
 from core.models import cost, machine
 from core.report import remake
 from core.specs import Checkpoint, MeasureRequest, UserError, checked, measurements
-from core.specs.plain import plain
 from core.specs.typed import absolute
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import reader, view, watch
+from pages.ui import frame, reader, view, watch
 from pages.ui.prune import costing
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
@@ -38,7 +37,7 @@ def ask(profile: Profile) -> None:
         try:
             _offer(request(profile, typed) if typed else None)
         except UserError as error:
-            st.error(plain(error))
+            frame.error(error)
 
 
 def request(profile: Profile, typed: str) -> MeasureRequest:

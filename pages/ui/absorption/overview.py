@@ -84,7 +84,8 @@ def gain_bars(
         key=(*KEY, *([tour.Key("ink", "line", beside.name)] if beside is not None else [])),
         foot=1.0,
         x="perturbed layer",
-        height=222,
+        height=212,
+        first=True,
     )
 
 

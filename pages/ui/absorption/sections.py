@@ -16,7 +16,7 @@ from core.figures import Chart, labels
 from core.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow, InView
 from core.figures.charts import GROUPS as CHARTED
 from core.specs.errors import UserError
-from core.specs.formats import capital
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -85,7 +85,7 @@ def chart(row: ChartRow, asked: InView, prefix: str, brief: bool = False) -> Non
         drawn = _drawn(row, asked, MAP_HEIGHT if brief else None)
     except UserError as lacking:
         st.header(row.question, anchor=False)
-        st.info(f"{plain(capital(str(lacking)))}.")
+        st.info(plain(sentence(lacking)))
         _elsewhere(row)
         return
     frame.show(drawn, prefix, row.key, on_select=pick_clicked if row.key == "matrix" else None, brief=brief)
@@ -119,7 +119,7 @@ def compare_with(name: str) -> Profile | None:
     try:
         other = subject.load(twin) if twin else None
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         return None
     if other and name not in other.by_name:
         st.caption("The other profile does not hold this perturbation: measure it there to compare.")

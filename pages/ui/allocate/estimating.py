@@ -16,7 +16,7 @@ from core.analysis import responses
 from core.analysis.responses import Judge
 from core.specs import UserError
 from core.specs.allocations import AllocationRequest
-from core.specs.formats import capital, listed, ranges
+from core.specs.formats import capital, listed, ranges, sentence
 from core.specs.plain import plain
 from core.specs.pruners import TREATMENT_LABELS
 from core.store.profiles import Profile
@@ -84,7 +84,7 @@ def estimated(
     try:
         estimates(now[None], profile, judge.harm, judge.pruner)
     except UserError as error:
-        st.info(plain(error))
+        st.info(plain(sentence(error)))
 
 
 def prediction(

@@ -18,6 +18,7 @@ from core.figures.linears import linears
 from core.figures.style import colour
 from core.specs import UserError
 from core.specs.allocations import BASE_LABELS, AllocationRequest, Manual
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -77,12 +78,12 @@ def dragged(
     try:
         rows = exact_family(request, profile, np.array(strengths))
     except UserError as error:  # without strength the base stands; only the correction lacks something
-        st.warning(f"The correction is off: {plain(error)}.")
+        st.warning(plain(sentence(f"The correction is off: {error}")))
         strengths, rows = [0.0], allocation.exact[None]
     try:
         rows, kept = held_by_hand(rows, held, allocation), held
     except UserError as error:
-        st.error(f"{plain(error)}; until then the layers set by hand are ignored")
+        frame.error(f"{error}; until then the layers set by hand are ignored")
         kept = {}
     against = others(allocation, kept, profile, judge)
     per_linear = allocation.linears is not None

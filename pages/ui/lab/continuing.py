@@ -10,10 +10,9 @@ from core.jobs import warm
 from core.specs.errors import UserError
 from core.specs.formats import several
 from core.specs.lab import ALLOCATIONS, SPARSITIES, Prompt, prompt
-from core.specs.plain import plain
 from core.store import scenes
 from core.store.scenes import Generated
-from pages.ui import view
+from pages.ui import frame, view
 from pages.ui.lab import answering
 from pages.ui.live import texts
 from pages.ui.live.texts import Chosen, Continued, Method
@@ -93,7 +92,7 @@ def _write(words: str, share: float) -> None:
     try:
         asked = {each.label: prompt(words, each.word, share) for each in METHODS}
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         return
     missing = {label: each for label, each in asked.items() if each not in _kept()}
     if missing:
@@ -121,7 +120,7 @@ def _writing(asked: Prompt, future: Future, label: str) -> None:
         try:
             _kept()[asked] = future.result()
         except UserError as error:
-            st.error(plain(error))
+            frame.error(error)
             return
         while len(_kept()) > KEPT:
             del _kept()[next(iter(_kept()))]

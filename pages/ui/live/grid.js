@@ -40,7 +40,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   draw(held)
   held.watch ??= new ResizeObserver(() => draw(held))
   held.watch.observe(root)
-  recoloured(root, () => setTriggerValue("drawn", true))
   if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
   Object.assign(held, { shown: true, waiting: data.waiting })
   if (held.seen?.fresh && held.played !== data.sentence) { // a new sentence is answered

@@ -21,12 +21,6 @@ function shown(tell) {
   }))
 }
 
-// The colours of a picture come from Python: where the page turns dark or light, Python is asked for them again.
-function recoloured(root, ask) {
-  root.style.transition = "color 1ms"
-  root.ontransitionend = (event) => event.target === root && event.propertyName === "color" && ask()
-}
-
 // Elements are kept between drawings and looked up by their name, so that they move and are not made anew.
 function painter(svg, groups, parts) {
   const used = new Set()

@@ -14,7 +14,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (data.index === held.sent) held.until = 0
   if (!held.busy && performance.now() >= held.until) slider.value = data.index
   draw(root, data, Number(slider.value))
-  recoloured(root, () => setTriggerValue("drawn", true))
   if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
   Object.assign(held, { shown: true, waiting: data.waiting })
   slider.oninput = () => {

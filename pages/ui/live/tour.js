@@ -38,7 +38,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   draw(root, held)
   held.watch ??= new ResizeObserver(() => draw(root, held))
   held.watch.observe(root)
-  recoloured(root, () => setTriggerValue("drawn", true))
   if (!held.shown || (data.waiting && !held.waiting)) shown(() => data.waiting && setTriggerValue("drawn", true))
   Object.assign(held, { shown: true, waiting: data.waiting })
   return () => {
@@ -59,6 +58,7 @@ function build(root, held, move, settle) {
     held.built = wanted
   }
   root.classList.toggle("large", data.large)
+  root.classList.toggle("first", data.first)
   root.classList.toggle("noted", data.notes.length > 0 || Boolean(data.ask))
   root.querySelectorAll(".controls input").forEach((input) => {
     input.oninput = () => {

@@ -179,6 +179,7 @@ class Figure:
     notes: Sequence[Slot] = ()  # what stands beside the picture, or below it where there is no room
     ask: Ask | None = None
     large: bool = False  # for a room
+    first: bool = False  # the picture comes before its words and controls, as that of a chart beside it
 
     @property
     def layers(self) -> int:

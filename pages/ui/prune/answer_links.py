@@ -16,7 +16,7 @@ from core.specs import ExportRequest, Setting, UserError, grammar, naming
 from core.specs.plain import plain
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
-from pages.ui import reader, watch
+from pages.ui import frame, reader, watch
 from pages.ui.allocate import settings
 from pages.ui.prune import costing, exporting
 
@@ -96,7 +96,7 @@ def _asked(entry: Entry, found: Best, folder: str, overwrite: bool) -> ExportReq
         refuse_fetch(entry, Store(), request.model, request.revision, request.calibration.source)
         return request
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         return None
 
 
@@ -105,6 +105,6 @@ def _free(request: ExportRequest) -> bool:
     try:
         check_early(Path(request.folder), request.overwrite, request.model, request.revision, request.dtype, Store())
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         return False
     return True

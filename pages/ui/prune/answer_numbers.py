@@ -11,7 +11,7 @@ from core.figures import Chart, evaluation
 from core.figures.style import LIGHT, Palette
 from core.search.best import Best
 from core.specs import Setting, UserError, naming
-from core.specs.grammar import words
+from core.specs.grammar import method, words
 
 JUDGED = "Winner and runner-up against uniform, on the text that judges"
 
@@ -103,9 +103,17 @@ def trials(found: Best) -> pd.DataFrame:
         {
             "target": each["target"],
             "loss, %": 100 * each["loss"],
-            "of": each["allocation"],
+            "lowest loss by": _named(each),
             "uniform's loss, %": math.nan if each.get("uniform") is None else 100 * each["uniform"],
         }
         for each in tried
     ]
     return pd.DataFrame(rows).sort_values("target") if rows else pd.DataFrame()
+
+
+def _named(tried: dict) -> str:
+    """The allocation that lost least, as charts call it; what is none stays as it is."""
+    try:
+        return naming.long(method(tried["allocation"], tried["target"]))
+    except UserError:
+        return tried["allocation"]

@@ -14,6 +14,7 @@ from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
 from core.specs import ExportRequest, UserError
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, view
@@ -34,7 +35,7 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     try:
         answer = _read(str(entry.path), entry)
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         return
     found = answer.found
     st.header("The answer", anchor=False)
@@ -45,8 +46,8 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     if entry.packs:
         st.caption("Imported: these numbers came in a pack and were not measured here.")
     answer_links.links(found)
-    for sentence in warnings(found):
-        st.warning(plain(sentence))
+    for each in warnings(found):
+        st.warning(plain(each))
     if answer.rows:
         frame.show(answer_numbers.chart(answer, view.look()), f"{found.spec.key[:6]}-best", "best-changes")
     frame.show_table(answer.judged, "Winner, runner-up, uniform and dense on the text that judges")
@@ -92,7 +93,7 @@ def _read(path: str, _entry: Entry) -> Answer:
 def _left_out(found: Best) -> None:
     if found.left_out:
         with st.expander(f"Left out: {len(found.left_out)}"):
-            st.markdown("\n".join(f"- {plain(each)}" for each in found.left_out))
+            st.markdown("\n".join(f"- {plain(sentence(each))}" for each in found.left_out))
     else:
         st.caption("Nothing was left out.")
 

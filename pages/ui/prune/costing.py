@@ -7,8 +7,8 @@ import streamlit as st
 from core.models import cost, flops
 from core.models.sources import locate, outlined
 from core.specs import EvaluationRequest, ExportRequest, StudyRequest, UserError, WindowRequest, checked
-from core.specs.plain import plain
 from core.store.cache import Store
+from pages.ui import frame
 from pages.ui.prune.asking import Pruning
 
 UNKNOWN = "The cost is not known until the model is on this machine."
@@ -20,7 +20,7 @@ def say(asked: Pruning | ExportRequest, device: str) -> None:
     try:
         expected = of_pruning(asked, Store(), device)
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         return
     st.markdown(f"**Pruning it once:** {cost.words(expected)}" if expected else UNKNOWN)
 

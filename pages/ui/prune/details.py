@@ -15,7 +15,7 @@ from core.analysis.evaluations import Evaluations, Slice
 from core.figures import of_evaluations as drawing
 from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.specs import UserError
-from core.specs.formats import capital
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.profiles import Profile
 from pages.ui import frame, view
@@ -111,7 +111,7 @@ def _trust(results: Evaluations, part: Slice, shown: EvaluatedSetting | None, pr
     try:
         chart = drawing.trust(results, part, profile, objective, shown, view.look())
     except UserError as error:
-        st.info(f"{plain(capital(str(error)))}.")
+        st.info(plain(sentence(error)))
         return
     view.switch("Estimate the harm by", OBJECTIVES, "judge")
     frame.show(chart, f"{prefix}-{part.target:g}", "trust")

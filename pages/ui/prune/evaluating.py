@@ -19,6 +19,7 @@ from core.specs import (
     checked,
 )
 from core.specs.commands import Studying, alone, command_line
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.typed import fractions
@@ -41,7 +42,7 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
     try:
         chosen, what, left_out = asked(how, profile)
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         chosen = None
     try:
         judged = evaluation()
@@ -50,10 +51,10 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
             expected = cost.of_study(request, Store(), how.device)
             found = Store().find(request)
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         request = None
-    for sentence in left_out:
-        st.warning(plain(sentence))
+    for each in left_out:
+        st.warning(plain(sentence(each)))
     if request:
         count = len(request.points)
         st.markdown(

@@ -13,6 +13,7 @@ from core.export import check_early
 from core.figures.labels import percent
 from core.specs import ExportRequest, StudyRequest, TextSpec, UserError, naming
 from core.specs.commands import quoted
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
@@ -84,7 +85,7 @@ def _checked(how: Pruning, folder: str, overwrite: bool, study: str | None) -> E
         request = how.export(folder, overwrite, study)
         check_early(Path(request.folder), overwrite, request.model, request.revision, request.dtype, Store())
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         return None
     return request
 
@@ -130,7 +131,7 @@ def finished(entry: Entry) -> None:
     frame.command(quoted(["vllm", "serve", folder]))
     st.caption(SERVING)
     for warning in told.get("warnings", []):
-        st.warning(plain(warning))
+        st.warning(plain(sentence(warning)))
 
 
 def loading(folder: str) -> str:

@@ -13,6 +13,7 @@ from core.specs.formats import per_cent
 from core.specs.plain import plain
 from core.store.profiles import Profile
 from core.store.results import Array
+from pages.ui import frame
 from pages.ui.absorption import overview
 from pages.ui.allocate import hand, settings, spread
 
@@ -62,7 +63,7 @@ def _chosen(profile: Profile) -> AllocationRequest:
 def show(found: InView) -> pd.DataFrame:
     """One line, a bar per layer, and the way back; returns the numbers of the bars."""
     if found.problem:
-        st.error(plain(found.problem))
+        frame.error(found.problem)
     with st.container(horizontal=True, vertical_alignment="center"):
         name = plain(naming.long(found.request))
         st.markdown(f"**Allocation in view: {name}**, {per_cent(found.request.target)} zeros")

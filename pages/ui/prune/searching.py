@@ -20,7 +20,7 @@ from core.specs.pruners import USUAL
 from core.specs.typed import fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import reader, view
+from pages.ui import frame, reader, view
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
 from pages.ui.prune import answering, answers, asking, costing
@@ -178,7 +178,7 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
         st.markdown(_cost(asked, plan.estimate(asked, store, form.device)))
         found = store.find(asked)
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
         asked = None
     if found:
         st.success("Already answered.")

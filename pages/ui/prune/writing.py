@@ -7,10 +7,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.specs import UserError, WritingRequest, naming
+from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import reader, view
+from pages.ui import frame, reader, view
 from pages.ui.prune import costing
 from pages.ui.prune.asking import Pruning
 
@@ -33,7 +34,7 @@ def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], No
         request = how.writing(prompt, tokens)
         found = Store().find(request)
     except UserError as error:
-        st.error(plain(error))
+        frame.error(error)
     if found:
         side_by_side(found)
     else:
@@ -69,4 +70,4 @@ def side_by_side(entry: Entry) -> None:
             st.markdown(f"**{name}**")
             st.text(told[name].strip() or "nothing: its first logits are not finite, or it stops at once")
     for warning in told.get("warnings", []):
-        st.warning(plain(warning))
+        st.warning(plain(sentence(warning)))

@@ -37,7 +37,8 @@ def noun(entry: Entry) -> str:
 def one_of(store: Store, entries: dict[str, Entry], label: str, key: str) -> None:
     """Pick a result, and what can be done with it."""
     if st.session_state.get(key) not in entries:
-        st.session_state[key] = next(iter(entries))
+        shown = st.session_state.get("profile")
+        st.session_state[key] = shown if shown in entries else next(iter(entries))
     st.selectbox(label, list(entries), key=key, format_func=lambda each: title(entries[each]))
     actions(store, entries[st.session_state[key]])
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from core.specs.errors import UserError
-from core.specs.formats import capital
-from core.specs.plain import plain
 from core.store import access
 from core.store.cache import VIEW_KINDS, Store
 from core.store.packs import unpack
+from pages.ui import frame
 from pages.ui.runs import acting
 
 ABOUT = (
@@ -50,7 +49,7 @@ def take_in(store: Store, content: bytes) -> str | list[tuple[str, bool]]:
 
 def _told(store: Store, found: str | list[tuple[str, bool]]) -> None:
     if isinstance(found, str):
-        st.error(f"{plain(capital(found))}.")
+        frame.error(found)
         return
     for key, already in found:
         try:

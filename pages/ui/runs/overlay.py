@@ -17,7 +17,6 @@ from core.store.profiles import Profile
 from pages.ui import frame, subject, view
 from pages.ui.runs import acting
 
-PREFERRED = "gaussian:0.3"
 MANY = 6  # lines that can still be told from each other
 
 
@@ -46,7 +45,7 @@ def show(store: Store) -> None:
         try:
             loaded.append(subject.load(key))
         except UserError as error:
-            st.error(plain(error))
+            frame.error(error)
     if not loaded:
         st.info("Pick at least one profile.")
         return
@@ -54,7 +53,7 @@ def show(store: Store) -> None:
     if not names:
         st.info("These profiles share no perturbation: measure the same one on each, for instance gaussian:0.3.")
         return
-    name = view.sync("overlay", names, PREFERRED if PREFERRED in names else names[0])
+    name = view.sync("overlay", names, subject.PREFERRED if subject.PREFERRED in names else names[0])
     described = loaded[0].perturbations
     st.selectbox(
         "What is done to each layer", names, key="overlay", format_func=lambda each: _label(described, each), width=420

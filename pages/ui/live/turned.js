@@ -1,0 +1,3 @@
+export default function ({ parentElement, setTriggerValue }) {
+  parentElement.querySelector(".turned").ontransitionend = () => setTriggerValue("turned", true)
+}
