@@ -20,6 +20,7 @@ def tables() -> dict[str, str]:
         "pruning at one target": _at_one(plain),
         "pruning over targets": _over_targets(plain),
         "pruning with repair": _repaired(repaired),
+        "repair over targets": _repaired_over_targets(repaired),
     }
 
 
@@ -51,7 +52,7 @@ def _change(one: EvaluatedSetting) -> str:
 
 def _repaired(found: Evaluations) -> str:
     """Every setting of one target over its calibration seeds, by pruner and repair, against OWL pruned by Wanda."""
-    [owl] = (each for each in found.within(_slice(TARGET)) if each.setting.allocation.base.kind == "owl")
+    owl = _owl(found, TARGET)
     settings = [each for part in found.slices if part.target == TARGET for each in found.within(part)]
     rows = [
         [naming.long(one.setting.allocation), slice_of(one.setting).treatment.label, digits(one.perplexity, 3),
@@ -61,6 +62,25 @@ def _repaired(found: Evaluations) -> str:
     said = f"The dense model has {digits(found.dense.perplexity, 3)}.\n"
     heads = ["allocation", "pruner", "perplexity", "against OWL by Wanda"]
     return "\n".join([table(heads, rows), said])
+
+
+def _repaired_over_targets(found: Evaluations) -> str:
+    """A row per allocation and pruner, a column per target; each change is against OWL pruned by Wanda there."""
+    targets = sorted({part.target for part in found.slices} - {TARGET})
+    cells: dict[tuple[str, str], dict[float, str]] = {}
+    for part in found.slices:
+        for one in found.within(part) if part.target in targets else []:
+            change = verdicts.said(one.against(_owl(found, part.target)).quoted)
+            said = digits(one.perplexity, 3) + ("" if one is _owl(found, part.target) else f", {change}")
+            named = naming.allocation(one.setting.allocation), part.treatment.label
+            cells.setdefault(named, {})[part.target] = said
+    rows = [[*named, *(of.get(target, "") for target in targets)] for named, of in cells.items()]
+    return table(["allocation", "pruner", *map(per_cent, targets)], rows)
+
+
+def _owl(found: Evaluations, target: float) -> EvaluatedSetting:
+    [owl] = (each for each in found.within(_slice(target)) if each.setting.allocation.base.kind == "owl")
+    return owl
 
 
 def _over_targets(found: Evaluations) -> str:
