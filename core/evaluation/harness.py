@@ -15,7 +15,6 @@ import lm_eval.api.task
 import lm_eval.utils
 import torch
 import tqdm
-from huggingface_hub import constants
 from jinja2.exceptions import SecurityError
 from lm_eval.api.registry import metric_registry
 from lm_eval.evaluator import evaluate
@@ -23,6 +22,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from core.evaluation.sandbox import sandboxed
+from core.models import hub
 from core.models.loading import Loaded
 from core.specs.errors import UserError
 
@@ -172,8 +172,7 @@ def quiet(local: bool) -> Iterator[list[str]]:
             stack.callback(datasets.enable_progress_bars)
         put(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", False)  # a request, even for local files
         if local:
-            put(datasets.config, "HF_HUB_OFFLINE", True)
-            put(constants, "HF_HUB_OFFLINE", True)
+            stack.enter_context(hub.offline())
         stack.enter_context(redirect_stdout(sys.stderr))
         for library in ("huggingface_hub", "datasets"):  # a line for every attempt to reach the Hub, among others
             _hush(stack, logging.getLogger(library))

@@ -13,8 +13,11 @@ SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "p
 IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
 
 
-def refuse_foreign_code(folder: Path) -> None:
+def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
     """Read a model folder's settings and refuse code that would come with the model or from the Hub.
+
+    Args:
+        label: what a refusal calls it, where that is not the folder's name.
 
     Raises:
         UserError: a settings file asks for code, or is no JSON object.
@@ -23,8 +26,8 @@ def refuse_foreign_code(folder: Path) -> None:
         if (folder / name).is_file():
             for asked in _asked(_read(folder / name)):
                 raise UserError(
-                    f"{folder.name} asks for code of its own ({asked} in {name}), and no code of a model is ever run: "
-                    "remove that entry to load it with the classes that come with transformers"
+                    f"{label or folder.name} asks for code of its own ({asked} in {name}), and no code of a model is "
+                    "ever run: remove that entry to load it with the classes that come with transformers"
                 )
 
 

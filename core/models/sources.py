@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.models import hub
 from core.models.foreign_code import refuse_foreign_code
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
 from core.specs.errors import UserError
@@ -25,6 +26,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HEX = re.compile(r"[0-9a-f]{64}")
 HUB_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
+UNAUTHORISED = 401  # the status of an answer to a token that is none
 RANDOM = "random:"
 LOCAL_TEXTS = ("demo", "file:")
 
@@ -118,20 +120,23 @@ def bundled() -> Path:
     )
 
 
-def weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path, label: str | None = None) -> list[Path]:
     """config.json and the safetensors files of a model folder.
+
+    Args:
+        label: what a refusal calls it, where that is not the folder's name.
 
     Raises:
         UserError: the folder holds no configuration or no safetensors weights, or asks for code of its own.
     """
     config, weights = folder / "config.json", sorted(path for path in folder.glob("*.safetensors") if path.is_file())
     if not config.is_file():
-        raise UserError(f"{folder.name} is no model folder: it has no config.json")
-    refuse_foreign_code(folder)
+        raise UserError(f"{label or folder.name} is no model folder: it has no config.json")
+    refuse_foreign_code(folder, label)
     if not weights:
         pickled = [path.name for path in folder.glob("*.bin")]
         why = f"only {pickled[0]}, a pickle; convert it to safetensors" if pickled else "no .safetensors file"
-        raise UserError(f"{folder.name} has no weights that can be read safely: {why}")
+        raise UserError(f"{label or folder.name} has no weights that can be read safely: {why}")
     return [config, *weights]
 
 
@@ -165,42 +170,55 @@ def _gguf(path: Path, store: Store, label: str) -> Source:
 
 
 def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
-    from huggingface_hub import errors as hub
     from huggingface_hub import snapshot_download
 
     label = f"{repository}@{revision}" if revision else repository
     try:
+        if fetch:
+            hub.ask(repository, "model", revision)
         folder = Path(
             snapshot_download(repository, revision=revision, allow_patterns=HUB_FILES, local_files_only=not fetch)
         )
-    except hub.GatedRepoError as error:
-        raise UserError(f"{repository} is gated: accept its terms on the Hub, then run `hf auth login`") from error
-    except hub.RevisionNotFoundError as error:
-        raise UserError(f"{repository} has no revision {revision!r}") from error
-    except hub.RepositoryNotFoundError as error:
-        raise UserError(f"the Hub has no model {repository!r} that you may read: check the spelling") from error
-    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, hub.HfHubHTTPError, OSError) as error:
-        raise NotHere(
-            f"{label} is not in the local Hub cache and the Hub cannot be reached: go online, or give a local folder"
-        ) from error
-    except Exception:  # a dropped line, or a login page that answers in place of the Hub: what is here must do
+    except Exception as error:  # of the Hub, of the network, of a login page that answers in place of the Hub
         if not fetch:
-            raise
-        return _hub(repository, revision, fetch=False)
-    weight_files(folder)
+            raise _why_not(error, repository, revision) from error
+        try:
+            return _hub(repository, revision, fetch=False)  # what is here must do
+        except NotHere:
+            raise _why_not(error, repository, revision) from error
+    weight_files(folder, label)
     return Source(label, folder, None, f"{repository}@{folder.name}", None)
+
+
+def _why_not(error: Exception, repository: str, revision: str | None) -> UserError:
+    """Why a model cannot be had from the Hub, in a sentence."""
+    from huggingface_hub import errors as hub
+
+    match error:
+        case hub.GatedRepoError():
+            return NotHere(
+                f"{repository} is gated: accept its terms on the Hub, then run `hf auth login` or set HF_TOKEN"
+            )
+        case hub.RevisionNotFoundError():
+            return NotHere(f"{repository} has no revision {revision!r}")
+        case hub.RepositoryNotFoundError() | hub.HFValidationError():
+            return NotHere(
+                f"the Hub has no model {repository!r} that you may read: check the spelling, or set HF_TOKEN if it is "
+                "private"
+            )
+        case hub.HfHubHTTPError(response=response) if response.status_code == UNAUTHORISED:
+            return NotHere(
+                f"the Hub does not accept your token for {repository}: run `hf auth login`, or set another HF_TOKEN"
+            )
+    label = f"{repository}@{revision}" if revision else repository
+    return NotHere(
+        f"{label} is not in the local Hub cache and the Hub cannot be reached: go online, or give a local folder"
+    )
 
 
 def at_hand(store: Store) -> list[dict[str, object]]:
     """Models that can be measured without a network: source, label, layers, parameters, or the trouble with it."""
-    from huggingface_hub import scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound
-
-    try:
-        hub = sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == "model")
-    except CacheNotFound:
-        hub = []
-    return [_described(typed, store) for typed in ("demo", *hub)]
+    return [_described(typed, store) for typed in ("demo", *hub.cached("model"))]
 
 
 def _described(typed: str, store: Store) -> dict[str, object]:

@@ -18,15 +18,12 @@ from core.specs import TextSpec, UserError, WindowRequest
 from core.specs.paths import exists
 from core.specs.plain import brief
 from core.store import access
+from core.texts import hub
 
 DEMO = Path(__file__).parent / "demo_text"
 LARGEST = 2**30  # bytes of a text
 ROWS = 256  # of a table at a time
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
-HUB = {
-    "allenai/c4": {"data_files": {"train": "en/c4-train.00000-of-01024.json.gz"}, "split": "train"},
-    "Salesforce/wikitext": {"name": "wikitext-2-raw-v1", "split": "test"},
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
     elif source.startswith("file:"):
         text = _file(access.inside(Path(os.path.expanduser(source.removeprefix("file:")))))
     elif source.count("/") == 1:
-        text = _hub(source)
+        text = _hub(source, documents)
     else:
         raise UserError(f"there is no text {brief(source)}: give {SOURCES}")
     if documents is None:
@@ -234,20 +231,8 @@ READERS = {
 }
 
 
-def _hub(name: str) -> Text:
-    from datasets import load_dataset
-
-    options = HUB.get(name, {"split": "train"})
-    try:
-        rows = load_dataset(name, **options)
-    except Exception as error:  # of the network, of whoever answers in place of the Hub, of the files of the dataset
-        raise UserError(
-            f"the dataset {name} is neither in the local cache nor to be had from the Hub: check the name, go online, "
-            "or give file:PATH"
-        ) from error
-    if "text" not in rows.column_names:
-        raise UserError(f"the dataset {name} has no column named text")
-    rows = rows["text"]
-    if name == "Salesforce/wikitext":
-        return Text(f"{name} ({options['split']})", ("\n\n".join(rows),), "joined")
-    return Text(f"{name} ({options['split']})", tuple(rows), "document")
+def _hub(name: str, documents: tuple[int, int] | None) -> Text:
+    label, found = hub.read(name, documents and documents[1])
+    if name in hub.WHOLE:
+        return Text(label, ("\n\n".join(found),), "joined")
+    return Text(label, found, "document")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -36,6 +39,7 @@ class Hub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files = {"models": model, "datasets": dataset}
         self.twist: Twist = lambda _, answer: answer
+        self.tokens: set[str | None] = set()  # what its callers showed
 
     @property
     def address(self) -> str:
@@ -71,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
+        self.server.tokens.add(self.headers.get("Authorization"))
         answer = self.server.twist(path, self.server.sound(path))
         if answer is None:
             self.close_connection = True
@@ -96,6 +101,24 @@ class Handler(BaseHTTPRequestHandler):
             super().handle_one_request()
         except (OSError, ValueError):  # the line was dropped
             self.close_connection = True
+
+
+@contextmanager
+def believed(server: Hub, kept: Path) -> Iterator[pytest.MonkeyPatch]:
+    """This process takes the server for the one Hub; what it gives is kept in a folder of its own."""
+    import datasets
+    from huggingface_hub import constants
+
+    with pytest.MonkeyPatch.context() as patch:
+        template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
+        patch.setattr(constants, "ENDPOINT", server.address)
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        patch.setattr(constants, "HF_HUB_CACHE", str(kept / "hub"))
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        patch.setattr(datasets.config, "HF_ENDPOINT", server.address)
+        patch.setattr(datasets.config, "HF_DATASETS_CACHE", str(kept / "datasets"))
+        patch.setattr(logging.getLogger("huggingface_hub"), "level", logging.CRITICAL)
+        yield patch
 
 
 @contextmanager

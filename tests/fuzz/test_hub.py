@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -18,7 +17,7 @@ from core.models.sources import locate, outlined
 from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
-from tests.fuzz.hub import Answer, Hub, Twist, hub
+from tests.fuzz.hub import Answer, Hub, Twist, believed, hub
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import changed
 
@@ -32,19 +31,9 @@ number = count()
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A Hub that this process takes for the one; what it gives is kept in a folder of its own."""
-    import datasets
-    from huggingface_hub import constants
-
     sleep = time.sleep
-    with hub(tiny.folder("llama"), ROWS) as server, pytest.MonkeyPatch.context() as patch:
-        template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
-        patch.setattr(constants, "ENDPOINT", server.address)
-        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        patch.setattr(constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
-        patch.setattr(constants, "HF_HUB_OFFLINE", False)
-        patch.setattr(datasets.config, "HF_ENDPOINT", server.address)
-        patch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path_factory.mktemp("datasets")))
-        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+    kept = tmp_path_factory.mktemp("kept")
+    with hub(tiny.folder("llama"), ROWS) as server, believed(server, kept) as patch:
         patch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))  # between two tries
         yield server
 

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.figures import labels
-from core.models import machine
+from core.models import hub, machine
 from core.specs import FORMS, MeasureRequest, UserError, presets
 from core.specs.formats import capital
 from core.specs.typed import build
@@ -24,6 +24,7 @@ TEXTS = {
     "allenai/c4": "allenai/c4, from the Hub",
     "Salesforce/wikitext": "Salesforce/wikitext, from the Hub",
 }
+_in_cache = st.cache_data(ttl=60, show_spinner=False)(hub.cached)
 DEVICE = r"cpu|mps|cuda(:\d+)?"
 AUTOMATIC = "as suits the text"
 PACKINGS = [AUTOMATIC, "joined", "document"]
@@ -61,7 +62,7 @@ def measurement() -> Choice:
 def _model() -> None:
     st.selectbox(
         "Model",
-        _with_typed([*MODELS, *_in_hub_cache("model")], "model"),
+        _with_typed([*MODELS, *_in_cache("model")], "model"),
         key=_key("model"),
         format_func=lambda typed: MODELS.get(typed, typed),
         accept_new_options=True,
@@ -87,7 +88,7 @@ def _model() -> None:
 def _text() -> None:
     st.selectbox(
         "Text",
-        _with_typed([*TEXTS, *_in_hub_cache("dataset")], "text"),
+        _with_typed([*TEXTS, *_in_cache("dataset")], "text"),
         key=_key("text"),
         format_func=lambda typed: TEXTS.get(typed, typed),
         accept_new_options=True,
@@ -157,18 +158,6 @@ def _more() -> None:
     first.selectbox("Packing", PACKINGS, key=_key("packing"))
     second.selectbox("Start token", list(STARTS), key=_key("bos"), format_func=STARTS.get)
     third.checkbox("Errors of removed weights", key=_key("removal"), help="What the allocation LSA looks at.")
-
-
-@st.cache_data(ttl=60, show_spinner=False)
-def _in_hub_cache(kind: str) -> list[str]:
-    """Hub ids of this kind, model or dataset, whose files are on this machine."""
-    from huggingface_hub import scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound
-
-    try:
-        return sorted(repo.repo_id for repo in scan_cache_dir().repos if repo.repo_type == kind)
-    except CacheNotFound:
-        return []
 
 
 # --- state -> request ----------------------------------------------------------------------------------------------

@@ -123,6 +123,20 @@ def test_the_outline_of_the_files_is_the_models(family: str, empty: Store) -> No
         assert (shape.width, shape.vocabulary) == (tiny.WIDTH, tiny.VOCABULARY)
 
 
+def test_a_model_in_several_files_is_the_same_model(tmp_path: Path, empty: Store, refused) -> None:
+    tiny.built("llama").save_pretrained(tmp_path / "sharded", max_shard_size="40KB")
+    tiny.tokenizer().save_pretrained(tmp_path / "sharded")
+    shards = sorted((tmp_path / "sharded").glob("*.safetensors"))
+    assert len(shards) > 2
+    found, expected = loaded_from(tmp_path / "sharded", empty), tiny.built("llama").state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in found.model.state_dict().items())
+    whole = sources.outlined(locate(str(tiny.folder("llama")), empty), empty)
+    assert sources.outlined(found.source, empty) == whole
+    shards[1].unlink()
+    with refused("sharded"):
+        loaded_from(tmp_path / "sharded", empty)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_the_dtype_is_the_asked_one(dtype: str, empty: Store) -> None:
     found = loading.load(locate(str(tiny.folder("llama")), empty), dtype)

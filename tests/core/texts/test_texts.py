@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.models import hub
 from core.models.loading import Loaded
 from core.specs.texts import WindowRequest
 from core.texts import windows
@@ -221,6 +222,7 @@ def test_a_hub_dataset_offline_is_refused(monkeypatch: pytest.MonkeyPatch, refus
     def offline(*_: object, **__: object) -> None:
         raise ConnectionError("Couldn't reach 'some/dataset' on the Hub (OfflineModeIsEnabled)")
 
+    monkeypatch.setattr(hub, "ask", offline)
     monkeypatch.setattr(datasets, "load_dataset", offline)
     with refused("some/dataset", "online"):
         windows.read("some/dataset")
@@ -233,6 +235,7 @@ def test_a_hub_dataset_is_read_by_its_column_of_text(monkeypatch: pytest.MonkeyP
         asked[name] = options
         return datasets.Dataset.from_dict({"text": [" = Title = \n", "", "Words .\n"]})
 
+    monkeypatch.setattr(hub, "ask", lambda *_: None)
     monkeypatch.setattr(datasets, "load_dataset", here)
     wiki, other = windows.read("Salesforce/wikitext"), windows.read("some/dataset")
     assert wiki.documents == (" = Title = \n\n\n\n\nWords .\n",) and wiki.packing == "joined"

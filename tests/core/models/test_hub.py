@@ -1,0 +1,125 @@
+"""A Hub on this machine: what it gives is used, what it refuses is said in one sentence, and its silence ends."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import datasets
+import pytest
+
+from core.models import hub, sources
+from core.models.sources import locate, outlined
+from core.store.cache import Store
+from core.texts import hub as texts
+from core.texts import windows
+from tests import tiny
+from tests.fuzz.hub import COMMIT, Answer, Hub, believed
+from tests.fuzz.hub import hub as served
+
+ROWS = 30
+NEVER = threading.Event()
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Hub]:
+    rows = "".join(json.dumps({"text": f"Row {number}."}) + "\n" for number in range(ROWS))
+    with served(tiny.folder("llama"), {"rows.jsonl": rows.encode()}) as server, believed(server, tmp_path):
+        yield server
+
+
+def silent(*_: object) -> None:
+    NEVER.wait()
+
+
+def coded(status: int, code: str) -> Callable[[str, Answer], Answer]:
+    return lambda *_: Answer(status, {"X-Error-Code": code})
+
+
+def test_a_model_is_fetched_with_the_token_of_the_environment(
+    here: Hub, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_invented")
+    found = locate("org/name", empty)
+    assert (found.label, found.content) == ("org/name", f"org/name@{COMMIT}")
+    assert outlined(found, empty).layers == tiny.LAYERS
+    assert "Bearer hf_invented" in here.tokens
+    assert locate("org/name", empty, COMMIT).label == f"org/name@{COMMIT}"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "named"),
+    [
+        (403, "GatedRepo", ("gated", "hf auth login", "HF_TOKEN")),
+        (404, "RepoNotFound", ("no model", "spelling", "HF_TOKEN")),
+        (401, "", ("does not accept your token", "HF_TOKEN")),
+        (404, "RevisionNotFound", ("no revision 'v9'",)),
+        (500, "", ("cannot be reached",)),
+    ],
+)
+def test_what_the_hub_refuses_is_said(status: int, code: str, named: tuple, here: Hub, empty: Store, refused) -> None:
+    here.twist = coded(status, code)
+    with refused("org/name", *named, error=sources.NotHere):
+        locate("org/name", empty, "v9")
+
+
+def test_a_model_without_safetensors_is_called_by_its_name(here: Hub, empty: Store, refused) -> None:
+    del here.files["models"]["model.safetensors"]
+    with refused("org/name has no weights", "safetensors"):
+        locate("org/name", empty)
+
+
+@pytest.mark.parametrize("trouble", [silent, coded(403, "GatedRepo"), coded(500, ""), lambda *_: None])
+def test_what_was_fetched_before_is_used_whatever_the_hub_says(
+    trouble: Callable, here: Hub, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = locate("org/name", empty)
+    here.twist = trouble
+    monkeypatch.setattr(hub, "PATIENCE", 0.2)
+    assert locate("org/name", empty) == found
+
+
+def test_a_hub_that_never_answers_ends_in_a_sentence(
+    here: Hub, empty: Store, refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.twist = silent
+    monkeypatch.setattr(hub, "PATIENCE", 0.2)
+    with refused("org/name", "cannot be reached", "go online"):
+        locate("org/name", empty)
+    with refused("org/data", "go online"):
+        windows.read("org/data")
+
+
+# --- datasets ------------------------------------------------------------------------------------------------------
+
+
+def test_no_more_of_a_dataset_is_read_than_is_asked_for(here: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "DOCUMENTS", 10)
+    some, all_of_them = windows.read("org/data"), windows.read("org/data", (0, ROWS - 1))
+    assert some.documents == all_of_them.documents[:10] and len(all_of_them.documents) == ROWS
+    assert some.label == "org/data (train, first 10 documents)"
+    assert windows.read("org/data", (3, 5)).documents == ("Row 3.", "Row 4.", "Row 5.")
+
+
+def test_a_dataset_that_is_here_needs_no_hub(here: Hub) -> None:
+    datasets.load_dataset("org/data", split="train")
+    here.twist = lambda *_: None
+    assert len(windows.read("org/data").documents) == ROWS
+
+
+def test_a_shard_of_c4_is_asked_for_without_the_name_of_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name the library would check the shard against all that the whole configuration has."""
+    asked = {}
+
+    def streamed(name: str, /, **options: object) -> Iterator[dict[str, str]]:
+        asked[name] = options
+        return ({"text": f"Page {number}."} for number in range(10**9))
+
+    monkeypatch.setattr(hub, "ask", lambda *_: None)
+    monkeypatch.setattr(datasets, "load_dataset", streamed)
+    assert len(windows.read("allenai/c4").documents) == texts.DOCUMENTS
+    assert windows.read("allenai/c4", (0, 3)).documents[-1] == "Page 3."
+    [shard] = asked["allenai/c4"].pop("data_files").values()
+    assert asked == {"allenai/c4": {"split": "train", "streaming": True}} and shard.endswith("00000-of-01024.json.gz")
