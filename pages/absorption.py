@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.analysis import findings
+from core.analysis import findings, precision
 from core.analysis.gains import FEWEST_SEQUENCES, gains_of
 from core.figures import labels
 from core.figures.charts import COMPARED, GLANCE, GROUPS, InView
@@ -70,6 +70,8 @@ subject.heading("Which layers amplify, which absorb?", profile)
 name, other = choose(profile)
 gains = gains_of(profile.seeds(name))
 st.header(plain(headline(profile, name, other)), anchor=False, help=ABOUT_VERDICTS)
+if precision.rounding(profile):
+    st.caption(precision.rounding(profile))
 if not any(map(math.isfinite, gains.value[:-1])):
     st.info("This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above.")
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same

@@ -9,7 +9,7 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from core.analysis import findings, propagation
+from core.analysis import findings, precision, propagation
 from core.analysis.gains import gains_of
 from core.cli import output
 from core.specs.errors import UserError
@@ -35,7 +35,8 @@ def gains_json(found: Profile) -> list[dict[str, Any]]:
                 "gains": gains.value,
                 "interval": np.stack([gains.low, gains.high], axis=1),
                 "verdict": list(gains.verdicts),
-                "finding": findings.finding(gains),
+                "finding": precision.finding(found, name),
+                "below_floor": precision.drowned(found, name),
                 "mean_ratio": gains.mean_ratio,
                 "median": gains.median,
                 "drift": gains.drift,
@@ -59,6 +60,8 @@ def overview(found: Profile) -> None:
     amount = f"{text.sequences} × {text.length} tokens"
     out.print(f"{told.get('model')} on {told.get('text')}, {amount}{found.entry.mark}", markup=False, soft_wrap=True)
     out.print(f"[bold]{escape(lead['name'])}[/bold]: {escape(lead['finding'])}", soft_wrap=True, highlight=False)
+    if precision.rounding(found):
+        out.print(precision.rounding(found), soft_wrap=True, highlight=False)
     table = Table()
     table.add_column("perturbation", no_wrap=True)
     for column in ("gains", "layers that amplify", "layers that absorb"):

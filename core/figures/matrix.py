@@ -17,6 +17,8 @@ from core.figures.marks import cells, colour_bar
 from core.figures.style import LIGHT, Chart, Palette, layout
 from core.store.results import Array, Perturbed
 
+APART = 48  # layers whose cells are kept apart by lines
+
 
 def heatmap(seeds: Sequence[Perturbed], floor: Array | None, layer: int | None, look: Palette = LIGHT) -> Chart:
     """`log2(R[i,k] / R[i,i])`, blue where drift shrank and red where it grew; cells drowned in rounding are grey.
@@ -58,8 +60,7 @@ def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go
         zmax=reach,
         zmid=0,
         colorscale=[list(stop) for stop in look.diverging],
-        xgap=0.5,
-        ygap=0.5,
+        **_lines(len(x)),
         hoverinfo="skip",  # hover and clicks belong to the markers on top: a heatmap cannot be selected
         colorbar=colour_bar(
             f"{title}: absorbed (blue), amplified (red)",
@@ -69,6 +70,12 @@ def diverging(shown: Array, x: Array, y: Array, look: Palette, title: str) -> go
             ticktext=[factor(2.0**tick) for tick in ticks],
         ),
     )
+
+
+def _lines(layers: int) -> dict[str, float]:
+    """Lines between cells, where cells are large enough not to be washed out by them."""
+    width = 0.5 if layers <= APART else 0.0
+    return {"xgap": width, "ygap": width}
 
 
 def bound(logs: Array) -> int:
@@ -82,8 +89,7 @@ def _drowned(drowned: NDArray[np.bool_], look: Palette) -> go.Heatmap:
         z=np.where(drowned, 0.0, np.nan),
         colorscale=[[0, look.hidden], [1, look.hidden]],
         showscale=False,
-        xgap=0.5,
-        ygap=0.5,
+        **_lines(len(drowned)),
         hoverinfo="skip",
         name="below the noise floor",
     )

@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from core.analysis import findings, propagation
+from core.analysis import precision, propagation
 from core.analysis.gains import gains_of
 from core.figures import drift, gain, labels, why
 from core.figures import matrix as maps
@@ -38,7 +38,7 @@ def gains(asked: InView) -> Chart:
     ]
     if asked.twin and name in asked.twin.by_name:
         lines.append(gain.line("compared", asked.twin.seeds(name), asked.statistic))
-    finding = findings.finding(gains_of(asked.seeds))
+    finding = precision.finding(asked.profile, asked.name)
     return gain.gains(lines, names.index(name), asked.layer, finding, look=asked.look)
 
 

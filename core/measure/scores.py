@@ -34,10 +34,11 @@ def scores(
 
 
 def _layer(layer: torch.nn.Module, norms: dict[str, Tensor]) -> tuple[list[float], float, float]:
-    pooled = torch.cat(
-        [(linear.weight.abs().float() * norms[linear.name].to(linear.weight.device)).flatten()
-         for linear in anatomy.prunable(layer)]
-    )  # fmt: skip
+    stack = anatomy.prunable(layer)
+    weights = [linear.weight for linear in stack]
+    pooled = torch.empty(sum(map(torch.numel, weights)), device=weights[0].device)
+    for linear, part in zip(stack, pooled.split([each.numel() for each in weights]), strict=True):
+        torch.mul(linear.weight.abs().float(), norms[linear.name].to(part.device), out=part.view(linear.weight.shape))
     mean = float(pooled.mean(dtype=torch.float64 if pooled.device.type != "mps" else None))
     above = [float((pooled > threshold * mean).float().mean()) for threshold in OUTLIER_THRESHOLDS]
     return above, mean, float(pooled.median())

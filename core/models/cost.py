@@ -62,6 +62,8 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
     memory = models * shape.parameters * flops.BYTES[dtype] + group * flops.sequence_bytes(shape, text.length, dtype)
     if request.removal or any("second_moment" in each.perturbation.statistics for each in request.measurements):
         memory += flops.second_moment_bytes(shape)
+    if any(each.perturbation.covariance for each in request.measurements):
+        memory += flops.covariance_bytes(shape)
     parts = sum(flops.times(shape, each) for each in request.measurements) * -(-text.sequences // group)
     return _priced(flops.request_flops(shape, request), memory, parts, shape, store, device)
 

@@ -178,6 +178,11 @@ def second_moment_bytes(shape: Outline) -> int:
     return int(4 * shape.layers * (3 * shape.width**2 + inner**2))
 
 
+def covariance_bytes(shape: Outline) -> int:
+    """Memory of the residual stream's covariances, in float64, and of their roots in float32."""
+    return 12 * shape.layers * shape.width**2
+
+
 def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> int:
     """Sequences per group: at least two groups, so that something can be drawn early, and what memory holds.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from core import figures
 from core.allocation.spread import allocate, layer_parameters
-from core.analysis import findings
+from core.analysis import precision
 from core.analysis import responses as response
 from core.analysis.checkpoints import compared
 from core.analysis.gains import gains_of
@@ -49,13 +49,14 @@ def part(found: Profile, asked: Request | None = None, seen: Seen = NOTHING) -> 
     note = provenance.note(found.entry, spec.model, spec.text)
     exhibits = [one for name in drawn for one in _of_perturbation(found, name, note, seen.layer)]
     pruned, commands = _allocations(found, note)
-    said = {name: findings.finding(gains_of(found.seeds(name))) for name in drawn}
+    said = {name: precision.finding(found, name) for name in drawn}
     return Part(
         key=found.entry.key,
         title=f"{found.provenance.get('model', spec.model.content)}: which layers amplify, which absorb?",
         sentences=(
             *(compared(found, name).worst for name in found.others),
             *(f"{_label(found, name)}: {said[name]}" for name in drawn),
+            *filter(None, [precision.rounding(found)]),
             *([ADDITIVE] if pruned else []),
         ),
         exhibits=(*exhibits, *_responses(found, note), *pruned),
@@ -73,7 +74,7 @@ def _label(found: Profile, name: str) -> str:
 
 def verdicts(found: Profile) -> Table:
     """One sentence per perturbation."""
-    rows = [(name, _label(found, name), findings.finding(gains_of(found.seeds(name)))) for name in found.by_name]
+    rows = [(name, _label(found, name), precision.finding(found, name)) for name in found.by_name]
     return texts(("name", "perturbation", "verdict"), rows)
 
 

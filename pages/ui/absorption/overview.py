@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core import figures
-from core.analysis import findings
-from core.analysis.gains import gains_of
+from core.analysis import precision
 from core.figures import labels
 from core.specs.formats import capital
 from core.store.profiles import Profile
@@ -37,8 +36,8 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
     beside = None
     if other is not None:
         beside = figures.line(WITHOUT if included else WITH, profile.seeds(other), statistic)
-    finding = findings.finding(gains_of(profile.seeds(name)))
-    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, finding, beside))
+    found = precision.finding(profile, name)
+    frame.live(gain_bars(line, figures.STATISTICS[statistic], layer, found, beside))
     table = _table(line)
     if beside is not None:
         more = _table(beside).drop(columns="layer")

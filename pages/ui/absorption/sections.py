@@ -10,8 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core import figures
-from core.analysis import findings
-from core.analysis.gains import gains_of
+from core.analysis import precision
 from core.figures import Chart, labels
 from core.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow, InView
 from core.figures.charts import GROUPS as CHARTED
@@ -131,7 +130,7 @@ def verdicts(profile: Profile) -> pd.DataFrame:
     rows = []
     for name, asked in profile.perturbations.items():
         everywhere = f", {labels.POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else ""
-        rows.append((f"{asked.label}{everywhere}", findings.finding(gains_of(profile.seeds(name)))))
+        rows.append((f"{asked.label}{everywhere}", precision.finding(profile, name)))
     return pd.DataFrame(rows, columns=["perturbation", "verdict"])
 
 

@@ -235,3 +235,12 @@ def test_colour_reaches_do_not_follow_one_outlier() -> None:
     logs = np.zeros((30, 30))
     logs[0, 0] = 9
     assert matrix.bound(logs) == 1
+
+
+@pytest.mark.parametrize("layers", [LAYERS, 80])
+def test_the_map_of_a_deep_model_has_no_lines_between_its_cells(layers: int) -> None:
+    figure = figures.heatmap(seeds(layers=layers), np.ones((layers, layers)), None).figure
+    maps = [each for each in figure.data if each.type == "heatmap"]
+    assert len(maps) == 2
+    assert {(each.xgap > 0, each.ygap > 0) for each in maps} == {(layers == LAYERS,) * 2}
+    assert len(figure.layout.xaxis.tickvals) <= 8

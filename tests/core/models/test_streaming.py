@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -210,6 +212,20 @@ def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch: pytest.
     of = found.model
     del found, of
     assert not list((empty.root / "converted").glob(".layers-*")), "what was changed goes with the model"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of a process")
+def test_no_more_is_free_than_a_limit_leaves() -> None:
+    resource, room = pytest.importorskip("resource"), 2**30
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    used = psutil.Process().memory_info().data
+    resource.setrlimit(resource.RLIMIT_DATA, (used + room, before[1]))
+    try:
+        limited = devices.free_memory(CPU)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+    assert 0.9 * room < limited <= room
+    assert devices.free_memory(CPU) > 2 * room
 
 
 # --- devices -------------------------------------------------------------------------------------------------------
