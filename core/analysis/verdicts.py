@@ -125,11 +125,15 @@ def not_a_number(broken: Mapping[str, int | None]) -> list[str]:
     ]
 
 
+STANDS = {"gains": "better than", "costs": "worse than", "no different": "no different from"}
+
+
 def counted(rows: Mapping[str, Interval], against: str) -> str:
-    """How many changes are for the better and for the worse, in a sentence; of one, what it is."""
+    """How many changes are for the better and for the worse, in a sentence; of one, which it is."""
     if len(rows) == 1:
         [(name, found)] = rows.items()
-        return _sentence(sentence(name, against, found))
+        if found.certain:
+            return f"{name} is {STANDS[verdict(found)]} {against}."
     unknown = [name for name, found in rows.items() if not math.isfinite(found.value)]
     words = Counter(verdict(found) for name, found in rows.items() if name not in unknown)
     few = words["unknown"]

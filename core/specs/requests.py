@@ -74,7 +74,7 @@ class BestRequest(OfModel):
     @property
     def title(self) -> str:
         aim = f"at {per_cent(self.target)}" if self.target else f"within a loss of {per_cent(self.max_loss)}"
-        return f"best setting of {model_name(self.model)} {aim}, {self.pruner}"
+        return f"best setting of {model_name(self.model)} {aim}, {naming.PRUNERS[self.pruner]}"
 
     @model_validator(mode="after")
     def _one_aim(self) -> Self:

@@ -14,7 +14,7 @@ from core.specs import (
     naming,
     profile_names,
 )
-from core.specs.formats import model_name, text_name
+from core.specs.formats import capital, model_name, text_name
 from core.specs.jobs import Request
 from core.specs.settings import read_setting
 from pages.ui.measure.choose import MODELS
@@ -68,7 +68,7 @@ def title(request: Request) -> str:
         case ExportRequest():
             said = [f"export to {request.folder}", naming.whole(request.setting)]
         case _:
-            return request.title
+            return capital(request.title)
     return " · ".join([model(request), *said])
 
 

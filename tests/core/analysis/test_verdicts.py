@@ -106,7 +106,7 @@ FEW = Interval(-20.0, NAN, NAN, 4)
     ("found", "said"),
     [
         ({"a": BETTER, "b": WORSE, "c": ALIKE, "d": WORSE}, "1 of 4 better than uniform, 2 worse, 1 no different."),
-        ({"a": WORSE}, "A raises perplexity by 20 % [15, 25] against uniform."),
+        ({"a": WORSE}, "a is worse than uniform."),
         ({"a": FEW, "b": FEW}, "Too few windows to tell any setting from uniform (fewer than 8)."),
         ({"a": BETTER, "b": FEW}, "1 of 2 better than uniform; 1 with too few windows to tell (fewer than 8)."),
         ({"a": BETTER, "b": UNKNOWN}, "1 of 2 better than uniform; not a number: b."),
