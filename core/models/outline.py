@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.models.gguf_header import tensors
 from core.specs.errors import UserError
 
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
@@ -67,20 +69,18 @@ def gguf_shapes(path: Path) -> Shapes:
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise UserError(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF")
-    from gguf import GGUFReader
-
     size = path.stat().st_size
     try:
-        tensors = GGUFReader(path).tensors
-    except (ValueError, IndexError, KeyError, OverflowError, MemoryError, UnicodeDecodeError) as error:
+        found = tensors(path)
+    except (ValueError, KeyError, struct.error, RecursionError) as error:
         raise UserError(
             f"{path.name} is cut short or damaged: its {size:,} bytes do not hold what its header announces; "
             "download it again"
         ) from error
-    end = max((int(tensor.data_offset) + int(tensor.n_bytes) for tensor in tensors), default=0)
+    end = max((each.end for each in found.values()), default=0)
     if not 0 < end <= size:
         raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
-    return {tensor.name: tuple(int(n) for n in tensor.shape) for tensor in tensors}
+    return {name: each.shape for name, each in found.items()}
 
 
 def safetensors_shapes(path: Path) -> Shapes:
