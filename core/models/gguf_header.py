@@ -1,4 +1,7 @@
-"""The header of a GGUF file: which tensors it holds and where. The vocabulary in it is passed over. No torch."""
+"""The tensors that a GGUF file announces, read from its header alone. No torch.
+
+The library's own reader makes an object of every word of the vocabulary, and follows a count past the end of the file.
+"""
 
 from __future__ import annotations
 
@@ -12,94 +15,115 @@ from functools import cache
 from pathlib import Path
 
 MAGIC = b"GGUF"
+MALFORMED = (
+    ValueError,
+    KeyError,
+    struct.error,
+    RecursionError,
+)  # what a damaged header raises, or one that is cut short
 VERSIONS = (2, 3)
-STRING, ARRAY = 8, 9
-WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of a plain value, by its type
-MALFORMED = (ValueError, LookupError, OverflowError, MemoryError, RecursionError, struct.error)
+SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}  # kinds of values
+TEXT, ARRAY = 8, 9
+ALIGNMENT = 32  # bytes, where nothing else is said
+DIMENSIONS = 4  # of a tensor at most
+MOST = 2**24  # texts in an array: no vocabulary has as many
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """Where a tensor lies."""
+    """What the header says of one."""
 
-    name: str
-    shape: tuple[int, ...]  # the fastest index first, as GGUF stores it
-    end: int  # the byte after its last one
+    shape: tuple[int, ...]
+    end: int  # bytes from the beginning of the file
 
 
-def tensors(path: Path) -> list[Tensor]:
-    """The tensors that a GGUF file announces, whether or not they lie inside it.
+def tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor by its name.
 
     Raises:
-        MALFORMED: the header cannot be read to its end.
+        MALFORMED: the header is damaged or cut short.
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return _Cursor(content).tensors()
+        return _Header(content).tensors()
 
 
-class _Cursor:
-    """Reads a header from its beginning on."""
+class _Header:
+    """Reads one after the other."""
 
     def __init__(self, content: mmap.mmap):
         self.content, self.at, self.order = content, 4, "<"
-        if content[6:8] != b"\0\0":  # the two high bytes of the version, where the order is the usual one
+        if struct.unpack_from("<I", content, 4)[0] & 0xFFFF == 0:
             self.order = ">"
-        [version] = self.take("I")
-        if version not in VERSIONS:
-            raise ValueError(f"version {version}")
+        if self._number("I") not in VERSIONS:
+            raise ValueError("of another version")
 
-    def take(self, form: str) -> tuple[int, ...]:
-        """The next numbers."""
-        form = self.order + form
-        found = struct.unpack_from(form, self.content, self.at)
+    def tensors(self) -> dict[str, Tensor]:
+        from gguf.constants import GGML_QUANT_SIZES
+
+        count, settings = self._number("Q"), self._number("Q")
+        alignment = self._settings(settings)
+        told = {}
+        for _ in range(count):
+            name = self._text()
+            if name in told:
+                raise ValueError("the same name twice")
+            shape = self._shape()
+            told[name] = shape, GGML_QUANT_SIZES[self._number("I")], self._number("Q")
+        begin = -(-self.at // alignment) * alignment
+        return {
+            name: Tensor(shape, begin + offset + math.prod(shape) * size // block)
+            for name, (shape, (block, size), offset) in told.items()
+        }
+
+    def _shape(self) -> tuple[int, ...]:
+        dimensions = self._number("I")
+        if dimensions > DIMENSIONS:
+            raise ValueError("no such shape")
+        return tuple(self._number("Q") for _ in range(dimensions))
+
+    def _settings(self, count: int) -> int:
+        """Pass over the settings; the alignment that they name."""
+        alignment, names = ALIGNMENT, set()
+        for _ in range(count):
+            name, kind = self._text(), self._number("I")
+            if name in names:
+                raise ValueError("the same setting twice")
+            names.add(name)
+            if name == "general.alignment":
+                alignment = self._number("I")
+            else:
+                self._pass(kind)
+        if alignment < 1 or alignment & (alignment - 1):
+            raise ValueError("no alignment")
+        return alignment
+
+    def _number(self, code: str) -> int:
+        form = self.order + code
+        (found,) = struct.unpack_from(form, self.content, self.at)
         self.at += struct.calcsize(form)
         return found
 
-    def text(self) -> str:
-        begin, end = self.over(*self.take("Q"))
-        return self.content[begin:end].decode()
+    def _text(self) -> str:
+        self._pass(TEXT)
+        return self.content[self.began : self.at].decode()
 
-    def over(self, size: int) -> tuple[int, int]:
-        """Pass over so many bytes; where they begin and end."""
-        self.at += size
-        return self.at - size, self.at
+    def _pass(self, kind: int, count: int = 1) -> None:
+        """Pass over values of a kind."""
+        if kind in SCALARS:
+            self._skip(count * struct.calcsize(SCALARS[kind]))
+        elif kind not in (TEXT, ARRAY) or count > MOST:
+            raise ValueError("no such value")
+        else:
+            for _ in range(count):
+                if kind == TEXT:
+                    self._skip(self._number("Q"))
+                else:
+                    self._pass(self._number("I"), self._number("Q"))
 
-    def skip(self, kind: int, count: int = 1) -> None:
-        """Pass over values of one type."""
-        if kind in WIDTHS:
-            self.over(count * WIDTHS[kind])
-            return
-        for _ in range(count):
-            if kind == STRING:
-                self.over(*self.take("Q"))
-            elif kind == ARRAY:
-                self.skip(*self.take("IQ"))
-            else:
-                raise ValueError(f"a value of type {kind}")
-
-    def tensors(self) -> list[Tensor]:
-        count, values = self.take("QQ")
-        alignment = 32
-        for _ in range(values):
-            name, [kind] = self.text(), self.take("I")
-            before = self.at
-            self.skip(kind)
-            if name == "general.alignment":
-                self.at = before
-                [alignment] = self.take("I")
-        found = [self._tensor() for _ in range(count)]
-        if len({name for name, *_ in found}) < len(found):
-            raise ValueError("two tensors of one name")
-        begin = -(-self.at // alignment) * alignment
-        return [Tensor(name, shape, begin + offset + size) for name, shape, offset, size in found]
-
-    def _tensor(self) -> tuple[str, tuple[int, ...], int, int]:
-        from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
-
-        name, [axes] = self.text(), self.take("I")
-        shape, (kind, offset) = self.take(f"{axes}Q"), self.take("IQ")
-        block, size = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
-        return name, shape, offset, math.prod(shape) * size // block
+    def _skip(self, size: int) -> None:
+        self.began, self.at = self.at, self.at + size
+        if self.at > len(self.content):
+            raise ValueError("cut short")
 
 
 @contextmanager

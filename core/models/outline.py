@@ -70,16 +70,16 @@ def gguf_shapes(path: Path) -> Shapes:
             raise UserError(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF")
     size = path.stat().st_size
     try:
-        tensors = gguf_header.tensors(path)
+        found = gguf_header.tensors(path)
     except gguf_header.MALFORMED as error:
         raise UserError(
             f"{path.name} is cut short or damaged: its {size:,} bytes do not hold what its header announces; "
             "download it again"
         ) from error
-    end = max((tensor.end for tensor in tensors), default=0)
+    end = max((tensor.end for tensor in found.values()), default=0)
     if not 0 < end <= size:
         raise UserError(f"{path.name} is cut short: it has {size:,} bytes, its tensors need {end:,}")
-    return {tensor.name: tensor.shape for tensor in tensors}
+    return {name: tensor.shape for name, tensor in found.items()}
 
 
 def safetensors_shapes(path: Path) -> Shapes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 
 FULL = {number for name in ("ENOSPC", "EDQUOT", "EFBIG") if (number := getattr(errno, name, None))}
 CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -26,8 +27,14 @@ def shortage(error: BaseException) -> str | None:
     if folder and error.errno in CLOSED:
         return f"{folder} cannot be written to: allow it, or name another folder"
     if folder and error.errno in MISPLACED:
-        return f"{path} is in the way, for a folder is needed there: move it, or name another folder"
+        return f"{_in_the_way(path)} is in the way, for a folder is needed there: move it, or name another folder"
     return None
+
+
+def _in_the_way(path: str) -> str:
+    """The file that a path leads through, or else its end."""
+    above = map(str, reversed(Path(path).parents))
+    return next(filter(os.path.isfile, above), path)
 
 
 def out_of_memory(error: BaseException) -> bool:

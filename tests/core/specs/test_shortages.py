@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,14 @@ def test_it_is_one_sentence(error: Exception, word: str) -> None:
     said = shortage(error)
     assert word in said and "\n" not in said and not said.endswith(".")
     assert disk_full(error) == ("full" in said) and out_of_memory(error) == ("memory" in said)
+
+
+def test_a_cache_that_is_a_file_is_named_itself(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.touch()
+    with pytest.raises(NotADirectoryError) as caught:
+        (cache / "jobs" / "request.json").read_bytes()
+    assert f"{cache} is in the way" in shortage(caught.value)
 
 
 @pytest.mark.parametrize(
