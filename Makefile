@@ -73,7 +73,7 @@ demo: setup
 	$(PY) -m tests.bench.quantised data/checkpoints
 	$(PY) -m core prune --allocation uniform:0.5 --sequences 8 --windows 8 --length 256 \
 		--export data/checkpoints/wanda-50
-	for other in Q8_0.gguf Q4_0.gguf; do \
+	for other in Q8_0.gguf Q4_0.gguf Q2_K.gguf; do \
 		$(PY) -m core compare demo data/checkpoints/SmolLM2-135M-Instruct.$$other --cache cache/demo; done
 	$(PY) -m core compare demo data/checkpoints/wanda-50 --cache cache/demo
 	for study in tests/bench/studies/*.toml; do $(PY) -m core study $$study --cache cache/demo; done

@@ -72,7 +72,9 @@ def prunable(layer: nn.Module) -> list[Linear]:
     inside = {id(parameter) for linear in known for parameter in linear.module.parameters()}
     others = [name for name, value in layer.named_parameters() if value.ndim > 1 and id(value) not in inside]
     if others or not known:
-        what = f"matrix weights outside its linears ({', '.join(others)})" if others else "no linears"
+        what = "no linears"
+        if others:
+            what = f"matrix weights outside its linears ({', '.join(others)}), whose inputs cannot be watched"
         raise UserError(f"{type(layer).__name__} has {what}: drift can be measured, but it cannot be pruned here")
     return known
 

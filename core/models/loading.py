@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import logging
 import math
@@ -14,6 +15,7 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from core.models import anatomy, converted, devices
 from core.models.by_layers import by_layers, refuse_incomplete
@@ -205,9 +207,32 @@ def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreT
     return _trained(source, dtype)
 
 
-def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
-    safe = {} if source.gguf else {"use_safetensors": True}
+def _dense(source: Source) -> dict[str, Any]:
+    """What asks for quantised weights as the dense ones they stand for.
+
+    Raises:
+        UserError: nobody offers that for their format, or the library of the format is not installed.
+    """
+    method = (getattr(_config(source), "quantization_config", None) or {}).get("quant_method")
+    if method is None:
+        return {}
+    kind = AUTO_QUANTIZATION_CONFIG_MAPPING.get(method)
+    if kind is None or "dequantize" not in inspect.signature(kind).parameters:
+        raise UserError(
+            f"{source.label} has weights quantised by {brief(method)}, which transformers does not turn into dense "
+            "ones: give a dense export, one by compressed-tensors, or a .gguf file"
+        )
     try:
+        return {"quantization_config": kind(dequantize=True)}
+    except ImportError as error:
+        raise UserError(
+            f"{source.label} has weights quantised by {method}, whose library is missing: run `pip install {method}`"
+        ) from error
+
+
+def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
+    try:
+        safe = {} if source.gguf else {"use_safetensors": True} | _dense(source)
         model, info = AutoModelForCausalLM.from_pretrained(
             source.folder,
             dtype=getattr(torch, dtype),
@@ -216,6 +241,8 @@ def _trained(source: Source, dtype: Dtype) -> PreTrainedModel:
             **safe,
             **_where(source),
         )
+    except UserError:
+        raise
     except Exception as error:  # settings that fit no weights, a format whose library is not here, damaged files
         if out_of_memory(error):
             raise

@@ -1,6 +1,7 @@
 """Write quantisations of the bundled model: `python -m tests.bench.quantised FOLDER`, a `.gguf` file for each type.
 
-The matrices of the layers are quantised anew from the bundled file's values; all else is copied.
+The matrices of the layers are quantised anew from the bundled file's values; all else is copied. Blocks of Q2_K have
+256 weights of one row: a matrix whose rows they do not divide, as all but `mlp.down_proj` here, becomes Q4_0 there.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, quants
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter, quants
 
 from core.models.sources import bundled
 
-TYPES = ("Q8_0", "Q4_0")
+TYPES = ("Q8_0", "Q4_0", "Q2_K")
 OWN = ("GGUF.", "general.architecture")  # what the writer says itself
 
 
@@ -35,7 +36,9 @@ def write(path: Path, kind: GGMLQuantizationType) -> Path:
     for tensor in reader.tensors:
         if tensor.name.startswith("blk.") and len(tensor.shape) > 1:
             values = quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-            writer.add_tensor(tensor.name, quants.quantize(values, kind), raw_dtype=kind)
+            found = kind if values.shape[1] % GGML_QUANT_SIZES[kind][0] == 0 else GGMLQuantizationType.Q4_0
+            packed = q2_k(values) if found == GGMLQuantizationType.Q2_K else quants.quantize(values, found)
+            writer.add_tensor(tensor.name, packed, raw_dtype=found)
         else:
             writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
     writer.write_header_to_file()
@@ -43,6 +46,30 @@ def write(path: Path, kind: GGMLQuantizationType) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def q2_k(values: np.ndarray) -> np.ndarray:
+    """Rows of floats -> rows of bytes: two bits a weight, which the gguf package reads and does not write.
+
+    Of every 16 weights the least (or 0) and the step to three steps above it are kept, in 4 bits each of a largest one
+    per 256; each weight is the nearest of the four.
+    """
+    blocks = values.reshape(-1, 16, 16)
+    low = np.minimum(blocks.min(2), 0)
+    step = (np.maximum(blocks.max(2), 0) - low) / 3
+    largest = [(each.max(1, keepdims=True) / 15).astype(np.float16) for each in (step, -low)]
+    codes = [
+        np.divide(each, unit.astype(np.float32), out=np.zeros_like(each), where=unit > 0).round().clip(0, 15)
+        for each, unit in zip((step, -low), largest, strict=True)
+    ]
+    steps, lows = (code * unit.astype(np.float32) for code, unit in zip(codes, largest, strict=True))
+    away = blocks + lows[..., None]
+    nearest = np.divide(away, steps[..., None], out=np.zeros_like(away), where=steps[..., None] > 0).round().clip(0, 3)
+    four = nearest.astype(np.uint8).reshape(-1, 2, 4, 32) << np.array([0, 2, 4, 6], np.uint8)[:, None]
+    bits = np.bitwise_or.reduce(four, axis=2).reshape(-1, 64)
+    scales = codes[0].astype(np.uint8) | codes[1].astype(np.uint8) << 4
+    parts = [scales, bits, *(unit.view(np.uint8) for unit in largest)]
+    return np.concatenate(parts, axis=1).reshape(len(values), -1)
 
 
 if __name__ == "__main__":

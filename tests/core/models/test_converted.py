@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -17,44 +16,14 @@ from core.models import converted, loading, sources
 from core.models.loading import Loaded
 from core.models.sources import Source, locate
 from core.store.cache import Store
-from tests import tiny
-
-LINEARS = {"attn_q": (32, 32), "attn_k": (16, 32), "attn_v": (16, 32), "attn_output": (32, 32)}
-LINEARS |= {"ffn_gate": (64, 32), "ffn_up": (64, 32), "ffn_down": (32, 64)}
-
-
-def write_gguf(path: Path, seed: int = 0) -> Path:
-    """A llama of two layers, its linears in Q4_1, with the tiny tokenizer."""
-    draw, writer = np.random.default_rng(seed), gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(64), writer.add_embedding_length(32), writer.add_block_count(2)
-    writer.add_feed_forward_length(64), writer.add_head_count(4), writer.add_head_count_kv(2)
-    writer.add_layer_norm_rms_eps(1e-5), writer.add_rope_dimension_count(8), writer.add_vocab_size(tiny.VOCABULARY)
-    own = tiny.tokenizer()
-    writer.add_tokenizer_model("gpt2")
-    writer.add_token_list(own.convert_ids_to_tokens(range(tiny.VOCABULARY)))
-    writer.add_token_types([1] * tiny.VOCABULARY)
-    merges = json.loads(own.backend_tokenizer.to_str())["model"]["merges"]
-    writer.add_token_merges([" ".join(pair) for pair in merges])
-    writer.add_bos_token_id(0), writer.add_eos_token_id(0)
-    tensors = {"token_embd.weight": draw.normal(size=(tiny.VOCABULARY, 32)), "output_norm.weight": np.ones(32)}
-    for layer in range(2):
-        tensors |= {f"blk.{layer}.{name}.weight": 0.2 * draw.normal(size=shape) for name, shape in LINEARS.items()}
-        tensors |= {f"blk.{layer}.{name}_norm.weight": np.ones(32) for name in ("attn", "ffn")}
-    for name, value in tensors.items():
-        value = value.astype(np.float32)
-        packed = value.ndim > 1
-        kind = gguf.GGMLQuantizationType.Q4_1
-        writer.add_tensor(name, gguf.quantize(value, kind) if packed else value, raw_dtype=kind if packed else None)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+from tests import gguf_files, tiny
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_gguf(tmp_path_factory.mktemp("gguf") / "small.gguf")
+    made = tmp_path_factory.mktemp("gguf") / "small.gguf"
+    gguf_files.write(made)
+    return made
 
 
 @pytest.fixture
@@ -92,6 +61,26 @@ def test_a_first_load_parses_the_file_once(path: Path, empty: Store, monkeypatch
     assert gguf.GGUFReader is counted, "what remembered the header is gone with the load"
     monkeypatch.undo()
     assert_same(found, loading.load(found.source))
+
+
+@pytest.mark.parametrize("kind", ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"])
+def test_a_quantisation_is_read_as_the_weights_it_stands_for(kind: str, tmp_path: Path, empty: Store) -> None:
+    assert_meant(tmp_path / "any.gguf", gguf_files.write(tmp_path / "any.gguf", "llama", kind), empty)
+
+
+@pytest.mark.parametrize("family", ["qwen2", "gemma2", "starcoder2"])
+def test_an_architecture_is_read_as_the_model_that_was_written(family: str, tmp_path: Path, empty: Store) -> None:
+    assert_meant(tmp_path / "any.gguf", gguf_files.write(tmp_path / "any.gguf", family, "Q8_0"), empty)
+
+
+def assert_meant(path: Path, meant: dict[str, np.ndarray], store: Store) -> None:
+    """The weights, but for the rounding of a gemma's norms, which are stored plus 1; and the tokenizer."""
+    found = loading.load(locate(str(path), store))
+    state = found.model.state_dict()
+    assert state.keys() == meant.keys()
+    for name, value in meant.items():
+        np.testing.assert_allclose(state[name], value, rtol=0, atol=1e-7, err_msg=name)
+    assert found.tokenizer(tiny.SENTENCES[0])["input_ids"] == tiny.tokenizer()(tiny.SENTENCES[0])["input_ids"]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -171,7 +160,9 @@ def test_no_copy_is_kept_without_room_or_where_it_differs(
 
 
 def test_copies_of_other_files_are_swept(tmp_path: Path, empty: Store) -> None:
-    files = [write_gguf(tmp_path / f"{seed}.gguf", seed) for seed in range(converted.KEPT + 2)]
+    files = [tmp_path / f"{seed}.gguf" for seed in range(converted.KEPT + 2)]
+    for seed, file in enumerate(files):
+        gguf_files.write(file, seed=seed)
     found = [locate(str(file), empty) for file in files]
     for each in found:
         put(each, empty)

@@ -1,0 +1,105 @@
+"""Quantised checkpoints are read as the dense weights they stand for, or refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+import torch
+import transformers
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.models import loading
+from core.models.sources import locate
+from core.store.cache import Store
+from tests import tiny
+from tests.bench.quantised import q2_k
+
+GROUP, BITS = 16, 4
+FORMAT = {
+    "quant_method": "compressed-tensors",
+    "format": "pack-quantized",
+    "quantization_status": "compressed",
+    "ignore": ["lm_head"],
+    "config_groups": {
+        "all": {
+            "targets": ["Linear"],
+            "weights": {"num_bits": BITS, "type": "int", "symmetric": True, "strategy": "group", "group_size": GROUP},
+        }
+    },
+}
+
+
+def packed(folder: Path) -> dict[str, Tensor]:
+    """Pack the linears of a folder's layers into four bits; every weight that this stands for."""
+    from compressed_tensors.compressors import pack_to_int32
+
+    stored, meant = load_file(folder / "model.safetensors"), {}
+    for name, value in list(stored.items()):
+        if ".layers." in name and value.ndim == 2:
+            groups = value.unflatten(1, (-1, GROUP))
+            scale = groups.abs().amax(2) / (2 ** (BITS - 1) - 1)
+            code = (groups / scale[..., None]).round()
+            value = (code * scale[..., None]).flatten(1)
+            inside = name.removesuffix(".weight")
+            stored[f"{inside}.weight_packed"] = pack_to_int32(code.flatten(1).to(torch.int8), BITS)
+            stored |= {f"{inside}.weight_scale": scale, f"{inside}.weight_shape": torch.tensor(value.shape)}
+            del stored[name]
+        meant[name] = value
+    save_file(stored, folder / "model.safetensors", {"format": "pt"})
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(settings | {"quantization_config": FORMAT}))
+    return meant
+
+
+def test_what_llm_compressor_exports_is_read_as_dense_weights(tmp_path: Path, empty: Store) -> None:
+    pytest.importorskip("compressed_tensors", reason="compressed-tensors is not installed")
+    folder = Path(shutil.copytree(tiny.folder("llama"), tmp_path / "four-bits"))
+    meant = packed(folder)
+    found = loading.load(locate(str(folder), empty), store=empty)
+    state = found.model.state_dict()
+    assert state.keys() == meant.keys() and all(torch.equal(state[name], value) for name, value in meant.items())
+    assert {type(linear) for linear in found.layers[0].modules() if hasattr(linear, "in_features")} == {torch.nn.Linear}
+
+
+@given(st.integers(0, 2**32), st.floats(0.01, 100), st.floats(0, 3))
+def test_two_bits_are_as_near_as_their_steps_allow(seed: int, size: float, shift: float) -> None:
+    """Half a step of its 16 weights, and half a unit of the 4 bits in which their step and their least are kept."""
+    rows = (size * (np.random.default_rng(seed).normal(size=(3, 512)) + shift)).astype(np.float32)
+    found = gguf.dequantize(q2_k(rows), gguf.GGMLQuantizationType.Q2_K)
+    blocks = rows.reshape(-1, 16, 16)
+    least = np.minimum(blocks.min(2, keepdims=True), 0)
+    step = (np.maximum(blocks.max(2, keepdims=True), 0) - least) / 3
+    units = [each.max(1, keepdims=True) / 15 for each in (step, -least)]
+    bound = 1.01 * (step / 2 + 3 * units[0] / 2 + units[1] / 2)
+    assert (np.abs(found.reshape(blocks.shape) - blocks) <= bound).all()
+
+
+def quantised(folder: Path, method: str) -> Path:
+    """A folder that says its weights are quantised by a method."""
+    shutil.copytree(tiny.folder("llama"), folder)
+    settings = json.loads((folder / "config.json").read_text())
+    told = FORMAT | {"quant_method": method, "bits": BITS, "group_size": GROUP}
+    (folder / "config.json").write_text(json.dumps(settings | {"quantization_config": told}))
+    return folder
+
+
+@pytest.mark.parametrize("method", ["gptq", "awq", "nobody-knows"])
+def test_what_nobody_turns_into_dense_weights_is_refused(method: str, tmp_path: Path, empty: Store, refused) -> None:
+    with refused("four-bits", method, "compressed-tensors", ".gguf"):
+        loading.load(locate(str(quantised(tmp_path / "four-bits", method)), empty), store=empty)
+
+
+def test_a_format_whose_library_is_not_here_is_refused(
+    tmp_path: Path, empty: Store, refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transformers.utils.quantization_config, "is_compressed_tensors_available", lambda: False)
+    with refused("four-bits", "pip install", "compressed-tensors"):
+        loading.load(locate(str(quantised(tmp_path / "four-bits", "compressed-tensors")), empty), store=empty)

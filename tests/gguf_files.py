@@ -1,0 +1,63 @@
+"""Small GGUF files of several architectures and quantisations, written from tiny models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import gguf
+import numpy as np
+from torch import Tensor
+
+from tests import families, tiny
+
+
+def write(path: Path, family: str = "llama", kind: str = "Q4_1", seed: int = 0) -> dict[str, np.ndarray]:
+    """Write a tiny model with the matrices of its layers in one type; every weight that this stands for."""
+    model, writer = tiny.built(family, seed), gguf.GGUFWriter(path, family)
+    config = model.config
+    writer.add_context_length(config.max_position_embeddings), writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers), writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads), writer.add_head_count_kv(config.num_key_value_heads)
+    (
+        writer.add_key_length(families.HEAD),
+        writer.add_value_length(families.HEAD),
+        writer.add_sliding_window(families.HEAD),
+    )
+    writer.add_layer_norm_rms_eps(1e-5), writer.add_layer_norm_eps(1e-5), writer.add_rope_dimension_count(families.HEAD)
+    writer.add_vocab_size(tiny.VOCABULARY)
+    _tokenizer(writer)
+    [arch] = [arch for arch, name in gguf.MODEL_ARCH_NAMES.items() if name == family]
+    names, meant = gguf.get_tensor_name_map(arch, config.num_hidden_layers), {}
+    for name, value in model.state_dict().items():
+        inside, _, suffix = name.rpartition(".")
+        packed = ".layers." in name and value.ndim > 1
+        type_ = gguf.GGMLQuantizationType[kind if packed else "F32"]
+        data = gguf.quantize(_as_stored(family, inside, value, config).numpy(), type_)
+        writer.add_tensor(f"{names.get_name(inside)}.{suffix}", data, raw_dtype=type_)
+        meant[name] = gguf.dequantize(gguf.quantize(value.numpy(), type_), type_)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return meant
+
+
+def _tokenizer(writer: gguf.GGUFWriter) -> None:
+    own = tiny.tokenizer()
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(own.convert_ids_to_tokens(range(tiny.VOCABULARY)))
+    writer.add_token_types([1] * tiny.VOCABULARY)
+    merges = json.loads(own.backend_tokenizer.to_str())["model"]["merges"]
+    writer.add_token_merges([" ".join(pair) for pair in merges])
+    writer.add_bos_token_id(0), writer.add_eos_token_id(0)
+
+
+def _as_stored(family: str, name: str, value: Tensor, config: object) -> Tensor:
+    """A weight as llama.cpp keeps it: the halves of a rotation in a llama side by side, the norms of a gemma plus 1."""
+    if family == "gemma2" and name.endswith("norm"):
+        return value + 1
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}.get(name.rpartition(".")[2])
+    if family != "llama" or heads is None:
+        return value
+    return value.unflatten(0, (heads, 2, -1)).transpose(1, 2).flatten(0, 2)
