@@ -20,7 +20,7 @@ from core.export.checking import load_back
 from core.measure.engines import hooks, wavefront
 from core.measure.group import largest_replay_error, prepare
 from core.measure.statistics import statistics
-from core.models import anatomy, devices, loading
+from core.models import anatomy, devices, loading, machine
 from core.models.by_layers import by_layers
 from core.models.loading import Loaded
 from core.models.replay import record, tail
@@ -203,7 +203,7 @@ def test_files_that_lack_weights_or_hold_others_are_refused(family: str, tmp_pat
 
 def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch: pytest.MonkeyPatch, empty: Store) -> None:
     source = locate(str(tiny.folder("llama")), empty)
-    need = sum(each.nbytes for each in tiny.loaded("llama").model.parameters()) / devices.HEADROOM
+    need = sum(each.nbytes for each in tiny.loaded("llama").model.parameters()) / machine.HEADROOM
     for free, expected in ((need + 2, False), (need - 2, True)):
         monkeypatch.setattr(devices, "free_memory", lambda _, free=free: free)
         found = loading.load(source, store=empty)
