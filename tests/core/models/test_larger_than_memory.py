@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from core import specs
 from core.export.checking import load_back
 from core.jobs import experiment
+from core.jobs.warm_process import Desk
 from core.models import devices
 from core.specs import ExportRequest, MeasureRequest, WindowRequest, grammar
 from core.store.cache import Store
@@ -70,6 +71,12 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(
     one, other = (load_back(folder)[0].state_dict() for folder in folders)
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
     assert len(list(folders[1].glob("*.safetensors"))) == tiny.LAYERS + 1
+
+
+def test_the_lab_refuses_it(no_demo: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
+    monkeypatch.setattr(devices, "free_memory", lambda _: 1)
+    with refused("larger than the memory", "lab"):
+        Desk(str(tiny.folder("llama")))
 
 
 @pytest.mark.slow

@@ -135,6 +135,18 @@ def test_it_is_pruned_and_repaired_alike_and_comes_back(family: str, repair: str
     assert_streamed(of)
 
 
+def test_a_model_of_which_some_layers_are_streamed_comes_back_too() -> None:
+    of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
+    layer = of.layers[1]
+    settle(layer, Home(CPU, {name: each.data for name, each in layer.named_parameters()}))
+    before = weights(of)
+    with restored(of):
+        walk(of, TEXT.tokens, Plan("wanda", np.full(tiny.LAYERS, 0.5)))
+        assert all(not torch.equal(value, before[name]) for name, value in weights(of).items() if "mlp" in name)
+    after = weights(of)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_is_saved_layer_by_layer_and_loads_anywhere(family: str, twin: Callable, tmp_path: Path) -> None:
     of = twin(family)
