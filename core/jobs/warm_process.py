@@ -66,8 +66,11 @@ class Desk:
     def _at(self, model: str) -> None:
         from core.evaluation.live import Writer
         from core.measure.scenes import Lab
+        from core.models.streaming import streamed
 
         loaded = self.bench.load(OfModel(model=model))
+        if streamed(loaded.layers):
+            raise UserError(f"{loaded.source.label} is larger than the memory here: the lab needs a smaller model")
         if loaded is not self.loaded:
             self.loaded, self.lab = loaded, Lab(loaded)
             self.writer = Writer(loaded, self.bench.store, self.lab.masks)

@@ -20,8 +20,9 @@ from core.measure.sharing import Mine, mine
 from core.measure.statistics import statistics
 from core.measure.weights import weights
 from core.models import cost, flops
-from core.models.devices import HEADROOM, free_memory, release
+from core.models.devices import free_memory, release
 from core.models.loading import Loaded
+from core.models.machine import HEADROOM
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE

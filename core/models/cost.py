@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from core import specs
 from core.models import flops
-from core.models.machine import chosen
+from core.models.machine import HEADROOM, chosen, free_memory
 from core.models.outline import Outline
 from core.models.sources import NotHere, locate, outlined
 from core.store.cache import Store
 from core.store.files import write_file
 
+WORKED_ON = 5  # times a layer's weights, while it is read and pruned
 PROCESS = 600_000_000  # bytes that Python and its libraries take before any model is there, measured
 
 
@@ -43,7 +44,8 @@ def of_study(request: specs.StudyRequest, store: Store, device: str = "cpu") -> 
     text, calibration = request.evaluation.text, request.calibration
     streams = (3 * calibration.sequences * calibration.length + text.sequences * text.length) * shape.width
     logits = 4 * 2048 * shape.vocabulary * 4
-    memory = (2 * shape.parameters + streams) * flops.BYTES[request.dtype] + logits
+    copies = 1 if _streams(shape, request, store) else 2  # dense weights are kept for what is pruned next
+    memory = copies * _weights(shape, request, store) + streams * flops.BYTES[request.dtype] + logits
     return _priced(total, memory, points, shape, store, device)
 
 
@@ -57,9 +59,10 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
     if shape is None:
         return None
     text, dtype = request.text, request.dtype
-    group = flops.group_size(shape, text.sequences, text.length, dtype, None)
+    room = int(HEADROOM * free_memory()) if _streams(shape, request, store) else None
+    group = flops.group_size(shape, text.sequences, text.length, dtype, room)
     models = 1 + sum(each.perturbation.compares for each in request.measurements)
-    memory = models * shape.parameters * flops.BYTES[dtype] + group * flops.sequence_bytes(shape, text.length, dtype)
+    memory = models * _weights(shape, request, store) + group * flops.sequence_bytes(shape, text.length, dtype)
     if request.removal or any("second_moment" in each.perturbation.statistics for each in request.measurements):
         memory += flops.second_moment_bytes(shape)
     if any(each.perturbation.covariance for each in request.measurements):
@@ -73,6 +76,20 @@ def _shape(request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> 
         return outlined(locate(request.model, store, request.revision, fetch=False), store)
     except NotHere:
         return None
+
+
+def _streams(shape: Outline, request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> bool:
+    """Whether memory does not hold the model, so that its layers stay in their files; GGUF files are read whole."""
+    size = shape.parameters * flops.BYTES[request.dtype]
+    return size > HEADROOM * free_memory() and not locate(request.model, store, request.revision, fetch=False).gguf
+
+
+def _weights(shape: Outline, request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> int:
+    """Bytes of the weights in memory; of a streamed model those outside its layers, and a layer as it is worked on."""
+    held = shape.parameters
+    if _streams(shape, request, store):
+        held += (WORKED_ON - shape.layers) * shape.layer_parameters
+    return held * flops.BYTES[request.dtype]
 
 
 def _priced(total: float, memory: float, parts: int, shape: Outline, store: Store, device: str) -> Cost:

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import psutil
 import torch
 from accelerate import infer_auto_device_map
 from torch import nn
 from transformers import PreTrainedModel
 
+from core.models import machine
+from core.models.machine import HEADROOM
 from core.models.streaming import Home, home_of, move, settle, unload
 from core.specs.errors import UserError
-
-try:
-    import resource
-except ImportError:  # Windows sets a process no such limits
-    resource = None
-
-HEADROOM = 0.8  # share of the free memory that may be planned with
 
 
 def device(name: str) -> torch.device:
@@ -46,17 +40,7 @@ def free_memory(where: torch.device) -> int:
         return torch.cuda.mem_get_info(where)[0]
     if where.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    return min([psutil.virtual_memory().available, *_allowed()])
-
-
-def _allowed() -> list[int]:
-    """Bytes that each limit of this process leaves it."""
-    if resource is None:
-        return []
-    used = psutil.Process().memory_info()
-    limits = {"RLIMIT_AS": used.vms, "RLIMIT_DATA": getattr(used, "data", 0)}
-    found = {name: resource.getrlimit(getattr(resource, name))[0] for name in limits if hasattr(resource, name)}
-    return [max(0, most - limits[name]) for name, most in found.items() if most != resource.RLIM_INFINITY]
+    return machine.free_memory()
 
 
 def place(model: PreTrainedModel, layers: Sequence[nn.Module], where: torch.device) -> None:

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
-from core.models import anatomy, converted, devices
+from core.models import anatomy, converted, devices, machine
 from core.models.by_layers import by_layers, refuse_incomplete
 from core.models.flops import BYTES
 from core.models.gguf_header import parsed_once
@@ -202,7 +202,7 @@ def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreT
     if source.gguf is None:
         shapes = [safetensors_shapes(path) for path in weight_files(source.folder)[1:]]
         size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
-        if size > devices.HEADROOM * devices.free_memory(torch.device("cpu")):
+        if size > machine.HEADROOM * devices.free_memory(torch.device("cpu")):
             return by_layers(source, config, getattr(torch, dtype), store)
     return _trained(source, dtype)
 

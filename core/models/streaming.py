@@ -96,7 +96,7 @@ def unload(layer: nn.Module, device: torch.device) -> None:
 def move(model: nn.Module, layers: Sequence[nn.Module], device: torch.device) -> None:
     """Move every layer's tensors to its home, and what lies outside the layers to a device."""
     inside = {id(module) for layer in layers for module in layer.modules()}
-    there: dict[int, Tensor] = {}
+    there: dict[int, tuple[Tensor, Tensor]] = {}
     for module in model.modules():
         if id(module) not in inside:
             _carry(module, device, there)
@@ -105,11 +105,11 @@ def move(model: nn.Module, layers: Sequence[nn.Module], device: torch.device) ->
             _carry(module, layer.home.device, there)
 
 
-def _carry(module: nn.Module, device: torch.device, there: dict[int, Tensor]) -> None:
+def _carry(module: nn.Module, device: torch.device, there: dict[int, tuple[Tensor, Tensor]]) -> None:
     """Move a module's own tensors to a device where they are; what modules share stays shared.
 
     Args:
-        there: what was moved so far, by what it was.
+        there: what was moved so far, by the identity of what it was, which therefore has to stay alive.
     """
     for held in (module._parameters, module._buffers):
         for name, tensor in held.items():
@@ -117,8 +117,9 @@ def _carry(module: nn.Module, device: torch.device, there: dict[int, Tensor]) ->
                 continue
             if id(tensor) not in there:
                 new = tensor.detach().to(device)
-                there[id(tensor)] = nn.Parameter(new, requires_grad=False) if isinstance(tensor, nn.Parameter) else new
-            held[name] = there[id(tensor)]
+                new = nn.Parameter(new, requires_grad=False) if isinstance(tensor, nn.Parameter) else new
+                there[id(tensor)] = tensor, new
+            held[name] = there[id(tensor)][1]
 
 
 def _forward(layer: nn.Module, own: Callable, *args: object, **kwargs: object) -> object:

@@ -17,7 +17,7 @@ from core.models.anatomy import Linear
 from core.models.flops import WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
-from core.models.streaming import at_hand, forget, streamed
+from core.models.streaming import at_hand, forget
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import Statistics, pruned
 from core.pruning.plan import Plan, check, check_widths
@@ -97,18 +97,14 @@ def zeros(linear: Linear) -> float:
 @contextmanager
 def restored(loaded: Loaded) -> Iterator[None]:
     """Whatever is pruned inside comes back bit for bit."""
-    if streamed(loaded.layers):  # which are what they were, once their changes are forgotten
-        try:
-            yield
-        finally:
-            forget(loaded.layers)
-        return
-    kept = {name: value.detach().clone() for name, value in loaded.model.named_parameters()}
+    own = {name: value for name, value in loaded.model.named_parameters() if not value.is_meta}
+    kept = {name: value.detach().clone() for name, value in own.items()}  # streamed weights are kept where they lie
     try:
         yield
     finally:
+        forget(loaded.layers)
         with torch.no_grad():
-            for name, value in loaded.model.named_parameters():
+            for name, value in own.items():
                 value.copy_(kept[name])
 
 

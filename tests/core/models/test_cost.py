@@ -115,6 +115,17 @@ def test_memory_counts_weights_and_one_group(empty: Store) -> None:
     assert single.memory > weights + cost.PROCESS, "Python and its libraries too"
 
 
+def test_of_a_model_that_memory_does_not_hold_a_few_layers_are_held(
+    empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = Outline(layers=80, width=4, vocabulary=10, layer_parameters=1_000_000, parameters=80_000_500)
+    monkeypatch.setattr(cost, "outlined", lambda *_: shape)
+    whole = cost.estimate(request(), empty).memory
+    monkeypatch.setattr(cost, "free_memory", lambda: 300_000_000)
+    held = cost.estimate(request(), empty).memory
+    assert whole - held == 4 * (80 - cost.WORKED_ON) * 1_000_000
+
+
 def test_without_its_model_there_is_no_estimate(empty: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from huggingface_hub import constants
 

@@ -20,8 +20,10 @@ from safetensors.torch import save_file
 from core import specs
 from core.export.checking import load_back
 from core.jobs import experiment
+from core.jobs.warm_process import Desk
 from core.models import devices
 from core.specs import ExportRequest, MeasureRequest, WindowRequest, grammar
+from core.specs.base import Spec
 from core.store.cache import Store
 from tests import tiny
 
@@ -34,21 +36,29 @@ LEAN = {  # what allocators reserve and never fill would count as data
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
-from core.cli import main
-sys.exit(main(sys.argv[1:]))
+from pathlib import Path
+from core.jobs import experiment
+from core.specs.base import Spec
+from core.specs import ExportRequest, MeasureRequest
+from core.store.cache import Store
+experiment.get({kind}.model_validate_json(sys.argv[1]), Store(Path(sys.argv[2])))
 """
 
 
-def asked(model: Path, text: str) -> tuple[MeasureRequest, Callable[[Path], ExportRequest]]:
+def asked(
+    model: Path, text: str, names: tuple[str, ...] = ("gaussian:0.3", "residual:wanda:0.7")
+) -> tuple[MeasureRequest, Callable[..., ExportRequest]]:
+    """A measurement, and from a folder (and an allocation) to an export."""
     windows = WindowRequest(source=text, sequences=2, length=12)
-    names = ("gaussian:0.3", "residual:wanda:0.7")
     measure = MeasureRequest(
         model=str(model), text=windows, measurements=specs.measurements([specs.perturbation(name) for name in names])
     )
-    setting = specs.Setting(allocation=grammar.read_allocation("uniform:0.5"), repair="refit")
-    return measure, lambda folder: ExportRequest(
-        model=str(model), calibration=windows, setting=setting, folder=str(folder)
-    )
+
+    def export(folder: Path, allocation: str = "uniform:0.5") -> ExportRequest:
+        setting = specs.Setting(allocation=grammar.read_allocation(allocation), repair="refit")
+        return ExportRequest(model=str(model), calibration=windows, setting=setting, folder=str(folder))
+
+    return measure, export
 
 
 def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(
@@ -72,6 +82,12 @@ def test_the_numbers_and_the_export_are_those_of_a_model_that_fits(
     assert len(list(folders[1].glob("*.safetensors"))) == tiny.LAYERS + 1
 
 
+def test_the_lab_refuses_it(no_demo: Path, monkeypatch: pytest.MonkeyPatch, refused: Callable) -> None:
+    monkeypatch.setattr(devices, "free_memory", lambda _: 1)
+    with refused("larger than the memory", "lab"):
+        Desk(str(tiny.folder("llama")))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of a process")
 def test_a_checkpoint_four_times_the_limit(tmp_path: Path, text: str) -> None:
@@ -81,18 +97,17 @@ def test_a_checkpoint_four_times_the_limit(tmp_path: Path, text: str) -> None:
 def run_within(limit: int, folder: Path, text: str, size: int) -> None:
     """Measure, prune, repair and export a checkpoint of so many bytes in processes that may hold less.
 
-    Three layers are pruned: all others pass through memory like them, in a fraction of the time.
+    Two layers are pruned: all others pass through memory like them, in a fraction of the time.
     """
-    model, out, plan = written(folder / "model", size), folder / "out", folder / "plan.json"
+    model, out = written(folder / "model", size), folder / "out"
     layers = len(list(model.glob("layer-*")))
     assert sum(path.stat().st_size for path in model.glob("*.safetensors")) >= size
-    few = ("--sequences", "2", "--length", "8", "--model", model, "--cache", folder / "cache", "--json")
-    found = limited(limit, "measure", "--text", text, "--perturb", "residual:wanda:0.7", *few)
-    assert found["layers"] == layers
-    sparsity = [0.5 * (index in (0, 1, layers - 1)) for index in range(layers)]
-    plan.write_text(json.dumps({"sparsity": sparsity}), encoding="utf-8")
-    texts = ("--calibration", text, "--evaluate", text, "--windows", "1")
-    found = limited(limit, "prune", "--allocation", plan, "--repair", "refit", "--export", out, *texts, *few)
+    measure, export = asked(model, text, ("residual:wanda:0.7",))
+    limited(limit, measure, folder / "cache")
+    assert Store(folder / "cache").find(measure)
+    sparsity = [0.5 * (index in (0, layers - 1)) for index in range(layers)]
+    (folder / "plan.json").write_text(json.dumps({"sparsity": sparsity}), encoding="utf-8")
+    limited(limit, export(out, str(folder / "plan.json")), folder / "cache")
     shards = sorted(out.glob("*.safetensors"))
     assert len(shards) == layers + 1
     for index, share in enumerate(sparsity):
@@ -125,11 +140,11 @@ def written(folder: Path, size: int) -> Path:
     return folder
 
 
-def limited(limit: int, *words: object) -> dict:
-    """What a command answers in a process that may hold no more than the limit."""
+def limited(limit: int, request: Spec, cache: Path) -> None:
+    """Do what is asked in a process that may hold no more than the limit."""
+    code = LIMITED.format(limit=limit, kind=type(request).__name__)
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED.format(limit=limit), *map(str, words)],
+        [sys.executable, "-c", code, request.model_dump_json(), str(cache)],
         capture_output=True, text=True, cwd=PROJECT, env={**os.environ, **LEAN}, timeout=1800,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)

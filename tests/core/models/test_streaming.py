@@ -20,7 +20,7 @@ from core.export.checking import load_back
 from core.measure.engines import hooks, wavefront
 from core.measure.group import largest_replay_error, prepare
 from core.measure.statistics import statistics
-from core.models import anatomy, devices, loading
+from core.models import anatomy, devices, loading, machine
 from core.models.by_layers import by_layers
 from core.models.loading import Loaded
 from core.models.replay import record, tail
@@ -135,6 +135,18 @@ def test_it_is_pruned_and_repaired_alike_and_comes_back(family: str, repair: str
     assert_streamed(of)
 
 
+def test_a_model_of_which_some_layers_are_streamed_comes_back_too() -> None:
+    of = replace(tiny.loaded("llama"), model=tiny.built("llama"))
+    layer = of.layers[1]
+    settle(layer, Home(CPU, {name: each.data for name, each in layer.named_parameters()}))
+    before = weights(of)
+    with restored(of):
+        walk(of, TEXT.tokens, Plan("wanda", np.full(tiny.LAYERS, 0.5)))
+        assert all(not torch.equal(value, before[name]) for name, value in weights(of).items() if "mlp" in name)
+    after = weights(of)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_is_saved_layer_by_layer_and_loads_anywhere(family: str, twin: Callable, tmp_path: Path) -> None:
     of = twin(family)
@@ -203,7 +215,7 @@ def test_files_that_lack_weights_or_hold_others_are_refused(family: str, tmp_pat
 
 def test_only_a_model_that_memory_does_not_hold_is_streamed(monkeypatch: pytest.MonkeyPatch, empty: Store) -> None:
     source = locate(str(tiny.folder("llama")), empty)
-    need = sum(each.nbytes for each in tiny.loaded("llama").model.parameters()) / devices.HEADROOM
+    need = sum(each.nbytes for each in tiny.loaded("llama").model.parameters()) / machine.HEADROOM
     for free, expected in ((need + 2, False), (need - 2, True)):
         monkeypatch.setattr(devices, "free_memory", lambda _, free=free: free)
         found = loading.load(source, store=empty)
