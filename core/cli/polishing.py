@@ -20,6 +20,8 @@ from core.specs.errors import UserError
 from core.specs.paths import exists, resolved
 from core.store.cache import Entry, Store
 
+YEAR = 365 * 24 * 60  # minutes
+
 
 @command(app, "polish")
 def polish(given: SimpleNamespace) -> None:
@@ -41,8 +43,8 @@ def polish(given: SimpleNamespace) -> None:
 
 def _tokens(request: PolishRequest, minutes: float, store: Store, device: str) -> int:
     """What a device computes in so many minutes, in tokens of forward passes."""
-    if not minutes > 0:
-        raise UserError(f"--minutes {minutes:g}: give more than 0")
+    if not 0 < minutes <= YEAR:
+        raise UserError(f"--minutes {minutes:g}: give more than 0, and at most {YEAR}, a year")
     shape = outlined(locate(request.model, store, request.revision), store)
     return Cost(request, shape).tokens(60 * minutes * cost.speed(shape, store, device))
 

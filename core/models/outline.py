@@ -10,6 +10,7 @@ from pathlib import Path
 
 from core.models import gguf_header
 from core.specs.errors import UserError
+from core.specs.formats import gist
 
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 Shapes = dict[str, tuple[int, ...]]
@@ -94,4 +95,4 @@ def safetensors_shapes(path: Path) -> Shapes:
         with safe_open(path, framework="np") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  it is no dict
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path.name} is cut short or damaged: {error}") from error
+        raise UserError(f"{path.name} is cut short or damaged: {gist(error)}") from error

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from core.specs.plain import legible
 from core.specs.profile_names import UNTRAINED
 
 TEXTS = {"demo": "demo text", "demo:evaluation": "demo text, evaluation half"}
@@ -51,9 +52,9 @@ def either(names: Iterable[str]) -> str:
 
 
 def gist(error: Exception) -> str:
-    """The first sentence of a library's message, shortened."""
+    """The first sentence of a library's message, shortened and legible: it may quote a stranger's file."""
     first = " ".join(str(error).split()).split(". ")[0].rstrip(".!: ")
-    return textwrap.shorten(first, 160, placeholder="…") or type(error).__name__
+    return legible(textwrap.shorten(first, 160, placeholder="…")) or type(error).__name__
 
 
 def per_cent(fraction: float) -> str:

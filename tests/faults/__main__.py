@@ -40,7 +40,7 @@ def main() -> int:
         for name in given.commands or COMMANDS:
             _abreast(name, given.every, errors, record)
             row = _row(name, errors, record)
-            lost += row[2] + sum(each != "said" for each in row[3:])
+            lost += row[2] + (not row[1]) + sum(each != "said" for each in row[3:])
             table.add_row(name, *map(str, row))
     out.print(table)
     return min(lost, 1)
@@ -57,8 +57,8 @@ class Record:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    def of(self, name: str) -> dict[int | str, int | str]:
-        """`steps` -> how many; number of the step of a kill, or an error -> what was lost, empty where nothing was."""
+    def of(self, name: str) -> dict[int | str, int | str | None]:
+        """`steps` -> how many; step of a kill, or error -> what was lost, empty where nothing was, None: no kill."""
         lines = map(json.loads, self.path.read_text(encoding="utf-8").splitlines())
         return {trial: outcome for command, trial, outcome in lines if command == name}
 
@@ -94,7 +94,7 @@ def _share(name: str, number: int, every: int, errors: list[str], record: Record
 def _row(name: str, errors: list[str], record: Record) -> list:
     """Steps, kills, kills that lost something, what came of each error."""
     found = record.of(name)
-    kills = {at: outcome for at, outcome in found.items() if isinstance(at, int)}
+    kills = {at: outcome for at, outcome in found.items() if isinstance(at, int) and outcome is not None}
     for at, outcome in kills.items():
         if outcome:
             out.print(f"{name}, killed at step {at}: {outcome}", markup=False, soft_wrap=True)

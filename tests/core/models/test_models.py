@@ -18,6 +18,7 @@ from transformers.pytorch_utils import Conv1D
 
 from core.models import anatomy, loading, sources
 from core.models.sources import locate
+from core.specs.errors import UserError
 from core.store.cache import Store
 from tests import tiny
 
@@ -278,6 +279,14 @@ def test_truncated_safetensors_are_refused(keep: float, copy: Path, empty: Store
         loading.load(source)
     with refused("model.safetensors", "short"):
         sources.outlined(source, empty)
+
+
+def test_what_a_header_says_lengthens_no_sentence(copy: Path, empty: Store) -> None:
+    said = json.dumps("\x1b[31m" + 3000 * "x ").encode()
+    (copy / "model.safetensors").write_bytes(len(said).to_bytes(8, "little") + said)
+    with pytest.raises(UserError) as caught:
+        sources.outlined(locate(str(copy), empty), empty)
+    assert len(str(caught.value)) < 300 and "\x1b" not in str(caught.value)
 
 
 def encoder_decoder() -> transformers.PreTrainedModel:

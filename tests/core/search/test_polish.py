@@ -154,7 +154,8 @@ def test_a_budget_in_minutes_is_what_the_machine_computes_in_them(
     asked = ["polish", "--model", tiny.folder("llama"), "--calibration", text, "--documents", "0-19", "--sequences", 3,
              "--length", LENGTH, "--selection", text, "--selection-documents", "20-39", "--windows", 8,
              "--allocation", "uniform:0.5", "--write", tmp_path / "polished.json"]  # fmt: skip
-    say(*asked, "--minutes", 0).refused("--minutes", "more than 0")
+    for minutes in (0, "nan", "inf", "1e308"):
+        say(*asked, "--minutes", minutes).refused("--minutes", "more than 0", "a year")
     store = Store(tmp_path)
     of_a_token = Cost(request(text), outlined(locate(str(tiny.folder("llama")), store), store)).token
     monkeypatch.setattr(cost, "speed", lambda *_: 0.5 * of_a_token)  # tokens a second
