@@ -95,7 +95,8 @@ def test_a_preset_fills_in_its_amounts_and_may_be_changed(store: Store) -> None:
     ("key", "value", "sentence"),
     [
         ("perturbations", ["gauss:0.3"], "There is no perturbation 'gauss'"),
-        ("perturbations", ["gaussian:-1"], "Size: input should be greater than 0"), ("perturbations", [], "Choose at least one perturbation"),
+        ("perturbations", ["gaussian:-1"], "Size: input should be greater than 0"),
+        ("perturbations", [], "Choose at least one perturbation"),
         ("seeds", "one", "whole numbers"), ("documents", "599", "first-last"), ("model", " ", "The model is empty"),
         ("device", "gpu", "There is no device 'gpu'"),
     ],
