@@ -120,14 +120,14 @@ def test_one_reader_ends_and_deletes_nothing_of_another(tab: Callable[..., Page]
         other.wait_for_timeout(3000)  # the panel has drawn itself anew meanwhile
         expect(other.get_by_text(REFUSAL)).to_be_visible()
         for buttons in (("Cancel",), ("Forget",), ("Delete", "Delete it")):
-            other.goto(f"{bob}/runs")
+            other.goto(f"{bob}/runs?profile={key}")
             refused(other, *buttons)
         assert key in [entry.key for entry in store.entries()]
         assert len(queue.jobs(store)) == 2 and not queue.job(store, run.key).cancelling
         mine = tab(f"{ann}/measure?job={run.key}", until=READY)
         mine.get_by_role("button", name="Cancel", exact=True).click()
         expect(mine.get_by_text("Cancelled at")).to_be_visible(timeout=SLOW)
-        mine.goto(f"{ann}/runs")
+        mine.goto(f"{ann}/runs?profile={key}")
         mine.get_by_role("button", name="Delete", exact=True).click()
         mine.get_by_role("button", name="Delete it").click()
         expect(mine.get_by_role("dialog")).to_have_count(0, timeout=SLOW)

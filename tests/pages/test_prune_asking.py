@@ -134,7 +134,7 @@ def test_choices_survive_a_visit_to_another_page(store: Store) -> None:
     [
         ("seeds", "one", "whole numbers"), ("documents", "599", "first-last"),
         ("calibration_documents", "599", "first-last"), ("targets", "high", "are not sparsities"),
-        ("text", " ", "the text is empty"), ("high", "0.6", "lies outside the bounds"),
+        ("text", " ", "The text is empty"), ("high", "0.6", "lies outside the bounds"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence_and_loses_nothing(store: Store, key: str, value: str, sentence: str) -> None:
