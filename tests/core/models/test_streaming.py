@@ -31,7 +31,7 @@ from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
 from core.store.cache import Store
 from core.store.results import Perturbed
-from tests import tiny
+from tests import families, tiny
 
 FAMILIES = ("llama", "gpt2", "gpt_neox", "bloom", tiny.ODD)  # by how files name weights, and how layers are called
 CPU = torch.device("cpu")
@@ -247,7 +247,7 @@ def test_no_more_is_free_than_a_limit_leaves() -> None:
 def test_layers_on_several_devices_are_called_where_they_lie(family: str) -> None:
     """Two CPUs stand in for two GPUs. Fake tensors know where they would be, and torch refuses to mix them."""
     with FakeTensorMode(allow_non_fake_inputs=False):
-        model = AutoModelForCausalLM.from_config(tiny.config(family)).eval().requires_grad_(False)
+        model = AutoModelForCausalLM.from_config(families.config(family, tiny.LAYERS, tiny.WIDTH)).eval().requires_grad_(False)
         layers = anatomy.decoder_layers(model)
         main, other = torch.device("cpu"), torch.device("cpu", 1)
         devices.spread(model, layers, [main, other, None, other], main)
