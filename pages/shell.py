@@ -34,8 +34,8 @@ if not page.url_path:
 st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
 view.enter(page.url_path)
 frame.style()
-turned.watch()
 if reader.is_welcome():
+    turned.watch()
     if page.url_path not in UNPROFILED:
         subject.choose()
     with st.sidebar:

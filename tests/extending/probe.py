@@ -143,7 +143,7 @@ def _job(model: str) -> dict[str, Any]:
         "weights": entry.provenance["weights"],
         "found": store.find(request).key == entry.key,
         "command": [each["key"] for each in say("runs")["counts"]] == [entry.key],
-        "page": [each.value for each in app.markdown if "count of the weights" in each.value],
+        "page": [each.value for each in app.markdown if "Count of the weights" in each.value],
         "stored": [each.value for each in app.caption if entry.key in each.value],
     }
 

@@ -59,7 +59,7 @@ def test_without_a_gain_only_the_correction_is_off(unknown_gain: str) -> None:
     assert "layer 3" in app.warning[0].value and "gaussian:0.3" in app.warning[0].value
     assert len(live(app)["strengths"]) == 1 and app.code
     app = opened(profile=unknown_gain, strength="0.04")
-    assert "layer 3" in app.error[0].value and not app.exception
+    assert "Layer 3" in app.error[0].value and not app.exception
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ TEXT = tiny.windows(4, 14)
 
 def in_files(folder: Path, dtype: str = "float32") -> Loaded:
     """A model whose layers stay in their files."""
-    source = locate(str(folder), Store(folder / "cache"))
+    source = locate(str(folder), Store(tiny.kept("cache")))
     model = by_layers(source, AutoConfig.from_pretrained(folder), getattr(torch, dtype), None)
     return loading.Loaded(
         model.eval().requires_grad_(False), tiny.tokenizer(), source,

@@ -351,8 +351,8 @@ def test_a_request_has_one_aim(aim: dict, refused: Callable) -> None:
 def test_a_request_can_be_queued() -> None:
     asked = BestRequest(max_loss=0.2)
     again = records.REQUESTS["BestRequest"].model_validate(json.loads(asked.model_dump_json()))
-    assert again == asked and asked.title.endswith("within a loss of 20 %, wanda")
-    assert BestRequest(target=0.625).title.endswith(" at 62.5 %, wanda")
+    assert again == asked and asked.title.endswith("within a loss of 20 %, Wanda")
+    assert BestRequest(target=0.625).title.endswith(" at 62.5 %, Wanda")
 
 
 # --- the command line ----------------------------------------------------------------------------------------------
