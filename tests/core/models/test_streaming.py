@@ -247,7 +247,8 @@ def test_no_more_is_free_than_a_limit_leaves() -> None:
 def test_layers_on_several_devices_are_called_where_they_lie(family: str) -> None:
     """Two CPUs stand in for two GPUs. Fake tensors know where they would be, and torch refuses to mix them."""
     with FakeTensorMode(allow_non_fake_inputs=False):
-        model = AutoModelForCausalLM.from_config(families.config(family, tiny.LAYERS, tiny.WIDTH)).eval().requires_grad_(False)
+        config = families.config(family, tiny.LAYERS, tiny.WIDTH)
+        model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
         layers = anatomy.decoder_layers(model)
         main, other = torch.device("cpu"), torch.device("cpu", 1)
         devices.spread(model, layers, [main, other, None, other], main)
