@@ -128,11 +128,17 @@ def width(model: PreTrainedModel) -> int:
 
 
 def is_causal(model: PreTrainedModel) -> bool:
-    """Whether later tokens leave earlier logits alone: told by trying, not by the name."""
+    """Whether later tokens leave earlier logits alone: told by trying, not by the name.
+
+    Raises:
+        UserError: the logits are not finite, so that nothing can be told of them.
+    """
     vocabulary = model.config.get_text_config().vocab_size
     ids = torch.tensor([[1, 2, 3, 4]], device=model.device) % vocabulary
     other = ids.clone()
     other[0, -1] = (ids[0, -1] + 1) % vocabulary
     with torch.inference_mode():
         both = [model(input_ids=each, use_cache=False).logits[0, :-1].float() for each in (ids, other)]
+    if not both[0].isfinite().all():
+        raise UserError(f"{type(model).__name__} gives outputs that are not finite numbers: its files are damaged")
     return torch.allclose(*both, rtol=1e-3, atol=1e-3 * float(both[0].abs().max()))

@@ -46,7 +46,7 @@ def _sweep(loaded: Loaded, tokens: Tensor, layers: int, sequences: int, perturba
 
     @torch.inference_mode()
     def run() -> None:
-        group = prepare(sized, torch.device("cpu"), tokens, range(sequences), Moments(), HARM_STRIDE)
+        group = prepare(sized, tokens, range(sequences), Moments(), HARM_STRIDE)
         for each in measurements:
             wavefront(group, each, lambda _: None)
 

@@ -47,7 +47,7 @@ class Case:
 
     @classmethod
     def of(cls, loaded: Loaded, tokens: Tensor) -> Case:
-        group = prepare(loaded, torch.device("cpu"), tokens, range(len(tokens)), Moments(), STRIDE)
+        group = prepare(loaded, tokens, range(len(tokens)), Moments(), STRIDE)
         return cls(
             group, [perturbed(NOISE, at, call, group.sequences, Moments()) for at, call in enumerate(group.calls)]
         )
@@ -55,7 +55,7 @@ class Case:
     def read(self, forward: Forward) -> Perturbed:
         """What the product reads, of another's streams."""
         group = self.group
-        reader = Reader(len(group.calls), len(group.sequences), group.device)
+        reader = Reader(len(group.calls), len(group.sequences), group.model.device)
         for injection in range(len(group.calls)):
             streams, logits = forward(injection)
             for layer in range(injection, len(group.calls)):
@@ -106,7 +106,7 @@ def bridged(case: Case, model: TransformerBridge, injection: int) -> tuple[Strea
 def bridge(loaded: Loaded) -> Iterator[TransformerBridge]:
     """The model as TransformerLens loads it."""
     with tempfile.TemporaryDirectory() as folder:
-        save(loaded.model, loaded.tokenizer, Path(folder))
+        save(loaded.model, loaded.layers, loaded.tokenizer, Path(folder))
         yield TransformerBridge.boot_transformers(folder, device="cpu", dtype=torch.float32)
 
 

@@ -257,6 +257,7 @@ DAMAGES = [
     *((written("tokenizer.json", content), ("tokenizer",)) for content in CONFIGS[:4]),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.nan)), ("layers.2.mlp.up_proj",)),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.inf)), ("layers.2.mlp.up_proj",)),
+    (with_weight(UP, lambda weight: torch.full_like(weight, 1e38)), ("outputs", "finite")),
     (with_weight(QUERIES, lambda _: None), ("layers.1.self_attn.q_proj",)),
     (with_weight(QUERIES, lambda _: torch.zeros(16, 16)), ("layers.1.self_attn.q_proj", "shape")),
 ]
