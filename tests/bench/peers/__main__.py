@@ -28,13 +28,12 @@ def main() -> None:
     asked = options.parse_args()
     store = Store(Path(tempfile.mkdtemp()))
     source = locate("demo", store)
-    found = {}
     for name, measure in _tables(load(source, store=store), outlined(source, store)).items():
         if asked.only in (None, name):
-            found[f"speed: {name}"] = marked.table(*_split(measure()))
-            print(f"{name}\n{found[f'speed: {name}']}", flush=True)
-    if asked.write:
-        marked.write(found)
+            made = marked.table(*_split(measure()))
+            print(name, made, sep="\n", flush=True)
+            if asked.write:
+                marked.write({f"speed: {name}": made})
 
 
 def _tables(loaded: Loaded, shape: Outline) -> dict[str, Callable[[], list[list[str]]]]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from core.evaluation.perplexity import evaluate, windows_per_batch
 from core.models.loading import Loaded
 from core.store.results import Array
-from tests.bench.peers.timing import in_turn, ratio
+from tests.bench.peers.timing import in_turn, ratio, short
 
 
 def table(loaded: Loaded, tokens: Tensor, rounds: int) -> list[list[str]]:
@@ -29,7 +29,7 @@ def table(loaded: Loaded, tokens: Tensor, rounds: int) -> list[list[str]]:
     own = ran["this product"]
     rows = [
         [name, f"{each.median:.2f}", f"{ratio(each, own):.2f}", f"{np.exp(each.found.mean()):.4f}",
-         f"{np.abs(each.found - own.found).max():.0e}"]
+         short(np.abs(each.found - own.found).max())]
         for name, each in ran.items()
     ]  # fmt: skip
     return [["", "seconds", "times this product", "perplexity", "loss apart by, nats"], *rows]

@@ -13,7 +13,6 @@ from llmcompressor import oneshot
 from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModifier
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import PreTrainedModel
 
 from core.evaluation.perplexity import evaluate
 from core.evaluation.pruned import count_zeros
@@ -38,7 +37,7 @@ def table(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float)
 def _rows(loaded: Loaded, calibration: Tensor, windows: Tensor, sparsity: float, pruner: str) -> Iterator[list[str]]:
     plan = Plan(pruner, np.full(len(loaded.layers), sparsity))
     own = _timed(loaded, lambda pruned: walk(pruned, calibration, plan))
-    theirs = _timed(loaded, lambda pruned: _oneshot(pruned.model, calibration, sparsity, pruner))
+    theirs = _timed(loaded, lambda pruned: _oneshot(pruned, calibration, sparsity, pruner))
     for name, each in (("this product", own), ("llm-compressor", theirs)):
         times, shared = each.median / own.median, _shared(each.found, own.found)
         loss = evaluate(each.found, windows, None).nll.mean()
@@ -55,11 +54,11 @@ def _timed(loaded: Loaded, prune: Callable[[Loaded], object]) -> Ran[Loaded]:
     return Ran(pruned, (time.perf_counter() - began,))
 
 
-def _oneshot(model: PreTrainedModel, calibration: Tensor, sparsity: float, pruner: str) -> None:
+def _oneshot(loaded: Loaded, calibration: Tensor, sparsity: float, pruner: str) -> None:
     """What llm-compressor does, with the layers' linears as its targets and its own defaults for the rest."""
     rows = [{"input_ids": ids, "attention_mask": torch.ones_like(ids)} for ids in calibration]
     recipe = THEIRS[pruner](sparsity=sparsity, mask_structure="0:0", ignore=["lm_head"])
-    oneshot(model=model, dataset=DataLoader(rows, batch_size=4), recipe=recipe)
+    oneshot(model=loaded.model, processor=loaded.tokenizer, dataset=DataLoader(rows, batch_size=4), recipe=recipe)
 
 
 def _shared(one: Loaded, other: Loaded) -> float:

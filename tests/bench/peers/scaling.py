@@ -37,7 +37,7 @@ def _rows(loaded: Loaded, tokens: Tensor, rounds: int) -> Iterator[list[str]]:
         ran = in_turn({count: _sweep(loaded, tokens, *size) for count, size in ones.items()}, rounds)
         largest = max(ran)
         for count, each in ran.items():
-            yield [f"{count} {kind}", f"{each.median:.2f}", f"{each.median / ran[largest].median:.2f}"]
+            yield [f"{kind}: {count}", f"{each.median:.2f}", f"{each.median / ran[largest].median:.2f}"]
 
 
 def _sweep(loaded: Loaded, tokens: Tensor, layers: int, sequences: int, perturbations: int) -> Callable[[], None]:

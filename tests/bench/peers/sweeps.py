@@ -30,7 +30,7 @@ from core.models.replay import hidden, with_hidden
 from core.models.saving import save
 from core.specs import Gaussian, Measurement
 from core.store.results import Perturbed
-from tests.bench.peers.timing import Ran, in_turn, ratio
+from tests.bench.peers.timing import Ran, in_turn, ratio, short
 
 NOISE = Measurement(perturbation=Gaussian(size=0.3))
 STRIDE = flops.HARM_STRIDE
@@ -145,4 +145,4 @@ def bare(case: Case) -> None:
 def apart(one: Ran[Perturbed], own: Ran[Perturbed]) -> tuple[str, str]:
     """The largest relative difference of the drift, and the largest difference of the divergence, nats."""
     drift = np.nanmax(np.abs(one.found.drift / own.found.drift - 1))
-    return f"{drift:.0e}", f"{np.nanmax(np.abs(one.found.kl - own.found.kl)):.0e}"
+    return short(drift), short(np.nanmax(np.abs(one.found.kl - own.found.kl)))

@@ -38,3 +38,8 @@ def in_turn(contenders: Mapping[str, Callable[[], Found]], rounds: int) -> dict[
 def ratio(one: Ran, other: Ran) -> float:
     """How many times longer `one` takes: the median over rounds, each of which saw the same machine."""
     return statistics.median(a / b for a, b in zip(one.seconds, other.seconds, strict=True))
+
+
+def short(difference: float) -> str:
+    """One digit of a small number; 0 where there is none."""
+    return f"{difference:.0e}" if difference else "0"
