@@ -129,8 +129,8 @@ def _perturbations() -> None:
 
 def _preset(preset: presets.Preset) -> None:
     """What a preset measures."""
-    names = dict.fromkeys(each.perturbation.name for each in preset.measurements)
-    st.caption(f"{capital(preset.about)}: {', '.join(names)}.")
+    labels = dict.fromkeys(each.perturbation.label for each in preset.measurements)
+    st.caption(f"{capital(preset.about)}.", help="\n".join(f"- {label}" for label in labels))
 
 
 def _noise() -> None:
