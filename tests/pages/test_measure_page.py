@@ -70,6 +70,7 @@ def test_the_first_view_is_ready_to_run(store: Store) -> None:
     assert any("rough" in each.value for each in app.markdown)
     assert not app.button(key="run").disabled
     assert not app.error
+    assert "- Pruned by Wanda, 70 % zeros" in [line for each in app.caption for line in each.help.splitlines()]
 
 
 def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:
