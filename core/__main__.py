@@ -9,4 +9,6 @@ gc.set_threshold(100_000, 50, 100)  # the libraries make a million lasting objec
 
 from core.cli import main  # noqa: E402
 
-sys.exit(main())
+code = main()
+gc.freeze()  # what is left goes with the process: to look through it once more would take a second
+sys.exit(code)
