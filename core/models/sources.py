@@ -172,20 +172,19 @@ def _gguf(path: Path, store: Store, label: str) -> Source:
 def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
     from huggingface_hub import snapshot_download
 
-    label = f"{repository}@{revision}" if revision else repository
-    try:
-        if fetch:
-            hub.ask(repository, "model", revision)
-        folder = Path(
-            snapshot_download(repository, revision=revision, allow_patterns=HUB_FILES, local_files_only=not fetch)
-        )
-    except Exception as error:  # of the Hub, of the network, of a login page that answers in place of the Hub
-        if not fetch:
-            raise _why_not(error, repository, revision) from error
+    label, why = f"{repository}@{revision}" if revision else repository, None
+    asked = {"revision": revision, "allow_patterns": HUB_FILES}
+    if fetch:
         try:
-            return _hub(repository, revision, fetch=False)  # what is here must do
-        except NotHere:
-            raise _why_not(error, repository, revision) from error
+            hub.ask(repository, "model", revision)
+            snapshot_download(repository, **asked)
+            why = NotHere(f"the Hub gave only a part of {label}: ask again, or give a local folder")
+        except Exception as error:  # of the Hub, of the network, of a login page that answers in place of the Hub
+            why = _why_not(error, repository, revision)
+    try:
+        folder = Path(snapshot_download(repository, **asked, local_files_only=True))  # what is here must do, if whole
+    except Exception as error:
+        raise (why or _why_not(error, repository, revision)) from error
     weight_files(folder, label)
     return Source(label, folder, None, f"{repository}@{folder.name}", None)
 

@@ -7,30 +7,25 @@ import hashlib
 import html
 import json
 import secrets
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlencode, urlparse
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from tests.loopback import Loopback, Quiet
+
 CLIENT, SECRET = "explorer", "what the provider gave the server"
 
 
-class Provider(ThreadingHTTPServer):
+class Provider(Loopback):
     """OpenID Connect's code flow with proof of the asking side (PKCE)."""
 
-    daemon_threads = True
-
     def __init__(self, *readers: str):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.readers = readers  # addresses to choose from
         self.key = RSAKey.generate_key(2048, {"kid": "1", "use": "sig"})
         self.codes: dict[str, tuple[str, dict[str, str]]] = {}  # code -> reader, what was asked for them
-        self.address = f"http://127.0.0.1:{self.server_port}"
         self.metadata_url = f"{self.address}/.well-known/openid-configuration"
 
     def metadata(self) -> dict[str, object]:
@@ -70,7 +65,7 @@ class Provider(ThreadingHTTPServer):
         return {"access_token": secrets.token_urlsafe(), "token_type": "Bearer", "expires_in": 600, "id_token": signed}
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet):
     server: Provider
 
     def do_GET(self) -> None:
@@ -89,27 +84,8 @@ class Handler(BaseHTTPRequestHandler):
         self._send(json.dumps(self.server.token(sent)))
 
     def _send(self, body: str, kind: str = "application/json") -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
+        self.send(body.encode(), {"Content-Type": kind})
 
 
 def _fields(text: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(text).items()}
-
-
-@contextmanager
-def providing(*readers: str) -> Iterator[Provider]:
-    """A provider that knows these readers, until the block ends."""
-    server = Provider(*readers)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()

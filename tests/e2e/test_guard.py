@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -14,34 +12,35 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import READY, serving
+from tests.loopback import Loopback, Quiet
 
 pytestmark = pytest.mark.e2e
 
 
-class Recording(BaseHTTPRequestHandler):
+class Foreign(Loopback):
+    """A server at another port of this machine: a foreign page to a browser, and a proxy to a program."""
+
+    def __init__(self) -> None:
+        super().__init__(Recording)
+        self.asked, self.page = [], ""
+
+
+class Recording(Quiet):
     """Answers every request, to whatever address, with one page, and remembers the addresses."""
+
+    server: Foreign
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(self.server.page.encode())
+        self.send(self.server.page.encode(), {"Content-Type": "text/html"})
 
     do_CONNECT = do_POST = do_GET
 
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
 
 @pytest.fixture
-def foreign() -> Iterator[ThreadingHTTPServer]:
-    """A server at another port of this machine: a foreign page to a browser, and a proxy to a program."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Recording)
-    server.asked, server.page = [], ""
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
+def foreign() -> Iterator[Foreign]:
+    with Foreign() as server:
+        yield server
 
 
 def channel(address: str, **headers: str) -> int:
@@ -53,26 +52,21 @@ def channel(address: str, **headers: str) -> int:
     return connection.getresponse().status
 
 
-def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(
-    tmp_path: Path, foreign: ThreadingHTTPServer
-) -> None:
-    proxy = f"http://127.0.0.1:{foreign.server_port}"
-    proxied = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), proxy)
+def test_a_foreign_page_opens_no_channel_and_makes_the_server_call_nobody(tmp_path: Path, foreign: Foreign) -> None:
+    proxied = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), foreign.address)
     with serving(tmp_path, **proxied, NO_PROXY="", no_proxy="") as address:
         assert channel(address, Origin=address) == 101
-        for origin in (proxy, "https://elsewhere.example", "null", address.replace("http:", "ftp:")):
+        for origin in (foreign.address, "https://elsewhere.example", "null", address.replace("http:", "ftp:")):
             assert channel(address, Origin=origin) == 403, origin
         assert channel(address, Host="elsewhere.example", Origin="http://elsewhere.example") == 403
     assert foreign.asked == []
 
 
-def test_a_foreign_page_cannot_show_the_dashboard_in_a_frame(
-    demo: str, foreign: ThreadingHTTPServer, chromium: Browser
-) -> None:
+def test_a_foreign_page_cannot_show_the_dashboard_in_a_frame(demo: str, foreign: Foreign, chromium: Browser) -> None:
     foreign.page = f'<iframe src="{demo}/measure" width="900" height="700"></iframe><p>all of it</p>'
     page = chromium.new_page()
     with page.expect_event("requestfailed", lambda request: request.url.startswith(demo)):
-        page.goto(f"http://127.0.0.1:{foreign.server_port}/")
+        page.goto(foreign.address)
     expect(page.get_by_text("all of it")).to_be_visible()
     assert page.frame_locator("iframe").locator(READY).count() == 0
     page.close()

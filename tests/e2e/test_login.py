@@ -15,7 +15,7 @@ from core.store import access
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests.e2e.conftest import PATIENCE, free_port, serving
-from tests.e2e.provider import CLIENT, SECRET, Provider, providing
+from tests.e2e.provider import CLIENT, SECRET, Provider
 
 pytestmark = pytest.mark.e2e
 ANN, BOB = "ann@example.org", "bob@example.org"
@@ -61,7 +61,7 @@ def test_readers_are_known_by_their_login(chromium: Browser, tmp_path: Path) -> 
     run = queue.submit(store, fake.request(), reader=ANN)
     path, address, secrets = f"measure?job={run.key}", f"http://127.0.0.1:{port}", tmp_path / "secrets.toml"
     said = {access.LOGIN: "on", access.SHARED: "on", "STREAMLIT_SECRETS_FILES": str(secrets)}
-    with providing(ANN, BOB) as provider:
+    with Provider(ANN, BOB) as provider:
         secrets.write_text(
             AUTH.format(address=address, client=CLIENT, secret=SECRET, provider=provider.metadata_url), encoding="utf-8"
         )

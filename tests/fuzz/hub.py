@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests.loopback import Loopback, Quiet
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -30,20 +30,14 @@ class Answer:
 Twist = Callable[[str, Answer], Answer | None]  # path, the sound answer -> what is sent; None: the line is dropped
 
 
-class Hub(ThreadingHTTPServer):
-    """Serves the files of a model and those of a dataset, each answer twisted."""
+class Hub(Loopback):
+    """Serves the files of a model's folder and those of a dataset, each answer twisted."""
 
-    daemon_threads = True
-
-    def __init__(self, model: dict[str, bytes], dataset: dict[str, bytes]):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files = {"models": model, "datasets": dataset}
+    def __init__(self, model: Path, dataset: dict[str, bytes]):
+        super().__init__(Handler)
+        self.files = {"models": {path.name: path.read_bytes() for path in model.iterdir()}, "datasets": dataset}
         self.twist: Twist = lambda _, answer: answer
         self.tokens: set[str | None] = set()  # what its callers showed
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
 
     def sound(self, path: str) -> Answer:
         """What a Hub that is well answers."""
@@ -70,7 +64,7 @@ def _hash(content: bytes) -> str:
     return hashlib.sha1(content).hexdigest()
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet):
     server: Hub
 
     def do_GET(self) -> None:
@@ -81,20 +75,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        length = len(answer.body) if answer.promised is None else answer.promised
-        self.send_header("Content-Length", str(length))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(answer.body)
+        self.send(answer.body, answer.headers | {"Connection": "close"}, answer.status, answer.promised)
 
     do_HEAD = do_POST = do_GET
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
 
     def handle_one_request(self) -> None:
         try:
@@ -119,15 +102,3 @@ def believed(server: Hub, kept: Path) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(datasets.config, "HF_DATASETS_CACHE", str(kept / "datasets"))
         patch.setattr(logging.getLogger("huggingface_hub"), "level", logging.CRITICAL)
         yield patch
-
-
-@contextmanager
-def hub(model: Path, dataset: dict[str, bytes]) -> Iterator[Hub]:
-    """A Hub that holds the files of a model's folder and of a dataset, until the block ends."""
-    server = Hub({path.name: path.read_bytes() for path in model.iterdir()}, dataset)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()

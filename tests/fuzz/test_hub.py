@@ -17,7 +17,7 @@ from core.models.sources import locate, outlined
 from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
-from tests.fuzz.hub import Answer, Hub, Twist, believed, hub
+from tests.fuzz.hub import Answer, Hub, Twist, believed
 from tests.fuzz.judging import answered, fuzz
 from tests.fuzz.values import changed
 
@@ -33,7 +33,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A Hub that this process takes for the one; what it gives is kept in a folder of its own."""
     sleep = time.sleep
     kept = tmp_path_factory.mktemp("kept")
-    with hub(tiny.folder("llama"), ROWS) as server, believed(server, kept) as patch:
+    with Hub(tiny.folder("llama"), ROWS) as server, believed(server, kept) as patch:
         patch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))  # between two tries
         yield server
 

@@ -17,16 +17,16 @@ from core.texts import hub as texts
 from core.texts import windows
 from tests import tiny
 from tests.fuzz.hub import COMMIT, Answer, Hub, believed
-from tests.fuzz.hub import hub as served
 
 ROWS = 30
+TOKENIZER = "tokenizer.json"
 NEVER = threading.Event()
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Hub]:
     rows = "".join(json.dumps({"text": f"Row {number}."}) + "\n" for number in range(ROWS))
-    with served(tiny.folder("llama"), {"rows.jsonl": rows.encode()}) as server, believed(server, tmp_path):
+    with Hub(tiny.folder("llama"), {"rows.jsonl": rows.encode()}) as server, believed(server, tmp_path):
         yield server
 
 
@@ -68,6 +68,18 @@ def test_what_the_hub_refuses_is_said(status: int, code: str, named: tuple, here
 def test_a_model_without_safetensors_is_called_by_its_name(here: Hub, empty: Store, refused) -> None:
     del here.files["models"]["model.safetensors"]
     with refused("org/name has no weights", "safetensors"):
+        locate("org/name", empty)
+
+
+def test_a_model_that_lacks_a_file_is_refused_whenever_it_is_asked_for(here: Hub, empty: Store, refused) -> None:
+    """Without its ETag a file gets no place in the local cache, and the library says nothing of it."""
+    here.twist = lambda path, sound: (
+        Answer(200, sound.headers | {"ETag": ""}, sound.body) if TOKENIZER in path else sound
+    )
+    with refused("only a part of org/name", "ask again", error=sources.NotHere):
+        locate("org/name", empty)
+    here.twist = coded(500, "")
+    with refused("org/name", "local Hub cache", "go online", error=sources.NotHere):
         locate("org/name", empty)
 
 
