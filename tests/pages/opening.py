@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
+# Each app asks anew which of the installed packages bring components, and reads all their metadata: it is asked once.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
 
 
@@ -29,7 +33,7 @@ def paint(app: AppTest) -> None:
 
 def opened_at(page: str, painted: bool = True, **view: str) -> AppTest:
     """A page with a view in its URL."""
-    app = shell(painted).run()
+    app = shell(painted)
     app.query_params.update(view)
     return app.switch_page(f"{page}.py").run()
 
