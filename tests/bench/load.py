@@ -101,7 +101,7 @@ def visits(count: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as cache, serving(Path(cache)) as address:
         server = _server()
         for number in range(count + 1):
-            if number in (count // 4, count):
+            if number in _quarters(count):
                 yield f"memory after {number} visits", _memory(server)
             Session(address, list(PAGES)[number % len(PAGES)]).close()
 
@@ -115,13 +115,18 @@ def jobs(count: int) -> Iterator[Row]:
         store, models = Store(Path(folder)), {}
         text = tiny.text_file(Path(folder))
         for number in range(count + 1):
-            if number in (count // 4, count):
+            if number in _quarters(count):
                 yield f"memory after {number} jobs", _memory(psutil.Process().pid)
             window = WindowRequest(source=text, sequences=2, length=16, seed=number)
             asked = MeasureRequest(
                 model=str(tiny.folder("llama")), text=window, measurements=PRESETS["quick"].measurements
             )
             worker.run(store, queue.submit(store, asked), models)
+
+
+def _quarters(count: int) -> set[int]:
+    """Where memory is read: level from the first to the last of them means that nothing leaks."""
+    return {count * quarter // 4 for quarter in (1, 2, 3, 4)}
 
 
 def _server() -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from starlette.datastructures import Headers
 
-from pages.ui.guard import welcome
+from pages.ui.guard import Guard, welcome
 from pages.ui.serving import KINDS, STATIC, Assets
 
 Sent = list[dict]
@@ -73,3 +74,37 @@ def test_streamlit_answers_for_everything_else() -> None:
 def test_only_pages_of_its_own_address_are_answered(host: str | None, origin: str | None, answered: bool) -> None:
     given = {"host": host, "origin": origin}
     assert welcome(Headers({name: value for name, value in given.items() if value})) is answered
+
+
+@pytest.mark.parametrize("host", ["localhost:8501", "elsewhere.example"])
+def test_every_answer_tells_browsers_to_keep_other_addresses_out(host: str) -> None:
+    sent = []
+
+    async def streamlit(scope: dict, receive: object, send: Callable) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-frame-options", b"ALLOWALL")]})
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", host.encode())]}
+    asyncio.run(Guard(streamlit)(scope, None, send))
+    told = Headers(raw=sent[0]["headers"])
+    assert sent[0]["status"] == (200 if host.startswith("localhost") else 403)
+    assert told.getlist("x-frame-options") == ["DENY"] and told["x-content-type-options"] == "nosniff"
+    policy = dict(each.strip().split(" ", 1) for each in told["content-security-policy"].split(";"))
+    assert policy["frame-ancestors"] == policy["object-src"] == "'none'" and policy["default-src"] == "'self'"
+
+
+def test_a_refused_channel_never_reaches_streamlit() -> None:
+    """Streamlit would look up the machine's address in the network before it refuses one."""
+    sent, passed = [], []
+
+    async def streamlit(scope: dict, receive: object, send: object) -> None:
+        passed.append(scope)
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1:8501"), (b"origin", b"http://127.0.0.1:8502")]
+    asyncio.run(Guard(streamlit)({"type": "websocket", "path": "/_stcore/stream", "headers": headers}, None, send))
+    assert not passed and [each["type"] for each in sent] == ["websocket.close"]
