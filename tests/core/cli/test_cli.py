@@ -219,6 +219,28 @@ def test_a_failure_is_exit_code_1_and_no_bad_request(measure: Callable, monkeypa
     assert measure("--json").json["layers"] == tiny.LAYERS  # the run that failed stands in the way
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 9 bytes")])
+def test_too_little_memory_is_one_sentence_and_loses_nothing(
+    error: Exception, measure: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setitem(sweeps.ENGINES, "wavefront", broken)
+        said = measure("--json")
+    [*_, line] = said.err.strip().splitlines()
+    assert (said.code, said.out) == (1, "") and "memory" in line and "Traceback" not in said.err
+    assert measure("--json").json["layers"] == tiny.LAYERS
+
+
+def test_a_cache_that_is_a_file_is_one_sentence(measure: Callable, tmp_path: Path) -> None:
+    (tmp_path / "cache").touch()
+    said = measure("--json")
+    assert (said.code, said.out) == (1, "") and f"{tmp_path / 'cache'} is in the way" in said.err
+    assert "Traceback" not in said.err
+
+
 def test_a_refused_request_can_be_asked_again(measure: Callable, tmp_path: Path) -> None:
     assert measure("--json", "--text", f"file:{tmp_path / 'later.txt'}").code == 2
     (tmp_path / "later.txt").write_text("\n".join(tiny.SENTENCES * 12), encoding="utf-8")
