@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import fake_experiment as fake
 from tests import synthetic
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -168,3 +171,12 @@ def test_requests_of_old_runs_are_still_read(stored: Store) -> None:
     path.write_text(path.read_text().replace('"readers"', '"unknown"'))
     assert queue.job(stored, job.key).readers == ()
     assert isinstance(job.request, specs.MeasureRequest)
+
+
+def test_what_is_said_to_defend_is_there() -> None:
+    """Files that SECURITY.md names, and the address at which `make run` listens."""
+    said = (ROOT / ".github" / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:core|pages)/[\w/]+\.py)`", said)
+    assert len(named) > 6 and all((ROOT / each).is_file() for each in named)
+    [run] = re.findall(r"^\t.*streamlit run.*", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert "--server.address 127.0.0.1 " in run
