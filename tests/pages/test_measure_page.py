@@ -22,7 +22,7 @@ from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import opened_at, shell, url
 
-EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
+EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, parts=6)
 
 
 @pytest.fixture
