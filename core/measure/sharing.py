@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.models import flops
+from core.models import effort, flops
 from core.models.outline import Outline
 from core.specs import Measurement, ProfileSpec, Spec
 from core.specs.shares import Share, cut
@@ -44,15 +44,15 @@ def mine(profile: ProfileSpec, shape: Outline, share: Share | None) -> Mine:
 def _units(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
     """Units beside the perturbed ones; their work is a CPU's, for no device may change who does what."""
     works = {
-        profile.weights: flops.spectra_work(shape, "cpu"),
-        profile.scores: flops.scores_work(shape),
-        profile.removed: flops.removal_work(shape),
+        profile.weights: effort.spectra_work(shape, "cpu"),
+        profile.scores: effort.scores_work(shape),
+        profile.removed: effort.removal_work(shape),
         **{
-            profile.cumulative(other): flops.cumulative_work(shape, profile.text.sequences, profile.text.length)
+            profile.cumulative(other): effort.cumulative_work(shape, profile.text.sequences, profile.text.length)
             for other in profile.others.values()
         },
         **{profile.difference(other): 0.0 for other in profile.others.values()},
-        profile.floor: flops.measurement_work(shape, profile.measurements[0], 1, profile.text.length),
+        profile.floor: effort.measurement_work(shape, profile.measurements[0], 1, profile.text.length),
     }
     return ((unit, [], work) for unit, work in works.items() if unit in profile.units)
 
@@ -64,4 +64,4 @@ def _parts(profile: ProfileSpec, shape: Outline) -> Iterator[Piece]:
     for first in range(0, count, size):
         group = list(range(first, min(first + size, count)))
         for each in profile.measurements:
-            yield each, group, flops.measurement_work(shape, each, len(group), length)
+            yield each, group, effort.measurement_work(shape, each, len(group), length)

@@ -19,7 +19,7 @@ from core.measure.scores import scores
 from core.measure.sharing import Mine, mine
 from core.measure.statistics import statistics
 from core.measure.weights import weights
-from core.models import cost, flops
+from core.models import cost, effort, flops
 from core.models.devices import free_memory, release
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
@@ -51,7 +51,7 @@ class Sweep:
     share: Share | None = None  # None: all of it
     others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
     mine: Mine = field(init=False)
-    done: float = 0.0  # what it took so far, as FLOP: see `core.models.cost`
+    done: float = 0.0  # what it took so far, as FLOP: see `core.models.effort`
     total: float = 0.0
     told: float = 0.0  # the most that was reported: a part that is begun again takes nothing back
     flop: float = 0.0  # computed so far
@@ -87,12 +87,13 @@ class Sweep:
         self._weights()
         self._compare()
         self.seconds["statistics"] = time.perf_counter() - began
-        began, swept = time.perf_counter(), self.flop
+        began, swept = time.perf_counter(), self.done
         self._floor(moments)
         self._measure(pending, moments)
         self.seconds["sweep"] = time.perf_counter() - began
         if self.seconds["sweep"] > 1 and self.engine == "wavefront":
-            cost.remember_rate(self.store, self.device.type, self.shape, (self.flop - swept) / self.seconds["sweep"])
+            rate = (self.done - swept) / self.seconds["sweep"]
+            cost.remember_rate(self.store, self.device.type, self.shape, self.profile.model.dtype, rate)
 
     def _lacks(self, unit: specs.Spec) -> bool:
         """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
@@ -107,28 +108,30 @@ class Sweep:
 
     def _plan(self, pending: dict[specs.Measurement, list[int]]) -> None:
         length = self.profile.text.length
-        self.total = flops.clean_work(self.shape, self.profile.text.sequences, length)
+        self.total = effort.clean_work(self.shape, self.profile.text.sequences, length)
+        groups = self._groups(pending)
         for measurement, sequences in pending.items():
-            self.total += flops.measurement_work(self.shape, measurement, len(sequences), length)
+            held = (len(set(group) & set(sequences)) for group in groups)
+            self.total += sum(effort.measurement_work(self.shape, measurement, size, length) for size in held if size)
+        sizes = set(map(len, groups))
         if self._lacks(self.profile.floor):
-            self.total += flops.measurement_work(self.shape, self._rounding, 1, length)
-        self.checks = {size: flops.check_work(self.shape, size, length) for size in self._sizes(pending)}
+            self.total += effort.measurement_work(self.shape, self._rounding, 1, length)
+            sizes |= {1}
+        if self.engine == "wavefront":
+            self.checks = {size: effort.check_work(self.shape, size, length) for size in sizes}
         self.total += sum(self.checks.values())
-        self.total += flops.scores_work(self.shape) if self._lacks(self.profile.scores) else 0
-        self.total += flops.spectra_work(self.shape, self.device.type) if self._lacks(self.profile.weights) else 0
-        self.total += flops.removal_work(self.shape) if self._lacks(self.profile.removed) else 0
+        self.total += effort.scores_work(self.shape) if self._lacks(self.profile.scores) else 0
+        self.total += effort.spectra_work(self.shape, self.device.type) if self._lacks(self.profile.weights) else 0
+        self.total += effort.removal_work(self.shape) if self._lacks(self.profile.removed) else 0
         runs = [each for each in map(self.profile.cumulative, self.others) if self._lacks(each)]
-        self.total += len(runs) * flops.cumulative_work(self.shape, self.profile.text.sequences, length)
+        self.total += len(runs) * effort.cumulative_work(self.shape, self.profile.text.sequences, length)
 
-    def _sizes(self, pending: dict[specs.Measurement, list[int]]) -> set[int]:
-        """Batch sizes whose replay will be checked, if memory holds what it holds now."""
-        if self.engine != "wavefront":
-            return set()
-        todo, size = _todo(pending), self._size()
-        found = {1} if self._lacks(self.profile.floor) else set()
+    def _groups(self, pending: dict[specs.Measurement, list[int]]) -> list[list[int]]:
+        """Sequences that will be run at once, if memory holds what it holds now."""
+        todo, size, found = _todo(pending), self._size(), []
         while todo:
-            found.add(len(_run_of(todo, size)))
-            todo = todo[len(_run_of(todo, size)) :]
+            found.append(_run_of(todo, size))
+            todo = todo[len(found[-1]) :]
         return found
 
     def _size(self) -> int:
@@ -148,7 +151,7 @@ class Sweep:
         asked = [each.perturbation for each in missing]
         count = self.profile.text.sequences
         length = self.profile.text.length
-        flop, work = flops.clean_flops(self.shape, 1, length), flops.clean_work(self.shape, 1, length)
+        flop, work = flops.clean_flops(self.shape, 1, length), effort.clean_work(self.shape, 1, length)
 
         def step(index: int) -> None:
             self.flop, self.done = self.flop + flop, self.done + work
@@ -162,17 +165,17 @@ class Sweep:
         if self._lacks(self.profile.activation):
             self.store.save(self.profile.activation, activation, {})
         if self._lacks(self.profile.scores):
-            step = self._layer_by_layer("scores of the weights", flops.scores_work(self.shape))
+            step = self._layer_by_layer("scores of the weights", effort.scores_work(self.shape))
             self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm, step), {})
         if self._lacks(self.profile.removed):
-            step = self._layer_by_layer("errors of removed weights", flops.removal_work(self.shape))
+            step = self._layer_by_layer("errors of removed weights", effort.removal_work(self.shape))
             found = removal(self.loaded, moments.second_moment, self.windows.tokens.numel(), step)
             self.store.save(self.profile.removed, found, {})
         return replace(moments, others={name: other.layers for name, other in self.others.items()})
 
     def _weights(self) -> None:
         if self._lacks(self.profile.weights):
-            work = flops.spectra_work(self.shape, self.device.type)
+            work = effort.spectra_work(self.shape, self.device.type)
             found = weights(self.loaded, self._layer_by_layer("spectra of the weights", work))
             self.store.save(self.profile.weights, found, {})
 
@@ -185,7 +188,7 @@ class Sweep:
                 step = self._layer_by_layer("differences of the weights", 0)
                 self.store.save(weighed, beside.difference(self.loaded, other, step), {})
             if self._lacks(run):
-                work = flops.cumulative_work(self.shape, 1, self.profile.text.length)
+                work = effort.cumulative_work(self.shape, 1, self.profile.text.length)
                 step = self._one_by_one("the whole other checkpoint", count, work)
                 self.store.save(run, beside.cumulative(self.loaded, other, self.windows.tokens, step), {})
 
@@ -218,16 +221,16 @@ class Sweep:
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
     def _measure(self, pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
-        todo, size = _todo(pending), self._size()
+        todo, size, halved = _todo(pending), self._size(), False
         while todo:
             sequences = _run_of(todo, size)
             try:
                 self._group(sequences, pending, moments)
             except Exception as error:
-                if size == 1 or not out_of_memory(error):
+                if halved or size == 1 or not out_of_memory(error):
                     raise
                 release(self.device)
-                size = max(1, size // 2)
+                size, halved = size // 2, True
                 self._say(f"out of memory: going on with {size} sequences at a time")
                 continue
             todo = todo[len(sequences) :]
@@ -254,7 +257,7 @@ class Sweep:
     def _part(self, group: Group, measurement: specs.Measurement, what: str, sequences: int) -> results.Perturbed:
         self._check_replay(group)
         asked = self.shape, measurement, sequences, self.profile.text.length
-        flop, work = flops.measurement_flops(*asked), flops.measurement_work(*asked)
+        flop, work = flops.measurement_flops(*asked), effort.measurement_work(*asked)
         shares = _shares(self.engine, self.shape, sequences, self.profile.text.length)
 
         def step(layer: int) -> None:
@@ -319,7 +322,7 @@ class Sweep:
 def _shares(engine: str, shape: Outline, sequences: int, length: int) -> Iterator[float]:
     """How much of a part is done after each step: an engine's layer runs grow (or shrink) from step to step."""
     run = flops.layer_flops(shape, sequences * length, length)
-    harm = flops.harm_work(shape, sequences, length)
+    harm = effort.harm_work(shape, sequences, length)
     walk = [*(index * run for index in range(shape.layers)), *[harm] * shape.layers]
     work = walk if engine == "wavefront" else [1.0] * shape.layers
     return iter((np.cumsum(work) / sum(work)).tolist())

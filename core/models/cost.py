@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from core import specs
-from core.models import flops
+from core.models import converted, effort, flops
 from core.models.machine import HEADROOM, chosen, free_memory
 from core.models.outline import Outline
 from core.models.sources import NotHere, locate, outlined
@@ -16,6 +16,8 @@ from core.store.files import write_file
 
 WORKED_ON = 5  # times a layer's weights, while it is read and pruned
 PROCESS = 600_000_000  # bytes that Python and its libraries take before any model is there, measured
+START = 6.0  # seconds that they take to start
+READ, CONVERTED = 500e6, 50e6  # bytes of weights a second, from safetensors and from a GGUF file
 
 
 @dataclass(frozen=True)
@@ -24,84 +26,106 @@ class Cost:
 
     flops: float
     memory: int  # bytes, at the peak
-    seconds: float
+    seconds: float  # loading included
     rough: bool
-    rate: float  # FLOP/s it is based on
     parts: int
 
 
-def of_study(request: specs.StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
-    """The cost of a study of which nothing is measured yet, or None while the model's files are not on this machine.
+@dataclass(frozen=True)
+class Asked:
+    """A request whose model is not in memory yet."""
+
+    request: specs.MeasureRequest | specs.StudyRequest
+    store: Store
+    device: str
+    shape: Outline
+    streamed: bool  # memory does not hold the model, so that its layers stay in their files; GGUF files are read whole
+    slow: bool  # it is read from a GGUF file, of which no copy is kept yet
+
+    @property
+    def weights(self) -> int:
+        """Bytes in memory; of a streamed model those outside its layers, and a layer as it is worked on."""
+        away = (self.shape.layers - WORKED_ON) * self.shape.layer_parameters if self.streamed else 0
+        return (self.shape.parameters - away) * flops.BYTES[self.request.dtype]
+
+    def told(self, flop: float, took: float, memory: float, parts: int, models: int = 1) -> Cost:
+        """took: as FLOP, loading aside."""
+        rate = _rate(self.store, self.device, self.shape, self.request.dtype)
+        used = rate or flops.rough_rate(self.device, self.request.dtype)
+        read = models * 4 * self.shape.parameters / (CONVERTED if self.slow else READ)
+        return Cost(flop, int(memory) + PROCESS, START + read + took / used, rate is None, parts)
+
+
+def model_of(request: specs.MeasureRequest | specs.StudyRequest, store: Store, device: str) -> Asked | None:
+    """A request with its model's files, or None while they are not on this machine.
 
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    shape = _shape(request, store)
-    if shape is None:
+    try:
+        source = locate(request.model, store, request.revision, fetch=False)
+    except NotHere:
         return None
-    points = len(request.points)
-    total = flops.study_flops(shape, request, points, points, points - 1)
-    text, calibration = request.evaluation.text, request.calibration
-    streams = (3 * calibration.sequences * calibration.length + text.sequences * text.length) * shape.width
-    logits = 4 * 2048 * shape.vocabulary * 4
-    copies = 1 if _streams(shape, request, store) else 2  # dense weights are kept for what is pruned next
-    memory = copies * _weights(shape, request, store) + streams * flops.BYTES[request.dtype] + logits
-    return _priced(total, memory, points, shape, store, device)
+    shape = outlined(source, store)
+    size = shape.parameters * flops.BYTES[request.dtype]
+    streamed = size > HEADROOM * free_memory() and not source.gguf
+    slow = bool(source.gguf) and not (converted.address(source, store) / "manifest.json").is_file()
+    return Asked(request, store, chosen(device), shape, streamed, slow)
 
 
 def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -> Cost | None:
-    """The cost of a request, or None while the model's files are not on this machine.
-
-    Raises:
-        UserError: the model or its files are not what they should be.
-    """
-    shape = _shape(request, store)
-    if shape is None:
+    """The cost of a request; None and errors as `model_of`."""
+    asked = model_of(request, store, device)
+    if asked is None:
         return None
-    text, dtype = request.text, request.dtype
-    room = int(HEADROOM * free_memory()) if _streams(shape, request, store) else None
-    group = flops.group_size(shape, text.sequences, text.length, dtype, room)
+    shape, text, dtype = asked.shape, request.text, request.dtype
     models = 1 + sum(each.perturbation.compares for each in request.measurements)
-    memory = models * _weights(shape, request, store) + group * flops.sequence_bytes(shape, text.length, dtype)
-    if request.removal or any("second_moment" in each.perturbation.statistics for each in request.measurements):
+    memory = models * asked.weights
+    if flops.needs_moments(request):
         memory += flops.second_moment_bytes(shape)
     if any(each.perturbation.covariance for each in request.measurements):
         memory += flops.covariance_bytes(shape)
-    parts = sum(flops.times(shape, each) for each in request.measurements) * -(-text.sequences // group)
-    return _priced(flops.request_flops(shape, request), memory, parts, shape, store, device)
+    room = int(HEADROOM * max(free_memory() - memory, 0)) if flops.kind(asked.device) == "cpu" else None
+    groups = flops.groups(shape, text.sequences, text.length, dtype, room)
+    memory += max(groups) * flops.sequence_bytes(shape, text.length, dtype)
+    parts = sum(flops.times(shape, each) for each in request.measurements) * len(groups)
+    took = effort.measuring(shape, request, groups, asked.device)
+    return asked.told(flops.request_flops(shape, request), took, memory, parts, models)
 
 
-def _shape(request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> Outline | None:
-    try:
-        return outlined(locate(request.model, store, request.revision, fetch=False), store)
-    except NotHere:
+def of_study(request: specs.StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
+    """The cost of a study of which nothing is measured yet; None and errors as `model_of`."""
+    asked = model_of(request, store, device)
+    if asked is None:
         return None
+    points = request.points
+    treatments = [each.treatment for each in points if each]
+    flop = flops.study_flops(asked.shape, request, len(points), len(points), len(treatments))
+    return asked.told(flop, effort.studying(asked.shape, request, treatments), _while_pruning(asked), len(points))
 
 
-def _streams(shape: Outline, request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> bool:
-    """Whether memory does not hold the model, so that its layers stay in their files; GGUF files are read whole."""
-    size = shape.parameters * flops.BYTES[request.dtype]
-    return size > HEADROOM * free_memory() and not locate(request.model, store, request.revision, fetch=False).gguf
+def of_pruning(request: specs.StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
+    """The cost of pruning by a study's first setting, once; None and errors as `model_of`."""
+    asked = model_of(request, store, device)
+    if asked is None:
+        return None
+    shape, calibration = asked.shape, request.calibration
+    took = effort.walk_work(shape, calibration, request.settings[0].treatment)
+    return asked.told(flops.walk_flops(shape, calibration), took, _while_pruning(asked), shape.layers)
 
 
-def _weights(shape: Outline, request: specs.MeasureRequest | specs.StudyRequest, store: Store) -> int:
-    """Bytes of the weights in memory; of a streamed model those outside its layers, and a layer as it is worked on."""
-    held = shape.parameters
-    if _streams(shape, request, store):
-        held += (WORKED_ON - shape.layers) * shape.layer_parameters
-    return held * flops.BYTES[request.dtype]
-
-
-def _priced(total: float, memory: float, parts: int, shape: Outline, store: Store, device: str) -> Cost:
-    device = chosen(device)
-    rate = _rate(store, device, shape)
-    used = rate or flops.rough_rate(device)
-    return Cost(total, int(memory) + PROCESS, total / used, rate is None, used, parts)
+def _while_pruning(asked: Asked) -> float:
+    """Bytes."""
+    text, calibration = asked.request.evaluation.text, asked.request.calibration
+    tokens = 3 * calibration.sequences * calibration.length + text.sequences * text.length
+    logits = 4 * flops.WALK_BATCH * asked.shape.vocabulary * 4
+    copies = 1 if asked.streamed else 2  # dense weights are kept for what is pruned next
+    return copies * asked.weights + tokens * asked.shape.width * flops.BYTES[asked.request.dtype] + logits
 
 
 def words(cost: Cost) -> str:
     """The estimate in one sentence."""
-    basis = "rough: not yet measured here" if cost.rough else f"at the measured {cost.rate / 1e9:.0f} GFLOP/s"
+    basis = "rough: not yet measured here" if cost.rough else "at the speed measured here"
     return (
         f"{cost.flops / 1e12:.3g} TFLOP, about {duration(cost.seconds)} ({basis}), "
         f"{cost.memory / 2**30:.2g} GiB of memory, {cost.parts} parts."
@@ -118,23 +142,23 @@ def duration(seconds: float) -> str:
 # --- what this machine was measured to do --------------------------------------------------------------------------
 
 
-def remember_rate(store: Store, device: str, shape: Outline, rate: float) -> None:
-    """Keep the FLOP/s that a finished sweep of this model's shape reached."""
-    write_file(_rate_file(store, device, shape), json.dumps({"flops_per_second": rate}).encode())
+def remember_rate(store: Store, device: str, shape: Outline, dtype: str, rate: float) -> None:
+    """Keep how much work, as FLOP a second, a finished sweep of this model's shape did."""
+    write_file(_rate_file(store, device, shape, dtype), json.dumps({"work_per_second": rate}).encode())
 
 
-def speed(shape: Outline, store: Store, device: str) -> float:
+def speed(shape: Outline, store: Store, device: str, dtype: str = "float32") -> float:
     """FLOP/s that a model of this shape was measured to reach on a device, else roughly what the device does."""
     device = chosen(device)
-    return _rate(store, device, shape) or flops.rough_rate(device)
+    return _rate(store, device, shape, dtype) or flops.rough_rate(device, dtype)
 
 
-def _rate(store: Store, device: str, shape: Outline) -> float | None:
+def _rate(store: Store, device: str, shape: Outline, dtype: str) -> float | None:
     try:
-        return float(json.loads(_rate_file(store, device, shape).read_bytes())["flops_per_second"])
-    except (OSError, ValueError, KeyError):
+        return float(json.loads(_rate_file(store, device, shape, dtype).read_bytes())["work_per_second"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _rate_file(store: Store, device: str, shape: Outline) -> os.PathLike:
-    return store.root / "rates" / f"{flops.kind(device)}-{shape.layers}x{shape.width}.json"
+def _rate_file(store: Store, device: str, shape: Outline, dtype: str) -> os.PathLike:
+    return store.root / "rates" / f"{flops.kind(device)}-{dtype}-{shape.layers}x{shape.width}.json"

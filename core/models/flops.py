@@ -7,19 +7,16 @@ import os
 from core import specs
 from core.models.outline import Outline
 
-ROUGH_RATE = {"cpu": 50e9 * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}
+CORE = 50e9  # FLOP/s of a CPU's core, in float32
+ROUGH_RATE = {"cpu": CORE * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}
+SLOW = {("cpu", "float16"): 0.25}  # speed of products in a dtype, next to those in float32
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 LARGEST_GROUP = 16384  # tokens run at once: more does not make a matrix product faster
 TOKENS_PER_EXAMPLE = 180  # of a zero-shot task, all its answers together: about the mean of the usual seven
 WHOLE_TASK = 2000  # examples, where all are asked for
 WALK_BATCH = 2048  # tokens per forward while pruning
+CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model, before pruning
 HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
-
-# FLOP of matrix products that take as long, seen on a CPU with the bundled model
-LOGIT = 2500  # a logit that is compared with the clean one
-SCORE = 4000  # a weight whose score is held against every outlier threshold
-REMOVAL = 3000  # a weight whose removal is tried block by block
-SPECTRUM = 5  # eigenvalues of a linear, times its Gram matrix's own FLOP
 
 
 def kind(device: str) -> str:
@@ -27,9 +24,9 @@ def kind(device: str) -> str:
     return device.split(":")[0]
 
 
-def rough_rate(device: str) -> float:
+def rough_rate(device: str, dtype: str = "float32") -> float:
     """FLOP/s to go by until this machine was measured."""
-    return ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"])
+    return ROUGH_RATE.get(kind(device), ROUGH_RATE["cpu"]) * SLOW.get((kind(device), dtype), 1.0)
 
 
 def layer_flops(shape: Outline, tokens: int, length: int) -> float:
@@ -69,52 +66,14 @@ def request_flops(shape: Outline, request: specs.MeasureRequest) -> float:
     return clean + floor + sum(measured) + 2 * beside * clean_flops(shape, text.sequences, text.length)
 
 
-def harm_work(shape: Outline, sequences: int, length: int) -> float:
-    """What reading the harm of one injection takes, as FLOP."""
-    tokens = sequences * length // HARM_STRIDE
-    return head_flops(shape, tokens) + LOGIT * tokens * shape.vocabulary
-
-
-def measurement_work(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
-    """What one measurement takes at every injection layer, as FLOP: harm is read for longer than it computes."""
-    logits = shape.layers * (sequences * length // HARM_STRIDE) * shape.vocabulary
-    return measurement_flops(shape, measurement, sequences, length) + LOGIT * logits
-
-
-def clean_work(shape: Outline, sequences: int, length: int) -> float:
-    """What one clean forward takes whose losses are read, as FLOP."""
-    return clean_flops(shape, sequences, length) + LOGIT * sequences * length * shape.vocabulary
-
-
-def cumulative_work(shape: Outline, sequences: int, length: int) -> float:
-    """What running two checkpoints side by side takes, as FLOP."""
-    return 2 * clean_work(shape, sequences, length)
-
-
-def check_work(shape: Outline, sequences: int, length: int) -> float:
-    """What checking the replay of a group takes, as FLOP: its layers run once in a forward and twice alone."""
-    return 3 * shape.layers * layer_flops(shape, sequences * length, length)
-
-
-def scores_work(shape: Outline) -> float:
-    """What describing all linears' scores takes, as FLOP."""
-    return SCORE * shape.layers * shape.layer_parameters
-
-
-def removal_work(shape: Outline) -> float:
-    """What removing half of every linear's weights one after another takes, as FLOP."""
-    return REMOVAL * shape.layers * shape.layer_parameters
-
-
-def spectra_work(shape: Outline, device: str) -> float:
-    """What the spectra of all linears take, as FLOP of a device: they are computed on the CPU whatever the device."""
-    waiting = rough_rate(device) / ROUGH_RATE["cpu"]
-    return waiting * SPECTRUM * 2.0 * shape.width * shape.layers * shape.layer_parameters
-
-
 def times(shape: Outline, measurement: specs.Measurement) -> int:
     """How many measurements one stands for."""
     return shape.linears if getattr(measurement.perturbation, "linear", None) == specs.EACH else 1
+
+
+def needs_moments(request: specs.MeasureRequest) -> bool:
+    """Whether the second moments of the linears' inputs are summed up."""
+    return request.removal or any("second_moment" in each.perturbation.statistics for each in request.measurements)
 
 
 def walk_flops(shape: Outline, calibration: specs.WindowRequest) -> float:
@@ -146,17 +105,18 @@ def study_flops(shape: Outline, request: specs.StudyRequest, losses: int, points
     text, calibration = request.evaluation.text, request.calibration
     dense = clean_flops(shape, text.sequences, text.length) if losses else 0.0
     each = evaluation_flops(shape, text.sequences, text.length)
-    return dense + losses * each + pruned * walk_flops(shape, calibration) + points * _tasks_flops(shape, request)
+    return dense + losses * each + pruned * walk_flops(shape, calibration) + points * tasks_flops(shape, request)
 
 
 def point_flops(shape: Outline, request: specs.StudyRequest, pruned: bool) -> float:
     """One point of a study; the dense one is not pruned."""
     text = request.evaluation.text
     walk = walk_flops(shape, request.calibration) if pruned else 0.0
-    return walk + evaluation_flops(shape, text.sequences, text.length) + _tasks_flops(shape, request)
+    return walk + evaluation_flops(shape, text.sequences, text.length) + tasks_flops(shape, request)
 
 
-def _tasks_flops(shape: Outline, request: specs.StudyRequest) -> float:
+def tasks_flops(shape: Outline, request: specs.StudyRequest) -> float:
+    """All zero-shot tasks of one point."""
     return len(request.evaluation.tasks) * task_flops(shape, request.evaluation.examples or WHOLE_TASK)
 
 
@@ -193,3 +153,9 @@ def group_size(shape: Outline, sequences: int, length: int, dtype: str, free: in
     if free is None:
         return largest
     return max(1, min(largest, int(free // sequence_bytes(shape, length, dtype))))
+
+
+def groups(shape: Outline, sequences: int, length: int, dtype: str, free: int | None) -> list[int]:
+    """The sequences of one group after another; `free` as in `group_size`."""
+    size = group_size(shape, sequences, length, dtype, free)
+    return [min(size, sequences - first) for first in range(0, sequences, size)]

@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import shutil
 import sys
+from pathlib import Path
 
 import psutil
 
@@ -15,6 +16,12 @@ except ImportError:  # Windows sets a process no such limits
     resource = None
 
 HEADROOM = 0.8  # share of the free memory that may be planned with
+# Control groups by what /proc/self/cgroup calls them, of version 1 and 2: their folder, the limit, what is taken, and
+# the beginning of how memory.stat names what of that is copies of files, which give way.
+GROUPS = {
+    "memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
+    "": ("sys/fs/cgroup", "memory.max", "memory.current", ""),
+}
 
 
 def devices() -> tuple[str, ...]:
@@ -31,8 +38,8 @@ def chosen(device: str) -> str:
 
 
 def free_memory() -> int:
-    """Bytes of memory that are free now, and that the limits of this process leave it."""
-    return min([psutil.virtual_memory().available, *_allowed()])
+    """Bytes of memory that are free now, and that the limits of this process and of its container leave it."""
+    return min([psutil.virtual_memory().available, *_allowed(), *in_container()])
 
 
 def _allowed() -> list[int]:
@@ -43,3 +50,36 @@ def _allowed() -> list[int]:
     limits = {"RLIMIT_AS": used.vms, "RLIMIT_DATA": getattr(used, "data", 0)}
     found = {name: resource.getrlimit(getattr(resource, name))[0] for name in limits if hasattr(resource, name)}
     return [max(0, most - limits[name]) for name, most in found.items() if most != resource.RLIM_INFINITY]
+
+
+def in_container(root: Path = Path("/")) -> list[int]:
+    """Bytes that each memory limit of this process's control groups leaves it; none where there are no such groups.
+
+    A group is bounded by those above it too. A container may see its own group as the root of them all.
+
+    Args:
+        root: where `proc` and `sys` lie.
+    """
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    left = []
+    for _, controllers, path in (line.split(":", 2) for line in lines):
+        kind = "memory" if "memory" in controllers.split(",") else controllers
+        inside = Path() if ".." in path else Path(path.strip("/"))
+        if kind in GROUPS:
+            folder, *files = GROUPS[kind]
+            left += [_left(root / folder / each, *files) for each in (inside, *inside.parents)]
+    return [each for each in left if each is not None]
+
+
+def _left(folder: Path, limit: str, taken: str, prefix: str) -> int | None:
+    """Bytes that one group has left, or None where it has no limit."""
+    try:
+        most, used = (int((folder / name).read_text()) for name in (limit, taken))
+        counted = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # of no limit version 2 says `max`
+        return None
+    files = sum(int(counted.get(f"{prefix}{kind}", 0)) for kind in ("active_file", "inactive_file"))
+    return max(0, most - used + files)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.models import anatomy
 from core.models.anatomy import Linear
-from core.models.flops import WALK_BATCH
+from core.models.flops import CHECKED, WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.models.streaming import at_hand, forget
@@ -26,7 +26,6 @@ from core.specs.formats import either
 from core.specs.pruners import WITHOUT_TEXT, Statistic
 from core.store.results import Array
 
-CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model
 Look = Callable[[int, Linear, float, Callable[[float], Tensor]], None]  # layer, linear, planned sparsity, its weight at
 
 

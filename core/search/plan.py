@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from core.models import cost, flops
+from core.models import cost, effort, flops
 from core.models.machine import chosen
 from core.models.outline import Outline
-from core.models.sources import locate, outlined
 from core.search.candidates import GRIDS, TARGETS, candidates, most_candidates
 from core.search.polish_cost import Cost
 from core.specs import (
@@ -23,10 +23,11 @@ from core.specs import (
     number,
     perturbation,
 )
-from core.specs.pruners import NO_REPAIR, PRUNERS
+from core.specs.pruners import NO_REPAIR, PRUNERS, Treatment
 from core.store.cache import Store
 
 MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
+REPAIRED = ("repair", "polish", "final")  # stages whose settings are
 MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
 
 
@@ -120,13 +121,25 @@ def estimate(request: BestRequest, store: Store, device: str = "cpu") -> cost.Co
     Raises:
         UserError: the model or its files are not what they should be.
     """
-    study = cost.of_study(final_request(request, None, Setting(), None), store, device)
-    if study is None:
+    judging, profile = final_request(request, None, Setting(pruner=request.pruner), None), profile_request(request)
+    asked = cost.model_of(judging, store, chosen(device))
+    if asked is None:
         return None
-    shape = outlined(locate(request.model, store, request.revision, fetch=False), store)
+    shape = asked.shape
     stages = planned(request, shape)
-    total = sum(flops * (trials(request) if name == "search" else 1) for name, flops in stages.items())
-    measured = None if request.profile else cost.estimate(profile_request(request), store, chosen(device))
-    parts = sum(bool(flops) for flops in stages.values())
-    memory = max(study.memory, measured.memory if measured else 0)
-    return cost.Cost(total, memory, total / study.rate, study.rough, study.rate, parts)
+    stages["search"] *= trials(request)
+    repaired = None if request.repair == NO_REPAIR else request.repair
+    took = {name: flop * _slower(shape, judging, name in REPAIRED and repaired) for name, flop in stages.items()}
+    if stages["profile"]:
+        groups = flops.groups(shape, profile.text.sequences, profile.text.length, request.dtype, None)
+        took["profile"] = effort.measuring(shape, profile, groups, asked.device)
+    measured = None if request.profile else cost.estimate(profile, store, device)
+    memory = max(each.memory for each in (cost.of_study(judging, store, device), measured) if each)
+    found = asked.told(sum(stages.values()), sum(took.values()), 0, sum(map(bool, stages.values())))
+    return replace(found, memory=memory)
+
+
+def _slower(shape: Outline, study: StudyRequest, repair: str | None) -> float:
+    """What a setting of a study takes, as FLOP for each that it computes."""
+    taken = effort.studying(shape, study, [Treatment(study.settings[0].pruner, repair or None)], dense=False)
+    return taken / flops.study_flops(shape, study, 1, 1, 1)

@@ -24,6 +24,7 @@ class PrunerRow:
     about: str
     formula: str  # TeX: what decides which weights go
     paper: str = ""
+    mends: float = 0.0  # how often as much work as a repair's goes into making up for what goes
     modifier: str = ""  # of llm-compressor, where that has the pruner too
     method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
     earlier: str = ""  # what that did otherwise, in words
@@ -72,6 +73,7 @@ PRUNERS = {
         "to make up for it.",
         r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
         paper="Frantar & Alistarh, arXiv 2301.00774",
+        mends=0.4,
         modifier="SparseGPTModifier",
     ),
     "alps": PrunerRow(
@@ -82,6 +84,7 @@ PRUNERS = {
         "closest to those of its dense self: slower than the others, and repaired already.",
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
         paper="Meng et al., arXiv 2406.07831",
+        mends=11,
     ),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core import specs
 from core.measure.sharing import mine
-from core.models import flops
+from core.models import effort, flops
 from core.models.outline import Outline
 from core.specs.shares import Share
 from tests.bench.marked import table
@@ -38,8 +38,8 @@ def seconds(share: Share) -> tuple[float, int]:
     parts = [each for each, sequences in own.sequences.items() for _ in range(len(sequences) // size)]
     swept = sum(flops.measurement_flops(SHAPE, each, size, LENGTH) for each in parts)
     clean = flops.clean_flops(SHAPE, SEQUENCES + size * len(groups), LENGTH)  # pass 1, and the record of every group
-    alone = flops.spectra_work(SHAPE, "cpu") * (asked.weights in own.units)
-    alone += flops.scores_work(SHAPE) * (asked.scores in own.units)
+    alone = effort.spectra_work(SHAPE, "cpu") * (asked.weights in own.units)
+    alone += effort.scores_work(SHAPE) * (asked.scores in own.units)
     return WEIGHTS / DISK + (swept + clean) / RATE + alone / CORES, len(parts)
 
 

@@ -14,7 +14,7 @@ from tests import synthetic
 from tests.pages.opening import opened_at
 
 LAYERS = 6
-EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
+EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, parts=6)
 PROFILE = synthetic.profile_spec(LAYERS, prunable=True)
 OWL = grammar.method("owl", 0.7)
 Costs = Callable[[Setting], float]

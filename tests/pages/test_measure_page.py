@@ -18,11 +18,12 @@ from core.specs.typed import build
 from core.store import profiles
 from core.store.cache import Store
 from pages.ui import called
+from pages.ui.measure import choose
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import opened_at, shell, url
 
-EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, rate=5e10, parts=6)
+EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, parts=6)
 
 
 @pytest.fixture
@@ -71,6 +72,15 @@ def test_the_first_view_is_ready_to_run(store: Store) -> None:
     assert not app.button(key="run").disabled
     assert not app.error
     assert "- Pruned by Wanda, 70 % zeros" in [line for each in app.caption for line in each.help.splitlines()]
+
+
+def test_what_the_hub_cache_holds_is_offered_and_can_be_picked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choose, "_in_cache", {"model": ["org/held"], "dataset": ["org/texts"]}.__getitem__)
+    app = opened()
+    app.selectbox(key="measure-model").set_value("org/held").run()
+    app.selectbox(key="measure-text").set_value("org/texts").run()
+    assert {"org/held"} == set(app.selectbox(key="measure-model").options) - set(choose.MODELS.values())
+    assert "--model org/held " in shown(app) and "--text org/texts " in shown(app)
 
 
 def test_run_queues_one_job_and_the_address_names_it(store: Store) -> None:

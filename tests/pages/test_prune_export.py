@@ -19,7 +19,7 @@ from core.models.sources import Source
 from core.specs import Correction, ExportRequest, Setting, StudyRequest, WindowRequest, grammar
 from core.store.cache import Store
 from core.store.profiles import load
-from pages.ui.prune import costing, exporting
+from pages.ui.prune import exporting
 from pages.ui.prune.asking import Pruning
 from tests import synthetic
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
@@ -70,7 +70,7 @@ def located(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose shape is known though none is here."""
     shape = Outline(layers=LAYERS, width=64, vocabulary=1000, layer_parameters=50_000, parameters=400_000)
     source = Source("a model", Path("nowhere"), None, "a model", None)
-    for module in (costing, target):
+    for module in (cost, target):
         monkeypatch.setattr(module, "locate", lambda *_, **__: source)
         monkeypatch.setattr(module, "outlined", lambda *_: shape)
 
@@ -96,7 +96,7 @@ def test_what_pruning_once_costs_stands_before_it_runs(store: Store, located: No
 
 
 def test_a_model_that_is_not_here_has_no_cost_yet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cost, "of_study", lambda *_: None)
+    monkeypatch.setattr(cost, "of_pruning", lambda *_: None)
     assert any("not known until" in each.value for each in opened(part="export").markdown)
 
 

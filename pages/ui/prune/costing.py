@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.models import cost, flops
-from core.models.sources import locate, outlined
+from core.models import cost
 from core.specs import EvaluationRequest, ExportRequest, StudyRequest, UserError, WindowRequest, checked
 from core.store.cache import Store
 from pages.ui import frame
@@ -26,15 +25,11 @@ def say(asked: Pruning | ExportRequest, device: str) -> None:
 
 
 def of_pruning(asked: Pruning | ExportRequest, store: Store, device: str) -> cost.Cost | None:
-    """Loading aside, what pruning costs; None while the model's files are not on this machine.
+    """What pruning costs; None while the model's files are not on this machine.
 
     Raises:
         UserError: the model or its files are not what they should be.
     """
     common = {name: getattr(asked, name) for name in ("model", "revision", "dtype", "profile", "calibration")}
-    study = cost.of_study(checked(StudyRequest, **common, settings=(asked.setting,), evaluation=LEAST), store, device)
-    if study is None:
-        return None
-    shape = outlined(locate(asked.model, store, asked.revision, fetch=False), store)
-    work = flops.walk_flops(shape, asked.calibration)
-    return cost.Cost(work, study.memory, work / study.rate, study.rough, study.rate, shape.layers)
+    study = checked(StudyRequest, **common, settings=(asked.setting,), evaluation=LEAST)
+    return cost.of_pruning(study, store, device)

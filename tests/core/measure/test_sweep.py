@@ -15,8 +15,9 @@ from core import specs
 from core.measure import sweep as sweeps
 from core.measure.group import Group
 from core.measure.sweep import Sweep
-from core.models import flops
+from core.models import effort, flops
 from core.models.progress import Cancelled, Progress, Report, silent
+from core.specs.shortages import shortage
 from core.store import parts
 from core.store.cache import Store
 from core.store.results import Perturbed
@@ -82,7 +83,7 @@ def test_numbers_do_not_depend_on_group_sizes(family: str, tmp_path, no_demo, mo
 
 @pytest.mark.parametrize("engine", ["wavefront", "hooks"])
 def test_what_comes_before_measuring_moves_the_bar(engine: str, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flops, "check_work", lambda *_: 1e9)  # so that a step of it shows beside so small a model
+    monkeypatch.setattr(effort, "check_work", lambda *_: 1e9)  # so that a step of it shows beside so small a model
     seen: list[Progress] = []
     of, text = tiny.loaded("llama"), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *NAMES).model_copy(update={"prunable": True})
@@ -289,24 +290,28 @@ CPU = "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't 
 
 
 @pytest.mark.parametrize("lack", [torch.OutOfMemoryError("no more"), MemoryError(), RuntimeError(CPU)])
-@pytest.mark.parametrize("room", [1, 0])
-def test_a_lack_of_memory_halves_the_group(
+@pytest.mark.parametrize("room", [2, 1])
+def test_a_lack_of_memory_halves_the_group_once(
     room: int, lack: Exception, empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, said = sweeps.ENGINES["wavefront"], []
+    engine, said, tried = sweeps.ENGINES["wavefront"], [], []
 
     def hungry(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
+        tried.append(len(group.sequences))
         if len(group.sequences) > room:
             raise lack
         return engine(group, measurement, step)
 
     monkeypatch.setitem(sweeps.ENGINES, "wavefront", hungry)
-    if room == 0:
-        with pytest.raises(type(lack)):
+    monkeypatch.setattr(flops, "group_size", lambda *_: 4)
+    if room == 1:
+        with pytest.raises(type(lack)) as caught:
             run(empty, names=("skip",))
+        assert tried == [1, 4, 2], "the noise floor, the group, and half of it"
+        assert "windows" in shortage(caught.value)
         return
     _, profile = run(empty, names=("skip",), report=said.append)
-    assert any("out of memory" in each.line for each in said)
+    assert tried == [1, 4, 2, 2, 1] and any("out of memory" in each.line for each in said)
     assert [each.done for each in said] == sorted(each.done for each in said)
     assert said[-1].done <= said[-1].total  # a part that was begun twice counts once
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from core import specs
-from core.models import cost, flops
+from core.models import cost, effort, flops
 from core.models.outline import Outline, outline
 from core.specs import presets
 from core.specs.errors import UserError
+from core.specs.pruners import Treatment
 from core.store.cache import Store
 from tests import tiny
 
@@ -40,14 +41,29 @@ def test_flops_by_hand() -> None:
 def test_what_takes_time_beside_flop_by_hand() -> None:
     """Two sequences of eight tokens: four are read for harm in each of three injections, ten logits each."""
     noise = tiny.measurement("gaussian:0.3")
-    flop, harm = flops.measurement_flops(SMALL, noise, 2, 8), 4 * (2 * 4 * 10 + flops.LOGIT * 10)
-    assert flops.harm_work(SMALL, 2, 8) == harm
-    assert flops.measurement_work(SMALL, noise, 2, 8) == flop + 3 * 4 * flops.LOGIT * 10
-    assert flops.clean_work(SMALL, 2, 8) == flops.clean_flops(SMALL, 2, 8) + flops.LOGIT * 16 * 10
-    assert flops.check_work(SMALL, 2, 8) == 3 * 3 * flops.layer_flops(SMALL, 16, 8)
-    assert flops.scores_work(SMALL) == flops.SCORE * 3 * 100
-    assert flops.spectra_work(SMALL, "cpu") == flops.SPECTRUM * 2 * 4 * 3 * 100
-    assert flops.spectra_work(SMALL, "cuda:0") > flops.spectra_work(SMALL, "cpu"), "the card waits for the CPU"
+    flop, harm = flops.measurement_flops(SMALL, noise, 2, 8), 4 * (2 * 4 * 10 + effort.LOGIT * 10)
+    assert effort.harm_work(SMALL, 2, 8) == harm
+    assert effort.measurement_work(SMALL, noise, 2, 8) == flop + 3 * 4 * effort.LOGIT * 10
+    assert effort.clean_work(SMALL, 2, 8) == flops.clean_flops(SMALL, 2, 8) + effort.LOGIT * 16 * 10
+    assert effort.check_work(SMALL, 2, 8) == 3 * 3 * flops.layer_flops(SMALL, 16, 8)
+    assert effort.scores_work(SMALL) == effort.SCORE * 3 * 100
+    assert effort.spectra_work(SMALL, "cpu") == effort.SPECTRUM * 2 * 4 * 3 * 100
+    wanda, mended = (Treatment("wanda", repair) for repair in (None, "refit"))
+    assert effort.pruning_work(SMALL, wanda) == effort.CHOICE * 100
+    assert effort.pruning_work(SMALL, mended) == (effort.CHOICE + effort.MENDING * 4) * 100
+    assert effort.spectra_work(SMALL, "cuda:0") > effort.spectra_work(SMALL, "cpu"), "the card waits for the CPU"
+
+
+def test_a_study_takes_what_its_settings_take_each_by_its_pruner() -> None:
+    text = specs.WindowRequest(sequences=2, length=8)
+    asked = specs.StudyRequest(calibration=text, evaluation=specs.EvaluationRequest(text=text))
+    wanda, slow = Treatment("wanda"), Treatment("alps", "refit")
+    none, one, both = (effort.studying(SMALL, asked, each) for each in ([], [wanda], [wanda, slow]))
+    judged = effort.evaluation_work(SMALL, 2, 8)
+    assert none == flops.clean_flops(SMALL, 2, 8) + judged
+    assert one - none == pytest.approx(judged + effort.walk_work(SMALL, text, wanda))
+    assert both - one == pytest.approx(judged + effort.walk_work(SMALL, text, slow))
+    assert effort.walk_work(SMALL, text, Treatment("magnitude")) == 3 * effort.CHOICE * 100, "no text is run"
 
 
 def test_a_request_costs_its_measurements_and_a_little_more() -> None:
@@ -93,14 +109,37 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 
 
 def test_an_estimate_is_rough_until_the_machine_was_measured(empty: Store) -> None:
+    """Between two speeds the time differs by the work done at each, and nothing else."""
     rough = cost.estimate(request(), empty)
     assert rough.rough and "rough" in cost.words(rough) and rough.parts == 6
-    assert rough.seconds == pytest.approx(rough.flops / rough.rate)
-    cost.remember_rate(empty, "cpu", tiny.shape(tiny.loaded("llama")), 1e9)
+    asked = cost.model_of(request(), empty, "cpu")
+    taken = effort.measuring(asked.shape, request(), [4, 4], "cpu")
+    cost.remember_rate(empty, "cpu", asked.shape, "float32", 1e7)
     known = cost.estimate(request(), empty)
-    assert not known.rough and known.rate == 1e9 and known.seconds == pytest.approx(known.flops / 1e9)
-    assert "measured" in cost.words(known) and "\n" not in cost.words(known)
-    assert cost.estimate(request(), empty, "cuda").rough  # another device was not measured
+    assert not known.rough and "measured" in cost.words(known) and "\n" not in cost.words(known)
+    assert known.seconds - rough.seconds == pytest.approx(taken / 1e7 - taken / flops.rough_rate("cpu"))
+    for other in ({"device": "cuda"}, {"request": request(dtype="bfloat16")}):  # which were not measured
+        assert cost.estimate(**{"request": request(), "store": empty} | other).rough
+
+
+def test_the_work_told_before_a_run_is_what_the_run_plans(empty: Store) -> None:
+    """In groups that do not come out even, with a residual that solves for weights, and what LSA looks at."""
+    asked = request(
+        text=specs.WindowRequest(source="random", sequences=5, length=12), removal=True,
+        measurements=specs.measurements(
+            [specs.perturbation(name) for name in ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")]
+        ),
+    )  # fmt: skip
+    of, text = tiny.loaded("llama"), tiny.windows(5, 12)
+    profile = tiny.profile(of, text, *(each.name for each in asked.measurements))
+    profile = profile.model_copy(update={"removal": True, "prunable": True})
+    sweep = tiny.sweep(of, text, profile, empty)
+    sweep.run()
+    shape = tiny.shape(of)
+    groups = flops.groups(shape, 5, 12, "float32", None)
+    assert groups == [3, 2] and sweep.done == pytest.approx(sweep.total)
+    not_planned = effort.moments_work(shape, 5 * 12) + effort.ROOT * shape.layers * shape.width**3
+    assert sweep.total + not_planned == pytest.approx(effort.measuring(shape, asked, groups, "cpu"))
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda:1", "mps", "tpu", ""])
@@ -113,6 +152,19 @@ def test_memory_counts_weights_and_one_group(empty: Store) -> None:
     assert half.memory < single.memory
     weights = 4 * sum(parameter.numel() for parameter in tiny.loaded("llama").model.parameters())
     assert single.memory > weights + cost.PROCESS, "Python and its libraries too"
+
+
+@pytest.mark.parametrize("free", [0, 10_000_000, 10**12])
+def test_no_more_is_told_than_memory_holds_beside_one_sequence(
+    free: int, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(text=specs.WindowRequest(sequences=16, length=512))
+    shape = tiny.shape(tiny.loaded("llama"))
+    monkeypatch.setattr(cost, "free_memory", lambda: free)
+    told = cost.estimate(asked, empty).memory - cost.PROCESS
+    one = flops.sequence_bytes(shape, 512, "float32")
+    assert told <= max(free, cost.model_of(asked, empty, "cpu").weights + one)
+    assert (told > 8 * one) == (free == 10**12), "eight at once where there is room"
 
 
 def test_of_a_model_that_memory_does_not_hold_a_few_layers_are_held(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import datasets
+import huggingface_hub
 import pytest
 
 from core.models import hub, sources
@@ -102,6 +103,17 @@ def test_a_hub_that_never_answers_ends_in_a_sentence(
         locate("org/name", empty)
     with refused("org/data", "go online"):
         windows.read("org/data")
+
+
+def test_the_cache_tells_its_models_from_its_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = huggingface_hub.scan_cache_dir
+    monkeypatch.setattr(huggingface_hub, "scan_cache_dir", lambda: scan(tmp_path / "hub"))
+    assert hub.cached("model") == [], "there is no cache yet"
+    for kept in ("models--org--second", "models--org--first", "datasets--org--rows"):
+        (tmp_path / "hub" / kept / "snapshots" / "abc").mkdir(parents=True)
+        (tmp_path / "hub" / kept / "refs").mkdir()
+        (tmp_path / "hub" / kept / "blobs").mkdir()
+    assert hub.cached("model") == ["org/first", "org/second"] and hub.cached("dataset") == ["org/rows"]
 
 
 # --- datasets ------------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from tests import tiny
 PROJECT = Path(__file__).resolve().parents[3]
 LIMIT = 600 * 2**20  # bytes of data that the process may hold; Python and its libraries take 430 MiB of them
 TIMES = 4
+PATIENCE = 3600  # seconds for each of two commands
 LEAN = {  # what allocators reserve and never fill would count as data
     "OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_MMAP_THRESHOLD_": "1048576",
 }  # fmt: skip
@@ -46,10 +47,10 @@ experiment.get({kind}.model_validate_json(sys.argv[1]), Store(Path(sys.argv[2]))
 
 
 def asked(
-    model: Path, text: str, names: tuple[str, ...] = ("gaussian:0.3", "residual:wanda:0.7")
+    model: Path, text: str, names: tuple[str, ...] = ("gaussian:0.3", "residual:wanda:0.7"), sequences: int = 2
 ) -> tuple[MeasureRequest, Callable[..., ExportRequest]]:
     """A measurement, and from a folder (and an allocation) to an export."""
-    windows = WindowRequest(source=text, sequences=2, length=12)
+    windows = WindowRequest(source=text, sequences=sequences, length=12)
     measure = MeasureRequest(
         model=str(model), text=windows, measurements=specs.measurements([specs.perturbation(name) for name in names])
     )
@@ -89,6 +90,7 @@ def test_the_lab_refuses_it(no_demo: Path, monkeypatch: pytest.MonkeyPatch, refu
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2 * PATIENCE)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the data of a process")
 def test_a_checkpoint_four_times_the_limit(tmp_path: Path, text: str) -> None:
     run_within(LIMIT, tmp_path, text, TIMES * LIMIT)
@@ -102,7 +104,7 @@ def run_within(limit: int, folder: Path, text: str, size: int) -> None:
     model, out = written(folder / "model", size), folder / "out"
     layers = len(list(model.glob("layer-*")))
     assert sum(path.stat().st_size for path in model.glob("*.safetensors")) >= size
-    measure, export = asked(model, text, ("residual:wanda:0.7",))
+    measure, export = asked(model, text, ("residual:wanda:0.7",), sequences=1)
     limited(limit, measure, folder / "cache")
     assert Store(folder / "cache").find(measure)
     sparsity = [0.5 * (index in (0, layers - 1)) for index in range(layers)]
@@ -145,6 +147,6 @@ def limited(limit: int, request: Spec, cache: Path) -> None:
     code = LIMITED.format(limit=limit, kind=type(request).__name__)
     done = subprocess.run(
         [sys.executable, "-c", code, request.model_dump_json(), str(cache)],
-        capture_output=True, text=True, cwd=PROJECT, env={**os.environ, **LEAN}, timeout=1800,
+        capture_output=True, text=True, cwd=PROJECT, env={**os.environ, **LEAN}, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
