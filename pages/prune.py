@@ -45,8 +45,10 @@ with lower:
 if how.wrong:
     frame.error(how.wrong)
 group = stored.choose(groups, how.setting) if groups and part in ("results", "export") else None
+if group and part == "export" and len(groups) > 1:
+    stored.badge(group, groups)
 if part == "results" and group:
-    results.show(group, profile, how.setting, upper, lower, bars)
+    results.show(group, groups, profile, how.setting, upper, lower, bars)
 else:
     with upper:
         bars()
