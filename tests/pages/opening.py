@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
+# What is installed stays as it is: it is looked through for components once, where every tab would do it anew.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def shell(painted: bool = True) -> AppTest:
