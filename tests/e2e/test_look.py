@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from pages.ui import brand
 from tests.e2e.conftest import ROOT, first_chart, hosts, serving, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
@@ -100,6 +101,9 @@ def test_a_page_is_the_first_request_ever_and_stands_in_light_dark_and_narrow(
         expect(page.locator("h1")).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert urlparse(page.url).path == f"/{name}"
+        assert brand.NAME in page.title()
+        expect(page.get_by_test_id("stSidebarLogo")).to_be_visible()
+        expect(page.get_by_test_id("stSidebarNav").get_by_test_id("stIconMaterial")).to_have_count(len(PAGES))
         seen(page, f"{name or 'lab'}-light", 1280)
         page.context.close()
         page = tab(f"{address}/{name}", 1280, "dark")
