@@ -96,9 +96,11 @@ def test_unlike_protocols_are_never_on_one_axis(store: Store) -> None:
     [line] = badges(app)
     assert "another text" in line
     assert json.dumps(figures(app)[1]) != drawn
-    for part in ("results", "export"):
-        [line] = badges(opened(study=second, part=part, windows="9"))
-        assert "another text" in line
+    [line] = badges(opened(study=second, windows="9"))
+    assert "another text" in line
+    for study in (first, second):
+        app = opened(study=study, part="export")
+        assert not badges(app) and any(f"Study {study} measured" in each.value for each in app.caption)
 
 
 def grouped(store: Store) -> dict[str, evaluations.Evaluations]:

@@ -31,10 +31,11 @@ def _groups(known: list[tuple[str, str | None]], _entries: list[Entry]) -> dict[
     return protocols.together(Store(), _entries)
 
 
-def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
+def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Evaluations:
     """What the URL names by any of its studies, else what holds the setting in view, else the newest.
 
-    `badge` draws the choice.
+    Args:
+        drawn: `badge` draws the choice in this run.
     """
     asked = st.query_params.get("study")
     homes = {entry.key: key for key, each in reversed(found.items()) for entry in each.guests}
@@ -44,7 +45,7 @@ def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
         st.warning(f"The link asks for study {plain(repr(asked))}, which is not in this cache or of another model.")
         st.query_params.pop("study")
     first = next((key for key, each in found.items() if each.of(setting)), next(iter(found)))
-    return found[view.sync("study", list(found), first, homes)]
+    return found[view.sync("study", list(found), first, homes, drawn)]
 
 
 def profile_key(typed: str | None) -> str | None:
