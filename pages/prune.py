@@ -44,9 +44,10 @@ with lower:
     how = asking.pruning(profile, in_view.request, opened=part == "choose")
 if how.wrong:
     frame.error(how.wrong)
-group = stored.choose(groups, how.setting) if groups and part in ("results", "export") else None
+shown = groups and part in ("results", "export")
+group = stored.choose(groups, how.setting, drawn=part == "results") if shown else None
 if part == "results" and group:
-    results.show(group, profile, how.setting, upper, lower, bars)
+    results.show(group, groups, profile, how.setting, upper, lower, bars)
 else:
     with upper:
         bars()
@@ -57,5 +58,6 @@ else:
     elif part == "writing" and not how.wrong:
         writing.show(how, profile, watch.begin)
     elif part == "export" and not how.wrong:
-        exporting.show(how, profile, protocols.holding(group, how.setting) if group else None, watch.begin)
+        holding = (protocols.holding(each, how.setting) for each in (group, *groups.values()) if each)
+        exporting.show(how, profile, next(filter(None, holding), None), watch.begin)
 steps.onward(part)

@@ -120,7 +120,7 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     ends = change.quoted
     few = 1 if abs(ends.value) < 20 else 0
     sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
-    return f"{-ends.value:.{few}f} % lower perplexity than uniform{sure}: {best.name} is lowest {aim}."
+    return f"{-ends.value:.{few}f} % lower perplexity{sure} than uniform with {best.name}, the lowest {aim}."
 
 
 def tied(first: Runner, second: Runner) -> bool:

@@ -21,7 +21,7 @@ from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.walk import restored
-from core.specs import Broken, Point, PrunedSpec, StudyRequest, StudySpec
+from core.specs import Broken, Point, PrunedSpec, StudyRequest, StudySpec, naming
 from core.specs.shares import Share, cut
 from core.store import parts, unfinished
 from core.store.cache import Entry, Store
@@ -44,6 +44,7 @@ class Run:
     done: float = 0.0  # FLOP
     total: float = 0.0
     pieces: int = 0
+    at: str = "the dense model"  # what is evaluated now, as charts call it
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -110,18 +111,19 @@ class Run:
         began, count = self.done, len(self.resolved.text.tokens)
 
         def step(windows: int) -> None:
-            self._say(f"the dense model: window {windows} of {count}", began + share * windows / count)
+            self._say(f"window {windows} of {count}", began + share * windows / count)
 
         return perplexity.reference(self.loaded, self.resolved.text.tokens, step)
 
     def _point(self, point: Point, reference: Tensor | None) -> None:
         name = point.setting.name if point.setting else "dense"
+        self.at = naming.whole(point.setting) if point.setting else "dense"
         warnings: list[str] = []
         began = time.perf_counter()
         with restored(self.loaded) if point.pruned else nullcontext():
             broken = None
             try:
-                zeros = self._prune(point.pruned, name, warnings) if point.pruned else count_zeros(self.loaded)
+                zeros = self._prune(point.pruned, warnings) if point.pruned else count_zeros(self.loaded)
             except Broken as reason:
                 broken, zeros = reason, count_zeros(self.loaded)
             pruning = time.perf_counter() - began
@@ -132,13 +134,13 @@ class Run:
             if self._lacks_losses(point):
                 self._losses(point, zeros, reference, about)
             for unit in self._lacking_tasks(point):
-                self._task(unit, name, about)
+                self._task(unit, about)
 
-    def _prune(self, pruned: PrunedSpec, name: str, warnings: list[str]) -> Array:
+    def _prune(self, pruned: PrunedSpec, warnings: list[str]) -> Array:
         share, began = flops.walk_flops(self.shape, self.request.calibration), self.done
 
         def step(layer: int) -> None:
-            self._say(f"{name}: pruned layer {layer}", began + share * (layer + 1) / self.shape.layers, layer)
+            self._say(f"pruned layer {layer}", began + share * (layer + 1) / self.shape.layers, layer)
 
         return prune(self.loaded, pruned, self.resolved.calibration, step, warnings.append)
 
@@ -161,7 +163,7 @@ class Run:
             nothing = np.full(len(rows), np.nan)
             spared += flops.task_flops(self.shape, len(rows))
             self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), told | {"seconds": 0.0})
-        self._say(f"{about['setting']}: {reason}", self.done + spared)
+        self._say(str(reason), self.done + spared)
 
     def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
         unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
@@ -175,14 +177,13 @@ class Run:
             began, start = time.perf_counter(), self.done
 
             def step(windows: int, first: int = first, start: float = start) -> None:
-                what = f"{about['setting']}: window {first + windows} of {len(tokens)}"
-                self._say(what, start + share * windows / PIECE)
+                self._say(f"window {first + windows} of {len(tokens)}", start + share * windows / PIECE)
 
             found = perplexity.evaluate(self.loaded, piece, reference[first : first + len(piece)], step)
             part = Evaluated(nll=found.nll, kl=found.kl, agreement=found.agreement, zeros=zeros)
             parts.save(self.store, unit, first, part, time.perf_counter() - began)
             self.pieces += 1
-            self._say(f"{about['setting']}: saved {first + len(piece)} of {len(tokens)} windows", self.done)
+            self._say(f"saved {first + len(piece)} of {len(tokens)} windows", self.done)
         whole = merged([part for _, part in sorted(parts.finished(self.store, unit).items())])
         self._save_losses(point, whole, self._first_broken(whole.nll), about)
 
@@ -208,17 +209,17 @@ class Run:
         self.store.save(unit, found, self._provenance() | about | told)
         parts.drop(self.store, unit)
 
-    def _task(self, unit: specs.ZeroShotSpec, name: str, about: dict) -> None:
+    def _task(self, unit: specs.ZeroShotSpec, about: dict) -> None:
         task = self.resolved.tasks[unit.task.name]
         share, start = flops.task_flops(self.shape, unit.task.examples or task.documents), self.done
 
         def step(done: int, total: int) -> None:
-            self._say(f"{name}: {task.name}, {done} of {total} questions put", start + share * done / max(total, 1))
+            self._say(f"{task.name}, {done} of {total} questions put", start + share * done / max(total, 1))
 
         began = time.perf_counter()
         found = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
         self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
-        self._say(f"{name}: saved {task.name}", self.done)
+        self._say(f"saved {task.name}", self.done)
 
     def _save_task(self, unit: specs.ZeroShotSpec, found: ZeroShot, about: dict) -> None:
         self.store.save(unit, found, self._provenance() | about)
@@ -231,4 +232,4 @@ class Run:
 
     def _say(self, line: str, done: float, layer: int | None = None) -> None:
         self.done = max(self.done, done)
-        self.report(Progress(line, int(self.done / 1e6), int(self.total / 1e6), layer, self.pieces))
+        self.report(Progress(f"{self.at}: {line}", int(self.done / 1e6), int(self.total / 1e6), layer, self.pieces))

@@ -121,8 +121,8 @@ def _finding(left: Array, drowned: NDArray[np.bool_]) -> str:
     shrunk = int((ends[known] < 1).sum()) or "none"
     strongest, weakest = int(np.nanargmax(ends)), int(np.nanargmin(ends))
     said = (
-        f"By the last layer, the drift from {shrunk} of {known.sum()} layers has shrunk: {times(ends[weakest])} of it "
-        f"remains from layer {weakest}, the least, and {times(ends[strongest])} from layer {strongest}, the most."
+        f"By the last layer, the drift from {shrunk} of {known.sum()} layers has shrunk. Least is left from "
+        f"layer {weakest} ({times(ends[weakest])}), most from layer {strongest} ({times(ends[strongest])})."
     )
     return f"{said} {drowned.sum()} grey cells are below the noise floor." if drowned.any() else said
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 UNTRAINED = ", untrained"  # what a random twin is called, after its model
 TEXTS = {r"(^|[\W_])c4([\W_]|$)": "C4", r"wikitext": "WikiText"}  # well-known ones by the name that everyone uses
 TUNED = re.compile(r"-(instruct|chat|it)$", re.IGNORECASE)
+FILE = re.compile(r"([-._](i?q\d\w*|b?f\d\d))?\.gguf$", re.IGNORECASE)  # what a GGUF file's name says of its numbers
 WRITTEN = (".jsonl", ".json", ".txt", ".raw", ".parquet")
 
 
@@ -37,8 +38,8 @@ def short(label: str) -> str:
 
 
 def narrow(name: str) -> str:
-    """The name of a model without what tells that it was tuned."""
-    return TUNED.sub("", name.removesuffix(UNTRAINED)) + (UNTRAINED if name.endswith(UNTRAINED) else "")
+    """The name of a model without what tells that it was tuned, or how its file holds it."""
+    return TUNED.sub("", FILE.sub("", name.removesuffix(UNTRAINED))) + (UNTRAINED if name.endswith(UNTRAINED) else "")
 
 
 def text(label: str) -> str:

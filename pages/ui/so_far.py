@@ -27,9 +27,9 @@ def perplexities(store: Store, job: Job) -> None:
     if not done:
         _first(len(job.request.points))
         return
-    label = plain(f"{called.source(job.request.evaluation.text)} · {protocols.badge(study)}")
-    points = f"{len(done)} of {len(study.points)} points finished"
-    _show(of_evaluations.perplexity(study, None, view.look()), job, "live-study", f"**Protocol:** {label} · {points}.")
+    read = f"{called.source(job.request.evaluation.text)} · {protocols.badge(study)}"
+    points = f"{len(done)} of {len(study.points)} points finished."
+    _show(of_evaluations.perplexity(study, None, view.look()), job, "live-study", points, read=read)
 
 
 def matrix(store: Store, job: Job) -> None:
@@ -59,11 +59,16 @@ def whole(key: str, job: Job) -> None:
     frame.link("absorption.py", "See it on the Absorption page", {"profile": key, "perturbation": name})
 
 
-def _show(chart: Chart, job: Job, key: str, about: str, finding: bool = True) -> None:
+def _show(chart: Chart, job: Job, key: str, about: str, finding: bool = True, read: str = "") -> None:
+    """The chart, how much of it there is, and its numbers.
+
+    Args:
+        read: the protocol, for the help.
+    """
     st.plotly_chart(chart.figure, key=key, alt=chart.alt)
     if finding:
         st.markdown(plain(chart.finding))
-    st.caption(about)
+    st.caption(about, help=plain(read) or None)
     frame.numbers(chart.table, chart.title, frame.file(job.key[:6], chart.name), key)
 
 

@@ -17,6 +17,7 @@ from core.store.cache import Entry, Store, largest_committed
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, view
 
+ROOM = 30  # characters of a name that the picker shows; a longer one stands below it, whole
 PREFERRED = "gaussian:0.3"  # the perturbation shown unasked, where it was measured
 
 
@@ -29,7 +30,10 @@ def choose() -> None:
     aliases = _resolved(asked) if asked and asked not in entries else None
     unasked = largest_committed(entries.values()) or next(iter(entries.values()))  # else the newest
     view.sync("profile", list(entries), unasked.key, aliases, named=not unasked.committed)
-    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=names(entries.values()).get)
+    named = names(entries.values())
+    st.sidebar.selectbox("Profile", list(entries), key="profile", format_func=named.get)
+    if len(named[st.session_state["profile"]]) > ROOM:
+        st.sidebar.caption(plain(named[st.session_state["profile"]]))
 
 
 def _resolved(asked: str) -> dict[str, str]:

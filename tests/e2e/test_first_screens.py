@@ -81,8 +81,10 @@ def point_at_a_layer(page: Page) -> None:
     expect(page.locator(".allocation .reading")).to_contain_text("Layer 12:")
 
 
-def test_a_chart_that_is_still_fetched_is_no_empty_box(demo: str, chromium: Browser) -> None:
-    context = chromium.new_context(viewport=SCREEN)
+def test_a_chart_that_is_still_fetched_is_no_empty_box_and_under_a_finger_has_no_bar(
+    demo: str, chromium: Browser
+) -> None:
+    context = chromium.new_context(viewport=SCREEN, has_touch=True, is_mobile=True)
     page, held = context.new_page(), []
     page.route("**/PlotlyChart.*.js", lambda route: held.append(route))
     page.goto(f"{demo}/absorption", wait_until="commit")
@@ -92,7 +94,8 @@ def test_a_chart_that_is_still_fetched_is_no_empty_box(demo: str, chromium: Brow
     assert waiting.evaluate("box => getComputedStyle(box).backgroundColor") == "rgba(0, 0, 0, 0)"
     for route in held:
         route.continue_()
-    drawn(page, "matrix")
+    drawn(page, "matrix").tap()
+    expect(page.locator(".st-key-matrix .modebar")).to_be_hidden()
     context.close()
 
 

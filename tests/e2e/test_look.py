@@ -13,6 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from pages.ui import brand
 from tests.e2e.conftest import ROOT, first_chart, hosts, serving, settle, wait_for_query
 
 pytestmark = pytest.mark.e2e
@@ -33,11 +34,24 @@ OUTSIDE = """() => {
     const tour = document.querySelector("[data-testid=stMainBlockContainer]").getBoundingClientRect()
     return [main.scrollHeight - main.clientHeight, main.scrollWidth - main.clientWidth, Math.max(0, tour.bottom - 720)]
 }"""
-DANGLING = """tour => {
-    const of = (each) => each.dataset.mark.split(" ")
-    const marks = new Set([...tour.querySelectorAll("[data-mark]:not(.ref)")].flatMap(of))
-    return [...tour.querySelectorAll(".ref")].filter(each => !of(each).some(mark => marks.has(mark)))
-        .map(each => each.textContent)
+UNLIT = """tour => {
+    const shown = (choice) => [...tour.querySelectorAll(choice)].filter((each) => each.getClientRects().length)
+    const point = ([clientX, clientY]) => tour.getRootNode().elementFromPoint(clientX, clientY)?.dispatchEvent(
+        new PointerEvent("pointermove", { clientX, clientY, bubbles: true, pointerType: "mouse" }))
+    const middle = ({ x, y, width, height }) => [[x + width / 2, y + height / 2]]
+    const along = (line) => [0, 0.25, 0.5, 0.75, 1].map((share) => {
+        const { x, y } = line.getPointAtLength(share * line.getTotalLength()).matrixTransform(line.getScreenCTM())
+        return [x, y]
+    })
+    const spots = (each) => each.matches("path, line") ? along(each) : middle(each.getBoundingClientRect())
+    return shown(".ref").map((each) => each.dataset.mark).filter((marks) => {
+        tour.querySelector("svg").dispatchEvent(new PointerEvent("pointerleave"))
+        const shares = (each) => each.dataset.mark.split(" ").some((mark) => marks.split(" ").includes(mark))
+        point(middle(shown(`.ref[data-mark="${marks}"]`)[0].getClientRects()[0])[0])
+        const lights = shown("[data-mark].lit:not(.ref)").some(shares)
+        const places = shown("[data-mark]:not(.ref)").filter(shares).flatMap(spots)
+        return !(lights && places.some((spot) => (point(spot), shown(".ref.lit").some(shares))))
+    })
 }"""
 TOPS = """slider => {
     const picture = slider.closest(".tour").querySelector("svg")
@@ -87,6 +101,9 @@ def test_a_page_is_the_first_request_ever_and_stands_in_light_dark_and_narrow(
         expect(page.locator("h1")).to_be_visible()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert urlparse(page.url).path == f"/{name}"
+        assert brand.NAME in page.title()
+        expect(page.get_by_test_id("stSidebarLogo")).to_be_visible()
+        expect(page.get_by_test_id("stSidebarNav").get_by_test_id("stIconMaterial")).to_have_count(len(PAGES))
         seen(page, f"{name or 'lab'}-light", 1280)
         page.context.close()
         page = tab(f"{address}/{name}", 1280, "dark")
@@ -140,10 +157,10 @@ def assert_one_screen(page: Page) -> None:
 
 
 def assert_numbers_light_marks(page: Page) -> None:
-    """Every word that refers to the picture has its mark there, and lights it for as long as it is pointed at."""
+    """Every word that refers to the picture lights its mark there while pointed at, and the mark lights the word."""
     tour, lit = page.locator(".tour"), page.locator(".tour .lit:not(.ref)")
     expect(tour.locator(".ref").first).to_be_visible()
-    assert tour.evaluate(DANGLING) == []
+    assert tour.evaluate(UNLIT) == []
     expect(tour.locator(".says")).to_have_attribute("aria-live", "polite")
     words = tour.locator(".says .ref, .question .ref")
     if words.count():

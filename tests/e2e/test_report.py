@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.owl import Owl
 from core.report.assemble import html
-from core.specs import AllocationRequest, Setting
+from core.specs import AllocationRequest, Setting, perturbation
 from core.store.cache import Store
 from tests import synthetic
 
@@ -94,3 +94,18 @@ def test_findings_and_numbers_are_there_without_javascript(opened: Page) -> None
 def test_a_phone_scrolls_in_one_direction(opened: Page) -> None:
     opened.wait_for_selector(".chart .main-svg")
     assert opened.evaluate("() => document.documentElement.scrollWidth") <= 380
+
+
+def test_a_report_opens_at_the_view_it_was_made_from(
+    invented_at: Callable[[str], str], tab: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = tab(f"{invented_at('absorption')}&perturbation=skip&layer=7")
+    page.get_by_test_id("stSidebarNav").get_by_text("Runs").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download report").click()
+    download.value.save_as(file := tmp_path / "report.html")
+    page.goto(file.as_uri())
+    first = page.locator("figure").first
+    expect(first.locator("h3")).to_contain_text(perturbation("skip").label)
+    expect(first.locator("figcaption")).to_contain_text("the marked layer, 7, is the one in view")
+    expect(first.locator(".chart .main-svg").first).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,20 @@ def bare(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(empty_cache)
 
 
+@pytest.fixture(scope="session")
+def one_profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with one profile that can be pruned, to be copied: that is faster than to make it."""
+    root = tmp_path_factory.mktemp("one")
+    synthetic.save_profile(root, PROFILE, LAYERS, "deep model")
+    return root
+
+
 @pytest.fixture
-def store(bare: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(bare: Store, one_profile: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A cache with one profile that can be pruned; the cost is invented and no worker starts."""
     monkeypatch.setattr(cost, "of_study", lambda *_: EXPECTED)
     monkeypatch.setattr(plan, "estimate", lambda *_: EXPECTED)
-    synthetic.save_profile(bare.root, PROFILE, LAYERS, "deep model")
+    shutil.copytree(one_profile, bare.root, dirs_exist_ok=True)
     return bare
 
 

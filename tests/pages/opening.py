@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each app asks anew which of the installed packages bring components, and reads all their metadata: it is asked once.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
+# What is installed stays as it is: it is looked through for components once, where every tab would do it anew.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def shell(painted: bool = True) -> AppTest:

@@ -48,8 +48,10 @@ def verdict(app: AppTest) -> str:
 
 
 def badges(app: AppTest) -> list[str]:
-    """The protocol lines of the page, each with what its help says."""
-    return [f"{each.value} {each.help}" for each in app.caption if "**Protocol:**" in each.value]
+    """The protocol lines of the page, whether or not they open a choice, each with what its help says."""
+    lines = [(each.value, each.help) for each in app.caption]
+    lines += [(each.proto.popover.label, each.proto.popover.help) for each in app.get("popover")]
+    return [f"{said} {told}" for said, told in lines if "**Protocol:**" in said]
 
 
 def owl_corrected(strength: float) -> AllocationRequest:

@@ -196,11 +196,21 @@ def test_the_worst_layer_is_shown_after_a_prediction_only(cache: Cache) -> None:
 
 
 def test_a_table_holds_all_that_its_figure_shows(cache: Cache) -> None:
-    drift = opened(profile=cache["deep"], chapter="drift").dataframe[0].value
+    app = opened(profile=cache["deep"], chapter="drift")
+    assert_the_axis_shows_the_fall(live(app))
+    drift = app.dataframe[0].value
     assert len(drift) == 30 * 31 // 2 and drift["noise after layer"].nunique() == 30
     amplify = opened(profile=cache["deep"], chapter="amplify", **GUESSED).dataframe[0].value
     assert set(amplify["verdict with it"].dropna()) <= {"amplifies", "absorbs", "undecided"}
     assert amplify["verdict without first token"].isna().sum() == 1
+
+
+def assert_the_axis_shows_the_fall(figure: dict) -> None:
+    """What the lines of all sizes span takes most of the height, and none of it is cut."""
+    shown = np.array([each for frame in figure["lines"][0]["values"] for row in frame for each in row], float)
+    low, high = np.nanmin(shown), np.nanmax(shown)
+    assert figure["y"]["low"] <= low and high <= figure["y"]["high"]
+    assert np.log(high / low) > 0.8 * np.log(figure["y"]["high"] / figure["y"]["low"])
 
 
 def test_the_last_lesson_names_its_target_and_its_table_has_one_format_a_column(empty_cache: Path) -> None:

@@ -11,7 +11,7 @@ from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
 from tests.pages.opening import figures, named
-from tests.pages.prune_page import LAYERS, PROFILE, family, opened, verdict
+from tests.pages.prune_page import LAYERS, PROFILE, badges, family, opened, verdict
 
 # --- watching ------------------------------------------------------------------------------------------------------
 
@@ -38,7 +38,8 @@ def test_a_running_study_fills_its_chart(store: Store) -> None:
     assert "50 %, about 95 s left" in app.get("progress")[0].proto.text
     live = next(each for each in figures(app) if any(trace.get("name") == "Uniform" for trace in each["data"]))
     assert named(live, "OWL")
-    assert any("3 of 6 points finished" in each.value and "**Protocol:**" in each.value for each in app.caption)
+    [amount] = [each for each in app.caption if each.value == "3 of 6 points finished."]
+    assert "16 × 512 tokens" in amount.help and not badges(app), "one protocol line a page"
     [link] = app.sidebar.get("page_link")
     assert job.key in link.proto.query_string and "evaluation · 4 settings" in link.proto.label
 

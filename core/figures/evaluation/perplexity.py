@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from core.analysis.verdicts import not_a_number
 from core.figures.axes import limits, log_axis
 from core.figures.evaluation.changes import SYMBOLS
 from core.figures.labels import digits, percent
-from core.figures.marks import DASHES, LETTER, line_labels, whiskers, words, wrapped
+from core.figures.marks import DASHES, LETTER, line_labels, rule, whiskers, wrapped
 from core.figures.style import LIGHT, Chart, Palette, colour, layout
 from core.store.results import Array
 
@@ -31,6 +32,15 @@ class Curve:
     loose: bool = False  # several strengths at one target: points without a line
     ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)  # target -> 95 % interval against uniform
     kind: str | None = None  # of its base allocator, which has its own colour
+
+
+class End(NamedTuple):
+    """Where a line ends, and what it is called there."""
+
+    target: float
+    value: float
+    name: str
+    colour: str
 
 
 def perplexity(
@@ -61,11 +71,10 @@ def perplexity(
     first, last = 100 * targets[0], 100 * targets[-1]
     span = max(last - first, 8.0)
     low, high = limits(np.array(every))
-    _add_labels(figure, known, last + 0.05 * span, math.log(max(high / low, 1.5)) / 22, look)
     if math.isfinite(dense):
-        figure.add_hline(y=dense, line={"color": look.guide, "width": 1.5, "dash": "dot"})
-        beside = [f"dense {digits(dense, 3)}"]
-        figure.add_trace(words([first - 0.05 * span], [dense], beside, look.ink, "top right", "dense"))
+        rule(figure, dense, first - 0.06 * span, last, color=look.guide, width=1.5, dash="dot")
+    ends = _ends(known, dense, targets[-1], look)
+    _add_labels(figure, ends, last + 0.05 * span, math.log(max(high / low, 1.5)) / 22, look)
     figure.update_layout(
         xaxis={
             "title": "target sparsity, % zeros",
@@ -135,22 +144,25 @@ def _bars(curve: Curve, targets: Sequence[float], hue: str) -> dict | None:
     return whiskers(mean, low, high, hue, 1.5)
 
 
-def _add_labels(figure: go.Figure, curves: Sequence[Curve], x: float, gap: float, look: Palette) -> None:
-    """Names right of the last target, led to from where their lines end; one that ends before says where it is."""
-    if not curves:
+def _ends(curves: Sequence[Curve], dense: float, last: float, look: Palette) -> list[End]:
+    """Where every line ends and its name there; one that ends before the last target says where it is."""
+    found = [End(last, dense, f"dense {digits(dense, 3)}", look.ink)] if math.isfinite(dense) else []
+    for each in curves:
+        end = max(each.points)
+        name = wrapped(each.name if end == last else f"{each.name} ({_reach(each)})", WIDEST)
+        name = f"<b>{name}</b>" if each.shown else name
+        found.append(End(end, _mean(each.points[end]), name, _hue(each, look)))
+    return found
+
+
+def _add_labels(figure: go.Figure, ends: Sequence[End], x: float, gap: float, look: Palette) -> None:
+    """Names right of the last target, apart from each other, and led to from where their lines end."""
+    if not ends:
         return
-    last = max(target for each in curves for target in each.points)
-    ends = [max(each.points) for each in curves]
-    names = [
-        each.name if end == last else f"{each.name} ({_reach(each)})" for each, end in zip(curves, ends, strict=True)
-    ]
-    names = [wrapped(name, WIDEST) for name in names]
-    names = [f"<b>{name}</b>" if each.shown else name for name, each in zip(names, curves, strict=True)]
-    colours = [_hue(each, look) for each in curves]
-    values = [_mean(each.points[end]) for each, end in zip(curves, ends, strict=True)]
+    targets, values, names, colours = zip(*ends, strict=True)
     labels = line_labels(x, values, names, colours, gap)
     figure.add_scatter(  # from the end of every line to its name
-        x=[x for end, to in zip(ends, labels.x, strict=True) for x in (100 * end, to, None)],
+        x=[x for target, to in zip(targets, labels.x, strict=True) for x in (100 * target, to, None)],
         y=[y for value, to in zip(values, labels.y, strict=True) for y in (value, to, None)],
         mode="lines",
         line={"color": look.guide, "width": 0.75},

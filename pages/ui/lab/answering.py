@@ -26,8 +26,8 @@ EXAMPLE = "example"
 REFUSED = "refused"
 MODEL = {
     "cold": "The model loads once you type.",
-    "loading": "The model is loading for yours.",
-    "ready": "The model is ready for yours.",
+    "loading": "The model is loading for your own sentence.",
+    "ready": "The model is ready for your own sentence.",
 }
 
 

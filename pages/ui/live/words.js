@@ -52,15 +52,21 @@ function join(root, held, column) {
   held.joined = true
   const point = (event) => {
     const pointed = event.target.closest?.("[data-mark]")
-    const [marks, from] = [named(pointed), pointed?.classList.contains("ref") ? pointed : null]
-    const layer = event.target.closest?.("svg") && event.clientX !== undefined ? column(event) : null
-    if (from) return light(root, held, marks, from)
-    const own = layer === null ? marks : marks.filter((mark) => !mark.startsWith("layer"))
-    light(root, held, layer === null ? own : [...own, `layer-${layer}`], null)
+    if (pointed?.classList.contains("ref")) return light(root, held, named(pointed), pointed)
+    const inside = event.target.closest?.("svg") && event.clientX !== undefined
+    light(root, held, inside ? beneath(root, event, column(event)) : named(pointed), null)
   }
   const leave = (event) => event.pointerType !== "touch" && light(root, held, [], null) // a finger does not hover
   for (const kind of ["pointermove", "focusin", "click"]) root.addEventListener(kind, point)
   for (const kind of ["pointerleave", "focusout"]) root.addEventListener(kind, leave)
+}
+
+// The marks at a place, those that others cover too. Of layers it is the one of the column; the axis speaks of all.
+function beneath(root, { clientX, clientY }, layer) {
+  const there = root.getRootNode().elementsFromPoint(clientX, clientY)
+  const marks = there.filter((each) => each.dataset?.mark && each.closest("svg")).flatMap(named)
+  const others = marks.filter((mark) => !mark.startsWith("layer"))
+  return marks.join() === "layers" ? marks : [...others, `layer-${layer}`]
 }
 
 function light(root, held, marks, word) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -24,6 +24,7 @@ from pages.ui.prune.stored import badge
 
 def show(
     results: Evaluations,
+    among: Mapping[str, Evaluations],
     profile: Profile,
     setting: Setting,
     upper: DeltaGenerator,
@@ -33,6 +34,7 @@ def show(
     """Everything that was measured under one protocol.
 
     Args:
+        among: the protocols to choose from.
         upper: the place of the headline, above that of the choices.
         lower: the place of the choices.
         bars: draws the allocation in view; a page that is still opening ends with it.
@@ -41,6 +43,7 @@ def show(
     if not results.settings:
         with upper:
             _dense(results)
+            badge(results, among)
             bars()
         return
     with lower:
@@ -50,6 +53,7 @@ def show(
     leading = headlines.leading(results, part, setting)
     with upper:
         _headline(results, part, setting, leading, in_part)
+        badge(results, among)
         bars()
     for one in results.settings:
         if one.helped:
@@ -66,7 +70,7 @@ def show(
 def _headline(
     results: Evaluations, part: Slice, setting: Setting, one: EvaluatedSetting, shown: EvaluatedSetting | None
 ) -> None:
-    """The number, what it compares, the protocol; and that the setting in view is another one, where it is."""
+    """The number and what it compares; and that the setting in view is another one, where it is."""
     st.header(plain(headlines.headline(one, part)), anchor=False)
     st.markdown(plain(headlines.behind(one, results)))
     if shown is None:
@@ -74,14 +78,12 @@ def _headline(
     windows = results.spec.text.sequences
     if windows < FEWEST_WINDOWS:
         st.warning(f"Too few windows to tell: {windows} were evaluated, {FEWEST_WINDOWS} are needed for an interval.")
-    badge(results)
 
 
 def _dense(results: Evaluations) -> None:
     st.info("This study holds the dense model alone: evaluate a setting to compare it.")
     if results.dense:
         st.metric("Dense perplexity", perplexity(results.dense))
-        badge(results)
 
 
 def _lacking(results: Evaluations, setting: Setting) -> str:

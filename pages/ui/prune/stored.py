@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from core.analysis import evaluations, protocols
@@ -11,6 +13,8 @@ from core.specs.settings import Setting
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import view
+
+PICK = "Choose a protocol. Numbers of unlike protocols never share a chart."
 
 
 def groups(profile: Profile) -> dict[str, Evaluations]:
@@ -27,10 +31,11 @@ def _groups(known: list[tuple[str, str | None]], _entries: list[Entry]) -> dict[
     return protocols.together(Store(), _entries)
 
 
-def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
+def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Evaluations:
     """What the URL names by any of its studies, else what holds the setting in view, else the newest.
 
-    A picker is drawn where there are several.
+    Args:
+        drawn: `badge` draws the choice in this run.
     """
     asked = st.query_params.get("study")
     homes = {entry.key: key for key, each in reversed(found.items()) for entry in each.guests}
@@ -40,16 +45,7 @@ def choose(found: dict[str, Evaluations], setting: Setting) -> Evaluations:
         st.warning(f"The link asks for study {plain(repr(asked))}, which is not in this cache or of another model.")
         st.query_params.pop("study")
     first = next((key for key, each in found.items() if each.of(setting)), next(iter(found)))
-    key = view.sync("study", list(found), first, homes)
-    if len(found) > 1:
-        st.selectbox(
-            "Protocol",
-            list(found),
-            key="study",
-            format_func=lambda each: protocols.badge(found[each]),
-            help="Numbers of unlike protocols never share an axis.",
-        )
-    return found[key]
+    return found[view.sync("study", list(found), first, homes, drawn)]
 
 
 def profile_key(typed: str | None) -> str | None:
@@ -62,6 +58,15 @@ def stamp(said: str, told: str = "") -> None:
     st.caption(f"**Protocol:** {plain(said)}", help=plain(told) or None)
 
 
-def badge(found: Evaluations) -> None:
-    """The protocol of some evaluations, once a page; all of it is in its help."""
-    stamp(protocols.line(found), f"{protocols.badge(found)}. {protocols.versions(found.points)}")
+def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) -> None:
+    """The protocol of some evaluations, once a page; all of it is in its help.
+
+    Args:
+        among: what `choose` chose from. Where that is several, the line opens the choice.
+    """
+    said, told = protocols.line(found), f"{protocols.badge(found)}. {protocols.versions(found.points)}"
+    if among is None or len(among) < 2:
+        stamp(said, told)
+        return
+    with st.popover(f"**Protocol:** {plain(said)}", type="tertiary", help=plain(told), wrap=True):
+        st.radio(PICK, list(among), key="study", format_func=lambda each: plain(protocols.badge(among[each])))

@@ -20,7 +20,7 @@ from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from pages.ui import frame, subject, view, watch
 
-WIDE = 260  # px: three cards beside each other on a laptop, one on a phone
+ACROSS, NARROWEST = 3, 230  # cards beside each other on a laptop; px of a card: one fills a phone
 FROM = {"committed": "bundled", "": "yours", "imported": "imported"}
 
 
@@ -36,7 +36,7 @@ class Card(NamedTuple):
 def show(store: Store, entries: Sequence[Entry]) -> None:
     """The cards, the bundled profiles first and of them the largest; the last two say how to get another."""
     called = subject.names(entries)
-    with st.container(horizontal=True):
+    with st.grid(ACROSS, min_column_width=NARROWEST):
         for entry in sorted(entries, key=lambda each: (not each.committed, -len(each.spec.names))):
             with _card(entry.key):
                 watch.open_profile(entry.key, f"**{plain(called[entry.key])}**")
@@ -50,7 +50,7 @@ def show(store: Store, entries: Sequence[Entry]) -> None:
 
 
 def _card(key: str) -> st.delta_generator.DeltaGenerator:
-    return st.container(border=True, width=WIDE, height="stretch", gap="xsmall", key=f"card-{key}")
+    return st.container(border=True, height="stretch", gap="xsmall", key=f"card-{key}")
 
 
 def _tell(store: Store, entry: Entry) -> None:

@@ -153,7 +153,7 @@ def test_a_stopped_study_knows_the_first_broken_layer(empty: Store, text: str, m
     """The pieces that tell of it were saved by the run that was stopped."""
 
     def stop(progress: Progress) -> None:
-        if progress.line.startswith("uniform") and progress.line.endswith("saved 20 of 20 windows"):
+        if progress.line.startswith("Uniform") and progress.line.endswith("saved 20 of 20 windows"):
             raise Cancelled
 
     monkeypatch.setattr(walking, "walk", spoiling(walking.walk, layer=2))

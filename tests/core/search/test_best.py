@@ -131,7 +131,7 @@ def honest(seen: list[Progress]) -> list[Progress]:
 
 def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     def stop(progress: Progress) -> None:
-        if progress.line.startswith("selection: depth_ramp") and "saved" in progress.line:
+        if progress.line.startswith("selection: Depth ramp, beta ") and "saved" in progress.line:
             raise Cancelled
 
     asked = request(text, seeds=(0,))
@@ -141,7 +141,8 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     seen: list[Progress] = []
     entry = experiment.get(asked, empty, report=seen.append)
     lines = [each.line for each in seen if each.total]
-    again = ("profile", "selection: dense: window", "selection: uniform:0.5: pruned")
+    assert not [line for line in lines if re.search(r"[a-z]=|:0\.", line)], "named as charts name it"
+    again = ("profile", "selection: dense: window", "selection: Uniform, 50 % zeros, Wanda: pruned")
     assert not [line for line in lines if line.startswith(again)]
     assert all(each.done <= each.total for each in seen)
     apart = Store(empty.root.parent / "apart")

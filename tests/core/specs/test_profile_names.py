@@ -17,6 +17,8 @@ DEMO = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
         (f"random: {DEMO}, untrained twin", "demo text, calibration half", "SmolLM2-135M, untrained · demo text"),
         ("Qwen/Qwen2-1.5B", "allenai/c4 (train)", "Qwen/Qwen2-1.5B · C4"),
         ("tiny-it", "my-notes.jsonl", "tiny · my-notes"),
+        ("gemma-3-270m-it-q4_k_m.gguf, dequantised", "demo text, calibration half", "gemma-3-270m · demo text"),
+        ("SmolLM2-135M-Instruct.Q2_K.gguf", "c4", "SmolLM2-135M · C4"),
         ("tiny", "Salesforce/wikitext (test)", "tiny · WikiText"),
     ],
 )
