@@ -18,6 +18,7 @@ from core.models.flops import WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.models.streaming import at_hand, forget
+from core.pruning.dense_path import DensePath
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import Statistics, pruned
 from core.pruning.plan import Plan, check, check_widths
@@ -68,15 +69,20 @@ def walk(
     treatment = plan.treatment
     batches: list[list[Call]] = []
     streams: list[Tensor] = []
+    path = None
     if treatment.reads_text:
-        batches, streams = _recorded(loaded, tokens, _check_replay(loaded, tokens[:1, :CHECKED]))
+        alike = _check_replay(loaded, tokens[:1, :CHECKED])
+        batches, streams = _recorded(loaded, tokens, alike)
+        path = _dense_path(loaded, tokens, streams, alike) if "pull" in treatment.statistics else None
     achieved = np.full(wanted.shape, np.nan)
     for index, stack in enumerate(stacks):
         runs = [calls[index] for calls in batches]
         sparsity = {linear.name: float(wanted[index, column]) for column, linear in enumerate(stack)}
         with at_hand(loaded.layers[index], keep=True):
+            if path:
+                path.enter(index, stack)
             for group in _groups(stack, runs, streams) if plan.true_sequential and runs else [stack]:
-                statistics = _statistics(group, runs, streams, treatment.statistics)
+                statistics = _statistics(group, runs, streams, treatment.statistics, path)
                 for linear in group:
                     share = sparsity[linear.name]
                     at = partial(pruned, linear, index, treatment, statistics, pattern=plan.pattern, warn=warn)
@@ -85,6 +91,8 @@ def walk(
                     linear.module.weight.copy_(at(share))
             achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
             streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
+            if path:
+                path.leave()
         step(index)
     return achieved
 
@@ -208,14 +216,29 @@ def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> lis
     return [group for group in (*found, list(left.values())) if group]
 
 
+def _dense_path(loaded: Loaded, tokens: Tensor, streams: list[Tensor], alike: bool) -> DensePath:
+    if not alike:
+        raise UserError(
+            f"the layers of {loaded.source.label} are told more of the text than the stream that enters them, so that "
+            "the dense path cannot run beside the pruned one: repair with refit"
+        )
+    tried, _ = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
+    return DensePath(streams, tried)
+
+
 def _statistics(
-    stack: list[Linear], runs: list[Call], streams: list[Tensor], wanted: tuple[Statistic, ...]
+    stack: list[Linear],
+    runs: list[Call],
+    streams: list[Tensor],
+    wanted: tuple[Statistic, ...],
+    path: DensePath | None,
 ) -> Statistics:
-    """What the pruner and the repair look at, by linear, all from one run of the layer as it is now."""
+    """What the pruner and the repair look at, by linear, all from runs of the layer as it is now."""
     if not runs:
         return {}
     sums = Sums(wanted)
     with watched(runs[0].layer, stack, sums.add):
         for call, stream in zip(runs, streams, strict=True):
             call(stream)
-    return {each: sums.of(each) for each in wanted}
+    found = {each: sums.of(each) for each in wanted if each != "pull"}
+    return {**found, "pull": path.pulls(stack, runs, streams)} if path else found

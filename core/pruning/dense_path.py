@@ -1,0 +1,124 @@
+"""The dense model's way through the calibration text beside the pruned one's, for a repair that leads back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor
+
+from core.models.anatomy import Linear
+from core.models.replay import Call
+from core.pruning.inputs import watched
+
+BACK = 0.5  # of what outputs lack that a repair takes back: all of it follows the calibration text too closely
+STRAIGHT = 0.03  # of what an output moves its layer's: where more is left, the layer does not simply add it
+
+
+class DensePath:
+    """What the dense model's layers give on the calibration text, and how far from it the pruned path's linears are."""
+
+    def __init__(self, streams: Sequence[Tensor], tried: Sequence[Call]):
+        """`streams` enter the first layer, one per batch; `tried` are runs of all layers on a few tokens."""
+        self.streams, self.tried = list(streams), tried
+        self.ahead: list[Tensor] = []
+        self.stack: Sequence[Linear] = ()
+        self.weights: dict[str, Tensor] = {}
+        self.factors: dict[str, float] = {}
+
+    def enter(self, index: int, stack: Sequence[Linear]) -> None:
+        """Keep what a layer is before any of its linears is pruned."""
+        self.stack = stack
+        self.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}
+        self.factors = added(self.tried[index], stack)
+
+    def leave(self) -> None:
+        """Go on to what the layer gave."""
+        self.streams = self.ahead
+
+    def pulls(self, group: Sequence[Linear], runs: Sequence[Call], streams: Sequence[Tensor]) -> dict[str, Tensor]:
+        """What moves the linears' outputs part of the way to the dense path's.
+
+        An output that a layer adds to its stream lacks what the stream lacks there too, less what the outputs added
+        before it take back.
+
+        Args:
+            group: linears that are dense yet; those of the layer that ran before them may be pruned.
+            runs: the layer's calls, one per batch.
+            streams: the pruned path's, which enter the layer.
+
+        Returns:
+            Linear -> (out, in) float32 sum of d x^T over all tokens: x its input on the pruned path, d what moves it.
+        """
+        wanted = {each.name for each in group}
+        linears = {each.name: each for each in self.stack}
+        found: dict[str, Tensor] = {}
+        self.ahead = []
+        for call, stream, beside in zip(runs, streams, self.streams, strict=True):
+            here, _ = _inputs(call, self.stack, stream)
+            there, exit = _inputs(call, self.stack, beside, self.weights)
+            self.ahead.append(exit)
+            drift = (beside - stream).float().flatten(0, -2)
+            for (name, x), (_, dense) in zip(here, there, strict=True):
+                linear, factor = linears[name], self.factors.get(name)
+                before = linear.stored(self.weights[f"{name}.weight"]).float()
+                lacks = dense @ before.T - x @ linear.weight.float().T
+                if factor:
+                    drift = drift + factor * lacks
+                    lacks = drift / factor
+                if name in wanted:
+                    found[name] = found.get(name, 0) + BACK * lacks.T @ x
+                    drift = (1 - BACK) * drift if factor else drift
+        return found
+
+
+def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
+    """What a layer adds to its stream: linear -> the factor that its output is added with. Found by trying.
+
+    All outputs are held but one, which is moved: where the layer's own output then moves by a multiple of it and by
+    nothing else, the layer adds it. A layer that norms an output before adding it does something else.
+
+    Args:
+        call: a run on a few tokens.
+        stack: the linears of the layer.
+    """
+    kept: dict[str, Tensor] = {}
+    with _replaced(stack, lambda name, output: kept.setdefault(name, output).clone()):  # a layer may add in place
+        clean = call(call.entry)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(clean.shape, generator=generator).to(clean) * clean.norm(dim=-1, keepdim=True)
+    noise = noise / clean.shape[-1] ** 0.5
+    found = {}
+    for name in [each.name for each in stack if each.name in kept and kept[each.name].numel() == clean.numel()]:
+        held = kept | {name: kept[name] + noise.view_as(kept[name])}
+        with _replaced(stack, lambda other, _, held=held: held[other].clone()):
+            moved = (call(call.entry) - clean).double()
+        factor = float((moved * noise).sum() / (noise.double() * noise).sum())
+        if factor and (moved - factor * noise).norm() <= STRAIGHT * moved.norm():
+            found[name] = factor
+    return found
+
+
+@contextmanager
+def _replaced(stack: Sequence[Linear], change: Callable[[str, Tensor], Tensor]) -> Iterator[None]:
+    """While inside, a linear gives what `change` makes of its name and output."""
+    with ExitStack() as hooks:
+        for linear in stack:
+            hook = lambda _, args, output, name=linear.name: change(name, output)  # noqa: E731
+            hooks.callback(linear.module.register_forward_hook(hook).remove)
+        yield
+
+
+def _inputs(
+    call: Call, stack: Sequence[Linear], stream: Tensor, weights: dict[str, Tensor] | None = None
+) -> tuple[list[tuple[str, Tensor]], Tensor]:
+    """What each linear reads in a run, (all tokens, in) float32, in the order of arising; and the layer's output."""
+    found: list[tuple[str, Tensor]] = []
+
+    def see(names: tuple[str, ...], given: Tensor) -> None:
+        found.extend((name, given.float().flatten(0, -2)) for name in names)
+
+    with watched(call.layer, stack, see):
+        exit = call(stream, weights)
+    return found, exit
