@@ -112,7 +112,7 @@ REPAIRS = {
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
     ),
     "refit_dense": RepairRow(
-        "refit to the dense path",
+        "refit to dense",
         "core.pruning.repair:refit",
         "A repair after any pruner: the weights that stay are solved anew so that the outputs of the linear, with the "
         "stream that they are added to, come closest to the middle between the pruned path and the dense model's own. "
@@ -173,9 +173,8 @@ def treatment(pruner: str, repair: str | None = None) -> Treatment:
 
 TREATMENTS = {each.name: each for repair in (None, *REPAIRS) for each in (Treatment(name, repair) for name in PRUNERS)}
 TREATMENT_LABELS = {name: each.label for name, each in TREATMENTS.items()}
-OF_ONE_LAYER = {
-    name: each.label for name, each in TREATMENTS.items() if "pull" not in each.statistics
-}  # dense before it
+# What damages one layer of a dense model: with nothing pruned before it, the dense path is its own
+OF_ONE_LAYER = {name: each.label for name, each in TREATMENTS.items() if "pull" not in each.statistics}
 
 
 def place(name: str) -> tuple[bool, int]:
