@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import torch
 from torch import Tensor
 
 from core.models.anatomy import Linear
 from core.models.replay import Call
-from core.pruning.inputs import watched
+from core.pruning.inputs import Enough, Names, watched
 
 BACK = 0.5  # of what outputs lack that a repair takes back: all of it follows the calibration text too closely
 STRAIGHT = 0.03  # of what an output moves its layer's: where more is left, the layer does not simply add it
@@ -22,54 +22,71 @@ class DensePath:
     def __init__(self, streams: Sequence[Tensor], tried: Sequence[Call]):
         """`streams` enter the first layer, one per batch; `tried` are runs of all layers on a few tokens."""
         self.streams, self.tried = list(streams), tried
-        self.ahead: list[Tensor] = []
-        self.stack: Sequence[Linear] = ()
+        self.read: list[Linear] = []  # of the layer that it is at, so far
         self.weights: dict[str, Tensor] = {}
         self.factors: dict[str, float] = {}
 
     def enter(self, index: int, stack: Sequence[Linear]) -> None:
         """Keep what a layer is before any of its linears is pruned."""
-        self.stack = stack
+        self.read = []
         self.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}
         self.factors = added(self.tried[index], stack)
 
-    def leave(self) -> None:
-        """Go on to what the layer gave."""
-        self.streams = self.ahead
+    def leave(self, runs: Sequence[Call]) -> None:
+        """Go on to what the dense layer gives."""
+        self.streams = [call(stream, self.weights) for call, stream in zip(runs, self.streams, strict=True)]
 
-    def pulls(self, group: Sequence[Linear], runs: Sequence[Call], streams: Sequence[Tensor]) -> dict[str, Tensor]:
+    def pulls(
+        self,
+        group: Sequence[Linear],
+        runs: Sequence[Call],
+        streams: Sequence[Tensor],
+        see: Callable[[Names, Tensor], None],
+    ) -> dict[str, Tensor]:
         """What moves the linears' outputs part of the way to the dense path's.
 
         An output that a layer adds to its stream lacks what the stream lacks there too, less what the outputs added
         before it take back.
 
         Args:
-            group: linears that are dense yet; those of the layer that ran before them may be pruned.
+            group: the next linears of the layer, dense yet; those that ran before them may be pruned.
             runs: the layer's calls, one per batch.
             streams: the pruned path's, which enter the layer.
+            see: shown what of the group reads each distinct input of the pruned path, and that input.
 
         Returns:
             Linear -> (out, in) float32 sum of d x^T over all tokens: x its input on the pruned path, d what moves it.
         """
         wanted = {each.name for each in group}
-        linears = {each.name: each for each in self.stack}
+        self.read += group
+        linears = {each.name: each for each in self.read}
         found: dict[str, Tensor] = {}
-        self.ahead = []
         for call, stream, beside in zip(runs, streams, self.streams, strict=True):
-            here, _ = _inputs(call, self.stack, stream)
-            there, exit = _inputs(call, self.stack, beside, self.weights)
-            self.ahead.append(exit)
+            here, there = self._inputs(call, stream), self._inputs(call, beside, self.weights)
             drift = (beside - stream).float().flatten(0, -2)
-            for (name, x), (_, dense) in zip(here, there, strict=True):
-                linear, factor = linears[name], self.factors.get(name)
-                before = linear.stored(self.weights[f"{name}.weight"]).float()
-                lacks = dense @ before.T - x @ linear.weight.float().T
-                if factor:
-                    drift = drift + factor * lacks
-                    lacks = drift / factor
-                if name in wanted:
-                    found[name] = found.get(name, 0) + BACK * lacks.T @ x
-                    drift = (1 - BACK) * drift if factor else drift
+            for (names, given), (_, dense) in zip(here, there, strict=True):
+                if reading := tuple(name for name in names if name in wanted):
+                    see(reading, given)
+                x, clean = (each.float().flatten(0, -2) for each in (given, dense))
+                for name in names:
+                    linear, factor = linears[name], self.factors.get(name)
+                    before = linear.stored(self.weights[f"{name}.weight"]).float()
+                    lacks = clean @ before.T - x @ linear.weight.float().T
+                    if factor:
+                        drift = drift + factor * lacks
+                        lacks = drift / factor
+                    if name in wanted:
+                        found[name] = found.get(name, 0) + BACK * lacks.T @ x
+                        drift = (1 - BACK) * drift if factor else drift
+        return found
+
+    def _inputs(
+        self, call: Call, stream: Tensor, weights: dict[str, Tensor] | None = None
+    ) -> list[tuple[Names, Tensor]]:
+        """What reads each distinct input of a run, which goes on as far as it must, and that input."""
+        found: list[tuple[Names, Tensor]] = []
+        with watched(call.layer, self.read, lambda *seen: found.append(seen), whole=False), suppress(Enough):
+            call(stream, weights)
         return found
 
 
@@ -108,17 +125,3 @@ def _replaced(stack: Sequence[Linear], change: Callable[[str, Tensor], Tensor]) 
             hook = lambda _, args, output, name=linear.name: change(name, output)  # noqa: E731
             hooks.callback(linear.module.register_forward_hook(hook).remove)
         yield
-
-
-def _inputs(
-    call: Call, stack: Sequence[Linear], stream: Tensor, weights: dict[str, Tensor] | None = None
-) -> tuple[list[tuple[str, Tensor]], Tensor]:
-    """What each linear reads in a run, (all tokens, in) float32, in the order of arising; and the layer's output."""
-    found: list[tuple[str, Tensor]] = []
-
-    def see(names: tuple[str, ...], given: Tensor) -> None:
-        found.extend((name, given.float().flatten(0, -2)) for name in names)
-
-    with watched(call.layer, stack, see):
-        exit = call(stream, weights)
-    return found, exit

@@ -92,7 +92,7 @@ def walk(
             achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
             streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
             if path:
-                path.leave()
+                path.leave(runs)
         step(index)
     return achieved
 
@@ -237,8 +237,9 @@ def _statistics(
     if not runs:
         return {}
     sums = Sums(wanted)
-    with watched(runs[0].layer, stack, sums.add):
-        for call, stream in zip(runs, streams, strict=True):
-            call(stream)
-    found = {each: sums.of(each) for each in wanted if each != "pull"}
-    return {**found, "pull": path.pulls(stack, runs, streams)} if path else found
+    pulls = path.pulls(stack, runs, streams, sums.add) if path else {}
+    if not path:
+        with watched(runs[0].layer, stack, sums.add):
+            for call, stream in zip(runs, streams, strict=True):
+                call(stream)
+    return {each: pulls if each == "pull" else sums.of(each) for each in wanted}
