@@ -69,9 +69,10 @@ class DensePath:
                     see(reading, given)
                 x, clean = (each.float().flatten(0, -2) for each in (given, dense))
                 for name in names:
-                    linear, factor = linears[name], self.factors.get(name)
-                    before = linear.stored(self.weights[f"{name}.weight"]).float()
-                    lacks = clean @ before.T - x @ linear.weight.float().T
+                    factor = self.factors.get(name)
+                    if not factor and name not in wanted:
+                        continue
+                    lacks = self._lacks(linears[name], x, clean, name in wanted)
                     if factor:
                         drift = drift + factor * lacks
                         lacks = drift / factor
@@ -79,6 +80,11 @@ class DensePath:
                         found[name] = found.get(name, 0) + BACK * lacks.T @ x
                         drift = (1 - BACK) * drift if factor else drift
         return found
+
+    def _lacks(self, linear: Linear, x: Tensor, clean: Tensor, dense: bool) -> Tensor:
+        """The dense path's output less the pruned path's, (tokens, out); `dense`: while its weight is the same."""
+        before = linear.stored(self.weights[f"{linear.name}.weight"]).float()
+        return (clean - x) @ before.T if dense else clean @ before.T - x @ linear.weight.float().T
 
     def _inputs(
         self, call: Call, stream: Tensor, weights: dict[str, Tensor] | None = None

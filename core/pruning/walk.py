@@ -46,7 +46,8 @@ def walk(
     pruned together, and the layer is run again for the inputs of the next. With `true_sequential` (an option of
     SparseGPT's code) the layer is run anew for each group of linears that read the same input, in the order in which
     these inputs arise, with the groups before it already pruned. A repair follows its linear's pruning and is solved by
-    the same run's second moments. For a pruner without statistic, and without a repair, nothing is run.
+    the same run's second moments; one that leads back to the dense path takes the groups in turn too, since each takes
+    back what those before it did. For a pruner without statistic, and without a repair, nothing is run.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -69,7 +70,7 @@ def walk(
     treatment = plan.treatment
     batches: list[list[Call]] = []
     streams: list[Tensor] = []
-    path = None
+    path, in_turn = None, plan.true_sequential or "pull" in treatment.statistics
     if treatment.reads_text:
         alike = _check_replay(loaded, tokens[:1, :CHECKED])
         batches, streams = _recorded(loaded, tokens, alike)
@@ -81,7 +82,7 @@ def walk(
         with at_hand(loaded.layers[index], keep=True):
             if path:
                 path.enter(index, stack)
-            for group in _groups(stack, runs, streams) if plan.true_sequential and runs else [stack]:
+            for group in _groups(stack, runs, streams) if in_turn and runs else [stack]:
                 statistics = _statistics(group, runs, streams, treatment.statistics, path)
                 for linear in group:
                     share = sparsity[linear.name]
