@@ -19,22 +19,23 @@ STRAIGHT = 0.03  # of what an output moves its layer's: where more is left, the 
 class DensePath:
     """What the dense model's layers give on the calibration text, and how far from it the pruned path's linears are."""
 
-    def __init__(self, streams: Sequence[Tensor], tried: Sequence[Call]):
-        """`streams` enter the first layer, one per batch; `tried` are runs of all layers on a few tokens."""
-        self.streams, self.tried = list(streams), tried
+    def __init__(self, batches: Sequence[Sequence[Call]], streams: Sequence[Tensor], tried: Sequence[Call]):
+        """All layers' runs and the stream that enters the first, for every batch; and their runs on a few tokens."""
+        self.batches, self.streams, self.tried = batches, list(streams), tried
+        self.runs: list[Call] = []  # of the layer that it is at
         self.read: list[Linear] = []  # of the layer that it is at, so far
         self.weights: dict[str, Tensor] = {}
         self.factors: dict[str, float] = {}
 
     def enter(self, index: int, stack: Sequence[Linear]) -> None:
         """Keep what a layer is before any of its linears is pruned."""
-        self.read = []
+        self.runs, self.read = [calls[index] for calls in self.batches], []
         self.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}
         self.factors = added(self.tried[index], stack)
 
-    def leave(self, runs: Sequence[Call]) -> None:
+    def leave(self) -> None:
         """Go on to what the dense layer gives."""
-        self.streams = [call(stream, self.weights) for call, stream in zip(runs, self.streams, strict=True)]
+        self.streams = [call(stream, self.weights) for call, stream in zip(self.runs, self.streams, strict=True)]
 
     def pulls(
         self,
@@ -50,8 +51,8 @@ class DensePath:
 
         Args:
             group: the next linears of the layer, dense yet; those that ran before them may be pruned.
-            runs: the layer's calls, one per batch.
-            streams: the pruned path's, which enter the layer.
+            runs: the layer's calls on the pruned path, one per batch.
+            streams: what enters the layer there.
             see: shown what of the group reads each distinct input of the pruned path, and that input.
 
         Returns:
@@ -61,8 +62,8 @@ class DensePath:
         self.read += group
         linears = {each.name: each for each in self.read}
         found: dict[str, Tensor] = {}
-        for call, stream, beside in zip(runs, streams, self.streams, strict=True):
-            here, there = self._inputs(call, stream), self._inputs(call, beside, self.weights)
+        for call, stream, own, beside in zip(runs, streams, self.runs, self.streams, strict=True):
+            here, there = self._inputs(call, stream), self._inputs(own, beside, self.weights)
             drift = (beside - stream).float().flatten(0, -2)
             for (names, given), (_, dense) in zip(here, there, strict=True):
                 if reading := tuple(name for name in names if name in wanted):

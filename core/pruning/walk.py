@@ -74,7 +74,7 @@ def walk(
     if treatment.reads_text:
         alike = _check_replay(loaded, tokens[:1, :CHECKED])
         batches, streams = _recorded(loaded, tokens, alike)
-        path = _dense_path(loaded, tokens, streams, alike) if "pull" in treatment.statistics else None
+        path = _dense_path(loaded, tokens, batches, streams, alike) if "pull" in treatment.statistics else None
     achieved = np.full(wanted.shape, np.nan)
     for index, stack in enumerate(stacks):
         runs = [calls[index] for calls in batches]
@@ -93,7 +93,7 @@ def walk(
             achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
             streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
             if path:
-                path.leave(runs)
+                path.leave()
         step(index)
     return achieved
 
@@ -217,14 +217,12 @@ def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> lis
     return [group for group in (*found, list(left.values())) if group]
 
 
-def _dense_path(loaded: Loaded, tokens: Tensor, streams: list[Tensor], alike: bool) -> DensePath:
-    if not alike:
-        raise UserError(
-            f"the layers of {loaded.source.label} are told more of the text than the stream that enters them, so that "
-            "the dense path cannot run beside the pruned one: repair with refit"
-        )
+def _dense_path(
+    loaded: Loaded, tokens: Tensor, batches: list[list[Call]], streams: list[Tensor], alike: bool
+) -> DensePath:
+    own = batches if alike else _recorded(loaded, tokens, alike)[0]  # a store that layers fill, filled by dense ones
     tried, _ = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
-    return DensePath(streams, tried)
+    return DensePath(own, streams, tried)
 
 
 def _statistics(
