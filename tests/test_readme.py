@@ -44,12 +44,25 @@ def is_heavy(line: str) -> bool:
     return line.split()[3] in HEAVY or LATER in line
 
 
+def is_run(line: str) -> bool:
+    """Whether the slow test runs it: a server does not end by itself."""
+    return is_heavy(line) and line.split()[3] != "serve"
+
+
+BLOCKS = [
+    found
+    for block in re.findall(r"^```\w*\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    if (found := re.findall(r"^python -m core .*", block, re.MULTILINE))
+]
+
+
 def told(line: str) -> list[str]:
     """What follows `python -m core`, without the remark and without where the output goes."""
     return shlex.split(line.partition(" > ")[0], comments=True)[3:]
 
 
 def test_the_lines_are_found() -> None:
+    assert [line for block in BLOCKS for line in block] == LINES
     assert {"measure", "prune", "best", "show"} <= {line.split()[3] for line in LINES}
 
 
@@ -69,8 +82,9 @@ def test_a_line_that_loads_a_model_is_understood(line: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.bundled
-@pytest.mark.timeout(3 * 3600)  # the standard preset alone takes more than half an hour on two cores
-def test_the_lines_that_load_a_model_work_one_after_the_other(tmp_path: Path) -> None:
+@pytest.mark.timeout(3 * 3600)
+@pytest.mark.parametrize("block", [block for block in BLOCKS if any(map(is_run, block))], ids=lambda block: block[0])
+def test_the_lines_that_load_a_model_work_one_after_the_other(block: list[str], tmp_path: Path) -> None:
     """In a folder with what the README takes for granted; a line with KEY goes on from the key printed last."""
     shutil.copytree(tiny.folder("bloom"), tmp_path / "my-model")  # takes windows of any length
     words = [{"text": " ".join(piece.split()[:400])} for piece in windows.read("demo").documents] * 4
@@ -79,7 +93,7 @@ def test_the_lines_that_load_a_model_work_one_after_the_other(tmp_path: Path) ->
     (tmp_path / "study.toml").write_text(study, encoding="utf-8")
     there = {**os.environ, "PYTHONPATH": str(README.parent), "ABSORPTION_CACHE": str(tmp_path / "cache")}
     key = ""
-    for line in (each for each in LINES if is_heavy(each) and " serve " not in each):  # a server does not end by itself
+    for line in filter(is_run, block):
         run = line.replace("python", shlex.quote(sys.executable), 1).replace(LATER, key)
         done = subprocess.run(run, shell=True, cwd=tmp_path, env=there, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{line}: {done.stderr}"

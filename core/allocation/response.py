@@ -11,7 +11,7 @@ from core.allocation.allocator import Allocator, Parameter
 from core.allocation.budget import TOLERANCE, Bounds
 from core.specs.base import Array
 from core.specs.errors import UserError
-from core.specs.pruners import TREATMENT_LABELS, USUAL, Treated
+from core.specs.pruners import OF_ONE_LAYER, USUAL, Treated
 
 if TYPE_CHECKING:
     from core.allocation.evidence import Curves, Evidence
@@ -45,9 +45,9 @@ class Response(Allocator):
     objective: Annotated[
         Literal["drift", "kl", "nll"], Parameter("Harm by", tuple(OBJECTIVES), "harm by", OBJECTIVES)
     ] = Field("kl", description="drift, kl or nll")
-    pruner: Annotated[
-        Treated, Parameter("Pruned by", tuple(TREATMENT_LABELS), "curves from", TREATMENT_LABELS, quiet=True)
-    ] = Field(USUAL, description="whose measured curves, as in wanda or wanda+refit")
+    pruner: Annotated[Treated, Parameter("Pruned by", tuple(OF_ONE_LAYER), "curves from", OF_ONE_LAYER, quiet=True)] = (
+        Field(USUAL, description="whose measured curves, as in wanda or wanda+refit")
+    )
     granularity: Annotated[
         Literal["layer", "linear"], Parameter("Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES, quiet=True)
     ] = Field("layer", description="a budget per layer or per linear")

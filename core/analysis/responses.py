@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from core.specs import UserError
-from core.specs.pruners import TREATMENTS, USUAL, place
+from core.specs.pruners import OF_ONE_LAYER, USUAL, place
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -77,7 +77,7 @@ def _harm(profile: Profile, prunes: str, pruner: str, objective: str, linear: st
 def pruners(profile: Profile, per_linear: bool = False) -> list[str]:
     """Those that a profile holds curves of, the usual pruner first; of every linear alone where `per_linear`."""
     found = []
-    for pruner in sorted(TREATMENTS, key=place):
+    for pruner in sorted(OF_ONE_LAYER, key=place):
         try:
             (measured_linears if per_linear else measured)(profile, pruner, "kl")
         except UserError:

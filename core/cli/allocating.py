@@ -19,7 +19,7 @@ from core.specs import allocations
 from core.specs.base import look_up
 from core.specs.errors import UserError
 from core.specs.formats import digits
-from core.specs.pruners import TREATMENTS
+from core.specs.pruners import OF_ONE_LAYER
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -30,7 +30,7 @@ def spread(given: SimpleNamespace) -> None:
     """Spread a sparsity budget over the layers of a measured model."""
     request, judge, judge_pruner = asking.allocation(given), given.judge, given.judge_pruner
     if judge_pruner is not None:
-        look_up(TREATMENTS, judge_pruner, "pruner")
+        look_up(OF_ONE_LAYER, judge_pruner, "pruner")
     look_up(NAMES, judge, "harm")
     store = Store(given.cache)
     found = profiles.load(store, store.profile(given.profile))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -14,15 +14,27 @@ from core.specs.pruners import Statistic
 Names = tuple[str, ...]  # linears that read the very same input, in the order of their calls
 
 
+class Enough(Exception):
+    """Breaks off a run of a layer once all that is looked at in it has arisen."""
+
+
 @contextmanager
-def watched(layer: nn.Module, linears: Iterable[Linear], see: Callable[[Names, Tensor], None]) -> Iterator[None]:
+def watched(
+    layer: nn.Module,
+    linears: Collection[Linear],
+    see: Callable[[Names, Tensor], None],
+    whole: bool = True,
+) -> Iterator[None]:
     """While inside, every run of the layer ends with `see(names, input)` for each distinct input, in order of arising.
+
+    A run that need not be whole ends by raising `Enough` when each of the linears has been called.
 
     Projections that read the same tensor (query, key and value; gate and up) are told from the tensors themselves, not
     from names. A run's inputs are kept until it ends: else a later one could take an earlier one's place in memory and
     be mistaken for it.
     """
     run: dict[tuple, tuple[Tensor, list[str]]] = {}
+    called: set[str] = set()
 
     def note(name: str) -> Callable:
         def hook(_: nn.Module, args: tuple) -> None:
@@ -31,6 +43,10 @@ def watched(layer: nn.Module, linears: Iterable[Linear], see: Callable[[Names, T
             names = run.setdefault(place, (given, []))[1]
             if name not in names:
                 names.append(name)
+            called.add(name)
+            if not whole and len(called) == len(linears):
+                end()
+                raise Enough
 
         return hook
 
@@ -38,6 +54,7 @@ def watched(layer: nn.Module, linears: Iterable[Linear], see: Callable[[Names, T
         for given, names in run.values():
             see(tuple(names), given.detach())
         run.clear()
+        called.clear()
 
     with ExitStack() as hooks:
         for linear in linears:

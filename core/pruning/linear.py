@@ -46,7 +46,7 @@ def pruned(
     try:
         found = row.prune(linear.weight, seen.get(row.statistic), sparsity, pattern, tell)
         if treatment.repair:
-            found = REPAIRS[treatment.repair].mend(linear.weight, found, seen["second_moment"], tell)
+            found = REPAIRS[treatment.repair].mend(linear.weight, found, seen["second_moment"], tell, seen.get("pull"))
     except Broken as broken:
         raise Broken(f"{where}: {broken}", layer) from broken
     except UserError as error:

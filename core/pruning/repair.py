@@ -18,9 +18,13 @@ DAMPING = (0.01, 0.1, 1.0)
 
 
 def refit(
-    dense: Tensor, pruned: Tensor, second_moment: Tensor, warn: Callable[[str], object] = warnings.warn
+    dense: Tensor,
+    pruned: Tensor,
+    second_moment: Tensor,
+    warn: Callable[[str], object] = warnings.warn,
+    pull: Tensor | None = None,
 ) -> Tensor:
-    """Least squares on a fixed mask: `min ||X W'^T - X W^T||^2`, with W' zero wherever the pruned weight is.
+    """Least squares on a fixed mask: `min ||X W'^T - X W^T - D||^2`, with W' zero wherever the pruned weight is.
 
     Rows are problems of their own; preconditioned conjugate gradients solve all of them at once, from the pruned weight
     on. The damping stands on both sides, so that the dense weight stays the solution where nothing is pruned. The
@@ -29,8 +33,9 @@ def refit(
 
     Args:
         dense, pruned: (out, in).
-        second_moment: (in, in) sum of x x^T over the calibration tokens; a common factor cancels.
+        second_moment: (in, in) sum of x x^T over the calibration tokens; without a pull a common factor cancels.
         warn: told when the iteration diverges and is tried again with more damping.
+        pull: (out, in) sum of d x^T over the same tokens, d being what moves the outputs besides; None: nothing.
 
     Returns:
         A repaired copy, (out, in), in the dtype of the pruned weight.
@@ -42,24 +47,32 @@ def refit(
     mean = second_moment.diagonal().mean()
 
     def attempt(share: float) -> Tensor | None:
-        return solved(target, start, kept, second_moment, share * mean, ITERATIONS, ENOUGH)
+        return solved(target, start, kept, second_moment, share * mean, ITERATIONS, ENOUGH, pull)
 
     hopeless = "the repair diverges by the second moment of the inputs"
     found = damped(attempt, DAMPING, "the repair diverged", hopeless, warn).to(pruned.dtype)
-    nearer = errors(target, found.float(), second_moment) < errors(target, start, second_moment)
+    nearer = errors(target, found.float(), second_moment, pull) < errors(target, start, second_moment, pull)
     return found.where(nearer[:, None], pruned)
 
 
-def errors(dense: Tensor, weight: Tensor, second_moment: Tensor) -> Tensor:
-    """`||X w'^T - X w^T||^2` of every row, (out,)."""
+def errors(dense: Tensor, weight: Tensor, second_moment: Tensor, pull: Tensor | None = None) -> Tensor:
+    """`||X w'^T - X w^T - d||^2` of every row, (out,), less `||d||^2`, which no weight changes."""
     change = weight - dense
-    return ((change @ second_moment) * change).sum(1)
+    slope = change @ second_moment
+    return ((slope if pull is None else slope - 2 * pull) * change).sum(1)
 
 
 def solved(
-    dense: Tensor, start: Tensor, kept: Tensor, second_moment: Tensor, damping: Tensor, iterations: int, enough: float
+    dense: Tensor,
+    start: Tensor,
+    kept: Tensor,
+    second_moment: Tensor,
+    damping: Tensor,
+    iterations: int,
+    enough: float,
+    pull: Tensor | None = None,
 ) -> Tensor | None:
-    """Rows w' with `(w' A)_j = (w A)_j` wherever they are kept, A the damped second moment; None where this diverges.
+    """Rows w' with `(w' A)_j = (w A + p)_j` wherever they are kept, A the damped second moment; None if this diverges.
 
     Args:
         dense, start: (out, in) float32; the start is zero outside the mask.
@@ -67,10 +80,12 @@ def solved(
         damping: added to the diagonal of the second moment.
         iterations: at most so many.
         enough: of the first residual of a row, in the norm of the preconditioner, for it to be solved.
+        pull: (out, in) rows p; None: nothing.
     """
     weigh = (second_moment.diagonal() + damping).reciprocal().nan_to_num(posinf=0.0) * kept  # the preconditioner
     found, direction = start.clone(), torch.zeros_like(start)
-    residual = _product(dense - start, second_moment, damping).mul_(kept)
+    residual = _product(dense - start, second_moment, damping)
+    residual = (residual if pull is None else residual + pull).mul_(kept)
     steep = residual * weigh
     slope = first = (residual * steep).sum(1, keepdim=True)
     turn = torch.zeros_like(slope)

@@ -18,6 +18,7 @@ from core.models.flops import CHECKED, WALK_BATCH
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
 from core.models.streaming import at_hand, forget
+from core.pruning.dense_path import DensePath
 from core.pruning.inputs import Sums, watched
 from core.pruning.linear import Statistics, pruned
 from core.pruning.plan import Plan, check, check_widths
@@ -44,7 +45,8 @@ def walk(
     pruned together, and the layer is run again for the inputs of the next. With `true_sequential` (an option of
     SparseGPT's code) the layer is run anew for each group of linears that read the same input, in the order in which
     these inputs arise, with the groups before it already pruned. A repair follows its linear's pruning and is solved by
-    the same run's second moments. For a pruner without statistic, and without a repair, nothing is run.
+    the same run's second moments; one that leads back to the dense path takes the groups in turn too, since each takes
+    back what those before it did. For a pruner without statistic, and without a repair, nothing is run.
 
     Args:
         tokens: (sequences, length) calibration tokens.
@@ -67,15 +69,20 @@ def walk(
     treatment = plan.treatment
     batches: list[list[Call]] = []
     streams: list[Tensor] = []
+    path, in_turn = None, plan.true_sequential or "pull" in treatment.statistics
     if treatment.reads_text:
-        batches, streams = _recorded(loaded, tokens, _check_replay(loaded, tokens[:1, :CHECKED]))
+        alike = _check_replay(loaded, tokens[:1, :CHECKED])
+        batches, streams = _recorded(loaded, tokens, alike)
+        path = _dense_path(loaded, tokens, batches, streams, alike) if "pull" in treatment.statistics else None
     achieved = np.full(wanted.shape, np.nan)
     for index, stack in enumerate(stacks):
         runs = [calls[index] for calls in batches]
         sparsity = {linear.name: float(wanted[index, column]) for column, linear in enumerate(stack)}
         with at_hand(loaded.layers[index], keep=True):
-            for group in _groups(stack, runs, streams) if plan.true_sequential and runs else [stack]:
-                statistics = _statistics(group, runs, streams, treatment.statistics)
+            if path:
+                path.enter(index, stack)
+            for group in _groups(stack, runs, streams) if in_turn and runs else [stack]:
+                statistics = _statistics(group, runs, streams, treatment.statistics, path)
                 for linear in group:
                     share = sparsity[linear.name]
                     at = partial(pruned, linear, index, treatment, statistics, pattern=plan.pattern, warn=warn)
@@ -84,6 +91,8 @@ def walk(
                     linear.module.weight.copy_(at(share))
             achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
             streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
+            if path:
+                path.leave()
         step(index)
     return achieved
 
@@ -207,14 +216,28 @@ def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> lis
     return [group for group in (*found, list(left.values())) if group]
 
 
+def _dense_path(
+    loaded: Loaded, tokens: Tensor, batches: list[list[Call]], streams: list[Tensor], alike: bool
+) -> DensePath:
+    own = batches if alike else _recorded(loaded, tokens, alike)[0]  # a store that layers fill, filled by dense ones
+    tried, _ = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
+    return DensePath(own, streams, tried)
+
+
 def _statistics(
-    stack: list[Linear], runs: list[Call], streams: list[Tensor], wanted: tuple[Statistic, ...]
+    stack: list[Linear],
+    runs: list[Call],
+    streams: list[Tensor],
+    wanted: tuple[Statistic, ...],
+    path: DensePath | None,
 ) -> Statistics:
-    """What the pruner and the repair look at, by linear, all from one run of the layer as it is now."""
+    """What the pruner and the repair look at, by linear, all from runs of the layer as it is now."""
     if not runs:
         return {}
     sums = Sums(wanted)
-    with watched(runs[0].layer, stack, sums.add):
-        for call, stream in zip(runs, streams, strict=True):
-            call(stream)
-    return {each: sums.of(each) for each in wanted}
+    pulls = path.pulls(stack, runs, streams, sums.add) if path else {}
+    if not path:
+        with watched(runs[0].layer, stack, sums.add):
+            for call, stream in zip(runs, streams, strict=True):
+                call(stream)
+    return {each: pulls if each == "pull" else sums.of(each) for each in wanted}

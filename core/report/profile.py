@@ -25,7 +25,7 @@ from core.specs.allocations import METHODS, USUAL, AllocationRequest, Correction
 from core.specs.commands import Allocating, command_line
 from core.specs.errors import UserError
 from core.specs.jobs import Request
-from core.specs.pruners import TREATMENT_LABELS
+from core.specs.pruners import OF_ONE_LAYER
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -97,7 +97,7 @@ def _marked(found: Profile, name: str, wanted: int | None) -> tuple[int, str]:
 def _responses(found: Profile, note: str) -> list[Exhibit]:
     """Of every pruner that two or more sparsities were measured with."""
     shown = []
-    for pruner, title in TREATMENT_LABELS.items():
+    for pruner, title in OF_ONE_LAYER.items():
         try:
             sparsities, harm = response.measured(found, pruner, "kl")
         except UserError:

@@ -209,7 +209,7 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
         Option("max_loss", "In its place: the largest rise of the perplexity, as in 20%.", of=("max_loss",),
                write=percent_words, read=fraction),
         _pruner("pruner"),
-        Option("repair", f"{either(REPAIRS)}: tried on the winner; none: not.", "refit", of=("repair",)),
+        Option("repair", f"{either(REPAIRS)}: tried on the winner; none: not.", "refit_dense", of=("repair",)),
         _count("polish", "Rounds that move the winner's budget by measured steps.", 2, "polish", least=0),
         Option("text", "One text: 60 % of its documents calibrate, 20 % select, 20 % judge.", told=roles),
         _role("calibration", "calibrate and profile"),

@@ -11,7 +11,8 @@ from pydantic import AfterValidator
 
 from core.specs.base import load, look_up
 
-Statistic = Literal["none", "norm", "second_moment"]  # of a linear's inputs: nothing, (in,) or (in, in)
+# Of a linear: nothing, the norm (in,) or the second moment (in, in) of its inputs, or what its outputs lack (out, in)
+Statistic = Literal["none", "norm", "second_moment", "pull"]
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,10 @@ class RepairRow:
     """What is known of a repair: what is done to the weights that a pruner leaves, by their inputs' second moments."""
 
     label: str
-    kernel: str  # where `(dense, pruned, second_moment, warn) -> weight` lies
+    kernel: str  # where `(dense, pruned, second_moment, warn, pull) -> weight` lies
     about: str
     formula: str  # TeX
+    follows: bool = False  # whether it looks at what outputs lack to be the dense path's
 
     @cached_property
     def mend(self) -> Callable[..., Any]:
@@ -111,6 +113,16 @@ REPAIRS = {
         "A repair after any pruner: the weights that stay are solved anew by least squares, so that the outputs of the "
         "linear on the calibration text come closest to those of its dense self.",
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
+    ),
+    "refit_dense": RepairRow(
+        "refit to dense",
+        "core.pruning.repair:refit",
+        "A repair after any pruner: the weights that stay are solved anew so that the outputs of the linear, with the "
+        "stream that they are added to, come closest to the middle between the pruned path and the dense model's own. "
+        "So each layer takes back part of the drift that the pruned layers before it left.",
+        r"\min_{W'} \lVert X W'^\top - X W^\top - \tfrac 1 2 D \rVert^2,\quad "
+        r"W' = 0 \text{ where } W \text{ is pruned}",
+        follows=True,
     ),
 }
 NO_REPAIR = "none"  # where a repair is asked for unless it is refused
@@ -137,7 +149,12 @@ class Treatment:
     @property
     def statistics(self) -> tuple[Statistic, ...]:
         """What has to be known of the linears' inputs, each once; empty where nothing is looked at."""
-        found = (PRUNERS[self.pruner].statistic, "second_moment" if self.repair else "none")
+        repair = REPAIRS[self.repair] if self.repair else None
+        found = (
+            PRUNERS[self.pruner].statistic,
+            "second_moment" if repair else "none",
+            "pull" if repair and repair.follows else "none",
+        )
         return tuple(dict.fromkeys(each for each in found if each != "none"))
 
     @property
@@ -159,6 +176,8 @@ def treatment(pruner: str, repair: str | None = None) -> Treatment:
 
 TREATMENTS = {each.name: each for repair in (None, *REPAIRS) for each in (Treatment(name, repair) for name in PRUNERS)}
 TREATMENT_LABELS = {name: each.label for name, each in TREATMENTS.items()}
+# What damages one layer of a dense model: with nothing pruned before it, the dense path is its own
+OF_ONE_LAYER = {name: each.label for name, each in TREATMENTS.items() if "pull" not in each.statistics}
 
 
 def place(name: str) -> tuple[bool, int]:
@@ -178,4 +197,4 @@ def _one_of(known: Mapping[str, object]) -> AfterValidator:
 Pruner = Annotated[str, _one_of(PRUNERS)]
 Repair = Annotated[str, _one_of(REPAIRS)]
 Repaired = Annotated[str, _one_of({NO_REPAIR: None, **REPAIRS})]
-Treated = Annotated[str, _one_of(TREATMENTS)]
+Treated = Annotated[str, _one_of(OF_ONE_LAYER)]

@@ -60,7 +60,7 @@ class BestRequest(OfModel):
         None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
     )
     pruner: Pruner = USUAL
-    repair: Repaired = Field("refit", description="what is tried on the weights that the winner keeps; or none")
+    repair: Repaired = Field("refit_dense", description="what is tried on the weights that the winner keeps; or none")
     polish: int = Field(2, ge=0, description="how many rounds move the winner's budget by measured steps")
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)

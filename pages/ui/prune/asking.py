@@ -102,9 +102,7 @@ def pruning(profile: Profile, in_view: AllocationRequest, opened: bool) -> Pruni
     with st.expander("Pruner, calibration and device", expanded=opened):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             view.switch("Pruner", PRUNERS, "by")
-            view.switch(
-                "Repair", MENDED, "repair", help="Refit: the weights that stay are solved anew by least squares."
-            )
+            view.switch("Repair", MENDED, "repair", help=" ".join(row.about for row in REPAIRS.values()))
             view.switch("N:M pattern", PATTERNS, "pattern", help="N of every M weights in a row stay, as in 2:4.")
         read, sequential, device = _calibration()
     calibration, seeds, wrong = _read(read)

@@ -15,7 +15,7 @@ from core.measure.group import prepare
 from core.measure.perturb import Moments, perturbed
 from core.measure.statistics import statistics
 from core.models import anatomy, cost, flops, replay
-from core.pruning.inputs import Sums, watched
+from core.pruning.inputs import Enough, Names, Sums, watched
 from core.pruning.plan import Plan
 from core.pruning.sparsegpt import sparsegpt
 from core.pruning.walk import walk
@@ -53,6 +53,17 @@ class Toy(nn.Module):
 
 def test_the_same_tensor_is_one_input_and_reused_memory_is_not() -> None:
     assert names_of(Toy(), torch.randn(2, 512, 8)) == [("one", "two"), ("last",), ("last",)]
+
+
+def test_a_run_ends_when_all_that_is_looked_at_was_called() -> None:
+    toy, stream = Toy(), torch.randn(2, 5, 8)
+    first = [each for each in anatomy.linears(toy) if each.name != "last"]
+    seen: list[Names] = []
+    with watched(toy, first, lambda names, _: seen.append(names), whole=False):
+        for _ in range(2):
+            with pytest.raises(Enough):
+                toy(stream)
+    assert seen == [("one", "two")] * 2
 
 
 def test_a_linear_run_twice_has_the_sums_of_both() -> None:

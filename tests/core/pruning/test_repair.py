@@ -49,6 +49,19 @@ def test_it_is_the_direct_solve_of_every_row(pattern: Pattern | None, monkeypatc
         torch.testing.assert_close(found[row, kept], exact, rtol=1e-3, atol=1e-4)
 
 
+def test_a_pull_is_solved_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "ENOUGH", 1e-7)
+    weight, moment = drawn(6, 16, 200)
+    pruned, pull = pruned_by("wanda", weight, moment), torch.randn(6, 16) * moment.diagonal()
+    found = refit(weight, pruned, moment, pull=pull).double()
+    damped = moment.double() + repair.DAMPING[0] * float(moment.diagonal().mean()) * torch.eye(16)
+    for row in range(6):
+        kept = torch.nonzero(pruned[row])[:, 0]
+        right = (damped @ weight[row].double() + pull[row].double())[kept]
+        exact = torch.linalg.solve(damped[kept][:, kept], right)
+        torch.testing.assert_close(found[row, kept], exact, rtol=1e-3, atol=1e-3)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     rows=st.integers(1, 6),

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from core.specs import OUTLIER_THRESHOLDS, UserError, grammar, naming
 from core.specs.allocations import BASES, AllocationRequest, Control, Correction, Manual
 from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import PRUNERS, REPAIRS, TREATMENTS
+from core.specs.pruners import OF_ONE_LAYER, PRUNERS, REPAIRS
 from core.specs.settings import Setting, read_setting, uniform
 
 shares = st.floats(0, 1, exclude_max=True)
@@ -26,7 +26,7 @@ corrections = st.builds(
     seed=st.integers(0, 99),
     clip=st.floats(1e-6, 1e6),
 )
-UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(TREATMENTS)}  # parameters whose types do not say what they may be
+UNPLAIN = {"m": OUTLIER_THRESHOLDS, "pruner": list(OF_ONE_LAYER)}  # parameters whose types do not say what they may be
 
 
 def values(name: str, field: FieldInfo) -> st.SearchStrategy:
