@@ -20,6 +20,7 @@ ROOT = 20  # a root of a covariance, times the cube of its width
 CHOICE = 1500  # a weight that stays or goes
 MENDING = 40  # a weight that makes up for others, times the width
 CHECKS = 6  # times that the tokens are run by which a walk checks its layers
+BESIDE = 2.5  # a dense path beside the pruned one, times the walk itself
 NOISE = specs.Measurement(perturbation=specs.Gaussian(size=1))
 
 
@@ -123,8 +124,9 @@ def walk_work(shape: Outline, calibration: specs.WindowRequest, treatment: Treat
         return found
     tokens = calibration.sequences * calibration.length
     moments = moments_work(shape, tokens) if "second_moment" in treatment.statistics else 0
+    beside = BESIDE * flops.walk_flops(shape, calibration) if "pull" in treatment.statistics else 0
     checked = CHECKS * shape.layers * flops.layer_flops(shape, flops.CHECKED, flops.CHECKED)
-    return found + moments + checked + flops.walk_flops(shape, calibration)
+    return found + moments + checked + beside + flops.walk_flops(shape, calibration)
 
 
 def evaluation_work(shape: Outline, sequences: int, length: int) -> float:
