@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import functools
 import json
 from functools import cache
 from pathlib import Path
@@ -14,8 +13,6 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Each app asks anew which of the installed packages bring components, and reads all their metadata: it is asked once.
-manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 PAGES = ("lab", "learn", "measure", "absorption", "allocate", "prune", "runs", "help", "glossary")
 # What is installed stays as it is: it is looked through for components once, where every tab would do it anew.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
