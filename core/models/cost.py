@@ -117,7 +117,8 @@ def of_pruning(request: specs.StudyRequest, store: Store, device: str = "cpu") -
 def _while_pruning(asked: Asked) -> float:
     """Bytes."""
     text, calibration = asked.request.evaluation.text, asked.request.calibration
-    tokens = 3 * calibration.sequences * calibration.length + text.sequences * text.length
+    paths = 1 + any("pull" in each.treatment.statistics for each in asked.request.settings)  # a dense one beside it
+    tokens = 3 * paths * calibration.sequences * calibration.length + text.sequences * text.length
     logits = 4 * flops.WALK_BATCH * asked.shape.vocabulary * 4
     copies = 1 if asked.streamed else 2  # dense weights are kept for what is pruned next
     return copies * asked.weights + tokens * asked.shape.width * flops.BYTES[asked.request.dtype] + logits

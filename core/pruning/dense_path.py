@@ -17,10 +17,15 @@ STRAIGHT = 0.03  # of what an output moves its layer's: where more is left, the 
 
 
 class DensePath:
-    """What the dense model's layers give on the calibration text, and how far from it the pruned path's linears are."""
+    """What the dense model's layers give on the calibration text, and how far from it the pruned path's linears are.
+
+    To fit a linear to the dense path's output is known from quantisation as asymmetric calibration. That an added
+    output takes back the stream's drift as well, and all of them only a part, is ours. Streams are (sequences, tokens,
+    width); they take as much memory as those of the pruned path, and a layer's dense weights are kept beside it.
+    """
 
     def __init__(self, batches: Sequence[Sequence[Call]], streams: Sequence[Tensor], tried: Sequence[Call]):
-        """All layers' runs and the stream that enters the first, for every batch; and their runs on a few tokens."""
+        """All layers' runs and the stream that enters the first, for every batch; and a run of each on a few tokens."""
         self.batches, self.streams, self.tried = batches, list(streams), tried
         self.runs: list[Call] = []  # of the layer that it is at
         self.read: list[Linear] = []  # of the layer that it is at, so far

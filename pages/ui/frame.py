@@ -34,6 +34,7 @@ GAIN_AT = "gain at "  # begins heads whose size says enough
 # What is still being fetched is no empty box: a chart says so, and all else keeps its place unseen.
 # A script takes no room, nor what waits for another theme.
 # What is told in several lines has nothing beside it.
+# A button that is a sentence is set as one.
 # What a narrow field cuts off is seen to go on; the name on a card is never cut off.
 # A command is coloured as its text, for the usual colours are too pale; an option is never broken after a hyphen.
 STYLE = """
@@ -44,6 +45,7 @@ STYLE = """
 [data-testid="stElementContainer"]:has(> [data-testid="stHtml"] > script:only-child) { display: none; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-turned) { position: absolute; }
 [data-testid="stLayoutWrapper"]:has(> [class*="st-key-whole-line-"]) { flex-basis: 100%; }
+[data-testid="stPopoverButton"] p { text-align: left; }
 [data-testid="stTextInput"] input { text-overflow: ellipsis; }
 [class*="st-key-card-"] [data-testid="stPageLink"] * { white-space: normal; }
 [data-testid="stCode"] .token { color: inherit !important; }

@@ -54,6 +54,19 @@ def test_what_takes_time_beside_flop_by_hand() -> None:
     assert effort.spectra_work(SMALL, "cuda:0") > effort.spectra_work(SMALL, "cpu"), "the card waits for the CPU"
 
 
+def test_a_dense_path_takes_time_and_memory_beside_the_pruned_one(tmp_path: Path) -> None:
+    calibration = specs.WindowRequest(sequences=64, length=32)
+    plain, beside = (
+        specs.StudyRequest(
+            model=str(tiny.folder("llama")), calibration=calibration, settings=(specs.Setting(repair=how),)
+        )
+        for how in ("refit", "refit_dense")
+    )
+    one, other = (cost.of_study(each, Store(tmp_path)) for each in (plain, beside))
+    assert other.memory - one.memory == 3 * 64 * 32 * tiny.WIDTH * 4
+    assert other.seconds > one.seconds
+
+
 def test_a_study_takes_what_its_settings_take_each_by_its_pruner() -> None:
     text = specs.WindowRequest(sequences=2, length=8)
     asked = specs.StudyRequest(calibration=text, evaluation=specs.EvaluationRequest(text=text))
