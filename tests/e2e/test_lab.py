@@ -187,6 +187,7 @@ def point(page: Page, lab: Locator) -> None:
 def test_the_texts_follow_the_slider_and_the_numbers_can_be_taken_away(demo: str, tab: Tab, tmp_path: Path) -> None:
     page, _ = opened(tab, f"{demo}/lab?layer=28")
     drag_the_texts(page)
+    settle(page)  # a run that another cuts short takes its files with it until the other has made them again
     page.get_by_test_id("stExpander").filter(has_text="Numbers").locator("summary").click()
     files = {}
     for kind in ("CSV", "JSON"):
