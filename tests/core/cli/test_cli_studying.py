@@ -102,6 +102,15 @@ def test_a_repair_keeps_the_zeros_and_its_uniform_twin_is_repaired_too(prune: Ca
     assert found["evaluation"]["kl"] < plain["evaluation"]["kl"] and found["uniform"]["kl"] < plain["uniform"]["kl"]
 
 
+def test_a_mixture_of_experts_is_refused_with_the_reason(prune: Callable, say: Callable, texts: list[str]) -> None:
+    """Whether it is to be pruned or only to be hurt by pruning."""
+    model = tiny.folder("mixtral")
+    why = ("MixtralDecoderLayer", "mlp.experts", "whose inputs cannot be watched", "drift can be measured")
+    prune("--json", model=model).refused(*why)
+    asked = ["--text", texts[1], "--sequences", 4, "--length", 12, "--perturb", "residual:wanda:0.5"]
+    say("measure", "--model", model, *asked, "--device", "cpu", "--json").refused(*why)
+
+
 def test_both_models_continue_a_prompt(prune: Callable) -> None:
     """In the JSON, and for people below the table."""
     found = prune("--prompt", "The heron stood", "--json", by="uniform:0.9").json["writing"]

@@ -40,6 +40,24 @@ def test_only_what_runs_is_read_again(store: Store, monkeypatch: pytest.MonkeyPa
     assert {each.state for each in before} - {each.state for each in found} == {"interrupted"}, "seen from its lock"
 
 
+@pytest.mark.parametrize("waiting", [1, 60])
+def test_a_look_at_the_queue_asks_for_what_runs_however_many_wait(
+    waiting: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Store(tmp_path)
+    running = queue.submit(found, fake.request(seed=0))
+    running.write(Status(state="running"))
+    for seed in range(1, 1 + waiting):
+        queue.submit(found, fake.request(seed=seed))
+    os.utime(found.root / "jobs", (1, 1))
+    queue.jobs(found)
+    look, looked = records._state, []
+    monkeypatch.setattr(records, "_state", lambda folder, name: looked.append(Path(folder).name) or look(folder, name))
+    with processes.take(running.lock):
+        assert len(queue.active(found)) == 1 + waiting
+    assert looked == [running.key, running.key], "request.json and progress.json"
+
+
 @pytest.mark.parametrize(
     "change",
     [

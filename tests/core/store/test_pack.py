@@ -52,6 +52,14 @@ def test_any_profiles_travel_one_by_one(
     assert snapshot(other.root) == snapshot(one.root)
 
 
+def test_a_profile_of_eighty_layers_is_a_small_pack(here: Store) -> None:
+    """The whole standard preset on 16 sequences, small enough for a letter: noise, which these are, packs worst."""
+    layers = 80
+    spec = synthetic.profile_spec(layers, prunable=True)
+    key = synthetic.save_profile(here.root, spec, layers)
+    assert len(pack(here, here.by_key(key))) < 8 * 2**20
+
+
 def test_only_what_an_entry_needs_goes_out(here: Store, empty: Store) -> None:
     keys = [save(here, "profile"), save(here, "study")]
     (here.path(study_spec()) / "notes.txt").write_text("not part of the entry")
