@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from core.allocation.budget import Bounds
@@ -69,3 +72,59 @@ def expected(change: Array, down: Array, up: Array) -> float:
     """What the slopes say a change of sparsity does to the loss, nats/token."""
     slope = np.where(change < 0, down, up)
     return float((change[change != 0] * slope[change != 0]).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """One step of every layer, by which any two can trade: it moves the same number of weights in each."""
+
+    below: Array  # (layers,) of sparsity; 0 where the layer has no room
+    above: Array  # (layers,)
+    weights: float  # that a step moves
+
+
+def steps(sparsity: Array, parameters: Array, bounds: Bounds, most: float) -> Steps:
+    """The steps of layers that hold unlike numbers of weights; `most`, of sparsity, in the smallest."""
+    weights = most * float(parameters.min())
+    size = weights / parameters
+    below, above = (np.where(room >= size, size, 0.0) for room in rooms(sparsity, bounds, 1.0))
+    return Steps(below, above, weights)
+
+
+def promising(down: Array, up: Array, parameters: Array, by: Steps, most: int) -> list[tuple[int, int]]:
+    """The pairs of a layer that goes a step down and one that goes up whose slopes promise most, best first.
+
+    Args:
+        down, up: (layers,) loss per unit of sparsity, as `slopes` gives them.
+        most: how many.
+    """
+    spared = np.where((by.below > 0) & np.isfinite(down), down / parameters, -np.inf)
+    spent = np.where((by.above > 0) & np.isfinite(up), up / parameters, np.inf)
+    promised = spent[None, :] - spared[:, None]
+    np.fill_diagonal(promised, np.inf)
+    order = np.argsort(promised, axis=None, kind="stable")
+    found = [divmod(int(flat), len(down)) for flat in order[:most]]
+    return [(low, high) for low, high in found if np.isfinite(promised[low, high])]
+
+
+def apart(pairs: Sequence[tuple[int, int]], changes: Array) -> list[int]:
+    """Which pairs lowered the loss, most first, without those that share a layer with one before them.
+
+    Args:
+        changes: (pairs,) of the loss, nats/token.
+    """
+    taken: set[int] = set()
+    found = []
+    for number in map(int, np.argsort(changes, kind="stable")):
+        if changes[number] < 0 and taken.isdisjoint(pairs[number]):
+            taken.update(pairs[number])
+            found.append(number)
+    return found
+
+
+def traded(pairs: Sequence[tuple[int, int]], by: Steps) -> Array:
+    """The change of sparsity per layer, (layers,), of pairs that share none; it keeps the budget."""
+    change = np.zeros_like(by.below)
+    for low, high in pairs:
+        change[low], change[high] = -by.below[low], by.above[high]
+    return change

@@ -17,6 +17,7 @@ from core.models.sources import locate, outlined
 from core.search.polish_cost import Cost
 from core.specs import PolishRequest
 from core.specs.errors import UserError
+from core.specs.formats import several
 from core.specs.paths import exists, resolved
 from core.store.cache import Entry, Store
 
@@ -52,11 +53,12 @@ def _tokens(request: PolishRequest, minutes: float, store: Store, device: str) -
 def _say(entry: Entry, file: Path) -> None:
     told = entry.provenance
     table = Table(title=f"Moves tried on {told['text']}, change of the loss in nats/token")
-    for column in ("round", "largest step", "expected", "measured", "", "tokens so far"):
+    for column in ("round", "moved", "largest step", "expected", "measured", "", "tokens so far"):
         table.add_column(column, justify="right")
     for number, each in enumerate(told["rounds"], 1):
         numbers = (f"{each['region']:.3f}", f"{each['expected']:+.4f}", f"{each['change']:+.4f}")
-        table.add_row(str(number), *numbers, "kept" if each["accepted"] else "undone", f"{each['tokens']:,}")
+        moved = several(each["pairs"], "pair") if each.get("pairs") else "all layers"
+        table.add_row(str(number), moved, *numbers, "kept" if each["accepted"] else "undone", f"{each['tokens']:,}")
     out.print(table)
     for each in filter(None, (told["sentence"], told["judged"] and told["judged"]["sentence"])):
         out.print(each, markup=False, soft_wrap=True, highlight=False)

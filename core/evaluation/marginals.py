@@ -1,8 +1,8 @@
-"""What one layer pruned a step more or less does to the loss, while all others stay pruned as planned."""
+"""What one layer pruned a step more or less does to the loss, or two that trade, while all others stay as planned."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,36 +15,65 @@ from core.models.anatomy import Linear
 from core.models.loading import Loaded
 from core.models.replay import REPLAY_TOLERANCE, Call, record, replay_error
 from core.pruning.walk import restored
-from core.specs import MarginalSpec, UserError
-from core.store.results import Array, Marginal
+from core.specs import ExchangeSpec, MarginalSpec, UserError
+from core.specs.polishing import StepsSpec
+from core.store.results import Array, Exchanged, Marginal
 from core.texts.windows import Windows
 
-Weights = list[dict[str, Tensor]]  # per layer, by parameter name
+Calibration = dict[str, Windows]  # by the key of the text
+Told = Callable[[int], None]
+Weights = dict[str, Tensor]  # of a layer, by parameter name
+Change = Mapping[int, Weights]  # what stands in the place of which layers
+Levels = list[Weights]  # one of every layer
+
+
+def marginals(loaded: Loaded, spec: MarginalSpec, calibration: Calibration, tokens: Tensor, step: Told) -> Marginal:
+    """Price every layer's two steps; see `_losses`."""
+
+    def alone(less: Levels, more: Levels) -> list[Change]:
+        return [{layer: each} for layer, both in enumerate(zip(less, more, strict=True)) for each in both]
+
+    planned, losses = _losses(loaded, spec, alone, calibration, tokens, step)
+    return Marginal(planned=planned, less=losses[0::2], more=losses[1::2])
+
+
+def exchanges(loaded: Loaded, spec: ExchangeSpec, calibration: Calibration, tokens: Tensor, step: Told) -> Exchanged:
+    """Price pairs of layers that trade sparsity, both changed at once; see `_losses`."""
+
+    def together(less: Levels, more: Levels) -> list[Change]:
+        return [{down: less[down], up: more[up]} for down, up in spec.pairs]
+
+    return Exchanged(*_losses(loaded, spec, together, calibration, tokens, step))
 
 
 @torch.inference_mode()
-def marginals(
+def _losses(
     loaded: Loaded,
-    spec: MarginalSpec,
-    calibration: dict[str, Windows],
+    spec: StepsSpec,
+    changes: Callable[[Levels, Levels], list[Change]],
+    calibration: Calibration,
     tokens: Tensor,
-    step: Callable[[int], None] = lambda _: None,
-) -> Marginal:
-    """Prune, price every layer's two steps in one walk over the pruned model, and restore the model.
+    step: Told,
+) -> tuple[Array, Array]:
+    """Prune, read the model as planned and with each change in one walk over it, and restore it.
 
     A layer's other weights are pruned from its dense ones on the statistics that its planned ones were: those of the
-    pruned layers before it. At layer l the streams that were changed below l are run through it as planned, then the
-    two changed here join them.
+    pruned layers before it. At layer l the streams that were changed below l are run through it as planned, or changed
+    where theirs is a change of l too, and those changed here for the first time join them.
 
     Args:
+        changes: every layer a step less and a step more sparse -> what is read.
         tokens: (windows, length) of the text.
         step: told the layer that was just pruned.
+
+    Returns:
+        Losses as planned, (windows,), and with each change, (changes, windows), nats/token.
 
     Raises:
         UserError: the model cannot be pruned so, or a layer of it cannot be run by itself.
     """
-    less: Weights = [{} for _ in loaded.layers]
-    more: Weights = [{} for _ in loaded.layers]
+    less: Levels = [{} for _ in loaded.layers]
+    more: Levels = [{} for _ in loaded.layers]
 
     def look(layer: int, linear: Linear, share: float, at: Callable[[float], Tensor]) -> None:
         less[layer][f"{linear.name}.weight"] = at(max(share - spec.below[layer], 0.0))
@@ -52,24 +81,25 @@ def marginals(
 
     with restored(loaded):
         prune(loaded, spec.pruned, calibration, step, lambda _: None, look)
-        part = tokens[: spec.windows]
+        part, asked = tokens[: spec.windows], changes(less, more)
         head = Head(loaded, part)
-        found = [_batch(loaded, head, ids, less, more) for ids in part.split(windows_per_batch(part))]
-    planned, less_, more_ = (np.concatenate(each, axis=-1) for each in zip(*found, strict=True))
-    return Marginal(planned=planned, less=less_, more=more_)
+        found = [_batch(loaded, head, ids, asked) for ids in part.split(windows_per_batch(part))]
+    planned, losses = (np.concatenate(each, axis=-1) for each in zip(*found, strict=True))
+    return planned, losses
 
 
-def _batch(loaded: Loaded, head: Head, ids: Tensor, less: Weights, more: Weights) -> tuple[Array, Array, Array]:
-    """Losses as planned (windows,), and with each layer changed, (layers, windows), of one batch of windows."""
+def _batch(loaded: Loaded, head: Head, ids: Tensor, changes: Sequence[Change]) -> tuple[Array, Array]:
+    """Losses as planned (windows,), and with each change, (changes, windows), of one batch of windows."""
     ids = ids.to(loaded.model.device)
     calls, last = record(loaded.model, loaded.layers, ids)
     _check_replay(loaded, calls, ids)
-    streams: list[Tensor] = []
-    for call, *changed in zip(calls, less, more, strict=True):
-        streams = [call(stream) for stream in streams]
-        streams += [call(call.entry, weights) for weights in changed]
-    losses = np.stack([read(head, ids, stream)[0] for stream in streams])
-    return read(head, ids, last)[0], losses[0::2], losses[1::2]
+    streams: dict[int, Tensor] = {}  # number of a change -> its stream, from its first layer on
+    for layer, call in enumerate(calls):
+        for number, change in enumerate(changes):
+            if layer in change or number in streams:
+                streams[number] = call(streams.get(number, call.entry), change.get(layer))
+    losses = np.stack([read(head, ids, streams[number])[0] for number in range(len(changes))])
+    return read(head, ids, last)[0], losses
 
 
 def _check_replay(loaded: Loaded, calls: list[Call], ids: Tensor) -> None:

@@ -16,7 +16,8 @@ def polished(rounds: Sequence[Mapping], look: Palette = LIGHT) -> Chart:
     """Change of perplexity from the start on, over tokens of forward passes: a step per move that was kept.
 
     Args:
-        rounds: as a polish stores them, each with `change` (nats/token, from where it stood), `accepted`, `tokens`.
+        rounds: as a polish stores them, each with `change` (nats/token, from where it stood), `accepted`, `tokens`, and
+            `pairs`, of layers that traded a step; 0, or absent, where every layer moved by its slopes.
     """
     tokens = np.array([each["tokens"] for each in rounds], float)
     kept = np.array([each["accepted"] for each in rounds], bool)
@@ -37,7 +38,8 @@ def polished(rounds: Sequence[Mapping], look: Palette = LIGHT) -> Chart:
         )  # fmt: skip
     figure.update_xaxes(title="work, tokens of forward passes of the dense model", rangemode="tozero")
     figure.update_yaxes(title="perplexity against the start, %")
-    columns = {"tokens": tokens, "perplexity against the start, %": tried, "kept": kept}
+    pairs = [each.get("pairs", 0) for each in rounds]
+    columns = {"tokens": tokens, "pairs that trade": pairs, "perplexity against the start, %": tried, "kept": kept}
     title = "What does each move of the polish cost, and what does it bring?"
     drawn, finding = layout(figure, 300, legend=True), _finding(kept, stays, tokens)
     return Chart("polish", title, drawn, finding, pd.DataFrame(columns))

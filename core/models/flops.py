@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from core import specs
 from core.models.outline import Outline
@@ -90,9 +91,14 @@ def evaluation_flops(shape: Outline, sequences: int, length: int) -> float:
 
 def marginal_flops(shape: Outline, sequences: int, length: int) -> float:
     """Losses of a pruned model with every layer in turn a step less and a step more sparse, on some windows."""
-    tokens, changed = sequences * length, shape.layers * (shape.layers + 1)
-    heads = 2 * shape.layers * head_flops(shape, tokens)
-    return clean_flops(shape, sequences, length) + changed * layer_flops(shape, tokens, length) + heads
+    return changed_flops(shape, sequences, length, 2 * [*range(shape.layers)])
+
+
+def changed_flops(shape: Outline, sequences: int, length: int, starts: Sequence[int]) -> float:
+    """Losses of a model and of changed ones, each of which is run from its first changed layer on."""
+    tokens, layers = sequences * length, sum(shape.layers - start for start in starts)
+    heads = len(starts) * head_flops(shape, tokens)
+    return clean_flops(shape, sequences, length) + layers * layer_flops(shape, tokens, length) + heads
 
 
 def task_flops(shape: Outline, examples: int) -> float:

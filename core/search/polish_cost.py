@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.models import flops
@@ -37,6 +38,12 @@ class Cost:
     def steps(self) -> float:
         """Every layer's two steps."""
         steps = flops.marginal_flops(self.shape, self.request.probe, self.request.selection.length)
+        return steps + flops.walk_flops(self.shape, self.request.calibration)
+
+    def pairs(self, pairs: Sequence[tuple[int, int]]) -> float:
+        """Pairs of layers that trade a step; each is run from its earlier layer on."""
+        starts = [min(each) for each in pairs]
+        steps = flops.changed_flops(self.shape, self.request.probe, self.request.selection.length, starts)
         return steps + flops.walk_flops(self.shape, self.request.calibration)
 
     @property

@@ -34,8 +34,8 @@ class PolishRequest(OneSetting):
         return self
 
 
-class MarginalSpec(Spec):
-    """One stored unit: what a pruned model loses with one layer at a time a step less or more sparse."""
+class StepsSpec(Spec):
+    """A pruned model whose layers can each be a step less or more sparse, read on some windows."""
 
     model: ModelSpec
     pruned: PrunedSpec
@@ -43,6 +43,18 @@ class MarginalSpec(Spec):
     windows: int = Field(description="the first so many of the text")
     below: tuple[float, ...] = Field(description="per layer, the step to less")
     above: tuple[float, ...] = Field(description="per layer, the step to more")
+
+
+class MarginalSpec(StepsSpec):
+    """One stored unit: what a pruned model loses with one layer at a time a step less or more sparse."""
+
+    method: Literal[1] = 1
+
+
+class ExchangeSpec(StepsSpec):
+    """One stored unit: what a pruned model loses with two layers at a time, one a step less sparse, the other more."""
+
+    pairs: tuple[tuple[int, int], ...] = Field(description="the layer that goes down, the one that goes up")
     method: Literal[1] = 1
 
 
@@ -51,13 +63,14 @@ class PolishSpec(View):
 
     study: StudySpec = Field(description="every setting that was tried, in order, on the text that accepts")
     marginals: tuple[MarginalSpec, ...]
+    exchanges: tuple[ExchangeSpec, ...] = added((), "pairs of layers that were measured together")
     start: Setting
     found: Setting
     judged: StudySpec | None = added(None, "the start and what was found, on a text that nothing was chosen on")
 
     @property
     def units(self) -> tuple[Spec, ...]:
-        found = (*self.study.units, *self.marginals, *(self.judged.units if self.judged else ()))
+        found = (*self.study.units, *self.marginals, *self.exchanges, *(self.judged.units if self.judged else ()))
         return tuple({unit.key: unit for unit in found}.values())
 
     def record(self, told: Mapping[str, Any]) -> dict[str, Any]:

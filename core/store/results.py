@@ -160,6 +160,14 @@ class Marginal:
 
 
 @dataclass(frozen=True, eq=False)
+class Exchanged:
+    """What a pruned model loses where two layers at a time trade sparsity: one is a step less, the other more."""
+
+    planned: Array = over("probe", unit="nats/token with every layer as planned")
+    exchanged: Array = over("pair", "probe", unit="nats/token with the two layers changed")
+
+
+@dataclass(frozen=True, eq=False)
 class ZeroShot:
     """Answers to the examples of a zero-shot task."""
 

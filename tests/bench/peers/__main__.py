@@ -16,14 +16,15 @@ from core.specs import WindowRequest
 from core.store.cache import Store
 from core.texts.windows import windows
 from tests.bench import marked
-from tests.bench.peers import perplexities, scaling, sweeps
+from tests.bench.peers import perplexities, pruners, scaling, sweeps
 
 ROUNDS = 3
+SPARSITY = 0.5  # of what pruners are compared at
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--only", choices=("sweeps", "scaling", "perplexities"))
+    options.add_argument("--only", choices=("sweeps", "scaling", "perplexities", "pruners"))
     options.add_argument("--write", action="store_true")
     asked = options.parse_args()
     store = Store(Path(tempfile.mkdtemp()))
@@ -44,6 +45,7 @@ def _tables(loaded: Loaded, shape: Outline) -> dict[str, Callable[[], list[list[
         "sweeps": lambda: sweeps.table(loaded, shape, text(4, 64), ROUNDS),
         "scaling": lambda: scaling.table(loaded, text(4, 64), ROUNDS),
         "perplexities": lambda: perplexities.table(loaded, text(8, 512, "demo:evaluation"), ROUNDS),
+        "pruners": lambda: pruners.table(loaded, text(8, 512), text(8, 512, "demo:evaluation"), SPARSITY),
     }
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.allocation.budget import Bounds, met
-from core.allocation.exchange import exchange, expected, rooms, slopes
+from core.allocation.exchange import apart, exchange, expected, promising, rooms, slopes, steps, traded
 
 
 @given(layers=st.integers(1, 12), seed=st.integers(0, 10**6), region=st.floats(0.001, 0.3), linears=st.integers(0, 3))
@@ -58,3 +58,38 @@ def test_rooms_by_hand() -> None:
     """The linear nearest to a bound decides; a layer outside a bound may only come back."""
     below, above = rooms(np.array([[0.5, 0.88], [0.05, 0.4], [0.97, 0.5]]), Bounds(0.1, 0.9), 0.2)
     assert below == pytest.approx([0.2, 0.0, 0.2]) and above == pytest.approx([0.02, 0.2, 0.0])
+
+
+@given(layers=st.integers(1, 9), seed=st.integers(0, 10**6), size=st.floats(0.001, 0.3), linears=st.integers(0, 3))
+def test_pairs_that_trade_keep_budget_and_bounds_and_share_no_layer(
+    layers: int, seed: int, size: float, linears: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    bounds = Bounds(0.1, 0.9)
+    sparsity = draw.uniform(0.1, 0.9, (layers, linears) if linears else layers)
+    parameters = draw.integers(10, 1000, layers).astype(float)
+    by = steps(sparsity, parameters, bounds, size)
+    down, up = draw.normal(size=(2, layers))
+    down[0] = -np.inf
+    asked = promising(down, up, parameters, by, 2 * layers)
+    price = [up[high] / parameters[high] - down[low] / parameters[low] for low, high in asked]
+    assert price == sorted(price) and len(set(asked)) == len(asked) <= 2 * layers
+    assert all(low not in (0, high) and by.below[low] and by.above[high] for low, high in asked)
+
+    changes = draw.normal(size=len(asked))
+    chosen = apart(asked, changes)
+    assert (changes[chosen] < 0).all() and list(changes[chosen]) == sorted(changes[chosen])
+    touched = [layer for number in chosen for layer in asked[number]]
+    assert len(touched) == len(set(touched))
+    left = [each for each, change in zip(asked, changes, strict=True) if change < 0 and not {*each} & {*touched}]
+    assert not left, "none that helps is left out but for a better one"
+
+    change = traded([asked[number] for number in chosen], by)
+    moved = sparsity + (change[:, None] if linears else change)
+    assert abs(met(change, parameters)) < 1e-12
+    assert moved.min() >= bounds.low - 1e-9 and moved.max() <= bounds.high + 1e-9
+
+
+def test_a_step_moves_as_many_weights_in_every_layer() -> None:
+    by = steps(np.array([0.5, 0.5, 0.12]), np.array([10.0, 20.0, 40.0]), Bounds(0.1, 0.9), 0.2)
+    assert by.below == pytest.approx([0.2, 0.1, 0.0]) and by.above == pytest.approx([0.2, 0.1, 0.05])

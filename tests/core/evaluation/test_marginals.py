@@ -1,4 +1,4 @@
-"""Steps priced in one walk cost what they cost when the model is really pruned so."""
+"""Steps priced in one walk cost what they cost when the model is really pruned so, alone or in pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.evaluation import perplexity
-from core.evaluation.marginals import marginals
+from core.evaluation.marginals import exchanges, marginals
 from core.evaluation.pruned import prune
 from core.pruning.walk import restored
 from core.specs import PrunedSpec
@@ -27,9 +27,9 @@ def pruned(pruner: str, sparsity: tuple[float, ...]) -> tuple[PrunedSpec, dict]:
     return found, {text.key: tiny.windows()} if text else {}
 
 
-def really(pruner: str, layer: int, step: float, family: str, tokens: torch.Tensor) -> Array:
-    """Losses of the model pruned with one layer changed, everything else from the start."""
-    spec, calibration = pruned(pruner, tuple(s + step * (i == layer) for i, s in enumerate(PLANNED)))
+def really(pruner: str, change: dict[int, float], family: str, tokens: torch.Tensor) -> Array:
+    """Losses of the model pruned with some layers changed, everything else from the start."""
+    spec, calibration = pruned(pruner, tuple(s + change.get(i, 0.0) for i, s in enumerate(PLANNED)))
     with restored(tiny.loaded(family)):
         prune(tiny.loaded(family), spec, calibration, lambda _: None, lambda _: None)
         return perplexity.evaluate(tiny.loaded(family), tokens, None).nll
@@ -45,11 +45,26 @@ def test_a_step_costs_what_it_costs_alone(pruner: str, family: str, layers: list
     before = [each.clone() for each in loaded.model.parameters()]
     spec, calibration = pruned(pruner, PLANNED)
     asked = SimpleNamespace(pruned=spec, windows=2, below=BELOW, above=ABOVE)
-    found = marginals(loaded, asked, calibration, torch.cat([tokens, tokens]))
+    found = marginals(loaded, asked, calibration, torch.cat([tokens, tokens]), lambda _: None)
     assert found.less.shape == found.more.shape == (LAYERS, 2)
-    assert found.planned == pytest.approx(really(pruner, 0, 0.0, family, tokens), rel=1e-5)
+    assert found.planned == pytest.approx(really(pruner, {}, family, tokens), rel=1e-5)
     for layer in layers:
-        assert found.less[layer] == pytest.approx(really(pruner, layer, -BELOW[layer], family, tokens), rel=1e-5)
-        assert found.more[layer] == pytest.approx(really(pruner, layer, ABOVE[layer], family, tokens), rel=1e-5)
+        assert found.less[layer] == pytest.approx(really(pruner, {layer: -BELOW[layer]}, family, tokens), rel=1e-5)
+        assert found.more[layer] == pytest.approx(really(pruner, {layer: ABOVE[layer]}, family, tokens), rel=1e-5)
         assert not np.allclose(found.less[layer], found.planned, rtol=1e-6)
+    assert all(torch.equal(old, new) for old, new in zip(before, loaded.model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_pair_costs_what_its_two_layers_cost_together(family: str) -> None:
+    loaded, tokens = tiny.loaded(family), tiny.windows().tokens[:2]
+    before = [each.clone() for each in loaded.model.parameters()]
+    spec, calibration = pruned("magnitude", PLANNED)
+    pairs = ((0, 1), (1, 0), (3, 0), (2, 3))
+    asked = SimpleNamespace(pruned=spec, windows=2, below=BELOW, above=ABOVE, pairs=pairs)
+    found = exchanges(loaded, asked, calibration, torch.cat([tokens, tokens]), lambda _: None)
+    assert found.planned == pytest.approx(really("magnitude", {}, family, tokens), rel=1e-5)
+    for losses, (down, up) in zip(found.exchanged, pairs, strict=True):
+        change = {down: -BELOW[down], up: ABOVE[up]}
+        assert losses == pytest.approx(really("magnitude", change, family, tokens), rel=1e-5)
     assert all(torch.equal(old, new) for old, new in zip(before, loaded.model.parameters(), strict=True))

@@ -21,7 +21,7 @@ from core.analysis.evaluated import UNKNOWN, Change
 from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work, worker
 from core.models.progress import Cancelled, Progress
-from core.search import best, candidates, choosing, plan, polish, roles
+from core.search import best, candidates, choosing, plan, polish_measuring, roles
 from core.search.candidates import GRIDS, Grid
 from core.specs import BestRequest, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
@@ -168,7 +168,7 @@ def test_a_model_that_cannot_be_polished_has_an_answer(
     def refuse(*_: object) -> None:
         raise UserError("its layers cannot be run alone")
 
-    monkeypatch.setattr(polish, "marginals", refuse)
+    monkeypatch.setattr(polish_measuring, "marginals", refuse)
     found = best.load(empty, experiment.get(request(text, polish=1, seeds=(0,)), empty))
     assert found.better == () and any("its layers cannot be run alone" in each for each in found.left_out)
 

@@ -16,7 +16,7 @@ from core.jobs import experiment
 from core.models import cost
 from core.models.progress import Cancelled, Progress
 from core.models.sources import locate, outlined
-from core.search import polish
+from core.search import polish, polish_measuring
 from core.search.polish_cost import Cost
 from core.specs import PolishRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.store.cache import Entry, Store
@@ -81,12 +81,34 @@ def test_a_stopped_run_goes_on_and_ends_as_a_whole_one(
         experiment.get(request(text), empty, report=stop)
     priced: list[object] = []
     honest = pricing.marginals
-    monkeypatch.setattr(polish, "marginals", lambda *all_: priced.append(all_) or honest(*all_))
+    monkeypatch.setattr(polish_measuring, "marginals", lambda *all_: priced.append(all_) or honest(*all_))
     entry = experiment.get(request(text), empty)
     again = len(priced)
     whole = experiment.get(request(text), Store(tmp_path / "apart"))
     assert again < len(priced) - again == len(whole.spec.marginals)
     assert entry.key == whole.key and entry.provenance["rounds"] == whole.provenance["rounds"]
+
+
+def test_pairs_go_on_where_the_slopes_end(empty: Store, text: str, tmp_path: Path) -> None:
+    """Until no pair helps; stopped among them, it ends as a whole run does."""
+    asked = request(text, pruner="magnitude", step=0.1, probe=8, tokens=MUCH)
+    entry = experiment.get(asked, Store(tmp_path / "whole"))
+    told = entry.provenance
+    traded = [bool(each["pairs"]) for each in told["rounds"]]
+    assert traded == sorted(traded) and any(each["pairs"] and each["accepted"] for each in told["rounds"])
+    for each in told["rounds"]:
+        if each["pairs"] == 1:  # masks by size alone do not look at what comes before them
+            assert each["change"] == pytest.approx(each["expected"], rel=1e-3)
+    assert told["budget"] == 0.5 and len(entry.spec.exchanges) > 1
+
+    def stop(progress: Progress) -> None:
+        if progress.line.startswith("pairs: pruned layer 2"):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        experiment.get(asked, empty, report=stop)
+    again = experiment.get(asked, empty)
+    assert again.key == entry.key and again.provenance["rounds"] == told["rounds"]
 
 
 @pytest.mark.parametrize(("start", "pruner"), [("uniform:0.5", "magnitude"), ("file", "wanda")])
@@ -115,7 +137,10 @@ def test_the_start_comes_back_where_nothing_helps(empty: Store, text: str, monke
     asked = request(text, tokens=MUCH)
     entry = experiment.get(asked, empty)
     told = entry.provenance
-    assert [each["accepted"] for each in told["rounds"]] == [False] * polish.HALVINGS
+    assert not any(each["accepted"] for each in told["rounds"])
+    traded = [each["pairs"] for each in told["rounds"]]
+    assert traded[: polish.HALVINGS] == [0] * polish.HALVINGS, "the slopes come first"
+    assert traded[polish.HALVINGS :] == [*polish._halved(traded[polish.HALVINGS])], "all that helped alone, then half"
     assert entry.spec.found == entry.spec.start and told["sparsity"] == [0.5] * tiny.LAYERS
     assert told["sentence"].startswith("Polish added nothing here")
 
