@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from core.models.loading import Loaded
+from core.models.logits import by_tokens
 from core.models.replay import Call, hidden, record, tail
 from core.store.results import Array
 
@@ -123,15 +124,23 @@ def read(head: Head, ids: Tensor, stream: Tensor, dense: Tensor | None = None) -
 
 def _chunk(head: Head, ids: Tensor, stream: Tensor, dense: Tensor | None) -> Tensor:
     """(3, windows, tokens) float64 on the CPU: what each token loses. ids hold one more token than the streams."""
-    log_q = head.logits(ids[:, :-1], stream).log_softmax(-1)
-    nll = -log_q.gather(-1, ids[:, 1:, None]).squeeze(-1)
+    logits = [head.logits(ids[:, :-1], each) for each in (stream, dense) if each is not None]
+    found = torch.stack(by_tokens(_losses, *logits, ids[:, 1:, None]))
+    return found.cpu().double()  # the CPU first: not every device has float64
+
+
+def _losses(logits: Tensor, *more: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of every token: its loss, and divergence and agreement where there are the dense model's logits too."""
+    *dense, targets = more
+    log_q = logits.log_softmax(-1)
+    nll = -log_q.gather(-1, targets).squeeze(-1)
     kl = same = torch.full_like(nll, torch.nan)
-    if dense is not None:
-        log_p = head.logits(ids[:, :-1], dense).log_softmax(-1)
+    for each in dense:
+        log_p = each.log_softmax(-1)
         agree = (log_p.argmax(-1) == log_q.argmax(-1)).to(nll.dtype)
         kl = (log_p.exp() * (log_p - log_q)).sum(-1)
         same = torch.where(kl.isnan(), kl, agree)  # nothing is likeliest among NaN
-    return torch.stack([nll, kl, same]).cpu().double()  # the CPU first: not every device has float64
+    return nll, kl, same
 
 
 @torch.inference_mode()

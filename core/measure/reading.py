@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from core.models.logits import by_tokens
 from core.store.results import Array, Perturbed, axes_of
 
 
@@ -20,15 +21,12 @@ class Reader:
             for name, axes in axes_of(Perturbed).items()
         }
         self.first: dict[int, Tensor] = {}
+        self.sizes: dict[int, Tensor] = {}  # read layer -> squared norms of the clean stream, (sequences, tokens)
+        self.room: Tensor | None = None  # memory for the change of a stream, taken once: it costs more than its reading
 
     def read(self, injection: int, layer: int, stream: Tensor, clean: Tensor) -> None:
         """Read drift at a layer. stream, clean: (sequences, tokens, width)."""
-        wide = self.values["log_drift"].dtype
-        clean = clean.float()
-        change = stream.float() - clean
-        damage = (change * change).sum(-1, dtype=wide)  # squared norms, (sequences, tokens)
-        size = (clean * clean).sum(-1, dtype=wide)
-        along = (change * clean).sum(-1, dtype=wide)
+        damage, size, along = self._products(layer, stream.float(), clean.float())
         drift = (damage / size).sqrt()
         cosine = (size + along) / (size * (size + 2 * along + damage)).sqrt()
         orthogonal = (1 - along.square() / (damage * size)).clamp(min=0).sqrt()
@@ -42,6 +40,17 @@ class Reader:
             self.first[injection] = drift
         if layer == self.layers - 1:
             self._last(injection, drift[:, 1:], (drift / self.first.pop(injection))[:, 1:])
+
+    def _products(self, layer: int, stream: Tensor, clean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Per token, (sequences, tokens): products of the change with itself, of the clean stream, and of the two."""
+        wide = self.values["log_drift"].dtype
+        if layer not in self.sizes:
+            self.sizes[layer] = (clean * clean).sum(-1, dtype=wide)
+        if self.room is None or self.room.shape[1:] != clean.shape:
+            self.room = clean.new_empty(2, *clean.shape)
+        change = torch.sub(stream, clean, out=self.room[0])
+        along = torch.mul(change, clean, out=self.room[1]).sum(-1, dtype=wide)
+        return change.mul_(change).sum(-1, dtype=wide), self.sizes[layer], along
 
     def _last(self, injection: int, drift: Tensor, ratio: Tensor) -> None:
         self.values["final_squared"][injection] = drift.square().mean(1)
@@ -69,7 +78,7 @@ class Dense:
         self.top = self.log_p.argmax(-1)
         self.targets = targets.unsqueeze(-1)
 
-    def harm(self, logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def harm(self, logits: Tensor) -> tuple[Tensor, ...]:
         """What every read token suffers: divergence and rise of the loss, nats, and whether its likeliest word changed.
 
         Args:
@@ -78,11 +87,15 @@ class Dense:
         Returns:
             Three times (sequences, read tokens).
         """
-        wide = torch.float32 if logits.device.type == "mps" else torch.float64  # MPS has no float64
-        log_p = logits.float().log_softmax(-1)
-        divergence = (self.p * (self.log_p - log_p)).sum(-1, dtype=wide)
-        loss = self.log_p.gather(-1, self.targets) - log_p.gather(-1, self.targets)
-        return divergence, loss.squeeze(-1), log_p.argmax(-1) != self.top
+        return by_tokens(_suffered, logits, self.log_p, self.p, self.top, self.targets)
+
+
+def _suffered(logits: Tensor, dense_log_p: Tensor, dense_p: Tensor, top: Tensor, targets: Tensor) -> tuple[Tensor, ...]:
+    wide = torch.float32 if logits.device.type == "mps" else torch.float64  # MPS has no float64
+    log_p = logits.float().log_softmax(-1)
+    divergence = (dense_p * (dense_log_p - log_p)).sum(-1, dtype=wide)
+    loss = dense_log_p.gather(-1, targets) - log_p.gather(-1, targets)
+    return divergence, loss.squeeze(-1), log_p.argmax(-1) != top
 
 
 def harm_tokens(length: int, stride: int) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from core.measure.perturb import Injection, Moments, Stream
 from core.measure.reading import Dense
 from core.models.loading import Loaded
+from core.models.logits import by_tokens
 from core.models.replay import REPLAY_TOLERANCE, Call, record, tail
 from core.pruning.masks import Masks
 from core.specs.errors import UserError
@@ -159,9 +160,15 @@ def _drift(streams: Stream, exit: Stream) -> Tensor:
 
 def _told(run: Clean, streams: Stream) -> tuple[Tensor, Tensor, Tensor]:
     """Of some last-layer streams: next words and their probabilities, (rows, tokens, words), and the divergence."""
-    log_p = tail(run.loaded.model, run.calls, run.ids.expand(len(streams), -1), streams).float().log_softmax(-1)
-    words = _likeliest(log_p)
-    return words.ids, words.probability, (run.dense.p * (run.dense.log_p - log_p)).sum(-1, dtype=torch.float64)
+
+    def read(logits: Tensor, dense_log_p: Tensor, dense_p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        log_p = logits.float().log_softmax(-1)
+        words = _likeliest(log_p)
+        return words.ids, words.probability, (dense_p * (dense_log_p - log_p)).sum(-1, dtype=torch.float64)
+
+    logits = tail(run.loaded.model, run.calls, run.ids.expand(len(streams), -1), streams)
+    rows = [by_tokens(read, row, run.dense.log_p, run.dense.p) for row in logits.split(1)]
+    return tuple(map(torch.cat, zip(*rows, strict=True)))
 
 
 def _likeliest(log_p: Tensor) -> Words:

@@ -81,7 +81,7 @@ class Run:
         self.measuring.check_budget()
         resolved = self.measuring.resolved(self.request.setting)
         polish_texts.check(self.request, resolved, self.loaded)
-        first = self._losses(self.request.setting, "the start")
+        first = self.measuring.losses(self.request.setting, "the start")
         if not np.isfinite(first).all():
             raise UserError("the start breaks the model: its loss is not a number; start from a lower target")
         start = Stand(self.request.setting, np.array(resolved.spec.points[-1].pruned.sparsity), first)
@@ -110,10 +110,8 @@ class Run:
 
     def _traded(self, stand: Stand, prices: Prices) -> Stand | None:
         """The stand after the most pairs that together lower the loss; None where none does, or the budget ends."""
-        measuring, by = (
-            self.measuring,
-            steps(stand.sparsity, self.measuring.parameters, self._bounds, self.request.step),
-        )
+        measuring = self.measuring
+        by = steps(stand.sparsity, measuring.parameters, self._bounds, self.request.step)
         asked = promising(*prices, measuring.parameters, by, 2 * self.shape.layers)
         if not asked or not measuring.can_pay(measuring.cost.pairs(asked) + measuring.cost.trial):
             return None
@@ -132,15 +130,11 @@ class Run:
         """The stand after a change per layer, measured on all windows; None where that does not lower the loss."""
         sparsity = stand.sparsity + (change if stand.sparsity.ndim == 1 else change[:, None])
         trial = self.measuring.setting(sparsity)
-        losses = self._losses(trial, f"round {len(self.rounds) + 1}")
+        losses = self.measuring.losses(trial, f"round {len(self.rounds) + 1}")
         difference = paired(losses, stand.losses).value
         accepted = difference < 0  # NaN is none
         self.rounds.append(Round(region, said, difference, accepted, self.measuring.tokens, pairs))
         return Stand(trial, sparsity, losses) if accepted else None
-
-    def _losses(self, setting: Setting, name: str) -> Array:
-        """(windows,) nats/token on the text that accepts."""
-        return self.measuring.losses(setting, name)
 
     def _judged(self, found: Setting) -> Resolved | None:
         report = self.measuring.told("judging", 0.0)

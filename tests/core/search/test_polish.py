@@ -18,6 +18,7 @@ from core.models.progress import Cancelled, Progress
 from core.models.sources import locate, outlined
 from core.search import polish, polish_measuring
 from core.search.polish_cost import Cost
+from core.search.polish_measuring import Measuring
 from core.specs import PolishRequest, Setting, UserError, WindowRequest, checked, grammar
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
@@ -128,12 +129,12 @@ def test_no_pruner_or_start_ends_worse(empty: Store, text: str, tmp_path: Path, 
 
 def test_the_start_comes_back_where_nothing_helps(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every move that is tried loses a nat: all are undone."""
-    honest = polish.Run._losses
+    honest = Measuring.losses
 
-    def worse(run: polish.Run, setting: Setting, name: str) -> np.ndarray:
-        return honest(run, setting, name) + (setting != run.request.setting)
+    def worse(measuring: Measuring, setting: Setting, name: str) -> np.ndarray:
+        return honest(measuring, setting, name) + (setting != measuring.request.setting)
 
-    monkeypatch.setattr(polish.Run, "_losses", worse)
+    monkeypatch.setattr(Measuring, "losses", worse)
     asked = request(text, tokens=MUCH)
     entry = experiment.get(asked, empty)
     told = entry.provenance

@@ -1,0 +1,34 @@
+"""A few tokens at a time: the same numbers as all at once, whatever the shape."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from core.models.logits import CACHED, by_tokens
+
+
+def read(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """What stays a row, and what is summed to a number."""
+    log_p = logits.log_softmax(-1)
+    return log_p.gather(-1, targets), (log_p.exp() * log_p).sum(-1)
+
+
+@pytest.mark.parametrize(
+    ("sequences", "tokens", "vocabulary"), [(1, 1, 40), (3, 5, 7), (2, 9, CACHED // 4), (1, 3, CACHED), (1, 1, CACHED)]
+)
+def test_tokens_are_read_alike_in_any_company(sequences: int, tokens: int, vocabulary: int) -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(sequences, tokens, vocabulary)
+    targets = torch.randint(vocabulary, (sequences, tokens, 2))
+    few: list[int] = []
+
+    def seen(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        few.append(len(logits))
+        return read(logits, targets)
+
+    found = by_tokens(seen, logits, targets)
+    assert all(torch.equal(one, other) for one, other in zip(found, read(logits, targets), strict=True))
+    assert sum(few) == sequences * tokens
+    assert max(few) < 2 * max(2, CACHED // vocabulary) and (min(few) > 1 or len(few) == 1)
