@@ -85,7 +85,7 @@ PRUNERS = {
         "closest to those of its dense self: slower than the others, and repaired already.",
         r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
         paper="Meng et al., arXiv 2406.07831",
-        mends=11,
+        mends=5,
     ),
 }
 

@@ -83,7 +83,7 @@ ROWS: dict[str, Callable[[str], Spec]] = {
     "prune by ALPS": lambda model: study(model, 4, 128, 4, pruner="alps"),
     "compare": lambda model: measure(model, (f"checkpoint:random:{model}",), 4, 64),
     "best": lambda model: BestRequest(model=model, target=0.5, **{
-        role: WindowRequest(source=source, sequences=4, length=64)
+        role: WindowRequest(source=source, sequences=8, length=64)
         for role, source in {"calibration": "demo", "selection": "demo:evaluation", "final": "demo:evaluation"}.items()
     }),
     "tiny": lambda _: measure(str(tiny.folder("llama")), QUICK, 8, 32),
