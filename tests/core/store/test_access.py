@@ -13,7 +13,7 @@ from core import specs
 from core.cli import serving
 from core.evaluation import task_files
 from core.export import target
-from core.jobs import queue
+from core.jobs import queue, worker
 from core.jobs.records import Status
 from core.models.sources import locate
 from core.store import access
@@ -68,7 +68,7 @@ def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored: Store, mo
 def test_one_reader_ends_and_deletes_nothing_of_another(stored: Store, mode: Callable, refused: Callable) -> None:
     mode(SHARED="on")
     [entry], [job] = stored.entries(), queue.jobs(stored)
-    owners = queue.readers_of(stored, entry.key)
+    owners = queue.readers_of(stored, entry)
     assert owners == job.readers == ("ann",)
     for reader in ("", "bob"):
         for act in (
@@ -92,6 +92,21 @@ def test_what_two_asked_for_is_nobodys_alone(stored: Store, mode: Callable, refu
     assert job.readers == ("ann", "bob")
     with refused("not yours alone"):
         queue.cancel(job, "ann")
+
+
+def test_who_asks_for_what_is_there_does_not_own_it(
+    empty: Store, mode: Callable, refused: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_computed", lambda store, job, *_: fake.get(job.request, store))
+    made = fake.get(fake.request(), empty)
+    mode(SHARED="on")
+    for seed in (0, 1):  # the first was measured before anybody asked
+        worker.run(empty, queue.submit(empty, fake.request(seed=seed), reader="bob"), {})
+    mine = empty.find(fake.request(seed=1))
+    assert queue.readers_of(empty, mine) == ("bob",)
+    with refused("not yours alone", error=access.Refused):
+        delete(empty, made, queue.readers_of(empty, made), "bob")
+    assert empty.find(fake.request())
 
 
 def test_the_queue_is_fair(empty: Store) -> None:
