@@ -128,7 +128,7 @@ def submit(store: Store, request: Request, device: str = "cpu", engine: str = "w
     found = records.read(store.root, new.key)
     if reader and not (found and found.active):
         _check_share(store, reader)
-    if found and reader:
+    if found and reader and (found.readers or not found.active):  # what the server's owner began stays the owner's
         new = replace(new, readers=tuple(dict.fromkeys((*found.readers, reader))))
         records.ask(found, new.readers)
     lock = None if found and found.active else processes.take(new.lock)

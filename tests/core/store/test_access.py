@@ -94,6 +94,16 @@ def test_what_two_asked_for_is_nobodys_alone(stored: Store, mode: Callable, refu
         queue.cancel(job, "ann")
 
 
+def test_what_the_owner_of_the_server_began_no_reader_ends(empty: Store, mode: Callable, refused: Callable) -> None:
+    queue.submit(empty, fake.request())
+    job = queue.submit(empty, fake.request(), reader="bob")
+    mode(SHARED="on")
+    for act in (queue.cancel, queue.delete):
+        with refused("not yours alone", error=access.Refused):
+            act(job, "bob")
+    assert not queue.job(empty, job.key).cancelling
+
+
 def test_who_asks_for_what_is_there_does_not_own_it(
     empty: Store, mode: Callable, refused: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
