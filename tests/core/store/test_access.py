@@ -15,6 +15,7 @@ from core.evaluation import task_files
 from core.export import target
 from core.jobs import queue, worker
 from core.jobs.records import Status
+from core.jobs.tidying import tidy
 from core.models.sources import locate
 from core.store import access
 from core.store.cache import Store
@@ -22,6 +23,7 @@ from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import fake_experiment as fake
 from tests import synthetic
+from tests.core.store.test_deleting import GONE, by
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -56,6 +58,22 @@ def test_a_read_only_server_runs_writes_and_deletes_nothing(stored: Store, mode:
             act()
     assert sorted(stored.root.rglob("*")) == before
     assert pack(stored, entry) == content
+
+
+def test_the_start_of_a_read_only_server_sweeps_nothing(stored: Store) -> None:
+    """Neither a temporary file nor parts of what is whole."""
+    [entry] = stored.entries()
+    temporary = entry.path.with_name(f"{by(GONE, 'a')}x")
+    part = stored.root / "parts" / entry.spec.units[0].key / "0000-0001"
+    for left in (temporary, part):
+        left.mkdir(parents=True)
+    before = sorted(stored.root.rglob("*"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(access.READ_ONLY, "on")
+        tidy(stored)
+    assert sorted(stored.root.rglob("*")) == before
+    tidy(stored)
+    assert not temporary.exists() and not part.exists()
 
 
 def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored: Store, mode: Callable) -> None:
@@ -136,8 +154,12 @@ def test_one_reader_may_have_only_so_many_runs_waiting(empty: Store, refused: Ca
     queue.submit(empty, fake.request(seed=99), reader="bob")
 
 
-def test_paths_lead_nowhere_else(empty: Store, tmp_path: Path, mode: Callable, refused: Callable) -> None:
+def test_paths_lead_nowhere_else(
+    empty: Store, tmp_path: Path, mode: Callable, refused: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from core.texts import windows
+
+    monkeypatch.chdir(tmp_path)
 
     inside, outside = tmp_path / "root", tmp_path / "outside"
     for folder in (inside, outside):
@@ -145,7 +167,7 @@ def test_paths_lead_nowhere_else(empty: Store, tmp_path: Path, mode: Callable, r
     (outside / "text.txt").write_text("secret")
     (inside / "link").symlink_to(outside)
     mode(ROOT=str(inside), SHARED="on")
-    for path in (outside, inside / "link", inside / ".." / "outside"):
+    for path in (outside, inside / "link", inside / ".." / "outside", Path("outside")):
         for act in (
             lambda at: locate(str(at), empty),
             lambda at: locate(f"random:{at / 'm.gguf'}", empty),
