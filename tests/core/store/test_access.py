@@ -177,6 +177,9 @@ def test_paths_lead_nowhere_else(
         ):
             with refused("does not lie in the folder", error=access.Refused):
                 act(path)
+    for missing in (str(tmp_path / "nowhere"), "../nowhere"):
+        with refused("does not lie in the folder", error=access.Refused):
+            locate(missing, empty)
     with refused("does not lie in the folder", error=access.Refused):
         queue.submit(empty, fake.request().model_copy(update={"model": f"random:{outside}"}))
     target.check_target(inside / "new", False, store=empty)
