@@ -35,11 +35,12 @@ st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()
 view.enter(page.url_path)
 frame.style()
 if reader.is_welcome():
-    turned.watch()
-    if page.url_path not in UNPROFILED:
-        subject.choose()
-    with st.sidebar:
-        watch.sidebar()
-    with view.written():
-        page.run()
+    with frame.shortages():
+        turned.watch()
+        if page.url_path not in UNPROFILED:
+            subject.choose()
+        with st.sidebar:
+            watch.sidebar()
+        with view.written():
+            page.run()
     reader.forgive()

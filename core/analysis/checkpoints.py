@@ -17,6 +17,7 @@ from core.store.results import Array, Cumulative, Difference, Perturbed
 
 STANDS_OUT = 6.0  # spreads from the median layer: layers that are quantised alike stay below
 LEAST_SPREADS = 0.05, 0.001  # of an error as a share of the median one, and of a scale: some spread is natural
+ROUNDING = 1e-5  # less is the error of a tensor that is stored another way, as small norms plus 1 in float32
 NONE = "no other checkpoint was measured: name one to compare with, or measure checkpoint:PATH"
 
 
@@ -56,6 +57,7 @@ class Compared:
         """
         off = np.abs(self.weights.scale - 1)
         across = np.sqrt(np.clip(self.weights.error**2 - off**2, 0, None))
+        across[across < ROUNDING] = 0
         return np.maximum(*map(_spreads, (_of_median(across), off), LEAST_SPREADS))
 
     @property

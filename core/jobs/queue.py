@@ -20,8 +20,8 @@ from core.specs.formats import per_cent
 from core.specs.jobs import Request
 from core.specs.shares import ShareRequest
 from core.store import access
-from core.store.cache import Store
-from core.store.files import discard, write_file
+from core.store.cache import Entry, Store
+from core.store.files import changed, discard, write_file
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work
@@ -128,7 +128,7 @@ def submit(store: Store, request: Request, device: str = "cpu", engine: str = "w
     found = records.read(store.root, new.key)
     if reader and not (found and found.active):
         _check_share(store, reader)
-    if found and reader:
+    if found and reader and (found.readers or not found.active):  # what the server's owner began stays the owner's
         new = replace(new, readers=tuple(dict.fromkeys((*found.readers, reader))))
         records.ask(found, new.readers)
     lock = None if found and found.active else processes.take(new.lock)
@@ -205,10 +205,11 @@ def worker_alive(store: Store, device: str) -> bool:
         return False
 
 
-def readers_of(store: Store, key: str) -> tuple[str, ...]:
-    """Who asked for a result, by the runs that computed it and were not forgotten."""
-    found = (reader for each in jobs(store) if each.status.result == key for reader in each.readers)
-    return tuple(dict.fromkeys(found))
+def readers_of(store: Store, entry: Entry) -> tuple[str, ...]:
+    """Who asked for a result, by the runs that computed it and were not forgotten; not who asked once it was there."""
+    made = changed(entry.path / "manifest.json")
+    runs = (each for each in jobs(store) if each.status.result == entry.key and (each.status.started or 0) <= made)
+    return tuple(dict.fromkeys(reader for each in runs for reader in each.readers))
 
 
 def ensure_worker(store: Store, device: str, idle: float = IDLE) -> None:

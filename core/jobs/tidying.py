@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.export import journal
 from core.specs import ExportSpec
-from core.store import deleting
+from core.store import access, deleting
 from core.store.cache import Entry, Store
 
 
@@ -18,7 +18,9 @@ def settle(store: Store, entry: Entry) -> None:
 
 
 def tidy(store: Store) -> None:
-    """Sweep a cache: copies of models beside the targets of exports first, for they are the largest."""
+    """Sweep a cache that may be written: copies of models beside the targets of exports first, the largest."""
+    if access.is_read_only():
+        return
     try:
         journal.sweep(store)
         deleting.sweep(store)

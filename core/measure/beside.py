@@ -55,13 +55,19 @@ def _equal(loaded: Loaded, other: Loaded) -> bool:
 
 
 def _refuse_other_words(loaded: Loaded, other: Loaded) -> None:
-    ours, theirs = loaded.tokenizer.get_vocab(), other.tokenizer.get_vocab()
+    ours, theirs = map(_words, (loaded, other))
     odd = next((word for word in sorted(ours) if theirs.get(word) != ours[word]), None)
     if odd is not None or len(ours) != len(theirs):
         raise UserError(
             f"{other.source.label} has another vocabulary than {loaded.source.label} ({len(theirs):,} words against "
             f"{len(ours):,}): compare checkpoints with one tokenizer"
         )
+
+
+def _words(of: Loaded) -> dict[str, int]:
+    """The vocabulary with its ids, but for words without an embedding: libraries add some to those of a GGUF file."""
+    rows = len(of.model.get_input_embeddings().weight)
+    return {word: index for word, index in of.tokenizer.get_vocab().items() if index < rows}
 
 
 def _pairs(model: nn.Module, other: nn.Module) -> list[tuple[str, Tensor, Tensor | None]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from core import specs
 from core.models.outline import Outline
 
-CORE = 50e9  # FLOP/s of a CPU's core, in float32
+CORE = 60e9  # FLOP/s of a CPU's core, in float32
 ROUGH_RATE = {"cpu": CORE * (os.cpu_count() or 1), "cuda": 20e12, "mps": 2e12}
 SLOW = {("cpu", "float16"): 0.25}  # speed of products in a dtype, next to those in float32
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}

@@ -1,4 +1,4 @@
-"""Model folders that ask for code which does not come with transformers: refused before anything is loaded."""
+"""Model folders that ask for code which does not come with transformers, or for another model: refused at the door."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from core.specs.errors import UserError
 
 SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json")
+ADAPTER = "adapter_config.json"
 IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
 
 
@@ -20,8 +21,14 @@ def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
         label: what a refusal calls it, where that is not the folder's name.
 
     Raises:
-        UserError: a settings file asks for code, or is no JSON object.
+        UserError: a settings file asks for code, or is no JSON object; or the folder holds an adapter, whose weights
+            would be put into a model that it names.
     """
+    if (folder / ADAPTER).is_file():
+        raise UserError(
+            f"{label or folder.name} holds an adapter ({ADAPTER}), which asks for another model's weights: merge it "
+            "into that model, and name the folder of the merged one"
+        )
     for name in SETTINGS:
         if (folder / name).is_file():
             for asked in _asked(_read(folder / name)):

@@ -72,6 +72,8 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
     if typed == "demo":
         return _gguf(bundled(), store, BUNDLED_LABEL)
     path = Path(os.path.expanduser(typed))
+    if path.is_absolute() or typed.startswith("."):
+        access.inside(path)  # before anybody learns whether it exists
     if typed.endswith(".gguf"):
         return _gguf(access.inside(path), store, path.name)
     if typed and exists(path) and path.is_dir():

@@ -27,7 +27,7 @@ from core.specs.pruners import NO_REPAIR, PRUNERS, Treatment
 from core.store.cache import Store
 
 MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
-REPAIRED = ("repair", "polish", "final")  # stages whose settings are
+LIKELY = 0.5  # share told of what is done only where a repair or a polish lowers the loss
 MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
 
 
@@ -90,19 +90,27 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     trial = len(candidates(quick, request.pruner, target, shape.layers, 0))
     tried = len(candidates(grid, request.pruner, target, shape.layers, 0))
     more = most_candidates(grid, target, shape.layers) - tried
-    repairs, polishes = request.repair != NO_REPAIR, request.polish > 0
-    judged = 3 + bool(request.max_loss) + 2 * repairs + polishes  # winner, runner-up, uniform; uniform repaired too
-    judged *= len(drawn(request))
-    selecting, judging = selection_request(request, None, ()), _study(request, None, (), request.final)
+    selecting = selection_request(request, None, ())
     return {
         "profile": 0.0 if request.profile else flops.request_flops(shape, profile_request(request)),
         "search": flops.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
         "selection": flops.study_flops(shape, selecting, tried + 1, tried + 1, tried),
-        "repair": flops.study_flops(shape, selecting, 2, 2, 2) if repairs else 0.0,
-        "polish": _polish_flops(request, shape) if polishes else 0.0,
+        "repair": flops.study_flops(shape, selecting, 2, 2, 2) if request.repair != NO_REPAIR else 0.0,
+        "polish": _polish_flops(request, shape) if request.polish else 0.0,
         "corrections": flops.study_flops(shape, selecting, more, more, more) if more else 0.0,
-        "final": flops.study_flops(shape, judging, judged + 1, judged + 1, judged),
+        "final": _final_flops(request, shape, 1.0),
     }
+
+
+def _better(request: BestRequest) -> int:
+    """Settings that are judged where repair and polish help: winner and uniform repaired, and what polish found."""
+    return 2 * (request.repair != NO_REPAIR) + bool(request.polish)
+
+
+def _final_flops(request: BestRequest, shape: Outline, better: float) -> float:
+    """Winner, runner-up and uniform on the text that judges, and a share of what is better."""
+    judged = len(drawn(request)) * (3 + bool(request.max_loss) + better * _better(request))
+    return flops.study_flops(shape, _study(request, None, (), request.final), judged + 1, judged + 1, judged)
 
 
 def _polish_flops(request: BestRequest, shape: Outline) -> float:
@@ -118,6 +126,8 @@ def trials(request: BestRequest) -> int:
 def estimate(request: BestRequest, store: Store, device: str = "cpu") -> cost.Cost | None:
     """The cost of which nothing is measured yet, or None while the model's files are not on this machine.
 
+    Work is told at most, time as it may come: half of what is done only where a repair or a polish helps.
+
     Raises:
         UserError: the model or its files are not what they should be.
     """
@@ -128,18 +138,30 @@ def estimate(request: BestRequest, store: Store, device: str = "cpu") -> cost.Co
     shape = asked.shape
     stages = planned(request, shape)
     stages["search"] *= trials(request)
-    repaired = None if request.repair == NO_REPAIR else request.repair
-    took = {name: flop * _slower(shape, judging, name in REPAIRED and repaired) for name, flop in stages.items()}
+    studies = stages | {"profile": 0.0, "final": _final_flops(request, shape, LIKELY)}
+    took = _slower(shape, judging) * sum(studies.values()) + _repairs_work(request, shape)
     if stages["profile"]:
         groups = flops.groups(shape, profile.text.sequences, profile.text.length, request.dtype, None)
-        took["profile"] = effort.measuring(shape, profile, groups, asked.device)
+        took += effort.measuring(shape, profile, groups, asked.device)
     measured = None if request.profile else cost.estimate(profile, store, device)
     memory = max(each.memory for each in (cost.of_study(judging, store, device), measured) if each)
-    found = asked.told(sum(stages.values()), sum(took.values()), 0, sum(map(bool, stages.values())))
+    found = asked.told(sum(stages.values()), took, 0, sum(map(bool, stages.values())))
     return replace(found, memory=memory)
 
 
-def _slower(shape: Outline, study: StudyRequest, repair: str | None) -> float:
-    """What a setting of a study takes, as FLOP for each that it computes."""
-    taken = effort.studying(shape, study, [Treatment(study.settings[0].pruner, repair or None)], dense=False)
+def _repairs_work(request: BestRequest, shape: Outline) -> float:
+    """What walks that repair take beyond others, as FLOP: two are tried, and more follow where they help."""
+    if request.repair == NO_REPAIR:
+        return 0.0
+    plain, repaired = (
+        effort.walk_work(shape, request.calibration, Treatment(request.pruner, repair))
+        for repair in (None, request.repair)
+    )
+    polished = 2 * (1 + request.polish) * bool(request.polish)  # its start and uniform; then the steps and a move
+    return (2 + LIKELY * (polished + len(drawn(request)) * _better(request))) * (repaired - plain)
+
+
+def _slower(shape: Outline, study: StudyRequest) -> float:
+    """What a setting of a study takes without a repair, as FLOP for each that it computes."""
+    taken = effort.studying(shape, study, [Treatment(study.settings[0].pruner)], dense=False)
     return taken / flops.study_flops(shape, study, 1, 1, 1)

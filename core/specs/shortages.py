@@ -11,7 +11,10 @@ CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 MISPLACED = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 # what libraries say that raise errors of their own: torch, safetensors, the system's allocator
 NO_ROOM = ("os error 28)", "os error 122)", "os error 27)", "No space left on device")
-NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "std::bad_alloc", "os error 12)")
+NO_MEMORY = (
+    "can't allocate memory", "Cannot allocate memory", "not enough memory", "out of memory", "std::bad_alloc",
+    "os error 12)",
+)  # fmt: skip
 
 
 def shortage(error: BaseException) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +12,7 @@ import streamlit as st
 from core.figures import Chart, labels
 from core.specs.formats import sentence
 from core.specs.plain import plain
+from core.specs.shortages import shortage
 from pages.ui import view
 from pages.ui.live import tour
 
@@ -152,6 +154,18 @@ def link(page: str, label: str, query: dict[str, str] | None = None) -> None:
 def error(said: object) -> None:
     """What went wrong, as a sentence."""
     st.error(plain(sentence(said)))
+
+
+@contextmanager
+def shortages() -> Iterator[None]:
+    """Say in a sentence what the machine lacks for what is drawn inside: its cache is a file, its memory is full."""
+    try:
+        yield
+    except Exception as trouble:
+        said = shortage(trouble)
+        if said is None:
+            raise
+        error(said)
 
 
 def nothing(said: str, page: str, label: str, query: dict[str, str] | None = None) -> None:

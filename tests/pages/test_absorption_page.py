@@ -10,12 +10,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import specs
-from core.analysis import findings
+from core.analysis import findings, precision
 from core.analysis.gains import gains_of
 from core.figures.charts import CHARTS, CHECKS, COMPARED, DRIFT, GAIN, GROUPS, ChartRow
+from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import subject
 from pages.ui.absorption import sections
+from tests import synthetic
 from tests.pages.opening import figures, live, named, numbers, opened_at, url
 
 
@@ -130,6 +132,16 @@ def test_nothing_is_compared_until_it_is_chosen_and_long_heads_are_short(filled_
     }
     [sized] = [each for each in heads if "gain at 0.01" in each]
     assert sized["gain at 0.01"]["label"] == "at 0.01"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_half_precision_shows_its_noise_floor(dtype: str, bare: Store) -> None:
+    spec = synthetic.profile_spec(4, 8, "quick")
+    spec = spec.model_copy(update={"model": spec.model.model_copy(update={"dtype": dtype})})
+    key = synthetic.save_profile(bare.root, spec, 4)
+    app = opened(profile=key)
+    shown = [each.value for each in app.caption if "the noise floor" in each.value]
+    assert shown == ([] if dtype == "float32" else [precision.rounding(subject.load(key))])
 
 
 def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

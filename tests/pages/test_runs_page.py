@@ -52,6 +52,27 @@ def test_every_profile_has_a_card_that_says_what_was_found_and_opens_it(filled_c
     assert {"show": "import"} in links(app)
 
 
+def test_bundled_cards_come_first_and_the_ways_to_another_last(bare: Store) -> None:
+    """The own profile holds more than the bundled one, and was made later."""
+    demo = synthetic.save_profile(bare.root / "home" / "demo", synthetic.profile_spec(4, 8, "quick", 21), 4)
+    own = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, seed=22), 4, "of my own", "my text")
+    app = opened()
+    labels = [each.proto.label for each in app.main.get("page_link")]
+    cards = [(label, at) for label, at in zip(labels, links(app), strict=True) if label.startswith("**")]
+    assert [at.get("profile") for _, at in cards] == [demo, own, None, None]
+    assert "invented" in cards[0][0] and "of my own · my text" in cards[1][0]
+    assert [label for label, _ in cards[2:]] == ["**Open yours**", "**Import a pack**"]
+    pictures = [image.url for each in app.main.get("image") for image in each.proto.imgs]
+    assert len(pictures) == len({*pictures}) == 2
+
+
+def test_every_committed_card_tells_its_family_and_two_families_stand_side_by_side() -> None:
+    store = Store()
+    told = {entry.key: gallery.told(entry.key, str(store.root)) for entry in store.entries() if entry.committed}
+    families = {card.size.split(" · ")[0] for card in told.values()}
+    assert families == {"llama", "gemma3_text"} and all(card.finding for card in told.values())
+
+
 def test_a_card_of_what_is_gone_says_so_and_the_others_stand(bare: Store) -> None:
     keys = [
         synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick", seed), 4, f"m{seed}")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.datastructures import Headers
 
+from core.store.files import write_file
+from pages.ui import serving
 from pages.ui.guard import Guard, welcome
 from pages.ui.serving import KINDS, STATIC, Assets
+from tests.core.store.test_deleting import GONE, by
 
 Sent = list[dict]
 
@@ -108,3 +113,19 @@ def test_a_refused_channel_never_reaches_streamlit() -> None:
     headers = [(b"host", b"127.0.0.1:8501"), (b"origin", b"http://127.0.0.1:8502")]
     asyncio.run(Guard(streamlit)({"type": "websocket", "path": "/_stcore/stream", "headers": headers}, None, send))
     assert not passed and [each["type"] for each in sent] == ["websocket.close"]
+
+
+def test_a_start_of_the_server_sweeps_the_cache(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = empty_cache / "jobs" / "0" / f"{by(GONE, 'progress.json')}x"
+    write_file(left, b"half")
+    monkeypatch.setattr(serving, "processes", SimpleNamespace(answer_at_once=lambda: None))
+    monkeypatch.setattr(serving, "DRAWING", ())
+    monkeypatch.setattr(serving, "gc", SimpleNamespace(collect=lambda: None, freeze=lambda: None))
+    at_once = SimpleNamespace(Thread=lambda target, daemon: SimpleNamespace(start=target))
+    monkeypatch.setattr(serving, "threading", at_once)
+
+    async def started() -> None:
+        async with serving.warmed(None):
+            assert not left.exists()
+
+    asyncio.run(started())

@@ -34,6 +34,16 @@ def test_an_empty_cache_is_answered_with_what_to_do(empty_cache: Path) -> None:
     assert "make demo" in opened_at("learn").info[0].value
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_a_cache_that_is_a_file_is_one_sentence(name: str, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (empty_cache / "file").touch()
+    monkeypatch.setenv("ABSORPTION_CACHE", str(empty_cache / "file"))
+    app = opened_at(name)
+    assert not app.exception
+    [said] = app.error
+    assert "file is in the way, for a folder is needed there" in said.value
+
+
 def test_a_link_to_a_profile_that_is_not_here_says_so(filled_cache: dict[str, str]) -> None:
     app = opened_at("learn", profile="feedfacefeedface")
     assert "feedfacefeedface" in app.warning[0].value

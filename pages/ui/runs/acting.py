@@ -142,7 +142,7 @@ def confirm(store: Store, entry: Entry) -> None:
 
 
 def _delete(store: Store, entry: Entry) -> None:
-    delete(store, entry, queue.readers_of(store, entry.key), reader.name())
+    delete(store, entry, queue.readers_of(store, entry), reader.name())
 
 
 def title(entry: Entry) -> str:

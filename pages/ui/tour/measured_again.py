@@ -62,7 +62,7 @@ def _run() -> None:
         if not job.active:
             queue.delete(job, reader.name())
     for entry in [each for each in store.entries() if not each.committed]:
-        delete(store, entry, queue.readers_of(store, entry.key), reader.name())
+        delete(store, entry, queue.readers_of(store, entry), reader.name())
     job = queue.submit(store, REQUEST, machine.devices()[0], reader=reader.name())
     queue.ensure_worker(store, job.device, IDLE)
 

@@ -70,6 +70,17 @@ def test_a_tensor_that_is_better_than_its_kind_does_not_stand_out() -> None:
     assert not made(error).odd.any()
 
 
+@given(seed=st.integers(0, 2**32 - 1), shared=st.sampled_from([0.0, 0.09]))
+def test_rounding_that_only_some_layers_have_does_not_stand_out(seed: int, shared: float) -> None:
+    """As of norms that a file keeps plus 1; what is no rounding still does."""
+    rng = np.random.default_rng(seed)
+    error = np.full((LAYERS, TENSORS), shared)
+    error[:, 0] = 9e-6 * rng.uniform(size=LAYERS) * (rng.uniform(size=LAYERS) < 0.3)
+    assert not made(error).odd.any()
+    error[4, 0] = 1e-4
+    assert np.flatnonzero(made(error).odd).tolist() == [4]
+
+
 def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads() -> None:
     error = np.full((LAYERS, TENSORS), 0.01)
     error[[3, 5, 9], 2] = 0.5

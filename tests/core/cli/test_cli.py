@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp, mkstemp
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from core.cli import gains_output, main, output, telling
 from core.jobs import experiment
 from core.measure import sweep as sweeps
 from core.specs.formats import digits
-from core.store import profiles
+from core.store import files, profiles
 from core.store.cache import Store
 from tests import tiny
 
@@ -232,6 +235,34 @@ def test_too_little_memory_is_one_sentence_and_loses_nothing(
     [*_, line] = said.err.strip().splitlines()
     assert (said.code, said.out) == (1, "") and "memory" in line and "Traceback" not in said.err
     assert measure("--json").json["layers"] == tiny.LAYERS
+
+
+@pytest.mark.parametrize(("number", "word"), [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "cannot be written")])
+@pytest.mark.parametrize("parts", [0, 3])
+def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(
+    parts: int, number: int, word: str, measure: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def closed(make: Callable) -> Callable:
+        def one(*_: object, prefix: str, dir: Path) -> object:
+            if len(made) >= parts:
+                raise OSError(number, "nothing can be written", f"{dir}/{prefix}")
+            if make is mkdtemp:
+                made.append(dir)
+            return make(prefix=prefix, dir=dir)
+
+        return one
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "tempfile", SimpleNamespace(mkdtemp=closed(mkdtemp), mkstemp=closed(mkstemp)))
+        said = measure("--json")
+    [*_, line] = said.err.strip().splitlines()
+    assert (said.code, said.out) == (1, "") and word in line and "Traceback" not in said.err
+    kept = {path: path.stat().st_ino for path in (tmp_path / "cache").rglob("*.parquet")}
+    assert bool(kept) == bool(parts)
+    assert measure("--json").json["layers"] == tiny.LAYERS
+    assert all(path.stat().st_ino == inode for path, inode in kept.items() if path.exists()), "it was measured again"
 
 
 def test_a_cache_that_is_a_file_is_one_sentence(measure: Callable, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tests import families, tiny
+from tests import families, gguf_files, tiny
 from tests.faulty import FAULTS, rewritten, rounded
 
 LAYER, TENSOR = 2, "mlp.up_proj.weight"
@@ -56,6 +56,35 @@ def test_what_is_rounded_alike_names_the_layer_that_does_most_harm(say, text: st
     assert not any(each["stands_out"] for each in found["ranking"]) and kl == sorted(kl, reverse=True)
     assert re.search(rf"\b[Ll]ayer {found['ranking'][0]['layer']}\b", found["findings"][0])
     assert 0 < found["weights"]["outside"]["model.embed_tokens.weight"] < 0.2
+
+
+def test_an_export_of_the_program_differs_by_what_was_pruned(say, text: str, tmp_path: Path) -> None:
+    """What a mask takes away stands at right angles to what it leaves."""
+    read = ("--calibration", text, "--evaluate", text, "--sequences", 4, "--length", 12, "--windows", 9)
+    asked = ("--model", tiny.folder("llama"), "--allocation", "uniform:0.5", "--pruner", "wanda", *read)
+    assert say("prune", *asked, "--export", tmp_path / "out", "--device", "cpu", "--json").code == 0
+    found = say("compare", tiny.folder("llama"), tmp_path / "out", "--text", text, *FEW).json["weights"]
+    error, scale = (np.array(found[each]) for each in ("error", "scale"))
+    pruned = np.array(["proj" in each for each in found["tensors"]])
+    assert (error[:, pruned] > 0.1).all() and not error[:, ~pruned].any() and not any(found["outside"].values())
+    np.testing.assert_allclose(scale, 1 - error**2, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("family", "kind"), [("llama", "Q8_0"), ("llama", "Q4_0"), ("gemma2", "Q8_0")])
+def test_a_gguf_quantisation_differs_by_what_was_rounded(
+    family: str, kind: str, say, text: str, tmp_path: Path
+) -> None:
+    """A file of words that the library adds, and of norms that are rounded on the way."""
+    meant, own = gguf_files.write(tmp_path / "other.gguf", family, kind), tiny.built(family).state_dict()
+    found = say("compare", tiny.folder(family), tmp_path / "other.gguf", "--text", text, *FEW).json
+    for layer, errors in enumerate(found["weights"]["error"]):
+        for tensor, error in zip(found["weights"]["tensors"], errors, strict=True):
+            name = f"model.layers.{layer}.{tensor}"
+            ours = own[name].double().numpy()
+            expected = np.linalg.norm(meant[name] - ours) / np.linalg.norm(ours)
+            assert error == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert found["findings"][0].startswith("No layer's weights stand out.")
+    assert found["whole"]["kl"] > 0 and found["whole"]["drift"][-1] > 0
 
 
 def test_a_comparison_is_a_profile_that_is_found_again_and_made_again_by_its_command(

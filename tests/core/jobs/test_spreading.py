@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -236,6 +238,39 @@ def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, f
         worker.run(empty, job, {}, stop)
     assert queue.job(empty, job.key).state == "cancelled"
     assert len(list((empty.root / "jobs").iterdir())) == 1
+
+
+# --- what clusters are asked for -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("device", "needs"), [("cuda", {"num_gpus": 1}), ("cpu", {"num_cpus": 1})])
+def test_a_share_asks_ray_for_its_device_and_nothing_is_reported(
+    device: str, needs: dict, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict] = []
+    note = lambda **asked: told.append(asked) or (lambda share: share)  # noqa: E731
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=note, remote=note, shutdown=lambda: None))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")  # put back by the line above
+    with Place("ray", "10.0.0.1:6379", 8, device).open(str(empty.root), False):
+        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert told[0]["address"] == "10.0.0.1:6379" and not told[0]["include_dashboard"]
+    assert told[1] == needs | {"max_retries": 0}
+
+
+@pytest.mark.parametrize(
+    ("device", "address", "needs"),
+    [("cuda", "long", {"gpus_per_node": 1, "slurm_partition": "long"}), ("cpu", "", {})],
+)
+def test_a_share_asks_slurm_for_its_device_and_partition(
+    device: str, address: str, needs: dict, empty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict = {}
+    executor = SimpleNamespace(update_parameters=told.update)
+    monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace(AutoExecutor=lambda **_: executor))
+    monkeypatch.setattr(on_slurm, "CLUSTER", "local")
+    with Place("slurm", address, 8, device).open(str(empty.root), False):
+        assert told == {"name": "absorption", "timeout_min": on_slurm.MINUTES} | needs
 
 
 # --- submitit ------------------------------------------------------------------------------------------------------

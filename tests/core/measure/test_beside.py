@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 from torch import Tensor
+from transformers import PreTrainedTokenizerFast
 
 from core import specs
 from core.analysis.checkpoints import Compared
@@ -135,10 +138,20 @@ def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:
     ):
         with refused(*named):
             beside.refuse_unlike(of, other)
+    told = json.loads(of.tokenizer.backend_tokenizer.to_str())
+    words = told["model"]["vocab"]
+    words["a"], words["b"] = words["b"], words["a"]
+    swapped = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(told)))
+    with refused("another vocabulary"):
+        beside.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=swapped))
+
+
+def test_words_that_no_embedding_stands_for_do_not_count() -> None:
+    of = tiny.loaded("llama")
     words = copy.deepcopy(of.tokenizer)
     words.add_tokens(["heron-like"])
-    with refused("another vocabulary"):
-        beside.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
+    assert words.get_vocab()["heron-like"] == tiny.VOCABULARY
+    beside.refuse_unlike(of, replace(changed(of, at(0, "", 2)), tokenizer=words))
 
 
 TRIALS = 20

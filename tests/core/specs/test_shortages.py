@@ -23,6 +23,7 @@ from core.specs.shortages import disk_full, out_of_memory, shortage
         (MemoryError(), "memory"),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."), "memory"),
+        (RuntimeError("unable to mmap 9 bytes from file </m/a.safetensors>: Cannot allocate memory (12)"), "memory"),
     ],
 )
 def test_it_is_one_sentence(error: Exception, word: str) -> None:

@@ -13,8 +13,9 @@ from core import specs
 from core.cli import serving
 from core.evaluation import task_files
 from core.export import target
-from core.jobs import queue
+from core.jobs import queue, worker
 from core.jobs.records import Status
+from core.jobs.tidying import tidy
 from core.models.sources import locate
 from core.store import access
 from core.store.cache import Store
@@ -22,6 +23,7 @@ from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import fake_experiment as fake
 from tests import synthetic
+from tests.core.store.test_deleting import GONE, by
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -58,6 +60,22 @@ def test_a_read_only_server_runs_writes_and_deletes_nothing(stored: Store, mode:
     assert pack(stored, entry) == content
 
 
+def test_the_start_of_a_read_only_server_sweeps_nothing(stored: Store) -> None:
+    """Neither a temporary file nor parts of what is whole."""
+    [entry] = stored.entries()
+    temporary = entry.path.with_name(f"{by(GONE, 'a')}x")
+    part = stored.root / "parts" / entry.spec.units[0].key / "0000-0001"
+    for left in (temporary, part):
+        left.mkdir(parents=True)
+    before = sorted(stored.root.rglob("*"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(access.READ_ONLY, "on")
+        tidy(stored)
+    assert sorted(stored.root.rglob("*")) == before
+    tidy(stored)
+    assert not temporary.exists() and not part.exists()
+
+
 def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored: Store, mode: Callable) -> None:
     [entry] = stored.entries()
     (entry.path / "provenance.json").write_text("{}")
@@ -68,7 +86,7 @@ def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored: Store, mo
 def test_one_reader_ends_and_deletes_nothing_of_another(stored: Store, mode: Callable, refused: Callable) -> None:
     mode(SHARED="on")
     [entry], [job] = stored.entries(), queue.jobs(stored)
-    owners = queue.readers_of(stored, entry.key)
+    owners = queue.readers_of(stored, entry)
     assert owners == job.readers == ("ann",)
     for reader in ("", "bob"):
         for act in (
@@ -94,6 +112,31 @@ def test_what_two_asked_for_is_nobodys_alone(stored: Store, mode: Callable, refu
         queue.cancel(job, "ann")
 
 
+def test_what_the_owner_of_the_server_began_no_reader_ends(empty: Store, mode: Callable, refused: Callable) -> None:
+    queue.submit(empty, fake.request())
+    job = queue.submit(empty, fake.request(), reader="bob")
+    mode(SHARED="on")
+    for act in (queue.cancel, queue.delete):
+        with refused("not yours alone", error=access.Refused):
+            act(job, "bob")
+    assert not queue.job(empty, job.key).cancelling
+
+
+def test_who_asks_for_what_is_there_does_not_own_it(
+    empty: Store, mode: Callable, refused: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_computed", lambda store, job, *_: fake.get(job.request, store))
+    made = fake.get(fake.request(), empty)
+    mode(SHARED="on")
+    for seed in (0, 1):  # the first was measured before anybody asked
+        worker.run(empty, queue.submit(empty, fake.request(seed=seed), reader="bob"), {})
+    mine = empty.find(fake.request(seed=1))
+    assert queue.readers_of(empty, mine) == ("bob",)
+    with refused("not yours alone", error=access.Refused):
+        delete(empty, made, queue.readers_of(empty, made), "bob")
+    assert empty.find(fake.request())
+
+
 def test_the_queue_is_fair(empty: Store) -> None:
     asked = [(reader, queue.submit(empty, fake.request(seed=seed), reader=reader)) for seed, reader in
              enumerate(["ann", "ann", "ann", "bob", "cyd", "bob"])]  # fmt: skip
@@ -111,8 +154,12 @@ def test_one_reader_may_have_only_so_many_runs_waiting(empty: Store, refused: Ca
     queue.submit(empty, fake.request(seed=99), reader="bob")
 
 
-def test_paths_lead_nowhere_else(empty: Store, tmp_path: Path, mode: Callable, refused: Callable) -> None:
+def test_paths_lead_nowhere_else(
+    empty: Store, tmp_path: Path, mode: Callable, refused: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from core.texts import windows
+
+    monkeypatch.chdir(tmp_path)
 
     inside, outside = tmp_path / "root", tmp_path / "outside"
     for folder in (inside, outside):
@@ -120,7 +167,7 @@ def test_paths_lead_nowhere_else(empty: Store, tmp_path: Path, mode: Callable, r
     (outside / "text.txt").write_text("secret")
     (inside / "link").symlink_to(outside)
     mode(ROOT=str(inside), SHARED="on")
-    for path in (outside, inside / "link", inside / ".." / "outside"):
+    for path in (outside, inside / "link", inside / ".." / "outside", Path("outside")):
         for act in (
             lambda at: locate(str(at), empty),
             lambda at: locate(f"random:{at / 'm.gguf'}", empty),
@@ -130,6 +177,9 @@ def test_paths_lead_nowhere_else(empty: Store, tmp_path: Path, mode: Callable, r
         ):
             with refused("does not lie in the folder", error=access.Refused):
                 act(path)
+    for missing in (str(tmp_path / "nowhere"), "../nowhere"):
+        with refused("does not lie in the folder", error=access.Refused):
+            locate(missing, empty)
     with refused("does not lie in the folder", error=access.Refused):
         queue.submit(empty, fake.request().model_copy(update={"model": f"random:{outside}"}))
     target.check_target(inside / "new", False, store=empty)
