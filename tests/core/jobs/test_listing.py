@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Store:
     """Three runs that nothing has happened to for long: one waits, one is done, one runs no more."""
     found = Store(tmp_path)
     for seed, state in enumerate(("queued", "done", "running")):
-        queue.submit(found, fake.request(seed=seed)).write(Status(state=state))
+        queue.submit(found, fake.request(seed=seed), reader="bob").write(Status(state=state))
     os.utime(found.root / "jobs", (1, 1))
     return found
 
