@@ -171,9 +171,12 @@ def settle(page: Page, quiet: int = 400) -> None:
 
 
 def unfold(page: Page, title: str) -> Locator:
-    """Open the section of that name."""
+    """Open the section of that name; who clicks in the moment in which it is drawn anew has to click again."""
     section = page.get_by_test_id("stExpander").filter(has_text=title).first
     section.locator("summary").click()
+    page.wait_for_timeout(1_000)
+    if section.locator("details").get_attribute("open") is None:
+        section.locator("summary").click()
     expect(section.locator("details")).to_have_attribute("open", "")
     return section
 
