@@ -80,15 +80,12 @@ class Steps:
 
     below: Array  # (layers,) of sparsity; 0 where the layer has no room
     above: Array  # (layers,)
-    weights: float  # that a step moves
 
 
 def steps(sparsity: Array, parameters: Array, bounds: Bounds, most: float) -> Steps:
     """The steps of layers that hold unlike numbers of weights; `most`, of sparsity, in the smallest."""
-    weights = most * float(parameters.min())
-    size = weights / parameters
-    below, above = (np.where(room >= size, size, 0.0) for room in rooms(sparsity, bounds, 1.0))
-    return Steps(below, above, weights)
+    size = most * parameters.min() / parameters
+    return Steps(*(np.where(room >= size, size, 0.0) for room in rooms(sparsity, bounds, 1.0)))
 
 
 def promising(down: Array, up: Array, parameters: Array, by: Steps, most: int) -> list[tuple[int, int]]:
