@@ -1,4 +1,7 @@
-"""Budget moved from the layers where it costs most to those where it costs least, inside a trust region."""
+"""Budget moved from the units where it costs most to those where it costs least, inside a trust region.
+
+A unit is what moves by itself: a layer, whose linears move together, or a single linear.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +15,28 @@ from core.store.results import Array
 
 
 def rooms(sparsity: Array, bounds: Bounds, most: float) -> tuple[Array, Array]:
-    """How far each layer may go down and up, both (layers,) and at least 0.
+    """How far each unit may go down and up, both (units,) and at least 0.
 
-    The linears of a layer move together, so the one nearest to a bound decides. A layer that starts outside a bound
-    stays there or comes back.
+    Of what moves together the number nearest to a bound decides. What starts outside a bound stays there or comes back.
 
     Args:
-        sparsity: (layers,) or (layers, linears).
+        sparsity: (units, numbers) those that move together.
         most: the largest step.
     """
-    rows = sparsity.reshape(len(sparsity), -1)
-    below, above = rows.min(1) - bounds.low, bounds.high - rows.max(1)
+    below, above = sparsity.min(1) - bounds.low, bounds.high - sparsity.max(1)
     return np.clip(below, 0, most), np.clip(above, 0, most)
 
 
 def slopes(less: Array, planned: float, more: Array, below: Array, above: Array) -> tuple[Array, Array]:
-    """Loss per unit of sparsity below and above every layer's own, both (layers,); they never fall on the way up.
+    """Loss per sparsity below and above every unit's own, both (units,); they never fall on the way up.
 
     Where measured losses fall on the way up, the slope across both steps stands for both. A loss that is not finite
     forbids its step.
 
     Args:
-        less, more: (layers,) loss with one layer `below` less and `above` more sparse.
+        less, more: (units,) loss with one of them `below` less and `above` more sparse.
         planned: loss with none changed.
-        below, above: (layers,) the steps that were measured; 0 where there was none, whose slope means nothing.
+        below, above: (units,) the steps that were measured; 0 where there was none, whose slope means nothing.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         down, up = (planned - less) / below, (more - planned) / above
@@ -47,16 +48,16 @@ def slopes(less: Array, planned: float, more: Array, below: Array, above: Array)
 
 
 def exchange(down: Array, up: Array, parameters: Array, below: Array, above: Array) -> Array:
-    """The change of sparsity per layer, (layers,), that lowers the loss most by these slopes and keeps the budget.
+    """The change of sparsity per unit, (units,), that lowers the loss most by these slopes and keeps the budget.
 
-    Every layer offers two pieces of sparsity: `below` its own at the slope `down`, `above` it at the slope `up`, which
-    is no smaller. Starting with every layer as low as it may be, the cheapest pieces per weight are bought until the
+    Every unit offers two pieces of sparsity: `below` its own at the slope `down`, `above` it at the slope `up`, which
+    is no smaller. Starting with every unit as low as it may be, the cheapest pieces per weight are bought until the
     budget is spent again: exact for slopes that hold throughout. Of equal prices what is already spent comes first, so
     nothing moves without a gain.
 
     Args:
-        parameters: (layers,) prunable weights.
-        below, above: (layers,) room to move, at least 0.
+        parameters: (units,) prunable weights.
+        below, above: (units,) room to move, at least 0.
     """
     price = np.concatenate([down, up]) / np.tile(parameters, 2)
     weights = np.concatenate([below, above]) * np.tile(parameters, 2)
@@ -74,25 +75,30 @@ def expected(change: Array, down: Array, up: Array) -> float:
     return float((change[change != 0] * slope[change != 0]).sum())
 
 
+def moved(sparsity: Array, change: Array) -> Array:
+    """A sparsity per layer, or per layer and linear, after a change per unit; a layer's linears move by the same."""
+    return sparsity + change.reshape(sparsity.shape if change.size == sparsity.size else (-1, 1))
+
+
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """One step of every layer, by which any two can trade: it moves the same number of weights in each."""
+    """One step of every unit, by which any two can trade: it moves the same number of weights in each."""
 
-    below: Array  # (layers,) of sparsity; 0 where the layer has no room
-    above: Array  # (layers,)
+    below: Array  # (units,) of sparsity; 0 where there is no room
+    above: Array  # (units,)
 
 
 def steps(sparsity: Array, parameters: Array, bounds: Bounds, most: float) -> Steps:
-    """The steps of layers that hold unlike numbers of weights; `most`, of sparsity, in the smallest."""
+    """The steps of units that hold unlike numbers of weights; `most`, of sparsity, in the smallest."""
     size = most * parameters.min() / parameters
     return Steps(*(np.where(room >= size, size, 0.0) for room in rooms(sparsity, bounds, 1.0)))
 
 
 def promising(down: Array, up: Array, parameters: Array, by: Steps, most: int) -> list[tuple[int, int]]:
-    """The pairs of a layer that goes a step down and one that goes up whose slopes promise most, best first.
+    """The pairs of a unit that goes a step down and one that goes up whose slopes promise most, best first.
 
     Args:
-        down, up: (layers,) loss per unit of sparsity, as `slopes` gives them.
+        down, up: (units,) loss per sparsity, as `slopes` gives them.
         most: how many.
     """
     spared = np.where((by.below > 0) & np.isfinite(down), down / parameters, -np.inf)
@@ -105,7 +111,7 @@ def promising(down: Array, up: Array, parameters: Array, by: Steps, most: int) -
 
 
 def apart(pairs: Sequence[tuple[int, int]], changes: Array) -> list[int]:
-    """Which pairs lowered the loss, most first, without those that share a layer with one before them.
+    """Which pairs lowered the loss, most first, without those that share a unit with one before them.
 
     Args:
         changes: (pairs,) of the loss, nats/token.
@@ -120,7 +126,7 @@ def apart(pairs: Sequence[tuple[int, int]], changes: Array) -> list[int]:
 
 
 def traded(pairs: Sequence[tuple[int, int]], by: Steps) -> Array:
-    """The change of sparsity per layer, (layers,), of pairs that share none; it keeps the budget."""
+    """The change of sparsity per unit, (units,), of pairs that share none; it keeps the budget."""
     change = np.zeros_like(by.below)
     for low, high in pairs:
         change[low], change[high] = -by.below[low], by.above[high]

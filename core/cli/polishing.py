@@ -39,7 +39,7 @@ def polish(given: SimpleNamespace) -> None:
     if given.json:
         say_json({"key": entry.key, **answer, "file": str(file)})
     else:
-        _say(entry, file)
+        _say(entry, file, request.granularity)
 
 
 def _tokens(request: PolishRequest, minutes: float, store: Store, device: str) -> int:
@@ -50,14 +50,14 @@ def _tokens(request: PolishRequest, minutes: float, store: Store, device: str) -
     return Cost(request, shape).tokens(60 * minutes * cost.speed(shape, store, device))
 
 
-def _say(entry: Entry, file: Path) -> None:
+def _say(entry: Entry, file: Path, moving: str) -> None:
     told = entry.provenance
     table = Table(title=f"Moves tried on {told['text']}, change of the loss in nats/token")
     for column in ("round", "moved", "largest step", "expected", "measured", "", "tokens so far"):
         table.add_column(column, justify="right")
     for number, each in enumerate(told["rounds"], 1):
         numbers = (f"{each['region']:.3f}", f"{each['expected']:+.4f}", f"{each['change']:+.4f}")
-        moved = several(each["pairs"], "pair") if each.get("pairs") else "all layers"
+        moved = several(each["pairs"], "pair") if each.get("pairs") else f"all {moving}s"
         table.add_row(str(number), moved, *numbers, "kept" if each["accepted"] else "undone", f"{each['tokens']:,}")
     out.print(table)
     for each in filter(None, (told["sentence"], told["judged"] and told["judged"]["sentence"])):

@@ -89,11 +89,6 @@ def evaluation_flops(shape: Outline, sequences: int, length: int) -> float:
     return clean_flops(shape, sequences, length) + head_flops(shape, sequences * length)
 
 
-def marginal_flops(shape: Outline, sequences: int, length: int) -> float:
-    """Losses of a pruned model with every layer in turn a step less and a step more sparse, on some windows."""
-    return changed_flops(shape, sequences, length, 2 * [*range(shape.layers)])
-
-
 def changed_flops(shape: Outline, sequences: int, length: int, starts: Sequence[int]) -> float:
     """Losses of a model and of changed ones, each of which is run from its first changed layer on."""
     tokens, layers = sequences * length, sum(shape.layers - start for start in starts)

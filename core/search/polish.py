@@ -1,7 +1,7 @@
 """An allocation improved where it stands: measure every layer's two steps, move the budget, keep what lowers the loss.
 
 Where the slopes promise no more, pairs of layers trade a step: each pair is measured with both changed, from levels
-that were pruned once, and those that help are tried together.
+that were pruned once, and those that help are tried together. Single linears move the same way where that is asked.
 
 Everything measured is a stored unit, and which one comes next follows from those before it: a run that was killed goes
 on where it was by being asked for again, and ends as it would have.
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from core.allocation.budget import Bounds
-from core.allocation.exchange import apart, exchange, expected, promising, rooms, steps, traded
+from core.allocation.exchange import apart, exchange, expected, moved, promising, rooms, steps, traded
 from core.analysis.comparison import Interval, paired, percent
 from core.analysis.verdicts import sentence
 from core.evaluation.resolving import Resolved
@@ -39,7 +39,7 @@ STILL = 1e-6  # a change of sparsity that is none
 class Round:
     """One move that was tried."""
 
-    region: float  # largest change of a layer's sparsity
+    region: float  # largest change of a sparsity
     expected: float  # change of loss by the slopes, or by the pairs measured one by one, nats/token
     change: float  # measured, on all windows
     accepted: bool
@@ -84,7 +84,8 @@ class Run:
         first = self.measuring.losses(self.request.setting, "the start")
         if not np.isfinite(first).all():
             raise UserError("the start breaks the model: its loss is not a number; start from a lower target")
-        start = Stand(self.request.setting, np.array(resolved.spec.points[-1].pruned.sparsity), first)
+        sparsity = self.measuring.start(np.array(resolved.spec.points[-1].pruned.sparsity))
+        start = Stand(self.request.setting, sparsity, first)
         *_, last = [start, *self._moves(start)]
         return self._saved(last.setting, percent(paired(last.losses, first)), self._judged(last.setting))
 
@@ -96,22 +97,23 @@ class Run:
             if not self.measuring.can_pay(self.measuring.cost.round if prices is None else self.measuring.cost.trial):
                 return
             prices = prices or self.measuring.prices(stand.setting, stand.sparsity, self._bounds)
-            change = exchange(*prices, self.measuring.parameters, *rooms(stand.sparsity, self._bounds, region))
+            room = rooms(self.measuring.held(stand.sparsity), self._bounds, region)
+            change = exchange(*prices, self.measuring.parameters, *room)
             if np.abs(change).max() < STILL:
                 break
-            moved = self._tried(stand, change, expected(change, *prices), region)
-            if moved:
-                yield (stand := moved)
+            better = self._tried(stand, change, expected(change, *prices), region)
+            if better:
+                yield (stand := better)
                 prices = None
             else:
                 region /= 2
-        while moved := self._traded(stand, prices):
-            yield (stand := moved)
+        while better := self._traded(stand, prices):
+            yield (stand := better)
 
     def _traded(self, stand: Stand, prices: Prices) -> Stand | None:
         """The stand after the most pairs that together lower the loss; None where none does, or the budget ends."""
         measuring = self.measuring
-        by = steps(stand.sparsity, measuring.parameters, self._bounds, self.request.step)
+        by = steps(measuring.held(stand.sparsity), measuring.parameters, self._bounds, self.request.step)
         asked = promising(*prices, measuring.parameters, by, 2 * self.shape.layers)
         if not asked or not measuring.can_pay(measuring.cost.pairs(asked) + measuring.cost.trial):
             return None
@@ -121,14 +123,14 @@ class Run:
             if not measuring.can_pay(measuring.cost.trial):
                 return None
             change = traded([asked[number] for number in found[:count]], by)
-            moved = self._tried(stand, change, float(changes[found[:count]].sum()), float(np.abs(change).max()), count)
-            if moved:
-                return moved
+            better = self._tried(stand, change, float(changes[found[:count]].sum()), float(np.abs(change).max()), count)
+            if better:
+                return better
         return None
 
     def _tried(self, stand: Stand, change: Array, said: float, region: float, pairs: int = 0) -> Stand | None:
-        """The stand after a change per layer, measured on all windows; None where that does not lower the loss."""
-        sparsity = stand.sparsity + (change if stand.sparsity.ndim == 1 else change[:, None])
+        """The stand after a change per unit, measured on all windows; None where that does not lower the loss."""
+        sparsity = moved(stand.sparsity, change)
         trial = self.measuring.setting(sparsity)
         losses = self.measuring.losses(trial, f"round {len(self.rounds) + 1}")
         difference = paired(losses, stand.losses).value

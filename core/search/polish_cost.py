@@ -36,15 +36,22 @@ class Cost:
 
     @property
     def steps(self) -> float:
-        """Every layer's two steps."""
-        steps = flops.marginal_flops(self.shape, self.request.probe, self.request.selection.length)
-        return steps + flops.walk_flops(self.shape, self.request.calibration)
+        """Two steps of every layer, or of every linear."""
+        return self._changed(2 * [layer for layer in range(self.shape.layers) for _ in range(self._units)])
 
     def pairs(self, pairs: Sequence[tuple[int, int]]) -> float:
-        """Pairs of layers that trade a step; each is run from its earlier layer on."""
-        starts = [min(each) for each in pairs]
+        """Pairs of layers or linears that trade a step."""
+        return self._changed([min(each) // self._units for each in pairs])
+
+    def _changed(self, starts: Sequence[int]) -> float:
+        """Pruning, and reading a model for each change, which is run from its first changed layer on."""
         steps = flops.changed_flops(self.shape, self.request.probe, self.request.selection.length, starts)
         return steps + flops.walk_flops(self.shape, self.request.calibration)
+
+    @property
+    def _units(self) -> int:
+        """How many of a layer's parts move by themselves."""
+        return self.shape.linears if self.request.granularity == "linear" else 1
 
     @property
     def round(self) -> float:

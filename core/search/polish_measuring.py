@@ -26,7 +26,7 @@ from core.specs.polishing import StepsSpec
 from core.store.cache import Store
 from core.store.results import Array, Exchanged, Marginal
 
-Prices = tuple[Array, Array]  # loss per unit of sparsity below and above every layer's own, (layers,) each
+Prices = tuple[Array, Array]  # loss per unit of sparsity below and above every unit's own, (units,) each
 
 
 @dataclass
@@ -54,8 +54,8 @@ class Measuring:
         return self.store.load(resolved.spec.evaluated(resolved.spec.points[-1])).nll
 
     def prices(self, setting: Setting, sparsity: Array, bounds: Bounds) -> Prices:
-        """Slopes of the loss below and above every layer's sparsity, from one step each way."""
-        below, above = rooms(sparsity, bounds, self.request.step)
+        """Slopes of the loss below and above every unit's sparsity, from one step each way."""
+        below, above = rooms(self.held(sparsity), bounds, self.request.step)
         spec = MarginalSpec(**self._steps(setting, below, above))
         self.priced.append(spec)
         found: Marginal = self._read(spec, setting, marginals, "steps", self.cost.steps)
@@ -63,14 +63,14 @@ class Measuring:
         return slopes(less, planned, more, np.array(spec.below), np.array(spec.above))
 
     def exchanged(self, setting: Setting, by: Steps, pairs: Sequence[tuple[int, int]]) -> Array:
-        """(pairs,) change of the loss where a layer goes a step down and another up, nats/token."""
+        """(pairs,) change of the loss where a unit goes a step down and another up, nats/token."""
         spec = ExchangeSpec(**self._steps(setting, by.below, by.above), pairs=tuple(pairs))
         self.paired.append(spec)
         found: Exchanged = self._read(spec, setting, exchanges, "pairs", self.cost.pairs(pairs))
         return found.exchanged.mean(1) - found.planned.mean()
 
     def _steps(self, setting: Setting, below: Array, above: Array) -> dict[str, Any]:
-        """What a unit says of the pruned model whose layers are changed by a step."""
+        """What is said of the pruned model whose layers or linears are changed by a step."""
         resolved = self.resolved(setting)
         return {
             "model": self.loaded.spec,
@@ -82,7 +82,7 @@ class Measuring:
         }
 
     def _read(self, spec: StepsSpec, setting: Setting, measure: Callable, name: str, cost: float) -> Any:
-        """What changed layers lose, measured unless it was before."""
+        """What changed models lose, measured unless it was before."""
         if self.store.measured(spec) is None:
             tell, resolved = self.told(name, cost), self.resolved(setting)
 
@@ -111,14 +111,39 @@ class Measuring:
         return self.request.setting.model_copy(update={"allocation": allocation.plain})
 
     @cached_property
+    def linears(self) -> Array:
+        """(layers, linears) prunable weights; NaN where a layer has fewer linears than another."""
+        return anatomy.parameters(self.loaded.layers)
+
+    @cached_property
     def parameters(self) -> Array:
-        """(layers,) prunable weights."""
-        return np.nansum(anatomy.parameters(self.loaded.layers), axis=1)
+        """(units,) prunable weights of what moves by itself: of every layer, or of every linear."""
+        return self.linears.ravel() if self.by_linear else np.nansum(self.linears, axis=1)
+
+    @property
+    def by_linear(self) -> bool:
+        return self.request.granularity == "linear"
+
+    def start(self, sparsity: Array) -> Array:
+        """The sparsity that a polish starts from, with a number for all that moves by itself.
+
+        Raises:
+            UserError: linears are to move by themselves, of which layers have unlike numbers.
+        """
+        if not self.by_linear or sparsity.ndim == 2:
+            return sparsity
+        if np.isnan(self.linears).any():
+            raise UserError("the layers of this model differ in their linears: polish with --granularity layer")
+        return np.broadcast_to(sparsity[:, None], self.linears.shape)
+
+    def held(self, sparsity: Array) -> Array:
+        """(units, numbers) the sparsity of what moves together."""
+        return sparsity.reshape(len(self.parameters), -1)
 
     def budget(self, sparsity: Array) -> float:
         """What a sparsity per layer, or per linear, spends."""
-        linears = anatomy.parameters(self.loaded.layers)
-        return met(sparsity, self.parameters) if sparsity.ndim == 1 else met(sparsity.ravel(), linears.ravel())
+        of_each = np.nansum(self.linears, axis=1) if sparsity.ndim == 1 else self.linears.ravel()
+        return met(sparsity.ravel(), of_each)
 
     def provenance(self, resolved: Resolved) -> dict:
         return provenance(self.loaded, resolved.files, self.store, self.loaded.model.device)

@@ -22,6 +22,7 @@ class PolishRequest(OneSetting):
     probe: int = Field(4, ge=1, description="how many windows of that text price the steps; all of them accept")
     step: float = Field(0.04, gt=0, le=0.5, description="of sparsity: what is priced, and the largest move at first")
     tokens: int = Field(1_000_000, ge=1, description="budget, in tokens of forward passes of the dense model")
+    granularity: Literal["layer", "linear"] = added("layer", "what moves: whole layers, or single linears")
     final: WindowRequest | None = added(None, "text that judges what was found; nothing is chosen on it")
     does: ClassVar[str] = "polish"
 
@@ -35,26 +36,29 @@ class PolishRequest(OneSetting):
 
 
 class StepsSpec(Spec):
-    """A pruned model whose layers can each be a step less or more sparse, read on some windows."""
+    """A pruned model whose units can each be a step less or more sparse, read on some windows.
+
+    The units are the layers, or all linears, a layer's after those of the layer before it.
+    """
 
     model: ModelSpec
     pruned: PrunedSpec
     text: TextSpec
     windows: int = Field(description="the first so many of the text")
-    below: tuple[float, ...] = Field(description="per layer, the step to less")
-    above: tuple[float, ...] = Field(description="per layer, the step to more")
+    below: tuple[float, ...] = Field(description="per unit, the step to less")
+    above: tuple[float, ...] = Field(description="per unit, the step to more")
 
 
 class MarginalSpec(StepsSpec):
-    """One stored unit: what a pruned model loses with one layer at a time a step less or more sparse."""
+    """Stored: what a pruned model loses with one layer, or linear, at a time a step less or more sparse."""
 
     method: Literal[1] = 1
 
 
 class ExchangeSpec(StepsSpec):
-    """One stored unit: what a pruned model loses with two layers at a time, one a step less sparse, the other more."""
+    """Stored: what a pruned model loses with two layers, or linears, at a time, one a step less sparse, one more."""
 
-    pairs: tuple[tuple[int, int], ...] = Field(description="the layer that goes down, the one that goes up")
+    pairs: tuple[tuple[int, int], ...] = Field(description="the unit that goes down, the one that goes up")
     method: Literal[1] = 1
 
 
@@ -63,7 +67,7 @@ class PolishSpec(View):
 
     study: StudySpec = Field(description="every setting that was tried, in order, on the text that accepts")
     marginals: tuple[MarginalSpec, ...]
-    exchanges: tuple[ExchangeSpec, ...] = added((), "pairs of layers that were measured together")
+    exchanges: tuple[ExchangeSpec, ...] = added((), "pairs that were measured together")
     start: Setting
     found: Setting
     judged: StudySpec | None = added(None, "the start and what was found, on a text that nothing was chosen on")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,6 +12,13 @@ from core.store.results import Array, axes_of
 from core.store.zips import refuse
 
 LAYERS = {"injection": "layer", "read": "layer"}  # axes that are as long as another
+OF_SPEC: dict[str, Callable[[Spec], int]] = {  # axes whose length a spec says
+    "sequence": lambda unit: unit.text.sequences,
+    "window": lambda unit: unit.text.sequences,
+    "probe": lambda unit: unit.windows,
+    "unit": lambda unit: len(unit.below),
+    "pair": lambda unit: len(unit.pairs),
+}
 NO_NUMBER = {"ratio", "ratio_q25", "ratio_q50", "ratio_q75", "orthogonal"}  # where a perturbation changed nothing
 LESS_THAN_ANY = {"log_drift"}  # minus infinity there
 SHORT_SPECTRUM = {"alpha_hill", "alpha_peak"}  # no exponent of a linear whose rank is too small
@@ -52,8 +59,8 @@ def check_linears(place: str, view: View, named: int, known: Lengths) -> None:
 
 
 def _check_length(place: str, unit: Spec, axis: str, length: int, known: Lengths) -> None:
-    if axis in ("sequence", "window"):
-        wanted, where = unit.text.sequences, "its spec"
+    if axis in OF_SPEC:
+        wanted, where = OF_SPEC[axis](unit), "its spec"
     elif axis == "threshold":
         wanted, where = len(OUTLIER_THRESHOLDS), "every result"
     else:

@@ -152,19 +152,19 @@ class Evaluated:
 
 @dataclass(frozen=True, eq=False)
 class Marginal:
-    """What a pruned model loses where one layer at a time is a step less or more sparse than planned."""
+    """What a pruned model loses where one layer, or linear, at a time is a step less or more sparse than planned."""
 
     planned: Array = over("probe", unit="nats/token with every layer as planned")
-    less: Array = over("layer", "probe", unit="nats/token with the layer a step less sparse")
-    more: Array = over("layer", "probe", unit="nats/token with the layer a step more sparse")
+    less: Array = over("unit", "probe", unit="nats/token with the layer or linear a step less sparse")
+    more: Array = over("unit", "probe", unit="nats/token with the layer or linear a step more sparse")
 
 
 @dataclass(frozen=True, eq=False)
 class Exchanged:
-    """What a pruned model loses where two layers at a time trade sparsity: one is a step less, the other more."""
+    """What a pruned model loses where two layers, or linears, at a time trade sparsity: one a step less, one more."""
 
     planned: Array = over("probe", unit="nats/token with every layer as planned")
-    exchanged: Array = over("pair", "probe", unit="nats/token with the two layers changed")
+    exchanged: Array = over("pair", "probe", unit="nats/token with the two changed")
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.allocation.budget import Bounds, met
-from core.allocation.exchange import apart, exchange, expected, promising, rooms, slopes, steps, traded
+from core.allocation.exchange import apart, exchange, expected, moved, promising, rooms, slopes, steps, traded
 
 
 @given(layers=st.integers(1, 12), seed=st.integers(0, 10**6), region=st.floats(0.001, 0.3), linears=st.integers(0, 3))
@@ -19,15 +19,15 @@ def test_a_move_keeps_budget_and_bounds_and_cannot_be_bettered(
     bounds = Bounds(0.1, 0.9)
     sparsity = draw.uniform(0.1, 0.9, (layers, linears) if linears else layers)
     parameters = draw.integers(10, 10**7, layers).astype(float)
-    below, above = rooms(sparsity, bounds, region)
+    below, above = rooms(sparsity.reshape(layers, -1), bounds, region)
     down, up = slopes(draw.normal(size=layers), 0.0, draw.normal(size=layers), below, above)
     change = exchange(down, up, parameters, below, above)
-    moved = sparsity + (change[:, None] if linears else change)
+    after = moved(sparsity, change)
 
-    of_layers = moved.mean(1) if linears else moved
+    of_layers = after.mean(1) if linears else after
     before = sparsity.mean(1) if linears else sparsity
     assert abs(met(of_layers, parameters) - met(before, parameters)) < 1e-9
-    assert moved.min() >= bounds.low - 1e-9 and moved.max() <= bounds.high + 1e-9
+    assert after.min() >= bounds.low - 1e-9 and after.max() <= bounds.high + 1e-9
     assert np.abs(change).max() <= region + 1e-9
     assert expected(change, down, up) <= 1e-9
     # optimal: no weight is saved anywhere for more than one costs elsewhere
@@ -68,7 +68,7 @@ def test_pairs_that_trade_keep_budget_and_bounds_and_share_no_layer(
     bounds = Bounds(0.1, 0.9)
     sparsity = draw.uniform(0.1, 0.9, (layers, linears) if linears else layers)
     parameters = draw.integers(10, 1000, layers).astype(float)
-    by = steps(sparsity, parameters, bounds, size)
+    by = steps(sparsity.reshape(layers, -1), parameters, bounds, size)
     down, up = draw.normal(size=(2, layers))
     down[0] = -np.inf
     asked = promising(down, up, parameters, by, 2 * layers)
@@ -85,11 +85,18 @@ def test_pairs_that_trade_keep_budget_and_bounds_and_share_no_layer(
     assert not left, "none that helps is left out but for a better one"
 
     change = traded([asked[number] for number in chosen], by)
-    moved = sparsity + (change[:, None] if linears else change)
+    after = moved(sparsity, change)
     assert abs(met(change, parameters)) < 1e-12
-    assert moved.min() >= bounds.low - 1e-9 and moved.max() <= bounds.high + 1e-9
+    assert after.min() >= bounds.low - 1e-9 and after.max() <= bounds.high + 1e-9
 
 
 def test_a_step_moves_as_many_weights_in_every_layer() -> None:
-    by = steps(np.array([0.5, 0.5, 0.12]), np.array([10.0, 20.0, 40.0]), Bounds(0.1, 0.9), 0.2)
+    by = steps(np.array([[0.5], [0.5], [0.12]]), np.array([10.0, 20.0, 40.0]), Bounds(0.1, 0.9), 0.2)
     assert by.below == pytest.approx([0.2, 0.1, 0.0]) and by.above == pytest.approx([0.2, 0.1, 0.05])
+
+
+def test_a_change_moves_a_layer_s_linears_alike_or_each_by_its_own() -> None:
+    rows = np.array([[0.5, 0.6], [0.7, 0.8]])
+    assert moved(rows, np.array([0.1, -0.1])) == pytest.approx(np.array([[0.6, 0.7], [0.6, 0.7]]))
+    assert moved(rows, np.array([0.1, 0.0, 0.0, -0.1])) == pytest.approx(np.array([[0.6, 0.6], [0.7, 0.7]]))
+    assert moved(rows[0], np.array([0.1, -0.1])) == pytest.approx([0.6, 0.5])

@@ -127,6 +127,26 @@ def test_no_pruner_or_start_ends_worse(empty: Store, text: str, tmp_path: Path, 
         assert shifts == pytest.approx(np.broadcast_to(shifts[:, :1], shifts.shape), abs=1e-9)
 
 
+@pytest.mark.parametrize("start", ["uniform:0.5", "file"])
+def test_single_linears_move_by_themselves(empty: Store, text: str, tmp_path: Path, start: str) -> None:
+    """From a number per layer, or per linear; the budget is that of the weights."""
+    begin = np.full((tiny.LAYERS, 7), 0.5)
+    if start == "file":
+        begin[:] = [0.4, 0.5, 0.5, 0.6, 0.5, 0.5, 0.5]
+        start = str(tmp_path / "start.json")
+        Path(start).write_text(json.dumps(begin.tolist()), encoding="utf-8")
+    by_layer = request(text, start, tokens=MUCH)
+    entry = experiment.get(by_layer.model_copy(update={"granularity": "linear", "probe": 8}), empty)
+    told, units = entry.provenance, tiny.LAYERS * 7
+    first, found = losses(empty, entry)
+    begun = empty.load(entry.spec.marginals[0])
+    assert begun.less.shape == begun.more.shape == (units, 8)
+    assert found < first and any(each["pairs"] and each["accepted"] for each in told["rounds"])
+    assert np.ptp(np.array(told["sparsity"]) - begin, axis=1).max() > 0.01, "the linears of a layer part"
+    assert told["budget"] == pytest.approx(entry.spec.start.allocation.target, abs=1e-6)
+    assert entry.key != experiment.get(by_layer, empty).key
+
+
 def test_the_start_comes_back_where_nothing_helps(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every move that is tried loses a nat: all are undone."""
     honest = Measuring.losses
@@ -154,6 +174,8 @@ def test_what_cannot_be_polished_is_refused(empty: Store, text: str, refused: Ca
         experiment.get(request(text, calibration=whole, selection=whole), empty)
     with refused("final text"):
         experiment.get(request(text, final=request(text).selection), empty)
+    with refused("differ in their linears", "--granularity layer"):
+        experiment.get(request(text, model=str(tiny.folder("gemma4")), granularity="linear", tokens=MUCH), empty)
     pattern = Setting(pattern="2:4", allocation=grammar.read_allocation("uniform:0.5"))
     for wrong, named in (({"setting": pattern}, "no budget to move"), ({"setting": Setting(), "probe": 99}, "99")):
         with pytest.raises(UserError, match=named):
