@@ -43,11 +43,11 @@ def polish(given: SimpleNamespace) -> None:
 
 
 def _tokens(request: PolishRequest, minutes: float, store: Store, device: str) -> int:
-    """What a device computes in so many minutes, in tokens of forward passes."""
+    """What a device gets done in so many minutes, in tokens of forward passes."""
     if not 0 < minutes <= YEAR:
         raise UserError(f"--minutes {minutes:g}: give more than 0, and at most {YEAR}, a year")
     shape = outlined(locate(request.model, store, request.revision), store)
-    return Cost(request, shape).tokens(60 * minutes * cost.speed(shape, store, device))
+    return Cost(request, shape).within(60 * minutes * cost.speed(shape, store, device))
 
 
 def _say(entry: Entry, file: Path, moving: str) -> None:

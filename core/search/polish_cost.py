@@ -1,4 +1,4 @@
-"""What the parts of a polish cost, in FLOP and in tokens of forward passes. No torch."""
+"""What the parts of a polish cost, in FLOP and in tokens of forward passes, and how long they take. No torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.models import flops
+from core.models import effort, flops
 from core.models.outline import Outline
 from core.specs import EvaluationRequest, PolishRequest, Setting, StudyRequest
 
@@ -42,6 +42,20 @@ class Cost:
     def pairs(self, pairs: Sequence[tuple[int, int]]) -> float:
         """Pairs of layers or linears that trade a step."""
         return self._changed([min(each) // self._units for each in pairs])
+
+    def within(self, work: float) -> int:
+        """Tokens that are spent while a device does so much work, as `effort` counts it, by what a round takes.
+
+        Pruning and solving take longer than they compute, and every linear is pruned at three levels for its steps.
+        """
+        treatment, text = self.request.setting.treatment, self.request.selection
+        trial = effort.studying(self.shape, study(self.request), [treatment], dense=False)
+        levels = 2 * self.shape.layers * effort.pruning_work(self.shape, treatment)
+        changed = 2 * self.shape.layers * self._units
+        read = effort.LOGIT * changed * self.request.probe * text.length * self.shape.vocabulary
+        walked = effort.walk_work(self.shape, self.request.calibration, treatment)
+        steps = self.steps - flops.walk_flops(self.shape, self.request.calibration) + walked + levels + read
+        return self.tokens(work * self.round / (steps + trial))
 
     def _changed(self, starts: Sequence[int]) -> float:
         """Pruning, and reading a model for each change, which is run from its first changed layer on."""

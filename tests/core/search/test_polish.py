@@ -205,6 +205,10 @@ def test_a_budget_in_minutes_is_what_the_machine_computes_in_them(
     for minutes in (0, "nan", "inf", "1e308"):
         say(*asked, "--minutes", minutes).refused("--minutes", "more than 0", "a year")
     store = Store(tmp_path)
-    of_a_token = Cost(request(text), outlined(locate(str(tiny.folder("llama")), store), store)).token
-    monkeypatch.setattr(cost, "speed", lambda *_: 0.5 * of_a_token)  # tokens a second
-    say(*asked, "--minutes", 2).refused("budget of 60 tokens", "too small for one round")
+    shape = outlined(locate(str(tiny.folder("llama")), store), store)
+    plain = Cost(request(text), shape)
+    two = 120 * 0.5 * plain.token  # FLOP, at half a token a second
+    monkeypatch.setattr(cost, "speed", lambda *_: 0.5 * plain.token)
+    say(*asked, "--minutes", 2).refused(f"budget of {plain.within(two)} tokens", "too small for one round")
+    repaired = Setting(repair="refit", allocation=grammar.read_allocation("uniform:0.5"))
+    assert 60 > plain.within(two) > Cost(request(text, setting=repaired), shape).within(two), "solving takes time too"
