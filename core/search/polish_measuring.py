@@ -104,7 +104,7 @@ class Measuring:
         """The start with other numbers: exactly these, which spend what they spend."""
         exact = np.maximum(sparsity.round(12), 0.0)
         rows = tuple(map(tuple, exact.tolist())) if exact.ndim == 2 else tuple(exact.tolist())
-        target = round(self.budget(exact), 9)
+        target = self.budget(exact)
         allocation = self.request.setting.allocation.model_copy(
             update={"base": Manual(sparsity=rows), "target": target, "unclipped": True}
         )
@@ -143,7 +143,7 @@ class Measuring:
     def budget(self, sparsity: Array) -> float:
         """What a sparsity per layer, or per linear, spends."""
         of_each = np.nansum(self.linears, axis=1) if sparsity.ndim == 1 else self.linears.ravel()
-        return met(sparsity.ravel(), of_each)
+        return round(met(sparsity.ravel(), of_each), 9)
 
     def provenance(self, resolved: Resolved) -> dict:
         return provenance(self.loaded, resolved.files, self.store, self.loaded.model.device)

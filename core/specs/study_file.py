@@ -24,6 +24,7 @@ from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, WindowRequest
 from core.specs.typed import absolute, span
 
 STUDY_FILE = "study.toml"  # as commands call it
+ALLOCATION_FILE = ".json"
 OF_LISTS = ("strength", "control", "seed")  # of a correction, where the file lists strengths
 FORMS = {"string_type": "text in quotes", "int_type": "a whole number", "bool_type": "true or false"}
 
@@ -86,7 +87,8 @@ def read_study(path: Path) -> StudyRequest:
     """Read a .toml file.
 
     Every setting of `settings` (written as `owl m=5 lam=0.08`) is combined with every one of `targets`, `pruners`,
-    `repairs` (`none` or `refit`) and `seeds` (calibration seeds). `patterns` (N kept of M, as in `2:4`) join them,
+    `repairs` (`none` or `refit`) and `seeds` (calibration seeds). One may be a file, as in `polished.json`: an allocation
+    that was written down, with a budget of its own in place of the targets. `patterns` (N kept of M, as in `2:4`) join them,
     uniform at the sparsity that each fixes; where none of `settings`, `targets` and `strengths` is given, they are all.
     `[calibration]` and `[evaluation]` name texts. Paths count from the file's folder.
 
@@ -114,7 +116,7 @@ def read_study(path: Path) -> StudyRequest:
         StudyRequest,
         model=_at(folder, found.model),
         calibration=_window(found.calibration, "[calibration]", folder, USUAL_CALIBRATION),
-        settings=_settings(found),
+        settings=_settings(found, folder),
         evaluation=_evaluation(found.evaluation, folder),
         **found.model_dump(include={"revision", "dtype", "profile"}, exclude_unset=True),
     )
@@ -138,10 +140,12 @@ def _sentence(error: ValidationError, file: str) -> str:
     return f"{name} = {brief(first['input'])}{f' of {where}' if section else ''} must be {right}"
 
 
-def _settings(found: StudyFile) -> tuple[Setting, ...]:
+def _settings(found: StudyFile, folder: Path) -> tuple[Setting, ...]:
     alone = found.patterns and not {"targets", "settings", "strengths"} & found.model_fields_set
     words = [] if alone else _methods(found)
-    asked = [(grammar.method(each, target), None) for target in found.targets for each in words]
+    files = [each for each in words if each.endswith(ALLOCATION_FILE)]
+    asked = [(grammar.method(each, target), None) for target in found.targets for each in words if each not in files]
+    asked += [(grammar.from_file(folder / os.path.expanduser(each)), None) for each in files]
     asked += [(uniform(pattern(each).sparsity), each) for each in found.patterns]
     return tuple(
         checked(
@@ -172,6 +176,8 @@ def _methods(found: StudyFile) -> list[str]:
         if twice:
             said = f"{brief(words)} has a {twice} where strengths are listed"
             raise UserError(f"{said}: leave it to strengths and controls")
+        if words.endswith(ALLOCATION_FILE):
+            raise UserError(f"{brief(words)} is a file, which no correction is put on: leave out it or strengths")
     return list(dict.fromkeys(f"{words} {more}".strip() for words in found.settings for more in _corrections(found)))
 
 
@@ -244,7 +250,7 @@ def _lists(asked: tuple[Setting, ...]) -> dict[str, Any]:
     else:
         found["targets"] = _each(setting.allocation.target for setting in asked)
         found["settings"] = _each(grammar.words(setting.allocation) for setting in asked)
-    if not asked or {*map(_plain, _settings(StudyFile(**found)))} != {*map(_plain, asked)}:
+    if not asked or {*map(_plain, _settings(StudyFile(**found), Path()))} != {*map(_plain, asked)}:
         raise UserError("not every allocation is possible at every target, so a study file cannot say this list")
     return found
 

@@ -82,6 +82,17 @@ def test_strengths_and_controls_are_combined_with_every_setting(tmp_path: Path) 
     assert [each.pattern for each in read_study(file).settings] == [None, "2:4"]
 
 
+def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path: Path) -> None:
+    """Once, whatever the targets; its path counts from the study's folder."""
+    (tmp_path / "polished.json").write_text('{"sparsity": [0.25, 0.75], "budget": 0.55}')
+    file = tmp_path / "study.toml"
+    file.write_text('settings = ["uniform", "polished.json"]\ntargets = [0.5, 0.6]\nseeds = [0, 1]')
+    asked = [each.allocation for each in read_study(file).settings]
+    assert [each.target for each in asked] == [0.5, 0.5, 0.6, 0.6, 0.55, 0.55]
+    assert [each.base.by_hand for each in asked] == [False] * 4 + [True] * 2
+    assert asked[-1] == grammar.from_file(tmp_path / "polished.json")
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -102,6 +113,8 @@ def test_strengths_and_controls_are_combined_with_every_setting(tmp_path: Path) 
         ("strengths = 0.04", "strengths"), ("strengths = [0.04]\nshuffles = 0", "shuffles"),
         ("strengths = [0.04]\ncontrols = ['backwards']", "backwards"),
         ("strengths = [0.04]\nsettings = ['owl control=reversed']", "control"),
+        ("settings = ['polished.json']", "polished.json"),
+        ("strengths = [0.04]\nsettings = ['polished.json']", "a file, which no correction is put on"),
     ],
 )  # fmt: skip
 def test_a_bad_study_file_gets_one_sentence(tmp_path: Path, content: str, named: str, refused) -> None:
