@@ -139,7 +139,7 @@ class Run:
         return Stand(trial, sparsity, losses) if accepted else None
 
     def _judged(self, found: Setting) -> Resolved | None:
-        report = self.measuring.told("judging", 0.0)
+        report = self.measuring.told("judging", self.measuring.cost.judging)
         return polish_texts.judged(self.request, found, self.loaded, self.store, self.shape, report)
 
     @property

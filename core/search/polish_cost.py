@@ -16,6 +16,11 @@ def study(request: PolishRequest, *settings: Setting) -> StudyRequest:
     return request.to(StudyRequest, settings=settings, evaluation=EvaluationRequest(text=request.selection))
 
 
+def judging(request: PolishRequest, *settings: Setting) -> StudyRequest:
+    """Settings on the text that judges."""
+    return study(request, *settings).model_copy(update={"evaluation": EvaluationRequest(text=request.final)})
+
+
 @dataclass(frozen=True)
 class Cost:
     """FLOP of every part of a polish; what is found in the store counts as if it were measured."""
@@ -26,8 +31,20 @@ class Cost:
     @property
     def start(self) -> float:
         """The dense model, the start and its uniform twin."""
-        pruned = 1 if self.request.setting == self.request.setting.uniform else 2
-        return flops.study_flops(self.shape, study(self.request), pruned + 1, pruned + 1, pruned)
+        return flops.study_flops(self.shape, study(self.request), self._first + 1, self._first + 1, self._first)
+
+    @property
+    def judging(self) -> float:
+        """The same and what was found, on the text that judges; 0 where there is none."""
+        if self.request.final is None:
+            return 0.0
+        pruned = self._first + 1
+        return flops.study_flops(self.shape, judging(self.request), pruned + 1, pruned + 1, pruned)
+
+    @property
+    def _first(self) -> int:
+        """How many settings the start and its uniform twin are."""
+        return 1 if self.request.setting == self.request.setting.uniform else 2
 
     @property
     def trial(self) -> float:

@@ -176,8 +176,8 @@ class Measuring:
             )
 
     def told(self, name: str, cost: float) -> Report:
-        """What a stage reports, as a part of the whole budget."""
-        begun, total = self.spent, int(self.request.tokens * self.cost.token / 1e6)
+        """What a stage reports, as a part of the whole budget and of what judges after it."""
+        begun, total = self.spent, int((self.request.tokens * self.cost.token + self.cost.judging) / 1e6)
 
         def tell(progress: Progress) -> None:
             done = int((begun + min(progress.done * 1e6, cost)) / 1e6)

@@ -11,8 +11,8 @@ from core.evaluation.resolving import Resolved, resolve
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Report
-from core.search.polish_cost import study
-from core.specs import EvaluationRequest, PolishRequest, Setting
+from core.search.polish_cost import judging
+from core.specs import PolishRequest, Setting
 from core.specs.errors import UserError
 from core.specs.formats import capital
 from core.store.cache import Store
@@ -41,8 +41,7 @@ def judged(
     """Measure the start and what was found on the text that judges; None where there is none, or nothing to judge."""
     if request.final is None or found == request.setting:
         return None
-    on = {"evaluation": EvaluationRequest(text=request.final)}
-    asked = study(request, request.setting, found).model_copy(update=on)
+    asked = judging(request, request.setting, found)
     resolved = resolve(asked, loaded, store)
     running.Run(loaded, asked, resolved, store, shape, report).measure()
     return resolved
