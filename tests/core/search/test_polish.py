@@ -71,6 +71,15 @@ def test_the_loss_falls_and_the_budget_stays(empty: Store, text: str, tmp_path: 
     assert empty.find(request(text)) is None
 
 
+def test_judging_is_a_part_of_the_work_that_is_told(empty: Store, text: str) -> None:
+    seen: list[Progress] = []
+    judge = request(text).selection.model_copy(update={"documents": (10, 19)})
+    assert experiment.get(request(text, final=judge), empty, report=seen.append).provenance["judged"]
+    judging = [each.done for each in seen if each.line.startswith("judging")]
+    assert judging == sorted(judging) and judging[0] < judging[-1]
+    assert all(each.done <= each.total for each in seen if each.total)
+
+
 def test_a_stopped_run_goes_on_and_ends_as_a_whole_one(
     empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
