@@ -18,7 +18,6 @@ PROTOCOLS = {  # of the committed studies: the text that judges, as it is called
     "plain": ("documents 800-999", 16),
     "repaired": ("documents 800-999", 48),
     "selecting": ("documents 600-799", 16),
-    "controlled": ("wiki.test.raw", 24),
 }
 
 
@@ -32,7 +31,6 @@ def tables() -> dict[str, str]:
         "pruning with repair": _repaired(found["repaired"]),
         "repair over targets": _repaired_over_targets(found["repaired"]),
         "zero-shot": _zero_shot(found["repaired"]),
-        "the correction and its controls": _controlled(found["controlled"]),
     }
 
 
@@ -68,7 +66,7 @@ def _repaired(found: Evaluations) -> str:
     owl = _owl(found, TARGET)
     settings = [each for part in found.slices if part.target == TARGET for each in found.within(part)]
     rows = [
-        [naming.long(one.setting.allocation), slice_of(one.setting).treatment.label, digits(one.perplexity, 3),
+        [*_named(one), digits(one.perplexity, 3),
          "" if one is owl else verdicts.quoted(one.against(owl))]
         for one in settings
     ]  # fmt: skip
@@ -123,14 +121,18 @@ def _zero_shot(found: Evaluations) -> str:
     uniform = next(each for each in settings if each.setting == each.setting.uniform)
     rows = []
     for one in (found.dense, *settings):
-        named = (
-            [naming.long(one.setting.allocation), slice_of(one.setting).treatment.label]
-            if one.setting
-            else ["dense", ""]
-        )
         change = "" if one is uniform else _points(*one.accuracy_against(uniform, found.tasks))
-        rows.append([*named, *(_share(*one.accuracy(task)) for task in found.tasks), change])
+        rows.append([*_named(one), *(_share(*one.accuracy(task)) for task in found.tasks), change])
     return table(["allocation", "pruner", *found.tasks, "mean against uniform by Wanda"], rows)
+
+
+def _named(one: EvaluatedSetting) -> tuple[str, str]:
+    """Allocation and pruner; what is given as numbers was polished."""
+    if one.setting is None:
+        return "Dense", ""
+    allocation = one.setting.allocation
+    named = "Response, polished by Wanda" if allocation.base.by_hand else naming.long(allocation)
+    return named, slice_of(one.setting).treatment.label
 
 
 def _share(right: float, error: float, _: int) -> str:
@@ -140,22 +142,6 @@ def _share(right: float, error: float, _: int) -> str:
 def _points(difference: float, error: float) -> str:
     low, high = difference - WITHIN * error, difference + WITHIN * error
     return f"{100 * difference:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
-
-
-def _controlled(found: Evaluations) -> str:
-    """A row per allocation, corrected or not, a column per pruner, and what is to be said of each correction."""
-    cells: dict[str, dict[str, str]] = {}
-    said = []
-    for part in found.slices:
-        for one in found.within(part):
-            change = one.against_base or one.against_uniform
-            ends = f", {verdicts.said(change.quoted)}" if change else ""
-            named = naming.long(one.setting.allocation)
-            cells.setdefault(named, {})[part.treatment.label] = digits(one.perplexity, 3) + ends
-            said += [f"- {part.treatment.label}: {text}" for text in verdicts.of_correction(found, one, None)]
-    pruners = list(dict.fromkeys(part.treatment.label for part in found.slices))
-    rows = [[named, *(of.get(pruner, "") for pruner in pruners)] for named, of in cells.items()]
-    return "\n".join([table(["allocation", *pruners], rows), *said, ""])
 
 
 def _cell(one: EvaluatedSetting | None) -> str:
