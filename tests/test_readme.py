@@ -89,6 +89,7 @@ def test_the_lines_that_load_a_model_work_one_after_the_other(block: list[str], 
     shutil.copytree(tiny.folder("bloom"), tmp_path / "my-model")  # takes windows of any length
     words = [{"text": " ".join(piece.split()[:400])} for piece in windows.read("demo").documents] * 4
     (tmp_path / "calibration.jsonl").write_text("\n".join(map(json.dumps, words)), encoding="utf-8")
+    (tmp_path / "c4.jsonl").write_text("\n".join(map(json.dumps, 25 * words)), encoding="utf-8")
     study = 'settings = ["response objective=kl"]\nprofile = "demo"\n[evaluation]\nwindows = 8'
     (tmp_path / "study.toml").write_text(study, encoding="utf-8")
     there = {**os.environ, "PYTHONPATH": str(README.parent), "ABSORPTION_CACHE": str(tmp_path / "cache")}

@@ -64,7 +64,8 @@ def _change(one: EvaluatedSetting) -> str:
 def _repaired(found: Evaluations) -> str:
     """Every setting of one target over its calibration seeds, by pruner and repair, against OWL pruned by Wanda."""
     owl = _owl(found, TARGET)
-    settings = [each for part in found.slices if part.target == TARGET for each in found.within(part)]
+    parts = [part for part in found.slices if part.target == TARGET]
+    settings = [each for part in parts for each in sorted(found.within(part), key=_is_polished)]
     rows = [
         [*_named(one), digits(one.perplexity, 3),
          "" if one is owl else verdicts.quoted(one.against(owl))]
@@ -127,12 +128,16 @@ def _zero_shot(found: Evaluations) -> str:
 
 
 def _named(one: EvaluatedSetting) -> tuple[str, str]:
-    """Allocation and pruner; what is given as numbers was polished."""
+    """Allocation and pruner."""
     if one.setting is None:
         return "Dense", ""
-    allocation = one.setting.allocation
-    named = "Response, polished by Wanda" if allocation.base.by_hand else naming.long(allocation)
+    named = "Response, polished by Wanda" if _is_polished(one) else naming.long(one.setting.allocation)
     return named, slice_of(one.setting).treatment.label
+
+
+def _is_polished(one: EvaluatedSetting) -> bool:
+    """Given as numbers."""
+    return one.setting.allocation.base.by_hand
 
 
 def _share(right: float, error: float, _: int) -> str:
