@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -126,10 +127,21 @@ def margin(names: Iterable[str]) -> int:
 
 
 def line_labels(
-    x: float, ys: Sequence[float], texts: Sequence[str], colours: Sequence[str], gap: float, side: str = "right"
+    x: float,
+    ys: Sequence[float],
+    texts: Sequence[str],
+    colours: Sequence[str],
+    gap: float,
+    side: str = "right",
+    low: float | None = None,
 ) -> go.Scatter:
-    """Names at the ends of lines on a log axis, moved apart by `gap` (in ln) a line where they would overlap."""
-    placed = apart(np.log(ys), gap * np.array([1 + text.count("<br>") for text in texts]))
+    """Names at the ends of lines on a log axis, moved apart by `gap` (in ln) a line where they would overlap.
+
+    Args:
+        low: where the axis begins; None: names may be moved below it.
+    """
+    room = gap * np.array([1 + text.count("<br>") for text in texts])
+    placed = apart(np.log(ys), room, -math.inf if low is None else math.log(low))
     return words([x] * len(ys), np.exp(placed), texts, list(colours), f"middle {side}")
 
 
@@ -145,11 +157,12 @@ def rule(figure: go.Figure, y: float, since: float, to: float, **line: object) -
     figure.add_shape(type="line", x0=since, x1=to, y0=y, y1=y, line=line)
 
 
-def apart(wanted: Array, gap: float | Array) -> Array:
+def apart(wanted: Array, gap: float | Array, low: float = -math.inf) -> Array:
     """Positions near the wanted ones that keep their order and are at least `gap` from each other.
 
     Args:
         gap: one for all, or the room that each needs around its middle.
+        low: where the room of the lowest begins at least.
     """
     order = np.argsort(wanted, kind="stable")
     placed = np.asarray(wanted, float)[order]
@@ -158,7 +171,7 @@ def apart(wanted: Array, gap: float | Array) -> Array:
     rising = np.maximum.accumulate(placed - steps) + steps  # pushed up only
     falling = np.minimum.accumulate((placed - steps)[::-1])[::-1] + steps  # pushed down only
     result = np.empty(len(placed))
-    result[order] = (rising + falling) / 2  # both keep the gap, so their mean does
+    result[order] = np.maximum((rising + falling) / 2, low + room[:1] / 2 + steps)  # both keep the gap, so this does
     return result
 
 

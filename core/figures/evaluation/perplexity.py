@@ -20,6 +20,7 @@ from core.figures.style import LIGHT, Chart, Palette, colour, layout
 from core.store.results import Array
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
+HEIGHT, LINES = 460, 22  # pixels of the chart, and how many lines of names stand one under another in them
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,8 @@ def perplexity(
     if math.isfinite(dense):
         rule(figure, dense, first - 0.06 * span, last, color=look.guide, width=1.5, dash="dot")
     ends = _ends(known, dense, targets[-1], look)
-    _add_labels(figure, ends, last + 0.05 * span, math.log(max(high / low, 1.5)) / 22, look)
+    lines = max(LINES, sum(1 + each.name.count("<br>") for each in ends))
+    _add_labels(figure, ends, last + 0.05 * span, math.log(max(high / low, 1.5)) / lines, low, look)
     figure.update_layout(
         xaxis={
             "title": "target sparsity, % zeros",
@@ -86,7 +88,7 @@ def perplexity(
     )
     said = _finding(known, dense, broken or {}, few)
     said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, known)) else ""
-    layout(figure, height=460, right=8 + LETTER * WIDEST)
+    layout(figure, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
     return Chart("perplexity", "Perplexity against target sparsity", figure, said, _table(curves))
 
 
@@ -155,12 +157,12 @@ def _ends(curves: Sequence[Curve], dense: float, last: float, look: Palette) -> 
     return found
 
 
-def _add_labels(figure: go.Figure, ends: Sequence[End], x: float, gap: float, look: Palette) -> None:
+def _add_labels(figure: go.Figure, ends: Sequence[End], x: float, gap: float, low: float, look: Palette) -> None:
     """Names right of the last target, apart from each other, and led to from where their lines end."""
     if not ends:
         return
     targets, values, names, colours = zip(*ends, strict=True)
-    labels = line_labels(x, values, names, colours, gap)
+    labels = line_labels(x, values, names, colours, gap, low=low)
     figure.add_scatter(  # from the end of every line to its name
         x=[x for target, to in zip(targets, labels.x, strict=True) for x in (100 * target, to, None)],
         y=[y for value, to in zip(values, labels.y, strict=True) for y in (value, to, None)],
