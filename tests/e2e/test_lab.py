@@ -191,6 +191,7 @@ def test_the_texts_follow_the_slider_and_the_numbers_can_be_taken_away(demo: str
     page.get_by_test_id("stExpander").filter(has_text="Numbers").locator("summary").click()
     files = {}
     for kind in ("CSV", "JSON"):
+        settle(page)
         with page.expect_download() as download:
             page.get_by_role("button", name=f"Download {kind}").click()
         files[kind] = tmp_path / kind

@@ -103,6 +103,7 @@ def test_the_three_steps_are_walked_and_a_link_opens_at_one(place: Place, tab: T
     page.get_by_text("1 · Choose", exact=True).click()
     expect(page.get_by_text("Step 1 of 3")).to_be_visible()
     for step, there in (("2", page.get_by_role("heading", name="Details")), ("3", page.get_by_label("Folder").first)):
+        settle(page)  # a button that is drawn anew does not feel a click
         page.get_by_role("button", name="Next:").click()
         expect(page.get_by_text(f"Step {step} of 3")).to_be_visible()
         expect(there).to_be_visible()
