@@ -28,7 +28,7 @@ def rooms(sparsity: Array, bounds: Bounds, most: float) -> tuple[Array, Array]:
 
 
 def slopes(less: Array, planned: float, more: Array, below: Array, above: Array) -> tuple[Array, Array]:
-    """Loss per sparsity below and above every unit's own, both (units,); they never fall on the way up.
+    """Slopes of the loss below and above every unit's sparsity, both (units,), nats/token; they never fall going up.
 
     Where measured losses fall on the way up, the slope across both steps stands for both. A loss that is not finite
     forbids its step.
@@ -98,7 +98,7 @@ def promising(down: Array, up: Array, parameters: Array, by: Steps, most: int) -
     """The pairs of a unit that goes a step down and one that goes up whose slopes promise most, best first.
 
     Args:
-        down, up: (units,) loss per sparsity, as `slopes` gives them.
+        down, up: (units,) slopes of the loss, as `slopes` gives them.
         most: how many.
     """
     spared = np.where((by.below > 0) & np.isfinite(down), down / parameters, -np.inf)

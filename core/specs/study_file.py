@@ -177,7 +177,7 @@ def _methods(found: StudyFile) -> list[str]:
             said = f"{brief(words)} has a {twice} where strengths are listed"
             raise UserError(f"{said}: leave it to strengths and controls")
         if words.endswith(ALLOCATION_FILE):
-            raise UserError(f"{brief(words)} is a file, which no correction is put on: leave out it or strengths")
+            raise UserError(f"{brief(words)} is a file, which no correction is put on: leave out the file or strengths")
     return list(dict.fromkeys(f"{words} {more}".strip() for words in found.settings for more in _corrections(found)))
 
 
