@@ -158,13 +158,21 @@ def _imported(found: Evaluations) -> str:
 
 def badge(found: Evaluations) -> str:
     """The protocol with all that must be alike before two numbers are compared."""
-    spec = found.spec
-    keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {spec.key: ""}
-    said = [_read(found)]
-    said += [_calibrated(found), *earlier(found.points), *tasks_asked(spec.tasks)]
-    said += [spec.model.dtype, f"text {spec.text.content[:SHORT]}"]
-    said += [("study " if len(keys) == 1 else "studies ") + ", ".join(key[:SHORT] + mark for key, mark in keys.items())]
-    return " · ".join(said)
+    said = [_read(found), _calibrated(found), *earlier(found.points), *tasks_asked(found.spec.tasks)]
+    return " · ".join([*said, found.spec.model.dtype, _keys(found)])
+
+
+def under_line(found: Evaluations) -> str:
+    """What stands below the line where a protocol is chosen: how much was measured, and by which keys."""
+    count = len(found.settings)
+    said = [f"{count} setting{'s' * (count != 1)}", *_seeds(found.points), *tasks_asked(found.spec.tasks)]
+    return " · ".join([*said, _keys(found)])
+
+
+def _keys(found: Evaluations) -> str:
+    keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
+    named = ", ".join(key[:SHORT] + mark for key, mark in keys.items())
+    return f"text {found.spec.text.content[:SHORT]} · {'study' if len(keys) == 1 else 'studies'} {named}"
 
 
 def _read(found: Evaluations) -> str:

@@ -120,7 +120,10 @@ def test_magnitude_shares_a_chart_with_what_is_calibrated(store: Store) -> None:
     assert drawn(group) == {"Uniform, Wanda", "OWL, Wanda", "Uniform, magnitude", "OWL, magnitude"}
     said = protocols.badge(group)
     assert ", 16 × 64, seed 0; magnitude looks at no text" in said
-    assert said.endswith(f"studies {wanda[:6]}, {magnitude[:6]}")
+    keys = f"studies {wanda[:6]}, {magnitude[:6]}"
+    assert said.endswith(keys)
+    below = protocols.under_line(group)
+    assert below.startswith("4 settings · seed 0 · text ") and below.endswith(keys)
     app = opened(study=magnitude, by="magnitude", detail="all")
     assert not app.warning and not app.exception and app.session_state["study"] == wanda
     assert len({*badges(app)}) == 1 and "Uniform, magnitude" in set(app.dataframe[-1].value["setting"])

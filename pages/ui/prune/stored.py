@@ -69,4 +69,6 @@ def badge(found: Evaluations, among: Mapping[str, Evaluations] | None = None) ->
         stamp(said, told)
         return
     with st.popover(f"**Protocol:** {plain(said)}", type="tertiary", help=plain(told), wrap=True):
-        st.radio(PICK, list(among), key="study", format_func=lambda each: plain(protocols.badge(among[each])))
+        below = [plain(protocols.under_line(each)) for each in among.values()]
+        named = lambda key: plain(protocols.line(among[key]))  # noqa: E731
+        st.radio(PICK, list(among), key="study", format_func=named, captions=below)
