@@ -72,6 +72,9 @@ demo: setup
 		--perturb residual:wanda:0.7 --perturb residual:wanda+refit:0.7 --cache cache/demo
 	$(PY) -m tests.bench.gemma data
 	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --preset quick --bos every --removal --cache cache/demo
+	$(PY) -m core measure --model data/gemma-3-270m-q4_k_m.gguf --text file:$(C4) --documents 0-599 --sequences 8 \
+		--length 128 --bos every --removal $(foreach each,0.3 0.5 0.6 0.7 0.8 0.9,--perturb residual:wanda:$(each)) \
+		--cache cache/demo
 	$(PY) -m tests.bench.quantised data/checkpoints
 	$(PY) -m core prune --allocation uniform:0.5 --sequences 8 --windows 8 --length 256 \
 		--export data/checkpoints/wanda-50

@@ -173,7 +173,7 @@ def sentences(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -
     settings = found.within(part)
     text = not_a_number({each.name: each.broken for each in settings if not each.finite})
     for base in settings:
-        text += _of_correction(found, base, shown)
+        text += of_correction(found, base, shown)
     methods = [each for each in settings if not each.strength and each.uniform]
     methods.sort(key=lambda each: each is not shown)
     if shown and shown.strength and shown.uniform not in (None, shown.base):
@@ -213,7 +213,7 @@ def in_view(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting 
     return shown if shown in corrections else max(corrections, key=lambda each: each.strength, default=None)
 
 
-def _of_correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> list[str]:
+def of_correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSetting | None) -> list[str]:
     """The correction of a base at one strength, and its controls beside it."""
     mine = in_view(found, base, shown)
     if mine is None:

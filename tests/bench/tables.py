@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from core.analysis import protocols, verdicts
-from core.analysis.evaluated import EvaluatedSetting
+from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice, slice_of
 from core.specs import naming
 from core.specs.formats import digits, per_cent
@@ -14,10 +14,13 @@ from tests.bench.marked import table, write
 
 TARGET, OTHERS = 0.7, (0.4, 0.5, 0.6, 0.8)
 WITHIN = 1.96  # standard errors on each side of a share of 200 examples: 95 %
-PROTOCOLS = {  # of the committed studies: the text that judges, as it is called, and how many of its windows
-    "plain": ("documents 800-999", 16),
-    "repaired": ("documents 800-999", 48),
-    "selecting": ("documents 600-799", 16),
+PROTOCOLS = {  # of the committed studies: the text that judges, as it is called, its windows, and those of calibration
+    "plain": ("documents 800-999", 16, 4),
+    "repaired": ("documents 800-999", 48, 16),
+    "calibrated": ("documents 800-999", 48, 64),
+    "selecting": ("documents 600-799", 16, 8),
+    "controlled": ("wiki.test.raw", 24, 8),
+    "second family": ("documents 800-999", 24, 8),
 }
 
 
@@ -29,21 +32,24 @@ def tables() -> dict[str, str]:
         "pruning over targets": _over_targets(found["plain"]),
         "every method with repair": _selecting(found["selecting"]),
         "pruning with repair": _repaired(found["repaired"]),
+        "more calibration": _repaired(found["calibrated"]),
         "repair over targets": _repaired_over_targets(found["repaired"]),
         "zero-shot": _zero_shot(found["repaired"]),
+        "the correction and its controls": _controlled(found["controlled"]),
+        "a second family": _second_family(found["second family"]),
     }
 
 
 def committed() -> dict[str, Evaluations]:
-    """All committed studies of the bundled model, put together by protocol."""
+    """All committed studies, put together by protocol."""
     store = Store()
-    entries = (entry for entry in protocols.of_model(store, store.demo().spec.model) if entry.committed)
+    entries = (entry for entry in store.entries("study") if entry.committed)
     return {_protocol(each): each for each in protocols.together(store, entries).values()}
 
 
 def _protocol(found: Evaluations) -> str:
-    text, windows = found.provenance["text"], found.spec.text.sequences
-    [name] = [name for name, (words, count) in PROTOCOLS.items() if words in text and count == windows]
+    text, amounts = found.provenance["text"], (found.spec.text.sequences, found.spec.calibration.sequences)
+    [name] = [name for name, (words, *asked) in PROTOCOLS.items() if words in text and (*asked,) == amounts]
     return name
 
 
@@ -77,15 +83,25 @@ def _repaired(found: Evaluations) -> str:
 
 
 def _repaired_over_targets(found: Evaluations) -> str:
-    """A row per allocation and pruner, a column per target; each change is against OWL pruned by Wanda there."""
-    targets = sorted({part.target for part in found.slices} - {TARGET})
+    """All targets but one; each change is against OWL pruned by Wanda there."""
+
+    def change(one: EvaluatedSetting) -> Change | None:
+        owl = _owl(found, one.setting.allocation.target)
+        return None if one is owl else one.against(owl)
+
+    return _by_treatment(found, [part for part in found.slices if part.target != TARGET], change)
+
+
+def _by_treatment(
+    found: Evaluations, parts: Sequence[Slice], change: Callable[[EvaluatedSetting], Change | None]
+) -> str:
+    """A row per allocation and pruner, a column per target: perplexity, and what it changes by."""
     cells: dict[tuple[str, str], dict[float, str]] = {}
-    for part in found.slices:
-        for one in found.within(part) if part.target in targets else []:
-            change = verdicts.said(one.against(_owl(found, part.target)).quoted)
-            said = digits(one.perplexity, 3) + ("" if one is _owl(found, part.target) else f", {change}")
+    for part in parts:
+        for one in found.within(part):
             named = naming.allocation(one.setting.allocation), part.treatment.label
-            cells.setdefault(named, {})[part.target] = said
+            cells.setdefault(named, {})[part.target] = _cell(one, change(one))
+    targets = sorted({part.target for part in parts})
     rows = [[*named, *(of.get(target, "") for target in targets)] for named, of in cells.items()]
     return table(["allocation", "pruner", *map(per_cent, targets)], rows)
 
@@ -99,6 +115,12 @@ def _over_targets(found: Evaluations) -> str:
     return _by_target(found, [_slice(target) for target in OTHERS])
 
 
+def _second_family(found: Evaluations) -> str:
+    """Each change is against uniform by the same pruner and repair."""
+    said = f"The dense model has {digits(found.dense.perplexity, 3)}.\n"
+    return "\n".join([_by_treatment(found, found.slices, lambda one: one.against_uniform), said])
+
+
 def _selecting(found: Evaluations) -> str:
     return _by_target(found, found.slices)
 
@@ -110,7 +132,11 @@ def _by_target(found: Evaluations, parts: Sequence[Slice]) -> str:
         for one in sorted(found.within(part), key=lambda each: -each.perplexity):
             cells[naming.allocation(one.setting.allocation), part.target] = one
     names = dict.fromkeys(naming.allocation(each.setting.allocation) for part in parts for each in found.within(part))
-    rows = [[name, *(_cell(cells.get((name, part.target))) for part in parts)] for name in names]
+    found_at = [[cells.get((name, part.target)) for part in parts] for name in names]
+    rows = [
+        [name, *(_cell(one, one.against_uniform) if one else "" for one in several)]
+        for name, several in zip(names, found_at, strict=True)
+    ]
     seeds = {each.against_uniform.seeds.n for each in cells.values() if each.uniform}
     said = f"Each change is over {' or '.join(verdicts.SOME_SEEDS.get(n, f'{n} calibration seeds') for n in seeds)}."
     return "\n".join([table(["allocation", *(per_cent(part.target) for part in parts)], rows), said, ""])
@@ -125,6 +151,23 @@ def _zero_shot(found: Evaluations) -> str:
         change = "" if one is uniform else _points(*one.accuracy_against(uniform, found.tasks))
         rows.append([*_named(one), *(_share(*one.accuracy(task)) for task in found.tasks), change])
     return table(["allocation", "pruner", *found.tasks, "mean against uniform by Wanda"], rows)
+
+
+def _controlled(found: Evaluations) -> str:
+    """Every base with its correction and the controls, by pruner, and what they say of each correction."""
+    settings = [each for part in found.slices for each in sorted(found.within(part), key=_beside_its_base)]
+    rows = [
+        [*_named(one), digits(one.perplexity, 3), *map(_said, (one.against_uniform, one.against_base))]
+        for one in settings
+        if one.control != "shuffled"
+    ]
+    heads = ["allocation", "pruner", "perplexity", "against uniform", "against its base"]
+    said = [f"- {text}" for each in settings for text in verdicts.of_correction(found, each, None)]
+    return "\n".join([table(heads, rows), *said, ""])
+
+
+def _beside_its_base(one: EvaluatedSetting) -> tuple[bool, str, float, str]:
+    return bool(one.uniform), one.setting.allocation.base.kind, one.strength, one.control
 
 
 def _named(one: EvaluatedSetting) -> tuple[str, str]:
@@ -149,11 +192,12 @@ def _points(difference: float, error: float) -> str:
     return f"{100 * difference:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
-def _cell(one: EvaluatedSetting | None) -> str:
-    if one is None:
-        return ""
-    change = [verdicts.said(one.against_uniform.quoted)] if one.uniform else []
-    return ", ".join([digits(one.perplexity, 3), *change])
+def _cell(one: EvaluatedSetting, change: Change | None) -> str:
+    return ", ".join(filter(None, [digits(one.perplexity, 3), _said(change)]))
+
+
+def _said(change: Change | None) -> str:
+    return verdicts.said(change.quoted) if change else ""
 
 
 def _slice(target: float) -> Slice:
