@@ -46,8 +46,8 @@ def measured(known: Iterable[Evaluations]) -> Whole | None:
     """Whole allocations of one protocol, pruner and pattern, of all that is known; None where nothing was measured.
 
     They are of the tour's target or, where none was pruned to that, of the nearest. Where several such lists are, one
-    that is pruned as it is by now comes before the others, then the longest, of equals the one made last: when its files
-    were written here says nothing after a checkout.
+    that is pruned as it is by now comes before the others, then the longest, of equals the one made last: when its
+    files were written here says nothing after a checkout.
     """
     found = [Whole(each, part) for each in known for part in each.slices]
     return max(found, key=_worth, default=None)
