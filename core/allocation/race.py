@@ -87,8 +87,9 @@ def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> 
     places = [(found, part) for found in groups for part in found.slices
               if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
 
-    def good(place: tuple[Evaluations, Slice]) -> tuple[bool, int]:
-        return place[1].treatment.name == pruner, len(place[0].within(place[1]))
+    def good(place: tuple[Evaluations, Slice]) -> tuple[bool, int, int]:
+        found, part = place
+        return part.treatment.name == pruner, len(found.methods(part)), len(found.within(part))
 
     return max(places, key=good, default=None)
 

@@ -36,8 +36,7 @@ def of_model(store: Store, model: ModelSpec) -> list[Entry]:
 def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     """Studies put together where their protocol is the same; by the key of the oldest, which stays when others join.
 
-    The newest come first; those that ship with the project after all others: first what is pruned as it is by now, over
-    the most targets.
+    The newest come first; those that ship with the project after all others, the one over the most targets before.
 
     Points of a pruner that looks at no calibration text may stand beside those of any: they join all that shares
     their model, precision and text, and a study of nothing else stands by itself only where there is none to join.
@@ -52,11 +51,10 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     return {each.entries[-1].key: each for each in sorted(found, key=_place)}
 
 
-def _place(found: Evaluations) -> tuple[bool, bool, int, int]:
+def _place(found: Evaluations) -> tuple[bool, int, int]:
     if not all(entry.committed for entry in found.entries):
-        return False, False, 0, 0
-    targets = {part.target for part in found.slices}
-    return True, found.spec.outdated, -len(targets), -len(found.settings)
+        return False, 0, 0
+    return True, -len({part.target for part in found.slices}), -len(found.settings)
 
 
 def protocol(store: Store, entry: Entry) -> Protocol:

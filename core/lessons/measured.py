@@ -17,6 +17,7 @@ from core.figures.labels import percent
 from core.lessons.shared import TARGET
 from core.specs.errors import UserError
 from core.specs.formats import digits
+from core.specs.pruners import USUAL
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -46,16 +47,16 @@ def measured(known: Iterable[Evaluations]) -> Whole | None:
     """Whole allocations of one protocol, pruner and pattern, of all that is known; None where nothing was measured.
 
     They are of the tour's target or, where none was pruned to that, of the nearest. Where several such lists are, one
-    that is pruned as it is by now comes before the others, then the longest, of equals the one made last: when its
-    files were written here says nothing after a checkout.
+    by the usual pruner is taken before the others, then that of the most methods, then the longest, of equals the one
+    made last: when its files were written here says nothing after a checkout.
     """
     found = [Whole(each, part) for each in known for part in each.slices]
     return max(found, key=_worth, default=None)
 
 
-def _worth(found: Whole) -> tuple[float, bool, int, str]:
-    present = not found.evaluations.spec.outdated
-    return -round(abs(found.part.target - TARGET), 6), present, len(found.settings), found.made
+def _worth(found: Whole) -> tuple[float, bool, int, int, str]:
+    usual, methods = found.part.treatment.name == USUAL, len(found.evaluations.methods(found.part))
+    return -round(abs(found.part.target - TARGET), 6), usual, methods, len(found.settings), found.made
 
 
 def estimated(found: Whole, profile: Profile) -> Array:

@@ -11,6 +11,7 @@ import pytest
 
 from core import lessons, specs
 from core.allocation.depth_ramp import DepthRamp
+from core.allocation.owl import Owl
 from core.allocation.spread import allocate
 from core.analysis import protocols
 from core.specs import AllocationRequest, Correction
@@ -28,21 +29,18 @@ def study(
     *,
     seed: int = 0,
     calibrated: bool = False,
-    **pruned_as: object,
 ) -> None:
     """A stored study with losses that give these perplexities; the dense model's is 10.
 
     Args:
         seed: of the text that judges, where it is another protocol's.
         calibrated: on windows that the calibration seed draws.
-        pruned_as: more of what tells pruned weights apart.
     """
     points = [specs.Point(setting=None, pruned=None)]
     for setting in perplexities:
         row = tuple(allocate(setting.allocation, profile).sparsity.tolist())
         drawn = profile.spec.text.model_copy(update={"windows": ((0, setting.calibration_seed),)})
-        read = drawn if calibrated else None
-        pruned = specs.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=read, **pruned_as)
+        pruned = specs.PrunedSpec(pruner=setting.pruner, sparsity=row, calibration=drawn if calibrated else None)
         points.append(specs.Point(setting=setting, pruned=pruned))
     text = profile.spec.text.model_copy(update={"content": f"text {seed}"})
     spec = specs.StudySpec(model=profile.spec.model, text=text, points=tuple(points))
@@ -98,7 +96,9 @@ def test_the_value_over_all_seeds_is_quoted_with_their_spread(store: Store, stan
     assert "over 3 calibration seeds" in lessons.measured_said(found, standard)
 
 
-def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: Store, standard: Profile) -> None:
+def test_the_study_is_chosen_by_target_then_methods_then_points_then_when_it_was_made(
+    store: Store, standard: Profile
+) -> None:
     def at_target(target: float, *betas: float) -> list[specs.Setting]:
         plain = AllocationRequest(target=target)
         ramps = [plain.model_copy(update={"base": DepthRamp(beta=beta)}) for beta in betas]
@@ -122,8 +122,9 @@ def test_the_study_is_chosen_by_target_then_points_then_when_it_was_made(store: 
     seeds = [each.model_copy(update={"calibration_seed": seed}) for each in at_target(0.7) for seed in range(4)]
     study(store, standard, dict.fromkeys(seeds, 73.0), "2026-06-06", seed=4)
     assert found() == (0.7, "2026-01-01")  # one allocation calibrated four times is one to compare
-    study(store, standard, dict.fromkeys(at_target(0.7, 0.01, 0.02, 0.03), 74.0), "2026-07-07", seed=5, method=1)
-    assert found() == (0.7, "2026-01-01")  # what an earlier Wanda pruned comes last
+    other = specs.Setting(allocation=AllocationRequest(target=0.7, base=Owl(m=5)))
+    study(store, standard, dict.fromkeys([*at_target(0.7, 0.01), other], 74.0), "2025-05-05", seed=5)
+    assert found() == (0.7, "2025-05-05")  # three methods, made before two that are as many settings
 
 
 def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: Store, standard: Profile) -> None:
