@@ -133,15 +133,15 @@ def line_labels(
     colours: Sequence[str],
     gap: float,
     side: str = "right",
-    low: float | None = None,
+    axis: tuple[float, float] | None = None,
 ) -> go.Scatter:
     """Names at the ends of lines on a log axis, moved apart by `gap` (in ln) a line where they would overlap.
 
     Args:
-        low: where the axis begins; None: names may be moved below it.
+        axis: where it begins and ends; None: names may be moved beyond it.
     """
     room = gap * np.array([1 + text.count("<br>") for text in texts])
-    placed = apart(np.log(ys), room, -math.inf if low is None else math.log(low))
+    placed = apart(np.log(ys), room, *map(math.log, axis or ()))
     return words([x] * len(ys), np.exp(placed), texts, list(colours), f"middle {side}")
 
 
@@ -157,12 +157,13 @@ def rule(figure: go.Figure, y: float, since: float, to: float, **line: object) -
     figure.add_shape(type="line", x0=since, x1=to, y0=y, y1=y, line=line)
 
 
-def apart(wanted: Array, gap: float | Array, low: float = -math.inf) -> Array:
+def apart(wanted: Array, gap: float | Array, low: float = -math.inf, high: float = math.inf) -> Array:
     """Positions near the wanted ones that keep their order and are at least `gap` from each other.
 
     Args:
         gap: one for all, or the room that each needs around its middle.
-        low: where the room of the lowest begins at least.
+        low, high: where the room of the lowest begins at least, and that of the highest ends at most; where there is
+            too little between them, only the former holds.
     """
     order = np.argsort(wanted, kind="stable")
     placed = np.asarray(wanted, float)[order]
@@ -171,7 +172,8 @@ def apart(wanted: Array, gap: float | Array, low: float = -math.inf) -> Array:
     rising = np.maximum.accumulate(placed - steps) + steps  # pushed up only
     falling = np.minimum.accumulate((placed - steps)[::-1])[::-1] + steps  # pushed down only
     result = np.empty(len(placed))
-    result[order] = np.maximum((rising + falling) / 2, low + room[:1] / 2 + steps)  # both keep the gap, so this does
+    least, most = low + room[:1] / 2 + steps, high - room[-1:] / 2 - steps[-1:] + steps
+    result[order] = np.maximum(np.minimum((rising + falling) / 2, most), least)  # all keep the gap, so this does
     return result
 
 

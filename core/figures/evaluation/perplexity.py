@@ -76,7 +76,8 @@ def perplexity(
         rule(figure, dense, first - 0.06 * span, last, color=look.guide, width=1.5, dash="dot")
     ends = _ends(known, dense, targets[-1], look)
     lines = max(LINES, sum(1 + each.name.count("<br>") for each in ends))
-    _add_labels(figure, ends, last + 0.05 * span, math.log(max(high / low, 1.5)) / lines, low, look)
+    top = max(high, 1.5 * low)
+    _add_labels(figure, ends, last + 0.05 * span, math.log(top / low) / lines, (low, top), look)
     figure.update_layout(
         xaxis={
             "title": "target sparsity, % zeros",
@@ -157,12 +158,14 @@ def _ends(curves: Sequence[Curve], dense: float, last: float, look: Palette) -> 
     return found
 
 
-def _add_labels(figure: go.Figure, ends: Sequence[End], x: float, gap: float, low: float, look: Palette) -> None:
+def _add_labels(
+    figure: go.Figure, ends: Sequence[End], x: float, gap: float, axis: tuple[float, float], look: Palette
+) -> None:
     """Names right of the last target, apart from each other, and led to from where their lines end."""
     if not ends:
         return
     targets, values, names, colours = zip(*ends, strict=True)
-    labels = line_labels(x, values, names, colours, gap, low=low)
+    labels = line_labels(x, values, names, colours, gap, axis=axis)
     figure.add_scatter(  # from the end of every line to its name
         x=[x for target, to in zip(targets, labels.x, strict=True) for x in (100 * target, to, None)],
         y=[y for value, to in zip(values, labels.y, strict=True) for y in (value, to, None)],

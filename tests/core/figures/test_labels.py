@@ -93,6 +93,8 @@ def test_labels_never_overlap_and_keep_their_order(wanted: list[float], gap: flo
     assert (np.diff(placed[order]) > 0).all()
     lifted = marks.apart(np.array(wanted), gap, 50.0)
     assert (lifted >= 50 + gap / 2 - 1e-9).all() and (np.diff(np.sort(lifted)) >= gap - 1e-9).all()
+    between = marks.apart(np.array(wanted), gap, -50, -50 + gap * len(wanted))
+    assert np.sort(between) == pytest.approx(-50 + gap * (np.arange(len(wanted)) + 0.5))
 
 
 @given(st.floats(1e-4, 1e4), st.floats(1, 1e4))
