@@ -247,6 +247,7 @@ def test_before_a_room_the_arrow_keys_turn_the_chapters(lesson: str, tab: Tab) -
     sliders(page).first.focus()
     page.keyboard.press("ArrowRight")
     expect(says(page)).to_contain_text("after layer 11")
+    wait_for_query(page, layer="11")
     page.keyboard.press("Escape")
     page.keyboard.press("ArrowRight")
     wait_for_query(page, chapter="drift")
