@@ -116,7 +116,7 @@ class Evaluations:
         return [each for each in self.settings if slice_of(each.setting) == part]
 
     def methods(self, part: Slice) -> set[str]:
-        """The kinds of allocation that were measured there without a correction."""
+        """The kinds of allocation, as in `owl`, that were measured in a slice without a correction."""
         return {each.setting.allocation.base.kind for each in self.within(part) if not each.strength}
 
     @cached_property

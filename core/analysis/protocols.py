@@ -164,7 +164,7 @@ def badge(found: Evaluations) -> str:
 
 
 def under_line(found: Evaluations) -> str:
-    """What stands below the line where a protocol is chosen: how much was measured, and by which keys."""
+    """What stands below `line` where a protocol is chosen: settings, seeds, tasks, and keys of the studies."""
     count = len(found.settings)
     said = [f"{count} setting{'s' * (count != 1)}", *_seeds(found.points), *tasks_asked(found.spec.tasks)]
     return " · ".join([*said, _keys(found)])

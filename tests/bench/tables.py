@@ -132,11 +132,8 @@ def _by_target(found: Evaluations, parts: Sequence[Slice]) -> str:
         for one in sorted(found.within(part), key=lambda each: -each.perplexity):
             cells[naming.allocation(one.setting.allocation), part.target] = one
     names = dict.fromkeys(naming.allocation(each.setting.allocation) for part in parts for each in found.within(part))
-    found_at = [[cells.get((name, part.target)) for part in parts] for name in names]
-    rows = [
-        [name, *(_cell(one, one.against_uniform) if one else "" for one in several)]
-        for name, several in zip(names, found_at, strict=True)
-    ]
+    said_of = {at: _cell(one, one.against_uniform) for at, one in cells.items()}
+    rows = [[name, *(said_of.get((name, part.target), "") for part in parts)] for name in names]
     seeds = {each.against_uniform.seeds.n for each in cells.values() if each.uniform}
     said = f"Each change is over {' or '.join(verdicts.SOME_SEEDS.get(n, f'{n} calibration seeds') for n in seeds)}."
     return "\n".join([table(["allocation", *(per_cent(part.target) for part in parts)], rows), said, ""])
