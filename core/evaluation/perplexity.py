@@ -51,13 +51,16 @@ def reference(loaded: Loaded, tokens: Tensor, step: Step = lambda _: None) -> Te
 
 
 @torch.inference_mode()
-def evaluate(loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Step = lambda _: None) -> Losses:
+def evaluate(
+    loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Step = lambda _: None, dense: bool = False
+) -> Losses:
     """Loss of each window, and what separates the model from its dense self.
 
     Args:
         tokens: (windows, length), two tokens or more.
         reference: what `reference` found for the dense model on the same tokens, or None.
         step: told how many windows are done.
+        dense: this is the dense model; its layers are not run again.
     """
     if reference is not None and reference.shape[:2] != tokens.shape:
         raise ValueError(f"a reference for {tuple(reference.shape[:2])} tokens, not for {tuple(tokens.shape)}")
@@ -65,9 +68,10 @@ def evaluate(loaded: Loaded, tokens: Tensor, reference: Tensor | None, step: Ste
     head = Head(loaded, tokens)
     found: list[Array] = []
     for start in range(0, len(tokens), size):
-        dense = None if reference is None else reference[start : start + size]
+        beside = None if reference is None else reference[start : start + size]
         ids = tokens[start : start + size].to(loaded.model.device)
-        found.append(read(head, ids, _last_stream(loaded, ids), dense))
+        stream = beside if dense and beside is not None else _last_stream(loaded, ids)
+        found.append(read(head, ids, stream, beside))
         step(start + found[-1].shape[1])
     return Losses(*np.concatenate(found, axis=1))
 

@@ -107,7 +107,7 @@ class Run:
     # -- doing it ---------------------------------------------------------------------------------------------------
 
     def _reference(self) -> Tensor:
-        share = flops.clean_flops(self.shape, *self.resolved.text.tokens.shape)
+        share = flops.stack_flops(self.shape, *self.resolved.text.tokens.shape)
         began, count = self.done, len(self.resolved.text.tokens)
 
         def step(windows: int) -> None:
@@ -170,6 +170,8 @@ class Run:
         finished = parts.finished(self.store, unit)
         known = {first + offset for first, part in finished.items() for offset in range(len(part.nll))}
         share = flops.evaluation_flops(self.shape, PIECE, tokens.shape[1])
+        if not point.pruned:
+            share -= flops.stack_flops(self.shape, PIECE, tokens.shape[1])
         for first in range(0, len(tokens), PIECE):
             piece = tokens[first : first + PIECE]
             if known.issuperset(range(first, first + len(piece))):
@@ -179,7 +181,8 @@ class Run:
             def step(windows: int, first: int = first, start: float = start) -> None:
                 self._say(f"window {first + windows} of {len(tokens)}", start + share * windows / PIECE)
 
-            found = perplexity.evaluate(self.loaded, piece, reference[first : first + len(piece)], step)
+            beside = reference[first : first + len(piece)]
+            found = perplexity.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
             part = Evaluated(nll=found.nll, kl=found.kl, agreement=found.agreement, zeros=zeros)
             parts.save(self.store, unit, first, part, time.perf_counter() - began)
             self.pieces += 1

@@ -52,11 +52,10 @@ def studying(shape: Outline, request: specs.StudyRequest, treatments: Iterable[T
         treatments: one for each setting.
     """
     text, treatments = request.evaluation.text, list(treatments)
-    judged = (len(treatments) + dense) * (
-        evaluation_work(shape, text.sequences, text.length) + flops.tasks_flops(shape, request)
-    )
+    judged = evaluation_work(shape, text.sequences, text.length) + flops.tasks_flops(shape, request)
     walked = sum(walk_work(shape, request.calibration, each) for each in treatments)
-    return flops.clean_flops(shape, text.sequences, text.length) + judged + walked
+    beside = judged if dense else flops.stack_flops(shape, text.sequences, text.length)
+    return beside + len(treatments) * judged + walked
 
 
 def harm_work(shape: Outline, sequences: int, length: int) -> float:

@@ -48,10 +48,14 @@ def measurement_flops(shape: Outline, measurement: specs.Measurement, sequences:
     return runs * layer_flops(shape, tokens, length) + harm
 
 
+def stack_flops(shape: Outline, sequences: int, length: int) -> float:
+    """Every layer on some sequences."""
+    return shape.layers * layer_flops(shape, sequences * length, length)
+
+
 def clean_flops(shape: Outline, sequences: int, length: int) -> float:
     """One clean forward."""
-    tokens = sequences * length
-    return shape.layers * layer_flops(shape, tokens, length) + head_flops(shape, tokens)
+    return stack_flops(shape, sequences, length) + head_flops(shape, sequences * length)
 
 
 def request_flops(shape: Outline, request: specs.MeasureRequest) -> float:
@@ -102,11 +106,14 @@ def task_flops(shape: Outline, examples: int) -> float:
 
 
 def study_flops(shape: Outline, request: specs.StudyRequest, losses: int, points: int, pruned: int) -> float:
-    """A study of which `losses` points lack their losses and `points` lack anything, `pruned` of them not dense."""
+    """A study of which `losses` points lack their losses and `points` lack anything, `pruned` of them not dense.
+
+    The dense model runs once, whether it is judged too or only stands beside the others.
+    """
     text, calibration = request.evaluation.text, request.calibration
-    dense = clean_flops(shape, text.sequences, text.length) if losses else 0.0
+    beside = stack_flops(shape, text.sequences, text.length) if 0 < losses <= pruned else 0.0
     each = evaluation_flops(shape, text.sequences, text.length)
-    return dense + losses * each + pruned * walk_flops(shape, calibration) + points * tasks_flops(shape, request)
+    return beside + losses * each + pruned * walk_flops(shape, calibration) + points * tasks_flops(shape, request)
 
 
 def point_flops(shape: Outline, request: specs.StudyRequest, pruned: bool) -> float:

@@ -62,6 +62,9 @@ def test_losses_divergence_and_agreement_are_those_of_plain_forwards(family: str
     alone = evaluate(loaded, tokens, None)
     np.testing.assert_array_equal(alone.nll, evaluate(loaded, tokens, dense).nll)
     assert np.isnan(alone.kl).all() and np.isnan(alone.agreement).all()
+    again = evaluate(loaded, tokens, dense, dense=True)
+    np.testing.assert_array_equal(again.nll, alone.nll)
+    assert not again.kl.any() and again.agreement.all()
 
 
 def test_batches_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
