@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import NamedTuple
 
 from core.analysis.evaluated import SeedResult, seedless
@@ -42,13 +43,19 @@ def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
     their model, precision and text, and a study of nothing else stands by itself only where there is none to join.
 
     Args:
-        entries: the newest first.
+        entries: the newest first; where those that ship stand among them does not count.
     """
     homes: dict[Protocol, list[Entry]] = defaultdict(list)
-    for entry in entries:
+    for entry in sorted(entries, key=_shipped):
         homes[protocol(store, entry)].append(entry)
     found = (_of_protocol(store, each, homes) for each in homes if not _joins_whole(each, homes))
     return {each.entries[-1].key: each for each in sorted(found, key=_place)}
+
+
+def _shipped(entry: Entry) -> tuple[bool, float]:
+    """A checkout writes all that ships anew, in any order: of these the one that was measured last comes first."""
+    made = datetime.fromisoformat(entry.provenance["created"]).timestamp() if entry.committed else 0.0
+    return entry.committed, -made
 
 
 def _place(found: Evaluations) -> tuple[bool, int, int]:

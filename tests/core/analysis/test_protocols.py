@@ -33,6 +33,15 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     assert [len(each) for each in rows.by_protocol([dense, before, after])] == [2, 1]
 
 
+def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count() -> None:
+    store = Store()
+    entries = [entry for entry in store.entries("study") if entry.committed]
+    one, other = (protocols.together(store, each) for each in (entries, entries[::-1]))
+    assert len(entries) > len(one) and list(one) == list(other)
+    for key, found in one.items():
+        assert [each.name for each in found.settings] == [each.name for each in other[key].settings]
+
+
 def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_first(tmp_path: Path) -> None:
     store = Store(tmp_path)
     profile = store.demo().spec
