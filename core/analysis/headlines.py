@@ -26,11 +26,13 @@ def leading(found: Evaluations, part: Slice, setting: Setting) -> EvaluatedSetti
 
 
 def headline(one: EvaluatedSetting, part: Slice) -> str:
-    """`39 % lower perplexity than uniform at 70 %`; of uniform itself its perplexity."""
+    """`39 % lower perplexity than uniform at 70 %`, where that much is certain; of uniform itself its perplexity."""
     at = f"at {100 * part.target:.4g} %"
     change = one.against_uniform
     if change is None or not math.isfinite(change.value):
         return f"Perplexity {perplexity(one)} {at}"
+    if verdict(change.quoted) not in ("costs", "gains"):
+        return f"No certain difference from uniform {at}"
     size = abs(change.value)
     word = "lower" if change.value < 0 else "higher"
     return f"{size:.{0 if size >= 20 else 1}f} % {word} perplexity than uniform {at}"

@@ -197,3 +197,20 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     owl = next(each for each in group.within(part) if each.name == "OWL")
     assert headlines.headline(owl, part) == f"{-told['OWL']:.0f} % lower perplexity than uniform at 70 %"
     assert headlines.leading(group, part, Setting(allocation=OWL)) is owl  # the page opens at OWL with other parameters
+
+
+@pytest.mark.parametrize("windows", [2, 24])
+@pytest.mark.parametrize("shift", [-0.4, 0.0, 0.4])
+def test_a_headline_tells_a_size_only_where_the_direction_is_certain(shift: float, windows: int) -> None:
+    def costs(setting: Setting) -> float:
+        return 3 + shift * (setting.allocation.base.kind == "owl")
+
+    group = study((Setting(), Setting(allocation=OWL)), windows, costs)
+    [part] = group.slices
+    owl = group.of(Setting(allocation=OWL))
+    said, behind = headlines.headline(owl, part), headlines.behind(owl, group)
+    certain = windows > 2 and shift != 0
+    assert ("No certain difference" in said) is not certain
+    assert ("not certain" in behind or "Too few" in behind) is not certain
+    if certain:
+        assert ("lower" in said) is (shift < 0)
