@@ -5,31 +5,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from core import lessons, specs
 from core.allocation.depth_ramp import DepthRamp
 from core.analysis import findings
-from core.jobs import queue
-from core.jobs.records import Status
 from core.lessons.marks import REFERENCE
 from core.specs.allocations import AllocationRequest
-from core.store import profiles
-from core.store.cache import Store
-from core.store.profiles import Profile
 from pages.ui import glossary
-from pages.ui.live import tour
-from pages.ui.tour import CHAPTERS, measured_again
-from tests import fake_experiment as fake
+from pages.ui.tour import CHAPTERS
 from tests import synthetic
-from tests.pages.opening import links, live, opened_at, paint, pictures, url
+from tests.pages.learn_page import GUESSED, answer, opened, stored, text
+from tests.pages.opening import links, live, opened_at, paint, url
 
 Cache = dict[str, str]
 SAID = {
@@ -40,40 +31,6 @@ SAID = {
     "allocate": lessons.correction,
     "prune": lessons.prune,
 }
-GUESSED = {"sink": "stay", "worst": "3"}
-
-
-def opened(**view: str) -> AppTest:
-    """The page with a view in its URL."""
-    return opened_at("learn", **view)
-
-
-def stored(key: str) -> Profile:
-    return profiles.load(Store(), Store().profile(key))
-
-
-def text(app: AppTest) -> str:
-    """What Streamlit draws and what stands beside the live picture as it opens, without references."""
-    told = [each.value for each in app.markdown]
-    for picture in (json.loads(each.proto.json) for each in pictures(app)):
-        asked = picture["ask"]["question"] if picture["ask"] else ""
-        told += map(lessons.plain, (picture["lead"], asked, *(opening(picture, slot) for slot in picture["notes"])))
-    return "\n".join(told)
-
-
-def opening(picture: dict, slot: dict) -> str:
-    """What a note says in the frame that the picture opens with."""
-    frame = 0
-    for control in picture["controls"]:
-        frame = frame * len(control["stops"]) + control["index"]
-    return slot["table"][frame if slot["by"] == "frame" else 0]
-
-
-def answer(app: AppTest, **changes: object) -> AppTest:
-    """As the live picture's callback does once a button of its question is pressed."""
-    for key, value in changes.items():
-        app.session_state[key] = value
-    return app.run()
 
 
 @pytest.mark.parametrize("chapter", list(CHAPTERS))
@@ -300,170 +257,6 @@ def test_a_tab_draws_the_figure_first_and_the_whole_chapter_once_it_stands(chapt
     assert not live(app)["waiting"] and app.get("page_link")
     assert live(app) == first | {"waiting": False}
     assert not app.exception
-
-
-def test_the_absorb_chapter_draws_what_it_names(empty_cache: Path) -> None:
-    """The profile in view, and a pair on another text beside it; sentences are of what is drawn."""
-    spec = synthetic.profile_spec(8, seed=7)
-    other = spec.model_copy(update={"text": spec.text.model_copy(update={"length": 32})})
-    random = other.model_copy(update={"model": spec.model.model_copy(update={"initialised": 0})})
-    key, trained, twin = (synthetic.save_profile(empty_cache, each, 8, "a model") for each in (spec, other, random))
-
-    def shown(key: str, **more: str) -> AppTest:
-        return opened(profile=key, chapter="absorb", **more)
-
-    def said(key: str) -> str:
-        return lessons.plain(lessons.absorb(stored(key)).said)
-
-    app = shown(key)
-    assert live(app)["controls"][0]["stops"] == ["trained, 16 × 64", "trained, 16 × 32", "untrained, 16 × 32"]
-    assert live(app)["controls"][0]["index"] == 0
-    for frame, each in zip(live(app)["lines"][0]["values"], (key, trained, twin), strict=True):
-        assert frame == pytest.approx(lessons.absorb(stored(each)).stream, rel=1e-4)
-    assert said(key) in text(app) and live(app)["finding"] == said(key)
-    assert links(app)[0]["profile"] == key and "compare" not in links(app)[0]
-    app = shown(key, weights="untrained")
-    assert said(twin) in text(app) and live(app)["finding"] == said(twin)
-    assert "untrained" in live(app)["slots"]["what"]["table"][2] and "32" in live(app)["slots"]["what"]["table"][2]
-    assert links(app)[0].items() >= {"profile": twin, "compare": trained}.items()
-    app = shown(twin)
-    assert live(app)["controls"][0]["stops"] == ["untrained, 16 × 32", "trained, 16 × 32"]
-    assert said(twin) in text(app)
-
-
-def test_the_absorb_chapter_names_the_text_where_nothing_else_tells_its_profiles_apart(empty_cache: Path) -> None:
-    spec = synthetic.profile_spec(8, seed=7)
-    other = spec.model_copy(update={"text": spec.text.model_copy(update={"content": "e" * 64})})
-    random = other.model_copy(update={"model": spec.model.model_copy(update={"initialised": 0})})
-    key = synthetic.save_profile(empty_cache, spec, 8, "a model", "one text")
-    for each in (other, random):
-        synthetic.save_profile(empty_cache, each, 8, "a model", "another text")
-    stops = live(opened(profile=key, chapter="absorb"))["controls"][0]["stops"]
-    assert stops == ["trained, 16 × 64, one text", "trained, 16 × 64, another text", "untrained, 16 × 64, another text"]
-
-
-@pytest.mark.parametrize("bundled", [True, False])
-def test_a_chapter_falls_back_to_a_profile_that_can_show_it(bundled: bool, empty_cache: Path) -> None:
-    """To a fuller one of the same model, or to the bundled one; the profile in view stays as it is."""
-    full = synthetic.profile_spec(6, seed=9, prunable=True)
-    if bundled:
-        full = full.model_copy(update={"model": full.model.model_copy(update={"content": "b" * 64})})
-    quick = synthetic.profile_spec(6, 8, "quick", seed=9)
-    able = synthetic.save_profile(empty_cache / "home" / "demo" if bundled else empty_cache, full, 6, "whole")
-    lacking = synthetic.save_profile(empty_cache, quick, 6, "quick")
-    for chapter in CHAPTERS:
-        app = opened(profile=lacking, chapter=chapter, **GUESSED)
-        assert not app.exception
-        falls = chapter in ("amplify", "allocate", "prune")
-        notes = [each for each in app.caption if "This profile lacks" in each.value]
-        assert len(notes) == falls and not app.info
-        for note in notes:
-            assert CHAPTERS[chapter].needs in note.value and "whole" in note.value
-            assert "measure" in note.proto.help  # what to measure is told to who asks
-            names = re.findall(r"[a-z_]+:[a-z0-9]+", note.value.removeprefix(":material/info:"))
-            assert not names, "no names of commands"
-        assert links(app)[0]["profile"] == (able if falls else lacking)
-        assert app.session_state["profile"] == lacking
-
-
-def test_a_twin_that_cannot_show_a_chapter_gives_way_to_the_trained_model(empty_cache: Path) -> None:
-    full, quick = synthetic.profile_spec(6, seed=9, prunable=True), synthetic.profile_spec(6, 8, "quick", seed=9)
-    twin = quick.model_copy(update={"model": quick.model.model_copy(update={"initialised": 0})})
-    synthetic.save_profile(empty_cache / "home" / "demo", full, 6, "whole", "a text, half of it")
-    key = synthetic.save_profile(empty_cache, twin, 6, "random: whole")
-    app = opened(profile=key, chapter="prune")
-    assert any("the trained model" in each.value and "on a text." in each.value for each in app.caption)
-
-
-@pytest.mark.parametrize("chapter", ["perturb", "drift"])
-def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter: str, cache: Cache) -> None:
-    assert "drag the noise size" in text(opened(profile=cache["deep"], chapter=chapter))
-    asked = text(opened(profile=cache["shallow"], chapter=chapter))
-    assert "Try: click" in asked and "drag" not in asked
-
-
-def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache) -> None:
-    for chapter in ("amplify", "allocate", "prune"):
-        app = opened(profile=cache["shallow"], chapter=chapter, **GUESSED)
-        assert app.info and not app.exception
-        assert links(app)[0] == {"profile": "demo", "chapter": chapter}
-    assert live(opened(profile=cache["shallow"]))["controls"][0]["stops"] == ["0.3"]
-
-
-# --- measured again ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def apart(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A cache with one profile, where no worker starts."""
-    monkeypatch.setattr(queue, "ensure_worker", lambda *_: None)
-    fake.get(measured_again.REQUEST, Store(empty_cache))
-    return Store(empty_cache)
-
-
-def finish(job: queue.Job, store: Store) -> None:
-    """What a worker would do."""
-    key = fake.get(job.request, store).key
-    job.write(Status(state="done", result=key, started=1.0, updated=48.0))
-
-
-def test_the_button_measures_apart_from_the_cache_and_lays_the_result_over_it(apart: Store) -> None:
-    app = opened()
-    app.button(key="again").click().run()
-    [job] = queue.jobs(measured_again.place())
-    assert job.request == measured_again.REQUEST and not queue.jobs(apart)
-    assert "Measuring on" in app.get("progress")[0].proto.text
-    job.write(Status(total=3, done=1, line="residual:wanda:0.7 (2 of 3), sequences 0 to 7: layer 4"))
-    app.run()
-    told = app.get("progress")[0].proto.text
-    assert "residual" not in told and all(part in told for part in ("Wanda", "70 %", "2 of 3", "0 to 7", "layer 4"))
-    finish(job, measured_again.place())
-    app.run()
-    assert "to the last digit" in text(app) and "47 s" in text(app)
-    shown = [json.loads(each.proto.json) for each in pictures(app)][-1]
-    old, new = (line["values"] for line in shown["lines"])
-    assert np.allclose(old, new) and len(old) == 3
-    app.button(key="again").click().run()
-    [job] = queue.jobs(measured_again.place())
-    assert job.state == "queued" and not measured_again.place().find(job.request), "measured anew, not looked up"
-
-
-def test_the_button_waits_for_another_run_and_a_failed_one_says_why(apart: Store) -> None:
-    other = queue.submit(apart, fake.request(seed=3))
-    assert opened().button(key="again").disabled
-    queue.cancel(other)
-    job = queue.submit(measured_again.place(), measured_again.REQUEST)
-    job.write(Status(state="failed", error="no model", bad_request=True))
-    app = opened()
-    assert app.warning[0].value == "no model"
-    assert not app.button(key="again").disabled
-
-
-# --- axes ----------------------------------------------------------------------------------------------------------
-
-
-@given(st.floats(1e-6, 1e3), st.floats(1.2, 1e9))
-def test_a_log_axis_has_ticks_enough_to_read_it_and_none_too_near_another(low: float, spread: float) -> None:
-    values = np.array([low, low * spread])
-    for axis in (tour.log_axis("", values), tour.ratio_axis("", values)):
-        ticks = [value for value, _ in axis.ticks]
-        assert len(ticks) >= 3 and axis.low <= ticks[0] and ticks[-1] <= axis.high
-        assert (np.diff(np.log(ticks)) >= 0.0999 * np.log(axis.high / axis.low)).all()
-        assert all(float(said.rstrip("×").replace(",", "")) == value for value, said in axis.ticks)
-    assert 1.0 in ticks, "a ratio is read against one"
-
-
-@pytest.mark.parametrize(
-    ("axis", "values", "said"),
-    [
-        (tour.log_axis, [0.16, 0.33], ["0.15", "0.2", "0.3"]),
-        (tour.log_axis, [0.01, 20], ["0.01", "0.1", "1", "10"]),
-        (tour.ratio_axis, [0.55, 1.02], ["0.6×", "0.8×", "1×", "1.25×"]),
-        (tour.ratio_axis, [0.3, 5], ["0.5×", "1×", "2×", "5×"]),
-    ],
-)
-def test_ticks_are_round(axis: Callable[..., tour.Axis], values: list[float], said: list[str]) -> None:
-    assert [text for _, text in axis("", np.array(values)).ticks] == said
 
 
 # --- words ---------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,17 +11,15 @@ import numpy as np
 import pytest
 
 from core import specs
-from core.allocation.allocator import Allocator
 from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
-from core.allocation.response import Response
 from core.analysis.comparison import Interval
 from core.analysis.evaluated import UNKNOWN, Change
 from core.evaluation import pruned as walking
-from core.jobs import experiment, records, work, worker
+from core.jobs import experiment, records, work
 from core.models.progress import Cancelled, Progress
-from core.search import best, candidates, choosing, plan, polish_measuring, roles
-from core.search.candidates import GRIDS, Grid
+from core.search import best, candidates, choosing, polish_measuring, roles
+from core.search.candidates import GRIDS
 from core.specs import BestRequest, UserError, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
@@ -30,47 +27,9 @@ from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import tiny
 from tests.core.breaking import breaking
+from tests.core.search.asking import LENGTH, asking, grid, request
 
-LENGTH = 12
-DOCUMENTS = 60
-
-
-def grid(*bases: Allocator, **more: object) -> Grid:
-    """The same bases whatever the target and the model."""
-    return Grid(lambda *_: bases, **more)
-
-
-SMALL = grid(DepthRamp(beta=0.05), Response(objective="kl"), strengths=(0.05,))
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few candidates, and a profile of two sparsities."""
-    monkeypatch.setitem(GRIDS, "quick", SMALL)
-    monkeypatch.setattr(plan, "MEASURED_SPARSITIES", (0.3, 0.7))
-
-
-@pytest.fixture
-def text(tmp_path: Path) -> str:
-    """A text of 60 documents, each of its own."""
-    path = tmp_path / "text.jsonl"
-    rows = [f"{index} {tiny.SENTENCES[index % 5]} {tiny.SENTENCES[index % 3]}" for index in range(DOCUMENTS)]
-    path.write_text("\n".join(json.dumps({"text": row}) for row in rows), encoding="utf-8")
-    return f"file:{path}"
-
-
-def request(text: str, target: float | None = 0.5, **more: object) -> BestRequest:
-    window = WindowRequest(source=text, sequences=8, length=LENGTH)
-    calibration = WindowRequest(source=text, sequences=3, length=LENGTH)
-    asked = {"model": str(tiny.folder("llama")), "target": target, "calibration": calibration}
-    asked |= {"repair": "none", "polish": 0}
-    return BestRequest(**(asked | {"selection": window, "final": window} | more))
-
-
-def asking(text: str) -> list[object]:
-    """The same in words of the command line."""
-    return ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8,
-            "--length", LENGTH, "--sequences", 3, "--repair", "none", "--polish", 0]  # fmt: skip
+pytestmark = pytest.mark.usefixtures("few")
 
 
 # --- end to end ----------------------------------------------------------------------------------------------------
@@ -356,57 +315,7 @@ def test_a_request_can_be_queued() -> None:
     assert BestRequest(target=0.625).title.endswith(" at 62.5 %, Wanda")
 
 
-# --- the command line ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def say(say: Callable) -> Callable:
-    """Run one command on the CPU."""
-    return lambda *words: say(*words, "--device", "cpu")
-
-
-def test_the_command_answers_and_its_lines_make_the_answer_again(
-    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    what = [*asking(text), "--seeds", "0,1"]
-    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
-    assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
-    assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
-    assert len(answer["candidates"]) == 5 and answer["runner_up"]["perplexity"] > 0
-    assert Path(answer["export"]["folder"], "config.json").is_file()
-    [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
-    assert answer["key"] == key
-
-    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
-    measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
-    assert say(*measure).json["key"] == answer["profile"]
-    assert say(*prune).json
-    out = " ".join(say(*what).out.split())
-    assert f"{answer['sentence']} " in out and "documents 48-59" in out
-    assert out.count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
-    judged = answer["protocol"]["final"]
-    assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
-
-
-def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ramp breaks the model; everything else wants more damping."""
-    real = walking.walk
-
-    def odd(loaded, tokens, plan, step, warn, *rest):
-        warn("layer 2: damping raised")
-        if abs(plan.sparsity[3] - plan.sparsity[0] - 0.15) < 1e-6:
-            loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
-        return real(loaded, tokens, plan, step, warn, *rest)
-
-    monkeypatch.setattr(walking, "walk", odd)
-    what = [*asking(text), "--seeds", "0,1"]
-    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
-    assert answer["export"]["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
-    last = answer["candidates"][-1]
-    assert last["allocation"].startswith("depth_ramp") and last["perplexity"] is None
-    assert "not finite" in last["warnings"][1]
-    out = say(*what).out
-    assert out.count("damping raised") > 1 and re.search(r"beta=0.05\..* damping raised\..* layer 1", out)
+# --- what breaks, and what is kept ---------------------------------------------------------------------------------
 
 
 def test_where_uniform_breaks_the_winner_answers(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,30 +331,6 @@ def test_a_target_at_which_all_breaks_does_not_fit(empty: Store, text: str, monk
     monkeypatch.setattr(choosing, "TARGETS", (0.2, 0.3, 0.5))
     found = best.load(empty, experiment.get(request(text, None, max_loss=1e6), empty))
     assert found.answer.allocation.target == 0.3
-
-
-def test_no_export_into_the_cache(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
-    (tmp_path / "cache").mkdir()
-    say(*asking(text), "--export", tmp_path / "cache" / "x").refused(str(tmp_path / "cache"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        ([], "target"),
-        (["--target", 0.6, "--max-loss", "20%"], "one of the two"),
-        (["--max-loss", "abc"], "abc"),
-        (["--target", 1.2], "target"),
-        (["--target", 0.6, "--effort", "huge"], "effort"),
-        (["--target", 0.6, "--seeds", "a"], "seeds"),
-        (["--target", 0.6, "--windows", 4], "8"),
-        (["--target", 0.6, "--windows", 0], "--windows 0"),
-        (["--target", 0.6, "--text", "a", "--calibration", "b", "--selection", "c", "--final", "d"], "--text"),
-    ],
-)
-def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) -> None:
-    say("best", "--model", tiny.folder("llama"), *arguments).refused(named)
 
 
 def test_every_unit_of_the_view_is_named_once(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,22 @@
+"""What the tests of the export share."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.export.card import Exported
+from core.export.folder import export
+from core.models.loading import Loaded
+from tests.core.export.examples import CARD, SPARSITY, pruned
+
+
+@pytest.fixture
+def llama() -> Loaded:
+    return pruned("llama")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Exported, Loaded, list[str]]:
+    """An export, the model it is of, and what was told meanwhile; only to look at."""
+    loaded, lines = pruned("llama"), []
+    return export(loaded, tmp_path_factory.mktemp("written") / "out", CARD, SPARSITY, step=lines.append), loaded, lines

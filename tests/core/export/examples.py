@@ -1,0 +1,38 @@
+"""A small pruned model, the card that goes with it, and an export of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from core.export import Card
+from core.models import anatomy, loading
+from core.models.loading import Loaded
+from core.models.sources import Source
+from tests import tiny
+
+CARD = Card(
+    title="Tiny, 50% zeros",
+    base_model="tiny | llama",
+    base_source="someone/tiny",
+    licence="apache-2.0",
+    recipe={"pruner": "magnitude", "pattern": None, "sparsity": [0.5, 0.25, 0.5, 0.0], "base": {"kind": "uniform"}},
+    numbers=[("perplexity", "12.345", "24 windows of 512 tokens"), ("dense perplexity", "11.5", "the same")],
+    commands=["python -m core prune --pruner magnitude"],
+)
+SPARSITY = np.array([0.5, 0.25, 0.5, 0.0])
+
+
+def pruned(family: str, dtype: str = "float32", sparsity: np.ndarray = SPARSITY) -> Loaded:
+    """A fresh model of a folder with the least weights of each row zeroed."""
+    source = Source(f"tiny {family}", tiny.folder(family), None, f"tiny-{family}", None)
+    loaded = loading.load(source, dtype)
+    for layer, share in zip(loaded.layers, sparsity, strict=True):
+        for linear in anatomy.prunable(layer):
+            zero_rows(linear.weight, share)
+    return loaded
+
+
+def zero_rows(weight: torch.Tensor, share: float) -> None:
+    least = weight.abs().argsort(dim=1)[:, : int(share * weight.shape[1])]
+    weight.scatter_(1, least, 0)

@@ -1,0 +1,106 @@
+"""The card of an export: what it says of what was done, what tools read of it, and whose licence it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+
+from core import export as folders
+from core.export import card_text, checking, licence_of, size_words
+from core.export.folder import export
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.models.sources import Source
+from core.specs import grammar
+from tests.core.export.examples import CARD, SPARSITY, zero_rows
+
+
+def test_the_card_says_what_was_done(written: tuple) -> None:
+    exported, _, _ = written
+    text = (exported.path / "README.md").read_text(encoding="utf-8")
+    assert text == card_text(CARD, exported)
+    for part in (*(cell for row in CARD.numbers for cell in row), *CARD.commands, "tiny | llama", "| 1 | 25.00 % |"):
+        assert part in text
+    assert size_words(exported) in text and f"{exported.bytes:,} bytes" in text
+
+
+@pytest.mark.parametrize(
+    ("licence", "license_", "name"), [("apache-2.0", "apache-2.0", None), ("Odd-Licence: 2", "other", "Odd-Licence: 2")]
+)
+def test_the_front_matter_is_what_the_hub_reads(licence: str, license_: str, name: str | None, written: tuple) -> None:
+    data = ModelCard(card_text(replace(CARD, licence=licence), written[0])).data
+    assert (data.license, data.get("license_name"), data.base_model) == (license_, name, "someone/tiny")
+    assert (data.tags, data.library_name) == (["pruned", "magnitude"], "transformers")
+
+
+def test_a_missing_licence_is_said(written: tuple) -> None:
+    card = replace(CARD, licence=None, base_source="./models/tiny", numbers=[], commands=[])
+    text = card_text(card, written[0])
+    assert "Unknown; see the base model" in text
+    assert "license" not in text.split("---\n")[1] and "base_model" not in text.split("---\n")[1]
+    assert "Nothing was measured" in text and "Make it again" not in text
+
+
+def test_the_recipe_is_read_by_tools(written: tuple) -> None:
+    exported, _, _ = written
+    path = exported.path / folders.RECIPE
+    told = json.loads(path.read_bytes())
+    assert told["recipe"] == CARD.recipe
+    assert told["numbers"] == [list(row) for row in CARD.numbers]
+    assert np.array_equal(told["export"]["achieved"], exported.achieved)
+    assert told["export"]["bytes"] == exported.bytes
+    assert str(exported.path.parent) not in path.read_text()
+    assert grammar.read_allocation(str(path)).base.sparsity == tuple(SPARSITY), "it is an allocation file, too"
+
+
+def test_what_two_of_four_needs_is_said_by_what_the_weights_are(llama: Loaded, tmp_path: Path, written: tuple) -> None:
+    for layer in llama.layers:
+        for linear in anatomy.prunable(layer):
+            zero_rows(linear.weight.data.view(-1, 4), 0.5)
+    card = replace(CARD, recipe=CARD.recipe | {"pattern": "2:4"})
+    before = checking.count(llama.layers).sparsity
+    packed = export(llama, tmp_path / "packed", card, np.full(4, 0.5), before=before)
+    for each, two_of_four, said in ((written[0], False, "these are not in"), (packed, True, "do have two zeros")):
+        assert each.two_of_four == two_of_four and said in size_words(each)
+        assert "sparse tensor cores" in size_words(each) and "neither smaller nor faster" in size_words(each)
+
+
+# --- licences ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "licence"),
+    [
+        ("README.md", "---\nlicense: Apache-2.0\ntags: [x]\n---\n# Model\n", "apache-2.0"),
+        ("README.md", "---\r\nlibrary_name: x\r\nlicense: 'mit' # ours\r\n---\r\n", "mit"),
+        ("README.md", "---\nlicense:\n- llama3.2\n---\n", "llama3.2"),
+        ("README.md", "---\nlicense: other\nlicense_name: pond-research\n---\n", "pond-research"),
+        ("README.md", "---\nlicense: other\n---\n", None),
+        ("README.md", "---\nlicense:\nlicense_name: [pond, lake]\n---\n", "pond"),
+        ("README.md", "---\nlicense: []\n---\n", None),
+        ("README.md", "---\nlicense: {a: mit}\n---\n", None),
+        ("README.md", "---\nlicense: [mit\n---\n", None),
+        ("README.md", "---\n- license: mit\n---\n", None),
+        ("README.md", "---\n---\n", None),
+        ("README.md", "---\n" + "[" * 5000 + "\n---\n", None),
+        ("README.md", "\ufeff---\nlicense: mit\n---\n", "mit"),
+        ("README.md", "# license: mit\n", None),
+        ("README.md", "# Model\n---\nlicense: mit\n---\n", None),
+        (
+            "LICENSE",
+            "\n                                 Apache License\n                           Version 2.0, Jan",
+            "apache-2.0",
+        ),
+        ("LICENSE.txt", "MIT License\n\nCopyright (c) 2020\n", "mit"),
+        ("LICENSE", "All rights reserved. Not the MIT License.", None),
+        ("notes.txt", "MIT License", None),
+    ],
+)
+def test_licences_are_read_from_the_files(name: str, text: str, licence: str | None, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    assert licence_of(Source("x", tmp_path, None, "x", None)) == licence

@@ -1,0 +1,29 @@
+"""What the tests of the search share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.search import plan
+from core.search.candidates import GRIDS
+from tests import tiny
+from tests.core.search.asking import DOCUMENTS, SMALL
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few candidates, and a profile of two sparsities."""
+    monkeypatch.setitem(GRIDS, "quick", SMALL)
+    monkeypatch.setattr(plan, "MEASURED_SPARSITIES", (0.3, 0.7))
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> str:
+    """A text of 60 documents, each of its own."""
+    path = tmp_path / "text.jsonl"
+    rows = [f"{index} {tiny.SENTENCES[index % 5]} {tiny.SENTENCES[index % 3]}" for index in range(DOCUMENTS)]
+    path.write_text("\n".join(json.dumps({"text": row}) for row in rows), encoding="utf-8")
+    return f"file:{path}"

@@ -1,0 +1,92 @@
+"""The best setting from the command line: the answer, its lines, and what is refused."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.evaluation import pruned as walking
+from core.jobs import worker
+from core.store.cache import Store
+from tests import tiny
+from tests.core.search.asking import LENGTH, asking
+
+pytestmark = pytest.mark.usefixtures("few")
+
+
+@pytest.fixture
+def say(say: Callable) -> Callable:
+    """Run one command on the CPU."""
+    return lambda *words: say(*words, "--device", "cpu")
+
+
+def test_the_command_answers_and_its_lines_make_the_answer_again(
+    say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = [*asking(text), "--seeds", "0,1"]
+    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
+    assert answer["answer"] in {answer["winner"]["allocation"], "uniform:0.5"}
+    assert answer["against_uniform"] is None or set(answer["against_uniform"]) == {"percent", "interval", "windows"}
+    assert len(answer["candidates"]) == 5 and answer["runner_up"]["perplexity"] > 0
+    assert Path(answer["export"]["folder"], "config.json").is_file()
+    [key] = [each.key for each in Store(tmp_path / "cache").entries("best")]
+    assert answer["key"] == key
+
+    monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
+    measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
+    assert say(*measure).json["key"] == answer["profile"]
+    assert say(*prune).json
+    out = " ".join(say(*what).out.split())
+    assert f"{answer['sentence']} " in out and "documents 48-59" in out
+    assert out.count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
+    judged = answer["protocol"]["final"]
+    assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
+
+
+def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ramp breaks the model; everything else wants more damping."""
+    real = walking.walk
+
+    def odd(loaded, tokens, plan, step, warn, *rest):
+        warn("layer 2: damping raised")
+        if abs(plan.sparsity[3] - plan.sparsity[0] - 0.15) < 1e-6:
+            loaded.layers[1].input_layernorm.weight.data.fill_(float("inf"))
+        return real(loaded, tokens, plan, step, warn, *rest)
+
+    monkeypatch.setattr(walking, "walk", odd)
+    what = [*asking(text), "--seeds", "0,1"]
+    answer = say(*what, "--json", "--export", tmp_path / "pruned").json
+    assert answer["export"]["warnings"] == answer["uniform"]["warnings"] == ["layer 2: damping raised"]
+    last = answer["candidates"][-1]
+    assert last["allocation"].startswith("depth_ramp") and last["perplexity"] is None
+    assert "not finite" in last["warnings"][1]
+    out = say(*what).out
+    assert out.count("damping raised") > 1 and re.search(r"beta=0.05\..* damping raised\..* layer 1", out)
+
+
+def test_no_export_into_the_cache(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "run", lambda *_: pytest.fail("a job was run"))
+    (tmp_path / "cache").mkdir()
+    say(*asking(text), "--export", tmp_path / "cache" / "x").refused(str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "target"),
+        (["--target", 0.6, "--max-loss", "20%"], "one of the two"),
+        (["--max-loss", "abc"], "abc"),
+        (["--target", 1.2], "target"),
+        (["--target", 0.6, "--effort", "huge"], "effort"),
+        (["--target", 0.6, "--seeds", "a"], "seeds"),
+        (["--target", 0.6, "--windows", 4], "8"),
+        (["--target", 0.6, "--windows", 0], "--windows 0"),
+        (["--target", 0.6, "--text", "a", "--calibration", "b", "--selection", "c", "--final", "d"], "--text"),
+    ],
+)
+def test_bad_options_get_one_line(say: Callable, arguments: list, named: str) -> None:
+    say("best", "--model", tiny.folder("llama"), *arguments).refused(named)

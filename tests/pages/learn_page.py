@@ -1,0 +1,48 @@
+"""Opening the tour, and reading what a chapter says."""
+
+from __future__ import annotations
+
+import json
+
+from streamlit.testing.v1 import AppTest
+
+from core import lessons
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from tests.pages.opening import opened_at, pictures
+
+GUESSED = {"sink": "stay", "worst": "3"}
+
+
+def opened(**view: str) -> AppTest:
+    """The page with a view in its URL."""
+    return opened_at("learn", **view)
+
+
+def stored(key: str) -> Profile:
+    return profiles.load(Store(), Store().profile(key))
+
+
+def text(app: AppTest) -> str:
+    """What Streamlit draws and what stands beside the live picture as it opens, without references."""
+    told = [each.value for each in app.markdown]
+    for picture in (json.loads(each.proto.json) for each in pictures(app)):
+        asked = picture["ask"]["question"] if picture["ask"] else ""
+        told += map(lessons.plain, (picture["lead"], asked, *(opening(picture, slot) for slot in picture["notes"])))
+    return "\n".join(told)
+
+
+def opening(picture: dict, slot: dict) -> str:
+    """What a note says in the frame that the picture opens with."""
+    frame = 0
+    for control in picture["controls"]:
+        frame = frame * len(control["stops"]) + control["index"]
+    return slot["table"][frame if slot["by"] == "frame" else 0]
+
+
+def answer(app: AppTest, **changes: object) -> AppTest:
+    """As the live picture's callback does once a button of its question is pressed."""
+    for key, value in changes.items():
+        app.session_state[key] = value
+    return app.run()
