@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from core.allocation.owl import Owl
 from core.analysis import protocols, verdicts
 from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice, slice_of
@@ -67,10 +68,10 @@ def _change(one: EvaluatedSetting) -> str:
     return verdicts.quoted(one.against_uniform) if one.uniform else ""
 
 
-def _repaired(found: Evaluations) -> str:
+def _repaired(found: Evaluations, target: float = TARGET) -> str:
     """Every setting of one target over its calibration seeds, by pruner and repair, against OWL pruned by Wanda."""
-    owl = _owl(found, TARGET)
-    parts = [part for part in found.slices if part.target == TARGET]
+    owl = _owl(found, target)
+    parts = [part for part in found.slices if part.target == target]
     settings = [each for part in parts for each in sorted(found.within(part), key=_is_polished)]
     rows = [
         [*_named(one), digits(one.perplexity, 3),
@@ -78,7 +79,7 @@ def _repaired(found: Evaluations) -> str:
         for one in settings
     ]  # fmt: skip
     said = f"The dense model has {digits(found.dense.perplexity, 3)}.\n"
-    heads = ["allocation", "pruner", "perplexity", "against OWL by Wanda"]
+    heads = ["allocation", "pruner", "perplexity", f"against {naming.long(owl.setting.allocation)}, by Wanda"]
     return "\n".join([table(heads, rows), said])
 
 
@@ -107,7 +108,9 @@ def _by_treatment(
 
 
 def _owl(found: Evaluations, target: float) -> EvaluatedSetting:
-    [owl] = (each for each in found.within(_slice(target)) if each.setting.allocation.base.kind == "owl")
+    """OWL with the parameters that were chosen on other text, where its published ones stand beside it."""
+    settings = found.within(_slice(target))
+    [owl] = (each for each in settings if isinstance(base := each.setting.allocation.base, Owl) and base != Owl())
     return owl
 
 
