@@ -21,6 +21,7 @@ PROTOCOLS = {  # of the committed studies: the text that judges, as it is called
     "calibrated": ("documents 800-999", 48, 64),
     "selecting": ("documents 600-799", 16, 8),
     "controlled": ("wiki.test.raw", 24, 8),
+    "full": ("wiki.test.raw", 148, 16),
     "second family": ("documents 800-999", 24, 8),
 }
 
@@ -35,6 +36,7 @@ def tables() -> dict[str, str]:
         "pruning with repair": _repaired(found["repaired"]),
         "more calibration": _repaired(found["calibrated"]),
         "repair over targets": _repaired_over_targets(found["repaired"]),
+        "the full protocol": _repaired(found["full"], 0.6),
         "zero-shot": _zero_shot(found["repaired"]),
         "the correction and its controls": _controlled(found["controlled"]),
         "a second family": _second_family(found["second family"]),
