@@ -101,7 +101,7 @@ def test_the_lines_that_load_a_model_work_one_after_the_other(block: list[str], 
         key = ([*re.findall(r"^(?:profile|study|best) (\w+)$", done.stdout, re.MULTILINE), key])[0]
 
 
-@pytest.mark.parametrize("block", range(2))
+@pytest.mark.parametrize("block", [pytest.param(0, marks=pytest.mark.bundled), 1])
 def test_what_is_said_for_python_works(block: int, tmp_path: Path) -> None:
     """As it stands, in a process of its own; the charts without Streamlit and without torch."""
     code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[block]
