@@ -60,7 +60,7 @@ def evaluate(
         tokens: (windows, length), two tokens or more.
         reference: what `reference` found for the dense model on the same tokens, or None.
         step: told how many windows are done.
-        dense: this is the dense model; its layers are not run again.
+        dense: whether this is the dense model, whose own streams the reference is: its layers are not run again.
     """
     if reference is not None and reference.shape[:2] != tokens.shape:
         raise ValueError(f"a reference for {tuple(reference.shape[:2])} tokens, not for {tuple(tokens.shape)}")
@@ -70,7 +70,7 @@ def evaluate(
     for start in range(0, len(tokens), size):
         beside = None if reference is None else reference[start : start + size]
         ids = tokens[start : start + size].to(loaded.model.device)
-        stream = beside if dense and beside is not None else _last_stream(loaded, ids)
+        stream = beside if dense else _last_stream(loaded, ids)
         found.append(read(head, ids, stream, beside))
         step(start + found[-1].shape[1])
     return Losses(*np.concatenate(found, axis=1))
