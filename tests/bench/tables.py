@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from core.allocation.owl import Owl
@@ -14,6 +15,7 @@ from core.store.cache import Store
 from tests.bench.marked import table, write
 
 TARGET, OTHERS = 0.7, (0.4, 0.5, 0.6, 0.8)
+OF_A_RESPONSE = ("pruner", "granularity")
 WITHIN = 1.96  # standard errors on each side of a share of 200 examples: 95 %
 PROTOCOLS = {  # of the committed studies: the text that judges, as it is called, its windows, and those of calibration
     "plain": ("documents 800-999", 16, 4),
@@ -44,10 +46,13 @@ def tables() -> dict[str, str]:
 
 
 def committed() -> dict[str, Evaluations]:
-    """All committed studies, put together by protocol."""
+    """All committed studies, put together by protocol, whichever profile their allocations looked at."""
     store = Store()
     entries = (entry for entry in store.entries("study") if entry.committed)
-    return {_protocol(each): each for each in protocols.together(store, entries).values()}
+    found = defaultdict(list)
+    for each in protocols.together(store, entries).values():
+        found[_protocol(each)].append(each)
+    return {name: protocols.merged(parts) for name, parts in found.items()}
 
 
 def _protocol(found: Evaluations) -> str:
@@ -102,7 +107,7 @@ def _by_treatment(
     cells: dict[tuple[str, str], dict[float, str]] = {}
     for part in parts:
         for one in found.within(part):
-            named = naming.allocation(one.setting.allocation), part.treatment.label
+            named = _method(one), part.treatment.label
             cells.setdefault(named, {})[part.target] = _cell(one, change(one))
     targets = sorted({part.target for part in parts})
     rows = [[*named, *(of.get(target, "") for target in targets)] for named, of in cells.items()]
@@ -135,8 +140,8 @@ def _by_target(found: Evaluations, parts: Sequence[Slice]) -> str:
     cells: dict[tuple[str, float], EvaluatedSetting] = {}
     for part in parts:
         for one in sorted(found.within(part), key=lambda each: -each.perplexity):
-            cells[naming.allocation(one.setting.allocation), part.target] = one
-    names = dict.fromkeys(naming.allocation(each.setting.allocation) for part in parts for each in found.within(part))
+            cells[_method(one), part.target] = one
+    names = dict.fromkeys(_method(each) for part in parts for each in found.within(part))
     said_of = {at: _cell(one, one.against_uniform) for at, one in cells.items()}
     rows = [[name, *(said_of.get((name, part.target), "") for part in parts)] for name in names]
     seeds = {each.against_uniform.seeds.n for each in cells.values() if each.uniform}
@@ -170,6 +175,12 @@ def _controlled(found: Evaluations) -> str:
 
 def _beside_its_base(one: EvaluatedSetting) -> tuple[bool, str, float, str]:
     return bool(one.uniform), one.setting.allocation.base.kind, one.strength, one.control
+
+
+def _method(one: EvaluatedSetting) -> str:
+    """Without the parameters that are chosen anew at every target; what a response is of stays."""
+    asked = one.setting.allocation
+    return naming.allocation(asked, [word for word in naming.parameters(asked) if word.split()[0] in OF_A_RESPONSE])
 
 
 def _named(one: EvaluatedSetting) -> tuple[str, str]:

@@ -105,8 +105,7 @@ def test_a_page_is_the_first_request_ever_and_stands_in_light_dark_and_narrow(
         expect(page.get_by_test_id("stSidebarLogo")).to_be_visible()
         expect(page.get_by_test_id("stSidebarNav").get_by_test_id("stIconMaterial")).to_have_count(len(PAGES))
         seen(page, f"{name or 'lab'}-light", 1280)
-        page.context.close()
-        page = tab(f"{address}/{name}", 1280, "dark")
+        page.emulate_media(color_scheme="dark")
         seen(page, f"{name or 'lab'}-dark", 1280)
         seen(page, f"{name or 'lab'}-narrow", 390, read=False)
         assert hosts(page) == {"127.0.0.1"}
