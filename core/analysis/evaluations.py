@@ -47,6 +47,7 @@ class Evaluations:
     points: tuple[SeedResult, ...]  # in the order asked
     entries: tuple[Entry, ...] = ()  # the studies that they are from, the newest first
     guests: tuple[Entry, ...] = ()  # studies of which only the points without calibration are here
+    profile: str | None = None  # what their allocations looked at, by its whole key
 
     @property
     def complete(self) -> bool:

@@ -78,7 +78,8 @@ def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequenc
     joining = [(entry, kept) for entry, home in strangers if (kept := _joining(entry, home, where))]
     read = [load(store, entry) for entry in homes[where]]
     read += [_part(load(store, entry), kept) for entry, kept in joining]
-    return replace(merged(read), entries=tuple(homes[where]), guests=tuple(entry for entry, _ in joining))
+    guests = tuple(entry for entry, _ in joining)
+    return replace(merged(read), entries=tuple(homes[where]), guests=guests, profile=where.profile)
 
 
 def _joining(entry: Entry, home: Protocol, where: Protocol) -> tuple[int, ...]:
@@ -171,7 +172,7 @@ def badge(found: Evaluations) -> str:
 
 
 def under_line(found: Evaluations) -> str:
-    """What stands below `line` where a protocol is chosen: settings, seeds, tasks, and keys of the studies."""
+    """What stands below `line` where a protocol is chosen: settings, seeds, tasks, keys of profile and studies."""
     count = len(found.settings)
     said = [f"{count} setting{'s' * (count != 1)}", *_seeds(found.points), *tasks_asked(found.spec.tasks)]
     return " · ".join([*said, _keys(found)])
@@ -180,7 +181,8 @@ def under_line(found: Evaluations) -> str:
 def _keys(found: Evaluations) -> str:
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
     named = ", ".join(key[:SHORT] + mark for key, mark in keys.items())
-    return f"text {found.spec.text.content[:SHORT]} · {'study' if len(keys) == 1 else 'studies'} {named}"
+    read = [f"text {found.spec.text.content[:SHORT]}"] + ([f"profile {found.profile[:SHORT]}"] if found.profile else [])
+    return " · ".join([*read, f"{'study' if len(keys) == 1 else 'studies'} {named}"])
 
 
 def _read(found: Evaluations) -> str:

@@ -33,6 +33,21 @@ def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Pat
     assert [len(each) for each in rows.by_protocol([dense, before, after])] == [2, 1]
 
 
+def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_its_own(tmp_path: Path) -> None:
+    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    settings = [specs.Setting(), specs.Setting(allocation={"base": {"kind": "response"}})]
+    seen = {"a" * 16: settings[:1], "b" * 16: settings}
+    for key, asked in seen.items():
+        synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
+    store = Store(tmp_path)
+    found = protocols.together(store, protocols.of_model(store, profile.model))
+    assert {each.profile: len(each.settings) for each in found.values()} == {key: len(seen[key]) for key in seen}
+    assert len({protocols.line(each) for each in found.values()}) == 1
+    for each in found.values():
+        for said in (protocols.under_line(each), protocols.badge(each)):
+            assert f"profile {each.profile[:6]} · study" in said
+
+
 def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count() -> None:
     store = Store()
     entries = [entry for entry in store.entries("study") if entry.committed]
