@@ -68,6 +68,8 @@ demo: setup
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --preset standard --removal --cache cache/demo
 	$(PY) -m core measure --model demo --preset quick --removal --cache cache/demo
 	$(PY) -m core measure --model random:demo --preset quick --removal --cache cache/demo
+	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 128 \
+		--preset linears --cache cache/demo
 	$(PY) -m core measure --model demo --text file:$(C4) --documents 0-599 --sequences 8 --length 256 \
 		--perturb residual:wanda:0.7 --perturb residual:wanda+refit:0.7 --cache cache/demo
 	$(PY) -m tests.bench.gemma data
