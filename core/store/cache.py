@@ -203,7 +203,7 @@ class Store:
         return next(iter(found.values()))
 
     def demo(self) -> Entry:
-        """The committed profile that holds most.
+        """The committed profile on most text.
 
         Raises:
             UserError: none is committed.
@@ -287,9 +287,13 @@ class Store:
 
 
 def largest_committed(profiles: Iterable[Entry]) -> Entry | None:
-    """The committed one of some profiles that holds most, if any is."""
-    committed = (each for each in profiles if each.committed)
-    return max(committed, key=lambda each: len(each.spec.measurements), default=None)
+    """The committed one of some profiles that was measured on most text, and there by most perturbations, if any is."""
+
+    def size(each: Entry) -> tuple[int, int]:
+        text = each.spec.text
+        return text.sequences * text.length, len(each.spec.measurements)
+
+    return max((each for each in profiles if each.committed), key=size, default=None)
 
 
 def packs_of(path: Path) -> tuple[str, ...]:
