@@ -22,6 +22,7 @@ from core.cli import main
 from core.figures.allocation import unclipped
 from core.figures.linears import linears
 from core.specs import AllocationRequest, UserError, allocations
+from core.store.cache import Store
 from pages.ui.allocate import hand, settings, spread
 from tests import synthetic
 from tests.pages.allocate_page import estimates_shown, estimating, load_, on_screen, opened
@@ -204,6 +205,18 @@ def test_a_profile_without_linears_says_what_to_measure_and_how(cache: Cache) ->
     assert words[words.index("--sequences") + 1] == "16"
     assert all(specs.perturbation(each) for each in asked)
     assert app.session_state["granularity"] == "linear", "the settings stay"
+
+
+def test_a_profile_without_linears_leads_to_one_of_the_same_model_that_has_them(bare: Store) -> None:
+    plain = synthetic.profile_spec(6, prunable=True)
+    without, alone = (synthetic.save_profile(bare.root, spec, 6) for spec in (plain, synthetic.linears_spec(6)))
+    app = opened(profile=without, **LINEAR)
+    [label] = [label for each in app.main.get("page_link") if "measured alone" in (label := each.proto.label)]
+    carried = link(app, label)
+    assert carried["profile"] == alone and "granularity=linear" in carried["allocation"]
+    there = opened(**carried)
+    assert not there.error and not there.exception
+    assert "met exactly" in live(there)["says"][0][1]
 
 
 def test_a_hand_in_the_url_of_a_budget_per_linear_is_never_half_obeyed(cache: Cache) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.allocation.estimates import judge_of
+from core.allocation.response import Response
 from core.allocation.spread import Allocation
 from core.analysis import responses
 from core.analysis.responses import Judge
@@ -16,9 +17,9 @@ from core.specs.allocations import BASE_LABELS, AllocationRequest
 from core.specs.commands import Allocating, command_line
 from core.specs.pruners import PRUNERS
 from core.specs.typed import absolute
-from core.store.cache import Store
+from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import frame, view
+from pages.ui import frame, subject, view
 from pages.ui.allocate import hand, settings
 from pages.ui.allocate.spread import judged
 
@@ -83,14 +84,32 @@ def _download(label: str, content: str, file: str, mime: str) -> None:
 
 
 def to_measure(request: AllocationRequest, profile: Profile) -> None:
-    """The command that measures what a budget per linear looks at, where the profile lacks it."""
-    if not request.base.per_linear:
+    """Where a budget per linear finds what it looks at, if the profile lacks it: another profile, or a command."""
+    if not request.base.per_linear or _holds(profile, request.base):
         return
+    entries = list(Store().entries("profile"))
+    other = next(
+        (each for each in entries if _may_hold(each, profile) and _holds(subject.load(each.key), request.base)), None
+    )
+    if other:
+        label = f"Each linear is measured alone in {subject.names(entries)[other.key]}"
+        frame.link("allocate.py", label, view.url() | {"profile": other.key})
+    st.caption("This command measures each linear alone, and whatever else of this profile is not stored yet.")
+    frame.command(measuring(profile, request.base.pruner))
+
+
+def _may_hold(entry: Entry, profile: Profile) -> bool:
+    """Whether it is a profile of the same model in which any linear was pruned alone."""
+    alone = any(each.perturbation.prunes == "linear" for each in entry.spec.measurements)
+    return alone and entry.spec.model == profile.spec.model
+
+
+def _holds(profile: Profile, base: Response) -> bool:
     try:
-        responses.measured_linears(profile, request.base.pruner, request.base.objective)
+        responses.measured_linears(profile, base.pruner, base.objective)
     except UserError:
-        st.caption("This command measures each linear alone, and whatever else of this profile is not stored yet.")
-        frame.command(measuring(profile, request.base.pruner))
+        return False
+    return True
 
 
 def measuring(profile: Profile, pruner: str) -> str:
