@@ -34,7 +34,7 @@ setup: .venv/installed
 test: .venv/tested
 	$(BIN)/ruff check .
 	$(PY) -m pytest -m "not slow and not e2e" --numprocesses 2 --dist loadgroup
-	$(PY) -m pytest -m "not slow and e2e" --numprocesses 3 --dist loadfile
+	$(PY) -m pytest -m "not slow and e2e" --numprocesses 2 --dist worksteal
 
 test-slow: .venv/tested
 	$(PY) -m pytest -m slow

@@ -52,6 +52,9 @@ def committed() -> dict[str, Evaluations]:
     found = defaultdict(list)
     for each in protocols.together(store, entries).values():
         found[_protocol(each)].append(each)
+    for name, parts in found.items():
+        looked = [each.setting for part in parts for each in part.settings if each.uniform]
+        assert len(looked) == len(set(looked)), f"{name}: a setting by two profiles would be one row"
     return {name: protocols.merged(parts) for name, parts in found.items()}
 
 

@@ -167,7 +167,7 @@ def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 def settle(page: Page, quiet: int = 400) -> None:
     """Wait until, for so many milliseconds on end, no script has run, no chart was fetched and no picture was due."""
-    page.wait_for_function(CALM, arg=[time.monotonic(), quiet])
+    page.wait_for_function(CALM, arg=[time.monotonic(), quiet], polling=50)
 
 
 def unfold(page: Page, title: str) -> Locator:
