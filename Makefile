@@ -33,8 +33,8 @@ setup: .venv/installed
 
 test: .venv/tested
 	$(BIN)/ruff check .
-	$(PY) -m pytest -m "not slow and not e2e" --numprocesses 2 --dist loadgroup
-	$(PY) -m pytest -m "not slow and e2e" --numprocesses 2 --dist worksteal
+	$(PY) -m pytest -m "not slow" --ignore tests/e2e --numprocesses 2 --dist loadgroup
+	$(PY) -m pytest -m "not slow" tests/e2e --numprocesses 2 --dist worksteal
 
 test-slow: .venv/tested
 	$(PY) -m pytest -m slow

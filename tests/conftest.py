@@ -25,6 +25,7 @@ settings.load_profile("unhurried")
 pytest.register_assert_rewrite("tests.core.packing")  # its asserts tell as much as those in a test
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs the bundled model runs in one process, which reads it once."""
     for item in items:

@@ -59,3 +59,8 @@ def test_the_committed_demo_holds_what_it_promises(capsys: pytest.CaptureFixture
     assert {f"residual:wanda:{s}" for s in (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)} <= set(names)
     gains = {row["name"]: np.array(row["gains"]) for row in shown["perturbations"]}
     assert (gains["gaussian:0.3"][11:21] < 1).all() and (gains["gaussian:0.3@all"][11:21] > 1).all()
+
+
+def test_where_tests_are_spread_by_group_those_of_the_model_are_one(request: pytest.FixtureRequest) -> None:
+    grouped = request.config.getoption("loadgroup", default=False)  # set in a process of xdist alone
+    assert request.node.nodeid.endswith("@bundled") == grouped

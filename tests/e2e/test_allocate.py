@@ -10,7 +10,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import drag, enter, redraws, settle, still, unfold, wait_for_query
 
-pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 WORD = "owl m=5 lam=0.08 strength={} driver=gaussian:0.3:0.7"
 HEIGHTS = "bars => bars.map(bar => bar.style.height).join()"

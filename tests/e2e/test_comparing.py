@@ -15,7 +15,6 @@ from tests import tiny
 from tests.e2e.conftest import PATIENCE, serving, settle, wait_for_query, working
 from tests.faulty import rewritten
 
-pytestmark = pytest.mark.e2e
 SLOW = 600  # s: a worker that begins reads torch first
 FAULTY = "layers.2.mlp.up_proj.weight"
 

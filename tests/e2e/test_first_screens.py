@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import combinations
 
-import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 from tests.e2e.conftest import settle, still, wait_for_query
 
-pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 SCREEN = {"width": 1280, "height": 800}
 

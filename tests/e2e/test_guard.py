@@ -14,8 +14,6 @@ from playwright.sync_api import Browser, expect
 from tests.e2e.conftest import READY, serving
 from tests.loopback import Loopback, Quiet
 
-pytestmark = pytest.mark.e2e
-
 
 class Foreign(Loopback):
     """A server at another port of this machine: a foreign page to a browser, and a proxy to a program."""

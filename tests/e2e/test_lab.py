@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pages.ui.lab import question
 from tests.e2e.conftest import settle, silence, wait_for_query
 
-pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 PATIENCE = 240_000  # ms for a model to be loaded on a busy machine
 FRESH = "true"

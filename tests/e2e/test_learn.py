@@ -10,7 +10,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.conftest import drag, redraws, settle, wait_for_query
 
-pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 LINE = "path => path.getAttribute('d')"
 Record = Callable[[str, object], None]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
@@ -17,7 +16,6 @@ from tests import fake_experiment as fake
 from tests.e2e.conftest import PATIENCE, free_port, serving
 from tests.e2e.provider import CLIENT, SECRET, Provider
 
-pytestmark = pytest.mark.e2e
 ANN, BOB = "ann@example.org", "bob@example.org"
 AUTH = """[auth]
 redirect_uri = "{address}/oauth2callback"

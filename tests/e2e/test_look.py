@@ -16,7 +16,6 @@ from playwright.sync_api import Page, expect
 from pages.ui import brand
 from tests.e2e.conftest import ROOT, first_chart, hosts, serving, settle, wait_for_query
 
-pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 Record = Callable[[str, object], None]
 ARTEFACTS = ROOT / "test-artefacts"

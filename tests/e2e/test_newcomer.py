@@ -15,7 +15,6 @@ from core.models import anatomy
 from tests import tiny
 from tests.e2e.conftest import serving, settle, still, working
 
-pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 SLOW = 120_000  # ms; the worker loads torch first
 TINY_EVALUATION = "part=evaluate&windows=8&length=32&calibration_windows=4&calibration_length=32&device=cpu"

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from tests.e2e.conftest import READY, free_port, serving, settle, still, wait_for_query
 
-pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 
 

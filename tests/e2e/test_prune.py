@@ -16,7 +16,6 @@ from core.specs.allocations import AllocationRequest
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, unfold, wait_for_query, working
 
-pytestmark = pytest.mark.e2e
 Tab = Callable[..., Page]
 LAYERS = 6
 OWL = grammar.method("owl", 0.7)

@@ -15,7 +15,6 @@ from core.specs import AllocationRequest, Setting, perturbation
 from core.store.cache import Store
 from tests import synthetic
 
-pytestmark = pytest.mark.e2e
 EVIL = "<img src=https://example.org/x onerror=\"document.title='taken'\"><script>document.title='taken'</script>"
 
 

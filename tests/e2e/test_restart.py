@@ -13,8 +13,6 @@ from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests.e2e.conftest import free_port, serving, working
 
-pytestmark = pytest.mark.e2e
-
 
 @pytest.mark.parametrize("alone", [True, False], ids=["the server alone", "the machine"])
 def test_a_run_outlives_the_server(tab: Callable[..., Page], tmp_path: Path, alone: bool) -> None:

@@ -24,7 +24,7 @@ from tests import fake_experiment as fake
 from tests import synthetic
 from tests.e2e.conftest import READY, ROOT, _stop, _wait, free_port, working
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 SLOW = 240_000  # ms: a server that starts beside others
 HEADER = "X-Reader"
 REFUSAL = "is not yours alone"
