@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from core.allocation.owl import Owl
 from core.analysis import protocols, verdicts
@@ -16,6 +16,7 @@ from tests.bench.marked import table, write
 
 TARGET, OTHERS = 0.7, (0.4, 0.5, 0.6, 0.8)
 OF_A_RESPONSE = ("pruner", "granularity")
+FEW = "¹"  # marks what is over fewer calibration seeds than the rest of its table
 WITHIN = 1.96  # standard errors on each side of a share of 200 examples: 95 %
 PROTOCOLS = {  # of the committed studies: the text that judges, as it is called, its windows, and those of calibration
     "plain": ("documents 800-999", 16, 4),
@@ -26,6 +27,7 @@ PROTOCOLS = {  # of the committed studies: the text that judges, as it is called
     "full": ("wiki.test.raw", 148, 16),
     "second family": ("documents 800-999", 24, 8),
 }
+Cell = tuple[EvaluatedSetting, Change | None]
 
 
 def tables() -> dict[str, str]:
@@ -106,15 +108,12 @@ def _repaired_over_targets(found: Evaluations) -> str:
 def _by_treatment(
     found: Evaluations, parts: Sequence[Slice], change: Callable[[EvaluatedSetting], Change | None]
 ) -> str:
-    """A row per allocation and pruner, a column per target: perplexity, and what it changes by."""
-    cells: dict[tuple[str, str], dict[float, str]] = {}
+    """A row per allocation and pruner, a column per target."""
+    cells: dict[tuple[str, ...], dict[float, Cell]] = defaultdict(dict)
     for part in parts:
         for one in found.within(part):
-            named = _method(one), part.treatment.label
-            cells.setdefault(named, {})[part.target] = _cell(one, change(one))
-    targets = sorted({part.target for part in parts})
-    rows = [[*named, *(of.get(target, "") for target in targets)] for named, of in cells.items()]
-    return table(["allocation", "pruner", *map(per_cent, targets)], rows)
+            cells[_method(one), part.treatment.label][part.target] = one, change(one)
+    return _columns(["allocation", "pruner"], cells)
 
 
 def _owl(found: Evaluations, target: float) -> EvaluatedSetting:
@@ -139,17 +138,26 @@ def _selecting(found: Evaluations) -> str:
 
 
 def _by_target(found: Evaluations, parts: Sequence[Slice]) -> str:
-    """A row per method with what is best of it, a column per target, and over how many seeds the changes are."""
-    cells: dict[tuple[str, float], EvaluatedSetting] = {}
+    """A row per method with what is best of it, a column per target."""
+    cells: dict[tuple[str, ...], dict[float, Cell]] = {
+        (_method(each),): {} for part in parts for each in found.within(part)
+    }
     for part in parts:
         for one in sorted(found.within(part), key=lambda each: -each.perplexity):
-            cells[_method(one), part.target] = one
-    names = dict.fromkeys(_method(each) for part in parts for each in found.within(part))
-    said_of = {at: _cell(one, one.against_uniform) for at, one in cells.items()}
-    rows = [[name, *(said_of.get((name, part.target), "") for part in parts)] for name in names]
-    seeds = {each.against_uniform.seeds.n for each in cells.values() if each.uniform}
-    said = f"Each change is over {' or '.join(verdicts.SOME_SEEDS.get(n, f'{n} calibration seeds') for n in seeds)}."
-    return "\n".join([table(["allocation", *(per_cent(part.target) for part in parts)], rows), said, ""])
+            cells[_method(one),][part.target] = one, one.against_uniform
+    return _columns(["allocation"], cells)
+
+
+def _columns(heads: Sequence[str], cells: Mapping[tuple[str, ...], Mapping[float, Cell]]) -> str:
+    """Perplexities and what they change by, targets side by side, and over how many seeds the changes are."""
+    targets = sorted({target for row in cells.values() for target in row})
+    seeds = sorted({change.seeds.n for row in cells.values() for _, change in row.values() if change})
+    words = [verdicts.SOME_SEEDS.get(count, f"{count} calibration seeds") for count in seeds]
+    few, said = None, f"Each change is over {words[0]}."
+    if len(seeds) > 1:
+        [few, _], said = seeds, f"{FEW} This change is over {words[0]}, every other over {words[1]}."
+    rows = [[*named, *(_cell(row.get(target), few) for target in targets)] for named, row in cells.items()]
+    return "\n".join([table([*heads, *map(per_cent, targets)], rows), said, ""])
 
 
 def _zero_shot(found: Evaluations) -> str:
@@ -208,8 +216,13 @@ def _points(difference: float, error: float) -> str:
     return f"{100 * difference:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
-def _cell(one: EvaluatedSetting, change: Change | None) -> str:
-    return ", ".join(filter(None, [digits(one.perplexity, 3), _said(change)]))
+def _cell(found: Cell | None, few: int | None) -> str:
+    """Perplexity and what it changes by, marked where it is over fewer seeds than others."""
+    if found is None:
+        return ""
+    one, change = found
+    mark = FEW if change and change.seeds.n == few else ""
+    return ", ".join(filter(None, [digits(one.perplexity, 3), _said(change)])) + mark
 
 
 def _said(change: Change | None) -> str:
