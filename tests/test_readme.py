@@ -17,6 +17,7 @@ import typer
 
 from core.cli import app, main
 from core.lessons import help_lines
+from core.store.cache import Store
 from core.texts import windows
 from tests import tiny
 from tests.bench import kinds, tables
@@ -102,13 +103,13 @@ def test_the_lines_that_load_a_model_work_one_after_the_other(block: list[str], 
 
 
 @pytest.mark.parametrize("block", [pytest.param(0, marks=pytest.mark.bundled), 1])
-def test_what_is_said_for_python_works(block: int, tmp_path: Path) -> None:
+def test_what_is_said_for_python_works(block: int, bundled_store: Store, tmp_path: Path) -> None:
     """As it stands, in a process of its own; the charts without Streamlit and without torch."""
     code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[block]
     if block:
         code += "\nimport sys\nassert not {'streamlit', 'torch', 'transformers'} & set(sys.modules)\n"
     run = [sys.executable, "-c", code]
-    there = {**os.environ, "PYTHONPATH": str(README.parent), "ABSORPTION_CACHE": str(tmp_path / "cache")}
+    there = {**os.environ, "PYTHONPATH": str(README.parent), "ABSORPTION_CACHE": str(bundled_store.root)}
     done = subprocess.run(run, cwd=tmp_path, env=there, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
 
