@@ -54,6 +54,6 @@ with left:
 
 means = layer_means(now, linear_parameters(profile)) if per_linear else now
 runners = race.race(request, profile, *(place or (None, None)))
-racing.section(request, means, runners, place, profile, prefix)
+racing.section(request, now, runners, place, profile, prefix)
 estimating.section(allocation, now, means, kept, runners, profile, judge, prefix)
 taking.section(spread.as_manual(allocation, now) if kept else allocation, request, profile, judge, prefix)

@@ -209,7 +209,7 @@ def study_spec(
     profile: specs.ProfileSpec, asked: Iterable[specs.Setting], layers: int = 30, windows: int = 24,
     length: int = 512, text: str = "invented evaluation", tasks: tuple[str, ...] = (),
 ) -> specs.StudySpec:  # fmt: skip
-    """A study of a profile's model; each layer gets its target, moved a little by what the setting is called."""
+    """A study of a profile's model; each unit gets the target, moved a little by the setting's name."""
     points = tuple(_point(profile, each, layers) for each in specs.with_twins(asked))
     read = profile.text.model_copy(
         update={"content": text, "length": length, "windows": tuple((0, length * n) for n in range(windows))}
@@ -224,14 +224,15 @@ def _point(profile: specs.ProfileSpec, setting: specs.Setting | None, layers: in
     target = setting.allocation.target
     rng = np.random.default_rng(int(setting.model_copy(update={"calibration_seed": 0}).key[:8], 16))
     moved = 0.0 if setting == setting.uniform else 0.03
-    sparsity = np.clip(target + moved * rng.standard_normal(layers), 0, 0.95).round(6)
+    units = (layers, len(LINEARS)) if setting.allocation.base.per_linear else (layers,)
+    sparsity = np.clip(target + moved * rng.standard_normal(units), 0, 0.95).round(6)
     drawn = profile.text.model_copy(
         update={"content": "invented calibration", "windows": ((0, setting.calibration_seed),) * 16}
     )
     pruned = specs.PrunedSpec(
         pruner=setting.pruner,
         repair=setting.repair,
-        sparsity=tuple(sparsity.tolist()),
+        sparsity=tuple(map(tuple, sparsity.tolist())) if sparsity.ndim > 1 else tuple(sparsity.tolist()),
         pattern=setting.pattern,
         true_sequential=setting.true_sequential,
         calibration=drawn if setting.reads_text else None,
@@ -246,11 +247,14 @@ def evaluated(
     setting = point.setting
     hard = 2.5 + 0.4 * np.random.default_rng(7).standard_normal(windows)
     if setting is None:
-        return Evaluated(nll=hard, kl=np.zeros(windows), agreement=np.ones(windows), zeros=np.zeros((layers, 7)))
+        return Evaluated(
+            nll=hard, kl=np.zeros(windows), agreement=np.ones(windows), zeros=np.zeros((layers, len(LINEARS)))
+        )
     rng = np.random.default_rng(int(setting.key[:8], 16))
     noise = 0.02 * rng.standard_normal(windows)
     rise = cost(setting) + noise - noise.mean() + 0.01 * setting.calibration_seed
-    zeros = np.repeat(np.array(point.pruned.sparsity)[:, None], 7, axis=1)
+    planned = np.array(point.pruned.sparsity)
+    zeros = planned if planned.ndim > 1 else np.repeat(planned[:, None], len(LINEARS), axis=1)
     return Evaluated(nll=hard + rise, kl=0.8 * rise, agreement=np.exp(-0.5 * np.abs(rise)), zeros=zeros)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.allocation.spread import allocate, layer_means, linear_parameters
+from core.analysis import protocols
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.analysis.verdicts import sentence, verdict
@@ -37,16 +38,21 @@ class Runner:
         found = self.measured.perplexity if self.measured else math.nan
         return found if math.isfinite(found) else math.nan
 
+    @property
+    def of_linears(self) -> bool:
+        """Whether it was measured with a budget for every linear, of which `sparsity` has the mean of each layer."""
+        return self.measured is not None and self.measured.planned.ndim == 2
 
-def in_view(name: str, now: Array, found: Evaluations | None, part: Slice | None) -> Runner:
+
+def in_view(name: str, now: Array, profile: Profile, found: Evaluations | None, part: Slice | None) -> Runner:
     """The allocation on screen, as it was measured where it was.
 
     Args:
-        now: (layers,).
+        now: (layers,) or (layers, linears).
     """
     settings = found.within(part) if found and part else []
     mine = (each for each in settings if each.planned.shape == now.shape and np.allclose(each.planned, now, atol=1e-6))
-    return Runner(THIS, name, now, next(mine, None))
+    return Runner(THIS, name, _of_layers(now, profile), next(mine, None))
 
 
 def race(request: AllocationRequest, profile: Profile, found: Evaluations | None, part: Slice | None) -> list[Runner]:
@@ -57,7 +63,9 @@ def race(request: AllocationRequest, profile: Profile, found: Evaluations | None
         found, part: where measured settings are looked for; None: nothing was measured at this target.
     """
     plain = [each for each in found.within(part) if not each.strength] if found and part else []
-    runners = [_runner(kind, request, profile, plain) for kind in METHODS]
+    of_linears = [each for each in plain if each.setting.allocation.base.per_linear]
+    runners = [_runner(kind, request, profile, [each for each in plain if each not in of_linears]) for kind in METHODS]
+    runners += [_measured(kind, profile, of_linears) for kind in METHODS]
     known = [each for each in runners if each is not None]
     return sorted(known, key=lambda each: (math.isnan(each.perplexity), each.perplexity))
 
@@ -65,11 +73,10 @@ def race(request: AllocationRequest, profile: Profile, found: Evaluations | None
 def _runner(
     kind: str, request: AllocationRequest, profile: Profile, plain: Iterable[EvaluatedSetting]
 ) -> Runner | None:
-    """A method as it was measured with most calibration seeds, else as computed; None where the profile lacks that."""
-    mine = [each for each in plain if each.setting.allocation.base.kind == kind]
-    if mine:
-        best = max(mine, key=lambda each: len(each.results))  # of equals the first one asked
-        return Runner(kind, naming.long(best.setting.allocation), _of_layers(best.planned, profile), best)
+    """A method as it was measured, else as computed; None where the profile lacks what it looks at."""
+    measured = _measured(kind, profile, plain)
+    if measured:
+        return measured
     base = request.base if request.base.kind == kind else METHODS[kind]()
     asked = request.model_copy(update={"base": base, "correction": Correction(), "unclipped": False})
     try:
@@ -78,12 +85,23 @@ def _runner(
         return None
 
 
+def _measured(kind: str, profile: Profile, among: Iterable[EvaluatedSetting]) -> Runner | None:
+    """A method as it was measured with most calibration seeds."""
+    mine = [each for each in among if each.setting.allocation.base.kind == kind]
+    best = max(mine, key=lambda each: len(each.results), default=None)  # of equals the first one asked
+    return best and Runner(kind, naming.long(best.setting.allocation), _of_layers(best.planned, profile), best)
+
+
 def _of_layers(planned: Array, profile: Profile) -> Array:
     return planned if planned.ndim == 1 else layer_means(planned, linear_parameters(profile))
 
 
 def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> tuple[Evaluations, Slice] | None:
-    """The protocol and the slice in which most methods were measured at a target, of this pruner if of any."""
+    """The protocol and the slice in which most methods were measured at a target, of this pruner if of any.
+
+    What was measured alike by another profile stands beside it.
+    """
+    groups = tuple(groups)
     places = [(found, part) for found in groups for part in found.slices
               if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
 
@@ -91,7 +109,8 @@ def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> 
         found, part = place
         return part.treatment.name == pruner, len(found.methods(part)), len(found.within(part))
 
-    return max(places, key=good, default=None)
+    best = max(places, key=good, default=None)
+    return best and (protocols.across_profiles(best[0], groups), best[1])
 
 
 def targets(groups: Iterable[Evaluations]) -> list[float]:

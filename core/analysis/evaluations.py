@@ -46,8 +46,8 @@ class Evaluations:
     provenance: Mapping
     points: tuple[SeedResult, ...]  # in the order asked
     entries: tuple[Entry, ...] = ()  # the studies that they are from, the newest first
-    guests: tuple[Entry, ...] = ()  # studies of which only the points without calibration are here
-    profile: str | None = None  # what their allocations looked at, by its whole key
+    guests: tuple[Entry, ...] = ()  # studies of which only some points are here
+    profiles: tuple[str, ...] = ()  # what their allocations looked at, by whole keys
 
     @property
     def complete(self) -> bool:

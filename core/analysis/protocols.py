@@ -6,12 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from core.analysis.evaluated import SeedResult, seedless
 from core.analysis.evaluations import Evaluations, load, profile_key
 from core.analysis.tasks import labels, tasks_asked
-from core.specs import ModelSpec, Point, Setting
+from core.specs import ModelSpec, Point, Setting, StudySpec
 from core.specs.pruners import PRUNER_LABELS
 from core.store.cache import Entry, Store
 
@@ -66,8 +67,11 @@ def _place(found: Evaluations) -> tuple[bool, int, int]:
 
 def protocol(store: Store, entry: Entry) -> Protocol:
     """What the numbers of a study depend on beside their settings."""
-    spec = entry.spec
-    profile, read = profile_key(store, entry.provenance.get("profile")), spec.calibration
+    return _protocol(entry.spec, profile_key(store, entry.provenance.get("profile")))
+
+
+def _protocol(spec: StudySpec, profile: str | None) -> Protocol:
+    read = spec.calibration
     # by content and amount: which windows were drawn is the seed's matter
     drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
     return Protocol(spec.model.key, spec.text.key, drawn, profile, spec.outdated)
@@ -79,7 +83,8 @@ def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequenc
     read = [load(store, entry) for entry in homes[where]]
     read += [_part(load(store, entry), kept) for entry, kept in joining]
     guests = tuple(entry for entry, _ in joining)
-    return replace(merged(read), entries=tuple(homes[where]), guests=guests, profile=where.profile)
+    profiles = (where.profile,) if where.profile else ()
+    return replace(merged(read), entries=tuple(homes[where]), guests=guests, profiles=profiles)
 
 
 def _joining(entry: Entry, home: Protocol, where: Protocol) -> tuple[int, ...]:
@@ -110,6 +115,27 @@ def _part(found: Evaluations, kept: Sequence[int]) -> Evaluations:
     spec = found.spec.model_copy(update={"points": tuple(found.spec.points[i] for i in kept)})
     told = {name: value for name, value in found.provenance.items() if name != "calibration"}
     return Evaluations(spec, told, tuple(found.points[i] for i in kept))
+
+
+@lru_cache(maxsize=8)
+def across_profiles(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluations:
+    """A protocol, and what it lacks of those that differ in the profile that their allocations looked at.
+
+    A setting that it has is not taken from another: there it may be another allocation. Uniform never is.
+    """
+    parts = [found]
+    for each in others:
+        if each is found or _protocol(each.spec, None) != _protocol(found.spec, None):
+            continue
+        known = {seedless(point.setting) for part in parts for point in part.points if point.setting}
+        free = [
+            i for i, point in enumerate(each.points)
+            if point.setting is None or point.setting == point.setting.uniform or seedless(point.setting) not in known
+        ]  # fmt: skip
+        parts.append(replace(_part(each, free), entries=each.entries, profiles=each.profiles))
+    guests = tuple(entry for part in parts[1:] for entry in part.entries)
+    profiles = tuple(dict.fromkeys(key for part in parts for key in part.profiles))
+    return replace(merged(parts), entries=found.entries, guests=(*found.guests, *guests), profiles=profiles)
 
 
 def merged(found: Sequence[Evaluations]) -> Evaluations:
@@ -181,8 +207,9 @@ def under_line(found: Evaluations) -> str:
 def _keys(found: Evaluations) -> str:
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
     named = ", ".join(key[:SHORT] + mark for key, mark in keys.items())
-    read = [f"text {found.spec.text.content[:SHORT]}"] + ([f"profile {found.profile[:SHORT]}"] if found.profile else [])
-    return " · ".join([*read, f"{'study' if len(keys) == 1 else 'studies'} {named}"])
+    looked_at = ", ".join(key[:SHORT] for key in found.profiles)
+    read = [f"text {found.spec.text.content[:SHORT]}", f"profile{'s' * (len(found.profiles) > 1)} {looked_at}"]
+    return " · ".join([*(read if looked_at else read[:1]), f"{'study' if len(keys) == 1 else 'studies'} {named}"])
 
 
 def _read(found: Evaluations) -> str:

@@ -154,7 +154,7 @@ def ranked(request: AllocationRequest, now: Array, runners: list[Runner], profil
         now: (layers,) on screen.
     """
     st.header("Do the methods rank layers alike?", anchor=False)
-    lines = {THIS: now, **{each.name: each.sparsity for each in runners}}
+    lines = {THIS: now, **{each.name: each.sparsity for each in runners if not each.of_linears}}
     harm = harm_alone(profile)
     table = figures.agreement({**lines, **harm}).round(2)
     narrow = table.reindex(index=list(lines), columns=[each for each in (THIS, *harm) if each in table])

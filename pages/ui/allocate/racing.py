@@ -31,10 +31,10 @@ def section(
     """What each method was measured to cost beside what it gives the layers, and the protocol once.
 
     Args:
-        now: (layers,) on screen.
+        now: (layers,) or (layers, linears) on screen.
     """
     look, target = view.look(), request.target
-    this = race.in_view(f"this allocation: {naming.allocation(request)}", now, *(found or (None, None)))
+    this = race.in_view(f"this allocation: {naming.allocation(request)}", now, profile, *(found or (None, None)))
     shown = drawn.lanes([this, *runners], target, look)
     if found is None:
         st.header("Which layers does each method prune more?", anchor=False)

@@ -97,9 +97,32 @@ def test_an_interval_of_perplexities_is_that_of_the_change_against_uniform(measu
 def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple) -> None:
     place = race.where(measured[1], TARGET)
     planned = next(each.sparsity for each in run(measured) if each.kind == "owl")
-    assert race.in_view("mine", planned, *place).measured.setting.allocation.base == TUNED
-    assert race.in_view("mine", planned[::-1].copy(), *place).measured is None
-    assert race.in_view("mine", planned, None, None).measured is None
+    profile = measured[0]
+    assert race.in_view("mine", planned, profile, *place).measured.setting.allocation.base == TUNED
+    assert race.in_view("mine", planned[::-1].copy(), profile, *place).measured is None
+    assert race.in_view("mine", planned, profile, None, None).measured is None
+
+
+def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_that_per_layer(tmp_path: Path) -> None:
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    key, other = synthetic.save_profile(tmp_path, spec, LAYERS), "b" * 16
+    linears = Response(granularity="linear")
+    for profile, base in ((key, Response()), (other, linears)):
+        settings = [specs.Setting(allocation=AllocationRequest(base=base, target=TARGET))]
+        synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, profile)
+    store = Store(tmp_path)
+    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
+    found = profiles.load(store, store.profile(key)), groups
+    assert len(groups) == 2
+    one, each_linear = (each for each in run(found) if each.kind == "response" and each.measured)
+    if one.of_linears:
+        one, each_linear = each_linear, one
+    assert not one.of_linears and each_linear.of_linears and each_linear.name == "Response, granularity linear"
+    assert each_linear.sparsity.shape == (LAYERS,) and each_linear.measured.uniform is one.measured.uniform
+    planned = each_linear.measured.planned
+    mine = race.in_view("mine", planned, found[0], *race.where(groups, TARGET))
+    assert mine.measured is each_linear.measured
+    np.testing.assert_array_equal(mine.sparsity, each_linear.sparsity)
 
 
 def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> None:

@@ -41,11 +41,33 @@ def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_i
         synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
     store = Store(tmp_path)
     found = protocols.together(store, protocols.of_model(store, profile.model))
-    assert {each.profile: len(each.settings) for each in found.values()} == {key: len(seen[key]) for key in seen}
+    assert {each.profiles: len(each.settings) for each in found.values()} == {(key,): len(seen[key]) for key in seen}
     assert len({protocols.line(each) for each in found.values()}) == 1
     for each in found.values():
         for said in (protocols.under_line(each), protocols.badge(each)):
-            assert f"profile {each.profile[:6]} · study" in said
+            assert f"profile {each.profiles[0][:6]} · study" in said
+
+
+def test_across_profiles_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(tmp_path: Path) -> None:
+    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    owl, linears = ({"base": each} for each in ({"kind": "owl"}, {"kind": "response", "granularity": "linear"}))
+    seen = {"a" * 16: [specs.Setting(allocation=owl)]}
+    seen["b" * 16] = [
+        specs.Setting(allocation=each, calibration_seed=seed) for each in (owl, linears) for seed in (0, 1)
+    ]
+    for key, asked in seen.items():
+        synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
+    other = synthetic.study_spec(profile, seen["b" * 16], layers=4, windows=8)
+    synthetic.save_study(tmp_path, other, layers=4, profile="b" * 16)
+    store = Store(tmp_path)
+    groups = tuple(protocols.together(store, protocols.of_model(store, profile.model)).values())
+    mine = next(each for each in groups if each.profiles == ("a" * 16,))
+    found = protocols.across_profiles(mine, groups)
+    seeds = {each.setting.allocation.base.kind: each.seeds for each in found.settings}
+    assert seeds == {"uniform": (0, 1), "owl": (0,), "response": (0, 1)}
+    assert found.entries == mine.entries and other.key not in {each.key for each in found.guests}
+    assert f"profiles {'a' * 6}, {'b' * 6} · studies {mine.entries[0].key[:6]}, " in protocols.badge(found)
+    assert protocols.line(found) == protocols.line(mine)
 
 
 def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count() -> None:
