@@ -38,7 +38,7 @@ class Lsa(Allocator):
         "for each target: 0.15 at 70 %, 0.1 at 60 %, 0.04 at 50 %. The profile must be measured with `--removal`."
     )
     paper = "ICLR 2026"
-    colours = ("#A3326B", "#EE8FBE")
+    colours = ("#46158B", "#B853FF")
     reference = True
 
     kind: Literal["lsa"] = "lsa"

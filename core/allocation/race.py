@@ -39,6 +39,12 @@ class Runner:
         return found if math.isfinite(found) else math.nan
 
     @property
+    def told(self) -> str:
+        """Its name within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`."""
+        method, *parameters = self.name.split(", ")
+        return f"{method} ({', '.join(parameters)})" if parameters else method
+
+    @property
     def of_linears(self) -> bool:
         """Whether it was measured with a budget for every linear, of which `sparsity` has the mean of each layer."""
         return self.measured is not None and self.measured.planned.ndim == 2
@@ -140,7 +146,7 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     ends = change.quoted
     few = 1 if abs(ends.value) < 20 else 0
     sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
-    return f"{-ends.value:.{few}f} % lower perplexity{sure} than uniform with {best.name}, the lowest {aim}."
+    return f"{-ends.value:.{few}f} % lower perplexity{sure} than uniform with {best.told}, the lowest {aim}."
 
 
 def tied(first: Runner, second: Runner) -> bool:

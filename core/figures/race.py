@@ -15,7 +15,7 @@ from core.figures.axes import layer_axis, log_axis
 from core.figures.labels import digits, percent
 from core.figures.marks import remark, whiskers, words
 from core.figures.style import LIGHT, Chart, Palette, colour, common, layout
-from core.specs.formats import per_cent
+from core.specs.formats import capital, per_cent
 from core.store.results import Array
 
 LANE, TOP, FOOT = 62, 26, 52  # px: of one method, above the first, below the last
@@ -129,14 +129,16 @@ def _said(one: Runner) -> str:
 
 def _lowest(runners: Sequence[Runner], dense: float) -> str:
     """What dots and bars are, and the unpruned model beside the lowest of them."""
-    known = [each for each in runners if math.isfinite(each.perplexity)]
+    methods = [each.measured for each in runners if each.kind != THIS]
+    twice = [each for each in runners if each.kind == THIS and each.measured in methods]  # the method that it is
+    known = [each for each in runners if math.isfinite(each.perplexity) and each not in twice]
     if not known:
         return "None of these was measured."
     best, *others = sorted(known, key=lambda each: each.perplexity)
-    said = f"{best.name} has the lowest perplexity, {digits(best.perplexity, 3)}"
-    said += f", but is not certainly better than {others[0].name}" if others and tied(best, others[0]) else ""
+    said = f"{best.told} has the lowest perplexity, {digits(best.perplexity, 3)}"
+    said += f", but is not certainly better than {others[0].told}" if others and tied(best, others[0]) else ""
     said += f"; the unpruned model has {digits(dense, 3)}" if math.isfinite(dense) else ""
-    return f"{said}. Bars are 95 % intervals of the change against uniform."
+    return f"{capital(said)}. Bars are 95 % intervals of the change against uniform."
 
 
 def _table(runners: Sequence[Runner]) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,8 @@ from core.allocation.response import Response
 from core.allocation.spread import allocate
 from core.analysis import protocols
 from core.analysis.evaluations import Evaluations
-from core.figures import LIGHT
 from core.figures.race import UNKNOWN, finish, lanes
-from core.figures.style import colour
+from core.figures.style import DARK, LIGHT, Palette, colour
 from core.specs.allocations import METHODS, AllocationRequest, Correction
 from core.store import profiles
 from core.store.cache import Store
@@ -61,7 +60,7 @@ def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured: tup
 
 def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_usual(measured: tuple) -> None:
     found = {each.kind: each for each in run(measured)}
-    assert found["owl"].name == "OWL, m 7, lam 0.1"
+    assert (found["owl"].name, found["owl"].told) == ("OWL, m 7, lam 0.1", "OWL (m 7, lam 0.1)")
     np.testing.assert_array_equal(found["owl"].sparsity, found["owl"].measured.planned)
     usual = allocate(AllocationRequest(base=METHODS["dlp"](), target=TARGET), measured[0]).sparsity
     np.testing.assert_allclose(found["dlp"].sparsity, usual)
@@ -82,7 +81,7 @@ def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: 
         assert race.winner(runners, TARGET).startswith("Uniform has the lowest")
     else:
         assert race.winner(runners, TARGET).startswith(f"{-change.quoted.value:.0f}")
-    assert best.name in race.winner(runners, TARGET)
+    assert best.told in race.winner(runners, TARGET)
 
 
 def test_an_interval_of_perplexities_is_that_of_the_change_against_uniform(measured: tuple) -> None:
@@ -159,8 +158,17 @@ def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) ->
     assert all(dots[each.name] == pytest.approx(each.perplexity) for each in runners if each.measured)
     texts = next(each.text for each in chart.figure.data if each.name == "labels")
     assert [UNKNOWN in text for text in texts] == [each.measured is None for each in runners]
-    assert "12.0" in chart.finding and runners[0].name in chart.finding
+    assert "12.0" in chart.finding and runners[0].told in chart.finding
     assert ("not certainly" in chart.finding) == race.tied(*runners[:2])
+
+
+def test_a_method_in_view_is_not_compared_with_itself(measured: tuple) -> None:
+    runners = run(measured)
+    mine = race.in_view("this one", runners[0].sparsity, measured[0], *race.where(measured[1], TARGET))
+    assert mine.measured is runners[0].measured
+    assert finish([mine, *runners], 12.0).finding == finish(runners, 12.0).finding
+    other = race.in_view("this one", runners[0].sparsity[::-1].copy(), measured[0], None, None)
+    assert finish([other, *runners], 12.0).finding == finish(runners, 12.0).finding
 
 
 def test_two_are_tied_unless_the_interval_of_their_difference_says_which_is_lower(measured: tuple) -> None:
@@ -171,7 +179,8 @@ def test_two_are_tied_unless_the_interval_of_their_difference_says_which_is_lowe
     assert race.tied(first, last) == (not change.high < 0)
 
 
-def test_methods_have_colours_of_their_own() -> None:
-    hues = [colour(kind, LIGHT) for kind in METHODS if kind != "uniform"]
-    assert len(set(hues)) == len(hues)
-    assert not {*hues} & {LIGHT.amplify, LIGHT.absorb, LIGHT.accent, LIGHT.undecided}
+@pytest.mark.parametrize("look", [LIGHT, DARK])
+def test_methods_have_colours_that_are_like_no_other(look: Palette) -> None:
+    hues = [colour(kind, look) for kind in METHODS if kind != "uniform"]
+    shades = [tuple(bytes.fromhex(hue[1:])) for hue in (*hues, look.amplify, look.absorb, look.accent, look.undecided)]
+    assert all(math.dist(*pair) > 30 for pair in combinations(shades, 2))
