@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import combinations
 
@@ -47,10 +48,13 @@ def test_the_race_shows_every_method_beside_the_live_chart_and_the_estimates(dem
     drawn(page, "finish")
     strips = page.locator(".st-key-lanes .js-plotly-plot")
     expect(strips).to_be_visible(timeout=60_000)
-    expect(page.locator(".st-key-finish .textpoint")).to_have_count(8)
-    for method, told in (("Response", "382"), ("DLP", "594"), ("LSA", "726"), ("this allocation", "not measured")):
-        expect(page.locator(".st-key-finish .textpoint", has_text=method)).to_contain_text(told)
-    assert strips.locator(".barlayer .trace").count() == 8
+    methods = page.locator(".st-key-finish .textpoint")
+    expect(methods).to_have_count(9)
+    per_layer = re.compile(r"Response\s+\d")
+    for method, told in ((per_layer, "382"), ("DLP", "594"), ("LSA", "726"), ("this allocation", "not measured")):
+        expect(methods.filter(has_text=method)).to_contain_text(told)
+    expect(methods.filter(has_text="granularity linear")).to_have_count(1)
+    assert strips.locator(".barlayer .trace").count() == 9
     boxes = [each.bounding_box() for each in page.locator(".st-key-finish .textpoint text").all()]
     assert not any(_overlap(*pair) for pair in combinations(boxes, 2))
     point_at_a_layer(page)
