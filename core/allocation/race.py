@@ -64,13 +64,16 @@ def in_view(name: str, now: Array, profile: Profile, found: Evaluations | None, 
 def race(request: AllocationRequest, profile: Profile, found: Evaluations | None, part: Slice | None) -> list[Runner]:
     """Every method of the table at the target of a request, lowest measured perplexity first, the unmeasured last.
 
+    One that was measured with a budget for every linear too runs twice.
+
     Args:
         request: its target and bounds hold for the methods that were not measured.
         found, part: where measured settings are looked for; None: nothing was measured at this target.
     """
     plain = [each for each in found.within(part) if not each.strength] if found and part else []
     of_linears = [each for each in plain if each.setting.allocation.base.per_linear]
-    runners = [_runner(kind, request, profile, [each for each in plain if each not in of_linears]) for kind in METHODS]
+    of_layers = [each for each in plain if each not in of_linears]
+    runners = [_runner(kind, request, profile, of_layers) for kind in METHODS]
     runners += [_measured(kind, profile, of_linears) for kind in METHODS]
     known = [each for each in runners if each is not None]
     return sorted(known, key=lambda each: (math.isnan(each.perplexity), each.perplexity))

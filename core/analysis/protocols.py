@@ -121,7 +121,7 @@ def _part(found: Evaluations, kept: Sequence[int]) -> Evaluations:
 def across_profiles(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluations:
     """A protocol, and what it lacks of those that differ in the profile that their allocations looked at.
 
-    A setting that it has is not taken from another: there it may be another allocation. Uniform never is.
+    A setting that it has is not taken from another, where it may be another allocation; uniform is one everywhere.
     """
     parts = [found]
     for each in others:
@@ -207,9 +207,11 @@ def under_line(found: Evaluations) -> str:
 def _keys(found: Evaluations) -> str:
     keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
     named = ", ".join(key[:SHORT] + mark for key, mark in keys.items())
-    looked_at = ", ".join(key[:SHORT] for key in found.profiles)
-    read = [f"text {found.spec.text.content[:SHORT]}", f"profile{'s' * (len(found.profiles) > 1)} {looked_at}"]
-    return " · ".join([*(read if looked_at else read[:1]), f"{'study' if len(keys) == 1 else 'studies'} {named}"])
+    read = [f"text {found.spec.text.content[:SHORT]}"]
+    if found.profiles:
+        looked_at = ", ".join(key[:SHORT] for key in found.profiles)
+        read += [f"profile{'s' * (len(found.profiles) > 1)} {looked_at}"]
+    return " · ".join([*read, f"{'study' if len(keys) == 1 else 'studies'} {named}"])
 
 
 def _read(found: Evaluations) -> str:
