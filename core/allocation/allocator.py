@@ -26,6 +26,7 @@ class Parameter:
     words: dict[str, str] = field(default_factory=dict)  # option -> words, where options are names
     key: str = ""  # in the URL, where its name is taken by another page
     quiet: bool = False  # not written where it is as usual
+    titles: dict[str, str] = field(default_factory=dict)  # option -> what the allocation's name has more by it
     name: str = ""  # of the field, filled in by `Allocator.parameters`
 
 
@@ -55,6 +56,12 @@ class Allocator(Spec):
     def highest(self, evidence: Evidence) -> float:
         """The largest sparsity that it may give, where it is `measured`."""
         raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """What it is called: `Response`, `Response per linear`."""
+        more = [each.titles.get(getattr(self, each.name), "") for each in self.parameters()]
+        return " ".join(filter(None, [self.label, *more]))
 
     @property
     def per_linear(self) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from core.allocation.evidence import Evidence
 
 GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}
+BUDGET = Parameter("Budget", tuple(GRANULARITIES), "budget", GRANULARITIES, titles={"half": "per half"})
 TARGETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 WIDTHS = (0.06, 0.02, 0.04, 0.02, 0.04, 0.1, 0.15, 0.12)  # of the code, by target
 
@@ -45,8 +46,8 @@ class Lsa(Allocator):
     width: Annotated[float, Parameter("Half width, sparsity", steps(0, 0.3, 0.01), "half width")] = Field(
         0.15, ge=0, le=0.5, description="half width of the band, sparsity units"
     )
-    per: Annotated[Literal["layer", "half"], Parameter("Budget", tuple(GRANULARITIES), "budget", GRANULARITIES)] = (
-        Field("layer", description="layer, or half: attention and FFN apart")
+    per: Annotated[Literal["layer", "half"], BUDGET] = Field(
+        "layer", description="layer, or half: attention and FFN apart"
     )
 
     def wish(self, evidence: Evidence) -> Array:

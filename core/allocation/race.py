@@ -40,9 +40,7 @@ class Runner:
 
     @property
     def told(self) -> str:
-        """Its name within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`."""
-        method, *parameters = self.name.split(", ")
-        return f"{method} ({', '.join(parameters)})" if parameters else method
+        return naming.spoken(self.name)
 
     @property
     def of_linears(self) -> bool:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 OBJECTIVES = {"drift": "final drift²", "kl": "divergence", "nll": "loss"}
 GRANULARITIES = {"layer": "one per layer", "linear": "one per linear"}
+BUDGET = Parameter(
+    "Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES, quiet=True, titles={"linear": "per linear"}
+)
 
 
 class Response(Allocator):
@@ -48,9 +51,9 @@ class Response(Allocator):
     pruner: Annotated[Treated, Parameter("Pruned by", tuple(OF_ONE_LAYER), "curves from", OF_ONE_LAYER, quiet=True)] = (
         Field(USUAL, description="whose measured curves, as in wanda or wanda+refit")
     )
-    granularity: Annotated[
-        Literal["layer", "linear"], Parameter("Budget", tuple(GRANULARITIES), "budget per", GRANULARITIES, quiet=True)
-    ] = Field("layer", description="a budget per layer or per linear")
+    granularity: Annotated[Literal["layer", "linear"], BUDGET] = Field(
+        "layer", description="a budget per layer or per linear"
+    )
 
     def wish(self, evidence: Evidence) -> Array:
         return response(self._curves(evidence), evidence.parameters, evidence.target, evidence.bounds)

@@ -13,13 +13,10 @@ from core.specs import Setting, naming
 
 
 def leading(found: Evaluations, part: Slice, setting: Setting) -> EvaluatedSetting:
-    """The measured setting to lead with: the one in view, else its method, else the least perplexity, else uniform.
+    """The measured setting to lead with where the one in view is not: its method, else the least, else uniform.
 
-    A correction leads only where it is the one in view.
+    A correction never leads.
     """
-    shown = found.of(setting)
-    if shown in found.within(part):
-        return shown
     plain = [each for each in found.within(part) if each.uniform and each.finite and not each.strength]
     alike = [each for each in plain if each.setting.allocation.base.kind == setting.allocation.base.kind]
     return min(alike or plain or found.within(part), key=lambda each: each.perplexity)

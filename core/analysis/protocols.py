@@ -133,6 +133,8 @@ def across_profiles(found: Evaluations, others: tuple[Evaluations, ...]) -> Eval
             if point.setting is None or point.setting == point.setting.uniform or seedless(point.setting) not in known
         ]  # fmt: skip
         parts.append(replace(_part(each, free), entries=each.entries, profiles=each.profiles))
+    if len(parts) == 1:
+        return found
     guests = tuple(entry for part in parts[1:] for entry in part.entries)
     profiles = tuple(dict.fromkeys(key for part in parts for key in part.profiles))
     return replace(merged(parts), entries=found.entries, guests=(*found.guests, *guests), profiles=profiles)
@@ -147,7 +149,7 @@ def merged(found: Sequence[Evaluations]) -> Evaluations:
     called = labels(tasks)
     points: dict[tuple, SeedResult] = {}
     for study in found:
-        names = {task.name: called[task] for task in study.spec.tasks}
+        names = {own: called[task] for task, own in labels(study.spec.tasks).items()}
         for each in study.points:
             answers = {names[name]: answer for name, answer in each.tasks.items()}
             key = each.setting, each.pruned

@@ -11,6 +11,7 @@ from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
 from core.specs.base import number
 from core.specs.formats import capital, listed
+from core.specs.naming import spoken
 
 FEWEST_SHUFFLES = 5  # shuffles that make a range
 ROUNDING = 0.5  # per cent of perplexity: what another batch size alone does to a model that is pruned to 70 % zeros
@@ -133,9 +134,9 @@ def counted(rows: Mapping[str, Interval], against: str) -> str:
     if len(rows) == 1:
         [(name, found)] = rows.items()
         if found.certain:
-            return f"{name} is {STANDS[verdict(found)]} {against}."
-    unknown = [name for name, found in rows.items() if not math.isfinite(found.value)]
-    words = Counter(verdict(found) for name, found in rows.items() if name not in unknown)
+            return f"{spoken(name)} is {STANDS[verdict(found)]} {against}."
+    unknown = [spoken(name) for name, found in rows.items() if not math.isfinite(found.value)]
+    words = Counter(verdict(found) for found in rows.values() if math.isfinite(found.value))
     few = words["unknown"]
     text = f"{words['gains'] or 'none'} of {len(rows)} better than {against}"
     text += "".join(f", {words[word]} {of}" for word, of in (("costs", "worse"), ("no different", "no different"))
@@ -171,14 +172,14 @@ def _sentence(text: str) -> str:
 def sentences(found: Evaluations, part: Slice, shown: EvaluatedSetting | None) -> list[str]:
     """The verdicts within one pruner and target: the setting in view first, then corrections, then every method."""
     settings = found.within(part)
-    text = not_a_number({each.name: each.broken for each in settings if not each.finite})
+    text = not_a_number({spoken(each.name): each.broken for each in settings if not each.finite})
     for base in settings:
         text += of_correction(found, base, shown)
     methods = [each for each in settings if not each.strength and each.uniform]
     methods.sort(key=lambda each: each is not shown)
     if shown and shown.strength and shown.uniform not in (None, shown.base):
         methods.append(shown)
-    return text + [against(each.name, "uniform", each.against_uniform) for each in methods if each.finite]
+    return text + [against(spoken(each.name), "uniform", each.against_uniform) for each in methods if each.finite]
 
 
 def against(name: str, other: str, found: Change, few: bool = True) -> str:
@@ -219,7 +220,7 @@ def of_correction(found: Evaluations, base: EvaluatedSetting, shown: EvaluatedSe
     if mine is None:
         return []
     own, controls = mine.against_base, found.controls(mine)
-    text = [against(f"the correction at strength {number(mine.strength)}", f"its base, {base.name}", own)]
+    text = [against(f"the correction at strength {number(mine.strength)}", f"its base, {spoken(base.name)}", own)]
     sound = {name: [each.against(mine) for each in controls[name] if each.finite and mine.finite]
              for name in (*OTHERS, "shuffled")}  # fmt: skip
     text += [against(name, "the correction", sound[name][0], few=False) for name in OTHERS if sound[name]]

@@ -13,13 +13,14 @@ from core.allocation.race import interval
 from core.analysis import responses, verdicts
 from core.analysis.comparison import FEWEST_WINDOWS, Interval
 from core.analysis.evaluated import EvaluatedSetting
-from core.analysis.evaluations import Evaluations, Slice
+from core.analysis.evaluations import Evaluations, Slice, slice_of
 from core.figures import evaluation
 from core.figures.estimate import trusted
 from core.figures.labels import percent
 from core.figures.style import LIGHT, Chart, Palette
 from core.specs.errors import UserError
 from core.specs.formats import listed
+from core.specs.naming import spoken
 from core.specs.pruners import Treatment
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -30,22 +31,30 @@ CORRECTED = ", corrections"
 CONTROLS = {"none": "correction", "reversed": "reversed", "ramp": "ramp", "shuffled": evaluation.SHUFFLES}
 
 
-def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT) -> Chart:
-    """Every method over its targets; the corrections of one base as one, their controls left to their own chart."""
+def perplexity(
+    found: Evaluations, shown: EvaluatedSetting | None, look: Palette = LIGHT, part: Slice | None = None
+) -> Chart:
+    """Every method over its targets; the corrections of one base as one, their controls left to their own chart.
+
+    Args:
+        part: what is compared, so that other pruners and repairs stand behind; None: all are alike.
+    """
     points: dict[tuple[str, bool], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     strengths, bases, ends = defaultdict(set), defaultdict(set), defaultdict(dict)
+    named, front = _named(found, part), set()
     for each in found.settings:
         mine = shown is not None and each.name == shown.name
         fix = each.setting.allocation.correction
         if each.finite and (mine or fix.control == "none"):
             name = each.name
             if not mine and fix.strength:  # all corrections of a base are one curve
-                base = f"{each.setting.allocation.base.label}, {each.setting.treatment.label}"
+                base = f"{each.setting.allocation.base.title}, {each.setting.treatment.label}"
                 name = f"{each.base.name if each.base else base}{CORRECTED}"
             points[name, mine][each.setting.allocation.target] += each.perplexities.tolist()
             strengths[name, mine].add(fix.strength)
             bases[name].add(each.setting.allocation.base)
             ends[name, mine][each.setting.allocation.target] = interval(each)
+            front |= {name} if each in named else set()
     curves = [
         evaluation.Curve(
             name,
@@ -54,22 +63,32 @@ def perplexity(found: Evaluations, shown: EvaluatedSetting | None, look: Palette
             loose=len(strengths[name, mine]) > 1,
             ends=ends[name, mine],
             kind=next(iter(bases[name])).kind,
+            behind=name not in front,
         )
         for (name, mine), drawn in points.items()
     ]
     dense = found.dense.perplexity if found.dense else float("nan")
     broken = {
-        f"{each.name} at {percent(each.setting.allocation.target)}": each.broken
+        f"{spoken(each.name)} at {percent(each.setting.allocation.target)}": each.broken
         for each in found.settings
         if not each.finite
     }
     few = found.spec.text.sequences < FEWEST_WINDOWS
-    chart = evaluation.perplexity(curves, dense, broken, look, few)
-    tuned = [name for name, several in bases.items() if len(several) > 1 and not name.endswith(CORRECTED)]
+    chart = evaluation.perplexity(curves, dense, broken, look, few, part and part.target)
+    tuned = [spoken(name) for name in bases if name in front and len(bases[name]) > 1 and not name.endswith(CORRECTED)]
     if not tuned:
         return chart
     said = f"Parameters of {listed(tuned)} differ by target; see All results."
     return replace(chart, finding=f"{chart.finding} {said}")
+
+
+def _named(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
+    """What is drawn with its name: the pruner and repair that are compared, and whoever is lowest at their target."""
+    if part is None:
+        return list(found.settings)
+    alike = [each for each in found.settings if replace(slice_of(each.setting), target=part.target) == part]
+    here = [each for each in found.settings if each.finite and each.setting.allocation.target == part.target]
+    return [*alike, *sorted(here, key=lambda each: each.perplexity)[:1]]
 
 
 def against_uniform(

@@ -24,7 +24,7 @@ def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
     fix = asked.correction
     which = f" ({fix.seed})" if fix.control == "shuffled" else ""
     corrected = [f"{CORRECTIONS[fix.control]} {number(fix.strength)}{which}"] if fix.strength else []
-    return ", ".join([asked.base.label, *words, *corrected])
+    return ", ".join([asked.base.title, *words, *corrected])
 
 
 def setting(asked: Setting, others: Iterable[Setting] = ()) -> str:
@@ -50,9 +50,9 @@ def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> 
 def parameters(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> list[str]:
     """`m 7`, `lam 0.2`: those of the base and the bounds that are not as usual, or not as another's of that base."""
     usual = AllocationRequest(base=asked.base if asked.base.by_hand else type(asked.base)())
-    compared = [_values(each) for each in (usual, *others) if each.base.kind == asked.base.kind]
+    compared = [usual, *(each for each in others if each.base.title == asked.base.title)]
     own = _values(asked).items()
-    return [f"{name} {word(value)}" for name, value in own if any(each[name] != value for each in compared)]
+    return [f"{name} {word(value)}" for name, value in own if any(_values(each)[name] != value for each in compared)]
 
 
 def whole(asked: Setting) -> str:
@@ -79,7 +79,7 @@ def former(asked: Setting) -> str:
 def kind(asked: Setting) -> tuple:
     """What settings have in common that are called alike but for parameters and correction."""
     fixed = asked.allocation.target, asked.treatment, asked.pattern, asked.true_sequential
-    return (asked.allocation.base.kind, *fixed)
+    return (asked.allocation.base.title, *fixed)
 
 
 def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
@@ -102,9 +102,16 @@ def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
     return found
 
 
+def spoken(title: str) -> str:
+    """A title within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`."""
+    method, *words = title.split(", ")
+    return f"{method} ({', '.join(words)})" if words else method
+
+
 def _values(asked: AllocationRequest) -> dict[str, object]:
-    """The base's parameters and the bounds; what is set by hand has a row of numbers, which no name can hold."""
-    return asked.base.model_dump(exclude={"kind", "sparsity"}) | _bounds(asked)
+    """The base's parameters but those in its title, and the bounds; a row of numbers is no part of a name."""
+    titled = {each.name for each in asked.base.parameters() if each.titles}
+    return asked.base.model_dump(exclude={"kind", "sparsity", *titled}) | _bounds(asked)
 
 
 def _bounds(asked: AllocationRequest) -> dict[str, float]:

@@ -15,7 +15,7 @@ from core.store.cache import Store
 from tests.bench.marked import table, write
 
 TARGET, OTHERS = 0.7, (0.4, 0.5, 0.6, 0.8)
-OF_A_RESPONSE = ("pruner", "granularity")
+OF_A_RESPONSE = ("pruner",)
 FEW = "¹"  # marks what is over fewer calibration seeds than the rest of its table
 WITHIN = 1.96  # standard errors on each side of a share of 200 examples: 95 %
 PROTOCOLS = {  # of the committed studies: the text that judges, as it is called, its windows, and those of calibration

@@ -53,7 +53,7 @@ def test_the_race_shows_every_method_beside_the_live_chart_and_the_estimates(dem
     per_layer = re.compile(r"Response\s+\d")
     for method, told in ((per_layer, "382"), ("DLP", "594"), ("LSA", "726"), ("this allocation", "not measured")):
         expect(methods.filter(has_text=method)).to_contain_text(told)
-    expect(methods.filter(has_text="granularity linear")).to_have_count(1)
+    expect(methods.filter(has_text="Response per linear")).to_have_count(1)
     assert strips.locator(".barlayer .trace").count() == 9
     boxes = [each.bounding_box() for each in page.locator(".st-key-finish .textpoint text").all()]
     assert not any(_overlap(*pair) for pair in combinations(boxes, 2))

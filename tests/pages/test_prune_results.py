@@ -170,6 +170,16 @@ def test_allocations_that_looked_at_another_profile_do_not_join(store: Store) ->
     assert sorted(map(len, map(drawn, found))) == [2, 3]  # uniform looks at none, so it joins; OWL does not
 
 
+def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store: Store) -> None:
+    uniform = families.combined([AllocationRequest(target=0.7)], "wanda", (0,))
+    mine = recalibrated(store, uniform, 16)
+    recalibrated(store, families.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
+    app = opened(study=mine, detail="all")
+    assert "OWL" in set(app.dataframe[-1].value["setting"])
+    assert any("has not been evaluated yet" in each.value for each in app.info)
+    assert "profiles " in badges(app)[0]
+
+
 def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:
     save(store, family())
     app = opened(study="feedfacefeedface")
@@ -234,6 +244,8 @@ def test_answers_to_other_examples_are_never_on_one_axis(store: Store) -> None:
     )
     table = opened(detail="all").dataframe[-1].value
     assert {"boolq (20 examples)", "boolq (40 examples)"} <= set(table.columns)
+    again = protocols.merged([group])
+    assert [each.tasks for each in again.points] == [each.tasks for each in group.points]
 
 
 @pytest.mark.parametrize("other", [{"content": "boolq, changed"}, {"seed": 3}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,21 @@ def test_a_method_with_other_parameters_at_each_target_says_so() -> None:
     assert {"owl m=5 lam=0.08", "owl m=7 lam=0.08"} <= set(table["with all parameters"])
     same = study(tuple(each.model_copy(update={"allocation": at[0].allocation}) for each in at[:1]))
     assert "Parameters" not in drawing.perplexity(same, None).finding
+
+
+def test_one_pruner_is_drawn_with_names_before_the_others_and_the_lowest_of_all() -> None:
+    asked = [each for by in ("wanda", "sparsegpt") for each in families.combined(families.alone(OWL), by, (0,))]
+    cost = {("uniform", "wanda"): 4.0, ("owl", "wanda"): 3.5, ("uniform", "sparsegpt"): 3.2, ("owl", "sparsegpt"): 3.0}
+    results = study(tuple(asked), costs=lambda each: cost[each.allocation.base.kind, each.pruner])
+    part = next(each for each in results.slices if each.pruner == "wanda")
+    chart = drawing.perplexity(results, None, part=part)
+    [named] = (set(each.text) for each in chart.figure.data if each.name == "labels")
+    plain = {re.sub(r"<br>| ", " ", each) for each in named}
+    assert {each for each in plain if "dense" not in each} == {"Uniform, Wanda", "OWL, Wanda", "OWL, SparseGPT"}
+    assert "At 70 % zeros OWL (SparseGPT) has the lowest perplexity" in chart.finding
+    every = drawing.perplexity(results, None)
+    assert any("Uniform," in text for each in every.figure.data if each.name == "labels" for text in each.text)
+    assert "Grey" not in every.finding and len(every.table) == len(chart.table)
 
 
 def said_of(asked: tuple[Setting, ...], costs: Costs, shown: Setting | None = None, windows: int = 24) -> str:

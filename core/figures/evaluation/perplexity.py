@@ -17,9 +17,11 @@ from core.figures.evaluation.changes import SYMBOLS
 from core.figures.labels import digits, percent
 from core.figures.marks import DASHES, LETTER, line_labels, rule, whiskers, wrapped
 from core.figures.style import LIGHT, Chart, Palette, colour, layout
+from core.specs.naming import spoken
 from core.store.results import Array
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
+BEHIND = " Grey lines are other pruners and repairs; point at one to read its name."
 HEIGHT, LINES = 460, 22  # pixels of the chart, and how many lines of names stand one under another in them
 
 
@@ -33,6 +35,7 @@ class Curve:
     loose: bool = False  # several strengths at one target: points without a line
     ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)  # target -> 95 % interval against uniform
     kind: str | None = None  # of its base allocator, which has its own colour
+    behind: bool = False  # pale and without a name: what the others stand among
 
 
 class End(NamedTuple):
@@ -50,6 +53,7 @@ def perplexity(
     broken: Mapping[str, int | None] | None = None,
     look: Palette = LIGHT,
     few: bool = False,
+    at: float | None = None,
 ) -> Chart:
     """Perplexity over target sparsity on a log axis: a line per method through the mean of its seeds.
 
@@ -59,14 +63,19 @@ def perplexity(
         dense: perplexity of the dense model; NaN while it is not measured.
         broken: name -> first layer whose output is not finite, of the settings that cannot be drawn.
         few: whether too few windows were read to say which of two perplexities is less.
+        at: the target that the finding speaks of; None: the last.
     """
-    finite = [{at: row for at, row in each.points.items() if np.isfinite(row).all()} for each in curves]
+    finite = [{target: row for target, row in each.points.items() if np.isfinite(row).all()} for each in curves]
     known = [replace(each, points=points) for each, points in zip(curves, finite, strict=True) if points]
+    named = [each for each in known if not each.behind]
     figure = go.Figure()
-    for index, each in sorted(enumerate(known), key=lambda pair: pair[1].shown):
+    for each in known:
+        if each.behind:
+            _add_behind(figure, each, look)
+    for index, each in sorted(enumerate(named), key=lambda pair: pair[1].shown):
         _add_curve(figure, each, index, look)
     every = [value for each in known for values in each.points.values() for value in values]
-    every += [end for each in known for ends in each.ends.values() for end in ends if math.isfinite(end)]
+    every += [end for each in named for ends in each.ends.values() for end in ends if math.isfinite(end)]
     every += [dense] if math.isfinite(dense) else []
     targets = sorted({target for each in known for target in each.points}) or [0.7]
     first, last = 100 * targets[0], 100 * targets[-1]
@@ -74,7 +83,7 @@ def perplexity(
     low, high = limits(np.array(every))
     if math.isfinite(dense):
         rule(figure, dense, first - 0.06 * span, last, color=look.guide, width=1.5, dash="dot")
-    ends = _ends(known, dense, targets[-1], look)
+    ends = _ends(named, dense, targets[-1], look)
     lines = max(LINES, sum(1 + each.name.count("<br>") for each in ends))
     top = max(high, 1.5 * low)
     _add_labels(figure, ends, last + 0.05 * span, math.log(top / low) / lines, (low, top), look)
@@ -87,8 +96,9 @@ def perplexity(
         },
         yaxis=log_axis(np.array(every), "perplexity (log scale)"),
     )
-    said = _finding(known, dense, broken or {}, few)
-    said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, known)) else ""
+    said = _finding(known, dense, broken or {}, few, at)
+    said += " Bars are 95 % intervals of the change against uniform." if any(map(_certain, named)) else ""
+    said += BEHIND if len(named) < len(known) else ""
     layout(figure, height=HEIGHT * lines // LINES, right=8 + LETTER * WIDEST)
     return Chart("perplexity", "Perplexity against target sparsity", figure, said, _table(curves))
 
@@ -125,9 +135,28 @@ def _add_curve(figure: go.Figure, curve: Curve, index: int, look: Palette) -> No
         y=[value for each in targets for value in curve.points[each]],
         mode="markers",
         marker={"color": hue, "size": 9 if curve.shown else 7, "symbol": symbol, "opacity": 0.85},
-        hovertemplate=f"{curve.name}, %{{x:g}} %: %{{y:.4g}}<extra></extra>",
+        hovertemplate=_read(curve),
         name=curve.name,
     )
+
+
+def _add_behind(figure: go.Figure, curve: Curve, look: Palette) -> None:
+    """Pale, through the mean of each target, with its name under the finger."""
+    targets = sorted(curve.points)
+    figure.add_scatter(
+        x=[100 * each for each in targets],
+        y=[_mean(curve.points[each]) for each in targets],
+        mode="lines+markers",
+        line={"color": look.faint, "width": 1},
+        marker={"color": look.faint, "size": 4},
+        hovertemplate=_read(curve),
+        name=curve.name,
+    )
+
+
+def _read(curve: Curve) -> str:
+    """What is read under the finger."""
+    return f"{curve.name}, %{{x:g}} %: %{{y:.4g}}<extra></extra>"
 
 
 def _hue(curve: Curve, look: Palette) -> str:
@@ -184,18 +213,21 @@ def _reach(curve: Curve) -> str:
     return said.replace(" ", "\u00a0")
 
 
-def _finding(curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool) -> str:
-    """The dense model's; who has the lowest and the highest at the last target, or only how far they spread."""
+def _finding(
+    curves: Sequence[Curve], dense: float, broken: Mapping[str, int | None], few: bool, at: float | None
+) -> str:
+    """The dense model's; who has the lowest and the highest at a target, or only how far they spread."""
     said = [f"Dense: {digits(dense, 3)}."] if math.isfinite(dense) else []
-    last = max((target for each in curves for target in each.points), default=None)
-    here = {each.name: _mean(each.points[last]) for each in curves if last in each.points}
+    at = max((target for each in curves for target in each.points), default=None) if at is None else at
+    here = {each.name: _mean(each.points[at]) for each in curves if at in each.points}
     if here:
         least, most = min(here, key=here.get), max(here, key=here.get)
         low, high = digits(here[least], 3), digits(here[most], 3)
+        lowest, highest = spoken(least), spoken(most)
         spread = f"perplexities run from {low} to {high}; too few windows to rank them."
         if least == most:
-            spread = f"the perplexity of {least} is {low}."
+            spread = f"the perplexity of {lowest} is {low}."
         elif not few:
-            spread = f"{least} has the lowest perplexity, {low}; {most} the highest, {high}."
-        said.append(f"At {percent(last)} zeros {spread}")
+            spread = f"{lowest} has the lowest perplexity, {low}; {highest} the highest, {high}."
+        said.append(f"At {percent(at)} zeros {spread}")
     return " ".join([*said, *not_a_number(broken)]) or "Nothing is measured yet."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.analysis import headlines
+from core.analysis import headlines, protocols
 from core.analysis.comparison import FEWEST_WINDOWS
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
@@ -31,7 +31,7 @@ def show(
     lower: DeltaGenerator,
     bars: Callable[[], None],
 ) -> None:
-    """Everything that was measured under one protocol.
+    """Everything that was measured under one protocol, by this profile and by others of the model.
 
     Args:
         among: the protocols to choose from.
@@ -46,11 +46,13 @@ def show(
             badge(results, among)
             bars()
         return
+    mine = results.of(setting)  # by another profile the same setting may be another allocation
+    results = protocols.across_profiles(results, tuple(among.values()))
     with lower:
         part = _choose_slice(results, setting)
-    shown = results.of(setting)
+    shown = mine and results.of(setting)
     in_part = shown if shown in results.within(part) else None
-    leading = headlines.leading(results, part, setting)
+    leading = in_part or headlines.leading(results, part, setting)
     with upper:
         _headline(results, part, setting, leading, in_part)
         badge(results, among)
@@ -58,7 +60,7 @@ def show(
     for one in results.settings:
         if one.helped:
             st.warning(plain(f"{one.name}. {one.helped}"))
-    frame.show(drawing.perplexity(results, leading, view.look()), prefix, "perplexity")
+    frame.show(drawing.perplexity(results, leading, view.look(), part), prefix, "perplexity")
     chart = drawing.against_uniform(results, part, leading, view.look())
     if chart:
         frame.show(chart, f"{prefix}-{part.target:g}", "changes")

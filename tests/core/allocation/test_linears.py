@@ -23,7 +23,7 @@ def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(e
         kept, notes = candidates.possible(asked, np.ones(here.weights.parameters.shape), here)
         fine = [each for each in kept if getattr(each.allocation.base, "granularity", "layer") == "linear"]
         assert bool(fine) is there
-        assert any("granularity linear" in note and "left out" in note for note in notes) is not there
+        assert any("per linear" in note and "left out" in note for note in notes) is not there
 
 
 @settings(max_examples=8)

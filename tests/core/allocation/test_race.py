@@ -116,7 +116,7 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
     one, each_linear = (each for each in run(found) if each.kind == "response" and each.measured)
     if one.of_linears:
         one, each_linear = each_linear, one
-    assert not one.of_linears and each_linear.of_linears and each_linear.name == "Response, granularity linear"
+    assert not one.of_linears and each_linear.of_linears and each_linear.name == "Response per linear"
     assert each_linear.sparsity.shape == (LAYERS,) and each_linear.measured.uniform is one.measured.uniform
     planned = each_linear.measured.planned
     mine = race.in_view("mine", planned, found[0], *race.where(groups, TARGET))

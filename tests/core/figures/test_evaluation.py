@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -89,6 +90,17 @@ def test_a_curve_that_ends_early_says_where() -> None:
 def test_a_curve_over_some_targets_says_from_where_to_where() -> None:
     found = evaluation.perplexity([*CURVES, curve("DLP", {0.5: [19.0], 0.6: [25.0]})], 15.2)
     assert "DLP (50 to 60 %)" in [each.replace("\u00a0", " ") for each in trace(found.figure, "labels").text]
+
+
+def test_what_stands_behind_is_pale_and_unnamed_and_is_compared_all_the_same() -> None:
+    behind = [replace(each, behind=each.name == "Uniform") for each in CURVES]
+    chart = evaluation.perplexity(behind, 15.2, at=0.5)
+    pale = trace(chart.figure, "Uniform")
+    assert pale.line.color == pale.marker.color == LIGHT.faint and "Uniform" in pale.hovertemplate
+    assert set(trace(chart.figure, "labels").text) == {"<b>OWL</b>", "OWL, corrections", "dense 15.2"}
+    assert "At 50 % zeros OWL has the lowest perplexity, 18.0; Uniform the highest, 20.0." in chart.finding
+    assert "Grey lines are other" in chart.finding and len(chart.table) == 5
+    assert "Grey" not in evaluation.perplexity(CURVES, 15.2).finding
 
 
 def test_too_few_windows_rank_nothing() -> None:
