@@ -173,11 +173,14 @@ def test_allocations_that_looked_at_another_profile_do_not_join(store: Store) ->
 def test_what_another_profile_measured_alike_is_shown_but_is_not_the_setting_in_view(store: Store) -> None:
     uniform = families.combined([AllocationRequest(target=0.7)], "wanda", (0,))
     mine = recalibrated(store, uniform, 16)
-    recalibrated(store, families.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
+    another = recalibrated(store, families.combined([grammar.method("owl", 0.7)], "wanda", (0,)), 16, "another")
     app = opened(study=mine, detail="all")
     assert "OWL" in set(app.dataframe[-1].value["setting"])
-    assert any("has not been evaluated yet" in each.value for each in app.info)
+    other = "Your setting (OWL, 70 % zeros, Wanda) has not been evaluated yet (OWL here looked at another profile)"
+    assert any(each.value.startswith(other) for each in app.info)
     assert "profiles " in badges(app)[0]
+    assert any(each.value.startswith(other) for each in opened(study=another).info)
+    assert not opened(study=another, base="uniform").info
 
 
 def test_a_link_to_a_study_that_is_not_here_says_so(store: Store) -> None:

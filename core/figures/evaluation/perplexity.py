@@ -21,7 +21,7 @@ from core.specs.naming import spoken
 from core.store.results import Array
 
 WIDEST = 16  # characters of a line of a name that a phone has room for
-BEHIND = " Grey lines are other pruners and repairs; point at one to read its name."
+BEHIND = " Grey lines are pruned another way; point at one to read its name."
 HEIGHT, LINES = 460, 22  # pixels of the chart, and how many lines of names stand one under another in them
 
 

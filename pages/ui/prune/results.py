@@ -46,7 +46,7 @@ def show(
             badge(results, among)
             bars()
         return
-    mine = results.of(setting)  # by another profile the same setting may be another allocation
+    mine = results.of(setting) if _looked_alike(results, setting, profile) else None
     results = protocols.across_profiles(results, tuple(among.values()))
     with lower:
         part = _choose_slice(results, setting)
@@ -93,8 +93,16 @@ def _lacking(results: Evaluations, setting: Setting) -> str:
     name = naming.setting(setting, [each.setting for each in results.settings])
     alike = [(each.name, _unlike(each, setting)) for each in results.settings]
     told = [f"{other} here has {listed(words)}" for other, words in alike if words]
+    same = results.of(setting)
+    told += [f"{same.name} here looked at another profile"] if same else []
     where = f" ({listed(told)})" if told else ""
     return f"Your setting ({name}) has not been evaluated yet{where}: press Evaluate to measure it."
+
+
+def _looked_alike(results: Evaluations, setting: Setting, profile: Profile) -> bool:
+    """Whether a setting is the allocation of this profile where these results have it."""
+    asked = setting.allocation
+    return not (asked.base.profiled or asked.correction.strength) or profile.entry.key in results.profiles
 
 
 def _unlike(one: EvaluatedSetting, setting: Setting) -> list[str]:

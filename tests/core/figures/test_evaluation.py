@@ -99,7 +99,7 @@ def test_what_stands_behind_is_pale_and_unnamed_and_is_compared_all_the_same() -
     assert pale.line.color == pale.marker.color == LIGHT.faint and "Uniform" in pale.hovertemplate
     assert set(trace(chart.figure, "labels").text) == {"<b>OWL</b>", "OWL, corrections", "dense 15.2"}
     assert "At 50 % zeros OWL has the lowest perplexity, 18.0; Uniform the highest, 20.0." in chart.finding
-    assert "Grey lines are other" in chart.finding and len(chart.table) == 5
+    assert "Grey lines are pruned another way" in chart.finding and len(chart.table) == 5
     assert "Grey" not in evaluation.perplexity(CURVES, 15.2).finding
 
 
