@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.allocation.allocator import Allocator
-from core.specs.base import Array
+from core.specs.base import Array, added
 from core.specs.errors import UserError
 
 if TYPE_CHECKING:
     from core.allocation.evidence import Evidence
 
 ROUNDING = 1e-12  # how far below 0 a budget that was met may leave a layer
+LONGEST = 60  # characters of a name
+NAME = rf"[^\W_](?:[^\W_]|[ .()+-]){{0,{LONGEST - 1}}}"
 
 
 class Manual(Allocator):
@@ -29,6 +32,7 @@ class Manual(Allocator):
     sparsity: tuple[float, ...] | tuple[tuple[float, ...], ...] = Field(
         description="per layer, or per layer and linear"
     )
+    name: str = added("", "what it is called, as in Response polished by Wanda")
 
     @model_validator(mode="before")
     @classmethod
@@ -46,6 +50,18 @@ class Manual(Allocator):
             for value in row if per_linear else (row,):
                 _check_sparsity(layer, value)
         return given
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, given: str) -> str:
+        """It stands in charts, in Markdown and among names with commas: no sign that means anything there."""
+        if given and not re.fullmatch(NAME, given):
+            raise ValueError(f"the name of an allocation must be up to {LONGEST} letters, digits, spaces and . ( ) + -")
+        return given
+
+    @property
+    def title(self) -> str:
+        return self.name or self.label
 
     @property
     def per_linear(self) -> bool:

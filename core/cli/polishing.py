@@ -15,7 +15,7 @@ from core.cli.studying import run
 from core.models import cost, machine
 from core.models.sources import locate, outlined
 from core.search.polish_cost import Cost
-from core.specs import PolishRequest
+from core.specs import PolishRequest, naming
 from core.specs.errors import UserError
 from core.specs.formats import several
 from core.specs.paths import exists, resolved
@@ -35,7 +35,8 @@ def polish(given: SimpleNamespace) -> None:
     entry = run(request, store, machine.chosen(given.device), {})
     told = entry.provenance
     answer = {name: told[name] for name in ("sentence", "interval", "judged", "budget", "sparsity", "rounds", "tokens")}
-    file.write_text(json.dumps({"sparsity": told["sparsity"], "budget": told["budget"]}) + "\n", encoding="utf-8")
+    written = {"name": naming.polished(request.setting)} | {name: told[name] for name in ("sparsity", "budget")}
+    file.write_text(json.dumps(written) + "\n", encoding="utf-8")
     if given.json:
         say_json({"key": entry.key, **answer, "file": str(file)})
     else:

@@ -114,11 +114,11 @@ def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) 
 def from_file(path: Path) -> AllocationRequest:
     """An allocation that was written down: a JSON object with `sparsity`, a number per layer or a list per layer.
 
-    Its `budget`, else the mean over layers, is the target that its uniform twin gets; where the model's weights make it
-    another one, allocating says which.
+    It is called by its `name`, where it has one. Its `budget`, else the mean over layers, is the target that its
+    uniform twin gets; where the model's weights make it another one, allocating says which.
 
     Raises:
-        UserError: no such file, not JSON, or no such list.
+        UserError: no such file, not JSON, no such list, or a name of other signs than letters, digits and a few more.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -135,9 +135,10 @@ def from_file(path: Path) -> AllocationRequest:
         raise UserError(f"{path.name}: sparsity must be numbers, per layer or per linear of each layer") from error
     target = content.get("budget", float(np.mean(means))) if isinstance(content, dict) else float(np.mean(means))
     form = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
+    name = content.get("name", "") if isinstance(content, dict) else ""
     return checked(
         AllocationRequest,
-        base=checked(Manual, sparsity=form),
+        base=checked(Manual, sparsity=form, name=name),
         target=_number("budget", target),
         unclipped=True,  # what is written is what is done
     )

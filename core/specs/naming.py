@@ -102,6 +102,13 @@ def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
     return found
 
 
+def polished(start: Setting) -> str:
+    """What an allocation is called once it is polished: `Response polished by Wanda + refit`; no commas."""
+    base = start.allocation.base
+    begun = "Polished" if base.by_hand else f"{allocation(start.allocation)} polished".replace(",", "")
+    return f"{begun} by {start.treatment.label}"
+
+
 def spoken(title: str) -> str:
     """A title within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`."""
     method, *words = title.split(", ")
@@ -111,7 +118,8 @@ def spoken(title: str) -> str:
 def _values(asked: AllocationRequest) -> dict[str, object]:
     """The base's parameters but those in its title, and the bounds; a row of numbers is no part of a name."""
     titled = {each.name for each in asked.base.parameters() if each.titles}
-    return asked.base.model_dump(exclude={"kind", "sparsity", *titled}) | _bounds(asked)
+    own = {} if asked.base.by_hand else asked.base.model_dump(exclude={"kind", *titled})
+    return own | _bounds(asked)
 
 
 def _bounds(asked: AllocationRequest) -> dict[str, float]:

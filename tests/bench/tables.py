@@ -198,8 +198,7 @@ def _named(one: EvaluatedSetting) -> tuple[str, str]:
     """Allocation and pruner."""
     if one.setting is None:
         return "Dense", ""
-    named = "Response, polished by Wanda" if _is_polished(one) else naming.long(one.setting.allocation)
-    return named, slice_of(one.setting).treatment.label
+    return naming.long(one.setting.allocation), slice_of(one.setting).treatment.label
 
 
 def _is_polished(one: EvaluatedSetting) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from core.specs import (
     AllocationRequest,
     Correction,
     EvaluationRequest,
+    Manual,
     Setting,
     StudyRequest,
+    UserError,
     WindowRequest,
     grammar,
+    naming,
     uniform,
 )
 from core.specs.study_file import read_study, write_study
@@ -91,6 +95,44 @@ def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path: Path) -> No
     assert [each.target for each in asked] == [0.5, 0.5, 0.6, 0.6, 0.55, 0.55]
     assert [each.base.by_hand for each in asked] == [False] * 4 + [True] * 2
     assert asked[-1] == grammar.from_file(tmp_path / "polished.json")
+
+
+def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path: Path) -> None:
+    """Two of unlike names are told apart; a file without a name is what it was, to its key."""
+    for name in ("Response polished by Wanda", "Polished by ALPS + refit", "größer (2)"):
+        (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
+        found = Setting(allocation=grammar.from_file(tmp_path / "named.json"))
+        assert naming.setting(found) == f"{name}, 50 % zeros, Wanda"
+        assert Setting.model_validate_json(found.model_dump_json()) == found
+    (tmp_path / "plain.json").write_text("[0.25, 0.75]")
+    plain = Setting(allocation=grammar.from_file(tmp_path / "plain.json"))
+    assert set(naming.titles([plain, found]).values()) == {"set by hand", "größer (2)"}
+    assert plain.key != found.key and "name" not in plain.allocation.base.model_dump()
+
+
+@pytest.mark.parametrize("name", ["<b>", "a, b", "_a_", "[a](b)", "%{x}", "=1", " a", "a\n", "a" * 61, 5, "a`b", "$a$"])
+def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path: Path, name: object) -> None:
+    (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
+    with pytest.raises(UserError, match="^name: ") as told:
+        grammar.from_file(tmp_path / "named.json")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [
+        ("uniform", "Uniform polished by Wanda + refit"),
+        ("response granularity=linear", "Response per linear polished by Wanda + refit"),
+        ("owl strength=0.04 control=shuffled seed=2", "OWL shuffled 0.04 (2) polished by Wanda + refit"),
+    ],
+)
+def test_what_is_polished_has_a_name_that_a_file_may_hold(start: str, name: str) -> None:
+    begun = Setting(allocation=grammar.method(start, 0.5), repair="refit")
+    assert naming.polished(begun) == name == Manual(sparsity=(0.5,), name=name).title
+    again = begun.model_copy(
+        update={"allocation": AllocationRequest(base=Manual(sparsity=(0.5,), name=name), target=0.5)}
+    )
+    assert naming.polished(again) == "Polished by Wanda + refit"
 
 
 @pytest.mark.parametrize(
