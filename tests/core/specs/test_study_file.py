@@ -113,7 +113,7 @@ def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path: Path) -> N
 @pytest.mark.parametrize("name", ["<b>", "a, b", "_a_", "[a](b)", "%{x}", "=1", " a", "a\n", "a" * 61, 5, "a`b", "$a$"])
 def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path: Path, name: object) -> None:
     (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
-    with pytest.raises(UserError, match="^name: ") as told:
+    with pytest.raises(UserError, match=r"^name: ") as told:
         grammar.from_file(tmp_path / "named.json")
     assert "\n" not in str(told.value)
 
