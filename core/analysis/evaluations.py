@@ -29,9 +29,13 @@ class Slice:
         return Treatment(self.pruner, self.repair)
 
     @property
+    def pruned(self) -> str:
+        """All but the target: `Wanda + refit`, `Wanda, 2:4`."""
+        return ", ".join(filter(None, [self.treatment.label, self.pattern]))
+
+    @property
     def name(self) -> str:
-        words = [f"{per_cent(self.target)} zeros", self.treatment.label]
-        return ", ".join(words + ([self.pattern] if self.pattern else []))
+        return f"{per_cent(self.target)} zeros, {self.pruned}"
 
 
 def slice_of(setting: Setting) -> Slice:

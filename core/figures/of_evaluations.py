@@ -86,7 +86,7 @@ def _named(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
     """What is drawn with its name: the pruner and repair that are compared, and whoever is lowest at their target."""
     if part is None:
         return list(found.settings)
-    alike = [each for each in found.settings if replace(slice_of(each.setting), target=part.target) == part]
+    alike = [each for each in found.settings if slice_of(each.setting).pruned == part.pruned]
     here = [each for each in found.settings if each.finite and each.setting.allocation.target == part.target]
     return [*alike, *sorted(here, key=lambda each: each.perplexity)[:1]]
 

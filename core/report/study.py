@@ -69,12 +69,22 @@ def _exhibits(results: Evaluations, profile: Profile | None, note: str) -> list[
     if not results.settings:
         return []
     prefix = results.spec.key[:6]
-    shown = [exhibit(partial(drawing.perplexity, results, None), note, prefix)]
+    shown = []
+    last = {each.pruned: each for each in results.slices}
+    for pruned, within in last.items():
+        draw = partial(drawing.perplexity, results, None, part=within)
+        told = (f"{prefix}-{_file(within)}", f": {pruned}") if len(last) > 1 else (prefix, "")
+        shown.append(exhibit(draw, note, *told))
     for within in results.slices:
-        named = f"{prefix}-{within.treatment.name}-{within.target:g}"
+        named = f"{prefix}-{_file(within)}-{within.target:g}"
         for base, of, draw in _draws(results, within, profile):
             shown.append(exhibit(draw, note, f"{named}-{base}" if base else named, f"{of}: {within.name}"))
     return shown
+
+
+def _file(part: Slice) -> str:
+    """A part of a file's name."""
+    return "-".join(filter(None, [part.treatment.name, part.pattern]))
 
 
 def _draws(results: Evaluations, within: Slice, profile: Profile | None) -> Iterator[tuple[str, str, Draw]]:

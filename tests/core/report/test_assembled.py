@@ -150,6 +150,17 @@ def test_a_study_is_reported_whole(store: Store) -> None:
         assert each in found.text
 
 
+def test_each_way_of_pruning_is_drawn_with_its_own_names(store: Store) -> None:
+    """A repair and a pattern at one target are two ways, whose pictures are saved under two names."""
+    half = Setting(allocation=AllocationRequest(target=0.5))
+    ways = [half, *(half.model_copy(update=more) for more in ({"repair": "refit"}, {"pattern": "2:4"}))]
+    owls = [each.model_copy(update={"allocation": AllocationRequest(base=Owl(), target=0.5)}) for each in ways[:2]]
+    found = read(store, stored_study(store, (*ways, *owls)))
+    assert drawn(found) == ["perplexity"] * 3 + ["changes"] * 2
+    for way in ("Wanda", "Wanda + refit", "Wanda, 2:4"):
+        assert f"Perplexity against target sparsity: {way}" in found.text
+
+
 def drawn(found: Reader) -> list[str]:
     """The kind of every chart, in order; no two have one name."""
     names = [attrs["data-name"] for _, attrs in found.elements if attrs.get("class") == "chart"]
