@@ -70,8 +70,8 @@ class Allocator(Spec):
 
     @property
     def said(self) -> dict[str, object]:
-        """What the grammar writes of it, by name; nothing of numbers that are given."""
-        own = {} if self.by_hand else self.model_dump(exclude={"kind"})
+        """What the grammar writes of it, by name."""
+        own = self.model_dump(exclude={"kind"})
         quiet = {each.name: type(self).model_fields[each.name].default for each in self.parameters() if each.quiet}
         return {name: value for name, value in own.items() if name not in quiet or value != quiet[name]}
 

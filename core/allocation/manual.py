@@ -64,6 +64,11 @@ class Manual(Allocator):
         return self.name or self.label
 
     @property
+    def said(self) -> dict[str, object]:
+        """Its name, where it has one; nothing of the numbers."""
+        return {"name": f'"{self.name}"'} if self.name else {}
+
+    @property
     def per_linear(self) -> bool:
         return bool(self.sparsity) and isinstance(self.sparsity[0], tuple)
 

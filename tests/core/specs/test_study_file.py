@@ -103,6 +103,7 @@ def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path: Path) -> N
         (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
         found = Setting(allocation=grammar.from_file(tmp_path / "named.json"))
         assert naming.setting(found) == f"{name}, 50 % zeros, Wanda"
+        assert found.name == f'manual name="{name}" unclipped=yes:0.5'
         assert Setting.model_validate_json(found.model_dump_json()) == found
     (tmp_path / "plain.json").write_text("[0.25, 0.75]")
     plain = Setting(allocation=grammar.from_file(tmp_path / "plain.json"))
