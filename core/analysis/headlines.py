@@ -13,9 +13,9 @@ from core.specs import Setting, naming
 
 
 def leading(found: Evaluations, part: Slice, setting: Setting) -> EvaluatedSetting:
-    """The measured setting to lead with where the one in view is not: its method, else the least, else uniform.
+    """The measured setting to lead with where the one in view is not measured.
 
-    A correction never leads.
+    Its method, else the lowest perplexity, else uniform; a correction never leads.
     """
     plain = [each for each in found.within(part) if each.uniform and each.finite and not each.strength]
     alike = [each for each in plain if each.setting.allocation.base.kind == setting.allocation.base.kind]

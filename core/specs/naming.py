@@ -50,9 +50,10 @@ def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> 
 def parameters(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> list[str]:
     """`m 7`, `lam 0.2`: those of the base and the bounds that are not as usual, or not as another's of that base."""
     usual = AllocationRequest(base=asked.base if asked.base.by_hand else type(asked.base)())
-    compared = [usual, *(each for each in others if each.base.title == asked.base.title)]
+    alike = (each for each in others if each.base.title == asked.base.title)
+    compared = [_values(each) for each in (usual, *alike)]
     own = _values(asked).items()
-    return [f"{name} {word(value)}" for name, value in own if any(_values(each)[name] != value for each in compared)]
+    return [f"{name} {word(value)}" for name, value in own if any(each[name] != value for each in compared)]
 
 
 def whole(asked: Setting) -> str:
