@@ -19,6 +19,7 @@ Value = TypeVar("Value", str, int, list[str])
 # Runs of a page after which its widgets hold their values by themselves. In the first a widget's value is still that of
 # the page before; a second follows at once where the browser finds its theme dark, and shows what that run alone sets.
 SETTLED = 3
+BEHIND = 8  # URLs that a browser may still have when it sends what was chosen
 
 
 def enter(page: str) -> None:
@@ -28,6 +29,21 @@ def enter(page: str) -> None:
     st.session_state["moved"] = moved
     st.session_state["runs"] = 1 if moved else st.session_state.get("runs", 0) + 1
     st.session_state["page"] = page
+    if moved:
+        st.session_state["replaced"] = []
+    elif _outrun():
+        st.query_params.from_dict(st.session_state["asked"])
+
+
+def _outrun() -> bool:
+    """Whether something was chosen before the browser had heard of the URL that an earlier run wrote.
+
+    It then brings the URL that was replaced, as the back button does; but the back button chooses nothing.
+    """
+    if st.query_params.to_dict() not in st.session_state.get("replaced", []):
+        return False
+    memory = st.session_state.get("view", {})
+    return any(key in st.session_state and st.session_state[key] != value for key, (_, value) in memory.items())
 
 
 @dataclass(frozen=True)
@@ -223,6 +239,7 @@ def write() -> None:
     words = [(each, each.word.told) for each in st.session_state.get("words", {}).values()]
     if changes or linked:  # a link to the page in view tells the script what it asks for, but not the address bar
         st.query_params.from_dict(url())
+        st.session_state["replaced"] = [*st.session_state.get("replaced", []), asked][-BEHIND:]
         st.session_state.setdefault("view", {}).update(st.session_state["url"])
         st.session_state["url"] = {}
     for each, told in words:

@@ -104,6 +104,28 @@ def test_a_choice_is_written_to_the_url_and_a_default_is_not(filled_cache: dict[
     assert "layer" not in app.query_params
 
 
+def test_a_choice_outruns_the_url_of_the_last_one_and_the_back_button_does_not(filled_cache: dict[str, str]) -> None:
+    """A quick reader's browser has not heard of the new URL yet and brings an old one with the next choice."""
+    app = opened(profile=filled_cache["deep"], group=GAIN)
+    bare = url(app)
+    app.session_state["layer"] = 3
+    app.run()
+    app.session_state["layer"] = 7
+    app.query_params.pop("layer")
+    app.run()
+    assert app.session_state["layer"] == 7 and url(app) == bare | {"layer": "7"}
+    app.session_state["statistic"] = "median"
+    app.query_params["layer"] = "3"
+    app.run()
+    assert app.session_state["layer"] == 7 and url(app) == bare | {"layer": "7", "statistic": "median"}
+    app.query_params.pop("statistic")
+    app.run()
+    assert app.session_state["layer"] == 7 and url(app) == bare | {"layer": "7"}
+    app.query_params["layer"] = "3"
+    app.run()
+    assert app.session_state["layer"] == 3 and url(app) == bare | {"layer": "3"}
+
+
 NONSENSE = {"layer": "300", "perturbation": "x", "statistic": "mode", "compare": "no", "positions": "first"}
 
 
