@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-12  # how far below 0 a budget that was met may leave a layer
 LONGEST = 60  # characters of a name
-NAME = rf"[^\W_](?:[^\W_]|[ .()+-]){{0,{LONGEST - 1}}}"
+SIGNS = " .()+-"  # that it may hold beside letters and digits
 
 
 class Manual(Allocator):
@@ -55,7 +54,8 @@ class Manual(Allocator):
     @classmethod
     def _plain(cls, given: str) -> str:
         """It stands in charts, in Markdown and among names with commas: no sign that means anything there."""
-        if given and not re.fullmatch(NAME, given):
+        plain = given[:1].isalnum() and all(each.isalnum() or each in SIGNS for each in given)
+        if given and not (plain and len(given) <= LONGEST):
             raise ValueError(f"the name of an allocation must be up to {LONGEST} letters, digits, spaces and . ( ) + -")
         return given
 
