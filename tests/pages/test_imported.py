@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         synthetic.save_profile(store.root, PROFILE, LAYERS, "deep model")
     save(own, family()[:6])
     for kind in ("profile", "study"):
-        for entry in own.entries(kind):
+        for entry in (each for each in own.entries(kind) if not each.committed):
             content = pack(own, entry)
             unpack(both, content)
             unpack(alone, content)

@@ -76,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = specs.WritingSpec(model=PROFILE.model, pruned=half, prompt=NAME, tokens=9)
     other.save(written, None, told | {"model": NAME, "prompt": NAME, "dense": NAME, "pruned": NAME})
     for kind in VIEW_KINDS:
-        for entry in other.entries(kind):
+        for entry in (each for each in other.entries(kind) if not each.committed):
             unpack(store, pack(other, entry))
     folder = f"/{NAME}{UNSEEN}"
     exported = specs.ExportSpec(model=PROFILE.model, pruned=half, folder=folder)
