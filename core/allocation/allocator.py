@@ -26,7 +26,7 @@ class Parameter:
     words: dict[str, str] = field(default_factory=dict)  # option -> words, where options are names
     key: str = ""  # in the URL, where its name is taken by another page
     quiet: bool = False  # not written where it is as usual
-    titles: dict[str, str] = field(default_factory=dict)  # option -> what the allocation's name has more by it
+    titles: dict[str, str] = field(default_factory=dict)  # option -> words that it adds to the title
     name: str = ""  # of the field, filled in by `Allocator.parameters`
 
 

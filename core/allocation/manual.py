@@ -53,7 +53,11 @@ class Manual(Allocator):
     @field_validator("name")
     @classmethod
     def _plain(cls, given: str) -> str:
-        """It stands in charts, in Markdown and among names with commas: no sign that means anything there."""
+        """The name, which stands in charts, in Markdown and among names with commas.
+
+        Raises:
+            ValueError: it is too long, or holds a sign that would mean something there.
+        """
         plain = given[:1].isalnum() and all(each.isalnum() or each in SIGNS for each in given)
         if given and not (plain and len(given) <= LONGEST):
             raise ValueError(f"the name of an allocation must be up to {LONGEST} letters, digits, spaces and . ( ) + -")

@@ -37,7 +37,7 @@ def perplexity(
     """Every method over its targets; the corrections of one base as one, their controls left to their own chart.
 
     Args:
-        part: what is compared, so that other pruners and repairs stand behind; None: all are alike.
+        part: what is compared; curves of other pruners, repairs and patterns are pale. None: all have their names.
     """
     points: dict[tuple[str, bool], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     strengths, bases, ends = defaultdict(set), defaultdict(set), defaultdict(dict)
@@ -83,7 +83,7 @@ def perplexity(
 
 
 def _named(found: Evaluations, part: Slice | None) -> list[EvaluatedSetting]:
-    """What is drawn with its name: the pruner and repair that are compared, and whoever is lowest at their target."""
+    """Settings that are drawn with their names: those compared, over all targets, and the lowest at their target."""
     if part is None:
         return list(found.settings)
     alike = [each for each in found.settings if slice_of(each.setting).pruned == part.pruned]

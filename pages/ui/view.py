@@ -36,9 +36,9 @@ def enter(page: str) -> None:
 
 
 def _outrun() -> bool:
-    """Whether something was chosen before the browser had heard of the URL that an earlier run wrote.
+    """Whether a choice was sent before the browser had heard of the URL that an earlier run wrote.
 
-    It then brings the URL that was replaced, as the back button does; but the back button chooses nothing.
+    It then comes with the replaced URL, as the back button does; but the back button changes no widget.
     """
     if st.query_params.to_dict() not in st.session_state.get("replaced", []):
         return False

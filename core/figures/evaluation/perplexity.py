@@ -35,7 +35,7 @@ class Curve:
     loose: bool = False  # several strengths at one target: points without a line
     ends: Mapping[float, tuple[float, float]] = field(default_factory=dict)  # target -> 95 % interval against uniform
     kind: str | None = None  # of its base allocator, which has its own colour
-    behind: bool = False  # pale and without a name: what the others stand among
+    behind: bool = False  # pale and without a name, for comparison alone
 
 
 class End(NamedTuple):
