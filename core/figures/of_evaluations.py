@@ -75,7 +75,8 @@ def perplexity(
     }
     few = found.spec.text.sequences < FEWEST_WINDOWS
     chart = evaluation.perplexity(curves, dense, broken, look, few, part and part.target)
-    tuned = [spoken(name) for name in bases if name in front and len(bases[name]) > 1 and not name.endswith(CORRECTED)]
+    several = {name for name in front if sum(not each.by_hand for each in bases[name]) > 1}
+    tuned = [spoken(name) for name in bases if name in several and not name.endswith(CORRECTED)]
     if not tuned:
         return chart
     said = f"Parameters of {listed(tuned)} differ by target; see All results."

@@ -79,6 +79,8 @@ def test_a_method_with_other_parameters_at_each_target_says_so() -> None:
     assert {"owl m=5 lam=0.08", "owl m=7 lam=0.08"} <= set(table["with all parameters"])
     same = study(tuple(each.model_copy(update={"allocation": at[0].allocation}) for each in at[:1]))
     assert "Parameters" not in drawing.perplexity(same, None).finding
+    by_hand = [AllocationRequest(base=Manual(sparsity=(each,) * 6), target=each, unclipped=True) for each in (0.6, 0.7)]
+    assert "Parameters" not in drawing.perplexity(study(families.combined(by_hand, "wanda", (0,))), None).finding
 
 
 def test_one_pruner_is_drawn_with_names_before_the_others_and_the_lowest_of_all() -> None:
