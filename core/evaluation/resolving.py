@@ -32,7 +32,7 @@ class Resolved:
     @property
     def files(self) -> list[Path]:
         """The local files that it was read from."""
-        return [path for each in (self.text, *self.calibration.values()) for path in each.files]
+        return [path for each in (self.text, *self.calibration.values(), *self.tasks.values()) for path in each.files]
 
 
 def check(request: StudyRequest | specs.ExportRequest | specs.WritingRequest, reader: Reader, store: Store) -> None:
@@ -79,7 +79,11 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     )
     tasks = tuple(
         specs.TaskSpec(
-            name=each.name, content=each.content, examples=request.evaluation.examples, seed=request.evaluation.seed
+            name=each.name,
+            content=each.content,
+            examples=request.evaluation.examples,
+            seed=request.evaluation.seed,
+            tokenizer=loaded.untold_tokenizer,
         )
         for each in found
     )

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from core.specs.errors import UserError
+from core.specs.paths import exists
 from core.store import access
 
 FORMATS = ("arrow", "csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
@@ -105,8 +106,8 @@ def content(paths: Iterable[Path]) -> str:
 
 def _data_file(task: TaskFile, written: str) -> Path:
     for base in (Path.cwd(), task.sources[0].parent):
-        if (base / written).is_file():
-            return (base / written).resolve()
+        if exists(base / written) and (base / written).is_file():
+            return access.inside(base / written).resolve()
     raise UserError(
         f'the data file "{written}" of the task {task.name} is found neither from the working directory nor from the '
         f"folder of {task.sources[0].name}: start from the folder that its path is written for"
@@ -129,7 +130,7 @@ def _merged(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], tuple[
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        parsed = yaml.safe_load(path.read_text(encoding="utf-8"))
+        parsed = yaml.safe_load(access.inside(path).read_text(encoding="utf-8"))
     except yaml.constructor.ConstructorError as error:
         raise UserError(
             f"the task file {path.name} is more than plain data ({error.problem}): code from a task folder is not run"

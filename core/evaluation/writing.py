@@ -32,7 +32,10 @@ def run(request: WritingRequest, loaded: Loaded, store: Store, shape: Outline, r
     """
     calibration: dict[str, Windows] = {}
     pruned = point(request.setting, request, loaded, store, calibration).pruned
-    spec = WritingSpec(model=loaded.spec, pruned=pruned, prompt=request.prompt, tokens=request.tokens)
+    spec = WritingSpec(
+        model=loaded.spec, pruned=pruned, prompt=request.prompt, tokens=request.tokens,
+        tokenizer=loaded.untold_tokenizer,
+    )  # fmt: skip
     files = [path for each in calibration.values() for path in each.files]
     store.remember(request, spec, [*loaded.source.files, *files])
     known = store.find(request)

@@ -31,6 +31,7 @@ class Task:
     content: str  # SHA-256 over the YAML and data files; the name and version of a definition of the harness
     version: str | float | None
     documents: int
+    files: tuple[Path, ...] = ()  # the YAML files and the data; none of a definition of the harness
 
 
 def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
@@ -129,8 +130,8 @@ def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
                 built = harness.built(config)[each.name]
                 documents = len(built.eval_docs)
             _check(built, each.name)
-            content = task_files.content([*each.sources, *data])
-            yield Task(each.name, config, content, built.VERSION, documents)
+            files = (*each.sources, *data)
+            yield Task(each.name, config, task_files.content(files), built.VERSION, documents, files)
 
 
 def _from_harness(names: Sequence[str]) -> Iterator[Task]:

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
-from core.models import anatomy, converted, devices, machine
+from core.models import anatomy, converted, devices, machine, replay
 from core.models.by_layers import by_layers, refuse_incomplete
 from core.models.flops import BYTES
 from core.models.gguf_header import parsed_once
@@ -35,6 +35,7 @@ LOG = logging.getLogger(__name__)
 SIZES = (  # of config.json: no larger than the longest side of a weight
     "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "intermediate_size", "vocab_size",
 )  # fmt: skip
+STREAM = 3  # axes of a residual stream: sequences, tokens, width
 POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -48,6 +49,7 @@ class Reader:
     source: Source
     tokenizer_hash: str
     longest: int | None  # most tokens its positions allow, or None where they are unlimited
+    vocabulary: int  # tokens that it has an embedding for
 
 
 def accepted(_: Reader) -> None:
@@ -72,6 +74,20 @@ class Loaded:
     def longest(self) -> int | None:
         """Most tokens its positions allow, or None where they are unlimited."""
         return _longest(self.model.config)
+
+    @property
+    def untold_tokenizer(self) -> str | None:
+        """The hash of its tokenizer, where its content does not tell it."""
+        return None if self.source.tells_tokenizer else self.tokenizer_hash
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that it has an embedding for."""
+        return _vocabulary(self.model.config)
+
+
+def _vocabulary(config: Any) -> int:
+    return config.get_text_config().vocab_size
 
 
 def _longest(config: Any) -> int | None:
@@ -116,7 +132,7 @@ def _load(source: Source, dtype: Dtype, store: Store | None, check: Callable[[Re
     if store:
         _check_sizes(config, source, store)
     tokenizer = load_tokenizer(files)
-    check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config)))
+    check(Reader(tokenizer, source, tokenizer_hash(tokenizer), _longest(config), _vocabulary(config)))
     model = read(files, config, dtype, store) if source.initialised is None else _initialised(source, config, dtype)
     model.eval().requires_grad_(False)
     if files is source or source.initialised is not None or dtype != "float32":
@@ -158,6 +174,9 @@ def _same(loaded: Loaded, copy: Source) -> bool:
 def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:
     """SHA-256 of everything that decides how a text becomes ids."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:  # how it cuts and fills is set anew by every call
+        backend.no_truncation()
+        backend.no_padding()
     text = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -262,6 +281,12 @@ def _check(model: PreTrainedModel, source: Source) -> None:
         for name, value in piece.items():
             if not torch.isfinite(value).all():
                 raise UserError(f"{source.label} holds NaN or infinite weights, in {name}: the files are damaged")
+    ids = torch.tensor([[1, 2]], device=model.device) % _vocabulary(model.config)
+    if replay.entry(model, anatomy.decoder_layers(model)[0], ids).dim() != STREAM:
+        raise UserError(
+            f"{source.label} ({type(model).__name__}) carries several residual streams side by side: only models with "
+            "one can be measured"
+        )
     if not anatomy.is_causal(model):
         raise UserError(
             f"{source.label} ({type(model).__name__}) lets tokens see later ones, as encoders do: only decoders can "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HEX = re.compile(r"[0-9a-f]{64}")
 HUB_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
+INDEX = "model.safetensors.index.json"
 UNAUTHORISED = 401  # the status of an answer to a token that is none
 RANDOM = "random:"
 LOCAL_TEXTS = ("demo", "file:")
@@ -46,6 +48,11 @@ class Source:
     initialised: int | None  # seed of a random initialisation, or None for the trained weights
 
     @property
+    def tells_tokenizer(self) -> bool:
+        """Whether its content tells the tokenizer too: that of a folder is over configuration and weights."""
+        return bool(self.gguf) or not HEX.fullmatch(self.content)
+
+    @property
     def fingerprint(self) -> str:
         """What a spec calls it where another model is in its centre: the beginning of its files' hash."""
         content = self.content if HEX.fullmatch(self.content) else hashlib.sha256(self.content.encode()).hexdigest()
@@ -57,7 +64,7 @@ class Source:
         if self.gguf:
             return [self.folder / self.gguf]
         tokenizer = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern)}
-        return [*weight_files(self.folder), *sorted(tokenizer)]
+        return [*_deciding(self.folder), *sorted(tokenizer)]
 
 
 def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = True) -> Source:
@@ -78,7 +85,9 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         return _gguf(access.inside(path), store, path.name)
     if typed and exists(path) and path.is_dir():
         folder = access.inside(path).resolve()
-        return Source(folder.name, folder, None, combined(store, weight_files(folder)), None)
+        for each in folder.iterdir():
+            access.inside(each)  # a link may lead anywhere
+        return Source(folder.name, folder, None, combined(store, _deciding(folder)), None)
     if HUB_ID.fullmatch(typed):
         return _hub(typed, revision, fetch)
     raise UserError(f"there is no model {brief(typed)}: give {KINDS}")
@@ -139,7 +148,36 @@ def weight_files(folder: Path, label: str | None = None) -> list[Path]:
         pickled = [path.name for path in folder.glob("*.bin")]
         why = f"only {pickled[0]}, a pickle; convert it to safetensors" if pickled else "no .safetensors file"
         raise UserError(f"{label or folder.name} has no weights that can be read safely: {why}")
+    _check_index(folder, {path.name for path in weights}, label)
     return [config, *weights]
+
+
+def _check_index(folder: Path, weights: set[str], label: str | None) -> None:
+    """Refuse an index that leads out of the folder: what it names beside the weights is not what was hashed."""
+    away = sorted(_indexed(folder) - weights)
+    if away:
+        raise UserError(
+            f"{INDEX} of {label or folder.name} names {brief(away[0])}, which is no safetensors file of the folder: "
+            "copy all files of the model into one folder"
+        )
+
+
+def _indexed(folder: Path) -> set[str]:
+    """The files that an index of a folder names; none where there is none, or where one file holds the whole model."""
+    index = folder / INDEX
+    if not index.is_file() or (folder / "model.safetensors").is_file():
+        return set()
+    try:
+        return set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UserError(f"{INDEX} of {folder.name} cannot be read: it has to map tensors to files") from error
+
+
+def _deciding(folder: Path) -> list[Path]:
+    """The files whose content is the model's: with the index, where that chooses among the weights."""
+    files = weight_files(folder)
+    chooses = _indexed(folder) not in (set(), {path.name for path in files[1:]})
+    return [*files, folder / INDEX] if chooses else files
 
 
 def shapes_of(path: Path, store: Store) -> Shapes:

@@ -92,6 +92,7 @@ class WritingSpec(View):
     pruned: PrunedSpec
     prompt: str
     tokens: int
+    tokenizer: str | None = added(None, "its SHA-256, where the content of the model does not tell it")
     method: Literal[1] = 1
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from core.specs.base import Spec, View
+from core.specs.base import Spec, View, added
 from core.specs.formats import model_name, several, text_name
 from core.specs.models import ModelSpec, OfModel
 from core.specs.settings import PrunedSpec, Setting, with_twins
@@ -59,6 +59,7 @@ class TaskSpec(Spec):
     content: str = Field(description="SHA-256 of the task file and its data, or name and version in the harness")
     examples: int | None
     seed: int
+    tokenizer: str | None = added(None, "its SHA-256, where the content of the model does not tell it")
 
 
 class ZeroShotSpec(Spec):

@@ -6,7 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.specs.base import Spec
+from core.specs.base import Spec, added
+
+MOST = 10**6  # windows: the largest text that is read has fewer
 
 
 class TextSpec(Spec):
@@ -18,6 +20,7 @@ class TextSpec(Spec):
     bos: Literal["protocol", "every"]
     length: int = Field(ge=2, description="tokens per window")
     windows: tuple[tuple[int, int], ...] = Field(description="(document, first token) of each window")
+    start: int | None = added(None, "the token before every window, where bos is every and no content tells it")
 
     @property
     def sequences(self) -> int:
@@ -29,7 +32,7 @@ class WindowRequest(Spec):
 
     source: str = Field("demo", description="demo, demo:evaluation, file:PATH, or a Hub dataset")
     documents: tuple[int, int] | None = Field(None, description="first and last document, counted from 0, inclusive")
-    sequences: int = Field(8, ge=1)
+    sequences: int = Field(8, ge=1, le=MOST)
     length: int = Field(64, ge=8, description="tokens per sequence")
     seed: int = Field(0, ge=0, description="draws the windows")
     packing: Literal["joined", "document"] | None = Field(None, description="None: as suits the source")

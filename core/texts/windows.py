@@ -89,15 +89,22 @@ def windows(request: WindowRequest, loaded: Loaded | Reader) -> Windows:
         )
     text = read(request.source, request.documents)
     packing = request.packing or text.packing
-    body = request.length - (request.bos == "every")
+    start = _start(loaded.tokenizer) if request.bos == "every" else None
+    body = request.length - (start is not None)
     encoded = _encode(text, packing, request.bos, loaded.tokenizer)
+    highest = max((int(ids.max()) for ids in encoded if len(ids)), default=0)
+    if highest >= loaded.vocabulary:
+        raise UserError(
+            f"the tokenizer of {loaded.source.label} gives token {highest}, and the model has {loaded.vocabulary}: "
+            "they do not belong together"
+        )
     draw = _from_documents if packing == "document" else _from_joined
     starts = draw(encoded, body, request, text.label)
     spec = TextSpec(
         content=text.content, tokenizer=loaded.tokenizer_hash, packing=packing, bos=request.bos,
-        length=request.length, windows=starts,
+        length=request.length, windows=starts, start=None if loaded.source.tells_tokenizer else start,
     )  # fmt: skip
-    return Windows(spec, _cut(encoded, starts, body, request.bos, loaded.tokenizer), text.label, text.files)
+    return Windows(spec, _cut(encoded, starts, body, start), text.label, text.files)
 
 
 def tokens(
@@ -114,7 +121,16 @@ def tokens(
     if tokenizer_hash(tokenizer) != spec.tokenizer:
         raise UserError("the tokenizer at hand is not the one that was used")
     encoded = _encode(text, spec.packing, spec.bos, tokenizer)
-    return _cut(encoded, spec.windows, spec.length - (spec.bos == "every"), spec.bos, tokenizer)
+    start = spec.start
+    if spec.bos == "every" and start is None:
+        start = _start(tokenizer)
+    return _cut(encoded, spec.windows, spec.length - (start is not None), start)
+
+
+def _start(tokenizer: PreTrainedTokenizerBase) -> int:
+    if tokenizer.bos_token_id is None:
+        raise UserError("this tokenizer has no start token: use bos protocol")
+    return tokenizer.bos_token_id
 
 
 def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBase) -> list[np.ndarray]:
@@ -148,13 +164,10 @@ def _from_documents(encoded: list[np.ndarray], body: int, request: WindowRequest
     return tuple((int(index), int(draw.integers(0, len(encoded[index]) - body + 1))) for index in chosen)
 
 
-def _cut(encoded: list[np.ndarray], starts: tuple, body: int, bos: str, tokenizer: PreTrainedTokenizerBase) -> Tensor:
+def _cut(encoded: list[np.ndarray], starts: tuple, body: int, before: int | None) -> Tensor:
+    """The windows, each behind the token `before` where there is one."""
     rows = np.stack([encoded[document][start : start + body] for document, start in starts])
-    if bos == "every":
-        if tokenizer.bos_token_id is None:
-            raise UserError("this tokenizer has no start token: use bos protocol")
-        rows = np.insert(rows, 0, tokenizer.bos_token_id, axis=1)
-    return torch.from_numpy(rows)
+    return torch.from_numpy(rows if before is None else np.insert(rows, 0, before, axis=1))
 
 
 def _file(path: Path) -> Text:
@@ -193,6 +206,7 @@ def _jsonl(path: Path) -> list[str]:
 def _words(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text is words, not {value!r}")
+    value.encode()  # half of a pair of signs, which JSON may hold, is none
     return value
 
 

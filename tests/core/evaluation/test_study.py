@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -314,3 +315,26 @@ def test_the_line_that_makes_an_export_again_says_what_is_not_usual(text: str, t
     assert words[words.index("--allocation") + 1] == "out/recipe.json" and "--profile" not in words
     odd = asked.calibration.model_copy(update={"bos": "every"})
     assert remake._commands(asked.model_copy(update={"calibration": odd})) == [], "prune has no option for it"
+
+
+def test_a_task_file_that_was_edited_is_asked_anew_and_a_tokenizer_is_part_of_an_answer(
+    empty: Store, tmp_path: Path, text: str
+) -> None:
+    model, where = tiny.save_tiny(tmp_path / "model", "llama"), tasks_in(tmp_path / "tasks")
+    asked = specs.StudyRequest(
+        model=str(model),
+        evaluation=specs.EvaluationRequest(
+            text=specs.WindowRequest(source=text, sequences=2, length=16), tasks=("local_birds",),
+            tasks_from=str(where), examples=None,
+        ),
+    )  # fmt: skip
+    first = experiment.get(asked, empty)
+    assert experiment.get(asked, empty).key == first.key
+    (where / "birds.jsonl").write_text((where / "birds.jsonl").read_text().replace('"gold": 0', '"gold": 1'))
+    second = experiment.get(asked, empty)
+    assert second.key != first.key and "birds.jsonl" in second.provenance["files"]
+    told = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))
+    told["model"]["merges"] = []
+    (model / "tokenizer.json").write_text(json.dumps(told), encoding="utf-8")
+    third = experiment.get(asked, empty)
+    assert third.spec.model == second.spec.model and not set(third.spec.units) & set(second.spec.units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy as copying
 import json
 import shutil
 import sys
@@ -307,12 +308,23 @@ def without_one_stack() -> transformers.PreTrainedModel:
     return transformers.XLMWithLMHeadModel(transformers.XLMConfig(vocab_size=tiny.VOCABULARY, causal=True, **sizes))
 
 
+def several_streams() -> transformers.PreTrainedModel:
+    sizes = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 8, "vocab_size": tiny.VOCABULARY, "num_kv_shared_layers": 0,
+        "vocab_size_per_layer_input": tiny.VOCABULARY, "hidden_size_per_layer_input": 8, "laurel_rank": 4,
+        "layer_types": ["full_attention"] * 4, "activation_sparsity_pattern": [0.0] * 4,
+    }  # fmt: skip
+    return transformers.Gemma3nForCausalLM(transformers.Gemma3nTextConfig(**sizes))
+
+
 @pytest.mark.parametrize(
     ("build", "named"),
     [
         (bert, ("other-kind", "decoder")),
         (encoder_decoder, ("other-kind", "t5")),
         (of_images, ("other-kind", "vit")),
+        (several_streams, ("other-kind", "several residual streams")),
         (without_one_stack, ("XLMWithLMHeadModel", "attentions")),
     ],
 )
@@ -373,3 +385,39 @@ def test_models_at_hand_tell_shape_or_trouble(empty: Store, monkeypatch: pytest.
     here = locate("tiny/whole", empty)
     assert here.content == "tiny/whole@abc"  # a Hub model is named by its commit
     assert loading.load(here).spec.content == "tiny/whole@abc"
+
+
+def test_an_index_leads_nowhere_else_and_counts_where_it_chooses(tmp_path: Path, empty: Store, refused) -> None:
+    folder = tiny.save_tiny(tmp_path / "model", "llama")
+    tiny.save_tiny(tmp_path / "other", "llama", seed=1)
+    names = sources.safetensors_shapes(folder / "model.safetensors")
+    (folder / "model.safetensors").rename(folder / "one.safetensors")
+    plain = locate(str(folder), empty).content
+
+    def index(to: object) -> None:
+        told = {"metadata": {}, "weight_map": to if isinstance(to, list) else dict.fromkeys(names, to)}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(told), encoding="utf-8")
+
+    index("one.safetensors")
+    assert locate(str(folder), empty).content == plain
+    for wrong, named in (("../other/model.safetensors", "../other"), ("two.safetensors", "two"), ([], "map tensors")):
+        index(wrong)
+        with refused("model", named):
+            locate(str(folder), empty)
+    shutil.copy(tmp_path / "other" / "model.safetensors", folder / "two.safetensors")
+    found = []
+    for chosen in ("one.safetensors", "two.safetensors"):
+        index(chosen)
+        found.append(loaded_from(folder, empty))
+    assert found[0].spec.content != found[1].spec.content
+    one, two = (each.model.state_dict() for each in found)
+    assert not all(torch.equal(value, two[name]) for name, value in one.items())
+
+
+def test_how_a_tokenizer_cuts_and_fills_is_no_part_of_it(tmp_path: Path) -> None:
+    plain, cutting = tiny.tokenizer(), copying.deepcopy(tiny.tokenizer())
+    cutting.backend_tokenizer.enable_truncation(12)
+    cutting.backend_tokenizer.enable_padding(length=12)
+    cutting.backend_tokenizer.save(str(tmp_path / "t.json"))
+    assert json.loads((tmp_path / "t.json").read_text())["truncation"]
+    assert loading.tokenizer_hash(cutting) == loading.tokenizer_hash(plain)

@@ -22,7 +22,7 @@ from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
 from tests import fake_experiment as fake
-from tests import synthetic
+from tests import synthetic, tiny
 from tests.core.store.test_deleting import GONE, by
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -230,3 +230,29 @@ def test_what_is_said_to_defend_is_there() -> None:
     assert len(named) > 6 and all((ROOT / each).is_file() for each in named)
     [run] = re.findall(r"^\t.*streamlit run.*", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert "--server.address 127.0.0.1 " in run
+
+
+def test_files_that_lie_inside_lead_nowhere_else_either(
+    empty: Store, tmp_path: Path, mode: Callable, refused: Callable
+) -> None:
+    inside, outside = tmp_path / "root", tmp_path / "outside"
+    model = tiny.save_tiny(inside / "model", "llama")
+    tiny.save_tiny(outside / "model", "llama", seed=1)
+    tasks = inside / "tasks"
+    tasks.mkdir()
+    (outside / "private.jsonl").write_text('{"q": "a"}\n', encoding="utf-8")
+    (outside / "notes.yaml").write_text("password: [secret", encoding="utf-8")
+    mode(ROOT=str(inside), SHARED="on")
+    locate(str(model), empty)
+    reads = 'task: t\ndataset_path: json\ndataset_kwargs: {data_files: "../../outside/private.jsonl"}\n'
+    for written in (reads, "include: ../../outside/notes.yaml\n" + reads):
+        (tasks / "t.yaml").write_text(written, encoding="utf-8")
+        with refused("does not lie in the folder", error=access.Refused):
+            task_files.with_data(task_files.read(tasks)["t"])
+    (tasks / "t.yaml").unlink()
+    (tasks / "t.yaml").symlink_to(outside / "notes.yaml")
+    with refused("does not lie in the folder", error=access.Refused):
+        task_files.read(tasks)
+    (model / "more.safetensors").symlink_to(outside / "model" / "model.safetensors")
+    with refused("does not lie in the folder", error=access.Refused):
+        locate(str(model), empty)

@@ -179,6 +179,7 @@ def test_an_unknown_text(source: str, refused) -> None:
     [
         *((f"a.{kind}", b"\xff\xfe\x00") for kind in ("txt", "raw", "jsonl")),
         *(("a.jsonl", content) for content in (b"{", b'{"txt": "x"}', b'["x"]', b'{"text": 5}', b'{"text": null}')),
+        ("a.jsonl", b'{"text": "half a sign: \\ud83d"}'),
         *(("a.parquet", table) for table in ({"words": ["x"]}, {"text": ["x", None]}, {"text": [1, 2]}, b"PAR1")),
         ("a.pdf", b"%PDF"),
         ("a", b"text"),
@@ -205,6 +206,25 @@ def test_a_start_token_that_there_is_not(text: str, refused) -> None:
     bare.bos_token = None
     with refused("start token"):
         windows.windows(WindowRequest(source=text, bos="every"), replace(tiny.loaded("llama"), tokenizer=bare))
+
+
+def test_the_start_token_is_part_of_a_text_where_no_content_tells_it(text: str) -> None:
+    plain, other = tiny.loaded("llama"), copy.deepcopy(tiny.tokenizer())
+    other.bos_token = other.convert_ids_to_tokens(5)
+    asked = WindowRequest(source=text, sequences=2, length=8, bos="every")
+    plain = replace(plain, source=replace(plain.source, content="0" * 64))  # as of a folder
+    one, two = (windows.windows(asked, each) for each in (plain, replace(plain, tokenizer=other)))
+    assert one.spec.key != two.spec.key and two.tokens[:, 0].tolist() == [5, 5]
+    assert windows.tokens(two.spec, text, None, tiny.tokenizer()).equal(two.tokens), "what was run, not what would be"
+    told = replace(plain, source=replace(plain.source, gguf="model.gguf"))
+    assert windows.windows(asked, told).spec.start is None
+
+
+def test_a_tokenizer_of_another_model(text: str, refused) -> None:
+    longer = copy.deepcopy(tiny.tokenizer())
+    longer.add_tokens(["heron"])
+    with refused("token ", str(tiny.VOCABULARY)):
+        windows.windows(WindowRequest(source=text), replace(tiny.loaded("llama"), tokenizer=longer))
 
 
 def test_another_text_or_tokenizer_is_not_passed_off_as_the_measured_one(text: str, refused) -> None:
