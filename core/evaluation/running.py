@@ -58,6 +58,8 @@ class Run:
             UserError, Cancelled: as `measure`.
         """
         self.measure()
+        while self.share is None and unfinished.missing(self.store, self.spec):  # deleted meanwhile with another study
+            self.measure()
         told = self._provenance() | {
             "text": self.resolved.text.label,
             "text_source": relative(self.request.evaluation.text.source),
@@ -82,7 +84,8 @@ class Run:
         lacking = (each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each))
         pending = {each.pruned: each for each in lacking}
         losses = [each for each in pending.values() if self._lacks_losses(each)]
-        self.total = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
+        work = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
+        self.total = self.done + work
         reference = self._reference() if losses else None
         for each in pending.values():
             self._point(each, reference)

@@ -58,8 +58,15 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
     devices.place(loaded.model, loaded.layers, bench.device)
     shape = outlined(loaded.source, store)
     beside = {each.fingerprint: other_models.loaded(each, loaded, bench) for each in others.values()}
-    sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share, beside)
-    sweep.run()
+
+    def swept() -> Sweep:
+        sweep = Sweep(loaded, text, profile, store, bench.device, shape, bench.report, bench.engine, share, beside)
+        sweep.run()
+        return sweep
+
+    sweep = swept()
+    while share is None and unfinished.missing(store, profile):  # somebody deleted a result that shared a unit
+        sweep = swept()
     units = [profile.unit(each) for each in profile.measurements]
     measured = sum(parts.seconds(store, unit) for unit in units)
     warnings = dict.fromkeys(text for unit in units for text in parts.warnings(store, unit))

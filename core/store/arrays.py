@@ -12,7 +12,6 @@ from core.store.results import axes_of
 from core.store.zips import refuse
 
 NUMBERS = 2**24  # in one result
-LENGTH = 2**15  # of an axis: the store counts along each in 16 bits
 NUMBER = np.dtype("<f4")
 
 Result = TypeVar("Result")
@@ -63,8 +62,8 @@ def _shape(name: str, data: bytes, axes: int) -> tuple[int, ...]:
     version, shape, fortran, number, begins = _header(name, data)
     if version != (1, 0) or fortran or number != NUMBER:
         refuse(name, "is not written as this program writes arrays, in float32 and row by row: make the pack again")
-    if len(shape) != axes or not all(type(length) is int and 0 < length <= LENGTH for length in shape):
-        refuse(name, f"has a shape that is not {axes} whole numbers from 1 to {LENGTH}")
+    if len(shape) != axes or not all(type(length) is int and 0 < length <= NUMBERS for length in shape):
+        refuse(name, f"has a shape that is not {axes} whole numbers from 1 to {NUMBERS}")
     if math.prod(shape) * NUMBER.itemsize != len(data) - begins:
         refuse(name, f"claims the shape {shape} and holds more or less than that: copy or make the pack again")
     return shape

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.specs import UserError
 from core.store import access
-from core.store.cache import KIND_OF, KINDS, UNITS, VIEW_KINDS, Entry, Store
+from core.store.cache import KIND_OF, KINDS, UNITS, VIEW_KINDS, Entry, Store, packs_of
 from core.store.files import discard, patiently
 from core.store.hidden import aside, left
 
@@ -65,8 +65,9 @@ def sweep(store: Store) -> None:
         else:
             path.unlink(missing_ok=True)
     for parts in store.root.glob("parts/[!.]*"):
-        if any((store.root / kind / parts.name / "manifest.json").is_file() for kind in UNITS):
-            discard(parts)
+        wholes = (store.root / kind / parts.name for kind in UNITS)
+        if any((whole / "manifest.json").is_file() and not packs_of(whole) for whole in wholes):
+            discard(parts)  # what was imported answers nobody: its parts are those of who measures it here
 
 
 def _folders(root: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.specs import Spec, UserError, key_of
+from core.specs.paths import exists
 from core.specs.plain import UNSEEN
 from core.specs.shares import Part, Unfinished
 from core.store import access, unfinished
@@ -149,7 +150,7 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
 def _read(content: bytes | Path) -> bytes:
     if isinstance(content, bytes):
         return content
-    if not content.is_file():
+    if not (exists(content) and content.is_file()):
         raise UserError(f"there is no file {content}: name a pack, as in absorption.zip")
     with content.open("rb") as file:
         return file.read(LIMIT + 1)  # one byte more than is taken

@@ -70,9 +70,13 @@ def _told(store: Store, unit: Parted) -> list[dict]:
 def _all(store: Store, unit: Parted) -> list[Path]:
     """Folders of its finished parts, in order; none where they were dropped meanwhile: the unit is stored whole."""
     try:
-        return sorted(folder(store, unit).glob("[!.]*-*"))
+        return sorted(folder(store, unit).glob("[!.]*-*"), key=_first)
     except FileNotFoundError:
         return []
+
+
+def _first(path: Path) -> int:
+    return int(path.name.partition("-")[0])
 
 
 def drop(store: Store, unit: Parted) -> None:
@@ -89,7 +93,7 @@ def finished(store: Store, unit: Parted) -> dict[int, results.Merged]:
             raise Corrupt("it is a part of another unit")
         return decode(files, FORMS[type(unit)])
 
-    read = {int(path.name[:4]): store.sound(path, read_one) for path in _all(store, unit)}
+    read = {_first(path): store.sound(path, read_one) for path in _all(store, unit)}
     return {first: part for first, part in read.items() if part is not None}
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as parquet
 from core.store import results
 from core.store.files import Corrupt
 
+SHORT = 2**15  # the longest axis that is counted in 16 bits
 Result = TypeVar("Result")
 
 
@@ -27,8 +28,9 @@ def encode(result: object) -> dict[str, bytes]:
         shape = next(iter(arrays.values())).shape
         kept = ~np.all([np.isnan(array) for array in arrays.values()], axis=0)
         columns = dict(zip(axes, np.nonzero(kept), strict=True))
+        counted = np.int16 if max(shape) <= SHORT else np.int32
         table = pa.table(
-            {axis: pa.array(index.astype(np.int16)) for axis, index in columns.items()}
+            {axis: pa.array(index.astype(counted)) for axis, index in columns.items()}
             | {name: pa.array(array[kept]) for name, array in arrays.items()}
         )
         sink = pa.BufferOutputStream()

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.specs import BestRequest
 
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
 Count = Annotated[int, Field(ge=0)]
-Span = tuple[Count, Count]
+
+
+def _ordered(span: tuple[int, int]) -> tuple[int, int]:
+    if span[0] > span[1]:
+        raise ValueError("the first must not exceed the last")
+    return span
+
+
+Span = Annotated[tuple[Count, Count], AfterValidator(_ordered)]
 
 
 class Told(BaseModel):

@@ -20,8 +20,9 @@ from core.allocation.spread import allocate
 from core.jobs import experiment
 from core.measure import sweep as sweeps
 from core.models import loading
+from core.models.progress import Progress
 from core.specs import AllocationRequest
-from core.store import parts, profiles
+from core.store import deleting, parts, profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from core.store.results import Perturbed
@@ -314,3 +315,24 @@ def test_the_seconds_of_a_profile_are_those_of_all_its_units(empty: Store, text:
     units = [parts.seconds(empty, both.spec.unit(each)) for each in both.spec.measurements]
     assert both.provenance["seconds"]["sweep"] == pytest.approx(sum(units), abs=0.02)
     assert units[0] == pytest.approx(first, abs=0.02)
+
+
+def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: Store, text: str) -> None:
+    """All profiles of a model share what is measured of its weights, all studies of one text the dense model."""
+    short, settings = specs.WindowRequest(source=text, sequences=4, length=8), (specs.Setting(pruner="magnitude"),)
+    study = specs.StudyRequest(
+        model=str(tiny.folder("llama")), evaluation=specs.EvaluationRequest(text=short), settings=settings
+    )
+    for asked, other in (
+        (request(text, "gaussian:0.3"), request(text, "gaussian:0.3").model_copy(update={"text": short})),
+        (study, study.model_copy(update={"settings": ()})),
+    ):
+        one, left = experiment.get(other, empty), ["delete"]
+
+        def report(progress: Progress, one: Entry = one, left: list[str] = left) -> None:
+            if left and progress.done and progress.line != "saved":
+                deleting.delete(empty, one, left.pop())
+
+        found = experiment.get(asked, empty, report=report)
+        assert not left and type(found.spec).__name__ in ("ProfileSpec", "StudySpec")
+        assert all(map(empty.measured, found.spec.units))

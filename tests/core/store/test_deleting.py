@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from core.cli import studying
-from core.store import deleting, hidden
-from core.store.cache import Store
+from core.specs import PerturbedSpec
+from core.store import deleting, hidden, parts
+from core.store.cache import MARK, Store
 from core.store.files import write_file
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -78,3 +79,15 @@ def test_a_delete_that_cannot_be_done_says_so(
     said = say("runs", "delete", keys["quick"], "--yes")
     assert (said.code, said.out) == (1, "") and len(said.err.splitlines()) == 1
     assert empty.profile(keys["quick"])
+
+
+def test_parts_of_what_was_imported_too_are_those_of_who_measures_it_here(empty: Store, keys: dict[str, str]) -> None:
+    unit = next(each for each in empty.profile(keys["quick"]).spec.units if isinstance(each, PerturbedSpec))
+    parts.save(empty, unit, 0, empty.load(unit))
+    imported = empty.path(unit) / MARK
+    write_file(imported, b"0" * 64)
+    deleting.sweep(empty)
+    assert parts.finished(empty, unit)
+    imported.unlink()
+    deleting.sweep(empty)
+    assert not parts.finished(empty, unit)

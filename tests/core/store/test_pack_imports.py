@@ -225,7 +225,7 @@ TYPES = [
         "documents": ["a", "b"], "seed": "0", "seconds": {"sweep": float("nan")}, "versions": ["torch"],
         "files": {"a": 1}, "warnings": "none", "broken": 1.5, "calibration": 3, "model_source": ["demo"],
         "text_source": {}, "revision": 1, "profile": 7, "request": [], "threads": "two", "commit": False,
-        "layers": "30", "linears": [1],
+        "layers": "30", "linears": [1], "text_documents": [5, 1],
     }.items()
 ] + [told("profile", linears=[]), told("profile", linears=[*synthetic.LINEARS, "one.more"])]  # fmt: skip
 OF_STUDY = [

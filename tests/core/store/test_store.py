@@ -432,3 +432,19 @@ def test_nothing_is_pickled() -> None:
                 assert not forbidden.search(path.read_text(encoding="utf-8")), path
     words = (PROJECT / "core/models/sources.py").read_text(encoding="utf-8")
     assert "import pickle" not in words and "torch.load" not in words
+
+
+def test_parts_are_in_order_however_many_there_are(empty: Store) -> None:
+    spec = synthetic.profile_spec(2, 8)
+    unit = spec.unit(spec.measurements[0])
+    for first in (10_008, 0, 1_000, 10_000):
+        parts.save(empty, unit, first, synthetic.perturbed(2, 8, spec.measurements[0]))
+    assert list(parts.finished(empty, unit)) == [0, 1_000, 10_000, 10_008]
+    assert [first for first, *_ in parts.kept(empty, unit)] == [0, 1_000, 10_000, 10_008]
+
+
+def test_an_axis_of_any_length_reads_back() -> None:
+    rows = np.arange(40_000.0)
+    long = results.ZeroShot(document=rows, acc=rows % 2, acc_norm=np.full(len(rows), np.nan))
+    again = tables.decode(tables.encode(long), results.ZeroShot)
+    assert np.array_equal(again.document, rows) and np.array_equal(again.acc, rows % 2)
