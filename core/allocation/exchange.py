@@ -13,6 +13,8 @@ import numpy as np
 from core.allocation.budget import Bounds
 from core.store.results import Array
 
+ROUNDING = 1e-12  # of a sparsity: a smaller change is none
+
 
 def rooms(sparsity: Array, bounds: Bounds, most: float) -> tuple[Array, Array]:
     """How far each unit may go down and up, both (units,) and at least 0.
@@ -66,7 +68,8 @@ def exchange(down: Array, up: Array, parameters: Array, below: Array, above: Arr
     bought = np.empty_like(weights)
     bought[order] = np.clip((below * parameters).sum() - before, 0, weights[order])
     lower, upper = bought.reshape(2, -1) / parameters
-    return (lower - below) + upper
+    change = (lower - below) + upper
+    return np.where(np.abs(change) < ROUNDING, 0, change)
 
 
 def expected(change: Array, down: Array, up: Array) -> float:

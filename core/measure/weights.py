@@ -51,10 +51,15 @@ def alpha_hill(eigenvalues: Array) -> float:
 
     Args:
         eigenvalues: (n,) ascending squared singular values.
+
+    Returns:
+        NaN where the largest half are equal: no tail falls off.
     """
     values = _positive(eigenvalues)
     k = len(values) // 2
-    return 1 + k / float(np.log(values[-k:] / values[-k - 1]).sum()) if k and len(values) > k else float("nan")
+    if not k or values[-1] == values[-k - 1]:
+        return float("nan")
+    return 1 + k / float(np.log(values[-k:] / values[-k - 1]).sum())
 
 
 def alpha_peak(eigenvalues: Array) -> float:

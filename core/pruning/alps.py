@@ -98,7 +98,7 @@ def _split(dense: Tensor, penalised: _Penalised, gone: Callable[[Tensor], Tensor
     first = dense.masked_fill(gone(dense.abs()), 0)
     sparse, price, penalty, restarts, began = first, torch.zeros_like(dense), PENALTY, 0, False
     inverse, before = penalised.inverse(penalty), first != 0
-    stay = int(before.sum())
+    stay = max(int(before.sum()), 1)  # a linear of zeros alone keeps none
     for done in range(1, ROUNDS + 1):
         near = (fitted - price + penalty * sparse) @ inverse
         wanted = near + price / penalty

@@ -74,6 +74,7 @@ class DensePath:
                 if reading := tuple(name for name in names if name in wanted):
                     see(reading, given)
                 x, clean = (each.float().flatten(0, -2) for each in (given, dense))
+                drift = drift.to(x.device)  # a layer may lie on another device than the streams
                 for name in names:
                     factor = self.factors.get(name)
                     if not factor and name not in wanted:
@@ -116,11 +117,11 @@ def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
     with _replaced(stack, lambda name, output: kept.setdefault(name, output).clone()):  # a layer may add in place
         clean = call(call.entry)
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(clean.shape, generator=generator).to(clean) * clean.norm(dim=-1, keepdim=True)
-    noise = noise / clean.shape[-1] ** 0.5
+    length = clean.float().norm(dim=-1, keepdim=True) / clean.shape[-1] ** 0.5
+    noise = (torch.randn(clean.shape, generator=generator).to(clean.device) * length).to(clean.dtype)
     found = {}
     for name in [each.name for each in stack if each.name in kept and kept[each.name].numel() == clean.numel()]:
-        held = kept | {name: kept[name] + noise.view_as(kept[name])}
+        held = kept | {name: kept[name] + noise.view_as(kept[name]).to(kept[name].device)}
         with _replaced(stack, lambda other, _, held=held: held[other].clone()):
             moved = (call(call.entry) - clean).double()
         factor = float((moved * noise).sum() / (noise.double() * noise).sum())

@@ -36,7 +36,8 @@ def sparsegpt(
 
     Args:
         weight: (out, in).
-        second_moment: (in, in) sum of x x^T over the calibration tokens; a common factor cancels.
+        second_moment: (in, in) sum of x x^T over the calibration tokens. A common factor cancels where every input is
+            used; else the 1 that stands for unused ones counts in the mean that damps.
         sparsity: fraction of zeros, in [0, 1).
         pattern: N kept of M in every row instead, which is its own sparsity; chosen group by group, from weights that
             already make up for the columns before.

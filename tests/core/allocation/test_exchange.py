@@ -100,3 +100,12 @@ def test_a_change_moves_a_layer_s_linears_alike_or_each_by_its_own() -> None:
     assert moved(rows, np.array([0.1, -0.1])) == pytest.approx(np.array([[0.6, 0.7], [0.6, 0.7]]))
     assert moved(rows, np.array([0.1, 0.0, 0.0, -0.1])) == pytest.approx(np.array([[0.6, 0.6], [0.7, 0.7]]))
     assert moved(rows[0], np.array([0.1, -0.1])) == pytest.approx([0.6, 0.5])
+
+
+def test_what_stands_on_a_bound_moves_by_nothing_at_all() -> None:
+    """Rounding alone would multiply a slope that says there is no room."""
+    sparsity, parameters = np.array([0.95, 0.7, 0.6, 0.55]), np.full(4, 12.0 * 1024**2)
+    below, above = rooms(sparsity[:, None], Bounds(0.0, 0.95), 0.05)
+    down, up = np.array([0.3, 0.1, 0.4, 0.02]), np.array([np.inf, 0.4, 0.6, 0.03])
+    change = exchange(down, up, parameters, below, above)
+    assert np.isfinite(expected(change, down, up)) and np.count_nonzero(change) == 2

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cosine_similarity
 
+from core.measure import weights
 from core.measure.statistics import statistics
 from core.models import replay
 from tests import tiny
@@ -61,3 +62,9 @@ def test_no_number_depends_on_the_company_of_a_sequence() -> None:
     alone, _ = statistics(of, text.tokens[1:2], (), False, lambda _: None)
     for name in ("norm", "log_norm", "norm_first", "block_influence"):
         assert np.array_equal(getattr(together, name)[:, 1:2], getattr(alone, name))
+
+
+@pytest.mark.parametrize("weight", [torch.eye(16), torch.zeros(8, 16)])
+def test_a_spectrum_without_a_tail_has_no_exponent(weight: torch.Tensor) -> None:
+    assert np.isnan(weights.alpha_hill(weights.spectrum(weight)))
+    assert np.isnan(weights.alpha_peak(weights.spectrum(weight)))

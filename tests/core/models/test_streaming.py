@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.export.checking import load_back
@@ -27,6 +27,8 @@ from core.models.replay import record, tail
 from core.models.saving import save
 from core.models.sources import locate
 from core.models.streaming import Home, at_hand, home_of, pieces, settle, streamed
+from core.pruning import dense_path
+from core.pruning.inputs import Sums
 from core.pruning.plan import Plan
 from core.pruning.walk import restored, walk
 from core.store.cache import Store
@@ -271,3 +273,22 @@ def test_layers_fill_the_first_device_then_the_others_and_what_remains_is_stream
     one, two = torch.device("cuda", 1), torch.device("cuda", 0)
     found = devices.homes(model, layers, {one: rest + int(2.5 * layer), two: int(1.5 * layer)})
     assert found[0] == one and two in found and found[-1] is None
+
+
+def test_the_dense_path_goes_beside_layers_on_several_devices() -> None:
+    with FakeTensorMode(allow_non_fake_inputs=False), torch.inference_mode():
+        model = AutoModelForCausalLM.from_config(families.config("llama", tiny.LAYERS, tiny.WIDTH)).eval()
+        layers = anatomy.decoder_layers(model)
+        main, other = torch.device("cpu"), torch.device("cpu", 1)
+        devices.spread(model, layers, [main, other, None, other], main)
+        call = record(model, layers, torch.zeros(2, 8, dtype=torch.long))[0][1]
+        stack = anatomy.prunable(layers[1])
+        with at_hand(layers[1]):
+            with pytest.raises(DataDependentOutputException):  # it comes to where a number is needed
+                dense_path.added(call, stack)
+            path = dense_path.DensePath([[call]], [call.entry], [call])
+            path.runs, path.read = [call], []
+            path.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}
+            path.factors = {"self_attn.o_proj": 1.0, "mlp.down_proj": 1.0}
+            found = path.pulls(stack, [call], [call.entry], Sums(("second_moment",)).add)
+        assert set(found) == {each.name for each in stack}

@@ -102,3 +102,9 @@ def test_damping_is_raised_with_a_warning_and_given_up_in_a_sentence(refused) ->
     assert told == ["the splitting diverged: damping raised from 0.01 to 0.1"]
     with refused("splitting", "damping 1", "calibrate", error=Broken):
         alps(weight, spoilt(3.0), 0.5, None, lambda _: None)
+
+
+@pytest.mark.parametrize("pattern", [None, Pattern(kept=2, of=4)])
+def test_a_linear_of_zeros_stays_one(pattern: Pattern | None) -> None:
+    _, moment = drawn(8, 16, 32)
+    assert not alps(torch.zeros(8, 16), moment, 0.5, pattern).any()

@@ -59,6 +59,14 @@ def test_what_a_layer_adds_is_found_by_trying(family: str) -> None:
     np.testing.assert_allclose(list(found.values()), 1, rtol=1e-4)
 
 
+@torch.inference_mode()
+def test_it_is_found_in_half_precision_beside_a_large_attention_sink() -> None:
+    of = replace(tiny.loaded("llama"), model=tiny.built("llama").to(torch.float16))
+    of.model.get_input_embeddings().weight[1, 3] = 30_000
+    found = added(runs(of, torch.ones(1, 16, dtype=torch.long))[0], anatomy.prunable(of.layers[0]))
+    assert set(found) == {"self_attn.o_proj", "mlp.down_proj"}
+
+
 def test_a_factor_is_found_too() -> None:
     configuration = families.config("granite", tiny.LAYERS, tiny.WIDTH)
     configuration.residual_multiplier = 0.25
