@@ -35,7 +35,7 @@ def best(given: SimpleNamespace) -> None:
         from core.export import check_early
 
         check_early(Path(folder), given.overwrite, request.model, request.revision, request.dtype, store)
-    where, models = machine.chosen(given.device), {}
+    where, models = machine.asked(given.device), {}
     entry = run(request, store, where, models)
     found = load(store, entry)
     exported = None
@@ -110,9 +110,8 @@ def _title(found: Best) -> str:
 def _judge(found: Best) -> str:
     text, seeds = found.final.spec.text, len(found.request.seeds)
     on = f"Judged on {found.provenance.get('text')}, {text.sequences} x {text.length} tokens"
-    pruner = PRUNERS[found.request.pruner]
-    if not pruner.reads_text:
-        return f"{on}; {pruner.label} looks at no calibration text."
+    if found.final.spec.calibration is None:
+        return f"{on}; {PRUNERS[found.request.pruner].label} looks at no calibration text."
     return f"{on}, with {seeds} calibration seed{'s' if seeds > 1 else ''}."
 
 

@@ -23,7 +23,7 @@ from core.specs import (
     number,
     perturbation,
 )
-from core.specs.pruners import NO_REPAIR, PRUNERS, Treatment
+from core.specs.pruners import NO_REPAIR, Treatment
 from core.store.cache import Store
 
 MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -67,13 +67,18 @@ def final_request(
         better: the winner repaired and polished, judged too.
     """
     chosen = [each for each in (winner, runner_up, fallback, *better) if each is not None]
-    asked = [each.model_copy(update={"calibration_seed": seed}) for seed in drawn(request) for each in chosen]
+    asked = [
+        each.model_copy(update={"calibration_seed": seed})
+        for seed in request.seeds
+        for each in chosen
+        if seed in drawn(request, each.treatment)
+    ]
     return _study(request, profile, tuple(asked), request.final)
 
 
-def drawn(request: BestRequest) -> tuple[int, ...]:
-    """The calibration seeds that judge: one will do for a pruner that looks at no text."""
-    return request.seeds if PRUNERS[request.pruner].reads_text else request.seeds[:1]
+def drawn(request: BestRequest, treatment: Treatment) -> tuple[int, ...]:
+    """The calibration seeds that judge: one will do for what looks at no text."""
+    return request.seeds if treatment.reads_text else request.seeds[:1]
 
 
 def _study(request: BestRequest, profile: str | None, asked: tuple[Setting, ...], text: WindowRequest) -> StudyRequest:
@@ -102,6 +107,12 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
     }
 
 
+def _treatments(request: BestRequest) -> tuple[Treatment, Treatment]:
+    """What is done to the weights without the repair, and with it."""
+    repair = None if request.repair == NO_REPAIR else request.repair
+    return Treatment(request.pruner), Treatment(request.pruner, repair)
+
+
 def _better(request: BestRequest) -> int:
     """Settings that are judged where repair and polish help: winner and uniform repaired, and what polish found."""
     return 2 * (request.repair != NO_REPAIR) + bool(request.polish)
@@ -109,7 +120,8 @@ def _better(request: BestRequest) -> int:
 
 def _final_flops(request: BestRequest, shape: Outline, better: float) -> float:
     """Winner, runner-up and uniform on the text that judges, and a share of what is better."""
-    judged = len(drawn(request)) * (3 + bool(request.max_loss) + better * _better(request))
+    plain, repaired = (len(drawn(request, each)) for each in _treatments(request))
+    judged = plain * (3 + bool(request.max_loss)) + repaired * better * _better(request)
     return flops.study_flops(shape, _study(request, None, (), request.final), judged + 1, judged + 1, judged)
 
 
@@ -153,12 +165,10 @@ def _repairs_work(request: BestRequest, shape: Outline) -> float:
     """What walks that repair take beyond others, as FLOP: two are tried, and more follow where they help."""
     if request.repair == NO_REPAIR:
         return 0.0
-    plain, repaired = (
-        effort.walk_work(shape, request.calibration, Treatment(request.pruner, repair))
-        for repair in (None, request.repair)
-    )
+    plain, repaired = (effort.walk_work(shape, request.calibration, each) for each in _treatments(request))
+    seeds = len(drawn(request, _treatments(request)[1]))
     polished = 2 * (1 + request.polish) * bool(request.polish)  # its start and uniform; then the steps and a move
-    return (2 + LIKELY * (polished + len(drawn(request)) * _better(request))) * (repaired - plain)
+    return (2 + LIKELY * (polished + seeds * _better(request))) * (repaired - plain)
 
 
 def _slower(shape: Outline, study: StudyRequest) -> float:

@@ -12,6 +12,7 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Report
 from core.search.polish_cost import judging
+from core.search.roles import apart
 from core.specs import PolishRequest, Setting
 from core.specs.errors import UserError
 from core.specs.formats import capital
@@ -33,6 +34,8 @@ def check(request: PolishRequest, selecting: Resolved, loaded: Loaded) -> None:
         raise UserError("the calibration and the selection text are the same: name another text to select on")
     if request.final and windows(request.final, loaded).spec.content in {*read, selecting.text.spec.content}:
         raise UserError("the final text calibrates or selects too: name another text to judge on")
+    asked = (request.calibration if selecting.calibration else None, request.selection, request.final)
+    apart(filter(None, asked))
 
 
 def judged(

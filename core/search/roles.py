@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from core.analysis.comparison import FEWEST_WINDOWS
@@ -36,13 +36,22 @@ def cut(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
             spans = shares(documents(source), [ROLES[role] for role in sharing], source)
             for role, span in zip(sharing, spans, strict=True):
                 asked[role] = asked[role].model_copy(update={"documents": span})
-    for one, two in combinations(asked.values(), 2):
+    apart(asked.values())
+    return request.model_copy(update=asked)
+
+
+def apart(asked: Iterable[WindowRequest]) -> None:
+    """Check that texts with different roles share no documents.
+
+    Raises:
+        UserError: two of them do.
+    """
+    for one, two in combinations(asked, 2):
         if one.source == two.source and overlap(one.documents, two.documents):
             raise UserError(
                 f"{_text(one)} and {_text(two)} overlap: nothing may be chosen on what it is judged by, so give "
                 "every role documents of its own"
             )
-    return request.model_copy(update=asked)
 
 
 def uncut(request: BestRequest) -> BestRequest:

@@ -32,7 +32,7 @@ MUCH = 100_000
 @pytest.fixture
 def text(tmp_path: Path) -> str:
     path = tmp_path / "text.jsonl"
-    rows = [f"{index} {tiny.SENTENCES[index % 5]} {tiny.SENTENCES[index % 3]}" for index in range(40)]
+    rows = [f"{index} {tiny.SENTENCES[index % 5]} {tiny.SENTENCES[index % 3]}" for index in range(60)]
     path.write_text("\n".join(json.dumps({"text": row}) for row in rows), encoding="utf-8")
     return f"file:{path}"
 
@@ -73,7 +73,7 @@ def test_the_loss_falls_and_the_budget_stays(empty: Store, text: str, tmp_path: 
 
 def test_judging_is_a_part_of_the_work_that_is_told(empty: Store, text: str) -> None:
     seen: list[Progress] = []
-    judge = request(text).selection.model_copy(update={"documents": (10, 19)})
+    judge = request(text).selection.model_copy(update={"documents": (40, 59)})
     assert experiment.get(request(text, final=judge), empty, report=seen.append).provenance["judged"]
     judging = [each.done for each in seen if each.line.startswith("judging")]
     assert judging == sorted(judging) and judging[0] < judging[-1]
@@ -183,6 +183,9 @@ def test_what_cannot_be_polished_is_refused(empty: Store, text: str, refused: Ca
         experiment.get(request(text, calibration=whole, selection=whole), empty)
     with refused("final text"):
         experiment.get(request(text, final=request(text).selection), empty)
+    with refused("documents 20-39", "documents 30-49", "overlap"):
+        beside = request(text).selection.model_copy(update={"documents": (30, 49)})
+        experiment.get(request(text, final=beside), empty)
     with refused("differ in their linears", "--granularity layer"):
         experiment.get(request(text, model=str(tiny.folder("gemma4")), granularity="linear", tokens=MUCH), empty)
     pattern = Setting(pattern="2:4", allocation=grammar.read_allocation("uniform:0.5"))
