@@ -84,11 +84,13 @@ def _tokens(store: Store, entry: Entry, text: str | None, documents: str | None)
     from core.texts.windows import tokens
 
     told, spec = entry.provenance, entry.spec.text
-    source = absolute(text) if text else told["text_source"]
+    source, model = absolute(text) if text else told.get("text_source"), told.get("model_source")
+    if not (source and model):
+        raise UserError(f"profile {entry.key} does not say what it was measured on: measure it again to see its tokens")
     if entry.packs and not (text or source.startswith("demo")):
         raise UserError(f"profile {entry.key} was imported: say with --text where its text {source} lies")
-    refuse_fetch(entry, store, told["model_source"], told.get("revision"))
-    located = locate(told["model_source"], store, told.get("revision"), fetch=not entry.packs)
+    refuse_fetch(entry, store, model, told.get("revision"))
+    located = locate(model, store, told.get("revision"), fetch=not entry.packs)
     tokenizer = load_tokenizer(quick(located, store))
     recorded = tuple(told["documents"]) if told.get("documents") else None
     return tokens(spec, source, span(documents) or recorded, tokenizer).tolist()
@@ -104,7 +106,7 @@ def work(
     from core.jobs import worker
 
     processes.step_back()
-    worker.work(Store(cache), machine.chosen(device), idle)
+    worker.work(Store(cache), machine.asked(device), idle)
 
 
 @app.command()

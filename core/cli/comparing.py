@@ -27,7 +27,7 @@ HARMS = ("kl", "nll_increase", "flips")
 def compare(given: SimpleNamespace) -> None:
     """Take every layer from another checkpoint in turn, then all of it: which layers and tensors went wrong."""
     request, store = asking.compare(given), Store(given.cache, given.accept_imported)
-    entry = run(request, store, machine.chosen(given.device), {}, nothing="Already in the cache.")
+    entry = run(request, store, machine.asked(given.device), {}, nothing="Already in the cache.")
     found = checkpoints.compared(profiles.load(store, entry))
     if given.json:
         say_json({"key": entry.key, "model": entry.provenance.get("model"), **compared_json(found)})

@@ -18,7 +18,7 @@ from core.export import check_early
 from core.models import machine
 from core.models.sources import refuse_fetch
 from core.search import best
-from core.specs import ExportRequest, StudyRequest, UserError, naming
+from core.specs import ExportRequest, StudyRequest, UserError, checked, naming
 from core.specs.formats import helped
 from core.specs.settings import Setting, read_setting
 from core.specs.typed import whole
@@ -44,7 +44,7 @@ def export(
     asked = (_of_best if entry.path.parent.name == "best" else _of_study)(store, entry, setting, folder, overwrite)
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)
     check_early(folder, overwrite, asked.model, asked.revision, asked.dtype, store)
-    made = run(asked, store, machine.chosen(device), {})
+    made = run(asked, store, machine.asked(device), {})
     told = {name: made.provenance[name] for name in ("folder", "bytes", "dense_bytes", "setting", "warnings")}
     if json:
         say_json({"key": made.key, **told})
@@ -62,9 +62,10 @@ def _of_best(store: Store, entry: Entry, setting: str | None, folder: Path, over
 
 
 def _of_study(store: Store, entry: Entry, setting: str | None, folder: Path, overwrite: bool) -> ExportRequest:
-    if "request" not in entry.provenance:
+    said = entry.provenance.get("request")
+    if not isinstance(said, dict):
         raise UserError(f"study {entry.key} does not say how it was asked: run its settings again to export one")
-    request = whole(StudyRequest.model_validate(entry.provenance["request"]))
+    request = whole(checked(StudyRequest, **said))
     chosen = _chosen(evaluations.load(store, entry), setting)
     return request.to(ExportRequest, setting=chosen, folder=str(folder), overwrite=overwrite, study=entry.key)
 

@@ -32,7 +32,7 @@ def polish(given: SimpleNamespace) -> None:
         raise UserError(f"--write {given.write}: name a .json file in a folder that is there")
     if given.minutes is not None:
         request = request.model_copy(update={"tokens": _tokens(request, given.minutes, store, given.device)})
-    entry = run(request, store, machine.chosen(given.device), {})
+    entry = run(request, store, machine.asked(given.device), {})
     told = entry.provenance
     answer = {name: told[name] for name in ("sentence", "interval", "judged", "budget", "sparsity", "rounds", "tokens")}
     written = {"name": naming.polished(request.setting)} | {name: told[name] for name in ("sparsity", "budget")}

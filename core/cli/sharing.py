@@ -32,7 +32,7 @@ def where(given: SimpleNamespace) -> str:
     Raises:
         UserError: there is no such place, or only one share was asked for.
     """
-    device = machine.chosen(given.device)
+    device = machine.asked(given.device)
     if given.engine_on is None:
         if given.shares is not None:
             raise UserError("--shares says how many --engine-on runs: name an engine too, or one share with --part")

@@ -32,7 +32,7 @@ def prune(given: SimpleNamespace) -> None:
         from core.export import check_early
 
         check_early(Path(given.export), given.overwrite, request.model, request.revision, request.dtype, store)
-    where, models = machine.chosen(given.device), {}
+    where, models = machine.asked(given.device), {}
     entry = run(request, store, where, models)
     study = evaluations.load(store, entry)
     exported = wrote = None
@@ -69,7 +69,7 @@ def prune(given: SimpleNamespace) -> None:
 def evaluate(given: SimpleNamespace) -> None:
     """Evaluate a model as it is: perplexity, and zero-shot tasks if asked."""
     store = Store(given.cache, given.accept_imported)
-    entry = run(asking.evaluate(given), store, machine.chosen(given.device), {})
+    entry = run(asking.evaluate(given), store, machine.asked(given.device), {})
     study = evaluations.load(store, entry)
     answer = {"key": entry.key, "model": entry.provenance.get("model"), **point_json(study, study.dense)}
     say_json(answer) if given.json else study_table(study)

@@ -12,6 +12,7 @@ from core.export.card import RECIPE
 from core.models.flops import BYTES
 from core.models.sources import NotHere, locate, outlined
 from core.specs.errors import UserError
+from core.specs.paths import resolved
 from core.store import access
 from core.store.cache import HOME, Store
 
@@ -38,7 +39,7 @@ def check_target(
         UserError: it is a file, the pruned model itself, inside the cache, below a folder that is missing or read-only,
             on a full disk, an earlier export while `overwrite` is False, or holds anything that no export wrote.
     """
-    folder = access.inside(folder.expanduser().resolve())
+    folder = access.inside(resolved(folder.expanduser()))
     if overwrite and access.is_shared():
         raise access.Refused("an export on a shared server replaces no other: choose a new folder")
     if source is not None and folder == source.resolve():

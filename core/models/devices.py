@@ -24,10 +24,7 @@ def device(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        found = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f"there is no device {name!r}: give cpu, cuda, cuda:1, mps or auto") from error
+    found = torch.device(machine.asked(name))
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(found.type, False) or (found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count()):
         raise UserError(f"this machine has no {name}: use cpu" if found.type != "cpu" else f"{name} cannot be used")

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import psutil
 
+from core.specs.errors import UserError
+from core.specs.plain import brief
+
 try:
     import resource
 except ImportError:  # Windows sets a process no such limits
     resource = None
 
+NAMES = re.compile(r"cpu|mps|cuda(:\d{1,3})?")  # of devices
 HEADROOM = 0.8  # share of the free memory that may be planned with
 # Control groups by what /proc/self/cgroup calls them, of version 1 and 2: their folder, the limit, what is taken, and
 # the beginning of how memory.stat names what of that is copies of files, which give way.
@@ -35,6 +40,17 @@ def devices() -> tuple[str, ...]:
 def chosen(device: str) -> str:
     """`auto` made definite; anything else as it is."""
     return devices()[0] if device == "auto" else device
+
+
+def asked(device: str) -> str:
+    """A device that was typed, `auto` made definite.
+
+    Raises:
+        UserError: no device is called so, on any machine.
+    """
+    if device != "auto" and not NAMES.fullmatch(device):
+        raise UserError(f"there is no device {brief(device)}: give cpu, cuda, cuda:1, mps or auto")
+    return chosen(device)
 
 
 def free_memory() -> int:

@@ -124,14 +124,14 @@ def from_file(path: Path) -> AllocationRequest:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"there is no allocation file {brief(str(path))}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path.name} is not JSON: write an allocation with `core allocate --json`") from error
     rows = content.get("sparsity") if isinstance(content, dict) else content
     if not isinstance(rows, list) or not rows:
         raise UserError(f"{path.name} holds no list named sparsity, one number per layer")
     try:
         means = [float(np.mean(row)) for row in rows]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path.name}: sparsity must be numbers, per layer or per linear of each layer") from error
     target = content.get("budget", float(np.mean(means))) if isinstance(content, dict) else float(np.mean(means))
     form = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
@@ -147,7 +147,7 @@ def from_file(path: Path) -> AllocationRequest:
 def _number(what: str, text: object) -> float:
     try:
         return float(text)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{what} {brief(text)} is not a number: write a fraction, as in 0.7") from error
 
 

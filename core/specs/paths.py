@@ -23,6 +23,8 @@ def resolved(path: Path) -> Path:
         UserError: there can be no such path.
     """
     try:
-        return path.resolve()
+        found = path.resolve()
+        found.exists()  # which a name that is too long cannot even not do
+        return found
     except (OSError, ValueError, RuntimeError) as error:  # or a circle of links
         raise UserError(f"there can be no file or folder {brief(str(path))}: check the path") from error

@@ -186,7 +186,9 @@ def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyP
         (["--positions", "first"], "positions"), (["--documents", "7"], "documents"),
         (["--documents", "0-7"], "documents"), (["--documents", "7-0"], "documents"), (["--dtype", "int8"], "dtype"),
         (["--dtype", "bfloat16", "--perturb", "gaussian:0.01"], "bfloat16"), (["--engine", "jet"], "engine"),
-        (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"), (["--packing", "tight"], "packing"),
+        (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"),
+        (["--device", "a, b, c"], "a, b, c"), (["--device", "x" * 300], "device"),
+        (["--sequences", "1000000000000"], "sequences"), (["--packing", "tight"], "packing"),
         (["--bos", "never"], "bos"), (["--nonsense"], "--nonsense"),
     ],
 )  # fmt: skip

@@ -306,3 +306,8 @@ def test_a_report_wants_what_can_be_reported(report: Callable, store: Store, tmp
     report(exported(store), "--out", file).refused("export")
     report("--out", file).refused("KEY")
     assert not file.exists()
+
+
+def test_a_name_that_no_file_has(say: Callable) -> None:
+    say("runs", "import", "x" * 300).refused("there is no file")
+    say("prune", "--export", "x" * 300, "--windows", 8).refused("no file or folder")

@@ -272,3 +272,18 @@ HALF = Setting(allocation=uniform(0.5))
 def test_a_list_that_a_study_file_cannot_say_is_refused(asked: tuple[Setting, ...], refused) -> None:
     with refused("not every allocation"):
         write_study(StudyRequest(settings=asked))
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("[" * 100_000, "JSON"),
+        (f'{{"sparsity": [0.5], "budget": 1{"0" * 400}}}', "budget"),
+        (f"[1{'0' * 400}]", "numbers"),
+    ],
+    ids=("deep", "budget", "sparsity"),
+)
+def test_an_allocation_file_that_no_number_holds(content: str, named: str, tmp_path: Path, refused) -> None:
+    (tmp_path / "file.json").write_text(content, encoding="utf-8")
+    with refused("file.json" if named != "budget" else "budget", named):
+        grammar.from_file(tmp_path / "file.json")
