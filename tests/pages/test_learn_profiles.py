@@ -97,6 +97,15 @@ def test_a_twin_that_cannot_show_a_chapter_gives_way_to_the_trained_model(empty_
     assert any("the trained model" in each.value and "on a text." in each.value for each in app.caption)
 
 
+def test_a_model_of_one_layer_gives_way_where_layers_are_compared(empty_cache: Path) -> None:
+    synthetic.save_profile(empty_cache / "home" / "demo", synthetic.profile_spec(6, seed=9, prunable=True), 6, "whole")
+    key = synthetic.save_profile(empty_cache, synthetic.profile_spec(1, seed=9, prunable=True), 1, "one layer")
+    for chapter in (*CHAPTERS, "summary"):
+        app = opened(profile=key, chapter=chapter, **GUESSED)
+        notes = [each.value for each in app.caption if "lacks a second layer" in each.value]
+        assert not app.exception and len(notes) == (chapter in ("amplify", "prune"))
+
+
 @pytest.mark.parametrize("chapter", ["perturb", "drift"])
 def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter: str, cache: Cache) -> None:
     assert "drag the noise size" in text(opened(profile=cache["deep"], chapter=chapter))

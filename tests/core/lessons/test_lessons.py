@@ -333,6 +333,17 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> 
         lessons.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
 
 
+def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store: Store, standard: Profile) -> None:
+    spec = synthetic.profile_spec(1, 8, prunable=True)
+    single = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, 1)))
+    for chapter in (lessons.amplify, lessons.prune):
+        with pytest.raises(UserError, match="only one"):
+            chapter(single)
+    assert not {"amplify", "prune"} & set(lessons.closing(single))
+    with pytest.raises(UserError, match="a response is NaN"):
+        lessons.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
+
+
 # --- measured again ------------------------------------------------------------------------------------------------
 
 
