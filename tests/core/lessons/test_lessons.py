@@ -207,6 +207,12 @@ def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -
     assert "at 4 of the 5 layers" in lessons.plain(found.said)
 
 
+def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store: Store) -> None:
+    few = saved(store, synthetic.profile_spec(LAYERS, 4))
+    assert lessons.absorb(few).said == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
+    assert lessons.learned(few, few).endswith("but without verdicts the two cannot be compared.")
+
+
 def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
     trained = synthetic.profile_spec(LAYERS, 8, "quick")
     twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
