@@ -31,6 +31,8 @@ ABOUT_VERDICTS = (
     f"correction for testing many layers (Holm). With fewer than {FEWEST_SEQUENCES} sequences nothing is decided."
 )
 
+STILL = "This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above."
+
 
 def choose(profile: Profile) -> tuple[str, str | None]:
     """The perturbation in view and the same at the other positions, where it was measured there; held in the URL."""
@@ -73,7 +75,8 @@ st.header(plain(headline(profile, name, other)), anchor=False, help=ABOUT_VERDIC
 if precision.rounding(profile):
     st.caption(precision.rounding(profile))
 if not any(map(math.isfinite, gains.value[:-1])):
-    st.info("This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above.")
+    if profile.layers > 1:  # of a single one the headline says why
+        st.info(STILL)
     if name in profile.others:  # the last layer and what lies outside the layers may differ all the same
         sections.show(COMPARED, InView(profile, name, subject.layer(profile), view.look()), name, lambda: None)
     view.end()

@@ -89,7 +89,8 @@ def show(chapter: str, profile: Profile, note: DeltaGenerator) -> None:
         return
     if lacking:
         with note:
-            st.caption(instead_of(profile, shown, CHAPTERS[chapter].needs), help=plain(sentence(lacking)))
+            needs = CHAPTERS[chapter].needs if profile.layers > 1 else "a second layer"
+            st.caption(instead_of(profile, shown, needs), help=plain(sentence(lacking)))
     CHAPTERS[chapter].draw(shown, found)
 
 

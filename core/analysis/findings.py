@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from core.analysis.gains import FEWEST_SEQUENCES, Gains
-from core.specs.formats import capital, ranges
+from core.specs.formats import capital, ranges, several
 
 DIRECTIONS = {"amplifies": "amplify", "absorbs": "absorb"}  # of one layer, of several
 ALONE = ", but not after correction for multiple tests"
@@ -14,8 +14,8 @@ ALONE = ", but not after correction for multiple tests"
 
 def headline(found: Gains) -> str:
     """The finding in one clause, number first: `25 of 29 layers absorb, none amplifies`; verdicts hold jointly."""
-    if found.n < FEWEST_SEQUENCES:
-        return few(found)
+    if no_verdict(found):
+        return no_verdict(found)
     layers = found.firm[:-1]
     count = Counter(layers)
     first, other = sorted(DIRECTIONS, key=lambda one: (-count[one], one))
@@ -33,15 +33,20 @@ def first_token(found: Gains, other: Gains, included: bool) -> str:
         other: those of the other positions.
         included: whether the gains in view include the first token.
     """
-    if found.n < FEWEST_SEQUENCES or other.n < FEWEST_SEQUENCES:
+    if no_verdict(found) or no_verdict(other):
         return ""
     where = "Without the first token" if included else "With noise on the first token too"
     return f"{where}, {headline(other)}."
 
 
-def few(found: Gains) -> str:
-    """Why there is no verdict."""
-    return f"Undecided: {found.n} sequences are too few for a verdict, {FEWEST_SEQUENCES} are needed"
+def no_verdict(found: Gains) -> str:
+    """Why there is no verdict, in a clause; empty where there can be one."""
+    if len(found.value) < 2:
+        return "The model has only one layer, so no later layer can amplify or absorb"
+    if found.n < FEWEST_SEQUENCES:
+        few = f"{several(found.n, 'sequence')} {'is' if found.n == 1 else 'are'} too few"
+        return f"Undecided: {few} for a verdict, {FEWEST_SEQUENCES} are needed"
+    return ""
 
 
 def finding(found: Gains) -> str:
@@ -49,8 +54,8 @@ def finding(found: Gains) -> str:
 
     Layers that are decided, and coloured, by their own interval but not jointly are named apart.
     """
-    if found.n < FEWEST_SEQUENCES:
-        return f"{few(found)}."
+    if no_verdict(found):
+        return f"{no_verdict(found)}."
     pairs = list(enumerate(zip(found.firm[:-1], found.verdicts[:-1], strict=True)))
     sure, alone = [], []
     for one, many in DIRECTIONS.items():

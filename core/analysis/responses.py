@@ -129,8 +129,7 @@ def curves(sparsities: Array, harm: Array) -> Curves:
     """
     if len(sparsities) < 2:
         raise UserError("a response needs two or more measured sparsities: measure residual:wanda:0.5 and 0.7, say")
-    if not np.isfinite(harm).all():
-        raise UserError("a response is NaN: the pruned layer broke the model; measure again in float32")
+    check_finite(harm)
     known = np.concatenate([[0.0], sparsities])
     rising = np.maximum.accumulate(np.maximum(harm, 0), axis=1)
     grid = _grid(known)
@@ -138,6 +137,16 @@ def curves(sparsities: Array, harm: Array) -> Curves:
     least = grid < sparsities[0]
     smooth[:, least] = rising[:, :1] * (grid[least] / sparsities[0]) ** _power(sparsities, rising)[:, None]
     return Curves(grid, np.stack([hull(grid, row) for row in smooth]))
+
+
+def check_finite(harm: Array) -> None:
+    """Refuse what a layer that was pruned alone did where that is not a number.
+
+    Raises:
+        UserError: it is not.
+    """
+    if not np.isfinite(harm).all():
+        raise UserError("a response is NaN: the pruned layer broke the model; measure again in float32")
 
 
 def _power(sparsities: Array, harm: Array) -> Array:

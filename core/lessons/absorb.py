@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.analysis import propagation
+from core.analysis import findings, propagation
 from core.analysis.gains import gains_of, jointly
 from core.figures.labels import times
 from core.lessons.marks import EVERY, among, of, ref
@@ -41,9 +41,11 @@ def absorb(profile: Profile) -> Growth:
     logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
     split = propagation.dilution(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
-    absorbing = _all("absorbs", gains_of(seeds).firm)
+    gains = gains_of(seeds)
+    absorbing = _all("absorbs", gains.firm)
     diluted = [layer for layer in _all("amplifies", jointly(split.absolute)) if layer in absorbing]
-    said = _diluted_said(absorbing, diluted, grown, around)
+    undecided = findings.no_verdict(gains)
+    said = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
     return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
 
 
@@ -99,6 +101,8 @@ def learned(trained: Profile, twin: Profile, marks: tuple[str, str] = (EVERY, EV
     kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
     if not kinds:
         return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
+    if findings.no_verdict(gains_of(trained.seeds(kinds[0]))):  # nor of the twin, which read the same text
+        return "An untrained twin shows what training adds, but without verdicts the two cannot be compared."
     told = [_absorbing(name, trained, twin, marks) for name in kinds]
     return "An untrained twin shows what training adds. " + " ".join(told)
 

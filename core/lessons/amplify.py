@@ -11,7 +11,7 @@ from core.analysis import findings
 from core.analysis.gains import Gains, gains_of
 from core.figures.labels import changed, gain
 from core.lessons.marks import EVERY, among, of, ref
-from core.lessons.shared import noise, usual
+from core.lessons.shared import check_several, noise, usual
 from core.specs.errors import UserError
 from core.specs.formats import digits
 from core.store.profiles import Profile
@@ -55,8 +55,9 @@ def amplify(profile: Profile) -> Sink:
     """The noise of usual size at both kinds of positions, and skipped layers.
 
     Raises:
-        UserError: no size was measured at both.
+        UserError: no size was measured at both, or the model has one layer.
     """
+    check_several(profile)
     apart, everywhere = noise(profile), noise(profile, "all")
     both = [size for size in apart if size in everywhere]
     if not both:

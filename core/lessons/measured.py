@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from core.allocation.estimates import estimates
+from core.analysis import protocols
 from core.analysis.comparison import spearman
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice, slice_of
@@ -48,10 +49,12 @@ def measured(known: Iterable[Evaluations]) -> Whole | None:
 
     They are of the tour's target or, where none was pruned to that, of the nearest. Where several such lists are, one
     by the usual pruner is taken before the others, then that of the most methods, then the longest, of equals the one
-    made last: when its files were written here says nothing after a checkout.
+    made last: when its files were written here says nothing after a checkout. What was measured alike by another
+    profile stands beside it, as in the race of Allocate: the tour would else name another best method.
     """
-    found = [Whole(each, part) for each in known for part in each.slices]
-    return max(found, key=_worth, default=None)
+    known = tuple(known)
+    best = max((Whole(each, part) for each in known for part in each.slices), key=_worth, default=None)
+    return best and replace(best, evaluations=protocols.across_profiles(best.evaluations, known))
 
 
 def _worth(found: Whole) -> tuple[float, bool, int, int, str]:

@@ -14,7 +14,7 @@ from core.allocation.spread import allocate
 from core.analysis import responses
 from core.figures.labels import percent, times
 from core.lessons.marks import EVERY, of, ref
-from core.lessons.shared import DRIVER, TARGET, Scale, between, ordinal, scale
+from core.lessons.shared import DRIVER, TARGET, Scale, between, check_several, ordinal, scale
 from core.specs.allocations import AllocationRequest, Correction, Uniform
 from core.specs.formats import digits
 from core.store.profiles import Profile
@@ -44,9 +44,11 @@ def prune(profile: Profile) -> Alone:
     """One-layer harms by Wanda over sparsity.
 
     Raises:
-        UserError: fewer than two sparsities were measured.
+        UserError: fewer than two sparsities were measured, the model has one layer, or a harm is not finite.
     """
+    check_several(profile)
     measured, harm = responses.measured(profile, "wanda", "kl")
+    responses.check_finite(harm)
     sparsities = scale(measured.tolist(), logarithmic=False)
     at = sparsities.measured[int(np.abs(measured - TARGET).argmin())]
     table = between(sparsities, harm.T)

@@ -69,6 +69,16 @@ def usual(measured: Sequence[float]) -> int:
     return min(range(len(measured)), key=lambda i: abs(math.log(measured[i] / SIZE)))
 
 
+def check_several(profile: Profile) -> None:
+    """Refuse a model whose layers cannot be compared.
+
+    Raises:
+        UserError: it has only one.
+    """
+    if profile.layers < 2:
+        raise UserError("this chapter compares layers, and this model has only one: choose a model that has more")
+
+
 def ordinal(number: int) -> str:
     """`1st`, `2nd`, `13th`."""
     teens = number % 100 in (11, 12, 13)

@@ -166,6 +166,11 @@ def test_half_precision_shows_its_noise_floor(dtype: str, bare: Store) -> None:
     assert shown == ([] if dtype == "float32" else [precision.rounding(subject.load(key))])
 
 
+def test_of_a_model_of_one_layer_the_headline_says_that_nothing_follows(bare: Store) -> None:
+    app = opened(profile=synthetic.save_profile(bare.root, synthetic.profile_spec(1), 1))
+    assert "only one layer" in app.header[0].value and not app.info and not app.exception
+
+
 def test_what_changes_nothing_is_said_to(filled_cache: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     real = subject.load
 

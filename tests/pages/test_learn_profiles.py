@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import lessons
+from core import lessons, specs
 from core.jobs import queue
 from core.jobs.records import Status
+from core.specs.perturbations import perturbation
 from core.store.cache import Store
 from pages.ui.tour import CHAPTERS, measured_again
 from tests import fake_experiment as fake
@@ -96,11 +97,39 @@ def test_a_twin_that_cannot_show_a_chapter_gives_way_to_the_trained_model(empty_
     assert any("the trained model" in each.value and "on a text." in each.value for each in app.caption)
 
 
+def test_a_model_of_one_layer_gives_way_where_layers_are_compared(empty_cache: Path) -> None:
+    synthetic.save_profile(empty_cache / "home" / "demo", synthetic.profile_spec(6, seed=9, prunable=True), 6, "whole")
+    key = synthetic.save_profile(empty_cache, synthetic.profile_spec(1, seed=9, prunable=True), 1, "one layer")
+    for chapter in (*CHAPTERS, "summary"):
+        app = opened(profile=key, chapter=chapter, **GUESSED)
+        notes = [each.value for each in app.caption if "lacks a second layer" in each.value]
+        assert not app.exception and len(notes) == (chapter in ("amplify", "prune"))
+
+
 @pytest.mark.parametrize("chapter", ["perturb", "drift"])
 def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter: str, cache: Cache) -> None:
     assert "drag the noise size" in text(opened(profile=cache["deep"], chapter=chapter))
     asked = text(opened(profile=cache["shallow"], chapter=chapter))
     assert "Try: click" in asked and "drag" not in asked
+
+
+@pytest.mark.parametrize(
+    ("chapter", "names"),
+    [
+        ("perturb", ("gaussian:0.25", "gaussian:0.3")),
+        ("prune", ("residual:wanda:0.65", "residual:wanda:0.7")),
+        ("prune", ("residual:wanda:0.7", "residual:wanda:0.75")),
+    ],
+)
+def test_strengths_that_lie_close_keep_a_stop_each(chapter: str, names: tuple[str, ...], empty_cache: Path) -> None:
+    asked = specs.measurements(map(perturbation, names))
+    spec = synthetic.profile_spec(6, 8, seed=11).model_copy(update={"measurements": asked})
+    app = opened(profile=synthetic.save_profile(empty_cache, spec, 6), chapter=chapter, **GUESSED)
+    assert not app.exception
+    [slider] = live(app)["controls"]
+    assert len(slider["stops"]) == len(set(slider["values"])) == len(live(app)["bars"]["values"]) == 7
+    assert [at for at, _ in slider["marks"]] == [0, 6]
+    assert [slider["values"][at] for at in (0, 6)] == [name.rpartition(":")[2] for name in names]
 
 
 def test_a_profile_that_lacks_something_leads_to_one_that_does_not(cache: Cache) -> None:

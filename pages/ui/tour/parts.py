@@ -66,11 +66,17 @@ def control(key: str, label: str, stops: Mapping[str, str], usual: str, **more: 
 
 
 def slider(key: str, label: str, scale: Scale, usual: float, mark: Callable[[float], str]) -> tour.Control:
-    """The strengths, in the URL with two digits each, and a mark at those that were measured."""
-    stops = {f"{value:.2g}": mark(value) for value in scale.values}
+    """The strengths, in the URL with the digits that tell them apart, and a mark at those that were measured."""
+    stops = dict(zip(_apart(scale.values), map(mark, scale.values), strict=True))
     nearest = min(scale.measured, key=lambda each: abs(scale.values[each] - usual))
     marks = [(at, mark(scale.values[at])) for at in scale.measured]
     return control(key, label, stops, list(stops)[nearest], marks=marks)
+
+
+def _apart(values: Array) -> list[str]:
+    """Values with as few digits as tell them apart, two or more: of two that read alike the URL would lose one."""
+    spelt = ([f"{value:.{count}g}" for value in values] for count in range(2, 18))
+    return next(each for each in spelt if len(set(each)) == len(each))
 
 
 def noise(sizes: Scale) -> tour.Control:

@@ -130,9 +130,16 @@ def test_few_sequences_decide_nothing(n: int) -> None:
     found = gains_of([perturbed(np.full((3, n), 2.0))])
     assert found.verdicts == (f"undecided (n = {n})", f"undecided (n = {n})", None)
     assert set(found.firm) == {"undecided"}
-    assert str(n) in findings.finding(found) and "few" in findings.finding(found)
+    said = "1 sequence is" if n == 1 else f"{n} sequences are"
+    assert findings.finding(found) == f"Undecided: {said} too few for a verdict, 8 are needed."
     if n == 1:
         assert np.isinf(found.high[0]) and found.low[0] == 0
+
+
+def test_of_a_single_layer_there_is_no_verdict_and_the_reason_is_said() -> None:
+    found = gains_of([constant()])
+    assert findings.finding(found) == "The model has only one layer, so no later layer can amplify or absorb."
+    assert findings.headline(found) == findings.no_verdict(found) and not findings.first_token(found, found, True)
 
 
 def test_holm_against_its_definition() -> None:

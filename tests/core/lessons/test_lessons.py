@@ -207,6 +207,12 @@ def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -
     assert "at 4 of the 5 layers" in lessons.plain(found.said)
 
 
+def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store: Store) -> None:
+    few = saved(store, synthetic.profile_spec(LAYERS, 4))
+    assert lessons.absorb(few).said == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
+    assert lessons.learned(few, few).endswith("but without verdicts the two cannot be compared.")
+
+
 def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
     trained = synthetic.profile_spec(LAYERS, 8, "quick")
     twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
@@ -331,6 +337,17 @@ def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> 
         lessons.amplify(without(standard, "gaussian:0.3@all", "gaussian:0.01@all"))
     with pytest.raises(UserError, match="residual:wanda"):
         lessons.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
+
+
+def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store: Store, standard: Profile) -> None:
+    spec = synthetic.profile_spec(1, 8, prunable=True)
+    single = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, 1)))
+    for chapter in (lessons.amplify, lessons.prune):
+        with pytest.raises(UserError, match="only one"):
+            chapter(single)
+    assert not {"amplify", "prune"} & set(lessons.closing(single))
+    with pytest.raises(UserError, match="a response is NaN"):
+        lessons.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
 
 
 # --- measured again ------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from core import lessons, specs
+from core.allocation import race
 from core.allocation.depth_ramp import DepthRamp
 from core.allocation.owl import Owl
 from core.allocation.spread import allocate
@@ -29,12 +30,14 @@ def study(
     *,
     seed: int = 0,
     calibrated: bool = False,
+    looked_at: str | None = None,
 ) -> None:
     """A stored study with losses that give these perplexities; the dense model's is 10.
 
     Args:
         seed: of the text that judges, where it is another protocol's.
         calibrated: on windows that the calibration seed draws.
+        looked_at: key of the profile that its allocations are of.
     """
     points = [specs.Point(setting=None, pruned=None)]
     for setting in perplexities:
@@ -48,7 +51,7 @@ def study(
         nll = np.log(perplexity) + 0.01 * np.linspace(-1, 1, 9)
         found = Evaluated(nll=nll, kl=0 * nll, agreement=1 + 0 * nll, zeros=np.zeros((LAYERS, 7)))
         store.save(spec.evaluated(point), found, {})
-    store.save(spec, None, {"created": created})
+    store.save(spec, None, {"created": created, "profile": looked_at})
 
 
 def measured(store: Store, profile: Profile) -> lessons.Whole | None:
@@ -144,6 +147,17 @@ def test_studies_of_one_protocol_are_put_together_without_their_shuffles(store: 
     told = lessons.measured_said(found, standard)
     assert re.search(r"best \(\w+ 10\.0: 75\.0 % \[.*\] below", told)
     assert re.search(r"worst \(\w+ 50\.0: 25\.0+ % \[.*\] above", told)
+
+
+def test_the_tour_and_the_race_name_the_same_best_whichever_profile_led_to_it(store: Store, standard: Profile) -> None:
+    ramp, owl = (specs.Setting(allocation=AllocationRequest(base=each)) for each in (DepthRamp(beta=0.02), Owl(m=5)))
+    study(store, standard, {ramp.uniform: 40.0, ramp: 30.0}, looked_at="a" * 16)
+    study(store, standard, {owl.uniform: 40.0, owl: 20.0}, "2025-05-05", looked_at="b" * 16)
+    found = measured(store, standard)
+    raced, part = race.where(protocols.together(store, protocols.of_model(store, standard.spec.model)).values(), 0.7)
+    assert [each.name for each in found.settings] == [each.name for each in raced.within(part)]
+    assert re.search(r"“OWL” is best \(perplexity 20\.0: 50\.0 % \[", lessons.ranked(found))
+    assert set(found.evaluations.profiles) == {"a" * 16, "b" * 16}
 
 
 def test_a_study_of_the_untrained_twin_is_another_models(no_demo: Path, store: Store, standard: Profile) -> None:
