@@ -12,10 +12,10 @@ from core.allocation.spread import allocate, layer_means, linear_parameters
 from core.analysis import protocols
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
-from core.analysis.verdicts import sentence, verdict
+from core.analysis.verdicts import beside, sentence, verdict
 from core.specs import UserError, naming
 from core.specs.allocations import METHODS, AllocationRequest, Correction
-from core.specs.formats import listed, per_cent
+from core.specs.formats import capital, listed, per_cent
 from core.specs.pruners import USUAL
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -144,6 +144,9 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     change = best.measured.against_uniform
     if change is None:
         return f"Uniform has the lowest perplexity {aim}."
+    if not change.value < 0:  # each perplexity is over its own seeds, which may be luckier
+        shared = "over the calibration seeds that both have"
+        return f"{capital(best.told)} has the lowest perplexity {aim}, but {shared} it is {beside(change, 'uniform')}."
     ends = change.quoted
     few = 1 if abs(ends.value) < 20 else 0
     sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""

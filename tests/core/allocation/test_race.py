@@ -84,6 +84,28 @@ def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: 
     assert best.told in race.winner(runners, TARGET)
 
 
+def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
+    def rise(setting: specs.Setting) -> float:
+        cost = {"uniform": 2.0, "owl": 2.05}.get(setting.allocation.base.kind, 2.4)
+        return cost + 0.3 * (setting.calibration_seed > 0)
+
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
+    settings = [
+        specs.Setting(allocation=AllocationRequest(base=base, target=TARGET), calibration_seed=seed)
+        for base, seed in asked
+    ]
+    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, key, rise)
+    store = Store(tmp_path)
+    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
+    runners = run((profiles.load(store, store.profile(key)), groups))
+    ends = runners[0].measured.against_uniform.quoted
+    assert runners[0].kind == "owl" and ends.low > 0
+    assert f"it is {ends.value:.1f} % [{ends.low:.1f}, {ends.high:.1f}] above uniform" in race.winner(runners, TARGET)
+    assert "but is worse than Uniform" in finish(runners, 12.0).finding
+
+
 def test_an_interval_of_perplexities_is_that_of_the_change_against_uniform(measured: tuple) -> None:
     one = next(each for each in run(measured) if each.kind == "response").measured
     low, high = race.interval(one)
