@@ -172,13 +172,14 @@ def at(groups: Iterable[Evaluations], target: float) -> str:
 
 def corrected(found: Evaluations | None, part: Slice | None, request: AllocationRequest) -> str:
     """What the correction was measured to do at this target, in a sentence; on another base where not on this one."""
-    tried = [each for each in found.within(part) if each.strength and each.base] if found and part else []
+    every = found.within(part) if found and part else []
+    tried = [each for each in every if each.strength and each.base and each.control == "none"]
+    if not tried:
+        return "The correction was not measured at this target, so its strength is only an example."
     own = [each for each in tried if each.base.setting.allocation.base == request.base]
     flat = [each for each in tried if each.setting.allocation.base.kind == "uniform"]
-    fixes = {each.control: each for each in own or flat or tried if each.control in ("none", "reversed")}
-    if "none" not in fixes:
-        return "The correction was not measured at this target, so its strength is only an example."
-    mine = fixes["none"]
-    names = {"none": f"the correction at strength {mine.strength:g}", "reversed": "its reverse"}
-    said = [sentence(names[control], "no correction", each.against_base.windows) for control, each in fixes.items()]
-    return f"Measured on {mine.base.name} at {per_cent(request.target)} zeros: {'; '.join(said)}."
+    mine = (own or flat or tried)[-1]
+    named = [(f"the correction at strength {mine.strength:g}", mine)]
+    named += [("its reverse", each) for each in found.controls(mine)["reversed"]]
+    said = "; ".join(sentence(name, "no correction", each.against_base.windows) for name, each in named)
+    return f"Measured on {mine.base.name} at {per_cent(request.target)} zeros: {said}."

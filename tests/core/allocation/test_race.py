@@ -154,6 +154,31 @@ def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> No
     assert "only an example" in race.corrected(None, None, AllocationRequest(target=TARGET))
 
 
+@pytest.mark.parametrize(
+    ("fixes", "reverses"),
+    [
+        ([(Owl(), 0.04, "reversed"), (Owl(), 0.04, "none")], 1),
+        ([(Owl(), 0.02, "none"), (Owl(), 0.02, "reversed"), (Owl(), 0.08, "none")], 0),
+        ([(AlphaPruning(), 0.04, "reversed"), (Owl(), 0.04, "none")], 0),
+    ],
+)
+def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
+    fixes: list[tuple], reverses: int, tmp_path: Path
+) -> None:
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
+    asked += [(base, Correction()) for base, _ in asked]
+    settings = [
+        specs.Setting(allocation=AllocationRequest(base=base, target=TARGET, correction=fix)) for base, fix in asked
+    ]
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS)
+    store = Store(tmp_path)
+    groups = protocols.together(store, protocols.of_model(store, spec.model)).values()
+    said = race.corrected(*race.where(groups, TARGET), AllocationRequest(base=METHODS["dlp"](), target=TARGET))
+    assert said.startswith(f"Measured on OWL at 70 % zeros: the correction at strength {fixes[-1][1]} ")
+    assert said.count("its reverse") == reverses
+
+
 def test_a_strip_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
     runners = run(measured)
     figure = lanes(runners, TARGET).figure
