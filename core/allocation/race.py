@@ -12,10 +12,10 @@ from core.allocation.spread import allocate, layer_means, linear_parameters
 from core.analysis import protocols
 from core.analysis.evaluated import EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice
-from core.analysis.verdicts import sentence, verdict
+from core.analysis.verdicts import beside, sentence, verdict
 from core.specs import UserError, naming
 from core.specs.allocations import METHODS, AllocationRequest, Correction
-from core.specs.formats import listed, per_cent
+from core.specs.formats import capital, listed, per_cent
 from core.specs.pruners import USUAL
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -144,6 +144,9 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     change = best.measured.against_uniform
     if change is None:
         return f"Uniform has the lowest perplexity {aim}."
+    if not change.value < 0:  # each perplexity is over its own seeds, which may be luckier
+        shared = "over the calibration seeds that both have"
+        return f"{capital(best.told)} has the lowest perplexity {aim}, but {shared} it is {beside(change, 'uniform')}."
     ends = change.quoted
     few = 1 if abs(ends.value) < 20 else 0
     sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
@@ -169,13 +172,14 @@ def at(groups: Iterable[Evaluations], target: float) -> str:
 
 def corrected(found: Evaluations | None, part: Slice | None, request: AllocationRequest) -> str:
     """What the correction was measured to do at this target, in a sentence; on another base where not on this one."""
-    tried = [each for each in found.within(part) if each.strength and each.base] if found and part else []
+    every = found.within(part) if found and part else []
+    tried = [each for each in every if each.strength and each.base and each.control == "none"]
+    if not tried:
+        return "The correction was not measured at this target, so its strength is only an example."
     own = [each for each in tried if each.base.setting.allocation.base == request.base]
     flat = [each for each in tried if each.setting.allocation.base.kind == "uniform"]
-    fixes = {each.control: each for each in own or flat or tried if each.control in ("none", "reversed")}
-    if "none" not in fixes:
-        return "The correction was not measured at this target, so its strength is only an example."
-    mine = fixes["none"]
-    names = {"none": f"the correction at strength {mine.strength:g}", "reversed": "its reverse"}
-    said = [sentence(names[control], "no correction", each.against_base.windows) for control, each in fixes.items()]
-    return f"Measured on {mine.base.name} at {per_cent(request.target)} zeros: {'; '.join(said)}."
+    mine = (own or flat or tried)[-1]
+    named = [(f"the correction at strength {mine.strength:g}", mine)]
+    named += [("its reverse", each) for each in found.controls(mine)["reversed"]]
+    said = "; ".join(sentence(name, "no correction", each.against_base.windows) for name, each in named)
+    return f"Measured on {mine.base.name} at {per_cent(request.target)} zeros: {said}."

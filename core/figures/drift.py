@@ -46,7 +46,7 @@ def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Cha
         f"drift-after-layer-{layer}",
         "How does drift grow or shrink?",
         layout(figure, height=420, right=72, top=28),
-        _curves_finding(found, first, layer),
+        left_alone(seeds, layer) or _curves_finding(found, first, layer),
         _curves_table(found),
     )
 
@@ -80,9 +80,22 @@ def _first(first: Array, look: Palette) -> go.Scatter:
     return curve(np.arange(len(first)), np.where(first > 0, first, np.nan), "first token", said, look.ink, 2, "dot")
 
 
+def left_alone(seeds: Sequence[Perturbed], layer: int) -> str:
+    """That a perturbation changes no token at a layer, as where two checkpoints agree; empty where it changes one."""
+    shares = [each.orthogonal[layer, layer] for each in seeds]  # a change of no length has no direction
+    return f"Layer {layer} is left as it is: there is no drift to follow." if np.isnan(shares).all() else ""
+
+
+def unknown(layer: int) -> str:
+    """Why a layer that changes some tokens has no mean of logarithms."""
+    return f"Some tokens have no drift from layer {layer}, so its gain is not known."
+
+
 def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
     start, end = found.value[layer, layer], found.value[layer, -1]
-    if layer == len(found.value) - 1:
+    if not np.isfinite(start):
+        said = unknown(layer)
+    elif layer == len(found.value) - 1:
         said = f"Layer {layer} is the last one: its drift of {digits(start)} goes straight to the output."
     else:
         verb = "grows" if end >= start else "shrinks"
@@ -124,7 +137,7 @@ def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> 
         xaxis=layer_axis(layers, "after layer"),
         yaxis={"title": "cosine, share of length", "range": [low, high]},
     )
-    finding = (
+    finding = left_alone(seeds, layer) or (
         f"{percent(across[-1])} of the damage from layer {layer} is perpendicular to the stream at the last layer; the "
         f"perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
     )

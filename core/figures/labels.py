@@ -24,6 +24,11 @@ def family(profile: Profile, name: str) -> list[str]:
     return sorted(alike, key=lambda other: profile.perturbations[other].strength)
 
 
+def perturbation(asked: specs.Perturbation) -> str:
+    """A perturbation and its positions where they are not the usual ones, in one line."""
+    return asked.label + (f", {POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else "")
+
+
 def at_positions(asked: specs.Perturbation, positions: specs.Positions) -> str:
     """The name of the same perturbation at other positions; its own name where it has no choice."""
     if not hasattr(asked, "positions"):

@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.allocation.race import THIS, Runner, interval, tied
-from core.analysis.verdicts import beside
+from core.analysis.verdicts import beside, verdict
 from core.figures.axes import layer_axis, log_axis
 from core.figures.labels import digits, percent
 from core.figures.marks import remark, whiskers, words
@@ -136,9 +136,16 @@ def _lowest(runners: Sequence[Runner], dense: float) -> str:
         return "None of these was measured."
     best, *others = sorted(known, key=lambda each: each.perplexity)
     said = f"{best.told} has the lowest perplexity, {digits(best.perplexity, 3)}"
-    said += f", but is not certainly better than {others[0].told}" if others and tied(best, others[0]) else ""
+    said += f", but {_tie(best, others[0])}" if others and tied(best, others[0]) else ""
     said += f"; the unpruned model has {digits(dense, 3)}" if math.isfinite(dense) else ""
     return f"{capital(said)}. Bars are 95 % intervals of the change against uniform."
+
+
+def _tie(best: Runner, second: Runner) -> str:
+    """Why the lowest is not called better than the next: its perplexity may be over luckier calibration seeds."""
+    if verdict(best.measured.against(second.measured).quoted) == "costs":
+        return f"is worse than {second.told} over the calibration seeds that both have"
+    return f"is not certainly better than {second.told}"
 
 
 def _table(runners: Sequence[Runner]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from core.analysis import propagation
 from core.analysis.comparison import spearman
 from core.analysis.gains import gains_of, student
 from core.figures.axes import factor_axis, layer_axis, log_axis
+from core.figures.drift import left_alone, unknown
 from core.figures.labels import changed, digits, times
 from core.figures.marks import above, curve, here, whiskers
 from core.figures.style import LIGHT, Chart, Palette, layout
@@ -48,7 +49,8 @@ def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, loo
     table = pd.DataFrame(
         {"injection layer": x, "damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
     )
-    return Chart("dilution", "Is the gain only dilution?", figure, _dilution_finding(damage, stream, layer), table)
+    finding = _dilution_finding(damage, stream, layer, left_alone(seeds, layer))
+    return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
 
 
 def _factor_bar(x: Array, values: Array, name: str, colour: str) -> go.Bar:
@@ -97,15 +99,18 @@ def _log2_axis(factors: Array) -> dict:
     return {"title": axis["title"], "range": span, "tickvals": np.log2(axis["tickvals"]), "ticktext": axis["ticktext"]}
 
 
-def _dilution_finding(damage: Array, stream: Array, layer: int) -> str:
+def _dilution_finding(damage: Array, stream: Array, layer: int, still: str = "") -> str:
     inner = slice(0, len(damage) - 1)
     gain = (damage / stream)[inner]
     diluted = int(((damage[inner] > 1) & (gain < 1)).sum())
     fought = int((damage[inner] <= 1).sum())
     shrinks = f"in {fought} the damage itself shrinks" if fought else "in none does the damage itself shrink"
+    said = f"In {diluted or 'none'} of {len(gain)} layers drift shrinks only because the stream outgrows the damage; "
+    said += f"{shrinks}."
+    if not np.isfinite(damage[layer]):
+        return f"{said} {still or unknown(layer)}"
     return (
-        f"In {diluted or 'none'} of {len(gain)} layers drift shrinks only because the stream outgrows the damage; "
-        f"{shrinks}. From layer {layer} to the end the damage {changed(damage[layer])} and the stream "
+        f"{said} From layer {layer} to the end the damage {changed(damage[layer])} and the stream "
         f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}. If the damage had stayed "
         f"constant, drift would fall to {times(1 / stream[layer])}."
     )

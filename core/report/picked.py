@@ -29,7 +29,7 @@ def part(rows: Sequence[Row]) -> Part:
     ]
     cells = [(base.called, reading.perplexity(base.one), "the reference")]
     cells += [
-        (row.called, reading.perplexity(row.one), said(each) if each else "another text: not compared")
+        (row.called, reading.perplexity(row.one), said(each) if each else f"not compared: {reading.apart(row, base)}")
         for row, each in zip(others, found, strict=True)
     ]
     keys = dict.fromkeys(row.study.spec.key for row in rows)

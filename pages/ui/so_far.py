@@ -5,10 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core import figures
-from core.analysis import evaluations, findings, protocols
+from core.analysis import evaluations, precision, protocols
 from core.analysis.evaluations import Evaluations
-from core.analysis.gains import gains_of
-from core.figures import Chart, of_evaluations
+from core.figures import Chart, labels, of_evaluations
 from core.jobs.records import Job
 from core.models import cost
 from core.specs import Measurement, ProfileSpec, UserError
@@ -51,12 +50,16 @@ def matrix(store: Store, job: Job) -> None:
 def whole(key: str, job: Job) -> None:
     """What a finished measurement found: the finding, and the map in the place where it filled."""
     profile = subject.load(key)
-    names = list(profile.by_name)
-    name = st.selectbox("Perturbation", names, key="live", format_func=lambda each: profile.perturbations[each].label)
-    st.header(findings.finding(gains_of(profile.seeds(name))), anchor=False)
-    chart = figures.heatmap(profile.seeds(name), None, None, view.look())
+    known = profile.perturbations
+    name = st.selectbox(
+        "Perturbation", list(known), key="live", format_func=lambda each: labels.perturbation(known[each])
+    )
+    st.header(precision.finding(profile, name), anchor=False)
+    chart = figures.heatmap(profile.seeds(name), profile.floor.drift, None, view.look())
     _show(chart, job, "live-matrix", f"From all {profile.sequences} sequences.", finding=False)
-    frame.link("absorption.py", "See it on the Absorption page", {"profile": key, "perturbation": name})
+    asked = {"profile": key, "perturbation": labels.at_positions(known[name], "after_first")}
+    asked |= {"positions": known[name].positions} if hasattr(known[name], "positions") else {}
+    frame.link("absorption.py", "See it on the Absorption page", asked)
 
 
 def _show(chart: Chart, job: Job, key: str, about: str, finding: bool = True, read: str = "") -> None:
@@ -87,7 +90,7 @@ def _parts(store: Store, job: Job) -> int | None:
 
 
 def _label(measurement: Measurement) -> str:
-    return measurement.perturbation.label + (f", seed {measurement.seed}" if measurement.seed else "")
+    return labels.perturbation(measurement.perturbation) + (f", seed {measurement.seed}" if measurement.seed else "")
 
 
 # --- read again only when a part was added -------------------------------------------------------------------------

@@ -135,7 +135,8 @@ def sync(
         value = default
     else:
         remembered = known.get(_spelt(last_value, known)) if isinstance(last_value, str) else last_value
-        value = next((each for each in (current, remembered) if each in options), default)
+        held = [current] if key in st.session_state else []  # None may be an option, and is no choice until drawn
+        value = next((each for each in (*held, remembered) if each in options), default)
     unsettled = value is not None and st.session_state.get("runs", SETTLED) < SETTLED  # None set is "choose an option"
     if drawn and (current != value or unsettled):
         st.session_state[key] = value

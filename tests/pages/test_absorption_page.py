@@ -143,6 +143,15 @@ def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> 
     assert numbers(compared["x"])[-1] == 29
 
 
+def test_a_comparison_outlasts_a_look_at_another_part_as_no_comparison_does(filled_cache: dict[str, str]) -> None:
+    app = opened(profile=filled_cache["deep"], group=GAIN)
+    for other in (filled_cache["shallow"], None):
+        app.selectbox(key="compare").set_value(other).run()
+        for group in ("Drift from layer to layer", GAIN):
+            app.segmented_control(key="group").set_value(group).run()
+        assert app.selectbox(key="compare").value == other and url(app).get("compare") == other
+
+
 def test_nothing_is_compared_until_it_is_chosen_and_long_heads_are_short(filled_cache: dict[str, str]) -> None:
     app = opened(profile=filled_cache["deep"], group=GAIN)
     box = app.selectbox(key="compare")

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.analysis import findings
-from core.analysis.gains import gains_of
+from core.analysis import precision
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.models import cost
+from core.specs import Measurement, perturbation
 from core.specs.errors import UserError
 from core.specs.typed import build
 from core.store import profiles
 from core.store.cache import Store
-from pages.ui import called
+from pages.ui import called, so_far
 from pages.ui.measure import choose
 from tests import fake_experiment as fake
 from tests import synthetic
-from tests.pages.opening import opened_at, shell, url
+from tests.pages.opening import figures, link, named, opened_at, shell, url
 
 EXPECTED = cost.Cost(flops=6e12, memory=2**30, seconds=120, rough=True, parts=6)
 
@@ -283,8 +283,26 @@ def test_a_finished_job_leads_to_its_profile(store: Store) -> None:
     assert any(key in link.proto.query_string for link in app.get("page_link"))
     profile = profiles.load(store, store.profile(key))
     name = next(iter(profile.by_name))
-    assert [each.value for each in app.header] == [findings.finding(gains_of(profile.seeds(name)))]
+    assert [each.value for each in app.header] == [precision.finding(profile, name)]
     assert len(app.get("plotly_chart")) == 1, "the map stays"
+
+
+def test_a_finished_job_tells_positions_apart_and_links_to_those_in_view(store: Store) -> None:
+    job = queue.submit(store, fake.request(preset="standard"))
+    job.write(Status(state="done", result=fake.get(job.request, store).key, started=1.0, updated=61.0))
+    app = opened(job=job.key)
+    assert len({*app.selectbox(key="live").options}) == len(app.selectbox(key="live").options)
+    assert "noise floor" in app.header[0].value and named(figures(app)[0], "below the noise floor")
+    for name, positions in (("gaussian:0.3", "after_first"), ("gaussian:0.3@all", "all")):
+        app.selectbox(key="live").set_value(name).run()
+        found = opened_at("absorption", **link(app, "See it on the Absorption page"))
+        assert not found.warning and found.session_state["perturbation"] == "gaussian:0.3"
+        assert found.segmented_control(key="positions").value == positions
+
+
+def test_what_is_measured_so_far_is_called_by_its_positions_and_seed() -> None:
+    asked = Measurement(perturbation=perturbation("gaussian:0.3@all"), seed=1)
+    assert so_far._label(asked) == "Gaussian noise, size 0.3, all tokens, seed 1"
 
 
 def test_close_leaves_the_form_alone_on_the_page(store: Store) -> None:

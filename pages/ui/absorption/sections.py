@@ -127,10 +127,8 @@ def compare_with(name: str) -> Profile | None:
 
 def verdicts(profile: Profile) -> pd.DataFrame:
     """One sentence per perturbation, by kind and size."""
-    rows = []
-    for name, asked in profile.perturbations.items():
-        everywhere = f", {labels.POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else ""
-        rows.append((f"{asked.label}{everywhere}", precision.finding(profile, name)))
+    found = profile.perturbations
+    rows = [(labels.perturbation(asked), precision.finding(profile, name)) for name, asked in found.items()]
     return pd.DataFrame(rows, columns=["perturbation", "verdict"])
 
 

@@ -140,9 +140,7 @@ def _parameter(asked: Parameter) -> None:
 
 def disturbance(profile: Profile, name: str) -> str:
     """A perturbation and its positions, in one line."""
-    asked = profile.perturbations[name]
-    everywhere = getattr(asked, "positions", "after_first") == "all"
-    return asked.label + (f", {labels.POSITIONS['all']}" if everywhere else "")
+    return labels.perturbation(profile.perturbations[name])
 
 
 def judge(request: AllocationRequest, profile: Profile) -> Judge:

@@ -88,5 +88,4 @@ def common(found: Sequence[Profile]) -> list[str]:
 
 
 def _label(asked: dict, name: str) -> str:
-    where = f", {labels.POSITIONS['all']}" if getattr(asked[name], "positions", "") == "all" else ""
-    return asked[name].label + where
+    return labels.perturbation(asked[name])

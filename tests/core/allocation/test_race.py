@@ -84,6 +84,28 @@ def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: 
     assert best.told in race.winner(runners, TARGET)
 
 
+def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
+    def rise(setting: specs.Setting) -> float:
+        cost = {"uniform": 2.0, "owl": 2.05}.get(setting.allocation.base.kind, 2.4)
+        return cost + 0.3 * (setting.calibration_seed > 0)
+
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
+    settings = [
+        specs.Setting(allocation=AllocationRequest(base=base, target=TARGET), calibration_seed=seed)
+        for base, seed in asked
+    ]
+    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, key, rise)
+    store = Store(tmp_path)
+    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
+    runners = run((profiles.load(store, store.profile(key)), groups))
+    ends = runners[0].measured.against_uniform.quoted
+    assert runners[0].kind == "owl" and ends.low > 0
+    assert f"it is {ends.value:.1f} % [{ends.low:.1f}, {ends.high:.1f}] above uniform" in race.winner(runners, TARGET)
+    assert "but is worse than Uniform" in finish(runners, 12.0).finding
+
+
 def test_an_interval_of_perplexities_is_that_of_the_change_against_uniform(measured: tuple) -> None:
     one = next(each for each in run(measured) if each.kind == "response").measured
     low, high = race.interval(one)
@@ -130,6 +152,31 @@ def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> No
     assert said.startswith("Measured on Uniform at 70 % zeros: the correction at strength 0.04 ")
     assert "its reverse" in said
     assert "only an example" in race.corrected(None, None, AllocationRequest(target=TARGET))
+
+
+@pytest.mark.parametrize(
+    ("fixes", "reverses"),
+    [
+        ([(Owl(), 0.04, "reversed"), (Owl(), 0.04, "none")], 1),
+        ([(Owl(), 0.02, "none"), (Owl(), 0.02, "reversed"), (Owl(), 0.08, "none")], 0),
+        ([(AlphaPruning(), 0.04, "reversed"), (Owl(), 0.04, "none")], 0),
+    ],
+)
+def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
+    fixes: list[tuple], reverses: int, tmp_path: Path
+) -> None:
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
+    asked += [(base, Correction()) for base, _ in asked]
+    settings = [
+        specs.Setting(allocation=AllocationRequest(base=base, target=TARGET, correction=fix)) for base, fix in asked
+    ]
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS)
+    store = Store(tmp_path)
+    groups = protocols.together(store, protocols.of_model(store, spec.model)).values()
+    said = race.corrected(*race.where(groups, TARGET), AllocationRequest(base=METHODS["dlp"](), target=TARGET))
+    assert said.startswith(f"Measured on OWL at 70 % zeros: the correction at strength {fixes[-1][1]} ")
+    assert said.count("its reverse") == reverses
 
 
 def test_a_strip_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:

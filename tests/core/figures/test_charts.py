@@ -232,6 +232,19 @@ def test_what_became_of_the_damage_is_said_in_whole_sentences(damage: float, sai
     assert said in why._dilution_finding(np.array([damage, damage, 1]), np.array([3.0, 2.0, 1]), 0)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_layer_without_drift_is_said_to_have_none(whole: bool) -> None:
+    """At every token, as where two checkpoints agree, or at some, of which only the mean logarithm is lost."""
+    [found] = seeds()
+    for name, value in {"log_drift": -np.inf, **({"drift": 0.0, "orthogonal": np.nan} if whole else {})}.items():
+        getattr(found, name)[1, 1:] = value
+    activation = synthetic.activation(LAYERS, SEQUENCES)
+    charts = [figures.curves([found], 1), figures.dilution([found], activation, 1), figures.direction([found], 1)]
+    said = "Layer 1 is left as it is: there is no drift to follow." if whole else "no drift from layer 1, so"
+    assert [said in each.finding for each in charts] == [True, True, whole]
+    assert not any(word in each.finding for each in charts for word in ("nan ", "shrinks to not"))
+
+
 def test_colour_reaches_do_not_follow_one_outlier() -> None:
     logs = np.zeros((30, 30))
     logs[0, 0] = 9

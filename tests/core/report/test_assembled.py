@@ -134,6 +134,15 @@ def test_picked_evaluations_are_reported_as_they_are_compared(store: Store) -> N
     assert file.text.index(found.title) < file.text.index("what does pruning cost?")
 
 
+def test_a_picked_evaluation_that_is_not_compared_says_why(store: Store) -> None:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), ASKED, LAYERS)
+    half = spec.model_copy(update={"model": spec.model.model_copy(update={"dtype": "bfloat16"})})
+    keys = [synthetic.save_study(store.root, each, LAYERS) for each in (spec, half)]
+    rows = [reading.rows_of(evaluations.load(store, *store.entries("study", key)))[1] for key in keys]
+    [(_, table)] = picked.part(rows).tables
+    assert table.rows[1][-1] == "not compared: one ran in bfloat16, the other in float32"
+
+
 def test_the_whole_file_stays_small(store: Store) -> None:
     page = assemble.html(store, [stored_profile(store), stored_study(store)])
     assert 4e6 < len(page.encode()) < 10e6
