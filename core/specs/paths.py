@@ -24,7 +24,7 @@ def resolved(path: Path) -> Path:
     """
     try:
         found = path.resolve()
-        found.exists()  # which a name that is too long cannot even not do
+        found.exists()  # a name that is too long shows only when it is looked for
         return found
     except (OSError, ValueError, RuntimeError) as error:  # or a circle of links
         raise UserError(f"there can be no file or folder {brief(str(path))}: check the path") from error
