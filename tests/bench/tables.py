@@ -11,10 +11,12 @@ from core.analysis.evaluated import Change, EvaluatedSetting
 from core.analysis.evaluations import Evaluations, Slice, slice_of
 from core.specs import naming
 from core.specs.formats import digits, per_cent
+from core.specs.pruners import Treatment
 from core.store.cache import Store
 from tests.bench.marked import table, write
 
 TARGET, OTHERS = 0.7, (0.4, 0.5, 0.6, 0.8)
+REPAIRED = Treatment("wanda", "refit")
 OF_A_RESPONSE = ("pruner",)
 FEW = "¹"  # marks what is over fewer calibration seeds than the rest of its table
 WITHIN = 1.96  # standard errors on each side of a share of 200 examples: 95 %
@@ -28,6 +30,7 @@ PROTOCOLS = {  # of the committed studies: the text that judges, as it is called
     "second family": ("documents 800-999", 24, 8),
 }
 Cell = tuple[EvaluatedSetting, Change | None]
+Cells = dict[tuple[str, ...], dict[str, Cell]]  # what a row is called -> what its column is called -> what stands there
 
 
 def tables() -> dict[str, str]:
@@ -37,6 +40,7 @@ def tables() -> dict[str, str]:
         "pruning at one target": _at_one(found["plain"]),
         "pruning over targets": _over_targets(found["plain"]),
         "every method with repair": _selecting(found["selecting"]),
+        "every method by pruner": _selecting_pruners(found["selecting"]),
         "pruning with repair": _repaired(found["repaired"]),
         "more calibration": _repaired(found["calibrated"]),
         "repair over targets": _repaired_over_targets(found["repaired"]),
@@ -109,11 +113,11 @@ def _by_treatment(
     found: Evaluations, parts: Sequence[Slice], change: Callable[[EvaluatedSetting], Change | None]
 ) -> str:
     """A row per allocation and pruner, a column per target."""
-    cells: dict[tuple[str, ...], dict[float, Cell]] = defaultdict(dict)
+    cells: Cells = defaultdict(dict)
     for part in parts:
         for one in found.within(part):
-            cells[_method(one), part.treatment.label][part.target] = one, change(one)
-    return _columns(["allocation", "pruner"], cells)
+            cells[_method(one), part.treatment.label][per_cent(part.target)] = one, change(one)
+    return _columns(["allocation", "pruner"], [per_cent(target) for target in sorted({*map(_target, parts)})], cells)
 
 
 def _owl(found: Evaluations, target: float) -> EvaluatedSetting:
@@ -134,30 +138,37 @@ def _second_family(found: Evaluations) -> str:
 
 
 def _selecting(found: Evaluations) -> str:
-    return _by_target(found, found.slices)
+    return _by_target(found, [part for part in found.slices if part.treatment == REPAIRED])
+
+
+def _selecting_pruners(found: Evaluations) -> str:
+    """All ways of pruning that were tried on every method at one target."""
+    parts = [part for part in found.slices if part.target == TARGET]
+    return _best_of_methods(found, {part.treatment.label: part for part in parts})
 
 
 def _by_target(found: Evaluations, parts: Sequence[Slice]) -> str:
-    """A row per method with what is best of it, a column per target."""
-    cells: dict[tuple[str, ...], dict[float, Cell]] = {
-        (_method(each),): {} for part in parts for each in found.within(part)
-    }
-    for part in parts:
+    return _best_of_methods(found, {per_cent(part.target): part for part in sorted(parts, key=_target)})
+
+
+def _best_of_methods(found: Evaluations, parts: Mapping[str, Slice]) -> str:
+    """A row per method with what is best of it, a column per part."""
+    cells: Cells = {(_method(each),): {} for part in parts.values() for each in found.within(part)}
+    for head, part in parts.items():
         for one in sorted(found.within(part), key=lambda each: -each.perplexity):
-            cells[_method(one),][part.target] = one, one.against_uniform
-    return _columns(["allocation"], cells)
+            cells[_method(one),][head] = one, one.against_uniform
+    return _columns(["allocation"], list(parts), cells)
 
 
-def _columns(heads: Sequence[str], cells: Mapping[tuple[str, ...], Mapping[float, Cell]]) -> str:
-    """Perplexities and what they change by, targets side by side, and over how many seeds the changes are."""
-    targets = sorted({target for row in cells.values() for target in row})
+def _columns(named: Sequence[str], heads: Sequence[str], cells: Cells) -> str:
+    """Perplexities and what they change by, side by side, and over how many seeds the changes are."""
     seeds = sorted({change.seeds.n for row in cells.values() for _, change in row.values() if change})
     words = [verdicts.SOME_SEEDS.get(count, f"{count} calibration seeds") for count in seeds]
     few, said = None, f"Each change is over {words[0]}."
     if len(seeds) > 1:
         [few, _], said = seeds, f"{FEW} This change is over {words[0]}, every other over {words[1]}."
-    rows = [[*named, *(_cell(row.get(target), few) for target in targets)] for named, row in cells.items()]
-    return "\n".join([table([*heads, *map(per_cent, targets)], rows), said, ""])
+    rows = [[*names, *(_cell(row.get(head), few) for head in heads)] for names, row in cells.items()]
+    return "\n".join([table([*named, *heads], rows), said, ""])
 
 
 def _zero_shot(found: Evaluations) -> str:
@@ -226,6 +237,10 @@ def _cell(found: Cell | None, few: int | None) -> str:
 
 def _said(change: Change | None) -> str:
     return verdicts.said(change.quoted) if change else ""
+
+
+def _target(part: Slice) -> float:
+    return part.target
 
 
 def _slice(target: float) -> Slice:
