@@ -202,8 +202,8 @@ def test_a_setting_has_one_change_on_every_page(tmp_path: Path) -> None:
     """On the committed results, where settings share some of their calibration seeds with uniform."""
     store = Store(tmp_path)
     profile = load(store, store.demo())
-    groups = list(stored.groups(profile).values())
-    group = groups[0]
+    groups = tuple(stored.groups(profile).values())
+    group = protocols.across_profiles(groups[0], groups)
     told = chapter_prune._measured(lessons.measured(groups), profile).set_index("setting")["against uniform, %"]
     here = rows(group).query("target == 0.7").set_index("setting")["against uniform, %"]
     part = next(each for each in group.slices if each.target == 0.7)
