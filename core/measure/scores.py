@@ -40,5 +40,8 @@ def _layer(layer: torch.nn.Module, norms: dict[str, Tensor]) -> tuple[list[float
     for linear, part in zip(stack, pooled.split([each.numel() for each in weights]), strict=True):
         torch.mul(linear.weight.abs().float(), norms[linear.name].to(part.device), out=part.view(linear.weight.shape))
     mean = float(pooled.mean(dtype=torch.float64 if pooled.device.type != "mps" else None))
-    above = [float((pooled > threshold * mean).float().mean()) for threshold in OUTLIER_THRESHOLDS]
+    above, left = [], pooled
+    for threshold in OUTLIER_THRESHOLDS:  # they rise: what lies above one is among what lay above those before
+        left = left[left > threshold * mean]
+        above.append(left.numel() / pooled.numel())
     return above, mean, float(pooled.median())

@@ -13,7 +13,7 @@ from core.models.outline import Outline
 from core.specs.pruners import PRUNERS, Treatment
 
 LOGIT = 500  # a logit that is compared with the clean one
-SCORE = 4000  # a weight whose score is held against every outlier threshold
+SCORE = 2000  # a weight whose score is held against every outlier threshold
 REMOVAL = 15000  # a weight whose removal is tried block by block
 SPECTRUM = 5  # eigenvalues of a linear, times its Gram matrix's own FLOP
 ROOT = 20  # a root of a covariance, times the cube of its width
