@@ -122,12 +122,8 @@ def test_runs_and_show_say_so(here: Store, say: Callable, tmp_path: Path) -> Non
 def test_the_tokens_of_an_imported_profile_fetch_nothing(
     here: Store, say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = here.by_key(save(here, "profile")).spec
-    named = members(pack(here, here.by_key(spec.key)))
-    place = first(named, "profile", "provenance.json")
-    told = json.loads(named[place]) | {"model_source": "someone/model", "text_source": "someone/text"}
-    (tmp_path / "a.zip").write_bytes(zipped(hashed(named | {place: json.dumps(told).encode()})))
-    say("runs", "import", tmp_path / "a.zip")
+    told = {"model_source": "someone/model", "text_source": "someone/text"}
+    key = imported(here, "profile", told, say, tmp_path)
     fetched = []
 
     def no_fetch(name: str, local_files_only: bool = False, **_: object) -> str:
@@ -135,9 +131,36 @@ def test_the_tokens_of_an_imported_profile_fetch_nothing(
         raise OSError("nothing is here")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", no_fetch)
-    say("show", spec.key, "--tokens").refused("--text")
-    say("show", spec.key, "--tokens", "--text", "demo").refused("someone/model")
+    say("show", key, "--tokens").refused("--text")
+    say("show", key, "--tokens", "--text", "demo").refused("someone/model")
     assert fetched == [True]
+
+
+@pytest.mark.parametrize("told", [{"model_source": None}, {"text_source": None}])
+def test_an_imported_profile_that_does_not_say_what_was_read_has_no_tokens(
+    told: dict, here: Store, say: Callable, tmp_path: Path
+) -> None:
+    key = imported(here, "profile", told, say, tmp_path)
+    say("show", key, "--tokens").refused("does not say what it was measured on")
+
+
+@pytest.mark.parametrize("asked", [{"x": 1}, None])
+def test_an_imported_study_that_was_asked_in_no_known_way_is_not_exported(
+    asked: dict | None, here: Store, say: Callable, tmp_path: Path
+) -> None:
+    key = imported(here, "study", {"request": asked}, say, tmp_path)
+    say("export", key, "--to", tmp_path / "out").refused("x" if asked else "does not say how it was asked")
+
+
+def imported(here: Store, kind: str, told: dict, say: Callable, tmp_path: Path) -> str:
+    """The key of a result that came in a pack whose provenance says so."""
+    spec = here.by_key(save(here, kind)).spec
+    named = members(pack(here, here.by_key(spec.key)))
+    place = first(named, kind, "provenance.json")
+    named |= {place: json.dumps(json.loads(named[place]) | told).encode()}
+    (tmp_path / "a.zip").write_bytes(zipped(hashed(named)))
+    say("runs", "import", tmp_path / "a.zip")
+    return spec.key
 
 
 # --- lies ----------------------------------------------------------------------------------------------------------
