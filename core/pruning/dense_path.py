@@ -117,8 +117,8 @@ def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
     with _replaced(stack, lambda name, output: kept.setdefault(name, output).clone()):  # a layer may add in place
         clean = call(call.entry)
     generator = torch.Generator().manual_seed(0)
-    length = clean.float().norm(dim=-1, keepdim=True) / clean.shape[-1] ** 0.5
-    noise = (torch.randn(clean.shape, generator=generator).to(clean.device) * length).to(clean.dtype)
+    noise = torch.randn(clean.shape, generator=generator).to(clean.device) * clean.float().norm(dim=-1, keepdim=True)
+    noise = (noise / clean.shape[-1] ** 0.5).to(clean.dtype)  # an attention sink is too long for float16
     found = {}
     for name in [each.name for each in stack if each.name in kept and kept[each.name].numel() == clean.numel()]:
         held = kept | {name: kept[name] + noise.view_as(kept[name]).to(kept[name].device)}
