@@ -38,7 +38,8 @@ def read(folder: Path) -> dict[str, TaskFile]:
     """The tasks in a folder and below it, by name.
 
     Raises:
-        UserError: no such folder, no task in it, a file that cannot be read, one name twice.
+        UserError: no such folder, no task in it, a file that cannot be read or leads out of the folder of a server, one
+            name twice.
     """
     if not access.inside(folder).is_dir():
         raise UserError(f'there is no folder of task files "{folder}"')
@@ -62,7 +63,8 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], list[Path]]:
     Paths are taken as written from the working directory, as lm-eval takes them, or else from the YAML file's folder.
 
     Raises:
-        UserError: a file is not there, none is named, or the task is more than templates over plain data.
+        UserError: a file is not there or leads out of the folder of a server, none is named, or the task is more than
+            templates over plain data.
     """
     _check_plain(task)
     options = task.config.get("dataset_kwargs")

@@ -120,7 +120,8 @@ def load(
         check: refuses, before the weights are read, what cannot be met whatever they are.
 
     Raises:
-        UserError: an architecture that cannot be measured, incomplete or damaged weights, NaN in them.
+        UserError: an architecture that cannot be measured, as one of several residual streams; incomplete or damaged
+            weights, NaN in them.
     """
     with parsed_once():
         return _load(source, dtype, store, check)

@@ -64,7 +64,7 @@ class Source:
         if self.gguf:
             return [self.folder / self.gguf]
         tokenizer = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern)}
-        return [*_deciding(self.folder), *sorted(tokenizer)]
+        return [*_deciding(self.folder, self.label), *sorted(tokenizer)]
 
 
 def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = True) -> Source:
@@ -87,7 +87,7 @@ def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = 
         folder = access.inside(path).resolve()
         for each in folder.iterdir():
             access.inside(each)  # a link may lead anywhere
-        return Source(folder.name, folder, None, combined(store, _deciding(folder)), None)
+        return Source(folder.name, folder, None, combined(store, _deciding(folder, folder.name)), None)
     if HUB_ID.fullmatch(typed):
         return _hub(typed, revision, fetch)
     raise UserError(f"there is no model {brief(typed)}: give {KINDS}")
@@ -138,31 +138,32 @@ def weight_files(folder: Path, label: str | None = None) -> list[Path]:
         label: what a refusal calls it, where that is not the folder's name.
 
     Raises:
-        UserError: the folder holds no configuration or no safetensors weights, or asks for code of its own.
+        UserError: the folder holds no configuration or no safetensors weights, asks for code of its own, or has an
+            index that names other files.
     """
+    return [path for path in _deciding(folder, label or folder.name) if path.name != INDEX]
+
+
+def _deciding(folder: Path, label: str) -> list[Path]:
+    """The files whose content is the model's: with the index, where that chooses among the weights."""
     config, weights = folder / "config.json", sorted(path for path in folder.glob("*.safetensors") if path.is_file())
     if not config.is_file():
-        raise UserError(f"{label or folder.name} is no model folder: it has no config.json")
+        raise UserError(f"{label} is no model folder: it has no config.json")
     refuse_foreign_code(folder, label)
     if not weights:
         pickled = [path.name for path in folder.glob("*.bin")]
         why = f"only {pickled[0]}, a pickle; convert it to safetensors" if pickled else "no .safetensors file"
-        raise UserError(f"{label or folder.name} has no weights that can be read safely: {why}")
-    _check_index(folder, {path.name for path in weights}, label)
-    return [config, *weights]
-
-
-def _check_index(folder: Path, weights: set[str], label: str | None) -> None:
-    """Refuse an index that leads out of the folder: what it names beside the weights is not what was hashed."""
-    away = sorted(_indexed(folder) - weights)
-    if away:
+        raise UserError(f"{label} has no weights that can be read safely: {why}")
+    there, indexed = {path.name for path in weights}, _indexed(folder, label)
+    if indexed - there:  # what lies elsewhere is not what was hashed
         raise UserError(
-            f"{INDEX} of {label or folder.name} names {brief(away[0])}, which is no safetensors file of the folder: "
-            "copy all files of the model into one folder"
+            f"{INDEX} of {label} names {brief(min(indexed - there))}, which is no safetensors file of the folder: copy "
+            "all files of the model into one folder"
         )
+    return [config, *weights, *([folder / INDEX] if indexed and indexed != there else [])]
 
 
-def _indexed(folder: Path) -> set[str]:
+def _indexed(folder: Path, label: str) -> set[str]:
     """The files that an index of a folder names; none where there is none, or where one file holds the whole model."""
     index = folder / INDEX
     if not index.is_file() or (folder / "model.safetensors").is_file():
@@ -170,14 +171,7 @@ def _indexed(folder: Path) -> set[str]:
     try:
         return set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{INDEX} of {folder.name} cannot be read: it has to map tensors to files") from error
-
-
-def _deciding(folder: Path) -> list[Path]:
-    """The files whose content is the model's: with the index, where that chooses among the weights."""
-    files = weight_files(folder)
-    chooses = _indexed(folder) not in (set(), {path.name for path in files[1:]})
-    return [*files, folder / INDEX] if chooses else files
+        raise UserError(f"{INDEX} of {label} cannot be read: it has to map tensors to files") from error
 
 
 def shapes_of(path: Path, store: Store) -> Shapes:

@@ -27,7 +27,7 @@ def check(request: PolishRequest, selecting: Resolved, loaded: Loaded) -> None:
         selecting: the start, made exact on the text that accepts moves.
 
     Raises:
-        UserError: one calibrates and selects, or judges what it had a part in.
+        UserError: one calibrates and selects, or judges what it had a part in; or two share documents.
     """
     read = {each.spec.content for each in selecting.calibration.values()}
     if selecting.text.spec.content in read:

@@ -81,7 +81,7 @@ def windows(request: WindowRequest, loaded: Loaded | Reader) -> Windows:
 
     Raises:
         UserError: the text is too short (the message says how many windows it has), the length exceeds the model's
-            positions, or a start token is asked of a tokenizer that has none.
+            positions, the tokenizer gives tokens that the model has not, or a start token is asked of one without.
     """
     if loaded.longest and request.length > loaded.longest:
         raise UserError(

@@ -54,13 +54,11 @@ def show(store: Store) -> None:
         st.info("These profiles share no perturbation: measure the same one on each, for instance gaussian:0.3.")
         return
     name = view.sync("overlay", names, subject.PREFERRED if subject.PREFERRED in names else names[0])
-    described = loaded[0].perturbations
-    st.selectbox(
-        "What is done to each layer", names, key="overlay", format_func=lambda each: _label(described, each), width=420
-    )
+    called = {each: labels.perturbation(asked) for each, asked in loaded[0].perturbations.items()}
+    st.selectbox("What is done to each layer", names, key="overlay", format_func=called.get, width=420)
     titles = subject.short_names([entries[found.entry.key] for found in loaded])
     lines = [figures.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
-    frame.show(overlay(lines, _label(described, name), view.look()), name, "overlay-chart")
+    frame.show(overlay(lines, called[name], view.look()), name, "overlay-chart")
     if len({found.spec.text for found in loaded}) > 1:
         st.warning("These profiles read different texts, so the text may explain a difference as well as the model.")
     st.caption(
@@ -85,7 +83,3 @@ def keep_known(entries: dict[str, Entry]) -> None:
 def common(found: Sequence[Profile]) -> list[str]:
     """Perturbations that every profile holds, in the first one's order."""
     return [name for name in found[0].by_name if all(name in other.by_name for other in found[1:])]
-
-
-def _label(asked: dict, name: str) -> str:
-    return labels.perturbation(asked[name])
