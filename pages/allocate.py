@@ -45,7 +45,7 @@ with left:
     per_linear = now.ndim == 2
     place = racing.place(profile, request.target, judge.pruner)
     if not request.unclipped:
-        st.caption(plain(race.corrected(*(place or (None, None)), request)), help=settings.WHOSE)
+        st.caption(plain(racing.corrected(request, profile, judge.pruner)), help=settings.WHOSE)
     if hand.allowed(request):
         hand.section(allocation, now, held, spread.cost_of_hand(allocation, now, kept, profile, judge))
     elif per_linear:

@@ -11,8 +11,8 @@ import numpy as np
 from core.allocation.spread import allocate, layer_means, linear_parameters
 from core.analysis import protocols
 from core.analysis.evaluated import EvaluatedSetting
-from core.analysis.evaluations import Evaluations, Slice
-from core.analysis.verdicts import beside, sentence, verdict
+from core.analysis.evaluations import Evaluations, Slice, slice_of
+from core.analysis.verdicts import against, beside, verdict
 from core.specs import UserError, naming
 from core.specs.allocations import METHODS, AllocationRequest, Correction
 from core.specs.formats import capital, listed, per_cent
@@ -109,8 +109,7 @@ def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> 
     What was measured alike by another profile stands beside it.
     """
     groups = tuple(groups)
-    places = [(found, part) for found in groups for part in found.slices
-              if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
+    places = _places(groups, target)
 
     def good(place: tuple[Evaluations, Slice]) -> tuple[bool, int, int]:
         found, part = place
@@ -118,6 +117,12 @@ def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> 
 
     best = max(places, key=good, default=None)
     return best and (protocols.across_profiles(best[0], groups), best[1])
+
+
+def _places(groups: Iterable[Evaluations], target: float) -> list[tuple[Evaluations, Slice]]:
+    """All that was measured at a target."""
+    return [(found, part) for found in groups for part in found.slices
+            if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
 
 
 def targets(groups: Iterable[Evaluations]) -> list[float]:
@@ -170,16 +175,25 @@ def at(groups: Iterable[Evaluations], target: float) -> str:
 # --- the correction ------------------------------------------------------------------------------------------------
 
 
-def corrected(found: Evaluations | None, part: Slice | None, request: AllocationRequest) -> str:
-    """What the correction was measured to do at this target, in a sentence; on another base where not on this one."""
-    every = found.within(part) if found and part else []
-    tried = [each for each in every if each.strength and each.base and each.control == "none"]
-    if not tried:
+def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
+    """What the correction and its reverse were measured to do at this target, in sentences, with what was pruned how.
+
+    That is on the base on screen, else on one of its method, else on uniform; of several, by this pruner and over most
+    calibration seeds.
+    """
+    tried = [(found, each) for found, part in _places(groups, request.target) for each in found.within(part)
+             if each.base and each.control == "none"]  # fmt: skip
+
+    def good(place: tuple[Evaluations, EvaluatedSetting]) -> tuple[bool, bool, bool, bool, int]:
+        _, one = place
+        base = one.setting.allocation.base
+        alike = base == request.base, base.kind == request.base.kind, base.kind == "uniform"
+        return *alike, slice_of(one.setting).treatment.name == pruner, len(one.results)
+
+    found, mine = max(reversed(tried), key=good, default=(None, None))  # of equals the last one asked
+    if mine is None:
         return "The correction was not measured at this target, so its strength is only an example."
-    own = [each for each in tried if each.base.setting.allocation.base == request.base]
-    flat = [each for each in tried if each.setting.allocation.base.kind == "uniform"]
-    mine = (own or flat or tried)[-1]
-    named = [(f"the correction at strength {mine.strength:g}", mine)]
-    named += [("its reverse", each) for each in found.controls(mine)["reversed"]]
-    said = "; ".join(sentence(name, "no correction", each.against_base.windows) for name, each in named)
-    return f"Measured on {mine.base.name} at {per_cent(request.target)} zeros: {said}."
+    said = [against(f"the correction at strength {mine.strength:g}", "no correction", mine.against_base)]
+    said += [against("its reverse", "no correction", each.against_base) for each in found.controls(mine)["reversed"]]
+    base = naming.long(mine.base.setting.allocation)
+    return f"Measured on {base} ({slice_of(mine.setting).name}; {found.provenance['text']}): {' '.join(said)}"

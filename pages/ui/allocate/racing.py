@@ -25,6 +25,11 @@ def place(profile: Profile, target: float, pruner: str) -> Place | None:
     return race.where(stored.groups(profile).values(), target, pruner)
 
 
+def corrected(request: AllocationRequest, profile: Profile, pruner: str) -> str:
+    """What the correction was measured to do, in whichever protocol it was tried on what is most like this base."""
+    return race.corrected(stored.groups(profile).values(), request, pruner)
+
+
 def section(
     request: AllocationRequest, now: Array, runners: list[Runner], found: Place | None, profile: Profile, prefix: str
 ) -> None:

@@ -11,10 +11,12 @@ import pytest
 
 from core import specs
 from core.allocation import race
+from core.allocation.allocator import Allocator
 from core.allocation.alphapruning import AlphaPruning
 from core.allocation.owl import Owl
 from core.allocation.response import Response
 from core.allocation.spread import allocate
+from core.allocation.uniform import Uniform
 from core.analysis import protocols
 from core.analysis.evaluations import Evaluations
 from core.figures.race import UNKNOWN, finish, lanes
@@ -147,11 +149,37 @@ def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_th
 
 
 def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> None:
-    place = race.where(measured[1], TARGET)
-    said = race.corrected(*place, AllocationRequest(base=Owl(), target=TARGET))
-    assert said.startswith("Measured on Uniform at 70 % zeros: the correction at strength 0.04 ")
-    assert "its reverse" in said
-    assert "only an example" in race.corrected(None, None, AllocationRequest(target=TARGET))
+    said = race.corrected(measured[1], AllocationRequest(base=Owl(), target=TARGET))
+    assert said.startswith(
+        "Measured on Uniform (70 % zeros, Wanda; invented evaluation text): The correction at strength 0.04 "
+    )
+    assert "Its reverse" in said
+    assert "only an example" in race.corrected([], AllocationRequest(target=TARGET))
+    assert "only an example" in race.corrected(measured[1], AllocationRequest(target=0.6))
+
+
+@pytest.mark.parametrize(
+    ("base", "pruner", "named"),
+    [
+        (TUNED, "wanda", "OWL, m 7, lam 0.1 (70 % zeros, Wanda;"),
+        (Owl(), "wanda", "OWL, m 7, lam 0.1 (70 % zeros, Wanda;"),
+        (Owl(), "sparsegpt", "OWL, m 7, lam 0.1 (70 % zeros, SparseGPT;"),
+        (AlphaPruning(), "sparsegpt", "Uniform (70 % zeros, Wanda;"),
+    ],
+)
+def test_the_correction_is_told_of_what_is_most_like_the_base(
+    base: Allocator, pruner: str, named: str, tmp_path: Path
+) -> None:
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    for text, tried in (("one text", Uniform()), ("another text", TUNED)):
+        asked = [AllocationRequest(base=tried, target=TARGET, correction=fix) for fix in (Correction(), FIX)]
+        settings = [specs.Setting(allocation=each, pruner=name) for each in asked for name in ("wanda", "sparsegpt")
+                    if tried == TUNED or name == "wanda"]  # fmt: skip
+        synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS, text=text), LAYERS)
+    store = Store(tmp_path)
+    groups = protocols.together(store, protocols.of_model(store, spec.model)).values()
+    said = race.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
+    assert said.startswith(f"Measured on {named} ")
 
 
 @pytest.mark.parametrize(
@@ -174,9 +202,9 @@ def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
     synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS)
     store = Store(tmp_path)
     groups = protocols.together(store, protocols.of_model(store, spec.model)).values()
-    said = race.corrected(*race.where(groups, TARGET), AllocationRequest(base=METHODS["dlp"](), target=TARGET))
-    assert said.startswith(f"Measured on OWL at 70 % zeros: the correction at strength {fixes[-1][1]} ")
-    assert said.count("its reverse") == reverses
+    said = race.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
+    assert f"The correction at strength {fixes[-1][1]} " in said
+    assert said.startswith("Measured on OWL (") and said.count("Its reverse") == reverses
 
 
 def test_a_strip_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
