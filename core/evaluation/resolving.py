@@ -34,6 +34,11 @@ class Resolved:
         """The local files that it was read from."""
         return [path for each in (self.text, *self.calibration.values(), *self.tasks.values()) for path in each.files]
 
+    @property
+    def watched(self) -> list[Path]:
+        """What has changed where the request may mean something else by now."""
+        return [*self.files, *dict.fromkeys(path for each in self.tasks.values() for path in each.folders)]
+
 
 def check(request: StudyRequest | specs.ExportRequest | specs.WritingRequest, reader: Reader, store: Store) -> None:
     """Refuse, before any weight is read, what cannot be met whatever they are.

@@ -32,6 +32,7 @@ class Task:
     version: str | float | None
     documents: int
     files: tuple[Path, ...] = ()  # the YAML files and the data; none of a definition of the harness
+    folders: tuple[Path, ...] = ()  # where a file may come that has one of its tags too
 
 
 def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
@@ -118,6 +119,7 @@ def _column(answers: Iterable[dict[str, Any]], metric: str) -> Array:
 
 def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
     there = task_files.read(folder)
+    below = (folder, *(path for path in folder.rglob("*") if path.is_dir()))
     tags = sorted({tag for each in there.values() for tag in each.tags})
     harness = _harness()
     for name in names:
@@ -131,7 +133,7 @@ def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
                 documents = len(built.eval_docs)
             _check(built, each.name)
             files = (*each.sources, *data)
-            yield Task(each.name, config, task_files.content(files), built.VERSION, documents, files)
+            yield Task(each.name, config, task_files.content(files), built.VERSION, documents, files, below)
 
 
 def _from_harness(names: Sequence[str]) -> Iterator[Task]:

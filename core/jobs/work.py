@@ -91,7 +91,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
 def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) -> Entry:
     loaded = bench.load(request, _checked(request, bench))
     resolved = resolve(request, loaded, bench.store)
-    bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.files])
+    bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.watched])
     found = bench.store.find(request)
     if found:
         return found

@@ -317,6 +317,27 @@ def test_the_line_that_makes_an_export_again_says_what_is_not_usual(text: str, t
     assert remake._commands(asked.model_copy(update={"calibration": odd})) == [], "prune has no option for it"
 
 
+def test_a_task_file_that_came_with_a_tag_that_was_asked_for_is_asked_too(
+    empty: Store, tmp_path: Path, text: str
+) -> None:
+    model, where = tiny.save_tiny(tmp_path / "model", "llama"), tasks_in(tmp_path / "tasks")
+    (where / "below").mkdir()
+    own = (where / "birds.yaml").read_text(encoding="utf-8")
+    (where / "birds.yaml").write_text(own + "\ntag: feathered\n", encoding="utf-8")
+    asked = specs.StudyRequest(
+        model=str(model),
+        evaluation=specs.EvaluationRequest(
+            text=specs.WindowRequest(source=text, sequences=2, length=16), tasks=("feathered",),
+            tasks_from=str(where), examples=None,
+        ),
+    )  # fmt: skip
+    first = experiment.get(asked, empty)
+    assert len(first.spec.tasks) == 1 and experiment.get(asked, empty).key == first.key
+    more = own.replace("task: local_birds", "task: more_birds").replace("birds.jsonl", "../birds.jsonl")
+    (where / "below" / "more.yaml").write_text(more + "\ntag: feathered\n", encoding="utf-8")
+    assert {each.name for each in experiment.get(asked, empty).spec.tasks} == {"local_birds", "more_birds"}
+
+
 def test_a_task_file_that_was_edited_is_asked_anew_and_a_tokenizer_is_part_of_an_answer(
     empty: Store, tmp_path: Path, text: str
 ) -> None:
