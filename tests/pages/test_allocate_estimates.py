@@ -85,6 +85,19 @@ def test_estimates_come_from_the_curves_that_there_are(
     assert told[1][0] == f"{answer['estimate']['sparsity']:.3g}" and answer["no_estimate"] == {}
 
 
+@pytest.mark.parametrize(("per", "largest"), [("layer", "0.5"), ("half", "0.6")])
+def test_beyond_the_largest_sparsity_of_layers_or_linears_the_page_says_what_it_is(
+    per: str, largest: str, store: Store
+) -> None:
+    linears = [f"residual_linear:wanda:{level}:{each}" for level in (0.3, 0.6) for each in synthetic.LINEARS]
+    names = ("gaussian:0.3", "residual:wanda:0.3", "residual:wanda:0.5", *linears)
+    measured = specs.measurements([specs.perturbation(name) for name in names])
+    spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured, "removal": True})
+    key = synthetic.save_profile(store.root, spec, 12)
+    app = estimating(profile=key, strength="0", allocation=f"lsa per={per} width=0.05:0.8")
+    assert not app.exception and any(f"go beyond {largest}" in each.value for each in app.info)
+
+
 def test_the_judge_can_be_another_pruner(store: Store) -> None:
     both = [f"residual:{pruner}:{level}" for pruner in ("wanda", "sparsegpt") for level in (0.5, 0.9)]
     measured = specs.measurements([specs.perturbation(name) for name in ("gaussian:0.3", *both)])

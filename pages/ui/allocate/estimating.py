@@ -111,8 +111,7 @@ def prediction(
         points.append(figures.Estimate(name, float(np.median(found)), float(found.min()), float(found.max())))
     per_linear = allocation.linears is not None
     if not np.isfinite([each.value for each in points]).any():
-        curves = responses.of_linears if per_linear else responses.of_profile
-        largest = curves(profile, judge.pruner, judge.harm).highest
+        largest = responses.of_profile(profile, judge.pruner, judge.harm, per_linear).highest
         st.info(f"These allocations go beyond {largest:g}, the largest sparsity measured. Measure a larger one.")
         return
     alone = " on each linear" if per_linear else ""
