@@ -149,6 +149,11 @@ def winner(runners: Iterable[Runner], target: float) -> str:
     change = best.measured.against_uniform
     if change is None:
         return f"Uniform has the lowest perplexity {aim}."
+    if not math.isfinite(change.value):
+        why = best.measured.uniform.trouble or "over other calibration seeds"
+        return (
+            f"{capital(best.told)} has the lowest perplexity {aim}. It does not compare with uniform's, which is {why}."
+        )
     if not change.value < 0:  # each perplexity is over its own seeds, which may be luckier
         shared = "over the calibration seeds that both have"
         return f"{capital(best.told)} has the lowest perplexity {aim}, but {shared} it is {beside(change, 'uniform')}."

@@ -114,6 +114,8 @@ def _targets(left: Array, drowned: NDArray[np.bool_]) -> go.Scatter:
 
 
 def _finding(left: Array, drowned: NDArray[np.bool_]) -> str:
+    if len(left) == 1:
+        return "The model has one layer: nothing follows it that could absorb its drift."
     ends = np.where(drowned[:-1, -1], np.nan, left[:-1, -1])
     known = np.isfinite(ends)
     if not known.any():

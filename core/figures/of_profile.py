@@ -99,7 +99,7 @@ def repaired(asked: InView) -> Chart:
     found = (pair for name in (asked.name, PRUNED) for pair in pairs if name in pair)
     plain, mended = next(found, pairs[0])
     before, after = (gains_of(profile.seeds(name)) for name in (plain, mended))
-    size = float(np.median(after.drift / before.drift))
+    size = float(np.nanmedian(after.drift / before.drift))
     between = f"{profile.perturbations[mended].label}: a lower gain than without the repair"
     lines = gain.line("repaired", profile.seeds(mended)), gain.line("pruned", profile.seeds(plain))
     chart = gain.compared(*lines, asked.layer, "Repaired damage against damage", between, asked.look)

@@ -114,15 +114,20 @@ def _dot(place: int, one: Runner, value: float, ends: Array, hue: str) -> go.Sca
 def _brief(one: Runner) -> str:
     """Name, perplexity and change, over a method's dot."""
     if math.isnan(one.perplexity):
-        return f"<b>{one.name}</b>  {UNKNOWN}"
+        return f"<b>{one.name}</b>  {_missing(one)}"
     change = one.measured.against_uniform
-    ends = "" if change is None else f"  {change.quoted.value:+.0f} %"
+    ends = f"  {change.quoted.value:+.0f} %" if change and math.isfinite(change.quoted.value) else ""
     return f"<b>{one.name}</b>  {digits(one.perplexity, 3)}{ends}"
+
+
+def _missing(one: Runner) -> str:
+    """Why there is no perplexity."""
+    return one.measured.trouble if one.measured else UNKNOWN
 
 
 def _said(one: Runner) -> str:
     if math.isnan(one.perplexity):
-        return UNKNOWN
+        return _missing(one)
     change = one.measured.against_uniform
     return digits(one.perplexity, 4) + ("" if change is None else f", {beside(change, 'uniform')}")
 

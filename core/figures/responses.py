@@ -70,7 +70,8 @@ def _finding(sparsities: Array, harm: Array, order: list[int], unit: str) -> str
     if first == last:
         return f"{at} layer {first} alone does {digits(harm[first, -1])} ({unit})."
     ratio = harm[first, -1] / harm[last, -1]
+    among = "" if len(order) == len(harm) else "of those that do measurable harm "
     return (
-        f"{at} pruning layer {first} alone does most, {digits(harm[first, -1])} ({unit}); layer {last} least, "
+        f"{at} pruning layer {first} alone does most, {digits(harm[first, -1])} ({unit}); {among}layer {last} least, "
         f"{digits(harm[last, -1])}: a factor of {digits(ratio)} between them."
     )

@@ -100,6 +100,8 @@ def _log2_axis(factors: Array) -> dict:
 
 
 def _dilution_finding(damage: Array, stream: Array, layer: int, still: str = "") -> str:
+    if len(damage) == 1:
+        return "The model has one layer: nothing follows it that could dilute its drift."
     inner = slice(0, len(damage) - 1)
     gain = (damage / stream)[inner]
     diluted = int(((damage[inner] > 1) & (gain < 1)).sum())
@@ -109,10 +111,13 @@ def _dilution_finding(damage: Array, stream: Array, layer: int, still: str = "")
     said += f"{shrinks}."
     if not np.isfinite(damage[layer]):
         return f"{said} {still or unknown(layer)}"
+    if layer == len(gain):
+        return f"{said} Nothing follows layer {layer}."
+    frozen = 1 / stream[layer]
     return (
         f"{said} From layer {layer} to the end the damage {changed(damage[layer])} and the stream "
         f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}. If the damage had stayed "
-        f"constant, drift would fall to {times(1 / stream[layer])}."
+        f"constant, drift would {'fall' if frozen < 1 else 'rise'} to {times(frozen)}."
     )
 
 

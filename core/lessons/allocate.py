@@ -33,8 +33,8 @@ class Push:
 
     @property
     def best(self) -> int:
-        """The step whose estimate is lowest; the first where one is not known."""
-        return int(self.harm.argmin())
+        """The step whose estimate is lowest."""
+        return _lowest(self.harm)
 
 
 def correction(profile: Profile) -> Push:
@@ -55,10 +55,18 @@ def correction(profile: Profile) -> Push:
     return Push(plain, strengths, rows[PUSHES - 1], rows, harm, _push_said(strengths, harm))
 
 
+def _lowest(harm: Array) -> int:
+    """The lowest step, of equals the one that corrects least; the first where one is not known."""
+    if not np.isfinite(harm).all():
+        return int(harm.argmin())
+    lowest = np.flatnonzero(np.isclose(harm, harm.min(), rtol=1e-9, atol=0))
+    return int(lowest[np.abs(lowest - len(harm) // 2).argmin()])
+
+
 def _push_said(strengths: Array, harm: Array) -> str:
     if not np.isfinite(harm).all():
         return "Some of these allocations exceed the largest sparsity measured, so not all can be estimated."
-    last, middle, best = len(harm) - 1, len(harm) // 2, int(harm.argmin())
+    last, middle, best = len(harm) - 1, len(harm) // 2, _lowest(harm)
     with_it, reverse, alone = (ref(digits(harm[step], 3), f"gauge-{step}") for step in (last, 0, middle))
     full = ref(f"{strengths[last]:g}", "gauge-0", f"gauge-{last}")
     return (

@@ -43,9 +43,11 @@ def perturb(profile: Profile) -> Noise:
 
 
 def _where(size: float, flips: Array) -> str:
-    most, least = int(flips.argmax()), int(flips.argmin())
+    most, least, at = int(flips.argmax()), int(flips.argmin()), ref(f"{size:.2g}", "control-noise")
+    if percent(flips[most]) == percent(flips[least]):
+        return f"At size {at}, noise changes {of(most, percent(flips[most]))} of the predictions wherever it enters."
     return (
-        f"Where the noise enters matters. At size {ref(f'{size:.2g}', 'control-noise')}, it changes "
+        f"Where the noise enters matters. At size {at}, it changes "
         f"{of(most, percent(flips[most]))} of the predictions after layer {of(most)}, but "
         f"{of(least, percent(flips[least]))} after layer {of(least)}."
     )

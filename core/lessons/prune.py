@@ -12,6 +12,7 @@ from core.allocation.owl import Owl
 from core.allocation.response import Response
 from core.allocation.spread import allocate
 from core.analysis import responses
+from core.analysis.propagation import unreadable
 from core.figures.labels import percent, times
 from core.lessons.marks import EVERY, of, ref
 from core.lessons.shared import DRIVER, TARGET, Scale, between, check_several, ordinal, scale
@@ -58,12 +59,14 @@ def prune(profile: Profile) -> Alone:
 
 def _alone_said(sparsity: float, harm: Array) -> str:
     worst, runner_up = (int(each) for each in np.argsort(-harm)[:2])
-    ahead, above = times(harm[worst] / harm[runner_up]), times(harm[worst] / float(np.median(harm)))
-    return (
-        f"Pruned alone to {ref(percent(sparsity), 'control-zeros')} zeros, layer {of(worst)} hurts most: "
-        f"{of(worst, digits(harm[worst]))} nats, {of(worst, ahead)} the next (layer {of(runner_up)}) and "
-        f"{ref(above, EVERY)} the median."
-    )
+    zeros, half = ref(percent(sparsity), "control-zeros"), float(np.median(harm))
+    if unreadable(harm[worst]):
+        return f"Pruned alone to {zeros} zeros, no layer does more harm than rounding can."
+    said = f"Pruned alone to {zeros} zeros, layer {of(worst)} hurts most: {of(worst, digits(harm[worst]))} nats"
+    if unreadable(harm[runner_up]) or unreadable(half):
+        return f"{said}; others do no more than rounding can."
+    ahead, above = times(harm[worst] / harm[runner_up]), times(harm[worst] / half)
+    return f"{said}, {of(worst, ahead)} the next (layer {of(runner_up)}) and {ref(above, EVERY)} the median."
 
 
 def rank(harm: Array, layer: int) -> str:

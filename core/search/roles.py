@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
@@ -30,9 +31,10 @@ def cut(request: BestRequest, documents: Callable[[str], int]) -> BestRequest:
             f"{request.final.sequences} windows are too few to judge by: give the final text {FEWEST_WINDOWS} or more"
         )
     asked: dict[str, WindowRequest] = {role: getattr(request, role) for role in ROLES}
-    for source in {each.source for each in asked.values()}:
-        sharing = [role for role, each in asked.items() if each.source == source and each.documents is None]
+    for place in {_place(each) for each in asked.values()}:
+        sharing = [role for role, each in asked.items() if _place(each) == place and each.documents is None]
         if len(sharing) > 1:
+            source = asked[sharing[0]].source
             spans = shares(documents(source), [ROLES[role] for role in sharing], source)
             for role, span in zip(sharing, spans, strict=True):
                 asked[role] = asked[role].model_copy(update={"documents": span})
@@ -47,18 +49,24 @@ def apart(asked: Iterable[WindowRequest]) -> None:
         UserError: two of them do.
     """
     for one, two in combinations(asked, 2):
-        if one.source == two.source and overlap(one.documents, two.documents):
+        if _place(one) == _place(two) and overlap(one.documents, two.documents):
             raise UserError(
                 f"{_text(one)} and {_text(two)} overlap: nothing may be chosen on what it is judged by, so give "
                 "every role documents of its own"
             )
 
 
+def _place(asked: WindowRequest) -> str:
+    """Where a text lies, however that is written."""
+    name = asked.source.removeprefix("file:")
+    return asked.source if name == asked.source else os.path.realpath(os.path.expanduser(name))
+
+
 def uncut(request: BestRequest) -> BestRequest:
     """The same without the documents that `cut` gives by itself; those that were named stay."""
     asked: dict[str, WindowRequest] = {role: getattr(request, role) for role in ROLES}
-    for source in {each.source for each in asked.values()}:
-        sharing = {role: each.documents for role, each in asked.items() if each.source == source}
+    for place in {_place(each) for each in asked.values()}:
+        sharing = {role: each.documents for role, each in asked.items() if _place(each) == place}
         spans = list(sharing.values())
         if len(spans) > 1 and None not in spans and _cut_so(spans, [ROLES[role] for role in sharing]):
             asked |= {role: asked[role].model_copy(update={"documents": None}) for role in sharing}

@@ -237,6 +237,24 @@ def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) ->
     assert ("not certainly" in chart.finding) == race.tied(*runners[:2])
 
 
+def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [specs.Setting(allocation=AllocationRequest(base=base, target=TARGET)) for base in (Owl(), AlphaPruning())]
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+    rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, asked, LAYERS), LAYERS, key, rise)
+    store = Store(tmp_path)
+    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
+    runners = run((profiles.load(store, store.profile(key)), groups))
+    chart = finish(runners, 12.0)
+    labels = next(each.text for each in chart.figure.data if each.name == "labels")
+    [flat] = (text for text in labels if "Uniform" in text)
+    assert "not a number" in flat and not any("nan" in text for text in labels)
+    assert "not compare with uniform's, which is not a number" in race.winner(runners, TARGET)
+
+
 def test_a_method_in_view_is_not_compared_with_itself(measured: tuple) -> None:
     runners = run(measured)
     mine = race.in_view("this one", runners[0].sparsity, measured[0], *race.where(measured[1], TARGET))

@@ -11,7 +11,7 @@ import pytest
 from core import figures
 from core.analysis import propagation
 from core.analysis.gains import gains_of
-from core.figures import matrix, sizes, why
+from core.figures import matrix, responses, sizes, why
 from core.specs import Measurement, perturbation
 from core.store.results import Perturbed
 from tests import synthetic
@@ -230,6 +230,25 @@ def test_a_text_alternative_is_two_sentences(title: str, alt: str) -> None:
 )
 def test_what_became_of_the_damage_is_said_in_whole_sentences(damage: float, said: str) -> None:
     assert said in why._dilution_finding(np.array([damage, damage, 1]), np.array([3.0, 2.0, 1]), 0)
+
+
+@pytest.mark.parametrize(("stream", "said"), [(2.0, "would fall to 0.50×"), (0.5, "would rise to 2.0×")])
+def test_what_a_constant_damage_would_do_is_said_the_right_way(stream: float, said: str) -> None:
+    damage, streams = np.array([0.5, 0.6, 1.0]), np.array([stream, 0.9, 1.0])
+    assert said in why._dilution_finding(damage, streams, 0)
+    assert why._dilution_finding(damage, streams, 2).endswith("Nothing follows layer 2.")
+
+
+def test_the_only_layer_is_said_to_be_the_only_one() -> None:
+    found = [synthetic.perturbed(1, 3, Measurement(perturbation=perturbation("gaussian:0.3")))]
+    drawn = figures.dilution(found, synthetic.activation(1, 3), 0), figures.heatmap(found, synthetic.floor(1).drift, 0)
+    assert all(each.finding.startswith("The model has one layer: nothing follows it") for each in drawn)
+
+
+def test_a_layer_that_does_no_harm_is_not_passed_over() -> None:
+    harm = np.array([[0.2, 0.4], [0.02, 0.03], [-0.002, -0.004]])
+    said = responses.responses(np.array([0.5, 0.9]), harm, "nats", "Wanda").finding
+    assert "layer 0 alone does most" in said and "of those that do measurable harm layer 1 least" in said
 
 
 @pytest.mark.parametrize("whole", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from core.specs import Measurement, perturbation
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
+from core.store.results import Perturbed
 from tests import synthetic
 
 LAYERS = 5
@@ -47,3 +49,20 @@ def test_a_repair_stands_against_the_same_pruning_without_it(measured: Callable,
     for lacking in (several[:1], [several[0], several[3]], ["residual:wanda:0.5", "residual:sparsegpt+refit:0.5"]):
         with refused("refit"):
             of_profile.repaired(InView(measured(*lacking), lacking[0], 1))
+
+
+def test_a_layer_that_does_nothing_leaves_the_median_of_the_others(
+    measured: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("residual:wanda:0.7", "residual:wanda+refit:0.7")
+    usual = synthetic.perturbed
+
+    def silent(*asked: object) -> Perturbed:
+        found = usual(*asked)
+        for field in ("drift", "log_drift"):
+            getattr(found, field)[2] = np.nan
+        return found
+
+    monkeypatch.setattr(synthetic, "perturbed", silent)
+    said = of_profile.repaired(InView(measured(*names), names[0], 1)).finding
+    assert re.search(r"the repaired damage is [\d.]+× as large in the median layer", said)

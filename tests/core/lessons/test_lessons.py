@@ -16,6 +16,7 @@ from core.allocation.budget import met
 from core.allocation.owl import Owl
 from core.allocation.spread import allocate
 from core.analysis import propagation
+from core.lessons import allocate as allocating
 from core.lessons.shared import ordinal
 from core.specs import AllocationRequest, Correction, UserError
 from core.store import profiles
@@ -82,6 +83,11 @@ def test_a_scale_holds_what_was_measured_and_rises(measured: list[float], logari
     assert all(scale.nearest(step) == step for step in scale.measured)
 
 
+def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
+    said = lessons.plain(allocating._push_said(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
+    assert said.endswith("The estimate favours no correction.")
+
+
 # --- the chapters --------------------------------------------------------------------------------------------------
 
 
@@ -92,6 +98,11 @@ def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) 
     steps = [found.sizes.values[i] for i in found.sizes.measured]
     assert steps == [0.01, 0.03, 0.1, 0.3, 1]
     assert found.flips.shape == (len(found.sizes.values), LAYERS)
+
+
+def test_noise_that_changes_as_much_wherever_it_enters_is_said_to(standard: Profile) -> None:
+    said = lessons.plain(lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(3, 0.5302, 0.5299))).said)
+    assert "53 %" in said and "wherever it enters" in said and "but" not in said.partition("At size 0.01")[0]
 
 
 def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
@@ -286,6 +297,18 @@ def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Pro
     assert found.judged(layer)[found.at].startswith("**Right.**")
     wrong = lessons.plain(found.judged((layer + 1) % LAYERS)[found.at])
     assert wrong.startswith("Wrong.") and f"2nd of {LAYERS}" in wrong
+
+
+@pytest.mark.parametrize(
+    ("worst", "others", "said"),
+    [
+        (2e-8, -3e-9, "no layer does more harm than rounding can."),
+        (0.9, -3e-9, "layer 2 hurts most: 0.90 nats; others do no more than rounding can."),
+    ],
+)
+def test_harm_that_rounding_can_do_is_not_divided_by(standard: Profile, worst: float, others: float, said: str) -> None:
+    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=at(2, worst, others)))
+    assert lessons.plain(found.notes[found.at]).endswith(said)
 
 
 def test_a_guess_is_judged_by_the_sparsity_in_view(standard: Profile) -> None:

@@ -63,3 +63,19 @@ def test_the_sentence_says_which_text_has_which_role() -> None:
 def test_one_document_cannot_have_three_roles(refused: Callable) -> None:
     with refused("novel.txt", "one document", "3 roles"):
         roles.shares(1, (3, 1, 1), "novel.txt")
+
+
+def test_one_file_has_one_place_however_its_path_is_written(refused: Callable) -> None:
+    asked = [
+        WindowRequest(source=source, documents=span)
+        for source, span in (("file:/tmp/a.jsonl", (10, 29)), ("file:/tmp/../tmp/a.jsonl", (12, 31)))
+    ]
+    with refused("overlap"):
+        roles.apart(asked)
+    same = {"selection": asked[0], "final": asked[1]}
+    request = BestRequest(target=0.6).model_copy(
+        update={role: each.model_copy(update={"documents": None}) for role, each in same.items()}
+    )
+    cut = roles.cut(request, lambda _: 10)
+    assert (cut.selection.documents, cut.final.documents) == ((0, 4), (5, 9))
+    assert roles.uncut(cut) == request
