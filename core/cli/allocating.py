@@ -47,7 +47,7 @@ def spread(given: SimpleNamespace) -> None:
         **({"linears": found.provenance.get("linears")} if allocation.linears is not None else {}),
         "base": allocation.exact_base,
         "sparsity": allocation.exact,
-        "budget": allocation.budget,
+        "budget": round(allocation.budget, 9),
         "bound": allocation.bound,
         "bounds": [allocation.bounds.low, allocation.bounds.high],
         "judge": {"harm": by.harm, "pruner": by.pruner},

@@ -75,11 +75,14 @@ def _chosen(study: Evaluations, words: str | None) -> Setting:
 
     A name is what the grammar, the pages or former versions of this program call it.
     """
-    every = defaultdict(list)
+    every, shown = defaultdict(list), defaultdict(set)
     for each in study.singles:
         if each.setting is not None:
             every[each.setting.name].append(each.setting)
-    called = {name: {name, naming.whole(alike[0]), naming.former(alike[0])} for name, alike in every.items()}
+            shown[each.setting.name].add(each.name)
+    called = {
+        name: {name, naming.whole(alike[0]), naming.former(alike[0])} | shown[name] for name, alike in every.items()
+    }
     meant = _spelt(words)
     found = [name for name in every if words is None or meant in called[name]]
     found = found or [name for name in every if any(words in each for each in called[name])]

@@ -20,8 +20,8 @@ from core.store.files import write_file
 from core.store.hidden import left
 from core.store.profiles import Profile
 
-out = Console()
-err = Console(stderr=True)
+out = Console(emoji=False)
+err = Console(stderr=True, emoji=False)
 
 
 def say_json(value: dict[str, Any]) -> None:

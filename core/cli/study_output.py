@@ -139,7 +139,7 @@ def study_table(found: Evaluations) -> None:
     tasks = [task.name for task in found.spec.tasks]
     corrected = any(each.base not in (None, each.uniform) for each in found.singles)
     view = Table(title=escape(_title(found)))
-    view.add_column("setting")
+    view.add_column("setting", overflow="fold")
     for column in (
         "perplexity",
         "against uniform",

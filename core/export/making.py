@@ -29,6 +29,7 @@ from core.specs import (
     naming,
 )
 from core.specs.commands import command_line
+from core.specs.formats import several
 from core.store.cache import Entry, Store
 from core.store.public import named
 from core.texts.windows import Windows
@@ -149,7 +150,7 @@ def _numbers(request: ExportRequest, store: Store, model: ModelSpec, pruned: Pru
     for name, each in rows.items():
         for task, answers in each.result.tasks.items():
             numbers.append(
-                (f"{task}, {name}", f"{answers.acc.mean():.3f}", f"acc, {len(answers.acc)} examples, 0-shot")
+                (f"{task}, {name}", f"{answers.acc.mean():.3f}", f"acc, {several(len(answers.acc), 'example')}")
             )
     return numbers
 
@@ -169,7 +170,7 @@ def _commands(request: ExportRequest) -> list[str]:
         evaluation=EvaluationRequest(text=USUAL_EVALUATION.model_copy(update={"length": text.length})),
     )
     recipe = None if request.setting.pattern else f"{name}/{RECIPE}"
-    unjudged = {"evaluate": None, "windows": None}
+    unjudged = dict.fromkeys(("evaluate", "windows", "tasks", "examples"))
     try:
         return [command_line(asked, allocation=recipe, export=f"{name}-again", **unjudged)]
     except UserError:

@@ -61,6 +61,7 @@ def as_told(entry: Entry) -> MeasureRequest:
         dtype=spec.model.dtype,
         text=window,
         measurements=as_typed(entry),
+        removal=spec.removal,
     )
 
 
@@ -106,6 +107,8 @@ def _singles(lines: Sequence[str]) -> list[Command]:
 
 
 def _study(request: StudyRequest, device: str) -> list[Command]:
+    if not request.settings:
+        return [Command("The evaluation:", command_line(request, device=device))]
     try:
         text = write_study(request)
     except UserError as error:

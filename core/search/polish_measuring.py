@@ -20,7 +20,7 @@ from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance
 from core.search.polish_cost import Cost, study
-from core.specs import ExchangeSpec, Manual, MarginalSpec, PolishRequest, Setting, StudyRequest
+from core.specs import ExchangeSpec, Manual, MarginalSpec, PolishRequest, Setting, StudyRequest, naming
 from core.specs.errors import UserError
 from core.specs.polishing import StepsSpec
 from core.store.cache import Store
@@ -106,7 +106,11 @@ class Measuring:
         rows = tuple(map(tuple, exact.tolist())) if exact.ndim == 2 else tuple(exact.tolist())
         target = self.budget(exact)
         allocation = self.request.setting.allocation.model_copy(
-            update={"base": Manual(sparsity=rows), "target": target, "unclipped": True}
+            update={
+                "base": Manual(sparsity=rows, name=naming.polished(self.request.setting)),
+                "target": target,
+                "unclipped": True,
+            }
         )
         return self.request.setting.model_copy(update={"allocation": allocation.plain})
 

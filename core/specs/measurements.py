@@ -158,7 +158,6 @@ class ProfileSpec(View):
         seconds = told.get("seconds", {})
         seconds = seconds if isinstance(seconds, dict) else {"sweep": seconds}
         return {
-            "layers": told.get("layers"),
             "seconds": seconds.get("sweep"),
             "seconds_loading": seconds.get("loading"),
             "seconds_statistics": seconds.get("statistics"),

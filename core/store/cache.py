@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from core import specs
 from core.specs.base import View
 from core.specs.errors import UserError
+from core.specs.formats import listed
 from core.specs.jobs import BY_REQUEST, JOBS, Request
 from core.store import access, results
 from core.store.files import (
@@ -197,6 +198,9 @@ class Store:
         here = (entry for kind in kinds for entry in self.entries(kind, key))
         found = {each.key: each for each in (*here, *beside) if key and each.key.startswith(key)}
         if not found:
+            other = next((kind for kind in VIEW_KINDS if key and any(self.entries(kind, key))), None)
+            if other:
+                raise UserError(f"{key!r} is of the kind {other}: give the key of a {listed(kinds, 'or')}")
             raise UserError(f"there is no {what} {key!r} in {self.root}: list them with `python -m core runs`")
         if len(found) > 1:
             raise UserError(f"{key!r} begins several of them ({', '.join(sorted(found))}): give more of it")

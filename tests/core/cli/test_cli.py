@@ -73,6 +73,11 @@ def test_a_matrix_is_square_and_null_below_the_diagonal(measure: Callable, say: 
     np.testing.assert_allclose([matrix[layer][layer] for layer in range(tiny.LAYERS)], 0.3, rtol=1e-5)
 
 
+def test_a_path_is_printed_as_it_is(capsys: pytest.CaptureFixture) -> None:
+    output.out.print("/tmp/a:dog:b", markup=False, soft_wrap=True)
+    assert capsys.readouterr().out == "/tmp/a:dog:b\n"
+
+
 @pytest.mark.parametrize("width", [60, 120, 240])
 def test_a_matrix_fits_the_terminal(width: int, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "out", Console(width=width))

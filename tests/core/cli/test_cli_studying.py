@@ -140,6 +140,19 @@ def test_a_setting_of_a_study_is_exported_with_its_numbers(studied: dict, run: C
         assert f"{perplexity:.4g}" in (folder / "README.md").read_text()
 
 
+def test_every_name_in_the_table_of_a_study_exports_and_is_shown_whole(
+    study: Callable, run: Callable, tmp_path: Path
+) -> None:
+    found = study('settings = ["depth_ramp beta=0.04"]\nseeds = [0, 1]', "--json").json
+    names = [each["name"] for each in found["points"][1:]]
+    table = study('settings = ["depth_ramp beta=0.04"]\nseeds = [0, 1]').out
+    shown = "".join(line.split("│")[1].replace(" ", "") for line in table.splitlines() if line.startswith("│"))
+    assert len(set(names)) == 4
+    for number, name in enumerate(names):
+        assert run("export", found["key"], "--setting", name, "--to", tmp_path / f"out{number}", "--json").json
+    assert all(name.replace(" ", "") in shown for name in names)
+
+
 @pytest.mark.parametrize("words", ["depth_ramp beta=0.04", "2:4"])
 def test_the_line_on_the_card_makes_the_export_again(
     words: str, study: Callable, run: Callable, tmp_path: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch

@@ -317,6 +317,16 @@ def test_the_line_that_makes_an_export_again_says_what_is_not_usual(text: str, t
     assert remake._commands(asked.model_copy(update={"calibration": odd})) == [], "prune has no option for it"
 
 
+def test_an_export_of_numbers_from_a_file_is_made_again_from_its_recipe(text: str, tmp_path: Path) -> None:
+    by_hand = specs.Manual(sparsity=(0.4, 0.5, 0.5, 0.6))
+    asked = exporting(text, tmp_path / "out")
+    asked = asked.model_copy(
+        update={"setting": specs.Setting(allocation=specs.AllocationRequest(base=by_hand, target=0.5))}
+    )
+    [line] = remake._commands(asked)
+    assert "--allocation out/recipe.json" in line and "--tasks" not in line
+
+
 def test_a_task_file_that_came_with_a_tag_that_was_asked_for_is_asked_too(
     empty: Store, tmp_path: Path, text: str
 ) -> None:

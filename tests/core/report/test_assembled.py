@@ -76,7 +76,7 @@ def stored_study(
     spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8), asked, LAYERS, tasks=tasks)
     for point in spec.points:
         found = synthetic.evaluated(point, spec.text.sequences, LAYERS)
-        about = {"broken": None, "device": "cpu", "warnings": list(warnings) if point.setting == asked[0] else []}
+        about = {"broken": None, "device": "cpu", "warnings": list(warnings) if asked[:1] == (point.setting,) else []}
         store.save(spec.evaluated(point), found, about)
         for unit in spec.zero_shot(point):
             store.save(unit, synthetic.answered(point, unit.task.name), {})
@@ -276,15 +276,16 @@ def test_the_command_of_a_profile_comes_from_its_run(store: Store) -> None:
     assert asked_by(found.text) == asked
 
 
-def test_without_its_run_the_command_comes_from_provenance(store: Store) -> None:
-    spec = synthetic.profile_spec(LAYERS, 8, "quick")
+@pytest.mark.parametrize("removal", [False, True])
+def test_without_its_run_the_command_comes_from_provenance(removal: bool, store: Store) -> None:
+    spec = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"removal": removal})
     told = {"model_source": "demo", "text_source": "demo", "documents": [0, 5], "revision": None, "device": "cpu"}
     entry = store.entry(store.save(spec, None, told))
     [found] = remake.profile(entry, queue.asked_for(store, entry.key))
     asked = asked_by(found.text)
     assert (asked.model, asked.text.source, asked.text.documents) == ("demo", "demo", (0, 5))
     assert (asked.text.sequences, asked.text.length, asked.text.packing) == (8, 64, "joined")
-    assert asked.measurements == spec.measurements
+    assert asked.measurements == spec.measurements and asked.removal == removal
     assert "seed" in found.about and "--device cpu" in found.text
     seeded = synthetic.profile_spec(LAYERS, 8, "quick", seed=1)
     [found] = remake.profile(store.entry(store.save(seeded, None, told | {"seed": 7})))
@@ -294,6 +295,13 @@ def test_without_its_run_the_command_comes_from_provenance(store: Store) -> None
 def test_a_result_that_does_not_say_where_it_is_from_has_no_command(store: Store) -> None:
     assert "no command" in remake.profile(stored_profile(store))[0].about
     assert "no command" in remake.study(evaluations.load(store, stored_study(store)))[0].about
+
+
+def test_an_evaluation_of_the_dense_model_is_one_line(store: Store) -> None:
+    request = StudyRequest(evaluation=EvaluationRequest(text=WindowRequest(source="demo", sequences=9, length=128)))
+    entry = stored_study(store, (), request=request.model_dump(mode="json"))
+    [found] = remake.study(evaluations.load(store, entry))
+    assert found.text.startswith("python -m core evaluate ") and asked_by(found.text) == request
 
 
 def test_the_study_file_in_a_report_reads_back_as_the_request(store: Store, tmp_path: Path) -> None:

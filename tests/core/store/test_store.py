@@ -310,6 +310,12 @@ def test_a_profile_is_found_by_the_beginning_of_its_key(empty: Store, refused) -
             empty.profile(wrong)
 
 
+def test_the_key_of_another_kind_is_not_said_to_be_missing(empty: Store, refused) -> None:
+    key = synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
+    with refused(key, "of the kind profile", "study or best"):
+        empty.by_key(key, ("study", "best"))
+
+
 def test_the_beginning_of_two_keys_is_refused(empty: Store, refused) -> None:
     alike: dict[str, specs.ProfileSpec] = {}
     for seed in range(17):  # of seventeen keys two begin with the same digit
