@@ -190,8 +190,10 @@ class Run:
             parts.save(self.store, unit, first, part, time.perf_counter() - began)
             self.pieces += 1
             self._say(f"saved {first + len(piece)} of {len(tokens)} windows", self.done)
-        whole = merged([part for _, part in sorted(parts.finished(self.store, unit).items())])
-        self._save_losses(point, whole, self._first_broken(whole.nll), about)
+        pieces = [part for _, part in sorted(parts.finished(self.store, unit).items())]
+        if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
+            whole = merged(pieces)
+            self._save_losses(point, whole, self._first_broken(whole.nll), about)
 
     def _first_broken(self, losses: Array) -> int | None:
         """The least of the layers that break first on the first window without a finite loss of each piece.

@@ -294,8 +294,8 @@ class Sweep:
 
     def _assemble(self, measurement: specs.Measurement) -> None:
         unit = self.profile.unit(measurement)
-        if self.store.measured(unit) is None:  # else another process was faster
-            found = list(parts.finished(self.store, unit).values())
+        found = list(parts.finished(self.store, unit).values())
+        if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
             if sum(part.sequences for part in found) != self.profile.text.sequences:
                 if self.share:  # who does the last share puts it together
                     return

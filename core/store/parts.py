@@ -68,9 +68,12 @@ def _told(store: Store, unit: Parted) -> list[dict]:
 
 
 def _all(store: Store, unit: Parted) -> list[Path]:
-    """Folders of its finished parts, in order; none where they were dropped meanwhile: the unit is stored whole."""
+    """Folders of its finished parts in order, the longest of one start first.
+
+    None where they were dropped meanwhile: the unit is stored whole.
+    """
     try:
-        return sorted(folder(store, unit).glob("[!.]*-*"), key=_first)
+        return sorted(folder(store, unit).glob("[!.]*-*"), key=_span)
     except FileNotFoundError:
         return []
 
@@ -79,13 +82,21 @@ def _first(path: Path) -> int:
     return int(path.name.partition("-")[0])
 
 
+def _span(path: Path) -> tuple[int, int]:
+    first, last = map(int, path.name.split("-"))
+    return first, -last
+
+
 def drop(store: Store, unit: Parted) -> None:
     """Forget a unit's parts, once it is stored whole."""
     discard(folder(store, unit))
 
 
 def finished(store: Store, unit: Parted) -> dict[int, results.Merged]:
-    """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again."""
+    """First sequence or window -> part, in order; broken parts are dropped, so that they are measured again.
+
+    Of parts that overlap, as two processes write them that have room for unlike numbers at once, the first is taken.
+    """
 
     def read_one(path: Path) -> results.Merged:
         files = verified(path)
@@ -93,8 +104,14 @@ def finished(store: Store, unit: Parted) -> dict[int, results.Merged]:
             raise Corrupt("it is a part of another unit")
         return decode(files, FORMS[type(unit)])
 
-    read = {_first(path): store.sound(path, read_one) for path in _all(store, unit)}
-    return {first: part for first, part in read.items() if part is not None}
+    found: dict[int, results.Merged] = {}
+    reached = 0
+    for path in _all(store, unit):
+        part = store.sound(path, read_one) if _first(path) >= reached else None
+        if part is not None:
+            found[_first(path)] = part
+            reached = _first(path) + results.len_along(part, results.SPLIT[type(part)])
+    return found
 
 
 def kept(store: Store, unit: Parted) -> Iterator[tuple[int, dict, results.Merged]]:

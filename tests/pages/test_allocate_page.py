@@ -97,7 +97,7 @@ def test_the_url_restores_the_view_and_the_command_repeats_it(
         assert "unclipped=yes" in words[7]
         assert abs(told["budget"] - 0.7) > 1e-6
     else:
-        assert told["budget"] == round(float(chosen.get("target", 0.7)), 9), "so that its uniform twin is uniform at the target"
+        assert told["budget"] == round(float(chosen.get("target", 0.7)), 9), "as its uniform twin is called"
 
 
 CORRECTED = "owl m=7 lam=0.08 strength=0.04 driver=skip control=shuffled seed=3 high=0.8:0.6"

@@ -286,6 +286,42 @@ def test_two_processes_on_one_unit_end_with_one_whole_unit(empty: Store, text) -
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
+def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(
+    empty: Store, text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second, with room for one sequence at once, is cancelled after two parts of what the first measures whole."""
+    monkeypatch.setattr(flops, "group_size", lambda *_: SEQUENCES)
+    entered = []
+
+    def meanwhile(progress: Progress) -> None:
+        if progress.line.startswith("skip") and not entered:
+            entered.append(True)
+            with monkeypatch.context() as less, pytest.raises(Cancelled):
+                less.setattr(flops, "group_size", lambda *_: 1)
+                run(empty, names=("skip",), report=stop_after(2))
+
+    _, profile = run(empty, names=("skip",), report=meanwhile)
+    assert entered and empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
+
+
+def test_a_unit_that_another_process_puts_together_first_is_no_loss(
+    empty: Store, text, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look whether it is whole and the reading of its parts, which are dropped then."""
+    usual, entered = parts.finished, []
+
+    def late(store: Store, unit: specs.PerturbedSpec) -> dict[int, Perturbed]:
+        whole = sum(part.sequences for part in usual(store, unit).values()) == SEQUENCES
+        if whole and not entered:
+            entered.append(True)
+            run(empty, names=("skip",))
+        return usual(store, unit)
+
+    monkeypatch.setattr(parts, "finished", late)
+    _, profile = run(empty, names=("skip",))
+    assert entered and empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
+
+
 CPU = "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
 
