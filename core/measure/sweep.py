@@ -26,6 +26,7 @@ from core.models.machine import HEADROOM
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.replay import REPLAY_TOLERANCE
+from core.specs.errors import UserError
 from core.specs.formats import runs
 from core.specs.shares import Share
 from core.specs.shortages import out_of_memory
@@ -69,7 +70,7 @@ class Sweep:
         """Measure every missing unit, or what is missing of a share; units that are whole then are put together.
 
         Raises:
-            UserError: a residual is asked of a model that cannot be pruned.
+            UserError: a residual is asked of a model that cannot be pruned, or numbers overflow.
             Cancelled: the report function said so; finished parts stay.
         """
         missing = [each for each in self.mine.sequences if self.store.measured(self.profile.unit(each)) is None]
@@ -265,8 +266,16 @@ class Sweep:
             self._say(f"{what}: layer {layer}", layer, share * work, share * flop)
 
         part = ENGINES[self.engine](group, measurement, step)
+        self._check_finite(part, measurement)
         self.flop, self.done = self.flop + flop, self.done + work
         return part
+
+    def _check_finite(self, part: results.Perturbed, measurement: specs.Measurement) -> None:
+        broken = np.flatnonzero(~np.isfinite(part.kl).all(axis=1))
+        if broken.size:
+            dtype = self.profile.model.dtype
+            advice = "choose a smaller size" if dtype == "float32" else f"in {dtype} it overflows; use float32"
+            raise UserError(f"{measurement.name} at layer {broken[0]} leaves an output that is not finite: {advice}")
 
     def _check_replay(self, group: Group) -> None:
         if self.engine != "wavefront" or len(group.sequences) in self.checked:

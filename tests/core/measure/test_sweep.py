@@ -286,6 +286,25 @@ def test_two_processes_on_one_unit_end_with_one_whole_unit(empty: Store, text) -
     assert empty.load(profile.unit(profile.measurements[0])).sequences == SEQUENCES
 
 
+def test_an_output_that_overflows_is_refused_and_not_stored(
+    empty: Store, text, refused: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = sweeps.ENGINES["wavefront"]
+
+    def hot(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
+        found = engine(group, measurement, step)
+        if measurement.name == "skip":
+            found.kl[2, -1] = np.nan
+        return found
+
+    monkeypatch.setitem(sweeps.ENGINES, "wavefront", hot)
+    with refused("skip at layer 2", "not finite"):
+        run(empty, names=("gaussian:0.3", "skip"))
+    kept = [path.parent.name for path in empty.root.glob("parts/*/*")]
+    profile = tiny.profile(tiny.loaded("llama"), text, "gaussian:0.3", "skip")
+    assert profile.unit(profile.measurements[1]).key not in kept
+
+
 def test_parts_of_two_processes_with_unlike_room_do_not_hide_each_other(
     empty: Store, text, monkeypatch: pytest.MonkeyPatch
 ) -> None:
