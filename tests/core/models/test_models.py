@@ -21,6 +21,7 @@ from core.models import anatomy, loading, sources
 from core.models.sources import locate
 from core.specs.errors import UserError
 from core.store.cache import Store
+from core.store.hashing import combined
 from tests import tiny
 
 Damage = Callable[[Path], object]
@@ -137,6 +138,20 @@ def test_a_model_in_several_files_is_the_same_model(tmp_path: Path, empty: Store
     shards[1].unlink()
     with refused("sharded"):
         loaded_from(tmp_path / "sharded", empty)
+
+
+@pytest.mark.parametrize("size", ["40KB", "1GB"])
+def test_weights_that_transformers_leaves_alone_do_not_count(size: str, tmp_path: Path, empty: Store) -> None:
+    """Some models ship their weights twice; costs go by what is read."""
+    tiny.built("llama").save_pretrained(tmp_path, max_shard_size=size)
+    read = sorted(tmp_path.glob("*.safetensors"))
+    plain = locate(str(tmp_path), empty)
+    assert plain.weights == read and plain.content == combined(empty, [tmp_path / "config.json", *read])
+    whole = sources.outlined(plain, empty)
+    weights = {f"old.{name}": value for path in read for name, value in load_file(path).items()}
+    save_file(weights, tmp_path / "consolidated.safetensors", META)
+    twice = locate(str(tmp_path), empty)
+    assert twice.weights == read and sources.outlined(twice, empty) == whole
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
