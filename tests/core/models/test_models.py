@@ -18,11 +18,12 @@ from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
 from core.models import anatomy, loading, sources
+from core.models.outline import outline
 from core.models.sources import locate
 from core.specs.errors import UserError
 from core.store.cache import Store
 from core.store.hashing import combined
-from tests import tiny
+from tests import families, tiny
 
 Damage = Callable[[Path], object]
 LINEARS = {"llama": 7, "qwen2": 7, "gemma2": 7, "gpt2": 4, "opt": 6, "gpt_neox": 4, "mixtral": 4, "bloom": 4}
@@ -122,8 +123,16 @@ def test_the_outline_of_the_files_is_the_models(family: str, empty: Store) -> No
     inside = sum(p.numel() for p in anatomy.decoder_layers(model)[0].parameters() if p.ndim > 1)
     assert shape.layers == tiny.LAYERS and shape.layer_parameters == inside
     assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
-    if family != "opt":  # whose largest matrix outside the layers is not its embedding at this size
-        assert (shape.width, shape.vocabulary) == (tiny.WIDTH, tiny.VOCABULARY)
+    assert (shape.width, shape.vocabulary) == (tiny.WIDTH, tiny.VOCABULARY)  # to which OPT's embedding is projected
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "mamba", tiny.ODD])
+def test_a_width_may_exceed_the_vocabulary(family: str) -> None:
+    wide = 2 * tiny.VOCABULARY
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(families.config(family, tiny.LAYERS, wide))
+    shape = outline({name: tuple(each.shape) for name, each in model.named_parameters()})
+    assert (shape.width, shape.vocabulary) == (wide, tiny.VOCABULARY)
 
 
 def test_a_model_in_several_files_is_the_same_model(tmp_path: Path, empty: Store, refused) -> None:
