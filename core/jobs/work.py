@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from core.evaluation.resolving import check, resolve
 from core.evaluation.running import Run
@@ -12,23 +13,26 @@ from core.jobs import others as other_models
 from core.jobs.experiment import Bench
 from core.measure.sweep import Sweep
 from core.models import anatomy, devices
-from core.models.loading import Reader
+from core.models.loading import Loaded, Reader
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
 from core.models.sources import outlined
 from core.specs import (
     BestRequest,
     ExportRequest,
+    Measurement,
     MeasureRequest,
     PolishRequest,
     ProfileSpec,
     StudyRequest,
+    UserError,
     WritingRequest,
     expanded,
     identified,
     methods_of,
 )
 from core.specs.jobs import Request
+from core.specs.plain import brief
 from core.specs.shares import Share, ShareRequest
 from core.store import parts, unfinished
 from core.store.cache import Entry
@@ -42,9 +46,8 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
     profile = ProfileSpec(
         model=loaded.spec,
         text=text.spec,
-        measurements=expanded(
-            identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()}),
-            [each.name for each in anatomy.linears(loaded.layers[0])],
+        measurements=_of_linears(
+            identified(request.measurements, {typed: other.fingerprint for typed, other in others.items()}), loaded
         ),
         prunable=anatomy.is_prunable(loaded.layers),
         removal=request.removal,
@@ -86,6 +89,25 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
     }
     return unfinished.saved(store, profile, told)
+
+
+def _of_linears(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear by its name.
+
+    Raises:
+        UserError: one linear is to be pruned alone that a layer lacks.
+    """
+    held = [[each.name for each in anatomy.linears(layer)] for layer in loaded.layers]
+    found = expanded(asked, dict.fromkeys(chain(*held)))
+    alone = {each.perturbation.linear for each in found if hasattr(each.perturbation, "linear")}
+    for index, names in enumerate(held):
+        if lacking := sorted(alone.difference(names)):
+            shared = [name for name in names if all(name in each for each in held)]
+            raise UserError(
+                f"layer {index} of {loaded.source.label} has no linear {brief(lacking[0])}: prune alone only "
+                f"what every layer has ({', '.join(shared) or 'nothing here'}), or whole layers"
+            )
+    return found
 
 
 def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) -> Entry:

@@ -20,7 +20,7 @@ from transformers.core_model_loading import WeightRenaming, rename_source_key
 
 from core.models import anatomy
 from core.models.outline import safetensors_shapes
-from core.models.sources import Source, weight_files
+from core.models.sources import Source
 from core.models.streaming import Home, Place, settle, slot, stored
 from core.specs.errors import UserError
 from core.store.cache import Store
@@ -58,7 +58,7 @@ def _places(source: Source, model: PreTrainedModel) -> dict[str, Place]:
     changes, needed = get_model_conversion_mapping(model), stored(model)
     renamings = [each for each in changes if isinstance(each, WeightRenaming)]
     there: dict[str, tuple[Place, tuple[int, ...]]] = {}
-    for path in weight_files(source.folder)[1:]:
+    for path in source.weights:
         for called, shape in safetensors_shapes(path).items():
             name, _ = rename_source_key(called, renamings, [], model.base_model_prefix, needed)
             there[name] = Place(path, called), shape

@@ -23,7 +23,7 @@ from core.models.flops import BYTES
 from core.models.gguf_header import parsed_once
 from core.models.outline import safetensors_shapes
 from core.models.saving import save
-from core.models.sources import Source, shapes_of, weight_files
+from core.models.sources import Source, shapes_of
 from core.models.streaming import pieces
 from core.specs import Dtype, ModelSpec, UserError
 from core.specs.formats import gist
@@ -200,8 +200,7 @@ def _config(source: Source) -> Any:
 
 def _check_sizes(config: Any, source: Source, store: Store) -> None:
     """Refuse sizes that the weights in the files cannot have, before a model of these sizes is built."""
-    paths = (path for path in source.files if path.suffix in (".gguf", ".safetensors"))
-    shapes = [shape for path in paths for shape in shapes_of(path, store).values()]
+    shapes = [shape for path in source.weights for shape in shapes_of(path, store).values()]
     told = config.get_text_config()
     layers = getattr(told, "num_hidden_layers", 0)
     if not isinstance(layers, int) or layers > len(shapes):
@@ -220,7 +219,7 @@ def read(source: Source, config: Any, dtype: Dtype, store: Store | None) -> PreT
         UserError: incomplete or damaged weights.
     """
     if source.gguf is None:
-        shapes = [safetensors_shapes(path) for path in weight_files(source.folder)[1:]]
+        shapes = [safetensors_shapes(path) for path in source.weights]
         size = BYTES[dtype] * sum(math.prod(shape) for file in shapes for shape in file.values())
         if size > machine.HEADROOM * devices.free_memory(torch.device("cpu")):
             return by_layers(source, config, getattr(torch, dtype), store)

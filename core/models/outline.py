@@ -31,13 +31,16 @@ class Outline:
 def outline(shapes: Shapes) -> Outline:
     """Read a model's outline off its tensors' names and shapes.
 
-    The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding.
+    The layers are the numbered group that holds most parameters; the largest matrix outside them is the embedding. The
+    width is the side of matrices outside that those of the layers have most often: a vocabulary may be shorter than
+    that, and an embedding narrower where it is projected.
 
     Raises:
         UserError: no numbered group, or no matrix outside it.
     """
     weight: Counter[str] = Counter()
     matrices: Counter[str] = Counter()
+    sides: dict[str, Counter[int]] = {}
     members: dict[str, set[int]] = {}
     outside = []
     for name, shape in shapes.items():
@@ -45,6 +48,7 @@ def outline(shapes: Shapes) -> Outline:
         if found:
             weight[found[1]] += math.prod(shape) if len(shape) > 1 else 0
             matrices[found[1]] += len(shape) > 1
+            sides.setdefault(found[1], Counter()).update(shape if len(shape) > 1 else ())
             members.setdefault(found[1], set()).add(int(found[2]))
         elif len(shape) == 2:
             outside.append(shape)
@@ -53,9 +57,11 @@ def outline(shapes: Shapes) -> Outline:
     stack, parameters = weight.most_common(1)[0]
     layers = len(members[stack])
     embedding = max(outside, key=math.prod)
+    width = max(sorted({side for shape in outside for side in shape}), key=sides[stack].__getitem__)
+    vocabulary = max((side for side in embedding if side != width), default=width)
     total = sum(math.prod(shape) for shape in shapes.values())
     linears = matrices[stack] // layers
-    return Outline(layers, min(embedding), max(embedding), parameters // layers, total, linears)
+    return Outline(layers, width, vocabulary, parameters // layers, total, linears)
 
 
 def gguf_shapes(path: Path) -> Shapes:

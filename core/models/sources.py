@@ -27,7 +27,7 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 HEX = re.compile(r"[0-9a-f]{64}")
 HUB_FILES = ["README.md", "LICENSE*", "*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens*", "added_tokens*", "*.model")
-INDEX = "model.safetensors.index.json"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 UNAUTHORISED = 401  # the status of an answer to a token that is none
 RANDOM = "random:"
 LOCAL_TEXTS = ("demo", "file:")
@@ -65,6 +65,15 @@ class Source:
             return [self.folder / self.gguf]
         tokenizer = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern)}
         return [*_deciding(self.folder, self.label), *sorted(tokenizer)]
+
+    @property
+    def weights(self) -> list[Path]:
+        """The files that its weights are read from: of a folder those that transformers reads.
+
+        Raises:
+            UserError: the folder is no model, or an incomplete one.
+        """
+        return [self.folder / self.gguf] if self.gguf else _weights(self.folder, self.label)[1]
 
 
 def locate(typed: str, store: Store, revision: str | None = None, fetch: bool = True) -> Source:
@@ -131,42 +140,49 @@ def bundled() -> Path:
     )
 
 
-def weight_files(folder: Path, label: str | None = None) -> list[Path]:
-    """config.json and the safetensors files of a model folder.
+def _deciding(folder: Path, label: str) -> list[Path]:
+    """The files whose content is the model's: with the index, where that chooses among the weights.
 
-    Args:
-        label: what a refusal calls it, where that is not the folder's name.
+    Weights that nothing reads are among them: the keys of stored results were made with these.
+    """
+    there, read = _weights(folder, label)
+    chosen = read not in (there, [folder / WHOLE])
+    return [folder / "config.json", *there, *([folder / INDEX] if chosen else [])]
+
+
+def _weights(folder: Path, label: str) -> tuple[list[Path], list[Path]]:
+    """The safetensors files of a model folder, and those of them that transformers reads.
+
+    It reads model.safetensors alone where there is one, else those that the index names, else all.
 
     Raises:
         UserError: the folder holds no configuration or no safetensors weights, asks for code of its own, or has an
             index that names other files.
     """
-    return [path for path in _deciding(folder, label or folder.name) if path.name != INDEX]
-
-
-def _deciding(folder: Path, label: str) -> list[Path]:
-    """The files whose content is the model's: with the index, where that chooses among the weights."""
-    config, weights = folder / "config.json", sorted(path for path in folder.glob("*.safetensors") if path.is_file())
-    if not config.is_file():
+    there = sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+    if not (folder / "config.json").is_file():
         raise UserError(f"{label} is no model folder: it has no config.json")
     refuse_foreign_code(folder, label)
-    if not weights:
+    if not there:
         pickled = [path.name for path in folder.glob("*.bin")]
         why = f"only {pickled[0]}, a pickle; convert it to safetensors" if pickled else "no .safetensors file"
         raise UserError(f"{label} has no weights that can be read safely: {why}")
-    there, indexed = {path.name for path in weights}, _indexed(folder, label)
-    if indexed - there:  # what lies elsewhere is not what was hashed
+    if folder / WHOLE in there:
+        return there, [folder / WHOLE]
+    names = {path.name for path in there}
+    indexed = _indexed(folder, label) or names
+    if indexed - names:  # what lies elsewhere is not what was hashed
         raise UserError(
-            f"{INDEX} of {label} names {brief(min(indexed - there))}, which is no safetensors file of the folder: copy "
+            f"{INDEX} of {label} names {brief(min(indexed - names))}, which is no safetensors file of the folder: copy "
             "all files of the model into one folder"
         )
-    return [config, *weights, *([folder / INDEX] if indexed and indexed != there else [])]
+    return there, [path for path in there if path.name in indexed]
 
 
 def _indexed(folder: Path, label: str) -> set[str]:
-    """The files that an index of a folder names; none where there is none, or where one file holds the whole model."""
+    """The files that an index of a folder names; none where there is none."""
     index = folder / INDEX
-    if not index.is_file() or (folder / "model.safetensors").is_file():
+    if not index.is_file():
         return set()
     try:
         return set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
@@ -192,9 +208,8 @@ def outlined(source: Source, store: Store) -> Outline:
         UserError: a file is damaged, or no stack of layers is found in it.
     """
     shapes: Shapes = {}
-    for path in source.files:
-        if path.suffix in (".gguf", ".safetensors"):
-            shapes |= shapes_of(path, store)
+    for path in source.weights:
+        shapes |= shapes_of(path, store)
     return outline(shapes)
 
 
@@ -219,7 +234,7 @@ def _hub(repository: str, revision: str | None, fetch: bool) -> Source:
         folder = Path(snapshot_download(repository, **asked, local_files_only=True))  # what is here must do, if whole
     except Exception as error:
         raise (why or _why_not(error, repository, revision)) from error
-    weight_files(folder, label)
+    _weights(folder, label)
     return Source(label, folder, None, f"{repository}@{folder.name}", None)
 
 

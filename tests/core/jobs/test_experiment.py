@@ -68,6 +68,32 @@ def assert_equal(one: Profile, other: Profile) -> None:
             ), f"{field.name} of {measurement.name}"
 
 
+# --- refused -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("family", "linear", "named"),
+    [
+        (tiny.ODD, "each", ("layer 2", "self_attn.k_proj")),
+        (tiny.ODD, "self_attn.v_proj", ("layer 2", "self_attn.v_proj")),
+        ("llama", "mlp.nothing", ("layer 0", "mlp.nothing", "self_attn.k_proj")),
+    ],
+)
+def test_a_linear_that_a_layer_lacks_is_refused_before_anything_is_measured(
+    family: str, linear: str, named: tuple[str, ...], empty: Store, text: str, engine_calls: list, refused: Callable
+) -> None:
+    asked = ("gaussian:0.3", f"residual_linear:wanda:0.5:{linear}")
+    with refused(*named, "mlp.down_proj"):
+        experiment.get(request(text, *asked, model=str(tiny.folder(family))), empty)
+    assert not engine_calls
+
+
+def test_a_linear_that_every_layer_has_is_measured_whatever_else_they_have(empty: Store, text: str) -> None:
+    name = "residual_linear:wanda:0.5:mlp.down_proj"
+    profile = found(empty, experiment.get(request(text, name, model=str(tiny.folder(tiny.ODD))), empty))
+    assert [each.name for each in profile.perturbed] == [name]
+
+
 # --- found or measured ---------------------------------------------------------------------------------------------
 
 

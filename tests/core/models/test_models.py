@@ -18,10 +18,12 @@ from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
 from core.models import anatomy, loading, sources
+from core.models.outline import outline
 from core.models.sources import locate
 from core.specs.errors import UserError
 from core.store.cache import Store
-from tests import tiny
+from core.store.hashing import combined
+from tests import families, tiny
 
 Damage = Callable[[Path], object]
 LINEARS = {"llama": 7, "qwen2": 7, "gemma2": 7, "gpt2": 4, "opt": 6, "gpt_neox": 4, "mixtral": 4, "bloom": 4}
@@ -121,8 +123,16 @@ def test_the_outline_of_the_files_is_the_models(family: str, empty: Store) -> No
     inside = sum(p.numel() for p in anatomy.decoder_layers(model)[0].parameters() if p.ndim > 1)
     assert shape.layers == tiny.LAYERS and shape.layer_parameters == inside
     assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
-    if family != "opt":  # whose largest matrix outside the layers is not its embedding at this size
-        assert (shape.width, shape.vocabulary) == (tiny.WIDTH, tiny.VOCABULARY)
+    assert (shape.width, shape.vocabulary) == (tiny.WIDTH, tiny.VOCABULARY)  # to which OPT's embedding is projected
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "mamba", tiny.ODD])
+def test_a_width_may_exceed_the_vocabulary(family: str) -> None:
+    wide = 2 * tiny.VOCABULARY
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(families.config(family, tiny.LAYERS, wide))
+    shape = outline({name: tuple(each.shape) for name, each in model.named_parameters()})
+    assert (shape.width, shape.vocabulary) == (wide, tiny.VOCABULARY)
 
 
 def test_a_model_in_several_files_is_the_same_model(tmp_path: Path, empty: Store, refused) -> None:
@@ -137,6 +147,20 @@ def test_a_model_in_several_files_is_the_same_model(tmp_path: Path, empty: Store
     shards[1].unlink()
     with refused("sharded"):
         loaded_from(tmp_path / "sharded", empty)
+
+
+@pytest.mark.parametrize("size", ["40KB", "1GB"])
+def test_weights_that_transformers_leaves_alone_do_not_count(size: str, tmp_path: Path, empty: Store) -> None:
+    """Some models ship their weights twice; costs go by what is read."""
+    tiny.built("llama").save_pretrained(tmp_path, max_shard_size=size)
+    read = sorted(tmp_path.glob("*.safetensors"))
+    plain = locate(str(tmp_path), empty)
+    assert plain.weights == read and plain.content == combined(empty, [tmp_path / "config.json", *read])
+    whole = sources.outlined(plain, empty)
+    weights = {f"old.{name}": value for path in read for name, value in load_file(path).items()}
+    save_file(weights, tmp_path / "consolidated.safetensors", META)
+    twice = locate(str(tmp_path), empty)
+    assert twice.weights == read and sources.outlined(twice, empty) == whole
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
