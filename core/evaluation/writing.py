@@ -37,7 +37,7 @@ def run(request: WritingRequest, loaded: Loaded, store: Store, shape: Outline, r
         tokenizer=loaded.untold_tokenizer,
     )  # fmt: skip
     files = [path for each in calibration.values() for path in each.files]
-    store.remember(request, spec, [*loaded.source.files, *files])
+    store.remember(request, spec, [*loaded.source.watched, *files])
     known = store.find(request)
     if known:
         return known

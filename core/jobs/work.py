@@ -53,7 +53,7 @@ def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -
         removal=request.removal,
         methods=methods_of(request.measurements),
     )
-    files = [path for source in (loaded.source, *others.values()) for path in source.files]
+    files = [path for source in (loaded.source, *others.values()) for path in source.watched]
     store.remember(request, profile, [*files, *text.files])
     found = store.find(request)  # under another name, or once before this cache knew the request
     if found:
@@ -113,7 +113,7 @@ def _of_linears(asked: Iterable[Measurement], loaded: Loaded) -> tuple[Measureme
 def evaluate(request: StudyRequest, bench: Bench, share: Share | None = None) -> Entry:
     loaded = bench.load(request, _checked(request, bench))
     resolved = resolve(request, loaded, bench.store)
-    bench.store.remember(request, resolved.spec, [*loaded.source.files, *resolved.watched])
+    bench.store.remember(request, resolved.spec, [*loaded.source.watched, *resolved.watched])
     found = bench.store.find(request)
     if found:
         return found

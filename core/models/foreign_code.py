@@ -11,6 +11,7 @@ from core.specs.errors import UserError
 
 SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json")
 ADAPTER = "adapter_config.json"
+OTHER_WEIGHTS = "transformers_weights"  # a path, which leads anywhere
 IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
 
 
@@ -21,8 +22,8 @@ def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
         label: what a refusal calls it, where that is not the folder's name.
 
     Raises:
-        UserError: a settings file asks for code, or is no JSON object; or the folder holds an adapter, whose weights
-            would be put into a model that it names.
+        UserError: a settings file asks for code or names other weights, or is no JSON object; or the folder holds an
+            adapter, whose weights would be put into a model that it names.
     """
     if (folder / ADAPTER).is_file():
         raise UserError(
@@ -31,7 +32,13 @@ def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
         )
     for name in SETTINGS:
         if (folder / name).is_file():
-            for asked in _asked(_read(folder / name)):
+            settings = _read(folder / name)
+            if settings.get(OTHER_WEIGHTS):
+                raise UserError(
+                    f"{label or folder.name} takes its weights from a file that its settings name ({OTHER_WEIGHTS} in "
+                    f"{name}): remove that entry, and call the file model.safetensors"
+                )
+            for asked in _asked(settings):
                 raise UserError(
                     f"{label or folder.name} asks for code of its own ({asked} in {name}), and no code of a model is "
                     "ever run: remove that entry to load it with the classes that come with transformers"

@@ -67,6 +67,11 @@ class Source:
         return [*_deciding(self.folder, self.label), *sorted(tokenizer)]
 
     @property
+    def watched(self) -> list[Path]:
+        """What has changed where it may be another model by now: a file that comes to its folder may decide too."""
+        return self.files if self.gguf else [*self.files, self.folder]
+
+    @property
     def weights(self) -> list[Path]:
         """The files that its weights are read from: of a folder those that transformers reads.
 

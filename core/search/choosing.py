@@ -107,7 +107,7 @@ class Run:
             better=better,
         )
         files = list(dict.fromkeys([path for each in texts.values() for path in each.files]))
-        self.store.remember(self.asked, spec, [*self.loaded.source.files, *files])
+        self.store.remember(self.asked, spec, [*self.loaded.source.watched, *files])
         return self.store.entry(self.store.save(spec, None, self._told(files, texts, selection, final)))
 
     # -- stages -----------------------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ class Run:
         asked = {"start": self.request.setting, "found": found, "judged": judged and judged.spec}
         spec = PolishSpec(study=resolved.spec, **measured, **asked)
         files = [*resolved.files, *(judged.files if judged else ())]
-        self.store.remember(self.request, spec, [*self.loaded.source.files, *files])
+        self.store.remember(self.request, spec, [*self.loaded.source.watched, *files])
         sparsity = next(each.pruned.sparsity for each in resolved.spec.points if each.setting == found)
         told = self.measuring.provenance(resolved) | {
             "model_source": relative(self.request.model),

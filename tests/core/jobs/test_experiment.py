@@ -236,6 +236,20 @@ def test_pruning_a_mixture_of_experts_is_refused_but_noise_is_measured(empty: St
     assert np.isfinite(profile.seeds("skip")[0].drift[np.triu_indices(tiny.LAYERS)]).all()
 
 
+def test_weights_that_come_to_a_folder_and_are_read_first_make_another_model(
+    empty: Store, text: str, tmp_path: Path
+) -> None:
+    folder = tiny.save_tiny(tmp_path / "model", "llama")
+    (folder / "model.safetensors").unlink()
+    tiny.built("llama").save_pretrained(folder, max_shard_size="40KB")
+    asked = request(text, "skip", model=str(folder))
+    first = experiment.get(asked, empty)
+    assert experiment.get(asked, empty).key == first.key
+    other = tiny.save_tiny(tmp_path / "other", "llama", seed=1)
+    (folder / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
+    assert experiment.get(asked, empty).key != first.key
+
+
 # --- stopped and gone on -------------------------------------------------------------------------------------------
 
 
