@@ -279,7 +279,7 @@ DAMAGES = [
     (with_setting("tokenizer_config.json", auto_map={"AutoTokenizer": ["own.Words", None]}), ("auto_map",)),
     (with_setting("config.json", _attn_implementation="owner/kernel"), ("_attn_implementation",)),
     (with_setting("config.json", text_config={"attn_implementation": "owner/kernel"}), ("attn_implementation",)),
-    (with_setting("config.json", transformers_weights="../elsewhere.safetensors"), ("transformers_weights",)),
+    (with_setting("config.json", transformers_weights="model.safetensors"), ("transformers_weights",)),
     (written("adapter_config.json", '{"base_model_name_or_path": "owner/base"}'), ("adapter", "merge it")),
     *((written("tokenizer.json", content), ("tokenizer",)) for content in CONFIGS[:4]),
     (with_weight(UP, lambda weight: weight.index_fill(1, torch.tensor(0), torch.nan)), ("layers.2.mlp.up_proj",)),
