@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from core.allocation.allocator import Allocator
 from core.specs.base import Array, added
 from core.specs.errors import UserError
+from core.specs.formats import several
 
 if TYPE_CHECKING:
     from core.allocation.evidence import Evidence
@@ -84,7 +85,7 @@ class Manual(Allocator):
         """
         wish = np.array(self.sparsity, float).ravel()
         if len(wish) != evidence.units:
-            raise UserError(f"this allocation has {len(wish)} layers, the model has {evidence.units}")
+            raise UserError(f"this allocation has {several(len(wish), 'layer')}, the model has {evidence.units}")
         return wish
 
     @classmethod

@@ -134,6 +134,11 @@ def _accuracy(one: EvaluatedSetting, task: str) -> dict[str, float]:
     return dict(zip(("acc", "acc_stderr", "examples"), one.accuracy(task), strict=True))
 
 
+def _share(right: float, error: float, _: int) -> str:
+    """`0.350 ± 0.034`; without an error where one example has none."""
+    return f"{right:.3f} ± {error:.3f}" if np.isfinite(error) else f"{right:.3f}"
+
+
 def study_table(found: Evaluations) -> None:
     """A study for people: a row per point; below it what is known over seeds and shuffles, and what went wrong."""
     tasks = [task.name for task in found.spec.tasks]
@@ -151,7 +156,7 @@ def study_table(found: Evaluations) -> None:
         view.add_column(column, justify="right")
     for each in found.singles:
         changes = [each.against_uniform, *([each.against_base] if corrected else [])]
-        accuracies = ["{acc:.3f} ± {acc_stderr:.3f}".format(**_accuracy(each, name)) for name in tasks]
+        accuracies = [_share(*each.accuracy(name)) for name in tasks]
         said = [change(one.windows) if one else "" for one in changes]
         seconds = _seconds(each)
         took = "" if seconds is None else f"{seconds:.3g} s"

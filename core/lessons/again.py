@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from core.analysis.gains import gains_of
-from core.specs.formats import digits
+from core.specs.formats import digits, several
 from core.store.profiles import Profile
 
 ROUNDING = 1e-3  # relative; what other processors and thread counts make of the same float32 arithmetic
@@ -19,7 +19,9 @@ def compared(fresh: Profile, cached: Profile, name: str) -> str:
     """
     new, old = (gains_of(each.seeds(name)).value for each in (fresh, cached))
     if new.shape != old.shape:
-        return f"The two cannot be compared: the new profile has {len(new)} layers, the stored one {len(old)}."
+        return (
+            f"The two cannot be compared: the new profile has {several(len(new), 'layer')}, the stored one {len(old)}."
+        )
     apart = float(np.nanmax(np.abs(new / old - 1)))
     if apart == 0:
         return "The gains measured just now equal the stored ones to the last digit."

@@ -16,6 +16,7 @@ from core.models.loading import Loaded
 from core.models.replay import record, tail
 from core.models.streaming import at_hand, pieces
 from core.specs.errors import UserError
+from core.specs.formats import several
 from core.store.results import Cumulative, Difference
 
 Step = Callable[[int], None]
@@ -33,7 +34,9 @@ def refuse_unlike(loaded: Loaded, other: Loaded) -> None:
         raise UserError(f"{its} is a {kinds[1]} and {mine} a {kinds[0]}: compare checkpoints of one architecture")
     depths = [len(each.layers) for each in (loaded, other)]
     if depths[0] != depths[1]:
-        raise UserError(f"{its} has {depths[1]} layers and {mine} has {depths[0]}: each layer needs its counterpart")
+        raise UserError(
+            f"{its} has {several(depths[1], 'layer')} and {mine} has {depths[0]}: each layer needs its counterpart"
+        )
     _refuse_other_words(loaded, other)
     for name, ours, theirs in _pairs(loaded.model, other.model):
         if theirs is None or ours.shape != theirs.shape:
