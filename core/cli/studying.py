@@ -19,6 +19,7 @@ from core.search.plan import estimate
 from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WritingRequest
 from core.specs.formats import helped
 from core.specs.jobs import Request
+from core.specs.paths import resolved
 from core.specs.study_file import read_study
 from core.store.cache import Entry, Store
 
@@ -37,7 +38,7 @@ def prune(given: SimpleNamespace) -> None:
     study = evaluations.load(store, entry)
     exported = wrote = None
     if given.export:
-        folder = str(Path(given.export).expanduser().resolve())
+        folder = str(resolved(given.export))
         asked = request.to(ExportRequest, setting=setting, folder=folder, overwrite=given.overwrite, study=entry.key)
         exported = export_json(run(asked, store, where, models))
     if given.prompt:

@@ -39,7 +39,7 @@ def check_target(
         UserError: it is a file, the pruned model itself, inside the cache, below a folder that is missing or read-only,
             on a full disk, an earlier export while `overwrite` is False, or holds anything that no export wrote.
     """
-    folder = access.inside(resolved(folder.expanduser()))
+    folder = access.inside(resolved(folder))
     if overwrite and access.is_shared():
         raise access.Refused("an export on a shared server replaces no other: choose a new folder")
     if source is not None and folder == source.resolve():

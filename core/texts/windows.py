@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.specs import TextSpec, UserError, WindowRequest
-from core.specs.paths import exists
+from core.specs.paths import exists, expanded
 from core.specs.plain import brief
 from core.store import access
 from core.texts import hub
@@ -63,7 +62,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
         pieces = tuple(path.read_text(encoding="utf-8") for path in files)
         text = Text(f"demo text, {folder.name} half", pieces, "joined", files)
     elif source.startswith("file:"):
-        text = _file(access.inside(Path(os.path.expanduser(source.removeprefix("file:")))))
+        text = _file(access.inside(expanded(source.removeprefix("file:"))))
     elif source.count("/") == 1:
         text = _hub(source, documents)
     else:
