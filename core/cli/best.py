@@ -20,6 +20,7 @@ from core.search.roles import roles
 from core.specs import Setting
 from core.specs.formats import per_cent
 from core.specs.grammar import words, write
+from core.specs.paths import resolved
 from core.specs.pruners import PRUNERS
 from core.store.cache import Store
 
@@ -30,7 +31,7 @@ ROWS = 12  # candidates shown to people
 def best(given: SimpleNamespace) -> None:
     """Find the best setting for a target sparsity or a largest loss, and compare it with uniform on other text."""
     request, store = asking.best(given), Store(given.cache, given.accept_imported)
-    folder = str(Path(given.export).expanduser().resolve()) if given.export else None
+    folder = str(resolved(given.export)) if given.export else None
     if folder is not None:
         from core.export import check_early
 

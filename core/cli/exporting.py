@@ -20,6 +20,7 @@ from core.models.sources import refuse_fetch
 from core.search import best
 from core.specs import ExportRequest, StudyRequest, UserError, checked, naming
 from core.specs.formats import helped
+from core.specs.paths import resolved
 from core.specs.settings import Setting, read_setting
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
@@ -39,7 +40,7 @@ def export(
 ) -> None:
     """Prune as a measured setting says and write the model, with its numbers on the card, to a folder."""
     store = Store(cache)
-    folder = to.expanduser().resolve()
+    folder = resolved(to)
     entry = store.by_key(key, ("study", "best"))
     asked = (_of_best if entry.path.parent.name == "best" else _of_study)(store, entry, setting, folder, overwrite)
     refuse_fetch(entry, store, asked.model, asked.revision, asked.calibration.source)

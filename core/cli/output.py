@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from core.specs.errors import UserError
-from core.specs.paths import exists
+from core.specs.paths import exists, expanded
 from core.specs.shortages import disk_full
 from core.store.cache import Entry
 from core.store.files import write_file
@@ -43,7 +43,7 @@ def save_file(
     Raises:
         UserError: the file is a folder, is there already, or cannot be written.
     """
-    file = to.expanduser()
+    file = expanded(to)
     if exists(file) and file.is_dir():
         raise UserError(f"{file} is a folder: name the file to write, as in {file / usual}")
     if exists(file) and not force:

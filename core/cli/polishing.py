@@ -18,7 +18,7 @@ from core.search.polish_cost import Cost
 from core.specs import PolishRequest, naming
 from core.specs.errors import UserError
 from core.specs.formats import several
-from core.specs.paths import exists, resolved
+from core.specs.paths import expanded, resolved
 from core.store.cache import Entry, Store
 
 YEAR = 365 * 24 * 60  # minutes
@@ -27,9 +27,10 @@ YEAR = 365 * 24 * 60  # minutes
 @command(app, "polish")
 def polish(given: SimpleNamespace) -> None:
     """Improve an allocation by measured steps, and write it to a file that `prune --allocation` reads."""
-    request, store, file = asking.polish(given), Store(given.cache), Path(given.write).expanduser()
-    if file.suffix != ".json" or not exists(resolved(file).parent):
-        raise UserError(f"--write {given.write}: name a .json file in a folder that is there")
+    request, store, file = asking.polish(given), Store(given.cache), expanded(given.write)
+    place = resolved(file)
+    if file.suffix != ".json" or place.is_dir() or not place.parent.is_dir():
+        raise UserError(f"--write {given.write}: name a .json file, new or to be replaced, in a folder that is there")
     if given.minutes is not None:
         request = request.model_copy(update={"tokens": _tokens(request, given.minutes, store, given.device)})
     entry = run(request, store, machine.asked(given.device), {})

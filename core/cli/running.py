@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from core.jobs.records import Job
 from core.jobs.tidying import tidy
 from core.specs.errors import UserError
 from core.specs.jobs import JOBS
+from core.specs.paths import expanded
 from core.store.cache import VIEW_KINDS, Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
@@ -95,7 +95,7 @@ def imported(
     store = Store(cache)
     tidy(store)
     known = {entry.key for kind in VIEW_KINDS for entry in store.entries(kind)}
-    keys = [entry.key for entry in unpack(store, Path(os.path.expanduser(file)), own)]
+    keys = [entry.key for entry in unpack(store, expanded(file), own)]
     already = [key for key in keys if key in known]
     if json:
         say_json({"keys": keys, "already": already})

@@ -18,6 +18,7 @@ from core.cli import app
 from core.cli.options import Cache
 from core.jobs.queue import PROJECT
 from core.specs.errors import UserError
+from core.specs.paths import resolved
 from core.store import access
 
 SECRETS = PROJECT / ".streamlit" / "secrets.toml"
@@ -48,11 +49,11 @@ def serve(
     said = {
         access.READ_ONLY: "on" if read_only else "",
         access.SHARED: "on" if share else "",
-        access.ROOT: str(root.expanduser().resolve()) if root else "",
+        access.ROOT: str(resolved(root)) if root else "",
         access.LOGIN: "on" if login else "",
         access.USER_HEADER: user_header or "",
     }
-    around = os.environ | said | ({"ABSORPTION_CACHE": str(cache.expanduser().resolve())} if cache else {})
+    around = os.environ | said | ({"ABSORPTION_CACHE": str(resolved(cache))} if cache else {})
     raise typer.Exit(subprocess.call(line(port, share, user_header is None), cwd=PROJECT, env=around))
 
 
@@ -90,7 +91,7 @@ def _check(read_only: bool, share: str | None, root: Path | None, login: bool, u
         raise UserError(
             "a shared server needs to know its readers: give --login or --user-header NAME, or serve with --read-only"
         )
-    if root is not None and not root.expanduser().is_dir():
+    if root is not None and not resolved(root).is_dir():
         raise UserError(f"there is no folder {root}: make it first")
     if login:
         _check_login()

@@ -19,6 +19,7 @@ from core.search.plan import estimate
 from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WritingRequest
 from core.specs.formats import helped
 from core.specs.jobs import Request
+from core.specs.paths import resolved
 from core.specs.study_file import read_study
 from core.store.cache import Entry, Store
 
@@ -28,6 +29,7 @@ def prune(given: SimpleNamespace) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
     request, store = asking.prune(given), Store(given.cache, given.accept_imported)
     [setting] = request.settings
+    writing = None if given.prompt is None else request.to(WritingRequest, setting=setting, prompt=given.prompt)
     if given.export is not None:
         from core.export import check_early
 
@@ -35,13 +37,15 @@ def prune(given: SimpleNamespace) -> None:
     where, models = machine.asked(given.device), {}
     entry = run(request, store, where, models)
     study = evaluations.load(store, entry)
+    if not given.json:
+        study_table(study)  # now, for what follows may fail
     exported = wrote = None
     if given.export:
-        folder = str(Path(given.export).expanduser().resolve())
+        folder = str(resolved(given.export))
         asked = request.to(ExportRequest, setting=setting, folder=folder, overwrite=given.overwrite, study=entry.key)
         exported = export_json(run(asked, store, where, models))
-    if given.prompt:
-        told = run(request.to(WritingRequest, setting=setting, prompt=given.prompt), store, where, models).provenance
+    if writing:
+        told = run(writing, store, where, models).provenance
         wrote = {name: told[name] for name in ("prompt", "dense", "pruned")}
     measured = study.single(setting)
     answer = {
@@ -58,10 +62,12 @@ def prune(given: SimpleNamespace) -> None:
         "export": exported,
         "writing": wrote,
     }
-    say_json(answer) if given.json else study_table(study)
-    if wrote and not given.json:
+    if given.json:
+        say_json(answer)
+        return
+    if wrote:
         out.print(f"dense:  {wrote['dense']}", f"pruned: {wrote['pruned']}", sep="\n", markup=False)
-    if exported and not given.json:
+    if exported:
         say_export(exported)
 
 

@@ -13,7 +13,9 @@ from core.evaluation import zeroshot
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
 from core.models.sources import Source
+from core.pruning.plan import check_widths
 from core.specs import Point, PrunedSpec, Setting, StudyRequest, StudySpec, UserError
+from core.specs.patterns import pattern
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile
@@ -44,12 +46,14 @@ def check(request: StudyRequest | specs.ExportRequest | specs.WritingRequest, re
     """Refuse, before any weight is read, what cannot be met whatever they are.
 
     Raises:
-        UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads.
+        UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads; as `check_prompt`.
     """
     settings = request.settings if isinstance(request, StudyRequest) else (request.setting,)
     if isinstance(request, StudyRequest):
         windows(request.evaluation.text, reader)
         _tasks(request.evaluation)
+    if isinstance(request, specs.WritingRequest):
+        check_prompt(request.prompt, request.tokens, reader)
     if any(each.reads_text for each in settings):
         windows(request.calibration, reader)
     profile = profile_of(request.profile, reader.source, store)
@@ -57,6 +61,27 @@ def check(request: StudyRequest | specs.ExportRequest | specs.WritingRequest, re
     for each in settings:
         if profile or each.allocation.base.profiled or each.allocation.correction.strength:
             spread(each.allocation, parameters, profile)
+
+
+def check_prompt(prompt: str, tokens: int, loaded: Loaded | Reader) -> None:
+    """Refuse what a model cannot continue.
+
+    Args:
+        tokens: the most tokens to write.
+
+    Raises:
+        UserError: an empty prompt, or one that leaves no room for the continuation.
+    """
+    if not prompt.strip():
+        raise UserError("the prompt is empty: give the words to be continued")
+    if tokens < 1:
+        raise UserError(f"{tokens} tokens cannot be written: ask for 1 or more")
+    length = len(loaded.tokenizer(prompt)["input_ids"])
+    if loaded.longest is not None and length + tokens > loaded.longest:
+        raise UserError(
+            f"a prompt of {length} tokens and {tokens} to be written exceed the {loaded.longest} that the model's "
+            f"positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
+        )
 
 
 def _tasks(asked: specs.EvaluationRequest) -> list[zeroshot.Task]:
@@ -72,8 +97,8 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
     """Read the texts, spread the budgets.
 
     Raises:
-        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, or
-            the model cannot be pruned.
+        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, the
+            model cannot be pruned, or a pattern does not fit it.
     """
     text = windows(request.evaluation.text, loaded)
     found = _tasks(request.evaluation)
@@ -109,6 +134,8 @@ def point(
         UserError: as `resolve`.
     """
     sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded.source, store))
+    if setting.pattern:
+        check_widths(pattern(setting.pattern), map(anatomy.prunable, loaded.layers))
     read = None
     if setting.reads_text:
         draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})

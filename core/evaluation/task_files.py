@@ -1,7 +1,7 @@
 """Zero-shot tasks from a folder of YAML files, as lm-eval reads them, with nothing that could reach for the network.
 
-A file is plain data: what would run code from the folder (`!function` tags, data in other formats than FORMATS) or read
-more than the hash over the files tells of (`use_prompt`) is refused.
+A file is plain data: what would run code from the folder (`!function` tags, data in other formats than FORMATS), read
+more than the hash over the files tells of (`use_prompt`) or write anywhere (`cache_dir`) is refused.
 """
 
 from __future__ import annotations
@@ -16,9 +16,16 @@ import yaml
 
 from core.specs.errors import UserError
 from core.specs.paths import exists
+from core.specs.plain import brief
 from core.store import access
 
 FORMATS = ("arrow", "csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
+READING = (  # what a task may say of how its data files are read: other options write, or read elsewhere
+    "data_files", "field", "columns", "keep_linebreaks", "sample_by", "encoding", "encoding_errors", "sep", "delimiter",
+    "header", "names", "column_names", "index_col", "usecols", "skiprows", "nrows", "skipfooter", "skipinitialspace",
+    "skip_blank_lines", "na_values", "keep_default_na", "na_filter", "true_values", "false_values", "thousands",
+    "decimal", "comment", "lineterminator", "quotechar", "quoting", "doublequote", "escapechar", "on_bad_lines",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +64,8 @@ def read(folder: Path) -> dict[str, TaskFile]:
     return found
 
 
-def with_data(task: TaskFile) -> tuple[dict[str, Any], list[Path]]:
-    """The configuration with absolute paths to its data, and the data files.
+def with_data(task: TaskFile) -> tuple[dict[str, Any], tuple[Path, ...], str]:
+    """The configuration with absolute paths to its data; the YAML files and the data files; the hash of their content.
 
     Paths are taken as written from the working directory, as lm-eval takes them, or else from the YAML file's folder.
 
@@ -66,13 +73,9 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], list[Path]]:
         UserError: a file is not there or leads out of the folder of a server, none is named, or the task is more than
             templates over plain data.
     """
+    from datasets import config
+
     _check_plain(task)
-    options = task.config.get("dataset_kwargs")
-    named = options.get("data_files") if isinstance(options, dict) else None
-    if not named:
-        raise UserError(
-            f"the task {task.name} names no data files: a task from a folder needs dataset_kwargs.data_files"
-        )
     found: list[Path] = []
 
     def resolved(value: Any) -> Any:
@@ -83,7 +86,29 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], list[Path]]:
         found.append(_data_file(task, str(value)))
         return str(found[-1])
 
-    return {**task.config, "dataset_kwargs": {**options, "data_files": resolved(named)}}, found
+    options = _options(task)
+    options["data_files"] = resolved(options["data_files"])
+    files = (*task.sources, *found)
+    read = content(files)
+    # datasets finds its copy of a file again by path and time alone: a place for every content keeps them apart
+    options["cache_dir"] = str(Path(config.HF_DATASETS_CACHE) / read[:16])
+    return {**task.config, "dataset_kwargs": options}, files, read
+
+
+def _options(task: TaskFile) -> dict[str, Any]:
+    """What a task says of its data files and of how they are read."""
+    options = task.config.get("dataset_kwargs")
+    if not isinstance(options, dict) or not options.get("data_files"):
+        raise UserError(
+            f"the task {task.name} names no data files: a task from a folder needs dataset_kwargs.data_files"
+        )
+    for name in options:
+        if name not in READING:
+            raise UserError(
+                f"the task {task.name} has {brief(name)} in dataset_kwargs: a task from a folder names its data files "
+                "there, and how they are read, as by field, delimiter or encoding"
+            )
+    return dict(options)
 
 
 def _check_plain(task: TaskFile) -> None:

@@ -10,14 +10,13 @@ from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 
 from core.evaluation.pruned import prune
-from core.evaluation.resolving import point
+from core.evaluation.resolving import check_prompt, point
 from core.models import flops
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
 from core.pruning.walk import restored
-from core.specs.errors import UserError
 from core.specs.requests import WritingRequest, WritingSpec
 from core.store.cache import Entry, Store
 from core.texts.windows import Windows
@@ -78,22 +77,13 @@ def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
     Raises:
         UserError: an empty prompt, or one that leaves no room for the continuation.
     """
-    if not prompt.strip():
-        raise UserError("the prompt is empty: give the words to be continued")
-    if tokens < 1:
-        raise UserError(f"{tokens} tokens cannot be written: ask for 1 or more")
+    check_prompt(prompt, tokens, loaded)
     ids = loaded.tokenizer(prompt, return_tensors="pt")["input_ids"].to(loaded.model.device)
-    length = ids.shape[1]
-    if loaded.longest is not None and length + tokens > loaded.longest:
-        raise UserError(
-            f"a prompt of {length} tokens and {tokens} to be written exceed the {loaded.longest} that the model's "
-            f"positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
-        )
     with _no_settings_of_its_own(loaded.model):
         written = loaded.model.generate(
             ids, attention_mask=torch.ones_like(ids), generation_config=_greedy(loaded, tokens)
         )
-    kept = written.sequences[0, : length + _finite(written.logits)]
+    kept = written.sequences[0, : ids.shape[1] + _finite(written.logits)]
     return _new_text(loaded, ids[0], kept)
 
 

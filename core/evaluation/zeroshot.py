@@ -91,12 +91,13 @@ def score(
 
     Raises:
         UserError: more examples than there are, an example that a template cannot be rendered for or whose right answer
-            is not among its choices, or a choice with more tokens than the model takes.
+            is not among its choices, a choice with more tokens than the model takes, or files that have changed.
     """
     harness = _harness()
     with harness.quiet(local=task.config is not None) as warnings:
         with _readable(task.name, task.config is not None):
             built = harness.built(task.name if task.config is None else task.config)[task.name]
+            _check_unchanged(task)
         chosen = rows(len(built.eval_docs), examples, seed)
         with _rendered(task.name):
             answers = harness.answers(loaded, built, chosen, step)
@@ -127,13 +128,12 @@ def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
         if not chosen:
             raise UserError(_unknown(name, [*there, *tags], f'"{folder}"'))
         for each in chosen:
-            config, data = task_files.with_data(each)
             with harness.quiet(local=True), _readable(each.name, True):
+                config, files, content = task_files.with_data(each)
                 built = harness.built(config)[each.name]
                 documents = len(built.eval_docs)
             _check(built, each.name)
-            files = (*each.sources, *data)
-            yield Task(each.name, config, task_files.content(files), built.VERSION, documents, files, below)
+            yield Task(each.name, config, content, built.VERSION, documents, files, below)
 
 
 def _from_harness(names: Sequence[str]) -> Iterator[Task]:
@@ -148,6 +148,12 @@ def _from_harness(names: Sequence[str]) -> Iterator[Task]:
         for each, (built, documents) in found.items():
             _check(built, each)
             yield Task(each, None, f"{each} {built.VERSION}", built.VERSION, documents)
+
+
+def _check_unchanged(task: Task) -> None:
+    """Asked when the data was read: an answer is filed under the content that the task had when it was found."""
+    if task.files and task_files.content(task.files) != task.content:
+        raise UserError(f"the files of the task {task.name} have changed since the run began: ask for it again")
 
 
 def _check(built: Any, name: str) -> None:
@@ -170,7 +176,7 @@ def _readable(name: str, local: bool) -> Iterator[None]:
     """Whatever lm-eval or datasets cannot read becomes one sentence."""
     from datasets.exceptions import DatasetsError
 
-    unreadable = (DatasetsError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
+    unreadable = (DatasetsError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, StopIteration)
     try:
         with _rendered(name):
             yield
@@ -202,6 +208,8 @@ def _gist(error: Exception) -> str:
     reason = error.__cause__ or error
     if isinstance(reason, KeyError):
         return f"it names {reason}, which is not there"
+    if isinstance(reason, StopIteration):
+        return "a data file of it is empty"
     return gist(reason)
 
 

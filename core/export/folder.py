@@ -17,6 +17,7 @@ from core.export.target import check_target, space_needed
 from core.models.loading import Loaded
 from core.models.saving import save
 from core.models.streaming import stored
+from core.specs.paths import resolved
 from core.specs.patterns import pattern
 from core.store.cache import Store
 from core.store.files import pretty, readable
@@ -54,7 +55,7 @@ def export(
         RuntimeError: the folder does not load back as the model in memory, or that is not what was planned. It is
             a bug; the message says what differed.
     """
-    folder = folder.expanduser().resolve()
+    folder = resolved(folder)
     pretty(card.recipe)  # raises on what is no JSON before any work is done
     check_target(folder, overwrite, _space(loaded), loaded.source.folder, store)
     counted = count(loaded.layers)

@@ -12,6 +12,7 @@ from typing import Any
 
 from core.export.card import RECIPE
 from core.specs import ExportSpec
+from core.specs.paths import resolved
 from core.store.cache import Entry, Store
 from core.store.files import sealed, unsealed, write_file
 from core.store.hidden import left
@@ -81,5 +82,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _note(store: Store, folder: Path) -> Path:
-    name = hashlib.sha256(str(folder.expanduser().resolve()).encode()).hexdigest()[:16]
+    name = hashlib.sha256(str(resolved(folder)).encode()).hexdigest()[:16]
     return store.root / "exporting" / f"{name}.json"

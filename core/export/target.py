@@ -13,8 +13,10 @@ from core.models.flops import BYTES
 from core.models.sources import NotHere, locate, outlined
 from core.specs.errors import UserError
 from core.specs.paths import resolved
+from core.specs.plain import brief
 from core.store import access
 from core.store.cache import HOME, Store
+from core.store.hidden import aside
 
 BESIDE_WEIGHTS = 50_000_000  # bytes kept for tokenizer, card and headers
 
@@ -37,9 +39,10 @@ def check_target(
 
     Raises:
         UserError: it is a file, the pruned model itself, inside the cache, below a folder that is missing or read-only,
-            on a full disk, an earlier export while `overwrite` is False, or holds anything that no export wrote.
+            on a full disk, an earlier export while `overwrite` is False, holds anything that no export wrote, or its
+            name is too long.
     """
-    folder = access.inside(resolved(folder.expanduser()))
+    folder = access.inside(resolved(folder))
     if overwrite and access.is_shared():
         raise access.Refused("an export on a shared server replaces no other: choose a new folder")
     if source is not None and folder == source.resolve():
@@ -50,6 +53,7 @@ def check_target(
     if folder.exists():
         _check_existing(folder, overwrite)
     _check_parent(folder.parent, needed)
+    _check_name(folder)
 
 
 def check_early(folder: Path, overwrite: bool, model: str, revision: str | None, dtype: str, store: Store) -> None:
@@ -109,3 +113,13 @@ def _check_parent(parent: Path, needed: int) -> None:
         raise UserError(
             f"{parent} has {free:,} bytes free where the export needs {needed:,}: make room, or choose another folder"
         )
+
+
+def _check_name(folder: Path) -> None:
+    try:
+        resolved(aside(folder, journal.FORMER))
+    except UserError as error:
+        raise UserError(
+            f"the folder name {brief(folder.name)} is too long for an export, which has a longer one while it is "
+            "written: choose a shorter one"
+        ) from error

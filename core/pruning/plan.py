@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from core.specs.errors import UserError
 from core.specs.patterns import Pattern
 from core.specs.pruners import Treatment, treatment
 from core.store.results import Array
+
+if TYPE_CHECKING:
+    from core.models.anatomy import Linear
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +58,12 @@ def check(plan: Plan, layers: int, linears: int) -> Array:
     return wanted
 
 
-def check_widths(pattern: Pattern, layers: Iterable[Mapping[str, int]]) -> None:
-    """Whether a pattern fits every linear.
-
-    Args:
-        layers: per layer, linear -> number of its inputs.
+def check_widths(pattern: Pattern, layers: Iterable[Iterable[Linear]]) -> None:
+    """Whether a pattern fits every linear of every layer.
 
     Raises:
         UserError: a linear's inputs do not fall into whole groups.
     """
-    for index, widths in enumerate(layers):
-        for name, columns in widths.items():
-            pattern.check_width(columns, f"{name} of layer {index}")
+    for index, linears in enumerate(layers):
+        for linear in linears:
+            pattern.check_width(linear.weight.shape[1], f"{linear.name} of layer {index}")

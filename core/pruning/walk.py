@@ -65,7 +65,7 @@ def walk(
     stacks = _checked_stacks(loaded)
     wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
     if plan.pattern:
-        check_widths(plan.pattern, [{each.name: each.weight.shape[1] for each in stack} for stack in stacks])
+        check_widths(plan.pattern, stacks)
     treatment = plan.treatment
     batches: list[list[Call]] = []
     streams: list[Tensor] = []

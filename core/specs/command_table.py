@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args
@@ -83,7 +82,7 @@ def _judged(text: str, documents: str) -> tuple[Option, ...]:
         _count("windows", "How many windows of it.", USUAL_EVALUATION.sequences, "evaluation.text.sequences"),
         Option("tasks", tasks, None, list[str], ("evaluation.tasks",), pruned, read=names),
         Option("tasks_from", "Folder of task files; else the harness's own tasks.", of=("evaluation.tasks_from",),
-               read=lambda folder: str(resolved(Path(os.path.expanduser(folder))))),
+               read=lambda folder: str(resolved(folder))),
         Option("examples", "Examples per task, a seeded sample; 0 for all.", 200, int, ("evaluation.examples",),
                pruned, read=examples),
     )  # fmt: skip

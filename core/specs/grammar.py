@@ -8,7 +8,6 @@ words of a whole setting. An allocation set by hand is a JSON file.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import numpy as np
 from core.specs.allocations import BASES, METHODS, AllocationRequest, Correction, Manual
 from core.specs.base import checked, look_up, number, word
 from core.specs.errors import UserError
-from core.specs.paths import exists
+from core.specs.paths import exists, expanded
 from core.specs.plain import brief
 
 OF_CORRECTION = tuple(Correction.model_fields)
@@ -30,7 +29,7 @@ def read_allocation(text: str) -> AllocationRequest:
     Raises:
         UserError: neither, or a file that holds something else.
     """
-    path = Path(os.path.expanduser(text))
+    path = expanded(text)
     if text.endswith(".json") or (exists(path) and path.is_file()):
         return from_file(path)
     return method(*split(text))

@@ -43,9 +43,15 @@ class ExportRequest(OneSetting):
 class WritingRequest(OneSetting):
     """What the dense and the pruned model write after a prompt, side by side."""
 
-    prompt: str = Field(min_length=1)
+    prompt: str
     tokens: int = Field(48, ge=1, le=512, description="most tokens to write")
     does: ClassVar[str] = "writing"
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.prompt.strip():
+            raise ValueError("the prompt is empty: give the words to be continued")
+        return self
 
 
 class BestRequest(OfModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.specs import grammar
 from core.specs.base import checked, number
 from core.specs.errors import UserError
-from core.specs.paths import exists, resolved
+from core.specs.paths import exists, expanded, resolved
 from core.specs.patterns import pattern
 from core.specs.plain import brief
 from core.specs.pruners import USUAL
@@ -145,7 +144,7 @@ def _settings(found: StudyFile, folder: Path) -> tuple[Setting, ...]:
     words = [] if alone else _methods(found)
     files = [each for each in words if each.endswith(ALLOCATION_FILE)]
     asked = [(grammar.method(each, target), None) for target in found.targets for each in words if each not in files]
-    asked += [(grammar.from_file(folder / os.path.expanduser(each)), None) for each in files]
+    asked += [(grammar.from_file(folder / expanded(each)), None) for each in files]
     asked += [(uniform(pattern(each).sparsity), each) for each in found.patterns]
     return tuple(
         checked(
@@ -199,7 +198,7 @@ def _evaluation(found: Judged, folder: Path) -> EvaluationRequest:
     if "tasks_from" in given:
         if not found.tasks:
             raise UserError("tasks_from names a folder and tasks names nothing of it: list tasks, or leave both out")
-        given["tasks_from"] = str(resolved(folder / Path(os.path.expanduser(given["tasks_from"]))))
+        given["tasks_from"] = str(resolved(folder / expanded(given["tasks_from"])))
     return checked(EvaluationRequest, text=_window(found, "[evaluation]", folder, USUAL_EVALUATION), **given)
 
 
@@ -216,7 +215,7 @@ def _window(found: Section, where: str, folder: Path, usual: WindowRequest) -> W
 def _at(folder: Path, typed: str) -> str:
     """A path counted from the study file's folder; a name as it is."""
     if typed.startswith("file:"):
-        return f"file:{resolved(folder / Path(os.path.expanduser(typed.removeprefix('file:'))))}"
+        return f"file:{resolved(folder / expanded(typed.removeprefix('file:')))}"
     return str(resolved(folder / typed)) if exists(folder / typed) and typed != "demo" else absolute(typed)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +12,7 @@ from core.specs import presets
 from core.specs.base import checked, look_up, number
 from core.specs.errors import UserError
 from core.specs.measurements import Measurement, MeasureRequest
-from core.specs.paths import exists, resolved
+from core.specs.paths import exists, expanded, resolved
 from core.specs.plain import brief
 from core.specs.requests import BestRequest
 from core.specs.studies import StudyRequest
@@ -26,7 +25,7 @@ def absolute(typed: str) -> str:
     """A path as typed, made independent of the working directory; anything else as it is."""
     if typed.startswith("random:"):
         return f"random:{absolute(typed.removeprefix('random:'))}"
-    path = Path(os.path.expanduser(typed.removeprefix("file:")))
+    path = expanded(typed.removeprefix("file:"))
     if typed.startswith("file:"):
         return f"file:{resolved(path)}"
     return str(resolved(path)) if typed != "demo" and exists(path) else typed

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from core.specs.errors import UserError
+from core.specs.paths import resolved
 
 READ_ONLY, SHARED, ROOT = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED", "ABSORPTION_ROOT"
 USER_HEADER, LOGIN = "ABSORPTION_USER_HEADER", "ABSORPTION_LOGIN"  # which header names the reader; or they log in
@@ -49,9 +50,10 @@ def inside(path: Path) -> Path:
 
     Raises:
         Refused: it leads out of the folder of this server; links count for where they lead.
+        UserError: there can be no such path.
     """
     folder = root()
-    if folder is not None and not path.expanduser().resolve().is_relative_to(folder):
+    if folder is not None and not resolved(path).is_relative_to(folder):
         raise Refused(f"{path.name or path} does not lie in the folder of this server: give a path below {folder}")
     return path
 
@@ -61,6 +63,7 @@ def confine(asked: object) -> None:
 
     Raises:
         Refused: the first that does.
+        UserError: there can be no such path.
     """
     inner = asked.values() if isinstance(asked, dict) else asked if isinstance(asked, (list, tuple)) else ()
     for each in inner:

@@ -17,6 +17,7 @@ from core.specs.base import View
 from core.specs.errors import UserError
 from core.specs.formats import listed
 from core.specs.jobs import BY_REQUEST, JOBS, Request
+from core.specs.paths import expanded
 from core.store import access, results
 from core.store.files import (
     Corrupt,
@@ -100,7 +101,7 @@ class Store:
 
     def __init__(self, root: Path | None = None, accept_imported: bool = False):
         self.accept_imported = accept_imported
-        self.root = Path(root or os.environ.get("ABSORPTION_CACHE") or HOME)
+        self.root = expanded(root or os.environ.get("ABSORPTION_CACHE") or HOME)
         self.roots = (self.root, HOME / "demo")
         self.answering = self.roots if self.root.resolve() == HOME else self.roots[:1]
 

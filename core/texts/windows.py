@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.specs import TextSpec, UserError, WindowRequest
-from core.specs.paths import exists
+from core.specs.paths import exists, expanded
 from core.specs.plain import brief
 from core.store import access
 from core.texts import hub
@@ -23,6 +22,7 @@ from core.texts import hub
 DEMO = Path(__file__).parent / "demo_text"
 LARGEST = 2**30  # bytes of a text
 ROWS = 256  # of a table at a time
+UTF_8 = "utf-8-sig"  # Windows tools begin a file with a mark that is no part of its text
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
 
 
@@ -63,7 +63,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
         pieces = tuple(path.read_text(encoding="utf-8") for path in files)
         text = Text(f"demo text, {folder.name} half", pieces, "joined", files)
     elif source.startswith("file:"):
-        text = _file(access.inside(Path(os.path.expanduser(source.removeprefix("file:")))))
+        text = _file(access.inside(expanded(source.removeprefix("file:"))))
     elif source.count("/") == 1:
         text = _hub(source, documents)
     else:
@@ -186,14 +186,14 @@ def _file(path: Path) -> Text:
 
 def _raw(path: Path) -> list[str]:
     """WikiText as its Hub builder reads it: a row is a line with its newline, blank ones emptied; joined by two."""
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_text(encoding=UTF_8).split("\n")
     lines = lines[:-1] if lines[-1] == "" else lines
     return ["\n\n".join(line + "\n" if line.strip() else "" for line in lines)]
 
 
 def _jsonl(path: Path) -> list[str]:
     documents = []
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding=UTF_8) as file:
         for number, line in enumerate(file, 1):
             try:
                 if line.strip():
@@ -223,10 +223,20 @@ def _parquet(path: Path) -> list[str]:
             found: list[str] = []
             for batch in file.iter_batches(ROWS, columns=["text"]):
                 _check_size(path, batch.nbytes + sum(map(len, found)))
-                found += map(_words, batch["text"].to_pylist())
+                rows = enumerate(batch["text"].to_pylist(), len(found) + 1)
+                found += [_row(path, number, value) for number, value in rows]
             return found
     except (pa.ArrowException, KeyError, OSError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} is not a Parquet file with a column named text") from error
+
+
+def _row(path: Path, number: int, value: object) -> str:
+    try:
+        return _words(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{path.name} row {number} has no words in its column text: leave the row out, or give it words"
+        ) from error
 
 
 def _check_size(path: Path, size: int) -> None:
@@ -238,7 +248,7 @@ def _check_size(path: Path, size: int) -> None:
 
 
 READERS = {
-    ".txt": lambda path: [path.read_text(encoding="utf-8")],
+    ".txt": lambda path: [path.read_text(encoding=UTF_8)],
     ".raw": _raw,
     ".jsonl": _jsonl,
     ".parquet": _parquet,

@@ -308,6 +308,19 @@ def test_a_report_wants_what_can_be_reported(report: Callable, store: Store, tmp
     assert not file.exists()
 
 
+def test_the_home_of_nobody_is_a_folder_like_others(
+    runs: Callable, report: Callable, say: Callable, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = "~nobody-here/x"
+    for words in (["prune", "--export", there], ["best", "--target", "0.5", "--export", there]):
+        say(*words).refused("there is no folder", "~nobody-here")
+    say("export", key, "--to", there).refused(key)  # it is no study
+    say("serve", "--root", there, "--share", "h", "--login").refused("there is no folder ~nobody-here")
+    assert runs("export", key, there).code == report(key, "--out", there, "--force").code == 0
+    assert (tmp_path / there).is_file()
+
+
 def test_a_name_that_no_file_has(say: Callable) -> None:
     say("runs", "import", "x" * 300).refused("there is no file")
     say("prune", "--export", "x" * 300, "--windows", 8).refused("no file or folder")

@@ -119,6 +119,21 @@ def test_both_models_continue_a_prompt(prune: Callable) -> None:
     assert "uniform" in out and "perplexity" in out and " ".join(["pruned:", *found["pruned"].split()]) in out
 
 
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_an_empty_prompt_is_refused_before_anything_runs(prompt: str, prune: Callable, no_job: None) -> None:
+    prune("--prompt", prompt).refused("the prompt is empty")
+
+
+def test_a_prompt_too_long_costs_nobody_the_table(prune: Callable) -> None:
+    said = prune("--prompt", "so " * 60)
+    assert said.code == 2 and "shorten it" in said.err and "uniform:0.5" in said.out
+
+
+def test_a_pattern_that_does_not_fit_is_refused_before_anything_is_evaluated(prune: Callable, tmp_path: Path) -> None:
+    assert "3:5 does not fit self_attn.q_proj of layer 0" in prune("--pattern", "3:5", by=None).err
+    assert not list((tmp_path / "cache").glob("evaluated*/*"))
+
+
 def test_a_study_file_is_run(study: Callable) -> None:
     points = study('settings = ["depth_ramp beta=0.02"]', "--json").json["points"]
     assert [each["name"] for each in points] == ["dense", "uniform:0.5", "depth_ramp beta=0.02:0.5"]

@@ -106,13 +106,15 @@ def test_a_metric_of_the_folder_is_not_loaded(tmp_path: Path, refused, named: st
         *(("dataset_path: json", f"dataset_path: {path}", [path.strip("[]"), *FORMATS])
           for path in ("pandas", "webdataset", "./birds.py", "allenai/ai2_arc", "[json]")),
         ("  - metric: acc_norm", "  - metric: acc_norm\n    hf_evaluate: true", ["acc_norm", "lm-eval's own"]),
+        *(("dataset_kwargs:", f"dataset_kwargs:\n  {option}", [option.split(":")[0], "how they are read"])
+          for option in ("cache_dir: elsewhere", "data_dir: /", "num_proc: 2", "streaming: true", "name: x")),
         ("num_fewshot: 0", "use_prompt: prompts.yaml:one", ["use_prompt", "doc_to_text"]),
         ("num_fewshot: 0", "process_docs: os.system", ["cannot read"]),
         (KEYS["doc_to_choice"], 'doc_to_choice: "print(1"', ["cannot read"]),
     ],
 )  # fmt: skip
 def test_what_is_not_plain_is_refused(tmp_path: Path, refused, line: str, instead: str, named: list[str]) -> None:
-    """Data from elsewhere than plain files, a metric or prompt from elsewhere, a name in place of code, no list."""
+    """Data from elsewhere than plain files or kept elsewhere, a metric or prompt from elsewhere, code, no list."""
     with refused("local_birds", *named):
         task(tmp_path, changed={line: instead})
 

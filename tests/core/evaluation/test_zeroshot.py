@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -223,6 +224,43 @@ def test_a_task_is_what_its_files_hold(tmp_path: Path) -> None:
     assert first.content == same.content and len(first.content) == 64
     assert task(tmp_path / "c", count=11).content != first.content
     assert task(tmp_path / "d", changed={"version: 1.5": "version: 1.6"}).content != first.content
+
+
+def answered(data: Path, choice: int) -> None:
+    """Make a choice the right one of every question, in a file as old as ever."""
+    rows = [each | {"gold": choice} for each in documents()]
+    data.write_text("".join(json.dumps(each) + "\n" for each in rows), encoding="utf-8")
+    os.utime(data, (1, 1))
+
+
+def test_answers_are_of_the_content_however_old_its_file_is(tmp_path: Path) -> None:
+    loaded, where, acc = tiny.loaded("llama"), folder(tmp_path / "tasks"), []
+    for choice in range(2):
+        answered(where / "birds.jsonl", choice)
+        (asked,) = zeroshot.tasks(["local_birds"], where)
+        acc.append(zeroshot.score(loaded, asked, None, 0).acc)
+    assert acc[0].any() and not (acc[0] * acc[1]).any()
+
+
+def test_files_that_change_while_a_run_goes_on_are_not_scored(tmp_path: Path, refused) -> None:
+    asked = task(tmp_path / "tasks")
+    answered(tmp_path / "tasks" / "birds.jsonl", 1)
+    with refused("local_birds", "have changed"):
+        zeroshot.score(tiny.loaded("llama"), asked, None, 0)
+
+
+def test_a_data_file_without_a_byte(tmp_path: Path, refused) -> None:
+    with refused("local_birds", "is empty"):
+        task(tmp_path, count=0)
+
+
+def test_a_task_says_how_its_data_is_read(tmp_path: Path) -> None:
+    read = "dataset_path: csv\ndataset_kwargs:\n  delimiter: ;\n  keep_default_na: false"
+    changed = {"dataset_path: json\ndataset_kwargs:": read, "doc_to_choice: choices": "doc_to_choice: [a, b]"}
+    where = folder(tmp_path / "tasks", changed)
+    (where / "birds.jsonl").write_text("question;gold\nNA;0\nwhy, then;1\n", encoding="utf-8")
+    (asked,) = zeroshot.tasks(["local_birds"], where)
+    assert asked.documents == 2
 
 
 def test_paths_are_read_from_the_working_directory_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

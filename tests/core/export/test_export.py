@@ -299,6 +299,8 @@ def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     for place, how in places.items():
         with refused(f"{10**18:,}" if "needed" in how else place.partition("/")[0]):
             check_target(tmp_path / place, **{"overwrite": False} | how)
+    with refused("too long", "xxx"):  # a folder may have that name, but not the longer one that it has first
+        check_target(tmp_path / ("x" * 230), False)
     monkeypatch.setattr("os.access", lambda *_: False)
     with refused(str(tmp_path)):
         check_target(tmp_path / "out", False)

@@ -11,6 +11,7 @@ import pytest
 
 from core.allocation.budget import met
 from core.analysis import evaluations
+from core.cli import polishing
 from core.evaluation import marginals as pricing
 from core.jobs import experiment
 from core.models import cost
@@ -205,7 +206,17 @@ def test_the_file_prunes(say: Callable, text: str, tmp_path: Path) -> None:
     assert said["judged"]["interval"]["n"] == 8 and "documents 10-19" in said["judged"]["sentence"]
     assert judged["planned"] == pytest.approx(said["sparsity"])
     assert judged["against_uniform"]["percent"] == pytest.approx(said["interval"]["value"])
-    say("polish", "--write", tmp_path / "nowhere" / "polished.json").refused("--write", "folder")
+
+
+def test_a_place_where_no_file_can_be_is_refused_before_anything_runs(
+    say: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polishing, "run", lambda *_: pytest.fail("a job was run"))
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    for place in ("nowhere/polished.json", "folder.json", "file/polished.json", "polished.txt"):
+        say("polish", "--write", tmp_path / place).refused("--write", "a .json file")
+    say("polish", "--write", "~nobody-here/polished.json").refused("--write", "~nobody-here")
 
 
 def test_a_budget_in_minutes_is_what_the_machine_computes_in_them(

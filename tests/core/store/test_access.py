@@ -182,6 +182,12 @@ def test_paths_lead_nowhere_else(
             locate(missing, empty)
     with refused("does not lie in the folder", error=access.Refused):
         queue.submit(empty, fake.request().model_copy(update={"model": f"random:{outside}"}))
+    for typed in ("~nobody-here/x", "random:~nobody-here", "file:~nobody-here/x"):
+        with refused("does not lie in the folder", error=access.Refused):
+            access.confine({"model": typed})
+    for typed in ("/a\0b", "file:/a\0b", "~a\0b"):
+        with refused("there can be no file or folder"):
+            access.confine([typed])
     target.check_target(inside / "new", False, store=empty)
     with refused("replaces no other"):
         target.check_target(inside / "new", True, store=empty)

@@ -362,6 +362,14 @@ def test_what_is_committed_is_found_behind_every_cache_and_stays(no_demo: Path, 
     assert entry.path.is_dir()
 
 
+def test_a_cache_in_the_home_folder_is_there(no_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("ABSORPTION_CACHE", "~/other")
+    assert Store(Path("~/cache")).root == tmp_path / "cache"
+    assert Store().root == tmp_path / "other"
+
+
 def test_deleting_a_profile_leaves_committed_units_alone(no_demo: Path, tmp_path: Path) -> None:
     quick, standard = (synthetic.profile_spec(LAYERS, 8, preset) for preset in ("quick", "standard"))
     committed = synthetic.save_profile(no_demo / "demo", quick, LAYERS)

@@ -143,6 +143,17 @@ def test_the_tokens_of_a_stored_text_come_back(text: str, documents: str) -> Non
         assert again.equal(found.tokens)
 
 
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.txt", "Hé\nyou"), ("a.raw", "Hé\n"), ("a.jsonl", '{"text": "Hé"}\n')]
+)
+def test_a_mark_of_windows_tools_is_no_part_of_a_text(name: str, content: str, tmp_path: Path) -> None:
+    found = []
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / name).write_text(content, encoding=encoding)
+        found.append(windows.read(f"file:{tmp_path / name}"))
+    assert found[0].documents == found[1].documents and found[0].content == found[1].content
+
+
 # --- refusals ------------------------------------------------------------------------------------------------------
 
 
@@ -180,7 +191,7 @@ def test_an_unknown_text(source: str, refused) -> None:
         *((f"a.{kind}", b"\xff\xfe\x00") for kind in ("txt", "raw", "jsonl")),
         *(("a.jsonl", content) for content in (b"{", b'{"txt": "x"}', b'["x"]', b'{"text": 5}', b'{"text": null}')),
         ("a.jsonl", b'{"text": "half a sign: \\ud83d"}'),
-        *(("a.parquet", table) for table in ({"words": ["x"]}, {"text": ["x", None]}, {"text": [1, 2]}, b"PAR1")),
+        *(("a.parquet", table) for table in ({"words": ["x"]}, {"text": [1, 2]}, b"PAR1")),
         ("a.pdf", b"%PDF"),
         ("a", b"text"),
     ],
@@ -192,6 +203,12 @@ def test_a_file_that_cannot_be_read_as_text(name: str, content: bytes | dict, tm
         (tmp_path / name).write_bytes(content)
     with refused(name):
         windows.read(f"file:{tmp_path / name}")
+
+
+def test_a_row_without_words_is_named(tmp_path: Path, refused) -> None:
+    parquet.write_table(pa.table({"text": ["x"] * windows.ROWS + ["y", None]}), tmp_path / "a.parquet")
+    with refused("a.parquet row 258 has no words"):
+        windows.read(f"file:{tmp_path / 'a.parquet'}")
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.raw", "a.jsonl"])
