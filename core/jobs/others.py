@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.measure.beside import outside, refuse_unlike, tensors
 from core.models import devices
-from core.models.loading import Loaded, load
+from core.models.loading import Loaded, Reader, load
 from core.models.progress import Progress
 from core.models.provenance import relative
 from core.models.sources import Source, locate
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from core.jobs.experiment import Bench
 
 
-def located(request: MeasureRequest, mine: Loaded, store: Store) -> dict[str, Source]:
+def located(request: MeasureRequest, mine: Loaded | Reader, store: Store) -> dict[str, Source]:
     """The files of every checkpoint that a request names, as it was typed -> where it lies.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 
 from core.evaluation.resolving import check, resolve
@@ -40,8 +39,14 @@ from core.texts.windows import windows
 
 
 def measure(request: MeasureRequest, bench: Bench, share: Share | None = None) -> Entry:
-    loaded = bench.load(request, partial(windows, request.text))
-    store, text = bench.store, windows(request.text, loaded)
+    store = bench.store
+
+    def checked(reader: Reader) -> None:
+        windows(request.text, reader)
+        other_models.located(request, reader, store)
+
+    loaded = bench.load(request, checked)
+    text = windows(request.text, loaded)
     others = other_models.located(request, loaded, store)
     profile = ProfileSpec(
         model=loaded.spec,

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from core.analysis.comparison import FEWEST_WINDOWS
 from core.specs import BestRequest, UserError, WindowRequest
+from core.specs.paths import expanded
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all
 
@@ -59,7 +60,7 @@ def apart(asked: Iterable[WindowRequest]) -> None:
 def _place(asked: WindowRequest) -> str:
     """Where a text lies, however that is written."""
     name = asked.source.removeprefix("file:")
-    return asked.source if name == asked.source else os.path.realpath(os.path.expanduser(name))
+    return asked.source if name == asked.source else os.path.realpath(expanded(name))
 
 
 def uncut(request: BestRequest) -> BestRequest:

@@ -13,6 +13,7 @@ from core.models.sources import refuse_fetch
 from core.search import best
 from core.search.best import Best
 from core.specs import ExportRequest, Setting, UserError, grammar, naming
+from core.specs.paths import resolved
 from core.specs.plain import plain
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
@@ -90,9 +91,9 @@ def export(entry: Entry, found: Best, run: Callable[[ExportRequest, str], None],
 
 def _asked(entry: Entry, found: Best, folder: str, overwrite: bool) -> ExportRequest | None:
     """The request, or None with one sentence why there is none."""
-    where = Path(folder.strip()).expanduser().resolve()
     try:
-        request = best.export_request(found, whole(found.request), str(where), overwrite)
+        where = str(resolved(folder.strip()))
+        request = best.export_request(found, whole(found.request), where, overwrite)
         refuse_fetch(entry, Store(), request.model, request.revision, request.calibration.source)
         return request
     except UserError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
@@ -25,6 +24,7 @@ from core.specs import (
     uniform,
 )
 from core.specs.naming import PRUNERS
+from core.specs.paths import resolved
 from core.specs.patterns import pattern as read_pattern
 from core.specs.pruners import REPAIRS, USUAL
 from core.specs.typed import absolute, numbers, span
@@ -70,14 +70,12 @@ class Pruning:
         return checked(StudyRequest, **self._common(), settings=asked, evaluation=evaluation)
 
     def export(self, folder: str, overwrite: bool, study: str | None) -> ExportRequest:
-        where = str(Path(folder.strip()).expanduser().resolve())
+        where = str(resolved(folder.strip()))
         return checked(
             ExportRequest, **self._common(), setting=self.setting, folder=where, overwrite=overwrite, study=study
         )
 
     def writing(self, prompt: str, tokens: int) -> WritingRequest:
-        if not prompt.strip():
-            raise UserError("the prompt is empty: give the words to be continued")
         return checked(WritingRequest, **self._common(), setting=self.setting, prompt=prompt, tokens=tokens)
 
     def _common(self) -> dict[str, object]:

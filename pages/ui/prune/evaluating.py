@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
@@ -20,6 +19,7 @@ from core.specs import (
 )
 from core.specs.commands import Studying, alone, command_line
 from core.specs.formats import sentence
+from core.specs.paths import resolved
 from core.specs.plain import plain
 from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.typed import fractions
@@ -171,7 +171,7 @@ def evaluation() -> EvaluationRequest:
         examples = view.whole("examples", 200, 1)
         two.number_input("Examples", 1, key="examples", help="Of each task: a seeded sample.")
     tasks = tuple(dict.fromkeys(filter(None, (each.strip() for each in names.split(",")))))
-    where = str(Path(folder.strip()).expanduser().resolve()) if tasks and (folder or "").strip() else None
+    where = str(resolved(folder.strip())) if tasks and (folder or "").strip() else None
     return checked(
         EvaluationRequest,
         text=window(source, documents, count, length),

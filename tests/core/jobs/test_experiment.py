@@ -177,6 +177,7 @@ def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypat
     experiment.get(request(text, "gaussian:0.3"), empty, models=models)
 
 
+ITSELF = [specs.Checkpoint(source=str(tiny.folder("llama")))]
 MANY = {"sequences": 4000, "length": 12}
 
 
@@ -184,6 +185,7 @@ MANY = {"sequences": 4000, "length": 12}
     ("asked", "said"),
     [
         (lambda few, many: specs.MeasureRequest(text=many, measurements=specs.measurements(SKIP)), "4000 were asked"),
+        (lambda few, many: specs.MeasureRequest(text=few, measurements=specs.measurements(ITSELF)), "same checkpoint"),
         (lambda few, many: specs.StudyRequest(evaluation=specs.EvaluationRequest(text=many)), "4000 were asked"),
         (lambda few, many: study(few, calibration=many), "4000 were asked"),
         (lambda few, many: study(few, profile="0123456789abcdef"), "there is no profile"),
