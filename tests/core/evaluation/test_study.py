@@ -327,6 +327,13 @@ def test_an_export_of_numbers_from_a_file_is_made_again_from_its_recipe(text: st
     assert "--allocation out/recipe.json" in line and "--tasks" not in line
 
 
+def of_dense(model: Path, text: str, folder: Path, task: str) -> StudyRequest:
+    """All questions of a task of a folder, put to a model as it is."""
+    window = specs.WindowRequest(source=text, sequences=2, length=16)
+    asked = specs.EvaluationRequest(text=window, tasks=(task,), tasks_from=str(folder), examples=None)
+    return StudyRequest(model=str(model), evaluation=asked)
+
+
 def test_a_task_file_that_came_with_a_tag_that_was_asked_for_is_asked_too(
     empty: Store, tmp_path: Path, text: str
 ) -> None:
@@ -334,13 +341,7 @@ def test_a_task_file_that_came_with_a_tag_that_was_asked_for_is_asked_too(
     (where / "below").mkdir()
     own = (where / "birds.yaml").read_text(encoding="utf-8")
     (where / "birds.yaml").write_text(own + "\ntag: feathered\n", encoding="utf-8")
-    asked = specs.StudyRequest(
-        model=str(model),
-        evaluation=specs.EvaluationRequest(
-            text=specs.WindowRequest(source=text, sequences=2, length=16), tasks=("feathered",),
-            tasks_from=str(where), examples=None,
-        ),
-    )  # fmt: skip
+    asked = of_dense(model, text, where, "feathered")
     first = experiment.get(asked, empty)
     assert len(first.spec.tasks) == 1 and experiment.get(asked, empty).key == first.key
     more = own.replace("task: local_birds", "task: more_birds").replace("birds.jsonl", "../birds.jsonl")
@@ -352,13 +353,7 @@ def test_a_task_file_that_was_edited_is_asked_anew_and_a_tokenizer_is_part_of_an
     empty: Store, tmp_path: Path, text: str
 ) -> None:
     model, where = tiny.save_tiny(tmp_path / "model", "llama"), tasks_in(tmp_path / "tasks")
-    asked = specs.StudyRequest(
-        model=str(model),
-        evaluation=specs.EvaluationRequest(
-            text=specs.WindowRequest(source=text, sequences=2, length=16), tasks=("local_birds",),
-            tasks_from=str(where), examples=None,
-        ),
-    )  # fmt: skip
+    asked = of_dense(model, text, where, "local_birds")
     first = experiment.get(asked, empty)
     assert experiment.get(asked, empty).key == first.key
     (where / "birds.jsonl").write_text((where / "birds.jsonl").read_text().replace('"gold": 0', '"gold": 1'))
