@@ -10,6 +10,8 @@ from core.analysis.evaluations import Evaluations, Slice
 from core.analysis.rows import perplexity
 from core.analysis.verdicts import between, verdict
 from core.specs import Setting, naming
+from core.specs.formats import per_cent
+from core.specs.naming import spoken
 
 
 def leading(found: Evaluations, part: Slice, setting: Setting) -> EvaluatedSetting:
@@ -43,6 +45,16 @@ def behind(one: EvaluatedSetting, found: Evaluations) -> str:
         f", against {compared}." if compared else "."
     )
     return " ".join(filter(None, [said, one.against_uniform and certainty(one.against_uniform)]))
+
+
+def lowest(one: EvaluatedSetting, found: Evaluations) -> str:
+    """Which setting has a lower perplexity at the same zeros, by whatever pruner and repair; empty where none has."""
+    target = one.setting.allocation.target
+    alike = [each for each in found.settings if each.setting.allocation.target == target and each.finite]
+    best = min(alike, key=lambda each: each.perplexity, default=one)
+    if best is one or best.perplexity == one.perplexity:
+        return ""
+    return f"Lowest perplexity measured at {per_cent(target)} zeros: {perplexity(best)}, {spoken(best.name)}."
 
 
 def certainty(change: Change) -> str:

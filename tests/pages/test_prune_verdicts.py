@@ -232,3 +232,16 @@ def test_a_headline_tells_a_size_only_where_the_direction_is_certain(shift: floa
     assert ("not certain" in behind or "Too few" in behind) is not certain
     if certain:
         assert ("lower" in said) is (shift < 0)
+
+
+def test_the_lowest_at_the_same_zeros_is_named_by_whatever_pruner() -> None:
+    def costs(setting: Setting) -> float:
+        return 3 - 0.5 * (setting.pruner == "sparsegpt") - 0.1 * (setting.allocation.base.kind == "owl")
+
+    tried = (Setting(), Setting(allocation=OWL), Setting(allocation=OWL, pruner="sparsegpt"))
+    group = study((*tried, Setting(allocation=OWL.model_copy(update={"target": 0.5}))), 24, costs)
+    lowest, other = group.of(tried[2]), group.of(tried[1])
+    assert headlines.lowest(lowest, group) == ""
+    said = headlines.lowest(other, group)
+    assert said.startswith("Lowest perplexity measured at 70 % zeros: ") and "SparseGPT" in said
+    assert f"{lowest.perplexity:.1f}" in said

@@ -74,7 +74,7 @@ def _headline(
 ) -> None:
     """The number and what it compares; and that the setting in view is another one, where it is."""
     st.header(plain(headlines.headline(one, part)), anchor=False)
-    st.markdown(plain(headlines.behind(one, results)))
+    st.markdown(plain(" ".join(filter(None, [headlines.behind(one, results), headlines.lowest(one, results)]))))
     if shown is None:
         st.info(plain(_lacking(results, setting)), icon=":material/info:")
     windows = results.spec.text.sequences
