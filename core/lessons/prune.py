@@ -63,10 +63,12 @@ def _alone_said(sparsity: float, harm: Array) -> str:
     if unreadable(harm[worst]):
         return f"Pruned alone to {zeros} zeros, no layer does more harm than rounding can."
     said = f"Pruned alone to {zeros} zeros, layer {of(worst)} hurts most: {of(worst, digits(harm[worst]))} nats"
-    if unreadable(harm[runner_up]) or unreadable(half):
+    if unreadable(harm[runner_up]):
         return f"{said}; others do no more than rounding can."
-    ahead, above = times(harm[worst] / harm[runner_up]), times(harm[worst] / half)
-    return f"{said}, {of(worst, ahead)} the next (layer {of(runner_up)}) and {ref(above, EVERY)} the median."
+    said += f", {of(worst, times(harm[worst] / harm[runner_up]))} the next (layer {of(runner_up)})"
+    if unreadable(half):
+        return f"{said}; half of the layers do no more than rounding can."
+    return f"{said} and {ref(times(harm[worst] / half), EVERY)} the median."
 
 
 def rank(harm: Array, layer: int) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
 from core.analysis.comparison import FEWEST_WINDOWS
 from core.specs import BestRequest, UserError, WindowRequest
-from core.specs.paths import expanded
+from core.specs.paths import resolved
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all
 
@@ -60,7 +59,7 @@ def apart(asked: Iterable[WindowRequest]) -> None:
 def _place(asked: WindowRequest) -> str:
     """Where a text lies, however that is written."""
     name = asked.source.removeprefix("file:")
-    return asked.source if name == asked.source else os.path.realpath(expanded(name))
+    return asked.source if name == asked.source else str(resolved(name))
 
 
 def uncut(request: BestRequest) -> BestRequest:

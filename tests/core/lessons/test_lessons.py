@@ -300,14 +300,17 @@ def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Pro
 
 
 @pytest.mark.parametrize(
-    ("worst", "others", "said"),
+    ("worst", "second", "said"),
     [
         (2e-8, -3e-9, "no layer does more harm than rounding can."),
         (0.9, -3e-9, "layer 2 hurts most: 0.90 nats; others do no more than rounding can."),
+        (0.9, 0.3, "0.90 nats, 3.0× the next (layer 5); half of the layers do no more than rounding can."),
     ],
 )
-def test_harm_that_rounding_can_do_is_not_divided_by(standard: Profile, worst: float, others: float, said: str) -> None:
-    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=at(2, worst, others)))
+def test_harm_that_rounding_can_do_is_not_divided_by(standard: Profile, worst: float, second: float, said: str) -> None:
+    harm = at(2, worst, -3e-9)
+    harm[5] = second
+    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=harm))
     assert lessons.plain(found.notes[found.at]).endswith(said)
 
 
