@@ -43,9 +43,9 @@ def best(given: SimpleNamespace) -> None:
     if folder is not None:
         exported = export_json(run(export_request(found, request, folder, given.overwrite), store, where, models))
     if given.json:
-        say_json({"key": entry.key, **best_json(found), "export": exported})
+        say_json({"key": entry.key, **best_json(found, store.elsewhere), "export": exported})
         return
-    _table(found)
+    _table(found, store.elsewhere)
     if exported:
         say_export(exported)
 
@@ -53,7 +53,7 @@ def best(given: SimpleNamespace) -> None:
 # --- saying it -----------------------------------------------------------------------------------------------------
 
 
-def best_json(found: Best) -> dict[str, Any]:
+def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
     """The answer with what it rests on; intervals are in per cent of perplexity on the text that judges."""
     return {
         "answer": written(found.answer),
@@ -88,7 +88,7 @@ def best_json(found: Best) -> dict[str, Any]:
         "left_out": found.left_out,
         "trials": found.provenance.get("trials", []),
         "profile": found.profile,
-        "commands": list(commands(found)),
+        "commands": list(commands(found, cache)),
     }
 
 
@@ -116,7 +116,7 @@ def _judge(found: Best) -> str:
     return f"{on}, with {seeds} calibration seed{'s' if seeds > 1 else ''}."
 
 
-def _table(found: Best) -> None:
+def _table(found: Best, cache: Path | None) -> None:
     rows = found.candidates
     view = Table(title=_title(found))
     view.add_column("allocation")
@@ -141,6 +141,6 @@ def _table(found: Best) -> None:
     judged = (found.winner, *found.better, found.runner_up, found.uniform, found.answer)
     for setting in dict.fromkeys(filter(None, judged)):
         say_helped(f"{called(setting)}, on the text that judges", found.judged(setting).helped)
-    for line in commands(found):
+    for line in commands(found, cache):
         out.print(line, markup=False, soft_wrap=True, highlight=False)
     out.print(f"best {found.spec.key}")

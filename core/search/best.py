@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.analysis import evaluations
 from core.analysis.comparison import Interval
@@ -274,7 +275,7 @@ def stages(store: Store) -> dict[str, str]:
     }
 
 
-def whole_line(request: BestRequest) -> str | None:
+def whole_line(request: BestRequest, cache: Path | None = None) -> str | None:
     """`python -m core best ...`: profile, selection and judgement of every contender with all calibration seeds.
 
     None where its options cannot say what was asked: windows of several lengths, another packing, seed or start token,
@@ -282,24 +283,28 @@ def whole_line(request: BestRequest) -> str | None:
 
     Args:
         request: as it is stored, with the documents that each role was given.
+        cache: what holds the results, where that is not the project's own.
     """
     try:
-        return command_line(uncut(request))
+        return command_line(uncut(request), cache=cache)
     except UserError:
         return None
 
 
-def commands(found: Best) -> tuple[str, ...]:
+def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
     """Command lines that make the answer again: the profile it looks at, then pruning on the text that judges.
 
     Empty where the texts were asked for in a way that `prune` has no options for: lengths that differ, a packing, a
     start token in every window.
+
+    Args:
+        cache: what holds the results, where that is not the project's own.
     """
     request = found.request
     judged = final_request(request, found.profile, found.winner, found.runner_up, better=found.better)
     asked = alone(judged, found.answer)
     try:
-        prune = command_line(asked)
-        return (prune,) if request.profile else (command_line(profile_request(request)), prune)
+        prune = command_line(asked, cache=cache)
+        return (prune,) if request.profile else (command_line(profile_request(request), cache=cache), prune)
     except UserError:
         return ()

@@ -156,8 +156,10 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     assert list(judged.index) == ["dense", "winner", "runner-up", "uniform"]
     assert math.isclose(judged["perplexity"]["winner"], found.judged(found.winner).perplexity)
     whole, *parts = [each.value for each in app.code]
-    assert parts == list(best.commands(found))
-    assert whole == best.whole_line(found.request) and "core best --model demo --target 0.7" in whole
+    assert parts == list(best.commands(found, store.elsewhere)) and all(
+        f"--cache {store.root}" in each for each in parts
+    )
+    assert whole == best.whole_line(found.request, store.elsewhere) and "core best --model demo --target 0.7" in whole
     moved = table(app, "change, %").set_index("setting")
     assert math.isclose(moved["change, %"]["OWL"], found.against_uniform.value)
     assert moved["low"]["OWL"] < moved["change, %"]["OWL"] < moved["high"]["OWL"] < 0
@@ -167,7 +169,7 @@ def test_a_search_that_no_line_can_say_shows_only_its_parts(store: Store) -> Non
     final = ANSWERED.final.model_copy(update={"sequences": 24})
     found = best.load(store, save(store, request=ANSWERED.model_copy(update={"final": final})))
     app = part()
-    assert [each.value for each in app.code] == list(best.commands(found)) != []
+    assert [each.value for each in app.code] == list(best.commands(found, store.elsewhere)) != []
     assert not [each for each in app.caption if each.value in (answering.COMMANDS, answering.NO_COMMAND)]
 
 

@@ -108,7 +108,8 @@ def _trials(found: Best) -> None:
 
 def _commands(found: Best) -> None:
     with st.expander("The same on the command line"):
-        whole, parts = best.whole_line(found.request), best.commands(found)
+        cache = Store().elsewhere
+        whole, parts = best.whole_line(found.request, cache), best.commands(found, cache)
         for each in filter(None, (whole, *parts)):
             frame.command(each)
         if whole:

@@ -37,6 +37,7 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert answer["key"] == key
 
     monkeypatch.setattr(walking, "walk", lambda *_: pytest.fail("the printed line prunes something else"))
+    assert all(f"--cache {tmp_path / 'cache'}" in line for line in answer["commands"])
     measure, prune = ([*shlex.split(line)[3:], "--json"] for line in answer["commands"])
     assert say(*measure).json["key"] == answer["profile"]
     assert say(*prune).json
