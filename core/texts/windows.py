@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.specs import TextSpec, UserError, WindowRequest
+from core.specs.formats import several
 from core.specs.paths import exists, expanded
 from core.specs.plain import brief
 from core.store import access
@@ -72,7 +73,7 @@ def read(source: str, documents: tuple[int, int] | None = None) -> Text:
         return text
     first, last = documents
     if last >= len(text.documents):
-        raise UserError(f"{text.label} has {len(text.documents)} documents: {first}-{last} asks for more")
+        raise UserError(f"{text.label} has {several(len(text.documents), 'document')}: {first}-{last} asks for more")
     return Text(f"{text.label}, documents {first}-{last}", text.documents[first : last + 1], text.packing, text.files)
 
 
@@ -156,8 +157,8 @@ def _from_documents(encoded: list[np.ndarray], body: int, request: WindowRequest
     long_enough = [index for index, ids in enumerate(encoded) if len(ids) > body]
     if len(long_enough) < request.sequences:
         raise UserError(
-            f"{label} has {len(long_enough)} documents of more than {body} tokens, {request.sequences} were asked "
-            "for: ask for fewer or shorter windows, or join the documents"
+            f"{label} has {several(len(long_enough), 'document')} of more than {body} tokens, {request.sequences} were "
+            "asked for: ask for fewer or shorter windows, or join the documents"
         )
     draw = np.random.default_rng(request.seed)
     chosen = draw.permutation(long_enough)[: request.sequences]
