@@ -194,7 +194,7 @@ def test_models_names_what_is_at_hand(say: Callable, monkeypatch: pytest.MonkeyP
         (["--sequences", "9999"], "windows"), (["--sequences", "many"], "sequences"), (["--length", "4"], "length"),
         (["--length", "65"], "64"), (["--seeds", "a"], "seeds"), (["--seeds", "-1"], "seed"),
         (["--positions", "first"], "positions"), (["--documents", "7"], "documents"),
-        (["--documents", "0-7"], "documents"), (["--documents", "7-0"], "documents"), (["--dtype", "int8"], "dtype"),
+        (["--documents", "0-7"], "1 document: 0-7"), (["--documents", "7-0"], "documents"), (["--dtype", "int8"], "dtype"),
         (["--dtype", "bfloat16", "--perturb", "gaussian:0.01"], "bfloat16"), (["--engine", "jet"], "engine"),
         (["--device", "tpu"], "tpu"), (["--device", "cuda:99"], "cuda:99"),
         (["--device", "a, b, c"], "a, b, c"), (["--device", "x" * 300], "device"),
