@@ -120,7 +120,7 @@ def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> 
 
 
 def _places(groups: Iterable[Evaluations], target: float) -> list[tuple[Evaluations, Slice]]:
-    """All that was measured at a target."""
+    """Every protocol with each of its slices at a target, without those of a pattern: it fixes what a layer loses."""
     return [(found, part) for found in groups for part in found.slices
             if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
 

@@ -79,8 +79,8 @@ def test_one_example_has_no_error() -> None:
 
 
 def test_a_path_is_printed_as_it_is(capsys: pytest.CaptureFixture) -> None:
-    output.out.print("/tmp/a:dog:b", markup=False, soft_wrap=True)
-    assert capsys.readouterr().out == "/tmp/a:dog:b\n"
+    output.out.print("models/a:dog:b", markup=False, soft_wrap=True)
+    assert capsys.readouterr().out == "models/a:dog:b\n"
 
 
 @pytest.mark.parametrize("width", [60, 120, 240])
