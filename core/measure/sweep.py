@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from core import specs
-from core.measure import beside
+from core.measure.account import Account
 from core.measure.engines import ENGINES
+from core.measure.first_pass import FirstPass
 from core.measure.group import Group, half_precision_distance, largest_replay_error, prepare
 from core.measure.perturb import Moments
-from core.measure.removal import removal
-from core.measure.scores import scores
 from core.measure.sharing import Mine, mine
-from core.measure.statistics import statistics
-from core.measure.weights import weights
 from core.models import cost, effort, flops
 from core.models.devices import free_memory, release
 from core.models.loading import Loaded
 from core.models.machine import HEADROOM
 from core.models.outline import Outline
-from core.models.progress import Progress, Report
+from core.models.progress import Report
 from core.models.replay import REPLAY_TOLERANCE
 from core.specs.errors import UserError
 from core.specs.formats import runs
@@ -52,11 +49,8 @@ class Sweep:
     share: Share | None = None  # None: all of it
     others: Mapping[str, Loaded] = field(default_factory=dict)  # checkpoints to compare with, as the profile names them
     mine: Mine = field(init=False)
-    done: float = 0.0  # what it took so far, as FLOP: see `core.models.effort`
-    total: float = 0.0
-    told: float = 0.0  # the most that was reported: a part that is begun again takes nothing back
-    flop: float = 0.0  # computed so far
-    parts: int = 0
+    account: Account = field(init=False)
+    first_pass: FirstPass = field(init=False)
     seconds: dict[str, float] = field(default_factory=dict)
     replay: float | None = None  # relative difference between a replayed clean layer and the model's own forward
     warnings: list[str] = field(default_factory=list)  # of the part in the making
@@ -65,6 +59,11 @@ class Sweep:
 
     def __post_init__(self) -> None:
         self.mine = mine(self.profile, self.shape, self.share)
+        self.account = Account(self.report)
+        self.first_pass = FirstPass(
+            self.loaded, self.windows, self.profile, self.store, self.device, self.shape, self.others, self._lacks,
+            self.account,
+        )  # fmt: skip
 
     def run(self) -> None:
         """Measure every missing unit, or what is missing of a share; units that are whole then are put together.
@@ -84,16 +83,14 @@ class Sweep:
 
     def _passes(self, missing: list[specs.Measurement], pending: dict[specs.Measurement, list[int]]) -> None:
         began = time.perf_counter()
-        moments = self._statistics(missing)
-        self._weights()
-        self._compare()
+        moments = self.first_pass.run((each.perturbation for each in missing), self._warn)
         self.seconds["statistics"] = time.perf_counter() - began
-        began, swept = time.perf_counter(), self.done
+        began, swept = time.perf_counter(), self.account.done
         self._floor(moments)
         self._measure(pending, moments)
         self.seconds["sweep"] = time.perf_counter() - began
         if self.seconds["sweep"] > 1 and self.engine == "wavefront":
-            rate = (self.done - swept) / self.seconds["sweep"]
+            rate = (self.account.done - swept) / self.seconds["sweep"]
             cost.remember_rate(self.store, self.device.type, self.shape, self.profile.model.dtype, rate)
 
     def _lacks(self, unit: specs.Spec) -> bool:
@@ -109,23 +106,18 @@ class Sweep:
 
     def _plan(self, pending: dict[specs.Measurement, list[int]]) -> None:
         length = self.profile.text.length
-        self.total = effort.clean_work(self.shape, self.profile.text.sequences, length)
         groups = self._groups(pending)
+        sizes = set(map(len, groups))
+        work = self.first_pass.work
         for measurement, sequences in pending.items():
             held = (len(set(group) & set(sequences)) for group in groups)
-            self.total += sum(effort.measurement_work(self.shape, measurement, size, length) for size in held if size)
-        sizes = set(map(len, groups))
+            work += sum(effort.measurement_work(self.shape, measurement, size, length) for size in held if size)
         if self._lacks(self.profile.floor):
-            self.total += effort.measurement_work(self.shape, self._rounding, 1, length)
+            work += effort.measurement_work(self.shape, self._rounding, 1, length)
             sizes |= {1}
         if self.engine == "wavefront":
             self.checks = {size: effort.check_work(self.shape, size, length) for size in sizes}
-        self.total += sum(self.checks.values())
-        self.total += effort.scores_work(self.shape) if self._lacks(self.profile.scores) else 0
-        self.total += effort.spectra_work(self.shape, self.device.type) if self._lacks(self.profile.weights) else 0
-        self.total += effort.removal_work(self.shape) if self._lacks(self.profile.removed) else 0
-        runs = [each for each in map(self.profile.cumulative, self.others) if self._lacks(each)]
-        self.total += len(runs) * effort.cumulative_work(self.shape, self.profile.text.sequences, length)
+        self.account.planned = work + sum(self.checks.values())
 
     def _groups(self, pending: dict[specs.Measurement, list[int]]) -> list[list[int]]:
         """Sequences that will be run at once, if memory holds what it holds now."""
@@ -146,70 +138,7 @@ class Sweep:
     def _rounding(self) -> specs.Measurement:
         return specs.Measurement(perturbation=specs.Gaussian(size=ROUNDING[self.profile.model.dtype]))
 
-    # -- pass 1 -----------------------------------------------------------------------------------------------------
-
-    def _statistics(self, missing: list[specs.Measurement]) -> Moments:
-        asked = [each.perturbation for each in missing]
-        count = self.profile.text.sequences
-        length = self.profile.text.length
-        flop, work = flops.clean_flops(self.shape, 1, length), effort.clean_work(self.shape, 1, length)
-
-        def step(index: int) -> None:
-            self.flop, self.done = self.flop + flop, self.done + work
-            self._say(f"pass 1, clean run: sequence {index + 1} of {count}")
-
-        wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
-        wanted |= {"norm"} if self._lacks(self.profile.scores) else set()  # what scores are made of
-        wanted |= {"second_moment"} if self._lacks(self.profile.removed) else set()
-        covariance = any(each.covariance for each in asked)
-        activation, moments = statistics(self.loaded, self.windows.tokens, wanted, covariance, step, self._warn)
-        if self._lacks(self.profile.activation):
-            self.store.save(self.profile.activation, activation, {})
-        if self._lacks(self.profile.scores):
-            step = self._layer_by_layer("scores of the weights", effort.scores_work(self.shape))
-            self.store.save(self.profile.scores, scores(self.loaded, moments.input_norm, step), {})
-        if self._lacks(self.profile.removed):
-            step = self._layer_by_layer("errors of removed weights", effort.removal_work(self.shape))
-            found = removal(self.loaded, moments.second_moment, self.windows.tokens.numel(), step)
-            self.store.save(self.profile.removed, found, {})
-        return replace(moments, others={name: other.layers for name, other in self.others.items()})
-
-    def _weights(self) -> None:
-        if self._lacks(self.profile.weights):
-            work = effort.spectra_work(self.shape, self.device.type)
-            found = weights(self.loaded, self._layer_by_layer("spectra of the weights", work))
-            self.store.save(self.profile.weights, found, {})
-
-    def _compare(self) -> None:
-        """How far other checkpoints differ, and what the whole of each does to the text."""
-        count = self.profile.text.sequences
-        for name, other in self.others.items():
-            weighed, run = self.profile.difference(name), self.profile.cumulative(name)
-            if self._lacks(weighed):
-                step = self._layer_by_layer("differences of the weights", 0)
-                self.store.save(weighed, beside.difference(self.loaded, other, step), {})
-            if self._lacks(run):
-                work = effort.cumulative_work(self.shape, 1, self.profile.text.length)
-                step = self._one_by_one("the whole other checkpoint", count, work)
-                self.store.save(run, beside.cumulative(self.loaded, other, self.windows.tokens, step), {})
-
-    def _one_by_one(self, what: str, count: int, work: float) -> Callable[[int], None]:
-        """A step that tells of work which every sequence has the same share of."""
-
-        def step(index: int) -> None:
-            self.done += work
-            self._say(f"{what}: sequence {index + 1} of {count}")
-
-        return step
-
-    def _layer_by_layer(self, what: str, work: float) -> Callable[[int], None]:
-        """A step that tells of work which every layer has the same share of, and which is no FLOP of the cost."""
-
-        def step(layer: int) -> None:
-            self.done += work / self.shape.layers
-            self._say(f"{what}: layer {layer}", layer)
-
-        return step
+    # -- pass 2 -----------------------------------------------------------------------------------------------------
 
     def _floor(self, moments: Moments) -> None:
         if not self._lacks(self.profile.floor):
@@ -218,8 +147,6 @@ class Sweep:
         rounded = self._part(group, self._rounding, "noise floor", 1)
         half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
         self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
-
-    # -- pass 2 -----------------------------------------------------------------------------------------------------
 
     def _measure(self, pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
         todo, size, halved = _todo(pending), self._size(), False
@@ -232,7 +159,7 @@ class Sweep:
                     raise
                 release(self.device)
                 size, halved = size // 2, True
-                self._say(f"out of memory: going on with {size} sequences at a time")
+                self.account.say(f"out of memory: going on with {size} sequences at a time")
                 continue
             todo = todo[len(sequences) :]
 
@@ -249,8 +176,8 @@ class Sweep:
                 parts.save(self.store, self.profile.unit(measurement), run[0], part, took, self.warnings, self.replay)
                 for index in run:
                     wanted.remove(index)
-                self.parts += 1
-                self._say(f"saved: {what}")
+                self.account.parts += 1
+                self.account.say(f"saved: {what}")
 
     def _prepared(self, sequences: list[int], moments: Moments) -> Group:
         return prepare(self.loaded, self.windows.tokens, sequences, moments, self.profile.harm_stride)
@@ -263,11 +190,11 @@ class Sweep:
 
         def step(layer: int) -> None:
             share = next(shares, 1.0)
-            self._say(f"{what}: layer {layer}", layer, share * work, share * flop)
+            self.account.say(f"{what}: layer {layer}", layer, share * work, share * flop)
 
         part = ENGINES[self.engine](group, measurement, step)
         self._check_finite(part, measurement)
-        self.flop, self.done = self.flop + flop, self.done + work
+        self.account.add(work, flop)
         return part
 
     def _check_finite(self, part: results.Perturbed, measurement: specs.Measurement) -> None:
@@ -284,7 +211,7 @@ class Sweep:
         work = self.checks.get(len(group.sequences), 0.0)
 
         def step(layer: int) -> None:
-            self._say(f"checking the replay: layer {layer}", layer, work * (layer + 1) / self.shape.layers)
+            self.account.say(f"checking the replay: layer {layer}", layer, work * (layer + 1) / self.shape.layers)
 
         try:
             found = largest_replay_error(group, step)
@@ -294,12 +221,12 @@ class Sweep:
             found, why = float("inf"), f"the layers cannot be called alone ({type(error).__name__})"
         else:
             why = f"a replayed layer differs by {found:.1e} from the model's own forward"
-        self.done += work
+        self.account.add(work)
         self.replay = max(found, self.replay or 0.0)
         if not found <= REPLAY_TOLERANCE[self.profile.model.dtype]:
             self.engine = "hooks"
-            self.done += sum(work for size, work in self.checks.items() if size not in self.checked)
-            self._say(f"{why}: falling back to one full forward per injection layer")
+            self.account.add(sum(work for size, work in self.checks.items() if size not in self.checked))
+            self.account.say(f"{why}: falling back to one full forward per injection layer")
 
     def _assemble(self, measurement: specs.Measurement) -> None:
         unit = self.profile.unit(measurement)
@@ -319,13 +246,7 @@ class Sweep:
 
     def _warn(self, text: str) -> None:
         self.warnings.append(text)
-        self._say(text)
-
-    def _say(self, line: str, layer: int | None = None, work: float = 0.0, flop: float = 0.0) -> None:
-        """Tell where it is. work, flop: what was done of a part that is not finished."""
-        self.told = max(self.told, self.done + work)
-        done, total, behind = (int(each / 1e6) for each in (self.told, self.total, self.flop + flop))
-        self.report(Progress(line, done, total, layer, self.parts, behind))
+        self.account.say(text)
 
 
 def _shares(engine: str, shape: Outline, sequences: int, length: int) -> Iterator[float]:

@@ -150,9 +150,9 @@ def test_the_work_told_before_a_run_is_what_the_run_plans(empty: Store) -> None:
     sweep.run()
     shape = tiny.shape(of)
     groups = flops.groups(shape, 5, 12, "float32", None)
-    assert groups == [3, 2] and sweep.done == pytest.approx(sweep.total)
+    assert groups == [3, 2] and sweep.account.done == pytest.approx(sweep.account.planned)
     not_planned = effort.moments_work(shape, 5 * 12) + effort.ROOT * shape.layers * shape.width**3
-    assert sweep.total + not_planned == pytest.approx(effort.measuring(shape, asked, groups, "cpu"))
+    assert sweep.account.planned + not_planned == pytest.approx(effort.measuring(shape, asked, groups, "cpu"))
 
 
 @pytest.mark.parametrize("device", ["auto", "cuda:1", "mps", "tpu", ""])

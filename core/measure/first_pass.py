@@ -1,0 +1,107 @@
+"""Pass 1: the clean run, and what is measured once beside it: scores, spectra, removals, other checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+
+from core import specs
+from core.measure import beside
+from core.measure.account import Account
+from core.measure.perturb import Moments
+from core.measure.removal import removal
+from core.measure.scores import scores
+from core.measure.statistics import statistics
+from core.measure.weights import weights
+from core.models import effort, flops
+from core.models.loading import Loaded
+from core.models.outline import Outline
+from core.specs.perturbations import Perturbation
+from core.store.cache import Store
+from core.texts.windows import Windows
+
+
+@dataclass(frozen=True)
+class FirstPass:
+    """What a profile holds that no perturbation is part of; each unit is saved once it is measured."""
+
+    loaded: Loaded
+    windows: Windows
+    profile: specs.ProfileSpec
+    store: Store
+    device: torch.device
+    shape: Outline
+    others: Mapping[str, Loaded]  # checkpoints to compare with, as the profile names them
+    lacks: Callable[[specs.Spec], bool]  # whether a unit is to be measured here and yet to be found
+    account: Account
+
+    @property
+    def work(self) -> float:
+        """What it will take."""
+        lacks, profile, shape = self.lacks, self.profile, self.shape
+        count, length = profile.text.sequences, profile.text.length
+        found = effort.clean_work(shape, count, length)
+        found += effort.scores_work(shape) if lacks(profile.scores) else 0
+        found += effort.spectra_work(shape, self.device.type) if lacks(profile.weights) else 0
+        found += effort.removal_work(shape) if lacks(profile.removed) else 0
+        runs = sum(map(lacks, map(profile.cumulative, self.others)))
+        return found + runs * effort.cumulative_work(shape, count, length)
+
+    def run(self, asked: Iterable[Perturbation], warn: Callable[[str], object]) -> Moments:
+        """Measure what is missing of it.
+
+        Args:
+            asked: perturbations that will be measured with the moments.
+            warn: told in a sentence what pruning had to help along.
+
+        Raises:
+            UserError: a residual is asked of a model that cannot be pruned, or the clean run is not finite.
+        """
+        moments = self._statistics(list(asked), warn)
+        self._weights()
+        self._compare()
+        return replace(moments, others={name: other.layers for name, other in self.others.items()})
+
+    def _statistics(self, asked: list[Perturbation], warn: Callable[[str], object]) -> Moments:
+        lacks, profile, shape, tokens = self.lacks, self.profile, self.shape, self.windows.tokens
+        count, length = profile.text.sequences, profile.text.length
+        wanted = {found for each in asked if each.treatment for found in ("none", *each.treatment.statistics)}
+        wanted |= {"norm"} if lacks(profile.scores) else set()  # what scores are made of
+        wanted |= {"second_moment"} if lacks(profile.removed) else set()
+        work, flop = effort.clean_work(shape, 1, length), flops.clean_flops(shape, 1, length)
+        step = self.account.by_sequence("pass 1, clean run", count, work, flop)
+        covariance = any(each.covariance for each in asked)
+        activation, moments = statistics(self.loaded, tokens, wanted, covariance, step, warn)
+        if lacks(profile.activation):
+            self.store.save(profile.activation, activation, {})
+        if lacks(profile.scores):
+            step = self._by_layer("scores of the weights", effort.scores_work(shape))
+            self.store.save(profile.scores, scores(self.loaded, moments.input_norm, step), {})
+        if lacks(profile.removed):
+            step = self._by_layer("errors of removed weights", effort.removal_work(shape))
+            found = removal(self.loaded, moments.second_moment, tokens.numel(), step)
+            self.store.save(profile.removed, found, {})
+        return moments
+
+    def _weights(self) -> None:
+        if self.lacks(self.profile.weights):
+            step = self._by_layer("spectra of the weights", effort.spectra_work(self.shape, self.device.type))
+            self.store.save(self.profile.weights, weights(self.loaded, step), {})
+
+    def _compare(self) -> None:
+        """How far other checkpoints differ, and what the whole of each does to the text."""
+        count, length = self.profile.text.sequences, self.profile.text.length
+        for name, other in self.others.items():
+            weighed, run = self.profile.difference(name), self.profile.cumulative(name)
+            if self.lacks(weighed):
+                step = self._by_layer("differences of the weights", 0)
+                self.store.save(weighed, beside.difference(self.loaded, other, step), {})
+            if self.lacks(run):
+                work = effort.cumulative_work(self.shape, 1, length)
+                step = self.account.by_sequence("the whole other checkpoint", count, work)
+                self.store.save(run, beside.cumulative(self.loaded, other, self.windows.tokens, step), {})
+
+    def _by_layer(self, what: str, work: float) -> Callable[[int], None]:
+        return self.account.by_layer(what, self.shape.layers, work)
