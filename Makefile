@@ -1,5 +1,6 @@
 # make run: the dashboard.  make test: the tests.  Both install first what is missing.
 # make faults: commands killed before every file-system step.  make load: many sessions, many runs.
+# make studies OF=<folder>: the README's tables, measured again.
 # make replay BASE=<commit>: the same requests on that commit and on this tree; every figure that differs.
 PYTHON ?= python3
 PORT ?= 8501
@@ -12,7 +13,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run setup test test-slow replay faults load lint demo bench fuzz
+.PHONY: run setup test test-slow replay faults load lint demo studies bench fuzz
 
 run: setup
 	$(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
@@ -83,6 +84,11 @@ demo: setup
 	for other in Q8_0.gguf Q4_0.gguf Q2_K.gguf; do \
 		$(PY) -m core compare demo data/checkpoints/SmolLM2-135M-Instruct.$$other --cache cache/demo; done
 	$(PY) -m core compare demo data/checkpoints/wanda-50 --cache cache/demo
-	for study in tests/bench/studies/*.toml; do $(PY) -m core study $$study --cache cache/demo; done
+	$(MAKE) studies
 	$(PY) -m tests.bench.lab
+
+# The studies of a folder of tests/bench/studies, or of all, and the README's tables of them.
+OF ?= *
+studies: setup
+	for study in tests/bench/studies/$(OF)/*.toml; do $(PY) -m core study $$study --cache cache/demo || exit; done
 	$(PY) -m tests.bench.tables
