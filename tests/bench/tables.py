@@ -51,6 +51,9 @@ def _makers() -> dict[str, tuple[str, Callable[[Evaluations], str]]]:
         "every method with repair": ("selecting", _selecting),
         "every method by pruner": ("selecting", _selecting_pruners),
         "pruning with repair": ("repaired", _repaired),
+        "what repair changes": ("repaired", _of_repair),
+        "what an allocation changes": ("repaired", _of_allocation),
+        "a budget per linear": ("repaired", _per_linear),
         "more calibration": ("calibrated", _repaired),
         "repair over targets": ("repaired", _repaired_over_targets),
         "the full protocol": ("full", _full),
@@ -152,6 +155,52 @@ def _by_treatment(
     return _columns(["allocation", "pruner"], [per_cent(target) for target in sorted({*map(_target, parts)})], cells)
 
 
+def _of_repair(found: Evaluations) -> str:
+    """Every allocation with a repair against itself without one, by pruner and target."""
+
+    def without(one: EvaluatedSetting, part: Slice) -> EvaluatedSetting | None:
+        plain = Slice(part.treatment.pruner, None, part.target)
+        return next((each for each in found.within(plain) if each.setting.allocation == one.setting.allocation), None)
+
+    repaired = [part for part in found.slices if part.treatment.repair]
+    return _changes(repaired, found, without, lambda one, part: (_method(one), part.treatment.label))
+
+
+def _of_allocation(found: Evaluations) -> str:
+    """Every allocation against uniform by the same pruner and repair; OWL with the parameters chosen on other text."""
+
+    def uniform(one: EvaluatedSetting, _: Slice) -> EvaluatedSetting | None:
+        return None if one.setting.allocation.base == Owl() else one.uniform
+
+    return _changes(found.slices, found, uniform, lambda one, part: (_method(one), part.treatment.label))
+
+
+def _per_linear(found: Evaluations) -> str:
+    """The response allocation with a budget per linear against that per layer, by pruner and target."""
+
+    def per_layer(one: EvaluatedSetting, part: Slice) -> EvaluatedSetting | None:
+        alike = (each for each in found.within(part) if _method(each) == "Response")
+        return next(alike, None) if _method(one) == "Response per linear" else None
+
+    return _changes(found.slices, found, per_layer, lambda _, part: (part.treatment.label,))
+
+
+def _changes(
+    parts: Sequence[Slice],
+    found: Evaluations,
+    beside: Callable[[EvaluatedSetting, Slice], EvaluatedSetting | None],
+    named: Callable[[EvaluatedSetting, Slice], tuple[str, ...]],
+) -> str:
+    """Changes of perplexity alone: a row per name, a column per target."""
+    cells: Cells = defaultdict(dict)
+    for part in parts:
+        for one in sorted(found.within(part), key=_is_polished):
+            if other := beside(one, part):
+                cells[named(one, part)][per_cent(part.target)] = one, one.against(other)
+    heads = ["allocation", "pruner"][-len(next(iter(cells))) :]
+    return _columns(heads, [per_cent(target) for target in sorted({*map(_target, parts)})], cells, perplexities=False)
+
+
 def _owl(found: Evaluations, target: float) -> EvaluatedSetting:
     """OWL with the parameters that were chosen on other text, where its published ones stand beside it."""
     settings = found.within(_slice(target))
@@ -192,14 +241,14 @@ def _best_of_methods(found: Evaluations, parts: Mapping[str, Slice]) -> str:
     return _columns(["allocation"], list(parts), cells)
 
 
-def _columns(named: Sequence[str], heads: Sequence[str], cells: Cells) -> str:
-    """Perplexities and what they change by, side by side, and over how many seeds the changes are."""
+def _columns(named: Sequence[str], heads: Sequence[str], cells: Cells, perplexities: bool = True) -> str:
+    """Perplexities, or none, and what they change by, side by side, and over how many seeds the changes are."""
     seeds = sorted({change.seeds.n for row in cells.values() for _, change in row.values() if change})
     words = [verdicts.SOME_SEEDS.get(count, f"{count} calibration seeds") for count in seeds]
     few, said = None, f"Each change is over {words[0]}."
     if len(seeds) > 1:
         [few, _], said = seeds, f"{FEW} This change is over {words[0]}, every other over {words[1]}."
-    rows = [[*names, *(_cell(row.get(head), few) for head in heads)] for names, row in cells.items()]
+    rows = [[*names, *(_cell(row.get(head), few, perplexities) for head in heads)] for names, row in cells.items()]
     return "\n".join([table([*named, *heads], rows), said, ""])
 
 
@@ -258,13 +307,13 @@ def _points(difference: float, error: float) -> str:
     return f"{100 * difference:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
-def _cell(found: Cell | None, few: int | None) -> str:
+def _cell(found: Cell | None, few: int | None, perplexity: bool) -> str:
     """Perplexity and what it changes by, marked where it is over fewer seeds than others."""
     if found is None:
         return ""
     one, change = found
     mark = FEW if change and change.seeds.n == few else ""
-    return ", ".join(filter(None, [digits(one.perplexity, 3), _said(change)])) + mark
+    return ", ".join(filter(None, [digits(one.perplexity, 3) if perplexity else "", _said(change)])) + mark
 
 
 def _said(change: Change | None) -> str:
