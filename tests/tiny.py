@@ -169,10 +169,10 @@ def profile(of: Loaded, text: Windows, *names: str) -> specs.ProfileSpec:
 
 def sweep(
     of: Loaded, text: Windows, asked: specs.ProfileSpec, store: Store, report: Report = silent,
-    engine: str = "wavefront",
+    engine: str = "wavefront", **others: Loaded,
 ) -> Sweep:  # fmt: skip
-    """A sweep on the CPU, not yet run."""
-    return Sweep(of, text, asked, store, torch.device("cpu"), shape(of), report, engine)
+    """A sweep on the CPU, not yet run, and the checkpoints that it compares by their name."""
+    return Sweep(of, text, asked, store, torch.device("cpu"), shape(of), report, engine, others=others)
 
 
 def state(model: PreTrainedModel) -> dict[str, Tensor]:

@@ -59,9 +59,7 @@ def compared(
     """What a sweep measures of two models."""
     text = text or tiny.windows(3, 14)
     profile = tiny.profile(of, text, f"checkpoint:{OTHER}")
-    made = tiny.sweep(of, text, profile, store, engine=engine)
-    made.others = {OTHER: other}
-    made.run()
+    tiny.sweep(of, text, profile, store, engine=engine, **{OTHER: other}).run()
     whole, weights = (store.load(each(OTHER)) for each in (profile.cumulative, profile.difference))
     return store.load(profile.unit(profile.measurements[0])), Beside(whole, weights)
 
