@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
 from core.jobs import queue
 from core.store.cache import Store
@@ -130,38 +130,27 @@ def invented_at(shared: tuple[str, str]) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def visitor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """The browser found on this machine; what it fetched and compiled for one page it need not for the next."""
+def chromium() -> Iterator[Browser]:
+    """The browser found on this machine."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no chromium or google-chrome on the path")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", *QUIET]
-        kept = tmp_path_factory.mktemp("visitor")
-        context = playwright.chromium.launch_persistent_context(kept, executable_path=found, args=arguments)
-        context.set_default_timeout(PATIENCE)
-        yield context
-        context.close()
-
-
-@pytest.fixture(scope="session")
-def chromium(visitor: BrowserContext) -> Browser:
-    """The same browser, for who needs a context of its own."""
-    return visitor.browser
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
-def tab(visitor: BrowserContext) -> Iterator[Callable[..., Page]]:
-    """Opens an address in a tab, waits until all is drawn, or `until` is; remembers requests, sockets.
-
-    After the test its tabs are closed, and what pages wrote is forgotten.
-    """
-    opened: list[Page] = []
+def tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens an address in a tab of its own, waits until all is drawn, or `until` is; remembers requests, sockets."""
+    contexts = []
 
     def open_tab(address: str, width: int = 1440, scheme: str = "light", until: str | None = None) -> Page:
-        opened.append(page := visitor.new_page())
-        page.set_viewport_size({"width": width, "height": 2000})
-        page.emulate_media(color_scheme=scheme)
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 2000}, color_scheme=scheme))
+        contexts[-1].set_default_timeout(PATIENCE)
+        page = contexts[-1].new_page()
         page.asked, page.sockets = [], []
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("websocket", lambda socket: page.sockets.append(socket))
@@ -172,11 +161,8 @@ def tab(visitor: BrowserContext) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_tab
-    for page in opened:
-        written = {"origin": page.evaluate("origin"), "storageTypes": "local_storage,session_storage"}
-        visitor.new_cdp_session(page).send("Storage.clearDataForOrigin", written)
-        page.close()
-    visitor.clear_cookies()
+    for context in contexts:
+        context.close()
 
 
 def settle(page: Page, quiet: int = 400) -> None:
