@@ -37,8 +37,8 @@ def tables() -> dict[str, str]:
     """Name of each place in the README -> what stands there."""
     found = committed()
     return {
-        name: f"{table(found[folder]).rstrip()}\n\n`make studies OF={folder}` measures it again.\n"
-        for name, (folder, table) in _makers().items()
+        name: f"{made(found[folder]).rstrip()}\n\n`make studies OF={folder}` measures it again.\n"
+        for name, (folder, made) in _makers().items()
     }
 
 
