@@ -6,6 +6,7 @@ harm to the output. Only how the damaged streams are run on differs.
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -114,12 +115,13 @@ def bridge(loaded: Loaded) -> Iterator[TransformerBridge]:
 def table(loaded: Loaded, shape: Outline, tokens: Tensor, rounds: int) -> list[list[str]]:
     """A row per contender, and one for the bare layers; the first row is the heads."""
     case, sizes = Case.of(loaded, tokens), tokens.shape
+    wrapped = nnsight.NNsight(copy.deepcopy(loaded.model))  # a copy: it leaves a forward of its own in every module
     with bridge(loaded) as lens:
         ran = in_turn(
             {
                 "this product": lambda: wavefront(case.group, NOISE, lambda _: None),
                 "hooks, layer by layer": lambda: case.read(partial(hooked, case)),
-                "nnsight": lambda: case.read(partial(traced, case, nnsight.NNsight(loaded.model))),
+                "nnsight": lambda: case.read(partial(traced, case, wrapped)),
                 "TransformerLens": lambda: case.read(partial(bridged, case, lens)),
                 "the layers alone": lambda: bare(case),
             },
