@@ -39,7 +39,7 @@ class FirstPass:
 
     @property
     def work(self) -> float:
-        """What it will take."""
+        """What it will take, as FLOP: see `core.models.effort`."""
         lacks, profile, shape = self.lacks, self.profile, self.shape
         count, length = profile.text.sequences, profile.text.length
         found = effort.clean_work(shape, count, length)
