@@ -59,7 +59,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 def _job(job: Job) -> dict[str, str | None]:
     """`profile` is the old name of `result`, kept for those who read it."""
     found = job.status.result
-    what = type(job.request).__name__.removesuffix("Request").lower()
+    what = job.request.identity.removesuffix("Request").lower()
     return {
         "key": job.key,
         "what": what,

@@ -23,7 +23,7 @@ from core.store.files import write_file
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ACTIVE = ("queued", "running")
-REQUESTS = {row.request.__name__: row.request for row in JOBS}
+REQUESTS = {row.request.identity: row.request for row in JOBS}
 
 
 class Status(BaseModel):
@@ -135,7 +135,7 @@ def read(root: Path, key: str) -> Job | None:
 def ask(job: Job, readers: Sequence[str]) -> None:
     """Write request.json, which makes a folder a job."""
     asked = {
-        "is": type(job.request).__name__,
+        "is": job.request.identity,
         "request": job.request.model_dump(mode="json"),
         "device": job.device,
         "engine": job.engine,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,22 @@ Row = TypeVar("Row")
 
 
 class Spec(BaseModel):
-    """A frozen value that refuses unknown fields and hashes to a key."""
+    """A frozen value that refuses unknown fields and hashes to a key.
+
+    Its key hashes `identity`, not the name of its class: a class that is renamed keeps its old name there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    identity: ClassVar[str] = "Spec"  # not inherited: a class that states none is identified by its own name
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "identity" not in vars(cls):
+            cls.identity = cls.__name__
 
     @property
     def key(self) -> str:
-        """First 16 hex digits of the SHA-256 of the canonical JSON, which names the class too."""
+        """First 16 hex digits of the SHA-256 of the canonical JSON with the identity of the class."""
         return key_of(type(self), self.model_dump(mode="json"))
 
     @property
@@ -66,7 +75,7 @@ def added(default: Any, description: str) -> Any:
 
 def key_of(form: type[Spec], content: dict) -> str:
     """The key of a spec from its JSON, whichever version of the program wrote it."""
-    text = json.dumps({"is": form.__name__, **content}, sort_keys=True, separators=(",", ":"))
+    text = json.dumps({"is": form.identity, **content}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

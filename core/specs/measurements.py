@@ -34,6 +34,7 @@ class Measurement(Spec):
 class PerturbedSpec(Spec):
     """One stored unit: one measurement at every injection layer, on every sequence."""
 
+    identity = "PerturbedSpec"
     model: ModelSpec
     text: TextSpec
     measurement: Measurement
@@ -56,10 +57,13 @@ class OnText(Spec):
 class ActivationSpec(OnText):
     """What the clean run shows: residual norms, block influence, loss."""
 
+    identity = "ActivationSpec"
+
 
 class WeightSpec(Spec):
     """What the weights alone tell: how many there are, and how heavy-tailed their spectra."""
 
+    identity = "WeightSpec"
     model: ModelSpec
     method: Literal[1] = 1
 
@@ -67,24 +71,32 @@ class WeightSpec(Spec):
 class ScoreSpec(OnText):
     """Wanda scores of the dense model on a text: outliers, mean, median."""
 
+    identity = "ScoreSpec"
+
 
 class RemovalSpec(OnText):
     """What removing half of the dense model's weights would do to the outputs of its linears, on a text."""
+
+    identity = "RemovalSpec"
 
 
 class FloorSpec(OnText):
     """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
 
+    identity = "FloorSpec"
+
 
 class CumulativeSpec(OnText):
     """The whole of another checkpoint run beside the model."""
 
+    identity = "CumulativeSpec"
     other: str = Field(description="beginning of the hash of the other's files")
 
 
 class DifferenceSpec(Spec):
     """How far the weights of another checkpoint differ."""
 
+    identity = "DifferenceSpec"
     model: ModelSpec
     other: str = Field(description="beginning of the hash of the other's files")
     method: Literal[1] = 1
@@ -93,6 +105,7 @@ class DifferenceSpec(Spec):
 class ProfileSpec(View):
     """A view over units: everything measured of one model on one text."""
 
+    identity = "ProfileSpec"
     model: ModelSpec
     text: TextSpec
     measurements: tuple[Measurement, ...]
@@ -176,6 +189,7 @@ class ProfileSpec(View):
 class MeasureRequest(OfModel):
     """What a person asks for: a model, a text and a list of perturbations."""
 
+    identity = "MeasureRequest"
     text: WindowRequest = WindowRequest()
     measurements: tuple[Measurement, ...] = Field(min_length=1)
     removal: bool = added(False, "measure what LSA looks at too")

@@ -32,6 +32,7 @@ class OfModel(Spec):
 class ModelSpec(Spec):
     """A model by content: the hash of its files or its Hub commit, never a path."""
 
+    identity = "ModelSpec"
     content: str = Field(description="SHA-256 over the files, or repository@commit")
     initialised: int | None = Field(None, description="seed of a random initialisation that replaces the weights")
     dtype: Dtype = "float32"

@@ -18,6 +18,7 @@ from core.specs.texts import USUAL_EVALUATION, TextSpec, WindowRequest
 class PolishRequest(OneSetting):
     """A setting whose budget is moved between layers wherever that lowers the loss on a text."""
 
+    identity = "PolishRequest"
     selection: WindowRequest = USUAL_EVALUATION
     probe: int = Field(4, ge=1, description="how many windows of that text price the steps; all of them accept")
     step: float = Field(0.04, gt=0, le=0.5, description="of sparsity: what is priced, and the largest move at first")
@@ -52,12 +53,14 @@ class StepsSpec(Spec):
 class MarginalSpec(StepsSpec):
     """Stored: what a pruned model loses with one layer, or linear, at a time a step less or more sparse."""
 
+    identity = "MarginalSpec"
     method: Literal[1] = 1
 
 
 class ExchangeSpec(StepsSpec):
     """Stored: what a pruned model loses with two layers, or linears, at a time, one a step less sparse, one more."""
 
+    identity = "ExchangeSpec"
     pairs: tuple[tuple[int, int], ...] = Field(description="the unit that goes down, the one that goes up")
     method: Literal[1] = 1
 
@@ -65,6 +68,7 @@ class ExchangeSpec(StepsSpec):
 class PolishSpec(View):
     """A view: the settings that were tried from a start on, and the one that did best on the text."""
 
+    identity = "PolishSpec"
     study: StudySpec = Field(description="every setting that was tried, in order, on the text that accepts")
     marginals: tuple[MarginalSpec, ...]
     exchanges: tuple[ExchangeSpec, ...] = added((), "pairs that were measured together")

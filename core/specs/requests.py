@@ -34,6 +34,7 @@ class OneSetting(OfModel):
 class ExportRequest(OneSetting):
     """A pruned model as a folder that loads anywhere."""
 
+    identity = "ExportRequest"
     folder: str = Field(description="where it goes, absolute")
     overwrite: bool = False
     study: str | None = Field(None, description="key of the study whose numbers the model card gives")
@@ -43,6 +44,7 @@ class ExportRequest(OneSetting):
 class WritingRequest(OneSetting):
     """What the dense and the pruned model write after a prompt, side by side."""
 
+    identity = "WritingRequest"
     prompt: str
     tokens: int = Field(48, ge=1, le=512, description="most tokens to write")
     does: ClassVar[str] = "writing"
@@ -61,6 +63,7 @@ class BestRequest(OfModel):
     documents share it, none reading what another reads; see `core.search.roles.cut`.
     """
 
+    identity = "BestRequest"
     target: float | None = Field(None, gt=0, le=0.95, description="sparsity that is wanted")
     max_loss: float | None = Field(
         None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
@@ -94,6 +97,7 @@ class BestRequest(OfModel):
 class WritingSpec(View):
     """A view: what a model, dense and pruned, wrote after a prompt; the two texts are in its provenance."""
 
+    identity = "WritingSpec"
     model: ModelSpec
     pruned: PrunedSpec
     prompt: str
@@ -105,6 +109,7 @@ class WritingSpec(View):
 class ExportSpec(View):
     """A view: a pruned model that was written to a folder."""
 
+    identity = "ExportSpec"
     model: ModelSpec
     pruned: PrunedSpec
     folder: str
@@ -120,6 +125,7 @@ class ExportSpec(View):
 class BestSpec(View):
     """A view: what was chosen on one text, and the study that judges it on another."""
 
+    identity = "BestSpec"
     model: ModelSpec
     profile: ProfileSpec
     max_loss: float | None

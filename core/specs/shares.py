@@ -35,6 +35,7 @@ class Share(Spec):
 class ShareRequest(Spec):
     """One share of a measurement or of a study; whoever does the last one makes the whole."""
 
+    identity = "ShareRequest"
     whole: MeasureRequest | StudyRequest
     share: Share
 
@@ -46,6 +47,7 @@ class ShareRequest(Spec):
 class Part(Spec):
     """Some sequences or windows of a unit, as they travel while it is not whole."""
 
+    identity = "Part"
     unit: PerturbedSpec | EvaluatedSpec
     first: int = Field(ge=0)
     count: int = Field(ge=1)
@@ -60,6 +62,7 @@ class Part(Spec):
 class Unfinished(View):
     """A view: a profile or a study of which shares are done and shares are missing."""
 
+    identity = "Unfinished"
     whole: ProfileSpec | StudySpec
 
     @property

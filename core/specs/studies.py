@@ -27,6 +27,7 @@ class EvaluationRequest(Spec):
 class StudyRequest(OfModel):
     """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
 
+    identity = "StudyRequest"
     profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
     calibration: WindowRequest = USUAL_CALIBRATION
     settings: tuple[Setting, ...] = ()
@@ -46,6 +47,7 @@ class StudyRequest(OfModel):
 class EvaluatedSpec(Spec):
     """One stored unit: losses of one model, dense or pruned, on the windows of a text."""
 
+    identity = "EvaluatedSpec"
     model: ModelSpec
     pruned: PrunedSpec | None = Field(description="None: the dense model")
     text: TextSpec
@@ -65,6 +67,7 @@ class TaskSpec(Spec):
 class ZeroShotSpec(Spec):
     """One stored unit: answers of one model to a task's examples."""
 
+    identity = "ZeroShotSpec"
     model: ModelSpec
     pruned: PrunedSpec | None
     task: TaskSpec
@@ -81,6 +84,7 @@ class Point(Spec):
 class StudySpec(View):
     """A view over evaluations: one model, one text, the same tasks."""
 
+    identity = "StudySpec"
     model: ModelSpec
     text: TextSpec
     tasks: tuple[TaskSpec, ...] = ()

@@ -14,6 +14,7 @@ MOST = 10**6  # windows: the largest text that is read has fewer
 class TextSpec(Spec):
     """Token windows by content: which bytes, which tokenizer, where each window starts."""
 
+    identity = "TextSpec"
     content: str = Field(description="SHA-256 of the documents used")
     tokenizer: str = Field(description="SHA-256 of the tokenizer")
     packing: Literal["joined", "document"]

@@ -1,12 +1,51 @@
-"""What ships with the project: its largest text is the demo; no place of the machine that measured is named."""
+"""What ships with the project: keys outlive class names, the largest text is the demo, and no path is named."""
 
 from __future__ import annotations
 
 import re
 
-from core.store.cache import HOME, Entry, Store
+import pytest
+
+from core.specs.jobs import BY_REQUEST
+from core.specs.shares import Part
+from core.store.cache import HOME, KINDS, Entry, Store
 
 PLACE = re.compile(r'"(?:\w+:)?(?:/|~|[A-Za-z]:\\)[^"]*"')  # a text that is a path from the root, or a source by one
+
+COMMITTED = {  # a key of each kind that is committed
+    "profile": "15dee2083e6ca073",
+    "study": "0012f57ca426505a",
+    "perturbed": "010aebb98f7eedd0",
+    "activation": "3ea0cac6b8904189",
+    "floor": "28704958f355db46",
+    "weights": "0fba7d92578aec26",
+    "scores": "29ff959f8e9146cd",
+    "removal": "1aabcbfb2353e315",
+    "cumulative": "2b9de02586831bac",
+    "difference": "1b78a36fc9104143",
+    "evaluated": "00bfecceb78277b5",
+    "zeroshot": "072a6a882046624d",
+}
+IDENTITIES = {  # what keys hash as the name of a class: never changed, though a kind may go
+    *("PerturbedSpec", "ActivationSpec", "FloorSpec", "WeightSpec", "ScoreSpec", "RemovalSpec", "CumulativeSpec"),
+    *("DifferenceSpec", "EvaluatedSpec", "MarginalSpec", "ExchangeSpec", "ZeroShotSpec"),
+    *("ProfileSpec", "StudySpec", "ExportSpec", "BestSpec", "PolishSpec", "WritingSpec", "Unfinished", "Part"),
+    *("MeasureRequest", "StudyRequest", "ExportRequest", "BestRequest", "PolishRequest", "WritingRequest"),
+    "ShareRequest",
+}
+
+
+@pytest.mark.parametrize(("kind", "key"), COMMITTED.items())
+def test_a_committed_result_keeps_its_key_whatever_its_class_is_called(kind: str, key: str) -> None:
+    entry = Store().entry(HOME / "demo" / kind / key)
+    form = type(entry.spec)
+    renamed = type("Renamed", (form,), {"identity": form.identity})
+    assert entry.spec.key == renamed.model_validate(entry.spec.model_dump()).key == key
+    assert type("Renamed", (form,), {}).model_validate(entry.spec.model_dump()).key != key
+
+
+def test_a_class_that_is_renamed_states_the_identity_that_it_had() -> None:
+    assert {form.identity for form in (*(form for form, _ in KINDS.values()), *BY_REQUEST, Part)} <= IDENTITIES
 
 
 def test_no_result_names_a_place_of_the_machine_that_measured_it() -> None:
