@@ -7,7 +7,7 @@ from core.specs.commands import command_line
 from core.specs.errors import UserError
 from core.store import profiles
 from core.store.cache import Store
-from pages.ui import frame, glossary, reader, watch
+from pages.ui import buttons, frame, glossary, watch
 from pages.ui.measure import choose
 from pages.ui.prune import costing
 
@@ -34,7 +34,7 @@ def decide() -> None:
             watch.open_profile(found.key, "Open on the Absorption page")
         else:
             play = ":material/play_arrow:"
-            reader.button("Run measurement", run, [choice], icon=play, disabled=choice is None, key="run")
+            buttons.button("Run measurement", run, [choice], icon=play, disabled=choice is None, key="run")
         if trouble:
             frame.error(trouble)
         elif not found:

@@ -10,7 +10,7 @@ from core.specs import profile_names
 from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.cache import Entry, Store
-from pages.ui import called, frame, glossary, reader, view, watch
+from pages.ui import buttons, called, frame, glossary, view, watch
 from pages.ui.prune import exporting
 from pages.ui.runs import acting, evaluations, gallery, importing, overlay
 
@@ -89,8 +89,8 @@ def line(job: queue.Job) -> None:
             watch.cancel(job, f"cancel-{job.key}")
             return
         if job.state != "done" and not job.status.bad_request:
-            reader.button("Resume", watch.resume, [job], key=f"resume-{job.key}")
-        reader.button("Forget", watch.forget, [job], key=f"forget-{job.key}", help="Results stay.")
+            buttons.button("Resume", watch.resume, [job], key=f"resume-{job.key}")
+        buttons.button("Forget", watch.forget, [job], key=f"forget-{job.key}", help="Results stay.")
     if job.state == "failed":
         watch.log(job)
 

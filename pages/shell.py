@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.figures import LIGHT
-from pages.ui import brand, frame, reader, subject, view, watch
+from pages.ui import brand, buttons, frame, subject, view, watch
 from pages.ui.live import turned
 
 # The tab's icon is the mark: without one the browser would fetch a page's own icon from the network.
@@ -34,13 +34,12 @@ if not page.url_path:
 st.logo(brand.name(view.look()), size="large", icon_image=brand.mark(view.look()))
 view.enter(page.url_path)
 frame.style()
-if reader.is_welcome():
-    with frame.shortages():
-        turned.watch()
-        if page.url_path not in UNPROFILED:
-            subject.choose()
-        with st.sidebar:
-            watch.sidebar()
-        with view.written():
-            page.run()
-    reader.forgive()
+with frame.shortages():
+    turned.watch()
+    if page.url_path not in UNPROFILED:
+        subject.choose()
+    with st.sidebar:
+        watch.sidebar()
+    with view.written():
+        page.run()
+buttons.forget_refusal()

@@ -9,8 +9,6 @@ import json
 import re
 import sys
 import time
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from core.jobs import listing, processes, records
@@ -20,12 +18,11 @@ from core.specs.formats import per_cent
 from core.specs.jobs import Request
 from core.specs.shares import ShareRequest
 from core.store import access
-from core.store.cache import Entry, Store
-from core.store.files import changed, discard, write_file
+from core.store.cache import Store
+from core.store.files import discard, write_file
 
 GRACE = 20.0  # seconds a run may take to obey a cancellation
 IDLE = 600.0  # seconds a worker waits for more work
-MOST = 8  # runs that a reader of a shared server may have waiting
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -75,17 +72,9 @@ def jobs(store: Store) -> list[Job]:
 
 
 def active(store: Store, device: str | None = None) -> list[Job]:
-    """Jobs that run or wait, on one device or on all, in the order in which they are served.
-
-    Each reader's first comes before anybody's second; among these, who asked earlier.
-    """
+    """Jobs that run or wait, on one device or on all, in the order in which they are served."""
     found = [each for each in jobs(store) if each.active and device in (None, each.device)]
-    found = sorted(found, key=lambda each: (each.state != "running", each.submitted, each.key))
-    asked, turn = Counter(), {}
-    for each in found:
-        turn[each.key] = asked[each.readers[:1]]
-        asked[each.readers[:1]] += 1
-    return sorted(found, key=lambda each: (each.state != "running", turn[each.key]))
+    return sorted(found, key=lambda each: (each.state != "running", each.submitted, each.key))
 
 
 def queue_position(store: Store, job: Job) -> int:
@@ -113,24 +102,16 @@ def asked_for(store: Store, key: str) -> Request | None:
 # --- steering ------------------------------------------------------------------------------------------------------
 
 
-def submit(store: Store, request: Request, device: str = "cpu", engine: str = "wavefront", reader: str = "") -> Job:
+def submit(store: Store, request: Request, device: str = "cpu", engine: str = "wavefront") -> Job:
     """Queue a request. A queued or running one is returned as it is; one that ended goes on from its parts.
 
-    Args:
-        reader: who asks, where readers share a server.
-
     Raises:
-        UserError: nothing may be run here, or this reader has too many runs waiting.
+        UserError: nothing may be run here.
     """
     access.may_write()
     access.confine(request.model_dump(mode="json", exclude={"prompt"}))
-    new = Job(store.root, request, device, engine, time.time(), Status(), readers=(reader,) if reader else ())
+    new = Job(store.root, request, device, engine, time.time(), Status())
     found = records.read(store.root, new.key)
-    if reader and not (found and found.active):
-        _check_share(store, reader)
-    if found and reader and (found.readers or not found.active):  # what the server's owner began stays the owner's
-        new = replace(new, readers=tuple(dict.fromkeys((*found.readers, reader))))
-        records.ask(found, new.readers)
     lock = None if found and found.active else processes.take(new.lock)
     if lock is None:  # queued or running
         return job(store, new.key)
@@ -140,28 +121,22 @@ def submit(store: Store, request: Request, device: str = "cpu", engine: str = "w
             return found
         (new.folder / "cancel").unlink(missing_ok=True)
         new.write(new.status)
-        records.ask(new, new.readers)
+        records.ask(new)
     return new
 
 
-def _check_share(store: Store, reader: str) -> None:
-    waiting = sum(reader in each.readers for each in active(store))
-    if waiting >= MOST:
-        raise UserError(f"you have {waiting} runs waiting, as many as one reader may: cancel one, or wait for one")
-
-
-def resume(store: Store, job: Job, reader: str = "") -> Job:
+def resume(store: Store, job: Job) -> Job:
     """Queue a job that ended, as it was asked."""
-    return submit(store, job.request, job.device, job.engine, reader)
+    return submit(store, job.request, job.device, job.engine)
 
 
-def cancel(job: Job, reader: str = "") -> None:
+def cancel(job: Job) -> None:
     """Ask a job to stop: at once if it waits, at its next report if it runs.
 
     Raises:
-        UserError: others asked for it too.
+        UserError: nothing may be cancelled here.
     """
-    access.owned(job.readers, reader, "run")
+    access.may_write()
     if job.active:
         (job.folder / "cancel").touch()
         records.ring(job.root)
@@ -176,14 +151,14 @@ def enforce(job: Job, grace: float = GRACE) -> bool:
     return processes.end(job.status.pid, job.status.born or 0.0)
 
 
-def delete(job: Job, reader: str = "") -> None:
+def delete(job: Job) -> None:
     """Forget a job that ended; its results and finished parts stay.
 
     Raises:
-        UserError: it waits or runs, or others asked for it too.
+        UserError: it waits or runs, or nothing may be deleted here.
         OSError: it cannot be deleted.
     """
-    access.owned(job.readers, reader, "run")
+    access.may_write()
     lock = None if job.active else processes.take(job.lock)
     if lock is None:
         raise UserError("this run is still active: cancel it before deleting it")
@@ -203,13 +178,6 @@ def worker_alive(store: Store, device: str) -> bool:
         return processes.find(started["pid"], started["born"]) is not None
     except (OSError, ValueError, KeyError):
         return False
-
-
-def readers_of(store: Store, entry: Entry) -> tuple[str, ...]:
-    """Who asked for a result, by the runs that computed it and were not forgotten; not who asked once it was there."""
-    made = changed(entry.path / "manifest.json")
-    runs = (each for each in jobs(store) if each.status.result == entry.key and (each.status.started or 0) <= made)
-    return tuple(dict.fromkeys(reader for each in runs for reader in each.readers))
 
 
 def ensure_worker(store: Store, device: str, idle: float = IDLE) -> None:

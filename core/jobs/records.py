@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -71,7 +70,6 @@ class Job:
     submitted: float  # seconds since 1970
     status: Status
     key: str = ""  # of its request
-    readers: tuple[str, ...] = ()  # who asked for it, where readers share a server
 
     def __post_init__(self) -> None:
         if not self.key:
@@ -132,7 +130,7 @@ def read(root: Path, key: str) -> Job | None:
     return job if seen is job.status else replace(job, status=seen)
 
 
-def ask(job: Job, readers: Sequence[str]) -> None:
+def ask(job: Job) -> None:
     """Write request.json, which makes a folder a job."""
     asked = {
         "is": job.request.identity,
@@ -140,7 +138,6 @@ def ask(job: Job, readers: Sequence[str]) -> None:
         "device": job.device,
         "engine": job.engine,
         "submitted": job.submitted,
-        "readers": list(readers),
     }
     write_file(job.folder / "request.json", (json.dumps(asked, indent=1) + "\n").encode())
     ring(job.root)
@@ -173,8 +170,7 @@ def _state(folder: str | Path, name: str) -> tuple[str, int, int, int]:
 def _asked(path: str, *_: int) -> Job:
     asked = json.loads(_content(path))
     request = REQUESTS[asked["is"]].model_validate(asked["request"])
-    told = asked["device"], asked["engine"], asked["submitted"], Status(), request.key
-    return Job(Path(path).parents[2], request, *told, tuple(asked.get("readers", ())))
+    return Job(Path(path).parents[2], request, asked["device"], asked["engine"], asked["submitted"], Status())
 
 
 @lru_cache(maxsize=10_000)

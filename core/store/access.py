@@ -7,14 +7,12 @@ Without it the program is its one user's, who may do everything.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from pathlib import Path
 
 from core.specs.errors import UserError
 from core.specs.paths import resolved
 
 READ_ONLY, SHARED, ROOT = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED", "ABSORPTION_ROOT"
-USER_HEADER, LOGIN = "ABSORPTION_USER_HEADER", "ABSORPTION_LOGIN"  # which header names the reader; or they log in
 NOTHING = "this server is read-only: nothing can be run, written or deleted here"
 
 
@@ -72,18 +70,3 @@ def confine(asked: object) -> None:
         text = asked.removeprefix("random:")
         if text.startswith(("file:", "~", ".")) or Path(text).is_absolute():
             inside(Path(text.removeprefix("file:")))
-
-
-def owned(readers: Collection[str], reader: str, what: str) -> None:
-    """Refuse to end or delete what somebody else asked for too.
-
-    Args:
-        readers: who asked for it.
-        reader: who is about to; empty: somebody without a name.
-
-    Raises:
-        Refused: it is not theirs alone, or nothing may be written.
-    """
-    may_write()
-    if is_shared() and (not reader or set(readers) != {reader}):
-        raise Refused(f"this {what} is not yours alone: only who asked for it can do that, or whoever runs the server")

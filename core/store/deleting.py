@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection
 from itertools import chain
 from pathlib import Path
 
@@ -17,20 +16,16 @@ from core.store.hidden import aside, left
 DELETED = "deleted"  # in the hidden name of a view whose units are to be deleted next
 
 
-def delete(store: Store, entry: Entry, readers: Collection[str] = (), reader: str = "") -> None:
+def delete(store: Store, entry: Entry) -> None:
     """Delete a profile, study or export and the units that no other needs.
 
     Hiding the entry deletes it. Where the process is killed after that, `sweep` does the rest.
 
-    Args:
-        readers: who asked for it, where readers share a server.
-        reader: who deletes it.
-
     Raises:
-        UserError: the entry is part of the committed demo, or not this reader's alone.
+        UserError: the entry is part of the committed demo, or nothing may be deleted here.
         OSError: it cannot be deleted.
     """
-    access.owned(readers, reader, "result")
+    access.may_write()
     if entry.committed:
         raise UserError(f"{entry.key} is part of the committed demo and cannot be deleted")
     hidden = aside(entry.path, DELETED)

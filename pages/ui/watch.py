@@ -14,7 +14,7 @@ from core.specs.jobs import BY_REQUEST, Request
 from core.specs.plain import plain
 from core.specs.shares import ShareRequest
 from core.store.cache import Entry, Store
-from pages.ui import called, frame, reader, so_far, view
+from pages.ui import buttons, called, frame, so_far, view
 from pages.ui.prune import exporting
 
 LISTED = 5  # active runs in the sidebar
@@ -99,7 +99,7 @@ def _live(key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         cancel(job, "cancel")
         if job.state == "queued" and not queue.worker_alive(store, job.device):
-            reader.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
+            buttons.button("Start the worker", queue.ensure_worker, [store, job.device], key="start")
         st.caption(plain(_details(job)))
     st.caption("You may close this tab: the run goes on, and any tab that opens this address can watch it.")
     if isinstance(job.request, StudyRequest):
@@ -111,7 +111,7 @@ def cancel(job: Job, key: str) -> None:
     """The button that stops a job, and says that it was pressed until the job has ended."""
     stopping = job.cancelling
     label = "Cancelling" if stopping else "Cancel"
-    reader.button(label, stop, [job], key=key, disabled=stopping)
+    buttons.button(label, stop, [job], key=key, disabled=stopping)
 
 
 def standing(job: Job) -> None:
@@ -181,7 +181,7 @@ def _ended(job: Job) -> None:
         if job.state == "done":
             open_result(job, on_page=True)
         elif not status.bad_request:
-            reader.button("Resume", resume, [job], key="resume")
+            buttons.button("Resume", resume, [job], key="resume")
         st.button("Close", on_click=st.query_params.pop, args=["job", None], key="close")
 
 
@@ -228,7 +228,7 @@ def _entry(key: str | None, kind: str) -> Entry | None:
 def begin(request: Request, device: str, engine: str = "wavefront") -> None:
     """Queue a request, see to it that somebody serves the queue, and watch it."""
     store = Store()
-    job = queue.submit(store, request, device, engine, reader.name())
+    job = queue.submit(store, request, device, engine)
     queue.ensure_worker(store, job.device)
     st.query_params["job"] = job.key
 
@@ -236,18 +236,18 @@ def begin(request: Request, device: str, engine: str = "wavefront") -> None:
 def resume(job: Job) -> None:
     """Queue a job again and see to it that somebody serves the queue."""
     store = Store()
-    queue.resume(store, job, reader.name())
+    queue.resume(store, job)
     queue.ensure_worker(store, job.device)
 
 
 def stop(job: Job) -> None:
     """Ask a job to stop."""
-    queue.cancel(job, reader.name())
+    queue.cancel(job)
 
 
 def forget(job: Job) -> None:
     """Delete a job that ended."""
-    queue.delete(job, reader.name())
+    queue.delete(job)
 
 
 def log(job: Job) -> None:

@@ -11,7 +11,7 @@ from core.specs import Checkpoint, MeasureRequest, UserError, checked, measureme
 from core.specs.typed import absolute
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import frame, reader, view, watch
+from pages.ui import buttons, frame, view, watch
 from pages.ui.prune import costing
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
@@ -58,7 +58,7 @@ def _offer(asked: MeasureRequest | None) -> None:
     if found:
         watch.open_profile(found.key, "Open the comparison", group=COMPARED)
         return
-    reader.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
+    buttons.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
     if asked:
         expected = cost.estimate(asked, store, device)
         st.caption(cost.words(expected) if expected else costing.UNKNOWN)

@@ -17,7 +17,7 @@ from core.specs.paths import resolved
 from core.specs.plain import plain
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
-from pages.ui import frame, reader, watch
+from pages.ui import buttons, frame, watch
 from pages.ui.allocate import settings
 from pages.ui.prune import costing, exporting
 
@@ -84,7 +84,7 @@ def export(entry: Entry, found: Best, run: Callable[[ExportRequest, str], None],
         ready = request is not None and bool((folder or "").strip()) and _free(request)
         if ready:
             exporting.where(folder, request)
-        reader.button(
+        buttons.button(
             "Export model", run, [request, device], icon=":material/save:", disabled=not ready, key="best-export"
         )
 

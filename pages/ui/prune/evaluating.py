@@ -25,7 +25,7 @@ from core.specs.study_file import STUDY_FILE, write_study
 from core.specs.typed import fractions
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import frame, reader, view, watch
+from pages.ui import buttons, frame, view, watch
 from pages.ui.allocate import settings
 from pages.ui.measure.choose import TEXTS
 from pages.ui.prune import costing
@@ -68,7 +68,7 @@ def show(how: Pruning, profile: Profile, run: Run) -> None:
         link = watch.here("prune.py") | {"study": found.key, "part": "results"}
         st.page_link("prune.py", label="See the results", icon=":material/arrow_forward:", query_params=link)
     else:
-        reader.button(
+        buttons.button(
             "Run evaluation",
             run,
             [request, how.device],

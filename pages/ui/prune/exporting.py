@@ -18,7 +18,7 @@ from core.specs.plain import plain
 from core.specs.typed import whole
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import called, frame, reader
+from pages.ui import buttons, called, frame
 from pages.ui.prune import costing, stored
 from pages.ui.prune.asking import Pruning
 
@@ -51,7 +51,7 @@ def show(how: Pruning, profile: Profile, study: str | None, run: Callable[[Expor
     request = _checked(how, folder or "", overwrite, numbers)
     if request:
         where(folder, request)
-    reader.button(
+    buttons.button(
         "Export model", run, [request, how.device], icon=":material/save:", disabled=request is None, key="export"
     )
     st.markdown(HONEST)

@@ -20,7 +20,7 @@ from core.specs.pruners import USUAL
 from core.specs.typed import fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import frame, reader, view
+from pages.ui import buttons, frame, view
 from pages.ui.allocate import settings
 from pages.ui.measure import choose
 from pages.ui.prune import answering, answers, asking, costing
@@ -183,7 +183,7 @@ def _ask(form: Form, profile: Profile, run: Run) -> Entry | None:
     if found:
         st.success("Already answered.")
     else:
-        reader.button(
+        buttons.button(
             "Run search",
             run,
             [asked, form.device],

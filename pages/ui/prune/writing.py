@@ -11,7 +11,7 @@ from core.specs.formats import sentence
 from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
-from pages.ui import frame, reader, view
+from pages.ui import buttons, frame, view
 from pages.ui.prune import costing
 from pages.ui.prune.asking import Pruning
 
@@ -39,7 +39,7 @@ def show(how: Pruning, profile: Profile, run: Callable[[WritingRequest, str], No
         side_by_side(found)
     else:
         costing.say(how, how.device)
-        reader.button(
+        buttons.button(
             "Generate text",
             run,
             [request, how.device],

@@ -17,7 +17,7 @@ from core.store import access
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack
-from pages.ui import called, frame, reader, subject, watch
+from pages.ui import buttons, called, frame, subject, watch
 
 NOTHING = Seen()
 KEPT = {
@@ -137,12 +137,8 @@ def confirm(store: Store, entry: Entry) -> None:
     st.write(KEPT[entry.path.parent.name])
     with st.container(horizontal=True):
         kept = st.button("Keep it")
-        if reader.button("Delete it", _delete, [store, entry], icon=":material/delete:") or kept:
+        if buttons.button("Delete it", delete, [store, entry], icon=":material/delete:") or kept:
             st.rerun()
-
-
-def _delete(store: Store, entry: Entry) -> None:
-    delete(store, entry, queue.readers_of(store, entry), reader.name())
 
 
 def title(entry: Entry) -> str:

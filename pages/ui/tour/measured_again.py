@@ -17,7 +17,7 @@ from core.store import profiles
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.profiles import Profile
-from pages.ui import reader, subject, view, watch
+from pages.ui import buttons, subject, view, watch
 from pages.ui.live import tour
 from pages.ui.tour import parts
 
@@ -47,7 +47,7 @@ def draw() -> None:
     )
     busy = queue.active(Store())
     label = "Measure it again" if job and job.state == "done" else "Measure it now"
-    reader.button(label, _run, key="again", disabled=bool(busy), icon=":material/play_arrow:")
+    buttons.button(label, _run, key="again", disabled=bool(busy), icon=":material/play_arrow:")
     if busy:
         st.caption("Another run is using this computer. You can measure once it has ended.")
     if job and job.state == "done":
@@ -60,10 +60,10 @@ def _run() -> None:
     store = place()
     for job in queue.jobs(store):
         if not job.active:
-            queue.delete(job, reader.name())
+            queue.delete(job)
     for entry in [each for each in store.entries() if not each.committed]:
-        delete(store, entry, queue.readers_of(store, entry), reader.name())
-    job = queue.submit(store, REQUEST, machine.devices()[0], reader=reader.name())
+        delete(store, entry)
+    job = queue.submit(store, REQUEST, machine.devices()[0])
     queue.ensure_worker(store, job.device, IDLE)
 
 

@@ -316,7 +316,7 @@ def test_the_home_of_nobody_is_a_folder_like_others(
     for words in (["prune", "--export", there], ["best", "--target", "0.5", "--export", there]):
         say(*words).refused("there is no folder", "~nobody-here")
     say("export", key, "--to", there).refused(key)  # it is no study
-    say("serve", "--root", there, "--share", "h", "--login").refused("there is no folder ~nobody-here")
+    say("serve", "--root", there, "--share", "h").refused("there is no folder ~nobody-here")
     assert runs("export", key, there).code == report(key, "--out", there, "--force").code == 0
     assert (tmp_path / there).is_file()
 

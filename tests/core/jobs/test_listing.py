@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Store:
     """Three runs that nothing has happened to for long: one waits, one is done, one runs no more."""
     found = Store(tmp_path)
     for seed, state in enumerate(("queued", "done", "running")):
-        queue.submit(found, fake.request(seed=seed), reader="bob").write(Status(state=state))
+        queue.submit(found, fake.request(seed=seed)).write(Status(state=state))
     os.utime(found.root / "jobs", (1, 1))
     return found
 
@@ -62,7 +62,6 @@ def test_a_look_at_the_queue_asks_for_what_runs_however_many_wait(
     "change",
     [
         lambda store: queue.submit(store, fake.request(seed=9)),
-        lambda store: queue.submit(store, fake.request(seed=0), reader="ann"),
         lambda store: queue.cancel(job(store, 0)),
         lambda store: queue.resume(store, job(store, 1)),
         lambda store: queue.resume(store, job(store, 2)),
@@ -70,7 +69,7 @@ def test_a_look_at_the_queue_asks_for_what_runs_however_many_wait(
         lambda store: job(store, 0).write(Status(state="running")),
         lambda store: job(store, 2).write(Status(state="failed", error="no model")),
     ],
-    ids=("submit", "ask too", "cancel", "resume", "take over", "delete", "begin", "end"),
+    ids=("submit", "cancel", "resume", "take over", "delete", "begin", "end"),
 )
 def test_a_change_is_in_the_next_list(store: Store, change: Callable[[Store], object]) -> None:
     before = queue.jobs(store)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from core import specs
 from core.cli import serving
 from core.evaluation import task_files
 from core.export import target
-from core.jobs import queue, worker
+from core.jobs import queue
 from core.jobs.records import Status
 from core.jobs.tidying import tidy
 from core.models.sources import locate
@@ -30,9 +29,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def stored(empty: Store) -> Store:
-    """A cache with one profile and the run that measured it, which ann asked for."""
+    """A cache with one profile and the run that measured it."""
     key = synthetic.save_profile(empty.root, synthetic.profile_spec(4, 8, "quick"), 4)
-    queue.submit(empty, fake.request(), reader="ann").write(Status(state="done", result=key))
+    queue.submit(empty, fake.request()).write(Status(state="done", result=key))
     return empty
 
 
@@ -48,9 +47,9 @@ def test_a_read_only_server_runs_writes_and_deletes_nothing(stored: Store, mode:
     for act in (
         lambda: queue.submit(stored, fake.request(seed=1)),
         lambda: queue.resume(stored, job),
-        lambda: queue.cancel(job, "ann"),
-        lambda: queue.delete(job, "ann"),
-        lambda: delete(stored, entry, ["ann"], "ann"),
+        lambda: queue.cancel(job),
+        lambda: queue.delete(job),
+        lambda: delete(stored, entry),
         lambda: stored.save(entry.spec, None, {}),
         lambda: unpack(stored, content),
     ):
@@ -83,75 +82,10 @@ def test_a_read_only_server_leaves_a_corrupt_entry_where_it_is(stored: Store, mo
     assert not list(stored.entries()) and entry.path.is_dir()
 
 
-def test_one_reader_ends_and_deletes_nothing_of_another(stored: Store, mode: Callable, refused: Callable) -> None:
+def test_readers_of_a_shared_server_import_no_packs(empty: Store, mode: Callable, refused: Callable) -> None:
     mode(SHARED="on")
-    [entry], [job] = stored.entries(), queue.jobs(stored)
-    owners = queue.readers_of(stored, entry)
-    assert owners == job.readers == ("ann",)
-    for reader in ("", "bob"):
-        for act in (
-            lambda who: queue.cancel(job, who),
-            lambda who: queue.delete(job, who),
-            lambda who: delete(stored, entry, owners, who),
-        ):
-            with refused("not yours alone", error=access.Refused):
-                act(reader)
-    with refused("whoever runs this server"):
-        unpack(stored, b"")
-    delete(stored, entry, owners, "ann")
-    queue.delete(job, "ann")
-    assert not list(stored.entries()) and not queue.jobs(stored)
-
-
-def test_what_two_asked_for_is_nobodys_alone(stored: Store, mode: Callable, refused: Callable) -> None:
-    queue.submit(stored, fake.request(), reader="bob")
-    mode(SHARED="on")
-    [job] = queue.jobs(stored)
-    assert job.readers == ("ann", "bob")
-    with refused("not yours alone"):
-        queue.cancel(job, "ann")
-
-
-def test_what_the_owner_of_the_server_began_no_reader_ends(empty: Store, mode: Callable, refused: Callable) -> None:
-    queue.submit(empty, fake.request())
-    job = queue.submit(empty, fake.request(), reader="bob")
-    mode(SHARED="on")
-    for act in (queue.cancel, queue.delete):
-        with refused("not yours alone", error=access.Refused):
-            act(job, "bob")
-    assert not queue.job(empty, job.key).cancelling
-
-
-def test_who_asks_for_what_is_there_does_not_own_it(
-    empty: Store, mode: Callable, refused: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker, "_computed", lambda store, job, *_: fake.get(job.request, store))
-    made = fake.get(fake.request(), empty)
-    mode(SHARED="on")
-    for seed in (0, 1):  # the first was measured before anybody asked
-        worker.run(empty, queue.submit(empty, fake.request(seed=seed), reader="bob"), {})
-    mine = empty.find(fake.request(seed=1))
-    assert queue.readers_of(empty, mine) == ("bob",)
-    with refused("not yours alone", error=access.Refused):
-        delete(empty, made, queue.readers_of(empty, made), "bob")
-    assert empty.find(fake.request())
-
-
-def test_the_queue_is_fair(empty: Store) -> None:
-    asked = [(reader, queue.submit(empty, fake.request(seed=seed), reader=reader)) for seed, reader in
-             enumerate(["ann", "ann", "ann", "bob", "cyd", "bob"])]  # fmt: skip
-    names = {job.key: (reader, number) for number, (reader, job) in enumerate(asked)}
-    order = [names[job.key] for job in queue.active(empty)]
-    assert order == [("ann", 0), ("bob", 3), ("cyd", 4), ("ann", 1), ("bob", 5), ("ann", 2)]
-
-
-def test_one_reader_may_have_only_so_many_runs_waiting(empty: Store, refused: Callable) -> None:
-    for seed in range(queue.MOST):
-        queue.submit(empty, fake.request(seed=seed), reader="ann")
-    with refused("cancel one"):
-        queue.submit(empty, fake.request(seed=99), reader="ann")
-    queue.submit(empty, fake.request(), reader="ann")  # it waits already
-    queue.submit(empty, fake.request(seed=99), reader="bob")
+    with refused("whoever runs this server", error=access.Refused):
+        unpack(empty, b"")
 
 
 def test_paths_lead_nowhere_else(
@@ -197,10 +131,8 @@ def test_paths_lead_nowhere_else(
     ("options", "named"),
     [
         (["--share", "lab.example.org"], "--root"),
-        (["--share", "lab.example.org", "--root", "."], "--login or --user-header"),
         (["--share", "a b", "--read-only"], "lab.example.org"),
-        (["--login"], "--share"), (["--user-header", "X-User"], "--share"),
-        (["--share", "lab.example.org", "--root", "nowhere", "--user-header", "X-User"], "nowhere"),
+        (["--share", "lab.example.org", "--root", "nowhere"], "nowhere"),
     ],
 )  # fmt: skip
 def test_a_door_is_not_left_open(say: Callable, options: list[str], named: str) -> None:
@@ -213,10 +145,10 @@ def test_a_port_that_somebody_listens_at_is_refused(say: Callable) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "directly", "address"), [(None, True, "127.0.0.1"), ("h", True, "0.0.0.0"), ("h", False, "127.0.0.1")]
+    ("share", "read_only", "address"), [(None, True, "127.0.0.1"), ("h", True, "0.0.0.0"), ("h", False, "127.0.0.1")]
 )
-def test_only_a_shared_server_is_open_to_others(share: str | None, directly: bool, address: str) -> None:
-    command = serving.line(8501, share, directly)
+def test_only_a_shared_read_only_server_is_open_to_others(share: str | None, read_only: bool, address: str) -> None:
+    command = serving.command(8501, share, read_only)
     assert f"--server.address={address}" in command
     assert ("--server.allowedHosts=h" in command) == bool(share)
 
@@ -224,9 +156,8 @@ def test_only_a_shared_server_is_open_to_others(share: str | None, directly: boo
 def test_requests_of_old_runs_are_still_read(stored: Store) -> None:
     [job] = queue.jobs(stored)
     path = job.folder / "request.json"
-    path.write_text(path.read_text().replace('"readers"', '"unknown"'))
-    assert queue.job(stored, job.key).readers == ()
-    assert isinstance(job.request, specs.MeasureRequest)
+    path.write_text(path.read_text().replace('"engine"', '"readers": ["ann"], "engine"'))
+    assert queue.job(stored, job.key) == job
 
 
 def test_what_is_said_to_defend_is_there() -> None:

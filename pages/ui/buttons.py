@@ -1,8 +1,7 @@
-"""Who reads, where a server is shared, and the buttons that run, write or delete for them."""
+"""Buttons that run, write or delete: off on a read-only server, with a refusal shown beside the one pressed."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,23 +13,6 @@ from core.store import access
 from pages.ui import frame
 
 REFUSAL = "refusal"  # in the state: page and key of the button that was pressed last, and why nothing came of it
-
-
-def name() -> str:
-    """What the proxy in front or the login calls this reader; empty for somebody without a name."""
-    if header := os.environ.get(access.USER_HEADER):
-        return st.context.headers.get(header) or ""
-    known = st.user.to_dict() if os.environ.get(access.LOGIN) else {}
-    return str(known.get("email") or known.get("sub") or "") if known.get("is_logged_in") else ""
-
-
-def is_welcome() -> bool:
-    """Whether the page may be drawn; asks a reader of a server with a login to log in."""
-    if not os.environ.get(access.LOGIN) or st.user.to_dict().get("is_logged_in"):
-        return True
-    st.title("Log in to use this server", anchor=False)
-    st.button("Log in", on_click=st.login)
-    return False
 
 
 def button(label: str, act: Callable[..., object], args: tuple | list = (), **more: Any) -> bool:
@@ -49,14 +31,14 @@ def button(label: str, act: Callable[..., object], args: tuple | list = (), **mo
     return pressed and last != here
 
 
-def forgive() -> None:
-    """Say a refusal no longer: the page has been drawn with it, and parts that redraw by themselves keep it."""
+def forget_refusal() -> None:
+    """Show the last refusal no longer: the page has been drawn with it, and fragments keep it."""
     st.session_state.pop(REFUSAL, None)
 
 
 def _press(here: tuple[str | None, str], act: Callable[..., object], args: tuple | list) -> None:
     """Do what a button says. What is written here, before the page or a part of it is drawn, nobody would see."""
-    forgive()
+    forget_refusal()
     try:
         act(*args)
     except (UserError, OSError) as error:
