@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from core.analysis import findings, precision
-from core.analysis.gains import FEWEST_SEQUENCES, gains_of
+from core.analysis.gains import gains_of
 from core.figures import labels
 from core.figures.charts import COMPARED, GLANCE, GROUPS, InView
 from core.specs.plain import plain
@@ -26,11 +26,6 @@ TERMS = (
     "rank correlation",
     "noise floor",
 )
-ABOUT_VERDICTS = (
-    "A layer amplifies or absorbs if the 95 % interval of its gain over the sequences lies more than 5 % from 1, after "
-    f"correction for testing many layers (Holm). With fewer than {FEWEST_SEQUENCES} sequences nothing is decided."
-)
-
 STILL = "This perturbation changes nothing at any layer, so there is no drift to follow. Choose another one above."
 
 
@@ -71,7 +66,7 @@ profile = subject.profile()
 subject.heading("Which layers amplify, which absorb?", profile)
 name, other = choose(profile)
 gains = gains_of(profile.seeds(name))
-st.header(plain(headline(profile, name, other)), anchor=False, help=ABOUT_VERDICTS)
+st.header(plain(headline(profile, name, other)), anchor=False, help=findings.RULE)
 if precision.rounding(profile):
     st.caption(precision.rounding(profile))
 if not any(map(math.isfinite, gains.value[:-1])):

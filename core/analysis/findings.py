@@ -9,14 +9,18 @@ from core.analysis.gains import FEWEST_SEQUENCES, Gains
 from core.specs.formats import capital, ranges, several
 
 DIRECTIONS = {"amplifies": "amplify", "absorbs": "absorb"}  # of one layer, of several
-ALONE = ", but not after correction for multiple tests"
+PHRASES = {word: (word, many) for word, many in DIRECTIONS.items()} | {"undecided": ("is undecided", "are undecided")}
+RULE = (
+    "A layer amplifies or absorbs if the 95 % interval of its gain over the sequences lies more than 5 % from 1, after "
+    f"correction for testing many layers (Holm). With fewer than {FEWEST_SEQUENCES} sequences nothing is decided."
+)
 
 
 def headline(found: Gains) -> str:
-    """The finding in one clause, number first: `25 of 29 layers absorb, none amplifies`; verdicts hold jointly."""
+    """The finding in one clause, number first: `25 of 29 layers absorb, none amplifies`."""
     if no_verdict(found):
         return no_verdict(found)
-    layers = found.firm[:-1]
+    layers = found.verdicts[:-1]
     count = Counter(layers)
     first, other = sorted(DIRECTIONS, key=lambda one: (-count[one], one))
     if not count[first]:
@@ -50,31 +54,17 @@ def no_verdict(found: Gains) -> str:
 
 
 def finding(found: Gains) -> str:
-    """One sentence: which layers amplify, which absorb, which are undecided. Ranges hold jointly at 95 % (Holm).
-
-    Layers that are decided, and coloured, by their own interval but not jointly are named apart.
-    """
+    """One sentence: which layers amplify, which absorb, which are undecided."""
     if no_verdict(found):
         return f"{no_verdict(found)}."
-    pairs = list(enumerate(zip(found.firm[:-1], found.verdicts[:-1], strict=True)))
-    sure, alone = [], []
-    for one, many in DIRECTIONS.items():
-        sure.append(clause([i for i, (firm, _) in pairs if firm == one], one, many))
-        alone.append(by_own_interval([i for i, (firm, own) in pairs if own == one != firm], one, many))
-    neither = [i for i, (firm, own) in pairs if firm == "undecided" and own not in DIRECTIONS]
-    sure.append(clause(neither, "is undecided", "are undecided"))
-    text = "; ".join(filter(None, [", ".join(filter(None, sure)), *alone]))
-    return capital(text) + f" (n = {found.n})."
+    layers = {word: [layer for layer, verdict in enumerate(found.verdicts) if verdict == word] for word in PHRASES}
+    clauses = [clause(layers[word], *phrases) for word, phrases in PHRASES.items()]
+    return capital(", ".join(filter(None, clauses))) + f" (n = {found.n})."
 
 
 def clause(layers: Sequence[int], one: str, many: str) -> str:
     """`layer 3 amplifies`, `layers 3 to 5 amplify`; empty without layers."""
     return f"{named(layers)} {one if len(layers) == 1 else many}" if layers else ""
-
-
-def by_own_interval(layers: Sequence[int], one: str, many: str) -> str:
-    """The same of layers that Holm's correction leaves undecided."""
-    return clause(layers, f"{one}{ALONE}", f"{many}{ALONE}")
 
 
 def named(layers: Sequence[int]) -> str:

@@ -31,8 +31,8 @@ class Gains:
     median: Array  # (layers,) median over tokens, mean over sequences
     quartiles: Array  # (layers, 2) over tokens, mean over sequences
     drift: Array  # (layers,) measured drift at injection, geometric mean
-    verdicts: tuple[str | None, ...]  # per layer; None at the last layer, where the gain is 1 by definition
-    firm: tuple[str, ...]  # per layer: amplifies / absorbs / undecided after Holm's correction over layers
+    verdicts: tuple[str | None, ...]  # per layer, see `verdicts_of`
+    uncorrected: tuple[str | None, ...]  # the same by each layer's own interval
     n: int  # sequences
 
     @property
@@ -54,7 +54,6 @@ def gains_of(seeds: Sequence[Perturbed]) -> Gains:
     """Gains with intervals and verdicts; see `Gains`."""
     logs = log_gain(seeds)
     mean, half = student(logs)
-    n = logs.shape[1]
     return Gains(
         value=np.exp(mean),
         low=np.exp(mean - half),
@@ -65,9 +64,9 @@ def gains_of(seeds: Sequence[Perturbed]) -> Gains:
             [np.stack([each.ratio_q25.mean(1), each.ratio_q75.mean(1)], axis=1) for each in seeds], axis=0
         ),
         drift=np.exp(np.mean([finite(np.einsum("iin->in", each.log_drift)).mean(1) for each in seeds], axis=0)),
-        verdicts=(*(_verdict(mean[i], half[i], n) for i in range(len(mean) - 1)), None),
-        firm=jointly(logs),
-        n=n,
+        verdicts=verdicts_of(logs),
+        uncorrected=verdicts_of(logs, corrected=False),
+        n=logs.shape[1],
     )
 
 
@@ -85,38 +84,30 @@ def student(samples: Array, share: float = 1.0) -> tuple[Array, Array]:
     return mean, stdtrit(share * (n - 1), 0.5 + CONFIDENCE / 2) * error
 
 
-def _verdict(mean: float, half: float, n: int) -> str:
-    if n < FEWEST_SEQUENCES:
-        return f"undecided (n = {n})"
-    if mean - half > BAND:
-        return "amplifies"
-    if mean + half < -BAND:
-        return "absorbs"
-    return "undecided"
-
-
-def jointly(logs: Array) -> tuple[str, ...]:
-    """Directions that survive Holm's step-down over the layers with something downstream, family error 5%.
+def verdicts_of(logs: Array, corrected: bool = True) -> tuple[str | None, ...]:
+    """The direction of every layer whose mean lies beyond the band of 5 %, tested at 95 %.
 
     Args:
         logs: (layers, sequences) log ratios, nats.
+        corrected: Holm's step-down over the layers, so that all verdicts hold together; False tests each by itself.
 
     Returns:
-        Per layer amplifies / absorbs / undecided; all undecided below 8 sequences, the last layer always.
+        Per layer amplifies / absorbs / undecided; below 8 sequences `undecided (n = 7)`; None at the last layer, whose
+        gain is 1 by definition.
     """
     layers, n = logs.shape
-    firm = ["undecided"] * layers
     if n < FEWEST_SEQUENCES:
-        return tuple(firm)
+        return (*[f"undecided (n = {n})"] * (layers - 1), None)
+    found = ["undecided"] * (layers - 1)
     mean = logs[:-1].mean(1)
     error = np.maximum(logs[:-1].std(1, ddof=1) / math.sqrt(n), 1e-300)
     beyond = (np.abs(mean) - BAND) / error  # how far outside the +-5% band, in standard errors
     p = np.nan_to_num(2 * stdtr(n - 1, -beyond), nan=1.0)
     for rank, layer in enumerate(np.argsort(p, kind="stable")):
-        if p[layer] > (1 - CONFIDENCE) / (len(p) - rank):
+        if p[layer] > (1 - CONFIDENCE) / (len(p) - rank if corrected else 1):
             break
-        firm[layer] = "amplifies" if mean[layer] > 0 else "absorbs"
-    return tuple(firm)
+        found[layer] = "amplifies" if mean[layer] > 0 else "absorbs"
+    return (*found, None)
 
 
 def finite(logs: Array) -> Array:

@@ -35,6 +35,7 @@ def gains_json(found: Profile) -> list[dict[str, Any]]:
                 "gains": gains.value,
                 "interval": np.stack([gains.low, gains.high], axis=1),
                 "verdict": list(gains.verdicts),
+                "verdict_without_correction": list(gains.uncorrected),
                 "finding": precision.finding(found, name),
                 "below_floor": precision.drowned(found, name),
                 "mean_ratio": gains.mean_ratio,
@@ -69,7 +70,7 @@ def overview(found: Profile) -> None:
     for row in rows:
         table.add_row(escape(row["name"]), _span(row["gains"][:-1]), *(_at(row, word) for word in findings.DIRECTIONS))
     out.print(table)
-    out.print("A gain above 1 amplifies, below 1 absorbs; layers by their own 95 % interval, outside a band of 5 %.")
+    out.print(findings.RULE, soft_wrap=True, highlight=False)
     out.print(MORE, markup=False, soft_wrap=True, highlight=False)
 
 
@@ -104,7 +105,7 @@ def gains_tables(found: Profile, only: str | None = None) -> None:
     abreast = max(1, (out.width - MARGIN) // CELL)
     for first in range(0, len(rows), abreast):
         out.print(_gains(rows[first : first + abreast], found.layers))
-    out.print("+ amplifies, - absorbs (95 %, outside a band of 5 %); the last layer is 1 by definition")
+    out.print(f"+ amplifies, - absorbs; the last layer is 1 by definition. {findings.RULE}", highlight=False)
     for row in rows:
         out.print(f"[bold]{escape(row['name'])}[/bold]: {escape(row['finding'])}")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.analysis.gains import gains_of, student
+from core.analysis.gains import Gains, gains_of, student
 from core.figures.axes import factor_axis, layer_axis
 from core.figures.labels import times
 from core.figures.marks import curve, here, line_gap, line_labels, rule, see_through, verdict_key, whiskers
@@ -28,7 +28,7 @@ class Line:
     low: Array
     high: Array
     verdicts: tuple[str | None, ...]
-    firm: tuple[str, ...] = ()  # per layer after Holm's correction over layers; empty where nothing was tested
+    uncorrected: tuple[str | None, ...]  # the same by each layer's own interval
 
 
 def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") -> Line:
@@ -39,10 +39,10 @@ def line(name: str, seeds: Sequence[Perturbed], statistic: str = "geometric") ->
     """
     found = gains_of(seeds)
     if statistic == "geometric":
-        return Line(name, found.value, found.low, found.high, found.verdicts, found.firm)
+        return Line(name, found.value, found.low, found.high, found.verdicts, found.uncorrected)
     per_sequence = [each.ratio if statistic == "ratio" else each.ratio_q50 for each in seeds]
     mean, half = student(np.mean(per_sequence, axis=0))
-    return Line(name, mean, np.maximum(mean - half, 1e-9), mean + half, found.verdicts, found.firm)
+    return Line(name, mean, np.maximum(mean - half, 1e-9), mean + half, found.verdicts, found.uncorrected)
 
 
 def gains(
@@ -121,19 +121,17 @@ def table(lines: Sequence[Line], named: str = "line") -> pd.DataFrame:
         named: what the names of the lines are, for the head of their column.
     """
     frames = [
-        pd.DataFrame(
-            {
-                named: each.name,
-                "injection layer": np.arange(len(each.value)),
-                "gain": each.value,
-                "95% low": each.low,
-                "95% high": each.high,
-                "verdict": [verdict or "none: 1 by definition" for verdict in each.verdicts],
-            }
-        )
+        pd.DataFrame({named: each.name, "injection layer": np.arange(len(each.value))} | columns(each))
         for each in lines
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def columns(found: Gains | Line) -> dict[str, object]:
+    """Column -> gain of every layer, its interval, and its verdict, also without the correction for many layers."""
+    told = {"verdict": found.verdicts, "verdict without correction": found.uncorrected}
+    verdicts = {name: [each or "none: 1 by definition" for each in verdicts] for name, verdicts in told.items()}
+    return {"gain": found.value, "95% low": found.low, "95% high": found.high} | verdicts
 
 
 def compared(first: Line, second: Line, layer: int, title: str, between: str, look: Palette = LIGHT) -> Chart:

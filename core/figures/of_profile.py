@@ -84,7 +84,7 @@ def matched(asked: InView) -> Chart:
     unknown = np.full(profile.layers, np.nan)
     lines = (
         gain.line("pruning", profile.seeds(real)),
-        gain.Line("noise", np.exp(logs), unknown, unknown, ("not tested",) * profile.layers),
+        gain.Line("noise", np.exp(logs), unknown, unknown, *[("not tested",) * profile.layers] * 2),
     )
     between = f"{profile.perturbations[real].label}: a lower gain than noise of the same measured drift"
     return gain.compared(*lines, asked.layer, "Noise against real pruning", between, asked.look)

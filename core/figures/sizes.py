@@ -51,7 +51,7 @@ def size_map(sizes: Sequence[float], lines: Sequence[Line], layer: int, look: Pa
     table["crossing size"] = cross
     layout(figure, height=400)
     title = "Does the size of the noise matter?"
-    return Chart("gain-by-size", title, figure, _finding([each.firm for each in lines], cross), table)
+    return Chart("gain-by-size", title, figure, _finding([each.verdicts for each in lines], cross), table)
 
 
 def edges(sizes: Array) -> Array:
@@ -72,20 +72,20 @@ def _targets(sizes: Array, logs: Array) -> go.Scatter:
     return cells(x.ravel(), y.ravel(), said, customdata=np.exp(logs).ravel())
 
 
-def _finding(firm: Sequence[Sequence[str]], cross: Array) -> str:
-    """What verdicts carry, Holm's correction applied within each size, and where the mean alone would have a turn.
+def _finding(verdicts: Sequence[Sequence[str | None]], cross: Array) -> str:
+    """What verdicts carry, and where the mean alone would have a turn.
 
     Args:
-        firm: (sizes, layers), sizes ascending.
+        verdicts: (sizes, layers), sizes ascending.
         cross: (layers,) crossing sizes of the mean; NaN without one.
     """
-    layers = list(zip(*firm, strict=True))[:-1]
+    layers = list(zip(*verdicts, strict=True))[:-1]
     crossing = [i for i in range(len(layers)) if np.isfinite(cross[i])]
     turning = [i for i in crossing if _turns(layers[i])]
     unsure = [i for i in crossing if not _turns(layers[i])]
     said = []
     for verdict, verb in (("absorbs", "absorbed"), ("amplifies", "amplified")):
-        always = [i for i, verdicts in enumerate(layers) if set(verdicts) == {verdict}]
+        always = [i for i, every in enumerate(layers) if set(every) == {verdict}]
         if always:
             said.append(f"every measured size is {verb} at {named(always)}")
     if turning:

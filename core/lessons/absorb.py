@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.analysis import findings, propagation
-from core.analysis.gains import gains_of, jointly
+from core.analysis.gains import gains_of, verdicts_of
 from core.figures.labels import times
 from core.lessons.marks import EVERY, among, of, ref
 from core.lessons.shared import DRIVER, PRUNED, noise, usual
@@ -42,8 +42,8 @@ def absorb(profile: Profile) -> Growth:
     split = propagation.dilution(seeds, profile.activation)
     grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
     gains = gains_of(seeds)
-    absorbing = _all("absorbs", gains.firm)
-    diluted = [layer for layer in _all("amplifies", jointly(split.absolute)) if layer in absorbing]
+    absorbing = _all("absorbs", gains.verdicts)
+    diluted = [layer for layer in _all("amplifies", verdicts_of(split.absolute)) if layer in absorbing]
     undecided = findings.no_verdict(gains)
     said = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
     return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
@@ -109,7 +109,7 @@ def learned(trained: Profile, twin: Profile, marks: tuple[str, str] = (EVERY, EV
 
 def _absorbing(name: str, trained: Profile, twin: Profile, marks: tuple[str, str]) -> str:
     what = "Noise" if name == DRIVER else "Real pruning damage"
-    here, there = (gains_of(each.seeds(name)).firm[:-1].count("absorbs") for each in (trained, twin))
+    here, there = (gains_of(each.seeds(name)).verdicts.count("absorbs") for each in (trained, twin))
     if not here:
         verdict = "so there is no absorption to explain"
     elif there >= here:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +30,7 @@ class Sink:
     without: Gains
     including: Gains
     skipped: Gains | None  # None where skipping was not measured
-    flipped: tuple[int, ...]  # layers that absorb without it and amplify with it, Holm's correction applied
+    flipped: tuple[int, ...]  # layers that absorb without it and amplify with it
     said: str  # which those are
     why: str  # what the first token is
 
@@ -67,15 +66,10 @@ def amplify(profile: Profile) -> Sink:
     size = both[usual(both)]
     without, including = (gains_of(profile.seeds(names[size])) for names in (apart, everywhere))
     skipped = gains_of(profile.seeds(SKIPPED)) if SKIPPED in profile.by_name else None
-    flipped = _flipped(without.firm, including.firm)
-    alone = [layer for layer in _flipped(without.verdicts, including.verdicts) if layer not in flipped]
-    said = _flip_said(flipped, alone, profile.layers)
+    amplified = [layer for layer, verdict in enumerate(including.verdicts) if verdict == "amplifies"]
+    flipped = [layer for layer in amplified if without.verdicts[layer] == "absorbs"]
+    said = _flip_said(flipped, amplified, profile.layers)
     return Sink(size, without, including, skipped, tuple(flipped), said, _sink_said(profile))
-
-
-def _flipped(without: Sequence[str | None], including: Sequence[str | None]) -> list[int]:
-    pairs = enumerate(zip(without, including, strict=True))
-    return [layer for layer, pair in pairs if pair == ("absorbs", "amplifies")]
 
 
 def judged(guess: str, found: Sink) -> str:
@@ -87,21 +81,16 @@ def judged(guess: str, found: Sink) -> str:
     )
 
 
-def _flip_said(flipped: list[int], alone: list[int], layers: int) -> str:
-    """Which layers the first token flips: for certain, and by their own intervals alone."""
-    if flipped:
-        many = len(flipped) > 1
-        said = (
-            f"One token flips the picture. With it, {among(flipped, findings.named(flipped))} "
-            f"{'amplify' if many else 'amplifies'} instead of absorbing: {among(flipped, len(flipped))} of "
-            f"{ref(layers - 1, EVERY)} layers."
-        )
-    else:
-        said = "With the first token included, no layer flips for certain from absorbing to amplifying."
-    if not alone:
-        return said
-    also = f"{among(alone, findings.named(alone).capitalize())} {'flip' if len(alone) > 1 else 'flips'}"
-    return f"{said} {also}{' too' if flipped else ''}, but not after correction for multiple tests."
+def _flip_said(flipped: list[int], amplified: list[int], layers: int) -> str:
+    """Which layers the first token flips, among those that amplify with it."""
+    if not flipped:
+        return "With the first token included, no layer flips for certain from absorbing to amplifying."
+    many, some = (len(each) > 1 for each in (amplified, flipped))
+    return (
+        f"One token flips the picture. With it, {among(amplified, len(amplified))} of {ref(layers - 1, EVERY)} layers "
+        f"{'amplify' if many else 'amplifies'}; without it, {among(flipped, len(flipped))} of these "
+        f"{'absorb' if some else 'absorbs'}: {among(flipped, findings.named(flipped))}."
+    )
 
 
 def _sink_said(profile: Profile) -> str:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.analysis.gains import CONFIDENCE, FEWEST_SEQUENCES
+from core.analysis import findings
 from core.analysis.propagation import FLOOR_MARGIN
 from core.specs.allocations import BASES
-from core.specs.formats import per_cent
 from core.specs.perturbations import FORMS
 from core.specs.pruners import PRUNERS, REPAIRS
 
@@ -94,9 +93,7 @@ TERMS = {
         r"r_i^{\text{trained}} \;\text{against}\; r_i^{\text{random}}",
     ),
     "verdict": Term(
-        f"Amplifies or absorbs if the {per_cent(CONFIDENCE)} interval of the gain over sequences lies wholly more than "
-        f"5 % from 1; undecided if it comes nearer, for the gain is close to 1 or too uncertain, or below "
-        f"{FEWEST_SEQUENCES} sequences; a sentence that names many layers at once takes Holm's wider intervals.",
+        findings.RULE,
         r"\text{amplifies: } \overline{\ln r_i} - t_{n-1} \, s / \sqrt n > \ln 1.05,\quad "
         r"\text{absorbs: } \overline{\ln r_i} + t_{n-1} \, s / \sqrt n < -\ln 1.05",
     ),

@@ -11,7 +11,7 @@ from pages.ui.absorption import overview
 
 def line(*verdicts: str | None) -> figures.Line:
     value = np.linspace(0.5, 2.0, len(verdicts))
-    return figures.Line("noise", value, value / 1.1, value * 1.1, verdicts)
+    return figures.Line("noise", value, value / 1.1, value * 1.1, verdicts, verdicts)
 
 
 def test_bars_of_gains_carry_values_and_verdicts() -> None:
@@ -29,7 +29,7 @@ def test_bars_of_gains_carry_values_and_verdicts() -> None:
 def test_the_ends_of_an_interval_can_be_held_against_the_band() -> None:
     value = np.array([1.112, 1.0])
     shown = overview.gain_bars(
-        figures.Line("noise", value, value - 0.042, value + 0.048, ("amplifies", None)), "mean", 0
+        figures.Line("noise", value, value - 0.042, value + 0.048, *[("amplifies", None)] * 2), "mean", 0
     )
     assert (shown.slots["gain"].table[0], shown.slots["interval"].table[0]) == ("1.11×", "[1.07, 1.16]")
 

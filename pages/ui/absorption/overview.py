@@ -7,7 +7,7 @@ import pandas as pd
 
 from core import figures
 from core.analysis import precision
-from core.figures import labels
+from core.figures import gain, labels
 from core.specs.formats import capital
 from core.store.profiles import Profile
 from core.store.results import Array
@@ -46,8 +46,7 @@ def gains(profile: Profile, name: str, other: str | None, statistic: str, layer:
 
 
 def _table(line: figures.Line) -> pd.DataFrame:
-    columns = {"gain": line.value, "95% low": line.low, "95% high": line.high, "verdict": line.verdicts}
-    return pd.DataFrame({"layer": np.arange(len(line.value)), **columns})
+    return pd.DataFrame({"layer": np.arange(len(line.value)), **gain.columns(line)})
 
 
 def gain_bars(

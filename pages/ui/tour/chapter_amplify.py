@@ -8,6 +8,7 @@ import streamlit as st
 from core import lessons
 from core.analysis import findings
 from core.analysis.gains import Gains
+from core.figures.gain import columns as gain_columns
 from core.figures.labels import gain
 from core.store.profiles import Profile
 from pages.ui import subject, view
@@ -95,11 +96,10 @@ def _ask(found: lessons.Sink) -> tour.Ask:
 
 def _columns(shown: dict[str, Gains]) -> dict[str, object]:
     """Gains with their intervals, of what is shown."""
-    decided = (None, *tour.TONES)  # the last layer has no verdict
     names = {"after_first": "without first token", "all": "with it", lessons.SKIPPED: "skipped"}
-    columns: dict[str, object] = {"layer": np.arange(len(shown["after_first"].value))}
-    for key, each in shown.items():
-        name = names[key]
-        columns |= {f"gain {name}": each.value, f"95% low {name}": each.low, f"95% high {name}": each.high}
-        columns |= {f"verdict {name}": [verdict if verdict in decided else "undecided" for verdict in each.verdicts]}
-    return columns
+    columns = [
+        (f"{column} {names[key]}", values)
+        for key, each in shown.items()
+        for column, values in gain_columns(each).items()
+    ]
+    return {"layer": np.arange(len(shown["after_first"].value)), **dict(columns)}

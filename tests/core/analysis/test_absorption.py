@@ -121,7 +121,7 @@ def test_no_drift_gives_no_gain_and_no_crash() -> None:
 )
 def test_a_verdict_needs_the_whole_interval_beyond_the_band(mean: float, spread: float, verdict: str) -> None:
     found = gains_of([constant(mean, spread=spread)])
-    assert found.verdicts[0] == found.firm[0] == verdict
+    assert found.verdicts[0] == found.uncorrected[0] == verdict
     assert math.log(1.05) == BAND
 
 
@@ -129,7 +129,7 @@ def test_a_verdict_needs_the_whole_interval_beyond_the_band(mean: float, spread:
 def test_few_sequences_decide_nothing(n: int) -> None:
     found = gains_of([perturbed(np.full((3, n), 2.0))])
     assert found.verdicts == (f"undecided (n = {n})", f"undecided (n = {n})", None)
-    assert set(found.firm) == {"undecided"}
+    assert found.uncorrected == found.verdicts
     said = "1 sequence is" if n == 1 else f"{n} sequences are"
     assert findings.finding(found) == f"Undecided: {said} too few for a verdict, 8 are needed."
     if n == 1:
@@ -154,18 +154,18 @@ def test_holm_against_its_definition() -> None:
         if p[layer] > 0.05 / (len(p) - rank):
             break
         rejected.add(int(layer))
-    assert {i for i, word in enumerate(found.firm) if word != "undecided"} == rejected
-    alone = {i for i, word in enumerate(found.verdicts) if word in ("amplifies", "absorbs")}
+    assert {i for i, word in enumerate(found.verdicts) if word in ("amplifies", "absorbs")} == rejected
+    alone = {i for i, word in enumerate(found.uncorrected) if word in ("amplifies", "absorbs")}
     assert rejected < alone  # the example should show a difference
-    assert all(found.firm[i] == found.verdicts[i] for i in rejected)
+    assert all(found.uncorrected[i] == found.verdicts[i] for i in rejected)
 
 
-def test_noise_alone_seldom_gets_a_firm_verdict() -> None:
+def test_noise_alone_seldom_gets_a_verdict() -> None:
     """Family error: of 200 profiles of 12 layers whose gain lies on the band's edge at most some 5% say anything."""
     rng = np.random.default_rng(0)
     edge = BAND * np.where(np.arange(13) % 2, 1, -1)[:, None]
     profiles = (perturbed(edge + rng.normal(0, 0.1, (13, 10))) for _ in range(200))
-    assert sum(set(gains_of([each]).firm) != {"undecided"} for each in profiles) <= 20
+    assert sum(set(gains_of([each]).verdicts) != {"undecided", None} for each in profiles) <= 20
 
 
 @settings(max_examples=50)
@@ -179,16 +179,14 @@ def test_ranges_say_exactly_the_numbers(numbers: set[int]) -> None:
     assert ranges([0, 1, 2, 4, 5, 7]) == "0 to 2, 4, 5 and 7"
 
 
-def test_a_finding_names_every_layer_but_the_last_once_and_apart_what_only_its_own_interval_decides() -> None:
+def test_a_finding_names_every_layer_but_the_last_once() -> None:
     gains = [0.5, 0.5, 0.5, -0.5, -0.5, 0.051, 0.0, -0.051]
     found = gains_of([constant(*gains, spread=0.003)])
-    firm = ("amplifies",) * 3 + ("absorbs",) * 2
-    assert found.verdicts == (*firm, "amplifies", "undecided", "absorbs", None)
-    assert found.firm == (*firm, *("undecided",) * 4)
-    assert findings.finding(found) == (
-        "Layers 0 to 2 amplify, layers 3 and 4 absorb, layer 6 is undecided; layer 5 amplifies, but not after "
-        "correction for multiple tests; layer 7 absorbs, but not after correction for multiple tests (n = 12)."
-    )
+    decided = ("amplifies",) * 3 + ("absorbs",) * 2
+    assert found.uncorrected == (*decided, "amplifies", "undecided", "absorbs", None)
+    assert found.verdicts == (*decided, *("undecided",) * 3, None)
+    said = "Layers 0 to 2 amplify, layers 3 and 4 absorb, layers 5 to 7 are undecided (n = 12)."
+    assert findings.finding(found) == said
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from core.figures.thumbnail import HIGH, WIDE, thumbnail
 @pytest.mark.parametrize("most", [1.0, 1.3, 50.0])
 def test_every_layer_has_a_bar_on_its_side_of_one_and_in_its_colour(look: object, most: float) -> None:
     value = np.array([1 / most, most, 1.0, np.nan])
-    drawn = thumbnail(Line("any", value, value, value, ("absorbs", "amplifies", "undecided", None)), look)
+    drawn = thumbnail(Line("any", value, value, value, *[("absorbs", "amplifies", "undecided", None)] * 2), look)
     bars = re.findall(r"<rect x='([\d.]+)' y='([\d.]+)' width='([\d.]+)' height='([\d.]+)' fill='(#\w+)'", drawn)
     assert [each[-1] for each in bars] == [look.absorb, look.amplify, look.undecided, look.undecided]
     down, up, *none = [tuple(map(float, each[:4])) for each in bars]

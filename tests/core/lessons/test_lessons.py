@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from core import lessons
+from core import figures, lessons
 from core.allocation.budget import met
 from core.allocation.owl import Owl
 from core.allocation.spread import allocate
-from core.analysis import propagation
+from core.analysis import findings, propagation
+from core.analysis.gains import gains_of
+from core.figures.gain import columns
+from core.figures.thumbnail import thumbnail
 from core.lessons import allocate as allocating
 from core.lessons.shared import ordinal
 from core.specs import AllocationRequest, Correction, UserError
@@ -153,14 +156,18 @@ def test_the_first_token_flips_layers_or_it_does_not(standard: Profile) -> None:
     assert [lessons.judged(guess, flipped).startswith("**Right") for guess in lessons.GUESSES] == [False, False, True]
 
 
-def test_layers_flipped_by_their_own_interval_only_are_named_apart(standard: Profile) -> None:
-    noisy = np.where(DEPTH < 2, 1, 0.1)  # layers 0 and 1 vary too much for Holm
+def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_lesson(standard: Profile) -> None:
+    """Layers 0 and 1 amplify by their own interval alone, so nothing counts them as amplifying."""
+    noisy = np.where(DEPTH < 2, 1, 0.1)
     calm = with_fields(standard, "gaussian:0.3", log_drift=drifts([-0.5] * LAYERS, wide=0.1 * noisy))
     loud = with_fields(calm, "gaussian:0.3@all", log_drift=drifts([0.5] * LAYERS, wide=0.7 * noisy))
-    found = lessons.amplify(loud)
-    assert found.flipped == tuple(range(2, LAYERS - 1))
-    assert "5 of 7 layers" in lessons.plain(found.said)
-    assert lessons.plain(found.said).endswith("Layers 0 and 1 flip too, but not after correction for multiple tests.")
+    line = figures.line("noise", loud.seeds("gaussian:0.3@all"))
+    table = columns(line)
+    count = LAYERS - 3
+    assert table["verdict"].count("amplifies") == count < table["verdict without correction"].count("amplifies")
+    assert thumbnail(line).count(figures.LIGHT.amplify) == count
+    assert findings.headline(gains_of(loud.seeds("gaussian:0.3@all"))).startswith(f"{count} of {LAYERS - 1} layers ")
+    assert f"With it, {count} of {LAYERS - 1} layers amplify" in lessons.plain(lessons.amplify(loud).said)
 
 
 def test_a_typical_gain_may_stay_although_many_layers_flip(standard: Profile) -> None:

@@ -15,7 +15,7 @@ from core.allocation.spread import allocate
 from core.analysis import comparison, propagation, protocols, responses, verdicts
 from core.analysis import evaluations as _evaluations
 from core.analysis.evaluations import Evaluations
-from core.analysis.gains import gains_of, jointly
+from core.analysis.gains import gains_of, verdicts_of
 from core.cli import main
 from core.cli.study_output import study_json
 from core.export import recipes, space_needed
@@ -43,7 +43,6 @@ __all__ = [
     "evaluations_of",
     "gains_of",
     "grammar",
-    "jointly",
     "lessons",
     "profile",
     "propagation",
@@ -53,6 +52,7 @@ __all__ = [
     "study",
     "study_json",
     "verdicts",
+    "verdicts_of",
 ]
 
 REFUSED = "refused"  # what a request is answered that cannot be met

@@ -15,11 +15,11 @@ from tests.replay.probe.product import (
     Profile,
     UserError,
     gains_of,
-    jointly,
     lessons,
     profile,
     propagation,
     responses,
+    verdicts_of,
 )
 
 
@@ -41,7 +41,7 @@ def _of_perturbation(found: Profile, name: str) -> Iterator[tuple[str, Any]]:
     seeds = found.seeds(name)
     gains, curves = gains_of(seeds), propagation.curves(seeds)
     split = propagation.dilution(seeds, found.activation)
-    yield "firm", gains.firm
+    yield "firm", [each or "undecided" for each in gains.verdicts]
     yield "quartiles", gains.quartiles
     yield "absorption", gains.absorption
     yield "curves", {end: fingerprint(getattr(curves, end)) for end in ("value", "low", "high")}
@@ -50,7 +50,7 @@ def _of_perturbation(found: Profile, name: str) -> Iterator[tuple[str, Any]]:
     yield "step-ratio", fingerprint(propagation.step_ratio(seeds))
     yield "below-floor", propagation.below_floor(seeds, found.floor.drift).sum(1)
     yield "dilution", {part: getattr(split, part).mean(1) for part in ("absolute", "growth", "frozen")}
-    yield "dilution-firm", jointly(split.absolute)
+    yield "dilution-firm", [each or "undecided" for each in verdicts_of(split.absolute)]
 
 
 def _crossing(found: Profile) -> Any:
