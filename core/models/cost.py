@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core import specs
@@ -56,14 +57,21 @@ class Asked:
         return Cost(flop, int(memory) + PROCESS, START + read + took / used, rate is None, parts)
 
 
-def model_of(request: specs.MeasureRequest | specs.StudyRequest, store: Store, device: str) -> Asked | None:
+def model_of(
+    request: specs.MeasureRequest | specs.StudyRequest, store: Store, device: str, others: Iterable[str] = ()
+) -> Asked | None:
     """A request with its model's files, or None while they are not on this machine.
+
+    Args:
+        others: checkpoints that have to be there too.
 
     Raises:
         UserError: the model or its files are not what they should be.
     """
     try:
         source = locate(request.model, store, request.revision, fetch=False)
+        for other in others:
+            locate(other, store, fetch=False)
     except NotHere:
         return None
     shape = outlined(source, store)
@@ -75,11 +83,12 @@ def model_of(request: specs.MeasureRequest | specs.StudyRequest, store: Store, d
 
 def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -> Cost | None:
     """The cost of a request; None and errors as `model_of`."""
-    asked = model_of(request, store, device)
+    others = [each.perturbation.source for each in request.measurements if each.perturbation.compares]
+    asked = model_of(request, store, device, others)
     if asked is None:
         return None
     shape, text, dtype = asked.shape, request.text, request.dtype
-    models = 1 + sum(each.perturbation.compares for each in request.measurements)
+    models = 1 + len(others)
     memory = models * asked.weights
     if flops.needs_moments(request):
         memory += flops.second_moment_bytes(shape)

@@ -14,7 +14,7 @@ from core.models import hub
 from core.models.foreign_code import refuse_foreign_code
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
 from core.specs.errors import UserError
-from core.specs.paths import exists
+from core.specs.paths import exists, expanded
 from core.specs.plain import brief
 from core.store import access
 from core.store.cache import Entry, Store
@@ -128,6 +128,16 @@ def refuse_fetch(entry: Entry, store: Store, model: str, revision: str | None, *
             f"{entry.path.parent.name} {entry.key} was imported, and its {away[0]} is not on this machine: nothing is "
             "fetched because a pack names it, so download it first"
         )
+
+
+def text_is_here(source: str) -> bool:
+    """Whether a text can be read without a network, and may be."""
+    if not source.startswith("file:"):
+        return source.startswith("demo") or source in hub.cached("dataset")
+    try:
+        return exists(access.inside(expanded(source.removeprefix("file:"))))
+    except UserError:  # it lies outside the folder of this server
+        return False
 
 
 def bundled() -> Path:

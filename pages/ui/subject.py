@@ -41,7 +41,9 @@ def _resolved(asked: str) -> dict[str, str]:
     try:
         return {asked: Store().profile(asked).key}
     except UserError:
-        st.warning(f"The link asks for profile {plain(repr(asked))}, which is not in this cache: another one is shown.")
+        view.unheeded(
+            f"The link asks for profile {plain(repr(asked))}, which is not in this cache: another one is shown."
+        )
         st.query_params.pop("profile")
         return {}
 

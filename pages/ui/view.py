@@ -29,10 +29,21 @@ def enter(page: str) -> None:
     st.session_state["moved"] = moved
     st.session_state["runs"] = 1 if moved else st.session_state.get("runs", 0) + 1
     st.session_state["page"] = page
+    if moved or st.session_state["runs"] > SETTLED:
+        st.session_state["unheeded"] = []
+    for said in st.session_state["unheeded"]:
+        st.warning(said)
     if moved:
         st.session_state["replaced"] = []
     elif _outrun():
         st.query_params.from_dict(st.session_state["asked"])
+
+
+def unheeded(said: str) -> None:
+    """Warn of what a link asks for and does not get, once, and again in the runs that draw the page whole."""
+    if said not in st.session_state["unheeded"]:
+        st.session_state["unheeded"].append(said)
+        st.warning(said)
 
 
 def _outrun() -> bool:
@@ -73,8 +84,7 @@ class Word:
         try:
             return (self.read(self.asked) if self.asked is not None else {}) | alone
         except UserError as error:
-            if not st.session_state["words"].get(self.key):  # said once, before the first choice of this run
-                st.warning(f"The link asks for {self.key} {plain(repr(self.asked))}: {plain(error)}.")
+            unheeded(f"The link asks for {self.key} {plain(repr(self.asked))}: {plain(error)}.")
             return alone
 
     @property
@@ -151,7 +161,7 @@ def sync(
     if asked is not None and asked not in known and asked != last_url:
         shown = "nothing" if value in (None, "") else value
         lacking = f"{key} {asked!r}, which is none of the choices here: {shown} is shown."
-        st.warning(f"The link asks for {plain(lacking)}")
+        unheeded(f"The link asks for {plain(lacking)}")
     return value
 
 

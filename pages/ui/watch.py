@@ -193,18 +193,18 @@ def open_profile(key: str, label: str = "Open", **view: str) -> None:
 def open_result(job: Job, on_page: bool = False) -> None:
     """A link to what a finished job computed, with its page named where asked; an export is said in words."""
     key = job.status.result
-    if isinstance(job.request, MeasureRequest):
-        beside = any(each.perturbation.compares for each in job.request.measurements)
-        shown = {"group": COMPARED} if beside else {}
-        open_profile(key, "Open on the Absorption page" if on_page else "Open", **shown)
-        return
     if isinstance(job.request, ShareRequest):
         st.caption(f"Stored in {key}.")  # the whole, or as much of it as there is
         return
     row = BY_REQUEST[type(job.request)]
     entry = _entry(key, row.kind)
     if entry is None:
-        st.caption("The result was deleted since.")
+        st.caption("Its result was deleted.")
+    elif isinstance(job.request, MeasureRequest):
+        if any(each.perturbation.compares for each in job.request.measurements):
+            open_profile(key, "Open the comparison", group=COMPARED)
+        else:
+            open_profile(key, "Open on the Absorption page" if on_page else "Open")
     elif isinstance(job.request, ExportRequest):
         with st.container(key=f"whole-line-{job.key}"):
             exporting.finished(entry)

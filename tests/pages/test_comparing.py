@@ -14,7 +14,7 @@ from core.store.cache import Store
 from pages.ui import subject
 from pages.ui.absorption import another
 from tests import synthetic, tiny
-from tests.pages.opening import opened_at, url
+from tests.pages.opening import links, opened_at, url
 
 OTHER = "0123456789abcdef"
 
@@ -66,3 +66,32 @@ def test_a_checkpoint_is_no_choice_where_the_profile_does_not_say_its_model(fill
 @pytest.mark.parametrize("page", ["learn", "allocate", "prune", "runs", "measure"])
 def test_every_other_page_stands_with_a_comparison_in_view(key: str, page: str) -> None:
     assert not opened_at(page, profile=key).exception
+
+
+@pytest.mark.parametrize("lies", [False, True])
+def test_a_comparison_reads_the_bundled_text_where_the_profiles_own_is_not_here(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lies: bool
+) -> None:
+    """A committed profile may have read a file of another machine: said before anything is queued."""
+    source = f"file:{tmp_path / 'own.txt'}"
+    if lies:
+        (tmp_path / "own.txt").write_text("words")
+    monkeypatch.setitem(subject.load(key).provenance, "text_source", source)
+    asked = another.request(subject.load(key), str(tiny.folder("qwen2")))
+    assert asked.text.source == (source if lies else "demo")
+    app = opened_at("absorption", profile=key, group=COMPARED, other=str(tiny.folder("qwen2")))
+    [said] = [each.value for each in app.caption if each.value.startswith("Both models read")]
+    assert ("own.txt is not on this machine" in said) != lies and not app.button(key="compare-run").disabled
+
+
+def test_a_checkpoint_that_is_not_there_is_said_before_anything_is_queued(key: str) -> None:
+    app = opened_at("absorption", profile=key, group=COMPARED, other="/nowhere/pruned")
+    assert "/nowhere/pruned" in app.error[0].value and app.button(key="compare-run").disabled
+
+
+def test_stored_comparisons_are_offered_where_one_compares(key: str) -> None:
+    """Also that of a run which has just ended: nothing says then that there is none."""
+    plain = synthetic.save_profile(Store().root, synthetic.profile_spec(6, 8, "quick"), 6)
+    app = opened_at("absorption", profile=plain, group=COMPARED)
+    assert [each for each in links(app) if each.get("profile") == key and each["group"] == COMPARED]
+    assert not any("no other checkpoint" in each.value.lower() for each in app.info)

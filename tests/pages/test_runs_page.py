@@ -127,6 +127,17 @@ def test_jobs_show_their_state_and_what_can_be_done(bare: Store) -> None:
     assert {each.value for each in app.caption} >= {"The text is too short.", "ValueError: the sky fell."}
 
 
+def test_a_run_whose_profile_was_deleted_says_so_in_place_of_a_link(bare: Store) -> None:
+    """The link would open another model without a word."""
+    key = synthetic.save_profile(bare.root, synthetic.profile_spec(4, 8, "quick"), 4)
+    queue.submit(bare, fake.request()).write(Status(state="done", result=key))
+    assert links(opened()).count({"profile": key}) == 3, "by its card, by its actions and by its run"
+    shutil.rmtree(bare.root / "profile" / key)
+    app = opened()
+    assert "Its result was deleted." in [each.value for each in app.caption]
+    assert {"profile": key} not in links(app) and not app.exception
+
+
 def test_a_running_job_says_how_far_it_is_and_how_long_it_takes(bare: Store) -> None:
     job = queue.submit(bare, fake.request())
     job.write(Status(state="running", line="layer 3", done=1, total=4, seconds_left=95))

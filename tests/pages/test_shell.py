@@ -115,6 +115,17 @@ def test_a_tab_draws_the_live_picture_first_and_the_whole_page_once_it_stands(pa
     assert not app.exception
 
 
+def test_a_link_to_what_is_gone_is_still_said_once_the_page_is_whole(cache: Cache) -> None:
+    """The first run ends at the live picture, and the next does not know the link any more."""
+    app = opened_at("absorption", painted=False, profile="feedbeef")
+    paint(app)
+    app.run()
+    assert ["'feedbeef'" in each.value for each in app.warning] == [True] and app.get("download_button")
+    for _ in range(3):
+        app.run()
+    assert not app.warning
+
+
 @pytest.mark.parametrize("page", ["allocate", "prune"])
 def test_a_model_that_cannot_be_pruned_gets_one_sentence(page: str, filled_cache: Cache) -> None:
     app = opened_at(page, profile=filled_cache["deep"])

@@ -1,4 +1,4 @@
-"""Another checkpoint beside the model in view: which one, what it costs to compare them, and the run."""
+"""Another checkpoint beside the model in view: which one, what it costs to compare them, the run, and stored ones."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import streamlit as st
 
 from core.figures.charts import COMPARED
 from core.models import cost, machine
+from core.models.sources import text_is_here
 from core.report import remake
-from core.specs import Checkpoint, MeasureRequest, UserError, checked, measurements
+from core.specs import Checkpoint, MeasureRequest, UserError, WindowRequest, checked, measurements
+from core.specs.formats import text_name
+from core.specs.plain import plain
 from core.specs.typed import absolute
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import buttons, frame, view, watch
+from pages.ui import buttons, frame, subject, view, watch
 from pages.ui.prune import costing
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
 
 
 def ask(profile: Profile) -> None:
-    """Where another checkpoint lies, and the button that compares it with the model in view on the same text."""
+    """Where another checkpoint lies, and the button that compares it with the model in view, or the way to that."""
     if profile.entry.packs or not profile.provenance.get("model_source"):
         st.caption(IMPORTED)
         return
@@ -26,6 +29,14 @@ def ask(profile: Profile) -> None:
     if job:
         watch.panel(job)
     typed = view.text("other", "").strip()
+    store, device = Store(), machine.devices()[0]
+    asked, found, said, trouble = None, None, "", None
+    try:
+        if typed:
+            asked = request(profile, typed)
+            found, said = store.find(asked), _said(profile, asked, cost.estimate(asked, store, device))
+    except UserError as error:
+        asked, trouble = None, error
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             "Checkpoint to compare with this model",
@@ -34,31 +45,45 @@ def ask(profile: Profile) -> None:
             help="A pruned or quantised export or a fine-tune: the same architecture and the same vocabulary.",
             width=420,
         )
-        try:
-            _offer(request(profile, typed) if typed else None)
-        except UserError as error:
-            frame.error(error)
+        if found:
+            watch.open_profile(found.key, "Open the comparison", group=COMPARED)
+        else:
+            buttons.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
+    if trouble:
+        frame.error(trouble)
+    elif said and not found:
+        st.caption(plain(said))
 
 
 def request(profile: Profile, typed: str) -> MeasureRequest:
     """Every layer of the profile's model taken from another checkpoint, on the profile's text.
 
+    Where that text is not on this machine, the bundled one takes its place.
+
     Raises:
         UserError: the provenance of the profile makes no request.
     """
     asked = remake.as_told(profile.entry)
-    text = asked.text.model_copy(update={"source": absolute(asked.text.source)})
+    source = absolute(asked.text.source)
+    text = asked.text.model_copy(update={"source": source}) if text_is_here(source) else WindowRequest()
     taken = measurements([checked(Checkpoint, source=absolute(typed))])
     return asked.model_copy(update={"model": absolute(asked.model), "text": text, "measurements": taken})
 
 
-def _offer(asked: MeasureRequest | None) -> None:
-    store, device = Store(), machine.devices()[0]
-    found = asked and store.find(asked)
+def _said(profile: Profile, asked: MeasureRequest, expected: cost.Cost | None) -> str:
+    """What both models read, why that is not the profile's text where it is not, and what it costs."""
+    text, told = asked.text, remake.as_told(profile.entry).text.source
+    why = "" if absolute(told) == text.source else f", because {text_name(told)} is not on this machine"
+    reads = f"Both models read {text_name(text.source)}, {text.sequences} × {text.length} tokens{why}."
+    return f"{reads} {cost.words(expected) if expected else costing.UNKNOWN}"
+
+
+def offer_stored(profile: Profile) -> bool:
+    """Draw links to the stored comparisons of the model in view; return whether there are any."""
+    compared = (entry for entry in Store().entries("profile") if entry.spec.others and entry.key != profile.entry.key)
+    found = subject.names(entry for entry in compared if entry.spec.model.weights == profile.spec.model.weights)
     if found:
-        watch.open_profile(found.key, "Open the comparison", group=COMPARED)
-        return
-    buttons.button("Run comparison", watch.begin, [asked, device], disabled=asked is None, key="compare-run")
-    if asked:
-        expected = cost.estimate(asked, store, device)
-        st.caption(cost.words(expected) if expected else costing.UNKNOWN)
+        st.caption("Stored comparisons of this model")
+    for key, name in found.items():
+        watch.open_profile(key, plain(name), group=COMPARED)
+    return bool(found)

@@ -57,8 +57,10 @@ def show(group: str, asked: InView, prefix: str, compared: Callable[[], Profile 
             twin = compared()
     if group == COMPARED:
         another.ask(asked.profile)
+        stored = another.offer_stored(asked.profile)
         if asked.name not in asked.profile.others:
-            chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same
+            if asked.profile.others or not stored:
+                chart(GROUPS[group][0], asked, prefix)  # says what to do; the others would say the same
             return
     _pairs(GROUPS[group], replace(asked, twin=twin), prefix)
     if group == CHECKS:

@@ -25,7 +25,7 @@ def pick(found: dict[str, Entry]) -> Entry:
     asked = st.query_params.get("best")
     if asked and asked not in found:
         lacking = plain(repr(asked))
-        st.warning(f"The link asks for the best setting {lacking}, which is not of this model or not in this cache.")
+        view.unheeded(f"The link asks for the best setting {lacking}, which is not of this model or not in this cache.")
         st.query_params.pop("best")
     key = view.sync("best", list(found), next(iter(found)))
     if len(found) > 1:

@@ -42,7 +42,7 @@ def choose(found: dict[str, Evaluations], setting: Setting, drawn: bool) -> Eval
     homes |= {entry.key: key for key, each in found.items() for entry in each.entries}
     home = homes.get(asked)
     if asked and home is None:
-        st.warning(f"The link asks for study {plain(repr(asked))}, which is not in this cache or of another model.")
+        view.unheeded(f"The link asks for study {plain(repr(asked))}, which is not in this cache or of another model.")
         st.query_params.pop("study")
     first = next((key for key, each in found.items() if each.of(setting)), next(iter(found)))
     return found[view.sync("study", list(found), first, homes, drawn)]
