@@ -17,6 +17,7 @@ import typer
 
 from core.cli import app, main
 from core.lessons import help_lines
+from core.report import evidence
 from core.specs.study_file import read_study
 from core.store.cache import Store
 from core.texts import windows
@@ -32,21 +33,21 @@ def test_the_tables_are_up_to_date(made: Callable[[], dict[str, str]], command: 
 
 
 STUDIES = README.parent / "tests/bench/studies"
-AGAIN = sorted(set(re.findall(r"`(make studies OF=(\w+))`", README.read_text(encoding="utf-8"))))
 
 
-def test_every_folder_of_studies_makes_a_table() -> None:
-    folders = sorted(path.name for path in STUDIES.iterdir())
-    assert [folder for _, folder in AGAIN] == folders == sorted(tables.PROTOCOLS)
+def test_every_folder_of_studies_answers_a_question() -> None:
+    folders = {path.name for path in STUDIES.iterdir()}
+    assert folders == {each.folder for each in evidence.QUESTIONS.values()} == evidence.PROTOCOLS.keys()
 
 
-@pytest.mark.parametrize(("line", "folder"), AGAIN)
-def test_a_table_is_measured_again_by_the_studies_of_its_protocol(line: str, folder: str) -> None:
-    run = subprocess.run([*line.split(), "--dry-run"], cwd=README.parent, capture_output=True, text=True, check=True)
+@pytest.mark.parametrize("question", evidence.QUESTIONS.values(), ids=evidence.QUESTIONS)
+def test_a_table_is_measured_again_by_the_studies_of_its_protocol(question: evidence.Question) -> None:
+    line = [*question.command.split(), "--dry-run"]
+    run = subprocess.run(line, cwd=README.parent, capture_output=True, text=True, check=True)
     [found] = re.findall(r"for study in (\S+);", run.stdout)
     asked = list(map(read_study, README.parent.glob(found)))
     assert asked and all(each.model and each.settings for each in asked)
-    _, *amounts = tables.PROTOCOLS[folder]
+    _, *amounts = evidence.PROTOCOLS[question.folder]
     assert {(each.evaluation.text.sequences, each.calibration.sequences) for each in asked} == {(*amounts,)}
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+
+from core.analysis.study_table import markdown as table
+
+__all__ = ["README", "table", "write", "written"]
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -20,15 +24,9 @@ def written(text: str, tables: Mapping[str, str]) -> str:
     Raises:
         ValueError: it has no place for one of them.
     """
-    for name, table in tables.items():
+    for name, made in tables.items():
         marks = f"(<!-- {name} -->\n).*?(<!-- end of {name} -->)"
         if not re.search(marks, text, re.DOTALL):
             raise ValueError(f"the text has no place for {name}: add <!-- {name} --> and <!-- end of {name} -->")
-        text = re.sub(marks, lambda found, table=table: f"{found[1]}{table}{found[2]}", text, flags=re.DOTALL)
+        text = re.sub(marks, lambda found, made=made: f"{found[1]}{made}{found[2]}", text, flags=re.DOTALL)
     return text
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown, with the end of its last line."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

@@ -1,0 +1,208 @@
+"""The questions that the committed studies answer, each with its table: what the Evidence page and the README show."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from core.analysis import protocols, verdicts
+from core.analysis.evaluated import EvaluatedSetting
+from core.analysis.evaluations import Evaluations, Slice, slice_of
+from core.analysis.study_table import UNIFORM, Control, Table, rows_of, study_table
+from core.specs.formats import digits
+from core.store.cache import Store
+
+PROTOCOLS = {  # folder of studies -> the text that judges, as it is called, its windows, and those of calibration
+    "plain": ("documents 800-999", 16, 4),
+    "repaired": ("documents 800-999", 48, 16),
+    "calibrated": ("documents 800-999", 48, 64),
+    "selecting": ("documents 600-799", 16, 8),
+    "controlled": ("wiki.test.raw", 24, 8),
+    "full": ("wiki.test.raw", 148, 16),
+    "second_family": ("documents 800-999", 24, 8),
+}
+Choice = Callable[[Evaluations], Iterable[EvaluatedSetting]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the studies of one folder."""
+
+    title: str
+    folder: str
+    settings: Choice
+    against: str = "uniform"  # what the changes are against
+    control: Callable[[Evaluations], Control] = lambda _: UNIFORM["uniform"]
+    corrections: bool = False  # whether the changes against what was corrected, and all shuffles, are spoken of
+
+    @property
+    def command(self) -> str:
+        """Measures the studies again."""
+        return f"make studies OF={self.folder}"
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A question's table, the studies that it is of, and what is said below it."""
+
+    question: Question
+    found: Evaluations
+    table: Table
+    sentences: tuple[str, ...]
+
+    @property
+    def markdown(self) -> str:
+        """The table for readers, its sentences, and what measures it again."""
+        return "\n".join([
+            self.table.read.markdown, *(f"{each}\n" for each in self.sentences),
+            f"`{self.question.command}` measures it again.\n",
+        ])  # fmt: skip
+
+
+# --- which settings ------------------------------------------------------------------------------------------------
+
+
+def _every(found: Evaluations) -> list[EvaluatedSetting]:
+    """By pruner, then target; of shuffles only the sentences tell."""
+    return [one for part in found.slices for one in found.within(part) if one.control != "shuffled"]
+
+
+def _lowest(found: Evaluations) -> list[EvaluatedSetting]:
+    """OWL by Wanda and the lowest of every target."""
+    targets = sorted({part.target for part in found.slices})
+    return [one for target in targets for one in (owl(found, target), best(_at(found, target)))]
+
+
+def _best_of_methods(found: Evaluations) -> list[EvaluatedSetting]:
+    """What is best of every method, by pruner and target."""
+    kinds: dict[tuple, list[EvaluatedSetting]] = defaultdict(list)
+    for one in _every(found):
+        kinds[slice_of(one.setting), one.setting.allocation.base.title].append(one)
+    return list(map(best, kinds.values()))
+
+
+def _repaired(found: Evaluations) -> list[EvaluatedSetting]:
+    return [one for one in _every(found) if one.setting.repair and _unrepaired(found)(one)]
+
+
+def _per_linear(found: Evaluations) -> list[EvaluatedSetting]:
+    return [one for one in _every(found) if _per_layer(found)(one)]
+
+
+def _answering(found: Evaluations) -> list[EvaluatedSetting]:
+    """Those that every zero-shot task was asked of."""
+    return [one for one in (found.dense, *_every(found)) if all(map(one.has, found.tasks))]
+
+
+def _at(found: Evaluations, target: float) -> list[EvaluatedSetting]:
+    return [one for one in found.settings if one.setting.allocation.target == target]
+
+
+def best(settings: Iterable[EvaluatedSetting]) -> EvaluatedSetting:
+    """The one of the lowest perplexity."""
+    return min(settings, key=lambda one: one.perplexity)
+
+
+# --- what they are compared with -----------------------------------------------------------------------------------
+
+
+def owl(found: Evaluations, target: float) -> EvaluatedSetting:
+    """OWL by Wanda with the parameters that were chosen on other text, where its published ones stand beside it."""
+    bases = {one: one.setting.allocation.base for one in found.within(Slice("wanda", None, target))}
+    [one] = (one for one, base in bases.items() if base.kind == "owl" and base != type(base)())
+    return one
+
+
+def _owl(found: Evaluations) -> Control:
+    return lambda one: owl(found, one.setting.allocation.target) if one.setting else None
+
+
+def _unrepaired(found: Evaluations) -> Control:
+    return lambda one: found.of(one.setting.model_copy(update={"repair": None}))
+
+
+def _per_layer(found: Evaluations) -> Control:
+    """The response allocation with a budget per layer, of any objective; None for all others."""
+
+    def control(one: EvaluatedSetting) -> EvaluatedSetting | None:
+        if not _is_response(one, per_linear=True):
+            return None
+        alike = found.within(slice_of(one.setting))
+        return next((other for other in alike if _is_response(other, per_linear=False) and not other.strength), None)
+
+    return control
+
+
+def _is_response(one: EvaluatedSetting, per_linear: bool) -> bool:
+    base = one.setting.allocation.base
+    return base.kind == "response" and base.per_linear == per_linear
+
+
+def _uniform_by_wanda(found: Evaluations) -> Control:
+    return lambda one: next(each for each in _answering(found) if each.setting and each.setting == each.setting.uniform)
+
+
+OWL = {"against": "OWL by Wanda", "control": _owl}
+QUESTIONS = {
+    "the lowest perplexity": Question("Which setting has the lowest perplexity?", "repaired", _lowest, **OWL),
+    "allocation": Question("What does the allocation alone change?", "plain", _every, corrections=True),
+    "methods": Question("Which method is best with other pruners and repair?", "selecting", _best_of_methods),
+    "pruner and repair": Question("What do better masks and repair change?", "repaired", _every, **OWL),
+    "repair": Question(
+        "What does repair alone change?", "repaired", _repaired, "the same without repair", _unrepaired
+    ),
+    "allocation and repair": Question(
+        "Does the allocation still matter once weights are repaired?", "repaired", _every
+    ),
+    "per linear": Question(
+        "What does a budget per linear change?", "repaired", _per_linear, "a budget per layer", _per_layer
+    ),
+    "calibration": Question("Does more calibration text change the order?", "calibrated", _every, **OWL),
+    "full protocol": Question("Does it hold on all of WikiText-2?", "full", _every, **OWL),
+    "zero-shot": Question(
+        "Do zero-shot tasks agree?", "repaired", _answering, "uniform by Wanda", _uniform_by_wanda
+    ),
+    "correction": Question("Does the correction help?", "controlled", _every, corrections=True),
+    "second family": Question("Does it hold for a second family?", "second_family", _every),
+}  # fmt: skip
+
+
+# --- answers -------------------------------------------------------------------------------------------------------
+
+
+def answer(name: str) -> Answer:
+    """The answer of the committed studies to a question."""
+    question = QUESTIONS[name]
+    found = committed()[question.folder]
+    controls = {question.against: question.control(found)}
+    if question.corrections:
+        controls |= {"its base": lambda one: one.base}
+    rows = list(question.settings(found))
+    said = [f"The dense model has {digits(found.dense.perplexity, 3)}."] if found.dense not in rows else []
+    if question.corrections:
+        said += [text for one in rows for text in verdicts.of_correction(found, one, None)]
+    return Answer(question, found, study_table(rows_of(found, rows), controls), tuple(said))
+
+
+@lru_cache(maxsize=1)
+def committed() -> dict[str, Evaluations]:
+    """Folder -> its committed studies as one, whichever profile their allocations looked at."""
+    store = Store()
+    parts: dict[str, list[Evaluations]] = defaultdict(list)
+    for each in protocols.together(store, (entry for entry in store.entries("study") if entry.committed)).values():
+        parts[_folder(each)].append(each)
+    return {folder: _merged(several) for folder, several in parts.items()}
+
+
+def _merged(parts: list[Evaluations]) -> Evaluations:
+    entries = tuple(entry for part in parts for entry in part.entries)
+    profiles = tuple(dict.fromkeys(key for part in parts for key in part.profiles))
+    return replace(protocols.merged(parts), entries=entries, profiles=profiles)
+
+
+def _folder(found: Evaluations) -> str:
+    text, amounts = found.provenance["text"], (found.spec.text.sequences, found.spec.calibration.sequences)
+    [name] = [name for name, (words, *asked) in PROTOCOLS.items() if words in text and (*asked,) == amounts]
+    return name
