@@ -1,33 +1,17 @@
-"""Results as `.npy` files, the form they travel in; a stranger's are checked before numpy makes arrays of them."""
+"""Checks of a stranger's `.npy` files before numpy makes arrays of them."""
 
 from __future__ import annotations
 
 import io
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from core.store.results import axes_of
+from core.store.results import NUMBER, axes_of
 from core.store.zips import refuse
 
 NUMBERS = 2**24  # in one result
-NUMBER = np.dtype("<f4")
-
-Result = TypeVar("Result")
-
-
-def to_npy(result: object | None) -> dict[str, bytes]:
-    """A result dataclass as one float32 file per field, `field.npy`; nothing for None."""
-    fields = axes_of(type(result)) if result is not None else {}
-    return {f"{name}.npy": _npy(getattr(result, name)) for name in fields}
-
-
-def from_npy(files: dict[str, bytes], form: type[Result] | None) -> Result | None:
-    """The inverse of `to_npy`, in float64, of files that `check_arrays` has let through."""
-    if form is None:
-        return None
-    return form(**{name: _array(files[f"{name}.npy"]) for name in axes_of(form)})
 
 
 def check_arrays(folder: str, files: dict[str, bytes], form: type | None) -> None:
@@ -77,14 +61,3 @@ def _header(name: str, data: bytes) -> tuple[Any, ...]:
         return version, *np.lib.format.read_array_header_1_0(content), content.tell()
     except Exception:  # numpy evaluates the header as a literal and makes a dtype of it: nearly anything may be raised
         refuse(name, "is no array that numpy can read: copy or make the pack again")
-
-
-def _npy(array: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    np.save(content, np.ascontiguousarray(array, NUMBER), allow_pickle=False)
-    return content.getvalue()
-
-
-def _array(data: bytes) -> np.ndarray:
-    with np.errstate(invalid="ignore"):  # not a number is not a number, also where its bits say "signal"
-        return np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64)

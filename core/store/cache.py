@@ -31,7 +31,8 @@ from core.store.files import (
     write_file,
     write_folder,
 )
-from core.store.tables import decode, encode
+from core.store.results import decode, encode
+from core.store.upgrade import upgraded
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
 
@@ -228,8 +229,7 @@ class Store:
         """
         path = self.root / KIND_OF[type(spec)] / spec.key
         files = {"spec.json": pretty(spec.model_dump(mode="json")), "provenance.json": pretty(provenance)}
-        if result is not None:
-            files |= encode(result)
+        files |= encode(result)
         return write_folder(path, files, _mark({*packs, *self._packs_of_units(spec)}), replace=bool(packs_of(path)))
 
     def mark_again(self, entry: Entry) -> None:
@@ -327,4 +327,4 @@ def named(path: Path) -> tuple[dict[str, bytes], dict]:
         raise Corrupt("spec.json or provenance.json cannot be read") from error
     if key != path.name or not isinstance(told, dict):
         raise Corrupt("spec.json does not hash to the folder's name")
-    return files, told
+    return upgraded(path, files), told

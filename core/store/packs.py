@@ -20,13 +20,13 @@ from core.specs.plain import UNSEEN
 from core.specs.shares import Part, Unfinished
 from core.store import access, unfinished
 from core.store.agreement import Lengths, check_linears, check_unit
-from core.store.arrays import check_arrays, from_npy, to_npy
+from core.store.arrays import check_arrays
 from core.store.cache import FORMS as RESULTS
 from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, packs_of
 from core.store.files import Corrupt, hashes, pretty
 from core.store.public import WORDS as PROSE
 from core.store.public import public
-from core.store.tables import decode
+from core.store.results import decode, encode
 from core.store.told import FORMS, Told
 from core.store.zips import LIMIT, megabytes, members, refuse, zipped
 
@@ -62,7 +62,7 @@ def _files(store: Store, entry: Entry) -> dict[str, bytes]:
     found = {f"{each.parent.name}/{each.name}": _whole(entry, each) for each in (entry.path, *units)}
     if begun:
         found |= {
-            f"part/{part.key}": _members(pretty(part.model_dump(mode="json")), told, result)
+            f"part/{part.key}": _members({"spec.json": pretty(part.model_dump(mode="json")), **encode(result)}, told)
             for part, told, result in unfinished.parts_of(store, entry.spec)
         }
     return {f"{place}/{name}": data for place, files in found.items() for name, data in files.items()}
@@ -94,15 +94,13 @@ def _unit_folder(store: Store, entry: Entry, unit: Spec) -> Path:
 
 def _whole(entry: Entry, folder: Path) -> dict[str, bytes]:
     try:
-        stored, _ = named(folder)
-        result = decode(stored, KINDS[folder.parent.name][1])
+        return _members(*named(folder))
     except (Corrupt, OSError) as error:
         raise UserError(f"{entry.key} cannot be packed, {folder.name} is damaged: run it again to mend it") from error
-    return _members(stored["spec.json"], json.loads(stored["provenance.json"]), result)
 
 
-def _members(spec: bytes, told: dict, result: object | None) -> dict[str, bytes]:
-    files = {"spec.json": spec, "provenance.json": pretty(public(told))} | to_npy(result)
+def _members(files: dict[str, bytes], told: dict) -> dict[str, bytes]:
+    files = files | {"provenance.json": pretty(public(told))}
     return dict(sorted({**files, "manifest.json": pretty(hashes(files))}.items()))
 
 
@@ -139,7 +137,7 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
         if place[0] in VIEW_KINDS:
             _check_agreement(store, place, spec, folders)
         elif isinstance(spec, Part):
-            check_unit("/".join(place), spec.alone, from_npy(folders[place], _form(spec)), {})
+            check_unit("/".join(place), spec.alone, decode(folders[place], _form(spec)), {})
     came_in = [] if own else [hashlib.sha256(content).hexdigest()]
     for place in sorted(found, key=lambda each: each[0] in VIEW_KINDS):  # a view never stands before its units
         _write(store, found[place], folders[place], came_in)
@@ -162,7 +160,7 @@ def _form(spec: Spec) -> type | None:
 
 
 def _write(store: Store, spec: Spec, files: dict[str, bytes], came_in: list[str]) -> None:
-    result, told = from_npy(files, _form(spec)), json.loads(files["provenance.json"])
+    result, told = decode(files, _form(spec)), json.loads(files["provenance.json"])
     if isinstance(spec, Part):
         unfinished.keep_part(store, spec, result, told)
         return
@@ -284,7 +282,7 @@ def _check_agreement(store: Store, place: Place, view: Spec, folders: dict[Place
     for unit in view.units:
         kind = next(kind for kind, (form, _) in KINDS.items() if form is type(unit))
         files = folders.get((kind, unit.key))
-        result = store.load(unit) if files is None else from_npy(files, KINDS[kind][1])
+        result = store.load(unit) if files is None else decode(files, KINDS[kind][1])
         if result is not None:  # else it is one that shares are missing of
             check_unit(f"{kind}/{unit.key}", unit, result, lengths)
     told = json.loads(folders[place]["provenance.json"])

@@ -10,7 +10,8 @@ from core.specs import EvaluatedSpec, PerturbedSpec
 from core.store import results
 from core.store.cache import FORMS, Store
 from core.store.files import Corrupt, discard, pretty, verified, write_folder
-from core.store.tables import decode, encode
+from core.store.results import decode, encode
+from core.store.upgrade import upgraded
 
 Parted = PerturbedSpec | EvaluatedSpec
 
@@ -102,7 +103,7 @@ def finished(store: Store, unit: Parted) -> dict[int, results.Merged]:
         files = verified(path)
         if json.loads(files.get("provenance.json", b"{}")).get("unit") != unit.key:
             raise Corrupt("it is a part of another unit")
-        return decode(files, FORMS[type(unit)])
+        return decode(upgraded(path, files), FORMS[type(unit)])
 
     found: dict[int, results.Merged] = {}
     reached = 0

@@ -1,16 +1,21 @@
-"""What is answered: frozen dataclasses of float64 arrays whose fields say their axes and units.
+"""Results: frozen dataclasses of float64 arrays whose fields say their axes and units.
 
-The field metadata is the file format: the store writes one table per set of axes, an index column for each.
+In the cache and in packs each field is a file of its own, `field.npy` in float32.
 """
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field, fields
 from typing import TypeVar
 
 import numpy as np
 
 from core.specs.base import Array
+from core.store.files import Corrupt
+
+NUMBER = np.dtype("<f4")  # as stored
+Result = TypeVar("Result")
 
 
 def over(*axes: str, unit: str) -> Array:
@@ -21,6 +26,36 @@ def over(*axes: str, unit: str) -> Array:
 def axes_of(result: type) -> dict[str, tuple[str, ...]]:
     """Field name -> axis names, in the order of declaration."""
     return {entry.name: entry.metadata["axes"] for entry in fields(result)}
+
+
+def encode(result: object | None) -> dict[str, bytes]:
+    """The file of each field of a result; none of a view, which has no result."""
+    fields = axes_of(type(result)) if result is not None else {}
+    return {f"{name}.npy": npy(getattr(result, name)) for name in fields}
+
+
+def npy(array: np.ndarray) -> bytes:
+    """An array as the content of an .npy file."""
+    content = io.BytesIO()
+    np.save(content, np.ascontiguousarray(array, NUMBER), allow_pickle=False)
+    return content.getvalue()
+
+
+def decode(files: dict[str, bytes], form: type[Result] | None) -> Result | None:
+    """The result in an entry's files, in float64; None where the form is, of a view.
+
+    Raises:
+        Corrupt: an array is missing or cannot be read.
+    """
+    return form and form(**{name: _array(f"{name}.npy", files) for name in axes_of(form)})
+
+
+def _array(name: str, files: dict[str, bytes]) -> Array:
+    try:
+        with np.errstate(invalid="ignore"):  # a NaN stays one, also where its bits say "signal"
+            return np.load(io.BytesIO(files[name]), allow_pickle=False).astype(np.float64)
+    except (KeyError, ValueError, EOFError, OSError) as error:
+        raise Corrupt(f"{name}: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)

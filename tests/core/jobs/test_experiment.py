@@ -307,7 +307,7 @@ def test_only_a_corrupt_unit_is_measured_again(known: bool, empty: Store, text: 
     before = found(empty, entry)
     engine_calls.clear()
     unit = entry.spec.unit(entry.spec.measurements[2])
-    table = empty.path(unit) / "injection-sequence.parquet"
+    table = empty.path(unit) / "kl.npy"
     table.write_bytes(table.read_bytes()[:-10])
     if not known:
         shutil.rmtree(empty.root / "resolved")

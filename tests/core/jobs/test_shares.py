@@ -33,8 +33,8 @@ def whole(request: pytest.FixtureRequest, text: str):
 
 
 def numbers(store: Store) -> dict[str, str]:
-    """Every table of a store by its place, as a hash."""
-    found = store.root.rglob("*.parquet")
+    """Every array of a store by its place, as a hash."""
+    found = store.root.rglob("*.npy")
     return {str(path.relative_to(store.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 

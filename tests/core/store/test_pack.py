@@ -71,7 +71,7 @@ def test_only_what_an_entry_needs_goes_out(here: Store, empty: Store) -> None:
 def test_a_gap_or_damage_is_not_packed(here: Store, refused: Callable) -> None:
     entry = here.by_key(save(here, "profile"))
     unit = entry.spec.units[2]
-    table = here.path(unit) / "injection.parquet"
+    table = here.path(unit) / "final_squared.npy"
     (here.path(unit) / "spec.json").write_text("{}")
     with refused(unit.key):
         pack(here, entry)
@@ -146,7 +146,7 @@ def test_a_damaged_result_is_replaced_by_a_packs_sound_one(here: Store, empty: S
     key = save(here, "profile")
     content = pack(here, here.by_key(key))
     [entry] = unpack(empty, content)
-    (empty.path(entry.spec.units[2]) / "injection-read.parquet").write_bytes(b"rot")
+    (empty.path(entry.spec.units[2]) / "drift.npy").write_bytes(b"rot")
     unpack(empty, content)
     assert len(empty.troubles()) == 1
     assert profiles.load(empty, empty.by_key(key)).layers == LAYERS

@@ -87,7 +87,7 @@ def test_a_view_is_imported_where_a_unit_of_it_is(here: Store, empty: Store) -> 
     assert empty.by_key(key).standing == "imported"
     save(empty, "profile")
     assert empty.by_key(key).standing == ""
-    (empty.path(spec.units[2]) / "injection-read.parquet").write_bytes(b"rot")
+    (empty.path(spec.units[2]) / "drift.npy").write_bytes(b"rot")
     unpack(empty, content)
     assert empty.by_key(key).standing == "imported" and empty.measured(spec.units[1])
 

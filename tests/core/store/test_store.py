@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core import specs
-from core.store import cache, parts, profiles, results, tables
+from core.store import cache, parts, profiles, results
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.files import verified, write_folder
@@ -72,7 +72,7 @@ def test_scattered_nan_survives_in_any_shape(layers: int, sequences: int, data: 
             if (n := int(np.prod([sizes[axis] for axis in axes])))
         }
     )
-    assert same(tables.decode(tables.encode(found), results.Activation), found)
+    assert same(results.decode(results.encode(found), results.Activation), found)
 
 
 @settings(max_examples=25)
@@ -132,7 +132,7 @@ def test_a_part_that_is_being_written_is_left_alone(empty: Store, unit: specs.Pe
     folder = parts.folder(empty, unit)
     writing = folder / ".0004-0007-abcd"
     writing.mkdir()
-    (writing / "injection-sequence.parquet").write_bytes(b"half")
+    (writing / "kl.npy").write_bytes(b"half")
     shutil.copytree(folder / "0000-0003", folder / ".0004-0007-efgh")  # whole, but not renamed yet
     assert list(parts.finished(empty, unit)) == [0]
     assert parts.partial(empty, unit).sequences == 4
@@ -140,23 +140,23 @@ def test_a_part_that_is_being_written_is_left_alone(empty: Store, unit: specs.Pe
 
 
 def damage(path: Path, how: str) -> None:
-    table = path / "injection-sequence.parquet"
-    content = table.read_bytes()
+    array = path / "kl.npy"
+    content = array.read_bytes()
     match how:
         case "a flipped byte":
-            table.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
-        case "a truncated table":
-            table.write_bytes(content[: len(content) // 2])
-        case "a missing table":
-            table.unlink()
-        case "an empty table":
-            table.write_bytes(b"")
+            array.write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
+        case "a truncated array":
+            array.write_bytes(content[: len(content) // 2])
+        case "a missing array":
+            array.unlink()
+        case "an empty array":
+            array.write_bytes(b"")
         case _:
             (path / "manifest.json").write_text(how)
 
 
 DAMAGES = (
-    "a flipped byte", "a truncated table", "a missing table", "an empty table",
+    "a flipped byte", "a truncated array", "a missing array", "an empty array",
     "{}", '["spec.json"]', '{"spec.json": ',  # manifests
 )  # fmt: skip
 
@@ -198,13 +198,12 @@ def test_a_changed_profile_is_set_aside(empty: Store, spec: specs.ProfileSpec, f
     assert len(empty.troubles()) == 1
 
 
-def test_a_truncated_table_with_a_fitting_manifest_is_no_data(empty: Store, unit: specs.PerturbedSpec) -> None:
+def test_a_truncated_array_with_a_fitting_manifest_is_no_data(empty: Store, unit: specs.PerturbedSpec) -> None:
     path = empty.save(unit, perturbed(), {})
     files = {name: content for name, content in verified(path).items()}
-    for cut in (10, 300, -20):
+    for cut in (10, 130, -20):
         shutil.rmtree(path, ignore_errors=True)
-        table = "injection-sequence.parquet"
-        write_folder(path, files | {table: files[table][:cut]})
+        write_folder(path, files | {"kl.npy": files["kl.npy"][:cut]})
         assert empty.load(unit) is None
     assert len(empty.troubles()) == 3
 
@@ -455,10 +454,3 @@ def test_parts_are_in_order_however_many_there_are(empty: Store) -> None:
         parts.save(empty, unit, first, synthetic.perturbed(2, 8, spec.measurements[0]))
     assert list(parts.finished(empty, unit)) == [0, 1_000, 10_000, 10_008]
     assert [first for first, *_ in parts.kept(empty, unit)] == [0, 1_000, 10_000, 10_008]
-
-
-def test_an_axis_of_any_length_reads_back() -> None:
-    rows = np.arange(40_000.0)
-    long = results.ZeroShot(document=rows, acc=rows % 2, acc_norm=np.full(len(rows), np.nan))
-    again = tables.decode(tables.encode(long), results.ZeroShot)
-    assert np.array_equal(again.document, rows) and np.array_equal(again.acc, rows % 2)
