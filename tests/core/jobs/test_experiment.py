@@ -373,11 +373,12 @@ def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: 
         (request(text, "gaussian:0.3"), request(text, "gaussian:0.3").model_copy(update={"text": short})),
         (study, study.model_copy(update={"settings": ()})),
     ):
-        one, left = experiment.get(other, empty), ["delete"]
+        one, left = experiment.get(other, empty), ["to delete"]
 
         def report(progress: Progress, one: Entry = one, left: list[str] = left) -> None:
             if left and progress.done and progress.line != "saved":
-                deleting.delete(empty, one, left.pop())
+                left.clear()
+                deleting.delete(empty, one)
 
         found = experiment.get(asked, empty, report=report)
         assert not left and type(found.spec).__name__ in ("ProfileSpec", "StudySpec")
