@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from core.cli.output import out, say_json
-from core.jobs import places
+from core.jobs import cluster
 from core.models import machine
 from core.models.cost import Cost
 from core.specs import MeasureRequest, StudyRequest, UserError
@@ -39,12 +39,12 @@ def where(given: SimpleNamespace) -> str:
         return device
     if given.part is not None:
         raise UserError("--part does one share and --engine-on runs them all: give one of the two")
-    return str(places.place(given.engine_on, given.shares, device))
+    return str(cluster.place(given.engine_on, given.shares, device))
 
 
 def expected(estimate: Callable[..., Cost | None], request: Request, store: Store, device: str) -> Cost | None:
     """What a run costs; at a place the time of a device is divided by its shares."""
-    place = places.read(device)
+    place = cluster.read(device)
     if place is None:
         return estimate(request, store, device)
     cost = estimate(request, store, place.device)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from pathlib import Path
 
-from core.jobs import places, processes, records, spreading
+from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
 from core.jobs.recorder import Recorder
 from core.jobs.records import Job, Status
@@ -97,6 +98,13 @@ def run(store: Store, job: Job, models: dict, on_progress: Callable[[Status], No
             return found
 
 
+def run_share(root: str, key: str, accept_imported: bool) -> None:
+    """Run the share of this key in a cache folder, or wait for whoever does; its record says what came of it."""
+    store = Store(Path(root), accept_imported)
+    with suppress(UserError, Cancelled, Failed):
+        run(store, jobs.job(store, key), {})
+
+
 def _outcome(store: Store, job: Job) -> Entry | None:
     if job.state == "done":
         return _stored(store, job)
@@ -161,9 +169,9 @@ def _execute(store: Store, job: Job, models: dict, on_progress: Callable[[Status
 
 def _computed(store: Store, job: Job, recorder: Recorder, models: dict) -> Entry:
     """What a job asks for, found or computed: here, or in shares where its place says so."""
-    place = places.read(job.device)
+    place = cluster.read(job.device)
     if place:
-        return spreading.run(store, job, place, recorder)
+        return cluster.run(store, job, place, recorder, run_share)
     from core.jobs import experiment
 
     return experiment.get(job.request, store, job.device, recorder, models, job.engine)

@@ -37,8 +37,8 @@ RUN = (DEVICE, CACHE, ACCEPT, JSON)
 PART = Option("part", "One share of the work, as in 2/8; whoever does the last one makes the whole.")
 SPREAD = (
     PART,
-    Option("engine_on", "Spread the work in shares: machine[:PROCESSES], ray[:ADDRESS] or slurm[:PARTITION]."),
-    Option("shares", "How many shares; as many as processes, else 8.", None, int),
+    Option("engine_on", "Spread the work in shares by Ray: ray for this machine, ray:ADDRESS for a cluster."),
+    Option("shares", "How many shares, 8 if not said.", None, int),
 )
 MODEL = (
     Option("model", "demo, a folder, a .gguf file, a Hub id; random:<any> for its untrained twin.", "demo",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from core.allocation.allocator import Allocator
 from core.figures.charts import CHARTS
-from core.jobs.places import ENGINES
 from core.specs import FORMS, number
 from core.specs.allocations import BASES
 from core.specs.jobs import JOBS
@@ -35,7 +34,6 @@ def tables() -> dict[str, str]:
         ),
         "charts": table(("chart", "question"), ((row.group, row.question) for row in CHARTS)),
         "jobs": table(("job", "what it does"), ((f"`{row.kind}`", row.about) for row in JOBS)),
-        "engines": table(("--engine-on", "runs shares on"), ((f"`{row.name}`", row.about) for row in ENGINES)),
         "other checkpoints": beside.table_of_checkpoints(),
         "a large model on many GPUs": spread.table_of_gpus(),
     }

@@ -6,30 +6,35 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from core.jobs import experiment, on_machine, on_slurm, places, queue, worker
-from core.jobs.places import Place, place, read
+from core.jobs import cluster, experiment, queue, worker
+from core.jobs.cluster import Place, place, read
 from core.jobs.records import Job, Status
 from core.models.progress import Cancelled
+from core.specs import StudyRequest
 from core.specs.errors import UserError
-from core.specs.shares import ShareRequest
+from core.specs.shares import Share, ShareRequest
 from core.store.cache import Store
+from tests import tiny
+from tests.core.evaluation.test_study import request as study
+from tests.core.evaluation.test_study import setting
 from tests.core.jobs.test_shares import numbers
 from tests.core.jobs.test_shares import profile as asked
 
+LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for the machine's own address
+STORE = 80 * 2**20  # bytes of a node's object store, the least there may be
 PATIENCE = 240  # seconds before a test gives up; none is measured by it
 
 
 @pytest.fixture(scope="module")
 def undivided(tmp_path_factory: pytest.TempPathFactory):
     """A request, and the numbers of its undivided run."""
-    from tests import tiny
-
     root = tmp_path_factory.mktemp("undivided")
     request, store = asked(tiny.text_file(root)), Store(root / "cache")
     experiment.get(request, store)
@@ -54,88 +59,37 @@ def alike(store: Store, undivided: tuple) -> None:
 # --- places --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "each", [Place("machine", "2", 2, "cpu"), Place("ray", "10.0.0.1:6379", 8, "cuda"), Place("slurm", "", 64, "cuda")]
-)
+@pytest.mark.parametrize("each", [Place("", 2, "cpu"), Place("10.0.0.1:6379", 8, "cuda")])
 def test_a_place_reads_back_where_a_device_is_named(each: Place) -> None:
     assert read(str(each)) == each
 
 
-@pytest.mark.parametrize("device", ["cpu", "cuda:1", "mps", "auto"])
+@pytest.mark.parametrize("device", ["cpu", "cuda:1", "auto", "machine:2, 2 shares, cpu"])
 def test_a_device_is_no_place(device: str) -> None:
     assert read(device) is None
 
 
 @pytest.mark.parametrize(
-    ("typed", "shares", "device", "named"),
-    [
-        ("dask", None, "cpu", "machine, ray or slurm"),
-        ("", None, "cpu", "machine, ray or slurm"),
-        ("ray:a, b", None, "cpu", "machine, ray or slurm"),
-        ("machine", None, "cpu", "machine:2"),
-        ("machine:0", None, "cpu", "machine:2"),
-        ("machine:two", None, "cpu", "machine:2"),
-        ("machine:2", 0, "cpu", "1 or more"),
-    ],
+    ("typed", "shares", "named"),
+    [("dask", None, "ray:ADDRESS"), ("", None, "ray:ADDRESS"), ("ray:a, b", None, "ray:ADDRESS"), ("ray", 0, "1 or")],
 )
-def test_what_is_no_place_is_refused(typed: str, shares: int | None, device: str, named: str, refused) -> None:
+def test_what_is_no_place_is_refused(typed: str, shares: int | None, named: str, refused) -> None:
     with refused(named):
-        place(typed, shares, device)
+        place(typed, shares, "cpu")
 
 
 def test_a_package_that_is_not_there_is_named(refused, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places.importlib.util, "find_spec", lambda _: None)
-    for engine, package in (("ray", "ray"), ("slurm", "submitit")):
-        with refused(f"pip install {package}"):
-            place(engine, None, "cpu")
-    assert place("machine:3", None, "cpu") == Place("machine", "3", 3, "cpu"), "needs none"
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda _: None)
+    with refused("pip install ray"):
+        place("ray", None, "cpu")
 
 
 def test_part_and_engine_exclude_each_other(say: Callable) -> None:
-    say("measure", "--part", "1/2", "--engine-on", "machine:2").refused("--part", "--engine-on")
+    say("measure", "--part", "1/2", "--engine-on", "ray").refused("--part", "--engine-on")
     say("measure", "--shares", "3").refused("--shares", "--engine-on")
 
 
-# --- this machine --------------------------------------------------------------------------------------------------
-
-
-def test_two_processes_make_the_bits_of_one(undivided: tuple, empty: Store) -> None:
-    heard: list[Status] = []
-    spread(empty, undivided[0], Place("machine", "2", 3, "cpu"), heard)
-    alike(empty, undivided)
-    told = [each for each in heard if each.total]
-    assert told and all(each.done <= each.total for each in told)
-    assert any("of 3 shares done" in each.line for each in told)
-
-
-def test_a_study_by_the_command_line(say: Callable, text: str, tmp_path: Path) -> None:
-    from tests import tiny
-
-    source = f'source = "{text}"\nlength = 12\n'
-    study = f'model = "{tiny.folder("llama")}"\ntargets = [0.5]\nsettings = ["uniform", "depth_ramp beta=0.05"]\n'
-    study += f"[calibration]\n{source}sequences = 2\n[evaluation]\n{source}windows = 4\n"
-    (tmp_path / "study.toml").write_text(study)
-    line = ["study", tmp_path / "study.toml", "--device", "cpu", "--json"]
-    there = say(*line, "--engine-on", "machine:2", cache="spread").json
-    here = say(*line).json
-    assert there["key"] == here["key"]
-    assert numbers(Store(tmp_path / "spread")) == numbers(Store(tmp_path / "cache"))
-
-
-def test_each_gpu_has_its_own_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four shares on two GPUs that are only named: never two on one, and each used twice."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
-    where = place("machine", 4, "cuda")
-    assert where == Place("machine", "2", 4, "cuda")
-    tell = "import os, sys; print(os.environ['CUDA_VISIBLE_DEVICES'], sys.argv[2], file=open(sys.argv[1], 'a'))"
-    monkeypatch.setattr(on_machine, "PROGRAM", (sys.executable, "-S", "-c", tell))
-    with where.open(str(tmp_path / "log"), False) as engine:
-        engine.start(["a", "b", "c", "d"])
-        assert {key for key, _ in engine.running.values()} == {"a", "b"}
-        until(lambda: all(engine.ended(key) for key in "abcd"))
-    used = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
-    assert sorted(key for _, key in used) == ["a", "b", "c", "d"]
-    assert {gpu for gpu, _ in used} == {"3", "5"}
+# --- a cluster that is played --------------------------------------------------------------------------------------
 
 
 def until(true: Callable[[], object]) -> None:
@@ -173,15 +127,13 @@ class Fake:
 @pytest.fixture
 def fake(empty: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fake]:
     """Have places open this engine, which does shares one after the other."""
-    monkeypatch.setattr("core.jobs.spreading.PAUSE", 0.05)
+    monkeypatch.setattr(cluster, "PAUSE", 0.05)
     monkeypatch.setattr("core.jobs.queue.GRACE", 5.0)
     turn = threading.Lock()
 
     def do(key: str) -> None:
-        from core.jobs.share import run
-
         with turn:
-            run(str(empty.root), key, False)
+            worker.run_share(str(empty.root), key, False)
 
     def made(losses: int = 0, do: Callable[[str], None] = do) -> Fake:
         engine = Fake(losses, do)
@@ -191,9 +143,19 @@ def fake(empty: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Fake]:
     return made
 
 
+def test_shares_make_the_bits_of_one_process(undivided: tuple, empty: Store, fake: Callable) -> None:
+    fake()
+    heard: list[Status] = []
+    spread(empty, undivided[0], Place("", 3, "cpu"), heard)
+    alike(empty, undivided)
+    known = [each for each in heard if each.total]
+    assert known and all(each.done <= each.total for each in known)
+    assert any("of 3 shares done" in each.line for each in known)
+
+
 def test_a_share_whose_process_is_lost_is_started_again(undivided: tuple, empty: Store, fake: Callable) -> None:
     engine = fake(losses=2)
-    job = spread(empty, undivided[0], Place("ray", "", 2, "cpu"))
+    job = spread(empty, undivided[0], Place("", 2, "cpu"))
     alike(empty, undivided)
     assert len(engine.started) == 6 and "started again: share 1 of 2" in job.log
 
@@ -201,7 +163,7 @@ def test_a_share_whose_process_is_lost_is_started_again(undivided: tuple, empty:
 def test_the_worker_of_a_place_serves_its_queue(undivided: tuple, empty: Store, fake: Callable) -> None:
     """As the dashboard has a run go on: queued at its place, and served by a worker of that name."""
     fake()
-    where = str(Place("ray", "", 2, "cpu"))
+    where = str(Place("", 2, "cpu"))
     job = queue.submit(empty, undivided[0], where)
     worker.work(empty, where, idle=0)
     assert queue.job(empty, job.key).state == "done"
@@ -211,14 +173,14 @@ def test_the_worker_of_a_place_serves_its_queue(undivided: tuple, empty: Store, 
 def test_a_share_that_is_lost_again_and_again_ends_the_run(undivided: tuple, empty: Store, fake: Callable) -> None:
     fake(losses=99)
     with pytest.raises(RuntimeError, match="share 1 of 2"):
-        spread(empty, undivided[0], Place("ray", "", 2, "cpu"))
+        spread(empty, undivided[0], Place("", 2, "cpu"))
     assert queue.jobs(empty)[0].state == "failed"
 
 
 def test_a_refused_share_refuses_the_whole(empty: Store, text: str, fake: Callable) -> None:
     fake()
     with pytest.raises(UserError, match="nowhere"):
-        spread(empty, asked(text, "skip", model="nowhere/at-all:no"), Place("ray", "", 2, "cpu"))
+        spread(empty, asked(text, "skip", model="nowhere/at-all:no"), Place("", 2, "cpu"))
     assert queue.jobs(empty)[0].status.bad_request
 
 
@@ -227,7 +189,7 @@ def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, f
         until(lambda: queue.job(empty, key).state == "cancelled")
 
     fake(do=wait)
-    job = queue.submit(empty, undivided[0], str(Place("ray", "", 2, "cpu")))
+    job = queue.submit(empty, undivided[0], str(Place("", 2, "cpu")))
 
     def stop(status: Status) -> None:
         if "0 of 2 shares done" in status.line:
@@ -240,7 +202,7 @@ def test_cancelling_the_run_cancels_its_shares(undivided: tuple, empty: Store, f
     assert len(list((empty.root / "jobs").iterdir())) == 1
 
 
-# --- what clusters are asked for -----------------------------------------------------------------------------------
+# --- what Ray is asked for ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("device", "needs"), [("cuda", {"num_gpus": 1}), ("cpu", {"num_cpus": 1})])
@@ -252,41 +214,100 @@ def test_a_share_asks_ray_for_its_device_and_nothing_is_reported(
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=note, remote=note, shutdown=lambda: None))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")  # put back by the line above
-    with Place("ray", "10.0.0.1:6379", 8, device).open(str(empty.root), False):
+    with Place("10.0.0.1:6379", 8, device).open(empty, worker.run_share):
         assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
     assert told[0]["address"] == "10.0.0.1:6379" and not told[0]["include_dashboard"]
     assert told[1] == needs | {"max_retries": 0}
 
 
-@pytest.mark.parametrize(
-    ("device", "address", "needs"),
-    [("cuda", "long", {"gpus_per_node": 1, "slurm_partition": "long"}), ("cpu", "", {})],
-)
-def test_a_share_asks_slurm_for_its_device_and_partition(
-    device: str, address: str, needs: dict, empty: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: dict = {}
-    executor = SimpleNamespace(update_parameters=told.update)
-    monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace(AutoExecutor=lambda **_: executor))
-    monkeypatch.setattr(on_slurm, "CLUSTER", "local")
-    with Place("slurm", address, 8, device).open(str(empty.root), False):
-        assert told == {"name": "absorption", "timeout_min": on_slurm.MINUTES} | needs
+NOTED: list[tuple] = []
 
 
-# --- submitit ------------------------------------------------------------------------------------------------------
+def note(*arguments: object) -> None:
+    NOTED.append(arguments)
 
 
-def test_an_array_through_submitit(undivided: tuple, empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Submitit's own executor for one machine in place of Slurm's."""
-    monkeypatch.setattr(on_slurm, "CLUSTER", "local")
-    spread(empty, undivided[0], place("slurm", 2, "cpu"))
-    alike(empty, undivided)
+def test_a_task_imports_the_project_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each != str(queue.PROJECT)])
+    cluster.importing(note)("root", "key", False)
+    assert sys.path[0] == str(queue.PROJECT) and NOTED == [("root", "key", False)]
 
 
 def test_shares_are_listed_where_they_are_asked_for_alone(undivided: tuple, empty: Store) -> None:
-    from core.specs.shares import Share
-
     share = queue.submit(empty, ShareRequest(whole=undivided[0], share=Share(part=1, of=2)))
     assert [each.key for each in queue.jobs(empty)] == [share.key]
     whole = queue.submit(empty, undivided[0])
     assert [each.key for each in queue.jobs(empty)] == [whole.key]
+
+
+# --- a real cluster of two nodes on this machine -----------------------------------------------------------------
+
+# what every process of the test says of itself: each folder that it puts in its place, which then takes it a while
+WATCH = """
+import os, sys, time
+
+def heard(event, told):
+    if event == "os.rename" and "/.tmp" not in str(told[1]):
+        kind = os.path.basename(os.path.dirname(str(told[1])))
+        if os.path.isdir(told[0]) and not os.path.basename(str(told[1])).startswith("."):
+            with open(os.environ["PLACED"], "a") as log:
+                log.write(str(told[1]) + "\\n")
+            if kind == "evaluated":
+                time.sleep(0.5)
+
+sys.addaudithook(heard)
+"""
+
+
+@pytest.fixture
+def placed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter]:
+    """How often each stored folder was written, by whatever process is started from now on."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(WATCH)
+    log = tmp_path / "placed.txt"
+    log.touch()
+    monkeypatch.setenv("PLACED", str(log))
+    paths = (str(tmp_path / "site"), os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    return lambda: Counter(log.read_text().split())
+
+
+def studied(folder: Path) -> StudyRequest:
+    """A study of two dozen points."""
+    targets = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    settings = [setting(words, each) for each in targets for words in ("depth_ramp beta=0.05", "depth_ramp beta=0.02")]
+    return study(tiny.text_file(folder), *settings, *(setting(pruner="magnitude", target=each) for each in targets))
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator:
+    """A cluster of two nodes with a core each, and the second of them."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    one = {"num_cpus": 1, "object_store_memory": STORE, "node_ip_address": LOOPBACK, "include_dashboard": False}
+    both = Cluster(initialize_head=True, head_node_args=one)
+    yield both, both.add_node(**one)
+    both.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_node_that_is_killed_in_mid_study(placed: Callable, nodes: tuple, empty: Store, tmp_path: Path) -> None:
+    request, local, killed = studied(tmp_path), Store(tmp_path / "local"), []
+    experiment.get(request, local)
+
+    def kill(status: Status) -> None:
+        if not killed and status.parts >= 4 and "2 running" in status.line:
+            killed.append(status.line)
+            nodes[0].remove_node(nodes[1], allow_graceful=False)
+
+    before = placed()
+    job = queue.submit(empty, request, str(Place(nodes[0].address, 4, "cpu")))
+    worker.run(empty, job, {}, kill)
+    assert killed and "started again" in queue.job(empty, job.key).log
+    assert numbers(empty) == numbers(local)
+    units = {path: times for path, times in (placed() - before).items() if "/evaluated/" in path or "/parts/" in path}
+    assert len(units) > 18 and set(units.values()) == {1}, "what was finished is not computed again"
