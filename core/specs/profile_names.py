@@ -57,6 +57,11 @@ def profile(about: Described) -> str:
     return f"{short(about.model)} · {text(about.text)} · {about.sequences} × {about.length}{beside}"
 
 
+def comparison(about: Described) -> str:
+    """A comparison among those of one model: the other checkpoints, text, windows × tokens."""
+    return f"{about.beside} · {text(about.text)} · {about.sequences} × {about.length}"
+
+
 def profiles(described: Iterable[Described]) -> list[str]:
     """A name for each, no two alike: where short ones are, the whole model, the whole text or the key is added."""
     known = list(described)

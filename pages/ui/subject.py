@@ -51,16 +51,16 @@ def _resolved(asked: str) -> dict[str, str]:
 def names(entries: Iterable[Entry]) -> dict[str, str]:
     """Key -> name of each profile in a list, no two alike."""
     known = list(entries)
-    named = zip(known, profile_names.profiles(map(_described, known)), strict=True)
+    named = zip(known, profile_names.profiles(map(described, known)), strict=True)
     return {each.key: f"{name}{each.mark}" for each, name in named}
 
 
 def name(entry: Entry) -> str:
     """A profile by itself, with the beginning of its key."""
-    return f"{profile_names.profile(_described(entry))} · {entry.key[:6]}{entry.mark}"
+    return f"{profile_names.profile(described(entry))} · {entry.key[:6]}{entry.mark}"
 
 
-def _described(entry: Entry) -> profile_names.Described:
+def described(entry: Entry) -> profile_names.Described:
     text, told = entry.spec.text, entry.provenance
     model, read = str(told.get("model", "?")), str(told.get("text", "?"))
     others = (told.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
@@ -70,7 +70,7 @@ def _described(entry: Entry) -> profile_names.Described:
 
 def short_names(entries: Sequence[Entry]) -> list[str]:
     """Beside curves: what tells each of several profiles from the others, and no more."""
-    told = [_described(entry) for entry in entries]
+    told = [described(entry) for entry in entries]
     return labels.telling_apart(
         [
             (*labels.weights(profile_names.model(each.model)), each.text.partition(",")[0], each.text,

@@ -14,7 +14,7 @@ from core.store.cache import Store
 from pages.ui import subject
 from pages.ui.absorption import another
 from tests import synthetic, tiny
-from tests.pages.opening import links, opened_at, url
+from tests.pages.opening import opened_at, url
 
 OTHER = "0123456789abcdef"
 
@@ -93,5 +93,6 @@ def test_stored_comparisons_are_offered_where_one_compares(key: str) -> None:
     """Also that of a run which has just ended: nothing says then that there is none."""
     plain = synthetic.save_profile(Store().root, synthetic.profile_spec(6, 8, "quick"), 6)
     app = opened_at("absorption", profile=plain, group=COMPARED)
-    assert [each for each in links(app) if each.get("profile") == key and each["group"] == COMPARED]
+    [label] = [each.proto.label for each in app.main.get("page_link") if f"profile={key}" in each.proto.query_string]
+    assert label.startswith("other · ")
     assert not any("no other checkpoint" in each.value.lower() for each in app.info)

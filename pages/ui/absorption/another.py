@@ -8,7 +8,7 @@ from core.figures.charts import COMPARED
 from core.models import cost, machine
 from core.models.sources import text_is_here
 from core.report import remake
-from core.specs import Checkpoint, MeasureRequest, UserError, WindowRequest, checked, measurements
+from core.specs import Checkpoint, MeasureRequest, UserError, WindowRequest, checked, measurements, profile_names
 from core.specs.formats import text_name
 from core.specs.plain import plain
 from core.specs.typed import absolute
@@ -81,9 +81,9 @@ def _said(profile: Profile, asked: MeasureRequest, expected: cost.Cost | None) -
 def offer_stored(profile: Profile) -> bool:
     """Draw links to the stored comparisons of the model in view; return whether there are any."""
     compared = (entry for entry in Store().entries("profile") if entry.spec.others and entry.key != profile.entry.key)
-    found = subject.names(entry for entry in compared if entry.spec.model.weights == profile.spec.model.weights)
+    found = [entry for entry in compared if entry.spec.model.weights == profile.spec.model.weights]
     if found:
         st.caption("Stored comparisons of this model")
-    for key, name in found.items():
-        watch.open_profile(key, plain(name), group=COMPARED)
+    for entry in found:
+        watch.open_profile(entry.key, plain(profile_names.comparison(subject.described(entry))), group=COMPARED)
     return bool(found)
