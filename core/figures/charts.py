@@ -36,7 +36,6 @@ class ChartRow:
     question: str  # what it answers
     place: str  # where `(InView) -> Chart` lies; it raises UserError that says what to measure, where that lacks
     reported: bool = False  # stands in a report too
-    compares: bool = False  # draws a twin
     needs: tuple[str, ...] = ()  # perturbations that suffice for it, where few profiles hold them
 
     def draw(self, asked: InView) -> Chart:
@@ -60,7 +59,7 @@ CHARTS = (
     ChartRow("direction", DRIFT, "Which way does damage point?", "core.figures.of_profile:direction"),
     ChartRow(
         "gains", GAIN, "Which layers amplify, which absorb?", "core.figures.of_profile:gains",
-        reported=True, compares=True,
+        reported=True,
     ),
     ChartRow("sizes", GAIN, "Does the size of the noise matter?", "core.figures.of_profile:sizes"),
     ChartRow("dilution", WHY, "Is the gain only dilution?", "core.figures.of_profile:dilution", reported=True),

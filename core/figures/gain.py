@@ -66,7 +66,7 @@ def gains(
     colours = shades(len(lines), look)
     for index, each in enumerate(lines):
         if index != shown:
-            figure.add_traces(_other(each, layers, colours[index]))
+            figure.add_traces(_other(each, colours[index]))
     figure.add_traces(_main(lines[shown], look))
     rule(figure, 1, 0, layers - 0.4, color=look.guide, width=1)
     here(figure, layer, look)
@@ -88,11 +88,9 @@ def _main(each: Line, look: Palette) -> list[go.Scatter]:
     return [_bars(x, each, see_through(look.ink, 0.55)), line]
 
 
-def _other(each: Line, layers: int, colour: str) -> list[go.Scatter]:
-    depth = len(each.value)
-    x = np.arange(depth) * ((layers - 1) / max(1, depth - 1))  # another depth is stretched over the same axis
-    said = f"{each.name}, layer %{{customdata}}: %{{y:.3g}}×"
-    line = curve(x, each.value, each.name, said, colour, customdata=np.arange(depth))
+def _other(each: Line, colour: str) -> list[go.Scatter]:
+    x, said = np.arange(len(each.value)), f"{each.name}, layer %{{x}}: %{{y:.3g}}×"
+    line = curve(x, each.value, each.name, said, colour)
     return [_bars(x, each, see_through(colour, 0.5)), line]
 
 

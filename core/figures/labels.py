@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from core import specs
-from core.specs.formats import digits
+from core.specs import profile_names
+from core.specs.formats import digits, listed, model_name
 from core.specs.profile_names import UNTRAINED
+from core.store.cache import Entry
 from core.store.profiles import Profile
 from core.store.results import Array
 
@@ -111,6 +113,38 @@ def telling_apart(described: Sequence[Sequence[str]]) -> list[str]:
         if len(set(names)) == len(names) and all(names):
             break
     return names
+
+
+def described(entry: Entry) -> profile_names.Described:
+    """What names of a profile are made of."""
+    text, told = entry.spec.text, entry.provenance
+    model, read = str(told.get("model", "?")), str(told.get("text", "?"))
+    others = (told.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
+    return profile_names.Described(
+        model, read, text.sequences, text.length, entry.key[:6], listed(map(model_name, others))
+    )
+
+
+def beside_curves(profiles: Sequence[Profile]) -> list[str]:
+    """What tells each of several profiles from the others, and no more; different texts are named always."""
+    told = [described(each.entry) for each in profiles]
+    texts = [f" on {profile_names.text(each.text)}" for each in told]
+    texts = texts if len(set(texts)) > 1 else [""] * len(told)
+    names = telling_apart(
+        [
+            (f"{model}{read}", trained, each.text.partition(",")[0], each.text,
+             f"{each.sequences} × {each.length}", each.key)
+            for each, read in zip(told, texts, strict=True)
+            for model, trained in [weights(profile_names.model(each.model))]
+        ]
+    )  # fmt: skip
+    return [f"{name}{each.entry.mark}" for name, each in zip(names, profiles, strict=True)]
+
+
+def unlike_texts(profiles: Sequence[Profile]) -> bool:
+    """Whether profiles read other documents, or another amount of them; tokenizers may differ."""
+    texts = [each.spec.text for each in profiles]
+    return len({(each.content, each.sequences, each.length) for each in texts}) > 1
 
 
 def source(profile: Profile) -> str:

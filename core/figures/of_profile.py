@@ -9,7 +9,7 @@ import numpy as np
 
 from core.analysis import precision, propagation
 from core.analysis.gains import gains_of
-from core.figures import drift, gain, labels, why
+from core.figures import drift, gain, labels, overlay, why
 from core.figures import matrix as maps
 from core.figures import sizes as turning
 from core.figures.charts import PRUNED, REPAIRED, InView
@@ -30,14 +30,14 @@ def matrix(asked: InView) -> Chart:
 
 
 def gains(asked: InView) -> Chart:
-    """Gains at every strength of the perturbation, and the twin's where there is one that holds it."""
+    """Gains at every strength of the perturbation; beside another profile's, where one that holds it is compared."""
     profile, name = asked.profile, asked.name
+    if asked.twin and name in asked.twin.by_name:
+        return overlay.of_profiles([profile, asked.twin], name, asked.statistic, asked.look)
     names = labels.family(profile, name)
     lines = [
         gain.line(escape(profile.perturbations[each].short), profile.seeds(each), asked.statistic) for each in names
     ]
-    if asked.twin and name in asked.twin.by_name:
-        lines.append(gain.line("compared", asked.twin.seeds(name), asked.statistic))
     finding = precision.finding(asked.profile, asked.name)
     return gain.gains(lines, names.index(name), asked.layer, finding, look=asked.look)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -11,16 +12,36 @@ import plotly.graph_objects as go
 
 from core.analysis.comparison import spearman
 from core.figures.axes import factor_axis, layer_axis
-from core.figures.gain import Line, table
-from core.figures.labels import percent, times
+from core.figures.gain import Line, line, table
+from core.figures.labels import beside_curves, percent, perturbation, times, unlike_texts
 from core.figures.marks import DASHES, band, curve, line_gap, line_labels, margin, rule
 from core.figures.style import LIGHT, Chart, Palette, layout
+from core.store.profiles import Profile
 from core.store.results import Array
 
 GREEN, YELLOW, PINK = "#009E73", "#E69F00", "#CC79A7"  # of Okabe and Ito's, those that mean nothing on other charts
 LONGEST, WIDEST = 36, 14  # characters of a name beside its curve, and of a line of it: a phone has room for no more
 STEPS = 101  # points at which models of different depth are compared
 RELATIVE = "relative depth of the injection layer: layer / (layers - 1)"
+
+
+def of_profiles(profiles: Sequence[Profile], name: str, statistic: str = "geometric", look: Palette = LIGHT) -> Chart:
+    """Gains under one perturbation in several profiles, each named; unlike texts are marked, and said."""
+    titles = beside_curves(profiles)
+    lines = [line(title, each.seeds(name), statistic) for title, each in zip(titles, profiles, strict=True)]
+    chart = overlay(lines, perturbation(profiles[0].perturbations[name]), look)
+    return replace(chart, finding=f"{chart.finding} {_texts(profiles, titles)}".strip())
+
+
+def _texts(profiles: Sequence[Profile], titles: Sequence[str]) -> str:
+    """That profiles read unlike texts, and which; empty where they did not."""
+    if not unlike_texts(profiles):
+        return ""
+    told = [
+        f"{title}: {each.provenance.get('text', 'text')}, {each.spec.text.sequences} × {each.spec.text.length} tokens"
+        for title, each in zip(titles, profiles, strict=True)
+    ]
+    return f"They read different texts ({'; '.join(told)}), so a difference may come from the text."
 
 
 def overlay(lines: Sequence[Line], what: str, look: Palette = LIGHT) -> Chart:

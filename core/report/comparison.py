@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core import figures
-from core.figures import labels
-from core.figures.overlay import overlay
+from core.figures import labels, overlay
 from core.report.exhibits import exhibit
 from core.report.page import Command, Part
 from core.report.profile import PREFERRED
@@ -23,14 +21,9 @@ def part(found: Sequence[Profile], seen: Seen) -> Part | None:
     if not 2 <= len(found) <= MOST or not shared:
         return None
     name = next((each for each in (seen.perturbation, *PREFERRED) if each in shared), shared[0])
-    named = [
-        f"{each.provenance.get('model', each.spec.model.content)} ({each.entry.key[:6]}{each.entry.mark})"
-        for each in found
-    ]
-    lines = [figures.line(title, each.seeds(name)) for title, each in zip(named, found, strict=True)]
-    label = found[0].perturbations[name].label
+    named = labels.beside_curves(found)
     note = " · ".join(f"{title}: {labels.source(each)}" for title, each in zip(named, found, strict=True))
-    drawn = exhibit(lambda look: overlay(lines, label, look), note, "compared")
+    drawn = exhibit(lambda look: overlay.of_profiles(found, name, look=look), note, "compared")
     key = "-".join(each.entry.key[:6] for each in found)
     return Part(
         key=key,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import streamlit as st
@@ -10,7 +10,7 @@ import streamlit as st
 from core.figures import labels
 from core.specs import profile_names
 from core.specs.errors import UserError
-from core.specs.formats import helped, listed, model_name, sentence
+from core.specs.formats import helped, sentence
 from core.specs.plain import plain
 from core.store import profiles
 from core.store.cache import Entry, Store, largest_committed
@@ -51,33 +51,13 @@ def _resolved(asked: str) -> dict[str, str]:
 def names(entries: Iterable[Entry]) -> dict[str, str]:
     """Key -> name of each profile in a list, no two alike."""
     known = list(entries)
-    named = zip(known, profile_names.profiles(map(described, known)), strict=True)
+    named = zip(known, profile_names.profiles(map(labels.described, known)), strict=True)
     return {each.key: f"{name}{each.mark}" for each, name in named}
 
 
 def name(entry: Entry) -> str:
     """A profile by itself, with the beginning of its key."""
-    return f"{profile_names.profile(described(entry))} · {entry.key[:6]}{entry.mark}"
-
-
-def described(entry: Entry) -> profile_names.Described:
-    text, told = entry.spec.text, entry.provenance
-    model, read = str(told.get("model", "?")), str(told.get("text", "?"))
-    others = (told.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
-    beside = listed(map(model_name, others))
-    return profile_names.Described(model, read, text.sequences, text.length, entry.key[:6], beside)
-
-
-def short_names(entries: Sequence[Entry]) -> list[str]:
-    """Beside curves: what tells each of several profiles from the others, and no more."""
-    told = [described(entry) for entry in entries]
-    return labels.telling_apart(
-        [
-            (*labels.weights(profile_names.model(each.model)), each.text.partition(",")[0], each.text,
-             f"{each.sequences} × {each.length}", each.key)
-            for each in told
-        ]
-    )  # fmt: skip
+    return f"{profile_names.profile(labels.described(entry))} · {entry.key[:6]}{entry.mark}"
 
 
 def profile() -> Profile:

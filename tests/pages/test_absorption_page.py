@@ -137,10 +137,13 @@ def test_nonsense_in_the_url_is_dropped(filled_cache: dict[str, str], key: str, 
 
 
 def test_a_twin_of_other_depth_can_be_compared(filled_cache: dict[str, str]) -> None:
+    """Both by relative depth and by name; what each read is said where that differs."""
     app = opened(profile=filled_cache["deep"], compare=filled_cache["shallow"], group=GAIN)
-    compared = named(figures(app)[1], "compared")
-    assert numbers(compared["customdata"]).tolist() == [0, 1, 2, 3]
-    assert numbers(compared["x"])[-1] == 29
+    chart = figures(app)[1]
+    names = ["deep model", "shallow model"]
+    assert [numbers(named(chart, name)["x"])[-1] for name in names] == [1, 1]
+    said = " ".join(each.value for each in app.markdown)
+    assert f"{names[0]} and {names[1]}" in said and "of the depth" in said and "They read different texts" in said
 
 
 def test_a_comparison_outlasts_a_look_at_another_part_as_no_comparison_does(filled_cache: dict[str, str]) -> None:

@@ -183,7 +183,8 @@ def test_at_first_only_profiles_of_one_text_are_overlaid(bare: Store, alike: boo
     app = part("overlay", profile=one)
     assert app.session_state["overlaid"] == ([one, two] if alike else [one]) and not app.warning
     assert (len([each for each in app.get("download_button") if "comparison" in each.proto.label]) == 1) == alike
-    assert len(part("overlay", overlaid=[one, two]).warning) == (not alike), "unlike texts are said"
+    finding = " ".join(each.value for each in part("overlay", overlaid=[one, two]).markdown)
+    assert ("They read different texts" in finding) == (not alike)
 
 
 @pytest.mark.parametrize("profiles", [1, 2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.figures import labels
 from core.figures.charts import COMPARED
 from core.models import cost, machine
 from core.models.sources import text_is_here
@@ -14,7 +15,7 @@ from core.specs.plain import plain
 from core.specs.typed import absolute
 from core.store.cache import Store
 from core.store.profiles import Profile
-from pages.ui import buttons, frame, subject, view, watch
+from pages.ui import buttons, frame, view, watch
 from pages.ui.prune import costing
 
 IMPORTED = "This profile was imported: measure its model here to compare a checkpoint with it."
@@ -85,5 +86,5 @@ def offer_stored(profile: Profile) -> bool:
     if found:
         st.caption("Stored comparisons of this model")
     for entry in found:
-        watch.open_profile(entry.key, plain(profile_names.comparison(subject.described(entry))), group=COMPARED)
+        watch.open_profile(entry.key, plain(profile_names.comparison(labels.described(entry))), group=COMPARED)
     return bool(found)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import figures
-from core.figures import labels
-from core.figures.overlay import overlay
+from core.figures import labels, overlay
 from core.report.view import Seen
 from core.specs.errors import UserError
 from core.specs.plain import plain
@@ -56,11 +54,8 @@ def show(store: Store) -> None:
     name = view.sync("overlay", names, subject.PREFERRED if subject.PREFERRED in names else names[0])
     called = {each: labels.perturbation(asked) for each, asked in loaded[0].perturbations.items()}
     st.selectbox("What is done to each layer", names, key="overlay", format_func=called.get, width=420)
-    titles = subject.short_names([entries[found.entry.key] for found in loaded])
-    lines = [figures.line(title, found.seeds(name)) for title, found in zip(titles, loaded, strict=True)]
-    frame.show(overlay(lines, called[name], view.look()), name, "overlay-chart")
-    if len({found.spec.text for found in loaded}) > 1:
-        st.warning("These profiles read different texts, so the text may explain a difference as well as the model.")
+    frame.show(overlay.of_profiles(loaded, name, look=view.look()), name, "overlay-chart")
+    titles = labels.beside_curves(loaded)
     st.caption(
         "Bands are 95 % intervals over sequences. "
         + " ".join(plain(f"{title}: {labels.source(found)}.") for title, found in zip(titles, loaded, strict=True))

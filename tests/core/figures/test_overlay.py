@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.figures import DARK, LIGHT, line
-from core.figures.overlay import LONGEST, WIDEST, depth, label, overlay
+from core.figures.overlay import LONGEST, WIDEST, depth, label, of_profiles, overlay
 from core.figures.responses import responses
 from core.specs import Measurement, perturbation
+from core.store import profiles
+from core.store.cache import Store
 from tests import synthetic
 
 
@@ -88,3 +91,17 @@ def test_names_stand_in_a_margin_and_take_no_room_from_the_curves(count: int) ->
     assert (count > 1) == any(each.name == "labels" for each in figure.data)
     low, high = figure.layout.xaxis.range
     assert low > -1 and high < 12 and (figure.layout.margin.l > 16) == (count > 1)
+
+
+def test_profiles_of_different_texts_are_marked_and_said_so(tmp_path: Path) -> None:
+    spec = synthetic.profile_spec(4, 8, "quick")
+    store, found = Store(tmp_path), []
+    for content, text in (("one", "c4_en.jsonl, documents 0-599"), ("two", "demo text, calibration half")):
+        changed = spec.model_copy(update={"text": spec.text.model_copy(update={"content": content})})
+        entry = store.profile(synthetic.save_profile(tmp_path, changed, 4))
+        entry.provenance.update(model="a model", text=text)
+        found.append(profiles.load(store, entry))
+    chart = of_profiles(found, "gaussian:0.3")
+    assert {"a model on C4", "a model on demo text"} <= {each.name for each in chart.figure.data}
+    assert "They read different texts (a model on C4: c4_en.jsonl, documents 0-599, 8 × " in chart.finding
+    assert "different texts" not in of_profiles([found[0], found[0]], "gaussian:0.3").finding
