@@ -77,7 +77,7 @@ def test_a_profile_is_named_whole_in_the_sidebar(empty_cache: Path, model: str) 
 def test_a_profile_with_a_missing_unit_gets_one_sentence(empty_cache: Path) -> None:
     spec = synthetic.profile_spec(5, 8, "quick")
     synthetic.save_profile(empty_cache, spec, 5)
-    broken = empty_cache / "perturbed" / spec.unit(spec.measurements[0]).key / "injection-read.parquet"
+    broken = empty_cache / "perturbed" / spec.unit(spec.measurements[0]).key / "drift.npy"
     broken.write_bytes(broken.read_bytes()[:-9])
     app = opened_at("learn")
     assert not app.exception

@@ -272,7 +272,7 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_loses_nothing(
         said = measure("--json")
     [*_, line] = said.err.strip().splitlines()
     assert (said.code, said.out) == (1, "") and word in line and "Traceback" not in said.err
-    kept = {path: path.stat().st_ino for path in (tmp_path / "cache").rglob("*.parquet")}
+    kept = {path: path.stat().st_ino for path in (tmp_path / "cache").rglob("*.npy")}
     assert bool(kept) == bool(parts)
     assert measure("--json").json["layers"] == tiny.LAYERS
     assert all(path.stat().st_ino == inode for path, inode in kept.items() if path.exists()), "it was measured again"

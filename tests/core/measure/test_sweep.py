@@ -250,8 +250,8 @@ def test_a_lost_part_in_the_middle_is_filled_in(tmp_path, no_demo, monkeypatch: 
     with pytest.raises(Cancelled):
         run(broken, report=stop_after(len(NAMES) * 4))
     unit = profile.unit(profile.measurements[0])
-    (parts.folder(broken, unit) / "0001-0001" / "injection.parquet").unlink(missing_ok=True)
-    (parts.folder(broken, unit) / "0001-0001" / "injection-sequence.parquet").write_bytes(b"rot")
+    (parts.folder(broken, unit) / "0001-0001" / "drift.npy").unlink()
+    (parts.folder(broken, unit) / "0001-0001" / "kl.npy").write_bytes(b"rot")
     monkeypatch.setattr(flops, "group_size", lambda *_: 5)
     sweep, _ = run(broken)
     assert sweep.account.parts == len(NAMES) + 1
@@ -264,7 +264,7 @@ def test_a_part_that_rots_before_assembly_is_never_left_out_silently(empty: Stor
 
     def rot(progress: Progress) -> None:
         if progress.parts == 2:
-            (parts.folder(empty, unit) / "0000-0002" / "injection-sequence.parquet").write_bytes(b"rot")
+            (parts.folder(empty, unit) / "0000-0002" / "kl.npy").write_bytes(b"rot")
 
     with pytest.raises(RuntimeError, match="lost"):
         run(empty, names=("skip",), report=rot)
