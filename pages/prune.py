@@ -7,7 +7,8 @@ from core.analysis import protocols
 from core.specs import UserError
 from core.store.cache import Store
 from pages.ui import frame, subject, view, watch
-from pages.ui.prune import asking, evaluating, exporting, inview, results, searching, steps, stored, writing
+from pages.ui.lab import continuing
+from pages.ui.prune import asking, evaluating, exporting, inview, results, searching, steps, stored
 
 store = Store()
 TERMS = ("budget", "correction", "control", "response", "harm", "perplexity", "nats", "rank correlation")
@@ -56,7 +57,7 @@ else:
     elif part == "evaluate":
         evaluating.show(how, profile, watch.begin)
     elif part == "writing" and not how.wrong:
-        writing.show(how, profile, watch.begin)
+        continuing.under(how.setting, how.prompt)
     elif part == "export" and not how.wrong:
         holding = (protocols.holding(each, how.setting) for each in (group, *groups.values()) if each)
         exporting.show(how, profile, next(filter(None, holding), None), watch.begin)

@@ -16,7 +16,7 @@ from core.jobs import queue
 from core.jobs.tidying import tidy
 from core.models import cost, machine
 from core.search.plan import estimate
-from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest, WritingRequest
+from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest
 from core.specs.formats import helped
 from core.specs.jobs import Request
 from core.specs.paths import resolved
@@ -29,7 +29,6 @@ def prune(given: SimpleNamespace) -> None:
     """Prune a model, evaluate it beside the dense one and its uniform twin, and export it if asked."""
     request, store = asking.prune(given), Store(given.cache, given.accept_imported)
     [setting] = request.settings
-    writing = None if given.prompt is None else request.to(WritingRequest, setting=setting, prompt=given.prompt)
     if given.export is not None:
         from core.export import check_early
 
@@ -39,14 +38,11 @@ def prune(given: SimpleNamespace) -> None:
     study = evaluations.load(store, entry)
     if not given.json:
         study_table(study)  # now, for what follows may fail
-    exported = wrote = None
+    exported = None
     if given.export:
         folder = str(resolved(given.export))
         asked = request.to(ExportRequest, setting=setting, folder=folder, overwrite=given.overwrite, study=entry.key)
         exported = export_json(run(asked, store, where, models))
-    if writing:
-        told = run(writing, store, where, models).provenance
-        wrote = {name: told[name] for name in ("prompt", "dense", "pruned")}
     measured = study.single(setting)
     answer = {
         "key": entry.key,
@@ -60,13 +56,10 @@ def prune(given: SimpleNamespace) -> None:
         "against_base": change_json(measured.against_base),
         "warnings": measured.warnings,
         "export": exported,
-        "writing": wrote,
     }
     if given.json:
         say_json(answer)
         return
-    if wrote:
-        out.print(f"dense:  {wrote['dense']}", f"pruned: {wrote['pruned']}", sep="\n", markup=False)
     if exported:
         say_export(exported)
 

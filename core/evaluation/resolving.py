@@ -42,18 +42,16 @@ class Resolved:
         return [*self.files, *dict.fromkeys(path for each in self.tasks.values() for path in each.folders)]
 
 
-def check(request: StudyRequest | specs.ExportRequest | specs.WritingRequest, reader: Reader, store: Store) -> None:
+def check(request: StudyRequest | specs.ExportRequest, reader: Reader, store: Store) -> None:
     """Refuse, before any weight is read, what cannot be met whatever they are.
 
     Raises:
-        UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads; as `check_prompt`.
+        UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads.
     """
     settings = request.settings if isinstance(request, StudyRequest) else (request.setting,)
     if isinstance(request, StudyRequest):
         windows(request.evaluation.text, reader)
         _tasks(request.evaluation)
-    if isinstance(request, specs.WritingRequest):
-        check_prompt(request.prompt, request.tokens, reader)
     if any(each.reads_text for each in settings):
         windows(request.calibration, reader)
     profile = profile_of(request.profile, reader.source, store)
@@ -61,27 +59,6 @@ def check(request: StudyRequest | specs.ExportRequest | specs.WritingRequest, re
     for each in settings:
         if profile or each.allocation.base.profiled or each.allocation.correction.strength:
             spread(each.allocation, parameters, profile)
-
-
-def check_prompt(prompt: str, tokens: int, loaded: Loaded | Reader) -> None:
-    """Refuse what a model cannot continue.
-
-    Args:
-        tokens: the most tokens to write.
-
-    Raises:
-        UserError: an empty prompt, or one that leaves no room for the continuation.
-    """
-    if not prompt.strip():
-        raise UserError("the prompt is empty: give the words to be continued")
-    if tokens < 1:
-        raise UserError(f"{tokens} tokens cannot be written: ask for 1 or more")
-    length = len(loaded.tokenizer(prompt)["input_ids"])
-    if loaded.longest is not None and length + tokens > loaded.longest:
-        raise UserError(
-            f"a prompt of {length} tokens and {tokens} to be written exceed the {loaded.longest} that the model's "
-            f"positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
-        )
 
 
 def _tasks(asked: specs.EvaluationRequest) -> list[zeroshot.Task]:
@@ -123,7 +100,7 @@ def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
 
 def point(
     setting: Setting,
-    request: StudyRequest | specs.ExportRequest | specs.WritingRequest,
+    request: StudyRequest | specs.ExportRequest,
     loaded: Loaded,
     store: Store,
     calibration: dict[str, Windows],

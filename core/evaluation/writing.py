@@ -1,66 +1,72 @@
-"""What a model writes before and after pruning: the most tangible sign of what that has cost."""
+"""What a dense and a pruned model write after a prompt, while somebody waits.
+
+The model is pruned by masks that are kept, not layer after layer: Wanda's scores are those of the dense model's inputs,
+whatever was pruned before a layer. That takes seconds where the walk of `core.pruning.walk`, by which models are
+evaluated and exported, takes a minute.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import GenerationConfig, PreTrainedModel
 
-from core.evaluation.pruned import prune
-from core.evaluation.resolving import check_prompt, point
-from core.models import flops
+from core.evaluation.resolving import profile_of, sparsities
 from core.models.loading import Loaded
-from core.models.outline import Outline
-from core.models.progress import Progress, Report
-from core.models.provenance import provenance, relative
-from core.pruning.walk import restored
-from core.specs.requests import WritingRequest, WritingSpec
-from core.store.cache import Entry, Store
-from core.texts.windows import Windows
+from core.pruning.masks import Masks, masked
+from core.specs.errors import UserError
+from core.specs.formats import either
+from core.specs.lab import Prompt
+from core.specs.pruners import PRUNERS
+from core.store.cache import Store
+from core.store.scenes import Generated
+
+KEPT = 32  # dense continuations
 
 
-def run(request: WritingRequest, loaded: Loaded, store: Store, shape: Outline, report: Report) -> Entry:
-    """Let the dense model continue the prompt, prune it, and let it continue again.
+class Writer:
+    """A model that continues prompts, dense and pruned."""
 
-    Raises:
-        UserError: a prompt without room to continue, or a setting that cannot be.
-        Cancelled: the report function said so.
-    """
-    calibration: dict[str, Windows] = {}
-    pruned = point(request.setting, request, loaded, store, calibration).pruned
-    spec = WritingSpec(
-        model=loaded.spec, pruned=pruned, prompt=request.prompt, tokens=request.tokens,
-        tokenizer=loaded.untold_tokenizer,
-    )  # fmt: skip
-    files = [path for each in calibration.values() for path in each.files]
-    store.remember(request, spec, [*loaded.source.watched, *files])
-    known = store.find(request)
-    if known:
-        return known
-    total = flops.walk_flops(shape, request.calibration)
+    def __init__(self, loaded: Loaded, store: Store, masks: Masks):
+        self.loaded, self.store, self.masks = loaded, store, masks
+        self.dense: OrderedDict[tuple[str, int], str] = OrderedDict()
 
-    def say(line: str, layers: int) -> None:
-        report(Progress(line, int(total * layers / shape.layers / 1e6), int(total / 1e6)))
+    @torch.inference_mode()
+    def write(self, asked: Prompt) -> Generated:
+        """Continue a prompt with the dense and with the pruned model.
 
-    say("the dense model writes", 0)
-    dense = continuation(loaded, request.prompt, request.tokens)
-    warnings: list[str] = []
-    with restored(loaded):
-        prune(loaded, pruned, calibration, lambda layer: say(f"pruned layer {layer}", layer), warnings.append)
-        say("the pruned model writes", shape.layers)
-        written = continuation(loaded, request.prompt, request.tokens)
-    told = provenance(loaded, files, store, loaded.model.device) | {
-        "setting": request.setting.name,
-        "model_source": relative(request.model),
-        "prompt": request.prompt,
-        "dense": dense,
-        "pruned": written,
-        "warnings": warnings,
-    }
-    return store.entry(store.save(spec, None, told))
+        Raises:
+            UserError: a prompt without room to continue, or a setting that cannot be, or not while somebody waits.
+        """
+        began = time.perf_counter()
+        how = asked.setting
+        if how.repair or how.pattern or not PRUNERS[how.pruner].keeps_weights:
+            fast = either(name for name, row in PRUNERS.items() if row.keeps_weights)
+            raise UserError(f"text is written while you wait by {fast}, without repair or pattern: choose one of these")
+        base = how.allocation.base
+        needed = base.profiled or how.allocation.correction.strength
+        profile = profile_of(asked.profile, self.loaded.source, self.store) if needed else None
+        share = np.array(sparsities(how, self.loaded, profile))
+        dense = self._dense(asked.prompt, asked.tokens)
+        with masked(self.loaded, how.pruner, share, self.masks) as zeros:
+            pruned = continuation(self.loaded, asked.prompt, asked.tokens)
+        seconds = round(time.perf_counter() - began, 2)
+        return Generated(asked=asked, dense=dense, pruned=pruned, sparsity=round(zeros, 4), seconds=seconds)
+
+    def _dense(self, prompt: str, tokens: int) -> str:
+        key = prompt, tokens
+        if key not in self.dense:
+            self.dense[key] = continuation(self.loaded, prompt, tokens)
+            while len(self.dense) > KEPT:
+                self.dense.popitem(last=False)
+        self.dense.move_to_end(key)
+        return self.dense[key]
 
 
 @torch.inference_mode()
@@ -77,7 +83,7 @@ def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
     Raises:
         UserError: an empty prompt, or one that leaves no room for the continuation.
     """
-    check_prompt(prompt, tokens, loaded)
+    _check(prompt, tokens, loaded)
     ids = loaded.tokenizer(prompt, return_tensors="pt")["input_ids"].to(loaded.model.device)
     with _no_settings_of_its_own(loaded.model):
         written = loaded.model.generate(
@@ -85,6 +91,20 @@ def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
         )
     kept = written.sequences[0, : ids.shape[1] + _finite(written.logits)]
     return _new_text(loaded, ids[0], kept)
+
+
+def _check(prompt: str, tokens: int, loaded: Loaded) -> None:
+    """Refuse a prompt that is empty or leaves no room."""
+    if not prompt.strip():
+        raise UserError("the prompt is empty: give the words to be continued")
+    if tokens < 1:
+        raise UserError(f"{tokens} tokens cannot be written: ask for 1 or more")
+    length = len(loaded.tokenizer(prompt)["input_ids"])
+    if loaded.longest is not None and length + tokens > loaded.longest:
+        raise UserError(
+            f"a prompt of {length} tokens and {tokens} to be written exceed the {loaded.longest} that the model's "
+            f"positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
+        )
 
 
 def _greedy(loaded: Loaded, tokens: int) -> GenerationConfig:

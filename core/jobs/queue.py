@@ -109,7 +109,7 @@ def submit(store: Store, request: Request, device: str = "cpu", engine: str = "w
         UserError: nothing may be run here.
     """
     access.may_write()
-    access.confine(request.model_dump(mode="json", exclude={"prompt"}))
+    access.confine(request.model_dump(mode="json"))
     new = Job(store.root, request, device, engine, time.time(), Status())
     found = records.read(store.root, new.key)
     lock = None if found and found.active else processes.take(new.lock)

@@ -61,14 +61,14 @@ class Desk:
 
         self.bench = Bench(Store(), device("cpu"), silent, {})
         self.loaded = None
-        self._at(model)
+        self._at(OfModel(model=model))
 
-    def _at(self, model: str) -> None:
-        from core.evaluation.live import Writer
+    def _at(self, asked: OfModel) -> None:
+        from core.evaluation.writing import Writer
         from core.measure.scenes import Lab
         from core.models.streaming import streamed
 
-        loaded = self.bench.load(OfModel(model=model))
+        loaded = self.bench.load(asked)
         if streamed(loaded.layers):
             raise UserError(f"{loaded.source.label} is larger than the memory here: the lab needs a smaller model")
         if loaded is not self.loaded:
@@ -84,7 +84,7 @@ class Desk:
         """
         if task.kind == "ahead":
             return next(self.steps, DONE) is not DONE
-        self._at(task.asked.model)
+        self._at(task.asked.of_model)
         if task.kind == "row":
             return self.lab.row(task.asked, task.layer)
         return self.lab.scene(task.asked) if task.kind == "scene" else self.writer.write(task.asked)

@@ -25,7 +25,6 @@ from core.specs import (
     ProfileSpec,
     StudyRequest,
     UserError,
-    WritingRequest,
     expanded,
     identified,
     methods_of,
@@ -157,13 +156,6 @@ def polish(request: PolishRequest, bench: Bench) -> Entry:
     return polish.Run(request, loaded, bench.store, shape, bench.report).run()
 
 
-def write(request: WritingRequest, bench: Bench) -> Entry:
-    from core.evaluation import writing
-
-    loaded, shape = bench.placed(request, _checked(request, bench))
-    return writing.run(request, loaded, bench.store, shape, bench.report)
-
-
-def _checked(request: StudyRequest | ExportRequest | WritingRequest, bench: Bench) -> Callable[[Reader], None]:
+def _checked(request: StudyRequest | ExportRequest, bench: Bench) -> Callable[[Reader], None]:
     """What refuses a request before the weights are read."""
     return lambda reader: check(request, reader, bench.store)

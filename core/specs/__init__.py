@@ -37,7 +37,7 @@ from core.specs.perturbations import (
     perturbation,
 )
 from core.specs.polishing import ExchangeSpec, MarginalSpec, PolishRequest, PolishSpec
-from core.specs.requests import BestRequest, BestSpec, ExportRequest, ExportSpec, WritingRequest, WritingSpec
+from core.specs.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
 from core.specs.settings import PrunedSpec, Setting, Sparsity, uniform, with_twins
 from core.specs.studies import EvaluatedSpec, EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec, ZeroShotSpec
 from core.specs.texts import USUAL_CALIBRATION, USUAL_EVALUATION, TextSpec, WindowRequest

@@ -162,7 +162,6 @@ OPTIONS: Mapping[str, tuple[Option, ...]] = {
                least=SHORTEST),
         _count("seed", "Draws the calibration windows.", 0, "settings.0.calibration_seed", least=0),
         *_judged("evaluate", "evaluate_documents"),
-        Option("prompt", "Let the dense and the pruned model continue these words."),
         *EXPORT,
         *RUN,
     ),

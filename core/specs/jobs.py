@@ -78,14 +78,6 @@ JOBS = (
         listed="polished",
     ),
     JobRow(
-        "writing",
-        "core.specs.requests:WritingRequest",
-        "core.specs.requests:WritingSpec",
-        "core.jobs.work:write",
-        "Let the dense and the pruned model continue a prompt.",
-        opens=(("part", "writing"),),
-    ),
-    JobRow(
         "unfinished",
         "core.specs.shares:ShareRequest",
         "core.specs.shares:Unfinished",

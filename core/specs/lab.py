@@ -6,8 +6,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from core.specs.base import Spec, checked
+from core.specs.base import Spec, added, checked
 from core.specs.errors import UserError
+from core.specs.models import Dtype, OfModel
 from core.specs.perturbations import EACH, Perturbation, perturbation
 from core.specs.settings import Setting, read_setting
 
@@ -28,10 +29,20 @@ SPARSITIES = tuple(step / 10 for step in range(9))
 REMOVED = (0.7, 0.5, 0.6, 0.8, 0.3, 0.9)  # shares of a layer's weights that the lab's page removes, the usual first
 
 
-class Question(Spec):
-    """A sentence and what is done to it, at every layer in turn."""
+class Asked(Spec):
+    """A question about a model."""
 
     model: str = "demo"
+
+    @property
+    def of_model(self) -> OfModel:
+        """The model, as it is loaded."""
+        return OfModel(model=self.model)
+
+
+class Question(Asked):
+    """A sentence and what is done to it, at every layer in turn."""
+
     sentence: str
     perturbation: Perturbation
     token: int | None = Field(
@@ -52,13 +63,19 @@ class Question(Spec):
         return self
 
 
-class Prompt(Spec):
+class Prompt(Asked):
     """A text to be continued by the dense model and by a pruned one."""
 
-    model: str = "demo"
     prompt: str
     setting: Setting
     tokens: int = Field(40, ge=1, le=MOST_WRITTEN, description="most tokens to write")
+    revision: str | None = added(None, "branch, tag or commit of a Hub model")
+    dtype: Dtype = added("float32", "in which the model runs")
+    profile: str = added("demo", "key of the profile that allocations look at")
+
+    @property
+    def of_model(self) -> OfModel:
+        return OfModel(model=self.model, revision=self.revision, dtype=self.dtype)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

@@ -1,4 +1,4 @@
-"""What else is asked of settings: an export, a continuation, the best of them."""
+"""What else is asked of settings: an export, and the best of them."""
 
 from __future__ import annotations
 
@@ -41,21 +41,6 @@ class ExportRequest(OneSetting):
     does: ClassVar[str] = "export"
 
 
-class WritingRequest(OneSetting):
-    """What the dense and the pruned model write after a prompt, side by side."""
-
-    identity = "WritingRequest"
-    prompt: str
-    tokens: int = Field(48, ge=1, le=512, description="most tokens to write")
-    does: ClassVar[str] = "writing"
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.prompt.strip():
-            raise ValueError("the prompt is empty: give the words to be continued")
-        return self
-
-
 class BestRequest(OfModel):
     """The best setting for a target sparsity, or for a loss that may not be exceeded.
 
@@ -92,18 +77,6 @@ class BestRequest(OfModel):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"calibration seeds {', '.join(map(str, self.seeds))}: name each once")
         return self
-
-
-class WritingSpec(View):
-    """A view: what a model, dense and pruned, wrote after a prompt; the two texts are in its provenance."""
-
-    identity = "WritingSpec"
-    model: ModelSpec
-    pruned: PrunedSpec
-    prompt: str
-    tokens: int
-    tokenizer: str | None = added(None, "its SHA-256, where the content of the model does not tell it")
-    method: Literal[1] = 1
 
 
 class ExportSpec(View):

@@ -24,7 +24,6 @@ from core.store.arrays import check_arrays
 from core.store.cache import FORMS as RESULTS
 from core.store.cache import KINDS, VIEW_KINDS, Entry, Store, named, packs_of
 from core.store.files import Corrupt, hashes, pretty
-from core.store.public import WORDS as PROSE
 from core.store.public import public
 from core.store.results import decode, encode
 from core.store.told import FORMS, Told
@@ -239,13 +238,13 @@ def _json(name: str, data: bytes) -> dict:
 
 
 def _names(told: dict) -> Iterator[str]:
-    """Every text in a JSON object but what a person or a model wrote, at any depth."""
+    """Every text in a JSON object, at any depth."""
     left: list[object] = [told]
     while left:
         match left.pop():
             case dict() as each:
                 yield from each
-                left += [value for name, value in each.items() if name not in PROSE]
+                left += each.values()
             case list() as each:
                 left += each
             case str() as each:

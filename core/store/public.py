@@ -6,7 +6,6 @@ import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-WORDS = {"prompt", "dense", "pruned"}  # a person's or a model's, whatever they look like
 PATH = re.compile(r"(?P<form>(?:random:|file:)*)(?P<path>(?:/|~|[A-Za-z]:[\\/]|\\\\|\.\.?[\\/]).*)", re.DOTALL)
 
 
@@ -16,7 +15,7 @@ def public(value: Any) -> Any:
     A path inside the project, which says nothing of this machine, stays.
     """
     if isinstance(value, dict):
-        return {name: each if name in WORDS else public(each) for name, each in value.items()}
+        return {name: public(each) for name, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [public(each) for each in value]
     return named(value) if isinstance(value, str) else value

@@ -83,13 +83,4 @@ class ToldOfBest(Told):
     trials: tuple[Trial, ...] = ()
 
 
-class ToldOfWriting(Told):
-    """Of a continuation: the words themselves."""
-
-    setting: Line
-    prompt: str
-    dense: str
-    pruned: str
-
-
-FORMS: dict[str, type[Told]] = {"best": ToldOfBest, "writing": ToldOfWriting}  # by kind; any other: `Told`
+FORMS: dict[str, type[Told]] = {"best": ToldOfBest}  # by kind; any other: `Told`

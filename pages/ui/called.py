@@ -10,7 +10,6 @@ from core.specs import (
     StudyRequest,
     UserError,
     WindowRequest,
-    WritingRequest,
     naming,
     profile_names,
 )
@@ -49,8 +48,6 @@ def brief(request: Request) -> str:
             said = ["evaluation", what, source(request.evaluation.text)]
         case ExportRequest():
             said = ["export", naming.allocation(request.setting.allocation)]
-        case WritingRequest():
-            said = ["writing", naming.allocation(request.setting.allocation)]
         case BestRequest():
             said = ["best setting", labels.percent(request.target) if request.target else "within a loss"]
         case _:

@@ -19,9 +19,11 @@ from core.models.sources import Source
 from core.specs import Correction, ExportRequest, Setting, StudyRequest, WindowRequest, grammar
 from core.store.cache import Store
 from core.store.profiles import load
+from core.store.scenes import Generated
 from pages.ui.prune import exporting
 from pages.ui.prune.asking import Pruning
 from tests import synthetic
+from tests.fake_warm import Warm
 from tests.pages.prune_page import LAYERS, OWL, PROFILE, family, opened, save
 
 # --- the command and the study file --------------------------------------------------------------------------------
@@ -84,11 +86,10 @@ def test_an_export_onto_the_model_itself_is_refused_before_it_runs(
     assert str(outside) in app.error[0].value and app.button(key="export").disabled
 
 
-@pytest.mark.parametrize("part", ["export", "writing"])
-def test_what_pruning_once_costs_stands_before_it_runs(store: Store, located: None, part: str) -> None:
+def test_what_pruning_once_costs_stands_before_it_runs(store: Store, located: None) -> None:
     told = []
     for more in ({}, {"calibration_windows": "160"}):
-        app = opened(part=part, **more)
+        app = opened(part="export", **more)
         told += [each.value for each in app.markdown if "Pruning it once" in each.value]
         assert not app.error and not app.exception
     one, ten = (float(re.search(r"([\d.]+) TFLOP, about \d+ s", each)[1]) for each in told)
@@ -177,29 +178,26 @@ def test_a_folder_is_shown_whole(store: Store, located: None, outside: Path, mon
     assert not any(each.value.startswith("The export goes to") for each in app.caption)
 
 
-# --- writing -------------------------------------------------------------------------------------------------------
+# --- what both models write ----------------------------------------------------------------------------------------
 
 
-def test_what_both_models_wrote_stands_side_by_side(store: Store) -> None:
-    spec = specs.WritingSpec(
-        model=PROFILE.model,
-        pruned=specs.PrunedSpec(pruner="wanda", sparsity=(0.5,) * LAYERS, calibration=None),
-        prompt="Once",
-        tokens=8,
-    )
-    told = {"setting": "uniform, 50%, wanda", "prompt": "Once", "dense": "upon a time", "pruned": "*the* the <b>"}
-    store.save(spec, None, told)
+def test_the_models_text_stands_beside_the_dense_one(store: Store, model: Warm) -> None:
     app = opened(part="writing", prompt="Once more")
-    assert not app.exception
-    assert {"upon a time", "*the* the <b>"} <= {each.value for each in app.text}, "as plain text"
+    assert not model.texts
     app.button(key="write").click().run()
-    [job] = queue.jobs(store)
-    assert (job.request.prompt, job.request.tokens) == ("Once more", 48)
-    assert job.request.setting.allocation.base.kind == "owl"
+    [(asked, waiting)] = model.texts.items()
+    assert (asked.prompt, asked.profile, asked.setting) == ("Once more", PROFILE.key, Setting(allocation=OWL))
+    told = {"asked": asked, "sparsity": 0.5, "seconds": 1}
+    waiting.set_result(Generated(dense="upon a time", pruned="*the* the <b>", **told))
+    app.run()
+    assert not app.exception and not queue.jobs(store)
+    assert {"upon a time", "*the* the <b>"} <= {each.value for each in app.text}, "as plain text"
+    assert opened(part="writing", prompt="Twice").button(key="write")
 
 
-def test_nothing_is_written_after_no_words(store: Store) -> None:
+@pytest.mark.parametrize(("words", "said"), [("  ", "prompt is empty"), ("so " * 999, "shorten it")])
+def test_nothing_is_written_after_words_that_cannot_be(store: Store, model: Warm, words: str, said: str) -> None:
     app = opened(part="writing")
-    app.text_area(key="prompt").set_value("  ").run()
-    assert any("prompt is empty" in each.value for each in app.error)
-    assert app.button(key="write").disabled
+    app.text_area(key="prompt").set_value(words).run()
+    assert any(said in each.value for each in app.error)
+    assert app.button(key="write").disabled and not model.texts

@@ -73,8 +73,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         few = [each for each in family() if each.allocation.correction.strength in (0, 0.04)][:6]
         save(other, tuple(few), text=NAME, tasks=(TASK,))
         answers.save(other, left_out=[NAME], texts={"final": NAME, "selection": NAME, "calibration": NAME})
-    written = specs.WritingSpec(model=PROFILE.model, pruned=half, prompt=NAME, tokens=9)
-    other.save(written, None, told | {"model": NAME, "prompt": NAME, "dense": NAME, "pruned": NAME})
     for kind in VIEW_KINDS:
         for entry in (each for each in other.entries(kind) if not each.committed):
             unpack(store, pack(other, entry))

@@ -1,18 +1,22 @@
-"""What the dense and the pruned models write: three prompts that are stored, and the reader's own."""
+"""What the dense and the pruned models write: stored prompts and the reader's own, in the lab and on Prune."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 
 import streamlit as st
 
 from core.jobs import warm
+from core.specs import Setting, naming
 from core.specs.errors import UserError
 from core.specs.formats import several
 from core.specs.lab import ALLOCATIONS, SPARSITIES, Prompt, prompt
+from core.specs.plain import plain
 from core.store import scenes
 from core.store.scenes import Generated
-from pages.ui import frame, view
+from pages.ui import buttons, frame, view
 from pages.ui.lab import answering
 from pages.ui.live import texts
 from pages.ui.live.texts import Chosen, Continued, Method
@@ -24,6 +28,11 @@ ABOUT = (
     "Every model takes the likeliest word at every step; marked words differ from the dense text. Weights are chosen "
     "in one look at the dense model; the Prune page goes layer by layer, and measures the cost."
 )
+IMPRESSION = (
+    "Both models take the likeliest word at every step. Weights are chosen in one look at the dense model on the "
+    "bundled text, whatever the calibration above. One text is an impression: the numbers are under Results."
+)
+WORDS = "The old clockmaker opened the door of her shop and"
 OWN = "own"
 KEPT = 60  # texts of the reader's own
 LOOK = 0.4  # seconds between two looks at what is not written yet
@@ -97,24 +106,65 @@ def _write(words: str, share: float) -> None:
     missing = {label: each for label, each in asked.items() if each not in _kept()}
     if missing:
         label, first = next(iter(missing.items()))
-        future = warm.generate(first, answering.tab().reader)
-        st.fragment(run_every=LOOK)(_writing)(first, future, label)
+        at = [each.label for each in METHODS].index(label) + 1
+        _wait(first, f"Writing text {at} of {len(METHODS)}, pruned by {label}.")
 
 
-def _said(future: Future, label: str) -> str:
+def under(setting: Setting, asked: Callable[[str], Prompt]) -> None:
+    """What the model in view writes after the reader's words, dense and pruned by one setting.
+
+    Args:
+        asked: makes the question from the words.
+    """
+    words = view.text("prompt", WORDS)
+    st.text_area("Prompt", key="prompt", height=80)
+    st.markdown(f"**Pruned model:** {plain(naming.setting(setting))}")
+    question, found = None, None
+    try:
+        question = asked(words)
+        found = _kept().get(question)
+    except UserError as error:
+        frame.error(error)
+    if found:
+        _side_by_side(found)
+    elif question and st.session_state.get("prompt asked") == question:
+        _wait(question, "Writing the text.")
+    else:
+        ask = partial(st.session_state.update, {"prompt asked": question})
+        buttons.button("Generate text", ask, icon=":material/edit_note:", disabled=question is None, key="write")
+    st.caption(IMPRESSION)
+
+
+def _side_by_side(found: Generated) -> None:
+    """Two texts after one prompt; as plain text, for a model may write anything."""
+    texts_of = {"dense": found.dense, "pruned": found.pruned}
+    for place, (name, text) in zip(st.columns(2), texts_of.items(), strict=True):
+        with place.container(border=True):
+            st.markdown(f"**{name}**")
+            st.text(text.strip() or "nothing: its first logits are not finite, or it stops at once")
+
+
+def _wait(asked: Prompt, running: str) -> None:
+    """Ask for a text, and look until it has come.
+
+    Args:
+        running: is said once it is written.
+    """
+    future = warm.generate(asked, answering.tab().reader)
+    st.fragment(run_every=LOOK)(_writing)(asked, future, running)
+
+
+def _said(future: Future, running: str) -> str:
     """What the reader's next text waits for."""
     if warm.state() != "ready":
         return "The model is loading, a few seconds. Your words are next."
     ahead = warm.ahead(future)
-    if ahead:
-        return f"{several(ahead, 'question')} ahead of yours."
-    at = [each.label for each in METHODS].index(label) + 1
-    return f"Writing text {at} of {len(METHODS)}, pruned by {label}."
+    return f"{several(ahead, 'question')} ahead of yours." if ahead else running
 
 
-def _writing(asked: Prompt, future: Future, label: str) -> None:
+def _writing(asked: Prompt, future: Future, running: str) -> None:
     if not future.done():
-        st.caption(f":material/hourglass: {_said(future, label)}")
+        st.caption(f":material/hourglass: {_said(future, running)}")
         return
     if not future.cancelled():
         try:

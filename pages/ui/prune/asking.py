@@ -19,10 +19,10 @@ from core.specs import (
     StudyRequest,
     UserError,
     WindowRequest,
-    WritingRequest,
     checked,
     uniform,
 )
+from core.specs.lab import Prompt
 from core.specs.naming import PRUNERS
 from core.specs.paths import resolved
 from core.specs.patterns import pattern as read_pattern
@@ -75,8 +75,9 @@ class Pruning:
             ExportRequest, **self._common(), setting=self.setting, folder=where, overwrite=overwrite, study=study
         )
 
-    def writing(self, prompt: str, tokens: int) -> WritingRequest:
-        return checked(WritingRequest, **self._common(), setting=self.setting, prompt=prompt, tokens=tokens)
+    def prompt(self, words: str) -> Prompt:
+        of_model = {"model": self.model, "revision": self.revision, "dtype": self.dtype}
+        return checked(Prompt, **of_model, profile=self.profile, setting=self.setting, prompt=words)
 
     def _common(self) -> dict[str, object]:
         return {

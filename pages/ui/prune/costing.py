@@ -1,4 +1,4 @@
-"""What pruning once costs, said before it runs: for a continued text and an export, which evaluate nothing."""
+"""What an export costs, said before it runs: it prunes once and evaluates nothing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from core.models import cost
 from core.specs import EvaluationRequest, ExportRequest, StudyRequest, UserError, WindowRequest, checked
 from core.store.cache import Store
 from pages.ui import frame
-from pages.ui.prune.asking import Pruning
 
 UNKNOWN = "The cost is not known until the model is on this machine."
 LEAST = EvaluationRequest(text=WindowRequest(sequences=1, length=8))  # so that the memory is that of pruning
 
 
-def say(asked: Pruning | ExportRequest, device: str) -> None:
+def say(asked: ExportRequest, device: str) -> None:
     """The cost of pruning one setting, as the Evaluate part says its own."""
     try:
         expected = of_pruning(asked, Store(), device)
@@ -24,7 +23,7 @@ def say(asked: Pruning | ExportRequest, device: str) -> None:
     st.markdown(f"**Pruning it once:** {cost.words(expected)}" if expected else UNKNOWN)
 
 
-def of_pruning(asked: Pruning | ExportRequest, store: Store, device: str) -> cost.Cost | None:
+def of_pruning(asked: ExportRequest, store: Store, device: str) -> cost.Cost | None:
     """What pruning costs; None while the model's files are not on this machine.
 
     Raises:

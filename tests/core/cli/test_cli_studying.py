@@ -111,24 +111,6 @@ def test_a_mixture_of_experts_is_refused_with_the_reason(prune: Callable, say: C
     say("measure", "--model", model, *asked, "--device", "cpu", "--json").refused(*why)
 
 
-def test_both_models_continue_a_prompt(prune: Callable) -> None:
-    """In the JSON, and for people below the table."""
-    found = prune("--prompt", "The heron stood", "--json", by="uniform:0.9").json["writing"]
-    assert found["prompt"] == "The heron stood" and found["dense"] and found["pruned"] != found["dense"]
-    out = " ".join(prune("--prompt", "The heron stood", by="uniform:0.9").out.split())
-    assert "uniform" in out and "perplexity" in out and " ".join(["pruned:", *found["pruned"].split()]) in out
-
-
-@pytest.mark.parametrize("prompt", ["", " \n"])
-def test_an_empty_prompt_is_refused_before_anything_runs(prompt: str, prune: Callable, no_job: None) -> None:
-    prune("--prompt", prompt).refused("the prompt is empty")
-
-
-def test_a_prompt_too_long_costs_nobody_the_table(prune: Callable) -> None:
-    said = prune("--prompt", "so " * 60)
-    assert said.code == 2 and "shorten it" in said.err and "uniform:0.5" in said.out
-
-
 def test_a_pattern_that_does_not_fit_is_refused_before_anything_is_evaluated(prune: Callable, tmp_path: Path) -> None:
     assert "3:5 does not fit self_attn.q_proj of layer 0" in prune("--pattern", "3:5", by=None).err
     assert not list((tmp_path / "cache").glob("evaluated*/*"))

@@ -22,7 +22,6 @@ from core.specs import (
     StudyRequest,
     UserError,
     WindowRequest,
-    WritingRequest,
     presets,
 )
 from core.specs.study_file import read_study
@@ -81,7 +80,6 @@ def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
     asked = [*reads(StudyRequest()), *reads(BestRequest(target=0.7))]
     asked += [
         ExportRequest(setting=setting, folder="x").calibration,
-        WritingRequest(setting=setting, prompt="x").calibration,
         MeasureRequest(measurements=specs.measurements([Skip()])).text,
     ]
     small = [each for name, each in presets.PRESETS.items() if name != "paper"]  # that one is for a longer text

@@ -190,11 +190,6 @@ MANY = {"sequences": 4000, "length": 12}
         (lambda few, many: study(few, calibration=many), "4000 were asked"),
         (lambda few, many: study(few, profile="0123456789abcdef"), "there is no profile"),
         (lambda few, many: study(few, "owl"), "owl looks at a profile"),
-        (lambda few, many: specs.WritingRequest(setting=specs.Setting(), prompt="x", calibration=many), "4000 were"),
-        (
-            lambda few, many: specs.WritingRequest(setting=specs.Setting(), prompt="so " * 60, calibration=few),
-            "shorten",
-        ),
         (lambda few, many: specs.BestRequest(target=0.5, calibration=few, selection=many, final=few), "3 roles"),
     ],
 )

@@ -14,7 +14,7 @@ from core.jobs import processes, queue
 from core.jobs.recorder import INTERVAL, Recorder
 from core.jobs.records import Request, Status
 from core.models.progress import Progress
-from core.specs import ExportRequest, MeasureRequest, Setting, StudyRequest, WindowRequest, WritingRequest
+from core.specs import ExportRequest, MeasureRequest, Setting, StudyRequest, WindowRequest
 from core.store.cache import Store
 from tests import fake_experiment as fake
 
@@ -174,7 +174,6 @@ SKIP = specs.measurements([specs.perturbation("skip")])
         (StudyRequest(model="random:/models/own", settings=(Setting(),)),
          "1 setting of own, untrained on demo text, evaluation half"),
         (ExportRequest(setting=Setting(), folder="pruned"), f"export of {USUAL}"),
-        (WritingRequest(setting=Setting(), prompt="Once"), f"writing of {USUAL}"),
         (MeasureRequest(model="some/model", text=WindowRequest(source="file:/texts/own.txt"), measurements=SKIP),
          "measurement of some/model on own.txt"),
     ],

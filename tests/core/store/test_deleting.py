@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.cli import studying
-from core.specs import PerturbedSpec
+from core.specs import PerturbedSpec, UserError
 from core.store import deleting, hidden, parts
 from core.store.cache import MARK, Store
 from core.store.files import write_file
@@ -91,3 +91,13 @@ def test_parts_of_what_was_imported_too_are_those_of_who_measures_it_here(empty:
     imported.unlink()
     deleting.sweep(empty)
     assert not parts.finished(empty, unit)
+
+
+def test_entries_of_a_kind_that_is_gone_are_left_alone(empty: Store, keys: dict[str, str]) -> None:
+    old = empty.root / "writing" / "0123456789abcdef" / "spec.json"
+    write_file(old, b'{"prompt": "Once"}')
+    deleting.sweep(empty)
+    assert old.is_file() and not empty.troubles()
+    assert {each.key for each in empty.entries()} == set(keys.values())
+    with pytest.raises(UserError, match="0123456789abcdef"):
+        empty.by_key("0123456789abcdef")

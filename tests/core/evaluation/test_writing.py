@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.evaluation.live import Writer
-from core.evaluation.writing import continuation
+from core.evaluation.writing import Writer, continuation
 from core.measure.scenes import Lab
 from core.models import anatomy
 from core.pruning.linear import pruned
