@@ -14,7 +14,7 @@ from core.specs.commands import Allocating, Asked, Studying
 
 def given(line: str) -> tuple[str, SimpleNamespace]:
     """The command and the values of its options."""
-    for module in ("allocating", "best", "commands", "comparing", "polishing", "studying"):
+    for module in ("allocating", "best", "commands", "comparing", "studying"):
         importlib.import_module(f"core.cli.{module}")  # each registers its commands
     words = shlex.split(line)
     assert words[:3] == ["python", "-m", "core"]

@@ -32,7 +32,7 @@ class Manual(Allocator):
     sparsity: tuple[float, ...] | tuple[tuple[float, ...], ...] = Field(
         description="per layer, or per layer and linear"
     )
-    name: str = added("", "what it is called, as in Response polished by Wanda")
+    name: str = added("", "what it is called in charts and tables")
 
     @model_validator(mode="before")
     @classmethod

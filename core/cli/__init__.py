@@ -1,5 +1,4 @@
-"""The command line: `python -m core measure`, `show`, `allocate`, `prune`, `evaluate`, `study`, `best`, `polish`
-and so on.
+"""The command line: `python -m core measure`, `show`, `allocate`, `prune`, `evaluate`, `study`, `best` and so on.
 
 Exit 0: done. 1: failed or cancelled. 2: a bad request, with one line on stderr: what was wrong, what would be right.
 With --json, stdout holds one JSON object and nothing else.
@@ -35,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TQDM_DISABLE", "1")  # loading bars of libraries; progress is ours to show
     # each registers its commands
-    from core.cli import allocating, best, commands, comparing, exporting, polishing, reporting, serving, studying
+    from core.cli import allocating, best, commands, comparing, exporting, reporting, serving, studying
 
     try:
         result = app(sys.argv[1:] or ["--help"] if arguments is None else arguments, standalone_mode=False)

@@ -11,7 +11,6 @@ from core.specs import (
     Checkpoint,
     EvaluationRequest,
     MeasureRequest,
-    PolishRequest,
     Setting,
     StudyRequest,
     UserError,
@@ -25,7 +24,7 @@ from core.specs.allocations import BASES, AllocationRequest
 from core.specs.base import look_up
 from core.specs.command_table import ALIASES, OPTIONS, RUN, SPREAD
 from core.specs.patterns import pattern
-from core.specs.typed import absolute, build, span
+from core.specs.typed import absolute, build
 
 
 def measure(given: SimpleNamespace) -> MeasureRequest:
@@ -58,16 +57,6 @@ def prune(given: SimpleNamespace) -> StudyRequest:
 def evaluate(given: SimpleNamespace) -> StudyRequest:
     """What `evaluate` asks: a study of the dense model alone."""
     return _study(_fields("evaluate", given), given)
-
-
-def polish(given: SimpleNamespace) -> PolishRequest:
-    """What `polish` asks."""
-    found = _fields("polish", given)
-    setting = checked(Setting, **found.pop("setting"), allocation=grammar.read_allocation(given.allocation))
-    texts = {role: checked(WindowRequest, **found.pop(role)) for role in ("calibration", "selection")}
-    source, documents = found.pop("final"), span(given.final_documents) if given.final_documents else None
-    final = source and texts["selection"].model_copy(update={"source": source, "documents": documents})
-    return checked(PolishRequest, **found, **texts, setting=setting, final=final)
 
 
 def best(given: SimpleNamespace) -> BestRequest:

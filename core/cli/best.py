@@ -15,7 +15,7 @@ from core.cli.output import out, say_helped, say_json
 from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
 from core.models import machine
-from core.search.best import Best, called, commands, export_request, load, written
+from core.search.best import LINEARS, Best, called, commands, export_request, linears_line, load, written
 from core.search.roles import roles
 from core.specs import Setting
 from core.specs.formats import per_cent
@@ -86,6 +86,7 @@ def best_json(found: Best, cache: Path | None) -> dict[str, Any]:
             for each in found.candidates
         ],
         "left_out": found.left_out,
+        "linears": linears_line(found, cache),
         "trials": found.provenance.get("trials", []),
         "profile": found.profile,
         "commands": list(commands(found, cache)),
@@ -133,7 +134,9 @@ def _table(found: Best, cache: Path | None) -> None:
     for each in found.provenance.get("trials", []):
         lost = f"{per_cent(each['target'])}: {per_cent(each['loss'])} lost by {each['allocation']}"
         out.print(f"{lost} on the text that selects")
-    for note in (*found.left_out, roles(found.request), _judge(found)):
+    linears = linears_line(found, cache)
+    per_linear = [f"{LINEARS} {linears}"] if linears else []
+    for note in (*found.left_out, *per_linear, roles(found.request), _judge(found)):
         out.print(note, markup=False, soft_wrap=True)
     out.print(f"[bold]{found.sentence}[/bold]", soft_wrap=True, highlight=False)
     for each in (*found.more_sentences, found.loss_sentence):

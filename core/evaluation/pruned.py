@@ -10,7 +10,7 @@ import torch
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.pruning.plan import Plan
-from core.pruning.walk import Look, walk
+from core.pruning.walk import walk
 from core.specs.patterns import pattern
 from core.specs.settings import PrunedSpec
 from core.store.results import Array
@@ -23,7 +23,6 @@ def prune(
     calibration: dict[str, Windows],
     step: Callable[[int], None],
     warn: Callable[[str], None],
-    look: Look | None = None,
 ) -> Array:
     """Prune in place as the spec says; achieved sparsity, (layers, linears).
 
@@ -33,7 +32,7 @@ def prune(
     """
     no_text = torch.zeros(1, 2, dtype=torch.long)  # the pruner looks at none: any token will do to walk with
     tokens = calibration[pruned.calibration.key].tokens if pruned.calibration else no_text
-    return walk(loaded, tokens, plan(pruned), step, warn, look)
+    return walk(loaded, tokens, plan(pruned), step, warn)
 
 
 def plan(pruned: PrunedSpec) -> Plan:

@@ -21,7 +21,6 @@ from core.specs import (
     ExportRequest,
     Measurement,
     MeasureRequest,
-    PolishRequest,
     ProfileSpec,
     StudyRequest,
     UserError,
@@ -147,13 +146,6 @@ def search(request: BestRequest, bench: Bench) -> Entry:
     loaded = bench.load(request, lambda reader: choosing.texts_of(choosing.with_documents(request), reader))
     shape = outlined(loaded.source, bench.store)
     return choosing.Run(request, loaded, bench.store, shape, bench.report, stage).run()
-
-
-def polish(request: PolishRequest, bench: Bench) -> Entry:
-    from core.search import polish
-
-    loaded, shape = bench.placed(request, lambda reader: windows(request.selection, reader))
-    return polish.Run(request, loaded, bench.store, shape, bench.report).run()
 
 
 def _checked(request: StudyRequest | ExportRequest, bench: Bench) -> Callable[[Reader], None]:

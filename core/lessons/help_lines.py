@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HEAVY = ("measure", "compare", "evaluate", "prune", "best", "polish")  # load the model: a minute or more on two cores
+HEAVY = ("measure", "compare", "evaluate", "prune", "best")  # load the model: a minute or more on two cores
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ GROUPS: dict[str, tuple[Line, ...]] = {
             "The same budget spread by measured responses, then exported as a checkpoint that loads anywhere.",
         ),
         Line(
-            "best --target 0.6 --profile demo --sequences 8 --windows 8 --length 64 --polish 1 --seeds 0",
+            "best --target 0.6 --profile demo --sequences 8 --windows 8 --length 64 --seeds 0",
             "Try every allocator and the correction on one half of a text, and judge the winner on the other half.",
         ),
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 from core import specs
 from core.models.outline import Outline
@@ -91,13 +90,6 @@ def walk_flops(shape: Outline, calibration: specs.WindowRequest) -> float:
 def evaluation_flops(shape: Outline, sequences: int, length: int) -> float:
     """Losses of some windows, and the dense model's logits beside them."""
     return clean_flops(shape, sequences, length) + head_flops(shape, sequences * length)
-
-
-def changed_flops(shape: Outline, sequences: int, length: int, starts: Sequence[int]) -> float:
-    """Losses of a model and of changed ones, each of which is run from its first changed layer on."""
-    tokens, layers = sequences * length, sum(shape.layers - start for start in starts)
-    heads = len(starts) * head_flops(shape, tokens)
-    return clean_flops(shape, sequences, length) + layers * layer_flops(shape, tokens, length) + heads
 
 
 def task_flops(shape: Outline, examples: int) -> float:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -27,8 +26,6 @@ from core.specs.formats import either
 from core.specs.pruners import WITHOUT_TEXT, Statistic
 from core.store.results import Array
 
-Look = Callable[[int, Linear, float, Callable[[float], Tensor]], None]  # layer, linear, planned sparsity, its weight at
-
 
 @torch.inference_mode()
 def walk(
@@ -37,7 +34,6 @@ def walk(
     plan: Plan,
     step: Callable[[int], None] = lambda _: None,
     warn: Callable[[str], object] = warnings.warn,
-    look: Look | None = None,
 ) -> Array:
     """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
 
@@ -53,7 +49,6 @@ def walk(
         plan: what to do; a column of its sparsities belongs to the linear at that place in `anatomy.prunable`.
         step: told the layer that is done.
         warn: told in a sentence what had to be helped along, once each time.
-        look: shown every linear before it is pruned, with what would give its weight at another sparsity.
 
     Returns:
         (layers, linears) achieved sparsity, counted; NaN where a layer has fewer linears than another.
@@ -85,10 +80,8 @@ def walk(
                 statistics = _statistics(group, runs, streams, treatment.statistics, path)
                 for linear in group:
                     share = sparsity[linear.name]
-                    at = partial(pruned, linear, index, treatment, statistics, pattern=plan.pattern, warn=warn)
-                    if look:
-                        look(index, linear, share, at)
-                    linear.module.weight.copy_(at(share))
+                    weight = pruned(linear, index, treatment, statistics, share, plan.pattern, warn)
+                    linear.module.weight.copy_(weight)
             achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
             streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
             if path:

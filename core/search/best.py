@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from core.analysis import evaluations
@@ -17,8 +18,11 @@ from core.specs import BestRequest, BestSpec, ExportRequest, Setting, UserError,
 from core.specs.commands import alone, command_line
 from core.specs.formats import capital, per_cent
 from core.specs.grammar import write
-from core.specs.pruners import NO_REPAIR, REPAIRS
+from core.specs.pruners import REPAIRS
+from core.specs.requests import as_asked_now
 from core.store.cache import Entry, Store
+
+LINEARS = "To try a budget per linear too, measure each linear alone, then search again with the key as the profile:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +46,7 @@ class Best:
 
     @property
     def better(self) -> tuple[Setting, ...]:
-        """The winner repaired, and then polished, as far as each lowered the loss on the selection text."""
+        """The winner repaired, if that lowered the loss on the selection text; older answers may go a step further."""
         return self.spec.better
 
     @property
@@ -66,7 +70,7 @@ class Best:
     @property
     def request(self) -> BestRequest:
         """What was asked, every role with its documents; paths inside the project are relative to it."""
-        return BestRequest.model_validate({"repair": NO_REPAIR, "polish": 0} | self.provenance["request"])
+        return BestRequest.model_validate(as_asked_now(self.provenance["request"]))
 
     @property
     def profile(self) -> str:
@@ -110,7 +114,7 @@ class Best:
 
     @property
     def answer(self) -> Setting:
-        """The winner if it holds, else uniform; repaired and polished as far as that is certainly better too."""
+        """The winner if it holds, else uniform; repaired if that is certainly better too."""
         if self.holds:
             return self.kept[-1]
         repaired = [each.uniform for each in self.better if each.repair and self.fallback == self.uniform]
@@ -173,14 +177,10 @@ class Best:
 
     @property
     def added(self) -> list[str]:
-        """What the repair and the polish made of the winner on the final text, a sentence each; see `left_out` too."""
-        found, before = [], self.winner
-        for each in self.better:
-            name = "polish" if each.allocation.base.by_hand else f"the repair by {REPAIRS[each.repair].label}"
-            said = sentence(name, "the same setting without it", self.against(each, before).windows)
-            found.append(f"{capital(said)}.")
-            before = each
-        return found
+        """The change that each step from the winner on made on the final text, a sentence each."""
+        steps = pairwise((self.winner, *self.better))
+        said = (sentence(called(after), called(before), self.against(after, before).windows) for before, after in steps)
+        return [f"{capital(each)}." for each in said]
 
     @property
     def loss_sentence(self) -> str:
@@ -206,7 +206,7 @@ class Best:
 
     @property
     def _plain(self) -> Setting:
-        """The answer as it was when its target was chosen, before it was repaired and polished."""
+        """The answer as it was when its target was chosen, before it was repaired."""
         return self.winner if self.holds else self.fallback
 
     @property
@@ -238,11 +238,8 @@ def _repair(setting: Setting) -> str:
 
 
 def _named(setting: Setting) -> str:
-    """The name that charts and tables give its allocation; uniform, and what polish made, in the middle of words."""
-    asked = setting.allocation
-    if asked.base.by_hand:
-        return "the polished allocation"
-    return naming.long(asked).replace("Uniform", "uniform", 1)
+    """The name that charts and tables give its allocation; uniform in the middle of words."""
+    return naming.long(setting.allocation).replace("Uniform", "uniform", 1)
 
 
 def export_request(found: Best, request: BestRequest, folder: str, overwrite: bool) -> ExportRequest:
@@ -308,3 +305,19 @@ def commands(found: Best, cache: Path | None = None) -> tuple[str, ...]:
         return (prune,) if request.profile else (command_line(profile_request(request), cache=cache), prune)
     except UserError:
         return ()
+
+
+def linears_line(found: Best, cache: Path | None = None) -> str | None:
+    """Command that measures what a budget per linear looks at; None where the search looked at that.
+
+    Args:
+        cache: what holds the results, where that is not the project's own.
+    """
+    request = found.request
+    alone = (each.perturbation for each in found.spec.profile.measurements if each.perturbation.prunes == "linear")
+    if any(each.pruner == request.pruner for each in alone):
+        return None
+    try:
+        return command_line(profile_request(request, linears=True), cache=cache)
+    except UserError:
+        return None

@@ -68,7 +68,6 @@ class Run:
     stage: Stage
     left_out: list[str] = field(default_factory=list)
     trials: list[dict] = field(default_factory=list)
-    rounds: list[dict] = field(default_factory=list)  # of the polish
     request: BestRequest = field(init=False)  # as asked, every role with its documents
     parameters: Array = field(init=False)  # (layers, linears) prunable weights
     profile: Profile = field(init=False)
@@ -174,32 +173,15 @@ class Run:
         return self._study("corrections", shares["corrections"], self._asked(asked))
 
     def _better(self, winner: Setting, shares: dict[str, float]) -> tuple[Setting, ...]:
-        """The winner repaired, and then polished, each only if it lowers the loss on the selection text."""
-        found = [winner]
-        if self.request.repair != NO_REPAIR:
-            repaired = winner.model_copy(update={"repair": self.request.repair})
-            study = self._study("repair", shares["repair"], self._asked((winner, repaired)))
-            if study.single(repaired).loss < study.single(winner).loss:
-                found.append(repaired)
-            else:
-                self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
-        if self.request.polish:
-            found += self._polished(found[-1], shares["polish"])
-        return tuple(found[1:])
-
-    def _polished(self, start: Setting, share: float) -> list[Setting]:
-        """What polish makes of a setting; nothing, and a note, where it adds nothing or the model allows none."""
-        asked = plan.polish_request(self.request, self.profile.entry.key, start, self.shape)
-        try:
-            entry = self.relay.over("polish", share, lambda report: self.stage(asked, report))
-        except UserError as reason:
-            self.left_out.append(f"The polish is left out: {reason}")
-            return []
-        self.rounds = entry.provenance["rounds"]
-        if entry.spec.found != start:
-            return [entry.spec.found]
-        self.left_out.append(entry.provenance["sentence"])
-        return []
+        """The winner repaired, if that lowers the loss on the selection text; else nothing."""
+        if self.request.repair == NO_REPAIR:
+            return ()
+        repaired = winner.model_copy(update={"repair": self.request.repair})
+        study = self._study("repair", shares["repair"], self._asked((winner, repaired)))
+        if study.single(repaired).loss < study.single(winner).loss:
+            return (repaired,)
+        self.left_out.append("The repair does not lower the loss on the text that selects: it is left out.")
+        return ()
 
     def _fallback(self, winner: Setting) -> Setting | None:
         """Uniform where it kept within the loss itself, for the case that the winner does not hold.
@@ -240,7 +222,6 @@ class Run:
             "final": final.spec.key,
             "left_out": self.left_out,
             "trials": self.trials,
-            "rounds": self.rounds,
         }
 
 

@@ -9,13 +9,11 @@ from core.models import cost, effort, flops
 from core.models.machine import chosen
 from core.models.outline import Outline
 from core.search.candidates import GRIDS, TARGETS, candidates, most_candidates
-from core.search.polish_cost import Cost
 from core.specs import (
     BestRequest,
     Correction,
     EvaluationRequest,
     MeasureRequest,
-    PolishRequest,
     Setting,
     StudyRequest,
     WindowRequest,
@@ -23,22 +21,30 @@ from core.specs import (
     number,
     perturbation,
 )
+from core.specs.perturbations import EACH
+from core.specs.presets import SPARSITIES
 from core.specs.pruners import NO_REPAIR, Treatment
 from core.store.cache import Store
 
-MEASURED_SPARSITIES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9)
-LIKELY = 0.5  # share told of what is done only where a repair or a polish lowers the loss
+MEASURED_SPARSITIES = SPARSITIES
+LIKELY = 0.5  # share told of what is done only where a repair lowers the loss
 MEASURED_WINDOWS, MEASURED_LENGTH = 8, 256  # of a profile that is measured for the candidates
 
 
 # --- the stages as requests ----------------------------------------------------------------------------------------
 
 
-def profile_request(request: BestRequest) -> MeasureRequest:
-    """What the candidates look at: the noise that drives the correction, and one-layer-pruned responses."""
+def profile_request(request: BestRequest, linears: bool = False) -> MeasureRequest:
+    """What the candidates look at: the noise that drives the correction, and one-layer-pruned responses.
+
+    Args:
+        linears: each linear pruned alone too, which a budget per linear looks at: many times the work.
+    """
     text = request.calibration
     amount = {"sequences": min(text.sequences, MEASURED_WINDOWS), "length": min(text.length, MEASURED_LENGTH)}
-    names = (Correction().driver, *(f"residual:{request.pruner}:{number(each)}" for each in MEASURED_SPARSITIES))
+    pruned = [f"{request.pruner}:{number(each)}" for each in MEASURED_SPARSITIES]
+    names = [Correction().driver, *(f"residual:{each}" for each in pruned)]
+    names += [f"residual_linear:{each}:{EACH}" for each in pruned if linears]
     looked_at = measurements(map(perturbation, names))
     return request.to(MeasureRequest, text=text.model_copy(update=amount), measurements=looked_at)
 
@@ -46,14 +52,6 @@ def profile_request(request: BestRequest) -> MeasureRequest:
 def selection_request(request: BestRequest, profile: str | None, asked: tuple[Setting, ...]) -> StudyRequest:
     """Candidates on the selection text."""
     return _study(request, profile, asked, request.selection)
-
-
-def polish_request(request: BestRequest, profile: str | None, start: Setting, shape: Outline) -> PolishRequest:
-    """The winner's budget moved by measured steps, for as many rounds."""
-    probe = min(request.selection.sequences, PolishRequest.model_fields["probe"].default)
-    asked = request.to(PolishRequest, profile=profile, setting=start, probe=probe)
-    cost = Cost(asked, shape)
-    return asked.model_copy(update={"tokens": max(cost.tokens(cost.start + request.polish * cost.round), 1)})
 
 
 def final_request(
@@ -64,7 +62,7 @@ def final_request(
 
     Args:
         fallback: uniform at a lower target, judged too.
-        better: the winner repaired and polished, judged too.
+        better: the winner repaired, judged too.
     """
     chosen = [each for each in (winner, runner_up, fallback, *better) if each is not None]
     asked = [
@@ -101,7 +99,6 @@ def planned(request: BestRequest, shape: Outline) -> dict[str, float]:
         "search": flops.study_flops(shape, selecting, trial + 1, trial + 1, trial) if request.max_loss else 0.0,
         "selection": flops.study_flops(shape, selecting, tried + 1, tried + 1, tried),
         "repair": flops.study_flops(shape, selecting, 2, 2, 2) if request.repair != NO_REPAIR else 0.0,
-        "polish": _polish_flops(request, shape) if request.polish else 0.0,
         "corrections": flops.study_flops(shape, selecting, more, more, more) if more else 0.0,
         "final": _final_flops(request, shape, 1.0),
     }
@@ -114,8 +111,8 @@ def _treatments(request: BestRequest) -> tuple[Treatment, Treatment]:
 
 
 def _better(request: BestRequest) -> int:
-    """Settings that are judged where repair and polish help: winner and uniform repaired, and what polish found."""
-    return 2 * (request.repair != NO_REPAIR) + bool(request.polish)
+    """Settings that are judged where the repair helps: winner and uniform repaired."""
+    return 2 * (request.repair != NO_REPAIR)
 
 
 def _final_flops(request: BestRequest, shape: Outline, better: float) -> float:
@@ -123,11 +120,6 @@ def _final_flops(request: BestRequest, shape: Outline, better: float) -> float:
     plain, repaired = (len(drawn(request, each)) for each in _treatments(request))
     judged = plain * (3 + bool(request.max_loss)) + repaired * better * _better(request)
     return flops.study_flops(shape, _study(request, None, (), request.final), judged + 1, judged + 1, judged)
-
-
-def _polish_flops(request: BestRequest, shape: Outline) -> float:
-    cost = Cost(polish_request(request, None, Setting(pruner=request.pruner), shape), shape)
-    return cost.start + request.polish * cost.round
 
 
 def trials(request: BestRequest) -> int:
@@ -138,7 +130,7 @@ def trials(request: BestRequest) -> int:
 def estimate(request: BestRequest, store: Store, device: str = "cpu") -> cost.Cost | None:
     """The cost of which nothing is measured yet, or None while the model's files are not on this machine.
 
-    Work is told at most, time as it may come: half of what is done only where a repair or a polish helps.
+    Work is told at most, time as it may come: half of what is done only where a repair helps.
 
     Raises:
         UserError: the model or its files are not what they should be.
@@ -167,8 +159,7 @@ def _repairs_work(request: BestRequest, shape: Outline) -> float:
         return 0.0
     plain, repaired = (effort.walk_work(shape, request.calibration, each) for each in _treatments(request))
     seeds = len(drawn(request, _treatments(request)[1]))
-    polished = 2 * (1 + request.polish) * bool(request.polish)  # its start and uniform; then the steps and a move
-    return (2 + LIKELY * (polished + seeds * _better(request))) * (repaired - plain)
+    return (2 + LIKELY * seeds * _better(request)) * (repaired - plain)
 
 
 def _slower(shape: Outline, study: StudyRequest) -> float:

@@ -36,7 +36,6 @@ from core.specs.perturbations import (
     in_order,
     perturbation,
 )
-from core.specs.polishing import ExchangeSpec, MarginalSpec, PolishRequest, PolishSpec
 from core.specs.requests import BestRequest, BestSpec, ExportRequest, ExportSpec
 from core.specs.settings import PrunedSpec, Setting, Sparsity, uniform, with_twins
 from core.specs.studies import EvaluatedSpec, EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec, ZeroShotSpec

@@ -13,7 +13,6 @@ from core.specs.command_table import IDLE, OPTIONS
 from core.specs.errors import UserError
 from core.specs.measurements import MeasureRequest
 from core.specs.options import Allocating, Asked, Studying
-from core.specs.polishing import PolishRequest
 from core.specs.requests import BestRequest
 from core.specs.settings import Setting
 from core.specs.studies import StudyRequest
@@ -62,8 +61,7 @@ def _command_of(request: Asked) -> str:
             raise UserError(f"a command takes one setting and these are {len(request.settings)}: use the study file")
         return "prune" if request.settings else "evaluate"
     names = {
-        MeasureRequest: "measure", BestRequest: "best", PolishRequest: "polish", Allocating: "allocate",
-        Studying: "study",
+        MeasureRequest: "measure", BestRequest: "best", Allocating: "allocate", Studying: "study"
     }  # fmt: skip
     return names[type(request)]
 

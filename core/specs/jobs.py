@@ -70,14 +70,6 @@ JOBS = (
         opens=(("best", "{key}"), ("part", "best")),
     ),
     JobRow(
-        "polish",
-        "core.specs.polishing:PolishRequest",
-        "core.specs.polishing:PolishSpec",
-        "core.jobs.work:polish",
-        "Improve an allocation by measured steps, on one text.",
-        listed="polished",
-    ),
-    JobRow(
         "unfinished",
         "core.specs.shares:ShareRequest",
         "core.specs.shares:Unfinished",

@@ -103,13 +103,6 @@ def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
     return found
 
 
-def polished(start: Setting) -> str:
-    """What an allocation is called once it is polished: `Response polished by Wanda + refit`; no commas."""
-    base = start.allocation.base
-    begun = "Polished" if base.by_hand else f"{allocation(start.allocation)} polished".replace(",", "")
-    return f"{begun} by {start.treatment.label}"
-
-
 def spoken(title: str) -> str:
     """A title within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`."""
     method, *words = title.split(", ")

@@ -11,7 +11,6 @@ from core.specs.allocations import AllocationRequest
 from core.specs.base import Spec, number, word
 from core.specs.errors import UserError
 from core.specs.measurements import MeasureRequest
-from core.specs.polishing import PolishRequest
 from core.specs.requests import BestRequest
 from core.specs.settings import uniform
 from core.specs.studies import StudyRequest
@@ -32,7 +31,7 @@ class Studying(Spec):
     file: str
 
 
-Asked = MeasureRequest | StudyRequest | BestRequest | PolishRequest | Allocating | Studying
+Asked = MeasureRequest | StudyRequest | BestRequest | Allocating | Studying
 
 
 @dataclass(frozen=True)
@@ -135,17 +134,6 @@ def pruned(request: StudyRequest) -> dict[str, Any]:
         if not setting.pattern or setting.allocation != uniform(setting.allocation.target):
             found["allocation"] = grammar.write(setting.allocation)
     return found
-
-
-def start(request: PolishRequest) -> dict[str, str]:
-    """The allocation that is polished."""
-    return {"allocation": grammar.write(request.setting.allocation)}
-
-
-def judging(request: PolishRequest) -> dict[str, Any]:
-    """The text that judges what a polish found; its windows are as many and as long as those that select."""
-    final = request.final
-    return {} if final is None else {"final": final.source, "final_documents": final.documents}
 
 
 def roles(request: BestRequest) -> dict[str, str]:

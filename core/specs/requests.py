@@ -12,7 +12,7 @@ from core.specs.base import Spec, View, added
 from core.specs.formats import model_name, per_cent
 from core.specs.measurements import ProfileSpec
 from core.specs.models import ModelSpec, OfModel
-from core.specs.pruners import USUAL, Pruner, Repaired
+from core.specs.pruners import NO_REPAIR, USUAL, Pruner, Repaired
 from core.specs.settings import PrunedSpec, Setting
 from core.specs.studies import StudySpec
 from core.specs.texts import USUAL_CALIBRATION, WindowRequest
@@ -55,7 +55,6 @@ class BestRequest(OfModel):
     )
     pruner: Pruner = USUAL
     repair: Repaired = Field("refit_dense", description="what is tried on the weights that the winner keeps; or none")
-    polish: int = Field(2, ge=0, description="how many rounds move the winner's budget by measured steps")
     calibration: WindowRequest = WindowRequest(sequences=16, length=256)
     selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
     final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
@@ -77,6 +76,13 @@ class BestRequest(OfModel):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"calibration seeds {', '.join(map(str, self.seeds))}: name each once")
         return self
+
+
+def as_asked_now(stored: Any) -> Any:
+    """A stored search request in today's fields: older ones name no repair, or a number of polish rounds."""
+    if not isinstance(stored, dict):
+        return stored
+    return {"repair": NO_REPAIR} | {name: value for name, value in stored.items() if name != "polish"}
 
 
 class ExportSpec(View):
@@ -107,7 +113,7 @@ class BestSpec(View):
     winner: Setting
     runner_up: Setting | None = Field(description="the best of another base allocator; None: no other was possible")
     better: tuple[Setting, ...] = added(
-        (), "the winner repaired, and then polished, as far as each lowered the loss on the text that selects"
+        (), "what was made of the winner and lowered the loss on the text that selects: it repaired"
     )
 
     @property

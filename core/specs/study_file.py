@@ -86,7 +86,7 @@ def read_study(path: Path) -> StudyRequest:
     """Read a .toml file.
 
     Every setting of `settings` (written as `owl m=5 lam=0.08`) is combined with every one of `targets`, `pruners`,
-    `repairs` (`none` or `refit`) and `seeds` (calibration seeds). One may be a file, as in `polished.json`: an
+    `repairs` (`none` or `refit`) and `seeds` (calibration seeds). One may be a file, as in `allocation.json`: an
     allocation that was written down, with a budget of its own in place of the targets. `patterns` (N kept of M, as in
     `2:4`) join them, uniform at the sparsity that each fixes; where none of `settings`, `targets` and `strengths` is
     given, they are all. `[calibration]` and `[evaluation]` name texts. Paths count from the file's folder.

@@ -46,8 +46,6 @@ UNITS: dict[str, tuple[type[specs.Spec], type]] = {
     "cumulative": (specs.CumulativeSpec, results.Cumulative),
     "difference": (specs.DifferenceSpec, results.Difference),
     "evaluated": (specs.EvaluatedSpec, results.Evaluated),
-    "marginal": (specs.MarginalSpec, results.Marginal),
-    "exchange": (specs.ExchangeSpec, results.Exchanged),
     "zeroshot": (specs.ZeroShotSpec, results.ZeroShot),
 }
 KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS

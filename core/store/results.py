@@ -186,23 +186,6 @@ class Evaluated:
 
 
 @dataclass(frozen=True, eq=False)
-class Marginal:
-    """What a pruned model loses where one layer, or linear, at a time is a step less or more sparse than planned."""
-
-    planned: Array = over("probe", unit="nats/token with every layer as planned")
-    less: Array = over("unit", "probe", unit="nats/token with the layer or linear a step less sparse")
-    more: Array = over("unit", "probe", unit="nats/token with the layer or linear a step more sparse")
-
-
-@dataclass(frozen=True, eq=False)
-class Exchanged:
-    """What a pruned model loses where two layers, or linears, at a time trade sparsity: one a step less, one more."""
-
-    planned: Array = over("probe", unit="nats/token with every layer as planned")
-    exchanged: Array = over("pair", "probe", unit="nats/token with the two changed")
-
-
-@dataclass(frozen=True, eq=False)
 class ZeroShot:
     """Answers to the examples of a zero-shot task."""
 

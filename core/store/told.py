@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.specs import BestRequest
+from core.specs.requests import as_asked_now
 
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
 Count = Annotated[int, Field(ge=0)]
@@ -77,7 +78,7 @@ class Trial(BaseModel):
 class ToldOfBest(Told):
     """Of a best setting, which cannot be shown without what was asked."""
 
-    request: BestRequest
+    request: Annotated[BestRequest, BeforeValidator(as_asked_now)]
     texts: dict[Line, Line] = {}
     left_out: tuple[Line, ...] = ()
     trials: tuple[Trial, ...] = ()

@@ -86,15 +86,6 @@ def best(bench: Bench) -> int:
     return bench.run("best", *usual(bench), "--target", 0.5, "--text", bench.text, "--windows", 8, "--sequences", 3)
 
 
-def polish(bench: Bench) -> int:
-    texts = ["--calibration", bench.text, "--documents", "0-19", "--selection", bench.text]
-    texts += ["--selection-documents", "20-39", "--sequences", 3, "--windows", 8, "--tokens", 9000]
-    written = bench.root / "polished.json"
-    if written.exists():
-        written.unlink()
-    return bench.run("polish", *usual(bench), *texts, "--allocation", "uniform:0.5", "--write", written)
-
-
 def export(bench: Bench) -> int:
     words = ("--setting", "depth_ramp beta=0.05:0.5")
     return bench.run("export", bench.key("study"), "--to", bench.root / "out", *words, "--device", "cpu")
@@ -134,7 +125,6 @@ COMMANDS = {
     "prune": Command(prune),
     "study": Command(study),
     "best": Command(best),
-    "polish": Command(polish),
     "export": Command(export, (study,)),
     "export --overwrite": Command(export_again, (study, export)),
     "runs export": Command(pack, (measure,)),

@@ -155,7 +155,8 @@ def test_the_answer_stands_with_what_it_rests_on(store: Store) -> None:
     judged = table(app, "role").set_index("role")
     assert list(judged.index) == ["dense", "winner", "runner-up", "uniform"]
     assert math.isclose(judged["perplexity"]["winner"], found.judged(found.winner).perplexity)
-    whole, *parts = [each.value for each in app.code]
+    linears, whole, *parts = [each.value for each in app.code]
+    assert linears == best.linears_line(found, store.elsewhere)
     assert parts == list(best.commands(found, store.elsewhere)) and all(
         f"--cache {store.root}" in each for each in parts
     )

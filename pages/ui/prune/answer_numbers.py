@@ -71,7 +71,7 @@ def judged(found: Best) -> pd.DataFrame:
 
 def _role(found: Best, setting: Setting) -> str:
     known = {"winner": found.winner, "runner-up": found.runner_up, "uniform": found.uniform}
-    known |= {"polished" if each.allocation.base.by_hand else "repaired": each for each in found.better}
+    known |= {"repaired" if each.repair else each.allocation.base.title: each for each in found.better}
     known |= {"answer": found.answer} if found.answer not in known.values() else {}
     return ", ".join(role for role, each in known.items() if each == setting)
 

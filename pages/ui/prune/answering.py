@@ -9,7 +9,6 @@ import streamlit as st
 
 from core.analysis import protocols
 from core.analysis.evaluations import Evaluations
-from core.figures.polish import polished
 from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
@@ -54,8 +53,6 @@ def show(entry: Entry, run: Callable[[ExportRequest, str], None], device: str) -
     st.header("All candidates", anchor=False)
     st.caption(SELECTED)
     frame.show_table(answer.candidates, "Every candidate with its loss on the text that selects")
-    if found.provenance.get("rounds"):
-        frame.show(polished(found.provenance["rounds"], view.look()), f"{found.spec.key[:6]}-polish", "best-polish")
     _left_out(found)
     _trials(found)
     _commands(found)
@@ -91,11 +88,14 @@ def _read(path: str, _entry: Entry) -> Answer:
 
 
 def _left_out(found: Best) -> None:
-    if found.left_out:
-        with st.expander(f"Left out: {len(found.left_out)}"):
-            st.markdown("\n".join(f"- {plain(sentence(each))}" for each in found.left_out))
-    else:
+    if not found.left_out:
         st.caption("Nothing was left out.")
+        return
+    with st.expander(f"Left out: {len(found.left_out)}"):
+        st.markdown("\n".join(f"- {plain(sentence(each))}" for each in found.left_out))
+        if line := best.linears_line(found, Store().elsewhere):
+            st.caption(best.LINEARS)
+            frame.command(line)
 
 
 def _trials(found: Best) -> None:

@@ -158,7 +158,7 @@ def test_a_run_without_a_terminal_says_how_far_it_is(measure: Callable, monkeypa
 
 def test_runs_lists_profiles_jobs_and_troubles(measure: Callable, say: Callable, tmp_path: Path) -> None:
     assert say("runs", "--json").json == {
-        "profiles": [], "studies": [], "exports": [], "best": [], "polished": [], "unfinished": [], "jobs": [],
+        "profiles": [], "studies": [], "exports": [], "best": [], "unfinished": [], "jobs": [],
         "set_aside": [],
     }  # fmt: skip
     key = measure("--json").json["key"]

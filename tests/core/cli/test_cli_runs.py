@@ -181,7 +181,7 @@ def test_delete_wants_a_key_that_is_there(wrong: str, runs: Callable, key: str) 
 
 
 def test_without_a_command_it_lists(runs: Callable, store: Store) -> None:
-    kinds = ("profiles", "studies", "exports", "best", "polished", "unfinished", "jobs", "set_aside")
+    kinds = ("profiles", "studies", "exports", "best", "unfinished", "jobs", "set_aside")
     assert runs("--json").json == {kind: [] for kind in kinds}
     job = queue.submit(store, fake.request())
     [row] = runs("--json").json["jobs"]

@@ -25,11 +25,11 @@ def request(text: str, target: float | None = 0.5, **more: object) -> BestReques
     window = WindowRequest(source=text, sequences=8, length=LENGTH)
     calibration = WindowRequest(source=text, sequences=3, length=LENGTH)
     asked = {"model": str(tiny.folder("llama")), "target": target, "calibration": calibration}
-    asked |= {"repair": "none", "polish": 0}
+    asked |= {"repair": "none"}
     return BestRequest(**(asked | {"selection": window, "final": window} | more))
 
 
 def asking(text: str) -> list[object]:
     """The same in words of the command line."""
     return ["best", "--model", tiny.folder("llama"), "--target", 0.5, "--text", text, "--windows", 8,
-            "--length", LENGTH, "--sequences", 3, "--repair", "none", "--polish", 0]  # fmt: skip
+            "--length", LENGTH, "--sequences", 3, "--repair", "none"]  # fmt: skip

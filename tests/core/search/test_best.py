@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +19,9 @@ from core.analysis.evaluated import UNKNOWN, Change
 from core.evaluation import pruned as walking
 from core.jobs import experiment, records, work
 from core.models.progress import Cancelled, Progress
-from core.search import best, candidates, choosing, polish_measuring, roles
+from core.search import best, candidates, choosing, roles
 from core.search.candidates import GRIDS
-from core.specs import BestRequest, UserError, WindowRequest, checked, grammar
+from core.specs import BestRequest, WindowRequest, checked, grammar
 from core.specs.typed import fraction
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -110,26 +111,15 @@ def test_a_stopped_choice_goes_on_where_it_was(empty: Store, text: str) -> None:
     assert np.array_equal(best.load(empty, entry).judged(whole.winner).losses, whole.judged(whole.winner).losses)
 
 
-def test_the_winner_is_tried_repaired_and_polished(empty: Store, text: str) -> None:
+def test_the_winner_is_tried_repaired(empty: Store, text: str) -> None:
     """What lowers the loss on the text that selects is judged with every seed; of what does not a note is left."""
     seen: list[Progress] = []
-    entry = experiment.get(request(text, repair="refit", polish=1), empty, report=seen.append)
+    entry = experiment.get(request(text, repair="refit"), empty, report=seen.append)
     found = best.load(empty, entry)
     told = list(dict.fromkeys(each.line.partition(":")[0] for each in honest(seen)))
-    assert told == ["profile", "selection", "repair", "polish", "final"]
-    assert len(found.added) == len(found.better) and len(found.better) + len(found.left_out) == 2
+    assert told == ["profile", "selection", "repair", "final"]
+    assert len(found.added) == len(found.better) == 1 - len(found.left_out)
     assert all(found.judged(each).seeds == (0, 1, 2) for each in (*found.better, *(at.uniform for at in found.better)))
-
-
-def test_a_model_that_cannot_be_polished_has_an_answer(
-    empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise UserError("its layers cannot be run alone")
-
-    monkeypatch.setattr(polish_measuring, "marginals", refuse)
-    found = best.load(empty, experiment.get(request(text, polish=1, seeds=(0,)), empty))
-    assert found.better == () and any("its layers cannot be run alone" in each for each in found.left_out)
 
 
 def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +129,21 @@ def test_without_rivals_the_answer_is_uniform(empty: Store, text: str, monkeypat
     assert (found.runner_up, found.against_uniform, found.against_runner_up) == (None, None, None)
     assert found.sentence.startswith("Use uniform at 50 %: ")
     assert grammar.write(found.answer.allocation) == "uniform:0.5"
+
+
+def test_an_answer_of_a_version_that_polished_is_read(
+    empty: Store, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(GRIDS, "quick", grid())
+    entry = experiment.get(request(text, seeds=(0,)), empty)
+    found = best.load(empty, entry)
+    shutil.rmtree(entry.path)
+    told = entry.provenance | {"request": entry.provenance["request"] | {"polish": 2}, "rounds": [{"tokens": 9}]}
+    old = empty.entry(empty.save(entry.spec, None, told))
+    there = Store(tmp_path / "there")
+    [carried] = (each for each in unpack(there, pack(empty, old)) if each.key == old.key)
+    assert best.load(empty, old).request == found.request
+    assert best.load(there, carried).request.title == found.request.title
 
 
 def test_full_effort_corrects_the_best_base_too(empty: Store, text: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from core.allocation.response import Response
 from core.evaluation import pruned as walking
 from core.jobs import worker
+from core.search import best
+from core.search.candidates import GRIDS
 from core.store.cache import Store
 from tests import tiny
-from tests.core.search.asking import LENGTH, asking
+from tests.core.search.asking import LENGTH, asking, grid
 
 pytestmark = pytest.mark.usefixtures("few")
 
@@ -46,6 +49,18 @@ def test_the_command_answers_and_its_lines_make_the_answer_again(
     assert out.count(f"8 x {LENGTH} tokens") == 2  # of the texts that select and judge
     judged = answer["protocol"]["final"]
     assert (judged["windows"], judged["length"], judged["calibration"]["windows"]) == (8, LENGTH, 3)
+
+
+def test_the_line_that_measures_linears_has_a_budget_per_linear_tried(
+    say: Callable, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(GRIDS, "quick", grid(Response(granularity="linear")))
+    what = [*asking(text), "--seeds", "0"]
+    answer = say(*what, "--json").json
+    assert len(answer["candidates"]) == 1 and f"{best.LINEARS} {answer['linears']}\n" in say(*what).out
+    key = say(*shlex.split(answer["linears"])[3:], "--json").json["key"]
+    again = say(*what, "--profile", key, "--json").json
+    assert again["linears"] is None and len(again["candidates"]) == 2
 
 
 def test_help_and_breaking_are_told(say: Callable, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

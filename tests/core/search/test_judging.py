@@ -18,6 +18,7 @@ from core.analysis.evaluations import Evaluations
 from core.models.outline import Outline
 from core.search import best, candidates, plan
 from core.specs import BestRequest, Setting, UserError, grammar
+from core.specs.commands import command_line
 from core.store.results import Evaluated
 
 
@@ -77,26 +78,26 @@ def test_uniform_is_the_answer_unless_the_winner_is_certainly_better(shift: floa
 @pytest.mark.parametrize(
     ("rises", "kept"),
     [((-0.3, -0.1), 2), ((-0.3, 0.1), 1), ((0.1, -0.3), 0)],
-    ids=["both hold", "polish does not", "repair does not"],
+    ids=["both hold", "the last does not", "repair does not"],
 )
-def test_the_winner_is_repaired_and_polished_as_far_as_that_holds(rises: tuple[float, float], kept: int) -> None:
-    """On the judging text; where the winner does not hold, uniform is repaired if that certainly helps."""
+def test_the_answer_goes_as_far_from_the_winner_as_holds(rises: tuple[float, float], kept: int) -> None:
+    """Repaired, and in older answers with sparsities moved after that; else uniform is repaired if that helps."""
     draw = np.random.default_rng(7)
     base = 3 + draw.random(20)
     noise = 0.01 * draw.standard_normal((4, 20))
     uniform, plain = invented("uniform", base + 0.2), invented("owl", base + noise[0])
     repaired = plain.setting.model_copy(update={"repair": "refit"})
     by_hand = repaired.allocation.model_copy(update={"base": specs.Manual(sparsity=(0.5, 0.5))})
-    polished = repaired.model_copy(update={"allocation": by_hand})
+    moved = repaired.model_copy(update={"allocation": by_hand})
     losses = np.cumsum([0.0, *rises])
     more = [
         replace(plain, setting=setting, evaluated=invented("owl", base + rise + noise[1 + place]).evaluated)
-        for place, (setting, rise) in enumerate(zip((repaired, polished), losses[1:], strict=True))
+        for place, (setting, rise) in enumerate(zip((repaired, moved), losses[1:], strict=True))
     ]
     twin = replace(plain, setting=repaired.uniform, evaluated=invented("owl", base - 0.5).evaluated)
-    spec = SimpleNamespace(winner=plain.setting, runner_up=None, better=(repaired, polished), max_loss=None)
+    spec = SimpleNamespace(winner=plain.setting, runner_up=None, better=(repaired, moved), max_loss=None)
     found = best.Best(spec, {}, None, Evaluations(None, {}, (uniform, plain, *more, twin)))
-    assert found.holds and found.answer == (plain.setting, repaired, polished)[kept] and len(found.added) == 2
+    assert found.holds and found.answer == (plain.setting, repaired, moved)[kept] and len(found.added) == 2
     assert f"Use {best.called(found.answer)}: " in found.sentence
 
     worse = Evaluations(None, {}, (uniform, invented("owl", base + 0.4), *more, twin))
@@ -143,3 +144,8 @@ def test_magnitude_is_judged_with_one_seed_and_nothing_is_said_of_a_spread() -> 
     final = tuple(invented(words, np.full(8, 3.0), pruner="magnitude") for words in ("uniform", "depth_ramp"))
     spec = SimpleNamespace(winner=winner, runner_up=None, better=(), max_loss=None)
     assert best.Best(spec, {}, None, Evaluations(None, {}, final)).more_sentences == []
+
+
+def test_linears_are_measured_by_the_preset_that_perturbs_them() -> None:
+    line = command_line(plan.profile_request(BestRequest(target=0.5), linears=True))
+    assert line.startswith("python -m core measure --model demo ") and " --preset linears" in line

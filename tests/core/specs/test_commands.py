@@ -20,7 +20,6 @@ from core.specs import (
     EvaluationRequest,
     Manual,
     MeasureRequest,
-    PolishRequest,
     StudyRequest,
     UserError,
     WindowRequest,
@@ -59,11 +58,6 @@ REQUESTS = [
     StudyRequest(),
     StudyRequest(model="org/name", evaluation=JUDGED),
     BestRequest(target=0.7),
-    PolishRequest(setting=Setting()),
-    PolishRequest(
-        setting=Setting(repair="refit", calibration_seed=1, allocation=grammar.read_allocation("owl m=5:0.6")),
-        step=0.02, tokens=5000, probe=2, profile="0123456789abcdef",
-    ),
     Allocating(),
     Allocating(allocation=grammar.read_allocation("dlp unclipped=yes:0.5"), judge="kl", judge_pruner="sparsegpt"),
     Allocating(

@@ -15,7 +15,6 @@ from core.specs import (
     AllocationRequest,
     Correction,
     EvaluationRequest,
-    Manual,
     Setting,
     StudyRequest,
     UserError,
@@ -88,18 +87,18 @@ def test_strengths_and_controls_are_combined_with_every_setting(tmp_path: Path) 
 
 def test_an_allocation_in_a_file_joins_with_its_own_budget(tmp_path: Path) -> None:
     """Once, whatever the targets; its path counts from the study's folder."""
-    (tmp_path / "polished.json").write_text('{"sparsity": [0.25, 0.75], "budget": 0.55}')
+    (tmp_path / "numbers.json").write_text('{"sparsity": [0.25, 0.75], "budget": 0.55}')
     file = tmp_path / "study.toml"
-    file.write_text('settings = ["uniform", "polished.json"]\ntargets = [0.5, 0.6]\nseeds = [0, 1]')
+    file.write_text('settings = ["uniform", "numbers.json"]\ntargets = [0.5, 0.6]\nseeds = [0, 1]')
     asked = [each.allocation for each in read_study(file).settings]
     assert [each.target for each in asked] == [0.5, 0.5, 0.6, 0.6, 0.55, 0.55]
     assert [each.base.by_hand for each in asked] == [False] * 4 + [True] * 2
-    assert asked[-1] == grammar.from_file(tmp_path / "polished.json")
+    assert asked[-1] == grammar.from_file(tmp_path / "numbers.json")
 
 
 def test_an_allocation_in_a_file_is_called_as_the_file_says(tmp_path: Path) -> None:
     """Two of unlike names are told apart; a file without a name is what it was, to its key."""
-    for name in ("Response polished by Wanda", "Polished by ALPS + refit", "größer (2)"):
+    for name in ("Response (by Wanda)", "Response by ALPS + refit", "größer (2)"):
         (tmp_path / "named.json").write_text(json.dumps({"name": name, "sparsity": [0.25, 0.75]}))
         found = Setting(allocation=grammar.from_file(tmp_path / "named.json"))
         assert naming.setting(found) == f"{name}, 50 % zeros, Wanda"
@@ -117,23 +116,6 @@ def test_a_name_with_signs_that_mean_something_elsewhere_is_refused(tmp_path: Pa
     with pytest.raises(UserError, match=r"^name: ") as told:
         grammar.from_file(tmp_path / "named.json")
     assert "\n" not in str(told.value)
-
-
-@pytest.mark.parametrize(
-    ("start", "name"),
-    [
-        ("uniform", "Uniform polished by Wanda + refit"),
-        ("response granularity=linear", "Response per linear polished by Wanda + refit"),
-        ("owl strength=0.04 control=shuffled seed=2", "OWL shuffled 0.04 (2) polished by Wanda + refit"),
-    ],
-)
-def test_what_is_polished_has_a_name_that_a_file_may_hold(start: str, name: str) -> None:
-    begun = Setting(allocation=grammar.method(start, 0.5), repair="refit")
-    assert naming.polished(begun) == name == Manual(sparsity=(0.5,), name=name).title
-    again = begun.model_copy(
-        update={"allocation": AllocationRequest(base=Manual(sparsity=(0.5,), name=name), target=0.5)}
-    )
-    assert naming.polished(again) == "Polished by Wanda + refit"
 
 
 @pytest.mark.parametrize(
@@ -156,8 +138,8 @@ def test_what_is_polished_has_a_name_that_a_file_may_hold(start: str, name: str)
         ("strengths = 0.04", "strengths"), ("strengths = [0.04]\nshuffles = 0", "shuffles"),
         ("strengths = [0.04]\ncontrols = ['backwards']", "backwards"),
         ("strengths = [0.04]\nsettings = ['owl control=reversed']", "control"),
-        ("settings = ['polished.json']", "polished.json"),
-        ("strengths = [0.04]\nsettings = ['polished.json']", "a file, which no correction is put on"),
+        ("settings = ['numbers.json']", "numbers.json"),
+        ("strengths = [0.04]\nsettings = ['numbers.json']", "a file, which no correction is put on"),
     ],
 )  # fmt: skip
 def test_a_bad_study_file_gets_one_sentence(tmp_path: Path, content: str, named: str, refused) -> None:
