@@ -7,18 +7,27 @@ more than the hash over the files tells of (`use_prompt`) or write anywhere (`ca
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pyarrow import ArrowException, ArrowInvalid, Schema, ipc, parquet
 
 from core.specs.errors import UserError
-from core.specs.paths import exists
+from core.specs.formats import gist
+from core.specs.paths import exists, read_text, readable
 from core.specs.plain import brief
 from core.store import access
+from core.store.hashing import sha256
 
+DECLARING = ("arrow", "parquet")  # those of FORMATS whose files say what a column is opened as
+COLUMN = re.compile(r'"_type": "([^"]*)"')
+PLAIN = {"Value", "ClassLabel", "List", "LargeList", "Sequence", "Translation", "TranslationVariableLanguages"}
+ELSEWHERE = ("use_prompt", "doc_to_image", "doc_to_audio", "doc_to_video")  # than the text of an example
 FORMATS = ("arrow", "csv", "json", "parquet", "text")  # that datasets reads without running anything from the folder
 READING = (  # what a task may say of how its data files are read: other options write, or read elsewhere
     "data_files", "field", "columns", "keep_linebreaks", "sample_by", "encoding", "encoding_errors", "sep", "delimiter",
@@ -88,6 +97,8 @@ def with_data(task: TaskFile) -> tuple[dict[str, Any], tuple[Path, ...], str]:
 
     options = _options(task)
     options["data_files"] = resolved(options["data_files"])
+    for path in found if task.config["dataset_path"] in DECLARING else ():
+        _check_columns(task, path)
     files = (*task.sources, *found)
     read = content(files)
     # datasets finds its copy of a file again by path and time alone: a place for every content keeps them apart
@@ -118,23 +129,48 @@ def _check_plain(task: TaskFile) -> None:
             f'the task {task.name} has the dataset_path "{written}": a task from a folder reads data files, so its '
             f"dataset_path is {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
         )
-    if "use_prompt" in task.config:
-        raise UserError(f"the task {task.name} takes its prompt from elsewhere (use_prompt): write it as doc_to_text")
+    for name in ELSEWHERE:
+        if name in task.config:
+            raise UserError(f"the task {task.name} takes its prompt from elsewhere ({name}): write it as doc_to_text")
+
+
+def _check_columns(task: TaskFile, path: Path) -> None:
+    """Refuse columns that are opened as pictures, sound, videos or documents, wherever these lie."""
+    try:
+        told = (_schema(task, path).metadata or {}).get(b"huggingface", b"{}")
+        kinds = {*COLUMN.findall(json.dumps(json.loads(told)))} - PLAIN
+    except (ArrowException, OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"the columns of {path.name}, of the task {task.name}, cannot be read: {gist(error)}"
+        ) from error
+    if kinds:
+        raise UserError(
+            f"the task {task.name} has a column of the kind {brief(min(kinds))} in {path.name}, which is opened from "
+            "wherever it lies: only text and numbers are read"
+        )
+
+
+def _schema(task: TaskFile, path: Path) -> Schema:
+    if task.config["dataset_path"] == "parquet":
+        return parquet.read_schema(path)
+    try:
+        return ipc.open_stream(path).schema
+    except ArrowInvalid:
+        return ipc.open_file(path).schema
 
 
 def content(paths: Iterable[Path]) -> str:
     """SHA-256 over the bytes of files, in their order."""
     whole = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
+        whole.update(bytes.fromhex(sha256(path)))
     return whole.hexdigest()
 
 
 def _data_file(task: TaskFile, written: str) -> Path:
     for base in (Path.cwd(), task.sources[0].parent):
         if exists(base / written) and (base / written).is_file():
-            return access.inside(base / written).resolve()
+            return readable(access.inside(base / written), "data file").resolve()
     raise UserError(
         f'the data file "{written}" of the task {task.name} is found neither from the working directory nor from the '
         f"folder of {task.sources[0].name}: start from the folder that its path is written for"
@@ -157,19 +193,15 @@ def _merged(path: Path, above: tuple[Path, ...]) -> tuple[dict[str, Any], tuple[
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        parsed = yaml.safe_load(access.inside(path).read_text(encoding="utf-8"))
+        parsed = yaml.safe_load(read_text(access.inside(path), "task file"))
     except yaml.constructor.ConstructorError as error:
         raise UserError(
             f"the task file {path.name} is more than plain data ({error.problem}): code from a task folder is not run"
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
         raise UserError(f"the task file {path.name} is not YAML{line}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"the task file {path.name} is not UTF-8 text (byte {error.start})") from error
-    except OSError as error:
-        raise UserError(f'the task file "{path}" cannot be read: {error.strerror}') from error
     if not isinstance(parsed, dict):
         raise UserError(f'the task file {path.name} holds no keys: a task has at least "task" and "doc_to_text"')
     return parsed

@@ -12,7 +12,8 @@ from typing import Any
 
 from core.export.card import RECIPE
 from core.specs import ExportSpec
-from core.specs.paths import resolved
+from core.specs.errors import UserError
+from core.specs.paths import readable, resolved
 from core.store.cache import Entry, Store
 from core.store.files import sealed, unsealed, write_file
 from core.store.hidden import left
@@ -42,13 +43,13 @@ def stands(store: Store, folder: Path, spec: ExportSpec | None = None) -> Entry 
     Args:
         spec: what it has to be; None: whatever it is.
     """
-    return _recorded(store, _read(_note(store, folder)), spec)
+    return _recorded(store, unsealed(_note(store, folder)), spec)
 
 
 def sweep(store: Store) -> None:
     """Delete copies that killed exports left beside their targets, and record the folders that stand."""
     for path in sorted(store.root.glob("exporting/[!.]*.json")):
-        note = _read(path)
+        note = unsealed(path)
         folder = Path(note["folder"]) if note else None
         if folder:
             _clear(folder)
@@ -64,21 +65,16 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _recorded(store: Store, note: dict[str, Any], spec: ExportSpec | None = None) -> Entry | None:
+def _recorded(store: Store, note: dict[str, Any] | None, spec: ExportSpec | None = None) -> Entry | None:
+    if note is None:
+        return None
     try:
-        recipe = (Path(note["folder"]) / RECIPE).read_bytes()
+        recipe = readable(Path(note["folder"]) / RECIPE, "settings file").read_bytes()
         found = ExportSpec.model_validate(note["spec"])
         same = hashlib.sha256(recipe).hexdigest() == note["recipe"] and spec in (None, found)
-    except (OSError, KeyError, ValueError):  # it was never finished, or is no more
+    except (UserError, OSError, KeyError, ValueError):  # it was never finished, or is no more
         return None
     return store.entry(store.path(found) or store.save(found, None, note["told"])) if same else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return unsealed(path.read_bytes())
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def _note(store: Store, folder: Path) -> Path:

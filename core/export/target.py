@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +11,7 @@ from core.export.card import RECIPE
 from core.models.flops import BYTES
 from core.models.sources import NotHere, locate, outlined
 from core.specs.errors import UserError
-from core.specs.paths import resolved
+from core.specs.paths import json_value, resolved
 from core.specs.plain import brief
 from core.store import access
 from core.store.cache import HOME, Store
@@ -98,8 +97,10 @@ def _check_existing(folder: Path, overwrite: bool) -> None:
 def _written(folder: Path) -> set[str]:
     """Names of what an earlier export wrote there, by its own account; empty where there was none."""
     try:
-        return set(json.loads((folder / RECIPE).read_bytes())["files"]) if (folder / "config.json").is_file() else set()
-    except (OSError, ValueError, KeyError, TypeError):
+        return (
+            set(json_value(folder / RECIPE, "settings file")["files"]) if (folder / "config.json").is_file() else set()
+        )
+    except (UserError, KeyError, TypeError):
         return set()
 
 

@@ -1,4 +1,4 @@
-"""Model folders that ask for code which does not come with transformers, or for another model: refused at the door."""
+"""What is refused of a model folder: odd files, code of its own, another model, and settings that cannot be."""
 
 from __future__ import annotations
 
@@ -8,11 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from core.specs.errors import UserError
+from core.specs.paths import json_value, readable
+from core.specs.plain import brief
 
 SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json")
 ADAPTER = "adapter_config.json"
 OTHER_WEIGHTS = "transformers_weights"  # a path, which leads anywhere
 IMPLEMENTATION = "_implementation"  # of attention or experts: "sdpa" ships with transformers, "owner/kernel" is fetched
+WHOLE = ("", ".jinja", ".json", ".md", ".model", ".spm", ".tiktoken", ".txt")  # endings of files that are read whole
+COUNTS = ("num_", "n_")  # the beginning of a setting that counts something, which may be made one by one
+MOST = 1_000_000  # of anything: no model has as many labels, layers or heads
+
+
+def refuse_odd_files(folder: Path, *patterns: str) -> None:
+    """Refuse a folder in which a file that a library may open is none, or too large to be read whole.
+
+    Args:
+        patterns: of the files that may be opened.
+
+    Raises:
+        UserError: the first such file.
+    """
+    for path in sorted(path for pattern in patterns for path in folder.glob(pattern)):
+        if path.exists() and not path.is_dir():
+            readable(path, "settings file" if path.suffix in WHOLE else "weights file")
 
 
 def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
@@ -22,46 +41,53 @@ def refuse_foreign_code(folder: Path, label: str | None = None) -> None:
         label: what a refusal calls it, where that is not the folder's name.
 
     Raises:
-        UserError: a settings file asks for code or names other weights, or is no JSON object; or the folder holds an
-            adapter, whose weights would be put into a model that it names.
+        UserError: a file is odd; or a settings file asks for code, names other weights, counts too much or is no JSON
+            object; or the folder holds an adapter, whose weights would be put into a model that it names.
     """
+    label = label or folder.name
+    try:
+        refuse_odd_files(folder, "*", "additional_chat_templates/*")
+        there = [name for name in SETTINGS if (folder / name).is_file()]
+        settings = {name: json_value(folder / name, "settings file") for name in there}
+    except UserError as error:
+        raise UserError(f"{label} is damaged: {error}") from error
     if (folder / ADAPTER).is_file():
         raise UserError(
-            f"{label or folder.name} holds an adapter ({ADAPTER}), which asks for another model's weights: merge it "
-            "into that model, and name the folder of the merged one"
+            f"{label} holds an adapter ({ADAPTER}), which asks for another model's weights: merge it into that model, "
+            "and name the folder of the merged one"
         )
-    for name in SETTINGS:
-        if (folder / name).is_file():
-            settings = _read(folder / name)
-            if settings.get(OTHER_WEIGHTS):
-                raise UserError(
-                    f"{label or folder.name} takes its weights from a file that its settings name ({OTHER_WEIGHTS} in "
-                    f"{name}): remove that entry, and call the file model.safetensors"
-                )
-            for asked in _asked(settings):
-                raise UserError(
-                    f"{label or folder.name} asks for code of its own ({asked} in {name}), and no code of a model is "
-                    "ever run: remove that entry to load it with the classes that come with transformers"
-                )
+    for name, told in settings.items():
+        if not isinstance(told, dict):
+            raise UserError(f"{label} has a damaged {name}: it holds no JSON object")
+        if told.get(OTHER_WEIGHTS):
+            raise UserError(
+                f"{label} takes its weights from a file that its settings name ({OTHER_WEIGHTS} in {name}): remove "
+                "that entry, and call the file model.safetensors"
+            )
+        for entry, value in _entries(told):
+            _refuse(label, name, entry, value)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        settings = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.parent.name} has a damaged {path.name}: it is no JSON that can be read") from error
-    if not isinstance(settings, dict):
-        raise UserError(f"{path.parent.name} has a damaged {path.name}: it holds no JSON object")
-    return settings
+def _refuse(label: str, name: str, entry: str, value: object) -> None:
+    """Refuse an entry of a settings file that asks for code, counts too much or leaves outputs without names."""
+    if (entry == "auto_map" and value) or (entry.endswith(IMPLEMENTATION) and "/" in json.dumps(value)):
+        raise UserError(
+            f"{label} asks for code of its own ({entry} in {name}), and no code of a model is ever run: remove that "
+            "entry to load it with the classes that come with transformers"
+        )
+    if entry.startswith(COUNTS) and isinstance(value, int) and value > MOST:
+        raise UserError(f"{label} announces {brief(entry)} {brief(value)} in {name}, and no model has over {MOST:,}")
+    if entry == "return_dict" and value is False:
+        raise UserError(f"{label} leaves its outputs without names (return_dict in {name}): remove that entry")
 
 
-def _asked(value: object) -> Iterator[str]:
-    """Names of the entries, at any depth, that ask for code."""
-    if isinstance(value, list):
-        value = dict(enumerate(value))
-    for key, entry in value.items() if isinstance(value, dict) else ():
-        named = str(key)
-        if (named == "auto_map" and entry) or (named.endswith(IMPLEMENTATION) and "/" in json.dumps(entry)):
-            yield named
-        else:
-            yield from _asked(entry)
+def _entries(value: Any) -> Iterator[tuple[str, Any]]:
+    """The entries of JSON objects, at any depth."""
+    left = [value]
+    while left:
+        match left.pop():
+            case dict() as each:
+                yield from each.items()
+                left += each.values()
+            case list() as each:
+                left += each

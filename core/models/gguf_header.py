@@ -61,7 +61,7 @@ class _Header:
         from gguf.constants import GGML_QUANT_SIZES
 
         count, settings = self._number("Q"), self._number("Q")
-        alignment = self._settings(settings)
+        alignment = self._settings(settings, count)
         told = {}
         for _ in range(count):
             name = self._text()
@@ -81,8 +81,8 @@ class _Header:
             raise ValueError("no such shape")
         return tuple(self._number("Q") for _ in range(dimensions))
 
-    def _settings(self, count: int) -> int:
-        """Pass over the settings; the alignment that they name."""
+    def _settings(self, count: int, tensors: int) -> int:
+        """Pass over the settings; the alignment that they name. There are no more layers than tensors."""
         alignment, names = ALIGNMENT, set()
         for _ in range(count):
             name, kind = self._text(), self._number("I")
@@ -91,6 +91,9 @@ class _Header:
             names.add(name)
             if name == "general.alignment":
                 alignment = self._number("I")
+            elif name.endswith(".block_count") and kind in SCALARS:
+                if not 0 < self._number(SCALARS[kind]) <= tensors:
+                    raise ValueError("no such number of layers")
             else:
                 self._pass(kind)
         if alignment < 1 or alignment & (alignment - 1):

@@ -7,8 +7,13 @@ import inspect
 import json
 import logging
 import math
+import string
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,11 +35,18 @@ from core.specs.formats import gist
 from core.specs.plain import brief
 from core.specs.shortages import out_of_memory
 from core.store.cache import Store
+from core.store.files import stamp
 
 LOG = logging.getLogger(__name__)
 SIZES = (  # of config.json: no larger than the longest side of a weight
     "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_size", "intermediate_size", "vocab_size",
 )  # fmt: skip
+SIGNS = "".join(
+    sign * 30 + " " for sign in string.printable + "\u00e9\u6f22\U0001f600\U0010fffd"
+)  # the last has no meaning
+PATIENCE = 12  # seconds for these
+PANIC = "PanicException"  # of a library in Rust: no Exception
+PROJECT = Path(__file__).resolve().parent.parent.parent
 STREAM = 3  # axes of a residual stream: sequences, tokens, width
 POSITIONS = ("max_position_embeddings", "max_seq_len")  # of config.json: most tokens, by one of these names
 transformers.logging.set_verbosity_error()
@@ -96,15 +108,39 @@ def _longest(config: Any) -> int | None:
 
 
 def load_tokenizer(source: Source) -> PreTrainedTokenizerBase:
-    """The tokenizer alone.
+    """The tokenizer alone, after it has encoded every kind of sign.
 
     Raises:
-        UserError: there is none that can be read.
+        UserError: there is none that can be read, or it fails.
     """
     try:
-        return AutoTokenizer.from_pretrained(source.folder, **_where(source))
-    except Exception as error:  # whatever a damaged file makes the libraries stumble over
+        for path in sorted(source.folder.glob("tokenizer.*json")):
+            _try_apart(*stamp(path))
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, **_where(source))
+        tokenizer(SIGNS)
+    except BaseException as error:  # whatever a damaged file makes the libraries stumble over
+        if not isinstance(error, Exception) and type(error).__name__ != PANIC:
+            raise
         raise UserError(f"{source.label} has no tokenizer that can be read: {gist(error)}") from error
+    return tokenizer
+
+
+@cache
+def _try_apart(path: str, *_: object) -> None:
+    """Encode every kind of sign in a process of its own.
+
+    Args:
+        _: what tells that the file is still the same.
+
+    Raises:
+        ValueError: it takes too long or too much memory, or fails.
+    """
+    command = [sys.executable, "-m", "core.models.tokenizer_trial", path]
+    try:
+        subprocess.run(command, cwd=PROJECT, input=SIGNS.encode(), capture_output=True, timeout=PATIENCE, check=True)
+    except subprocess.SubprocessError as error:
+        said = (error.stderr or b"it takes too much time or memory").decode(errors="replace").splitlines()[-1]
+        raise ValueError(f"{Path(path).name} fails on a few words ({said})") from error
 
 
 def load(
@@ -203,7 +239,7 @@ def _check_sizes(config: Any, source: Source, store: Store) -> None:
     shapes = [shape for path in source.weights for shape in shapes_of(path, store).values()]
     told = config.get_text_config()
     layers = getattr(told, "num_hidden_layers", 0)
-    if not isinstance(layers, int) or layers > len(shapes):
+    if not isinstance(layers, int) or not 0 < layers <= len(shapes):
         raise UserError(f"{source.label} announces {brief(layers)} layers, and its files hold {len(shapes)} tensors")
     longest = max((size for shape in shapes for size in shape), default=0)
     for name in SIZES:

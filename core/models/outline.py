@@ -68,10 +68,8 @@ def gguf_shapes(path: Path) -> Shapes:
     """Tensor shapes of a GGUF file whose every tensor lies inside it.
 
     Raises:
-        UserError: the file is missing, no GGUF, or cut short.
+        UserError: the file is no GGUF, or cut short.
     """
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
     with path.open("rb") as file:
         if file.read(4) != gguf_header.MAGIC:
             raise UserError(f"{path.name} is not a GGUF file: it does not begin with the letters GGUF")

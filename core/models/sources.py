@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.models import hub
-from core.models.foreign_code import refuse_foreign_code
+from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
 from core.specs.errors import UserError
-from core.specs.paths import exists, expanded
+from core.specs.paths import exists, expanded, json_value, readable
 from core.specs.plain import brief
 from core.store import access
 from core.store.cache import Entry, Store
@@ -64,7 +63,7 @@ class Source:
         if self.gguf:
             return [self.folder / self.gguf]
         tokenizer = {path for pattern in TOKENIZER_FILES for path in self.folder.glob(pattern)}
-        return [*_deciding(self.folder, self.label), *sorted(tokenizer)]
+        return [*_deciding(self.folder, self.label), *sorted(path for path in tokenizer if path.is_file())]
 
     @property
     def watched(self) -> list[Path]:
@@ -200,8 +199,8 @@ def _indexed(folder: Path, label: str) -> set[str]:
     if not index.is_file():
         return set()
     try:
-        return set(map(str, json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return set(map(str, json_value(index, "settings file")["weight_map"].values()))
+    except (UserError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{INDEX} of {label} cannot be read: it has to map tensors to files") from error
 
 
@@ -211,9 +210,8 @@ def shapes_of(path: Path, store: Store) -> Shapes:
     Raises:
         UserError: the file is missing, cut short or damaged.
     """
-    if not (exists(path) and path.is_file()):
-        raise UserError(f"there is no file {brief(str(path))}")
-    return remembered(store, path, "shapes", gguf_shapes if path.suffix == ".gguf" else safetensors_shapes)
+    find = gguf_shapes if path.suffix == ".gguf" else safetensors_shapes
+    return remembered(store, readable(path, "weights file"), "shapes", find)
 
 
 def outlined(source: Source, store: Store) -> Outline:
@@ -230,6 +228,9 @@ def outlined(source: Source, store: Store) -> Outline:
 
 def _gguf(path: Path, store: Store, label: str) -> Source:
     shapes_of(path, store)
+    refuse_odd_files(
+        path.parent, "tokenizer*", "generation_config.json", "README.md", "LICEN[CS]E*"
+    )  # which are read where they lie beside it
     return Source(label, path.parent, path.name, file_hash(store, path), None)
 
 

@@ -51,7 +51,7 @@ def either(names: Iterable[str]) -> str:
     return listed(names, "or")
 
 
-def gist(error: Exception) -> str:
+def gist(error: BaseException) -> str:
     """The first sentence of a library's message, shortened and legible: it may quote a stranger's file."""
     first = " ".join(str(error).split()).split(". ")[0].rstrip(".!: ")
     return legible(textwrap.shorten(first, 160, placeholder="…")) or type(error).__name__

@@ -7,7 +7,6 @@ words of a whole setting. An allocation set by hand is a JSON file.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import numpy as np
 from core.specs.allocations import BASES, METHODS, AllocationRequest, Correction, Manual
 from core.specs.base import checked, look_up, number, word
 from core.specs.errors import UserError
-from core.specs.paths import exists, expanded
+from core.specs.paths import exists, expanded, json_value
 from core.specs.plain import brief
 
 OF_CORRECTION = tuple(Correction.model_fields)
@@ -119,12 +118,7 @@ def from_file(path: Path) -> AllocationRequest:
     Raises:
         UserError: no such file, not JSON, no such list, or a name of other signs than letters, digits and a few more.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"there is no allocation file {brief(str(path))}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.name} is not JSON: write an allocation with `core allocate --json`") from error
+    content = json_value(path, "allocation file")
     rows = content.get("sparsity") if isinstance(content, dict) else content
     if not isinstance(rows, list) or not rows:
         raise UserError(f"{path.name} holds no list named sparsity, one number per layer")

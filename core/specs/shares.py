@@ -14,6 +14,8 @@ from core.specs.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
 from core.specs.plain import brief
 from core.specs.studies import EvaluatedSpec, StudyRequest, StudySpec
 
+LONGEST = 20  # signs of a share that is typed
+
 
 class Share(Spec):
     """Which share: the second of eight. Shares are the same wherever and whenever they are asked for."""
@@ -83,7 +85,8 @@ def read_share(typed: str) -> Share:
         UserError: not two whole numbers with a slash, or no such share.
     """
     part, _, of = typed.strip().partition("/")
-    if not (part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
+    numbers = part.isdecimal() and of.isdecimal() and len(typed) < LONGEST
+    if not (numbers and 1 <= int(part) <= int(of)):
         raise UserError(f"--part {brief(typed)} is no share of a whole: write which of how many, from 1/8 to 8/8")
     return checked(Share, part=int(part), of=int(of))
 

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core.specs import grammar
 from core.specs.base import checked, number
 from core.specs.errors import UserError
-from core.specs.paths import exists, expanded, resolved
+from core.specs.formats import gist
+from core.specs.paths import expanded, read_text, resolved
 from core.specs.patterns import pattern
 from core.specs.plain import brief
 from core.specs.pruners import USUAL
@@ -103,17 +104,15 @@ def read_study(path: Path) -> StudyRequest:
         UserError: no such file, no TOML, an unknown name, or a value that cannot be.
     """
     try:
-        found = StudyFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise UserError(f"there is no study file {brief(str(path))}") from error
+        found = StudyFile.model_validate(tomllib.loads(read_text(path, "study file")))
     except ValidationError as error:
         raise UserError(_sentence(error, path.name)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path.name} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOMLDecodeError
+        raise UserError(f"{path.name} is not TOML: {gist(error)}") from error
     folder = path.resolve().parent
     return checked(
         StudyRequest,
-        model=_at(folder, found.model),
+        model=absolute(found.model, folder),
         calibration=_window(found.calibration, "[calibration]", folder, USUAL_CALIBRATION),
         settings=_settings(found, folder),
         evaluation=_evaluation(found.evaluation, folder),
@@ -206,17 +205,10 @@ def _window(found: Section, where: str, folder: Path, usual: WindowRequest) -> W
     given = usual.model_dump(include={"source", "sequences", "length"})
     given |= found.model_dump(include=set(Section.model_fields), exclude_unset=True)
     given["sequences"] = given.pop("windows", given["sequences"])
-    given["source"] = _at(folder, given["source"])
+    given["source"] = absolute(given["source"], folder)
     if isinstance(given.get("documents"), str):
         given["documents"] = span(given["documents"])
     return checked(WindowRequest, **given)
-
-
-def _at(folder: Path, typed: str) -> str:
-    """A path counted from the study file's folder; a name as it is."""
-    if typed.startswith("file:"):
-        return f"file:{resolved(folder / expanded(typed.removeprefix('file:')))}"
-    return str(resolved(folder / typed)) if exists(folder / typed) and typed != "demo" else absolute(typed)
 
 
 # --- written -------------------------------------------------------------------------------------------------------

@@ -21,14 +21,15 @@ from core.specs.texts import WindowRequest
 Stored = TypeVar("Stored", StudyRequest, BestRequest)
 
 
-def absolute(typed: str) -> str:
-    """A path as typed, made independent of the working directory; anything else as it is."""
+def absolute(typed: str, folder: Path = Path()) -> str:
+    """A path that counts from a folder, or else from the working directory, made whole; anything else as it is."""
     if typed.startswith("random:"):
-        return f"random:{absolute(typed.removeprefix('random:'))}"
+        return f"random:{absolute(typed.removeprefix('random:'), folder)}"
     path = expanded(typed.removeprefix("file:"))
     if typed.startswith("file:"):
-        return f"file:{resolved(path)}"
-    return str(resolved(path)) if typed != "demo" and exists(path) else typed
+        return f"file:{resolved(folder / path)}"
+    there = next((each for each in (folder / path, path) if exists(each)), None)
+    return typed if there is None or typed == "demo" else str(resolved(there))
 
 
 def whole(asked: Stored) -> Stored:
@@ -53,7 +54,7 @@ def span(text: str | None) -> tuple[int, int] | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"(\d+)-(\d+)", text.strip())
+    found = re.fullmatch(r"(\d{1,18})-(\d{1,18})", text.strip())
     if not found:
         raise UserError(f"documents {brief(text)} are not a range: write first-last, counted from 0, as in 0-599")
     return int(found[1]), int(found[2])

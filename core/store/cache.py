@@ -17,7 +17,7 @@ from core.specs.base import View
 from core.specs.errors import UserError
 from core.specs.formats import listed
 from core.specs.jobs import BY_REQUEST, JOBS, Request
-from core.specs.paths import expanded
+from core.specs.paths import expanded, resolved
 from core.store import access, results
 from core.store.files import (
     Corrupt,
@@ -101,6 +101,7 @@ class Store:
     def __init__(self, root: Path | None = None, accept_imported: bool = False):
         self.accept_imported = accept_imported
         self.root = expanded(root or os.environ.get("ABSORPTION_CACHE") or HOME)
+        resolved(self.root)  # a circle of links leads nowhere
         self.roots = (self.root, HOME / "demo")
         self.answering = self.roots if self.root.resolve() == HOME else self.roots[:1]
 
@@ -267,7 +268,7 @@ class Store:
     def resolved(self, request: Request) -> View | None:
         """What a request means, if it was resolved before and nothing has changed since: its local files, a pruner."""
         try:
-            note = unsealed(self._note(request).read_bytes())
+            note = unsealed(self._note(request))
             if all(stamp(Path(known[0])) == known for known in note["files"]):
                 found = BY_REQUEST[type(request)].view.model_validate(note["view"])
                 return None if found.outdated else found

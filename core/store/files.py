@@ -153,16 +153,13 @@ def sealed(value: object) -> bytes:
     return pretty({"value": value, "sha256": _seal(value)})
 
 
-def unsealed(content: bytes) -> Any:
-    """What was sealed.
-
-    Raises:
-        ValueError, KeyError, TypeError: it is not what was written.
-    """
-    found = json.loads(content)
-    if found["sha256"] != _seal(found["value"]):
-        raise ValueError("its hash differs")
-    return found["value"]
+def unsealed(path: Path) -> Any | None:
+    """What was sealed in a file; None where there is none, or what it holds is not what was written."""
+    try:
+        found = json.loads(path.read_bytes())
+        return found["value"] if found["sha256"] == _seal(found["value"]) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _seal(value: object) -> str:

@@ -20,12 +20,9 @@ def remembered(store: Store, path: Path, kind: str, find: Callable[[Path], Any])
     name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
     memo = store.root / "remembered" / f"{kind}-{name}.json"
     now = stamp(path)
-    try:
-        known = SEEN.get(memo) or unsealed(memo.read_bytes())
-        if known["file"] == now:
-            return known["found"]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not looked at yet, or what is remembered was changed
+    known = SEEN.get(memo) or unsealed(memo)
+    if known and known["file"] == now:
+        return known["found"]
     found = find(path)
     note = {"file": now, "found": found}
     if stamp(path) == now:  # else it was written while it was read

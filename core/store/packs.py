@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from core.specs import Spec, UserError, key_of
-from core.specs.paths import exists
+from core.specs.paths import readable
 from core.specs.plain import UNSEEN
 from core.specs.shares import Part, Unfinished
 from core.store import access, unfinished
@@ -27,7 +27,7 @@ from core.store.files import Corrupt, hashes, pretty
 from core.store.public import public
 from core.store.results import decode, encode
 from core.store.told import FORMS, Told
-from core.store.zips import LIMIT, megabytes, members, refuse, zipped
+from core.store.zips import megabytes, members, refuse, zipped
 
 JSON_LIMIT = 8 * 2**20  # bytes of one JSON file
 
@@ -125,7 +125,7 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
     access.may_write()
     if access.is_shared():
         raise access.Refused("packs are imported by whoever runs this server, on its command line")
-    content = _read(content)
+    content = content if isinstance(content, bytes) else readable(content, "pack").read_bytes()
     folders = _folders(members(content, KINDS_THAT_TRAVEL))
     found = {place: _spec(place, files) for place, files in folders.items()}
     for (kind, key), files in folders.items():
@@ -142,15 +142,6 @@ def unpack(store: Store, content: bytes | Path, own: bool = False) -> list[Entry
         _write(store, found[place], folders[place], came_in)
     paths = [store.path(spec) for (kind, _), spec in found.items() if kind in VIEW_KINDS]
     return [entry for entry in map(store.entry, filter(None, paths)) if entry]
-
-
-def _read(content: bytes | Path) -> bytes:
-    if isinstance(content, bytes):
-        return content
-    if not (exists(content) and content.is_file()):
-        raise UserError(f"there is no file {content}: name a pack, as in absorption.zip")
-    with content.open("rb") as file:
-        return file.read(LIMIT + 1)  # one byte more than is taken
 
 
 def _form(spec: Spec) -> type | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +17,14 @@ from transformers import PreTrainedTokenizerBase
 from core.models.loading import Loaded, Reader, tokenizer_hash
 from core.specs import TextSpec, UserError, WindowRequest
 from core.specs.formats import several
-from core.specs.paths import exists, expanded
+from core.specs.paths import MOST, expanded, readable
 from core.specs.plain import brief
 from core.store import access
 from core.texts import hub
 
 DEMO = Path(__file__).parent / "demo_text"
-LARGEST = 2**30  # bytes of a text
+LARGEST, MOST_ENCODED = MOST["text table"], MOST["text file"]  # bytes of a text, and signs that are encoded at once
+TABLES = (".jsonl", ".parquet")  # of which a part may be asked for
 ROWS = 256  # of a table at a time
 UTF_8 = "utf-8-sig"  # Windows tools begin a file with a mark that is no part of its text
 SOURCES = "demo, demo:evaluation, file:PATH (.txt .raw .jsonl .parquet), or a Hub dataset such as allenai/c4"
@@ -138,6 +141,7 @@ def _encode(text: Text, packing: str, bos: str, tokenizer: PreTrainedTokenizerBa
     pieces = list(text.documents) if packing == "document" else ["\n\n".join(text.documents)]
     if not pieces:
         return []
+    _check_size(text.label, sum(map(len, pieces)), MOST_ENCODED)
     ids = tokenizer(pieces, add_special_tokens=bos == "protocol", verbose=False)["input_ids"]
     return [np.asarray(each, np.int64) for each in ids]
 
@@ -172,17 +176,15 @@ def _cut(encoded: list[np.ndarray], starts: tuple, body: int, before: int | None
 
 
 def _file(path: Path) -> Text:
-    if not (exists(path) and path.is_file()):
-        raise UserError(f'there is no text file "{path}"')
-    reader = READERS.get(path.suffix)
+    reader, table = READERS.get(path.suffix), path.suffix in TABLES
+    readable(path, "text table" if table else "text file")
     if reader is None:
         raise UserError(f"{path.name} cannot be read as text: known endings are {', '.join(READERS)}")
-    _check_size(path, path.stat().st_size)
     try:
         documents = tuple(reader(path))
     except UnicodeDecodeError as error:
         raise UserError(f"{path.name} is not UTF-8 text (byte {error.start})") from error
-    return Text(path.name, documents, "document" if path.suffix in (".jsonl", ".parquet") else "joined", (path,))
+    return Text(path.name, documents, "document" if table else "joined", (path,))
 
 
 def _raw(path: Path) -> list[str]:
@@ -195,18 +197,16 @@ def _raw(path: Path) -> list[str]:
 def _jsonl(path: Path) -> list[str]:
     documents = []
     with path.open(encoding=UTF_8) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(partial(file.readline, MOST_ENCODED), ""), 1):  # a longer one is no record
             try:
                 if line.strip():
                     documents.append(_words(json.loads(line)["text"]))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise UserError(f'{path.name} line {number} is not a record like {{"text": "..."}}') from error
     return documents
 
 
-def _words(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a text is words, not {value!r}")
+def _words(value: Any) -> str:
     value.encode()  # half of a pair of signs, which JSON may hold, is none
     return value
 
@@ -215,37 +215,30 @@ def _parquet(path: Path) -> list[str]:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
+    found: list[str] = []
     try:
         with parquet.ParquetFile(path) as file:
             if "text" not in file.schema_arrow.names:
                 raise KeyError("text")
             groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-            _check_size(path, sum(group.total_byte_size for group in groups))
-            found: list[str] = []
+            _check_size(path.name, sum(group.total_byte_size for group in groups))
             for batch in file.iter_batches(ROWS, columns=["text"]):
-                _check_size(path, batch.nbytes + sum(map(len, found)))
-                rows = enumerate(batch["text"].to_pylist(), len(found) + 1)
-                found += [_row(path, number, value) for number, value in rows]
+                _check_size(path.name, batch.nbytes + sum(map(len, found)))
+                for value in batch["text"].to_pylist():
+                    found.append(_words(value))
             return found
+    except AttributeError as error:
+        raise UserError(
+            f"{path.name} row {len(found) + 1} has no words in its column text: leave the row out, or give it words"
+        ) from error
     except (pa.ArrowException, KeyError, OSError, TypeError, ValueError) as error:
         raise UserError(f"{path.name} is not a Parquet file with a column named text") from error
 
 
-def _row(path: Path, number: int, value: object) -> str:
-    try:
-        return _words(value)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"{path.name} row {number} has no words in its column text: leave the row out, or give it words"
-        ) from error
-
-
-def _check_size(path: Path, size: int) -> None:
-    """Refuse a file that holds more than a text may, however small it is packed: the header may lie, so may a batch."""
-    if size > LARGEST:
-        raise UserError(
-            f"{path.name} holds {size / 2**30:.1f} GiB of text, more than {LARGEST / 2**30:g}: take a part of it"
-        )
+def _check_size(name: str, size: int, most: int = LARGEST) -> None:
+    """Refuse more than a text may hold, however small it is packed: the header may lie, so may a batch."""
+    if size > most:
+        raise UserError(f"{name} holds {size / 2**20:,.0f} MiB of text, more than {most / 2**20:,g}: take a part of it")
 
 
 READERS = {

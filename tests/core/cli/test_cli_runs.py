@@ -322,5 +322,5 @@ def test_the_home_of_nobody_is_a_folder_like_others(
 
 
 def test_a_name_that_no_file_has(say: Callable) -> None:
-    say("runs", "import", "x" * 300).refused("there is no file")
+    say("runs", "import", "x" * 300).refused("there is no pack")
     say("prune", "--export", "x" * 300, "--windows", 8).refused("no file or folder")

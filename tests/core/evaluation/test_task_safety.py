@@ -7,15 +7,19 @@ import json
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
 import pytest
 from jinja2 import TemplateError
 from jinja2.exceptions import SecurityError
+from pyarrow import parquet
 
 from core.evaluation import harness, zeroshot
 from core.evaluation.sandbox import sandboxed
 from core.evaluation.task_files import FORMATS
+from core.specs.errors import UserError
 from tests import tiny
 from tests.core.evaluation.test_zeroshot import SHARED, folder, task
+from tests.loopback import Loopback, Quiet
 
 ROOT = Path.cwd()  # where the shared data is looked for from
 SHELL = "os.system('echo ran > {ran}')"
@@ -70,20 +74,53 @@ def test_one_that_reaches_for_it_later_is_refused_then(tmp_path: Path, refused, 
     assert not ran.exists()
 
 
-def test_a_picture_is_not_written_to_a_file(tmp_path: Path, refused) -> None:
-    """Parquet files may say that a column holds pictures, and a picture has a public method that writes files."""
-    from PIL import Image
+@pytest.mark.parametrize("kind", ["Image", "Audio", "Video", "Pdf", "Nifti", "List"])
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_a_column_that_is_opened_from_elsewhere_is_refused(tmp_path: Path, refused, form: str, kind: str) -> None:
+    """Nothing is fetched from the address that stands in the data."""
+    asked: list[str] = []
 
-    where = folder(tmp_path / "tasks", {KEYS["doc_to_text"]: "doc_to_text: \"{{picture.save('ran.png')}}\""})
-    rows = [json.loads(line) for line in (where / "birds.jsonl").read_text(encoding="utf-8").splitlines()]
-    held = datasets.Dataset.from_list([each | {"picture": Image.new("RGB", (2, 2))} for each in rows])
-    held.cast_column("picture", datasets.Image()).to_parquet(str(where / "birds.parquet"))
-    plain = (where / "birds.yaml").read_text(encoding="utf-8")
-    changed = plain.replace("dataset_path: json", "dataset_path: parquet").replace("birds.jsonl", "birds.parquet")
-    (where / "birds.yaml").write_text(changed, encoding="utf-8")
-    with refused("local_birds", "save of PngImageFile"):
+    class Told(Quiet):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send(b"", {})
+
+        do_HEAD = do_GET
+
+    column = {"_type": kind} if kind != "List" else [{"inner": {"_type": "Image"}}]
+    with Loopback(Told) as server:
+        where = with_column(tmp_path / "tasks", form, column, f"{server.address}/1.png")
+        with refused("local_birds", "Image" if kind == "List" else kind, f"birds.{form}"):
+            zeroshot.tasks(["local_birds"], where)
+    assert asked == []
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_columns_of_text_are_read(tmp_path: Path, form: str) -> None:
+    where = with_column(tmp_path / "tasks", form, {"_type": "Value", "dtype": "string"}, "a heron")
+    assert zeroshot.tasks(["local_birds"], where)[0].documents == 12
+    (where / f"birds.{form}").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="columns"):
         zeroshot.tasks(["local_birds"], where)
-    assert not (tmp_path / "ran.png").exists()
+
+
+def with_column(where: Path, form: str, column: object, value: str) -> Path:
+    """A folder whose task has one more column, declared as `datasets` declares it."""
+    folder(where, {"dataset_path: json": f"dataset_path: {form}", "birds.jsonl": f"birds.{form}"})
+    (where / "birds.jsonl").rename(where / "rows.jsonl")
+    rows = [json.loads(line) for line in (where / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    nested = [{"inner": value}] if isinstance(column, list) else value
+    table = pa.Table.from_pylist([each | {"more": nested} for each in rows])
+    features = {"question": {"_type": "Value", "dtype": "string"}, "gold": {"_type": "Value", "dtype": "int64"}}
+    features |= {"choices": {"_type": "List", "feature": {"_type": "Value", "dtype": "string"}}, "more": column}
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    path = str(where / f"birds.{form}")
+    if form == "parquet":
+        parquet.write_table(table, path)
+    else:
+        with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    return where
 
 
 @pytest.mark.parametrize("named", ["./evil", "{folder}/evil", "evil.py"])
@@ -109,6 +146,9 @@ def test_a_metric_of_the_folder_is_not_loaded(tmp_path: Path, refused, named: st
         *(("dataset_kwargs:", f"dataset_kwargs:\n  {option}", [option.split(":")[0], "how they are read"])
           for option in ("cache_dir: elsewhere", "data_dir: /", "num_proc: 2", "streaming: true", "name: x")),
         ("num_fewshot: 0", "use_prompt: prompts.yaml:one", ["use_prompt", "doc_to_text"]),
+        *(("num_fewshot: 0", f"{name}: question", [name, "doc_to_text"])
+          for name in ("doc_to_image", "doc_to_audio", "doc_to_video")),
+        ("dataset_kwargs:", "dataset_kwargs:\n  features: {x: {_type: Image}}", ["features", "how they are read"]),
         ("num_fewshot: 0", "process_docs: os.system", ["cannot read"]),
         (KEYS["doc_to_choice"], 'doc_to_choice: "print(1"', ["cannot read"]),
     ],

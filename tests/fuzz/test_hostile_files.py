@@ -1,0 +1,234 @@
+"""Files that are none, that never end, that grow, or that say what cannot be: one sentence each, soon."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+
+from core.evaluation import task_files
+from core.models import loading
+from core.models.sources import locate
+from core.specs import UserError, WindowRequest
+from core.specs.grammar import read_allocation
+from core.specs.patterns import pattern
+from core.specs.shares import read_share
+from core.specs.study_file import read_study
+from core.specs.typed import numbers, span
+from core.store.cache import Store
+from core.texts import windows
+from tests import gguf_files, tiny
+from tests.fuzz.judging import SECONDS, bounded, judge
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes and alarms are those of Unix")
+Make = Callable[[Path], object]
+
+
+@pytest.fixture(autouse=True)
+def soon() -> Iterator[None]:
+    """What waits for a pipe is woken."""
+
+    def late(*_: object) -> None:
+        raise AssertionError(f"no answer after {SECONDS} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(800 * 2**20)
+
+
+def holding(content: str) -> Make:
+    return lambda path: path.write_text(content, encoding="utf-8")
+
+
+def one_sentence(act: Callable[[], object]) -> None:
+    with bounded(), pytest.raises(UserError) as said:
+        act()
+    judge(str(said.value))
+
+
+SPECIAL: dict[str, Make] = {
+    "pipe": os.mkfifo,
+    "endless": lambda path: path.symlink_to("/dev/zero"),
+    "folder": Path.mkdir,
+    "sparse": sparse,
+    "deep": holding("[" * 100_000),
+    "digits": holding("1" * 5000),
+}
+ENDLESS = ("pipe", "endless", "sparse")
+
+
+# --- a model's folder ----------------------------------------------------------------------------------------------
+
+NAMES = (
+    "config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt",
+    "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "README.md",
+    "model.safetensors.index.json", "additional_chat_templates/tool.jinja",
+)  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "cache")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny.folder("llama"), tmp_path / "model"))
+
+
+def opened(model: Path, store: Store) -> None:
+    loaded = loading.load(locate(str(model), store), "float32", store)
+    windows.windows(WindowRequest(source="demo", sequences=1, length=8), loaded)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("way", ENDLESS)
+def test_a_special_file_in_a_models_folder(way: str, name: str, folder: Path, store: Store) -> None:
+    path = folder / name
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(exist_ok=True)
+    SPECIAL[way](path)
+    one_sentence(lambda: opened(folder, store))
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "tokenizer.json", "generation_config.json"])
+@pytest.mark.parametrize("way", ENDLESS)
+def test_a_special_file_beside_a_gguf(way: str, name: str, tmp_path: Path, store: Store) -> None:
+    gguf_files.write(tmp_path / "model.gguf")
+    SPECIAL[way](tmp_path / name)
+    one_sentence(lambda: opened(tmp_path / "model.gguf", store))
+
+
+def entry(file: str, **entries: object) -> Make:
+    """Other entries in a settings file."""
+    return lambda of: (of / file).write_text(json.dumps(json.loads((of / file).read_text()) | entries))
+
+
+def tokenizing(**parts: object) -> Make:
+    """Another part in a tokenizer.json."""
+    return entry("tokenizer.json", **parts)
+
+
+def digits(of: Path) -> None:
+    path = of / "config.json"
+    path.write_text(path.read_text().replace("{", '{"x": ' + "1" * 5000 + ",", 1))
+
+
+GROWING = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+LOST = {"SpecialToken": {"id": "[LOST]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}
+WORDS = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100}
+NEVER = {"Split": {"pattern": {"Regex": "(x+x+)+y"}, "behavior": "Isolated", "invert": False}}
+IMPOSSIBLE: dict[str, Make] = {
+    "labels": entry("config.json", num_labels=10**9),
+    "layers": entry("config.json", num_hidden_layers=10**9),
+    "no layers": entry("config.json", num_hidden_layers=0),
+    "no names": entry("config.json", return_dict=False),
+    "digits": digits,
+    "longest": entry("tokenizer_config.json", model_max_length="x"),
+    "growing": tokenizing(normalizer={"type": "Sequence", "normalizers": [GROWING] * 40}),
+    "filled": tokenizing(
+        padding={
+            "strategy": {"Fixed": 10**9}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+            "pad_type_id": 0, "pad_token": "x",
+        },
+    ),
+    "lost token": tokenizing(
+        post_processor={"type": "TemplateProcessing", "single": LOST, "pair": [], "special_tokens": {}}
+    ),
+    "backtracking": tokenizing(pre_tokenizer={"type": "Split", **NEVER["Split"]}),
+    "no unknown token": tokenizing(model=WORDS | {"vocab": {"a": 0}}, added_tokens=[], pre_tokenizer=None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", IMPOSSIBLE)
+def test_a_models_folder_that_says_what_cannot_be(
+    way: str, folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "PATIENCE", 4)
+    IMPOSSIBLE[way](folder)
+    one_sentence(lambda: opened(folder, store))
+
+
+@pytest.mark.parametrize("layers", [0, 2**32 - 1])
+@pytest.mark.parametrize("architecture", ["llama", "qwen3"])
+def test_a_gguf_of_impossible_depth(architecture: str, layers: int, tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "small.gguf"
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_block_count(layers)
+    writer.add_tensor("blk.0.attn_q.weight", np.ones((8, 8), np.float32))
+    writer.add_tensor("token_embd.weight", np.ones((16, 8), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    one_sentence(lambda: opened(path, store))
+
+
+# --- what else a person names --------------------------------------------------------------------------------------
+
+
+def from_tasks(path: Path) -> None:
+    task_files.with_data(next(iter(task_files.read(path.parent).values())))
+
+
+READ: dict[str, Callable[[Path], object]] = {
+    "study.toml": read_study,
+    "allocation.json": lambda path: read_allocation(str(path)),
+    "text.txt": lambda path: windows.read(f"file:{path}"),
+    "text.raw": lambda path: windows.read(f"file:{path}"),
+    "text.jsonl": lambda path: windows.read(f"file:{path}"),
+    "text.parquet": lambda path: windows.read(f"file:{path}"),
+    "task.yaml": from_tasks,
+}
+NO_TEXT = {("text.txt", "deep"), ("text.txt", "digits"), ("text.raw", "deep"), ("text.raw", "digits")}
+
+
+@pytest.mark.parametrize(
+    ("name", "way"), [(name, way) for name in READ for way in SPECIAL if (name, way) not in NO_TEXT]
+)
+def test_a_special_file_that_a_person_names(name: str, way: str, tmp_path: Path) -> None:
+    SPECIAL[way](tmp_path / name)
+    one_sentence(lambda: READ[name](tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["targets = " + "[" * 50_000, "seeds = [" + "1" * 5000 + "]", "targets = [" + "1" * 5000 + "]"],
+    ids=["deep", "seed", "target"],
+)
+def test_a_study_file_of_odd_numbers(content: str, tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(content, encoding="utf-8")
+    one_sentence(lambda: read_study(tmp_path / "study.toml"))
+
+
+@pytest.mark.parametrize(("reads", "typed"), [(span, "0-{}"), (numbers, "{}"), (pattern, "2:{}"), (read_share, "1/{}")])
+def test_a_number_of_thousands_of_digits(reads: Callable[[str], object], typed: str) -> None:
+    one_sentence(lambda: reads(typed.format("1" * 5000)))
+
+
+def test_more_text_than_is_encoded_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows, "MOST_ENCODED", 1000)
+    path = tmp_path / "text.jsonl"
+    path.write_text(json.dumps({"text": "Rain. " * 200}) + "\n", encoding="utf-8")
+    asked = WindowRequest(source=f"file:{path}", sequences=1, length=8)
+    one_sentence(lambda: windows.windows(asked, tiny.loaded("llama")))
+
+
+def test_a_cache_that_is_a_circle_of_links(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    one_sentence(lambda: Store(tmp_path / "one" / "cache"))
