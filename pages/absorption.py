@@ -5,11 +5,11 @@ from functools import partial
 
 import streamlit as st
 
-from core.analysis import findings, precision
-from core.analysis.gains import gains_of
-from core.figures import labels
-from core.figures.charts import COMPARED, GLANCE, GROUPS, InView
-from core.specs.plain import plain
+from core.base.escape import plain
+from core.plan.gains import gains_of
+from core.results import findings, precision
+from core.show.figures import labels
+from core.show.figures.charts import COMPARED, GLANCE, GROUPS, InView
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, subject, view
 from pages.ui.absorption import overview, sections

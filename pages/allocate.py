@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.allocation import race
-from core.allocation.spread import allocate, layer_means, layer_parameters, linear_parameters
-from core.specs.errors import UserError
-from core.specs.plain import plain
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.plan.spread import allocate, layer_means, layer_parameters, linear_parameters
+from core.results import leaderboard as race
 from pages.ui import frame, glossary, subject, view
 from pages.ui.allocate import estimating, hand, racing, settings, spread, taking, undo
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.specs.errors import UserError
+from core.base.errors import UserError
 from pages.ui import frame, view
 from pages.ui.lab import answering, continuing, question, taking
 from pages.ui.live import grid

@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.specs import profile_names
-from core.specs.errors import UserError
-from core.specs.formats import sentence
-from core.specs.plain import plain
+from core.base import profile_names
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, glossary, subject, view

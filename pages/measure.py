@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from core.ask.commands import command_line
+from core.base.errors import UserError
 from core.models import cost
-from core.specs.commands import command_line
-from core.specs.errors import UserError
 from core.store import profiles
 from core.store.cache import Store
 from pages.ui import buttons, frame, glossary, watch

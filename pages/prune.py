@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core.allocation.spread import layer_parameters
-from core.analysis import protocols
-from core.specs import UserError
+from core.base.errors import UserError
+from core.plan.spread import layer_parameters
+from core.results import protocols
 from core.store.cache import Store
 from pages.ui import frame, subject, view, watch
 from pages.ui.lab import continuing

@@ -5,10 +5,10 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from core.base import profile_names
+from core.base.escape import plain
+from core.base.formats import sentence
 from core.jobs import queue
-from core.specs import profile_names
-from core.specs.formats import sentence
-from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from pages.ui import buttons, called, frame, glossary, view, watch
 from pages.ui.prune import exporting

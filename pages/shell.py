@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.figures import LIGHT
+from core.show.figures import LIGHT
 from pages.ui import brand, buttons, frame, subject, view, watch
 from pages.ui.live import turned
 

@@ -17,21 +17,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.allocation.owl import Owl
-from core.allocation.spread import allocate as spread
-from core.evaluation.perplexity import evaluate as losses
-from core.evaluation.perplexity import reference
+from core.ask.allocations import AllocationRequest, Correction
+from core.base.errors import UserError
+from core.evaluate.perplexity import evaluate as losses
+from core.evaluate.perplexity import reference
 from core.export import Card
 from core.export.folder import export as write
+from core.kinds.owl import Owl
+from core.kinds.refit import errors
 from core.measure import beside
+from core.measure.pruning_plan import Plan
+from core.measure.walk import walk
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.sources import locate
-from core.pruning.plan import Plan
-from core.pruning.repair import errors
-from core.pruning.walk import walk
-from core.specs.allocations import AllocationRequest, Correction
-from core.specs.errors import UserError
+from core.plan.spread import allocate as spread
 from core.store import profiles
 from core.store.cache import Store
 from tests import families, tiny

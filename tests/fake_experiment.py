@@ -18,10 +18,12 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from core import specs
+from core.ask.measurements import MeasureRequest, PerturbedSpec, ProfileSpec
+from core.ask.presets import PRESETS
+from core.ask.studies import StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
 from core.models.progress import Progress, Report, silent
-from core.specs import StudyRequest, UserError
-from core.specs.presets import PRESETS
 from core.store import parts
 from core.store.cache import Entry, Store
 from core.store.results import Perturbed, axes_of
@@ -31,20 +33,20 @@ LAYERS = 6
 GROUP = 4  # sequences per part
 
 
-def request(sequences: int = 8, seed: int = 0, preset: str = "quick") -> specs.MeasureRequest:
+def request(sequences: int = 8, seed: int = 0, preset: str = "quick") -> MeasureRequest:
     """A small request; other seeds are other requests."""
-    window = specs.WindowRequest(sequences=sequences, seed=seed)
-    return specs.MeasureRequest(text=window, measurements=PRESETS[preset].measurements)
+    window = WindowRequest(sequences=sequences, seed=seed)
+    return MeasureRequest(text=window, measurements=PRESETS[preset].measurements)
 
 
-def resolve(asked: specs.MeasureRequest) -> specs.ProfileSpec:
+def resolve(asked: MeasureRequest) -> ProfileSpec:
     """What an invented model and text make of a request."""
     profile = synthetic.profile_spec(LAYERS, asked.text.sequences, seed=asked.text.seed)
     return profile.model_copy(update={"measurements": asked.measurements})
 
 
 def get(
-    asked: specs.MeasureRequest, store: Store, device: str = "cpu", report: Report = silent,
+    asked: MeasureRequest, store: Store, device: str = "cpu", report: Report = silent,
     models: dict | None = None, engine: str = "wavefront",
 ) -> Entry:  # fmt: skip
     """As `core.jobs.experiment.get`; every part measured leaves a line in measured.txt."""
@@ -71,7 +73,7 @@ def get(
     return store.find(asked)
 
 
-def _measure(store: Store, unit: specs.PerturbedSpec, first: int) -> None:
+def _measure(store: Store, unit: PerturbedSpec, first: int) -> None:
     whole = synthetic.perturbed(LAYERS, unit.text.sequences, unit.measurement)
     some = slice(first, first + GROUP)
     cut = {name: getattr(whole, name)[..., some] for name, axes in axes_of(Perturbed).items() if "sequence" in axes}

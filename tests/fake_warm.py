@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from core.specs.lab import Prompt, Question
+from core.ask.lab import Prompt, Question
 from core.store.scenes import Generated, Row, Scene
 
 LAYERS = 30

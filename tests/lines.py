@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import typer
 
+from core.ask.commands import Allocating, Asked, Studying
 from core.cli import app, asking
-from core.specs.commands import Allocating, Asked, Studying
 
 
 def given(line: str) -> tuple[str, SimpleNamespace]:

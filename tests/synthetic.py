@@ -9,8 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from core import specs
-from core.specs.presets import PRESETS
+from core.ask.measurements import Measurement, ProfileSpec, measurements, methods_of
+from core.ask.models import ModelSpec
+from core.ask.perturbations import Perturbation
+from core.ask.presets import PRESETS
+from core.ask.settings import PrunedSpec, Setting, with_twins
+from core.ask.studies import Point, StudySpec, TaskSpec
+from core.ask.texts import TextSpec
+from core.kinds import ResidualLinear
+from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.store.cache import Store
 from core.store.results import (
     Activation,
@@ -33,22 +40,22 @@ TOLD = {"created": "2026-11-01T12:00:00", "seconds": 1.5}
 
 def profile_spec(
     layers: int = 30, sequences: int = 16, preset: str = "standard", seed: int = 0, prunable: bool = False
-) -> specs.ProfileSpec:
+) -> ProfileSpec:
     """A profile of an invented model, named by its depth and seed."""
-    return specs.ProfileSpec(
-        model=specs.ModelSpec(content=f"invented-{layers}-{seed}"),
-        text=specs.TextSpec(
+    return ProfileSpec(
+        model=ModelSpec(content=f"invented-{layers}-{seed}"),
+        text=TextSpec(
             content="invented", tokenizer="invented", packing="joined", bos="protocol", length=LENGTH,
             windows=tuple((0, LENGTH * n) for n in range(sequences)),
         ),
         measurements=PRESETS[preset].measurements,
         prunable=prunable,
-        methods=specs.methods_of(PRESETS[preset].measurements),
+        methods=methods_of(PRESETS[preset].measurements),
     )  # fmt: skip
 
 
 def save_profile(
-    root: Path, spec: specs.ProfileSpec, layers: int = 30, model: str = "invented model", text: str = "invented text"
+    root: Path, spec: ProfileSpec, layers: int = 30, model: str = "invented model", text: str = "invented text"
 ) -> str:
     """Write a whole profile to a cache folder and return its key; depth must agree with the spec's."""
     store = Store(root)
@@ -71,7 +78,7 @@ def save_profile(
     return spec.key
 
 
-def perturbed(layers: int, sequences: int, measurement: specs.Measurement) -> Perturbed:
+def perturbed(layers: int, sequences: int, measurement: Measurement) -> Perturbed:
     """Drift that small sizes see amplified and large ones absorbed, early layers amplified more than late ones."""
     asked = measurement.perturbation
     rng = np.random.default_rng(int(hashlib.sha256(measurement.name.encode()).hexdigest()[:8], 16))
@@ -104,7 +111,7 @@ def perturbed(layers: int, sequences: int, measurement: specs.Measurement) -> Pe
     )
 
 
-def _start(asked: specs.Perturbation, layers: int) -> Array:
+def _start(asked: Perturbation, layers: int) -> Array:
     """Drift at the injection layer, (layers,)."""
     across = np.linspace(0, 1, layers)
     if asked.kind == "skip":
@@ -118,7 +125,7 @@ def _start(asked: specs.Perturbation, layers: int) -> Array:
     return np.full(layers, abs(asked.size))
 
 
-def _gain(asked: specs.Perturbation, start: Array) -> Array:
+def _gain(asked: Perturbation, start: Array) -> Array:
     """`ln r` per layer, (layers,); 0 at the last."""
     across = np.linspace(0, 1, len(start))
     gain = (1.2 - 0.35 * np.log(start / 0.01) - 0.5 * np.sin(np.pi * across)) * (1 - across)
@@ -158,7 +165,7 @@ def weights(layers: int) -> Weights:
 def scores(layers: int) -> Scores:
     """More outliers in the early layers, larger scores in the late ones."""
     across = np.linspace(0, 1, layers)
-    thresholds = np.array(specs.OUTLIER_THRESHOLDS)
+    thresholds = np.array(OUTLIER_THRESHOLDS)
     outliers = 0.02 * np.exp(-thresholds / 4) * (2 - across + 0.2 * np.sin(9 * across))[:, None]
     return Scores(outlier_ratio=outliers, mean=0.1 + across**2, median=0.08 + across**2)
 
@@ -193,7 +200,7 @@ def difference(layers: int) -> Difference:
 # --- studies -------------------------------------------------------------------------------------------------------
 
 
-def invented_cost(setting: specs.Setting) -> float:
+def invented_cost(setting: Setting) -> float:
     """Rise of the loss in nats/token: more with the target, less for spread allocations, a little for corrections."""
     asked = setting.allocation
     rise = {"wanda": 3.0, "sparsegpt": 2.6, "magnitude": 4.5, "alps": 2.0}[setting.pruner] * asked.target**4
@@ -206,21 +213,21 @@ def invented_cost(setting: specs.Setting) -> float:
 
 
 def study_spec(
-    profile: specs.ProfileSpec, asked: Iterable[specs.Setting], layers: int = 30, windows: int = 24,
+    profile: ProfileSpec, asked: Iterable[Setting], layers: int = 30, windows: int = 24,
     length: int = 512, text: str = "invented evaluation", tasks: tuple[str, ...] = (),
-) -> specs.StudySpec:  # fmt: skip
+) -> StudySpec:  # fmt: skip
     """A study of a profile's model; each unit gets the target, moved a little by the setting's name."""
-    points = tuple(_point(profile, each, layers) for each in specs.with_twins(asked))
+    points = tuple(_point(profile, each, layers) for each in with_twins(asked))
     read = profile.text.model_copy(
         update={"content": text, "length": length, "windows": tuple((0, length * n) for n in range(windows))}
     )
-    zero_shot = tuple(specs.TaskSpec(name=name, content=name, examples=200, seed=0) for name in tasks)
-    return specs.StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
+    zero_shot = tuple(TaskSpec(name=name, content=name, examples=200, seed=0) for name in tasks)
+    return StudySpec(model=profile.model, text=read, tasks=zero_shot, points=points)
 
 
-def _point(profile: specs.ProfileSpec, setting: specs.Setting | None, layers: int) -> specs.Point:
+def _point(profile: ProfileSpec, setting: Setting | None, layers: int) -> Point:
     if setting is None:
-        return specs.Point(setting=None, pruned=None)
+        return Point(setting=None, pruned=None)
     target = setting.allocation.target
     rng = np.random.default_rng(int(setting.model_copy(update={"calibration_seed": 0}).key[:8], 16))
     moved = 0.0 if setting == setting.uniform else 0.03
@@ -229,7 +236,7 @@ def _point(profile: specs.ProfileSpec, setting: specs.Setting | None, layers: in
     drawn = profile.text.model_copy(
         update={"content": "invented calibration", "windows": ((0, setting.calibration_seed),) * 16}
     )
-    pruned = specs.PrunedSpec(
+    pruned = PrunedSpec(
         pruner=setting.pruner,
         repair=setting.repair,
         sparsity=tuple(map(tuple, sparsity.tolist())) if sparsity.ndim > 1 else tuple(sparsity.tolist()),
@@ -237,11 +244,11 @@ def _point(profile: specs.ProfileSpec, setting: specs.Setting | None, layers: in
         true_sequential=setting.true_sequential,
         calibration=drawn if setting.reads_text else None,
     )
-    return specs.Point(setting=setting, pruned=pruned)
+    return Point(setting=setting, pruned=pruned)
 
 
 def evaluated(
-    point: specs.Point, windows: int, layers: int = 30, cost: Callable[[specs.Setting], float] = invented_cost
+    point: Point, windows: int, layers: int = 30, cost: Callable[[Setting], float] = invented_cost
 ) -> Evaluated:
     """Losses whose windows differ much more from each other than settings do on one window."""
     setting = point.setting
@@ -258,7 +265,7 @@ def evaluated(
     return Evaluated(nll=hard + rise, kl=0.8 * rise, agreement=np.exp(-0.5 * np.abs(rise)), zeros=zeros)
 
 
-def answered(point: specs.Point, task: str, examples: int = 200) -> ZeroShot:
+def answered(point: Point, task: str, examples: int = 200) -> ZeroShot:
     """Answers that are right less often the more is pruned."""
     rng = np.random.default_rng(int(hashlib.sha256(task.encode()).hexdigest()[:8], 16))
     luck = rng.random(examples)
@@ -268,8 +275,8 @@ def answered(point: specs.Point, task: str, examples: int = 200) -> ZeroShot:
 
 
 def save_study(
-    root: Path, spec: specs.StudySpec, layers: int = 30, profile: str | None = None,
-    cost: Callable[[specs.Setting], float] = invented_cost, broken: Mapping[specs.Setting, int] | None = None,
+    root: Path, spec: StudySpec, layers: int = 30, profile: str | None = None,
+    cost: Callable[[Setting], float] = invented_cost, broken: Mapping[Setting, int] | None = None,
     text: str = "invented evaluation text",
 ) -> str:  # fmt: skip
     """Write a whole study to a cache folder and return its key.
@@ -302,18 +309,18 @@ LINEARS = (
 
 def linears_spec(
     layers: int = 30, sparsities: tuple[float, ...] = (0.5, 0.7, 0.9), preset: str = "standard"
-) -> specs.ProfileSpec:
+) -> ProfileSpec:
     """A profile in which each linear was pruned alone too."""
     plain = profile_spec(layers, preset=preset, prunable=True)
-    alone = specs.measurements(
-        specs.ResidualLinear(pruner="wanda", sparsity=sparsity, linear=name)
+    alone = measurements(
+        ResidualLinear(pruner="wanda", sparsity=sparsity, linear=name)
         for name in LINEARS
         for sparsity in sparsities
     )
     return plain.model_copy(update={"measurements": (*plain.measurements, *alone)})
 
 
-def _start_of_linear(asked: specs.ResidualLinear, layers: int) -> Array:
+def _start_of_linear(asked: ResidualLinear, layers: int) -> Array:
     """A share of the layer's drift: that of later linears is larger, and in the middle layers that of the first."""
     across = np.linspace(0, 1, layers)
     place = LINEARS.index(asked.linear)

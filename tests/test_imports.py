@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from core.specs import allocations, jobs, perturbations
+from core.ask import allocations, jobs, perturbations
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "datasets", "accelerate"}
@@ -24,7 +24,7 @@ DRAWING = {
     "huggingface_hub",  # lists what the local Hub cache holds
 }  # fmt: skip
 COMPUTING = {
-    "core.measure", "core.pruning", "core.evaluation", "core.texts", "core.jobs.experiment", "core.jobs.worker",
+    "core.measure", "core.measure", "core.evaluate", "core.texts", "core.jobs.experiment", "core.jobs.worker",
     "core.jobs.warm_process",
     "core.models.loading", "core.models.replay", "core.export.folder", "core.export.checking",
 }  # fmt: skip
@@ -49,11 +49,11 @@ ROOMS = {
     "cli": "specs store models texts measure analysis allocation evaluation search figures lessons export report jobs",
 }
 KINDS = {
-    "core.allocation": [*allocations.ALLOCATORS],
+    "core.plan": [*allocations.ALLOCATORS],
     "core.measure": [*perturbations.PERTURBATIONS],
     "core.jobs": [place for row in jobs.JOBS for place in (row.asks, row.gives)],
 }  # the room of each table's kinds
-OPEN_TO_KINDS = {"core.specs", "numpy", "pydantic", "typing", "math", "collections.abc", "__future__"}
+OPEN_TO_KINDS = {"core.ask", "numpy", "pydantic", "typing", "math", "collections.abc", "__future__"}
 FREE_OF_TENSORS = ("specs", "store", "analysis", "allocation", "figures", "lessons", "report")
 HIDDEN = {"texts", "pruning", "measure", "evaluation", "cli"}  # from pages
 
@@ -112,7 +112,7 @@ def test_a_kind_knows_specs_and_its_own_room(room: str, place: str) -> None:
 
 
 def test_what_can_be_asked_loads_no_tensor_library() -> None:
-    assert loaded_by("import core.specs") & HEAVY == set()
+    assert loaded_by("import core.ask") & HEAVY == set()
 
 
 def test_the_rooms_have_an_order() -> None:
@@ -169,7 +169,7 @@ def test_the_guard_bites() -> None:
     assert under(imported("def f():\n    from torch import nn\n"), HEAVY)
     assert under(imported("from core.jobs import experiment\n"), COMPUTING)
     assert under(imported("import pages.ui.view\n"), {"pages"})
-    assert rooms(imported("from core.figures.style import Chart\n")) == {"figures"}
+    assert rooms(imported("from core.show.figures.style import Chart\n")) == {"figures"}
     assert not under(imported("from core import specs\nimport torchlike\n"), HEAVY | COMPUTING)
 
 
@@ -187,7 +187,7 @@ def test_what_pages_import_loads_no_tensor_library() -> None:
         for name in read(path)
         if name.startswith(("core", "pages.ui")) and _is_module(name)
     }
-    assert {"core.store.cache", "core.figures"} <= names
+    assert {"core.store.cache", "core.show.figures"} <= names
     assert loaded_by("\n".join(f"import {name}" for name in sorted(names))) & HEAVY == set()
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from core.ask.study_file import read_study
 from core.cli import app, main
-from core.lessons import help_lines
 from core.report import evidence
-from core.specs.study_file import read_study
+from core.show.lessons import help_lines
 from core.store.cache import Store
 from core.texts import windows
 from tests import tiny

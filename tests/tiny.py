@@ -15,14 +15,17 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from core import specs
+from core.ask.measurements import Measurement, ProfileSpec, methods_of
+from core.ask.models import ModelSpec
+from core.ask.perturbations import perturbation
+from core.ask.texts import TextSpec
+from core.measure.inputs import Sums
 from core.measure.sweep import Sweep
 from core.models import anatomy
 from core.models.loading import Loaded, tokenizer_hash
 from core.models.outline import Outline, outline
 from core.models.progress import Report, silent
 from core.models.sources import Source
-from core.pruning.inputs import Sums
 from core.store.cache import Store
 from core.texts.windows import Windows
 from tests import families
@@ -98,7 +101,7 @@ def loaded(family: str) -> Loaded:
     """The family's model in memory; no test may leave it changed."""
     source = Source(f"tiny {family}", Path("nowhere"), None, f"tiny-{family}", None)
     return Loaded(
-        built(family), tokenizer(), source, specs.ModelSpec(content=source.content), tokenizer_hash(tokenizer())
+        built(family), tokenizer(), source, ModelSpec(content=source.content), tokenizer_hash(tokenizer())
     )
 
 
@@ -135,7 +138,7 @@ def windows(sequences: int = 4, length: int = 16, seed: int = 0) -> Windows:
     tokens = torch.from_numpy(np.random.default_rng(seed).integers(0, VOCABULARY, (sequences, length)))
     begins = tuple((0, length * index) for index in range(sequences))
     read = {"content": f"random-{seed}", "tokenizer": "tiny", "packing": "joined", "bos": "protocol"}
-    spec = specs.TextSpec(**read, length=length, windows=begins)
+    spec = TextSpec(**read, length=length, windows=begins)
     return Windows(spec, tokens, "random tokens", ())
 
 
@@ -156,19 +159,19 @@ def inputs(of: Loaded, tokens: Tensor) -> dict[tuple[int, str], Tensor]:
     return found
 
 
-def measurement(name: str, seed: int = 0) -> specs.Measurement:
+def measurement(name: str, seed: int = 0) -> Measurement:
     """`gaussian:0.3` -> a measurement."""
-    return specs.Measurement(perturbation=specs.perturbation(name), seed=seed)
+    return Measurement(perturbation=perturbation(name), seed=seed)
 
 
-def profile(of: Loaded, text: Windows, *names: str) -> specs.ProfileSpec:
+def profile(of: Loaded, text: Windows, *names: str) -> ProfileSpec:
     """The profile of some perturbations."""
     asked = tuple(map(measurement, names))
-    return specs.ProfileSpec(model=of.spec, text=text.spec, measurements=asked, methods=specs.methods_of(asked))
+    return ProfileSpec(model=of.spec, text=text.spec, measurements=asked, methods=methods_of(asked))
 
 
 def sweep(
-    of: Loaded, text: Windows, asked: specs.ProfileSpec, store: Store, report: Report = silent,
+    of: Loaded, text: Windows, asked: ProfileSpec, store: Store, report: Report = silent,
     engine: str = "wavefront", **others: Loaded,
 ) -> Sweep:  # fmt: skip
     """A sweep on the CPU, not yet run, and the checkpoints that it compares by their name."""

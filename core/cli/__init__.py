@@ -11,9 +11,9 @@ import sys
 
 import typer
 
+from core.ask.shortages import shortage
+from core.base.errors import UserError
 from core.models.progress import Cancelled
-from core.specs.errors import UserError
-from core.specs.shortages import shortage
 
 INTERRUPTED = 130  # what typer returns for Ctrl-C, which it keeps to itself
 # typer brings its own click: its base exception is reached through the one that typer exports

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from core.allocation.budget import TOLERANCE, met
-from core.allocation.estimates import estimate, judge_of
-from core.allocation.spread import Allocation, allocate, layer_parameters
-from core.analysis.responses import NAMES, Judge
+from core.ask import allocations
+from core.base.errors import UserError
+from core.base.formats import digits
+from core.base.spec import look_up
 from core.cli import app, asking
 from core.cli.options import command
 from core.cli.output import out, say_json
-from core.specs import allocations
-from core.specs.base import look_up
-from core.specs.errors import UserError
-from core.specs.formats import digits
-from core.specs.pruners import OF_ONE_LAYER
+from core.kinds.treatments import OF_ONE_LAYER
+from core.plan.budget import TOLERANCE, met
+from core.plan.estimates import estimate, judge_of
+from core.plan.responses import NAMES, Judge
+from core.plan.spread import Allocation, allocate, layer_parameters
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

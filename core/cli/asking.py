@@ -1,4 +1,4 @@
-"""The values of options -> requests: `core.specs.command_table` the other way round, by the same table."""
+"""The values of options -> requests: `core.ask.command_table` the other way round, by the same table."""
 
 from __future__ import annotations
 
@@ -6,25 +6,19 @@ from functools import reduce
 from types import SimpleNamespace
 from typing import Any
 
-from core.specs import (
-    BestRequest,
-    Checkpoint,
-    EvaluationRequest,
-    MeasureRequest,
-    Setting,
-    StudyRequest,
-    UserError,
-    WindowRequest,
-    checked,
-    grammar,
-    measurements,
-    uniform,
-)
-from core.specs.allocations import BASES, AllocationRequest
-from core.specs.base import look_up
-from core.specs.command_table import ALIASES, OPTIONS, RUN, SPREAD
-from core.specs.patterns import pattern
-from core.specs.typed import absolute, build
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
+from core.ask.command_table import ALIASES, OPTIONS, RUN, SPREAD
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.requests import BestRequest
+from core.ask.settings import Setting, uniform
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.ask.typed import absolute, build
+from core.base.errors import UserError
+from core.base.spec import checked, look_up
+from core.kinds import BASES, Checkpoint
+from core.kinds.patterns import pattern
 
 
 def measure(given: SimpleNamespace) -> MeasureRequest:

@@ -9,19 +9,19 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from core.ask.grammar import words, write
+from core.ask.settings import Setting
+from core.base.formats import per_cent
+from core.base.paths import resolved
 from core.cli import app, asking
 from core.cli.options import command
 from core.cli.output import out, say_helped, say_json
 from core.cli.study_output import change, change_json, interval_json, protocol_json, seeds_json
 from core.cli.studying import export_json, run, say_export
+from core.kinds.treatments import PRUNERS
 from core.models import machine
 from core.search.best import LINEARS, Best, called, commands, export_request, linears_line, load, written
 from core.search.roles import roles
-from core.specs import Setting
-from core.specs.formats import per_cent
-from core.specs.grammar import words, write
-from core.specs.paths import resolved
-from core.specs.pruners import PRUNERS
 from core.store.cache import Store
 
 ROWS = 12  # candidates shown to people

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from core.analysis import propagation
+from core.ask.typed import absolute, span
+from core.base.errors import UserError
+from core.base.formats import helped
 from core.cli import app, asking, sharing
 from core.cli.gains_output import gains_json, gains_tables, matrix_table, overview
 from core.cli.options import Cache, Device, Json, command
@@ -16,9 +18,7 @@ from core.cli.running import runs
 from core.cli.studying import run
 from core.jobs import processes, queue
 from core.models import machine
-from core.specs.errors import UserError
-from core.specs.formats import helped
-from core.specs.typed import absolute, span
+from core.results import propagation
 from core.store import profiles
 from core.store.cache import Entry, Store
 

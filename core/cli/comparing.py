@@ -7,15 +7,15 @@ from typing import Any
 
 from rich.table import Table
 
-from core.analysis import checkpoints
-from core.analysis.checkpoints import Compared
-from core.analysis.gains import gains_of
+from core.base.formats import digits, per_cent
 from core.cli import app, asking
 from core.cli.options import command
 from core.cli.output import out, say_json
 from core.cli.studying import run
 from core.models import machine
-from core.specs.formats import digits, per_cent
+from core.plan.gains import gains_of
+from core.results import checkpoints
+from core.results.checkpoints import Compared
 from core.store import profiles
 from core.store.cache import Store
 

@@ -8,8 +8,15 @@ from typing import Annotated
 
 import typer
 
-from core.analysis import evaluations
-from core.analysis.evaluations import Evaluations
+from core.ask import naming
+from core.ask.requests import ExportRequest
+from core.ask.settings import Setting, read_setting
+from core.ask.studies import StudyRequest
+from core.ask.typed import whole
+from core.base.errors import UserError
+from core.base.formats import helped
+from core.base.paths import resolved
+from core.base.spec import checked
 from core.cli import app
 from core.cli.options import Cache, Device, Json
 from core.cli.output import out, say_helped, say_json
@@ -17,12 +24,9 @@ from core.cli.studying import run
 from core.export import check_early
 from core.models import machine
 from core.models.sources import refuse_fetch
+from core.results import evaluations
+from core.results.evaluations import Evaluations
 from core.search import best
-from core.specs import ExportRequest, StudyRequest, UserError, checked, naming
-from core.specs.formats import helped
-from core.specs.paths import resolved
-from core.specs.settings import Setting, read_setting
-from core.specs.typed import whole
 from core.store.cache import Entry, Store
 
 

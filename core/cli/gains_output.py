@@ -9,11 +9,11 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from core.analysis import findings, precision, propagation
-from core.analysis.gains import gains_of
+from core.base.errors import UserError
+from core.base.formats import digits, ranges
 from core.cli import output
-from core.specs.errors import UserError
-from core.specs.formats import digits, ranges
+from core.plan.gains import gains_of
+from core.results import findings, precision, propagation
 from core.store.profiles import Profile
 
 CELL, MARGIN = 25, 9  # columns of the terminal: a gain with its interval, and the layer's number

@@ -1,4 +1,4 @@
-"""The table of commands, `core.specs.command_table`, as options of typer."""
+"""The table of commands, `core.ask.command_table`, as options of typer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from core.specs.command_table import CACHE, DEVICE, JSON, OPTIONS
-from core.specs.options import Option
+from core.ask.command_table import CACHE, DEVICE, JSON, OPTIONS
+from core.ask.options import Option
 
 
 def _annotated(option: Option) -> Any:

@@ -12,9 +12,9 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from core.specs.errors import UserError
-from core.specs.paths import exists, expanded
-from core.specs.shortages import disk_full
+from core.ask.shortages import disk_full
+from core.base.errors import UserError
+from core.base.paths import exists, expanded
 from core.store.cache import Entry
 from core.store.files import write_file
 from core.store.hidden import left

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
+from core.ask.lab import check_layer
+from core.base.errors import UserError
+from core.base.formats import either
 from core.cli import app
 from core.cli.options import Cache, Json
 from core.cli.output import save_file
 from core.jobs import queue
 from core.report.view import Seen
-from core.specs.errors import UserError
-from core.specs.formats import either
-from core.specs.lab import check_layer
 from core.store import profiles
 from core.store.cache import Entry, Store
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from core.ask.jobs import JOBS
+from core.base.errors import UserError
+from core.base.paths import expanded
 from core.cli.options import Cache, Json
 from core.cli.output import err, out, runs_table, save_file, say_json
 from core.jobs import queue
 from core.jobs.records import Job
 from core.jobs.tidying import tidy
-from core.specs.errors import UserError
-from core.specs.jobs import JOBS
-from core.specs.paths import expanded
 from core.store.cache import VIEW_KINDS, Entry, Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
+from core.ask.jobs import Request
+from core.ask.measurements import MeasureRequest
+from core.ask.shares import ShareRequest, Unfinished, read_share
+from core.ask.studies import StudyRequest
+from core.base.errors import UserError
 from core.cli.output import out, say_json
 from core.jobs import cluster
 from core.models import machine
 from core.models.cost import Cost
-from core.specs import MeasureRequest, StudyRequest, UserError
-from core.specs.jobs import Request
-from core.specs.shares import ShareRequest, Unfinished, read_share
 from core.store import unfinished
 from core.store.cache import Entry, Store
 

@@ -10,11 +10,11 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from core.analysis.comparison import Interval
-from core.analysis.evaluated import Change, EvaluatedSetting, seedless
-from core.analysis.evaluations import Evaluations, uncontrolled
-from core.analysis.verdicts import quoted
 from core.cli.output import out, say_helped
+from core.results.comparison import Interval
+from core.results.evaluated import Change, EvaluatedSetting, seedless
+from core.results.evaluations import Evaluations, uncontrolled
+from core.results.verdicts import quoted
 
 
 def point_json(found: Evaluations, one: EvaluatedSetting) -> dict[str, Any]:

@@ -6,7 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from core.analysis import evaluations
+from core.ask.jobs import Request
+from core.ask.measurements import MeasureRequest
+from core.ask.requests import BestRequest, ExportRequest
+from core.ask.studies import StudyRequest
+from core.ask.study_file import read_study
+from core.base.formats import helped
+from core.base.paths import resolved
 from core.cli import app, asking, sharing
 from core.cli.options import command
 from core.cli.output import err, out, say_helped, say_json
@@ -15,12 +21,8 @@ from core.cli.telling import progress_bar
 from core.jobs import queue
 from core.jobs.tidying import tidy
 from core.models import cost, machine
+from core.results import evaluations
 from core.search.plan import estimate
-from core.specs import BestRequest, ExportRequest, MeasureRequest, StudyRequest
-from core.specs.formats import helped
-from core.specs.jobs import Request
-from core.specs.paths import resolved
-from core.specs.study_file import read_study
 from core.store.cache import Entry, Store
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from core.base.escape import plain
+from core.base.formats import per_cent
 from core.models.sources import HUB_ID
-from core.specs.formats import per_cent
-from core.specs.plain import plain
 from core.store.files import pretty
 from core.store.results import Array
 

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from core.kinds.patterns import Pattern
 from core.models import anatomy, devices
 from core.models.by_layers import by_layers
 from core.models.loading import Loaded, load_tokenizer
 from core.models.saving import FOREIGN
 from core.models.streaming import home_of, pieces, streamed
-from core.specs.patterns import Pattern
 from core.store.results import Array
 
 SENTENCE = (

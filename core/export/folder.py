@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
+from core.base.paths import resolved
 from core.export import journal
 from core.export.card import RECIPE, Card, Exported, card_text, recipe_json
 from core.export.checking import Reloaded, count, has_pattern, off_plan, reload
 from core.export.target import check_target, space_needed
+from core.kinds.patterns import pattern
 from core.models.loading import Loaded
 from core.models.saving import save
 from core.models.streaming import stored
-from core.specs.paths import resolved
-from core.specs.patterns import pattern
 from core.store.cache import Store
 from core.store.files import pretty, readable
 from core.store.hidden import aside, beginning

@@ -10,10 +10,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from core.ask.requests import ExportSpec
+from core.base.errors import UserError
+from core.base.paths import readable, resolved
 from core.export.card import RECIPE
-from core.specs import ExportSpec
-from core.specs.errors import UserError
-from core.specs.paths import readable, resolved
 from core.store.cache import Entry, Store
 from core.store.files import sealed, unsealed, write_file
 from core.store.hidden import left

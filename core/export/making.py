@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.analysis import evaluations
-from core.evaluation.pruned import plan, prune
-from core.evaluation.resolving import point
+from core.ask import naming
+from core.ask.commands import command_line
+from core.ask.models import ModelSpec
+from core.ask.requests import ExportRequest, ExportSpec
+from core.ask.settings import PrunedSpec
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import USUAL_EVALUATION
+from core.base.errors import UserError
+from core.base.formats import several
+from core.evaluate.pruned import plan, prune
+from core.evaluate.resolving import point
 from core.export import RECIPE, Card, Exported, check_target, journal, licence_of, recipe_json, size_words, space_needed
 from core.export.checking import count
 from core.export.folder import export
+from core.measure.pruning_plan import check
+from core.measure.walk import restored
 from core.models import flops
 from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
-from core.pruning.plan import check
-from core.pruning.walk import restored
-from core.specs import (
-    USUAL_EVALUATION,
-    EvaluationRequest,
-    ExportRequest,
-    ExportSpec,
-    ModelSpec,
-    PrunedSpec,
-    StudyRequest,
-    UserError,
-    naming,
-)
-from core.specs.commands import command_line
-from core.specs.formats import several
+from core.results import evaluations
 from core.store.cache import Entry, Store
 from core.store.public import named
 from core.texts.windows import Windows

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from core.allocation.spread import Allocation, linear_parameters
-from core.specs.errors import UserError
-from core.specs.plain import legible
+from core.base.errors import UserError
+from core.base.escape import legible
+from core.plan.spread import Allocation, linear_parameters
 from core.store.profiles import Profile
 from core.store.results import Array
 

@@ -6,13 +6,13 @@ import os
 import shutil
 from pathlib import Path
 
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.base.paths import json_value, resolved
 from core.export import journal
 from core.export.card import RECIPE
 from core.models.flops import BYTES
 from core.models.sources import NotHere, locate, outlined
-from core.specs.errors import UserError
-from core.specs.paths import json_value, resolved
-from core.specs.plain import brief
 from core.store import access
 from core.store.cache import HOME, Store
 from core.store.hidden import aside

@@ -15,13 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
+from core.ask.jobs import BY_REQUEST
+from core.ask.shares import Share, ShareRequest, Unfinished
+from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.queue import PROJECT
 from core.jobs.records import Job
 from core.models.progress import Cancelled, Progress, Report
-from core.specs.errors import UserError
-from core.specs.jobs import BY_REQUEST
-from core.specs.shares import Share, ShareRequest, Unfinished
 from core.store.cache import Entry, Store
 
 NAME = "ray"

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 import torch
 
+from core.ask.jobs import BY_REQUEST, Request
+from core.ask.models import OfModel
+from core.base.spec import load as from_table
 from core.measure.engines import ENGINES
 from core.models import devices
 from core.models.loading import Loaded, Reader, accepted, load
 from core.models.outline import Outline
 from core.models.progress import Progress, Report, silent
 from core.models.sources import locate, outlined
-from core.specs.base import load as from_table
-from core.specs.jobs import BY_REQUEST, Request
-from core.specs.models import OfModel
 from core.store.cache import Entry, Store
 from core.store.files import stamp
 

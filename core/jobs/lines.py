@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, BinaryIO
 
-from core.specs.base import Spec
-from core.specs.lab import Prompt, Question
+from core.ask.lab import Prompt, Question
+from core.base.spec import Spec
 from core.store.scenes import Generated, Row, Scene
 
 FORMS = {form.__name__: form for form in (Question, Prompt, Row, Scene, Generated)}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from core.ask.measurements import MeasureRequest
+from core.base.errors import UserError
 from core.measure.beside import outside, refuse_unlike, tensors
 from core.models import devices
 from core.models.loading import Loaded, Reader, load
 from core.models.progress import Progress
 from core.models.provenance import relative
 from core.models.sources import Source, locate
-from core.specs import MeasureRequest, UserError
 from core.store.cache import Store
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+from core.ask.jobs import Request
+from core.ask.shares import ShareRequest
+from core.base.errors import UserError
+from core.base.formats import per_cent
 from core.jobs import listing, processes, records
 from core.jobs.records import Job, Status
-from core.specs.errors import UserError
-from core.specs.formats import per_cent
-from core.specs.jobs import Request
-from core.specs.shares import ShareRequest
 from core.store import access
 from core.store.cache import Store
 from core.store.files import discard, write_file

@@ -16,8 +16,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from core.ask.jobs import JOBS, Request
 from core.jobs import processes
-from core.specs.jobs import JOBS, Request
 from core.store.files import write_file
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]

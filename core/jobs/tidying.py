@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from core.ask.requests import ExportSpec
 from core.export import journal
-from core.specs import ExportSpec
 from core.store import access, deleting
 from core.store.cache import Entry, Store
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal, NamedTuple
 
-from core.specs.lab import Prompt, Question
+from core.ask.lab import Prompt, Question
 
 KEPT = 64  # answers
 

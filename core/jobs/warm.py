@@ -15,11 +15,11 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Literal
 
+from core.ask.lab import Prompt, Question, check_layer
+from core.base.errors import UserError
 from core.jobs.lines import receive, send
 from core.jobs.queue import IDLE, PROJECT
 from core.jobs.turns import Task, Turns
-from core.specs.errors import UserError
-from core.specs.lab import Prompt, Question, check_layer
 from core.store.scenes import Generated, Row, Scene
 
 LOG = logging.getLogger(__name__)

@@ -12,10 +12,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from core.ask.models import OfModel
+from core.base.errors import UserError
 from core.jobs.lines import receive, send
 from core.jobs.turns import Task
-from core.specs.errors import UserError
-from core.specs.models import OfModel
 from core.store.scenes import Generated, Row, Scene
 
 Answer = Callable[[Task], Any]
@@ -64,7 +64,7 @@ class Desk:
         self._at(OfModel(model=model))
 
     def _at(self, asked: OfModel) -> None:
-        from core.evaluation.writing import Writer
+        from core.evaluate.writing import Writer
         from core.measure.scenes import Lab
         from core.models.streaming import streamed
 

@@ -1,4 +1,4 @@
-"""What is done for each kind of request: the functions that `core.specs.jobs` names."""
+"""What is done for each kind of request: the functions that `core.ask.jobs` names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 
-from core.evaluation.resolving import check, resolve
-from core.evaluation.running import Run
+from core.ask.jobs import Request
+from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec, expanded, identified, methods_of
+from core.ask.requests import BestRequest, ExportRequest
+from core.ask.shares import Share, ShareRequest
+from core.ask.studies import StudyRequest
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.evaluate.resolving import check, resolve
+from core.evaluate.running import Run
 from core.jobs import others as other_models
 from core.jobs.experiment import Bench
 from core.measure.sweep import Sweep
@@ -16,21 +23,6 @@ from core.models.loading import Loaded, Reader
 from core.models.progress import Report
 from core.models.provenance import provenance, relative
 from core.models.sources import outlined
-from core.specs import (
-    BestRequest,
-    ExportRequest,
-    Measurement,
-    MeasureRequest,
-    ProfileSpec,
-    StudyRequest,
-    UserError,
-    expanded,
-    identified,
-    methods_of,
-)
-from core.specs.jobs import Request
-from core.specs.plain import brief
-from core.specs.shares import Share, ShareRequest
 from core.store import parts, unfinished
 from core.store.cache import Entry
 from core.texts.windows import windows

@@ -8,16 +8,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
+from core.ask.jobs import BY_REQUEST
+from core.ask.shares import ShareRequest
+from core.ask.shortages import disk_full, shortage
+from core.base.errors import UserError
 from core.jobs import cluster, processes, records
 from core.jobs import queue as jobs
 from core.jobs.recorder import Recorder
 from core.jobs.records import Job, Status
 from core.jobs.tidying import settle, tidy
 from core.models.progress import Cancelled
-from core.specs.errors import UserError
-from core.specs.jobs import BY_REQUEST
-from core.specs.shares import ShareRequest
-from core.specs.shortages import disk_full, shortage
 from core.store.cache import VIEW_KINDS, Entry, Store
 
 PAUSE = 0.2  # seconds between two looks at the queue

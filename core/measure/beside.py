@@ -1,6 +1,6 @@
 """A model beside another checkpoint of its architecture: how far their weights differ, and their whole runs.
 
-One layer at a time is a perturbation, `core.measure.perturbations.checkpoint`.
+One layer at a time is a perturbation, `core.kinds.checkpoint`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.base.errors import UserError
+from core.base.formats import several
 from core.measure.reading import Dense, Reader, harm_tokens
 from core.models.loading import Loaded
 from core.models.replay import record, tail
 from core.models.streaming import at_hand, pieces
-from core.specs.errors import UserError
-from core.specs.formats import several
 from core.store.results import Cumulative, Difference
 
 Step = Callable[[int], None]

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from core.ask.measurements import Measurement
 from core.measure.group import Group, Step
 from core.measure.perturb import perturbed
 from core.measure.reading import Reader
 from core.models.replay import hidden, with_hidden
 from core.models.streaming import at_hand
-from core.specs.measurements import Measurement
 from core.store.results import Perturbed
 
 

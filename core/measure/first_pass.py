@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from core import specs
+from core.ask.measurements import ProfileSpec
+from core.ask.perturbations import Perturbation
+from core.base.spec import Spec
 from core.measure import beside
 from core.measure.account import Account
 from core.measure.perturb import Moments
@@ -18,7 +20,6 @@ from core.measure.weights import weights
 from core.models import effort, flops
 from core.models.loading import Loaded
 from core.models.outline import Outline
-from core.specs.perturbations import Perturbation
 from core.store.cache import Store
 from core.texts.windows import Windows
 
@@ -29,12 +30,12 @@ class FirstPass:
 
     loaded: Loaded
     windows: Windows
-    profile: specs.ProfileSpec
+    profile: ProfileSpec
     store: Store
     device: torch.device
     shape: Outline
     others: Mapping[str, Loaded]  # checkpoints to compare with, as the profile names them
-    lacks: Callable[[specs.Spec], bool]  # whether a unit is to be measured here and yet to be found
+    lacks: Callable[[Spec], bool]  # whether a unit is to be measured here and yet to be found
     account: Account
 
     @property

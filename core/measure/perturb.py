@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from core import specs
+from core.ask.measurements import Measurement
+from core.base.errors import UserError
+from core.base.spec import Positions
+from core.kinds.treatments import Statistic, Treatment
+from core.measure.linear import Statistics, pruned
 from core.models import anatomy
 from core.models.replay import Call
 from core.models.streaming import at_hand
-from core.pruning.linear import Statistics, pruned
-from core.specs.errors import UserError
-from core.specs.pruners import Statistic, Treatment
 
 Stream = Tensor  # (sequences, tokens, width)
 
@@ -69,7 +70,7 @@ class Injection:
         """Noise with the covariance of the layer's output."""
         return noise @ self.moments.root[self.layer].to(self.exit.device)
 
-    def moved(self, direction: Stream, size: float, positions: specs.Positions) -> Stream:
+    def moved(self, direction: Stream, size: float, positions: Positions) -> Stream:
         """The clean stream and `size` of its own norm in a direction, per token."""
         return self.exit + rescaled(direction, self.exit, size, positions)
 
@@ -106,13 +107,13 @@ class Injection:
 
 
 def perturbed(
-    measurement: specs.Measurement, index: int, call: Call, sequences: Sequence[int], moments: Moments
+    measurement: Measurement, index: int, call: Call, sequences: Sequence[int], moments: Moments
 ) -> Stream:
     """The perturbed output of layer `index` on its clean input."""
     return measurement.perturbation.apply(Injection(measurement.seed, index, call, sequences, moments))
 
 
-def rescaled(direction: Tensor, stream: Tensor, size: float, positions: specs.Positions) -> Tensor:
+def rescaled(direction: Tensor, stream: Tensor, size: float, positions: Positions) -> Tensor:
     """`size * ||h|| * z / ||z||` per token, in the stream's dtype; nothing where the direction is zero.
 
     Args:

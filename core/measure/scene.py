@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from core.ask.lab import MOST_TOKENS, WORDS, Question
+from core.base.errors import UserError
+from core.kinds.treatments import Treatment
+from core.measure.masks import Masks
 from core.measure.perturb import Injection, Moments, Stream
 from core.measure.reading import Dense
 from core.models.loading import Loaded
 from core.models.logits import by_tokens
 from core.models.replay import REPLAY_TOLERANCE, Call, record, tail
-from core.pruning.masks import Masks
-from core.specs.errors import UserError
-from core.specs.lab import MOST_TOKENS, WORDS, Question
-from core.specs.pruners import Treatment
 
 HEAD_ROWS = 128  # tokens whose logits are held at once: more would not stay in the processor's cache
 

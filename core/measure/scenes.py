@@ -11,16 +11,16 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from core.ask.lab import REMOVED, Question, check_layer
+from core.ask.texts import WindowRequest
 from core.measure import scene
+from core.measure.inputs import Sums, watched
+from core.measure.masks import Masks
 from core.measure.perturb import Moments
 from core.measure.scene import Clean, Hits
 from core.measure.statistics import statistics
 from core.models.anatomy import prunable
 from core.models.loading import Loaded
-from core.pruning.inputs import Sums, watched
-from core.pruning.masks import Masks
-from core.specs.lab import REMOVED, Question, check_layer
-from core.specs.texts import WindowRequest
 from core.store.scenes import Row, Scene, Word
 from core.texts.windows import windows
 

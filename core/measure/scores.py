@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.streaming import at_hand
-from core.specs.measurements import OUTLIER_THRESHOLDS
 from core.store.results import Scores
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from core.ask.measurements import Measurement, ProfileSpec
+from core.ask.shares import Share, cut
+from core.base.spec import Spec
 from core.models import effort, flops
 from core.models.outline import Outline
-from core.specs import Measurement, ProfileSpec, Spec
-from core.specs.shares import Share, cut
 
 Piece = tuple[Spec, list[int], float]  # a unit, or a measurement with some sequences; and its work, as FLOP
 

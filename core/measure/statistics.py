@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from core.base.errors import UserError
+from core.kinds.treatments import Statistic
+from core.measure.inputs import Sums, watched
 from core.measure.perturb import Moments
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.replay import Call, record, tail
-from core.pruning.inputs import Sums, watched
-from core.specs.errors import UserError
-from core.specs.pruners import Statistic
 from core.store.results import Activation
 
 

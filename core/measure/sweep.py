@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from core import specs
+from core.ask.measurements import Measurement, ProfileSpec
+from core.ask.shares import Share
+from core.ask.shortages import out_of_memory
+from core.base.errors import UserError
+from core.base.formats import runs
+from core.base.spec import Spec
+from core.kinds import Gaussian
 from core.measure.account import Account
 from core.measure.engines import ENGINES
 from core.measure.first_pass import FirstPass
@@ -23,10 +29,6 @@ from core.models.machine import HEADROOM
 from core.models.outline import Outline
 from core.models.progress import Report
 from core.models.replay import REPLAY_TOLERANCE
-from core.specs.errors import UserError
-from core.specs.formats import runs
-from core.specs.shares import Share
-from core.specs.shortages import out_of_memory
 from core.store import parts, results
 from core.store.cache import Store
 from core.texts.windows import Windows
@@ -40,7 +42,7 @@ class Sweep:
 
     loaded: Loaded
     windows: Windows
-    profile: specs.ProfileSpec
+    profile: ProfileSpec
     store: Store
     device: torch.device
     shape: Outline
@@ -81,7 +83,7 @@ class Sweep:
         for each in missing:
             self._assemble(each)
 
-    def _passes(self, missing: list[specs.Measurement], pending: dict[specs.Measurement, list[int]]) -> None:
+    def _passes(self, missing: list[Measurement], pending: dict[Measurement, list[int]]) -> None:
         began = time.perf_counter()
         moments = self.first_pass.run((each.perturbation for each in missing), self._warn)
         self.seconds["statistics"] = time.perf_counter() - began
@@ -93,18 +95,18 @@ class Sweep:
             rate = (self.account.done - swept) / self.seconds["sweep"]
             cost.remember_rate(self.store, self.device.type, self.shape, self.profile.model.dtype, rate)
 
-    def _lacks(self, unit: specs.Spec) -> bool:
+    def _lacks(self, unit: Spec) -> bool:
         """Whether a unit beside the perturbed ones is to be measured here and yet to be found."""
         return unit in self.mine.units and self.store.measured(unit) is None
 
     # -- the plan ---------------------------------------------------------------------------------------------------
 
-    def _pending(self, measurement: specs.Measurement) -> list[int]:
+    def _pending(self, measurement: Measurement) -> list[int]:
         finished = parts.finished(self.store, self.profile.unit(measurement))
         done = {first + n for first, part in finished.items() for n in range(part.sequences)}
         return [index for index in self.mine.sequences[measurement] if index not in done]
 
-    def _plan(self, pending: dict[specs.Measurement, list[int]]) -> None:
+    def _plan(self, pending: dict[Measurement, list[int]]) -> None:
         length = self.profile.text.length
         groups = self._groups(pending)
         sizes = set(map(len, groups))
@@ -119,7 +121,7 @@ class Sweep:
             self.checks = {size: effort.check_work(self.shape, size, length) for size in sizes}
         self.account.planned = work + sum(self.checks.values())
 
-    def _groups(self, pending: dict[specs.Measurement, list[int]]) -> list[list[int]]:
+    def _groups(self, pending: dict[Measurement, list[int]]) -> list[list[int]]:
         """Sequences that will be run at once, if memory holds what it holds now."""
         todo, size, found = _todo(pending), self._size(), []
         while todo:
@@ -135,8 +137,8 @@ class Sweep:
         )  # fmt: skip
 
     @property
-    def _rounding(self) -> specs.Measurement:
-        return specs.Measurement(perturbation=specs.Gaussian(size=ROUNDING[self.profile.model.dtype]))
+    def _rounding(self) -> Measurement:
+        return Measurement(perturbation=Gaussian(size=ROUNDING[self.profile.model.dtype]))
 
     # -- pass 2 -----------------------------------------------------------------------------------------------------
 
@@ -148,7 +150,7 @@ class Sweep:
         half = half_precision_distance(group) if self.profile.model.dtype != "float32" else np.zeros(self.shape.layers)
         self.store.save(self.profile.floor, results.Floor(drift=rounded.drift, half_precision=half), {})
 
-    def _measure(self, pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
+    def _measure(self, pending: dict[Measurement, list[int]], moments: Moments) -> None:
         todo, size, halved = _todo(pending), self._size(), False
         while todo:
             sequences = _run_of(todo, size)
@@ -163,7 +165,7 @@ class Sweep:
                 continue
             todo = todo[len(sequences) :]
 
-    def _group(self, sequences: list[int], pending: dict[specs.Measurement, list[int]], moments: Moments) -> None:
+    def _group(self, sequences: list[int], pending: dict[Measurement, list[int]], moments: Moments) -> None:
         group = self._prepared(sequences, moments)
         for number, (measurement, wanted) in enumerate(pending.items(), 1):
             for run in runs([index for index in sequences if index in wanted]):
@@ -182,7 +184,7 @@ class Sweep:
     def _prepared(self, sequences: list[int], moments: Moments) -> Group:
         return prepare(self.loaded, self.windows.tokens, sequences, moments, self.profile.harm_stride)
 
-    def _part(self, group: Group, measurement: specs.Measurement, what: str, sequences: int) -> results.Perturbed:
+    def _part(self, group: Group, measurement: Measurement, what: str, sequences: int) -> results.Perturbed:
         self._check_replay(group)
         asked = self.shape, measurement, sequences, self.profile.text.length
         flop, work = flops.measurement_flops(*asked), effort.measurement_work(*asked)
@@ -197,7 +199,7 @@ class Sweep:
         self.account.add(work, flop)
         return part
 
-    def _check_finite(self, part: results.Perturbed, measurement: specs.Measurement) -> None:
+    def _check_finite(self, part: results.Perturbed, measurement: Measurement) -> None:
         broken = np.flatnonzero(~np.isfinite(part.kl).all(axis=1))
         if broken.size:
             dtype = self.profile.model.dtype
@@ -228,7 +230,7 @@ class Sweep:
             self.account.add(sum(work for size, work in self.checks.items() if size not in self.checked))
             self.account.say(f"{why}: falling back to one full forward per injection layer")
 
-    def _assemble(self, measurement: specs.Measurement) -> None:
+    def _assemble(self, measurement: Measurement) -> None:
         unit = self.profile.unit(measurement)
         found = list(parts.finished(self.store, unit).values())
         if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
@@ -258,7 +260,7 @@ def _shares(engine: str, shape: Outline, sequences: int, length: int) -> Iterato
     return iter((np.cumsum(work) / sum(work)).tolist())
 
 
-def _todo(pending: dict[specs.Measurement, list[int]]) -> list[int]:
+def _todo(pending: dict[Measurement, list[int]]) -> list[int]:
     """Sequences that any measurement lacks."""
     return sorted({index for sequences in pending.values() for index in sequences})
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from core.base.errors import UserError
 from core.models.streaming import at_hand
-from core.specs.errors import UserError
 from core.store.results import Array
 
 

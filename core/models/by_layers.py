@@ -18,11 +18,11 @@ from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightRenaming, rename_source_key
 
+from core.base.errors import UserError
 from core.models import anatomy
 from core.models.outline import safetensors_shapes
 from core.models.sources import Source
 from core.models.streaming import Home, Place, settle, slot, stored
-from core.specs.errors import UserError
 from core.store.cache import Store
 from core.store.hidden import beginning
 

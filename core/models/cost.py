@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core import specs
+from core.ask.measurements import MeasureRequest
+from core.ask.studies import StudyRequest
 from core.models import converted, effort, flops
 from core.models.machine import HEADROOM, chosen, free_memory
 from core.models.outline import Outline
@@ -36,7 +37,7 @@ class Cost:
 class Asked:
     """A request whose model is not in memory yet."""
 
-    request: specs.MeasureRequest | specs.StudyRequest
+    request: MeasureRequest | StudyRequest
     store: Store
     device: str
     shape: Outline
@@ -58,7 +59,7 @@ class Asked:
 
 
 def model_of(
-    request: specs.MeasureRequest | specs.StudyRequest, store: Store, device: str, others: Iterable[str] = ()
+    request: MeasureRequest | StudyRequest, store: Store, device: str, others: Iterable[str] = ()
 ) -> Asked | None:
     """A request with its model's files, or None while they are not on this machine.
 
@@ -81,7 +82,7 @@ def model_of(
     return Asked(request, store, chosen(device), shape, streamed, slow)
 
 
-def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -> Cost | None:
+def estimate(request: MeasureRequest, store: Store, device: str = "cpu") -> Cost | None:
     """The cost of a request; None and errors as `model_of`."""
     others = [each.perturbation.source for each in request.measurements if each.perturbation.compares]
     asked = model_of(request, store, device, others)
@@ -102,7 +103,7 @@ def estimate(request: specs.MeasureRequest, store: Store, device: str = "cpu") -
     return asked.told(flops.request_flops(shape, request), took, memory, parts, models)
 
 
-def of_study(request: specs.StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
+def of_study(request: StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
     """The cost of a study of which nothing is measured yet; None and errors as `model_of`."""
     asked = model_of(request, store, device)
     if asked is None:
@@ -113,7 +114,7 @@ def of_study(request: specs.StudyRequest, store: Store, device: str = "cpu") -> 
     return asked.told(flop, effort.studying(asked.shape, request, treatments), _while_pruning(asked), len(points))
 
 
-def of_pruning(request: specs.StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
+def of_pruning(request: StudyRequest, store: Store, device: str = "cpu") -> Cost | None:
     """The cost of pruning by a study's first setting, once; None and errors as `model_of`."""
     asked = model_of(request, store, device)
     if asked is None:

@@ -10,10 +10,10 @@ from accelerate import infer_auto_device_map
 from torch import nn
 from transformers import PreTrainedModel
 
+from core.base.errors import UserError
 from core.models import machine
 from core.models.machine import HEADROOM
 from core.models.streaming import Home, home_of, move, settle, unload
-from core.specs.errors import UserError
 
 
 def device(name: str) -> torch.device:

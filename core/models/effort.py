@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from core import specs
+from core.ask.measurements import Measurement, MeasureRequest
+from core.ask.studies import StudyRequest
+from core.ask.texts import WindowRequest
+from core.kinds import Gaussian
+from core.kinds.treatments import PRUNERS, Treatment
 from core.models import flops
 from core.models.outline import Outline
-from core.specs.pruners import PRUNERS, Treatment
 
 LOGIT = 500  # a logit that is compared with the clean one
 SCORE = 2000  # a weight whose score is held against every outlier threshold
@@ -21,10 +24,10 @@ CHOICE = 1500  # a weight that stays or goes
 MENDING = 40  # a weight that makes up for others, times the width
 CHECKS = 6  # times that the tokens are run by which a walk checks its layers
 BESIDE = 2.5  # a dense path beside the pruned one, times the walk itself
-NOISE = specs.Measurement(perturbation=specs.Gaussian(size=1))
+NOISE = Measurement(perturbation=Gaussian(size=1))
 
 
-def measuring(shape: Outline, request: specs.MeasureRequest, groups: Sequence[int], device: str) -> float:
+def measuring(shape: Outline, request: MeasureRequest, groups: Sequence[int], device: str) -> float:
     """Everything that a request takes of which nothing is measured yet.
 
     Args:
@@ -45,7 +48,7 @@ def measuring(shape: Outline, request: specs.MeasureRequest, groups: Sequence[in
     return swept + pace * alone + spectra_work(shape, device, request.dtype)
 
 
-def studying(shape: Outline, request: specs.StudyRequest, treatments: Iterable[Treatment], dense: bool = True) -> float:
+def studying(shape: Outline, request: StudyRequest, treatments: Iterable[Treatment], dense: bool = True) -> float:
     """Settings that are pruned and evaluated, and the dense model if that is not known.
 
     Args:
@@ -64,7 +67,7 @@ def harm_work(shape: Outline, sequences: int, length: int) -> float:
     return flops.head_flops(shape, tokens) + LOGIT * tokens * shape.vocabulary
 
 
-def measurement_work(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
+def measurement_work(shape: Outline, measurement: Measurement, sequences: int, length: int) -> float:
     """What one measurement of a group takes at every injection layer: harm is read for longer than it computes."""
     logits = shape.layers * (sequences * length // flops.HARM_STRIDE) * shape.vocabulary
     treatment = measurement.perturbation.treatment
@@ -116,7 +119,7 @@ def pruning_work(shape: Outline, treatment: Treatment) -> float:
     return (CHOICE + MENDING * mends * shape.width) * shape.layer_parameters
 
 
-def walk_work(shape: Outline, calibration: specs.WindowRequest, treatment: Treatment) -> float:
+def walk_work(shape: Outline, calibration: WindowRequest, treatment: Treatment) -> float:
     """What pruning the whole model takes, layer by layer."""
     found = shape.layers * pruning_work(shape, treatment)
     if not treatment.reads_text:

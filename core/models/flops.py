@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-from core import specs
+from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec
+from core.ask.perturbations import EACH
+from core.ask.studies import StudyRequest
+from core.ask.texts import WindowRequest
 from core.models.outline import Outline
 
 CORE = 60e9  # FLOP/s of a CPU's core, in float32
@@ -16,7 +19,7 @@ TOKENS_PER_EXAMPLE = 180  # of a zero-shot task, all its answers together: about
 WHOLE_TASK = 2000  # examples, where all are asked for
 WALK_BATCH = 2048  # tokens per forward while pruning
 CHECKED = 64  # tokens of one sequence on which every layer is first run apart from its model, before pruning
-HARM_STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
+HARM_STRIDE = ProfileSpec.model_fields["harm_stride"].default
 
 
 def kind(device: str) -> str:
@@ -39,7 +42,7 @@ def head_flops(shape: Outline, tokens: int) -> float:
     return 2.0 * tokens * shape.width * shape.vocabulary
 
 
-def measurement_flops(shape: Outline, measurement: specs.Measurement, sequences: int, length: int) -> float:
+def measurement_flops(shape: Outline, measurement: Measurement, sequences: int, length: int) -> float:
     """One measurement at every injection layer, harm included."""
     tokens = sequences * length
     runs = shape.layers * (shape.layers - 1) / 2 + shape.layers * measurement.perturbation.runs
@@ -57,7 +60,7 @@ def clean_flops(shape: Outline, sequences: int, length: int) -> float:
     return stack_flops(shape, sequences, length) + head_flops(shape, sequences * length)
 
 
-def request_flops(shape: Outline, request: specs.MeasureRequest) -> float:
+def request_flops(shape: Outline, request: MeasureRequest) -> float:
     """Everything: statistics, recording, the check of the replay, the noise floor, the measurements."""
     text = request.text
     clean = 3 * clean_flops(shape, text.sequences, text.length)
@@ -70,17 +73,17 @@ def request_flops(shape: Outline, request: specs.MeasureRequest) -> float:
     return clean + floor + sum(measured) + 2 * beside * clean_flops(shape, text.sequences, text.length)
 
 
-def times(shape: Outline, measurement: specs.Measurement) -> int:
+def times(shape: Outline, measurement: Measurement) -> int:
     """How many measurements one stands for."""
-    return shape.linears if getattr(measurement.perturbation, "linear", None) == specs.EACH else 1
+    return shape.linears if getattr(measurement.perturbation, "linear", None) == EACH else 1
 
 
-def needs_moments(request: specs.MeasureRequest) -> bool:
+def needs_moments(request: MeasureRequest) -> bool:
     """Whether the second moments of the linears' inputs are summed up."""
     return request.removal or any("second_moment" in each.perturbation.statistics for each in request.measurements)
 
 
-def walk_flops(shape: Outline, calibration: specs.WindowRequest) -> float:
+def walk_flops(shape: Outline, calibration: WindowRequest) -> float:
     """Pruning the whole model once: each layer dense, then pruned, on all tokens; one batch is recorded first."""
     recorded = min(calibration.sequences, max(1, WALK_BATCH // calibration.length))
     once = clean_flops(shape, calibration.sequences, calibration.length)
@@ -97,7 +100,7 @@ def task_flops(shape: Outline, examples: int) -> float:
     return clean_flops(shape, examples, TOKENS_PER_EXAMPLE)
 
 
-def study_flops(shape: Outline, request: specs.StudyRequest, losses: int, points: int, pruned: int) -> float:
+def study_flops(shape: Outline, request: StudyRequest, losses: int, points: int, pruned: int) -> float:
     """A study of which `losses` points lack their losses and `points` lack anything, `pruned` of them not dense.
 
     The dense model runs once, whether it is judged too or only stands beside the others.
@@ -108,14 +111,14 @@ def study_flops(shape: Outline, request: specs.StudyRequest, losses: int, points
     return beside + losses * each + pruned * walk_flops(shape, calibration) + points * tasks_flops(shape, request)
 
 
-def point_flops(shape: Outline, request: specs.StudyRequest, pruned: bool) -> float:
+def point_flops(shape: Outline, request: StudyRequest, pruned: bool) -> float:
     """One point of a study; the dense one is not pruned."""
     text = request.evaluation.text
     walk = walk_flops(shape, request.calibration) if pruned else 0.0
     return walk + evaluation_flops(shape, text.sequences, text.length) + tasks_flops(shape, request)
 
 
-def tasks_flops(shape: Outline, request: specs.StudyRequest) -> float:
+def tasks_flops(shape: Outline, request: StudyRequest) -> float:
     """All zero-shot tasks of one point."""
     return len(request.evaluation.tasks) * task_flops(shape, request.evaluation.examples or WHOLE_TASK)
 

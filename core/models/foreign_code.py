@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.specs.errors import UserError
-from core.specs.paths import json_value, readable
-from core.specs.plain import brief
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.base.paths import json_value, readable
 
 SETTINGS = ("config.json", "generation_config.json", "tokenizer_config.json", "processor_config.json")
 ADAPTER = "adapter_config.json"

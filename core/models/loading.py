@@ -22,6 +22,11 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
+from core.ask.models import Dtype, ModelSpec
+from core.ask.shortages import out_of_memory
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.base.formats import gist
 from core.models import anatomy, converted, devices, machine, replay
 from core.models.by_layers import by_layers, refuse_incomplete
 from core.models.flops import BYTES
@@ -30,10 +35,6 @@ from core.models.outline import safetensors_shapes
 from core.models.saving import save
 from core.models.sources import Source, shapes_of
 from core.models.streaming import pieces
-from core.specs import Dtype, ModelSpec, UserError
-from core.specs.formats import gist
-from core.specs.plain import brief
-from core.specs.shortages import out_of_memory
 from core.store.cache import Store
 from core.store.files import stamp
 

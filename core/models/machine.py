@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from core.specs.errors import UserError
-from core.specs.plain import brief
+from core.base.errors import UserError
+from core.base.escape import brief
 
 try:
     import resource

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.base.errors import UserError
+from core.base.formats import gist
 from core.models import gguf_header
-from core.specs.errors import UserError
-from core.specs.formats import gist
 
 NUMBERED = re.compile(r"^(.*?)\.(\d+)\.")
 Shapes = dict[str, tuple[int, ...]]

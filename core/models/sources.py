@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.base.paths import exists, expanded, json_value, readable
 from core.models import hub
 from core.models.foreign_code import refuse_foreign_code, refuse_odd_files
 from core.models.outline import Outline, Shapes, gguf_shapes, outline, safetensors_shapes
-from core.specs.errors import UserError
-from core.specs.paths import exists, expanded, json_value, readable
-from core.specs.plain import brief
 from core.store import access
 from core.store.cache import Entry, Store
 from core.store.hashing import combined, file_hash, remembered

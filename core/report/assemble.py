@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 from plotly.offline import get_plotlyjs
 
-from core.analysis import evaluations
-from core.analysis.evaluations import Evaluations
+from core.ask.jobs import Request
+from core.base.errors import UserError
 from core.report import comparison, page, profile, study
 from core.report.page import Part
 from core.report.view import NOTHING, Seen
+from core.results import evaluations
+from core.results.evaluations import Evaluations
 from core.search import best as bests
-from core.specs.errors import UserError
-from core.specs.jobs import Request
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.public import public

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.figures import labels, overlay
+from core.ask.commands import report_line
 from core.report.exhibits import exhibit
 from core.report.page import Command, Part
 from core.report.profile import PREFERRED
 from core.report.view import Seen
-from core.specs.commands import report_line
+from core.show.figures import labels, overlay
 from core.store.profiles import Profile
 
 MOST = 6  # lines that can be told apart

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from core.analysis import protocols, verdicts
-from core.analysis.evaluated import EvaluatedSetting
-from core.analysis.evaluations import Evaluations, Slice, slice_of
-from core.analysis.study_table import UNIFORM, Control, Table, rows_of, study_table
-from core.specs.formats import digits
+from core.base.formats import digits
+from core.results import protocols, verdicts
+from core.results.evaluated import EvaluatedSetting
+from core.results.evaluations import Evaluations, Slice, slice_of
+from core.results.study_table import UNIFORM, Control, Table, rows_of, study_table
 from core.store.cache import Store
 
 PROTOCOLS = {  # folder of studies -> the text that judges, as it is called, its windows, and those of calibration

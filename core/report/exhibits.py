@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.figures.style import DARK, LIGHT, Chart, Palette
 from core.report.page import Exhibit, Table
+from core.show.figures.style import DARK, LIGHT, Chart, Palette
 
 FONT = "system-ui, sans-serif"
 

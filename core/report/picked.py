@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.analysis import rows as reading
-from core.analysis.rows import Row
-from core.analysis.verdicts import said
-from core.figures import evaluation
+from core.ask.commands import report_line
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Part
-from core.specs.commands import report_line
+from core.results import rows as reading
+from core.results.rows import Row
+from core.results.verdicts import said
+from core.show.figures import evaluation
 
 
 def part(rows: Sequence[Row]) -> Part:

@@ -7,25 +7,26 @@ from functools import partial
 
 import numpy as np
 
-from core import figures
-from core.allocation.spread import allocate, layer_parameters
-from core.analysis import precision
-from core.analysis import responses as response
-from core.analysis.checkpoints import compared
-from core.analysis.gains import gains_of
-from core.figures import labels
-from core.figures.charts import CHARTS, COMPARED, InView
-from core.figures.responses import responses
+from core.ask import naming
+from core.ask.allocations import USUAL, AllocationRequest, Correction
+from core.ask.commands import Allocating, command_line
+from core.ask.jobs import Request
+from core.base.errors import UserError
+from core.kinds import METHODS
+from core.kinds.treatments import OF_ONE_LAYER
+from core.plan import responses as response
+from core.plan.gains import gains_of
+from core.plan.spread import allocate, layer_parameters
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
 from core.report.page import Command, Exhibit, Part, Table
 from core.report.view import NOTHING, Seen
-from core.specs import naming
-from core.specs.allocations import METHODS, USUAL, AllocationRequest, Correction
-from core.specs.commands import Allocating, command_line
-from core.specs.errors import UserError
-from core.specs.jobs import Request
-from core.specs.pruners import OF_ONE_LAYER
+from core.results import precision
+from core.results.checkpoints import compared
+from core.show import figures
+from core.show.figures import labels
+from core.show.figures.charts import CHARTS, COMPARED, InView
+from core.show.figures.responses import responses
 from core.store.profiles import Profile
 from core.store.results import Array
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from core.analysis.tasks import examples
+from core.ask.models import ModelSpec
+from core.ask.studies import StudySpec
+from core.ask.texts import TextSpec
+from core.results.tasks import examples
 from core.search.best import Best
 from core.search.roles import roles
-from core.specs import ModelSpec, StudySpec, TextSpec
 from core.store.cache import Entry
 
 TOLD = (("device", "device"), ("engine", "engine"), ("threads", "threads"), ("replay error", "replay_error"),

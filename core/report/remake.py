@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.analysis.evaluations import Evaluations
+from core.ask import naming
+from core.ask.commands import Studying, alone, command_line
+from core.ask.jobs import Request
+from core.ask.measurements import Measurement, MeasureRequest
+from core.ask.settings import Setting
+from core.ask.studies import StudyRequest
+from core.ask.study_file import STUDY_FILE, write_study
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
 from core.report.page import Command
+from core.results.evaluations import Evaluations
 from core.search import best as bests
 from core.search.best import Best
 from core.search.plan import final_request
-from core.specs import Measurement, MeasureRequest, Setting, StudyRequest, UserError, WindowRequest, naming
-from core.specs.commands import Studying, alone, command_line
-from core.specs.jobs import Request
-from core.specs.study_file import STUDY_FILE, write_study
 from core.store.cache import Entry
 
 NOTHING_SAID = "There is no command: this result does not say where its model and text came from."

@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from core.analysis import rows as reading
-from core.analysis import verdicts
-from core.analysis.evaluations import Evaluations, Slice
-from core.figures import of_evaluations as drawing
-from core.figures.style import Chart, Palette
+from core.base.errors import UserError
+from core.base.formats import per_cent
 from core.report import provenance, remake
 from core.report.exhibits import exhibit, texts
 from core.report.page import Exhibit, Part, Table
+from core.results import rows as reading
+from core.results import verdicts
+from core.results.evaluations import Evaluations, Slice
 from core.search.best import Best
-from core.specs.errors import UserError
-from core.specs.formats import per_cent
+from core.show.figures import of_evaluations as drawing
+from core.show.figures.style import Chart, Palette
 from core.store.cache import Entry
 from core.store.profiles import Profile
 

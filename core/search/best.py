@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from core.analysis import evaluations
-from core.analysis.comparison import Interval
-from core.analysis.evaluated import Change, EvaluatedSetting
-from core.analysis.evaluations import Evaluations
-from core.analysis.verdicts import quoted, sentence
+from core.ask import naming
+from core.ask.commands import alone, command_line
+from core.ask.grammar import write
+from core.ask.requests import BestRequest, BestSpec, ExportRequest, as_asked_now
+from core.ask.settings import Setting
+from core.base.errors import UserError
+from core.base.formats import capital, per_cent
+from core.kinds.treatments import REPAIRS
+from core.results import evaluations
+from core.results.comparison import Interval
+from core.results.evaluated import Change, EvaluatedSetting
+from core.results.evaluations import Evaluations
+from core.results.verdicts import quoted, sentence
 from core.search.candidates import kept_by_uniform, loss, ranked
 from core.search.plan import final_request, profile_request
 from core.search.roles import uncut
-from core.specs import BestRequest, BestSpec, ExportRequest, Setting, UserError, naming
-from core.specs.commands import alone, command_line
-from core.specs.formats import capital, per_cent
-from core.specs.grammar import write
-from core.specs.pruners import REPAIRS
-from core.specs.requests import as_asked_now
 from core.store.cache import Entry, Store
 
 LINEARS = "To try a budget per linear too, measure each linear alone, then search again with the key as the profile:"

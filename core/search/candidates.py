@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from core.allocation.allocator import Allocator
-from core.allocation.spread import spread
-from core.analysis.evaluated import EvaluatedSetting
-from core.analysis.evaluations import Evaluations
-from core.specs import Setting, UserError, naming
-from core.specs.allocations import BASES, AllocationRequest, Uniform
-from core.specs.pruners import USUAL
+from core.ask import naming
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
+from core.base.errors import UserError
+from core.kinds import BASES, Uniform
+from core.kinds.allocator import Allocator
+from core.kinds.treatments import USUAL
+from core.plan.spread import spread
+from core.results.evaluated import EvaluatedSetting
+from core.results.evaluations import Evaluations
 from core.store.profiles import Profile
 from core.store.results import Array
 

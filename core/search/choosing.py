@@ -6,20 +6,24 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from core.analysis import evaluations
-from core.analysis.evaluations import Evaluations
-from core.evaluation.resolving import profile_of
+from core.ask import grammar
+from core.ask.requests import BestRequest, BestSpec
+from core.ask.settings import Setting, uniform
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.base.formats import per_cent
+from core.evaluate.resolving import profile_of
+from core.kinds.treatments import NO_REPAIR
 from core.models import anatomy
 from core.models.loading import Loaded, Reader
 from core.models.outline import Outline
 from core.models.progress import Progress, Report
 from core.models.provenance import provenance, relative
+from core.results import evaluations
+from core.results.evaluations import Evaluations
 from core.search import candidates, plan
 from core.search.candidates import GRIDS, TARGETS, Grid
 from core.search.roles import ROLES, cut, overlap
-from core.specs import BestRequest, BestSpec, Setting, UserError, WindowRequest, grammar, uniform
-from core.specs.formats import per_cent
-from core.specs.pruners import NO_REPAIR
 from core.store.cache import Entry, Request, Store
 from core.store.profiles import Profile
 from core.store.results import Array

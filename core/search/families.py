@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from core.allocation.spread import allocate
-from core.specs import AllocationRequest, Setting, UserError, checked
-from core.specs.allocations import METHODS
-from core.specs.pruners import Treatment
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
+from core.base.errors import UserError
+from core.base.spec import checked
+from core.kinds import METHODS
+from core.kinds.treatments import Treatment
+from core.plan.spread import allocate
 from core.store.profiles import Profile
 
 WHAT = {"alone": "this setting", "family": "this family: the correction and its controls", "methods": "all allocators"}

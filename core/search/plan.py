@@ -5,25 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from core.ask.allocations import Correction
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import EACH, perturbation
+from core.ask.presets import SPARSITIES
+from core.ask.requests import BestRequest
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.spec import number
+from core.kinds.treatments import NO_REPAIR, Treatment
 from core.models import cost, effort, flops
 from core.models.machine import chosen
 from core.models.outline import Outline
 from core.search.candidates import GRIDS, TARGETS, candidates, most_candidates
-from core.specs import (
-    BestRequest,
-    Correction,
-    EvaluationRequest,
-    MeasureRequest,
-    Setting,
-    StudyRequest,
-    WindowRequest,
-    measurements,
-    number,
-    perturbation,
-)
-from core.specs.perturbations import EACH
-from core.specs.presets import SPARSITIES
-from core.specs.pruners import NO_REPAIR, Treatment
 from core.store.cache import Store
 
 MEASURED_SPARSITIES = SPARSITIES

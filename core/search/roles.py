@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
-from core.analysis.comparison import FEWEST_WINDOWS
-from core.specs import BestRequest, UserError, WindowRequest
-from core.specs.paths import resolved
+from core.ask.requests import BestRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.base.paths import resolved
+from core.results.comparison import FEWEST_WINDOWS
 
 ROLES = {"calibration": 3, "selection": 1, "final": 1}  # shares of a text's documents: 60, 20, 20% of one for all
 

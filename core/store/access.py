@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from core.specs.errors import UserError
-from core.specs.paths import resolved
+from core.base.errors import UserError
+from core.base.paths import resolved
 
 READ_ONLY, SHARED, ROOT = "ABSORPTION_READ_ONLY", "ABSORPTION_SHARED", "ABSORPTION_ROOT"
 NOTHING = "this server is read-only: nothing can be run, written or deleted here"

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from core.specs import OUTLIER_THRESHOLDS, ProfileSpec, Spec, ZeroShotSpec
-from core.specs.base import View
+from core.ask.measurements import ProfileSpec
+from core.ask.studies import ZeroShotSpec
+from core.base.spec import Spec, View
+from core.kinds.owl import OUTLIER_THRESHOLDS
 from core.store.results import Array, axes_of
 from core.store.zips import refuse
 

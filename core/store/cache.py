@@ -12,43 +12,42 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from core import specs
-from core.specs.base import View
-from core.specs.errors import UserError
-from core.specs.formats import listed
-from core.specs.jobs import BY_REQUEST, JOBS, Request
-from core.specs.paths import expanded, resolved
-from core.store import access, results
-from core.store.files import (
-    Corrupt,
-    Gone,
-    changed,
-    pretty,
-    sealed,
-    stamp,
-    unsealed,
-    verified,
-    write_file,
-    write_folder,
+from core.ask.jobs import BY_REQUEST, JOBS, Request
+from core.ask.measurements import (
+    ActivationSpec,
+    CumulativeSpec,
+    DifferenceSpec,
+    FloorSpec,
+    PerturbedSpec,
+    RemovalSpec,
+    ScoreSpec,
+    WeightSpec,
 )
+from core.ask.studies import EvaluatedSpec, ZeroShotSpec
+from core.base.errors import UserError
+from core.base.formats import listed
+from core.base.paths import expanded, resolved
+from core.base.spec import Spec, View, key_of
+from core.store import access, results
+from core.store.files import Corrupt, Gone, changed, pretty, sealed, stamp, unsealed, verified, write_file, write_folder
 from core.store.results import decode, encode
 from core.store.upgrade import upgraded
 
 HOME = Path(__file__).resolve().parent.parent.parent / "cache"
 
-UNITS: dict[str, tuple[type[specs.Spec], type]] = {
-    "perturbed": (specs.PerturbedSpec, results.Perturbed),
-    "activation": (specs.ActivationSpec, results.Activation),
-    "floor": (specs.FloorSpec, results.Floor),
-    "weights": (specs.WeightSpec, results.Weights),
-    "scores": (specs.ScoreSpec, results.Scores),
-    "removal": (specs.RemovalSpec, results.Removal),
-    "cumulative": (specs.CumulativeSpec, results.Cumulative),
-    "difference": (specs.DifferenceSpec, results.Difference),
-    "evaluated": (specs.EvaluatedSpec, results.Evaluated),
-    "zeroshot": (specs.ZeroShotSpec, results.ZeroShot),
+UNITS: dict[str, tuple[type[Spec], type]] = {
+    "perturbed": (PerturbedSpec, results.Perturbed),
+    "activation": (ActivationSpec, results.Activation),
+    "floor": (FloorSpec, results.Floor),
+    "weights": (WeightSpec, results.Weights),
+    "scores": (ScoreSpec, results.Scores),
+    "removal": (RemovalSpec, results.Removal),
+    "cumulative": (CumulativeSpec, results.Cumulative),
+    "difference": (DifferenceSpec, results.Difference),
+    "evaluated": (EvaluatedSpec, results.Evaluated),
+    "zeroshot": (ZeroShotSpec, results.ZeroShot),
 }
-KINDS: dict[str, tuple[type[specs.Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
+KINDS: dict[str, tuple[type[Spec], type | None]] = {row.kind: (row.view, None) for row in JOBS} | UNITS
 VIEW_KINDS = tuple(row.kind for row in JOBS)
 FORMS = dict(KINDS.values())  # class of a spec -> that of its result; None for a view
 MARK = "imported"  # beside the files of what came in a pack: the SHA-256 of each pack, a line each
@@ -61,7 +60,7 @@ class Entry:
     """A stored result: where it lies, what was asked, where it came from, and what was answered."""
 
     path: Path
-    spec: specs.Spec
+    spec: Spec
     provenance: dict
     result: Any = None  # of a unit that was asked for; a view has none
 
@@ -112,20 +111,20 @@ class Store:
 
     # -- finding ----------------------------------------------------------------------------------------------------
 
-    def path(self, spec: specs.Spec, roots: Iterable[Path] | None = None) -> Path | None:
+    def path(self, spec: Spec, roots: Iterable[Path] | None = None) -> Path | None:
         """The folder of a stored spec, or None."""
         return next(self._paths(spec, roots or self.roots), None)
 
-    def _paths(self, spec: specs.Spec, roots: Iterable[Path]) -> Iterator[Path]:
+    def _paths(self, spec: Spec, roots: Iterable[Path]) -> Iterator[Path]:
         paths = (root / KIND_OF[type(spec)] / spec.key for root in roots)
         return (path for path in paths if (path / "manifest.json").is_file())
 
-    def measured(self, spec: specs.Spec) -> Path | None:
+    def measured(self, spec: Spec) -> Path | None:
         """The folder of a stored spec, or None if it has yet to be measured for this cache."""
         found = self._paths(spec, self.answering)
         return next((path for path in found if self.accept_imported or not packs_of(path)), None)
 
-    def get(self, spec: specs.Spec) -> Entry | None:
+    def get(self, spec: Spec) -> Entry | None:
         """What is stored of a spec, its result read, or None; a corrupt entry is set aside and counts as absent."""
         path = self.path(spec)
         if path is None:
@@ -137,7 +136,7 @@ class Store:
             self.set_aside(path, broken)
             return None
 
-    def load(self, spec: specs.Spec) -> Any:
+    def load(self, spec: Spec) -> Any:
         """The same without where it came from: the result alone."""
         found = self.get(spec)
         return found and found.result
@@ -220,7 +219,7 @@ class Store:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def save(self, spec: specs.Spec, result: object | None, provenance: dict, packs: Iterable[str] = ()) -> Path:
+    def save(self, spec: Spec, result: object | None, provenance: dict, packs: Iterable[str] = ()) -> Path:
         """Write a result so that it is found whole or not at all; it takes the place of an imported one.
 
         Args:
@@ -236,7 +235,7 @@ class Store:
         for name, content in _mark(self._packs_of_units(entry.spec)).items():
             write_file(entry.path / name, content)
 
-    def _packs_of_units(self, spec: specs.Spec) -> set[str]:
+    def _packs_of_units(self, spec: Spec) -> set[str]:
         units = map(self.path, spec.units if isinstance(spec, View) else ())
         return {pack for path in units if path for pack in packs_of(path)}
 
@@ -321,7 +320,7 @@ def named(path: Path) -> tuple[dict[str, bytes], dict]:
     files = verified(path)
     try:
         said, told = (json.loads(files[name]) for name in ("spec.json", "provenance.json"))
-        key = specs.key_of(KINDS[path.parent.name][0], said)
+        key = key_of(KINDS[path.parent.name][0], said)
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt("spec.json or provenance.json cannot be read") from error
     if key != path.name or not isinstance(told, dict):

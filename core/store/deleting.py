@@ -7,7 +7,7 @@ import shutil
 from itertools import chain
 from pathlib import Path
 
-from core.specs import UserError
+from core.base.errors import UserError
 from core.store import access
 from core.store.cache import KIND_OF, KINDS, UNITS, VIEW_KINDS, Entry, Store, packs_of
 from core.store.files import discard, patiently

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from core.specs import Spec, UserError, key_of
-from core.specs.paths import readable
-from core.specs.plain import UNSEEN
-from core.specs.shares import Part, Unfinished
+from core.ask.shares import Part, Unfinished
+from core.base.errors import UserError
+from core.base.escape import UNSEEN
+from core.base.paths import readable
+from core.base.spec import Spec, key_of
 from core.store import access, unfinished
 from core.store.agreement import Lengths, check_linears, check_unit
 from core.store.arrays import check_arrays

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from core.specs import EvaluatedSpec, PerturbedSpec
+from core.ask.measurements import PerturbedSpec
+from core.ask.studies import EvaluatedSpec
 from core.store import results
 from core.store.cache import FORMS, Store
 from core.store.files import Corrupt, discard, pretty, verified, write_folder

@@ -6,8 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from core import specs
-from core.specs.errors import UserError
+from core.ask.measurements import Measurement, MeasureRequest, ProfileSpec
+from core.ask.perturbations import Perturbation, in_order
+from core.base.errors import UserError
+from core.base.spec import Positions
 from core.store.cache import Entry, Store
 from core.store.results import Activation, Cumulative, Difference, Floor, Perturbed, Removal, Scores, Weights
 
@@ -29,12 +31,12 @@ class Profile:
     floor: Floor
     weights: Weights | None  # None where the layers cannot be pruned
     scores: Scores | None
-    perturbed: dict[specs.Measurement, Perturbed]
+    perturbed: dict[Measurement, Perturbed]
     removal: Removal | None = None  # where it was asked for
     others: dict[str, Beside] = field(default_factory=dict)  # perturbation name -> the checkpoint it takes layers from
 
     @property
-    def spec(self) -> specs.ProfileSpec:
+    def spec(self) -> ProfileSpec:
         return self.entry.spec
 
     @property
@@ -59,12 +61,12 @@ class Profile:
         return {name: found[name] for name in self.perturbations}
 
     @cached_property
-    def perturbations(self) -> dict[str, specs.Perturbation]:
+    def perturbations(self) -> dict[str, Perturbation]:
         """Perturbation name -> perturbation, by kind and size."""
-        asked = specs.in_order(measured.perturbation for measured in self.perturbed)
+        asked = in_order(measured.perturbation for measured in self.perturbed)
         return {each.name: each.told(self.provenance) for each in asked}
 
-    def noise(self, positions: specs.Positions = "after_first") -> dict[float, str]:
+    def noise(self, positions: Positions = "after_first") -> dict[float, str]:
         """Size -> name of the isotropic noise that was measured at these positions, ascending."""
         known = ((name, asked) for name, asked in self.perturbations.items() if asked.isotropic)
         return dict(sorted((asked.size, name) for name, asked in known if asked.positions == positions))
@@ -107,7 +109,7 @@ def load(store: Store, entry: Entry) -> Profile:
     )
 
 
-def committed(store: Store, asked: specs.MeasureRequest) -> Entry | None:
+def committed(store: Store, asked: MeasureRequest) -> Entry | None:
     """The committed profile that answers a request of the bundled model and the demo text, though none asked it here.
 
     What is read from anywhere else may have changed since, so only resolving the request can tell.
@@ -117,7 +119,7 @@ def committed(store: Store, asked: specs.MeasureRequest) -> Entry | None:
     return next((entry for entry in store.entries() if entry.committed and _answers(entry, asked)), None)
 
 
-def _answers(entry: Entry, asked: specs.MeasureRequest) -> bool:
+def _answers(entry: Entry, asked: MeasureRequest) -> bool:
     told, spec, window = entry.provenance, entry.spec, asked.text
     documents = tuple(told["documents"]) if told.get("documents") else None
     typed = told.get("model_source"), told.get("revision"), told.get("text_source"), documents, told.get("seed", 0)

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from core.specs.base import Array
+from core.base.spec import Array
 from core.store.files import Corrupt
 
 NUMBER = np.dtype("<f4")  # as stored

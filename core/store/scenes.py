@@ -6,8 +6,8 @@ import gzip
 import json
 from pathlib import Path
 
-from core.specs.base import Spec
-from core.specs.lab import Prompt, Question
+from core.ask.lab import Prompt, Question
+from core.base.spec import Spec
 from core.store import cache
 from core.store.files import write_file
 

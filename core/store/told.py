@@ -6,8 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from core.specs import BestRequest
-from core.specs.requests import as_asked_now
+from core.ask.requests import BestRequest, as_asked_now
 
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]  # nothing that steers a terminal
 Count = Annotated[int, Field(ge=0)]

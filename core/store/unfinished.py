@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from core.specs import ProfileSpec, Spec, StudySpec
-from core.specs.shares import Part, Unfinished
+from core.ask.measurements import ProfileSpec
+from core.ask.shares import Part, Unfinished
+from core.ask.studies import StudySpec
+from core.base.spec import Spec
 from core.store import parts, results
 from core.store.cache import Entry, Store
 from core.store.files import discard

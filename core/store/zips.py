@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from typing import NoReturn
 
-from core.specs.errors import UserError
+from core.base.errors import UserError
 
 LIMIT = 256 * 2**20  # bytes, of a zip and of what is in it
 MEMBERS = 20_000

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from core.base.errors import UserError
 from core.models import hub
-from core.specs.errors import UserError
 
 DOCUMENTS = 1000  # of a dataset, unless others are asked for
 # Without the name of C4's configuration, which together with a shard asks for all other shards too.

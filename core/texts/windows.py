@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+from core.ask.texts import TextSpec, WindowRequest
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.base.formats import several
+from core.base.paths import MOST, expanded, readable
 from core.models.loading import Loaded, Reader, tokenizer_hash
-from core.specs import TextSpec, UserError, WindowRequest
-from core.specs.formats import several
-from core.specs.paths import MOST, expanded, readable
-from core.specs.plain import brief
 from core.store import access
 from core.texts import hub
 

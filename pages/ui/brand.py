@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.figures import Palette
+from core.show.figures import Palette
 
 NAME = "Absorption explorer"
 ROWS = ((1, "accent"), (0.82, "absorb"), (0.6, "absorb"), (0.36, "absorb"))  # noise, and what the layers leave of it

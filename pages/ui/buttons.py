@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from core.specs.errors import UserError
-from core.specs.shortages import shortage
+from core.ask.shortages import shortage
+from core.base.errors import UserError
 from core.store import access
 from pages.ui import frame
 

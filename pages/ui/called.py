@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from core.figures import labels
-from core.specs import (
-    BestRequest,
-    ExportRequest,
-    MeasureRequest,
-    StudyRequest,
-    UserError,
-    WindowRequest,
-    naming,
-    profile_names,
-)
-from core.specs.formats import capital, model_name, text_name
-from core.specs.jobs import Request
-from core.specs.settings import read_setting
+from core.ask import naming
+from core.ask.jobs import Request
+from core.ask.measurements import MeasureRequest
+from core.ask.requests import BestRequest, ExportRequest
+from core.ask.settings import read_setting
+from core.ask.studies import StudyRequest
+from core.ask.texts import WindowRequest
+from core.base import profile_names
+from core.base.errors import UserError
+from core.base.formats import capital, model_name, text_name
+from core.show.figures import labels
 from pages.ui.measure.choose import MODELS
 
 

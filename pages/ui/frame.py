@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import pandas as pd
 import streamlit as st
 
-from core.figures import Chart, labels
-from core.specs.formats import sentence
-from core.specs.plain import plain
-from core.specs.shortages import shortage
+from core.ask.shortages import shortage
+from core.base.escape import plain
+from core.base.formats import sentence
+from core.show.figures import Chart, labels
 from pages.ui import view
 from pages.ui.live import tour
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.analysis import findings
-from core.analysis.propagation import FLOOR_MARGIN
-from core.specs.allocations import BASES
-from core.specs.perturbations import FORMS
-from core.specs.pruners import PRUNERS, REPAIRS
+from core.kinds import BASES, FORMS
+from core.kinds.treatments import PRUNERS, REPAIRS
+from core.results import findings
+from core.results.propagation import FLOOR_MARGIN
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ DRAWING = (
     "pages.ui.lab.continuing",
     "pages.ui.tour",
     "pages.ui.absorption.sections",
-    "core.figures.evaluation",
+    "core.show.figures.evaluation",
 )  # with them comes all that is slow
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import figures
-from core.analysis import evaluations, precision, protocols
-from core.analysis.evaluations import Evaluations
-from core.figures import Chart, labels, of_evaluations
+from core.ask.measurements import Measurement, ProfileSpec
+from core.base.errors import UserError
+from core.base.escape import plain
 from core.jobs.records import Job
 from core.models import cost
-from core.specs import Measurement, ProfileSpec, UserError
-from core.specs.plain import plain
+from core.results import evaluations, precision, protocols
+from core.results.evaluations import Evaluations
+from core.show import figures
+from core.show.figures import Chart, labels, of_evaluations
 from core.store.cache import Store
 from core.store.parts import finished, partial
 from core.store.results import Perturbed

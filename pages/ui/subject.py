@@ -7,11 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.figures import labels
-from core.specs import profile_names
-from core.specs.errors import UserError
-from core.specs.formats import helped, sentence
-from core.specs.plain import plain
+from core.base import profile_names
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import helped, sentence
+from core.show.figures import labels
 from core.store import profiles
 from core.store.cache import Entry, Store, largest_committed
 from core.store.profiles import Profile

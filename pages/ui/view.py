@@ -10,9 +10,9 @@ from typing import NoReturn, TypeVar
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunException
 
-from core import figures
-from core.specs.errors import UserError
-from core.specs.plain import plain
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.show import figures
 
 Option = TypeVar("Option")
 Value = TypeVar("Value", str, int, list[str])

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.figures.charts import COMPARED
+from core.ask.jobs import BY_REQUEST, Request
+from core.ask.measurements import MeasureRequest
+from core.ask.requests import ExportRequest
+from core.ask.shares import ShareRequest
+from core.ask.studies import StudyRequest
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import capital, per_cent, sentence
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models.cost import duration
-from core.specs import ExportRequest, MeasureRequest, StudyRequest, UserError
-from core.specs.formats import capital, per_cent, sentence
-from core.specs.jobs import BY_REQUEST, Request
-from core.specs.plain import plain
-from core.specs.shares import ShareRequest
+from core.show.figures.charts import COMPARED
 from core.store.cache import Entry, Store
 from pages.ui import buttons, called, frame, so_far, view
 from pages.ui.prune import exporting

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.analysis import checkpoints
-from core.specs.formats import digits, per_cent
+from core.base.formats import digits, per_cent
+from core.results import checkpoints
 from core.store import profiles
 from core.store.cache import HOME, Entry, Store
 from tests.bench.marked import table

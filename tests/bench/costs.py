@@ -21,11 +21,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import specs
+from core.ask import grammar
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.requests import BestRequest
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.spec import Spec
 from core.models import cost, flops
 from core.search.plan import estimate
-from core.specs import BestRequest, MeasureRequest, Setting, StudyRequest, WindowRequest, grammar
-from core.specs.base import Spec
 from core.store.cache import Store
 from tests import tiny
 
@@ -56,7 +61,7 @@ def measure(model: str, names: tuple[str, ...], sequences: int, length: int, **m
     return MeasureRequest(
         model=model,
         text=WindowRequest(sequences=sequences, length=length),
-        measurements=specs.measurements([specs.perturbation(name) for name in names]),
+        measurements=measurements([perturbation(name) for name in names]),
         **more,
     )
 
@@ -67,7 +72,7 @@ def study(model: str, sequences: int, length: int, windows: int, **setting: obje
         model=model,
         settings=(Setting(allocation=grammar.read_allocation("uniform:0.5"), **setting),),
         calibration=WindowRequest(sequences=sequences, length=length),
-        evaluation=specs.EvaluationRequest(text=text),
+        evaluation=EvaluationRequest(text=text),
     )
 
 

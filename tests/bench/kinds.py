@@ -5,12 +5,12 @@ python -m tests.bench.kinds        # writes them into the README
 
 from __future__ import annotations
 
-from core.allocation.allocator import Allocator
-from core.figures.charts import CHARTS
-from core.specs import FORMS, number
-from core.specs.allocations import BASES
-from core.specs.jobs import JOBS
-from core.specs.pruners import PRUNERS
+from core.ask.jobs import JOBS
+from core.base.spec import number
+from core.kinds import BASES, FORMS
+from core.kinds.allocator import Allocator
+from core.kinds.treatments import PRUNERS
+from core.show.figures.charts import CHARTS
 from tests.bench import beside, spread
 from tests.bench.marked import table, write
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import itertools
 
-from core.evaluation.live import Writer
+from core.evaluate.live import Writer
+
+from core.ask import lab
 from core.measure.scenes import Lab
 from core.models.loading import load
 from core.models.sources import locate
-from core.specs import lab
 from core.store import scenes
 from core.store.cache import Store
 

@@ -16,10 +16,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from core.ask.measurements import MeasureRequest
+from core.ask.presets import PRESETS
+from core.ask.texts import WindowRequest
 from core.jobs import queue, records
 from core.jobs.listing import SETTLED
-from core.specs import MeasureRequest, WindowRequest
-from core.specs.presets import PRESETS
 from core.store.cache import Store
 from tests.bench.sessions import Session
 from tests.e2e.conftest import ROOT, serving

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from core.analysis.study_table import markdown as table
+from core.results.study_table import markdown as table
 
 __all__ = ["README", "table", "write", "written"]
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.allocation.spread import allocate
-from core.specs import AllocationRequest, grammar
-from core.specs.allocations import METHODS, Correction
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest, Correction
+from core.kinds import METHODS
+from core.plan.spread import allocate
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

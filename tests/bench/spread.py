@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from core import specs
+from core.ask.measurements import ProfileSpec, measurements
+from core.ask.models import ModelSpec
+from core.ask.perturbations import perturbation
+from core.ask.shares import Share
+from core.ask.texts import TextSpec
 from core.measure.sharing import mine
 from core.models import effort, flops
 from core.models.outline import Outline
-from core.specs.shares import Share
 from tests.bench.marked import table
 
 SHAPE = Outline(80, 8192, 128_256, 855_638_016, 70_553_706_496)  # Llama 3 70B
@@ -20,14 +23,14 @@ PRICE = 4.0  # dollars for a GPU and an hour
 WEIGHTS = 2 * SHAPE.parameters  # bytes
 
 
-def profile() -> specs.ProfileSpec:
+def profile() -> ProfileSpec:
     """What is measured."""
-    model = specs.ModelSpec(content="on paper", dtype="bfloat16")
+    model = ModelSpec(content="on paper", dtype="bfloat16")
     windows = tuple((0, LENGTH * index) for index in range(SEQUENCES))
     read = {"content": "on paper", "tokenizer": "on paper", "packing": "joined", "bos": "protocol"}
-    text = specs.TextSpec(**read, length=LENGTH, windows=windows)
-    asked = specs.measurements(map(specs.perturbation, ASKED))
-    return specs.ProfileSpec(model=model, text=text, measurements=asked, prunable=True)
+    text = TextSpec(**read, length=LENGTH, windows=windows)
+    asked = measurements(map(perturbation, ASKED))
+    return ProfileSpec(model=model, text=text, measurements=asked, prunable=True)
 
 
 def seconds(share: Share) -> tuple[float, int]:

@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 from hypothesis import HealthCheck, settings
 
-from core import specs
-from core.allocation.alphapruning import AlphaPruning
-from core.allocation.dlp import Dlp
-from core.allocation.lsa import Lsa
-from core.allocation.owl import Owl
-from core.allocation.response import Response
-from core.measure.perturbations.skip import Skip
+from core.ask.measurements import Measurement
+from core.ask.perturbations import perturbation
+from core.kinds import ResidualLinear
+from core.kinds.alphapruning import AlphaPruning
+from core.kinds.dlp import Dlp
+from core.kinds.lsa import Lsa
+from core.kinds.owl import OUTLIER_THRESHOLDS, Owl
+from core.kinds.response import Response
+from core.kinds.skip import Skip
 from core.store.profiles import Profile
 from core.store.results import Removal, Scores, Weights
 from tests import synthetic
@@ -35,7 +37,7 @@ def profile(layers: int, seed: int = 0, alike: bool = False) -> Profile:
         rows = 0.05 + rng.random(shape)
         return np.broadcast_to(rows[:1], shape).copy() if alike else rows
 
-    measured = {specs.Measurement(perturbation=specs.perturbation(name)): None for name in NAMES}
+    measured = {Measurement(perturbation=perturbation(name)): None for name in NAMES}
     harm = np.cumsum(np.stack([draw(layers, 3) for _ in NAMES]), axis=0)
     for level, each in enumerate(measured):
         plain = synthetic.perturbed(layers, 3, each)
@@ -47,7 +49,7 @@ def profile(layers: int, seed: int = 0, alike: bool = False) -> Profile:
         )
     sizes = rng.integers(1_000, 5_000_000, (layers, 7)).astype(float)
     weights = Weights(sizes[:1].repeat(layers, 0) if alike else sizes, draw(layers, 7) + 2, draw(layers, 7) + 2)
-    scores = Scores(draw(layers, len(specs.OUTLIER_THRESHOLDS)), draw(layers), draw(layers))
+    scores = Scores(draw(layers, len(OUTLIER_THRESHOLDS)), draw(layers), draw(layers))
     told = {"model": "m", "text": "t", "linears": list(synthetic.LINEARS)}
     entry = SimpleNamespace(key="invented", spec=None, provenance=told)
     clean = synthetic.activation(layers, 3), synthetic.floor(layers)
@@ -75,10 +77,10 @@ def of_linears(layers: int, seed: int = 0, linears: int = 3, lacking: str | None
         harm = np.zeros((layers, 3))
         for level in LEVELS:
             harm = harm + 0.05 + rng.random((layers, 3))
-            key = specs.Measurement(perturbation=specs.ResidualLinear(pruner="wanda", sparsity=level, linear=name))
+            key = Measurement(perturbation=ResidualLinear(pruner="wanda", sparsity=level, linear=name))
             if lacking is None or key.name != lacking:
                 measured[key] = replace(
-                    synthetic.perturbed(layers, 3, specs.Measurement(perturbation=Skip())),
+                    synthetic.perturbed(layers, 3, Measurement(perturbation=Skip())),
                     kl=harm, nll_increase=harm**1.5, final_squared=harm / 2,
                 )  # fmt: skip
     sizes = rng.integers(1_000, 5_000_000, (layers, linears)).astype(float)

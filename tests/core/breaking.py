@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from core.measure.pruning_plan import Plan
 from core.models.loading import Loaded
-from core.pruning.plan import Plan
 from core.store.results import Array
 
 Walk = Callable[..., Array]

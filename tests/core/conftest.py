@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from core.base.errors import UserError
 from core.cli import main
-from core.specs.errors import UserError
 from core.store import cache as stores
 from core.store.cache import Store
 from core.store.packs import pack, unpack

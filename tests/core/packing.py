@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core import specs
-from core.specs.allocations import AllocationRequest
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import PrunedSpec, Setting
+from core.ask.studies import Point, StudySpec, TaskSpec
 from core.store import results
 from core.store.cache import MARK, Store
 from core.store.files import pretty
@@ -21,14 +22,14 @@ TOLD = {"model": "invented model", "text": "invented text", "device": "none", "s
 Members = dict[str, bytes]
 
 
-def study_spec() -> specs.StudySpec:
+def study_spec() -> StudySpec:
     """Dense and uniform at 50%, judged on a text and two tasks."""
     profile = synthetic.profile_spec(LAYERS, SEQUENCES)
-    half = specs.PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
-    asked = specs.Setting(pruner="magnitude", allocation=AllocationRequest(target=0.5))
-    tasks = (specs.TaskSpec(name=name, content="invented", examples=9, seed=0) for name in ("one", "two"))
-    points = (specs.Point(setting=None, pruned=None), specs.Point(setting=asked, pruned=half))
-    return specs.StudySpec(model=profile.model, text=profile.text, tasks=tuple(tasks), points=points)
+    half = PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
+    asked = Setting(pruner="magnitude", allocation=AllocationRequest(target=0.5))
+    tasks = (TaskSpec(name=name, content="invented", examples=9, seed=0) for name in ("one", "two"))
+    points = (Point(setting=None, pruned=None), Point(setting=asked, pruned=half))
+    return StudySpec(model=profile.model, text=profile.text, tasks=tuple(tasks), points=points)
 
 
 def save_study(store: Store) -> str:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.cli import main
-from core.figures.charts import COMPARED
+from core.show.figures.charts import COMPARED
 from tests import tiny
 from tests.e2e.conftest import PATIENCE, serving, settle, wait_for_query, working
 from tests.faulty import rewritten

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
 from core.search import families
-from core.specs import grammar
-from core.specs.allocations import AllocationRequest
 from tests import synthetic
 from tests.e2e.conftest import query, serving, settle, unfold, wait_for_query, working
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.allocation.alphapruning import AlphaPruning
-from core.allocation.owl import Owl
+from core.ask.allocations import AllocationRequest
+from core.ask.perturbations import perturbation
+from core.ask.settings import Setting
+from core.kinds.alphapruning import AlphaPruning
+from core.kinds.owl import Owl
 from core.report.assemble import html
-from core.specs import AllocationRequest, Setting, perturbation
 from core.store.cache import Store
 from tests import synthetic
 

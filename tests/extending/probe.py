@@ -94,7 +94,8 @@ def _allocator(key: str) -> dict[str, Any]:
 
 
 def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
-    from core import specs
+    from core.ask.measurements import MeasureRequest, measurements
+    from core.ask.perturbations import perturbation
     from core.models import cost
     from core.store.cache import Store
 
@@ -104,7 +105,7 @@ def _pruner(model: str, text: str, key: str) -> dict[str, Any]:
     app = page("prune", profile=key, base="teeth", part="evaluate", by="diagonal")
 
     def memory(name: str) -> int:
-        asked = specs.MeasureRequest(model=model, measurements=specs.measurements([specs.perturbation(name)]))
+        asked = MeasureRequest(model=model, measurements=measurements([perturbation(name)]))
         return cost.estimate(asked, Store()).memory
 
     return {
@@ -149,8 +150,8 @@ def _job(model: str) -> dict[str, Any]:
 
 
 def _candidates() -> dict[str, list[str]]:
+    from core.ask.grammar import write
     from core.search.candidates import GRIDS, candidates
-    from core.specs.grammar import write
 
     found = {effort: candidates(grid, "diagonal", 0.5, 4, 0) for effort, grid in GRIDS.items()}
     return {effort: [write(each.allocation) for each in rows] for effort, rows in found.items()}

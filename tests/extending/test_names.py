@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.specs.pruners import PRUNERS
+from core.kinds.treatments import PRUNERS
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted(path for folder in ("core", "pages") for path in (ROOT / folder).rglob("*.py"))

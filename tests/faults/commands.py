@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.allocation.depth_ramp import DepthRamp
-from core.allocation.response import Response
 from core.cli import main
 from core.jobs import recorder
+from core.kinds.depth_ramp import DepthRamp
+from core.kinds.response import Response
 from core.measure.sweep import Sweep
 from core.search import plan
 from core.search.candidates import GRIDS, Grid

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from hypothesis import HealthCheck, settings
 
-from core.specs.errors import UserError
+from core.base.errors import UserError
 
 SECONDS = 20
 MEMORY = 2**30  # bytes that an answer may add to the process

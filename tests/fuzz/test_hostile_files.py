@@ -13,15 +13,16 @@ import gguf
 import numpy as np
 import pytest
 
-from core.evaluation import task_files
+from core.ask.grammar import read_allocation
+from core.ask.shares import read_share
+from core.ask.study_file import read_study
+from core.ask.texts import WindowRequest
+from core.ask.typed import numbers, span
+from core.base.errors import UserError
+from core.evaluate import task_files
+from core.kinds.patterns import pattern
 from core.models import loading
 from core.models.sources import locate
-from core.specs import UserError, WindowRequest
-from core.specs.grammar import read_allocation
-from core.specs.patterns import pattern
-from core.specs.shares import read_share
-from core.specs.study_file import read_study
-from core.specs.typed import numbers, span
 from core.store.cache import Store
 from core.texts import windows
 from tests import gguf_files, tiny

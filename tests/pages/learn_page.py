@@ -6,7 +6,7 @@ import json
 
 from streamlit.testing.v1 import AppTest
 
-from core import lessons
+from core.show import lessons
 from core.store import profiles
 from core.store.cache import Store
 from core.store.profiles import Profile

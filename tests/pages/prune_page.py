@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.settings import Setting
 from core.models import cost
 from core.search import families
-from core.specs import AllocationRequest, Correction, Setting, grammar
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import opened_at

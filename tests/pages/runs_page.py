@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
 
-from core.allocation.owl import Owl
-from core.analysis import rows
-from core.analysis.evaluations import load as load_study
-from core.specs import AllocationRequest, Setting
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
+from core.kinds.owl import Owl
+from core.results import rows
+from core.results.evaluations import load as load_study
 from core.store.cache import Store
 from tests import synthetic
 from tests.pages.opening import opened_at, shell

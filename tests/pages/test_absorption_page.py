@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import specs
-from core.analysis import findings, precision
-from core.analysis.gains import gains_of
-from core.figures.charts import CHARTS, CHECKS, COMPARED, DRIFT, GAIN, GROUPS, ChartRow
+from core.ask.perturbations import in_order
+from core.plan.gains import gains_of
+from core.results import findings, precision
+from core.show.figures.charts import CHARTS, CHECKS, COMPARED, DRIFT, GAIN, GROUPS, ChartRow
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import subject
@@ -71,7 +71,7 @@ def test_the_finding_stands_over_the_gain_with_and_without_the_first_token(fille
 
 def test_perturbations_are_listed_by_kind_and_size(filled_cache: dict[str, str]) -> None:
     app, profile = opened(profile=filled_cache["deep"], group=sections.CHECKS), subject.load(filled_cache["deep"])
-    wanted = list(dict.fromkeys(each.label for each in specs.in_order(profile.perturbations.values())))
+    wanted = list(dict.fromkeys(each.label for each in in_order(profile.perturbations.values())))
     assert app.selectbox(key="perturbation").options == wanted
     table = next(each.value for each in app.table if "verdict" in each.value and "perturbation" in each.value)
     assert len(table) == len(profile.perturbations)

@@ -10,18 +10,20 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from core import specs
-from core.allocation.budget import Bounds, met
-from core.allocation.by_hand import pinned
-from core.allocation.dlp import Dlp
-from core.allocation.estimates import estimates as sums
-from core.allocation.owl import Owl
-from core.allocation.response import Response
-from core.allocation.spread import allocate
+from core.ask import allocations
+from core.ask.allocations import AllocationRequest
+from core.ask.perturbations import perturbation
+from core.base.errors import UserError
 from core.cli import main
-from core.figures.allocation import unclipped
-from core.figures.linears import linears
-from core.specs import AllocationRequest, UserError, allocations
+from core.kinds.dlp import Dlp
+from core.kinds.owl import Owl
+from core.kinds.response import Response
+from core.plan.budget import Bounds, met
+from core.plan.by_hand import pinned
+from core.plan.estimates import estimates as sums
+from core.plan.spread import allocate
+from core.show.figures.allocation import unclipped
+from core.show.figures.linears import linears
 from core.store.cache import Store
 from pages.ui.allocate import hand, settings, spread
 from tests import synthetic
@@ -203,7 +205,7 @@ def test_a_profile_without_linears_says_what_to_measure_and_how(cache: Cache) ->
     assert {f"residual_linear:wanda:{level}:each" for level in (0.5, 0.7, 0.9)} < set(asked)
     assert {"gaussian:0.3", "residual:wanda:0.7"} <= set(asked)  # what the page needs besides
     assert words[words.index("--sequences") + 1] == "16"
-    assert all(specs.perturbation(each) for each in asked)
+    assert all(perturbation(each) for each in asked)
     assert app.session_state["granularity"] == "linear", "the settings stay"
 
 

@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import specs
-from core.allocation.alphapruning import AlphaPruning
-from core.allocation.dlp import Dlp
-from core.allocation.owl import Owl
-from core.allocation.response import Response
+from core.ask import allocations
+from core.ask.allocations import AllocationRequest
+from core.ask.measurements import Measurement, measurements
+from core.ask.perturbations import perturbation
+from core.ask.settings import Setting
 from core.cli import main
-from core.figures import LIGHT, Estimate, agreement, estimates, methods, of_evaluations
-from core.specs import AllocationRequest, allocations
+from core.kinds.alphapruning import AlphaPruning
+from core.kinds.dlp import Dlp
+from core.kinds.owl import Owl
+from core.kinds.response import Response
+from core.show.figures import LIGHT, Estimate, agreement, estimates, methods, of_evaluations
 from core.store.cache import Store
 from core.store.results import Perturbed
 from pages.ui import subject
@@ -41,7 +44,7 @@ def unknown_gain(store: Store, monkeypatch: pytest.MonkeyPatch) -> str:
     """A profile whose driver has no gain in layer 3."""
     usual = synthetic.perturbed
 
-    def broken(layers: int, sequences: int, measurement: specs.Measurement) -> Perturbed:
+    def broken(layers: int, sequences: int, measurement: Measurement) -> Perturbed:
         found = usual(layers, sequences, measurement)
         if measurement.perturbation.name != "gaussian:0.3":
             return found
@@ -66,7 +69,7 @@ def test_without_a_gain_only_the_correction_is_off(unknown_gain: str) -> None:
 def by_sparsegpt(store: Store) -> str:
     """A profile whose layers were pruned alone by SparseGPT, and by Wanda at one sparsity only."""
     names = ("gaussian:0.3", "residual:wanda:0.7", *(f"residual:sparsegpt:{each}" for each in (0.5, 0.7, 0.9)))
-    measured = specs.measurements([specs.perturbation(name) for name in names])
+    measured = measurements([perturbation(name) for name in names])
     spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
     return synthetic.save_profile(store.root, spec, 12)
 
@@ -91,7 +94,7 @@ def test_beyond_the_largest_sparsity_of_layers_or_linears_the_page_says_what_it_
 ) -> None:
     linears = [f"residual_linear:wanda:{level}:{each}" for level in (0.3, 0.6) for each in synthetic.LINEARS]
     names = ("gaussian:0.3", "residual:wanda:0.3", "residual:wanda:0.5", *linears)
-    measured = specs.measurements([specs.perturbation(name) for name in names])
+    measured = measurements([perturbation(name) for name in names])
     spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured, "removal": True})
     key = synthetic.save_profile(store.root, spec, 12)
     app = estimating(profile=key, strength="0", allocation=f"lsa per={per} width=0.05:0.8")
@@ -100,7 +103,7 @@ def test_beyond_the_largest_sparsity_of_layers_or_linears_the_page_says_what_it_
 
 def test_the_judge_can_be_another_pruner(store: Store) -> None:
     both = [f"residual:{pruner}:{level}" for pruner in ("wanda", "sparsegpt") for level in (0.5, 0.9)]
-    measured = specs.measurements([specs.perturbation(name) for name in ("gaussian:0.3", *both)])
+    measured = measurements([perturbation(name) for name in ("gaussian:0.3", *both)])
     spec = synthetic.profile_spec(12, 8, prunable=True).model_copy(update={"measurements": measured})
     app = estimating(profile=synthetic.save_profile(store.root, spec, 12))
     assert "--judge-pruner" not in app.code[0].value
@@ -170,8 +173,8 @@ def studied(tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch) 
     spec = synthetic.profile_spec(6, preset="standard", prunable=True).model_copy(update={"removal": True})
     key = synthetic.save_profile(root, spec, 6, "studied")
     bases = (Owl(), Dlp(), AlphaPruning(), Response())
-    asked = [specs.Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
-    asked += [specs.Setting(allocation=AllocationRequest(base=Owl(), target=0.5))]
+    asked = [Setting(allocation=AllocationRequest(base=base, target=0.7)) for base in bases]
+    asked += [Setting(allocation=AllocationRequest(base=Owl(), target=0.5))]
     synthetic.save_study(root, synthetic.study_spec(spec, asked, 6), 6, key)
     monkeypatch.setenv("ABSORPTION_CACHE", str(root))
     return key

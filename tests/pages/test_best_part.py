@@ -7,12 +7,17 @@ import math
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.analysis import evaluations
+from core.ask import grammar
+from core.ask.requests import BestRequest, BestSpec
+from core.ask.settings import Setting
+from core.ask.studies import Point
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
 from core.jobs import queue
 from core.models import cost
+from core.results import evaluations
 from core.search import best, candidates, plan
 from core.search.roles import roles
-from core.specs import BestRequest, BestSpec, Point, Setting, UserError, WindowRequest, grammar
 from core.store.cache import Entry, Store
 from core.store.deleting import delete
 from pages.ui.prune import answer_links, answering

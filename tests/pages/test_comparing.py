@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from core.analysis import checkpoints
-from core.figures.charts import COMPARED, GROUPS
+from core.ask.measurements import Measurement
+from core.ask.perturbations import perturbation
 from core.jobs import queue
-from core.specs import Measurement, perturbation
+from core.results import checkpoints
+from core.show.figures.charts import COMPARED, GROUPS
 from core.store.cache import Store
 from pages.ui import subject
 from pages.ui.absorption import another

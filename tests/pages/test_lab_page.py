@@ -7,9 +7,9 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.lessons import sentence
-from core.specs.errors import UserError
-from core.specs.lab import ALLOCATIONS, SPARSITIES, prompt, question
+from core.ask.lab import ALLOCATIONS, SPARSITIES, prompt, question
+from core.base.errors import UserError
+from core.show.lessons import sentence
 from core.store import scenes
 from core.store.scenes import Generated
 from pages.ui.lab import continuing

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import lessons, specs
-from core.allocation.depth_ramp import DepthRamp
-from core.analysis import findings
-from core.lessons.marks import REFERENCE
-from core.specs.allocations import AllocationRequest
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
+from core.kinds.depth_ramp import DepthRamp
+from core.results import findings
+from core.show import lessons
+from core.show.lessons.marks import REFERENCE
 from pages.ui import glossary
 from pages.ui.tour import CHAPTERS
 from tests import synthetic
@@ -173,7 +174,7 @@ def assert_the_axis_shows_the_fall(figure: dict) -> None:
 def test_the_last_lesson_names_its_target_and_its_table_has_one_format_a_column(empty_cache: Path) -> None:
     spec = synthetic.profile_spec(8, seed=7, prunable=True)
     key = synthetic.save_profile(empty_cache, spec, 8, "a model")
-    ramp = specs.Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
+    ramp = Setting(allocation=AllocationRequest(base=DepthRamp(beta=0.002)))
     synthetic.save_study(empty_cache, synthetic.study_spec(spec, [ramp], 8), 8)
     app = opened(profile=key, chapter="prune", **GUESSED)
     assert "at 70 % zeros, “" in text(app)

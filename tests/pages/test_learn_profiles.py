@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import lessons, specs
+from core.ask.measurements import measurements
+from core.ask.perturbations import perturbation
 from core.jobs import queue
 from core.jobs.records import Status
-from core.specs.perturbations import perturbation
+from core.show import lessons
 from core.store.cache import Store
 from pages.ui.tour import CHAPTERS, measured_again
 from tests import fake_experiment as fake
@@ -122,7 +123,7 @@ def test_a_chapter_asks_to_drag_the_noise_only_where_there_are_sizes(chapter: st
     ],
 )
 def test_strengths_that_lie_close_keep_a_stop_each(chapter: str, names: tuple[str, ...], empty_cache: Path) -> None:
-    asked = specs.measurements(map(perturbation, names))
+    asked = measurements(map(perturbation, names))
     spec = synthetic.profile_spec(6, 8, seed=11).model_copy(update={"measurements": asked})
     app = opened(profile=synthetic.save_profile(empty_cache, spec, 6), chapter=chapter, **GUESSED)
     assert not app.exception

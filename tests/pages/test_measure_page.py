@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.analysis import precision
+from core.ask.measurements import Measurement
+from core.ask.perturbations import perturbation
+from core.ask.typed import build
+from core.base.errors import UserError
 from core.jobs import processes, queue
 from core.jobs.records import Status
 from core.models import cost
-from core.specs import Measurement, perturbation
-from core.specs.errors import UserError
-from core.specs.typed import build
+from core.results import precision
 from core.store import profiles
 from core.store.cache import Store
 from pages.ui import called, so_far

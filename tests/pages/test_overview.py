@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core import figures
+from core.show import figures
 from pages.ui.absorption import overview
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import specs
+from core.ask import grammar, naming
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
 from core.jobs import queue
 from core.search import families
-from core.specs import AllocationRequest, Correction, Setting, StudyRequest, WindowRequest, grammar, naming
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic
@@ -62,7 +65,7 @@ def test_run_queues_what_was_chosen(store: Store, tmp_path: Path) -> None:
     both = (base, base.model_copy(update={"correction": fix}))
     assert found.settings == families.combined(both, "sparsegpt", (0, 1), None, True)
     assert found.calibration == WindowRequest(source="allenai/c4", documents=(0, 9), sequences=4, length=32)
-    assert found.evaluation == specs.EvaluationRequest(
+    assert found.evaluation == EvaluationRequest(
         text=WindowRequest(source=text, sequences=9, length=64), tasks=("boolq", "rte"), tasks_from=tasks, examples=50
     )
 

@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from core import specs
+from core.ask import grammar
+from core.ask.allocations import Correction
+from core.ask.requests import ExportRequest, ExportSpec
+from core.ask.settings import Setting
+from core.ask.studies import StudyRequest
+from core.ask.texts import WindowRequest
 from core.export import target
 from core.jobs import queue
 from core.jobs.records import Status
 from core.models import cost
 from core.models.outline import Outline
 from core.models.sources import Source
-from core.specs import Correction, ExportRequest, Setting, StudyRequest, WindowRequest, grammar
 from core.store.cache import Store
 from core.store.profiles import load
 from core.store.scenes import Generated
@@ -151,7 +155,7 @@ def test_a_finished_export_tells_its_bytes(store: Store, tmp_path: Path) -> None
     job = queue.submit(store, request)
     pruned = synthetic.study_spec(PROFILE, [setting], LAYERS).points[-1].pruned
     told = {"folder": request.folder, "bytes": 1_000_400, "dense_bytes": 1_000_000, "difference": 0.0, "sparsity": 0.7}
-    spec = specs.ExportSpec(model=PROFILE.model, pruned=pruned, folder=request.folder)
+    spec = ExportSpec(model=PROFILE.model, pruned=pruned, folder=request.folder)
     store.save(spec, None, told | {"setting": setting.name})
     job.write(Status(state="done", result=spec.key, started=1.0, updated=61.0))
     app = opened(job=job.key, part="export")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.specs.studies import StudyRequest
 from core.store.cache import Store
 from tests import fake_experiment as fake
 from tests import synthetic

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.ask.texts import USUAL_CALIBRATION
 from core.jobs import queue
-from core.specs.texts import USUAL_CALIBRATION
 from core.store.cache import Store
 from pages.ui.prune import steps
 from tests.pages.opening import ROOT, url

@@ -8,13 +8,15 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import specs
-from core.analysis import evaluations, protocols, verdicts
-from core.analysis.tasks import labels
-from core.figures import of_evaluations as drawing
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
+from core.ask.studies import Point, TaskSpec
+from core.base.escape import plain
+from core.results import evaluations, protocols, verdicts
+from core.results.tasks import labels
 from core.search import families
-from core.specs import AllocationRequest, Setting, grammar
-from core.specs.plain import plain
+from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import stored
@@ -135,7 +137,7 @@ def recalibrated(store: Store, asked: tuple[Setting, ...], windows: int, profile
     """A study calibrated on so many windows."""
     spec = synthetic.study_spec(PROFILE, asked, LAYERS)
 
-    def amount(point: specs.Point) -> specs.Point:
+    def amount(point: Point) -> Point:
         if point.pruned is None or point.pruned.calibration is None:
             return point
         used = point.pruned.calibration.model_copy(update={"windows": point.pruned.calibration.windows[:windows]})
@@ -218,7 +220,7 @@ def test_estimates_stand_against_what_was_measured(store: Store) -> None:
 def sampled(store: Store, asked: tuple[Setting, ...], examples: int, content: str = "boolq", seed: int = 0) -> str:
     """A study with a sample of one task."""
     plain = synthetic.study_spec(PROFILE, asked, LAYERS)
-    task = specs.TaskSpec(name="boolq", content=content, examples=examples, seed=seed)
+    task = TaskSpec(name="boolq", content=content, examples=examples, seed=seed)
     spec = plain.model_copy(update={"tasks": (task,)})
     for point in spec.points:
         for unit in spec.zero_shot(point):

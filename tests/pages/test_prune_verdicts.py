@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from core import lessons
-from core.allocation.owl import Owl
-from core.analysis import headlines, protocols, verdicts
-from core.analysis.evaluated import UNKNOWN, Change, SeedResult
-from core.analysis.evaluations import Evaluations
-from core.figures import of_evaluations as drawing
+from core.ask import grammar, naming
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.settings import Setting
+from core.kinds import Manual
+from core.kinds.owl import Owl
+from core.results import headlines, protocols, verdicts
+from core.results.evaluated import UNKNOWN, Change, SeedResult
+from core.results.evaluations import Evaluations
 from core.search import families
-from core.specs import AllocationRequest, Correction, Manual, Setting, grammar, naming
+from core.show import lessons
+from core.show.figures import of_evaluations as drawing
 from core.store.cache import Store
 from core.store.profiles import load
 from pages.ui.prune import stored

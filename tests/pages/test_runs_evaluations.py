@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.allocation.owl import Owl
-from core.analysis import rows
-from core.specs import AllocationRequest, naming
+from core.ask import naming
+from core.ask.allocations import AllocationRequest
+from core.kinds.owl import Owl
+from core.results import rows
 from core.store.cache import Store
 from pages.ui.runs import evaluations, narrowing
 from tests import synthetic

@@ -8,11 +8,14 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.analysis import findings
-from core.analysis.gains import gains_of
+from core.ask import naming
+from core.ask.models import ModelSpec
+from core.ask.requests import ExportRequest, ExportSpec
+from core.ask.studies import StudyRequest
 from core.jobs import processes, queue
 from core.jobs.records import Status
-from core.specs import ExportRequest, ExportSpec, ModelSpec, StudyRequest, naming
+from core.plan.gains import gains_of
+from core.results import findings
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import pack

@@ -10,13 +10,17 @@ import pytest
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
-from core import specs
-from core.figures.charts import COMPARED
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.requests import ExportRequest, ExportSpec
+from core.ask.settings import PrunedSpec
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.records import Status
 from core.models import cost
 from core.report import assemble
-from core.specs.errors import UserError
+from core.show.figures.charts import COMPARED
 from core.store.cache import VIEW_KINDS, Store
 from core.store.packs import pack, unpack
 from pages.ui.runs import evaluations
@@ -37,7 +41,7 @@ UNSEEN = "\u202emallory\x1b[0m\r\n\r\n# mallory"
 READ = {"body", "title", "label", "help", "content", "content_help", "captions", "text"}  # fields read as Markdown
 AS_IS = {"text": "body", "json": "body", "html": "body"}  # the same fields of elements that read none
 
-TAKEN = specs.measurements([specs.perturbation("checkpoint:0123456789abcdef")])
+TAKEN = measurements([perturbation("checkpoint:0123456789abcdef")])
 BESIDE = PROFILE.model_copy(update={"measurements": TAKEN})
 TASK = "mallory_:smile:_www.mallory.net"
 KEYS = (
@@ -64,7 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with packs, jobs and an export in which everything that can be called freely has an ill-meant name."""
     other, store = (Store(tmp_path_factory.mktemp(name)) for name in ("other", "cache"))
     told = synthetic.TOLD | {"warnings": [NAME], "setting": NAME}
-    half = specs.PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
+    half = PrunedSpec(pruner="magnitude", sparsity=(0.5,) * LAYERS, calibration=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(synthetic, "TOLD", told)
         patch.setattr(synthetic, "OTHER", NAME)
@@ -77,7 +81,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for entry in (each for each in other.entries(kind) if not each.committed):
             unpack(store, pack(other, entry))
     folder = f"/{NAME}{UNSEEN}"
-    exported = specs.ExportSpec(model=PROFILE.model, pruned=half, folder=folder)
+    exported = ExportSpec(model=PROFILE.model, pruned=half, folder=folder)
     store.save(exported, None, told | {"model": NAME, "folder": folder, "bytes": 1, "dense_bytes": 2})
     for seed, state in enumerate(("queued", "failed", "done")):
         _jobs(store, seed, state)
@@ -85,9 +89,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _jobs(store: Store, seed: int, state: str) -> None:
-    text = specs.WindowRequest(source=f"file:/{NAME}{UNSEEN}", seed=seed)
-    measured = specs.MeasureRequest(model=NAME + UNSEEN, text=text, measurements=PROFILE.measurements)
-    exported = specs.ExportRequest(model=NAME, folder=f"/{NAME}{UNSEEN}{seed}", setting=family()[0])
+    text = WindowRequest(source=f"file:/{NAME}{UNSEEN}", seed=seed)
+    measured = MeasureRequest(model=NAME + UNSEEN, text=text, measurements=PROFILE.measurements)
+    exported = ExportRequest(model=NAME, folder=f"/{NAME}{UNSEEN}{seed}", setting=family()[0])
     for request in (measured, exported):
         job = queue.submit(store, request)
         job.write(Status(state=state, line=NAME + UNSEEN, error=NAME + UNSEEN, total=9, done=1, result="0" * 16))
@@ -130,7 +134,7 @@ def _rows(store: Store) -> list:
 
 def test_a_watched_job_is_text(stranger: Store) -> None:
     for job in queue.jobs(stranger):
-        page = "measure" if isinstance(job.request, specs.MeasureRequest) else "prune"
+        page = "measure" if isinstance(job.request, MeasureRequest) else "prune"
         check(opened_at(page, job=job.key), f"{page} {job.state}")
 
 

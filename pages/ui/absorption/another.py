@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.figures import labels
-from core.figures.charts import COMPARED
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.texts import WindowRequest
+from core.ask.typed import absolute
+from core.base import profile_names
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import text_name
+from core.base.spec import checked
+from core.kinds import Checkpoint
 from core.models import cost, machine
 from core.models.sources import text_is_here
 from core.report import remake
-from core.specs import Checkpoint, MeasureRequest, UserError, WindowRequest, checked, measurements, profile_names
-from core.specs.formats import text_name
-from core.specs.plain import plain
-from core.specs.typed import absolute
+from core.show.figures import labels
+from core.show.figures.charts import COMPARED
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view, watch

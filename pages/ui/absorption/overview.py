@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from core import figures
-from core.analysis import precision
-from core.figures import gain, labels
-from core.specs.formats import capital
+from core.base.formats import capital
+from core.results import precision
+from core.show import figures
+from core.show.figures import gain, labels
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame

@@ -9,14 +9,14 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from core import figures
-from core.analysis import precision
-from core.figures import Chart, labels
-from core.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow, InView
-from core.figures.charts import GROUPS as CHARTED
-from core.specs.errors import UserError
-from core.specs.formats import sentence
-from core.specs.plain import plain
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
+from core.results import precision
+from core.show import figures
+from core.show.figures import Chart, labels
+from core.show.figures.charts import CHECKS, COMPARED, GAIN, GLANCE, ChartRow, InView
+from core.show.figures.charts import GROUPS as CHARTED
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import figures
-from core.allocation.estimates import estimates
-from core.allocation.race import Runner
-from core.allocation.spread import Allocation, allocate
-from core.analysis import responses
-from core.analysis.responses import Judge
-from core.specs import UserError
-from core.specs.allocations import AllocationRequest
-from core.specs.formats import capital, listed, ranges, sentence
-from core.specs.plain import plain
-from core.specs.pruners import TREATMENT_LABELS
+from core.ask.allocations import AllocationRequest
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import capital, listed, ranges, sentence
+from core.kinds.treatments import TREATMENT_LABELS
+from core.plan import responses
+from core.plan.estimates import estimates
+from core.plan.responses import Judge
+from core.plan.spread import Allocation, allocate
+from core.results.leaderboard import Runner
+from core.show import figures
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from core.allocation.spread import Allocation
-from core.specs import AllocationRequest, number
+from core.ask.allocations import AllocationRequest
+from core.base.spec import number
+from core.plan.spread import Allocation
 from core.store.results import Array
 from pages.ui import view
 from pages.ui.allocate import undo

@@ -6,12 +6,13 @@ import math
 
 import streamlit as st
 
-from core.allocation import race
-from core.allocation.race import Runner
-from core.analysis.evaluations import Evaluations, Slice
-from core.figures import race as drawn
-from core.specs import AllocationRequest, naming
-from core.specs.plain import plain
+from core.ask import naming
+from core.ask.allocations import AllocationRequest
+from core.base.escape import plain
+from core.results import leaderboard as race
+from core.results.evaluations import Evaluations, Slice
+from core.results.leaderboard import Runner
+from core.show.figures import race as drawn
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view

@@ -9,17 +9,18 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core.allocation.allocator import Allocator, Parameter, steps
-from core.allocation.correction import CLIP, direction_of
-from core.allocation.estimates import judge_of
-from core.allocation.response import OBJECTIVES
-from core.analysis.responses import Judge, pruners
-from core.figures import labels
-from core.specs.allocations import BASE_LABELS, METHODS, AllocationRequest, Correction
-from core.specs.base import checked
-from core.specs.errors import UserError
-from core.specs.formats import per_cent
-from core.specs.pruners import PRUNER_LABELS
+from core.ask.allocations import AllocationRequest, Correction
+from core.base.errors import UserError
+from core.base.formats import per_cent
+from core.base.spec import checked
+from core.kinds import BASE_LABELS, METHODS
+from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.response import OBJECTIVES
+from core.kinds.treatments import PRUNER_LABELS
+from core.plan.correction import CLIP, direction_of
+from core.plan.estimates import judge_of
+from core.plan.responses import Judge, pruners
+from core.show.figures import labels
 from core.store.profiles import Profile
 from pages.ui import view
 from pages.ui.allocate.word import ALLOCATION

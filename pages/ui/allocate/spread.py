@@ -7,19 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
-from core.allocation.budget import Bounds, binding
-from core.allocation.by_hand import pinned
-from core.allocation.estimates import estimates
-from core.allocation.spread import Allocation, bounds_of, exact_family, layer_means, linear_parameters
-from core.analysis import responses
-from core.analysis.responses import Judge
-from core.figures.allocation import unclipped
-from core.figures.linears import linears
-from core.figures.style import colour
-from core.specs import UserError
-from core.specs.allocations import BASE_LABELS, AllocationRequest, Manual
-from core.specs.formats import sentence
-from core.specs.plain import plain
+from core.ask.allocations import AllocationRequest
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
+from core.kinds import BASE_LABELS, Manual
+from core.plan import responses
+from core.plan.budget import Bounds, binding
+from core.plan.by_hand import pinned
+from core.plan.estimates import estimates
+from core.plan.responses import Judge
+from core.plan.spread import Allocation, bounds_of, exact_family, layer_means, linear_parameters
+from core.show.figures.allocation import unclipped
+from core.show.figures.linears import linears
+from core.show.figures.style import colour
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, live, view

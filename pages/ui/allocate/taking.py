@@ -5,18 +5,23 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core.allocation.estimates import judge_of
-from core.allocation.response import Response
-from core.allocation.spread import Allocation
-from core.analysis import responses
-from core.analysis.responses import Judge
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
+from core.ask.commands import Allocating, command_line
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import EACH
+from core.ask.texts import WindowRequest
+from core.ask.typed import absolute
+from core.base.errors import UserError
 from core.export import recipes
-from core.figures import labels
-from core.specs import EACH, MeasureRequest, ResidualLinear, UserError, WindowRequest, grammar, measurements
-from core.specs.allocations import BASE_LABELS, AllocationRequest
-from core.specs.commands import Allocating, command_line
-from core.specs.pruners import PRUNERS
-from core.specs.typed import absolute
+from core.kinds import BASE_LABELS, ResidualLinear
+from core.kinds.response import Response
+from core.kinds.treatments import PRUNERS
+from core.plan import responses
+from core.plan.estimates import judge_of
+from core.plan.responses import Judge
+from core.plan.spread import Allocation
+from core.show.figures import labels
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.analysis import protocols
-from core.analysis.evaluations import Evaluations, Slice
-from core.analysis.responses import Judge
-from core.figures import Chart, of_evaluations
-from core.specs import AllocationRequest, UserError
-from core.specs.plain import plain
+from core.ask.allocations import AllocationRequest
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.plan.responses import Judge
+from core.results import protocols
+from core.results.evaluations import Evaluations, Slice
+from core.show.figures import Chart, of_evaluations
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.allocation.allocator import Allocator
-from core.specs import grammar
-from core.specs.allocations import METHODS, Correction
+from core.ask import grammar
+from core.ask.allocations import Correction
+from core.kinds import METHODS
+from core.kinds.allocator import Allocator
 from pages.ui import view
 
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import streamlit as st
 
+from core.ask.lab import Question
+from core.base.formats import several
 from core.jobs import warm
-from core.lessons import sentence
-from core.specs.formats import several
-from core.specs.lab import Question
+from core.show.lessons import sentence
 from core.store.scenes import Row, Scene
 from pages.ui import frame
 from pages.ui.lab import question as asking

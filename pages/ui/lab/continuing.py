@@ -8,12 +8,13 @@ from functools import partial
 
 import streamlit as st
 
+from core.ask import naming
+from core.ask.lab import ALLOCATIONS, SPARSITIES, Prompt, prompt
+from core.ask.settings import Setting
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import several
 from core.jobs import warm
-from core.specs import Setting, naming
-from core.specs.errors import UserError
-from core.specs.formats import several
-from core.specs.lab import ALLOCATIONS, SPARSITIES, Prompt, prompt
-from core.specs.plain import plain
 from core.store import scenes
 from core.store.scenes import Generated
 from pages.ui import buttons, frame, view

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.specs.formats import per_cent
-from core.specs.lab import MOST_TOKENS, REMOVED, Question, question
+from core.ask.lab import MOST_TOKENS, REMOVED, Question, question
+from core.base.formats import per_cent
 from core.store import scenes
 from core.store.scenes import Scene
 from pages.ui import view

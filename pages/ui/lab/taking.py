@@ -8,11 +8,11 @@ from functools import lru_cache
 import pandas as pd
 import streamlit as st
 
-from core.figures import labels
-from core.lessons import sentence
-from core.specs.errors import UserError
-from core.specs.lab import Question
-from core.specs.perturbations import perturbation
+from core.ask.lab import Question
+from core.ask.perturbations import perturbation
+from core.base.errors import UserError
+from core.show.figures import labels
+from core.show.lessons import sentence
 from core.store.cache import Store
 from pages.ui import frame, subject
 from pages.ui.lab.question import Asked

@@ -10,9 +10,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.allocation.budget import TOLERANCE, met
-from core.figures.labels import digits, percent
-from core.specs.formats import per_cent, ranges
+from core.base.formats import per_cent, ranges
+from core.plan.budget import TOLERANCE, met
+from core.show.figures.labels import digits, percent
 from core.store.results import Array
 
 

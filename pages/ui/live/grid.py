@@ -9,9 +9,9 @@ from functools import cached_property
 
 import streamlit as st
 
-from core.figures import Palette
-from core.lessons import sentence as lessons
-from core.lessons.sentence import Hit
+from core.show.figures import Palette
+from core.show.lessons import sentence as lessons
+from core.show.lessons.sentence import Hit
 from core.store.scenes import Row, Scene, Word
 from pages.ui.live import component
 

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 import streamlit as st
 
-from core.specs.formats import several
+from core.base.formats import several
 from pages.ui.live import component
 
 COMPONENT = component("texts", "shared")

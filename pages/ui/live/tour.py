@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core.figures import Palette
-from core.figures.labels import digits
-from core.lessons.marks import plain
+from core.show.figures import Palette
+from core.show.figures.labels import digits
+from core.show.lessons.marks import plain
 from core.store.results import Array
 from pages.ui.live import component
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import streamlit as st
 
-from core.figures import labels
+from core.ask import presets
+from core.ask.measurements import MeasureRequest
+from core.ask.typed import build
+from core.base.errors import UserError
+from core.base.formats import capital
+from core.kinds import FORMS
 from core.models import hub, machine
-from core.specs import FORMS, MeasureRequest, UserError, presets
-from core.specs.formats import capital
-from core.specs.typed import build
+from core.show.figures import labels
 from pages.ui import view
 from pages.ui.measure import several
 

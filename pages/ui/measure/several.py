@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from core.specs.plain import plain
+from core.base.escape import plain
 
 
 def pick(

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.analysis.evaluations import slice_of
+from core.ask import grammar, naming
+from core.ask.requests import ExportRequest
+from core.ask.settings import Setting
+from core.ask.typed import whole
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.paths import resolved
 from core.export import check_early
 from core.models.sources import refuse_fetch
+from core.results.evaluations import slice_of
 from core.search import best
 from core.search.best import Best
-from core.specs import ExportRequest, Setting, UserError, grammar, naming
-from core.specs.paths import resolved
-from core.specs.plain import plain
-from core.specs.typed import whole
 from core.store.cache import Entry, Store
 from pages.ui import buttons, frame, watch
 from pages.ui.allocate import settings

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from core.figures import Chart, evaluation
-from core.figures.style import LIGHT, Palette
+from core.ask import naming
+from core.ask.grammar import method, words
+from core.ask.settings import Setting
+from core.base.errors import UserError
 from core.search.best import Best
-from core.specs import Setting, UserError, naming
-from core.specs.grammar import method, words
+from core.show.figures import Chart, evaluation
+from core.show.figures.style import LIGHT, Palette
 
 JUDGED = "Winner and runner-up against uniform, on the text that judges"
 

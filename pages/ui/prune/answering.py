@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core.analysis import protocols
-from core.analysis.evaluations import Evaluations
+from core.ask.requests import ExportRequest
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
+from core.results import protocols
+from core.results.evaluations import Evaluations
 from core.search import best
 from core.search.best import Best
 from core.search.roles import roles
-from core.specs import ExportRequest, UserError
-from core.specs.formats import sentence
-from core.specs.plain import plain
 from core.store.cache import Entry, Store
 from pages.ui import called, frame, view
 from pages.ui.prune import answer_links, answer_numbers, stored

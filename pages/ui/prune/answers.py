@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.specs import BestRequest
-from core.specs.naming import PRUNERS
-from core.specs.plain import plain
+from core.ask.naming import PRUNERS
+from core.ask.requests import BestRequest
+from core.base.escape import plain
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import called, frame, view, watch

@@ -7,27 +7,22 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from core.ask.allocations import AllocationRequest
+from core.ask.lab import Prompt
+from core.ask.naming import PRUNERS
+from core.ask.requests import ExportRequest
+from core.ask.settings import Setting, uniform
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import USUAL_CALIBRATION, WindowRequest
+from core.ask.typed import absolute, numbers, span
+from core.base.errors import UserError
+from core.base.paths import resolved
+from core.base.spec import checked
+from core.kinds.patterns import pattern as read_pattern
+from core.kinds.treatments import REPAIRS, USUAL
 from core.models import machine
 from core.models.sources import refuse_fetch
 from core.search import families
-from core.specs import (
-    USUAL_CALIBRATION,
-    AllocationRequest,
-    EvaluationRequest,
-    ExportRequest,
-    Setting,
-    StudyRequest,
-    UserError,
-    WindowRequest,
-    checked,
-    uniform,
-)
-from core.specs.lab import Prompt
-from core.specs.naming import PRUNERS
-from core.specs.paths import resolved
-from core.specs.patterns import pattern as read_pattern
-from core.specs.pruners import REPAIRS, USUAL
-from core.specs.typed import absolute, numbers, span
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import view

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.ask.requests import ExportRequest
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.base.spec import checked
 from core.models import cost
-from core.specs import EvaluationRequest, ExportRequest, StudyRequest, UserError, WindowRequest, checked
 from core.store.cache import Store
 from pages.ui import frame
 

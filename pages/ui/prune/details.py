@@ -8,15 +8,15 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from core.allocation.response import OBJECTIVES
-from core.analysis import verdicts
-from core.analysis.evaluated import EvaluatedSetting
-from core.analysis.evaluations import Evaluations, Slice
-from core.figures import of_evaluations as drawing
-from core.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
-from core.specs import UserError
-from core.specs.formats import sentence
-from core.specs.plain import plain
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
+from core.kinds.response import OBJECTIVES
+from core.results import verdicts
+from core.results.evaluated import EvaluatedSetting
+from core.results.evaluations import Evaluations, Slice
+from core.show.figures import of_evaluations as drawing
+from core.show.figures.evaluation import PAPER, PAPER_ACCURACY, PAPER_PERPLEXITY
 from core.store.profiles import Profile
 from pages.ui import frame, view
 from pages.ui.prune import every

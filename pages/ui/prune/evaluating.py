@@ -6,23 +6,20 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from core.ask.allocations import AllocationRequest
+from core.ask.commands import Studying, alone, command_line
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.study_file import STUDY_FILE, write_study
+from core.ask.texts import USUAL_EVALUATION
+from core.ask.typed import fractions
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
+from core.base.paths import resolved
+from core.base.spec import checked
 from core.models import cost
 from core.search import families
-from core.specs import (
-    USUAL_EVALUATION,
-    AllocationRequest,
-    EvaluationRequest,
-    Setting,
-    StudyRequest,
-    UserError,
-    checked,
-)
-from core.specs.commands import Studying, alone, command_line
-from core.specs.formats import sentence
-from core.specs.paths import resolved
-from core.specs.plain import plain
-from core.specs.study_file import STUDY_FILE, write_study
-from core.specs.typed import fractions
 from core.store.cache import Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view, watch

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core.analysis import protocols
-from core.analysis.evaluated import Change, EvaluatedSetting
-from core.analysis.evaluations import Evaluations
-from core.specs import grammar
-from core.specs.plain import plain
+from core.ask import grammar
+from core.base.escape import plain
+from core.results import protocols
+from core.results.evaluated import Change, EvaluatedSetting
+from core.results.evaluations import Evaluations
 from pages.ui import frame
 
 LEADING = ("setting", "target", "perplexity")

@@ -9,13 +9,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.ask import naming
+from core.ask.commands import quoted
+from core.ask.requests import ExportRequest
+from core.ask.studies import StudyRequest
+from core.ask.texts import TextSpec
+from core.ask.typed import whole
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import sentence
 from core.export import check_early
-from core.figures.labels import percent
-from core.specs import ExportRequest, StudyRequest, TextSpec, UserError, naming
-from core.specs.commands import quoted
-from core.specs.formats import sentence
-from core.specs.plain import plain
-from core.specs.typed import whole
+from core.show.figures.labels import percent
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import buttons, called, frame

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from core.allocation.spread import Allocation, allocate
-from core.specs import AllocationRequest, Correction, UserError, naming
-from core.specs.formats import per_cent
-from core.specs.plain import plain
+from core.ask import naming
+from core.ask.allocations import AllocationRequest, Correction
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import per_cent
+from core.plan.spread import Allocation, allocate
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame

@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.analysis import headlines, protocols
-from core.analysis.comparison import FEWEST_WINDOWS
-from core.analysis.evaluated import EvaluatedSetting
-from core.analysis.evaluations import Evaluations, Slice
-from core.analysis.rows import perplexity
-from core.figures import of_evaluations as drawing
-from core.specs import Setting, naming
-from core.specs.formats import listed
-from core.specs.plain import plain
+from core.ask import naming
+from core.ask.settings import Setting
+from core.base.escape import plain
+from core.base.formats import listed
+from core.results import headlines, protocols
+from core.results.comparison import FEWEST_WINDOWS
+from core.results.evaluated import EvaluatedSetting
+from core.results.evaluations import Evaluations, Slice
+from core.results.rows import perplexity
+from core.show.figures import of_evaluations as drawing
 from core.store.profiles import Profile
 from pages.ui import frame, view
 from pages.ui.prune import details

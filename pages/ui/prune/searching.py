@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.analysis.comparison import FEWEST_WINDOWS
+from core.ask.naming import PRUNERS
+from core.ask.requests import BestRequest, ExportRequest
+from core.ask.typed import fraction, numbers
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import per_cent
+from core.base.spec import checked
+from core.kinds.treatments import USUAL
 from core.models import cost, machine
 from core.models.sources import refuse_fetch
+from core.results.comparison import FEWEST_WINDOWS
 from core.search import plan
 from core.search.roles import roles
-from core.specs import BestRequest, ExportRequest, UserError, checked
-from core.specs.formats import per_cent
-from core.specs.naming import PRUNERS
-from core.specs.plain import plain
-from core.specs.pruners import USUAL
-from core.specs.typed import fraction, numbers
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import buttons, frame, view

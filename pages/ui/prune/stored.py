@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from core.analysis import evaluations, protocols
-from core.analysis.evaluations import Evaluations
-from core.specs.plain import plain
-from core.specs.settings import Setting
+from core.ask.settings import Setting
+from core.base.escape import plain
+from core.results import evaluations, protocols
+from core.results.evaluations import Evaluations
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import view

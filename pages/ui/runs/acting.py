@@ -7,12 +7,14 @@ from functools import partial
 
 import streamlit as st
 
+from core.ask import naming
+from core.ask.studies import StudySpec
+from core.base import profile_names
+from core.base.escape import plain
 from core.jobs import queue
 from core.report import assemble
 from core.report.page import Part
 from core.report.view import Seen
-from core.specs import StudySpec, naming, profile_names
-from core.specs.plain import plain
 from core.store import access
 from core.store.cache import Entry, Store
 from core.store.deleting import delete

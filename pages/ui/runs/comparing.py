@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core.analysis import protocols
-from core.analysis import rows as reading
-from core.analysis.comparison import Interval
-from core.analysis.rows import Row
-from core.figures import evaluation
-from core.specs.plain import plain
+from core.base.escape import plain
+from core.results import protocols
+from core.results import rows as reading
+from core.results.comparison import Interval
+from core.results.rows import Row
+from core.show.figures import evaluation
 from pages.ui import frame, view
 from pages.ui.prune import stored
 

@@ -8,13 +8,13 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from core.analysis import evaluations
-from core.analysis import rows as reading
-from core.analysis.rows import Row
+from core.ask.studies import TaskSpec
+from core.base.escape import plain
 from core.report import picked
+from core.results import evaluations
+from core.results import rows as reading
+from core.results.rows import Row
 from core.search import best
-from core.specs.plain import plain
-from core.specs.studies import TaskSpec
 from core.store.cache import Entry, Store
 from core.store.files import changed
 from pages.ui import frame, view

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core import figures, specs
-from core.analysis import findings
-from core.analysis.gains import gains_of
-from core.figures.thumbnail import thumbnail
-from core.specs.errors import UserError
-from core.specs.formats import digits, sentence, several
-from core.specs.plain import plain
+from core.ask.perturbations import in_order
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import digits, sentence, several
+from core.plan.gains import gains_of
+from core.results import findings
+from core.show import figures
+from core.show.figures.thumbnail import thumbnail
 from core.store.cache import Entry, Store
 from pages.ui import frame, subject, view, watch
 
@@ -74,7 +75,7 @@ def told(key: str, root: str) -> Card:
     store = Store(Path(root))
     entry = store.profile(key)
     spec = entry.spec
-    known = {each.name: each for each in specs.in_order(each.perturbation for each in spec.measurements)}
+    known = {each.name: each for each in in_order(each.perturbation for each in spec.measurements)}
     name = subject.PREFERRED if subject.PREFERRED in known else next(iter(known))
     seeds = [store.load(spec.unit(each)) for each in spec.measurements if each.perturbation.name == name]
     weights = store.load(spec.weights) if spec.prunable else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.specs.errors import UserError
+from core.base.errors import UserError
 from core.store import access
 from core.store.cache import VIEW_KINDS, Store
 from core.store.packs import unpack

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from core.analysis.protocols import SHORT
-from core.analysis.rows import Row
-from core.specs import grammar, naming
-from core.specs.base import number
-from core.specs.pruners import TREATMENT_LABELS
+from core.ask import grammar, naming
+from core.base.spec import number
+from core.kinds.treatments import TREATMENT_LABELS
+from core.results.protocols import SHORT
+from core.results.rows import Row
 from pages.ui import view
 
 ALL = ""

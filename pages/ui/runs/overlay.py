@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.figures import labels, overlay
+from core.base.errors import UserError
+from core.base.escape import plain
 from core.report.view import Seen
-from core.specs.errors import UserError
-from core.specs.plain import plain
+from core.show.figures import labels, overlay
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from core import lessons
+from core.show import lessons
 from core.store.profiles import Profile
 from pages.ui.tour.chapter_absorb import draw as absorb
 from pages.ui.tour.chapter_allocate import draw as allocate

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from core import lessons
-from core.figures import labels as words
-from core.figures.labels import changed, times
+from core.show import lessons
+from core.show.figures import labels as words
+from core.show.figures.labels import changed, times
 from core.store.cache import Store
 from core.store.profiles import Profile
 from core.store.results import Array

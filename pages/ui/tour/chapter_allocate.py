@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core import lessons
-from core.figures.labels import digits, percent
-from core.specs import grammar
-from core.specs.allocations import Correction
+from core.ask import grammar
+from core.ask.allocations import Correction
+from core.show import lessons
+from core.show.figures.labels import digits, percent
 from core.store.profiles import Profile
 from pages.ui.live import tour
 from pages.ui.tour import parts

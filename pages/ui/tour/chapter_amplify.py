@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core import lessons
-from core.analysis import findings
-from core.analysis.gains import Gains
-from core.figures.gain import columns as gain_columns
-from core.figures.labels import gain
+from core.plan.gains import Gains
+from core.results import findings
+from core.show import lessons
+from core.show.figures.gain import columns as gain_columns
+from core.show.figures.labels import gain
 from core.store.profiles import Profile
 from pages.ui import subject, view
 from pages.ui.live import tour

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core import lessons
-from core.figures.labels import changed, digits
+from core.show import lessons
+from core.show.figures.labels import changed, digits
 from core.store.profiles import Profile
 from pages.ui import subject
 from pages.ui.live import tour

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core import lessons
-from core.figures.labels import percent
+from core.show import lessons
+from core.show.figures.labels import percent
 from core.store.profiles import Profile
 from pages.ui import subject
 from pages.ui.live import tour

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import lessons
-from core.analysis import protocols
-from core.figures.labels import digits, percent
-from core.specs import grammar
-from core.specs.errors import UserError
-from core.specs.plain import plain
+from core.ask import grammar
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.results import protocols
+from core.show import lessons
+from core.show.figures.labels import digits, percent
 from core.store.profiles import Profile
 from pages.ui import frame, subject, view
 from pages.ui.allocate.settings import TARGETS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import lessons
+from core.show import lessons
 from core.store.profiles import Profile
 from pages.ui.prune import stored
 from pages.ui.tour import stage

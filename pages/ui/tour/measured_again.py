@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from core import lessons
-from core.analysis.gains import gains_of
+from core.ask import presets
+from core.ask.measurements import MeasureRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.base.escape import plain
+from core.base.formats import per_cent
 from core.jobs import queue
 from core.jobs.records import Job
 from core.models import cost, machine
-from core.specs import MeasureRequest, UserError, WindowRequest, presets
-from core.specs.formats import per_cent
-from core.specs.plain import plain
+from core.plan.gains import gains_of
+from core.show import lessons
 from core.store import profiles
 from core.store.cache import Store
 from core.store.deleting import delete

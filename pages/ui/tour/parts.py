@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from core import lessons
-from core.figures import labels
-from core.lessons import Scale
-from core.specs.plain import plain
+from core.base.escape import plain
+from core.show import lessons
+from core.show.figures import labels
+from core.show.lessons import Scale
 from core.store.profiles import Profile
 from core.store.results import Array
 from pages.ui import frame, view

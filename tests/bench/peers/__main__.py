@@ -9,10 +9,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from core.ask.texts import WindowRequest
 from core.models.loading import Loaded, load
 from core.models.outline import Outline
 from core.models.sources import locate, outlined
-from core.specs import WindowRequest
 from core.store.cache import Store
 from core.texts.windows import windows
 from tests.bench import marked

@@ -15,11 +15,11 @@ from llmcompressor.modifiers.pruning import SparseGPTModifier, WandaPruningModif
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from core.evaluation.perplexity import evaluate
-from core.evaluation.pruned import count_zeros
+from core.evaluate.perplexity import evaluate
+from core.evaluate.pruned import count_zeros
+from core.measure.pruning_plan import Plan
+from core.measure.walk import walk
 from core.models.loading import Loaded
-from core.pruning.plan import Plan
-from core.pruning.walk import walk
 from tests.bench.peers.timing import Ran
 
 THEIRS = {"wanda": WandaPruningModifier, "sparsegpt": SparseGPTModifier}

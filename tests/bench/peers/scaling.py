@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from core.ask.measurements import Measurement
+from core.kinds import Gaussian
 from core.measure.engines import wavefront
 from core.measure.group import prepare
 from core.measure.perturb import Moments
 from core.models.flops import HARM_STRIDE
 from core.models.loading import Loaded
-from core.specs import Gaussian, Measurement
 from tests.bench.peers.timing import in_turn
 
 SHARES = (4, 2, 1)  # a quarter, half, and all of it

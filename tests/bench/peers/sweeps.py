@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
+from core.ask.measurements import Measurement
+from core.kinds import Gaussian
 from core.measure.engines import wavefront
 from core.measure.group import Group, prepare
 from core.measure.perturb import Moments, perturbed
@@ -29,7 +31,6 @@ from core.models.loading import Loaded
 from core.models.outline import Outline
 from core.models.replay import hidden, with_hidden
 from core.models.saving import save
-from core.specs import Gaussian, Measurement
 from core.store.results import Perturbed
 from tests.bench.peers.timing import Ran, in_turn, ratio, short
 

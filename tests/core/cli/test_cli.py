@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from core.base.formats import digits
 from core.cli import gains_output, main, output, study_output, telling
 from core.jobs import experiment
 from core.measure import sweep as sweeps
-from core.specs.formats import digits
 from core.store import files, profiles
 from core.store.cache import Store
 from tests import tiny
@@ -51,7 +51,7 @@ def test_measuring_twice_is_measuring_once(measure: Callable, tmp_path: Path, mo
 def test_the_command_the_library_and_the_store_agree(measure: Callable, say: Callable, tmp_path: Path) -> None:
     key = measure("--json").json["key"]
     store = Store(tmp_path / "cache")
-    from core.analysis.gains import gains_of
+    from core.plan.gains import gains_of
 
     profile = profiles.load(store, store.profile(key))
     for row in say("show", key, "--json").json["perturbations"]:

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from core.allocation.owl import Owl
+from core.ask.allocations import AllocationRequest
+from core.ask.requests import ExportSpec
+from core.ask.settings import Setting
+from core.ask.studies import StudyRequest
 from core.cli.output import summary
 from core.jobs import processes, queue
 from core.jobs.records import Status
+from core.kinds.owl import Owl
 from core.report import assemble
 from core.report.view import Seen
-from core.specs import AllocationRequest, ExportSpec, Setting, StudyRequest
 from core.store import profiles
 from core.store.cache import Store
 from tests import fake_experiment as fake

@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.ask.allocations import AllocationRequest
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
 from core.cli import output, studying
-from core.evaluation import pruned as walking
+from core.evaluate import pruned as walking
 from core.jobs import experiment, worker
-from core.specs import AllocationRequest, EvaluationRequest, Manual, Setting, StudyRequest, UserError, WindowRequest
+from core.kinds import Manual
 from core.store.cache import Store
 from tests import tiny
 from tests.core.breaking import breaking

@@ -10,21 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from core import specs
-from core.measure.perturbations.skip import Skip
+from core.ask import presets
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.requests import BestRequest, ExportRequest
+from core.ask.settings import Setting
+from core.ask.studies import StudyRequest
+from core.ask.study_file import read_study
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.kinds.skip import Skip
 from core.models.loading import Loaded
 from core.search import roles
-from core.specs import (
-    BestRequest,
-    ExportRequest,
-    MeasureRequest,
-    Setting,
-    StudyRequest,
-    UserError,
-    WindowRequest,
-    presets,
-)
-from core.specs.study_file import read_study
 from core.texts import windows
 from tests import tiny
 from tests.lines import asked as asked_by
@@ -80,7 +76,7 @@ def test_requests_that_name_no_text_read_what_there_is(bundled: Loaded) -> None:
     asked = [*reads(StudyRequest()), *reads(BestRequest(target=0.7))]
     asked += [
         ExportRequest(setting=setting, folder="x").calibration,
-        MeasureRequest(measurements=specs.measurements([Skip()])).text,
+        MeasureRequest(measurements=measurements([Skip()])).text,
     ]
     small = [each for name, each in presets.PRESETS.items() if name != "paper"]  # that one is for a longer text
     asked += [WindowRequest(sequences=each.sequences, length=each.length) for each in small]

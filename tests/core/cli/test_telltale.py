@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from core.export import recipes
-from core.figures import labels
 from core.models.sources import refuse_fetch
+from core.show.figures import labels
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import unpack

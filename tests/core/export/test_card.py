@@ -11,12 +11,12 @@ import pytest
 from huggingface_hub import ModelCard
 
 from core import export as folders
+from core.ask import grammar
 from core.export import card_text, checking, licence_of, size_words
 from core.export.folder import export
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.sources import Source
-from core.specs import grammar
 from tests.core.export.examples import CARD, SPARSITY, zero_rows
 
 

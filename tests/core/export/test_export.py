@@ -17,14 +17,14 @@ from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core import export as folders
-from core import specs
+from core.ask.models import Dtype
 from core.export import check_target, checking, journal, licence_of, size_words
 from core.export.folder import export
+from core.measure.walk import restored
 from core.models import anatomy, loading
 from core.models.loading import Loaded
 from core.models.progress import Cancelled
 from core.models.sources import Source
-from core.pruning.walk import restored
 from core.store.cache import Store
 from tests import tiny
 from tests.core.export.examples import CARD, SPARSITY, pruned, zero_rows
@@ -90,7 +90,7 @@ def test_what_is_wrong_with_layers_that_differ_is_named(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_bytes_are_counted_and_tied_weights_stored_once(dtype: specs.Dtype, tmp_path: Path) -> None:
+def test_bytes_are_counted_and_tied_weights_stored_once(dtype: Dtype, tmp_path: Path) -> None:
     loaded = pruned("bloom", dtype)
     exported = export(loaded, tmp_path / "out", CARD, SPARSITY)
     files = list((tmp_path / "out").glob("*.safetensors"))

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from core.evaluation import pruned as walking
+from core.ask.requests import ExportSpec
+from core.evaluate import pruned as walking
 from core.export import journal
 from core.jobs import experiment
 from core.jobs.tidying import tidy
-from core.specs import ExportSpec
 from core.store import deleting
 from core.store.cache import Store
 from core.store.files import write_file
-from tests.core.evaluation.test_study import exporting
+from tests.core.evaluate.test_study import exporting
 from tests.core.store.test_deleting import GONE, by
 
 

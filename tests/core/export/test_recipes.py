@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
-from core.allocation.dlp import Dlp
-from core.allocation.owl import Owl
-from core.allocation.spread import allocate
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest, Correction
 from core.export import recipes
-from core.specs import grammar
-from core.specs.allocations import AllocationRequest, Correction
+from core.kinds.dlp import Dlp
+from core.kinds.owl import Owl
+from core.plan.spread import allocate
 from tests.core.allocating import PER_LINEAR, STACK, of_linears, profile
 
 

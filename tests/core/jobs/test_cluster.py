@@ -13,17 +13,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.ask.shares import Share, ShareRequest
+from core.ask.studies import StudyRequest
+from core.base.errors import UserError
 from core.jobs import cluster, experiment, queue, worker
 from core.jobs.cluster import Place, place, read
 from core.jobs.records import Job, Status
 from core.models.progress import Cancelled
-from core.specs import StudyRequest
-from core.specs.errors import UserError
-from core.specs.shares import Share, ShareRequest
 from core.store.cache import Store
 from tests import tiny
-from tests.core.evaluation.test_study import request as study
-from tests.core.evaluation.test_study import setting
+from tests.core.evaluate.test_study import request as study
+from tests.core.evaluate.test_study import setting
 from tests.core.jobs.test_shares import numbers
 from tests.core.jobs.test_shares import profile as asked
 

@@ -14,14 +14,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import specs
-from core.allocation.lsa import Lsa
-from core.allocation.spread import allocate
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
+from core.ask.measurements import Measurement, MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.requests import BestRequest
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
 from core.jobs import experiment
+from core.kinds import Checkpoint, Gaussian
+from core.kinds.lsa import Lsa
 from core.measure import sweep as sweeps
 from core.models import loading
 from core.models.progress import Progress
-from core.specs import AllocationRequest
+from core.plan.spread import allocate
 from core.store import deleting, parts, profiles
 from core.store.cache import Entry, Store
 from core.store.profiles import Profile
@@ -38,8 +46,8 @@ def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
     engine = sweeps.ENGINES["wavefront"]
 
-    def counted(group: object, measurement: specs.Measurement, step: Callable) -> Perturbed:
-        if measurement.perturbation != specs.Gaussian(size=sweeps.ROUNDING["float32"]):
+    def counted(group: object, measurement: Measurement, step: Callable) -> Perturbed:
+        if measurement.perturbation != Gaussian(size=sweeps.ROUNDING["float32"]):
             calls.append(measurement.name)
         return engine(group, measurement, step)
 
@@ -47,11 +55,11 @@ def engine_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,)) -> specs.MeasureRequest:
-    return specs.MeasureRequest(
+def request(text: str, *names: str, model: str | None = None, seeds: tuple = (0,)) -> MeasureRequest:
+    return MeasureRequest(
         model=model or str(tiny.folder("llama")),
-        text=specs.WindowRequest(source=text, sequences=4, length=12),
-        measurements=specs.measurements([specs.perturbation(name) for name in names or NAMES], seeds),
+        text=WindowRequest(source=text, sequences=4, length=12),
+        measurements=measurements([perturbation(name) for name in names or NAMES], seeds),
     )
 
 
@@ -177,40 +185,40 @@ def test_a_model_is_kept_for_the_next_request(empty: Store, text: str, monkeypat
     experiment.get(request(text, "gaussian:0.3"), empty, models=models)
 
 
-ITSELF = [specs.Checkpoint(source=str(tiny.folder("llama")))]
+ITSELF = [Checkpoint(source=str(tiny.folder("llama")))]
 MANY = {"sequences": 4000, "length": 12}
 
 
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (lambda few, many: specs.MeasureRequest(text=many, measurements=specs.measurements(SKIP)), "4000 were asked"),
-        (lambda few, many: specs.MeasureRequest(text=few, measurements=specs.measurements(ITSELF)), "same checkpoint"),
-        (lambda few, many: specs.StudyRequest(evaluation=specs.EvaluationRequest(text=many)), "4000 were asked"),
+        (lambda few, many: MeasureRequest(text=many, measurements=measurements(SKIP)), "4000 were asked"),
+        (lambda few, many: MeasureRequest(text=few, measurements=measurements(ITSELF)), "same checkpoint"),
+        (lambda few, many: StudyRequest(evaluation=EvaluationRequest(text=many)), "4000 were asked"),
         (lambda few, many: study(few, calibration=many), "4000 were asked"),
         (lambda few, many: study(few, profile="0123456789abcdef"), "there is no profile"),
         (lambda few, many: study(few, "owl"), "owl looks at a profile"),
-        (lambda few, many: specs.BestRequest(target=0.5, calibration=few, selection=many, final=few), "3 roles"),
+        (lambda few, many: BestRequest(target=0.5, calibration=few, selection=many, final=few), "3 roles"),
     ],
 )
 def test_what_cannot_be_met_is_refused_before_the_weights_are_read(
     asked: Callable, said: str, empty: Store, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "_trained", lambda *_: pytest.fail("the weights were read"))
-    few, many = (specs.WindowRequest(source=text, **how) for how in ({"sequences": 8, "length": 12}, MANY))
+    few, many = (WindowRequest(source=text, **how) for how in ({"sequences": 8, "length": 12}, MANY))
     request = asked(few, many).model_copy(update={"model": str(tiny.folder("llama"))})
-    with pytest.raises(specs.UserError, match=said):
+    with pytest.raises(UserError, match=said):
         experiment.get(request, empty)
 
 
-SKIP = [specs.perturbation("skip")]
+SKIP = [perturbation("skip")]
 
 
-def study(few: specs.WindowRequest, base: str = "uniform", **more: object) -> specs.StudyRequest:
+def study(few: WindowRequest, base: str = "uniform", **more: object) -> StudyRequest:
     """A request of one setting that reads little."""
-    settings = (specs.Setting(allocation=specs.grammar.read_allocation(f"{base}:0.5")),)
-    asked = {"calibration": few, "settings": settings, "evaluation": specs.EvaluationRequest(text=few)}
-    return specs.StudyRequest(**asked | more)
+    settings = (Setting(allocation=grammar.read_allocation(f"{base}:0.5")),)
+    asked = {"calibration": few, "settings": settings, "evaluation": EvaluationRequest(text=few)}
+    return StudyRequest(**asked | more)
 
 
 def test_a_random_twin_is_another_model_on_the_same_text(empty: Store, text: str) -> None:
@@ -360,9 +368,9 @@ def test_the_seconds_of_a_profile_are_those_of_all_its_units(empty: Store, text:
 
 def test_what_is_deleted_with_another_result_meanwhile_is_measured_again(empty: Store, text: str) -> None:
     """All profiles of a model share what is measured of its weights, all studies of one text the dense model."""
-    short, settings = specs.WindowRequest(source=text, sequences=4, length=8), (specs.Setting(pruner="magnitude"),)
-    study = specs.StudyRequest(
-        model=str(tiny.folder("llama")), evaluation=specs.EvaluationRequest(text=short), settings=settings
+    short, settings = WindowRequest(source=text, sequences=4, length=8), (Setting(pruner="magnitude"),)
+    study = StudyRequest(
+        model=str(tiny.folder("llama")), evaluation=EvaluationRequest(text=short), settings=settings
     )
     for asked, other in (
         (request(text, "gaussian:0.3"), request(text, "gaussian:0.3").model_copy(update={"text": short})),

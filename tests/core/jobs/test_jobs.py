@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from core import specs
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.requests import ExportRequest
+from core.ask.settings import Setting
+from core.ask.studies import StudyRequest
+from core.ask.texts import WindowRequest
 from core.jobs import processes, queue
 from core.jobs.recorder import INTERVAL, Recorder
 from core.jobs.records import Request, Status
 from core.models.progress import Progress
-from core.specs import ExportRequest, MeasureRequest, Setting, StudyRequest, WindowRequest
 from core.store.cache import Store
 from tests import fake_experiment as fake
 
@@ -164,7 +168,7 @@ def test_who_waits_hears_of_the_first_in_plain_words(store: Store) -> None:
 
 
 USUAL = "SmolLM2-135M-Instruct: Uniform, 70 % zeros, Wanda"
-SKIP = specs.measurements([specs.perturbation("skip")])
+SKIP = measurements([perturbation("skip")])
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.ask.shares import Share, ShareRequest, Unfinished, cut
 from core.jobs import experiment, queue, worker
 from core.measure.sharing import mine
 from core.models.progress import Cancelled, Progress
-from core.specs.shares import Share, ShareRequest, Unfinished, cut
 from core.store.cache import Store
 from core.store.unfinished import missing
 from tests import tiny
-from tests.core.evaluation.test_study import request as study
-from tests.core.evaluation.test_study import setting
+from tests.core.evaluate.test_study import request as study
+from tests.core.evaluate.test_study import setting
 from tests.core.jobs.test_experiment import request as profile
 
 ASKED = {

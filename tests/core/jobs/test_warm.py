@@ -14,18 +14,18 @@ from pathlib import Path
 import psutil
 import pytest
 
+from core.ask import lab
+from core.base.errors import UserError
 from core.jobs import turns, warm
 from core.jobs.turns import Task
 from core.jobs.warm import Warm
-from core.specs import lab
-from core.specs.errors import UserError
 from tests import tiny
 
 # answers with what was asked and its own pid; sentences that begin with a known word do something else first
 FAKE = """
 import os, pathlib, time
 from core.jobs.warm_process import serve
-from core.specs.errors import UserError
+from core.base.errors import UserError
 calls = 0
 def answer(task):
     global calls
@@ -247,7 +247,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
 import sys
 from core.jobs.turns import Task
 from core.jobs.warm import Warm
-from core.specs import lab
+from core.ask import lab
 print(Warm({command()!r}).ask(Task("row", lab.question("x 1", "skip"), 0), "a").result({SOON})[3])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=warm.PROJECT)

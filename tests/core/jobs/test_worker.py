@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from core.base.errors import UserError
 from core.jobs import processes, queue, worker
 from core.jobs.records import Job
 from core.models.progress import Cancelled
-from core.specs.errors import UserError
 from core.store.cache import Store
 from tests import fake_experiment as fake
 

@@ -15,14 +15,15 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from core import specs
-from core.analysis.checkpoints import Compared
+from core.ask.perturbations import perturbation
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.kinds.checkpoint import Checkpoint
 from core.measure import beside
-from core.measure.perturbations.checkpoint import Checkpoint
 from core.models import anatomy
 from core.models.loading import Loaded
 from core.models.sources import Source
-from core.specs import WindowRequest
+from core.results.checkpoints import Compared
 from core.store.cache import Store
 from core.store.profiles import Beside
 from core.store.results import Perturbed
@@ -119,11 +120,11 @@ def test_a_tensor_of_zeros_that_is_no_longer_differs_wholly() -> None:
 
 def test_a_path_may_hold_any_sign_and_a_label_says_its_last_part() -> None:
     path = str(Path("/a:b@c,d/pruned").resolve())
-    asked = specs.perturbation(f"checkpoint:{path}")
+    asked = perturbation(f"checkpoint:{path}")
     assert asked == Checkpoint(source=path) and asked.name == f"checkpoint:{path}"
     assert asked.label == "Layer of pruned"
-    with pytest.raises(specs.UserError, match="checkpoint:<source>"):
-        specs.perturbation("checkpoint")
+    with pytest.raises(UserError, match="checkpoint:<source>"):
+        perturbation("checkpoint")
 
 
 def test_what_cannot_be_compared_is_refused_in_a_sentence(refused) -> None:

@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from core import specs
+from core.ask import lab
+from core.ask.measurements import MeasureRequest, ProfileSpec, measurements
+from core.ask.perturbations import perturbation
+from core.ask.texts import WindowRequest
 from core.jobs import experiment
+from core.measure import masks
 from core.measure import scene as scenes
 from core.measure import scenes as scenes_of
 from core.measure.engines import wavefront
@@ -18,8 +22,6 @@ from core.measure.group import prepare
 from core.measure.perturb import Moments
 from core.measure.scenes import Lab, gain
 from core.models.loading import Loaded
-from core.pruning import masks
-from core.specs import lab
 from core.store import profiles
 from core.store.cache import Store
 from core.store.results import Perturbed
@@ -27,7 +29,7 @@ from core.store.scenes import Row, Scene, examples
 from tests import tiny
 
 SENTENCE = tiny.SENTENCES[0]
-STRIDE = specs.ProfileSpec.model_fields["harm_stride"].default
+STRIDE = ProfileSpec.model_fields["harm_stride"].default
 LAST = tiny.LAYERS - 1
 
 
@@ -64,8 +66,8 @@ def test_a_scene_is_a_measurement_of_the_same_tokens(family: str, word: str, emp
     folder = str(tiny.folder(family))
     here = Lab(tiny.loaded(family))
     found = here.scene(lab.question(SENTENCE, word))
-    text = specs.WindowRequest(source=f"file:{path}", sequences=1, length=len(found.tokens))
-    request = specs.MeasureRequest(model=folder, text=text, measurements=specs.measurements([specs.perturbation(word)]))
+    text = WindowRequest(source=f"file:{path}", sequences=1, length=len(found.tokens))
+    request = MeasureRequest(model=folder, text=text, measurements=measurements([perturbation(word)]))
     profile = profiles.load(empty, experiment.get(request, empty))
     assert_agree(found, profile.seeds(word)[0])
     assert here.batched == (family != "bloom")

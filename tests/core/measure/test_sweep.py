@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from core import specs
+from core.ask.measurements import Measurement, PerturbedSpec, ProfileSpec
+from core.ask.shortages import shortage
 from core.measure import sweep as sweeps
 from core.measure.group import Group
 from core.measure.sweep import Sweep
 from core.models import effort, flops
 from core.models.progress import Cancelled, Progress, Report, silent
-from core.specs.shortages import shortage
 from core.store import parts
 from core.store.cache import Store
 from core.store.results import Perturbed
@@ -32,14 +32,14 @@ def text() -> object:
     return tiny.windows(SEQUENCES, LENGTH)
 
 
-def units_of(store: Store, profile: specs.ProfileSpec) -> dict[str, Perturbed]:
+def units_of(store: Store, profile: ProfileSpec) -> dict[str, Perturbed]:
     return {each.name: store.load(profile.unit(each)) for each in profile.measurements}
 
 
 def run(
     store: Store, family: str = "llama", names: tuple[str, ...] = NAMES, report: Report = silent,
     engine: str = "wavefront",
-) -> tuple[Sweep, specs.ProfileSpec]:  # fmt: skip
+) -> tuple[Sweep, ProfileSpec]:  # fmt: skip
     of, text = tiny.loaded(family), tiny.windows(SEQUENCES, LENGTH)
     profile = tiny.profile(of, text, *names)
     sweep = tiny.sweep(of, text, profile, store, report, engine)
@@ -226,7 +226,7 @@ def test_finished_parts_are_not_measured_again(tmp_path, no_demo, monkeypatch: p
     sizes: list[int] = []
     engine = sweeps.ENGINES["wavefront"]
 
-    def counted(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
+    def counted(group: Group, measurement: Measurement, step: Callable) -> Perturbed:
         sizes.append(len(group.sequences))
         return engine(group, measurement, step)
 
@@ -291,7 +291,7 @@ def test_an_output_that_overflows_is_refused_and_not_stored(
 ) -> None:
     engine = sweeps.ENGINES["wavefront"]
 
-    def hot(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
+    def hot(group: Group, measurement: Measurement, step: Callable) -> Perturbed:
         found = engine(group, measurement, step)
         if measurement.name == "skip":
             found.kl[2, -1] = np.nan
@@ -329,7 +329,7 @@ def test_a_unit_that_another_process_puts_together_first_is_no_loss(
     """Between the look whether it is whole and the reading of its parts, which are dropped then."""
     usual, entered = parts.finished, []
 
-    def late(store: Store, unit: specs.PerturbedSpec) -> dict[int, Perturbed]:
+    def late(store: Store, unit: PerturbedSpec) -> dict[int, Perturbed]:
         whole = sum(part.sequences for part in usual(store, unit).values()) == SEQUENCES
         if whole and not entered:
             entered.append(True)
@@ -351,7 +351,7 @@ def test_a_lack_of_memory_halves_the_group_once(
 ) -> None:
     engine, said, tried = sweeps.ENGINES["wavefront"], [], []
 
-    def hungry(group: Group, measurement: specs.Measurement, step: Callable) -> Perturbed:
+    def hungry(group: Group, measurement: Measurement, step: Callable) -> Perturbed:
         tried.append(len(group.sequences))
         if len(group.sequences) > room:
             raise lack

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from core import specs
+from core.ask import presets
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.kinds.treatments import Treatment
 from core.models import cost, effort, flops
 from core.models.outline import Outline, outline
-from core.specs import presets
-from core.specs.errors import UserError
-from core.specs.pruners import Treatment
 from core.store.cache import Store
 from tests import tiny
 
@@ -23,9 +27,9 @@ SMALL = Outline(layers=3, width=4, vocabulary=10, layer_parameters=100, paramete
 BUNDLED = Outline(layers=30, width=576, vocabulary=49152, layer_parameters=3_538_944, parameters=134_515_008)
 
 
-def request(**asked: object) -> specs.MeasureRequest:
+def request(**asked: object) -> MeasureRequest:
     asked = {"model": str(tiny.folder("llama")), "measurements": presets.PRESETS["quick"].measurements, **asked}
-    return specs.MeasureRequest(**asked)
+    return MeasureRequest(**asked)
 
 
 def test_flops_by_hand() -> None:
@@ -55,10 +59,10 @@ def test_what_takes_time_beside_flop_by_hand() -> None:
 
 
 def test_a_dense_path_takes_time_and_memory_beside_the_pruned_one(tmp_path: Path) -> None:
-    calibration = specs.WindowRequest(sequences=64, length=32)
+    calibration = WindowRequest(sequences=64, length=32)
     plain, beside = (
-        specs.StudyRequest(
-            model=str(tiny.folder("llama")), calibration=calibration, settings=(specs.Setting(repair=how),)
+        StudyRequest(
+            model=str(tiny.folder("llama")), calibration=calibration, settings=(Setting(repair=how),)
         )
         for how in ("refit", "refit_dense")
     )
@@ -68,8 +72,8 @@ def test_a_dense_path_takes_time_and_memory_beside_the_pruned_one(tmp_path: Path
 
 
 def test_a_study_takes_what_its_settings_take_each_by_its_pruner() -> None:
-    text = specs.WindowRequest(sequences=2, length=8)
-    asked = specs.StudyRequest(calibration=text, evaluation=specs.EvaluationRequest(text=text))
+    text = WindowRequest(sequences=2, length=8)
+    asked = StudyRequest(calibration=text, evaluation=EvaluationRequest(text=text))
     wanda, slow = Treatment("wanda"), Treatment("alps", "refit")
     none, one, both = (effort.studying(SMALL, asked, each) for each in ([], [wanda], [wanda, slow]))
     judged = effort.evaluation_work(SMALL, 2, 8)
@@ -80,8 +84,8 @@ def test_a_study_takes_what_its_settings_take_each_by_its_pruner() -> None:
 
 
 def test_a_request_costs_its_measurements_and_a_little_more() -> None:
-    asked = specs.MeasureRequest(
-        text=specs.WindowRequest(sequences=16, length=256), measurements=presets.PRESETS["standard"].measurements
+    asked = MeasureRequest(
+        text=WindowRequest(sequences=16, length=256), measurements=presets.PRESETS["standard"].measurements
     )
     measured = sum(flops.measurement_flops(BUNDLED, each, 16, 256) for each in asked.measurements)
     total = flops.request_flops(BUNDLED, asked)
@@ -138,9 +142,9 @@ def test_an_estimate_is_rough_until_the_machine_was_measured(empty: Store) -> No
 def test_the_work_told_before_a_run_is_what_the_run_plans(empty: Store) -> None:
     """In groups that do not come out even, with a residual that solves for weights, and what LSA looks at."""
     asked = request(
-        text=specs.WindowRequest(source="random", sequences=5, length=12), removal=True,
-        measurements=specs.measurements(
-            [specs.perturbation(name) for name in ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")]
+        text=WindowRequest(source="random", sequences=5, length=12), removal=True,
+        measurements=measurements(
+            [perturbation(name) for name in ("gaussian:0.3", "covariance:0.1", "residual:sparsegpt:0.5", "skip")]
         ),
     )  # fmt: skip
     of, text = tiny.loaded("llama"), tiny.windows(5, 12)
@@ -171,7 +175,7 @@ def test_memory_counts_weights_and_one_group(empty: Store) -> None:
 def test_no_more_is_told_than_memory_holds_beside_one_sequence(
     free: int, empty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = request(text=specs.WindowRequest(sequences=16, length=512))
+    asked = request(text=WindowRequest(sequences=16, length=512))
     shape = tiny.shape(tiny.loaded("llama"))
     monkeypatch.setattr(cost, "free_memory", lambda: free)
     told = cost.estimate(asked, empty).memory - cost.PROCESS
@@ -203,7 +207,7 @@ def test_without_its_model_there_is_no_estimate(empty: Store, monkeypatch: pytes
 def test_an_estimate_needs_no_torch(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from core import specs; from core.models import cost\n"
-        "from core.specs import presets; from core.store.cache import Store\n"
+        "from core.ask import presets; from core.store.cache import Store\n"
         "quick = presets.PRESETS['quick'].measurements\n"
         f"asked = specs.MeasureRequest(model={str(tiny.folder('llama'))!r}, measurements=quick)\n"
         f"found = cost.estimate(asked, Store(Path({str(tmp_path)!r})))\n"

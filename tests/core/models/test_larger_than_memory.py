@@ -17,13 +17,17 @@ import transformers
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from core import specs
+from core.ask import grammar
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.requests import ExportRequest
+from core.ask.settings import Setting
+from core.ask.texts import WindowRequest
+from core.base.spec import Spec
 from core.export.checking import load_back
 from core.jobs import experiment
 from core.jobs.warm_process import Desk
 from core.models import devices
-from core.specs import ExportRequest, MeasureRequest, WindowRequest, grammar
-from core.specs.base import Spec
 from core.store.cache import Store
 from tests import tiny
 from tests.faulty import rewritten
@@ -40,8 +44,8 @@ import resource, sys
 resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
 from pathlib import Path
 from core.jobs import experiment
-from core.specs.base import Spec
-from core.specs import ExportRequest, MeasureRequest
+from core.base.spec import Spec
+from core.ask import ExportRequest, MeasureRequest
 from core.store.cache import Store
 experiment.get({kind}.model_validate_json(sys.argv[1]), Store(Path(sys.argv[2])))
 """
@@ -53,11 +57,11 @@ def asked(
     """A measurement, and from a folder (and an allocation) to an export."""
     windows = WindowRequest(source=text, sequences=sequences, length=12)
     measure = MeasureRequest(
-        model=str(model), text=windows, measurements=specs.measurements([specs.perturbation(name) for name in names])
+        model=str(model), text=windows, measurements=measurements([perturbation(name) for name in names])
     )
 
     def export(folder: Path, allocation: str = "uniform:0.5") -> ExportRequest:
-        setting = specs.Setting(allocation=grammar.read_allocation(allocation), repair="refit")
+        setting = Setting(allocation=grammar.read_allocation(allocation), repair="refit")
         return ExportRequest(model=str(model), calibration=windows, setting=setting, folder=str(folder))
 
     return measure, export

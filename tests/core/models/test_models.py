@@ -17,10 +17,10 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers.pytorch_utils import Conv1D
 
+from core.base.errors import UserError
 from core.models import anatomy, loading, sources
 from core.models.outline import outline
 from core.models.sources import locate
-from core.specs.errors import UserError
 from core.store.cache import Store
 from core.store.hashing import combined
 from tests import families, tiny

@@ -18,9 +18,13 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from core.export.checking import load_back
+from core.measure import dense_path
 from core.measure.engines import hooks, wavefront
 from core.measure.group import largest_replay_error, prepare
+from core.measure.inputs import Sums
+from core.measure.pruning_plan import Plan
 from core.measure.statistics import statistics
+from core.measure.walk import restored, walk
 from core.models import anatomy, devices, loading, machine
 from core.models.by_layers import by_layers
 from core.models.loading import Loaded
@@ -28,10 +32,6 @@ from core.models.replay import record, tail
 from core.models.saving import save
 from core.models.sources import locate
 from core.models.streaming import Home, at_hand, home_of, pieces, settle, streamed
-from core.pruning import dense_path
-from core.pruning.inputs import Sums
-from core.pruning.plan import Plan
-from core.pruning.walk import restored, walk
 from core.store.cache import Store
 from core.store.results import Perturbed
 from tests import families, tiny

@@ -7,31 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.allocation.alphapruning import AlphaPruning
-from core.allocation.owl import Owl
-from core.analysis import evaluations, verdicts
-from core.analysis import rows as reading
-from core.figures.labels import digits
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.measurements import Measurement, MeasureRequest
+from core.ask.perturbations import perturbation
+from core.ask.requests import ExportSpec
+from core.ask.settings import Setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.study_file import read_study
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
 from core.jobs import queue
 from core.jobs.records import Status
+from core.kinds import Manual
+from core.kinds.alphapruning import AlphaPruning
+from core.kinds.owl import Owl
 from core.report import assemble, comparison, picked, profile, remake, study
 from core.report.view import Seen
+from core.results import evaluations, verdicts
+from core.results import rows as reading
 from core.search import best, plan
-from core.specs import (
-    AllocationRequest,
-    Correction,
-    EvaluationRequest,
-    ExportSpec,
-    Manual,
-    Measurement,
-    MeasureRequest,
-    Setting,
-    StudyRequest,
-    UserError,
-    WindowRequest,
-    perturbation,
-)
-from core.specs.study_file import read_study
+from core.show.figures.labels import digits
 from core.store import profiles
 from core.store.cache import Entry, Store
 from core.store.results import ZeroShot

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from core.allocation.allocator import Allocator
-from core.allocation.depth_ramp import DepthRamp
-from core.allocation.response import Response
+from core.ask.requests import BestRequest
+from core.ask.texts import WindowRequest
+from core.kinds.allocator import Allocator
+from core.kinds.depth_ramp import DepthRamp
+from core.kinds.response import Response
 from core.search.candidates import Grid
-from core.specs import BestRequest, WindowRequest
 from tests import tiny
 
 LENGTH = 12

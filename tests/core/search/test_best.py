@@ -11,18 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import specs
-from core.allocation.depth_ramp import DepthRamp
-from core.allocation.owl import Owl
-from core.analysis.comparison import Interval
-from core.analysis.evaluated import UNKNOWN, Change
-from core.evaluation import pruned as walking
+from core.ask import grammar
+from core.ask.measurements import MeasureRequest
+from core.ask.requests import BestRequest
+from core.ask.texts import WindowRequest
+from core.ask.typed import fraction
+from core.base.spec import checked
+from core.evaluate import pruned as walking
 from core.jobs import experiment, records, work
+from core.kinds.depth_ramp import DepthRamp
+from core.kinds.owl import Owl
 from core.models.progress import Cancelled, Progress
+from core.results.comparison import Interval
+from core.results.evaluated import UNKNOWN, Change
 from core.search import best, candidates, choosing, roles
 from core.search.candidates import GRIDS
-from core.specs import BestRequest, WindowRequest, checked, grammar
-from core.specs.typed import fraction
 from core.store.cache import Store
 from core.store.deleting import delete
 from core.store.packs import pack, unpack
@@ -239,7 +242,7 @@ def test_a_profile_that_has_read_what_selects_or_judges_is_refused(
 ) -> None:
     window = WindowRequest(source=text, documents=documents, sequences=2, length=LENGTH)
     measured = experiment.get(
-        specs.MeasureRequest(
+        MeasureRequest(
             model=str(tiny.folder("llama")), text=window, measurements=(tiny.measurement("gaussian:0.3"),)
         ),
         empty,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.allocation.response import Response
-from core.evaluation import pruned as walking
+from core.evaluate import pruned as walking
 from core.jobs import worker
+from core.kinds.response import Response
 from core.search import best
 from core.search.candidates import GRIDS
 from core.store.cache import Store

@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import specs
-from core.analysis.evaluated import SeedResult
-from core.analysis.evaluations import Evaluations
+from core.ask import grammar
+from core.ask.commands import command_line
+from core.ask.requests import BestRequest
+from core.ask.settings import Setting
+from core.base.errors import UserError
+from core.kinds import Manual
 from core.models.outline import Outline
+from core.results.evaluated import SeedResult
+from core.results.evaluations import Evaluations
 from core.search import best, candidates, plan
-from core.specs import BestRequest, Setting, UserError, grammar
-from core.specs.commands import command_line
 from core.store.results import Evaluated
 
 
@@ -87,7 +90,7 @@ def test_the_answer_goes_as_far_from_the_winner_as_holds(rises: tuple[float, flo
     noise = 0.01 * draw.standard_normal((4, 20))
     uniform, plain = invented("uniform", base + 0.2), invented("owl", base + noise[0])
     repaired = plain.setting.model_copy(update={"repair": "refit"})
-    by_hand = repaired.allocation.model_copy(update={"base": specs.Manual(sparsity=(0.5, 0.5))})
+    by_hand = repaired.allocation.model_copy(update={"base": Manual(sparsity=(0.5, 0.5))})
     moved = repaired.model_copy(update={"allocation": by_hand})
     losses = np.cumsum([0.0, *rises])
     more = [

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.ask.requests import BestRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
 from core.search import roles
-from core.specs import BestRequest, UserError, WindowRequest
 
 
 @given(st.integers(3, 5000), st.sampled_from([(3, 1, 1), (1, 1), (3, 1), (1,)]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.cli import serving
-from core.evaluation import task_files
+from core.evaluate import task_files
 from core.export import target
 from core.jobs import queue
 from core.jobs.records import Status

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from core.ask.measurements import PerturbedSpec
+from core.base.errors import UserError
 from core.cli import studying
-from core.specs import PerturbedSpec, UserError
 from core.store import deleting, hidden, parts
 from core.store.cache import MARK, Store
 from core.store.files import write_file

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from core import specs
-from core.analysis import evaluations
+from core.ask.requests import ExportSpec
+from core.results import evaluations
 from core.store import profiles
 from core.store.cache import Store
 from core.store.packs import pack, unpack
@@ -122,7 +122,7 @@ def test_the_committed_profile_stays_where_it_is(here: Store, monkeypatch: pytes
 
 def test_an_export_does_not_travel(here: Store, refused: Callable) -> None:
     point = study_spec().points[1]
-    spec = specs.ExportSpec(model=study_spec().model, pruned=point.pruned, folder="/somewhere/model")
+    spec = ExportSpec(model=study_spec().model, pruned=point.pruned, folder="/somewhere/model")
     here.save(spec, None, TOLD)
     with refused("/somewhere/model"):
         pack(here, here.by_key(spec.key))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tried
 from hypothesis import strategies as st
 
-from core.specs.errors import UserError
+from core.base.errors import UserError
 from core.store import arrays, profiles
 from core.store.cache import Store
 from core.store.packs import unpack

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from core import specs
+from core.ask.measurements import PerturbedSpec, ProfileSpec
+from core.base.spec import key_of
 from core.store.cache import Store
 from core.store.packs import pack
 from tests.core.packing import Members, first, hashed, members, save
@@ -84,8 +85,8 @@ def test_a_unit_under_another_kind_is_refused(good: Members, rejected: Callable)
 def test_another_version_of_the_program_is_named_as_the_reason(kind: str, good: Members, rejected: Callable) -> None:
     name = first(good, kind, "spec.json")
     content = json.loads(good[name]) | {"field_of_tomorrow": 1}
-    form = {"profile": specs.ProfileSpec, "perturbed": specs.PerturbedSpec}[kind]
-    key = specs.key_of(form, content)
+    form = {"profile": ProfileSpec, "perturbed": PerturbedSpec}[kind]
+    key = key_of(form, content)
     old = name.split("/")[1]
     changed = {other.replace(old, key): data for other, data in good.items()}
     changed[f"{kind}/{key}/spec.json"] = json.dumps(content).encode()

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.analysis import evaluations, protocols
-from core.figures import labels
+from core.ask import presets
+from core.ask.measurements import MeasureRequest
+from core.base.errors import UserError
 from core.report import provenance
-from core.specs import MeasureRequest, UserError, presets
+from core.results import evaluations, protocols
+from core.show.figures import labels
 from core.store import profiles
 from core.store.cache import KINDS, Store
 from core.store.packs import pack, unpack

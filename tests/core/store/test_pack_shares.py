@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.specs import StudySpec
-from core.specs.shares import Part, Unfinished
+from core.ask.shares import Part, Unfinished
+from core.ask.studies import StudySpec
 from core.store import parts, results, unfinished
 from core.store.cache import Store
 from core.store.packs import pack, unpack

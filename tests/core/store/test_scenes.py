@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from core.specs import lab
+from core.ask import lab
 from core.store import scenes
 from tests.bench.lab import OPENING, PROMPTS, SCENES, TOKENS
 

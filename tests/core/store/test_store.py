@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core import specs
+from core.ask.measurements import MeasureRequest, PerturbedSpec, ProfileSpec, measurements
+from core.ask.perturbations import perturbation
 from core.store import cache, parts, profiles, results
 from core.store.cache import Store
 from core.store.deleting import delete
@@ -44,12 +45,12 @@ def perturbed(seed: int = 0, sequences: int = SEQUENCES) -> Perturbed:
 
 
 @pytest.fixture
-def spec() -> specs.ProfileSpec:
+def spec() -> ProfileSpec:
     return synthetic.profile_spec(LAYERS, SEQUENCES, "quick")
 
 
 @pytest.fixture
-def unit(spec: specs.ProfileSpec) -> specs.PerturbedSpec:
+def unit(spec: ProfileSpec) -> PerturbedSpec:
     return spec.unit(spec.measurements[0])
 
 
@@ -98,15 +99,15 @@ def cut_one(whole: Perturbed) -> Perturbed:
 # --- finding -------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_saved_is_found_by_an_equal_spec(empty: Store, unit: specs.PerturbedSpec) -> None:
+def test_what_was_saved_is_found_by_an_equal_spec(empty: Store, unit: PerturbedSpec) -> None:
     assert empty.load(unit) is None
     empty.save(unit, perturbed(), {"device": "none"})
-    found = empty.load(specs.PerturbedSpec.model_validate(unit.model_dump()))
+    found = empty.load(PerturbedSpec.model_validate(unit.model_dump()))
     assert same(found, perturbed()) and all(getattr(found, each.name).dtype == np.float64 for each in fields(found))
     assert empty.load(unit.model_copy(update={"harm_stride": 5})) is None
 
 
-def test_a_half_written_folder_is_never_found(empty: Store, spec: specs.ProfileSpec, unit: specs.PerturbedSpec) -> None:
+def test_a_half_written_folder_is_never_found(empty: Store, spec: ProfileSpec, unit: PerturbedSpec) -> None:
     for each, result in ((unit, perturbed()), (spec, None)):
         path = empty.save(each, result, {})
         half = path.with_name(f".{path.name}-half")
@@ -120,14 +121,14 @@ def test_a_half_written_folder_is_never_found(empty: Store, spec: specs.ProfileS
     assert empty.troubles() == []
 
 
-def test_a_half_deleted_folder_does_not_stand_in_the_way(empty: Store, unit: specs.PerturbedSpec) -> None:
+def test_a_half_deleted_folder_does_not_stand_in_the_way(empty: Store, unit: PerturbedSpec) -> None:
     path = empty.save(unit, perturbed(), {})
     (path / "manifest.json").unlink()
     empty.save(unit, perturbed(1), {})
     assert same(empty.load(unit), perturbed(1))
 
 
-def test_a_part_that_is_being_written_is_left_alone(empty: Store, unit: specs.PerturbedSpec) -> None:
+def test_a_part_that_is_being_written_is_left_alone(empty: Store, unit: PerturbedSpec) -> None:
     parts.save(empty, unit, 0, perturbed(sequences=4))
     folder = parts.folder(empty, unit)
     writing = folder / ".0004-0007-abcd"
@@ -162,7 +163,7 @@ DAMAGES = (
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_unit_is_set_aside_and_reported(empty: Store, unit: specs.PerturbedSpec, how: str) -> None:
+def test_a_damaged_unit_is_set_aside_and_reported(empty: Store, unit: PerturbedSpec, how: str) -> None:
     damage(empty.save(unit, perturbed(), {}), how)
     assert empty.load(unit) is None
     assert empty.path(unit) is None, "it is still in the way"
@@ -173,7 +174,7 @@ def test_a_damaged_unit_is_set_aside_and_reported(empty: Store, unit: specs.Pert
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_part_is_set_aside_and_measured_again(empty: Store, unit: specs.PerturbedSpec, how: str) -> None:
+def test_a_damaged_part_is_set_aside_and_measured_again(empty: Store, unit: PerturbedSpec, how: str) -> None:
     parts.save(empty, unit, 0, perturbed(sequences=4))
     parts.save(empty, unit, 4, perturbed(sequences=4))
     damage(parts.folder(empty, unit) / "0004-0007", how)
@@ -181,7 +182,7 @@ def test_a_damaged_part_is_set_aside_and_measured_again(empty: Store, unit: spec
     assert len(empty.troubles()) == 1
 
 
-def test_a_part_of_another_unit_is_set_aside(empty: Store, unit: specs.PerturbedSpec) -> None:
+def test_a_part_of_another_unit_is_set_aside(empty: Store, unit: PerturbedSpec) -> None:
     other = unit.model_copy(update={"harm_stride": unit.harm_stride + 1})
     parts.save(empty, other, 0, perturbed(sequences=4))
     parts.folder(empty, other).rename(parts.folder(empty, unit))
@@ -191,14 +192,14 @@ def test_a_part_of_another_unit_is_set_aside(empty: Store, unit: specs.Perturbed
 
 @pytest.mark.parametrize("file", ["spec.json", "provenance.json"])
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff\xfe", b'{"model": 1}'])
-def test_a_changed_profile_is_set_aside(empty: Store, spec: specs.ProfileSpec, file: str, content: bytes) -> None:
+def test_a_changed_profile_is_set_aside(empty: Store, spec: ProfileSpec, file: str, content: bytes) -> None:
     path = empty.save(spec, None, {"model": "x"})
     (path / file).write_bytes(content)
     assert list(empty.entries()) == []
     assert len(empty.troubles()) == 1
 
 
-def test_a_truncated_array_with_a_fitting_manifest_is_no_data(empty: Store, unit: specs.PerturbedSpec) -> None:
+def test_a_truncated_array_with_a_fitting_manifest_is_no_data(empty: Store, unit: PerturbedSpec) -> None:
     path = empty.save(unit, perturbed(), {})
     files = {name: content for name, content in verified(path).items()}
     for cut in (10, 130, -20):
@@ -208,14 +209,14 @@ def test_a_truncated_array_with_a_fitting_manifest_is_no_data(empty: Store, unit
     assert len(empty.troubles()) == 3
 
 
-def test_a_spec_that_hashes_elsewhere_is_set_aside(empty: Store, spec: specs.ProfileSpec) -> None:
+def test_a_spec_that_hashes_elsewhere_is_set_aside(empty: Store, spec: ProfileSpec) -> None:
     path = empty.save(spec, None, {})
     path.rename(path.with_name("0123456789abcdef"))
     assert list(empty.entries()) == []
     assert "hash" in empty.troubles()[0]
 
 
-def test_a_unit_under_another_units_name_is_not_its_data(empty: Store, spec: specs.ProfileSpec) -> None:
+def test_a_unit_under_another_units_name_is_not_its_data(empty: Store, spec: ProfileSpec) -> None:
     one, other = (spec.unit(each) for each in spec.measurements[:2])
     path = empty.save(one, perturbed(), {})
     path.rename(path.with_name(other.key))
@@ -223,7 +224,7 @@ def test_a_unit_under_another_units_name_is_not_its_data(empty: Store, spec: spe
     assert len(empty.troubles()) == 1
 
 
-def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: Store, spec: specs.ProfileSpec) -> None:
+def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: Store, spec: ProfileSpec) -> None:
     """Its files are what was written and its name is their hash; this version merely cannot read the spec."""
     content = spec.model_dump(mode="json") | {"field_of_tomorrow": 1}
     files = {"spec.json": json.dumps(content).encode(), "provenance.json": b"{}"}
@@ -236,7 +237,7 @@ def test_an_entry_of_another_version_is_passed_over_not_called_corrupt(empty: St
 
 @pytest.mark.parametrize("kind", [threading.Thread, get_context("spawn").Process])
 def test_writers_of_one_key_leave_one_whole_result(
-    empty: Store, unit: specs.PerturbedSpec, tmp_path: Path, kind: type
+    empty: Store, unit: PerturbedSpec, tmp_path: Path, kind: type
 ) -> None:
     ended = [tmp_path / str(number) for number in range(4)]
     writers = [kind(target=write_often, args=(empty.root, unit, each)) for each in ended]
@@ -255,7 +256,7 @@ def test_writers_of_one_key_leave_one_whole_result(
     assert list(parts.finished(empty, unit)) == [0] and empty.troubles() == []
 
 
-def write_often(root: Path, unit: specs.PerturbedSpec, done: Path) -> None:
+def write_often(root: Path, unit: PerturbedSpec, done: Path) -> None:
     """Write a result and a part of it time and again, and then a file that says so."""
     for _ in range(20):
         Store(root).save(unit, perturbed(), {})
@@ -263,7 +264,7 @@ def write_often(root: Path, unit: specs.PerturbedSpec, done: Path) -> None:
     done.touch()
 
 
-def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: specs.PerturbedSpec) -> None:
+def test_readers_beside_writers_see_nothing_or_all(empty: Store, unit: PerturbedSpec) -> None:
     """Pages look at parts while a worker writes them, assembles the unit and drops them."""
     stop, errors = threading.Event(), []
 
@@ -316,7 +317,7 @@ def test_the_key_of_another_kind_is_not_said_to_be_missing(empty: Store, refused
 
 
 def test_the_beginning_of_two_keys_is_refused(empty: Store, refused) -> None:
-    alike: dict[str, specs.ProfileSpec] = {}
+    alike: dict[str, ProfileSpec] = {}
     for seed in range(17):  # of seventeen keys two begin with the same digit
         spec = synthetic.profile_spec(LAYERS, 8, "quick", seed)
         if spec.key[0] in alike:
@@ -382,11 +383,11 @@ def test_deleting_a_profile_leaves_committed_units_alone(no_demo: Path, tmp_path
 
 
 @pytest.fixture
-def asked(tmp_path: Path) -> tuple[specs.MeasureRequest, Path]:
+def asked(tmp_path: Path) -> tuple[MeasureRequest, Path]:
     file = tmp_path / "weights.bin"
     file.write_bytes(b"one")
-    measured = specs.measurements([specs.perturbation("gaussian:0.3")])
-    return specs.MeasureRequest(measurements=measured), file
+    measured = measurements([perturbation("gaussian:0.3")])
+    return MeasureRequest(measurements=measured), file
 
 
 CHANGES = {"new": lambda file: file.write_text("more"), "gone": Path.unlink, "old": lambda file: os.utime(file, (1, 1))}
@@ -394,7 +395,7 @@ CHANGES = {"new": lambda file: file.write_text("more"), "gone": Path.unlink, "ol
 
 @pytest.mark.parametrize("how", CHANGES.values(), ids=CHANGES)
 def test_a_resolved_request_is_found_until_a_file_changes(
-    how: Callable[[Path], None], empty: Store, spec: specs.ProfileSpec, asked: tuple[specs.MeasureRequest, Path]
+    how: Callable[[Path], None], empty: Store, spec: ProfileSpec, asked: tuple[MeasureRequest, Path]
 ) -> None:
     request, file = asked
     assert empty.resolved(request) is None and empty.find(request) is None
@@ -410,7 +411,7 @@ def test_a_resolved_request_is_found_until_a_file_changes(
     "content", [b"", b"[]", b"{}", b'{"files": 3, "profile": {}}', b'{"files": [1], "profile": {}}']
 )
 def test_a_damaged_note_is_forgotten(
-    content: bytes, empty: Store, spec: specs.ProfileSpec, asked: tuple[specs.MeasureRequest, Path]
+    content: bytes, empty: Store, spec: ProfileSpec, asked: tuple[MeasureRequest, Path]
 ) -> None:
     request, file = asked
     empty.remember(request, spec, [file])
@@ -420,7 +421,7 @@ def test_a_damaged_note_is_forgotten(
 
 
 def test_a_request_whose_profile_lacks_a_unit_is_not_answered(
-    empty: Store, spec: specs.ProfileSpec, asked: tuple[specs.MeasureRequest, Path]
+    empty: Store, spec: ProfileSpec, asked: tuple[MeasureRequest, Path]
 ) -> None:
     request, file = asked
     synthetic.save_profile(empty.root, spec, LAYERS)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.specs import ActivationSpec
+from core.ask.measurements import ActivationSpec
 from core.store.cache import HOME, Store
 from core.store.files import verified, write_folder
 from core.store.results import encode

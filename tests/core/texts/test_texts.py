@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.ask.texts import WindowRequest
 from core.models import hub
 from core.models.loading import Loaded
-from core.specs.texts import WindowRequest
 from core.texts import windows
 from tests import tiny
 

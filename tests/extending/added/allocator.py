@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from core.allocation.allocator import Allocator, Parameter, steps
-from core.specs.base import Array
+from core.base.spec import Array
+from core.kinds.allocator import Allocator, Parameter, steps
 
 if TYPE_CHECKING:
-    from core.allocation.evidence import Evidence
+    from core.plan.evidence import Evidence
 
 
 class Teeth(Allocator):

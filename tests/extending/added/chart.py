@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.figures.charts import InView
-from core.figures.style import Chart
+from core.show.figures.charts import InView
+from core.show.figures.style import Chart
 
 
 def influence(asked: InView) -> Chart:

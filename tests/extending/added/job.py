@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.specs.base import View
-from core.specs.models import ModelSpec, OfModel
+from core.ask.models import ModelSpec, OfModel
+from core.base.spec import View
 
 if TYPE_CHECKING:
     from core.jobs.experiment import Bench

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from core.measure.perturbations.kind import Kind
-from core.specs.base import number
+from core.base.spec import number
+from core.kinds.perturbation import Kind
 
 if TYPE_CHECKING:
     from core.measure.perturb import Injection, Stream

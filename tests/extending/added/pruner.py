@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from core.pruning.selection import least
-from core.specs.patterns import Pattern
+from core.kinds.patterns import Pattern
+from core.kinds.selection import least
 
 
 def diagonal(

@@ -10,19 +10,21 @@ import json
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, get_args
 
-from core import lessons
-from core.allocation.spread import allocate
-from core.analysis import comparison, propagation, protocols, responses, verdicts
-from core.analysis import evaluations as _evaluations
-from core.analysis.evaluations import Evaluations
-from core.analysis.gains import gains_of, verdicts_of
+from core.ask import grammar
+from core.ask.allocations import Control
+from core.base.errors import UserError
 from core.cli import main
 from core.cli.study_output import study_json
 from core.export import recipes, space_needed
-from core.specs import grammar
-from core.specs.allocations import BASES, Control
-from core.specs.errors import UserError
-from core.specs.pruners import PRUNERS
+from core.kinds import BASES
+from core.kinds.treatments import PRUNERS
+from core.plan import responses
+from core.plan.gains import gains_of, verdicts_of
+from core.plan.spread import allocate
+from core.results import comparison, propagation, protocols, verdicts
+from core.results import evaluations as _evaluations
+from core.results.evaluations import Evaluations
+from core.show import lessons
 from core.store import profiles as _profiles
 from core.store.cache import KINDS, Store
 from core.store.profiles import Profile

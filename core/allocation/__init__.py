@@ -1,3 +1,0 @@
-"""How a sparsity budget is spread over layers: pure numpy on a profile. One file per allocator."""
-
-import core.specs.allocations

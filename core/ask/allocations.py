@@ -1,0 +1,94 @@
+"""What an allocation can be asked to be: a base allocator, a target, bounds, and a correction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal, Self, Union
+
+from pydantic import Field, field_validator, model_validator
+
+from core.ask.perturbations import perturbation
+from core.base.errors import UserError
+from core.base.spec import Spec, checked, load
+
+ALLOCATORS = (
+    "core.kinds.uniform:Uniform",
+    "core.kinds.owl:Owl",
+    "core.kinds.alphapruning:AlphaPruning",
+    "core.kinds.dlp:Dlp",
+    "core.kinds.lsa:Lsa",
+    "core.kinds.depth_ramp:DepthRamp",
+    "core.kinds.response:Response",
+    "core.kinds.manual:Manual",
+)
+BASES = {form.model_fields["kind"].default: form for form in map(load, ALLOCATORS)}
+METHODS = {kind: form for kind, form in BASES.items() if not form.by_hand}
+BASE_LABELS = {kind: form.label for kind, form in BASES.items()}
+Base = Annotated[Union[tuple(BASES.values())], Field(discriminator="kind")]  # noqa: UP007 (made from the table)
+USUAL = "owl"  # what is shown where no method is chosen
+Uniform, Manual = BASES["uniform"], BASES["manual"]  # what is compared with, and what no method made
+Control = Literal["none", "reversed", "shuffled", "ramp"]
+
+
+class Correction(Spec):
+    """The absorption-aware correction on top of a base; a control in its place where asked."""
+
+    strength: float = Field(0.0, ge=0, le=0.5, description="largest shift of a layer, sparsity units; our parameter")
+    driver: str = Field("gaussian:0.3", description="the perturbation whose gain drives it")
+    control: Control = "none"
+    seed: int = Field(0, ge=0, description="of the shuffled control")
+    clip: float = Field(math.log(3), gt=0, description="largest |ln r| that counts")
+
+    @field_validator("driver")
+    @classmethod
+    def _as_profiles_call_it(cls, driver: str) -> str:
+        try:
+            return perturbation(driver).name
+        except UserError as error:
+            raise ValueError(str(error)) from error
+
+
+class AllocationRequest(Spec):
+    """A base allocator, a target, bounds, and a correction."""
+
+    identity = "AllocationRequest"
+    base: Base = Uniform()
+    target: float = Field(0.7, ge=0, lt=1, description="mean sparsity, weighted by parameters")
+    low: float = Field(0.0, ge=0, lt=1, description="least sparsity of a layer")
+    high: float = Field(0.95, ge=0, lt=1, description="greatest sparsity of a layer")
+    correction: Correction = Correction()
+    unclipped: bool = Field(False, description="the reference code's numbers, without bounds or exact budget")
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        if self.unclipped and self.correction.strength:
+            raise ValueError(
+                "a correction spends an exact budget inside bounds, and unclipped numbers know neither: "
+                "give a strength or unclipped, not both"
+            )
+        return self
+
+    def corrected(
+        self, strengths: Iterable[float], controls: Iterable[str], shuffles: int = 1, **how: object
+    ) -> Iterator[Self]:
+        """The same with every strength above 0 of the correction, and of its controls.
+
+        Args:
+            controls: `none` for the correction itself.
+            shuffles: how many permutations the shuffled control gets.
+            how: what else its corrections are.
+
+        Raises:
+            UserError: a correction that cannot be.
+        """
+        for strength in filter(None, strengths):
+            for control in controls:
+                for seed in range(shuffles) if control == "shuffled" else (0,):
+                    fix = checked(Correction, strength=strength, control=control, seed=seed, **how)
+                    yield self.model_copy(update={"correction": fix})
+
+    @property
+    def plain(self) -> Self:
+        """The same without its correction."""
+        return self.model_copy(update={"correction": Correction()})

@@ -1,0 +1,185 @@
+"""The one grammar: allocations as they are typed, stored, linked and reported.
+
+`owl m=5 lam=0.08:0.7`, `uniform:0.7`, `response strength=0.04 driver=gaussian:0.3 control=reversed:0.6`: a method,
+what is set of it, its correction and its bounds, and after the last colon the target. `core.ask.settings` adds the
+words of a whole setting. An allocation set by hand is a JSON file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from core.ask.allocations import AllocationRequest, Correction
+from core.base.errors import UserError
+from core.base.escape import brief
+from core.base.paths import exists, expanded, json_value
+from core.base.spec import checked, look_up, number, word
+from core.kinds import BASES, METHODS, Manual
+
+OF_CORRECTION = tuple(Correction.model_fields)
+OF_ALLOCATION = ("low", "high", "unclipped")
+
+
+def read_allocation(text: str) -> AllocationRequest:
+    """`METHOD:TARGET`, or the path of a JSON file that holds a list named `sparsity`.
+
+    Raises:
+        UserError: neither, or a file that holds something else.
+    """
+    path = expanded(text)
+    if text.endswith(".json") or (exists(path) and path.is_file()):
+        return from_file(path)
+    return method(*split(text))
+
+
+def split(text: str) -> tuple[str, float]:
+    """`owl m=5:0.7` -> (`owl m=5`, 0.7).
+
+    Raises:
+        UserError: no colon, or no number after it.
+    """
+    words, colon, target = text.rpartition(":")
+    if not colon:
+        right = "write METHOD:TARGET, as in uniform:0.7, or name a .json file"
+        raise UserError(f"{brief(text)} is not an allocation: {right}")
+    return words, _number("the target", target)
+
+
+def method(words: str, target: float) -> AllocationRequest:
+    """`owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 control=reversed high=0.9` and a target.
+
+    Raises:
+        UserError: an unknown method or parameter, or a value out of range.
+    """
+    return built(*parts(words), target)
+
+
+def parts(words: str) -> tuple[str, dict[str, str]]:
+    """`owl m=5 lam=0.08` -> (`owl`, {`m`: `5`, `lam`: `0.08`}).
+
+    Raises:
+        UserError: an unknown method, a word that is no parameter, or one that is given twice.
+    """
+    kind, *pairs = words.split() or [""]
+    look_up(METHODS, kind, "allocator")
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"{brief(pair)} in {brief(words)} is not a parameter: write name=value, as in lam=0.08")
+        if name in given:
+            raise UserError(f"{brief(words)} gives {name} twice: leave one out")
+        given[name] = value
+    return kind, given
+
+
+def built(kind: str, given: Mapping[str, object], target: float, more: Iterable[str] = ()) -> AllocationRequest:
+    """An allocation of its parameters by name: the method's own, the correction's and the bounds.
+
+    Args:
+        more: what else may be said beside them, and was taken out already.
+
+    Raises:
+        UserError: as `method`.
+    """
+    fix = {name: given[name] for name in OF_CORRECTION if name in given}
+    whole = {name: given[name] for name in OF_ALLOCATION if name in given}
+    own = {name: value for name, value in given.items() if name not in fix and name not in whole}
+    check_parameters(kind, own, (*OF_CORRECTION, *OF_ALLOCATION, *more))
+    correction = checked(Correction, **fix)
+    return checked(AllocationRequest, base=checked(BASES[kind], **own), target=target, correction=correction, **whole)
+
+
+def check_parameters(kind: str, given: Iterable[str], more: Iterable[str] = ()) -> None:
+    """Refuse a parameter that an allocator has not.
+
+    Args:
+        kind: one of `BASES`.
+        more: what may be given beside its own, and was taken out already; said in the sentence.
+
+    Raises:
+        UserError: the first that it has not, and what it has.
+    """
+    own = [name for name in BASES[kind].model_fields if name != "kind"]
+    unknown = sorted(set(given) - set(own))
+    if unknown:
+        may = ", ".join([*own, *more]) or "none of its own"
+        raise UserError(f"{kind} has no parameter {brief(unknown[0])}: it takes {may}")
+
+
+def from_file(path: Path) -> AllocationRequest:
+    """An allocation that was written down: a JSON object with `sparsity`, a number per layer or a list per layer.
+
+    It is called by its `name`, where it has one. Its `budget`, else the mean over layers, is the target that its
+    uniform twin gets; where the model's weights make it another one, allocating says which.
+
+    Raises:
+        UserError: no such file, not JSON, no such list, or a name of other signs than letters, digits and a few more.
+    """
+    content = json_value(path, "allocation file")
+    rows = content.get("sparsity") if isinstance(content, dict) else content
+    if not isinstance(rows, list) or not rows:
+        raise UserError(f"{path.name} holds no list named sparsity, one number per layer")
+    try:
+        means = [float(np.mean(row)) for row in rows]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{path.name}: sparsity must be numbers, per layer or per linear of each layer") from error
+    target = content.get("budget", float(np.mean(means))) if isinstance(content, dict) else float(np.mean(means))
+    form = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
+    name = content.get("name", "") if isinstance(content, dict) else ""
+    return checked(
+        AllocationRequest,
+        base=checked(Manual, sparsity=form, name=name),
+        target=_number("budget", target),
+        unclipped=True,  # what is written is what is done
+    )
+
+
+def _number(what: str, text: object) -> float:
+    try:
+        return float(text)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{what} {brief(text)} is not a number: write a fraction, as in 0.7") from error
+
+
+def write(asked: AllocationRequest) -> str:
+    """An allocation as `read_allocation` reads it back: `response objective=kl:0.6`.
+
+    Raises:
+        UserError: as `words`.
+    """
+    return f"{words(asked)}:{number(asked.target)}"
+
+
+def words(asked: AllocationRequest) -> str:
+    """The same without its target: `response objective=kl`.
+
+    Raises:
+        UserError: it was set by hand, and so is a file.
+    """
+    if asked.base.by_hand:
+        raise UserError("an allocation set by hand is not written in one line: save it as a .json file")
+    return said(asked)
+
+
+def said(asked: AllocationRequest, more: Mapping[str, object] | None = None) -> str:
+    """The words of any allocation; of one set by hand they do not tell the numbers, and so do not read back.
+
+    Args:
+        more: further words, name -> value.
+    """
+    usual = AllocationRequest()
+    fix = asked.correction.model_dump(exclude_defaults=True)
+    if asked.correction.strength:
+        fix = {"strength": asked.correction.strength, "driver": asked.correction.driver} | fix
+    whole = {name: getattr(asked, name) for name in OF_ALLOCATION if getattr(asked, name) != getattr(usual, name)}
+    every = asked.base.said | fix | whole | dict(more or {})
+    return " ".join([asked.base.kind, *(f"{name}={written(value)}" for name, value in every.items())])
+
+
+def written(value: object) -> str:
+    """A value as the grammar says it: `0.3`, `yes`."""
+    return ("no", "yes")[value] if isinstance(value, bool) else word(value)

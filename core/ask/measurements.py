@@ -1,0 +1,253 @@
+"""What is measured of a model on a text: requests, stored units, and the profile over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.ask.models import ModelSpec, OfModel
+from core.ask.perturbations import EACH, Perturbation
+from core.ask.texts import TextSpec, WindowRequest
+from core.base.formats import model_name, text_name
+from core.base.spec import Spec, View, added
+from core.kinds.treatments import PRUNERS
+
+SMALLEST_HALF_PRECISION_SIZE = 0.05
+
+
+OUTLIER_THRESHOLDS = tuple(2 + step / 2 for step in range(21))  # M of OWL: 2 to 12
+
+
+class Measurement(Spec):
+    """One perturbation with one noise seed; kinds without noise have seed 0."""
+
+    perturbation: Perturbation
+    seed: int = Field(0, ge=0)
+
+    @property
+    def name(self) -> str:
+        return self.perturbation.name + (f" seed {self.seed}" if self.seed else "")
+
+
+class PerturbedSpec(Spec):
+    """One stored unit: one measurement at every injection layer, on every sequence."""
+
+    identity = "PerturbedSpec"
+    model: ModelSpec
+    text: TextSpec
+    measurement: Measurement
+    harm_stride: int = Field(4, ge=1, description="harm is read at tokens 1, 1 + stride, 1 + 2 stride, ...")
+    method: Literal[1, 2] = Field(1, description="the pruner's, where it prunes")
+
+    @property
+    def outdated(self) -> bool:
+        return any(PRUNERS[name].method != self.method for name in _pruners([self.measurement]))
+
+
+class OnText(Spec):
+    """A stored unit of the dense model on a text."""
+
+    model: ModelSpec
+    text: TextSpec
+    method: Literal[1] = 1
+
+
+class ActivationSpec(OnText):
+    """What the clean run shows: residual norms, block influence, loss."""
+
+    identity = "ActivationSpec"
+
+
+class WeightSpec(Spec):
+    """What the weights alone tell: how many there are, and how heavy-tailed their spectra."""
+
+    identity = "WeightSpec"
+    model: ModelSpec
+    method: Literal[1] = 1
+
+
+class ScoreSpec(OnText):
+    """Wanda scores of the dense model on a text: outliers, mean, median."""
+
+    identity = "ScoreSpec"
+
+
+class RemovalSpec(OnText):
+    """What removing half of the dense model's weights would do to the outputs of its linears, on a text."""
+
+    identity = "RemovalSpec"
+
+
+class FloorSpec(OnText):
+    """Final drift after rounding-sized noise: below ten times this, a drift says nothing."""
+
+    identity = "FloorSpec"
+
+
+class CumulativeSpec(OnText):
+    """The whole of another checkpoint run beside the model."""
+
+    identity = "CumulativeSpec"
+    other: str = Field(description="beginning of the hash of the other's files")
+
+
+class DifferenceSpec(Spec):
+    """How far the weights of another checkpoint differ."""
+
+    identity = "DifferenceSpec"
+    model: ModelSpec
+    other: str = Field(description="beginning of the hash of the other's files")
+    method: Literal[1] = 1
+
+
+class ProfileSpec(View):
+    """A view over units: everything measured of one model on one text."""
+
+    identity = "ProfileSpec"
+    model: ModelSpec
+    text: TextSpec
+    measurements: tuple[Measurement, ...]
+    prunable: bool = Field(False, description="every layer's matrices are linears, so that sparsities mean something")
+    harm_stride: int = 4
+    removal: bool = added(False, "what LSA looks at is measured too")
+    methods: tuple[tuple[str, int], ...] = added((), "of the pruners it prunes by, where that is not the first one")
+
+    def _method(self, pruner: str) -> int:
+        return dict(self.methods).get(pruner, 1)
+
+    @property
+    def activation(self) -> ActivationSpec:
+        return ActivationSpec(model=self.model, text=self.text)
+
+    @property
+    def floor(self) -> FloorSpec:
+        return FloorSpec(model=self.model, text=self.text)
+
+    @property
+    def weights(self) -> WeightSpec:
+        return WeightSpec(model=self.model)
+
+    @property
+    def scores(self) -> ScoreSpec:
+        return ScoreSpec(model=self.model, text=self.text)
+
+    @property
+    def removed(self) -> RemovalSpec:
+        return RemovalSpec(model=self.model, text=self.text)
+
+    def unit(self, measurement: Measurement) -> PerturbedSpec:
+        method = max(map(self._method, _pruners([measurement])), default=1)
+        return PerturbedSpec(
+            model=self.model, text=self.text, measurement=measurement, harm_stride=self.harm_stride, method=method
+        )
+
+    @property
+    def others(self) -> dict[str, str]:
+        """Perturbation name -> the checkpoint it takes layers from, by the beginning of its files' hash."""
+        kinds = (each.perturbation for each in self.measurements)
+        return {each.name: each.source for each in kinds if each.compares}
+
+    def cumulative(self, other: str) -> CumulativeSpec:
+        return CumulativeSpec(model=self.model, text=self.text, other=other)
+
+    def difference(self, other: str) -> DifferenceSpec:
+        return DifferenceSpec(model=self.model, other=other)
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        of_weights = (self.weights, self.scores) if self.prunable else ()
+        of_removal = (self.removed,) if self.removal else ()
+        of_others = (make(other) for other in self.others.values() for make in (self.cumulative, self.difference))
+        return self.activation, self.floor, *of_weights, *of_removal, *of_others, *map(self.unit, self.measurements)
+
+    @property
+    def names(self) -> list[str]:
+        """Perturbations, each once whatever its seeds."""
+        return list(dict.fromkeys(each.perturbation.name for each in self.measurements))
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        seconds = told.get("seconds", {})
+        seconds = seconds if isinstance(seconds, dict) else {"sweep": seconds}
+        return {
+            "seconds": seconds.get("sweep"),
+            "seconds_loading": seconds.get("loading"),
+            "seconds_statistics": seconds.get("statistics"),
+            **{name: told.get(name) for name in ("engine", "model", "text")},
+            "sequences": self.text.sequences,
+            "length": self.text.length,
+            "perturbations": self.names,
+            "warnings": told.get("warnings", []),
+        }
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        amount = f"{self.text.sequences} x {self.text.length} tokens"
+        return [f"{told.get('text')}, {amount}, {len(self.names)} perturbations"]
+
+
+class MeasureRequest(OfModel):
+    """What a person asks for: a model, a text and a list of perturbations."""
+
+    identity = "MeasureRequest"
+    text: WindowRequest = WindowRequest()
+    measurements: tuple[Measurement, ...] = Field(min_length=1)
+    removal: bool = added(False, "measure what LSA looks at too")
+
+    @property
+    def title(self) -> str:
+        return f"measurement of {model_name(self.model)} on {text_name(self.text.source)}"
+
+    @model_validator(mode="after")
+    def _resolvable(self) -> Self:
+        if self.dtype == "float32":
+            return self
+        for asked in self.measurements:
+            if abs(getattr(asked.perturbation, "size", 1.0)) < SMALLEST_HALF_PRECISION_SIZE:
+                raise ValueError(
+                    f"{asked.perturbation.name} drowns in the rounding of {self.dtype}: use float32, "
+                    f"or a size of {SMALLEST_HALF_PRECISION_SIZE} or more"
+                )
+        return self
+
+
+def methods_of(asked: Iterable[Measurement]) -> tuple[tuple[str, int], ...]:
+    """The methods, as they are now, of the pruners that measurements prune by; without those that are the first."""
+    return tuple((name, PRUNERS[name].method) for name in _pruners(asked) if PRUNERS[name].method > 1)
+
+
+def _pruners(asked: Iterable[Measurement]) -> list[str]:
+    """The pruners that measurements prune by, each once, in the order of their names."""
+    return sorted({each.perturbation.treatment.pruner for each in asked if each.perturbation.treatment})
+
+
+def measurements(perturbations: Iterable[Perturbation], seeds: Iterable[int] = (0,)) -> tuple[Measurement, ...]:
+    """Every perturbation with every seed, once each; kinds without noise are measured once."""
+    return tuple(
+        dict.fromkeys(
+            Measurement(perturbation=asked, seed=seed)
+            for asked in perturbations
+            for seed in (tuple(seeds) if asked.noise else (0,))
+        )
+    )
+
+
+def identified(asked: Iterable[Measurement], others: Mapping[str, str]) -> tuple[Measurement, ...]:
+    """The same measurements with each checkpoint by the hash of its files; `others` tells it by what was typed."""
+
+    def hashed(kind: Perturbation) -> Perturbation:
+        return kind.model_copy(update={"source": others[kind.source]}) if kind.compares else kind
+
+    return tuple(each.model_copy(update={"perturbation": hashed(each.perturbation)}) for each in asked)
+
+
+def expanded(asked: Iterable[Measurement], linears: Iterable[str]) -> tuple[Measurement, ...]:
+    """The same measurements with `each` linear replaced by every one of the names, in their order."""
+    names = tuple(linears)
+    found: list[Measurement] = []
+    for one in asked:
+        each = names if getattr(one.perturbation, "linear", None) == EACH else (None,)
+        for name in each:
+            kind = one.perturbation if name is None else one.perturbation.model_copy(update={"linear": name})
+            found.append(one.model_copy(update={"perturbation": kind}))
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,126 @@
+"""How settings are called on screen: as short as tells them apart."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.settings import Setting
+from core.base.formats import per_cent
+from core.base.spec import number, word
+from core.kinds.treatments import PRUNER_LABELS as PRUNERS
+from core.kinds.treatments import REPAIRS
+
+CORRECTIONS = {"none": "corrected", "reversed": "reversed", "shuffled": "shuffled", "ramp": "ramp"}
+
+
+def allocation(asked: AllocationRequest, words: Iterable[str] = ()) -> str:
+    """`OWL`, `OWL, corrected 0.04`, `OWL, shuffled 0.04 (2)`.
+
+    Args:
+        words: what is said between the base and its correction.
+    """
+    fix = asked.correction
+    which = f" ({fix.seed})" if fix.control == "shuffled" else ""
+    corrected = [f"{CORRECTIONS[fix.control]} {number(fix.strength)}{which}"] if fix.strength else []
+    return ", ".join([asked.base.title, *words, *corrected])
+
+
+def setting(asked: Setting, others: Iterable[Setting] = ()) -> str:
+    """Every parameter that is not its default, the calibration seed left out: `OWL, m 7, 70 % zeros, Wanda`.
+
+    Args:
+        others: settings that it stands beside; where one of its kind differs in a parameter, that is named too.
+    """
+    kin = [each.allocation for each in others if kind(each) == kind(asked)]
+    return _full(asked, f"{long(asked.allocation, kin)}, {per_cent(asked.allocation.target)} zeros", with_pruner=True)
+
+
+def long(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> str:
+    """`OWL, m 7, corrected 0.04`: every parameter that is not its default, or not that of another of its base."""
+    fix, words = asked.correction, [allocation(asked, parameters(asked, others))]
+    if fix.strength:
+        words += [f"by {fix.driver}"] if fix.driver != Correction().driver else []
+        words += [f"clip {fix.clip:.3g}"] if fix.clip != Correction().clip else []
+    words += ["unclipped"] if asked.unclipped and not asked.base.by_hand else []
+    return ", ".join(words)
+
+
+def parameters(asked: AllocationRequest, others: Iterable[AllocationRequest] = ()) -> list[str]:
+    """`m 7`, `lam 0.2`: those of the base and the bounds that are not as usual, or not as another's of that base."""
+    usual = AllocationRequest(base=asked.base if asked.base.by_hand else type(asked.base)())
+    alike = (each for each in others if each.base.title == asked.base.title)
+    compared = [_values(each) for each in (usual, *alike)]
+    own = _values(asked).items()
+    return [f"{name} {word(value)}" for name, value in own if any(each[name] != value for each in compared)]
+
+
+def whole(asked: Setting) -> str:
+    """Every parameter that is not its default: `OWL, m 7, 70 % zeros, Wanda, calibration seed 1`."""
+    words = [setting(asked)] + ([f"calibration seed {asked.calibration_seed}"] if asked.calibration_seed else [])
+    return ", ".join(words)
+
+
+def former(asked: Setting) -> str:
+    """What a setting was called before there was one grammar: `owl m=5 lam=0.08 reversed 0.04 by skip, 70%, wanda`."""
+    allocation, fix = asked.allocation, asked.allocation.correction
+    own = {} if allocation.base.by_hand else allocation.base.model_dump(exclude={"kind"})
+    own |= {name: value for name, value in _bounds(allocation).items() if value != _bounds(AllocationRequest())[name]}
+    words = [allocation.base.kind, *(f"{name}={word(value)}" for name, value in own.items())]
+    if fix.strength:
+        words += ["corrected" if fix.control == "none" else fix.control, number(fix.strength), f"by {fix.driver}"]
+        words += [f"seed {fix.seed}"] if fix.control == "shuffled" else []
+        words += [f"clip {number(fix.clip)}"] if fix.clip != Correction().clip else []
+    more = [asked.repair or "", asked.pattern or "", "true-sequential" if asked.true_sequential else ""]
+    more += [f"calibration seed {asked.calibration_seed}" if asked.calibration_seed else ""]
+    return ", ".join(filter(None, [" ".join(words), f"{allocation.target:.0%}", asked.pruner, *more]))
+
+
+def kind(asked: Setting) -> tuple:
+    """What settings have in common that are called alike but for parameters and correction."""
+    fixed = asked.allocation.target, asked.treatment, asked.pattern, asked.true_sequential
+    return (asked.allocation.base.title, *fixed)
+
+
+def titles(asked: Iterable[Setting]) -> dict[Setting, str]:
+    """A name for each setting of a study, the calibration seed left out; no two of one pruner and target alike.
+
+    Where the settings of one base differ in its parameters, those that are not as usual are named in each: a
+    correction is never read as that of another base. What is alike even so, as two set by hand, gets a number.
+    """
+    short = {each: (kind(each), allocation(each.allocation)) for each in asked}
+    several, count, bases = len({each.pruner for each in short}) > 1, Counter(short.values()), defaultdict(set)
+    for each, (alike, _) in short.items():
+        bases[alike].add(each.allocation.plain)
+    found, seen = {}, Counter()
+    for each, (alike, name) in short.items():
+        brief = len(bases[alike]) == count[alike, name] == 1
+        title = _full(each, name if brief else long(each.allocation), several)
+        seen[title, each.allocation.target] += 1
+        again = seen[title, each.allocation.target]
+        found[each] = title if again == 1 else f"{title} #{again}"
+    return found
+
+
+def spoken(title: str) -> str:
+    """A title within a sentence, whose commas are no part of it: `OWL (m 7, lam 0.2)`."""
+    method, *words = title.split(", ")
+    return f"{method} ({', '.join(words)})" if words else method
+
+
+def _values(asked: AllocationRequest) -> dict[str, object]:
+    """The base's parameters but those in its title, and the bounds; a row of numbers is no part of a name."""
+    titled = {each.name for each in asked.base.parameters() if each.titles}
+    own = {} if asked.base.by_hand else asked.base.model_dump(exclude={"kind", *titled})
+    return own | _bounds(asked)
+
+
+def _bounds(asked: AllocationRequest) -> dict[str, float]:
+    return {"low": asked.low, "high": asked.high}
+
+
+def _full(setting: Setting, name: str, with_pruner: bool) -> str:
+    words = [name, PRUNERS[setting.pruner] if with_pruner else ""]
+    words += [REPAIRS[setting.repair].label if setting.repair else "", setting.pattern or ""]
+    return ", ".join(filter(None, [*words, "true-sequential" if setting.true_sequential else ""]))

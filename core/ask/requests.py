@@ -1,0 +1,128 @@
+"""What else is asked of settings: an export, and the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.ask import naming
+from core.ask.measurements import ProfileSpec
+from core.ask.models import ModelSpec, OfModel
+from core.ask.settings import PrunedSpec, Setting
+from core.ask.studies import StudySpec
+from core.ask.texts import USUAL_CALIBRATION, WindowRequest
+from core.base.formats import model_name, per_cent
+from core.base.spec import Spec, View, added
+from core.kinds.treatments import NO_REPAIR, USUAL, Pruner, Repaired
+
+
+class OneSetting(OfModel):
+    """What is asked of one setting of a model."""
+
+    profile: str | None = None
+    calibration: WindowRequest = USUAL_CALIBRATION
+    setting: Setting
+    does: ClassVar[str]
+
+    @property
+    def title(self) -> str:
+        return f"{self.does} of {model_name(self.model)}: {naming.whole(self.setting)}"
+
+
+class ExportRequest(OneSetting):
+    """A pruned model as a folder that loads anywhere."""
+
+    identity = "ExportRequest"
+    folder: str = Field(description="where it goes, absolute")
+    overwrite: bool = False
+    study: str | None = Field(None, description="key of the study whose numbers the model card gives")
+    does: ClassVar[str] = "export"
+
+
+class BestRequest(OfModel):
+    """The best setting for a target sparsity, or for a loss that may not be exceeded.
+
+    The three texts have three roles: calibrate and profile, select, judge. Roles that read one source without naming
+    documents share it, none reading what another reads; see `core.search.roles.cut`.
+    """
+
+    identity = "BestRequest"
+    target: float | None = Field(None, gt=0, le=0.95, description="sparsity that is wanted")
+    max_loss: float | None = Field(
+        None, gt=0, description="largest rise of the perplexity, a fraction of the dense model's"
+    )
+    pruner: Pruner = USUAL
+    repair: Repaired = Field("refit_dense", description="what is tried on the weights that the winner keeps; or none")
+    calibration: WindowRequest = WindowRequest(sequences=16, length=256)
+    selection: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
+    final: WindowRequest = WindowRequest(source="demo:evaluation", sequences=12, length=256)
+    profile: str | None = Field(None, description="key of the profile that allocations look at; None: measured for it")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0, 1, 2), min_length=1, description="calibration seeds of the final comparison; the first one selects"
+    )
+    effort: Literal["quick", "full"] = "quick"
+
+    @property
+    def title(self) -> str:
+        aim = f"at {per_cent(self.target)}" if self.target else f"within a loss of {per_cent(self.max_loss)}"
+        return f"best setting of {model_name(self.model)} {aim}, {naming.PRUNERS[self.pruner]}"
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Self:
+        if (self.target is None) == (self.max_loss is None):
+            raise ValueError("give a target sparsity or a largest loss, one of the two")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"calibration seeds {', '.join(map(str, self.seeds))}: name each once")
+        return self
+
+
+def as_asked_now(stored: Any) -> Any:
+    """A stored search request in today's fields: older ones name no repair, or a number of polish rounds."""
+    if not isinstance(stored, dict):
+        return stored
+    return {"repair": NO_REPAIR} | {name: value for name, value in stored.items() if name != "polish"}
+
+
+class ExportSpec(View):
+    """A view: a pruned model that was written to a folder."""
+
+    identity = "ExportSpec"
+    model: ModelSpec
+    pruned: PrunedSpec
+    folder: str
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        return {"folder": self.folder}
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        size = f", {told['bytes']:,} bytes" if isinstance(told.get("bytes"), int) else ""
+        return [f"{told.get('setting')}, in {told.get('folder', self.folder)}{size}"]
+
+
+class BestSpec(View):
+    """A view: what was chosen on one text, and the study that judges it on another."""
+
+    identity = "BestSpec"
+    model: ModelSpec
+    profile: ProfileSpec
+    max_loss: float | None
+    selection: StudySpec
+    final: StudySpec
+    winner: Setting
+    runner_up: Setting | None = Field(description="the best of another base allocator; None: no other was possible")
+    better: tuple[Setting, ...] = added(
+        (), "what was made of the winner and lowered the loss on the text that selects: it repaired"
+    )
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        found = (unit for part in (self.profile, self.selection, self.final) for unit in part.units)
+        return tuple({unit.key: unit for unit in found}.values())
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        return {"winner": self.winner.name, "study": self.final.key}
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        return [f"{self.winner.name}, judged by study {self.final.key}"]

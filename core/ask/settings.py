@@ -1,0 +1,139 @@
+"""One way to prune a model, and the weights it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest
+from core.ask.texts import TextSpec
+from core.base.spec import Spec, added, checked, number
+from core.kinds import Uniform
+from core.kinds.patterns import pattern as read_pattern
+from core.kinds.treatments import PRUNERS, USUAL, Pruner, Repair, Treatment
+
+# how the grammar calls what a setting adds to its allocation; `by`, for `response pruner=wanda` says whose curves
+WORDS = {
+    "by": "pruner",
+    "repair": "repair",
+    "pattern": "pattern",
+    "sequential": "true_sequential",
+    "calibration_seed": "calibration_seed",
+}
+Sparsity = tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
+class Setting(Spec):
+    """One way to prune a model: how much of each layer, by which pruner, judged on which windows."""
+
+    pruner: Pruner = USUAL
+    repair: Repair | None = added(None, "what is done to the weights that stay")
+    allocation: AllocationRequest = AllocationRequest()
+    pattern: str | None = Field(None, description="N kept of M, as in 2:4")
+    true_sequential: bool = False
+    calibration_seed: int = Field(0, ge=0, description="draws the calibration windows")
+
+    @field_validator("pattern")
+    @classmethod
+    def _as_written(cls, pattern: str | None) -> str | None:
+        return None if pattern is None else read_pattern(pattern).name
+
+    @model_validator(mode="after")
+    def _pattern_fits(self) -> Self:
+        if self.pattern is not None:
+            found = read_pattern(self.pattern)
+            if not isinstance(self.allocation.base, Uniform) or abs(self.allocation.target - found.sparsity) > 1e-9:
+                raise ValueError(
+                    f"{found.name} fixes every layer's sparsity at {found.sparsity:g}: "
+                    f"use the uniform allocation with target {found.sparsity:g}"
+                )
+        return self
+
+    @property
+    def uniform(self) -> Setting:
+        """The same setting with every layer alike: what it is compared with."""
+        return self.model_copy(update={"allocation": uniform(self.allocation.target)})
+
+    @property
+    def base(self) -> Setting | None:
+        """The same setting without its correction; None where it has none."""
+        corrected = self.allocation.correction.strength
+        return self.model_copy(update={"allocation": self.allocation.plain}) if corrected else None
+
+    @property
+    def treatment(self) -> Treatment:
+        """Its pruner and its repair."""
+        return Treatment(self.pruner, self.repair)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it looks at a calibration text; else every calibration seed gives the same weights."""
+        return self.treatment.reads_text
+
+    @property
+    def name(self) -> str:
+        """The setting in the one grammar: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`.
+
+        `read_setting` reads it back, but where the allocation was set by hand, whose numbers no line tells.
+        """
+        usual = {word: type(self).model_fields[field].default for word, field in WORDS.items()}
+        said = {word: getattr(self, WORDS[word]) for word in usual if getattr(self, WORDS[word]) != usual[word]}
+        return f"{grammar.said(self.allocation, said)}:{number(self.allocation.target)}"
+
+
+def read_setting(text: str) -> Setting:
+    """A setting as it is written: `owl m=5 lam=0.08 by=sparsegpt calibration_seed=1:0.7`, or an allocation's JSON file.
+
+    Raises:
+        UserError: an unknown method or parameter, or a value that cannot be.
+    """
+    if text.endswith(".json"):
+        return Setting(allocation=grammar.read_allocation(text))
+    words, target = grammar.split(text)
+    kind, given = grammar.parts(words)
+    whole = {field: given.pop(word) for word, field in WORDS.items() if word in given}
+    return checked(Setting, allocation=grammar.built(kind, given, target, WORDS), **whole)
+
+
+def with_twins(settings: Iterable[Setting]) -> tuple[Setting | None, ...]:
+    """Dense, then every setting preceded by its uniform twin, each once."""
+    return tuple(dict.fromkeys([None, *(each for setting in settings for each in (setting.uniform, setting))]))
+
+
+def uniform(target: float) -> AllocationRequest:
+    """Every layer alike; the upper bound makes room for targets beyond the usual one."""
+    usual = AllocationRequest.model_fields["high"].default
+    return AllocationRequest(target=target, high=max(usual, target))
+
+
+class PrunedSpec(Spec):
+    """What decides a pruned model's weights; without a calibration text where the pruner looks at none."""
+
+    pruner: Pruner
+    repair: Repair | None = added(None, "what is done to the weights that stay")
+    sparsity: Sparsity = Field(description="per layer, or per layer and linear")
+    pattern: str | None = None
+    true_sequential: bool = False
+    calibration: TextSpec | None
+    method: Literal[1, 2] = Field(
+        default_factory=lambda given: PRUNERS[given["pruner"]].method, description="the pruner's"
+    )
+
+    @property
+    def earlier(self) -> str:
+        """What its pruner does otherwise by now, in words: `Wanda with ...`; empty where that has not changed."""
+        row = PRUNERS[self.pruner]
+        return f"{row.label} with {row.earlier}" if self.outdated else ""
+
+    @property
+    def outdated(self) -> bool:
+        return self.method != PRUNERS[self.pruner].method
+
+    @model_validator(mode="after")
+    def _has_a_text_to_repair_by(self) -> Self:
+        if self.repair and self.calibration is None:
+            raise ValueError(f"repair={self.repair} solves for the inputs of a calibration text: name one")
+        return self

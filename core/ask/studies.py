@@ -1,0 +1,124 @@
+"""Settings evaluated alike: what is asked, and the stored units that it resolves to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from core.ask.models import ModelSpec, OfModel
+from core.ask.settings import PrunedSpec, Setting, with_twins
+from core.ask.texts import USUAL_CALIBRATION, USUAL_EVALUATION, TextSpec, WindowRequest
+from core.base.formats import model_name, several, text_name
+from core.base.spec import Spec, View, added
+
+
+class EvaluationRequest(Spec):
+    """What a pruned model is asked to do."""
+
+    text: WindowRequest = USUAL_EVALUATION
+    tasks: tuple[str, ...] = Field((), description="zero-shot tasks by name")
+    tasks_from: str | None = Field(None, description="folder of task files; None: the harness's own")
+    examples: int | None = Field(200, ge=1, description="seeded sample per task; None: all")
+    seed: int = Field(0, ge=0, description="draws the examples")
+
+
+class StudyRequest(OfModel):
+    """A list of settings of one model, evaluated alike; the dense model and uniform settings join by themselves."""
+
+    identity = "StudyRequest"
+    profile: str | None = Field(None, description="key of the profile that allocations look at; uniform needs none")
+    calibration: WindowRequest = USUAL_CALIBRATION
+    settings: tuple[Setting, ...] = ()
+    evaluation: EvaluationRequest = EvaluationRequest()
+
+    @property
+    def title(self) -> str:
+        what = f"{several(len(self.settings), 'setting')} of " if self.settings else "dense "
+        return f"{what}{model_name(self.model)} on {text_name(self.evaluation.text.source)}"
+
+    @property
+    def points(self) -> tuple[Setting | None, ...]:
+        """Every setting once: the dense model (None) first, each setting's uniform twin before it."""
+        return with_twins(self.settings)
+
+
+class EvaluatedSpec(Spec):
+    """One stored unit: losses of one model, dense or pruned, on the windows of a text."""
+
+    identity = "EvaluatedSpec"
+    model: ModelSpec
+    pruned: PrunedSpec | None = Field(description="None: the dense model")
+    text: TextSpec
+    method: Literal[1] = 1
+
+
+class TaskSpec(Spec):
+    """A zero-shot task by content, and which of its examples."""
+
+    name: str
+    content: str = Field(description="SHA-256 of the task file and its data, or name and version in the harness")
+    examples: int | None
+    seed: int
+    tokenizer: str | None = added(None, "its SHA-256, where the content of the model does not tell it")
+
+
+class ZeroShotSpec(Spec):
+    """One stored unit: answers of one model to a task's examples."""
+
+    identity = "ZeroShotSpec"
+    model: ModelSpec
+    pruned: PrunedSpec | None
+    task: TaskSpec
+    method: Literal[1] = 1
+
+
+class Point(Spec):
+    """One setting of a study and the weights it means; both None for the dense model."""
+
+    setting: Setting | None
+    pruned: PrunedSpec | None
+
+
+class StudySpec(View):
+    """A view over evaluations: one model, one text, the same tasks."""
+
+    identity = "StudySpec"
+    model: ModelSpec
+    text: TextSpec
+    tasks: tuple[TaskSpec, ...] = ()
+    points: tuple[Point, ...]
+
+    @property
+    def calibration(self) -> TextSpec | None:
+        """A calibration text; those of other seeds differ in which windows were drawn alone. None: nothing looks."""
+        found = (each.pruned.calibration for each in self.points if each.pruned and each.pruned.calibration)
+        return next(found, None)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The calibration seeds of all that looks at a calibration text."""
+        looks = (each for each in self.points if each.pruned and each.pruned.calibration)
+        return sorted({each.setting.calibration_seed for each in looks})
+
+    def evaluated(self, point: Point) -> EvaluatedSpec:
+        return EvaluatedSpec(model=self.model, pruned=point.pruned, text=self.text)
+
+    def zero_shot(self, point: Point) -> tuple[ZeroShotSpec, ...]:
+        return tuple(ZeroShotSpec(model=self.model, pruned=point.pruned, task=task) for task in self.tasks)
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        found = (unit for point in self.points for unit in (self.evaluated(point), *self.zero_shot(point)))
+        return tuple({unit.key: unit for unit in found}.values())
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        names = [each.setting.name if each.setting else "dense" for each in self.points]
+        return {"settings": names, "windows": self.text.sequences, "length": self.text.length}
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        names = [each.setting.name for each in self.points if each.setting]
+        shown = "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+        judged = f"{told.get('text')}, {self.text.sequences} x {self.text.length} tokens"
+        return [f"{judged}, {len(self.points)} points", *([shown] if shown else [])]

@@ -1,0 +1,110 @@
+"""How numbers, names and warnings are written in sentences."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from core.base.escape import legible
+from core.base.profile_names import UNTRAINED
+
+TEXTS = {"demo": "demo text", "demo:evaluation": "demo text, evaluation half"}
+
+
+def digits(value: float, count: int = 2) -> str:
+    """A number with so many significant digits and no exponent where it can be avoided."""
+    if not math.isfinite(value):
+        return "not known"
+    rounded = float(f"{value:.{count - 1}e}")
+    decimals = max(0, count - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
+    return f"{rounded:,.{decimals}f}" if decimals <= 5 else f"{rounded:.{count - 1}e}"
+
+
+def several(count: int, what: str) -> str:
+    """`1 setting`, `2 settings`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def capital(text: str) -> str:
+    """The same with a capital at its beginning, as a sentence has."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(said: object) -> str:
+    """What an error says as a sentence: a capital, unless a name begins it, and a full stop, unless it has an end."""
+    text = str(said).strip()
+    text = capital(text) if re.match(r"[a-z'-]+(?=[\s,]|: |$)", text) else text
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."
+
+
+def listed(names: Iterable[str], word: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`; empty without names."""
+    *others, last = [*names] or [""]
+    return f"{', '.join(others)} {word} {last}" if others else last
+
+
+def either(names: Iterable[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return listed(names, "or")
+
+
+def gist(error: BaseException) -> str:
+    """The first sentence of a library's message, shortened and legible: it may quote a stranger's file."""
+    first = " ".join(str(error).split()).split(". ")[0].rstrip(".!: ")
+    return legible(textwrap.shorten(first, 160, placeholder="…")) or type(error).__name__
+
+
+def per_cent(fraction: float) -> str:
+    """`60 %`, `62.5 %`."""
+    return f"{100 * fraction:.3g} %"
+
+
+def model_name(typed: str, bundled: str = "SmolLM2-135M-Instruct") -> str:
+    """A model as it is called: folders and files by their last part, the demo by its own name."""
+    if typed.startswith("random:"):
+        return f"{model_name(typed.removeprefix('random:'), bundled)}{UNTRAINED}"
+    if typed == "demo":
+        return bundled
+    lies = Path(typed).is_absolute() or typed.endswith(".gguf") or typed.count("/") > 1  # a Hub id has one at most
+    return Path(typed).name if lies else typed
+
+
+def text_name(source: str) -> str:
+    """A text as it is called: files by their name."""
+    if source in TEXTS:
+        return TEXTS[source]
+    return Path(source).name if ":" in source else source
+
+
+def helped(warnings: Sequence[str], stopped: Sequence[str] = ()) -> str | None:
+    """What had to be helped along while pruning, and what put an end to it; None where all went well.
+
+    Args:
+        stopped: those of the warnings that pruning ended with; none where it came to its end.
+    """
+    mild = [each for each in warnings if each not in stopped]
+    more = f" ({len(mild) - 1} more like it)" if len(mild) > 1 else ""
+    said = [f"Pruning had to be helped along: {mild[0]}{more}."] if mild else []
+    return " ".join([*said, *(f"Pruning broke the model: {each}." for each in stopped)]) or None
+
+
+def runs(numbers: Sequence[int]) -> list[list[int]]:
+    """`[0, 1, 2, 5]` -> `[[0, 1, 2], [5]]`."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1].append(number)
+        else:
+            found.append([number])
+    return found
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """`[0, 1, 2, 5]` -> `0 to 2 and 5`."""
+    parts: list[str] = []
+    for run in runs(numbers):
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run]
+    return listed(parts)

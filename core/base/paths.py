@@ -1,0 +1,105 @@
+"""Paths as people type them, and the one door through which the files there are read: regular ones of bounded size."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any
+
+from core.base.errors import UserError
+from core.base.escape import brief
+
+MOST = {  # bytes of a file, by what it is read as
+    "study file": 2**20,
+    "allocation file": 2**24,
+    "task file": 2**20,
+    "settings file": 2**27,
+    "text file": 2**26,
+    "text table": 2**30,
+    "data file": 2**30,
+    "pack": 2**28,
+    "weights file": math.inf,  # of which only the header is read whole
+}
+
+
+def exists(path: Path) -> bool:
+    """Whether something lies there; a name that cannot be names nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long, or with signs that no name has
+        return False
+
+
+def expanded(typed: str | Path) -> Path:
+    """A path with `~` for the home folder, as a shell reads it; `~` of nobody who is known here stays as it is."""
+    try:
+        return Path(os.path.expanduser(typed))
+    except ValueError:  # signs that no name has
+        return Path(typed)
+
+
+def resolved(typed: str | Path) -> Path:
+    """The whole path, `~` and links followed.
+
+    Raises:
+        UserError: there can be no such path.
+    """
+    try:
+        found = expanded(typed).resolve()
+        found.exists()  # a name that is too long shows only when it is looked for
+        return found
+    except (OSError, ValueError, RuntimeError) as error:  # or a circle of links
+        raise UserError(f"there can be no file or folder {brief(str(typed))}: check the path") from error
+
+
+# --- what lies there -----------------------------------------------------------------------------------------------
+
+
+def readable(path: Path, kind: str) -> Path:
+    """The path of a regular file that is no larger than its kind may be; links count for where they lead.
+
+    Args:
+        kind: one of `MOST`.
+
+    Raises:
+        UserError: there is none, it is a folder, a pipe or a device, or it is too large.
+    """
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise UserError(f"there is no {kind} {brief(str(path))}") from error
+    if not (S_ISREG(status.st_mode) and os.access(path, os.R_OK)):
+        raise UserError(f"{brief(str(path))} is no file that may be read as a {kind}: name a regular one")
+    if status.st_size > MOST[kind]:
+        raise UserError(
+            f"{brief(path.name)} holds {status.st_size / 2**20:,.0f} MiB, more than the {MOST[kind] / 2**20:,g} MiB of "
+            f"a {kind}: name a smaller one, or a part of it"
+        )
+    return path
+
+
+def read_text(path: Path, kind: str) -> str:
+    """The UTF-8 text of a file, without the mark that Windows tools begin one with.
+
+    Raises:
+        UserError: as `readable`, or it is no such text.
+    """
+    try:
+        return readable(path, kind).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{brief(path.name)} is not UTF-8 text (byte {error.start})") from error
+
+
+def json_value(path: Path, kind: str) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        UserError: as `read_text`, or it is no JSON.
+    """
+    try:
+        return json.loads(read_text(path, kind))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{brief(path.name)} is not JSON that can be read, as a {kind} is") from error

@@ -1,0 +1,126 @@
+"""What every question is made of: a frozen, complete, self-checking value that is its own cache key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.base.errors import UserError
+from core.base.escape import brief
+
+Array = NDArray[np.float64]
+Positions = Literal["after_first", "all"]  # the tokens that a perturbation changes
+Asked = TypeVar("Asked", bound="Spec")
+Row = TypeVar("Row")
+
+
+class Spec(BaseModel):
+    """A frozen value that refuses unknown fields and hashes to a key.
+
+    Its key hashes `identity`, not the name of its class: a class that is renamed keeps its old name there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    identity: ClassVar[str] = "Spec"  # not inherited: a class that states none is identified by its own name
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "identity" not in vars(cls):
+            cls.identity = cls.__name__
+
+    @property
+    def key(self) -> str:
+        """First 16 hex digits of the SHA-256 of the canonical JSON with the identity of the class."""
+        return key_of(type(self), self.model_dump(mode="json"))
+
+    @property
+    def outdated(self) -> bool:
+        """Whether what it prunes by has changed since: its numbers stay as they are, and nothing new is like them."""
+        pruned = getattr(self, "pruned", None)
+        return pruned is not None and pruned.outdated
+
+
+class View(Spec):
+    """A spec that looks at stored units; the store keeps of itself only what it is and where it came from."""
+
+    @property
+    def units(self) -> tuple[Spec, ...]:
+        """Every stored unit that it looks at, each once."""
+        return ()
+
+    @property
+    def outdated(self) -> bool:
+        return super().outdated or any(unit.outdated for unit in self.units)
+
+    def record(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """What `runs --json` says of it beside its provenance, which is `told`."""
+        return {}
+
+    def lines(self, told: Mapping[str, Any]) -> list[str]:
+        """What `runs` says of it in words."""
+        return []
+
+
+def added(default: Any, description: str) -> Any:
+    """A field that came later: its JSON leaves it out where it is as usual, so that keys of what was stored stay."""
+    return Field(default, description=description, exclude_if=lambda value: value == default)
+
+
+def key_of(form: type[Spec], content: dict) -> str:
+    """The key of a spec from its JSON, whichever version of the program wrote it."""
+    text = json.dumps({"is": form.identity, **content}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def number(value: float) -> str:
+    """The shortest text that reads back as the same number: `0.3`, `1`, `1e-07`."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def word(value: object) -> str:
+    """A value in words: a number as `number` writes it, everything else as it is."""
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def look_up(table: Mapping[str, Row], name: str, what: str) -> Row:
+    """A row of a table by its name.
+
+    Raises:
+        UserError: there is none, and what there is.
+    """
+    if name not in table:
+        raise UserError(f"there is no {what} {brief(name)}: known are {', '.join(table)}")
+    return table[name]
+
+
+def checked(form: type[Asked], /, **values: object) -> Asked:
+    """Build a spec, turning pydantic's report into one sentence.
+
+    Raises:
+        UserError: the first thing that was wrong.
+    """
+    try:
+        return form(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        message = message[:1].lower() + message[1:]
+        given = f" (got {brief(first['input'])})" if where else ""
+        raise UserError(f"{where}: {message}{given}" if where else message) from error
+
+
+def load(place: str) -> Any:
+    """What `core.kinds.wanda:wanda` names: module, colon, name in it.
+
+    A table names so where the code of a kind lies, and what that is, is called, may be asked and does is said there.
+    """
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

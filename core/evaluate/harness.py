@@ -1,0 +1,203 @@
+"""The one module that imports lm-eval, which takes seconds: its scoring, without its noise and its network."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import cache, partial
+from typing import Any
+
+import datasets
+import lm_eval.api.task
+import lm_eval.utils
+import torch
+import tqdm
+from jinja2.exceptions import SecurityError
+from lm_eval.api.registry import metric_registry
+from lm_eval.evaluator import evaluate
+from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
+
+from core.base.errors import UserError
+from core.evaluate.sandbox import sandboxed
+from core.models import hub
+from core.models.loading import Loaded
+
+BATCH = 2048  # tokens per forward
+FEW_SHOT_SEED = 1234  # the harness's own default
+
+Step = Callable[[int, int], None]  # told how many examples are done, and of how many; may raise Cancelled
+
+
+def _render_in_the_sandbox() -> None:
+    """From now on lm-eval renders every template of this process in the sandbox; as it comes, templates run code.
+
+    Raises:
+        RuntimeError: this lm-eval renders elsewhere.
+    """
+    lm_eval.utils.env = sandboxed(lm_eval.utils.env)
+    try:
+        lm_eval.api.task.utils.apply_template("{{ ''.__class__ }}", {})
+    except SecurityError:
+        return
+    raise RuntimeError("this version of lm-eval does not render its templates where they can be kept from running code")
+
+
+_render_in_the_sandbox()
+
+
+@cache
+def catalogue() -> TaskManager:
+    """The harness's own tasks; reading their thousands of files takes seconds."""
+    return TaskManager()
+
+
+def built(task: str | dict[str, Any]) -> dict[str, lm_eval.api.task.Task]:
+    """The task objects of a name in the harness, or of a configuration, by name; this reads their data.
+
+    Raises:
+        UserError: a configuration has a metric that is not lm-eval's own.
+    """
+    if isinstance(task, dict):
+        _check_metrics(task)
+    manager = catalogue() if isinstance(task, str) else TaskManager(include_defaults=False)
+    found = manager.load([task])["tasks"]
+    for each in found.values():
+        if each.get_config("num_fewshot") is None:
+            each.set_config(key="num_fewshot", value=0)
+        each.set_fewshot_seed(seed=FEW_SHOT_SEED)
+    return found
+
+
+def _check_metrics(config: dict[str, Any]) -> None:
+    """A metric that lm-eval does not know is loaded by the package evaluate, which runs a script of that name."""
+    for each in config.get("metric_list") or ():
+        name = each.get("metric")
+        if each.get("hf_evaluate") or name not in metric_registry:
+            raise UserError(
+                f"the task {config['task']} has the metric {name}, which is not one of lm-eval's own: code from a task "
+                "folder is not run"
+            )
+
+
+def answers(loaded: Loaded, task: lm_eval.api.task.Task, rows: list[int], step: Step) -> list[dict[str, Any]]:
+    """What lm-eval logs for each example, in the order of the rows.
+
+    `evaluate` and not `simple_evaluate`, whose additions are seeds for the whole process and a description of the
+    machine that takes longer than a small task.
+
+    Raises:
+        UserError: a choice has more tokens than the model takes.
+    """
+    name = task.task_name
+    logged = evaluate(
+        lm=Scorer(loaded, name, len(rows), step),
+        task_dict={"tasks": {name: task}},
+        samples={name: rows} if len(rows) < len(task.eval_docs) else None,
+        bootstrap_iters=0,
+        log_samples=True,
+    )["samples"][name]
+    one_filter = [each for each in logged if each["filter"] == logged[0]["filter"]]
+    return sorted(one_filter, key=lambda each: each["doc_id"])
+
+
+class Scorer(HFLM):
+    """lm-eval's scoring of a model that is already in memory, in batches of a bounded number of tokens.
+
+    Likelihoods come from log-softmax in float32 whatever the model's dtype; the harness would keep float16, where
+    unlike answers often tie.
+    """
+
+    def __init__(self, loaded: Loaded, task: str, examples: int, step: Step):
+        """task: its name, for messages. examples: how many there are, to tell how many are done."""
+        super().__init__(
+            pretrained=loaded.model,
+            tokenizer=copy.deepcopy(loaded.tokenizer),  # it is given a padding token
+            batch_size="auto",
+            softmax_dtype=torch.float32,
+        )
+        self.cache_hook = _Counter(examples, step)
+        self._task, self._start, self._size = task, 0, 0
+
+    def loglikelihood(self, requests: list, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+        self.cache_hook.requests = len(requests)
+        return super().loglikelihood(requests, disable_tqdm=True)
+
+    def _loglikelihood_tokens(self, requests: list, *args: Any, **options: Any) -> list[tuple[float, bool]]:
+        longest = max(len(choice) for *_, choice in requests)
+        if longest > self.max_length:
+            raise UserError(
+                f"the task {self._task} has a choice of {longest} tokens where the model takes {self.max_length} at "
+                "most: name a task with shorter choices, or a model with more positions"
+            )
+        return super()._loglikelihood_tokens(requests, *args, **options)
+
+    def _batch_scheduler(self, pos: int, n_reordered_requests: tuple) -> int:
+        if pos == 0 or pos >= self._start + self._size:
+            _, context, choice = n_reordered_requests[pos]  # the longest of its batch: they are sorted by length
+            longest = min(len(context) + len(choice), self.max_length)
+            self._start, self._size = pos, max(1, BATCH // longest)
+        return self._size
+
+
+class _Counter:
+    """Stands where lm-eval would store answers, and counts them."""
+
+    def __init__(self, examples: int, step: Step):
+        self.examples, self.step = examples, step
+        self.requests = self.answered = self.told = 0
+
+    def add_partial(self, *_: Any) -> None:
+        self.answered += 1
+        done = self.answered * self.examples // self.requests
+        if done > self.told:
+            self.told = done
+            self.step(done, self.examples)
+
+
+@contextmanager
+def quiet(local: bool) -> Iterator[list[str]]:
+    """lm-eval and datasets without bars, without output, and without the network for local tasks.
+
+    Yields a list that fills with the warnings that would have been logged.
+    """
+    with ExitStack() as stack:
+        put = partial(_put, stack)
+        put(lm_eval.api.task, "tqdm", partial(tqdm.tqdm, disable=True))
+        if not datasets.are_progress_bars_disabled():
+            datasets.disable_progress_bars()
+            stack.callback(datasets.enable_progress_bars)
+        put(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", False)  # a request, even for local files
+        if local:
+            stack.enter_context(hub.offline())
+        stack.enter_context(redirect_stdout(sys.stderr))
+        for library in ("huggingface_hub", "datasets"):  # a line for every attempt to reach the Hub, among others
+            _hush(stack, logging.getLogger(library))
+        log = logging.getLogger("lm_eval")
+        heard = _Heard()
+        log.addHandler(heard)
+        stack.callback(log.removeHandler, heard)
+        put(log, "propagate", False)
+        yield heard.said
+
+
+class _Heard(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+def _hush(stack: ExitStack, log: logging.Logger) -> None:
+    stack.callback(log.setLevel, log.level)
+    log.setLevel(logging.ERROR)
+
+
+def _put(stack: ExitStack, where: Any, name: str, value: Any) -> None:
+    stack.callback(setattr, where, name, getattr(where, name))
+    setattr(where, name, value)

@@ -1,0 +1,159 @@
+"""From what is asked of settings to the exact weights, texts and tasks that it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.ask.requests import ExportRequest
+from core.ask.settings import PrunedSpec, Setting, Sparsity
+from core.ask.studies import EvaluationRequest, Point, StudyRequest, StudySpec, TaskSpec
+from core.base.errors import UserError
+from core.evaluate import zeroshot
+from core.kinds.patterns import pattern
+from core.measure.pruning_plan import check_widths
+from core.models import anatomy
+from core.models.loading import Loaded, Reader
+from core.models.sources import Source
+from core.plan.spread import linear_parameters, spread
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.texts.windows import Windows, windows
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """A study request made exact: its spec, and the texts and tasks behind the hashes."""
+
+    spec: StudySpec
+    text: Windows
+    calibration: dict[str, Windows]  # by the key of their spec
+    tasks: dict[str, zeroshot.Task]  # by name
+
+    @property
+    def files(self) -> list[Path]:
+        """The local files that it was read from."""
+        return [path for each in (self.text, *self.calibration.values(), *self.tasks.values()) for path in each.files]
+
+    @property
+    def watched(self) -> list[Path]:
+        """What has changed where the request may mean something else by now."""
+        return [*self.files, *dict.fromkeys(path for each in self.tasks.values() for path in each.folders)]
+
+
+def check(request: StudyRequest | ExportRequest, reader: Reader, store: Store) -> None:
+    """Refuse, before any weight is read, what cannot be met whatever they are.
+
+    Raises:
+        UserError: as `resolve`, for texts, tasks, the profile and the budgets that it spreads.
+    """
+    settings = request.settings if isinstance(request, StudyRequest) else (request.setting,)
+    if isinstance(request, StudyRequest):
+        windows(request.evaluation.text, reader)
+        _tasks(request.evaluation)
+    if any(each.reads_text for each in settings):
+        windows(request.calibration, reader)
+    profile = profile_of(request.profile, reader.source, store)
+    parameters = linear_parameters(profile) if profile else np.empty((0, 0))
+    for each in settings:
+        if profile or each.allocation.base.profiled or each.allocation.correction.strength:
+            spread(each.allocation, parameters, profile)
+
+
+def _tasks(asked: EvaluationRequest) -> list[zeroshot.Task]:
+    """The zero-shot tasks, each with as many examples as were asked for."""
+    folder = Path(asked.tasks_from) if asked.tasks_from else None
+    found = zeroshot.tasks(asked.tasks, folder) if asked.tasks else []
+    for each in found:
+        zeroshot.drawn(each, asked.examples, asked.seed)  # refused now, not after an hour
+    return found
+
+
+def resolve(request: StudyRequest, loaded: Loaded, store: Store) -> Resolved:
+    """Read the texts, spread the budgets.
+
+    Raises:
+        UserError: a text or a task is too short, a task unknown, a budget impossible, the profile another model's, the
+            model cannot be pruned, or a pattern does not fit it.
+    """
+    text = windows(request.evaluation.text, loaded)
+    found = _tasks(request.evaluation)
+    calibration: dict[str, Windows] = {}
+    points = tuple(
+        point(setting, request, loaded, store, calibration) if setting else Point(setting=None, pruned=None)
+        for setting in request.points
+    )
+    tasks = tuple(
+        TaskSpec(
+            name=each.name,
+            content=each.content,
+            examples=request.evaluation.examples,
+            seed=request.evaluation.seed,
+            tokenizer=loaded.untold_tokenizer,
+        )
+        for each in found
+    )
+    spec = StudySpec(model=loaded.spec, text=text.spec, tasks=tasks, points=points)
+    return Resolved(spec, text, calibration, {each.name: each for each in found})
+
+
+def point(
+    setting: Setting,
+    request: StudyRequest | ExportRequest,
+    loaded: Loaded,
+    store: Store,
+    calibration: dict[str, Windows],
+) -> Point:
+    """One setting made exact; its calibration windows are added to `calibration`.
+
+    Raises:
+        UserError: as `resolve`.
+    """
+    sparsity = sparsities(setting, loaded, profile_of(request.profile, loaded.source, store))
+    if setting.pattern:
+        check_widths(pattern(setting.pattern), map(anatomy.prunable, loaded.layers))
+    read = None
+    if setting.reads_text:
+        draw = request.calibration.model_copy(update={"seed": setting.calibration_seed})
+        known = {each.spec: each for each in calibration.values()}
+        read = windows(draw, loaded)
+        calibration[read.spec.key] = known.get(read.spec, read)
+    pruned = PrunedSpec(
+        pruner=setting.pruner,
+        repair=setting.repair,
+        sparsity=sparsity,
+        pattern=setting.pattern,
+        true_sequential=setting.true_sequential,
+        calibration=read.spec if read else None,
+    )
+    return Point(setting=setting, pruned=pruned)
+
+
+def profile_of(key: str | None, source: Source, store: Store) -> Profile | None:
+    """The profile that allocations look at, or None where none is named.
+
+    Raises:
+        UserError: there is no such profile, or it is another model's.
+    """
+    if key is None:
+        return None
+    found = profiles.load(store, store.profile(key))
+    if (found.spec.model.content, found.spec.model.initialised) != (source.content, source.initialised):
+        raise UserError(
+            f"profile {found.entry.key} is of {found.provenance.get('model')}, not of {source.label}: "
+            "name a profile of the model that is pruned"
+        )
+    return found
+
+
+def sparsities(setting: Setting, loaded: Loaded, profile: Profile | None) -> Sparsity:
+    """The sparsity that a setting gives each layer, or each linear.
+
+    Raises:
+        UserError: an impossible budget, or the model cannot be pruned.
+    """
+    found = spread(setting.allocation, anatomy.parameters(loaded.layers), profile).exact.round(12)
+    return tuple(map(tuple, found.tolist())) if found.ndim == 2 else tuple(found.tolist())

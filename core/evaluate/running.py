@@ -1,0 +1,245 @@
+"""Evaluate a list of settings of one model, point by point; every finished piece is saved at once."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from core.ask import naming
+from core.ask.settings import PrunedSpec
+from core.ask.shares import Share, cut
+from core.ask.studies import Point, StudyRequest, StudySpec, ZeroShotSpec
+from core.base.errors import Broken
+from core.evaluate import perplexity, zeroshot
+from core.evaluate.pruned import count_zeros, prune
+from core.evaluate.resolving import Resolved
+from core.measure.walk import restored
+from core.models import flops
+from core.models.loading import Loaded
+from core.models.outline import Outline
+from core.models.progress import Progress, Report
+from core.models.provenance import provenance, relative
+from core.store import parts, unfinished
+from core.store.cache import Entry, Store
+from core.store.results import Array, Evaluated, ZeroShot, merged
+
+PIECE = 8  # windows per saved part
+
+
+@dataclass
+class Run:
+    """A running study: what it works on, and what it has done so far."""
+
+    loaded: Loaded
+    request: StudyRequest
+    resolved: Resolved
+    store: Store
+    shape: Outline
+    report: Report
+    share: Share | None = None  # None: all of it
+    done: float = 0.0  # FLOP
+    total: float = 0.0
+    pieces: int = 0
+    at: str = "the dense model"  # what is evaluated now, as charts call it
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> StudySpec:
+        return self.resolved.spec
+
+    def run(self) -> Entry:
+        """Evaluate what is missing, then save the view over it, which is an unfinished one while shares are missing.
+
+        Raises:
+            UserError, Cancelled: as `measure`.
+        """
+        self.measure()
+        while self.share is None and unfinished.missing(self.store, self.spec):  # deleted meanwhile with another study
+            self.measure()
+        told = self._provenance() | {
+            "text": self.resolved.text.label,
+            "text_source": relative(self.request.evaluation.text.source),
+            "text_documents": self.request.evaluation.text.documents,
+            "model_source": relative(self.request.model),
+            "calibration": next((each.label for each in self.resolved.calibration.values()), None),
+            "calibration_source": relative(self.request.calibration.source),
+            "calibration_documents": self.request.calibration.documents,
+            "profile": self.request.profile,
+            "tasks_from": self.request.evaluation.tasks_from and Path(self.request.evaluation.tasks_from).name,
+            "request": json.loads(relative(self.request.model_dump_json())),
+        }
+        return unfinished.saved(self.store, self.spec, told)
+
+    def measure(self) -> None:
+        """Evaluate what is missing, or what is missing of a share.
+
+        Raises:
+            UserError: a setting that cannot be.
+            Cancelled: the report function said so; finished pieces stay.
+        """
+        lacking = (each for each in self._mine() if self._lacks_losses(each) or self._lacking_tasks(each))
+        pending = {each.pruned: each for each in lacking}
+        losses = [each for each in pending.values() if self._lacks_losses(each)]
+        work = flops.study_flops(self.shape, self.request, len(losses), len(pending), sum(map(bool, pending)))
+        self.total = self.done + work
+        reference = self._reference() if losses else None
+        for each in pending.values():
+            self._point(each, reference)
+
+    # -- what is missing --------------------------------------------------------------------------------------------
+
+    def _mine(self) -> list[Point]:
+        """The points of the share, each model once; all of them where no share is named."""
+        points = list({each.pruned: each for each in self.spec.points}.values())
+        if self.share is None:
+            return points
+        works = [flops.point_flops(self.shape, self.request, pruned=bool(each.pruned)) for each in points]
+        falls = zip(cut(works, self.share.of), points, strict=True)
+        return [each for part, each in falls if part == self.share.part]
+
+    def _lacks_losses(self, point: Point) -> bool:
+        return self.store.measured(self.spec.evaluated(point)) is None
+
+    def _lacking_tasks(self, point: Point) -> list[ZeroShotSpec]:
+        return [unit for unit in self.spec.zero_shot(point) if self.store.measured(unit) is None]
+
+    # -- doing it ---------------------------------------------------------------------------------------------------
+
+    def _reference(self) -> Tensor:
+        share = flops.stack_flops(self.shape, *self.resolved.text.tokens.shape)
+        began, count = self.done, len(self.resolved.text.tokens)
+
+        def step(windows: int) -> None:
+            self._say(f"window {windows} of {count}", began + share * windows / count)
+
+        return perplexity.reference(self.loaded, self.resolved.text.tokens, step)
+
+    def _point(self, point: Point, reference: Tensor | None) -> None:
+        name = point.setting.name if point.setting else "dense"
+        self.at = naming.whole(point.setting) if point.setting else "dense"
+        warnings: list[str] = []
+        began = time.perf_counter()
+        with restored(self.loaded) if point.pruned else nullcontext():
+            broken = None
+            try:
+                zeros = self._prune(point.pruned, warnings) if point.pruned else count_zeros(self.loaded)
+            except Broken as reason:
+                broken, zeros = reason, count_zeros(self.loaded)
+            pruning = time.perf_counter() - began
+            about = {"setting": name, "warnings": warnings, "seconds_pruning": round(pruning, 2)}
+            if broken:
+                self._broke(point, zeros, broken, about)
+                return
+            if self._lacks_losses(point):
+                self._losses(point, zeros, reference, about)
+            for unit in self._lacking_tasks(point):
+                self._task(unit, about)
+
+    def _prune(self, pruned: PrunedSpec, warnings: list[str]) -> Array:
+        share, began = flops.walk_flops(self.shape, self.request.calibration), self.done
+
+        def step(layer: int) -> None:
+            self._say(f"pruned layer {layer}", began + share * (layer + 1) / self.shape.layers, layer)
+
+        return prune(self.loaded, pruned, self.resolved.calibration, step, warnings.append)
+
+    def _broke(self, point: Point, zeros: Array, reason: Broken, about: dict) -> None:
+        """Record a setting that broke the model while it was pruned: nothing of it is a number.
+
+        Args:
+            zeros: (layers, linears) as far as pruning got.
+        """
+        told = about | {"warnings": [*about["warnings"], str(reason)], "stopped": str(reason)}
+        tokens, spared = self.resolved.text.tokens, 0.0
+        if self._lacks_losses(point):
+            nothing = np.full(len(tokens), np.nan)
+            spared += flops.evaluation_flops(self.shape, *tokens.shape)
+            found = Evaluated(nll=nothing, kl=nothing, agreement=nothing, zeros=zeros)
+            self._save_losses(point, found, reason.layer, told)
+        for unit in self._lacking_tasks(point):
+            task = self.resolved.tasks[unit.task.name]
+            rows = np.asarray(zeroshot.drawn(task, unit.task.examples, unit.task.seed), float)
+            nothing = np.full(len(rows), np.nan)
+            spared += flops.task_flops(self.shape, len(rows))
+            self._save_task(unit, ZeroShot(document=rows, acc=nothing, acc_norm=nothing), told | {"seconds": 0.0})
+        self._say(str(reason), self.done + spared)
+
+    def _losses(self, point: Point, zeros: Array, reference: Tensor, about: dict) -> None:
+        unit, tokens = self.spec.evaluated(point), self.resolved.text.tokens
+        finished = parts.finished(self.store, unit)
+        known = {first + offset for first, part in finished.items() for offset in range(len(part.nll))}
+        share = flops.evaluation_flops(self.shape, PIECE, tokens.shape[1])
+        if not point.pruned:
+            share -= flops.stack_flops(self.shape, PIECE, tokens.shape[1])
+        for first in range(0, len(tokens), PIECE):
+            piece = tokens[first : first + PIECE]
+            if known.issuperset(range(first, first + len(piece))):
+                continue
+            began, start = time.perf_counter(), self.done
+
+            def step(windows: int, first: int = first, start: float = start) -> None:
+                self._say(f"window {first + windows} of {len(tokens)}", start + share * windows / PIECE)
+
+            beside = reference[first : first + len(piece)]
+            found = perplexity.evaluate(self.loaded, piece, beside, step, dense=not point.pruned)
+            part = Evaluated(nll=found.nll, kl=found.kl, agreement=found.agreement, zeros=zeros)
+            parts.save(self.store, unit, first, part, time.perf_counter() - began)
+            self.pieces += 1
+            self._say(f"saved {first + len(piece)} of {len(tokens)} windows", self.done)
+        pieces = [part for _, part in sorted(parts.finished(self.store, unit).items())]
+        if self.store.measured(unit) is None:  # else another process was faster, and may have dropped its parts
+            whole = merged(pieces)
+            self._save_losses(point, whole, self._first_broken(whole.nll), about)
+
+    def _first_broken(self, losses: Array) -> int | None:
+        """The least of the layers that break first on the first window without a finite loss of each piece.
+
+        None where all losses are finite. It is read from the model again: pieces of an earlier run do not tell.
+        """
+        wrong = np.flatnonzero(~np.isfinite(losses))
+        _, firsts = np.unique(wrong // PIECE, return_index=True)
+        tokens = self.resolved.text.tokens
+        return min((perplexity.first_broken(self.loaded, tokens[window]) for window in wrong[firsts]), default=None)
+
+    def _save_losses(self, point: Point, found: Evaluated, broken: int | None, about: dict) -> None:
+        unit = self.spec.evaluated(point)
+        read = point.pruned and point.pruned.calibration
+        told = {
+            "text": self.resolved.text.label,
+            "calibration": self.resolved.calibration[read.key].label if read else None,
+            "seconds": round(parts.seconds(self.store, unit), 2),
+            "broken": broken,
+        }
+        self.store.save(unit, found, self._provenance() | about | told)
+        parts.drop(self.store, unit)
+
+    def _task(self, unit: ZeroShotSpec, about: dict) -> None:
+        task = self.resolved.tasks[unit.task.name]
+        share, start = flops.task_flops(self.shape, unit.task.examples or task.documents), self.done
+
+        def step(done: int, total: int) -> None:
+            self._say(f"{task.name}, {done} of {total} questions put", start + share * done / max(total, 1))
+
+        began = time.perf_counter()
+        found = zeroshot.score(self.loaded, task, unit.task.examples, unit.task.seed, step)
+        self._save_task(unit, found, about | {"seconds": round(time.perf_counter() - began, 2)})
+        self._say(f"saved {task.name}", self.done)
+
+    def _save_task(self, unit: ZeroShotSpec, found: ZeroShot, about: dict) -> None:
+        self.store.save(unit, found, self._provenance() | about)
+        self.pieces += 1
+
+    # -- telling ----------------------------------------------------------------------------------------------------
+
+    def _provenance(self) -> dict:
+        return provenance(self.loaded, self.resolved.files, self.store, self.loaded.model.device)
+
+    def _say(self, line: str, done: float, layer: int | None = None) -> None:
+        self.done = max(self.done, done)
+        self.report(Progress(f"{self.at}: {line}", int(self.done / 1e6), int(self.total / 1e6), layer, self.pieces))

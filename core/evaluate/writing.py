@@ -1,0 +1,145 @@
+"""What a dense and a pruned model write after a prompt, while somebody waits.
+
+The model is pruned by masks that are kept, not layer after layer: Wanda's scores are those of the dense model's inputs,
+whatever was pruned before a layer. That takes seconds where the walk of `core.measure.walk`, by which models are
+evaluated and exported, takes a minute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, PreTrainedModel
+
+from core.ask.lab import Prompt
+from core.base.errors import UserError
+from core.base.formats import either
+from core.evaluate.resolving import profile_of, sparsities
+from core.kinds.treatments import PRUNERS
+from core.measure.masks import Masks, masked
+from core.models.loading import Loaded
+from core.store.cache import Store
+from core.store.scenes import Generated
+
+KEPT = 32  # dense continuations
+
+
+class Writer:
+    """A model that continues prompts, dense and pruned."""
+
+    def __init__(self, loaded: Loaded, store: Store, masks: Masks):
+        self.loaded, self.store, self.masks = loaded, store, masks
+        self.dense: OrderedDict[tuple[str, int], str] = OrderedDict()
+
+    @torch.inference_mode()
+    def write(self, asked: Prompt) -> Generated:
+        """Continue a prompt with the dense and with the pruned model.
+
+        Raises:
+            UserError: a prompt without room to continue, or a setting that cannot be, or not while somebody waits.
+        """
+        began = time.perf_counter()
+        how = asked.setting
+        if how.repair or how.pattern or not PRUNERS[how.pruner].keeps_weights:
+            fast = either(name for name, row in PRUNERS.items() if row.keeps_weights)
+            raise UserError(f"text is written while you wait by {fast}, without repair or pattern: choose one of these")
+        base = how.allocation.base
+        needed = base.profiled or how.allocation.correction.strength
+        profile = profile_of(asked.profile, self.loaded.source, self.store) if needed else None
+        share = np.array(sparsities(how, self.loaded, profile))
+        dense = self._dense(asked.prompt, asked.tokens)
+        with masked(self.loaded, how.pruner, share, self.masks) as zeros:
+            pruned = continuation(self.loaded, asked.prompt, asked.tokens)
+        seconds = round(time.perf_counter() - began, 2)
+        return Generated(asked=asked, dense=dense, pruned=pruned, sparsity=round(zeros, 4), seconds=seconds)
+
+    def _dense(self, prompt: str, tokens: int) -> str:
+        key = prompt, tokens
+        if key not in self.dense:
+            self.dense[key] = continuation(self.loaded, prompt, tokens)
+            while len(self.dense) > KEPT:
+                self.dense.popitem(last=False)
+        self.dense.move_to_end(key)
+        return self.dense[key]
+
+
+@torch.inference_mode()
+def continuation(loaded: Loaded, prompt: str, tokens: int = 48) -> str:
+    """The likeliest continuation of a prompt, token by token (greedy), without the prompt.
+
+    Nothing that the model's own generation settings ask for, such as a repetition penalty, is applied: it would hide
+    what pruning does. It ends early at an end token, and where the logits are not finite, for nothing is likeliest
+    among them.
+
+    Args:
+        tokens: the most tokens to write.
+
+    Raises:
+        UserError: an empty prompt, or one that leaves no room for the continuation.
+    """
+    _check(prompt, tokens, loaded)
+    ids = loaded.tokenizer(prompt, return_tensors="pt")["input_ids"].to(loaded.model.device)
+    with _no_settings_of_its_own(loaded.model):
+        written = loaded.model.generate(
+            ids, attention_mask=torch.ones_like(ids), generation_config=_greedy(loaded, tokens)
+        )
+    kept = written.sequences[0, : ids.shape[1] + _finite(written.logits)]
+    return _new_text(loaded, ids[0], kept)
+
+
+def _check(prompt: str, tokens: int, loaded: Loaded) -> None:
+    """Refuse a prompt that is empty or leaves no room."""
+    if not prompt.strip():
+        raise UserError("the prompt is empty: give the words to be continued")
+    if tokens < 1:
+        raise UserError(f"{tokens} tokens cannot be written: ask for 1 or more")
+    length = len(loaded.tokenizer(prompt)["input_ids"])
+    if loaded.longest is not None and length + tokens > loaded.longest:
+        raise UserError(
+            f"a prompt of {length} tokens and {tokens} to be written exceed the {loaded.longest} that the model's "
+            f"positions allow: shorten it to {max(0, loaded.longest - tokens)} tokens, or ask for fewer"
+        )
+
+
+def _greedy(loaded: Loaded, tokens: int) -> GenerationConfig:
+    end = loaded.tokenizer.eos_token_id
+    return GenerationConfig(
+        max_new_tokens=tokens,
+        do_sample=False,
+        num_beams=1,
+        eos_token_id=end,
+        pad_token_id=0 if end is None else end,  # never used: there is one prompt
+        return_dict_in_generate=True,
+        output_logits=True,
+    )
+
+
+@contextmanager
+def _no_settings_of_its_own(model: PreTrainedModel) -> Iterator[None]:
+    """`generate` fills what a configuration leaves open from the model's own, which is put aside for a while."""
+    own = model.generation_config
+    model.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = own
+
+
+def _finite(logits: tuple[Tensor, ...]) -> int:
+    """How many steps came before the first whose logits are not finite."""
+    broken = [step for step, each in enumerate(logits) if not torch.isfinite(each).all()]
+    return broken[0] if broken else len(logits)
+
+
+def _new_text(loaded: Loaded, prompt: Tensor, whole: Tensor) -> str:
+    """Decoded together with the prompt, for some tokenizers drop a leading space."""
+    before, after = (loaded.tokenizer.decode(each, skip_special_tokens=True) for each in (prompt, whole))
+    if after.startswith(before):
+        return after[len(before) :]
+    return loaded.tokenizer.decode(whole[len(prompt) :], skip_special_tokens=True)

@@ -1,0 +1,228 @@
+"""Zero-shot accuracy through lm-eval, on the harness's own tasks or on task files in a folder."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
+
+from core.base.errors import UserError
+from core.base.formats import gist
+from core.evaluate import task_files
+from core.models.loading import Loaded
+from core.store.results import Array, ZeroShot
+
+MOST_NAMES = 20  # listed in a message
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A task that can be scored. `content` says what is asked: equal contents, equal examples and prompts."""
+
+    name: str
+    config: dict[str, Any] | None  # with absolute data paths; None for a definition of the harness
+    content: str  # SHA-256 over the YAML and data files; the name and version of a definition of the harness
+    version: str | float | None
+    documents: int
+    files: tuple[Path, ...] = ()  # the YAML files and the data; none of a definition of the harness
+    folders: tuple[Path, ...] = ()  # where a file may come that has one of its tags too
+
+
+def tasks(names: Sequence[str], folder: Path | None) -> list[Task]:
+    """The tasks of some names; a tag, or a group of the harness, stands for all of its tasks.
+
+    Args:
+        folder: where YAML files define the tasks; None for the harness's own definitions.
+
+    Raises:
+        UserError: an unknown name, folder or file, data that is not at hand, a task without `acc` over choices,
+            lm-eval not installed.
+    """
+    if not names:
+        raise UserError("no task is named: name at least one")
+    found = _from_harness(names) if folder is None else _from_folder(names, folder)
+    return list({task.name: task for task in found}.values())
+
+
+def rows(documents: int, examples: int | None, seed: int) -> list[int]:
+    """Row numbers of a seeded sample without replacement, ascending; all rows for None.
+
+    Raises:
+        UserError: more examples than there are, or none at all.
+    """
+    if examples is None:
+        return list(range(documents))
+    if not 1 <= examples <= documents:
+        raise UserError(f"{examples} examples cannot be drawn from {documents}: ask for 1 to {documents}, or for all")
+    return sorted(int(row) for row in np.random.default_rng(seed).choice(documents, examples, replace=False))
+
+
+def drawn(task: Task, examples: int | None, seed: int) -> list[int]:
+    """The rows of a task that are asked, as `rows` draws them.
+
+    Raises:
+        UserError: more examples than the task has.
+    """
+    try:
+        return rows(task.documents, examples, seed)
+    except UserError as reason:
+        raise UserError(f"the task {task.name}: {reason}") from reason
+
+
+def score(
+    loaded: Loaded,
+    task: Task,
+    examples: int | None,
+    seed: int,
+    step: Callable[[int, int], None] = lambda _done, _total: None,
+) -> ZeroShot:
+    """Score a model on a task, with as many shots as the task says; NaN where a likelihood was not a number.
+
+    Args:
+        examples: how many to draw, None for all.
+        step: told how many examples are done, and of how many; longer ones come first. May raise Cancelled.
+
+    Raises:
+        UserError: more examples than there are, an example that a template cannot be rendered for or whose right answer
+            is not among its choices, a choice with more tokens than the model takes, or files that have changed.
+    """
+    harness = _harness()
+    with harness.quiet(local=task.config is not None) as warnings:
+        with _readable(task.name, task.config is not None):
+            built = harness.built(task.name if task.config is None else task.config)[task.name]
+            _check_unchanged(task)
+        chosen = rows(len(built.eval_docs), examples, seed)
+        with _rendered(task.name):
+            answers = harness.answers(loaded, built, chosen, step)
+    if any("Label index" in warning for warning in warnings):
+        raise UserError(f"the task {task.name} has an example whose right answer is not among its choices")
+    acc = _column(answers, "acc")
+    acc_norm = _column(answers, "acc_norm") if "acc_norm" in answers[0] else np.full(len(acc), np.nan)
+    return ZeroShot(document=np.array(chosen, float), acc=acc, acc_norm=acc_norm)
+
+
+def _column(answers: Iterable[dict[str, Any]], metric: str) -> Array:
+    """A metric per example. Among NaN likelihoods the harness takes the first choice: here that is NaN."""
+    return np.array(
+        [
+            np.nan if any(np.isnan(likelihood) for likelihood, _ in each["filtered_resps"]) else float(each[metric])
+            for each in answers
+        ]
+    )
+
+
+def _from_folder(names: Sequence[str], folder: Path) -> Iterator[Task]:
+    there = task_files.read(folder)
+    below = (folder, *(path for path in folder.rglob("*") if path.is_dir()))
+    tags = sorted({tag for each in there.values() for tag in each.tags})
+    harness = _harness()
+    for name in names:
+        chosen = [each for each in there.values() if name == each.name or name in each.tags]
+        if not chosen:
+            raise UserError(_unknown(name, [*there, *tags], f'"{folder}"'))
+        for each in chosen:
+            with harness.quiet(local=True), _readable(each.name, True):
+                config, files, content = task_files.with_data(each)
+                built = harness.built(config)[each.name]
+                documents = len(built.eval_docs)
+            _check(built, each.name)
+            yield Task(each.name, config, content, built.VERSION, documents, files, below)
+
+
+def _from_harness(names: Sequence[str]) -> Iterator[Task]:
+    harness = _harness()
+    for name in names:
+        with harness.quiet(local=False):
+            known = harness.catalogue().all_tasks
+            if name not in known:
+                raise UserError(_unknown(name, known, "lm-eval"))
+            with _readable(name, False):
+                found = {each: (built, len(built.eval_docs)) for each, built in harness.built(name).items()}
+        for each, (built, documents) in found.items():
+            _check(built, each)
+            yield Task(each, None, f"{each} {built.VERSION}", built.VERSION, documents)
+
+
+def _check_unchanged(task: Task) -> None:
+    """Asked when the data was read: an answer is filed under the content that the task had when it was found."""
+    if task.files and task_files.content(task.files) != task.content:
+        raise UserError(f"the files of the task {task.name} have changed since the run began: ask for it again")
+
+
+def _check(built: Any, name: str) -> None:
+    if built.OUTPUT_TYPE != "multiple_choice" or "acc" not in built.aggregation():
+        raise UserError(
+            f"the task {name} has no accuracy over choices (it is of the kind {built.OUTPUT_TYPE}): name a "
+            "multiple-choice task with the metric acc"
+        )
+
+
+def _unknown(name: str, known: Sequence[str], where: str) -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    there = ", ".join(sorted(known)) if len(known) <= MOST_NAMES else f"{len(known)} others"
+    hint = f"did you mean {' or '.join(close)}? There" if close else "there"
+    return f"{where} has no task {name}: {hint} are {there}"
+
+
+@contextmanager
+def _readable(name: str, local: bool) -> Iterator[None]:
+    """Whatever lm-eval or datasets cannot read becomes one sentence."""
+    from datasets.exceptions import DatasetsError
+
+    unreadable = (DatasetsError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, StopIteration)
+    try:
+        with _rendered(name):
+            yield
+    except unreadable as error:
+        if isinstance(error, OSError | DatasetsError) and not local:
+            raise UserError(
+                f"the data of the task {name} is neither in the local cache nor to be had from the Hub: go online, "
+                "or name a folder of task files"
+            ) from error
+        raise UserError(f"lm-eval cannot read the task {name}: {_gist(error)}") from error
+
+
+@contextmanager
+def _rendered(name: str) -> Iterator[None]:
+    """What is wrong with a template, or with the choices it writes, becomes one sentence."""
+    try:
+        yield
+    except SecurityError as error:
+        raise UserError(
+            f"a template of the task {name} uses {error}: templates may read an example's fields and use Jinja's "
+            "filters; code from a task folder is not run"
+        ) from error
+    except (TemplateError, SyntaxError) as error:
+        raise UserError(f"lm-eval cannot read the task {name}: {_gist(error)}") from error
+
+
+def _gist(error: Exception) -> str:
+    """What a library complains of, in a few words."""
+    reason = error.__cause__ or error
+    if isinstance(reason, KeyError):
+        return f"it names {reason}, which is not there"
+    if isinstance(reason, StopIteration):
+        return "a data file of it is empty"
+    return gist(reason)
+
+
+def _harness() -> Any:
+    """lm-eval is imported when it is needed.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        from core.evaluate import harness
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "lm_eval":
+            raise
+        raise UserError("zero-shot tasks need the package lm-eval: install it with pip install lm-eval") from error
+    return harness

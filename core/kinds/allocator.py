@@ -1,0 +1,96 @@
+"""What every base allocator says of itself, in one file of its own; `core.ask.allocations` has the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from core.base.spec import Array, Spec
+
+if TYPE_CHECKING:
+    from core.plan.evidence import Evidence
+
+
+def steps(low: float, high: float, step: float) -> tuple[float, ...]:
+    """Numbers from low to high, both included."""
+    return tuple(round(low + i * step, 6) for i in range(round((high - low) / step) + 1))
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """How a field of an allocator is set and called; its default, range and meaning are the field's own."""
+
+    label: str  # of its widget
+    options: tuple[float | str, ...]  # the steps of its slider, or names
+    column: str  # in a table
+    words: dict[str, str] = field(default_factory=dict)  # option -> words, where options are names
+    key: str = ""  # in the URL, where its name is taken by another page
+    quiet: bool = False  # not written where it is as usual
+    titles: dict[str, str] = field(default_factory=dict)  # option -> words that it adds to the title
+    name: str = ""  # of the field, filled in by `Allocator.parameters`
+
+
+class Allocator(Spec):
+    """A base allocator: its parameters are fields, `Annotated` with a `Parameter` where a page can set them."""
+
+    label: ClassVar[str]
+    colours: ClassVar[tuple[str, str] | None] = None  # of its lines, on a light ground and on a dark one; else ink
+    word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
+    about: ClassVar[str] = ""  # one sentence, for the glossary
+    formula: ClassVar[str] = ""  # TeX
+    caption: ClassVar[str] = ""  # beside its parameters: the paper, and where its code differs
+    paper: ClassVar[str] = ""
+    profiled: ClassVar[bool] = True  # looks at a profile; else at the number of layers alone
+    reference: ClassVar[bool] = False  # there is a code of its authors, whose numbers leave the bounds
+    measured: ClassVar[bool] = False  # goes by measured responses: inside the bounds, and no further than measured
+    by_hand: ClassVar[bool] = False  # is no method: the numbers are given
+
+    def wish(self, evidence: Evidence) -> Array:
+        """What the reference code computes before any clamp of its own, (units,): the budget step follows.
+
+        Raises:
+            UserError: the profile lacks what it looks at.
+        """
+        raise NotImplementedError
+
+    def highest(self, evidence: Evidence) -> float:
+        """The largest sparsity that it may give, where it is `measured`."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """What it is called: `Response`, `Response per linear`."""
+        more = [each.titles.get(getattr(self, each.name), "") for each in self.parameters()]
+        return " ".join(filter(None, [self.label, *more]))
+
+    @property
+    def per_linear(self) -> bool:
+        """Whether it gives each linear a sparsity of its own."""
+        return False
+
+    @property
+    def said(self) -> dict[str, object]:
+        """What the grammar writes of it, by name."""
+        own = self.model_dump(exclude={"kind"})
+        quiet = {each.name: type(self).model_fields[each.name].default for each in self.parameters() if each.quiet}
+        return {name: value for name, value in own.items() if name not in quiet or value != quiet[name]}
+
+    @classmethod
+    def quick(cls, target: float, layers: int) -> tuple[Self, ...]:
+        """What a quick search tries of it."""
+        return (cls(),)
+
+    @classmethod
+    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+        """What a full search tries: the grid of its paper or of its published commands."""
+        return cls.quick(target, layers)
+
+    @classmethod
+    def parameters(cls) -> tuple[Parameter, ...]:
+        """Those that a page can set, in order."""
+        return tuple(
+            replace(each, name=name)
+            for name, about in cls.model_fields.items()
+            for each in about.metadata
+            if isinstance(each, Parameter)
+        )

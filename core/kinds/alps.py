@@ -1,0 +1,121 @@
+"""ALPS (Meng et al., arXiv 2406.07831): the mask and the weights that stay, found together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from core.kinds.damping import damped
+from core.kinds.patterns import Pattern
+from core.kinds.refit import solved
+from core.kinds.selection import least, least_of_groups
+
+DAMPING = (0.01, 0.1, 1.0)  # times the mean diagonal of the second moment; each is tried when the one before fails
+ROUNDS = 300  # at most
+RESTARTS = 5  # at most: where even a weak pull moves no weight, the mask is what it was
+EVERY = 3  # rounds: how often the mask is looked at
+PENALTY = 0.1  # at the start
+GROWTH = ((0.1, 1.3), (0.005, 1.2), (0.0, 1.1))  # a change of the mask above so much of what stays: times so much
+SETTLED = 0.0003  # of what stays: a smaller change ends it after so many rounds
+SETTLING = 30
+POLISH, CLOSE = 10, 1e-4  # rounds on the mask that was found, and the residual that is enough
+
+
+def alps(
+    weight: Tensor,
+    second_moment: Tensor,
+    sparsity: float,
+    pattern: Pattern | None = None,
+    warn: Callable[[str], object] = warnings.warn,
+) -> Tensor:
+    """Least squares over weights with a given number of zeros, by splitting them into a dense and a sparse copy (ADMM).
+
+    The dense copy fits the outputs, the sparse one is its greatest entries over the whole linear, and a penalty that
+    grows as the mask settles pulls the two together; then the weights that stay are solved for. Columns are scaled to a
+    unit diagonal of the damped second moment. One eigendecomposition in float64 serves every penalty; the rest is in
+    float32 whatever the dtype of the weight.
+
+    Where the reference code differs: it lets the penalty shrink without end while the mask stands still at the start,
+    here that is tried five times.
+
+    Args:
+        weight: (out, in).
+        second_moment: (in, in) sum of x x^T over the calibration tokens; a common factor cancels.
+        sparsity: fraction of zeros, in [0, 1): `int(numel * sparsity)` of them.
+        pattern: N kept of M in every row instead, which is its own sparsity.
+        warn: told when the splitting diverges and is tried again with more damping.
+
+    Returns:
+        A pruned and solved copy, (out, in), in the dtype of the weight.
+
+    Raises:
+        UserError: the inputs make no whole groups of the pattern.
+        Broken: it diverges with the largest damping too.
+    """
+    if pattern:
+        pattern.check_width(weight.shape[1])
+    elif not int(weight.numel() * sparsity):
+        return weight.clone()
+    dense = weight.to(torch.float32, memory_format=torch.contiguous_format)
+    mean = second_moment.diagonal().mean()
+    mean = mean.where(mean > 0, 1.0)  # of inputs that are never used
+
+    def gone(scores: Tensor) -> Tensor:
+        if pattern:
+            return least_of_groups(scores, pattern)
+        return least(scores.flatten(), int(scores.numel() * sparsity)).view_as(scores)
+
+    def attempt(share: float) -> Tensor | None:
+        scale = (second_moment.diagonal() + share * mean).sqrt()
+        sparse = _split(dense * scale, _Penalised(second_moment, share * mean, scale), gone)
+        kept = ~gone(sparse.abs())
+        return solved(dense, sparse / scale * kept, kept, second_moment, share * mean, POLISH, CLOSE)
+
+    hopeless = "the splitting diverges by the second moment of the inputs"
+    return damped(attempt, DAMPING, "the splitting diverged", hopeless, warn).to(weight.dtype)
+
+
+class _Penalised:
+    """The damped second moment A, scaled to a unit diagonal, and its inverse at any penalty."""
+
+    def __init__(self, second_moment: Tensor, damping: Tensor, scale: Tensor):
+        self.matrix = (second_moment + damping * torch.eye(len(scale), device=scale.device)) / torch.outer(scale, scale)
+        exact = self.matrix.cpu() if scale.device.type == "mps" else self.matrix  # which has no float64
+        values, vectors = torch.linalg.eigh(exact.double())
+        self.values, self.vectors = (each.float().to(scale.device) for each in (values, vectors))
+
+    def inverse(self, penalty: float) -> Tensor:
+        """`(A + penalty I)^-1`, (in, in)."""
+        return (self.vectors / (self.values + penalty)) @ self.vectors.T
+
+
+def _split(dense: Tensor, penalised: _Penalised, gone: Callable[[Tensor], Tensor]) -> Tensor:
+    """The sparse copy once the mask has settled, (out, in); `dense` is scaled."""
+    fitted = dense @ penalised.matrix
+    first = dense.masked_fill(gone(dense.abs()), 0)
+    sparse, price, penalty, restarts, began = first, torch.zeros_like(dense), PENALTY, 0, False
+    inverse, before = penalised.inverse(penalty), first != 0
+    stay = max(int(before.sum()), 1)  # a linear of zeros alone keeps none
+    for done in range(1, ROUNDS + 1):
+        near = (fitted - price + penalty * sparse) @ inverse
+        wanted = near + price / penalty
+        sparse = wanted.masked_fill(gone(wanted.abs()), 0)
+        price = price + penalty * (near - sparse)
+        if done % EVERY:
+            continue
+        after = sparse != 0
+        change, before = int((after ^ before).sum()) / stay, after
+        if change:
+            began = True
+            penalty *= next(growth for least_change, growth in GROWTH if change > least_change)
+        elif began or restarts == RESTARTS:
+            break
+        else:
+            sparse, price, penalty, restarts = first, torch.zeros_like(dense), penalty / 5, restarts + 1
+        if began and done > SETTLING and change < SETTLED:
+            break
+        inverse = penalised.inverse(penalty)
+    return sparse

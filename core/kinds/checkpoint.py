@@ -1,0 +1,47 @@
+"""The same layer of another checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from core.base.formats import model_name
+from core.kinds.perturbation import Kind
+
+if TYPE_CHECKING:
+    from core.measure.perturb import Injection, Stream
+
+
+class Checkpoint(Kind):
+    """The layer replaced by the same layer of another checkpoint on the clean input, at every token."""
+
+    parts = ("source",)
+    example = "checkpoint:PATH"
+    word = "checkpoint"
+    about = (
+        "The layer replaced by the same layer of another checkpoint of the same architecture: a pruned or quantised "
+        "export, a fine-tune."
+    )
+    formula = r"d_i = f^{\text{other}}_i(h_{i-1}) - f_i(h_{i-1})"
+    runs = 1
+    compares = True
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    source: str = Field(min_length=1, description="as a model is typed; in a spec, the beginning of its files' hash")
+
+    @property
+    def label(self) -> str:
+        return f"Layer of {model_name(self.source)}"
+
+    @property
+    def short(self) -> str:
+        return model_name(self.source)
+
+    def told(self, provenance: Mapping[str, Any]) -> Checkpoint:
+        typed = provenance.get("checkpoints", {}).get(self.source, self.source)
+        return self.model_copy(update={"source": typed})
+
+    def apply(self, at: Injection) -> Stream:
+        return at.replaced(self.source)

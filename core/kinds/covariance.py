@@ -1,0 +1,37 @@
+"""Noise that has the shape of the layer's own output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from core.base.spec import Positions, number
+from core.kinds.perturbation import Kind
+
+if TYPE_CHECKING:
+    from core.measure.perturb import Injection, Stream
+
+
+class Covariance(Kind):
+    """As `Gaussian`, with z drawn from the empirical covariance of the layer's own output."""
+
+    parts = ("size",)
+    varies = "size"
+    example = "covariance:0.3"
+    word = "covariance"
+    about = "Random noise of a given size that varies in the directions in which the layer's own output varies."
+    formula = r"z \sim \mathcal N(0, \operatorname{Cov}(h_i))"
+    noise = True
+    covariance = True
+
+    kind: Literal["covariance"] = "covariance"
+    size: float = Field(gt=0)
+    positions: Positions = "after_first"
+
+    @property
+    def label(self) -> str:
+        return f"Noise shaped like the layer's output, size {number(self.size)}"
+
+    def apply(self, at: Injection) -> Stream:
+        return at.moved(at.shaped(at.noise(self.kind)), self.size, self.positions)

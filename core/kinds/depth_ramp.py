@@ -1,0 +1,67 @@
+"""A straight line over depth: ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from core.base.spec import Array
+from core.kinds.allocator import Allocator, Parameter, steps
+
+if TYPE_CHECKING:
+    from core.plan.evidence import Evidence
+
+STEP = 0.002  # of the grid
+MOST = 20  # of its steps that a search tries: published ones run to hundreds on a shallow model, and OWL gets as many
+
+
+class DepthRamp(Allocator):
+    """A straight line over depth (arXiv 2502.14770, 2411.07066)."""
+
+    label = "Depth ramp"
+    colours = ("#7A6A00", "#D9C64A")
+    word = "depth ramp"
+    about = "An allocation on a straight line over depth: with a positive step beta, later layers are pruned more."
+    formula = r"s_l = \text{target} + \beta \, (l - \tfrac{L-1}{2})"
+    caption = (
+        "A straight line over depth, as in ATP (arXiv 2502.14770) and NeuroAL (arXiv 2411.07066); looks at nothing. "
+        "ATP chose its β on the very test text it reports."
+    )
+    paper = "ATP, arXiv 2502.14770; NeuroAL, arXiv 2411.07066"
+    profiled = False
+    reference = True
+
+    kind: Literal["depth_ramp"] = "depth_ramp"
+    beta: Annotated[
+        float, Parameter("Step from layer to layer β, sparsity", steps(-0.02, 0.02, 0.001), "β per layer")
+    ] = Field(0.01, description="step from a layer to the next, sparsity units")
+
+    def wish(self, evidence: Evidence) -> Array:
+        return depth_ramp(evidence.units, evidence.target, self.beta)
+
+    @classmethod
+    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+        """Ramps of rising steepness as long as no layer would leave [0, 1).
+
+        Every multiple of the step, as published; where these are more than `MOST`, so many of them, spread evenly up
+        to the steepest.
+        """
+        steepest = min(target, 1 - target) / max((layers - 1) / 2, 0.5)
+        count = math.floor(steepest / STEP - 1e-9)
+        tried = min(count, MOST)
+        return tuple(cls(beta=round(STEP * round(count * each / tried), 6)) for each in range(1, tried + 1))
+
+
+def depth_ramp(layers: int, target: float, beta: float = 0.01) -> Array:
+    """A straight line over depth.
+
+    ATP keeps the line inside 0 to 1 by a limit on beta, min(2 S, 2 (1 - S)) / (layers - 1); NeuroAL's code clamps to
+    0.01 and 0.99. Neither is done here, and a falling line may be asked for too.
+
+    Args:
+        beta: step from a layer to the next, sparsity units; ATP searches it on the very test text it reports.
+    """
+    return target + beta * (np.arange(layers) - (layers - 1) / 2)

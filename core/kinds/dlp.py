@@ -1,0 +1,68 @@
+"""DLP (arXiv 2505.23807): large mean scores, more sparsity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from core.base.spec import Array
+from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.band import band
+
+if TYPE_CHECKING:
+    from core.plan.evidence import Evidence
+
+STATISTICS = {"mean": "mean", "median": "median"}
+
+
+class Dlp(Allocator):
+    """Large mean scores, more sparsity (arXiv 2505.23807)."""
+
+    label = "DLP"
+    colours = ("#5B5FC7", "#A3A6F5")
+    word = "DLP"
+    about = (
+        "An allocation that prunes layers with a large mean Wanda score more, over a band as OWL's, alpha being half "
+        "its width."
+    )
+    formula = (
+        r"c_l = 1 - \overline{\text{score}}_l / \textstyle\sum_k \overline{\text{score}}_k,\quad "
+        r"z_l = 2 \, \text{alpha} \, \frac{c_l - \min c}{\max c - \min c},\quad s_l = \text{target} + \bar z - z_l"
+    )
+    caption = (
+        "arXiv 2505.23807: a layer with large Wanda scores is pruned more. The paper takes their median, its code the "
+        "mean."
+    )
+    paper = "arXiv 2505.23807"
+    reference = True
+
+    kind: Literal["dlp"] = "dlp"
+    alpha: Annotated[float, Parameter("Half width α, sparsity", steps(0, 0.3, 0.01), "half width α")] = Field(
+        0.15, ge=0, le=0.5, description="half width of the band, sparsity units"
+    )
+    statistic: Annotated[
+        Literal["mean", "median"],
+        Parameter("Scores by", tuple(STATISTICS), "scores by", STATISTICS, key="scores", quiet=True),
+    ] = Field("mean", description="mean or median")
+
+    def wish(self, evidence: Evidence) -> Array:
+        return dlp(evidence.score(self.statistic), evidence.target, self.alpha)
+
+    @classmethod
+    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+        return tuple(cls(alpha=alpha) for alpha in (0.05, 0.1, 0.15))
+
+
+def dlp(score_mean: Array, target: float, alpha: float = 0.15) -> Array:
+    """A layer with large mean Wanda scores is pruned more.
+
+    The paper says the median of the scores, its code takes the mean; so does this, unless the median is passed in.
+
+    Args:
+        score_mean: (layers,) mean of the pooled Wanda scores.
+        alpha: half width of the band, sparsity units.
+    """
+    whole = score_mean.sum()
+    return band(1 - score_mean / whole if whole else np.zeros_like(score_mean), target, alpha)

@@ -1,0 +1,103 @@
+"""LSA (ICLR 2026): a layer whose outputs suffer most from removed weights is pruned most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from core.base.errors import UserError
+from core.base.spec import Array
+from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.band import band, unit
+
+if TYPE_CHECKING:
+    from core.plan.evidence import Evidence
+
+GRANULARITIES = {"layer": "one per layer", "half": "attention and FFN apart"}
+BUDGET = Parameter("Budget", tuple(GRANULARITIES), "budget", GRANULARITIES, titles={"half": "per half"})
+TARGETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+WIDTHS = (0.06, 0.02, 0.04, 0.02, 0.04, 0.1, 0.15, 0.12)  # of the code, by target
+
+
+class Lsa(Allocator):
+    """Large errors of removed weights, more sparsity (ICLR 2026)."""
+
+    label = "LSA"
+    word = "LSA"
+    about = (
+        "An allocation that prunes those layers more whose linears' outputs change more when half of the weights go, "
+        "one after another, over a band as OWL's of the given half width."
+    )
+    formula = (
+        r"I_l = 1 - E_l / \textstyle\sum_k E_k,\quad "
+        r"z_l = 2 \, \text{width} \, \frac{I_l - \min I}{\max I - \min I},\quad s_l = \text{target} + \bar z - z_l"
+    )
+    caption = (
+        "ICLR 2026: a layer whose outputs suffer more from removed weights is pruned more. Its code uses another width "
+        "for each target: 0.15 at 70 %, 0.1 at 60 %, 0.04 at 50 %. The profile must be measured with `--removal`."
+    )
+    paper = "ICLR 2026"
+    colours = ("#46158B", "#B853FF")
+    reference = True
+
+    kind: Literal["lsa"] = "lsa"
+    width: Annotated[float, Parameter("Half width, sparsity", steps(0, 0.3, 0.01), "half width")] = Field(
+        0.15, ge=0, le=0.5, description="half width of the band, sparsity units"
+    )
+    per: Annotated[Literal["layer", "half"], BUDGET] = Field(
+        "layer", description="layer, or half: attention and FFN apart"
+    )
+
+    def wish(self, evidence: Evidence) -> Array:
+        if not self.per_linear:
+            return lsa(evidence.layers_removal(), evidence.target, self.width)
+        errors = evidence.removal()
+        attention = np.array(["att" in name for name in evidence.linears])
+        if attention.all() or not attention.any():
+            raise UserError("no linear of this model is told by its name to be attention's: use per=layer")
+        of_linears = evidence.parameters.reshape(errors.shape)
+        parts = [(errors[:, part].mean(1), of_linears[:, part].sum(1)) for part in (attention, ~attention)]
+        error, parameters = (np.stack(each, axis=1) for each in zip(*parts, strict=True))
+        found = apart(error.ravel(), parameters.ravel(), evidence.target, self.width).reshape(error.shape)
+        return found[:, np.where(attention, 0, 1)].ravel()
+
+    @property
+    def per_linear(self) -> bool:
+        return self.per == "half"
+
+    @classmethod
+    def quick(cls, target: float, layers: int) -> tuple[Self, ...]:
+        """Nothing: what it looks at is measured only where it is asked for."""
+        return ()
+
+    @classmethod
+    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+        width = round(float(np.interp(target, TARGETS, WIDTHS)), 4)
+        return tuple(cls(width=width, per=per) for per in GRANULARITIES)
+
+
+def lsa(error: Array, target: float, width: float = 0.15) -> Array:
+    """A layer with a large error is pruned more.
+
+    Args:
+        error: (layers,) mean error of the layer's linears; a common factor cancels.
+        width: half width of the band, sparsity units.
+    """
+    return band(_importance(error), target, width)
+
+
+def apart(error: Array, parameters: Array, target: float, width: float = 0.15) -> Array:
+    """The same for parts of different sizes: a part is moved by so much less as it is larger, and the budget holds.
+
+    Args:
+        error, parameters: (parts,) mean error and prunable weights.
+    """
+    importance = 2 * width * unit(_importance(error))
+    return target + (importance.mean() - importance) * parameters.mean() / parameters
+
+
+def _importance(error: Array) -> Array:
+    whole = error.sum()
+    return 1 - error / whole if whole else np.zeros_like(error)

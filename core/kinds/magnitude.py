@@ -1,0 +1,39 @@
+"""Magnitude pruning: the smallest weights of a linear go."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+from torch import Tensor
+
+from core.kinds.patterns import Pattern
+from core.kinds.selection import least, least_of_groups
+
+
+def magnitude(
+    weight: Tensor,
+    statistic: Tensor | None,
+    sparsity: float,
+    pattern: Pattern | None = None,
+    warn: Callable[[str], object] = warnings.warn,
+) -> Tensor:
+    """Zero the `int(numel * sparsity)` weights of least absolute value, over the whole linear; of tied ones the first.
+
+    The common reference code compares with a threshold instead, so that ties, and at sparsity 0 the smallest weight, go
+    too; here the count is exact.
+
+    Args:
+        weight: (out, in).
+        statistic: not used, like `warn`; kernels share one signature.
+        sparsity: fraction of zeros, in [0, 1).
+        pattern: N kept of M in every row instead, which is its own sparsity.
+
+    Returns:
+        A pruned copy, (out, in).
+    """
+    score = weight.abs()
+    if pattern:
+        return weight.masked_fill(least_of_groups(score, pattern), 0)
+    gone = least(score.flatten(), int(score.numel() * sparsity))
+    return weight.masked_fill(gone.view_as(score), 0)

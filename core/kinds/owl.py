@@ -1,0 +1,72 @@
+"""OWL (Yin et al., arXiv 2310.05175): more outliers, less sparsity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.base.spec import Array
+from core.kinds.allocator import Allocator, Parameter, steps
+from core.kinds.band import band
+from core.kinds.owl import OUTLIER_THRESHOLDS
+
+if TYPE_CHECKING:
+    from core.plan.evidence import Evidence
+
+
+class Owl(Allocator):
+    """More outliers, less sparsity (arXiv 2310.05175)."""
+
+    label = "OWL"
+    colours = ("#B35C00", "#F2A65A")
+    word = "OWL"
+    about = (
+        "An allocation that spares layers with many outliers: weights whose Wanda score is more than M times their "
+        "layer's mean; lam is half the width of the band that it spreads the layers over."
+    )
+    formula = (
+        r"c_l = \Pr[\text{score} > M \cdot \overline{\text{score}}],\quad "
+        r"z_l = 2 \, \text{lam} \, \frac{c_l - \min c}{\max c - \min c},\quad s_l = \text{target} + \bar z - z_l"
+    )
+    caption = (
+        "Yin et al., arXiv 2310.05175: a layer with more outlying Wanda scores keeps more weights. The paper promises "
+        "target ± λ; its code makes a band of width 2λ that is not centred, and so does this. Its published commands "
+        "use M = 5, λ = 0.08."
+    )
+    paper = "Yin et al., arXiv 2310.05175"
+    reference = True
+
+    kind: Literal["owl"] = "owl"
+    m: Annotated[float, Parameter("Outlier threshold M, × mean score", OUTLIER_THRESHOLDS, "threshold M")] = Field(
+        5.0, description="outlier threshold, in multiples of the mean score, 2 to 12 in steps of 0.5"
+    )
+    lam: Annotated[float, Parameter("Half width λ, sparsity", steps(0, 0.3, 0.01), "λ")] = Field(
+        0.08, ge=0, le=0.5, description="half width of the band, sparsity units"
+    )
+
+    @model_validator(mode="after")
+    def _measured_threshold(self) -> Self:
+        if self.m not in OUTLIER_THRESHOLDS:
+            raise ValueError(f"m {self.m:g} was not counted: it goes from 2 to 12 in steps of 0.5")
+        return self
+
+    def wish(self, evidence: Evidence) -> Array:
+        return owl(evidence.outlier_ratio(self.m), evidence.target, self.lam)
+
+    @classmethod
+    def full(cls, target: float, layers: int) -> tuple[Self, ...]:
+        return tuple(cls(m=m, lam=lam) for m in (3, 5, 7, 10) for lam in (0.02, 0.05, 0.08, 0.1, 0.2))
+
+
+def owl(outlier_ratio: Array, target: float, lam: float = 0.08) -> Array:
+    """More outliers, less sparsity.
+
+    The score is the share of a layer's Wanda scores above `M` times their mean. The paper promises target +- lam; its
+    code makes a band of width 2 lam that is not centred, and so does this. The code's default is M = 3, its published
+    commands say M = 5. Where the band reaches 0 or less the code prunes 0.01 instead, which this does not.
+
+    Args:
+        outlier_ratio: (layers,) fraction.
+    """
+    return band(outlier_ratio, target, lam)

@@ -1,0 +1,74 @@
+"""What every perturbation says of itself, in one file of its own; `core.ask.perturbations` has the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from core.base.formats import per_cent
+from core.base.spec import Spec, number, word
+from core.kinds.treatments import TREATMENTS, Statistic, Treatment
+
+if TYPE_CHECKING:
+    from core.measure.perturb import Injection, Stream
+
+
+class Kind(Spec):
+    """A perturbation of the residual stream at the output of its injection layer."""
+
+    parts: ClassVar[tuple[str, ...]] = ()  # the fields that its name is written of, in order
+    varies: ClassVar[str] = ""  # the field that tells it from its family, and orders that
+    example: ClassVar[str]  # as it is written
+    word: ClassVar[str] = ""  # its name in the glossary; none where it is not there
+    about: ClassVar[str] = ""  # one sentence, for the glossary
+    formula: ClassVar[str] = ""  # TeX
+    noise: ClassVar[bool] = False  # drawn by a seed
+    isotropic: ClassVar[bool] = False  # noise alike in every direction, whose sizes are held against each other
+    prunes: ClassVar[str] = ""  # `layer` or `linear`: what its pruner really prunes, and nothing else is done to
+    covariance: ClassVar[bool] = False  # looks at the covariance of the layer's output
+    compares: ClassVar[bool] = False  # its only part names another checkpoint, in which any sign may stand
+    runs: ClassVar[int] = 0  # how often it runs its injection layer itself, for its share of the cost
+
+    @property
+    def name(self) -> str:
+        """As it is written: `gaussian:0.3`, `gaussian:0.3@all`."""
+        values = (getattr(self, part) for part in self.parts)
+        where = getattr(self, "positions", "after_first")
+        return ":".join((self.kind, *map(word, values))) + ("" if where == "after_first" else f"@{where}")
+
+    @property
+    def label(self) -> str:
+        """In words, its positions left out: `Gaussian noise, size 0.3`."""
+        raise NotImplementedError
+
+    @property
+    def short(self) -> str:
+        """What tells it from its family: `0.3`, `70 %`."""
+        return per_cent(self.strength) if self.varies == "sparsity" else number(self.strength)
+
+    @property
+    def strength(self) -> float:
+        """The number that orders its family."""
+        return getattr(self, self.varies) if self.varies else 0.0
+
+    @property
+    def treatment(self) -> Treatment | None:
+        """Of the layer's linears; None where they stay as they are."""
+        return TREATMENTS[self.pruner] if "pruner" in type(self).model_fields else None
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What it looks at of the linears' inputs."""
+        return self.treatment.statistics if self.treatment else ()
+
+    def is_kin(self, other: Kind) -> bool:
+        """Whether nothing but the strength tells the two apart."""
+        return self.model_dump(exclude={self.varies}) == other.model_dump(exclude={self.varies})
+
+    def told(self, provenance: Mapping[str, Any]) -> Self:
+        """The same in the words of who asked, where the spec holds a hash in place of a path."""
+        return self
+
+    def apply(self, at: Injection) -> Stream:
+        """The perturbed output of the layer on its clean input, (sequences, tokens, width)."""
+        raise NotImplementedError

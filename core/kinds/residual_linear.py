@@ -1,0 +1,42 @@
+"""The real damage of pruning one linear of a layer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from core.base.formats import per_cent
+from core.kinds.perturbation import Kind
+from core.kinds.treatments import Treated
+
+if TYPE_CHECKING:
+    from core.measure.perturb import Injection, Stream
+
+
+class ResidualLinear(Kind):
+    """As `Residual`, with one of the layer's linears pruned and the others dense."""
+
+    parts = ("pruner", "sparsity", "linear")
+    varies = "sparsity"
+    prunes = "linear"
+    example = "residual_linear:wanda:0.7:mlp.down_proj"
+    word = "residual, one linear"
+    about = (
+        "The damage of pruning one of the layer's linears, the others dense; `each` in place of its name measures them "
+        "one by one."
+    )
+    formula = r"d_{i,j} = \tilde f_{i,j}(h_{i-1}) - f_i(h_{i-1})"
+    runs = 1
+
+    kind: Literal["residual_linear"] = "residual_linear"
+    pruner: Treated
+    sparsity: float = Field(ge=0, lt=1)
+    linear: str = Field(description="name of the linear inside its layer, as in mlp.down_proj; `each`: one by one")
+
+    @property
+    def label(self) -> str:
+        return f"{self.linear} alone pruned by {self.treatment.label}, {per_cent(self.sparsity)} zeros"
+
+    def apply(self, at: Injection) -> Stream:
+        return at.pruned(self.treatment, self.sparsity, self.linear)

@@ -1,0 +1,32 @@
+"""A layer left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from core.kinds.perturbation import Kind
+
+if TYPE_CHECKING:
+    from core.measure.perturb import Injection, Stream
+
+
+class Skip(Kind):
+    """The layer left out: its input is passed on, at every token."""
+
+    example = "skip"
+    word = "skip"
+    about = "The layer left out: its input is passed on."
+    formula = r"h'_i = h_{i-1}"
+
+    kind: Literal["skip"] = "skip"
+
+    @property
+    def label(self) -> str:
+        return "Layer left out"
+
+    @property
+    def short(self) -> str:
+        return "left out"
+
+    def apply(self, at: Injection) -> Stream:
+        return at.entry

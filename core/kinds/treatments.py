@@ -1,0 +1,200 @@
+"""The pruners and the repairs: a row each. A kernel, a file of its own in core/pruning, is loaded when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
+
+from core.base.spec import load, look_up
+
+# Of a linear: nothing, the norm (in,) or the second moment (in, in) of its inputs, or what its outputs lack (out, in)
+Statistic = Literal["none", "norm", "second_moment", "pull"]
+
+
+@dataclass(frozen=True)
+class PrunerRow:
+    """What is known of a pruner."""
+
+    label: str
+    kernel: str  # where `(weight, statistic, sparsity, pattern, warn) -> weight` lies
+    statistic: Statistic  # of the inputs: what statistics are collected, memory and costs follow from it
+    about: str
+    formula: str  # TeX: what decides which weights go
+    paper: str = ""
+    mends: float = 0.0  # how often as much work as a repair's goes into making up for what goes
+    modifier: str = ""  # of llm-compressor, where that has the pruner too
+    method: int = 1  # raised whenever its numbers change: what was measured by an earlier one is told apart
+    earlier: str = ""  # what that did otherwise, in words
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it looks at the linears' inputs, and so at a calibration text."""
+        return self.statistic != "none"
+
+    @property
+    def keeps_weights(self) -> bool:
+        """Whether the weights that stay keep their values: a mask is all that it makes."""
+        return self.statistic != "second_moment"
+
+    @cached_property
+    def prune(self) -> Callable[..., Any]:
+        """The kernel; it loads torch."""
+        return load(self.kernel)
+
+
+PRUNERS = {
+    "magnitude": PrunerRow(
+        "magnitude",
+        "core.kinds.magnitude:magnitude",
+        "none",
+        "A pruner that zeroes the smallest weights of each linear, whatever they are multiplied with.",
+        r"\text{score}_{jk} = |W_{jk}|",
+    ),
+    "wanda": PrunerRow(
+        "Wanda",
+        "core.kinds.wanda:wanda",
+        "norm",
+        "A pruner that zeroes, in every row of a linear, the weights whose size times the length of their input over "
+        "the calibration text is least, and changes no other.",
+        r"\text{score}_{jk} = |W_{jk}| \cdot \lVert X_k \rVert_2",
+        paper="Sun et al., arXiv 2306.11695",
+        modifier="WandaPruningModifier",
+        method=2,
+        earlier="the zeros of every row rounded down",
+    ),
+    "sparsegpt": PrunerRow(
+        "SparseGPT",
+        "core.kinds.sparsegpt:sparsegpt",
+        "second_moment",
+        "A pruner that zeroes the weights whose loss costs the output of the linear least, and changes those that stay "
+        "to make up for it.",
+        r"\text{score}_{jk} = W_{jk}^2 / U_{kk}^2,\quad U^\top U = H^{-1},\quad H = \tfrac 2 n X X^\top",
+        paper="Frantar & Alistarh, arXiv 2301.00774",
+        mends=0.4,
+        modifier="SparseGPTModifier",
+    ),
+    "alps": PrunerRow(
+        "ALPS",
+        "core.kinds.alps:alps",
+        "second_moment",
+        "A pruner that seeks the mask and the weights that stay together, so that the outputs of the linear come "
+        "closest to those of its dense self: slower than the others, and repaired already.",
+        r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad \lVert W' \rVert_0 \leq k",
+        paper="Meng et al., arXiv 2406.07831",
+        mends=5,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class RepairRow:
+    """What is known of a repair: what is done to the weights that a pruner leaves, by their inputs' second moments."""
+
+    label: str
+    kernel: str  # where `(dense, pruned, second_moment, warn, pull) -> weight` lies
+    about: str
+    formula: str  # TeX
+    follows: bool = False  # whether it looks at what outputs lack to be the dense path's
+
+    @cached_property
+    def mend(self) -> Callable[..., Any]:
+        """The kernel; it loads torch."""
+        return load(self.kernel)
+
+
+REPAIRS = {
+    "refit": RepairRow(
+        "refit",
+        "core.kinds.refit:refit",
+        "A repair after any pruner: the weights that stay are solved anew by least squares, so that the outputs of the "
+        "linear on the calibration text come closest to those of its dense self.",
+        r"\min_{W'} \lVert X W'^\top - X W^\top \rVert^2,\quad W' = 0 \text{ where } W \text{ is pruned}",
+    ),
+    "refit_dense": RepairRow(
+        "refit to dense",
+        "core.kinds.refit:refit",
+        "A repair after any pruner: the weights that stay are solved anew so that the outputs of the linear, with the "
+        "stream that they are added to, come closest to the middle between the pruned path and the dense model's own. "
+        "So each layer takes back part of the drift that the pruned layers before it left.",
+        r"\min_{W'} \lVert X W'^\top - X W^\top - \tfrac 1 2 D \rVert^2,\quad "
+        r"W' = 0 \text{ where } W \text{ is pruned}",
+        follows=True,
+    ),
+}
+NO_REPAIR = "none"  # where a repair is asked for unless it is refused
+USUAL = "wanda"
+PRUNER_LABELS = {name: row.label for name, row in PRUNERS.items()}
+WITHOUT_TEXT = tuple(name for name, row in PRUNERS.items() if not row.reads_text)
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What a linear goes through: a pruner, and perhaps a repair after it. Written `wanda`, `wanda+refit`."""
+
+    pruner: str
+    repair: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "+".join(filter(None, (self.pruner, self.repair)))
+
+    @property
+    def label(self) -> str:
+        return " + ".join([PRUNERS[self.pruner].label, *([REPAIRS[self.repair].label] if self.repair else [])])
+
+    @property
+    def statistics(self) -> tuple[Statistic, ...]:
+        """What has to be known of the linears' inputs, each once; empty where nothing is looked at."""
+        repair = REPAIRS[self.repair] if self.repair else None
+        found = (
+            PRUNERS[self.pruner].statistic,
+            "second_moment" if repair else "none",
+            "pull" if repair and repair.follows else "none",
+        )
+        return tuple(dict.fromkeys(each for each in found if each != "none"))
+
+    @property
+    def reads_text(self) -> bool:
+        return bool(self.statistics)
+
+
+def treatment(pruner: str, repair: str | None = None) -> Treatment:
+    """Look both up.
+
+    Raises:
+        UserError: an unknown name.
+    """
+    look_up(PRUNERS, pruner, "pruner")
+    if repair is not None:
+        look_up(REPAIRS, repair, "repair")
+    return Treatment(pruner, repair)
+
+
+TREATMENTS = {each.name: each for repair in (None, *REPAIRS) for each in (Treatment(name, repair) for name in PRUNERS)}
+TREATMENT_LABELS = {name: each.label for name, each in TREATMENTS.items()}
+# What damages one layer of a dense model: with nothing pruned before it, the dense path is its own
+OF_ONE_LAYER = {name: each.label for name, each in TREATMENTS.items() if "pull" not in each.statistics}
+
+
+def place(name: str) -> tuple[bool, int]:
+    """Where a treatment stands in a list: the usual pruner first, then as in the table."""
+    return name != USUAL, list(TREATMENTS).index(name)
+
+
+def _one_of(known: Mapping[str, object]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"known are {', '.join(known)}")
+        return name
+
+    return AfterValidator(check)
+
+
+Pruner = Annotated[str, _one_of(PRUNERS)]
+Repair = Annotated[str, _one_of(REPAIRS)]
+Repaired = Annotated[str, _one_of({NO_REPAIR: None, **REPAIRS})]
+Treated = Annotated[str, _one_of(OF_ONE_LAYER)]

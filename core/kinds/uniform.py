@@ -1,0 +1,29 @@
+"""Every layer alike: the default of magnitude, Wanda and SparseGPT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from core.base.spec import Array
+from core.kinds.allocator import Allocator
+
+if TYPE_CHECKING:
+    from core.plan.evidence import Evidence
+
+
+class Uniform(Allocator):
+    """Every layer alike."""
+
+    label = "Uniform"
+    word = "uniform"
+    about = "Every layer as sparse as the target: the allocation that every other is measured against."
+    formula = r"s_l = \text{target}"
+    caption = "Every layer alike: the default of magnitude pruning, Wanda and SparseGPT."
+    profiled = False
+
+    kind: Literal["uniform"] = "uniform"
+
+    def wish(self, evidence: Evidence) -> Array:
+        return np.full(evidence.units, evidence.target)

@@ -1,0 +1,140 @@
+"""The dense model's way through the calibration text beside the pruned one's, for a repair that leads back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+
+import torch
+from torch import Tensor
+
+from core.measure.inputs import Enough, Names, watched
+from core.models.anatomy import Linear
+from core.models.replay import Call
+
+BACK = 0.5  # of what outputs lack that a repair takes back: all of it follows the calibration text too closely
+STRAIGHT = 0.03  # of what an output moves its layer's: where more is left, the layer does not simply add it
+
+
+class DensePath:
+    """What the dense model's layers give on the calibration text, and how far from it the pruned path's linears are.
+
+    To fit a linear to the dense path's output is known from quantisation as asymmetric calibration. That an added
+    output takes back the stream's drift as well, and all of them only a part, is ours. Streams are (sequences, tokens,
+    width); they take as much memory as those of the pruned path, and a layer's dense weights are kept beside it.
+    """
+
+    def __init__(self, batches: Sequence[Sequence[Call]], streams: Sequence[Tensor], tried: Sequence[Call]):
+        """All layers' runs and the stream that enters the first, for every batch; and a run of each on a few tokens."""
+        self.batches, self.streams, self.tried = batches, list(streams), tried
+        self.runs: list[Call] = []  # of the layer that it is at
+        self.read: list[Linear] = []  # of the layer that it is at, so far
+        self.weights: dict[str, Tensor] = {}
+        self.factors: dict[str, float] = {}
+
+    def enter(self, index: int, stack: Sequence[Linear]) -> None:
+        """Keep what a layer is before any of its linears is pruned."""
+        self.runs, self.read = [calls[index] for calls in self.batches], []
+        self.weights = {f"{each.name}.weight": each.module.weight.clone() for each in stack}
+        self.factors = added(self.tried[index], stack)
+
+    def leave(self) -> None:
+        """Go on to what the dense layer gives."""
+        self.streams = [call(stream, self.weights) for call, stream in zip(self.runs, self.streams, strict=True)]
+
+    def pulls(
+        self,
+        group: Sequence[Linear],
+        runs: Sequence[Call],
+        streams: Sequence[Tensor],
+        see: Callable[[Names, Tensor], None],
+    ) -> dict[str, Tensor]:
+        """What moves the linears' outputs part of the way to the dense path's.
+
+        An output that a layer adds to its stream lacks what the stream lacks there too, less what the outputs added
+        before it take back.
+
+        Args:
+            group: the next linears of the layer, dense yet; those that ran before them may be pruned.
+            runs: the layer's calls on the pruned path, one per batch.
+            streams: what enters the layer there.
+            see: shown what of the group reads each distinct input of the pruned path, and that input.
+
+        Returns:
+            Linear -> (out, in) float32 sum of d x^T over all tokens: x its input on the pruned path, d what moves it.
+        """
+        wanted = {each.name for each in group}
+        self.read += group
+        linears = {each.name: each for each in self.read}
+        found: dict[str, Tensor] = {}
+        for call, stream, own, beside in zip(runs, streams, self.runs, self.streams, strict=True):
+            here, there = self._inputs(call, stream), self._inputs(own, beside, self.weights)
+            drift = (beside - stream).float().flatten(0, -2)
+            for (names, given), (_, dense) in zip(here, there, strict=True):
+                if reading := tuple(name for name in names if name in wanted):
+                    see(reading, given)
+                x, clean = (each.float().flatten(0, -2) for each in (given, dense))
+                drift = drift.to(x.device)  # a layer may lie on another device than the streams
+                for name in names:
+                    factor = self.factors.get(name)
+                    if not factor and name not in wanted:
+                        continue
+                    lacks = self._lacks(linears[name], x, clean, name in wanted)
+                    if factor:
+                        drift = drift + factor * lacks
+                        lacks = drift / factor
+                    if name in wanted:
+                        found[name] = found.get(name, 0) + BACK * lacks.T @ x
+                        drift = (1 - BACK) * drift if factor else drift
+        return found
+
+    def _lacks(self, linear: Linear, x: Tensor, clean: Tensor, dense: bool) -> Tensor:
+        """The dense path's output less the pruned path's, (tokens, out); `dense`: while its weight is the same."""
+        before = linear.stored(self.weights[f"{linear.name}.weight"]).float()
+        return (clean - x) @ before.T if dense else clean @ before.T - x @ linear.weight.float().T
+
+    def _inputs(
+        self, call: Call, stream: Tensor, weights: dict[str, Tensor] | None = None
+    ) -> list[tuple[Names, Tensor]]:
+        """What reads each distinct input of a run, which goes on as far as it must, and that input."""
+        found: list[tuple[Names, Tensor]] = []
+        with watched(call.layer, self.read, lambda *seen: found.append(seen), whole=False), suppress(Enough):
+            call(stream, weights)
+        return found
+
+
+def added(call: Call, stack: Sequence[Linear]) -> dict[str, float]:
+    """What a layer adds to its stream: linear -> the factor that its output is added with. Found by trying.
+
+    All outputs are held but one, which is moved: where the layer's own output then moves by a multiple of it and by
+    nothing else, the layer adds it. A layer that norms an output before adding it does something else.
+
+    Args:
+        call: a run on a few tokens.
+        stack: the linears of the layer.
+    """
+    kept: dict[str, Tensor] = {}
+    with _replaced(stack, lambda name, output: kept.setdefault(name, output).clone()):  # a layer may add in place
+        clean = call(call.entry)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(clean.shape, generator=generator).to(clean.device) * clean.float().norm(dim=-1, keepdim=True)
+    noise = (noise / clean.shape[-1] ** 0.5).to(clean.dtype)  # an attention sink is too long for float16
+    found = {}
+    for name in [each.name for each in stack if each.name in kept and kept[each.name].numel() == clean.numel()]:
+        held = kept | {name: kept[name] + noise.view_as(kept[name]).to(kept[name].device)}
+        with _replaced(stack, lambda other, _, held=held: held[other].clone()):
+            moved = (call(call.entry) - clean).double()
+        factor = float((moved * noise).sum() / (noise.double() * noise).sum())
+        if factor and (moved - factor * noise).norm() <= STRAIGHT * moved.norm():
+            found[name] = factor
+    return found
+
+
+@contextmanager
+def _replaced(stack: Sequence[Linear], change: Callable[[str, Tensor], Tensor]) -> Iterator[None]:
+    """While inside, a linear gives what `change` makes of its name and output."""
+    with ExitStack() as hooks:
+        for linear in stack:
+            hook = lambda _, args, output, name=linear.name: change(name, output)  # noqa: E731
+            hooks.callback(linear.module.register_forward_hook(hook).remove)
+        yield

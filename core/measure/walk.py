@@ -1,0 +1,236 @@
+"""Prune a whole model, layer after layer, each fed by the pruned layers before it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.base.errors import UserError
+from core.base.formats import either
+from core.kinds.treatments import WITHOUT_TEXT, Statistic
+from core.measure.dense_path import DensePath
+from core.measure.inputs import Sums, watched
+from core.measure.linear import Statistics, pruned
+from core.measure.pruning_plan import Plan, check, check_widths
+from core.models import anatomy
+from core.models.anatomy import Linear
+from core.models.flops import CHECKED, WALK_BATCH
+from core.models.loading import Loaded
+from core.models.replay import REPLAY_TOLERANCE, Call, entry, record, replay_error
+from core.models.streaming import at_hand, forget
+from core.store.results import Array
+
+
+@torch.inference_mode()
+def walk(
+    loaded: Loaded,
+    tokens: Tensor,
+    plan: Plan,
+    step: Callable[[int], None] = lambda _: None,
+    warn: Callable[[str], object] = warnings.warn,
+) -> Array:
+    """Prune the model in place: statistics of layer l from its dense self on what the pruned layers before it give.
+
+    This is the scaffolding that Wanda and SparseGPT share: all linears of a layer are judged on one run of the layer,
+    pruned together, and the layer is run again for the inputs of the next. With `true_sequential` (an option of
+    SparseGPT's code) the layer is run anew for each group of linears that read the same input, in the order in which
+    these inputs arise, with the groups before it already pruned. A repair follows its linear's pruning and is solved by
+    the same run's second moments; one that leads back to the dense path takes the groups in turn too, since each takes
+    back what those before it did. For a pruner without statistic, and without a repair, nothing is run.
+
+    Args:
+        tokens: (sequences, length) calibration tokens.
+        plan: what to do; a column of its sparsities belongs to the linear at that place in `anatomy.prunable`.
+        step: told the layer that is done.
+        warn: told in a sentence what had to be helped along, once each time.
+
+    Returns:
+        (layers, linears) achieved sparsity, counted; NaN where a layer has fewer linears than another.
+
+    Raises:
+        UserError: the plan does not fit the model; a layer cannot be pruned, or run outside its model's forward, or
+            is told what earlier layers made of the text; or the calibration run is not finite.
+    """
+    stacks = _checked_stacks(loaded)
+    wanted = check(plan, len(stacks), max(len(stack) for stack in stacks))
+    if plan.pattern:
+        check_widths(plan.pattern, stacks)
+    treatment = plan.treatment
+    batches: list[list[Call]] = []
+    streams: list[Tensor] = []
+    path, in_turn = None, plan.true_sequential or "pull" in treatment.statistics
+    if treatment.reads_text:
+        alike = _check_replay(loaded, tokens[:1, :CHECKED])
+        batches, streams = _recorded(loaded, tokens, alike)
+        path = _dense_path(loaded, tokens, batches, streams, alike) if "pull" in treatment.statistics else None
+    achieved = np.full(wanted.shape, np.nan)
+    for index, stack in enumerate(stacks):
+        runs = [calls[index] for calls in batches]
+        sparsity = {linear.name: float(wanted[index, column]) for column, linear in enumerate(stack)}
+        with at_hand(loaded.layers[index], keep=True):
+            if path:
+                path.enter(index, stack)
+            for group in _groups(stack, runs, streams) if in_turn and runs else [stack]:
+                statistics = _statistics(group, runs, streams, treatment.statistics, path)
+                for linear in group:
+                    share = sparsity[linear.name]
+                    weight = pruned(linear, index, treatment, statistics, share, plan.pattern, warn)
+                    linear.module.weight.copy_(weight)
+            achieved[index, : len(stack)] = [zeros(linear) for linear in stack]
+            streams = [call(stream) for call, stream in zip(runs, streams, strict=True)]
+            if path:
+                path.leave()
+        step(index)
+    return achieved
+
+
+def zeros(linear: Linear) -> float:
+    """The fraction of a linear's weights that are zero, counted."""
+    return 1 - int(linear.weight.count_nonzero()) / linear.weight.numel()
+
+
+@contextmanager
+def restored(loaded: Loaded) -> Iterator[None]:
+    """Whatever is pruned inside comes back bit for bit."""
+    own = {name: value for name, value in loaded.model.named_parameters() if not value.is_meta}
+    kept = {name: value.detach().clone() for name, value in own.items()}  # streamed weights are kept where they lie
+    try:
+        yield
+    finally:
+        forget(loaded.layers)
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(kept[name])
+
+
+def _checked_stacks(loaded: Loaded) -> list[list[Linear]]:
+    """The linears of every layer, none of whose weights serves a second time in the model."""
+    stacks = [anatomy.prunable(layer) for layer in loaded.layers]
+    inside = {id(module) for layer in loaded.layers for module in layer.modules()}
+    outside = [(name, module) for name, module in loaded.model.named_modules() if id(module) not in inside]
+    owner = {id(value): name for name, module in outside for value in module.parameters(recurse=False)}
+    for index, stack in enumerate(stacks):
+        for linear in stack:
+            name = f"{linear.name} of layer {index}"
+            other = owner.setdefault(id(linear.module.weight), name)
+            if other != name:
+                raise UserError(f"{name} and {other} are the same weight: pruning one would prune the other too")
+    return stacks
+
+
+def _check_replay(loaded: Loaded, tokens: Tensor) -> bool:
+    """The walk runs layers by themselves, which is right only where that gives what the model's own forward gives.
+
+    Returns:
+        Whether what a layer is told besides its stream depends on a batch's shape alone. Elsewhere it depends on the
+        tokens (an embedding of their own in every layer), or is a store that layers fill for later ones (keys and
+        values that these share).
+
+    Raises:
+        UserError: a layer cannot be run by itself, or is told what earlier layers made of their streams.
+    """
+    model, layers, ids = loaded.model, loaded.layers, tokens.to(loaded.model.device)
+    calls, _ = record(model, layers, ids)
+    own = _errors(loaded, calls, calls)
+    _insist(loaded, own, "run by itself, differs by {:.1e} from the model's own forward")
+    others, _ = record(model, layers, (ids + 1) % model.config.get_text_config().vocab_size)
+    usual = zip(own, _errors(loaded, others, others), strict=True)
+    if all(found <= max(pair) for found, pair in zip(_errors(loaded, calls, calls, others), usual, strict=True)):
+        return True
+    steered, _ = record(model, layers, ids, others[0].entry)
+    wrong = "told what earlier layers made of the text, would differ by {:.1e} once these are pruned"
+    _insist(loaded, _errors(loaded, calls, steered), wrong)
+    return False
+
+
+def _errors(loaded: Loaded, calls: list[Call], *inputs: list[Call]) -> list[float]:
+    """For every layer, told what the calls were: the largest replay error on the inputs of some recordings, in turn."""
+    found = []
+    for layer, (call, *given) in enumerate(zip(calls, *inputs, strict=True)):
+        try:
+            with at_hand(call.layer):
+                found.append(max(replay_error(call, each) for each in given))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise UserError(
+                f"layer {layer} of {loaded.source.label} cannot be run by itself ({type(error).__name__}: {error}), "
+                f"which pruning layer by layer needs: use {either(WITHOUT_TEXT)}"
+            ) from error
+    return found
+
+
+def _insist(loaded: Loaded, errors: list[float], wrong: str) -> None:
+    for layer, found in enumerate(errors):
+        if found > REPLAY_TOLERANCE[loaded.spec.dtype]:
+            raise UserError(
+                f"layer {layer} of {loaded.source.label}, {wrong.format(found)}: it cannot be pruned layer by layer; "
+                f"use {either(WITHOUT_TEXT)}"
+            )
+
+
+def _recorded(loaded: Loaded, tokens: Tensor, alike: bool) -> tuple[list[list[Call]], list[Tensor]]:
+    """Per batch: how every layer is called, and the stream that enters the first. Other streams are not kept.
+
+    Args:
+        alike: whether what a layer is told besides its stream depends on a batch's shape alone. Then one whole forward
+            serves all batches of that shape; of the others only the way to the first layer is run. Else every batch
+            keeps its own: a store that layers fill is filled anew, by the pruned ones, as the walk comes to them.
+    """
+    known: dict[torch.Size, list[Call]] = {}
+    batches, streams = [], []
+    for part in tokens.split(max(1, WALK_BATCH // tokens.shape[1])):
+        ids = part.to(loaded.model.device)
+        if part.shape not in known or not alike:
+            calls, _ = record(loaded.model, loaded.layers, ids)
+            streams.append(calls[0].entry)
+            nothing = streams[-1].new_empty(0)
+            known[part.shape] = [replace(call, entry=nothing, exit=nothing) for call in calls]
+        else:
+            streams.append(entry(loaded.model, loaded.layers[0], ids))
+        batches.append(known[part.shape])
+    return batches, streams
+
+
+def _groups(stack: list[Linear], runs: list[Call], streams: list[Tensor]) -> list[list[Linear]]:
+    """The linears by the input they read, in the order in which inputs arise; those never run come last."""
+    found: list[list[Linear]] = []
+    left = {linear.name: linear for linear in stack}
+
+    def see(names: tuple[str, ...], _: Tensor) -> None:
+        found.append([left.pop(name) for name in names if name in left])
+
+    with watched(runs[0].layer, stack, see):
+        runs[0](streams[0])
+    return [group for group in (*found, list(left.values())) if group]
+
+
+def _dense_path(
+    loaded: Loaded, tokens: Tensor, batches: list[list[Call]], streams: list[Tensor], alike: bool
+) -> DensePath:
+    own = batches if alike else _recorded(loaded, tokens, alike)[0]  # a store that layers fill, filled by dense ones
+    tried, _ = record(loaded.model, loaded.layers, tokens[:1, :CHECKED].to(loaded.model.device))
+    return DensePath(own, streams, tried)
+
+
+def _statistics(
+    stack: list[Linear],
+    runs: list[Call],
+    streams: list[Tensor],
+    wanted: tuple[Statistic, ...],
+    path: DensePath | None,
+) -> Statistics:
+    """What the pruner and the repair look at, by linear, all from runs of the layer as it is now."""
+    if not runs:
+        return {}
+    sums = Sums(wanted)
+    pulls = path.pulls(stack, runs, streams, sums.add) if path else {}
+    if not path:
+        with watched(runs[0].layer, stack, sums.add):
+            for call, stream in zip(runs, streams, strict=True):
+                call(stream)
+    return {each: pulls if each == "pull" else sums.of(each) for each in wanted}

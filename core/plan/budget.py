@@ -1,0 +1,93 @@
+"""The budget: parameter-weighted mean sparsity, met exactly inside the bounds or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base.errors import UserError
+from core.base.spec import Array
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Least and greatest sparsity that a layer may get, fractions."""
+
+    low: float = 0.0
+    high: float = 0.95
+
+    def check(self, target: float) -> None:
+        """Refuse what cannot be.
+
+        Raises:
+            UserError: bounds out of order or out of [0, 1), or a target outside them.
+        """
+        if not 0 <= self.low <= self.high < 1:
+            raise UserError(f"bounds {self.low:g} to {self.high:g}: they must rise and lie in [0, 1)")
+        if not self.low <= target <= self.high:
+            raise UserError(
+                f"target sparsity {target:g} lies outside the bounds {self.low:g} to {self.high:g}: "
+                "change the target or the bounds"
+            )
+
+
+def met(sparsity: Array, parameters: Array) -> float:
+    """The budget an allocation spends: mean sparsity weighted by parameters. Both (layers,)."""
+    return float(np.average(sparsity, weights=parameters))
+
+
+def project(wish: Array, parameters: Array, target: float, bounds: Bounds) -> Array:
+    """The wish shifted by one number and kept inside the bounds, so that the budget is met.
+
+    A wish that meets the budget inside the bounds comes back as it is.
+
+    Args:
+        wish: (layers,) wished sparsity, any real numbers.
+        parameters: (layers,) prunable weights.
+
+    Returns:
+        (layers,) sparsity.
+
+    Raises:
+        UserError: the target lies outside the bounds, or the wish is not finite.
+    """
+    bounds.check(target)
+    check_finite(wish)
+    inside = (wish >= bounds.low).all() and (wish <= bounds.high).all()
+    if inside and abs(met(wish, parameters) - target) <= TOLERANCE * 1e-3:
+        return wish.copy()
+    return np.clip(wish + _shift(wish, parameters, target, bounds), bounds.low, bounds.high)
+
+
+def check_finite(wish: Array) -> None:
+    """Refuse a wish that is not a number in every layer, (layers,).
+
+    Raises:
+        UserError: the first layer without one.
+    """
+    missing = np.flatnonzero(~np.isfinite(wish))
+    if missing.size:
+        raise UserError(
+            f"layer {missing[0]} has no finite score to allocate by: choose uniform, or measure again in float32"
+        )
+
+
+def _shift(wish: Array, parameters: Array, target: float, bounds: Bounds) -> float:
+    """Where the spent budget, piecewise linear and rising in the shift, equals the target."""
+    corners = np.unique(np.concatenate([bounds.low - wish, bounds.high - wish]))
+    shifted = np.clip(wish + corners[:, None], bounds.low, bounds.high)
+    spent = np.average(shifted, axis=1, weights=parameters)
+    after = int(np.searchsorted(spent, target))  # spent[after - 1] < target <= spent[after]
+    if after == 0 or after == len(corners):
+        return float(corners[0] if after == 0 else corners[-1])
+    share = (target - spent[after - 1]) / (spent[after] - spent[after - 1])
+    return float(corners[after - 1] + share * (corners[after] - corners[after - 1]))
+
+
+def binding(sparsity: Array, bounds: Bounds) -> NDArray[np.bool_]:
+    """Which layers sit on a bound, (layers,)."""
+    return (sparsity <= bounds.low + TOLERANCE) | (sparsity >= bounds.high - TOLERANCE)

@@ -1,0 +1,92 @@
+"""The absorption-aware correction (arXiv 2606.15161, second-hand), and its controls."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from core.ask.allocations import Correction
+from core.base.errors import UserError
+from core.plan.budget import Bounds, project
+from core.plan.gains import gains_of
+from core.store.profiles import Profile
+from core.store.results import Array
+
+CLIP = math.log(3)
+NOTHING = 1e-12  # a direction this small is rounding, and would be scaled up to the whole strength
+
+
+def shift(gain: Array, clip: float = CLIP) -> Array:
+    """`D = -(u - mean u)` with `u = clip(ln r, +-clip)`: amplifiers negative, that is, protected.
+
+    The last layer's gain is 1 by definition and is part of the mean.
+
+    Args:
+        gain: (layers,) ratios above 0.
+
+    Returns:
+        (layers,), mean 0; all zero where every layer has the same gain.
+    """
+    u = np.clip(np.log(gain), -clip, clip)
+    return -(u - u.mean())
+
+
+def scaled(direction: Array) -> Array:
+    """`D / max|D|`, (layers,); all zero where D is nothing but rounding."""
+    largest = np.abs(direction).max()
+    return np.zeros_like(direction) if largest < NOTHING else direction / largest
+
+
+def corrected(
+    base: Array, direction: Array, strength: float, parameters: Array, target: float, bounds: Bounds
+) -> Array:
+    """`project(base + strength * D / max|D|)`; strength 0, or D = 0, gives the base back exactly.
+
+    Args:
+        base: (layers,) an allocation that meets the budget.
+        direction: (layers,) D / max|D|, or a control in its place.
+        strength: largest shift of a layer, in sparsity units. It is ours: how the paper scales D is unknown.
+    """
+    if strength == 0 or not direction.any():
+        return base.copy()
+    return project(base + strength * direction, parameters, target, bounds)
+
+
+def shuffled(direction: Array, seed: int) -> Array:
+    """Control: the same shifts on other layers, (layers,)."""
+    return np.random.default_rng(seed).permutation(direction)
+
+
+def ramp(direction: Array) -> Array:
+    """Control: a straight line over depth of the same width, (layers,): is absorption more than depth?
+
+    The width is that from the most protected layer to the least; the largest shift is another one where the
+    correction does not push as far up as down.
+    """
+    half = (direction.max() - direction.min()) / 2
+    return np.linspace(-half, half, len(direction))
+
+
+def direction_of(asked: Correction, profile: Profile) -> Array:
+    """The shift that drives a correction, `D / max|D|`, or the control in its place: (layers,).
+
+    Raises:
+        UserError: the driving perturbation was not measured, or a gain of it is no number above 0.
+    """
+    gains = gains_of(profile.seeds(asked.driver)).value
+    unknown = np.flatnonzero(~(np.isfinite(gains) & (gains > 0)))
+    if unknown.size:
+        raise UserError(
+            f"layer {unknown[0]} has no gain under {asked.driver}: drive the correction by another perturbation, or "
+            "measure this one again in float32"
+        )
+    direction = scaled(shift(gains, asked.clip))
+    match asked.control:
+        case "reversed":
+            return -direction  # protect the absorbers instead
+        case "shuffled":
+            return shuffled(direction, asked.seed)
+        case "ramp":
+            return ramp(direction)
+    return direction

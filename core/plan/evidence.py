@@ -1,0 +1,85 @@
+"""What a base allocator may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base.errors import UserError
+from core.base.spec import Array
+from core.kinds.owl import OUTLIER_THRESHOLDS
+from core.plan import responses
+from core.plan.budget import Bounds
+from core.plan.responses import Curves
+from core.store.profiles import Profile
+
+__all__ = ["Curves", "Evidence"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """A budget to be spread over units, which are layers or linears, and what was measured of them."""
+
+    parameters: Array  # (units,) prunable weights
+    target: float
+    bounds: Bounds
+    profile: Profile | None  # never None where the allocator is `profiled`
+
+    @property
+    def units(self) -> int:
+        return len(self.parameters)
+
+    def outlier_ratio(self, m: float) -> Array:
+        """Share of a layer's Wanda scores above `m` times their mean, (layers,)."""
+        return self.profile.scores.outlier_ratio[:, OUTLIER_THRESHOLDS.index(m)]
+
+    def score(self, statistic: str) -> Array:
+        """Mean or median of a layer's Wanda scores, (layers,)."""
+        return getattr(self.profile.scores, statistic)
+
+    def alpha(self, estimator: str) -> Array:
+        """Mean exponent of the spectra of a layer's linears, (layers,); NaN where none of them has one."""
+        of_linears = getattr(self.profile.weights, f"alpha_{estimator}")
+        return _mean(of_linears, ~np.isnan(of_linears))
+
+    def layers_removal(self) -> Array:
+        """The mean of `removal` over the linears of a layer, (layers,).
+
+        Raises:
+            UserError: as `removal`.
+        """
+        return _mean(self.removal(), ~np.isnan(self.profile.weights.parameters))
+
+    @property
+    def linears(self) -> list[str]:
+        """Their names, in the order of a layer's."""
+        return self.profile.provenance.get("linears", [])
+
+    def removal(self) -> Array:
+        """What removing half of its weights does to the outputs of each linear, (layers, linears); NaN: there is none.
+
+        Raises:
+            UserError: it was not measured.
+        """
+        if self.profile.removal is None:
+            raise UserError(
+                f"profile {self.profile.entry.key} lacks the errors of removed weights that LSA looks at: measure it "
+                "again with --removal, which adds them to what is there"
+            )
+        return self.profile.removal.error
+
+    def curves(self, pruner: str, objective: str, per_linear: bool) -> Curves:
+        """Responses of every unit.
+
+        Raises:
+            UserError: too few sparsities were measured.
+        """
+        return responses.of_profile(self.profile, pruner, objective, per_linear)
+
+
+def _mean(of_linears: Array, known: NDArray[np.bool_]) -> Array:
+    """Over the known linears of each layer, (layers,); NaN where none is."""
+    with np.errstate(invalid="ignore"):
+        return np.where(known, of_linears, 0).sum(1) / known.sum(1)

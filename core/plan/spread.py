@@ -1,0 +1,198 @@
+"""From a request and a profile to a sparsity per layer. Milliseconds; every slider ends here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.ask.allocations import AllocationRequest
+from core.base.errors import UserError
+from core.base.spec import Array
+from core.kinds.allocator import Allocator
+from core.plan import correction
+from core.plan.budget import Bounds, binding, check_finite, met, project
+from core.plan.evidence import Evidence
+from core.store.profiles import Profile
+
+WRITTEN = 1e-6  # how far a budget that was written down may be off, with all its digits
+
+
+@dataclass(frozen=True, eq=False)
+class Allocation:
+    """A sparsity per layer and what is known of it; per linear too, where the budget is spread over linears."""
+
+    request: AllocationRequest
+    base: Array  # (layers,) before the correction; the mean over a layer's weights
+    sparsity: Array  # (layers,) after it
+    parameters: Array  # (layers,) prunable weights
+    bound: NDArray[np.bool_]  # (layers,) sits on a bound, or one of its linears does; none where none holds
+    bounds: Bounds  # those that hold: the upper one may be the largest sparsity measured
+    base_linears: Array | None = None  # (layers, linears)
+    linears: Array | None = None  # (layers, linears)
+
+    @property
+    def budget(self) -> float:
+        """Parameter-weighted mean sparsity."""
+        return met(self.sparsity, self.parameters)
+
+    @property
+    def exact(self) -> Array:
+        """What a pruner is told: (layers, linears) where the budget is spread over linears, else (layers,)."""
+        return self.sparsity if self.linears is None else self.linears
+
+    @property
+    def exact_base(self) -> Array:
+        """The same before the correction."""
+        return self.base if self.base_linears is None else self.base_linears
+
+
+def allocate(request: AllocationRequest, profile: Profile) -> Allocation:
+    """Spread the target over the layers, or over their linears.
+
+    Raises:
+        UserError: an impossible budget, NaN in what the allocator looks at, or a profile that lacks it; the sentence
+            names what would do.
+    """
+    return spread(request, linear_parameters(profile), profile)
+
+
+def spread(request: AllocationRequest, parameters: Array, profile: Profile | None = None) -> Allocation:
+    """As `allocate`, for a model of which perhaps no more is known than how many weights its linears hold.
+
+    Args:
+        parameters: (layers, linears) prunable weights; NaN where a layer has fewer linears than others.
+
+    Raises:
+        UserError: as `allocate`; or the request looks at a profile and there is none.
+    """
+    if profile is None and (request.base.profiled or request.correction.strength):
+        what = request.base.kind if request.base.profiled else "the correction"
+        raise UserError(f"{what} looks at a profile: measure the model first and name its profile, or use uniform")
+    of_units, base = _base(request, parameters, profile)
+    if request.base.by_hand and request.unclipped:
+        _check_spent(request.target, met(base, of_units))
+    sparsity = base
+    if request.correction.strength and not request.unclipped:
+        [sparsity] = _corrected(request, base, of_units, [request.correction.strength], profile)
+    layers = np.nansum(parameters, axis=1)
+    bounds = bounds_of(request, profile, request.correction.strength)
+    bound = binding(sparsity, bounds).reshape(len(layers), -1).any(1)
+    bound &= not request.unclipped or request.base.measured
+    if not request.base.per_linear:
+        return Allocation(request, base, sparsity, layers, bound, bounds)
+    linears = [each.reshape(parameters.shape) for each in (base, sparsity)]
+    return Allocation(request, *(layer_means(each, parameters) for each in linears), layers, bound, bounds, *linears)
+
+
+def bounds_of(request: AllocationRequest, profile: Profile | None, strength: float) -> Bounds:
+    """The bounds that hold: least harm goes no further than was measured, unless a correction shifts it on."""
+    bounds = Bounds(request.low, request.high)
+    if not request.base.measured or strength:
+        return bounds
+    highest = request.base.highest(Evidence(linear_parameters(profile), request.target, bounds, profile))
+    return Bounds(request.low, min(request.high, highest))
+
+
+def _base(request: AllocationRequest, parameters: Array, profile: Profile | None) -> tuple[Array, Array]:
+    """Weights and base sparsity of the units that the budget is spread over, both (units,)."""
+    if request.base.per_linear:
+        _check_linears(request.base, parameters)
+    of_units = parameters.ravel() if request.base.per_linear else np.nansum(parameters, axis=1)
+    bounds = Bounds(request.low, request.high)
+    wish = request.base.wish(Evidence(of_units, request.target, bounds, profile))
+    check_finite(wish)
+    return of_units, wish if request.unclipped else project(wish, of_units, request.target, bounds)
+
+
+def _check_spent(target: float, spent: float) -> None:
+    """Refuse numbers written down with another budget than they spend: their uniform twin would be no twin."""
+    if abs(target - spent) > WRITTEN:
+        raise UserError(
+            f"this allocation is written down as {target:.6f} of the weights and prunes {spent:.6f} of this model's: "
+            f'write "budget": {spent:.9f} beside its numbers'
+        )
+
+
+def _check_linears(base: Allocator, parameters: Array) -> None:
+    """Refuse budgets per linear where layers differ in their linears, or an allocation of another shape."""
+    if np.isnan(parameters).any():
+        raise UserError("the layers of this model differ in their linears: spread the budget over layers")
+    if not base.by_hand:
+        return
+    given = {len(row) for row in base.sparsity}
+    if len(given) > 1:
+        raise UserError("this allocation has layers with different numbers of linears: give each the same")
+    here, there = (len(base.sparsity), *given), parameters.shape
+    if here != there:
+        raise UserError(
+            f"this allocation holds {here[0]} x {here[1]} numbers (layers x linears), the model needs "
+            f"{there[0]} x {there[1]}"
+        )
+
+
+def _corrected(
+    request: AllocationRequest, base: Array, of_units: Array, strengths: Iterable[float], profile: Profile | None
+) -> Array:
+    """The base shifted by the correction, the linears of a layer alike, (strengths, units)."""
+    direction = correction.direction_of(request.correction, profile)
+    direction = np.repeat(direction, len(base) // len(direction))
+    bounds = Bounds(request.low, request.high)
+    rows = [correction.corrected(base, direction, each, of_units, request.target, bounds) for each in strengths]
+    return np.stack(rows)
+
+
+def layer_means(linears: Array, parameters: Array) -> Array:
+    """Sparsity per layer from that of its linears, weighted by their weights: (..., layers, linears) -> (..., layers).
+
+    Args:
+        parameters: (layers, linears) prunable weights.
+    """
+    return (linears * parameters).sum(-1) / parameters.sum(-1)
+
+
+def linear_parameters(profile: Profile) -> Array:
+    """Prunable weights per linear, (layers, linears).
+
+    Raises:
+        UserError: the model cannot be pruned.
+    """
+    if profile.weights is None:
+        raise UserError("this model has matrix weights outside its linears: it can be measured, but not allocated for")
+    return profile.weights.parameters
+
+
+def layer_parameters(profile: Profile) -> Array:
+    """Prunable weights per layer, (layers,).
+
+    Raises:
+        UserError: the model cannot be pruned.
+    """
+    return np.nansum(linear_parameters(profile), axis=1)
+
+
+def family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
+    """The same allocation at several correction strengths, (strengths, layers): what a slider is dragged over.
+
+    Raises:
+        UserError: as `allocate`.
+    """
+    rows = exact_family(request, profile, strengths)
+    return layer_means(rows, linear_parameters(profile)) if request.base.per_linear else rows
+
+
+def exact_family(request: AllocationRequest, profile: Profile, strengths: Array) -> Array:
+    """As `family`; (strengths, layers, linears) where the budget is spread over linears.
+
+    Raises:
+        UserError: as `allocate`.
+    """
+    parameters = linear_parameters(profile)
+    of_units, base = _base(request, parameters, profile)
+    if request.unclipped:
+        rows = np.tile(base, (len(strengths), 1))
+    else:
+        rows = _corrected(request, base, of_units, map(float, strengths), profile)
+    return rows.reshape(len(rows), *parameters.shape) if request.base.per_linear else rows

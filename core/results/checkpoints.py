@@ -1,0 +1,177 @@
+"""Where another checkpoint went wrong: which layers do the harm, whose weights stand out, where the whole run parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.base.errors import UserError
+from core.base.formats import capital, digits, either, per_cent
+from core.results.findings import named
+from core.results.propagation import unreadable
+from core.store.profiles import Profile
+from core.store.results import Array, Cumulative, Difference, Perturbed
+
+STANDS_OUT = 6.0  # spreads from the median layer: layers that are quantised alike stay below
+LEAST_SPREADS = 0.05, 0.001  # of an error as a share of the median one, and of a scale: some spread is natural
+ROUNDING = 1e-5  # less is the error of a tensor that is stored another way, as small norms plus 1 in float32
+NONE = "no other checkpoint was measured: name one to compare with, or measure checkpoint:PATH"
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Another checkpoint beside a model."""
+
+    called: str  # the other, in words
+    tensors: tuple[str, ...]  # of a layer
+    outside: tuple[str, ...]  # tensors beside the layers
+    single: Perturbed  # layers taken from it one at a time
+    whole: Cumulative
+    weights: Difference
+
+    @cached_property
+    def harm(self) -> Array:
+        """(layers,) KL of the output with one layer taken from the other, nats; 0 where it is no more than rounding."""
+        found = self.single.kl.mean(1)
+        return np.where(unreadable(found), 0.0, found)
+
+    @cached_property
+    def drift(self) -> Array:
+        """(layers,) drift of the whole run after each layer, geometric mean; 0 where the two are equal."""
+        return np.exp(self.whole.log_drift.mean(1))
+
+    @cached_property
+    def usual(self) -> Array:
+        """(tensors,) median error over the layers."""
+        return np.median(self.weights.error, axis=0)
+
+    @cached_property
+    def oddity(self) -> Array:
+        """(layers, tensors) by how many spreads a tensor is worse than the same one of the median layer.
+
+        The larger of two: of its error across the weights, and of how far its scale is from 1. A factor of 1.05 is lost
+        in the error of 4-bit quantisation, but not in its scale.
+        """
+        off = np.abs(self.weights.scale - 1)
+        across = np.sqrt(np.clip(self.weights.error**2 - off**2, 0, None))
+        across[across < ROUNDING] = 0
+        return np.maximum(*map(_spreads, (_of_median(across), off), LEAST_SPREADS))
+
+    @property
+    def odd(self) -> NDArray[np.bool_]:
+        """(layers,) whether a tensor stands out."""
+        return self.oddity.max(1) > STANDS_OUT
+
+    @cached_property
+    def ranking(self) -> list[int]:
+        """Layers, the most suspect first: those whose weights stand out, then all others; each group by harm."""
+        return sorted(range(len(self.harm)), key=lambda layer: (not self.odd[layer], -self.harm[layer], layer))
+
+    def tensor(self, layer: int) -> int:
+        """The tensor of a layer that stands out most; where none does, the one with the largest error."""
+        by = self.oddity[layer] if self.odd[layer] else self.weights.error[layer]
+        return max(range(len(by)), key=lambda each: (by[each], self.weights.error[layer, each]))
+
+    # -- in words -----------------------------------------------------------------------------------------------------
+
+    @property
+    def worst(self) -> str:
+        """Which layer and which of its tensors went wrong, and what that costs."""
+        layer = self.ranking[0]
+        tensor = self.tensor(layer)
+        name, error = self.tensors[tensor], self.weights.error[layer, tensor]
+        if not self.weights.error.any():
+            return "Every layer is equal in both: they differ outside the layers only."
+        cost, odd = self._cost(layer), np.flatnonzero(self.odd).tolist()
+        if not odd:
+            return (
+                f"No layer's weights stand out. Layer {layer} does the most harm: {cost}; its largest error is "
+                f"{_share(error)}, of {name}."
+            )
+        lead = f"Layer {layer} stands out"
+        if len(odd) > 1:
+            lead = f"{capital(named(odd))} stand out, and layer {layer} does the most harm of them"
+        usual = f"where the median layer's differs by {_share(self.usual[tensor])}"
+        return f"{lead}: its {name} differs by {_share(error)}, {usual}; {cost}."
+
+    def _cost(self, layer: int) -> str:
+        """What a layer alone costs, beside the median one."""
+        harm, median = self.harm[layer], float(np.median(self.harm))
+        if not harm:
+            return "this layer alone costs no more than rounding"
+        times = f"{digits(harm / median)}× the median layer" if median else "and the median layer costs none"
+        return f"this layer alone costs {digits(harm)} nats (KL), {times}"
+
+    @property
+    def parting(self) -> str:
+        """Where the whole runs part."""
+        drift, end = self.drift, digits(self.drift[-1])
+        if not self.whole.entry.any() and not drift[0]:
+            if not drift.any():
+                return "The two streams are equal after every layer."
+            first = int(np.flatnonzero(drift)[0])
+            return f"The two are equal up to layer {first - 1} and part at layer {first}; drift ends at {end}."
+        steps = np.diff(drift, prepend=np.mean(self.whole.entry))
+        most = int(steps.argmax())
+        since = "before the first layer" if self.whole.entry.any() else "at layer 0"
+        return f"The two part {since}; drift grows most at layer {most}, by {digits(steps[most])}, and ends at {end}."
+
+    @property
+    def cost(self) -> str:
+        """What the whole checkpoint costs, beside the layers one by one."""
+        return (
+            f"All of {self.called} costs {digits(self.whole.kl.mean())} nats (KL) and changes the likeliest next token "
+            f"at {per_cent(self.whole.flips.mean())} of positions; its layers taken one by one cost "
+            f"{digits(self.harm.sum())} nats together."
+        )
+
+    @property
+    def weighed(self) -> str:
+        """How far the weights differ, inside and outside the layers."""
+        layer, tensor = np.unravel_index(self.weights.error.argmax(), self.weights.error.shape)
+        said = (
+            f"The largest error is {_share(self.weights.error[layer, tensor])}, of {self.tensors[tensor]} in layer "
+            f"{layer}; in the median layer it is {_share(self.usual[tensor])}."
+        )
+        if not self.weights.outside.any():
+            return f"{said} Outside the layers nothing differs."
+        most = int(self.weights.outside.argmax())
+        return f"{said} Outside the layers {self.outside[most]} differs most, by {_share(self.weights.outside[most])}."
+
+
+def compared(profile: Profile, name: str | None = None) -> Compared:
+    """The checkpoint that a perturbation takes layers from; without a name, the first that a profile holds.
+
+    Raises:
+        UserError: it holds none, or the perturbation takes no layers from one.
+    """
+    if not profile.others:
+        raise UserError(NONE)
+    name = name or next(iter(profile.others))
+    if name not in profile.others:
+        known = either(profile.perturbations[each].label for each in profile.others)
+        raise UserError(f"choose {known} as the perturbation to compare checkpoints")
+    beside, told = profile.others[name], profile.provenance
+    words = (tuple(told.get(each, ())) for each in ("tensors", "outside"))
+    [single] = profile.seeds(name)
+    return Compared(profile.perturbations[name].short, *words, single, beside.cumulative, beside.difference)
+
+
+def _of_median(values: Array) -> Array:
+    """Values as multiples of the median of their column; infinite where that is zero and the value is not."""
+    middle = np.median(values, axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(values == middle, 1.0, values / middle)
+
+
+def _spreads(values: Array, least: float) -> Array:
+    """By how many spreads each value lies above the median of its column; a spread is a scaled median deviation."""
+    above = values - np.median(values, axis=0)
+    return above / np.maximum(1.4826 * np.median(np.abs(above), axis=0), least)
+
+
+def _share(error: float) -> str:
+    return f"{digits(100 * error)} %"

@@ -1,0 +1,114 @@
+"""Intervals of differences: paired over windows, spread over seeds; rank correlations. Pure numpy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.base.errors import UserError
+from core.plan.gains import student
+from core.store.results import Array
+
+FEWEST_WINDOWS = 8
+FEWEST_SEEDS = 3
+HEAVY_TAILS = 0.5  # of the degrees of freedom of differences between windows
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value and the interval around it, whose ends are NaN where too little is known."""
+
+    value: float
+    low: float
+    high: float
+    n: int  # windows, or seeds
+
+    @property
+    def certain(self) -> bool:
+        """Whether there is an interval at all."""
+        return not (math.isnan(self.low) or math.isnan(self.high))
+
+
+def paired(a: Array, b: Array) -> Interval:
+    """Mean of `a - b` over windows with its 95% Student-t interval.
+
+    The difference is taken window by window, so that what makes a window hard for both falls out. Differences of real
+    windows are skewed and have heavy tails, so half the degrees of freedom are counted: drawn from those of the
+    committed studies, intervals cover the mean 95 to 96 times in 100 with 8 to 64 windows (with all n - 1 degrees 93 to
+    95, with a percentile bootstrap 88 to 94).
+
+    Args:
+        a, b: (windows,) losses of two settings on the same windows, nats/token.
+
+    Returns:
+        NaN throughout if any loss is not finite; NaN ends below 8 windows.
+
+    Raises:
+        UserError: the two were not read on the same number of windows.
+    """
+    if a.shape != b.shape:
+        raise UserError(
+            f"{len(a)} windows cannot be paired with {len(b)}: evaluate both on the same text, windows and length"
+        )
+    finite = np.isfinite(a).all() and np.isfinite(b).all()
+    return _interval(np.asarray(a, np.float64) - b if finite else np.full(len(a), np.nan), FEWEST_WINDOWS, HEAVY_TAILS)
+
+
+def percent(interval: Interval) -> Interval:
+    """A difference of mean losses, in nats/token, as the change of perplexity it is, in per cent."""
+    with np.errstate(over="ignore"):
+        ends = [float(100 * np.expm1(each)) for each in (interval.value, interval.low, interval.high)]
+    return Interval(*ends, interval.n)
+
+
+def over_seeds(values: Array) -> Interval:
+    """Mean over seeds with its 95% Student-t interval; NaN ends below 3 seeds.
+
+    Args:
+        values: (seeds,) one number per calibration seed.
+    """
+    return _interval(np.asarray(values, np.float64), FEWEST_SEEDS)
+
+
+def _interval(samples: Array, fewest: int, share: float = 1.0) -> Interval:
+    n = len(samples)
+    if n == 0 or not np.isfinite(samples).all():
+        return Interval(math.nan, math.nan, math.nan, n)
+    mean, half = student(samples, share)
+    half = half if n >= fewest else math.nan
+    return Interval(float(mean), float(mean - half), float(mean + half), n)
+
+
+def rank_correlation(x: Array, y: Array) -> tuple[float, int]:
+    """`spearman`, NaN below 3 pairs, and the number of pairs it rests on."""
+    n = int((np.isfinite(x) & np.isfinite(y)).sum())
+    return (spearman(x, y) if n >= 3 else math.nan), n
+
+
+def spearman(x: Array, y: Array) -> float:
+    """Spearman's rank correlation over the pairs that are finite, ties at their average rank.
+
+    NaN below 2 pairs, or where one side does not vary.
+    """
+    known = np.isfinite(x) & np.isfinite(y)
+    if known.sum() < 2:
+        return math.nan
+    a, b = (_ranks(np.asarray(each, np.float64)[known]) for each in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    size = math.sqrt(float(a @ a) * float(b @ b))
+    return float(a @ b) / size if size else math.nan
+
+
+def standard_error(samples: Array) -> float:
+    """Standard error of a mean, from the sample standard deviation (n - 1); NaN with a single sample."""
+    n = len(samples)
+    return float(np.std(samples, ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks from 1; equal values share the average of theirs."""
+    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return (last - (counts - 1) / 2)[where]

@@ -1,0 +1,193 @@
+"""Settings that were evaluated under one protocol, from one study or from several put together. No torch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from core.ask import naming
+from core.ask.settings import Setting
+from core.ask.studies import StudySpec
+from core.base.errors import UserError
+from core.base.formats import per_cent
+from core.kinds.treatments import Treatment, place
+from core.results.evaluated import EvaluatedSetting, SeedResult, seedless
+from core.results.tasks import labels, size
+from core.store.cache import Entry, Store
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What may be compared: one pruner with one repair or none, one pattern, one target."""
+
+    pruner: str
+    pattern: str | None
+    target: float
+    repair: str | None = None
+
+    @property
+    def treatment(self) -> Treatment:
+        return Treatment(self.pruner, self.repair)
+
+    @property
+    def pruned(self) -> str:
+        """All but the target: `Wanda + refit`, `Wanda, 2:4`."""
+        return ", ".join(filter(None, [self.treatment.label, self.pattern]))
+
+    @property
+    def name(self) -> str:
+        return f"{per_cent(self.target)} zeros, {self.pruned}"
+
+
+def slice_of(setting: Setting) -> Slice:
+    return Slice(setting.pruner, setting.pattern, setting.allocation.target, setting.repair)
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluations:
+    """Everything measured of one model on one text, as far as it is measured."""
+
+    spec: StudySpec
+    provenance: Mapping
+    points: tuple[SeedResult, ...]  # in the order asked
+    entries: tuple[Entry, ...] = ()  # the studies that they are from, the newest first
+    guests: tuple[Entry, ...] = ()  # studies of which only some points are here
+    profiles: tuple[str, ...] = ()  # what their allocations looked at, by whole keys
+
+    @property
+    def complete(self) -> bool:
+        return all(each.evaluated is not None for each in self.points)
+
+    # --- settings ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> tuple[EvaluatedSetting, ...]:
+        """One per pruned setting, over its calibration seeds, in the order asked."""
+        found: dict[Setting, dict[int | None, SeedResult]] = defaultdict(dict)
+        for each in self.points:
+            if each.setting is not None and each.evaluated is not None:
+                found[seedless(each.setting)].setdefault(each.seed, each)
+        return _linked(found, naming.titles(found))
+
+    @cached_property
+    def singles(self) -> tuple[EvaluatedSetting, ...]:
+        """Every point that is measured, the dense model too, by itself, in the order asked.
+
+        A name without a calibration seed stands for all of them: where there are several, seed 0 is named too.
+        """
+        several = {each.setting for each in self.settings if len(each.results) > 1}
+        found = {each.setting: {None: each} for each in self.points if each.evaluated is not None}
+        names = {setting: each[None].name for setting, each in found.items()}
+        names |= {setting: f"{names[setting]}, calibration seed 0" for setting in several & names.keys()}
+        return tuple(self.dense if each.setting is None else each for each in _linked(found, names))
+
+    @cached_property
+    def dense(self) -> EvaluatedSetting | None:
+        """The dense model; None until it is measured."""
+        found = (each for each in self.points if each.setting is None and each.evaluated is not None)
+        return next((EvaluatedSetting(None, "dense", {None: each}) for each in found), None)
+
+    def of(self, setting: Setting) -> EvaluatedSetting | None:
+        """A setting over its calibration seeds, whatever seed is named."""
+        return next((each for each in self.settings if each.setting == seedless(setting)), None)
+
+    def single(self, setting: Setting | None) -> EvaluatedSetting | None:
+        """A setting with its own calibration seed alone; None: the dense model."""
+        return next((each for each in self.singles if each.setting == setting), None)
+
+    # --- corrections -------------------------------------------------------------------------------------------------
+
+    def corrections(self, base: EvaluatedSetting) -> list[EvaluatedSetting]:
+        """What was corrected from a base: the correction at every strength, and every control."""
+        return [each for each in self.settings if each.base is base]
+
+    def controls(self, one: EvaluatedSetting) -> dict[str, list[EvaluatedSetting]]:
+        """By control, what differs from a corrected setting in that alone: `none` is the correction itself."""
+        found = defaultdict(list)
+        if one.setting and one.strength:
+            for each in self.singles if one in self.singles else self.settings:
+                if each.setting and uncontrolled(each.setting) == uncontrolled(one.setting):
+                    found[each.control].append(each)
+        return found
+
+    # --- parts -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def slices(self) -> tuple[Slice, ...]:
+        """By pruner, then target."""
+        found = dict.fromkeys(slice_of(each.setting) for each in self.settings)
+        return tuple(sorted(found, key=lambda each: (place(each.treatment.name), each.target)))
+
+    def within(self, part: Slice) -> list[EvaluatedSetting]:
+        return [each for each in self.settings if slice_of(each.setting) == part]
+
+    def methods(self, part: Slice) -> set[str]:
+        """The kinds of allocation, as in `owl`, that were measured in a slice without a correction."""
+        return {each.setting.allocation.base.kind for each in self.within(part) if not each.strength}
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """Zero-shot tasks that any point has answers to."""
+        names = labels(self.spec.tasks).values()
+        return tuple(name for name in names if any(name in each.tasks for each in self.points))
+
+    def shared(self, part: Slice) -> tuple[str, ...]:
+        """Tasks that a mean may be taken over: asked of the dense model and of every setting of a slice.
+
+        Of one task with several samples the largest that all of them have: a mean counts no task twice.
+        """
+        asked = [*self.within(part), *([self.dense] if self.dense else [])]
+        called = labels(self.spec.tasks)
+        found = {}
+        for task in sorted(called, key=lambda task: -size(task)):
+            if all(each.has(called[task]) for each in asked):
+                found.setdefault(task.name, called[task])
+        return tuple(name for name in called.values() if name in found.values())
+
+
+def _linked(
+    found: Mapping[Setting | None, Mapping[int | None, SeedResult]], names: Mapping[Setting | None, str]
+) -> tuple[EvaluatedSetting, ...]:
+    """Every setting with the twin and the base that it is compared with, where they are among them."""
+    others = {each: (each and each.uniform, each and each.base) for each in found}
+    made: dict[Setting | None, EvaluatedSetting] = {}
+    for setting in sorted(found, key=lambda each: (others[each][1] is not None, others[each][0] != each)):
+        linked = [made.get(other) if other else None for other in others[setting]]  # none is its own twin
+        made[setting] = EvaluatedSetting(setting, names[setting], found[setting], *linked)
+    return tuple(made[each] for each in found)
+
+
+def uncontrolled(setting: Setting) -> Setting:
+    """A setting with the correction itself in place of a control of it."""
+    fix = setting.allocation.correction.model_copy(update={"control": "none", "seed": 0})
+    return setting.model_copy(update={"allocation": setting.allocation.model_copy(update={"correction": fix})})
+
+
+# --- from the store -----------------------------------------------------------------------------------------------
+
+
+def load(store: Store, entry: Entry) -> Evaluations:
+    """Read a stored study."""
+    return read(store, entry.spec, entry.provenance, (entry,))
+
+
+def read(store: Store, spec: StudySpec, told: Mapping | None = None, entries: tuple[Entry, ...] = ()) -> Evaluations:
+    """Read a study as far as it is measured: what a running job has finished is there already."""
+    points = []
+    for point in spec.points:
+        losses = store.get(spec.evaluated(point))
+        answers = {unit.task.name: store.load(unit) for unit in spec.zero_shot(point)}
+        known = {name: each for name, each in answers.items() if each is not None}
+        measured = (losses.result, known, losses.provenance) if losses else (None, known, {})
+        points.append(SeedResult(point.setting, point.pruned, *measured))
+    return Evaluations(spec, told or {}, tuple(points), entries)
+
+
+def profile_key(store: Store, typed: str | None) -> str | None:
+    """The profile that a study's allocations looked at by its whole key, however it was named."""
+    try:
+        return store.profile(typed).key if typed else None
+    except UserError:
+        return typed

@@ -1,0 +1,206 @@
+"""The methods of allocation side by side: what each gives the layers, and what that was measured to cost. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.ask import naming
+from core.ask.allocations import AllocationRequest, Correction
+from core.base.errors import UserError
+from core.base.formats import capital, listed, per_cent
+from core.kinds import METHODS
+from core.kinds.treatments import USUAL
+from core.plan.spread import allocate, layer_means, linear_parameters
+from core.results import protocols
+from core.results.evaluated import EvaluatedSetting
+from core.results.evaluations import Evaluations, Slice, slice_of
+from core.results.verdicts import against, beside, verdict
+from core.store.profiles import Profile
+from core.store.results import Array
+
+THIS = "this"  # the kind of the allocation on screen, which stands beside the methods
+
+
+@dataclass(frozen=True, eq=False)
+class Runner:
+    """One method at the target: its allocation, and the measured setting that has it."""
+
+    kind: str
+    name: str  # with the parameters that it was measured with
+    sparsity: Array  # (layers,)
+    measured: EvaluatedSetting | None  # None: computed with the usual parameters, and never evaluated
+
+    @property
+    def perplexity(self) -> float:
+        """NaN where it was not measured, or is not finite."""
+        found = self.measured.perplexity if self.measured else math.nan
+        return found if math.isfinite(found) else math.nan
+
+    @property
+    def told(self) -> str:
+        return naming.spoken(self.name)
+
+    @property
+    def of_linears(self) -> bool:
+        """Whether it was measured with a budget for every linear, of which `sparsity` has the mean of each layer."""
+        return self.measured is not None and self.measured.planned.ndim == 2
+
+
+def in_view(name: str, now: Array, profile: Profile, found: Evaluations | None, part: Slice | None) -> Runner:
+    """The allocation on screen, as it was measured where it was.
+
+    Args:
+        now: (layers,) or (layers, linears).
+    """
+    settings = found.within(part) if found and part else []
+    mine = (each for each in settings if each.planned.shape == now.shape and np.allclose(each.planned, now, atol=1e-6))
+    return Runner(THIS, name, _of_layers(now, profile), next(mine, None))
+
+
+def race(request: AllocationRequest, profile: Profile, found: Evaluations | None, part: Slice | None) -> list[Runner]:
+    """Every method of the table at the target of a request, lowest measured perplexity first, the unmeasured last.
+
+    One that was measured with a budget for every linear too runs twice.
+
+    Args:
+        request: its target and bounds hold for the methods that were not measured.
+        found, part: where measured settings are looked for; None: nothing was measured at this target.
+    """
+    plain = [each for each in found.within(part) if not each.strength] if found and part else []
+    of_linears = [each for each in plain if each.setting.allocation.base.per_linear]
+    of_layers = [each for each in plain if each not in of_linears]
+    runners = [_runner(kind, request, profile, of_layers) for kind in METHODS]
+    runners += [_measured(kind, profile, of_linears) for kind in METHODS]
+    known = [each for each in runners if each is not None]
+    return sorted(known, key=lambda each: (math.isnan(each.perplexity), each.perplexity))
+
+
+def _runner(
+    kind: str, request: AllocationRequest, profile: Profile, plain: Iterable[EvaluatedSetting]
+) -> Runner | None:
+    """A method as it was measured, else as computed; None where the profile lacks what it looks at."""
+    measured = _measured(kind, profile, plain)
+    if measured:
+        return measured
+    base = request.base if request.base.kind == kind else METHODS[kind]()
+    asked = request.model_copy(update={"base": base, "correction": Correction(), "unclipped": False})
+    try:
+        return Runner(kind, naming.long(asked), allocate(asked, profile).sparsity, None)
+    except UserError:  # said beside the method when it is chosen
+        return None
+
+
+def _measured(kind: str, profile: Profile, among: Iterable[EvaluatedSetting]) -> Runner | None:
+    """A method as it was measured with most calibration seeds."""
+    mine = [each for each in among if each.setting.allocation.base.kind == kind]
+    best = max(mine, key=lambda each: len(each.results), default=None)  # of equals the first one asked
+    return best and Runner(kind, naming.long(best.setting.allocation), _of_layers(best.planned, profile), best)
+
+
+def _of_layers(planned: Array, profile: Profile) -> Array:
+    return planned if planned.ndim == 1 else layer_means(planned, linear_parameters(profile))
+
+
+def where(groups: Iterable[Evaluations], target: float, pruner: str = USUAL) -> tuple[Evaluations, Slice] | None:
+    """The protocol and the slice in which most methods were measured at a target, of this pruner if of any.
+
+    What was measured alike by another profile stands beside it.
+    """
+    groups = tuple(groups)
+    places = _places(groups, target)
+
+    def good(place: tuple[Evaluations, Slice]) -> tuple[bool, int, int]:
+        found, part = place
+        return part.treatment.name == pruner, len(found.methods(part)), len(found.within(part))
+
+    best = max(places, key=good, default=None)
+    return best and (protocols.across_profiles(best[0], groups), best[1])
+
+
+def _places(groups: Iterable[Evaluations], target: float) -> list[tuple[Evaluations, Slice]]:
+    """Every protocol with each of its slices at a target, without those of a pattern: it fixes what a layer loses."""
+    return [(found, part) for found in groups for part in found.slices
+            if part.pattern is None and abs(part.target - target) < 1e-9]  # fmt: skip
+
+
+def targets(groups: Iterable[Evaluations]) -> list[float]:
+    """At which targets anything was measured, ascending."""
+    return sorted({part.target for found in groups for part in found.slices if part.pattern is None})
+
+
+def interval(one: EvaluatedSetting) -> tuple[float, float]:
+    """The perplexities between which its change against uniform puts it, 95 %; NaN where there is no interval."""
+    change = one.against_uniform
+    if change is None or not change.quoted.certain:
+        return math.nan, math.nan
+    factor = one.perplexity / (1 + change.quoted.value / 100)
+    return factor * (1 + change.quoted.low / 100), factor * (1 + change.quoted.high / 100)
+
+
+def winner(runners: Iterable[Runner], target: float) -> str:
+    """Who has the lowest measured perplexity, number first, in a sentence."""
+    known = [each for each in runners if math.isfinite(each.perplexity)]
+    if len(known) < 2:
+        return f"Fewer than two methods were measured at {per_cent(target)} zeros, so there is no winner yet."
+    best = min(known, key=lambda each: each.perplexity)
+    aim = f"of {len(known)} methods measured at {per_cent(target)} zeros"
+    change = best.measured.against_uniform
+    if change is None:
+        return f"Uniform has the lowest perplexity {aim}."
+    if not math.isfinite(change.value):
+        why = best.measured.uniform.trouble or "over other calibration seeds"
+        return (
+            f"{capital(best.told)} has the lowest perplexity {aim}. It does not compare with uniform's, which is {why}."
+        )
+    if not change.value < 0:  # each perplexity is over its own seeds, which may be luckier
+        shared = "over the calibration seeds that both have"
+        return f"{capital(best.told)} has the lowest perplexity {aim}, but {shared} it is {beside(change, 'uniform')}."
+    ends = change.quoted
+    few = 1 if abs(ends.value) < 20 else 0
+    sure = f" [{-ends.high:.{few}f}, {-ends.low:.{few}f}]" if ends.certain else ""
+    return f"{-ends.value:.{few}f} % lower perplexity{sure} than uniform with {best.told}, the lowest {aim}."
+
+
+def tied(first: Runner, second: Runner) -> bool:
+    """Whether the measurements of two do not tell which has the lower perplexity."""
+    return verdict(first.measured.against(second.measured).quoted) != "gains"
+
+
+def at(groups: Iterable[Evaluations], target: float) -> str:
+    """What to choose where nothing was measured at a target."""
+    known = targets(groups)
+    if not known:
+        return "No method was evaluated for this model yet: the Prune page measures what each one costs."
+    words = listed(map(per_cent, known))
+    return f"No method was measured at {per_cent(target)} zeros; measured targets: {words}."
+
+
+# --- the correction ------------------------------------------------------------------------------------------------
+
+
+def corrected(groups: Iterable[Evaluations], request: AllocationRequest, pruner: str = USUAL) -> str:
+    """What the correction and its reverse were measured to do at this target, in sentences, with what was pruned how.
+
+    That is on the base on screen, else on one of its method, else on uniform; of several, by this pruner and over most
+    calibration seeds.
+    """
+    tried = [(found, each) for found, part in _places(groups, request.target) for each in found.within(part)
+             if each.base and each.control == "none"]  # fmt: skip
+
+    def good(place: tuple[Evaluations, EvaluatedSetting]) -> tuple[bool, bool, bool, bool, int]:
+        _, one = place
+        base = one.setting.allocation.base
+        alike = base == request.base, base.kind == request.base.kind, base.kind == "uniform"
+        return *alike, slice_of(one.setting).treatment.name == pruner, len(one.results)
+
+    found, mine = max(reversed(tried), key=good, default=(None, None))  # of equals the last one asked
+    if mine is None:
+        return "The correction was not measured at this target, so its strength is only an example."
+    said = [against(f"the correction at strength {mine.strength:g}", "no correction", mine.against_base)]
+    said += [against("its reverse", "no correction", each.against_base) for each in found.controls(mine)["reversed"]]
+    base = naming.long(mine.base.setting.allocation)
+    return f"Measured on {base} ({slice_of(mine.setting).name}; {found.provenance['text']}): {' '.join(said)}"

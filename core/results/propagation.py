@@ -1,0 +1,122 @@
+"""Drift on its way through the network, and why it shrinks: dilution, size, kind. Pure numpy.
+
+Several noise seeds are passed as in `core.plan.gains`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.plan.gains import finite, log_gain, student
+from core.store.results import Activation, Array, Perturbed
+
+FLOOR_MARGIN = 10
+DIVERGENCE_FLOOR = 4e-7  # nats: mean divergence of a sequence from itself by rounding in float32; it may be below 0
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Drift `R[i,k]` with its interval over sequences, each (injection, read); NaN below the diagonal."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+def curves(seeds: Sequence[Perturbed]) -> Curves:
+    """Geometric mean drift over tokens, seeds and sequences, with the 95% interval over sequences."""
+    mean, half = student(np.mean([finite(each.log_drift) for each in seeds], axis=0))
+    return Curves(np.exp(mean), np.exp(mean - half), np.exp(mean + half))
+
+
+def matrix(seeds: Sequence[Perturbed]) -> Array:
+    """Arithmetic mean drift over the tokens after the first, then sequences and seeds: (injection, read)."""
+    return np.mean([each.drift for each in seeds], axis=0)
+
+
+def relative(seeds: Sequence[Perturbed]) -> Array:
+    """`R[i,k] / R[i,i]`, (injection, read): what is left at layer k of the drift injected at layer i."""
+    logs = np.mean([finite(each.log_drift).mean(-1) for each in seeds], axis=0)
+    return np.exp(logs - np.diag(logs)[:, None])
+
+
+def step_ratio(seeds: Sequence[Perturbed]) -> Array:
+    """`rho[i,k] = R[i,k] / R[i,k-1]`, (injection, read); NaN at and below the diagonal; `ln r_i = sum of ln rho`."""
+    logs = np.mean([finite(each.log_drift).mean(-1) for each in seeds], axis=0)
+    step = np.full_like(logs, np.nan)
+    step[:, 1:] = np.exp(np.diff(logs, axis=1))
+    return step
+
+
+def below_floor(seeds: Sequence[Perturbed], floor: Array) -> NDArray[np.bool_]:
+    """Where drift is under ten times what rounding alone does at the read layer: (injection, read)."""
+    return matrix(seeds) < FLOOR_MARGIN * floor
+
+
+def unreadable(divergence: Array) -> NDArray[np.bool_]:
+    """Where a mean divergence is under ten times what rounding makes of none, whatever the shape."""
+    return divergence < FLOOR_MARGIN * DIVERGENCE_FLOOR
+
+
+@dataclass(frozen=True, eq=False)
+class Dilution:
+    """`ln r = absolute gain - norm growth`, each (layers, sequences), nats.
+
+    A damage that stays frozen while the stream grows has absolute gain 0, so its `ln r` is minus the growth.
+    """
+
+    absolute: Array  # ln(||d_L|| / ||d_i||)
+    growth: Array  # ln(||h_L|| / ||h_i||)
+
+    @property
+    def frozen(self) -> Array:
+        """`ln r` of the frozen-noise baseline."""
+        return -self.growth
+
+
+def dilution(seeds: Sequence[Perturbed], activation: Activation) -> Dilution:
+    """Split the log gain into what happened to the damage and what happened to the stream around it."""
+    growth = activation.log_norm[-1] - activation.log_norm
+    return Dilution(absolute=log_gain(seeds) + growth, growth=growth)
+
+
+def crossing(sizes: Array, log_gains: Array) -> Array:
+    """The size at which amplification turns into absorption, per layer; NaN where it does not within the sizes.
+
+    Args:
+        sizes: (sizes,) ascending.
+        log_gains: (sizes, layers), `ln r`.
+
+    Returns:
+        (layers,), by straight lines in ln(size); the largest crossing from above 1 to below 1.
+    """
+    logs = np.log(sizes)
+    found = np.full(log_gains.shape[1], np.nan)
+    for layer in range(log_gains.shape[1] - 1):
+        g = log_gains[:, layer]
+        for k in range(len(g) - 1):
+            if g[k] > 0 >= g[k + 1]:
+                found[layer] = np.exp(logs[k] + (logs[k + 1] - logs[k]) * g[k] / (g[k] - g[k + 1]))
+    return found
+
+
+def at_drift(target: Array, drifts: Array, log_gains: Array) -> Array:
+    """`ln r` of a size family where its measured drift at injection equals `target`: (layers,).
+
+    Straight lines in ln(drift) between the measured sizes; NaN outside them, for nothing is extrapolated.
+
+    Args:
+        target: (layers,) measured drift at injection to match.
+        drifts, log_gains: (sizes, layers), in any order of size.
+    """
+    found = np.full(len(target), np.nan)
+    for layer, wanted in enumerate(target):
+        order = np.argsort(drifts[:, layer])
+        x = np.log(drifts[order, layer])
+        if wanted > 0 and x[0] <= np.log(wanted) <= x[-1]:
+            found[layer] = np.interp(np.log(wanted), x, log_gains[order, layer])
+    return found

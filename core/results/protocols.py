@@ -1,0 +1,261 @@
+"""How numbers were measured: stored studies put together where that is the same, and the line that says it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from core.ask.models import ModelSpec
+from core.ask.settings import Setting
+from core.ask.studies import Point, StudySpec
+from core.kinds.treatments import PRUNER_LABELS
+from core.results.evaluated import SeedResult, seedless
+from core.results.evaluations import Evaluations, load, profile_key
+from core.results.tasks import labels, tasks_asked
+from core.store.cache import Entry, Store
+
+SHORT = 6  # digits of a key or a hash on screen
+
+
+class Protocol(NamedTuple):
+    """What must be alike for two numbers to be compared."""
+
+    model: str  # key of the model in its precision
+    text: str  # key of the text that judges
+    calibration: tuple | None  # None: no point looks at a calibration text
+    profile: str | None
+    outdated: bool  # pruned by what has changed since
+
+
+def of_model(store: Store, model: ModelSpec) -> list[Entry]:
+    """The stored studies of a model in any precision, the newest first."""
+    found = store.entries("study")
+    return [entry for entry in found if entry.spec.model.weights == model.weights]
+
+
+def together(store: Store, entries: Iterable[Entry]) -> dict[str, Evaluations]:
+    """Studies put together where their protocol is the same; by the key of the oldest, which stays when others join.
+
+    The newest come first; those that ship with the project after all others, the one over the most targets before.
+
+    Points of a pruner that looks at no calibration text may stand beside those of any: they join all that shares
+    their model, precision and text, and a study of nothing else stands by itself only where there is none to join.
+
+    Args:
+        entries: the newest first; where those that ship stand among them does not count.
+    """
+    homes: dict[Protocol, list[Entry]] = defaultdict(list)
+    for entry in sorted(entries, key=_shipped):
+        homes[protocol(store, entry)].append(entry)
+    found = (_of_protocol(store, each, homes) for each in homes if not _joins_whole(each, homes))
+    return {each.entries[-1].key: each for each in sorted(found, key=_place)}
+
+
+def _shipped(entry: Entry) -> tuple[bool, float]:
+    """A checkout writes all that ships anew, in any order: of these the one that was measured last comes first."""
+    made = datetime.fromisoformat(entry.provenance["created"]).timestamp() if entry.committed else 0.0
+    return entry.committed, -made
+
+
+def _place(found: Evaluations) -> tuple[bool, int, int]:
+    if not all(entry.committed for entry in found.entries):
+        return False, 0, 0
+    return True, -len({part.target for part in found.slices}), -len(found.settings)
+
+
+def protocol(store: Store, entry: Entry) -> Protocol:
+    """What the numbers of a study depend on beside their settings."""
+    return _protocol(entry.spec, profile_key(store, entry.provenance.get("profile")))
+
+
+def _protocol(spec: StudySpec, profile: str | None) -> Protocol:
+    read = spec.calibration
+    # by content and amount: which windows were drawn is the seed's matter
+    drawn = read and (read.content, read.tokenizer, read.packing, read.bos, read.length, read.sequences)
+    return Protocol(spec.model.key, spec.text.key, drawn, profile, spec.outdated)
+
+
+def _of_protocol(store: Store, where: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> Evaluations:
+    strangers = ((entry, home) for home, entries in homes.items() if home != where for entry in entries)
+    joining = [(entry, kept) for entry, home in strangers if (kept := _joining(entry, home, where))]
+    read = [load(store, entry) for entry in homes[where]]
+    read += [_part(load(store, entry), kept) for entry, kept in joining]
+    guests = tuple(entry for entry, _ in joining)
+    profiles = (where.profile,) if where.profile else ()
+    return replace(merged(read), entries=tuple(homes[where]), guests=guests, profiles=profiles)
+
+
+def _joining(entry: Entry, home: Protocol, where: Protocol) -> tuple[int, ...]:
+    """Which points of a study may stand under another protocol: those that what differs had no part in."""
+    if (home.model, home.text) != (where.model, where.text):
+        return ()
+    points = entry.spec.points
+    free = [
+        each.pruned is None
+        or (each.pruned.calibration is None and (home.profile == where.profile or each.setting == each.setting.uniform))
+        for each in points
+    ]
+    pruned = any(each.pruned and joins for each, joins in zip(points, free, strict=True))
+    return tuple(i for i, joins in enumerate(free) if joins) if pruned or all(free) else ()
+
+
+def _joins_whole(home: Protocol, homes: Mapping[Protocol, Sequence[Entry]]) -> bool:
+    """Whether all of some studies stands beside what is calibrated."""
+    calibrated = [each for each in homes if each.calibration is not None]
+    return home.calibration is None and any(
+        all(len(_joining(entry, home, where)) == len(entry.spec.points) for entry in homes[home])
+        for where in calibrated
+    )
+
+
+def _part(found: Evaluations, kept: Sequence[int]) -> Evaluations:
+    """Some points of a study; what it was calibrated on is not theirs."""
+    spec = found.spec.model_copy(update={"points": tuple(found.spec.points[i] for i in kept)})
+    told = {name: value for name, value in found.provenance.items() if name != "calibration"}
+    return Evaluations(spec, told, tuple(found.points[i] for i in kept))
+
+
+@lru_cache(maxsize=8)
+def across_profiles(found: Evaluations, others: tuple[Evaluations, ...]) -> Evaluations:
+    """A protocol, and what it lacks of those that differ in the profile that their allocations looked at.
+
+    A setting that it has is not taken from another, where it may be another allocation; uniform is one everywhere.
+    """
+    parts = [found]
+    for each in others:
+        if each is found or _protocol(each.spec, None) != _protocol(found.spec, None):
+            continue
+        known = {seedless(point.setting) for part in parts for point in part.points if point.setting}
+        free = [
+            i for i, point in enumerate(each.points)
+            if point.setting is None or point.setting == point.setting.uniform or seedless(point.setting) not in known
+        ]  # fmt: skip
+        parts.append(replace(_part(each, free), entries=each.entries, profiles=each.profiles))
+    if len(parts) == 1:
+        return found
+    guests = tuple(entry for part in parts[1:] for entry in part.entries)
+    profiles = tuple(dict.fromkeys(key for part in parts for key in part.profiles))
+    return replace(merged(parts), entries=found.entries, guests=(*found.guests, *guests), profiles=profiles)
+
+
+def merged(found: Sequence[Evaluations]) -> Evaluations:
+    """Studies of one protocol as one: every point once, with all tasks that were asked of it.
+
+    Its answers are called as `labels` calls the tasks, so that those to other examples stay apart.
+    """
+    tasks = list(dict.fromkeys(task for study in reversed(found) for task in study.spec.tasks))
+    called = labels(tasks)
+    points: dict[tuple, SeedResult] = {}
+    for study in found:
+        names = {own: called[task] for task, own in labels(study.spec.tasks).items()}
+        for each in study.points:
+            answers = {names[name]: answer for name, answer in each.tasks.items()}
+            key = each.setting, each.pruned
+            known = points.get(key)
+            first = each if known is None or known.evaluated is None else known
+            points[key] = replace(first, tasks={**answers, **(known.tasks if known else {})})
+    told = next((each.provenance for each in found if each.provenance.get("calibration")), found[0].provenance)
+    asked = tuple(Point(setting=setting, pruned=pruned) for setting, pruned in points)
+    spec = found[0].spec.model_copy(update={"points": asked, "tasks": tuple(tasks)})
+    return Evaluations(spec, told, tuple(points.values()))
+
+
+def holding(found: Evaluations, setting: Setting) -> str | None:
+    """The key of the newest study that has this setting, as it is measured here."""
+    for entry in found.entries:
+        if any(point.setting == setting for point in entry.spec.points):
+            return entry.key
+    free = (each.key for each in found.guests for point in each.spec.points
+            if point.setting == setting and point.pruned.calibration is None)  # fmt: skip
+    return next(free, None)
+
+
+# --- in words -----------------------------------------------------------------------------------------------------
+
+
+def line(found: Evaluations) -> str:
+    """The protocol as briefly as tells what was read: texts, amounts and precision."""
+    read = found.spec.calibration
+    said = [_read(found), f"calibrated on {_calibration_text(found)}, {read.sequences} × {read.length}" if read else ""]
+    return " · ".join(filter(None, [*said, *earlier(found.points), found.spec.model.dtype, _imported(found)]))
+
+
+def earlier(points: Iterable[SeedResult]) -> list[str]:
+    """What pruned some points and does so otherwise by now."""
+    return list(dict.fromkeys(each.pruned.earlier for each in points if each.pruned and each.pruned.earlier))
+
+
+def _imported(found: Evaluations) -> str:
+    """Whether numbers were not measured here: of all studies or of some."""
+    packed = [bool(each.packs) for each in (*found.entries, *found.guests)]
+    return "" if not any(packed) else "imported" if all(packed) else "imported in part"
+
+
+def badge(found: Evaluations) -> str:
+    """The protocol with all that must be alike before two numbers are compared."""
+    said = [_read(found), _calibrated(found), *earlier(found.points), *tasks_asked(found.spec.tasks)]
+    return " · ".join([*said, found.spec.model.dtype, _keys(found)])
+
+
+def under_line(found: Evaluations) -> str:
+    """What stands below `line` where a protocol is chosen: settings, seeds, tasks, keys of profile and studies."""
+    count = len(found.settings)
+    said = [f"{count} setting{'s' * (count != 1)}", *_seeds(found.points), *tasks_asked(found.spec.tasks)]
+    return " · ".join([*said, _keys(found)])
+
+
+def _keys(found: Evaluations) -> str:
+    keys = {entry.key: entry.mark for entry in (*found.entries, *found.guests)} or {found.spec.key: ""}
+    named = ", ".join(key[:SHORT] + mark for key, mark in keys.items())
+    read = [f"text {found.spec.text.content[:SHORT]}"]
+    if found.profiles:
+        looked_at = ", ".join(key[:SHORT] for key in found.profiles)
+        read += [f"profile{'s' * (len(found.profiles) > 1)} {looked_at}"]
+    return " · ".join([*read, f"{'study' if len(keys) == 1 else 'studies'} {named}"])
+
+
+def _read(found: Evaluations) -> str:
+    text = found.spec.text
+    return f"{found.provenance.get('text', 'text')}, {text.sequences} × {text.length} tokens"
+
+
+def _calibration_text(found: Evaluations) -> str:
+    return found.provenance.get("calibration") or "text"
+
+
+def _calibrated(found: Evaluations) -> str:
+    read = found.spec.calibration
+    if read is None:
+        return "no calibration"
+    amount = f"{read.sequences} × {read.length}"
+    words = [f"calibrated on {_calibration_text(found)}, {amount}", *_seeds(found.points)]
+    blind = [each.pruned.pruner for each in found.spec.points if each.pruned and each.pruned.calibration is None]
+    return "; ".join([", ".join(words), *(f"{PRUNER_LABELS[name]} looks at no text" for name in dict.fromkeys(blind))])
+
+
+def _seeds(points: Iterable[SeedResult]) -> list[str]:
+    """Which calibration seeds were drawn: of all settings, or of how many each."""
+    drawn = defaultdict(set)
+    for each in points:
+        if each.seed is not None and each.evaluated is not None:
+            drawn[seedless(each.setting)].add(each.seed)
+    counts = Counter(tuple(sorted(seeds)) for seeds in drawn.values())
+    named = {
+        ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds)): count
+        for seeds, count in sorted(counts.items(), key=lambda each: (-len(each[0]), each[0]))
+    }
+    if len(named) < 2:
+        return list(named)
+    return [", ".join(f"{name} for {count} setting{'s' * (count > 1)}" for name, count in named.items())]
+
+
+def versions(points: Iterable[SeedResult]) -> str:
+    """What measured some points, as far as it was noted."""
+    noted = [each.about["versions"] for each in points if isinstance(each.about.get("versions"), dict)]
+    known = [{name: each[name] for name in ("torch", "transformers") if name in each} for each in noted]
+    found = dict.fromkeys(", ".join(f"{name} {version}" for name, version in each.items()) for each in known if each)
+    return f"Measured with {'; '.join(found)}." if found else "With which versions it was measured was not noted."

@@ -1,0 +1,307 @@
+"""One table of a study: an evaluated setting a row, as pages, commands, reports and the README show it. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from core.ask import grammar, naming
+from core.ask.studies import TaskSpec
+from core.base.formats import digits, per_cent
+from core.results.evaluated import Change, EvaluatedSetting
+from core.results.evaluations import Evaluations, slice_of
+from core.results.protocols import SHORT
+from core.results.tasks import labels
+from core.results.verdicts import quoted
+
+Control = Callable[[EvaluatedSetting], EvaluatedSetting | None]
+READ = ("allocation", "pruner", "zeros", "perplexity")  # what a table for readers begins with; changes follow
+CHANGE, MEAN = "against ", "mean of tasks"
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """An evaluated setting and the studies that it is from."""
+
+    study: Evaluations
+    one: EvaluatedSetting
+
+    @property
+    def key(self) -> str:
+        """The study's key and the place of the setting's first point in it."""
+        return f"{self.study.spec.key}-{self.study.points.index(self.one.result)}"
+
+    @property
+    def model(self) -> str:
+        return str(self.study.provenance.get("model", self.study.spec.model.content))
+
+    @property
+    def text(self) -> str:
+        """The text it was judged on, by name."""
+        return str(self.study.provenance.get("text", self.study.spec.text.content[:SHORT]))
+
+    @property
+    def protocol(self) -> str:
+        """The text with its amount: `demo text, 24 × 512`."""
+        return f"{self.text}, {self.study.spec.text.sequences} × {self.study.spec.text.length}"
+
+    @property
+    def calibrated(self) -> str:
+        """The calibration text with its amount; empty for the dense model, and where the pruner looks at none."""
+        read = self.one.result.pruned and self.one.result.pruned.calibration
+        if not read:
+            return ""
+        told = self.one.result.about.get("calibration") or self.study.provenance.get("calibration")
+        return f"{told or read.content[:SHORT]}, {read.sequences} × {read.length}"
+
+    @property
+    def imported(self) -> bool:
+        """Whether its study came in a pack."""
+        return any(entry.packs for entry in self.study.entries)
+
+    @property
+    def allocation(self) -> str:
+        """With every parameter that is not usual; a number where others set by hand are called alike."""
+        if self.one.setting is None:
+            return "dense"
+        _, number, which = self.one.name.partition(" #")
+        return f"{naming.long(self.one.setting.allocation)}{number}{which}"
+
+    @property
+    def called(self) -> str:
+        """The setting in words, its target and pruner too."""
+        return naming.setting(self.one.setting) if self.one.setting else "dense"
+
+    @property
+    def name(self) -> str:
+        """The setting with all that tells it from others in a list."""
+        return " · ".join([self.called, self.model, self.protocol, *(["imported"] if self.imported else [])])
+
+
+def rows_of(found: Evaluations, settings: Iterable[EvaluatedSetting] | None = None) -> list[Row]:
+    """The dense model, then every setting over its calibration seeds: by pruner, then target, then as asked.
+
+    Args:
+        settings: those that are wanted, in their order; None: all.
+    """
+    if settings is None:
+        pruned = (one for part in found.slices for one in found.within(part))
+        settings = [*([found.dense] if found.dense else []), *pruned]
+    return [Row(found, one) for one in settings]
+
+
+# --- columns ------------------------------------------------------------------------------------------------------
+
+
+class Accuracy(NamedTuple):
+    """A fraction right, or a difference of two, with its standard error."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        if not np.isfinite(self.value):
+            return "not a number"
+        return f"{self.value:.3f}" + (f" ± {self.error:.3f}" if np.isfinite(self.error) else "")
+
+
+class Column(NamedTuple):
+    """A column's value in each row, None or empty where it has none, and how it is written."""
+
+    of: Callable[[Row], Any]
+    write: Callable[[Any], str] = str
+    about: str = ""
+
+
+def _pruned(value: Callable[[Row], Any]) -> Callable[[Row], Any]:
+    """The value of rows of pruned models; None for the dense one."""
+    return lambda row: value(row) if row.one.setting else None
+
+
+def _four(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _pruner(row: Row) -> str:
+    setting = row.one.setting
+    return ", ".join([slice_of(setting).pruned, *(["true-sequential"] if setting.true_sequential else [])])
+
+
+def _seconds(row: Row) -> float | None:
+    return row.one.result.about.get("seconds_pruning")
+
+
+RESULTS = {
+    "allocation": Column(lambda row: row.allocation),
+    "pruner": Column(_pruned(_pruner)),
+    "zeros": Column(_pruned(lambda row: row.one.setting.allocation.target), per_cent, "Fraction of zeros"),
+    "perplexity": Column(lambda row: row.one.perplexity, lambda value: digits(value, 4)),
+}
+MORE = {
+    "not a number": Column(lambda row: row.one.trouble),
+    "while pruning": Column(lambda row: row.one.helped, about="What pruning needed help with, or where it stopped"),
+    "KL, nats": Column(lambda row: row.one.kl, _four, "Mean divergence of the next token from the dense model's"),
+    "agreement": Column(lambda row: row.one.agreement, _four, "Tokens whose likeliest next token is the dense model's"),
+    "zeros, mean of linears": Column(lambda row: row.one.zeros, _four, "Fraction of zeros that pruning reached"),
+}
+ORIGIN = {
+    "pruned in, s": Column(_pruned(_seconds), lambda value: f"{value:.3g}"),
+    "calibration seeds": Column(lambda row: ", ".join(map(str, row.one.seeds))),
+    "with all parameters": Column(_pruned(lambda row: grammar.said(row.one.setting.allocation))),
+    "protocol": Column(lambda row: row.protocol, about="Text, windows × tokens"),
+    "text": Column(lambda row: row.study.spec.text.content[:SHORT], about="Hash of the evaluation text"),
+    "calibrated on": Column(lambda row: row.calibrated),
+    "pruned before a change": Column(lambda row: row.one.result.pruned and row.one.result.pruned.earlier),
+    "precision": Column(lambda row: row.study.spec.model.dtype),
+    "weights": Column(lambda row: row.study.spec.model.content[:SHORT], about="Hash of the model's weights"),
+    "model": Column(lambda row: row.model),
+    "created": Column(lambda row: row.study.provenance.get("created")),
+    "study": Column(lambda row: row.study.spec.key + (" (imported)" if row.imported else "")),
+}
+
+
+def _against(control: Control) -> Column:
+    def change(row: Row) -> Change | None:
+        other = control(row.one) if row.one.setting else None
+        return row.one.against(other) if other is not None and other is not row.one else None
+
+    return Column(change, lambda found: quoted(found) if found.windows.n else "no seed in common")
+
+
+def _tasks(rows: Sequence[Row], name: str, control: Control) -> dict[str, Column]:
+    """A column per zero-shot task; the mean of those that every row answered, and its change, paired over examples.
+
+    Answers to other examples are answers to another task.
+    """
+    tasks = labels(task for row in rows for task in row.study.spec.tasks)
+    shared = [task for task in tasks if all(_accuracy(row, task) for row in rows)]
+
+    def mean(row: Row) -> Accuracy:
+        known = np.array([_accuracy(row, task) for task in shared])
+        return Accuracy(known[:, 0].mean(), np.sqrt((known[:, 1] ** 2).sum()) / len(known))
+
+    def change(row: Row) -> Accuracy | None:
+        other, own = control(row.one) if row.one.setting else None, labels(row.study.spec.tasks)
+        if other is None or other is row.one:
+            return None
+        found = row.one.accuracy_against(other, [own[task] for task in shared])
+        return found and Accuracy(*found)
+
+    found = {name: Column(lambda row, task=task: _accuracy(row, task)) for task, name in tasks.items()}
+    means = {MEAN: Column(mean), f"{MEAN}, {CHANGE}{name}": Column(change)}
+    return found | (means if len(shared) > 1 else {})
+
+
+def _accuracy(row: Row, task: TaskSpec) -> Accuracy | None:
+    """None where it was not asked."""
+    own = labels(row.study.spec.tasks).get(task)
+    return Accuracy(*row.one.accuracy(own)[:2]) if own and row.one.has(own) else None
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows in their order, and the columns in which any of them has something."""
+
+    rows: tuple[Row, ...]
+    columns: Mapping[str, Column]
+
+    @cached_property
+    def values(self) -> dict[str, list[Any]]:
+        """Name -> a value per row; columns without any are left out."""
+        found = {name: [column.of(row) for row in self.rows] for name, column in self.columns.items()}
+        return {name: values for name, values in found.items() if any(each not in (None, "") for each in values)}
+
+    @property
+    def numbers(self) -> dict[str, list[Any]]:
+        """The same with changes and accuracies in columns of numbers, as pages and CSV files have them."""
+        found: dict[str, list[Any]] = {}
+        for name, values in self.values.items():
+            parts = [{} if value is None else _parts(name, value) for value in values]
+            for head in dict.fromkeys(head for part in parts for head in part):
+                found[head] = [part.get(head) for part in parts]
+        return found
+
+    @property
+    def texts(self) -> list[tuple[str, ...]]:
+        """The heads, then a row each as people read it."""
+        columns = [
+            ["" if value in (None, "") else self.columns[name].write(value) for value in values]
+            for name, values in self.values.items()
+        ]
+        return [tuple(self.values), *zip(*columns, strict=True)]
+
+    @property
+    def csv(self) -> str:
+        """Every number."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.numbers)
+        writer.writerows(zip(*self.numbers.values(), strict=True))
+        return text.getvalue()
+
+    @property
+    def markdown(self) -> str:
+        heads, *rows = self.texts
+        return markdown(heads, rows)
+
+    def only(self, *names: str) -> Table:
+        """Some columns, in this order; those that it lacks are left out."""
+        return replace(self, columns={name: self.columns[name] for name in names if name in self.columns})
+
+    @property
+    def read(self) -> Table:
+        """What readers need: the setting, its perplexity, the changes, and accuracies that every row has."""
+        more = [name for name, values in self.values.items() if name not in RESULTS | MORE | ORIGIN
+                and (name.startswith((CHANGE, f"{MEAN}, {CHANGE}")) or None not in values)]  # fmt: skip
+        return self.only(*READ, *more)
+
+    @property
+    def differing(self) -> Table:
+        """The numbers, and of all else what differs between rows."""
+        kept = [name for name, values in self.values.items()
+                if name not in ORIGIN | {"pruner": 0, "zeros": 0} or len(set(values)) > 1]  # fmt: skip
+        return self.only(*kept)
+
+
+def study_table(rows: Iterable[Row], controls: Mapping[str, Control] | None = None) -> Table:
+    """The table of some rows.
+
+    Args:
+        controls: what each setting is compared with, by what it is called; usually uniform, and where it has a
+            correction the same without it.
+    """
+    rows, controls = tuple(rows), controls or UNIFORM | BASE
+    changes = {f"{CHANGE}{name}": _against(control) for name, control in controls.items()}
+    return Table(rows, RESULTS | changes | MORE | _tasks(rows, *next(iter(controls.items()))) | ORIGIN)
+
+
+UNIFORM: dict[str, Control] = {"uniform": lambda one: one.uniform}
+BASE: dict[str, Control] = {"its base": lambda one: one.base if one.base is not one.uniform else None}
+
+
+def _parts(name: str, value: Any) -> dict[str, Any]:
+    """What stands in columns of numbers for a value."""
+    if isinstance(value, Accuracy):
+        return {name: value.value, f"{name} ±": value.error}
+    if not isinstance(value, Change):
+        return {name: value}
+    of = name.removeprefix(CHANGE)
+    found = {f"{name}, %": value.value, f"{of} low": value.windows.low, f"{of} high": value.windows.high}
+    if value.seeds.certain:
+        found |= {f"{of} low, seeds": value.seeds.low, f"{of} high, seeds": value.seeds.high}
+    return found
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, with the end of its last line."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)

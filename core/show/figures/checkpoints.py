@@ -1,0 +1,141 @@
+"""Another checkpoint beside the model: the harm of each layer, its weights, the whole run, the tokens that change."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.plan.gains import gains_of
+from core.results.checkpoints import compared
+from core.show.figures.axes import layer_axis, log_axis
+from core.show.figures.charts import InView
+from core.show.figures.labels import digits
+from core.show.figures.linears import SCALE
+from core.show.figures.marks import colour_bar, curve, here
+from core.show.figures.style import Chart, Palette, layout
+from core.store.results import Array
+
+KL_AXIS = {"title": "KL, nats", "rangemode": "tozero", "exponentformat": "none"}
+DOTS = {"size": 5}  # a layer between two that are equal is a point without a line
+
+
+def harm(asked: InView) -> Chart:
+    """What each layer costs where it alone is taken from the other checkpoint."""
+    found, look = compared(asked.profile, asked.name), asked.look
+    layers = np.arange(len(found.harm))
+    tensors = [found.tensors[found.tensor(layer)] for layer in layers]
+    said = map(escape, tensors)
+    errors = np.array([found.weights.error[layer, found.tensor(layer)] for layer in layers])
+    bars = go.Bar(
+        x=layers,
+        y=found.harm,
+        marker={"color": np.where(found.odd, look.accent, look.family[1])},
+        customdata=[f"{name} differs by {100 * error:.3g} %" for name, error in zip(said, errors, strict=True)],
+        hovertemplate="layer %{x}: KL %{y:.3g} nats; %{customdata}<extra></extra>",
+        name="KL",
+    )
+    figure = go.Figure(bars)
+    here(figure, asked.layer, look)
+    axis = layer_axis(len(layers), "layer taken from the other")
+    figure.update_layout(xaxis=axis, yaxis=KL_AXIS, bargap=0.25)
+    columns = {"layer": layers, "KL, nats": found.harm, "flips": found.single.flips.mean(1)}
+    table = pd.DataFrame(columns | {"tensor": tensors, "its error": errors, "stands out": found.odd})
+    return Chart("checkpoint-harm", "Which layers went wrong?", layout(figure), found.worst, table)
+
+
+def weights(asked: InView) -> Chart:
+    """Relative error of every tensor of every layer."""
+    found = compared(asked.profile, asked.name)
+    error = found.weights.error
+    layers, count = error.shape
+    known = np.where(error > 0, 100 * error, np.nan)
+    called = [escape(name.removesuffix(".weight")) for name in found.tensors]
+    figure = go.Figure(
+        go.Heatmap(
+            z=np.log10(known.T),
+            x=np.arange(layers),
+            y=np.arange(count),
+            customdata=np.stack([np.repeat(np.array(called)[:, None], layers, 1), known.T], axis=-1),
+            colorscale=SCALE,
+            xgap=0.5,
+            ygap=1.5,
+            hovertemplate="layer %{x}, %{customdata[0]}: %{customdata[1]:.3g} %<extra></extra>",
+            colorbar=colour_bar("relative error of the weights", **_percent_ticks(known)),
+            name="error",
+        )
+    )
+    here(figure, asked.layer, asked.look)
+    names = [name.rpartition(".")[-1] for name in called]
+    rows = {"tickvals": np.arange(count), "ticktext": names, "range": [count - 0.4, -0.6], "showgrid": False}
+    figure.update_layout(xaxis=layer_axis(layers, "layer"), yaxis=rows)
+    table = pd.DataFrame(error, columns=list(found.tensors))
+    table.insert(0, "layer", np.arange(layers))
+    drawn = layout(figure, height=110 + 30 * count)
+    return Chart("checkpoint-weights", "Which weights differ?", drawn, found.weighed, table)
+
+
+def _percent_ticks(known: Array) -> dict:
+    """Ticks at the ends and in the middle of a log10 colour scale, written in per cent."""
+    usable = np.log10(known[np.isfinite(known)])
+    ticks = np.unique(np.linspace(usable.min(), usable.max(), 3)) if usable.size else usable
+    return {"tickvals": ticks, "ticktext": [f"{digits(10**tick)} %" for tick in ticks]}
+
+
+def parting(asked: InView) -> Chart:
+    """Drift of the whole other checkpoint after each layer, beside what each layer alone adds."""
+    found, look = compared(asked.profile, asked.name), asked.look
+    layers = np.arange(len(found.harm))
+    alone = gains_of([found.single]).drift
+    lines = (("the whole checkpoint", found.drift, look.accent), ("the layer alone", alone, look.ink))
+    figure = go.Figure()
+    for name, values, colour in lines:
+        known, said = np.where(values > 0, values, np.nan), f"{name}, after layer %{{x}}: %{{y:.3g}}"
+        figure.add_trace(curve(layers, known, name, said, colour, marker=DOTS))
+    here(figure, asked.layer, look)
+    every = np.concatenate([values for _, values, _ in lines])
+    figure.update_layout(xaxis=layer_axis(len(layers), "after layer"), yaxis=log_axis(every, "drift"))
+    table = pd.DataFrame({"layer": layers, "drift of the whole": found.drift, "drift of the layer alone": alone})
+    drawn = layout(figure, legend=True, top=28)
+    return Chart("checkpoint-drift", "Where do the two checkpoints part?", drawn, found.parting, table)
+
+
+def tokens(asked: InView) -> Chart:
+    """Divergence of the whole other checkpoint at every position of every sequence."""
+    found, look = compared(asked.profile, asked.name), asked.look
+    kl, flips = found.whole.kl, found.whole.flips > 0
+    sequences, count = kl.shape
+    position = np.arange(1, count + 1)
+    figure = go.Figure(
+        go.Heatmap(
+            z=kl,
+            x=position,
+            y=np.arange(sequences),
+            colorscale=SCALE,
+            hovertemplate="sequence %{y}, position %{x}: KL %{z:.3g} nats<extra></extra>",
+            colorbar=colour_bar("KL, nats"),
+            zmin=0,
+            zmax=max(float(np.quantile(kl, 0.98)), 1e-9),
+            name="KL",
+        )
+    )
+    figure.add_trace(_flipped(flips, position, look))
+    figure.update_layout(
+        xaxis={"title": "position; red: the likeliest next token changed", "showgrid": False},
+        yaxis={"title": "sequence", "range": [sequences - 0.4, -0.6], "showgrid": False},
+    )
+    sequence, at = np.indices(kl.shape).reshape(2, -1)
+    columns = {"sequence": sequence, "position": at + 1, "KL, nats": kl.ravel(), "flipped": flips.ravel()}
+    drawn = layout(figure, height=160 + 18 * min(sequences, 32))
+    return Chart("checkpoint-tokens", "Which tokens change?", drawn, found.cost, pd.DataFrame(columns))
+
+
+def _flipped(flips: Array, position: Array, look: Palette) -> go.Scatter:
+    """A dot where the likeliest next token is another."""
+    sequence, at = np.nonzero(flips)
+    marker = {"color": look.amplify, "size": 5}
+    return go.Scatter(
+        x=position[at], y=sequence, mode="markers", marker=marker, hoverinfo="skip", name="likeliest token changed"
+    )

@@ -1,0 +1,147 @@
+"""Drift on its way through the network: curves, the matrix, and the direction of what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.plan.gains import gains_of
+from core.results import propagation
+from core.show.figures.axes import layer_axis, log_axis
+from core.show.figures.labels import digits, gain, percent
+from core.show.figures.marks import apart, band, curve, line_gap, line_labels, see_through, verdict_key, words
+from core.show.figures.style import LIGHT, Chart, Palette, layout
+from core.store.results import Array, Perturbed
+
+
+def curves(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
+    """Drift after each injection layer over the layers that read it, one injection layer highlighted.
+
+    Args:
+        seeds: the noise seeds of one perturbation.
+        layer: the highlighted injection layer.
+    """
+    found = propagation.curves(seeds)
+    layers = len(found.value)
+    first = np.mean([each.drift_first[layer] for each in seeds], axis=0)
+    figure = go.Figure([*_bundle(found.value, gains_of(seeds).verdicts, layer, look), *_highlight(found, layer, look)])
+    shown = [found.value]
+    names, ends, colours = [f"layer {layer}"], [found.value[layer, -1]], [look.accent]
+    if np.nanmax(first) > 0:
+        figure.add_trace(_first(first, look))
+        shown.append(np.where(first > 0, first, np.nan))
+        if first[-1] > 0:
+            names, ends, colours = [*names, "first token"], [*ends, first[-1]], [*colours, look.ink]
+    every = np.concatenate([np.ravel(values) for values in shown])
+    figure.add_trace(line_labels(layers - 0.5, ends, names, colours, line_gap(every, 0.05, 0.4)))
+    figure.update_layout(
+        xaxis=layer_axis(layers, "after layer"),
+        yaxis=log_axis(every, "drift, relative to the stream"),
+    )
+    verdict_key(figure, look)
+    return Chart(
+        f"drift-after-layer-{layer}",
+        "How does drift grow or shrink?",
+        layout(figure, height=420, right=72, top=28),
+        left_alone(seeds, layer) or _curves_finding(found, first, layer),
+        _curves_table(found),
+    )
+
+
+def _bundle(value: Array, verdicts: Sequence[str | None], layer: int, look: Palette) -> list[go.Scatter]:
+    """All other injection layers, one trace for each verdict, the lines kept apart by gaps."""
+    layers, colours = len(value), {"absorbs": look.absorb, "amplifies": look.amplify, None: look.undecided}
+    found = []
+    for verdict, colour in colours.items():
+        others = [i for i in range(layers) if i != layer and verdicts[i] == verdict]
+        if verdict is None:
+            others = [i for i in range(layers) if i != layer and verdicts[i] not in ("absorbs", "amplifies")]
+        x = [k for i in others for k in (*range(i, layers), None)]
+        y = [r for i in others for r in (*value[i, i:], None)]
+        injected = [i for i in others for _ in range(layers - i + 1)]
+        said = "perturbed layer %{customdata}, after layer %{x}: drift %{y:.3g}"
+        name = f"other layers, {verdict or 'undecided'}"
+        found.append(curve(x, y, name, said, see_through(colour, 0.5), 1, customdata=injected))
+    return found
+
+
+def _highlight(found: propagation.Curves, layer: int, look: Palette) -> list[go.Scatter]:
+    x = np.arange(layer, len(found.value))
+    said = f"perturbed layer {layer}, after layer %{{x}}: drift %{{y:.3g}}"
+    line = curve(x, found.value[layer, layer:], f"layer {layer}", said, look.accent, 3, marker={"size": 5})
+    return [band(x, found.low[layer, layer:], found.high[layer, layer:], look.accent), line]
+
+
+def _first(first: Array, look: Palette) -> go.Scatter:
+    said = "first token, after layer %{x}: drift %{y:.3g}"
+    return curve(np.arange(len(first)), np.where(first > 0, first, np.nan), "first token", said, look.ink, 2, "dot")
+
+
+def left_alone(seeds: Sequence[Perturbed], layer: int) -> str:
+    """That a perturbation changes no token at a layer, as where two checkpoints agree; empty where it changes one."""
+    shares = [each.orthogonal[layer, layer] for each in seeds]  # a change of no length has no direction
+    return f"Layer {layer} is left as it is: there is no drift to follow." if np.isnan(shares).all() else ""
+
+
+def unknown(layer: int) -> str:
+    """Why a layer that changes some tokens has no mean of logarithms."""
+    return f"Some tokens have no drift from layer {layer}, so its gain is not known."
+
+
+def _curves_finding(found: propagation.Curves, first: Array, layer: int) -> str:
+    start, end = found.value[layer, layer], found.value[layer, -1]
+    if not np.isfinite(start):
+        said = unknown(layer)
+    elif layer == len(found.value) - 1:
+        said = f"Layer {layer} is the last one: its drift of {digits(start)} goes straight to the output."
+    else:
+        verb = "grows" if end >= start else "shrinks"
+        said = (
+            f"Drift from layer {layer} {verb} from {digits(start)} to {digits(end)} at the last layer "
+            f"(gain {gain(end / start)})."
+        )
+    if np.nanmax(first) > 0:
+        ends = f"from {digits(first[layer])} to {digits(first[-1])}"
+        return f"{said} At the first token, which the gain leaves out, it goes {ends}."
+    return f"{said} The first token is not perturbed: its drift is 0 after every layer."
+
+
+def _curves_table(found: propagation.Curves) -> pd.DataFrame:
+    i, k = np.nonzero(np.isfinite(found.value))
+    columns = {"injection layer": i, "read layer": k, "drift": found.value[i, k]}
+    return pd.DataFrame(columns | {"95% low": found.low[i, k], "95% high": found.high[i, k]})
+
+
+def direction(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
+    """What kind of difference is left: cosine to the undisturbed stream, and the damage's length across it."""
+    cosine = np.mean([each.cosine[layer] for each in seeds], axis=0)
+    across = np.mean([each.orthogonal[layer] for each in seeds], axis=0)
+    layers = len(cosine)
+    lines = (("perpendicular share", across, look.accent), ("cosine", cosine, look.ink))
+    figure = go.Figure(
+        [
+            curve(np.arange(layers), values, name, f"{name}, after layer %{{x}}: %{{y:.3f}}", colour, 2.5)
+            for name, values, colour in lines
+        ]
+    )
+    low, high = float(np.nanmin([cosine, across])), float(np.nanmax([cosine, across]))
+    room = max(0.02, 0.15 * (high - low))
+    low, high = low - room, min(high + room, 1 + 0.1 * room)  # neither can be above 1
+    heights = apart(np.array([values[-1] for _, values, _ in lines]), 0.07 * (high - low))
+    names, _, colours = zip(*lines, strict=True)
+    figure.add_trace(words([layers - 0.4] * len(lines), heights, names, colours))
+    figure.update_layout(
+        xaxis=layer_axis(layers, "after layer"),
+        yaxis={"title": "cosine, share of length", "range": [low, high]},
+    )
+    finding = left_alone(seeds, layer) or (
+        f"{percent(across[-1])} of the damage from layer {layer} is perpendicular to the stream at the last layer; the "
+        f"perturbed stream keeps a cosine of {cosine[-1]:.3f} to the clean one."
+    )
+    columns = {"read layer": np.arange(layers), "cosine": cosine, "share of length across": across}
+    table = pd.DataFrame(columns).dropna()
+    drawn = layout(figure, height=420, right=116, top=28)
+    return Chart(f"direction-after-layer-{layer}", "Which way does damage point?", drawn, finding, table)

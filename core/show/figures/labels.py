@@ -1,0 +1,155 @@
+"""How measured things are called on screen, and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.ask.perturbations import Perturbation
+from core.base import profile_names
+from core.base.formats import digits, listed, model_name
+from core.base.profile_names import UNTRAINED
+from core.base.spec import Positions
+from core.store.cache import Entry
+from core.store.profiles import Profile
+from core.store.results import Array
+
+POSITIONS = {"after_first": "all but the first token", "all": "all tokens"}
+MOST_DECIMALS = 6
+
+
+def family(profile: Profile, name: str) -> list[str]:
+    """Everything measured that differs from `name` in its strength alone, weakest first."""
+    wanted = profile.perturbations[name]
+    alike = [other for other, asked in profile.perturbations.items() if wanted.is_kin(asked)]
+    return sorted(alike, key=lambda other: profile.perturbations[other].strength)
+
+
+def perturbation(asked: Perturbation) -> str:
+    """A perturbation and its positions where they are not the usual ones, in one line."""
+    return asked.label + (f", {POSITIONS['all']}" if getattr(asked, "positions", "") == "all" else "")
+
+
+def at_positions(asked: Perturbation, positions: Positions) -> str:
+    """The name of the same perturbation at other positions; its own name where it has no choice."""
+    if not hasattr(asked, "positions"):
+        return asked.name
+    return asked.model_copy(update={"positions": positions}).name
+
+
+def by_positions(profile: Profile) -> dict[str, dict[str, str]]:
+    """Name at `after_first` -> positions measured -> name there; kinds without a choice are under `all`."""
+    found: dict[str, dict[str, str]] = {}
+    for name, asked in profile.perturbations.items():
+        base = at_positions(asked, "after_first")
+        found.setdefault(base, {})[getattr(asked, "positions", "all")] = name
+    return found
+
+
+def percent(share: float, decimals: int = 0) -> str:
+    """A share in per cent, thousands set apart: `70 %`."""
+    return f"{100 * share:,.{decimals}f} %"
+
+
+def column(values: Array) -> str:
+    """How a table writes a column: as many decimals in each row, thousands set apart, four digits in a middling one.
+
+    Small values keep two digits; a column that spans too much for that has four digits in each row.
+    """
+    known = np.abs(values[np.isfinite(values) & (values != 0)])
+    if not known.size:
+        return "%,.0f"
+    wanted = max(_decimals(float(np.median(known)), 4), _decimals(float(known.min()), 2))
+    if wanted > MOST_DECIMALS:
+        return "%.4g"
+    rounded = np.round(known, wanted)
+    return f"%,.{next(few for few in range(wanted + 1) if (np.round(known, few) == rounded).all())}f"
+
+
+def _decimals(value: float, count: int) -> int:
+    """Behind the point, for so many significant digits."""
+    return max(0, count - 1 - math.floor(math.log10(value)))
+
+
+def times(factor: float, count: int = 2) -> str:
+    """A ratio with two digits: `0.57×`, `3.1×`, `120×`."""
+    return f"{digits(factor, count)}×" if math.isfinite(factor) else digits(factor)
+
+
+def gain(value: float) -> str:
+    """A gain, near 1 with two decimals, so that the 5% band shows: `0.57×`, `1.07×`, `12×`."""
+    return f"{ratio(value)}×" if math.isfinite(value) else digits(value)
+
+
+def ratio(value: float) -> str:
+    """The same without its sign, for the ends of an interval."""
+    return f"{value:.2f}" if 0.1 <= value < 10 else digits(value)
+
+
+def changed(factor: float) -> str:
+    """A ratio as a verb: `grows 3.1×`, `shrinks to 0.57×`; `stays as large` where two digits show no change."""
+    if times(factor) == times(1):
+        return "stays as large"
+    return f"grows {times(factor)}" if factor >= 1 else f"shrinks to {times(factor)}"
+
+
+def weights(model: str) -> tuple[str, str]:
+    """What `model` says in two: the name, and whether the weights are trained."""
+    name = model.removesuffix(UNTRAINED)
+    return name, "trained" if name == model else "untrained"
+
+
+def telling_apart(described: Sequence[Sequence[str]]) -> list[str]:
+    """A name for each of several things: of what is known of them as few words as they need to differ.
+
+    Args:
+        described: for each the same kinds of words, the most telling first; the last ones all differ.
+    """
+    names = [""] * len(described)
+    for kind in zip(*described, strict=True):
+        if len(set(kind)) > 1 or len(described) == 1:
+            names = [f"{name}, {word}" if name else word for name, word in zip(names, kind, strict=True)]
+        if len(set(names)) == len(names) and all(names):
+            break
+    return names
+
+
+def described(entry: Entry) -> profile_names.Described:
+    """What names of a profile are made of."""
+    text, told = entry.spec.text, entry.provenance
+    model, read = str(told.get("model", "?")), str(told.get("text", "?"))
+    others = (told.get("checkpoints", {}).get(each, each) for each in entry.spec.others.values())
+    return profile_names.Described(
+        model, read, text.sequences, text.length, entry.key[:6], listed(map(model_name, others))
+    )
+
+
+def beside_curves(profiles: Sequence[Profile]) -> list[str]:
+    """What tells each of several profiles from the others, and no more; different texts are named always."""
+    told = [described(each.entry) for each in profiles]
+    texts = [f" on {profile_names.text(each.text)}" for each in told]
+    texts = texts if len(set(texts)) > 1 else [""] * len(told)
+    names = telling_apart(
+        [
+            (f"{model}{read}", trained, each.text.partition(",")[0], each.text,
+             f"{each.sequences} × {each.length}", each.key)
+            for each, read in zip(told, texts, strict=True)
+            for model, trained in [weights(profile_names.model(each.model))]
+        ]
+    )  # fmt: skip
+    return [f"{name}{each.entry.mark}" for name, each in zip(names, profiles, strict=True)]
+
+
+def unlike_texts(profiles: Sequence[Profile]) -> bool:
+    """Whether profiles read other documents, or another amount of them; tokenizers may differ."""
+    texts = [each.spec.text for each in profiles]
+    return len({(each.content, each.sequences, each.length) for each in texts}) > 1
+
+
+def source(profile: Profile) -> str:
+    """Model, text and amount in one line."""
+    text = profile.spec.text
+    model, read = profile.provenance.get("model", profile.spec.model.content), profile.provenance.get("text", "text")
+    return f"{model} · {read} · {text.sequences} sequences of {text.length} tokens{profile.entry.mark}"

@@ -1,0 +1,187 @@
+"""Why a drift shrinks, and whether shrinking spares the output: dilution and harm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from core.base.formats import several
+from core.plan.gains import gains_of, student
+from core.results import propagation
+from core.results.comparison import spearman
+from core.show.figures.axes import factor_axis, layer_axis, log_axis
+from core.show.figures.drift import left_alone, unknown
+from core.show.figures.labels import changed, digits, times
+from core.show.figures.marks import above, curve, here, whiskers
+from core.show.figures.style import LIGHT, Chart, Palette, layout
+from core.store.results import Activation, Array, Perturbed
+
+
+def dilution(seeds: Sequence[Perturbed], activation: Activation, layer: int, look: Palette = LIGHT) -> Chart:
+    """What became of the damage itself and of the stream around it; their quotient is the gain."""
+    found = propagation.dilution(seeds, activation)
+    with np.errstate(invalid="ignore"):  # nothing is known of a layer that the perturbation leaves as it is
+        damage = np.exp(np.nansum(found.absolute, axis=1) / np.isfinite(found.absolute).sum(1))
+    stream = np.exp(found.growth.mean(1))
+    gain, frozen = damage / stream, 1 / stream
+    layers = len(damage)
+    x = np.arange(layers)
+    every = np.concatenate([damage, stream, gain, frozen])
+    figure = go.Figure()
+    pale, strong = look.family
+    for name, values, colour in (("damage grows", damage, strong), ("stream grows", stream, pale)):
+        figure.add_trace(_factor_bar(x, values, name, colour))
+    figure.add_trace(_frozen(x, frozen, look))
+    figure.add_traces(_net(gain, gains_of(seeds).verdicts, look))
+    here(figure, layer, look)
+    figure.update_layout(
+        barmode="group",
+        bargap=0.25,
+        xaxis=layer_axis(layers, "perturbed layer"),
+        yaxis=_log2_axis(every),
+    )
+    layout(figure, height=420, legend=True)
+    table = pd.DataFrame(
+        {"injection layer": x, "damage grows": damage, "stream grows": stream, "gain": gain, "gain if frozen": frozen}
+    )
+    finding = _dilution_finding(damage, stream, layer, left_alone(seeds, layer))
+    return Chart("dilution", "Is the gain only dilution?", figure, finding, table)
+
+
+def _factor_bar(x: Array, values: Array, name: str, colour: str) -> go.Bar:
+    return go.Bar(
+        x=x,
+        y=np.log2(values),
+        marker={"color": colour},
+        customdata=values,
+        hovertemplate=f"layer %{{x}}: {name} %{{customdata:.3g}}×<extra></extra>",
+        name=name,
+    )
+
+
+def _net(gain: Array, verdicts: Sequence[str | None], look: Palette) -> list[go.Scatter]:
+    """A diamond per layer in the colour of its verdict, a trace for each verdict found; the last layer has none."""
+    colours = {"amplifies": look.amplify, "absorbs": look.absorb, "undecided": look.undecided}
+    found = []
+    for word, colour in colours.items():
+        x = np.array([i for i, verdict in enumerate(verdicts) if verdict and verdict.startswith(word)], int)
+        found += [_diamonds(x, gain[x], colour, f"gain: {word}", look)] if x.size else []
+    return found
+
+
+def _diamonds(x: Array, gain: Array, colour: str, name: str, look: Palette) -> go.Scatter:
+    return go.Scatter(
+        x=x,
+        y=np.log2(gain),
+        mode="markers",
+        marker={"size": 9, "color": colour, "symbol": "diamond", "line": {"color": look.ink, "width": 0.5}},
+        customdata=gain,
+        hovertemplate="layer %{x}: gain %{customdata:.3g}×<extra></extra>",
+        name=name,
+    )
+
+
+def _frozen(x: Array, frozen: Array, look: Palette) -> go.Scatter:
+    name = "gain if the damage stayed constant"
+    said = f"layer %{{x}}: {name} %{{customdata:.3g}}×"
+    return curve(x, np.log2(frozen), name, said, look.guide, 2, "dot", customdata=frozen)
+
+
+def _log2_axis(factors: Array) -> dict:
+    """A linear axis of log2 with the factors written at it: bars of a log axis have no foot."""
+    axis = factor_axis(factors, "factor up to the last layer")
+    span = [edge / np.log10(2) for edge in axis["range"]]
+    return {"title": axis["title"], "range": span, "tickvals": np.log2(axis["tickvals"]), "ticktext": axis["ticktext"]}
+
+
+def _dilution_finding(damage: Array, stream: Array, layer: int, still: str = "") -> str:
+    if len(damage) == 1:
+        return "The model has one layer: nothing follows it that could dilute its drift."
+    inner = slice(0, len(damage) - 1)
+    gain = (damage / stream)[inner]
+    diluted = int(((damage[inner] > 1) & (gain < 1)).sum())
+    fought = int((damage[inner] <= 1).sum())
+    shrinks = f"in {fought} the damage itself shrinks" if fought else "in none does the damage itself shrink"
+    said = f"In {diluted or 'none'} of {len(gain)} layers drift shrinks only because the stream outgrows the damage; "
+    said += f"{shrinks}."
+    if not np.isfinite(damage[layer]):
+        return f"{said} {still or unknown(layer)}"
+    if layer == len(gain):
+        return f"{said} Nothing follows layer {layer}."
+    frozen = 1 / stream[layer]
+    return (
+        f"{said} From layer {layer} to the end the damage {changed(damage[layer])} and the stream "
+        f"{changed(stream[layer])}, so the gain is {times(damage[layer] / stream[layer])}. If the damage had stayed "
+        f"constant, drift would {'fall' if frozen < 1 else 'rise'} to {times(frozen)}."
+    )
+
+
+def harm(seeds: Sequence[Perturbed], layer: int, look: Palette = LIGHT) -> Chart:
+    """Final drift, divergence and loss increase per injection layer, one above the other."""
+    drift = propagation.curves(seeds)
+    final = (drift.value[:, -1], drift.low[:, -1], drift.high[:, -1])
+    kl, nll = (_interval([getattr(each, name) for each in seeds]) for name in ("kl", "nll_increase"))
+    layers = len(final[0])
+    figure = make_subplots(rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.09)
+    titles = ("drift at the last layer", "divergence of the next token, nats (KL)", "loss increase, nats per token")
+    lost = propagation.unreadable(kl[0])
+    for row, (title, found) in enumerate(zip(titles, (final, kl, nll), strict=True), start=1):
+        figure.add_trace(_points(found, title, lost & (found is kl), layer, look), row=row, col=1)
+        above(figure, title, xref="x domain", yref=f"y{row if row > 1 else ''} domain", font={"size": 12})
+    axis = layer_axis(layers, "perturbed layer")
+    layout(figure, height=520, top=28).update_xaxes(**(axis | {"title": None}))
+    figure.update_xaxes(title=axis["title"], row=3, col=1)
+    figure.update_yaxes(**(log_axis(final[0], "")), row=1, col=1)
+    figure.update_yaxes(rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(rangemode="tozero", row=3, col=1)
+    columns = {"injection layer": np.arange(layers), "final drift": final[0], "KL, nats": kl[0]}
+    columns |= {"KL 95% low": kl[1], "KL 95% high": kl[2], "KL below noise floor": lost}
+    table = pd.DataFrame(columns | {"loss increase, nats/token": nll[0]})
+    return Chart("harm", "What happens to the output?", figure, _harm_finding(final[0], kl[0]), table)
+
+
+def _interval(seeds: Sequence[Array]) -> tuple[Array, Array, Array]:
+    mean, half = student(np.mean(seeds, axis=0))
+    return mean, mean - half, mean + half
+
+
+def _points(
+    found: tuple[Array, Array, Array], title: str, lost: NDArray[np.bool_], layer: int, look: Palette
+) -> go.Scatter:
+    """A value per layer with its interval; grey where it is lost in rounding."""
+    value, low, high = found
+    colours = [look.guide if lost[i] else look.accent if i == layer else look.family[1] for i in range(len(value))]
+    return go.Scatter(
+        x=np.arange(len(value)),
+        y=value,
+        error_y=whiskers(value, low, high, look.undecided, 1),
+        mode="markers",
+        marker={"size": 7, "color": colours},
+        hovertemplate=f"layer %{{x}}: %{{y:.3g}} ({title})<extra></extra>",
+        name=title,
+    )
+
+
+def _harm_finding(drift: Array, kl: Array) -> str:
+    lost = int(propagation.unreadable(kl).sum())
+    if lost == len(kl):
+        return "At no layer does the divergence rise above what rounding in float32 makes of none."
+    said = f" At {several(lost, 'layer')} the divergence is no more than rounding in float32." if lost else ""
+    return f"{_agreement(drift, kl)}{said}"
+
+
+def _agreement(drift: Array, kl: Array) -> str:
+    agreement = spearman(drift, kl)
+    if not np.isfinite(agreement):
+        return "Drift and divergence cannot be ranked against each other here."
+    words = "the same layers" if agreement > 0.8 else "partly the same layers" if agreement > 0.4 else "other layers"
+    worst_drift, worst_harm = int(np.nanargmax(drift)), int(np.nanargmax(kl))
+    return (
+        f"Drift and harm pick out {words} (rank correlation {agreement:.2f}): drift is largest from layer "
+        f"{worst_drift}, harm from layer {worst_harm} ({digits(kl[worst_harm])} nats)."
+    )

@@ -1,0 +1,125 @@
+"""Chapter 4: what of a falling drift is dilution, and what of it is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.plan.gains import gains_of, verdicts_of
+from core.results import findings, propagation
+from core.show.figures.labels import times
+from core.show.lessons.marks import EVERY, among, of, ref
+from core.show.lessons.shared import DRIVER, PRUNED, noise, usual
+from core.store.cache import Entry, Store
+from core.store.profiles import Profile
+from core.store.results import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """The damage and the stream around it, in the units of the residual stream."""
+
+    stream: Array  # (layers,) ||h_k||, geometric mean
+    damage: Array  # (injection, read) ||h'_k - h_k||, the same; NaN below the diagonal
+    gain: Array  # (layers,) of the relative drift
+    grown: Array  # (layers,) factor by which the damage grows to the last layer
+    around: Array  # (layers,) factor by which the stream does
+    said: str
+
+
+def absorb(profile: Profile) -> Growth:
+    """How much of a falling drift is dilution, for noise of the usual size.
+
+    Raises:
+        UserError: no noise was measured.
+    """
+    measured = noise(profile)
+    seeds = profile.seeds(measured[list(measured)[usual(list(measured))]])
+    stream = profile.activation.log_norm
+    logs = np.mean([each.log_drift for each in seeds], axis=0) + stream[None]
+    split = propagation.dilution(seeds, profile.activation)
+    grown, around = np.exp(split.absolute.mean(1)), np.exp(split.growth.mean(1))
+    gains = gains_of(seeds)
+    absorbing = _all("absorbs", gains.verdicts)
+    diluted = [layer for layer in _all("amplifies", verdicts_of(split.absolute)) if layer in absorbing]
+    undecided = findings.no_verdict(gains)
+    said = f"{undecided}." if undecided else _diluted_said(absorbing, diluted, grown, around)
+    return Growth(np.exp(stream.mean(1)), np.exp(logs.mean(-1)), grown / around, grown, around, said)
+
+
+def _all(word: str, verdicts: Sequence[str]) -> list[int]:
+    return [layer for layer, verdict in enumerate(verdicts) if verdict == word]
+
+
+def _diluted_said(absorbing: list[int], diluted: list[int], grown: Array, around: Array) -> str:
+    """Of the layers that absorb for certain, those where the damage itself grows for certain."""
+    if not absorbing:
+        return "In this profile no layer absorbs for certain, so there is no fall to explain by dilution."
+    if not diluted:
+        return "At no layer that absorbs does the damage itself grow for certain: no fall is shown to be dilution."
+    most = max(diluted, key=lambda layer: grown[layer])
+    some, count = (among(each, len(each)) for each in (diluted, absorbing))
+    every = f"all {count} layers that absorb" if len(absorbing) > 1 else "the one layer that absorbs"
+    where = every if len(diluted) == len(absorbing) else f"{some} of the {count} layers that absorb"
+    return (
+        f"Falling drift can be mere dilution: at {where}, the damage itself grows. After layer {of(most)} it grows "
+        f"{of(most, times(grown[most]))} and the stream {of(most, times(around[most]))}."
+    )
+
+
+def twins(store: Store, profile: Profile) -> tuple[Entry, Entry] | None:
+    """A profile of this model and one of its randomly initialised twin on the same text: (trained, twin), or None.
+
+    Both hold noise. A pair with the profile itself comes first, then the one that was measured last.
+    """
+    content = profile.spec.model.content
+    entries = [each for each in store.entries("profile") if each.spec.model.content == content and _noisy(each)]
+    trained = [each for each in entries if each.spec.model.initialised is None]
+    random = [each for each in entries if each.spec.model.initialised is not None]
+    pairs = ((one, other) for one in trained for other in random if one.spec.text == other.spec.text)
+    return max(pairs, key=lambda pair: _near(pair, profile), default=None)
+
+
+def _noisy(entry: Entry) -> bool:
+    asked = (each.perturbation for each in entry.spec.measurements)
+    return any(each.isotropic and each.positions == "after_first" for each in asked)
+
+
+def _near(pair: tuple[Entry, Entry], profile: Profile) -> tuple[bool, list[str]]:
+    made = [str(each.provenance.get("created", "")) for each in reversed(pair)]
+    return profile.entry.key in {each.key for each in pair}, made
+
+
+def learned(trained: Profile, twin: Profile, marks: tuple[str, str] = (EVERY, EVERY)) -> str:
+    """What training has to do with it: noise and real pruning damage, in the model and in its untrained twin.
+
+    Args:
+        marks: of the model and of its twin in the picture.
+    """
+    kinds = [name for name in (DRIVER, PRUNED) if name in trained.by_name and name in twin.by_name]
+    if not kinds:
+        return f"The model and its twin have neither {DRIVER} nor {PRUNED} in common: measure one on both to compare."
+    if findings.no_verdict(gains_of(trained.seeds(kinds[0]))):  # nor of the twin, which read the same text
+        return "An untrained twin shows what training adds, but without verdicts the two cannot be compared."
+    told = [_absorbing(name, trained, twin, marks) for name in kinds]
+    return "An untrained twin shows what training adds. " + " ".join(told)
+
+
+def _absorbing(name: str, trained: Profile, twin: Profile, marks: tuple[str, str]) -> str:
+    what = "Noise" if name == DRIVER else "Real pruning damage"
+    here, there = (gains_of(each.seeds(name)).verdicts.count("absorbs") for each in (trained, twin))
+    if not here:
+        verdict = "so there is no absorption to explain"
+    elif there >= here:
+        verdict = "so training does not explain this fall"
+    elif there < here / 2:
+        verdict = "so the model learned to absorb it"
+    else:
+        verdict = "so training explains part of it"
+    ours, theirs = (ref(count, mark) for count, mark in zip((here, there), marks, strict=True))
+    return (
+        f"{what} is absorbed after {ours} of {ref(trained.layers - 1, EVERY)} layers in the trained model and after "
+        f"{theirs} in the twin, {verdict}."
+    )

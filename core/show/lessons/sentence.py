@@ -1,0 +1,171 @@
+"""What the lab shows of one sentence: the damage at every layer against what entered, and what just happened, said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.ask.lab import Question
+from core.base.formats import digits
+from core.show.lessons.amplify import SINK
+from core.store.results import Array
+from core.store.scenes import Row
+
+ROUNDING = 1e-6  # drift that rounding alone brings about: nothing has arrived
+SAME = 0.05  # gains this near to 1 are called neither way, as verdicts are
+CONTEXT = 5  # tokens that are quoted where the next word is asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Hit:
+    """One layer hit, as the picture draws it."""
+
+    layer: int
+    entered: Array  # (tokens,) drift that a token's is compared with: its own where it was hit, else the mean of those
+    ratio: Array  # (layers from the one hit on, tokens) drift against it; NaN where nothing has arrived
+    mean: Array  # (layers from the one hit on,) geometric, over the tokens after the first that were hit; NaN if none
+    said: str
+
+
+def hit(question: Question, row: Row, gains: Iterable[float | None] = (), twin: Row | None = None) -> Hit:
+    """What a picture of one layer needs.
+
+    Args:
+        gains: of all layers, to compare with, where they are known.
+        twin: the same layer with the first token damaged too, or without it.
+    """
+    drift = np.array(row.drift[row.layer :], float)
+    drift[drift < ROUNDING] = np.nan
+    own = drift[0]
+    entered = np.where(np.isfinite(own), own, _geometric(own))
+    ratio = drift / entered
+    counted = np.isfinite(own) & (np.arange(len(own)) > 0)
+    mean = np.array([_geometric(each[counted]) for each in ratio])
+    if row.gain is not None:
+        mean[-1] = row.gain  # the same, not computed from rounded drift
+    return Hit(row.layer, entered, ratio, mean, said(question, row, entered, gains, twin))
+
+
+def _geometric(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.exp(np.log(known).mean())) if known.size else np.nan
+
+
+@dataclass(frozen=True)
+class Sink:
+    """A token whose vector is far longer than the others'."""
+
+    token: int
+    longer: float  # times the median of the others, at most
+    layer: int  # where
+
+
+def sink(norms: Iterable[Iterable[float]]) -> Sink | None:
+    """The token on which attention rests, if there is one; norms are (layers, tokens)."""
+    length = np.array(norms, float)
+    if length.shape[1] < 2:
+        return None
+    longer = length / np.median(length, axis=1, keepdims=True)
+    layer, token = np.unravel_index(longer.argmax(), longer.shape)
+    found = Sink(int(token), float(longer[layer, token]), int(layer))
+    return found if found.longer > SINK else None
+
+
+def shown(token: str, first: bool = False) -> str:
+    """A token as a word: a piece that goes on with the word before it begins with a hyphen."""
+    if not token.strip():
+        return "⏎" if "\n" in token else "␣"
+    goes_on = not first and token[:1].isalnum()
+    return f"-{token}" if goes_on else token.strip()
+
+
+def contexts(tokens: Iterable[str]) -> list[str]:
+    """For each token the end of the sentence up to it, as it is written."""
+    every = list(tokens)
+    ends = ("".join(every[max(0, at - CONTEXT + 1) : at + 1]).strip() for at in range(len(every)))
+    return [f"… {end}" if at >= CONTEXT else end for at, end in enumerate(ends)]
+
+
+# --- what just happened ---------------------------------------------------------------------------------------------
+
+
+def said(question: Question, row: Row, entered: Array, gains: Iterable[float | None], twin: Row | None) -> str:
+    """What the network did with the damage, in a few sentences whose numbers stand between `**`."""
+    flips = f"**{sum(row.flipped)} of {len(row.flipped)}** predicted next words change."
+    sentences = [_fate(question, row, entered), flips, _compared(question, row, gains, twin)]
+    return " ".join(filter(None, sentences))
+
+
+def _fate(question: Question, row: Row, entered: Array) -> str:
+    what, enters = _entry(question, row, entered)
+    if row.layer == len(row.drift) - 1:
+        return f"No layer follows layer {row.layer}: {what} reaches the output as it is."
+    if not np.isfinite(entered).any():
+        return "Nothing is damaged: the sentence is its first token alone, which is spared."
+    if row.gain is None:
+        rest = _geometric(np.array(row.drift[-1], float)[1:])
+        ends = f"the others end with a drift of **{digits(rest)}**" if rest == rest else "there are no others"
+        return f"Only the first token is damaged, after layer {row.layer}: {ends}."
+    ends = f"{enters} ends at **{_gain(row.gain)}** its size."
+    if row.gain < 1 - SAME:
+        return f"Later layers **absorb** {what}: {ends}"
+    if row.gain > 1 + SAME:
+        return f"Later layers **amplify** {what}: {ends}"
+    return f"Later layers leave {what} **about as large**: {ends}"
+
+
+def _entry(question: Question, row: Row, entered: Array) -> tuple[str, str]:
+    """What was done, as a thing and as what it does."""
+    asked, at = question.perturbation, question.token
+    where = "" if at is None else f" at “{shown(row.tokens[at], first=at == 0)}” alone"
+    if asked.noise:
+        return "the noise", f"it enters{where} after layer {row.layer} and"
+    does = f"leaving layer {row.layer} out"
+    if asked.kind != "skip":
+        does = f"pruning {_per_cent(asked.strength)} of layer {row.layer}"
+    return "the damage", f"{does}{where} moves the stream by {_per_cent(_geometric(entered))}, and that"
+
+
+def _compared(question: Question, row: Row, gains: Iterable[float | None], twin: Row | None) -> str:
+    """The same layer with or without the first token, or the layer in the middle of all."""
+    if row.gain is None:
+        return ""
+    if twin is not None and twin.gain is not None:
+        first = getattr(question.perturbation, "positions", "all") == "all"
+        other = "Without the first token" if first else "With the first token damaged too"
+        return f"{other}: **{_gain(twin.gain)}** and **{sum(twin.flipped)} of {len(twin.flipped)}**."
+    known = [each for each in gains if each is not None]
+    return f"The median layer ends at {_gain(float(np.median(known)))}." if len(known) > 1 else ""
+
+
+def _gain(value: float) -> str:
+    return f"{value:.2f}×" if 0.095 <= value < 9.95 else f"{digits(value)}×"
+
+
+def _per_cent(share: float) -> str:
+    return f"{digits(100 * share)} %"
+
+
+# --- numbers to take away -------------------------------------------------------------------------------------------
+
+COLUMNS = ("damaged layer", "read after layer", "token", "word", "drift")
+
+
+def listed(rows: Iterable[Row]) -> dict[str, list]:
+    """Every drift of some rows: a line for each damaged layer, each it was read after, and each token."""
+    lines = [
+        (row.layer, read, token, row.tokens[token], drift)
+        for row in rows
+        for read in range(row.layer, len(row.drift))
+        for token, drift in enumerate(row.drift[read])
+    ]
+    return {name: list(column) for name, column in zip(COLUMNS, zip(*lines, strict=True), strict=True)}
+
+
+def table(row: Row) -> dict[str, list]:
+    """The drift of one row, the output first: a line for each layer it was read after, a column for each token."""
+    read = range(len(row.drift) - 1, row.layer - 1, -1)
+    words = {f"{at + 1} {shown(token, at == 0)}": at for at, token in enumerate(row.tokens)}
+    return {"after layer": list(read)} | {word: [row.drift[k][at] for k in read] for word, at in words.items()}

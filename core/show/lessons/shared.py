@@ -1,0 +1,90 @@
+"""What the chapters share: the strengths of a slider, the noise measured, means over seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from core.base.errors import UserError
+from core.store.profiles import Profile
+from core.store.results import Array, Perturbed
+
+BETWEEN = 5  # steps of a slider between two measured strengths
+SIZE = 0.3  # the noise that most sentences speak of
+PRUNED = "residual:wanda:0.7"
+TARGET = 0.7
+DRIVER = "gaussian:0.3"
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """The strengths a slider runs over."""
+
+    values: Array  # (steps,) ascending
+    measured: tuple[int, ...]  # the steps that were measured; what lies between them is interpolated
+
+    def nearest(self, step: int) -> int:
+        """The measured step next to a step."""
+        return min(self.measured, key=lambda each: abs(each - step))
+
+
+def scale(measured: Sequence[float], logarithmic: bool) -> Scale:
+    """The measured strengths, ascending and positive, with steps between them."""
+    if len(measured) == 1:
+        return Scale(np.array(measured, float), (0,))
+    space = np.geomspace if logarithmic else np.linspace
+    inner = [space(low, high, BETWEEN + 2)[:-1] for low, high in pairwise(measured)]
+    values = np.concatenate([*inner, [measured[-1]]])
+    steps = tuple(range(0, len(values), BETWEEN + 1))
+    values[list(steps)] = measured
+    return Scale(values, steps)
+
+
+def between(steps: Scale, table: Array) -> Array:
+    """Straight lines between the measured rows: (measured, ...) -> (steps, ...); the scale's own spacing counts."""
+    whole, part = np.divmod(np.arange(len(steps.values)), BETWEEN + 1)
+    weight = (part / (BETWEEN + 1)).reshape(-1, *[1] * (table.ndim - 1))
+    return table[whole] * (1 - weight) + table[np.minimum(whole + 1, len(table) - 1)] * weight
+
+
+def noise(profile: Profile, positions: str = "after_first") -> dict[float, str]:
+    """Size -> name of the noise measured at these positions, ascending.
+
+    Raises:
+        UserError: none was.
+    """
+    found = profile.noise(positions)
+    if not found:
+        where = {"after_first": ("that spares the first token", ""), "all": ("on all tokens", "@all")}[positions]
+        raise UserError(f"this profile holds no Gaussian noise {where[0]}: measure gaussian:0.3{where[1]} on its text")
+    return found
+
+
+def usual(measured: Sequence[float]) -> int:
+    """Index of the measured size nearest to the usual one."""
+    return min(range(len(measured)), key=lambda i: abs(math.log(measured[i] / SIZE)))
+
+
+def check_several(profile: Profile) -> None:
+    """Refuse a model whose layers cannot be compared.
+
+    Raises:
+        UserError: it has only one.
+    """
+    if profile.layers < 2:
+        raise UserError("this chapter compares layers, and this model has only one: choose a model that has more")
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `13th`."""
+    teens = number % 100 in (11, 12, 13)
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def mean(seeds: Sequence[Perturbed], field: str) -> Array:
+    """A harm per layer, mean over seeds and sequences: (layers,)."""
+    return np.mean([getattr(each, field).mean(1) for each in seeds], axis=0)

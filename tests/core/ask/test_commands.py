@@ -1,0 +1,174 @@
+"""One command writer: every line reads back as what it asks, and what no line can say is refused."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.ask import grammar
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.command_table import OPTIONS
+from core.ask.commands import Allocating, Studying, command_line, quoted
+from core.ask.measurements import MeasureRequest, measurements
+from core.ask.perturbations import perturbation
+from core.ask.presets import PRESETS
+from core.ask.requests import BestRequest
+from core.ask.settings import Setting, read_setting
+from core.ask.studies import EvaluationRequest, StudyRequest
+from core.ask.texts import WindowRequest
+from core.base.errors import UserError
+from core.base.spec import Spec
+from core.kinds import Manual
+from core.search.best import whole_line
+from core.search.roles import cut
+from tests.lines import asked
+from tests.lines import given as options
+
+C4 = WindowRequest(source="allenai/c4", documents=(0, 599), sequences=9, length=64)
+JUDGED = EvaluationRequest(text=C4, tasks=("rte", "boolq"), tasks_from=str(Path("/tasks").resolve()), examples=None)
+ODD_TEXT = WindowRequest(source="demo:evaluation", documents=(0, 5), packing="document", bos="every", length=32, seed=3)
+NOISE = measurements([perturbation("gaussian:0.25@all"), perturbation("skip")], (0, 2))
+SETTINGS = [
+    "uniform:0.7",
+    "owl m=5 lam=0.08 strength=0.04 driver=gaussian:0.3 by=sparsegpt calibration_seed=1:0.6",
+    "uniform pattern=2:4 sequential=yes:0.5",
+    "uniform low=0.1 pattern=2:4:0.5",
+    "response objective=kl pruner=wanda+refit repair=refit:0.6",
+]
+REQUESTS = [
+    *(
+        MeasureRequest(text=WindowRequest(sequences=each.sequences, length=each.length), measurements=each.measurements)
+        for each in PRESETS.values()
+    ),
+    MeasureRequest(text=C4, measurements=PRESETS["paper"].measurements),
+    MeasureRequest(model="random:demo", revision="main", dtype="bfloat16", text=ODD_TEXT, measurements=NOISE),
+    *(StudyRequest(settings=(read_setting(each),)) for each in SETTINGS),
+    StudyRequest(
+        model="org/name", revision="v1", dtype="float16", profile="0123456789abcdef", calibration=C4,
+        settings=(read_setting(SETTINGS[1]),), evaluation=JUDGED,
+    ),
+    StudyRequest(),
+    StudyRequest(model="org/name", evaluation=JUDGED),
+    BestRequest(target=0.7),
+    Allocating(),
+    Allocating(allocation=grammar.read_allocation("dlp unclipped=yes:0.5"), judge="kl", judge_pruner="sparsegpt"),
+    Allocating(
+        profile="0123456789abcdef",
+        allocation=AllocationRequest(
+            base=Manual(sparsity=(0.4, 0.6)), target=0.5, low=0.1, correction=Correction(strength=0.04, control="ramp")
+        ),
+    ),
+    Studying(file="study.toml"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=command_line)
+def test_a_line_asks_for_the_same(request_: Spec) -> None:
+    assert asked(command_line(request_)) == request_
+
+
+def test_device_cache_and_what_no_request_holds_are_said_too() -> None:
+    line = command_line(REQUESTS[0], "cuda:1", Path("my cache"), engine="hooks")
+    _, values = options(line)
+    assert (values.device, values.cache, values.engine) == ("cuda:1", Path("my cache"), "hooks")
+    line = command_line(StudyRequest(settings=(Setting(),)), allocation="a b/recipe.json", export="again")
+    _, values = options(line)
+    assert (values.allocation, values.export) == ("a b/recipe.json", "again")
+
+
+def test_presets_are_named_by_their_amount() -> None:
+    for name, request in zip(PRESETS, REQUESTS, strict=False):
+        line = f"python -m core measure --model demo --text demo --preset {name} --device cpu"
+        assert command_line(request, "cpu") == line
+
+
+@pytest.mark.parametrize(
+    ("request_", "named"),
+    [
+        (StudyRequest(settings=(Setting(), Setting(calibration_seed=1))), "study file"),
+        (StudyRequest(settings=(Setting(),), calibration=C4), "one length for calibration and evaluation"),
+        (StudyRequest(evaluation=EvaluationRequest(text=ODD_TEXT)), "evaluation.text.seed = 3"),
+        (StudyRequest(evaluation=EvaluationRequest(seed=3)), "evaluation.seed = 3"),
+        (StudyRequest(settings=(Setting(allocation=AllocationRequest(base=Manual(sparsity=(0.7,)))),)), "by hand"),
+        (Allocating(allocation=AllocationRequest(base=Manual(sparsity=((0.7, 0.6),)))), "per linear"),
+        (BestRequest(target=0.5, calibration=WindowRequest(documents=(0, 5), length=256)), "calibration.documents"),
+    ],
+)
+def test_what_no_option_says_is_refused(request_: Spec, named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        command_line(request_)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
+def test_words_are_quoted_for_a_shell(words: list[str]) -> None:
+    assert shlex.split(quoted(words)) == words
+
+
+def test_windows_quotes_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    words = ["python", "-m", "core", "allocate", "--profile", "demo", "--allocation", "owl m=5 lam=0.08:0.7"]
+    line = command_line(Allocating(allocation=grammar.read_allocation("owl:0.7")))
+    assert line == subprocess.list2cmdline(words) and '"owl m=5 lam=0.08:0.7"' in line
+
+
+def test_the_parts_of_an_allocation_are_options_too() -> None:
+    line = "python -m core allocate --base owl --m 7 --lam 0.1 --target 0.6 --strength 0.04 --control shuffled --seed 2"
+    words = "owl m=7 lam=0.1 strength=0.04 control=shuffled seed=2:0.6"
+    assert asked(line).allocation == grammar.read_allocation(words)
+    assert asked("python -m core allocate --target 0.6 --unclipped").allocation.unclipped
+    refused = {"--allocation owl:0.7 --m 7": "leave --m out", "--base owl --beta 1": "no parameter 'beta'"}
+    for wrong, named in refused.items():
+        with pytest.raises(UserError, match=named):
+            asked(f"python -m core allocate {wrong}")
+
+
+def test_every_option_has_a_name_of_its_own() -> None:
+    for options_ in OPTIONS.values():
+        names = [each.name for each in options_]
+        assert len(set(names)) == len(names)
+
+
+# --- a whole search ------------------------------------------------------------------------------------------------
+
+ONE = WindowRequest(source="allenai/c4", sequences=9, length=64)
+SEARCHES = {
+    "the demo": BestRequest(target=0.7),
+    "one text": BestRequest(max_loss=0.125, calibration=ONE, selection=ONE, final=ONE),
+    "a text for each": BestRequest(
+        target=0.55, pruner="sparsegpt", effort="full", seeds=(3, 1), profile="0123456789abcdef", revision="main",
+        dtype="bfloat16", calibration=ONE, selection=ONE.model_copy(update={"source": "third/text"}),
+        final=ONE.model_copy(update={"source": "other/text"}),
+    ),
+    "two roles share": BestRequest(
+        max_loss=1.5, calibration=ONE, selection=ONE, final=ONE.model_copy(update={"source": "other/text"})
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_the_line_of_a_search_asks_the_same(name: str) -> None:
+    stored = cut(SEARCHES[name], lambda source: 23)
+    again = asked(whole_line(stored))
+    assert again == SEARCHES[name] and cut(again, lambda source: 23) == stored
+
+
+def text(role: str, **how: object) -> BestRequest:
+    stored = cut(SEARCHES["one text"], lambda source: 23)
+    return stored.model_copy(update={role: getattr(stored, role).model_copy(update=how)})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        text("final", length=128), text("selection", sequences=12), text("calibration", bos="every"),
+        text("calibration", packing="documents"), text("final", seed=1), text("final", documents=(20, 30)),
+        text("final", documents=(0, 0)), text("calibration", documents=None),
+    ],
+)  # fmt: skip
+def test_a_search_that_the_options_cannot_say_has_no_line(request_: BestRequest) -> None:
+    assert whole_line(request_) is None

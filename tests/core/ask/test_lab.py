@@ -1,0 +1,71 @@
+"""What the lab may be asked, and what it refuses before any model is looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.ask import lab
+from core.ask.lab import Question, prompt, question
+from core.ask.perturbations import perturbation
+
+
+def test_equal_questions_are_one_however_they_are_asked() -> None:
+    assert question("a b", "gaussian:0.3", first=True) == question("a b", "gaussian:0.3@all")
+    assert question("a b", "skip", first=True) == question("a b", "skip"), "it changes every token anyhow"
+    alone = question("a b", "gaussian:0.3", token=1)
+    assert alone == question("a b", "gaussian:0.3", first=True, token=1) and alone.perturbation.positions == "all"
+    assert len({alone, question("a b", "gaussian:0.3"), question("a b", "gaussian:0.3", first=True)}) == 3
+    assert Question.model_validate_json(alone.model_dump_json()) == alone
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"sentence": " \n", "word": "skip"}, ("empty",)),
+        ({"sentence": "a", "word": "noise:1"}, ("noise", "gaussian")),
+        ({"sentence": "a", "word": "gaussian"}, ("gaussian", "<size>")),
+        ({"sentence": "a", "word": "residual_linear:wanda:0.5:each"}, ("each",)),
+        ({"sentence": "a", "word": "residual:sparsegpt:0.5"}, ("magnitude", "wanda")),
+        ({"sentence": "a", "word": "checkpoint:/other"}, ("core compare",)),
+        ({"sentence": "a", "word": "skip", "token": -1}, ("token", "-1")),
+        ({"sentence": "a" * 2001, "word": "skip"}, ("sentence", "2,000")),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(asked: dict, named: tuple, refused) -> None:
+    with refused(*named):
+        question(**asked)
+
+
+def test_a_single_token_is_asked_with_all_positions(refused) -> None:
+    with refused("positions all"):
+        lab.checked(Question, sentence="a", perturbation=perturbation("gaussian:0.3"), token=0)
+
+
+@pytest.mark.parametrize(
+    ("allocation", "sparsity", "name"),
+    [
+        ("uniform", 0.3, "uniform:0.3"),
+        ("owl", 0.7, "owl m=7 lam=0.2:0.7"),
+        ("owl", 0.1, "owl m=7 lam=0.08:0.1"),
+        ("owl m=5 lam=0.08", 0.7, "owl m=5 lam=0.08:0.7"),
+        ("response", 0.6, "response objective=drift:0.6"),
+        ("response", 0.8, "response objective=kl:0.8"),
+    ],
+)
+def test_a_prompt_names_its_setting(allocation: str, sparsity: float, name: str) -> None:
+    assert prompt("a", allocation, sparsity).setting.name == name
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ((" ", "uniform", 0.5), ("empty",)),
+        (("a", "nothing", 0.5), ("nothing", "uniform")),
+        (("a", "uniform", 1.5), ("target", "1.5")),
+        (("a", "uniform", 0.5, 0), ("tokens",)),
+        (("a", "uniform", 0.5, 1000), ("tokens", "128")),
+    ],
+)
+def test_a_prompt_that_cannot_be_continued_is_refused(asked: tuple, named: tuple, refused) -> None:
+    with refused(*named):
+        prompt(*asked)

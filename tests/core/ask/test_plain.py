@@ -1,0 +1,66 @@
+"""Text that a stranger may have written: what a reader of Markdown makes of it is that text again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from core.base.escape import JOINER, UNSEEN, legible, plain
+
+READER = MarkdownIt("commonmark").enable(["strikethrough", "table"])
+SPECIAL = st.sampled_from(r"\`*_{}[]<>()#+-!|$~:&.=1a @/'" + "\n\t\u202e\x1b")
+FORMS = (
+    "**b**", "_i_", "`c`", "~~s~~", "<b>b</b>", "[l](http://e.net)", "[l]: http://e.net", "[a][b]", "![p](p.png)",
+    "# head", "- item", "1. item",
+    "1) item", "> quote", "+ item", "---", "```", "~~~", "    code", "a | b", "&lt;", "&#60;", "[^1]", "a\n\n# b",
+)  # fmt: skip
+
+
+def read(markdown: str) -> tuple[set[str], str]:
+    """The kinds of elements in it, and its text."""
+    blocks = READER.parse(markdown)
+    inside = [each for block in blocks for each in block.children or ()]
+    kinds = {each.type for each in [*blocks, *inside]} - {"paragraph_open", "paragraph_close", "inline", "text"}
+    return kinds, "".join(each.content for each in inside)
+
+
+@pytest.mark.parametrize("said", FORMS)
+def test_the_forms_of_markdown_are_text(said: str) -> None:
+    assert read(said)[0] or said in ("a | b", "[^1]", "[a][b]") or read(said)[1] != said
+    assert read(plain(said).replace(JOINER, "")) == (set(), " ".join(said.split()))
+
+
+@given(st.text(SPECIAL, max_size=40) | st.text(max_size=40))
+def test_any_text_is_text(said: str) -> None:
+    kinds, shown = read(plain(said))
+    assert kinds - {"text_special"} == set()
+    assert shown.replace(JOINER, "") == " ".join(legible(said).split()).replace(JOINER, "")
+
+
+@pytest.mark.parametrize("said", [":smile:", ":+1:", ":a_b:", "$x$", ":red[x]", ":red-badge[x]", "<b>"])
+def test_what_streamlit_adds_to_markdown_is_escaped(said: str) -> None:
+    bare = re.sub(r"\\[^\w\s]|\\_", "", plain(said))  # without what is escaped
+    assert bare in {"smile", "1", "ab", "x", "red[x]", "red-badge[x]", "b>"}
+
+
+@pytest.mark.parametrize(
+    "said", ["http://e.net", "WWW.e.net", "me@e.net", ":material/close:", ":streamlit:", "a -> b", "a -- b", "a <- b"]
+)
+def test_what_no_backslash_helps_is_parted(said: str) -> None:
+    assert JOINER in plain(said)
+
+
+def test_what_cannot_be_seen_is_shown_by_its_number() -> None:
+    assert legible("a\u202eb\x1b\nc") == "a<U+202E>b<U+001B>\nc"
+    assert not UNSEEN.search(plain("a\u202eb\x1b\nc"))
+
+
+@pytest.mark.parametrize(
+    "said", ["residual_linear:wanda:0.7", "METHOD:TARGET", "down_proj", "SmolLM2-135M", "OWL, m 7 (n = 3)", "0.3 ± 0.1"]
+)
+def test_usual_names_stay_as_they_are(said: str) -> None:
+    assert plain(said) == said

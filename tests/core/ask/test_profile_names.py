@@ -1,0 +1,39 @@
+"""How profiles are called in lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.base import profile_names
+from core.base.profile_names import Described
+
+DEMO = "SmolLM2-135M-Instruct, dequantised Q4_1 (demo)"
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "name"),
+    [
+        (DEMO, "c4_en_train_first1000.jsonl, documents 0-599", "SmolLM2-135M · C4"),
+        (f"random: {DEMO}, untrained twin", "demo text, calibration half", "SmolLM2-135M, untrained · demo text"),
+        ("Qwen/Qwen2-1.5B", "allenai/c4 (train)", "Qwen/Qwen2-1.5B · C4"),
+        ("tiny-it", "my-notes.jsonl", "tiny · my-notes"),
+        ("gemma-3-270m-it-q4_k_m.gguf, dequantised", "demo text, calibration half", "gemma-3-270m · demo text"),
+        ("SmolLM2-135M-Instruct.Q2_K.gguf", "c4", "SmolLM2-135M · C4"),
+        ("tiny", "Salesforce/wikitext (test)", "tiny · WikiText"),
+    ],
+)
+def test_a_profile_is_called_by_model_text_and_amount(model: str, text: str, name: str) -> None:
+    assert profile_names.profile(Described(model, text, 16, 256, "abc")) == f"{name} · 16 × 256"
+
+
+def test_a_comparison_is_called_by_the_other_checkpoint_too() -> None:
+    assert profile_names.profile(Described("m", "c4", 8, 64, "abc", "wanda-50")) == "m · C4 · 8 × 64 · against wanda-50"
+
+
+def test_no_two_profiles_are_called_alike_and_only_what_differs_is_added() -> None:
+    first = Described("m-Instruct", "c4, documents 0-599", 16, 256, "aaaaaa")
+    known = [first, first._replace(model="m"), first._replace(text="c4, documents 600-799"), first._replace(length=64)]
+    found = profile_names.profiles([*known, first._replace(key="bbbbbb")])
+    assert len(set(found)) == len(found)
+    assert found[1] == "m · C4 · 16 × 256 · m" and found[3] == "m · C4 · 16 × 64"
+    assert found[0] == "m · C4 · 16 × 256 · m-Instruct · c4, documents 0-599 · aaaaaa"

@@ -1,0 +1,200 @@
+"""What can be asked: names, keys, refusals."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from core.ask import presets
+from core.ask.measurements import Measurement, MeasureRequest, PerturbedSpec, ProfileSpec, measurements, methods_of
+from core.ask.models import ModelSpec
+from core.ask.perturbations import Perturbation, perturbation
+from core.ask.settings import PrunedSpec, Setting
+from core.ask.studies import StudyRequest
+from core.ask.texts import TextSpec, WindowRequest
+from core.base.spec import checked, number
+from core.kinds import FORMS, Gaussian, Residual
+from core.kinds.covariance import Covariance
+from core.kinds.residual_rescaled import ResidualRescaled
+from core.kinds.skip import Skip
+
+sizes = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+sparsities = st.floats(min_value=0, max_value=1, exclude_max=True)
+positions = st.sampled_from(["after_first", "all"])
+pruners = st.sampled_from(["magnitude", "wanda", "wanda+refit", "alps"])
+perturbations = st.one_of(
+    st.builds(Gaussian, size=sizes, positions=positions),
+    st.builds(Covariance, size=sizes, positions=positions),
+    st.builds(Residual, pruner=pruners, sparsity=sparsities),
+    st.builds(
+        ResidualRescaled,
+        pruner=pruners,
+        sparsity=st.floats(min_value=0, max_value=1, exclude_min=True, exclude_max=True),
+        size=st.one_of(sizes, sizes.map(lambda size: -size)),
+        positions=positions,
+    ),
+    st.just(Skip()),
+)
+
+
+@given(perturbations)
+def test_a_name_reads_back_as_the_same_perturbation(asked: Perturbation) -> None:
+    again = perturbation(asked.name)
+    assert again == asked and again.key == asked.key
+
+
+@example(Gaussian(size=0.3), Covariance(size=0.3))  # kinds with equal fields
+@given(perturbations, perturbations)
+def test_keys_are_equal_exactly_where_specs_are(one: Perturbation, other: Perturbation) -> None:
+    assert (one.key == other.key) == (one == other)
+    assert (one.name == other.name) == (one == other)
+
+
+@given(sizes)
+def test_a_number_is_written_as_short_as_it_reads_back(value: float) -> None:
+    assert float(number(value)) == value
+
+
+TEXT = TextSpec(
+    content="c", tokenizer="t", packing="joined", bos="protocol", length=16, windows=((0, 0), (0, 16))
+)
+UNIT = PerturbedSpec(
+    model=ModelSpec(content="m"), text=TEXT, measurement=Measurement(perturbation=Gaussian(size=0.3))
+)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("model", {"content": "n"}), ("model", {"initialised": 0}), ("model", {"dtype": "bfloat16"}),
+        ("text", {"content": "d"}), ("text", {"tokenizer": "u"}), ("text", {"packing": "document"}),
+        ("text", {"bos": "every"}), ("text", {"length": 17}), ("text", {"windows": ((0, 0), (0, 17))}),
+        ("measurement", {"seed": 1}), ("measurement", {"perturbation": Gaussian(size=0.3, positions="all")}),
+        (None, {"harm_stride": 5}),
+    ],
+)  # fmt: skip
+def test_any_change_is_another_key(part: str | None, change: dict) -> None:
+    if part:
+        change = {part: getattr(UNIT, part).model_dump() | change}
+    changed = PerturbedSpec.model_validate({**UNIT.model_dump(), **change})
+    assert changed.key != UNIT.key
+    assert PerturbedSpec.model_validate_json(changed.model_dump_json()).key == changed.key
+
+
+def test_a_key_is_the_same_on_every_machine_and_in_every_process() -> None:
+    assert UNIT.key == "2110e6763aefc13e"
+
+
+def test_what_is_not_repaired_keeps_the_key_that_it_had_before_there_was_a_repair() -> None:
+    pruned = PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT, method=1)
+    repaired = pruned.model_copy(update={"repair": "refit"})
+    assert pruned.key == "6bf396241053acc9" != repaired.key
+    assert StudyRequest(settings=(Setting(),)).key == "bb10747c45e87d7b"
+    assert PrunedSpec.model_validate_json(repaired.model_dump_json()) == repaired
+
+
+def test_what_an_earlier_way_of_pruning_gave_stays_as_it_is_and_is_told_apart() -> None:
+    """Stored studies and profiles keep their keys; what is asked now has others, but for what does not prune."""
+    now = PrunedSpec(pruner="wanda", sparsity=(0.5, 0.6), calibration=TEXT)
+    old = now.model_copy(update={"method": 1})
+    assert old.outdated and old.earlier and not (now.outdated or now.earlier) and old.key != now.key
+    asked = tuple(Measurement(perturbation=perturbation(name)) for name in ("skip", "residual:wanda:0.7"))
+    before = ProfileSpec(model=UNIT.model, text=TEXT, measurements=asked)
+    after = before.model_copy(update={"methods": methods_of(asked)})
+    assert before.outdated and not after.outdated and "methods" not in before.model_dump()
+    assert [before.unit(each) == after.unit(each) for each in asked] == [True, False]
+
+
+def test_a_repair_without_a_text_is_refused(refused) -> None:
+    with refused("repair=refit", "calibration text"):
+        checked(PrunedSpec, pruner="magnitude", repair="refit", sparsity=(0.5,), calibration=None)
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_every_perturbation_has_words_of_its_own(kind: str) -> None:
+    asked = perturbation(FORMS[kind].example)
+    assert asked.kind == kind and asked.name == FORMS[kind].example
+    assert asked.label and asked.short and asked.is_kin(asked)
+
+
+def test_a_stored_perturbation_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValidationError, match="noise"):
+        Measurement.model_validate({"perturbation": {"kind": "noise", "size": 0.3}})
+
+
+def test_specs_are_frozen_and_refuse_unknown_fields() -> None:
+    with pytest.raises(ValidationError):
+        Gaussian(size=0.3, sise=0.4)
+    with pytest.raises(ValidationError):
+        Gaussian(size=0.3).size = 0.4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "noise:0.3", "gaussian", "gaussian:", "gaussian:0", "gaussian:-0.3", "gaussian:nan", "gaussian:inf",
+        "gaussian:1e999", "gaussian:0.3:0.4", "gaussian:0.3@", "gaussian:0.3@first", "gaussian:0.3@all@all",
+        "residual:0.7", "residual:wanda", "residual:wanda:1", "residual:wanda:-0.1", "residual:wonda:0.7",
+        "residual:wanda+glue:0.7", "residual:refit:0.7",
+        "residual:wanda:0.7@all", "residual_rescaled:wanda:0.7", "residual_rescaled:wanda:0.7:0",
+        "residual_rescaled:wanda:0:0.3", "skip:1", "skip@all",
+    ],
+)  # fmt: skip
+def test_a_bad_perturbation_is_refused_in_one_sentence(text: str, refused) -> None:
+    with refused():
+        perturbation(text)
+
+
+def test_positions_given_beside_are_used_where_the_text_leaves_them_open() -> None:
+    assert perturbation("gaussian:0.3", "all").name == "gaussian:0.3@all"
+    assert perturbation("gaussian:0.3@after_first", "all").name == "gaussian:0.3"
+    assert perturbation("skip", "all") == Skip()
+
+
+@pytest.mark.parametrize("name", ["gaussian:0.01", "covariance:0.049", "residual_rescaled:wanda:0.7:-0.04"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_refuses_what_it_would_drown(name: str, dtype: str, refused) -> None:
+    asked = measurements([perturbation(name)])
+    with refused(name, dtype):
+        checked(MeasureRequest, dtype=dtype, measurements=asked)
+    assert checked(MeasureRequest, measurements=asked).dtype == "float32"
+
+
+@pytest.mark.parametrize("name", ["gaussian:0.05", "residual:wanda:0.01", "skip"])
+def test_half_precision_takes_the_rest(name: str) -> None:
+    asked = measurements([perturbation(name)])
+    assert checked(MeasureRequest, dtype="bfloat16", measurements=asked).dtype == "bfloat16"
+
+
+def test_only_noise_is_repeated_for_seeds_and_nothing_twice() -> None:
+    asked = [Gaussian(size=0.3), Skip(), Gaussian(size=0.3)]
+    assert [each.name for each in measurements(asked, (0, 1))] == ["gaussian:0.3", "gaussian:0.3 seed 1", "skip"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("sequences", 0, "sequences"), ("length", 7, "length"), ("documents", (5, 2), "5-2"),
+        ("documents", (-1, 2), "-1"), ("bos", "always", "bos"), ("packing", "tight", "packing"),
+        ("seed", -1, "seed"),
+    ],
+)  # fmt: skip
+def test_a_bad_window_is_refused_in_one_sentence(field: str, value: object, named: str, refused) -> None:
+    with refused(named):
+        checked(WindowRequest, **{field: value})
+
+
+def test_a_profile_knows_its_units() -> None:
+    profile = ProfileSpec(model=UNIT.model, text=TEXT, measurements=(UNIT.measurement,))
+    assert profile.unit(UNIT.measurement) == UNIT
+    assert len({profile.activation.key, profile.floor.key, profile.key, UNIT.key}) == 4
+
+
+def test_presets_ask_each_measurement_once_and_hold_what_the_pages_show() -> None:
+    for preset in presets.PRESETS.values():
+        assert len(set(preset.measurements)) == len(preset.measurements)
+    names = {each.name for each in presets.PRESETS["standard"].measurements}
+    assert {each.name for each in presets.PRESETS["quick"].measurements} <= names
+    assert {"gaussian:0.3", "gaussian:0.3 seed 1", "gaussian:0.3@all", "residual_rescaled:wanda:0.7:-0.3"} <= names

@@ -1,0 +1,264 @@
+"""A folder of task files is a stranger's: nothing in it runs code, and what tries to is refused in one sentence."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pytest
+from jinja2 import TemplateError
+from jinja2.exceptions import SecurityError
+from pyarrow import parquet
+
+from core.base.errors import UserError
+from core.evaluate import harness, zeroshot
+from core.evaluate.sandbox import sandboxed
+from core.evaluate.task_files import FORMATS
+from tests import tiny
+from tests.core.evaluate.test_zeroshot import SHARED, folder, task
+from tests.loopback import Loopback, Quiet
+
+ROOT = Path.cwd()  # where the shared data is looked for from
+SHELL = "os.system('echo ran > {ran}')"
+ESCAPES = {
+    "cycler": "{{{{ cycler.__init__.__globals__." + SHELL + " }}}}",
+    "lipsum": "{{{{ lipsum.__globals__." + SHELL + " }}}}",
+    "attr": "{{{{ (lipsum | attr('__globals__'))." + SHELL + " }}}}",
+    "item": "{{{{ lipsum['__globals__']." + SHELL + " }}}}",
+    "map": "{{{{ ([lipsum] | map(attribute='__globals__') | first)." + SHELL + " }}}}",
+    "default": "{{{{ lipsum.__globals__." + SHELL + " | default('') }}}}",
+    "defined": "{{% if lipsum.__globals__." + SHELL + " is defined %}}yes{{% endif %}}",
+    "format": "{{{{ '{{0.__globals__[os].path}}'.format(lipsum) }}}}",
+    "callback": "{{{{ 'x' | regex_replace('x', '{{0.string.__class__}}'.format) }}}}",
+}
+KEYS = {
+    "doc_to_text": 'doc_to_text: "{{question}}"',
+    "doc_to_choice": "doc_to_choice: choices",
+    "doc_to_target": "doc_to_target: gold",
+}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """datasets keeps its copies here, and a relative path begins here."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+    monkeypatch.chdir(tmp_path)
+
+
+def escaping(escape: str, ran: Path) -> str:
+    return ESCAPES[escape].format(ran=ran)
+
+
+@pytest.mark.parametrize(
+    ("key", "escape"), [*(("doc_to_text", escape) for escape in ESCAPES), *((key, "cycler") for key in list(KEYS)[1:])]
+)
+def test_a_template_that_reaches_for_code_is_refused(tmp_path: Path, refused, key: str, escape: str) -> None:
+    ran = tmp_path / "ran"
+    changed = {KEYS[key]: f'{key}: "{escaping(escape, ran)}"'}
+    with refused("a template of the task local_birds uses", " of ", "code from a task folder is not run"):
+        zeroshot.tasks(["local_birds"], folder(tmp_path / "tasks", changed))
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("key", ["description", "gen_prefix", "doc_to_text"])
+def test_one_that_reaches_for_it_later_is_refused_then(tmp_path: Path, refused, key: str) -> None:
+    ran = tmp_path / "ran"
+    late = "{% if question | length > 8 %}" + escaping("cycler", ran) + "{% endif %}x"
+    there = KEYS.get(key, "num_fewshot: 0")
+    asked = task(tmp_path / "tasks", changed={there: f'{key}: "{late}"'})  # the first question has eight letters
+    with refused("local_birds", "__init__ of type", "code from a task folder is not run"):
+        zeroshot.score(tiny.loaded("llama"), asked, None, 0)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("kind", ["Image", "Audio", "Video", "Pdf", "Nifti", "List"])
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_a_column_that_is_opened_from_elsewhere_is_refused(tmp_path: Path, refused, form: str, kind: str) -> None:
+    """Nothing is fetched from the address that stands in the data."""
+    asked: list[str] = []
+
+    class Told(Quiet):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send(b"", {})
+
+        do_HEAD = do_GET
+
+    column = {"_type": kind} if kind != "List" else [{"inner": {"_type": "Image"}}]
+    with Loopback(Told) as server:
+        where = with_column(tmp_path / "tasks", form, column, f"{server.address}/1.png")
+        with refused("local_birds", "Image" if kind == "List" else kind, f"birds.{form}"):
+            zeroshot.tasks(["local_birds"], where)
+    assert asked == []
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_columns_of_text_are_read(tmp_path: Path, form: str) -> None:
+    where = with_column(tmp_path / "tasks", form, {"_type": "Value", "dtype": "string"}, "a heron")
+    assert zeroshot.tasks(["local_birds"], where)[0].documents == 12
+    (where / f"birds.{form}").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match="columns"):
+        zeroshot.tasks(["local_birds"], where)
+
+
+def with_column(where: Path, form: str, column: object, value: str) -> Path:
+    """A folder whose task has one more column, declared as `datasets` declares it."""
+    folder(where, {"dataset_path: json": f"dataset_path: {form}", "birds.jsonl": f"birds.{form}"})
+    (where / "birds.jsonl").rename(where / "rows.jsonl")
+    rows = [json.loads(line) for line in (where / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    nested = [{"inner": value}] if isinstance(column, list) else value
+    table = pa.Table.from_pylist([each | {"more": nested} for each in rows])
+    features = {"question": {"_type": "Value", "dtype": "string"}, "gold": {"_type": "Value", "dtype": "int64"}}
+    features |= {"choices": {"_type": "List", "feature": {"_type": "Value", "dtype": "string"}}, "more": column}
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    path = str(where / f"birds.{form}")
+    if form == "parquet":
+        parquet.write_table(table, path)
+    else:
+        with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    return where
+
+
+@pytest.mark.parametrize("named", ["./evil", "{folder}/evil", "evil.py"])
+def test_a_metric_of_the_folder_is_not_loaded(tmp_path: Path, refused, named: str) -> None:
+    ran, where = tmp_path / "ran", tmp_path / "tasks"
+    script = f"open({str(ran)!r}, 'w')\n"
+    where.mkdir()
+    for place in (tmp_path / "evil.py", where / "evil.py", where / "evil" / "evil.py", tmp_path / "evil" / "evil.py"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(script, encoding="utf-8")
+    changed = {"  - metric: acc_norm": f"  - metric: {named.format(folder=where)}"}
+    with refused("local_birds", "evil", "not one of lm-eval's own", "code from a task folder is not run"):
+        zeroshot.tasks(["local_birds"], folder(where, changed))
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "named"),
+    [
+        *(("dataset_path: json", f"dataset_path: {path}", [path.strip("[]"), *FORMATS])
+          for path in ("pandas", "webdataset", "./birds.py", "allenai/ai2_arc", "[json]")),
+        ("  - metric: acc_norm", "  - metric: acc_norm\n    hf_evaluate: true", ["acc_norm", "lm-eval's own"]),
+        *(("dataset_kwargs:", f"dataset_kwargs:\n  {option}", [option.split(":")[0], "how they are read"])
+          for option in ("cache_dir: elsewhere", "data_dir: /", "num_proc: 2", "streaming: true", "name: x")),
+        ("num_fewshot: 0", "use_prompt: prompts.yaml:one", ["use_prompt", "doc_to_text"]),
+        *(("num_fewshot: 0", f"{name}: question", [name, "doc_to_text"])
+          for name in ("doc_to_image", "doc_to_audio", "doc_to_video")),
+        ("dataset_kwargs:", "dataset_kwargs:\n  features: {x: {_type: Image}}", ["features", "how they are read"]),
+        ("num_fewshot: 0", "process_docs: os.system", ["cannot read"]),
+        (KEYS["doc_to_choice"], 'doc_to_choice: "print(1"', ["cannot read"]),
+    ],
+)  # fmt: skip
+def test_what_is_not_plain_is_refused(tmp_path: Path, refused, line: str, instead: str, named: list[str]) -> None:
+    """Data from elsewhere than plain files or kept elsewhere, a metric or prompt from elsewhere, code, no list."""
+    with refused("local_birds", *named):
+        task(tmp_path, changed={line: instead})
+
+
+@pytest.mark.parametrize("key", ["process_docs", "process_results", "custom_dataset", "class", "doc_to_text"])
+@pytest.mark.parametrize("tag", ["!function utils.run", "!!python/name:os.system", "!!python/object/apply:os.times []"])
+def test_code_is_not_named(tmp_path: Path, refused, key: str, tag: str) -> None:
+    ran = tmp_path / "ran"
+    where = folder(tmp_path / "tasks", {"num_fewshot: 0": f"num_fewshot: 0\n{key}: {tag}"})
+    (where / "utils.py").write_text(f"open({str(ran)!r}, 'w')\n", encoding="utf-8")
+    with refused("birds.yaml", "more than plain data", "code from a task folder is not run"):
+        zeroshot.tasks(["local_birds"], where)
+    assert not ran.exists()
+
+
+def test_nor_in_what_a_task_includes(tmp_path: Path, refused) -> None:
+    where = folder(tmp_path / "tasks", {"num_fewshot: 0": "include: ../more.yml"})
+    (tmp_path / "more.yml").write_text("process_docs: !function utils.run\n", encoding="utf-8")
+    with refused("more.yml", "code from a task folder is not run"):
+        zeroshot.tasks(["local_birds"], where)
+
+
+# -- what templates may do ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("template", "written"),
+    [
+        ("{{question.strip().replace('?', '')}}\n", "why\n"),  # lm-eval keeps the last newline
+        ("{{question | regex_replace('[?]+', '!')}}", " why! "),
+        ("{{choices.index('b')}} {{choices | length}}", "1 2"),
+        ("{{'{} of {}'.format(gold, choices | count)}}", "1 of 2"),
+        ("{% for key, value in nested.items() %}{{loop.index}}{{key}}{{value}}{% endfor %}", "1k3"),
+        ("{% set ns = namespace(n=0) %}{% for each in choices %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ns.n}}", "2"),
+        ("{{(nested | list | map('upper') | list).index('K')}}", "0"),
+        ("{{['A', 'B', 'C'][:choices | length] | join('')}}{{range(2) | list}}", "AB[0, 1]"),
+        ("{{day.year}}", "2024"),
+    ],
+)
+def test_what_templates_do_with_values(template: str, written: str) -> None:
+    import lm_eval.utils
+
+    day = datetime.date(2024, 1, 2)
+    example = {"question": " why? ", "choices": ["a", "b"], "gold": 1, "nested": {"k": 3}, "day": day}
+    assert lm_eval.utils.apply_template(template, example) == written
+
+
+def test_a_template_does_not_change_the_example_and_its_errors_are_templates() -> None:
+    from lm_eval.utils import apply_template
+
+    with pytest.raises(SecurityError, match="append of list"):
+        apply_template("{{choices.append('c')}}", {"choices": []})
+    with pytest.raises(TemplateError, match="division by zero"):
+        apply_template("{{1 / gold}}", {"gold": 0})
+    with pytest.raises(TemplateError, match="'absent' is undefined"):
+        apply_template("{{absent}}", {})
+
+
+def test_the_sandbox_keeps_what_lm_eval_adds_to_jinja() -> None:
+    from jinja2 import Environment, StrictUndefined
+
+    ordinary = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    ordinary.filters["twice"], ordinary.tests["small"] = lambda value: value * 2, lambda value: value < 3
+    rendered = sandboxed(ordinary).from_string("{{2 | twice}}{{2 is small}}\n").render()
+    assert rendered == "4True\n"
+
+
+def test_lm_evals_own_templates_are_read_by_the_sandbox() -> None:
+    """Each compiles, and reads no attribute that the sandbox refuses of a list, a dictionary or a text."""
+    import lm_eval.tasks
+    from jinja2 import nodes
+    from lm_eval.tasks._yaml_loader import load_yaml
+    from lm_eval.utils import env
+
+    read: set[str] = set()
+    for path in sorted(Path(lm_eval.tasks.__file__).parent.glob("*/*.yaml")):
+        config = load_yaml(path, resolve_func=False, recursive=False)
+        for key in ("doc_to_text", "doc_to_target", "doc_to_choice", "description"):
+            if isinstance(config.get(key), str):
+                read |= {each.attr for each in env.parse(config[key]).find_all(nodes.Getattr)}
+    assert {"split", "strip", "index"} < read
+    for attribute in read:
+        holders = [value for value in ([], {}, "") if hasattr(value, attribute)]
+        assert not attribute.startswith("_")
+        assert all(env.is_safe_attribute(value, attribute, getattr(value, attribute)) for value in holders), attribute
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the data of the seven tasks is not here")
+def test_shared_tasks_are_rendered_as_without_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts, choices and answers of the first examples of the seven tasks."""
+    import lm_eval.utils
+    from jinja2 import Environment
+
+    monkeypatch.chdir(ROOT)
+    sandbox = lm_eval.utils.env
+    ordinary = Environment(undefined=sandbox.undefined, keep_trailing_newline=True)
+    ordinary.filters.update(sandbox.filters)
+    for asked in zeroshot.tasks(["local_zero_shot"], SHARED):
+        with harness.quiet(local=True):
+            built = harness.built(asked.config)[asked.name]
+        for example in list(built.eval_docs)[:20]:
+            written = []
+            for each in (sandbox, ordinary):
+                monkeypatch.setattr(lm_eval.utils, "env", each)
+                written.append((built.doc_to_text(example), built.doc_to_target(example), built.doc_to_choice(example)))
+            assert written[0] == written[1]
+        monkeypatch.setattr(lm_eval.utils, "env", sandbox)

@@ -1,0 +1,69 @@
+"""What is written while somebody waits: the dense model's text, and that of the model pruned by kept masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from core.ask import lab
+from core.evaluate.writing import Writer, continuation
+from core.kinds.treatments import Treatment
+from core.measure.linear import pruned
+from core.measure.scenes import Lab
+from core.measure.walk import restored
+from core.models import anatomy
+from core.store.cache import Store
+from tests import tiny
+
+
+@pytest.fixture
+def writer(empty: Store) -> Writer:
+    loaded = tiny.loaded("llama")
+    return Writer(loaded, empty, Lab(loaded).masks)
+
+
+@torch.inference_mode()
+def by_hand(writer: Writer, sparsity: float) -> str:
+    """The model pruned in place by the norms of its dense inputs."""
+    with restored(writer.loaded):
+        for index, layer in enumerate(writer.loaded.layers):
+            for linear in anatomy.linears(layer):
+                found = pruned(linear, index, Treatment("wanda"), {"norm": writer.masks.norms(index)}, sparsity)
+                linear.module.weight.copy_(found)
+        return continuation(writer.loaded, "The heron", 8)
+
+
+def test_both_models_continue_the_prompt(writer: Writer) -> None:
+    before = tiny.state(writer.loaded.model)
+    found = writer.write(lab.prompt("The heron", "uniform", 0.5, 8))
+    assert found.dense == continuation(writer.loaded, "The heron", 8)
+    assert found.pruned == by_hand(writer, 0.5) != found.dense
+    assert found.sparsity == pytest.approx(0.5, abs=0.02)
+    tiny.assert_untouched(writer.loaded.model, before)
+    whole = writer.write(lab.prompt("The heron", "uniform", 0.0, 8))
+    assert whole.pruned == whole.dense == found.dense and whole.sparsity == 0
+
+
+def test_layers_may_differ(writer: Writer) -> None:
+    """A ramp gives later layers more zeros; the whole meets its target."""
+    asked = lab.prompt("The heron", "depth_ramp beta=0.05", 0.5, 4)
+    writer.write(asked)
+    shares = sorted({key[0]: key[3] for key in writer.masks.kept}.items())
+    assert np.allclose(np.diff([share for _, share in shares]), 0.05)
+
+
+@pytest.mark.parametrize(
+    ("allocation", "named"),
+    [("uniform by=sparsegpt", "wanda"), ("uniform pattern=2:4", "pattern"), ("owl", "not of tiny llama")],
+)
+def test_what_cannot_be_written_at_once_is_refused(allocation: str, named: str, empty_demo: Writer, refused) -> None:
+    with refused(named):
+        empty_demo.write(lab.prompt("The heron", allocation, 0.5, 4))
+
+
+@pytest.fixture
+def empty_demo(tmp_path) -> Writer:
+    """With the committed profile, which is another model's, at hand."""
+    loaded = tiny.loaded("llama")
+    return Writer(loaded, Store(tmp_path), Lab(loaded).masks)

@@ -1,0 +1,110 @@
+"""ALPS against a straightforward implementation in numpy, written from the paper's algorithm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core.base.errors import Broken
+from core.kinds.alps import alps
+from core.kinds.magnitude import magnitude
+from core.kinds.patterns import Pattern
+from core.kinds.refit import errors, refit
+from core.kinds.sparsegpt import sparsegpt
+from tests.core.measure.pruning.test_repair import drawn, spoilt
+
+Matrix = NDArray[np.float64]
+
+
+def greatest(scores: Matrix, sparsity: float, pattern: Pattern | None) -> NDArray[np.bool_]:
+    """Where what stays is: of the whole matrix, or of every group of a row."""
+    kept = np.zeros(scores.shape, bool)
+    if pattern is None:
+        count = scores.size - int(scores.size * sparsity)
+        kept.flat[np.argsort(-scores, axis=None)[:count]] = True
+        return kept
+    for row in range(scores.shape[0]):
+        for first in range(0, scores.shape[1], pattern.of):
+            group = scores[row, first : first + pattern.of]
+            kept[row, first + np.argsort(-group)[: pattern.kept]] = True
+    return kept
+
+
+def splitting(weight: Matrix, moment: Matrix, sparsity: float, pattern: Pattern | None) -> Matrix:
+    """Plain ADMM with an inverse in every round, then an exact solve of every row on the mask."""
+    size = len(moment)
+    damped = moment + 0.01 * np.trace(moment) / size * np.eye(size)
+    scale = np.sqrt(np.diag(damped))
+    unit, goal = damped / np.outer(scale, scale), weight * scale
+    start = np.where(greatest(np.abs(goal), sparsity, pattern), goal, 0)
+    sparse, price, rho, mask, moved = start, np.zeros_like(goal), 0.1, start != 0, False
+    for done in range(1, 301):
+        near = (goal @ unit - price + rho * sparse) @ np.linalg.inv(unit + rho * np.eye(size))
+        wanted = near + price / rho
+        sparse = np.where(greatest(np.abs(wanted), sparsity, pattern), wanted, 0)
+        price = price + rho * (near - sparse)
+        if done % 3:
+            continue
+        change = np.sum(mask != (sparse != 0)) / np.sum(mask)
+        mask = sparse != 0
+        if change == 0 and moved:
+            break
+        if change == 0:
+            sparse, price, rho = start, np.zeros_like(goal), rho / 5
+            continue
+        moved = True
+        rho *= 1.3 if change > 0.1 else 1.2 if change > 0.005 else 1.1
+        if done > 30 and change < 0.0003:
+            break
+    found = np.zeros_like(weight)
+    for row, kept in enumerate(mask):
+        found[row, kept] = np.linalg.solve(damped[np.ix_(kept, kept)], (damped @ weight[row])[kept])
+    return found
+
+
+@pytest.mark.parametrize("pattern", [None, Pattern(2, 4)])
+@pytest.mark.parametrize(("shape", "seed"), [((8, 16), 0), ((20, 12), 1), ((12, 24), 2)])
+def test_it_agrees_with_the_plain_algorithm(shape: tuple[int, int], seed: int, pattern: Pattern | None) -> None:
+    weight, moment = drawn(*shape, 300, seed)
+    found = alps(weight, moment, 0.6, pattern)
+    expected = splitting(weight.double().numpy(), moment.double().numpy(), 0.6, pattern)
+    assert np.array_equal(found != 0, expected != 0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-3 * np.abs(expected).max())
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 9), st.integers(2, 12), st.integers(1, 40), st.floats(0, 0.95), st.integers(0, 99))
+def test_the_count_is_exact(rows: int, columns: int, tokens: int, sparsity: float, seed: int) -> None:
+    weight, moment = drawn(rows, columns, tokens, seed)
+    assert int((alps(weight, moment, sparsity) == 0).sum()) == int(weight.numel() * sparsity)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_its_error_is_below_that_of_the_others_repaired(seed: int) -> None:
+    weight, moment = drawn(24, 32, 200, seed)
+
+    def error(found: Tensor) -> float:
+        return float(errors(weight, found, moment).sum())
+
+    others = (refit(weight, each, moment) for each in (magnitude(weight, None, 0.6), sparsegpt(weight, moment, 0.6)))
+    assert error(alps(weight, moment, 0.6)) < min(map(error, others))
+
+
+def test_damping_is_raised_with_a_warning_and_given_up_in_a_sentence(refused) -> None:
+    told: list[str] = []
+    weight = torch.tensor([[1.0, 2.0, -3.0, 4.0], [4.0, 1.0, 2.0, 3.0]])
+    assert alps(weight, spoilt(0.05), 0.5, None, told.append).isfinite().all()
+    assert told == ["the splitting diverged: damping raised from 0.01 to 0.1"]
+    with refused("splitting", "damping 1", "calibrate", error=Broken):
+        alps(weight, spoilt(3.0), 0.5, None, lambda _: None)
+
+
+@pytest.mark.parametrize("pattern", [None, Pattern(kept=2, of=4)])
+def test_a_linear_of_zeros_stays_one(pattern: Pattern | None) -> None:
+    _, moment = drawn(8, 16, 32)
+    assert not alps(torch.zeros(8, 16), moment, 0.5, pattern).any()

@@ -1,0 +1,150 @@
+"""The dense path beside the pruned one: what layers add to their stream, and what outputs lack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from core.measure import dense_path
+from core.measure.dense_path import BACK, DensePath, added
+from core.measure.pruning_plan import Plan
+from core.measure.walk import walk
+from core.models import anatomy
+from core.models.anatomy import Linear
+from core.models.loading import Loaded
+from core.models.replay import Call, record
+from tests import families, tiny
+
+TOKENS = tiny.windows(6, 16).tokens
+NORMED = ("gemma2", "gemma3_text", "olmo2")  # they norm what a linear gives before they add it
+DENSE = [family for family in families.FAMILIES if anatomy.is_prunable(tiny.loaded(family).layers)]
+
+
+def fresh(family: str) -> Loaded:
+    """A model of the family that a test may change."""
+    return replace(tiny.loaded(family), model=tiny.built(family))
+
+
+def runs(of: Loaded, tokens: Tensor = TOKENS) -> list[Call]:
+    with torch.inference_mode():
+        return record(of.model, of.layers, tokens)[0]
+
+
+def unseen(*_: object) -> None:
+    """Nobody looks at the inputs."""
+
+
+def read_by(linear: Linear, call: Call, stream: Tensor) -> tuple[Tensor, Tensor]:
+    """What a layer gives on a stream, and what one of its linears reads meanwhile, (tokens, in)."""
+    kept: list[Tensor] = []
+    hook = linear.module.register_forward_pre_hook(lambda _, given: kept.append(given[0].flatten(0, -2)))
+    found = call(stream)
+    hook.remove()
+    return found, kept[0]
+
+
+@pytest.mark.parametrize("family", DENSE)
+def test_what_a_layer_adds_is_found_by_trying(family: str) -> None:
+    """Two outputs in every family, the last of the attention and the last of the MLP, whatever they are called."""
+    of = tiny.loaded(family)
+    stack = anatomy.prunable(of.layers[1])
+    with torch.inference_mode():
+        found = added(runs(of, TOKENS[:1])[1], stack)
+    assert len(found) == (0 if family in (*NORMED, tiny.ODD) else 2)
+    assert all(each.weight.shape[0] == tiny.WIDTH for each in stack if each.name in found)
+    np.testing.assert_allclose(list(found.values()), 1, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_it_is_found_in_half_precision_beside_a_large_attention_sink() -> None:
+    of = replace(tiny.loaded("llama"), model=tiny.built("llama").to(torch.float16))
+    of.model.get_input_embeddings().weight[1, 3] = 30_000
+    found = added(runs(of, torch.ones(1, 16, dtype=torch.long))[0], anatomy.prunable(of.layers[0]))
+    assert set(found) == {"self_attn.o_proj", "mlp.down_proj"}
+
+
+def test_a_factor_is_found_too() -> None:
+    configuration = families.config("granite", tiny.LAYERS, tiny.WIDTH)
+    configuration.residual_multiplier = 0.25
+    model = tiny.filled(configuration)
+    of = replace(tiny.loaded("granite"), model=model)
+    with torch.inference_mode():
+        found = added(runs(of, TOKENS[:1])[2], anatomy.prunable(of.layers[2]))
+    assert found == pytest.approx({"self_attn.o_proj": 0.25, "mlp.down_proj": 0.25}, rel=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("family", ["llama", "gpt2", "opt", "gpt_neox", "falcon", "phi"])
+def test_an_added_output_lacks_what_the_stream_lacks_after_it(family: str) -> None:
+    """Of the last that is added: all by which the layer's output is behind the dense path's, on any other stream."""
+    of = tiny.loaded(family)
+    calls = runs(of)
+    call, stack = calls[1], anatomy.prunable(of.layers[1])
+    path = DensePath([calls], [call.entry], runs(of, TOKENS[:1]))
+    path.enter(1, stack)
+    drawn = torch.Generator().manual_seed(1)
+    stream = call.entry + 0.1 * torch.randn(call.entry.shape, generator=drawn)
+    last = stack[[each.name for each in stack].index([*path.factors][-1])]
+    own, x = read_by(last, call, stream)
+    path.read = [each for each in stack if each is not last]  # and left as they are
+    lacks = (call.exit - own).flatten(0, -2)
+    torch.testing.assert_close(
+        path.pulls([last], [call], [stream], unseen)[last.name], BACK * lacks.T @ x, rtol=1e-3, atol=1e-3
+    )
+    path.leave()
+    torch.testing.assert_close(path.streams[0], call.exit)
+
+
+@torch.inference_mode()
+def test_on_the_dense_path_nothing_is_lacking() -> None:
+    of = tiny.loaded("llama")
+    calls, stack = runs(of), anatomy.prunable(of.layers[2])
+    path = DensePath([calls], [calls[2].entry], runs(of, TOKENS[:1]))
+    path.enter(2, stack)
+    assert all(not pull.any() for pull in path.pulls(stack, [calls[2]], [calls[2].entry], unseen).values())
+
+
+@torch.inference_mode()
+def test_what_pruned_linears_before_it_did_is_taken_into_account() -> None:
+    """With the attention's output gone, the MLP's is to give that too."""
+    of = fresh("llama")
+    calls, stack = runs(of), anatomy.prunable(of.layers[0])
+    path = DensePath([calls], [calls[0].entry], runs(of, TOKENS[:1]))
+    path.enter(0, stack)
+    by_name = {each.name: each for each in stack}
+    by_name["self_attn.o_proj"].module.weight.zero_()
+    down = by_name["mlp.down_proj"]
+    own, x = read_by(down, calls[0], calls[0].entry)
+    path.read = [each for each in stack if each is not down]
+    found = path.pulls([down], calls[:1], [calls[0].entry], unseen)
+    assert list(found) == [down.name]
+    lacks = (calls[0].exit - own).flatten(0, -2)
+    torch.testing.assert_close(found[down.name], BACK * lacks.T @ x, rtol=1e-3, atol=1e-3)
+
+
+def drift(of: Loaded, dense: Tensor) -> float:
+    return float(((runs(of)[-1].exit - dense).norm() / dense.norm()).item())
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma2", "falcon", tiny.ODD])
+def test_a_walk_ends_nearer_to_the_dense_model_than_by_refit(family: str) -> None:
+    dense = runs(tiny.loaded(family))[-1].exit
+    left = {}
+    for repair_name in ("refit", "refit_dense"):
+        of = fresh(family)
+        walk(of, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, repair_name))
+        left[repair_name] = drift(of, dense)
+    assert left["refit_dense"] < left["refit"]
+
+
+def test_without_a_share_of_the_way_back_it_is_refit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense_path, "BACK", 0.0)
+    one, other = fresh("llama"), fresh("llama")
+    walk(one, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, True, "refit"))
+    walk(other, TOKENS, Plan("wanda", np.full(tiny.LAYERS, 0.6), None, False, "refit_dense"))
+    for name, value in one.model.state_dict().items():
+        torch.testing.assert_close(other.model.state_dict()[name], value, rtol=1e-5, atol=1e-6)

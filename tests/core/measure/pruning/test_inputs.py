@@ -1,0 +1,225 @@
+"""Which linears read the same input is seen from tensors; sums are over all tokens; residuals are pruned by them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.ask.measurements import MeasureRequest
+from core.kinds.sparsegpt import sparsegpt
+from core.kinds.treatments import TREATMENTS
+from core.measure.engines import hooks, wavefront
+from core.measure.group import prepare
+from core.measure.inputs import Enough, Names, Sums, watched
+from core.measure.perturb import Moments, perturbed
+from core.measure.pruning_plan import Plan
+from core.measure.statistics import statistics
+from core.measure.walk import walk
+from core.models import anatomy, cost, flops, replay
+from core.store.cache import Store
+from tests import tiny
+
+pytestmark = pytest.mark.usefixtures("inference")
+
+TEXT = tiny.windows(4, 16)
+
+
+def names_of(layer: nn.Module, *given: Tensor) -> list[tuple[str, ...]]:
+    """Which linears read which input in one run."""
+    seen: list[tuple[str, ...]] = []
+    with watched(layer, anatomy.linears(layer), lambda names, _: seen.append(names)):
+        layer(*given)
+    assert not any(module._forward_pre_hooks or module._forward_hooks for module in layer.modules())
+    return seen
+
+
+class Toy(nn.Module):
+    """Three linears: two read one input (one of them through a view), the third is run twice, on inputs of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last, self.one, self.two = (nn.Linear(8, 8, bias=False) for _ in range(3))
+
+    def forward(self, stream: Tensor) -> Tensor:
+        both = stream * 2
+        found = self.one(both) + self.two(both.view(both.shape))
+        del both  # its memory is free for the next tensor of this size
+        return found + self.last(stream * 3) + self.last(stream * 4)
+
+
+def test_the_same_tensor_is_one_input_and_reused_memory_is_not() -> None:
+    assert names_of(Toy(), torch.randn(2, 512, 8)) == [("one", "two"), ("last",), ("last",)]
+
+
+def test_a_run_ends_when_all_that_is_looked_at_was_called() -> None:
+    toy, stream = Toy(), torch.randn(2, 5, 8)
+    first = [each for each in anatomy.linears(toy) if each.name != "last"]
+    seen: list[Names] = []
+    with watched(toy, first, lambda names, _: seen.append(names), whole=False):
+        for _ in range(2):
+            with pytest.raises(Enough):
+                toy(stream)
+    assert seen == [("one", "two")] * 2
+
+
+def test_a_linear_run_twice_has_the_sums_of_both() -> None:
+    toy, stream = Toy(), torch.randn(2, 5, 8)
+    sums = Sums(["norm", "second_moment"])
+    with watched(toy, anatomy.linears(toy), sums.add):
+        toy(stream)
+        toy(-stream)
+    rows = stream.flatten(0, 1)
+    moment = rows.T @ rows
+    found = sums.second_moments()
+    near = {"rtol": 1e-5, "atol": 1e-6 * 2 * 25 * float(moment.max())}  # sums of either sign may come near to zero
+    torch.testing.assert_close(found["last"], 2 * 25 * moment, **near)
+    torch.testing.assert_close(found["one"], 2 * 4 * moment, **near)
+    assert found["one"] is found["two"], "computed and kept once"
+    torch.testing.assert_close(sums.norms()["last"], found["last"].diagonal().sqrt())
+
+
+def test_sums_are_in_float32_whatever_the_input() -> None:
+    """1000 tokens of 1 in the first channel: bfloat16 cannot count beyond 256."""
+    sums = Sums(["norm", "second_moment"])
+    for _ in range(10):
+        sums.add(("one",), torch.ones(1, 100, 2, dtype=torch.bfloat16))
+    assert sums.second_moments()["one"].dtype == sums.norms()["one"].dtype == torch.float32
+    assert (sums.second_moments()["one"] == 1000).all()
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        ("llama", [3, 1, 2, 1]),
+        ("gemma2", [3, 1, 2, 1]),
+        ("opt", [3, 1, 1, 1]),
+        ("gpt2", [1, 1, 1, 1]),
+        ("bloom", [1, 1, 1, 1]),
+    ],
+)
+def test_groups_of_families(family: str, expected: list[int]) -> None:
+    of = tiny.loaded(family)
+    stack = anatomy.prunable(of.layers[1])
+    seen: list[tuple[str, ...]] = []
+    with watched(of.layers[1], stack, lambda names, _: seen.append(names)):
+        of.model(input_ids=TEXT.tokens, use_cache=False)
+    assert [len(names) for names in seen] == expected
+    assert sorted(name for names in seen for name in names) == sorted(linear.name for linear in stack)
+
+
+# --- residuals by SparseGPT ----------------------------------------------------------------------------------------
+
+
+def moments(family: str) -> Moments:
+    return statistics(tiny.loaded(family), TEXT.tokens, ("norm", "second_moment"), False, lambda _: None)[1]
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_second_moments_are_over_all_tokens_of_all_sequences(family: str) -> None:
+    found = moments(family)
+    for (layer, name), rows in tiny.inputs(tiny.loaded(family), TEXT.tokens).items():
+        assert len(rows) == TEXT.tokens.numel()
+        expected = rows.T @ rows
+        scale = float(expected.diagonal().max())
+        torch.testing.assert_close(found.second_moment[layer][name].double(), expected, rtol=1e-4, atol=1e-5 * scale)
+        norm = found.input_norm[layer][name].double()
+        torch.testing.assert_close(norm, rows.norm(dim=0), rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_not_asked_for_is_not_collected() -> None:
+    _, found = statistics(tiny.loaded("llama"), TEXT.tokens, ("norm",), False, lambda _: None)
+    assert found.second_moment == found.root == () and len(found.input_norm) == tiny.LAYERS
+    _, none = statistics(tiny.loaded("mixtral"), TEXT.tokens, (), False, lambda _: None)
+    assert not any(none.input_norm)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_residual_is_the_layer_pruned_by_its_inputs_second_moments(family: str) -> None:
+    of, found = tiny.loaded(family), moments(family)
+    calls, _ = replay.record(of.model, of.layers, TEXT.tokens)
+    call, index = calls[2], 2
+    weights = {
+        f"{linear.name}.weight": linear.stored(sparsegpt(linear.weight, found.second_moment[index][linear.name], 0.7))
+        for linear in anatomy.prunable(call.layer)
+    }
+    stream = perturbed(tiny.measurement("residual:sparsegpt:0.7"), index, call, range(4), found)
+    assert torch.equal(stream, call(call.entry, weights))
+    name = anatomy.prunable(call.layer)[-1].name
+    one = perturbed(tiny.measurement(f"residual_linear:sparsegpt:0.7:{name}"), index, call, range(4), found)
+    assert torch.equal(one, call(call.entry, {f"{name}.weight": weights[f"{name}.weight"]}))
+    scaled = perturbed(tiny.measurement("residual_rescaled:sparsegpt:0.7:0.3"), index, call, range(4), found)
+    size = (scaled - call.exit).norm(dim=-1) / call.exit.norm(dim=-1)
+    torch.testing.assert_close(size[:, 1:], torch.full_like(size[:, 1:], 0.3), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("name", ["wanda+refit", "alps", "magnitude+refit"])
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_residual_is_what_the_walk_makes_of_the_first_layer(family: str, name: str) -> None:
+    """Whose inputs are the dense model's in both."""
+    of, found = tiny.loaded(family), moments(family)
+    [call, *_], _ = replay.record(of.model, of.layers, TEXT.tokens)
+    stream = perturbed(tiny.measurement(f"residual:{name}:0.7"), 0, call, range(4), found)
+    there = replace(of, model=tiny.built(family))
+    how = TREATMENTS[name]
+    walk(there, TEXT.tokens, Plan(how.pruner, np.full(tiny.LAYERS, 0.7), repair=how.repair))
+    [other, *_], _ = replay.record(there.model, there.layers, TEXT.tokens)
+    scale = float((stream - call.exit).norm(dim=-1).mean())
+    torch.testing.assert_close(stream, other.exit, rtol=0, atol=0.02 * scale)
+
+
+def test_a_repaired_layer_is_nearer_to_the_dense_one() -> None:
+    of, found = tiny.loaded("llama"), moments("llama")
+    calls, _ = replay.record(of.model, of.layers, TEXT.tokens)
+    for index, call in enumerate(calls):
+        names = (f"residual:magnitude{repair}:0.7" for repair in ("", "+refit"))
+        plain, repaired = (perturbed(tiny.measurement(each), index, call, range(4), found) for each in names)
+        assert (repaired - call.exit).norm() < (plain - call.exit).norm()
+
+
+@pytest.mark.parametrize("name", ["residual:sparsegpt:0.7", "residual:wanda+refit:0.7", "residual:alps:0.7"])
+def test_both_engines_agree_on_it(name: str) -> None:
+    of, found = tiny.loaded("llama"), moments("llama")
+    group = prepare(of, TEXT.tokens, range(4), found, 4)
+    asked = tiny.measurement(name)
+    one, other = (engine(group, asked, lambda _: None) for engine in (wavefront, hooks))
+    np.testing.assert_allclose(one.drift, other.drift, rtol=1e-4)
+    np.testing.assert_allclose(one.kl, other.kl, rtol=1e-3, atol=1e-6)
+
+
+def test_the_sweep_measures_it_and_it_harms_less_than_magnitude(empty: Store) -> None:
+    of = tiny.loaded("llama")
+    names = ("residual:sparsegpt:0.5", "residual_rescaled:sparsegpt:0.5:0.3", "residual:magnitude:0.5")
+    asked = tiny.profile(of, TEXT, *names)
+    tiny.sweep(of, TEXT, asked, empty).run()
+    found = [empty.load(asked.unit(measurement)) for measurement in asked.measurements]
+    assert all(np.isfinite(np.diag(each.drift)).all() for each in found)
+    by_sparsegpt, _, by_magnitude = (np.diag(each.drift) for each in found)
+    assert (by_sparsegpt < by_magnitude).all()
+
+
+# --- what they weigh -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2", "gpt2", "bloom"])
+def test_the_memory_of_second_moments_is_foreseen_within_a_factor_of_two(family: str) -> None:
+    held = {id(each): each for layer in moments(family).second_moment for each in layer.values()}.values()
+    real = sum(each.numel() * each.element_size() for each in held)
+    assert 0.5 * real < flops.second_moment_bytes(tiny.shape(tiny.loaded(family))) < 2 * real
+
+
+def test_only_a_request_that_needs_them_is_charged(empty: Store) -> None:
+    by_wanda, by_sparsegpt = (
+        cost.estimate(
+            MeasureRequest(
+                model=str(tiny.folder("llama")), measurements=(tiny.measurement(f"residual:{pruner}:0.5"),)
+            ),
+            empty,
+        )
+        for pruner in ("wanda", "sparsegpt")
+    )
+    extra = flops.second_moment_bytes(tiny.shape(tiny.loaded("llama")))
+    assert by_sparsegpt.memory == by_wanda.memory + extra

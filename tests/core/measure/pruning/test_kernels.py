@@ -1,0 +1,163 @@
+"""Magnitude, Wanda and patterns: exact counts, and what goes against naive loops."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core.kinds.magnitude import magnitude
+from core.kinds.patterns import Pattern, pattern
+from core.kinds.selection import least, least_by_row
+from core.kinds.treatments import PRUNERS, PrunerRow
+from core.kinds.wanda import wanda
+
+shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
+sparsities = st.floats(0, 1, exclude_max=True)
+patterns = st.integers(2, 9).flatmap(lambda of: st.builds(Pattern, st.integers(1, of - 1), st.just(of)))
+every_pruner = pytest.mark.parametrize("pruner", PRUNERS.values(), ids=PRUNERS)
+
+
+def drawn(shape: tuple[int, int], seed: int = 0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator), torch.rand(shape[1], generator=generator) + 0.1
+
+
+def statistic(pruner: PrunerRow, norm: Tensor) -> Tensor | None:
+    """What a pruner looks at where inputs are independent."""
+    return {"none": None, "norm": norm, "second_moment": torch.diag(norm**2)}[pruner.statistic]
+
+
+@given(shapes, sparsities, st.integers(0, 99))
+def test_the_least_go_as_in_a_naive_loop(shape: tuple[int, int], sparsity: float, seed: int) -> None:
+    """Of every row by Wanda, of the whole linear by magnitude; exactly so many, and what stays is unchanged."""
+    weight, norm = drawn(shape, seed)
+    before = weight.clone()
+    by_row, at_once = weight.clone(), weight.clone()
+    each, left = divmod(int(weight.numel() * sparsity), shape[0])
+    counts = [each + (left * (row + 1) // shape[0] - left * row // shape[0]) for row in range(shape[0])]
+    for row in range(shape[0]):
+        scores = sorted((abs(float(weight[row, j])) * float(norm[j]), j) for j in range(shape[1]))
+        for _, j in scores[: counts[row]]:
+            by_row[row, j] = 0
+    scores = sorted((abs(float(weight[row, j])), row, j) for row in range(shape[0]) for j in range(shape[1]))
+    for _, row, j in scores[: int(weight.numel() * sparsity)]:
+        at_once[row, j] = 0
+    assert torch.equal(wanda(weight, norm, sparsity), by_row)
+    assert torch.equal(magnitude(weight, None, sparsity), at_once)
+    assert torch.equal(weight, before)  # the weight itself was changed
+
+
+@every_pruner
+@given(shape=shapes, sparsity=sparsities)
+def test_the_zeros_are_the_budget_to_one_weight(pruner: PrunerRow, shape: tuple[int, int], sparsity: float) -> None:
+    weight, norm = drawn(shape)
+    gone = pruner.prune(weight, statistic(pruner, norm), sparsity) == 0
+    assert abs(int(gone.sum()) - weight.numel() * sparsity) < 1
+    if pruner is PRUNERS["wanda"]:
+        assert int(gone.sum(1).max() - gone.sum(1).min()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(0, [0] * 5), (7, [1, 1, 2, 1, 2]), (9, [1, 2, 2, 2, 2]), (10, [2] * 5)]
+)
+def test_rows_that_give_one_more_lie_evenly_apart(count: int, expected: list[int]) -> None:
+    assert least_by_row(torch.zeros(5, 3), count).sum(1).tolist() == expected
+
+
+@every_pruner
+def test_sparsity_0_changes_nothing(pruner: PrunerRow) -> None:
+    weight, norm = drawn((5, 7))
+    assert torch.equal(pruner.prune(weight, statistic(pruner, norm), 0.0), weight)
+
+
+@every_pruner
+def test_ties_do_not_change_the_count(pruner: PrunerRow) -> None:
+    weight = torch.ones(4, 10)
+    assert int((pruner.prune(weight, statistic(pruner, torch.ones(10)), 0.7) == 0).sum()) == 28
+
+
+@given(shapes, sparsities, st.integers(0, 99))
+def test_of_ties_the_first_go(shape: tuple[int, int], sparsity: float, seed: int) -> None:
+    """As in a stable sort: quantised weights are full of ties, and no number may hang on how they are broken."""
+    score = torch.randint(0, 3, shape, generator=torch.Generator().manual_seed(seed)).float()
+    count = int(shape[1] * sparsity)
+    expected = torch.zeros(shape, dtype=torch.bool).scatter(1, score.argsort(dim=1, stable=True)[:, :count], True)
+    assert torch.equal(least(score, count), expected)
+
+
+@pytest.mark.parametrize("sparsity", [0.25, 0.75])
+def test_selecting_is_sorting(sparsity: float) -> None:
+    """The masks of the reference code's stable sort where rows divide, on a linear of a real model's size."""
+    weight, norm = drawn((576, 1536), 5)
+    order = (weight.abs() * norm).argsort(dim=1, stable=True)
+    assert torch.equal(wanda(weight, norm, sparsity), weight.scatter(1, order[:, : int(1536 * sparsity)], 0))
+
+
+@every_pruner
+def test_half_precision_is_judged_in_float32_and_stays_half_precision(pruner: PrunerRow) -> None:
+    weight, norm = drawn((4, 8))
+    half = weight.bfloat16()
+    pruned = pruner.prune(half, statistic(pruner, norm), 0.5)
+    assert pruned.dtype == torch.bfloat16
+    assert torch.equal(pruned, pruner.prune(half.float(), statistic(pruner, norm), 0.5).bfloat16())
+
+
+@every_pruner
+@pytest.mark.parametrize("kept", [None, Pattern(2, 4)])
+def test_a_transposed_view_prunes_as_its_copy(pruner: PrunerRow, kept: Pattern | None) -> None:
+    """GPT-2's Conv1D hands its weight over as a view."""
+    weight, norm = drawn((8, 6))[0], drawn((6, 8), 1)[1]
+    one, other = (pruner.prune(each, statistic(pruner, norm), 0.5, kept) for each in (weight.T, weight.T.contiguous()))
+    assert torch.equal(one, other) and one.shape == (6, 8)
+
+
+# --- patterns ------------------------------------------------------------------------------------------------------
+
+
+@every_pruner
+@settings(max_examples=40)
+@given(asked=patterns, rows=st.integers(1, 5), groups=st.integers(1, 5), seed=st.integers(0, 99))
+def test_every_group_keeps_exactly_n_of_m(pruner: PrunerRow, asked: Pattern, rows: int, groups: int, seed: int) -> None:
+    weight, norm = drawn((rows, groups * asked.of), seed)
+    pruned = pruner.prune(weight, statistic(pruner, norm), asked.sparsity, asked)
+    stays = (pruned != 0).view(rows, groups, asked.of).sum(-1)
+    assert (stays == asked.kept).all()
+
+
+@settings(max_examples=40)
+@given(patterns, st.integers(1, 5), st.integers(1, 5), st.integers(0, 99))
+def test_groups_keep_what_counts_most(asked: Pattern, rows: int, groups: int, seed: int) -> None:
+    weight, norm = drawn((rows, groups * asked.of), seed)
+    expected = torch.zeros_like(weight)
+    for row in range(rows):
+        for start in range(0, weight.shape[1], asked.of):
+            columns = range(start, start + asked.of)
+            ranked = sorted(columns, key=lambda j: -abs(float(weight[row, j])) * float(norm[j]))
+            for j in ranked[: asked.kept]:
+                expected[row, j] = weight[row, j]
+    assert torch.equal(wanda(weight, norm, asked.sparsity, asked), expected)
+    plain = wanda(weight, torch.ones_like(norm), asked.sparsity, asked)
+    assert torch.equal(magnitude(weight, None, asked.sparsity, asked), plain)
+
+
+@given(patterns)
+def test_a_pattern_reads_as_it_is_written(asked: Pattern) -> None:
+    """5:8 keeps five; the reference codes of OWL and others would prune five."""
+    assert pattern(asked.name) == asked
+    assert pattern("5:8") == Pattern(kept=5, of=8) and pattern("5:8").sparsity == 3 / 8
+
+
+@pytest.mark.parametrize("text", ["", "2", "4:2", "0:4", "4:4", "2:4:8", "a:b", "-1:4", "2.5:4"])
+def test_what_is_no_pattern_is_refused_in_a_sentence(text: str, refused) -> None:
+    with refused(repr(text), "kept"):
+        pattern(text)
+
+
+@every_pruner
+def test_inputs_that_make_no_whole_groups_are_refused(pruner: PrunerRow, refused) -> None:
+    weight, norm = drawn((3, 10))
+    with refused("2:4", "10"):
+        pruner.prune(weight, statistic(pruner, norm), 0.5, Pattern(2, 4))

@@ -1,0 +1,133 @@
+"""The repair: against a direct solve, on any mask, and what it may never do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core.base.errors import Broken
+from core.kinds import refit as repair
+from core.kinds.magnitude import magnitude
+from core.kinds.patterns import Pattern
+from core.kinds.refit import errors, refit
+from core.kinds.sparsegpt import sparsegpt
+from core.kinds.wanda import wanda
+
+PATTERNS = [None, Pattern(2, 4)]
+
+
+def drawn(rows: int, columns: int, tokens: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """A weight, and the second moment of correlated inputs."""
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(rows, columns, generator=generator)
+    mixed = torch.randn(columns, columns, generator=generator)
+    inputs = torch.randn(tokens, columns, generator=generator) @ mixed
+    return weight, inputs.T @ inputs
+
+
+def pruned_by(name: str, weight: Tensor, moment: Tensor, pattern: Pattern | None = None) -> Tensor:
+    if name == "sparsegpt":
+        return sparsegpt(weight, moment, 0.6, pattern)
+    return wanda(weight, moment.diagonal().sqrt(), 0.6, pattern) if name == "wanda" else magnitude(weight, None, 0.6)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_it_is_the_direct_solve_of_every_row(pattern: Pattern | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "ENOUGH", 1e-7)
+    weight, moment = drawn(6, 16, 200)
+    pruned = pruned_by("wanda", weight, moment, pattern)
+    found = refit(weight, pruned, moment).double()
+    damped = moment.double() + repair.DAMPING[0] * float(moment.diagonal().mean()) * torch.eye(16)
+    for row in range(6):
+        kept = torch.nonzero(pruned[row])[:, 0]
+        right = (damped @ weight[row].double())[kept]
+        exact = torch.linalg.solve(damped[kept][:, kept], right)
+        torch.testing.assert_close(found[row, kept], exact, rtol=1e-3, atol=1e-4)
+
+
+def test_a_pull_is_solved_for_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repair, "ENOUGH", 1e-7)
+    weight, moment = drawn(6, 16, 200)
+    pruned, pull = pruned_by("wanda", weight, moment), torch.randn(6, 16) * moment.diagonal()
+    found = refit(weight, pruned, moment, pull=pull).double()
+    damped = moment.double() + repair.DAMPING[0] * float(moment.diagonal().mean()) * torch.eye(16)
+    for row in range(6):
+        kept = torch.nonzero(pruned[row])[:, 0]
+        right = (damped @ weight[row].double() + pull[row].double())[kept]
+        exact = torch.linalg.solve(damped[kept][:, kept], right)
+        torch.testing.assert_close(found[row, kept], exact, rtol=1e-3, atol=1e-3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.integers(1, 6),
+    columns=st.integers(2, 24),
+    tokens=st.integers(1, 60),
+    seed=st.integers(0, 99),
+    name=st.sampled_from(["magnitude", "wanda", "sparsegpt"]),
+    dtype=st.sampled_from([torch.float32, torch.float16, torch.bfloat16]),
+)
+def test_no_row_gets_worse_and_the_mask_stays(
+    rows: int, columns: int, tokens: int, seed: int, name: str, dtype: torch.dtype
+) -> None:
+    weight, moment = drawn(rows, columns, tokens, seed)
+    weight = weight.to(dtype)
+    pruned = pruned_by(name, weight, moment)
+    found = refit(weight, pruned, moment)
+    assert found.dtype == dtype
+    assert torch.equal(found != 0, pruned != 0)
+    before, after = (errors(weight.float(), each.float(), moment) for each in (pruned, found))
+    assert (after <= before).all()
+
+
+def test_what_nothing_was_pruned_of_stays_bit_for_bit() -> None:
+    weight, moment = drawn(4, 12, 50)
+    assert torch.equal(refit(weight, weight, moment), weight)
+
+
+def test_unused_inputs_change_nothing() -> None:
+    weight, _ = drawn(4, 12, 50)
+    pruned = magnitude(weight, None, 0.5)
+    assert torch.equal(refit(weight, pruned, torch.zeros(12, 12)), pruned)
+
+
+def test_half_precision_is_solved_in_float32() -> None:
+    weight, moment = drawn(8, 16, 100)
+    half = weight.half()
+    pruned = magnitude(half, None, 0.5)
+    assert torch.equal(refit(half, pruned, moment), refit(half.float(), pruned.float(), moment).half())
+
+
+def test_it_helps_much_where_inputs_are_alike() -> None:
+    """Two inputs that are one: what stays takes over what went, and nothing is lost."""
+    weight, rows = torch.tensor([[1.0, 3.0]]), torch.randn(50, 1, generator=torch.Generator().manual_seed(0))
+    moment = (rows.T @ rows) * torch.ones(2, 2)
+    found = refit(weight, torch.tensor([[0.0, 3.0]]), moment)
+    np.testing.assert_allclose(found, [[0, 3 + 1 / 1.01]], rtol=1e-3)
+
+
+# --- what diverges -------------------------------------------------------------------------------------------------
+
+
+def spoilt(share: float) -> Tensor:
+    """Rounding may leave a second moment with a negative eigenvalue: this one has `-share` of its mean diagonal."""
+    return torch.eye(4) + (1 + share) * torch.eye(4).flip(0)
+
+
+DENSE, PRUNED = torch.tensor([[1.0, 2.0, -3.0, 4.0]]), torch.tensor([[0.0, 1.5, -1.0, 0.0]])
+
+
+def test_damping_is_raised_with_a_warning() -> None:
+    told: list[str] = []
+    found = refit(DENSE, PRUNED, spoilt(0.05), told.append)
+    assert told == ["the repair diverged: damping raised from 0.01 to 0.1"]
+    assert found.isfinite().all()
+
+
+def test_a_second_moment_that_no_damping_helps_is_refused(refused) -> None:
+    with refused("repair", "damping 1", "calibrate", error=Broken):
+        refit(DENSE, PRUNED, spoilt(3.0), lambda _: None)

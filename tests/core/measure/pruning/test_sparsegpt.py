@@ -1,0 +1,178 @@
+"""SparseGPT against a plain implementation that knows no Cholesky factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from core.base.errors import Broken
+from core.kinds.patterns import Pattern
+from core.kinds.sparsegpt import BLOCK, inverse_factor, sparsegpt
+from core.kinds.treatments import Treatment
+from core.kinds.wanda import wanda
+from core.measure.linear import pruned
+from core.models import anatomy
+from tests import tiny
+
+Array = np.ndarray
+
+
+def plain(weight: Tensor, moment: Tensor, sparsity: float, kept: Pattern | None = None, damping: float = 0.01) -> Array:
+    """Column by column, row by row, by the inverse of what is still free: optimal brain surgery as it is defined."""
+    weights, matrix = weight.double().numpy().copy(), moment.double().numpy().copy()
+    rows, columns = weights.shape
+    dead = np.diag(matrix) == 0
+    matrix[dead, dead] = 1
+    matrix += damping * np.diag(matrix).mean() * np.eye(columns)
+    inverse = [np.linalg.inv(matrix[j:, j:])[:, 0] for j in range(columns)]
+
+    def price(row: int, j: int) -> float:
+        return 0.0 if dead[j] else weights[row, j] ** 2 / inverse[j][0]
+
+    gone = np.zeros(weights.shape, bool)
+    for j in range(columns):
+        if kept is None and j % BLOCK == 0:
+            end = min(j + BLOCK, columns)
+            count = int(end * rows * sparsity) - int(j * rows * sparsity)
+            for _, row, k in sorted((price(r, k), r, k) for r in range(rows) for k in range(j, end))[:count]:
+                gone[row, k] = True
+        if kept is not None and j % kept.of == 0:
+            for row in range(rows):
+                ranked = sorted(range(j, j + kept.of), key=lambda k, row=row: price(row, k))
+                gone[row, ranked[: kept.of - kept.kept]] = True
+        for row in range(rows):
+            if gone[row, j]:
+                weights[row, j:] -= weights[row, j] / inverse[j][0] * inverse[j]
+                weights[row, j] = 0
+    return weights
+
+
+def drawn(rows: int, columns: int, tokens: int = 400, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """A weight and correlated inputs, (tokens, columns)."""
+    generator = torch.Generator().manual_seed(seed)
+    mix = torch.randn(columns, columns, generator=generator) * torch.linspace(0.1, 2, columns)
+    inputs = torch.randn(tokens, columns, generator=generator) @ mix / columns**0.5
+    return torch.randn(rows, columns, generator=generator), inputs
+
+
+def error(weight: Tensor, pruned: Tensor | Array, inputs: Tensor) -> float:
+    """Relative change of the outputs."""
+    change = (torch.as_tensor(pruned).double() - weight.double()) @ inputs.double().T
+    return float(change.norm() / (weight.double() @ inputs.double().T).norm())
+
+
+def unused(inputs: Tensor) -> Tensor:
+    """Two inputs that no token uses."""
+    return inputs.index_fill(1, torch.tensor([3, 11]), 0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "sparsity", "kept", "change"),
+    [
+        (40, 0.5, None, Tensor.clone),
+        (BLOCK + 30, 0.7, None, Tensor.clone),
+        (2 * BLOCK, 0.3, None, Tensor.clone),
+        (40, 0.5, Pattern(2, 4), Tensor.clone),
+        (BLOCK + 32, 0.375, Pattern(5, 8), Tensor.clone),
+        (130, 0.4, Pattern(3, 5), Tensor.clone),  # 128 is no multiple of 5
+        (40, 0.5, None, lambda inputs: 64 * inputs),  # a common factor cancels
+        (60, 0.5, None, lambda inputs: inputs[:7]),  # a rank-deficient second moment is what damping is for
+        (20, 0.5, None, unused),
+        (20, 0.1, None, unused),  # as many as cost nothing
+    ],
+)
+def test_it_does_what_the_plain_one_does(columns: int, sparsity: float, kept: Pattern | None, change: Callable) -> None:
+    weight, inputs = drawn(7, columns)
+    weight[:, [3, 11]] *= 100
+    inputs, told = change(inputs), []
+    moment = inputs.T @ inputs
+    found, expected = sparsegpt(weight, moment, sparsity, kept, told.append), plain(weight, moment, sparsity, kept)
+    assert error(weight, found, inputs) == pytest.approx(error(weight, expected, inputs), rel=0.01)
+    differ = (found == 0).numpy() != (expected == 0)
+    assert differ.mean() < 0.005  # masks differ by more than rounding near a tie
+    if not differ.any():
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-2, atol=1e-3)
+    assert not told
+
+
+@pytest.mark.parametrize("sparsity", [0.3, 0.5, 0.7, 0.9])
+def test_outputs_suffer_less_than_from_wanda_where_inputs_are_correlated(sparsity: float) -> None:
+    weight, inputs = drawn(32, 96)
+    by_wanda = wanda(weight, inputs.norm(dim=0), sparsity)
+    by_sparsegpt = sparsegpt(weight, inputs.T @ inputs, sparsity)
+    assert error(weight, by_sparsegpt, inputs) < error(weight, by_wanda, inputs)
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 9), st.integers(1, 2 * BLOCK + 9), st.floats(0, 1, exclude_max=True), st.integers(0, 9))
+def test_the_count_is_exact(rows: int, columns: int, sparsity: float, seed: int) -> None:
+    weight, inputs = drawn(rows, columns, 50, seed)
+    before = weight.clone()
+    pruned = sparsegpt(weight, inputs.T @ inputs, sparsity)
+    assert int((pruned == 0).sum()) == int(weight.numel() * sparsity)
+    assert torch.equal(weight, before)  # the weight itself was changed
+
+
+def test_independent_inputs_leave_nothing_to_make_up_for() -> None:
+    weight, _ = drawn(6, 50)
+    pruned = sparsegpt(weight, torch.diag(torch.linspace(0.5, 2, 50) ** 2), 0.6)
+    assert torch.equal(pruned[pruned != 0], weight[pruned != 0])
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 40), st.integers(0, 9))
+def test_the_factor_is_of_the_inverse(size: int, seed: int) -> None:
+    _, inputs = drawn(1, size, 100, seed)
+    moment = (inputs.T @ inputs).double()
+    upper = inverse_factor(moment.float()).double()
+    assert torch.equal(upper, upper.triu()) and (upper.diagonal() > 0).all()
+    damped = moment + 0.01 * moment.diagonal().mean() * torch.eye(size, dtype=torch.float64)
+    torch.testing.assert_close(upper.T @ upper @ damped, torch.eye(size, dtype=torch.float64), rtol=0, atol=1e-2)
+
+
+# --- a factorisation that fails ------------------------------------------------------------------------------------
+
+
+def indefinite(off: float) -> Tensor:
+    """Two inputs with eigenvalues 1 + off and 1 - off; no text gives off above 1, rounding may."""
+    return torch.tensor([[1.0, off], [off, 1.0]])
+
+
+@pytest.mark.parametrize(("off", "raised"), [(1.0, []), (1.05, [0.1]), (1.5, [0.1, 1.0])])
+def test_failing_raises_damping_and_says_so(off: float, raised: list[float]) -> None:
+    weight = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+    told: list[str] = []
+    pruned = sparsegpt(weight, indefinite(off), 0.5, warn=told.append)
+    steps = [0.01, *raised]
+    assert len(told) == len(raised)
+    for text, before, after in zip(told, steps, raised, strict=False):
+        assert f"from {before:g} to {after:g}" in text
+    expected = plain(weight, indefinite(off), 0.5, damping=steps[-1])
+    np.testing.assert_allclose(pruned.numpy(), expected, rtol=1e-3)
+
+
+def test_without_anyone_to_tell_it_is_a_python_warning() -> None:
+    with pytest.warns(UserWarning, match="damping"):
+        sparsegpt(torch.ones(1, 2), indefinite(1.05), 0.5)
+
+
+@pytest.mark.parametrize("moment", [indefinite(3.0), -torch.eye(2), torch.full((2, 2), float("nan"))])
+def test_what_no_damping_helps_is_an_error_never_a_fallback(moment: Tensor, refused) -> None:
+    told: list[str] = []
+    with refused("damping 1", "tokens", error=Broken):
+        sparsegpt(torch.ones(1, 2), moment, 0.5, warn=told.append)
+    assert len(told) == 2
+
+
+def test_a_linear_that_no_damping_helps_is_named_with_its_layer(refused) -> None:
+    linear = anatomy.prunable(tiny.loaded("llama").layers[0])[0]
+    moment = -torch.eye(linear.weight.shape[1])
+    with refused("layer 3", linear.name, "damping 1", error=Broken) as said:
+        pruned(linear, 3, Treatment("sparsegpt"), {"second_moment": {linear.name: moment}}, 0.5, warn=lambda _: None)
+    assert said.value.layer == 3

@@ -1,0 +1,357 @@
+"""The walk over tiny models of every family, against plain forwards of the whole model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from core.base.errors import Broken
+from core.kinds import alps as splitting
+from core.kinds import refit as mending
+from core.kinds.patterns import Pattern
+from core.kinds.refit import refit
+from core.kinds.treatments import PRUNERS
+from core.measure import walk as walking
+from core.measure.pruning_plan import Plan
+from core.measure.walk import restored, walk
+from core.models import anatomy
+from core.models.loading import Loaded
+from core.models.replay import hidden
+from tests import tiny
+
+TOKENS = tiny.windows(6, 16).tokens
+LLAMA_GROUPS = (
+    ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    ("self_attn.o_proj",),
+    ("mlp.gate_proj", "mlp.up_proj"),
+    ("mlp.down_proj",),
+)
+ACCELERATORS = [
+    name for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there
+]
+every_pruner = pytest.mark.parametrize("pruner", PRUNERS)
+
+
+def fresh(family: str, dtype: torch.dtype = torch.float32) -> Loaded:
+    """A model of the family that a test may change."""
+    return replace(tiny.loaded(family), model=tiny.built(family).to(dtype))
+
+
+def plan(pruner: str, sparsity: float | Iterable = 0.5, **options: object) -> Plan:
+    given = np.full(tiny.LAYERS, sparsity) if isinstance(sparsity, float) else np.asarray(sparsity)
+    return Plan(pruner, given, **options)
+
+
+def weights(of: Loaded) -> dict[str, Tensor]:
+    """Every linear's weight as (out, in), copied, by `layer.name`."""
+    return {
+        f"{index}.{linear.name}": linear.weight.clone()
+        for index, layer in enumerate(of.layers)
+        for linear in anatomy.prunable(layer)
+    }
+
+
+# --- counts --------------------------------------------------------------------------------------------------------
+
+
+@every_pruner
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_achieved_is_counted_and_is_the_plan_to_one_weight(family: str, pruner: str) -> None:
+    of = fresh(family)
+    stack = anatomy.prunable(of.layers[0])
+    wanted = np.random.default_rng(1).uniform(0.1, 0.9, (tiny.LAYERS, len(stack)))
+    before = tiny.state(of.model)
+    achieved = walk(of, TOKENS, plan(pruner, wanted))
+    pruned = weights(of)
+    for index in range(tiny.LAYERS):
+        for column, linear in enumerate(stack):
+            weight = pruned[f"{index}.{linear.name}"]
+            assert achieved[index, column] == pytest.approx(float((weight == 0).double().mean()), abs=1e-12)
+            assert abs(achieved[index, column] - wanted[index, column]) < 1 / weight.numel()
+    _assert_only_linears_changed(of, before, tied=family in ("gemma2", "gpt2", "opt", "bloom"))
+
+
+def _assert_only_linears_changed(of: Loaded, before: dict[str, Tensor], tied: bool) -> None:
+    """Embeddings, the head still tied to them or not, norms and biases are bit-equal, and no hook is left."""
+    assert (of.model.get_output_embeddings().weight is of.model.get_input_embeddings().weight) == tied
+    prunable = {id(linear.module.weight) for layer in of.layers for linear in anatomy.prunable(layer)}
+    changed = {name for name, value in of.model.named_parameters() if not torch.equal(value, before[name])}
+    assert changed == {name for name, value in of.model.named_parameters() if id(value) in prunable}
+    tiny.assert_untouched(of.model, tiny.state(of.model))
+
+
+@every_pruner
+@pytest.mark.parametrize("kept", [Pattern(2, 4), Pattern(5, 8)])
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_pattern_holds_in_every_row_of_every_linear(family: str, kept: Pattern, pruner: str) -> None:
+    of = fresh(family)
+    achieved = walk(of, TOKENS, plan(pruner, kept.sparsity, pattern=kept))
+    np.testing.assert_allclose(achieved, kept.sparsity, rtol=0, atol=1e-12)
+    for weight in weights(of).values():
+        assert ((weight != 0).view(len(weight), -1, kept.of).sum(-1) == kept.kept).all()
+
+
+@every_pruner
+def test_bfloat16_stays_bfloat16(pruner: str) -> None:
+    of = fresh("llama", torch.bfloat16)
+    achieved = walk(of, TOKENS, plan(pruner, 0.6))
+    assert {value.dtype for value in of.model.parameters()} == {torch.bfloat16}
+    assert (abs(achieved - 0.6) < 1 / 32).all()
+    assert of.model(input_ids=TOKENS).logits.isfinite().all()
+
+
+@every_pruner
+@pytest.mark.parametrize("family", ["llama", "gpt2", tiny.ODD])
+def test_a_repair_keeps_the_zeros_and_comes_nearer_to_the_dense_model(family: str, pruner: str) -> None:
+    dense = tiny.loaded(family).model(input_ids=TOKENS).logits
+    far, zeros = [], []
+    for repair in (None, "refit"):
+        of = fresh(family)
+        zeros.append(walk(of, TOKENS, plan(pruner, 0.5, repair=repair)))
+        far.append(float((of.model(input_ids=TOKENS).logits - dense).norm()))
+    np.testing.assert_allclose(*zeros, rtol=0, atol=1e-12)
+    assert far[1] < far[0] * (1.05 if pruner in ("sparsegpt", "alps") else 1)  # these make up for what goes themselves
+
+
+def test_a_repair_keeps_a_pattern_and_half_precision() -> None:
+    of = fresh("llama", torch.float16)
+    walk(of, TOKENS, plan("wanda", 0.5, pattern=Pattern(2, 4), repair="refit"))
+    for weight in weights(of).values():
+        assert weight.dtype == torch.float16
+        assert ((weight != 0).view(len(weight), -1, 4).sum(-1) == 2).all()
+    assert of.model(input_ids=TOKENS).logits.isfinite().all()
+
+
+def test_a_repaired_layer_is_run_no_more_often() -> None:
+    """What the mask and what the repair look at is read in one run."""
+    runs = {None: 0, "refit": 0}
+    for repair in runs:
+        of = fresh("llama")
+
+        def count(*_: object, repair: str | None = repair) -> None:
+            runs[repair] += 1
+
+        of.layers[1].register_forward_hook(count)
+        walk(of, TOKENS, plan("wanda", repair=repair))
+    assert runs["refit"] == runs[None]
+
+
+def test_restored_brings_everything_back_bit_for_bit() -> None:
+    of = fresh("gpt2")
+    before = tiny.state(of.model)
+    with pytest.raises(ZeroDivisionError), restored(of):
+        walk(of, TOKENS, plan("sparsegpt"))
+        raise ZeroDivisionError
+    tiny.assert_untouched(of.model, before)
+
+
+def test_steps_are_told_in_order() -> None:
+    told: list[int] = []
+    walk(fresh("llama"), TOKENS, plan("wanda"), told.append)
+    assert told == list(range(tiny.LAYERS))
+
+
+# --- what statistics come from -------------------------------------------------------------------------------------
+
+
+def by_plain_forwards(
+    of: Loaded, pruner: str, sparsity: float, groups: Iterable[Iterable[str]], repair: bool = False
+) -> dict[str, Tensor]:
+    """Layer after layer, group after group: a forward of the model as it is by then, then the group is pruned."""
+    for index, layer in enumerate(of.layers):
+        stack = {linear.name: linear for linear in anatomy.prunable(layer)}
+        for group in groups:
+            seen = tiny.inputs(of, TOKENS)
+            for name in stack.keys() & set(group):
+                rows = seen[index, name]
+                norm, moment = rows.norm(dim=0).float(), (rows.T @ rows).float()
+                statistic = {"none": None, "norm": norm, "second_moment": moment}[PRUNERS[pruner].statistic]
+                pruned = PRUNERS[pruner].prune(stack[name].weight, statistic, sparsity)
+                pruned = refit(stack[name].weight, pruned, moment) if repair else pruned
+                with torch.no_grad():
+                    stack[name].module.weight.copy_(stack[name].stored(pruned))
+    return weights(of)
+
+
+CASES = [
+    *(("llama", pruner, sequential, 6) for pruner in ("wanda", "sparsegpt") for sequential in (False, True)),
+    *(("llama", pruner, False, 2) for pruner in ("wanda", "sparsegpt")),
+    *(("gpt2", pruner, False, 6) for pruner in ("wanda", "sparsegpt", "alps")),
+    *((family, "wanda+refit", sequential, 6) for family in ("llama", "gpt2") for sequential in (False, True)),
+    ("llama", "magnitude+refit", False, 2),
+    *((family, "wanda", False, 6) for family in ("gpt_neox", "bloom")),
+    *((tiny.ODD, "wanda", sequential, batch) for sequential in (False, True) for batch in (1, 2, 6)),
+]
+
+
+@pytest.mark.parametrize(("family", "pruner", "true_sequential", "batch"), CASES)
+def test_statistics_come_from_the_dense_layer_fed_by_pruned_ones(
+    family: str, pruner: str, true_sequential: bool, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In batches of so many sequences, each told what its own tokens make.
+
+    Every layer of the odd family embeds the tokens anew, and later ones read the keys and values of earlier, pruned
+    ones.
+    """
+    monkeypatch.setattr(walking, "WALK_BATCH", batch * TOKENS.shape[1])
+    for module, rounds, close in ((mending, "ITERATIONS", "ENOUGH"), (splitting, "POLISH", "CLOSE")):
+        monkeypatch.setattr(module, rounds, 200)  # to the end: on the way there, rounding shows
+        monkeypatch.setattr(module, close, 1e-6)
+    names = [linear.name for linear in anatomy.prunable(tiny.loaded(family).layers[0])]
+    own = ("per_layer_input_gate",), ("per_layer_projection",)
+    named = LLAMA_GROUPS if family != "gpt2" else [[name] for name in names]
+    groups = [*named, *own] if true_sequential else [names]
+    kernel, _, repair = pruner.partition("+")
+    expected = by_plain_forwards(fresh(family), kernel, 0.6, groups, bool(repair))
+    of = fresh(family)
+    walk(of, TOKENS, plan(kernel, 0.6, true_sequential=true_sequential, repair=repair or None))
+    _assert_alike(weights(of), expected)
+
+
+def _assert_alike(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Equal masks but for a tie or two, and weights equal to rounding."""
+    assert found.keys() == expected.keys()
+    for name in expected:
+        same = (found[name] == 0) == (expected[name] == 0)
+        assert same.float().mean() > 0.995, name
+        if same.all():
+            torch.testing.assert_close(found[name], expected[name], rtol=1e-2, atol=1e-3, msg=name)
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_true_sequential_prunes_every_linear_of_every_family(family: str) -> None:
+    achieved = walk(fresh(family), TOKENS, plan("wanda", 0.5, true_sequential=True))
+    np.testing.assert_allclose(achieved, 0.5, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("family", tiny.PRUNABLE)
+def test_one_recording_serves_all_batches_of_a_shape(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    record, entry, told = walking.record, walking.entry, []
+    monkeypatch.setattr(walking, "record", lambda *given: told.append(given[2].shape) or record(*given))
+    monkeypatch.setattr(walking, "entry", lambda *given: told.append("entry") or entry(*given))
+    monkeypatch.setattr(walking, "WALK_BATCH", 2 * TOKENS.shape[1])
+    walk(fresh(family), TOKENS, plan("wanda"))
+    assert told.count((2, 16)) == 1 and told.count("entry") == 2
+
+
+@every_pruner
+@pytest.mark.parametrize("device", ACCELERATORS)
+def test_an_accelerator_prunes_as_the_cpu_does(device: str, pruner: str) -> None:
+    there, here = fresh("llama"), fresh("llama")
+    there.model.to(device)
+    achieved = walk(there, TOKENS, plan(pruner, 0.6))
+    np.testing.assert_allclose(achieved, walk(here, TOKENS, plan(pruner, 0.6)), rtol=0, atol=1e-12)
+    there.model.to("cpu")
+    _assert_alike(weights(there), weights(here))
+
+
+def test_magnitude_runs_nothing() -> None:
+    no_tokens = torch.full((1, 4), 10**6)
+    of = fresh("llama")
+    dense = weights(of)
+    walk(of, no_tokens, plan("magnitude"))
+    for name, weight in weights(of).items():
+        assert torch.equal(weight, PRUNERS["magnitude"].prune(dense[name], None, 0.5))
+
+
+# --- what is refused -----------------------------------------------------------------------------------------------
+
+
+def test_a_mixture_of_experts_is_refused_in_a_sentence(refused) -> None:
+    of = tiny.loaded("mixtral")
+    before = tiny.state(of.model)
+    with refused("MixtralDecoderLayer"):
+        walk(of, TOKENS, plan("magnitude"))
+    tiny.assert_untouched(of.model, before)
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        (plan("wanda", [0.5] * 3), ["(3,)", "4 layers"]),
+        (plan("wanda", [[0.5] * 2] * 4), ["(4, 2)", "7 linears"]),
+        (plan("wanda", [0.5, 1.0, 0.5, 0.5]), ["layer 1", "is 1"]),
+        (plan("wanda", [0.5, 0.5, -0.1, 0.5]), ["layer 2", "-0.1"]),
+        (plan("wanda", [0.5, 0.5, 0.5, np.nan]), ["layer 3", "nan"]),
+        (plan("wanda", [0.5, 0.6, 0.5, 0.5], pattern=Pattern(2, 4)), ["2:4", "0.5", "0.6", "layer 1"]),
+        (plan("wanda", 0.4, pattern=Pattern(3, 5)), ["3:5", "self_attn.q_proj", "32", "5"]),
+        (plan("wanta"), ["'wanta'", "wanda", "sparsegpt"]),
+        (plan("wanda", repair="glue"), ["'glue'", "refit"]),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused_before_any_work(asked: Plan, names: list[str], refused) -> None:
+    of = fresh("llama")
+    before = tiny.state(of.model)
+    with refused(*names):
+        walk(of, TOKENS, asked)
+    tiny.assert_untouched(of.model, before)
+
+
+def test_a_weight_that_is_shared_is_refused(refused) -> None:
+    of = fresh("llama")
+    of.layers[2].mlp.up_proj.weight = of.layers[1].mlp.up_proj.weight
+    with refused("mlp.up_proj of layer 1", "mlp.up_proj of layer 2"):
+        walk(of, TOKENS, plan("magnitude"))
+    of = fresh("llama")
+    of.model.model.embed_tokens.weight = of.layers[3].mlp.up_proj.weight
+    with refused("mlp.up_proj of layer 3", "embed_tokens"):
+        walk(of, TOKENS, plan("magnitude"))
+
+
+@pytest.mark.parametrize("alone", [lambda given: given + 1, lambda given: {}["state"]], ids=["other", "fails"])
+def test_layers_that_need_their_models_forward_are_refused(alone: Callable, refused) -> None:
+    of = fresh("llama")
+    inside: list[bool] = []
+    of.model.register_forward_pre_hook(lambda *_: inside.append(True))
+    of.model.register_forward_hook(lambda *_: inside.clear())
+    plain = of.layers[1].forward
+    of.layers[1].forward = lambda given, *args, **kwargs: plain(given if inside else alone(given), *args, **kwargs)
+    before = tiny.state(of.model)
+    with refused("layer 1", "by itself", "magnitude"):
+        walk(of, TOKENS, plan("wanda"))
+    assert all(torch.equal(value, before[name]) for name, value in of.model.state_dict().items())
+    walk(of, TOKENS, plan("magnitude"))
+
+
+def test_layers_that_are_told_what_earlier_ones_computed_are_refused(refused) -> None:
+    of = fresh("llama")
+    inside: list[bool] = []
+    made: list[Tensor] = []
+    of.model.register_forward_pre_hook(lambda *_: inside.append(True))
+    of.model.register_forward_hook(lambda *_: inside.clear())
+    of.layers[0].register_forward_hook(lambda _, args, output: made.append(hidden(output).std()))
+
+    def told(_: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        turned = tuple(each * made[-1] for each in kwargs["position_embeddings"])
+        return args, kwargs | ({"position_embeddings": turned} if inside else {})
+
+    of.layers[2].register_forward_pre_hook(told, with_kwargs=True)
+    dense = weights(of)
+    with refused("layer 2", "earlier layers", "magnitude"):
+        walk(of, TOKENS, plan("wanda"))
+    assert all(torch.equal(weight, dense[name]) for name, weight in weights(of).items())
+
+
+@pytest.mark.parametrize("pruner", ["wanda", "sparsegpt"])
+def test_a_run_that_is_not_finite_is_refused(pruner: str, refused) -> None:
+    of = fresh("llama")
+    of.layers[1].input_layernorm.weight.fill_(float("inf"))
+    with refused("layer 1", "self_attn.q_proj", "not finite", error=Broken) as said:
+        walk(of, TOKENS, plan(pruner))
+    assert said.value.layer == 1
+
+
+# --- a factorisation that fails ------------------------------------------------------------------------------------
+
+
+def test_raised_damping_is_told_once_for_every_linear_it_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny.spoil_second_moments(monkeypatch)
+    told: list[str] = []
+    achieved = walk(fresh("llama"), TOKENS, plan("sparsegpt"), warn=told.append)
+    assert [text.partition(":")[0] for text in told] == [f"layer {n}, mlp.down_proj" for n in range(tiny.LAYERS)]
+    np.testing.assert_allclose(achieved, 0.5, rtol=0, atol=1e-12)

@@ -1,0 +1,306 @@
+"""Allocators, correction and budget: properties over random profiles, golden values, and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from core.ask import allocations
+from core.ask.allocations import AllocationRequest, Correction
+from core.base.errors import UserError
+from core.base.spec import Spec
+from core.kinds import Manual, Uniform
+from core.kinds.alphapruning import AlphaPruning, alphapruning
+from core.kinds.depth_ramp import DepthRamp, depth_ramp
+from core.kinds.dlp import Dlp, dlp
+from core.kinds.lsa import Lsa, apart, lsa
+from core.kinds.owl import Owl, owl
+from core.kinds.response import Response
+from core.plan import correction
+from core.plan.budget import Bounds, met, project
+from core.plan.by_hand import pinned
+from core.plan.spread import allocate, exact_family, family
+from tests.core.allocating import PER_LINEAR, SEEING, of_linears, permuted, profile, quick
+
+BASES = (*SEEING, Uniform(), DepthRamp(), Owl(m=3, lam=0.3), Dlp(alpha=0.5), Lsa(per="half"))
+TARGETS = (0.0, 0.3, 0.5, 0.7, 0.88)
+
+
+# --- properties ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bases", [BASES, (PER_LINEAR,)], ids=["per layer", "per linear"])
+@quick
+@given(data=st.data(), layers=st.integers(2, 12), seed=st.integers(0, 10**6), low=st.sampled_from((0.0, 0.2)))
+def test_the_budget_is_met_inside_the_bounds(bases: tuple, data: st.DataObject, layers: int, seed: int, low: float):
+    base, target = data.draw(st.sampled_from(bases)), max(data.draw(st.sampled_from(TARGETS)), low)
+    strength = data.draw(st.sampled_from((0.0, 0.01, 0.1, 0.5)))
+    fix = Correction(strength=strength, control=data.draw(st.sampled_from(("none", "reversed", "shuffled", "ramp"))))
+    here = (of_linears if base is PER_LINEAR else profile)(layers, seed)
+    found = allocate(AllocationRequest(base=base, target=target, low=low, correction=fix), here)
+    assert found.budget == pytest.approx(target, abs=1e-9)
+    for linears, means in ((found.base_linears, found.base), (found.linears, found.sparsity)):
+        assert met(means, found.parameters) == pytest.approx(target, abs=1e-9)
+        exact = linears if base is PER_LINEAR else means
+        assert low - 1e-12 <= exact.min() and exact.max() <= 0.95 + 1e-12
+        if base is PER_LINEAR:
+            assert exact.shape == (layers, 3)
+            assert np.average(exact, weights=here.weights.parameters) == pytest.approx(target, abs=1e-9)
+    if strength == 0:
+        assert np.array_equal(found.base, found.sparsity) and np.array_equal(found.base_linears, found.linears)
+
+
+@quick
+@given(
+    wish=arrays(float, st.integers(1, 12), elements=st.floats(-10, 10)),
+    target=st.floats(0.1, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_any_wish_can_be_brought_to_the_budget(wish: np.ndarray, target: float, seed: int) -> None:
+    parameters = np.random.default_rng(seed).integers(1, 10**7, len(wish)).astype(float)
+    found = project(wish, parameters, target, Bounds(0.1, 0.9))
+    assert met(found, parameters) == pytest.approx(target, abs=1e-9)
+    assert (np.diff(found[np.argsort(wish, kind="stable")]) >= -1e-12).all()  # the order of the wish is kept
+    again = project(found, parameters, target, Bounds(0.1, 0.9))
+    assert again == pytest.approx(found, abs=1e-9)
+
+
+@pytest.mark.parametrize("base", SEEING)
+@pytest.mark.parametrize("layers", [2, 7, 30])
+def test_equal_scores_give_uniform(base: Spec, layers: int) -> None:
+    found = allocate(AllocationRequest(base=base, target=0.63), profile(layers, alike=True))
+    assert found.base == pytest.approx(np.full(layers, 0.63), abs=1e-9)
+
+
+def direction(gain: np.ndarray) -> np.ndarray:
+    """What a correction by these gains adds at strength 1."""
+    return correction.scaled(correction.shift(gain))
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.0, 0.1 + 0.2])
+def test_equal_gains_correct_nothing(gain: float) -> None:
+    base = np.array([0.6, 0.7, 0.8])
+    found = correction.corrected(base, direction(np.full(3, gain)), 0.1, np.ones(3), 0.7, Bounds())
+    assert np.array_equal(found, base)
+
+
+@quick
+@given(st.integers(2, 10), st.integers(0, 10**6), st.sampled_from((*SEEING, PER_LINEAR)), st.booleans())
+def test_permuting_the_layers_permutes_the_allocation(layers: int, seed: int, base: Spec, alike: bool) -> None:
+    here = (of_linears if base is PER_LINEAR else profile)(layers, seed)
+    if alike:  # some layers equal: ties must not be broken by their place
+        here = permuted(here, np.arange(layers) // 2)
+    order = np.random.default_rng(seed).permutation(layers)
+    request = AllocationRequest(base=base, target=0.6)
+    straight, mixed = (allocate(request, each).exact for each in (here, permuted(here, order)))
+    assert mixed == pytest.approx(straight[order], abs=1e-9)
+
+
+@quick
+@given(gain=arrays(float, 6, elements=st.floats(0.01, 100)), seed=st.integers(0, 99), strength=st.floats(0.001, 0.3))
+def test_permuting_the_layers_permutes_what_is_corrected(gain: np.ndarray, seed: int, strength: float) -> None:
+    random = np.random.default_rng(seed)
+    order, parameters = random.permutation(6), random.integers(1, 1000, 6).astype(float)
+    base = project(random.random(6), parameters, 0.5, Bounds())
+
+    def corrected(at: np.ndarray) -> np.ndarray:
+        return correction.corrected(base[at], direction(gain[at]), strength, parameters[at], 0.5, Bounds())
+
+    assert corrected(order) == pytest.approx(corrected(np.arange(6))[order], abs=1e-9)
+
+
+def test_the_correction_protects_amplifiers_by_at_most_the_strength() -> None:
+    base, parameters = np.full(4, 0.7), np.ones(4)
+    gain = np.array([2.0, 1.5, 0.5, 1.0])
+    assert correction.shift(gain).sum() == pytest.approx(0, abs=1e-12)
+    found = correction.corrected(base, direction(gain), 0.05, parameters, 0.7, Bounds())
+    assert found[0] < found[1] < found[3] < found[2]
+    assert np.abs(found - base).max() == pytest.approx(0.05)
+    assert correction.shift(np.array([1e9, 1.0])) == pytest.approx([-np.log(3) / 2, np.log(3) / 2])
+    opposite = correction.corrected(base, -direction(gain), 0.05, parameters, 0.7, Bounds())
+    assert found + opposite == pytest.approx(2 * base)
+
+
+@quick
+@given(gain=arrays(float, 8, elements=st.floats(0.05, 20)), seed=st.integers(0, 9))
+def test_controls_move_over_the_same_width_as_the_correction(gain: np.ndarray, seed: int) -> None:
+    plain = direction(gain)
+    for control in (-plain, correction.shuffled(plain, seed), correction.ramp(plain)):
+        assert np.ptp(control) == pytest.approx(np.ptp(plain), abs=1e-12)
+    here = profile(8, seed)
+    widths = []
+    for name in ("none", "reversed", "shuffled", "ramp"):
+        asked = AllocationRequest(correction=Correction(strength=0.04, control=name))
+        widths.append(np.ptp(allocate(asked, here).sparsity))
+    assert widths == pytest.approx([widths[0]] * 4, abs=1e-9)
+
+
+def test_a_driver_is_called_as_profiles_call_it() -> None:
+    assert Correction(driver="gaussian:0.30").driver == "gaussian:0.3"
+    with pytest.raises(ValueError, match="there is no perturbation 'nonsense'"):
+        Correction(driver="nonsense")
+
+
+def test_unclipped_numbers_take_no_correction() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        AllocationRequest(base=Owl(), unclipped=True, correction=Correction(strength=0.04))
+
+
+@pytest.mark.parametrize(("make", "base", "control"), [(profile, Owl(), "reversed"), (of_linears, PER_LINEAR, "ramp")])
+def test_a_family_is_the_allocations_one_by_one(make: Callable, base: Spec, control: str) -> None:
+    here, strengths = make(9, 3), np.array([0, 0.02, 0.1])
+    request = AllocationRequest(base=base, correction=Correction(control=control))
+    exact, means = exact_family(request, here, strengths), family(request, here, strengths)
+    for given_, row, strength in zip(exact, means, strengths, strict=True):
+        asked = request.correction.model_copy(update={"strength": float(strength)})
+        found = allocate(request.model_copy(update={"correction": asked}), here)
+        assert np.array_equal(given_, found.exact) and np.array_equal(row, found.sparsity)
+
+
+# --- golden values -------------------------------------------------------------------------------------------------
+
+ALPHA = """
+2.6222 2.8899 2.9690 2.9645 3.0900 3.0638 2.9606 2.7456 2.7752 2.6086 2.7167 2.7297 2.7843 2.8517 2.8966 3.1767
+3.1230 3.4461 3.8715 3.6060 3.8945 4.0660 3.7551 3.7146 3.9941 4.2204 4.1024 4.1604 3.8508 4.0934 4.1601 3.5374
+"""
+SPARSITY = """
+.5704 .6176 .6315 .6307 .6529 .6482 .6301 .5922 .5974 .5680 .5871 .5894 .5990 .6109 .6188 .6681
+.6587 .7156 .7906 .7438 .7946 .8248 .7701 .7629 .8122 .8521 .8313 .8415 .7869 .8297 .8414 .7317
+"""
+
+
+def test_alphapruning_gives_the_published_vector() -> None:
+    """LLaMA-7B, 70%, epsilon 0.2: from the metric that the reference repository ships."""
+    alpha, expected = (np.array(text.split(), float) for text in (ALPHA, SPARSITY))
+    assert alphapruning(alpha, np.ones(32), 0.7, 0.2) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_ramp_has_the_ends_of_atp() -> None:
+    found = depth_ramp(32, 0.7, 0.01)
+    assert (found[0], found[-1]) == (pytest.approx(0.545), pytest.approx(0.855))
+
+
+def test_owl_by_hand() -> None:
+    """Kept more: 0, 0.04 and 0.16 with mean 1/15; so the band is 0.16 wide and not centred on the target."""
+    found = owl(np.array([0.01, 0.02, 0.05]), 0.7, 0.08)
+    assert found == pytest.approx([0.7 + 1 / 15, 0.7 + 1 / 15 - 0.04, 0.7 + 1 / 15 - 0.16])
+
+
+def test_dlp_prunes_large_scores_more() -> None:
+    assert dlp(np.array([1.0, 2.0, 3.0]), 0.5, 0.1) == pytest.approx([0.4, 0.5, 0.6])
+
+
+def test_lsa_prunes_large_errors_more() -> None:
+    """Importance 7/8, 6/8 and 3/8, stretched to 0.2, 0.15 and 0, whose mean is 0.35 / 3."""
+    found = lsa(np.array([1.0, 2.0, 5.0]), 0.7, 0.1)
+    assert found == pytest.approx([0.5 + 0.35 / 3, 0.55 + 0.35 / 3, 0.7 + 0.35 / 3])
+
+
+def test_a_large_part_is_moved_by_less_and_the_budget_holds() -> None:
+    """Weights 1, 1, 4 with mean 2: what layers of one size are moved by, times 2, 2 and 1/2."""
+    found = apart(np.array([1.0, 2.0, 5.0]), np.array([1.0, 1.0, 4.0]), 0.5, 0.1)
+    moved = np.array([0.35 / 3 - 0.2, 0.35 / 3 - 0.15, 0.35 / 3])
+    assert found == pytest.approx(0.5 + moved * [2, 2, 0.5])
+    assert met(found, np.array([1.0, 1.0, 4.0])) == pytest.approx(0.5)
+
+
+def test_lsa_can_take_attention_apart() -> None:
+    here = profile(5, 1)
+    rows = allocate(AllocationRequest(base=Lsa(per="half"), target=0.6), here).exact
+    assert (np.ptp(rows[:, :4], axis=1) == 0).all() and (np.ptp(rows[:, 4:], axis=1) == 0).all()
+    assert (rows[:, 0] != rows[:, 4]).all()
+
+
+def test_lsa_says_how_to_get_what_it_looks_at(refused) -> None:
+    with refused("invented", "--removal"):
+        allocate(AllocationRequest(base=Lsa()), replace(profile(5), removal=None))
+
+
+def test_unclipped_numbers_may_leave_the_bounds_and_sit_on_none() -> None:
+    base = AlphaPruning(epsilon=0.9)
+    found = allocate(AllocationRequest(base=base, target=0.9, unclipped=True), profile(12, 5))
+    assert found.sparsity.max() > 1 and not found.bound.any()
+    assert found.budget == pytest.approx(0.9)
+
+
+# --- by hand -------------------------------------------------------------------------------------------------------
+
+
+@quick
+@given(seed=st.integers(0, 10**6), layer=st.integers(0, 5), value=st.floats(0.5, 0.8))
+def test_a_layer_set_by_hand_stays_and_the_budget_is_restored(seed: int, layer: int, value: float) -> None:
+    rng = np.random.default_rng(seed)
+    parameters = rng.integers(50, 100, 6).astype(float)
+    start = project(rng.random(6), parameters, 0.65, Bounds())
+    found = pinned(start, {layer: value}, parameters, 0.65, Bounds())
+    assert found[layer] == value
+    assert met(found, parameters) == pytest.approx(0.65, abs=1e-9)
+    assert np.array_equal(pinned(start, {}, parameters, 0.65, Bounds()), start)
+
+
+HAND = {"1.05": dict.fromkeys(range(3), 0.0), "layer 1 .* 0.97": {1: 0.97}, "every layer": dict.fromkeys(range(9), 0.5)}
+
+
+@pytest.mark.parametrize("said, hand", HAND.items())
+def test_an_impossible_layer_by_hand_gets_one_sentence(said: str, hand: dict[int, float]) -> None:
+    with pytest.raises(UserError, match=said):
+        pinned(np.full(9, 0.7), hand, np.ones(9), 0.7, Bounds())
+
+
+# --- what cannot be ------------------------------------------------------------------------------------------------
+
+REFUSED = {
+    "0.96 .* 0 to 0.95": AllocationRequest(target=0.96),
+    "0.3 .* 0.4 to 0.95": AllocationRequest(target=0.3, low=0.4),
+    "0.8 to 0.5": AllocationRequest(target=0.6, low=0.8, high=0.5),
+    "skip .* gaussian:0.3": AllocationRequest(correction=Correction(strength=0.1, driver="skip")),
+    "measured one, 0.9": AllocationRequest(base=Response(), target=0.92),
+    "residual:magnitude:0.5": AllocationRequest(base=Response(pruner="magnitude")),
+    "3 layers.* 8": AllocationRequest(base=Manual(sparsity=(0.7,) * 3)),
+}
+
+
+@pytest.mark.parametrize("said, request_", REFUSED.items())
+def test_what_cannot_be_gets_one_sentence(said: str, request_: AllocationRequest) -> None:
+    with pytest.raises(UserError, match=said) as caught:
+        allocate(request_, profile(8))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("base", SEEING)
+def test_nan_in_a_profile_is_refused_and_never_spread(base: Spec) -> None:
+    here = profile(8)
+    here.weights.alpha_peak[3] = here.scores.outlier_ratio[3] = here.scores.mean[3] = here.removal.error[3] = np.nan
+    for each in here.perturbed.values():
+        each.final_squared[3] = each.kl[3] = each.nll_increase[3] = np.nan
+    for unclipped in (False, True):
+        with pytest.raises(UserError, match="measure again in float32"):
+            allocate(AllocationRequest(base=base, unclipped=unclipped), here)
+
+
+@pytest.mark.parametrize("drift", [np.nan, -np.inf])
+def test_a_gain_that_is_not_known_drives_nothing(drift: float) -> None:
+    here = profile(8)
+    for each in here.perturbed.values():
+        each.log_drift[3] = drift
+    request = AllocationRequest(correction=allocations.Correction(strength=0.04))
+    with pytest.raises(UserError, match=r"layer 3 has no gain under gaussian:0\.3"):
+        allocate(request, here)
+
+
+@pytest.mark.parametrize("score", [np.array([0.1 + 0.2, 0.3, 0.3]), np.zeros(3), np.full(3, 7.0)])
+def test_scores_that_differ_by_rounding_are_equal(score: np.ndarray) -> None:
+    assert owl(score, 0.7).tolist() == [0.7] * 3
+    assert dlp(score, 0.7).tolist() == [0.7] * 3
+    assert alphapruning(score, np.array([1.0, 2.0, 3.0]), 0.7).tolist() == [0.7] * 3
+
+
+def test_a_model_that_cannot_be_pruned_is_refused() -> None:
+    with pytest.raises(UserError, match="not allocated for"):
+        allocate(AllocationRequest(), replace(profile(4), weights=None, scores=None))

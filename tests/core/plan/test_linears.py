@@ -1,0 +1,121 @@
+"""A budget per linear: the properties of one per layer hold, and what it cannot be spread over is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.ask.allocations import AllocationRequest
+from core.base.errors import UserError
+from core.kinds import Manual
+from core.plan.budget import met
+from core.plan.estimates import estimate, estimates
+from core.plan.spread import allocate, layer_means, spread
+from core.search import candidates
+from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
+
+
+@pytest.mark.parametrize("effort", list(candidates.GRIDS))
+def test_the_best_setting_is_sought_per_linear_too_where_linears_were_measured(effort: str) -> None:
+    layers = 6
+    asked = candidates.candidates(candidates.GRIDS[effort], "wanda", 0.6, layers, 0)
+    for here, there in ((of_linears(layers), True), (profile(layers), False)):
+        kept, notes = candidates.possible(asked, np.ones(here.weights.parameters.shape), here)
+        fine = [each for each in kept if getattr(each.allocation.base, "granularity", "layer") == "linear"]
+        assert bool(fine) is there
+        assert any("per linear" in note and "left out" in note for note in notes) is not there
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 10**6), target=st.sampled_from((0.3, 0.5, 0.7)))
+def test_response_per_linear_beats_every_allocation_of_a_fine_grid(seed: int, target: float) -> None:
+    """Two layers of two linears: three of the four are tried on a grid, the last one meets the budget."""
+    here = of_linears(2, seed, linears=2)
+    request = AllocationRequest(base=PER_LINEAR, target=target, low=0.1, high=0.85)
+    found = allocate(request, here).linears
+    axis = np.linspace(0.1, 0.85, 26)
+    first = np.stack([each.ravel() for each in np.meshgrid(axis, axis, axis, indexing="ij")], axis=1)
+    sizes = here.weights.parameters.ravel()
+    last = (target * sizes.sum() - first @ sizes[:-1]) / sizes[-1]
+    usable = (last >= 0.1) & (last <= 0.85)
+    rows = np.column_stack([first, last])[usable].reshape(-1, 2, 2)
+    assert len(rows)
+    assert estimate(found, here) <= estimates(rows, here).min() + 1e-12
+
+
+@quick
+@given(layers=st.integers(2, 9), seed=st.integers(0, 10**6))
+def test_estimates_per_linear_are_sums_over_linears(layers: int, seed: int) -> None:
+    here, rng = of_linears(layers, seed), np.random.default_rng(seed)
+    rows = rng.uniform(0, 0.9, (3, layers, 3))
+    rows[2, 0, 1] = 0.93
+    found = estimates(rows, here, "kl")
+    assert found[:2] == pytest.approx([estimate(row, here, "kl") for row in rows[:2]])
+    assert np.isnan(found[2])
+    with pytest.raises(UserError, match=r"layer 0 has sparsity 0.930, the largest measured one is 0.9"):
+        estimate(rows[2], here, "kl")
+    one = np.zeros((layers, 3))
+    one[1, 2] = 0.7
+    [harm] = [
+        each.kl[1].mean() for key, each in here.perturbed.items() if key.name == "residual_linear:wanda:0.7:mlp.up"
+    ]
+    assert estimate(one, here, "kl") <= harm * (1 + 1e-9)  # the hull lies on or below what was measured
+
+
+@quick
+@given(layers=st.integers(1, 6), seed=st.integers(0, 10**6))
+def test_the_mean_of_a_layer_is_weighted_by_its_linears(layers: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    linears, sizes = rng.random((layers, 4)), rng.integers(1, 1000, (layers, 4)).astype(float)
+    found = layer_means(linears, sizes)
+    assert found == pytest.approx([np.average(row, weights=size) for row, size in zip(linears, sizes, strict=True)])
+    assert met(found, sizes.sum(1)) == pytest.approx(np.average(linears, weights=sizes))
+
+
+def test_a_linear_on_a_bound_is_told_of_its_layer() -> None:
+    found = allocate(AllocationRequest(base=PER_LINEAR, target=0.7, high=0.8), of_linears(6, 2))
+    touching = ((found.linears <= 1e-9) | (found.linears >= 0.8 - 1e-9)).any(1)
+    assert touching.any()
+    assert np.array_equal(found.bound, touching)
+
+
+def test_numbers_per_linear_set_by_hand_are_kept_and_brought_to_the_budget() -> None:
+    here = of_linears(3, 4)
+    request = AllocationRequest(base=PER_LINEAR, target=0.6)
+    solved = allocate(request, here)
+    by_hand = Manual(sparsity=tuple(map(tuple, solved.linears.tolist())))
+    again = allocate(request.model_copy(update={"base": by_hand}), here)
+    assert again.linears == pytest.approx(solved.linears, abs=1e-9)
+    raised = allocate(AllocationRequest(base=by_hand, target=0.65), here)
+    assert np.average(raised.linears, weights=here.weights.parameters) == pytest.approx(0.65, abs=1e-9)
+
+
+LINEARS_REFUSED = {
+    "layers with different numbers of linears": ((0.5, 0.5, 0.5), (0.5, 0.5)),
+    "holds 3 x 2 numbers .layers x linears., the model needs 2 x 3": ((0.5, 0.5),) * 3,
+    "holds 1 x 3 numbers .layers x linears., the model needs 2 x 3": ((0.5, 0.5, 0.5),),
+}
+
+
+@pytest.mark.parametrize("said, sparsity", LINEARS_REFUSED.items())
+def test_numbers_per_linear_of_another_shape_get_one_sentence(said: str, sparsity: tuple) -> None:
+    with pytest.raises(UserError, match=said):
+        allocate(AllocationRequest(base=Manual(sparsity=sparsity)), of_linears(2))
+
+
+def test_a_profile_that_lacks_linears_is_refused_in_a_sentence_that_names_what_would_do(sentence) -> None:
+    request = AllocationRequest(base=PER_LINEAR)
+    for here in (profile(4), of_linears(4, lacking="residual_linear:wanda:0.7:attn.out")):
+        with pytest.raises(UserError) as caught:
+            allocate(request, here)
+        sentence(caught.value, "residual_linear:wanda:0.5:", "lacks")
+    assert "attn.out" in str(caught.value)
+
+
+def test_layers_that_differ_in_their_linears_get_one_budget_per_layer(refused) -> None:
+    sizes = of_linears(3).weights.parameters.copy()
+    sizes[1, 2] = np.nan
+    with refused("spread the budget over layers"):
+        spread(AllocationRequest(base=PER_LINEAR), sizes, of_linears(3))

@@ -1,0 +1,280 @@
+"""The race of the methods: who runs, with which numbers, and what is said of the winner."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.settings import Setting
+from core.kinds import METHODS
+from core.kinds.allocator import Allocator
+from core.kinds.alphapruning import AlphaPruning
+from core.kinds.owl import Owl
+from core.kinds.response import Response
+from core.kinds.uniform import Uniform
+from core.plan.spread import allocate
+from core.results import leaderboard as race
+from core.results import protocols
+from core.results.evaluations import Evaluations
+from core.show.figures.race import UNKNOWN, finish, lanes
+from core.show.figures.style import DARK, LIGHT, Palette, colour
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from tests import synthetic
+
+LAYERS, TARGET = 6, 0.7
+FIX = Correction(strength=0.04)
+TUNED = Owl(m=7.0, lam=0.1)
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> tuple[Profile, list[Evaluations]]:
+    """A profile, and its model evaluated with four methods, OWL with parameters of its own, and a correction."""
+    spec = synthetic.profile_spec(LAYERS, prunable=True).model_copy(update={"removal": True})
+    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+    asked = [AllocationRequest(base=base, target=TARGET) for base in (TUNED, AlphaPruning(), Response())]
+    asked += [AllocationRequest(target=TARGET, correction=FIX)]
+    asked += [AllocationRequest(target=TARGET, correction=FIX.model_copy(update={"control": "reversed"}))]
+    settings = [Setting(allocation=each) for each in asked]
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, key)
+    store = Store(tmp_path)
+    profile = profiles.load(store, store.profile(key))
+    return profile, list(protocols.together(store, protocols.of_model(store, spec.model)).values())
+
+
+def run(measured: tuple[Profile, list[Evaluations]], target: float = TARGET) -> list[race.Runner]:
+    profile, groups = measured
+    return race.race(AllocationRequest(target=target), profile, *(race.where(groups, target) or (None, None)))
+
+
+def test_every_method_of_the_table_runs_and_the_measured_ones_lead(measured: tuple) -> None:
+    runners = run(measured)
+    assert {each.kind for each in runners} == {*METHODS}
+    known = [each for each in runners if each.measured]
+    assert [each.perplexity for each in known] == sorted(each.measured.perplexity for each in known)
+    assert {each.kind for each in runners[len(known) :]} == {*METHODS} - {"uniform", "owl", "alphapruning", "response"}
+
+
+def test_a_measured_method_runs_with_what_was_measured_and_another_with_what_is_usual(measured: tuple) -> None:
+    found = {each.kind: each for each in run(measured)}
+    assert (found["owl"].name, found["owl"].told) == ("OWL, m 7, lam 0.1", "OWL (m 7, lam 0.1)")
+    np.testing.assert_array_equal(found["owl"].sparsity, found["owl"].measured.planned)
+    usual = allocate(AllocationRequest(base=METHODS["dlp"](), target=TARGET), measured[0]).sparsity
+    np.testing.assert_allclose(found["dlp"].sparsity, usual)
+
+
+def test_where_nothing_was_measured_nobody_wins(measured: tuple) -> None:
+    runners = run(measured, 0.55)
+    assert all(each.measured is None for each in runners) and race.where(measured[1], 0.55) is None
+    assert "70 %" in race.at(measured[1], 0.55)
+    assert "no winner yet" in race.winner(runners, 0.55)
+
+
+def test_the_winner_is_the_lowest_measured_perplexity_against_uniform(measured: tuple) -> None:
+    runners = run(measured)
+    best = runners[0]
+    change = best.measured.against_uniform
+    if change is None:
+        assert race.winner(runners, TARGET).startswith("Uniform has the lowest")
+    else:
+        assert race.winner(runners, TARGET).startswith(f"{-change.quoted.value:.0f}")
+    assert best.told in race.winner(runners, TARGET)
+
+
+def test_one_that_is_lowest_by_luckier_seeds_alone_is_not_called_lower_than_uniform(tmp_path: Path) -> None:
+    def rise(setting: Setting) -> float:
+        cost = {"uniform": 2.0, "owl": 2.05}.get(setting.allocation.base.kind, 2.4)
+        return cost + 0.3 * (setting.calibration_seed > 0)
+
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    asked = [(Owl(), 0), *((AlphaPruning(), seed) for seed in range(3))]
+    settings = [
+        Setting(allocation=AllocationRequest(base=base, target=TARGET), calibration_seed=seed)
+        for base, seed in asked
+    ]
+    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, key, rise)
+    store = Store(tmp_path)
+    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
+    runners = run((profiles.load(store, store.profile(key)), groups))
+    ends = runners[0].measured.against_uniform.quoted
+    assert runners[0].kind == "owl" and ends.low > 0
+    assert f"it is {ends.value:.1f} % [{ends.low:.1f}, {ends.high:.1f}] above uniform" in race.winner(runners, TARGET)
+    assert "but is worse than Uniform" in finish(runners, 12.0).finding
+
+
+def test_an_interval_of_perplexities_is_that_of_the_change_against_uniform(measured: tuple) -> None:
+    one = next(each for each in run(measured) if each.kind == "response").measured
+    low, high = race.interval(one)
+    change = one.against_uniform.quoted
+    assert low / one.perplexity == pytest.approx((1 + change.low / 100) / (1 + change.value / 100))
+    assert low < one.perplexity < high
+    assert all(map(math.isnan, race.interval(one.uniform)))
+
+
+def test_the_allocation_on_screen_is_known_where_it_was_measured(measured: tuple) -> None:
+    place = race.where(measured[1], TARGET)
+    planned = next(each.sparsity for each in run(measured) if each.kind == "owl")
+    profile = measured[0]
+    assert race.in_view("mine", planned, profile, *place).measured.setting.allocation.base == TUNED
+    assert race.in_view("mine", planned[::-1].copy(), profile, *place).measured is None
+    assert race.in_view("mine", planned, profile, None, None).measured is None
+
+
+def test_a_budget_per_linear_that_was_measured_by_another_profile_runs_beside_that_per_layer(tmp_path: Path) -> None:
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    key, other = synthetic.save_profile(tmp_path, spec, LAYERS), "b" * 16
+    linears = Response(granularity="linear")
+    for profile, base in ((key, Response()), (other, linears)):
+        settings = [Setting(allocation=AllocationRequest(base=base, target=TARGET))]
+        synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS, profile)
+    store = Store(tmp_path)
+    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
+    found = profiles.load(store, store.profile(key)), groups
+    assert len(groups) == 2
+    one, each_linear = (each for each in run(found) if each.kind == "response" and each.measured)
+    if one.of_linears:
+        one, each_linear = each_linear, one
+    assert not one.of_linears and each_linear.of_linears and each_linear.name == "Response per linear"
+    assert each_linear.sparsity.shape == (LAYERS,) and each_linear.measured.uniform is one.measured.uniform
+    planned = each_linear.measured.planned
+    mine = race.in_view("mine", planned, found[0], *race.where(groups, TARGET))
+    assert mine.measured is each_linear.measured
+    np.testing.assert_array_equal(mine.sparsity, each_linear.sparsity)
+
+
+def test_what_the_correction_did_is_said_with_its_reverse(measured: tuple) -> None:
+    said = race.corrected(measured[1], AllocationRequest(base=Owl(), target=TARGET))
+    assert said.startswith(
+        "Measured on Uniform (70 % zeros, Wanda; invented evaluation text): The correction at strength 0.04 "
+    )
+    assert "Its reverse" in said
+    assert "only an example" in race.corrected([], AllocationRequest(target=TARGET))
+    assert "only an example" in race.corrected(measured[1], AllocationRequest(target=0.6))
+
+
+@pytest.mark.parametrize(
+    ("base", "pruner", "named"),
+    [
+        (TUNED, "wanda", "OWL, m 7, lam 0.1 (70 % zeros, Wanda;"),
+        (Owl(), "wanda", "OWL, m 7, lam 0.1 (70 % zeros, Wanda;"),
+        (Owl(), "sparsegpt", "OWL, m 7, lam 0.1 (70 % zeros, SparseGPT;"),
+        (AlphaPruning(), "sparsegpt", "Uniform (70 % zeros, Wanda;"),
+    ],
+)
+def test_the_correction_is_told_of_what_is_most_like_the_base(
+    base: Allocator, pruner: str, named: str, tmp_path: Path
+) -> None:
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    for text, tried in (("one text", Uniform()), ("another text", TUNED)):
+        asked = [AllocationRequest(base=tried, target=TARGET, correction=fix) for fix in (Correction(), FIX)]
+        settings = [Setting(allocation=each, pruner=name) for each in asked for name in ("wanda", "sparsegpt")
+                    if tried == TUNED or name == "wanda"]  # fmt: skip
+        synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS, text=text), LAYERS)
+    store = Store(tmp_path)
+    groups = protocols.together(store, protocols.of_model(store, spec.model)).values()
+    said = race.corrected(groups, AllocationRequest(base=base, target=TARGET), pruner)
+    assert said.startswith(f"Measured on {named} ")
+
+
+@pytest.mark.parametrize(
+    ("fixes", "reverses"),
+    [
+        ([(Owl(), 0.04, "reversed"), (Owl(), 0.04, "none")], 1),
+        ([(Owl(), 0.02, "none"), (Owl(), 0.02, "reversed"), (Owl(), 0.08, "none")], 0),
+        ([(AlphaPruning(), 0.04, "reversed"), (Owl(), 0.04, "none")], 0),
+    ],
+)
+def test_its_reverse_is_that_of_the_same_correction_and_follows_it(
+    fixes: list[tuple], reverses: int, tmp_path: Path
+) -> None:
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    asked = [(base, Correction(strength=strength, control=control)) for base, strength, control in fixes]
+    asked += [(base, Correction()) for base, _ in asked]
+    settings = [
+        Setting(allocation=AllocationRequest(base=base, target=TARGET, correction=fix)) for base, fix in asked
+    ]
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, settings, LAYERS), LAYERS)
+    store = Store(tmp_path)
+    groups = protocols.together(store, protocols.of_model(store, spec.model)).values()
+    said = race.corrected(groups, AllocationRequest(base=METHODS["dlp"](), target=TARGET))
+    assert f"The correction at strength {fixes[-1][1]} " in said
+    assert said.startswith("Measured on OWL (") and said.count("Its reverse") == reverses
+
+
+def test_a_strip_of_bars_is_a_sparsity_around_the_target_in_the_colour_of_its_method(measured: tuple) -> None:
+    runners = run(measured)
+    figure = lanes(runners, TARGET).figure
+    assert [each.name for each in figure.data] == [each.name for each in runners]
+    for bars, one in zip(figure.data, runners, strict=True):
+        np.testing.assert_allclose(bars.y, one.sparsity - TARGET)
+        assert bars.marker.color == colour(one.kind, LIGHT)
+
+
+@pytest.mark.parametrize("count", range(1, 13))
+def test_lanes_fill_the_picture_from_top_to_foot_and_never_touch(measured: tuple, count: int) -> None:
+    figure = lanes((run(measured) * count)[:count], TARGET).figure
+    spans = [figure.layout[f"yaxis{place if place > 1 else ''}"].domain for place in range(1, count + 1)]
+    assert spans[0][1] == pytest.approx(1) and spans[-1][0] == pytest.approx(0)
+    assert all(lower[1] < upper[0] for upper, lower in pairwise(spans))
+
+
+def test_every_method_has_a_row_and_only_measured_ones_a_dot(measured: tuple) -> None:
+    runners = run(measured)
+    chart = finish(runners, 12.0)
+    assert chart.table["method"].tolist() == [each.name for each in runners]
+    dots = {each.name: float(each.x[0]) for each in chart.figure.data if each.name != "labels"}
+    assert {name for name, value in dots.items() if math.isfinite(value)} == {r.name for r in runners if r.measured}
+    assert all(dots[each.name] == pytest.approx(each.perplexity) for each in runners if each.measured)
+    texts = next(each.text for each in chart.figure.data if each.name == "labels")
+    assert [UNKNOWN in text for text in texts] == [each.measured is None for each in runners]
+    assert "12.0" in chart.finding and runners[0].told in chart.finding
+    assert ("not certainly" in chart.finding) == race.tied(*runners[:2])
+
+
+def test_where_uniform_broke_no_change_is_shown_and_it_is_said_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [Setting(allocation=AllocationRequest(base=base, target=TARGET)) for base in (Owl(), AlphaPruning())]
+    spec = synthetic.profile_spec(LAYERS, prunable=True)
+    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+    rise = lambda setting: math.nan if setting == setting.uniform else 0.1  # noqa: E731
+    synthetic.save_study(tmp_path, synthetic.study_spec(spec, asked, LAYERS), LAYERS, key, rise)
+    store = Store(tmp_path)
+    groups = [*protocols.together(store, protocols.of_model(store, spec.model)).values()]
+    runners = run((profiles.load(store, store.profile(key)), groups))
+    chart = finish(runners, 12.0)
+    labels = next(each.text for each in chart.figure.data if each.name == "labels")
+    [flat] = (text for text in labels if "Uniform" in text)
+    assert "not a number" in flat and not any("nan" in text for text in labels)
+    assert "not compare with uniform's, which is not a number" in race.winner(runners, TARGET)
+
+
+def test_a_method_in_view_is_not_compared_with_itself(measured: tuple) -> None:
+    runners = run(measured)
+    mine = race.in_view("this one", runners[0].sparsity, measured[0], *race.where(measured[1], TARGET))
+    assert mine.measured is runners[0].measured
+    assert finish([mine, *runners], 12.0).finding == finish(runners, 12.0).finding
+    other = race.in_view("this one", runners[0].sparsity[::-1].copy(), measured[0], None, None)
+    assert finish([other, *runners], 12.0).finding == finish(runners, 12.0).finding
+
+
+def test_two_are_tied_unless_the_interval_of_their_difference_says_which_is_lower(measured: tuple) -> None:
+    known = [each for each in run(measured) if each.measured]
+    first, last = known[0], known[-1]
+    assert race.tied(first, first) and race.tied(last, first)
+    change = first.measured.against(last.measured).quoted
+    assert race.tied(first, last) == (not change.high < 0)
+
+
+@pytest.mark.parametrize("look", [LIGHT, DARK])
+def test_methods_have_colours_that_are_like_no_other(look: Palette) -> None:
+    hues = [colour(kind, look) for kind in METHODS if kind != "uniform"]
+    shades = [tuple(bytes.fromhex(hue[1:])) for hue in (*hues, look.amplify, look.absorb, look.accent, look.undecided)]
+    assert all(math.dist(*pair) > 30 for pair in combinations(shades, 2))

@@ -1,0 +1,113 @@
+"""The response allocation and its estimates: never worse than uniform, and against a fine grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from core.ask.allocations import AllocationRequest, Correction
+from core.base.errors import UserError
+from core.kinds.response import Response, response
+from core.plan.budget import Bounds, met
+from core.plan.estimates import estimate, estimates
+from core.plan.responses import curves, hull
+from core.plan.spread import allocate
+from tests.core.allocating import PER_LINEAR, of_linears, profile, quick
+
+
+@pytest.mark.parametrize("make", [profile, of_linears])
+@quick
+@given(
+    layers=st.integers(2, 10),
+    seed=st.integers(0, 10**6),
+    target=st.floats(0.05, 0.88),
+    objective=st.sampled_from(("drift", "kl", "nll")),
+)
+@example(layers=2, seed=5, target=0.75, objective="drift")  # a measured sparsity a rounding away from a grid point
+def test_response_is_never_estimated_worse_than_uniform_or_one_number_per_layer(
+    make: Callable, layers: int, seed: int, target: float, objective: str
+) -> None:
+    here, base = make(layers, seed), Response(objective=objective)
+    fine = base.model_copy(update={"granularity": "linear" if make is of_linears else "layer"})
+    found, coarse = (allocate(AllocationRequest(base=each, target=target), here) for each in (fine, base))
+    per_layer = np.repeat(coarse.sparsity[:, None], 3, axis=1) if make is of_linears else coarse.sparsity
+    for other in (np.full(found.exact.shape, target), per_layer):
+        assert estimate(found.exact, here, objective) <= estimate(other, here, objective) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("make", "base"), [(profile, Response()), (of_linears, PER_LINEAR)])
+@quick
+@given(layers=st.integers(2, 9), seed=st.integers(0, 10**6), targets=st.lists(st.floats(0.0, 0.9), min_size=2))
+def test_response_never_lowers_a_layer_or_linear_when_the_target_rises(
+    make: Callable, base: Response, layers: int, seed: int, targets: list[float]
+) -> None:
+    here = make(layers, seed)
+    rows = [allocate(AllocationRequest(base=base, target=target), here).exact for target in sorted(targets)]
+    assert (np.diff(rows, axis=0) >= -1e-9).all()
+
+
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10**6), layers=st.integers(2, 3), target=st.sampled_from((0.2, 0.5, 0.7)))
+def test_response_beats_every_allocation_of_a_fine_grid(seed: int, layers: int, target: float) -> None:
+    rng = np.random.default_rng(seed)
+    found = curves(np.array([0.3, 0.6, 0.9]), np.cumsum(rng.random((layers, 3)), axis=1))
+    parameters = rng.integers(1, 10, layers).astype(float)
+    best = response(found, parameters, target, Bounds(0.1, 0.85))
+    assert met(best, parameters) == pytest.approx(target, abs=1e-9)
+    grid = np.meshgrid(*[np.linspace(0.1, 0.85, 76)] * (layers - 1), indexing="ij")
+    first = np.stack([axis.ravel() for axis in grid])
+    last = (target * parameters.sum() - parameters[:-1] @ first) / parameters[-1]
+    usable = (last >= 0.1) & (last <= 0.85)
+    rows = np.vstack([first, last])[:, usable]
+    totals = sum(np.interp(row, found.sparsity, harm) for row, harm in zip(rows, found.harm, strict=True))
+    assert found.at(best).sum() <= totals.min() + 1e-12
+
+
+@pytest.mark.parametrize(("power", "fitted"), [(2, 2), (3.2, 3.2), (1, 2), (6, 4), (0, 2)])
+def test_below_the_least_measured_sparsity_harm_goes_on_as_the_two_least_rise(power: float, fitted: float) -> None:
+    """Within what is taken for a power at all; harm that does not rise there goes as the square."""
+    measured = np.array([0.3, 0.5, 0.7])
+    found = curves(measured, 2 * (measured / 0.3)[None] ** power)
+    low = found.sparsity < 0.29  # the hull may cut the corner at the least measured one
+    expected = hull(found.sparsity, np.where(found.sparsity < 0.3, 2 * (found.sparsity / 0.3) ** fitted, found.harm[0]))
+    np.testing.assert_allclose(found.harm[0][low], expected[low], atol=1e-12)
+    if power == 3.2:
+        assert found.harm[0][found.sparsity.searchsorted(0.15)] == pytest.approx(2 * 0.5**3.2, rel=1e-6)
+
+
+def test_the_hull_is_convex_below_and_touches() -> None:
+    x = np.linspace(0, 1, 50)
+    y = x**2 + 0.1 * np.sin(30 * x)
+    low = hull(x, y)
+    assert (low <= y + 1e-12).all()
+    assert (np.diff(low, 2) >= -1e-12).all()
+    assert (low[0], low[-1]) == (y[0], y[-1])
+
+
+def test_least_harm_sits_on_the_largest_sparsity_measured() -> None:
+    here = profile(8, 2)
+    plain = AllocationRequest(base=Response(), target=0.8)
+    found = allocate(plain, here)
+    reached = found.sparsity >= 0.9 - 1e-9
+    assert reached.any() and np.array_equal(found.bound, reached) and found.bounds == Bounds(0, 0.9)
+    loose = allocate(plain.model_copy(update={"unclipped": True}), here)
+    assert np.array_equal(loose.bound, reached)  # it keeps its bounds in either case
+    on = allocate(plain.model_copy(update={"correction": Correction(strength=0.04)}), here)
+    assert on.bounds == Bounds(0, 0.95)
+
+
+def test_estimates_of_many_agree_with_one() -> None:
+    here, rows = profile(5, 1), np.array([np.full(5, 0.5), np.linspace(0.3, 0.9, 5)])
+    assert estimates(rows, here, "kl") == pytest.approx([estimate(row, here, "kl") for row in rows])
+
+
+@pytest.mark.parametrize(("sparsity", "named"), [(-0.1, r"layer 0 .* -0\.100"), (0.92, r"layer 0 .* 0\.920, .* 0\.9:")])
+def test_what_lies_beyond_what_was_measured_or_below_nothing_has_no_estimate(sparsity: float, named: str) -> None:
+    row, here = np.array([sparsity, 0.5, 0.5, 0.5]), profile(4)
+    assert np.isnan(estimates(row[None], here)[0])
+    with pytest.raises(UserError, match=named):
+        estimate(row, here)

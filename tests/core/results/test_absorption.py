@@ -1,0 +1,272 @@
+"""Gains, verdicts and their reasons on synthetic data with known answers."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from core.base.formats import ranges
+from core.plan.gains import BAND, FEWEST_SEQUENCES, gains_of, log_gain
+from core.results import findings, propagation
+from core.store.results import Activation, Perturbed, axes_of
+from tests import synthetic
+
+LAYERS = 5
+
+
+def perturbed(log_gain: np.ndarray, start: float = 0.3) -> Perturbed:
+    """Drift that begins at `start` and has the given `ln r`, (layers, sequences), spread evenly over the way."""
+    layers, sequences = log_gain.shape
+    log_drift = np.full((layers, layers, sequences), np.nan)
+    for i in range(layers):
+        for k in range(i, layers):
+            share = (k - i) / max(layers - 1 - i, 1)
+            log_drift[i, k] = math.log(start) + share * (log_gain[i] if i < layers - 1 else 0)
+    ratio = np.exp(log_drift[:, -1] - math.log(start))
+    values = {name: np.zeros([{"injection": layers, "read": layers, "sequence": sequences}[a] for a in axes])
+              for name, axes in axes_of(Perturbed).items()}  # fmt: skip
+    values |= {"log_drift": log_drift, "drift": np.exp(log_drift).mean(-1), "ratio": ratio}
+    values |= {name: ratio for name in ("ratio_q25", "ratio_q50", "ratio_q75")}
+    return Perturbed(**values)
+
+
+def constant(*means: float, n: int = 12, spread: float = 0.01, seed: int = 0) -> Perturbed:
+    """`ln r` per layer with a little noise over sequences; a last layer is added."""
+    noise = np.random.default_rng(seed).standard_normal((len(means) + 1, n))
+    noise = (noise - noise.mean(1, keepdims=True)) / noise.std(1, ddof=1, keepdims=True)
+    return perturbed(np.array([*means, 0.0])[:, None] + spread * noise)
+
+
+@pytest.fixture
+def some() -> list[Perturbed]:
+    spec = synthetic.profile_spec(LAYERS, 10, "standard")
+    asked = [each for each in spec.measurements if each.name.startswith("gaussian:0.3")]
+    return [synthetic.perturbed(LAYERS, 10, each) for each in asked[:2]]
+
+
+# --- gains ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_gain_is_the_sum_of_log_step_ratios(some: list[Perturbed]) -> None:
+    steps = propagation.step_ratio(some)
+    expected = np.log(gains_of(some).value)
+    for layer in range(LAYERS - 1):
+        assert np.log(steps[layer, layer + 1 :]).sum() == pytest.approx(expected[layer], abs=1e-12)
+    assert np.isnan(steps[np.tril_indices(LAYERS)]).all()
+
+
+def test_gain_absorption_and_curves_say_the_same(some: list[Perturbed]) -> None:
+    found, curves = gains_of(some), propagation.curves(some)
+    np.testing.assert_allclose(found.absorption, -np.log(found.value))
+    np.testing.assert_allclose(curves.value[:, -1] / np.diag(curves.value), found.value)
+    np.testing.assert_allclose(propagation.relative(some)[:, -1], found.value)
+    np.testing.assert_allclose(np.diag(propagation.relative(some)), 1)
+    np.testing.assert_allclose(found.drift, np.diag(curves.value))
+    assert found.value[-1] == found.low[-1] == found.high[-1] == 1
+
+
+def test_intervals_are_students_over_sequences() -> None:
+    seeds = [constant(0.4, -0.3, 0.0, spread=0.2)]
+    logs, found = log_gain(seeds), gains_of(seeds)
+    for layer in range(3):
+        low, high = stats.t.interval(0.95, 11, logs[layer].mean(), stats.sem(logs[layer]))
+        assert (math.log(found.low[layer]), math.log(found.high[layer])) == pytest.approx((low, high))
+
+
+def test_seeds_are_averaged_before_anything_else() -> None:
+    one, other = constant(0.2, seed=1, spread=0.1), constant(0.4, seed=2, spread=0.1)
+    both = gains_of([one, other])
+    assert both.n == 12
+    assert both.value[0] == pytest.approx(math.exp(0.3))
+    paired = (log_gain([one]) + log_gain([other])) / 2
+    np.testing.assert_allclose(log_gain([one, other]), paired)
+
+
+def test_the_mean_ratio_and_the_quartiles_are_beside_it(some: list[Perturbed]) -> None:
+    found = gains_of(some)
+    np.testing.assert_allclose(found.mean_ratio, np.mean([each.ratio.mean(1) for each in some], axis=0))
+    assert (found.quartiles[:, 0] <= found.median).all() and (found.median <= found.quartiles[:, 1]).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_drift_gives_no_gain_and_no_crash() -> None:
+    nothing = constant(0.0, 0.0)
+    still = np.where(np.isnan(nothing.log_drift), np.nan, -np.inf)
+    seeds = [replace(nothing, log_drift=still, ratio=nothing.ratio * np.nan, ratio_q25=nothing.ratio * np.nan,
+                     ratio_q50=nothing.ratio * np.nan, ratio_q75=nothing.ratio * np.nan)]  # fmt: skip
+    found = gains_of(seeds)
+    assert np.isnan(found.value).all() and np.isnan(found.low).all() and np.isnan(found.drift).all()
+    assert found.verdicts == ("undecided", "undecided", None)
+    assert np.isnan(propagation.relative(seeds)).all() and np.isnan(propagation.step_ratio(seeds)).all()
+
+
+# --- verdicts ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "verdict"),
+    [
+        *((mean, 1e-4, "undecided") for mean in (0.0, 0.04, -0.04)),  # inside the band nothing is said however sure
+        (0.06, 1e-4, "amplifies"),
+        (-0.06, 1e-4, "absorbs"),
+        (0.5, 2.0, "undecided"),  # a wide interval
+    ],
+)
+def test_a_verdict_needs_the_whole_interval_beyond_the_band(mean: float, spread: float, verdict: str) -> None:
+    found = gains_of([constant(mean, spread=spread)])
+    assert found.verdicts[0] == found.uncorrected[0] == verdict
+    assert math.log(1.05) == BAND
+
+
+@pytest.mark.parametrize("n", [1, 2, FEWEST_SEQUENCES - 1])
+def test_few_sequences_decide_nothing(n: int) -> None:
+    found = gains_of([perturbed(np.full((3, n), 2.0))])
+    assert found.verdicts == (f"undecided (n = {n})", f"undecided (n = {n})", None)
+    assert found.uncorrected == found.verdicts
+    said = "1 sequence is" if n == 1 else f"{n} sequences are"
+    assert findings.finding(found) == f"Undecided: {said} too few for a verdict, 8 are needed."
+    if n == 1:
+        assert np.isinf(found.high[0]) and found.low[0] == 0
+
+
+def test_of_a_single_layer_there_is_no_verdict_and_the_reason_is_said() -> None:
+    found = gains_of([constant()])
+    assert findings.finding(found) == "The model has only one layer, so no later layer can amplify or absorb."
+    assert findings.headline(found) == findings.no_verdict(found) and not findings.first_token(found, found, True)
+
+
+def test_holm_against_its_definition() -> None:
+    """Twenty layers with gains near the band: the step-down by hand, and stricter than layer by layer."""
+    rng = np.random.default_rng(3)
+    seeds = [perturbed(rng.normal(0.12, 0.1, (21, 1)) + rng.normal(0, 0.08, (21, 10)))]
+    logs, found = log_gain(seeds)[:-1], gains_of(seeds)
+    t = (np.abs(logs.mean(1)) - BAND) / (logs.std(1, ddof=1) / math.sqrt(10))
+    p = 2 * stats.t.sf(t, 9)
+    order, rejected = np.argsort(p), set()
+    for rank, layer in enumerate(order):
+        if p[layer] > 0.05 / (len(p) - rank):
+            break
+        rejected.add(int(layer))
+    assert {i for i, word in enumerate(found.verdicts) if word in ("amplifies", "absorbs")} == rejected
+    alone = {i for i, word in enumerate(found.uncorrected) if word in ("amplifies", "absorbs")}
+    assert rejected < alone  # the example should show a difference
+    assert all(found.uncorrected[i] == found.verdicts[i] for i in rejected)
+
+
+def test_noise_alone_seldom_gets_a_verdict() -> None:
+    """Family error: of 200 profiles of 12 layers whose gain lies on the band's edge at most some 5% say anything."""
+    rng = np.random.default_rng(0)
+    edge = BAND * np.where(np.arange(13) % 2, 1, -1)[:, None]
+    profiles = (perturbed(edge + rng.normal(0, 0.1, (13, 10))) for _ in range(200))
+    assert sum(set(gains_of([each]).verdicts) != {"undecided", None} for each in profiles) <= 20
+
+
+@settings(max_examples=50)
+@given(st.sets(st.integers(0, 40), min_size=1))
+def test_ranges_say_exactly_the_numbers(numbers: set[int]) -> None:
+    said: set[int] = set()
+    for part in ranges(sorted(numbers)).replace(" and ", ", ").split(", "):
+        ends = [int(end) for end in part.split(" to ")]
+        said |= set(range(ends[0], ends[-1] + 1))
+    assert said == numbers
+    assert ranges([0, 1, 2, 4, 5, 7]) == "0 to 2, 4, 5 and 7"
+
+
+def test_a_finding_names_every_layer_but_the_last_once() -> None:
+    gains = [0.5, 0.5, 0.5, -0.5, -0.5, 0.051, 0.0, -0.051]
+    found = gains_of([constant(*gains, spread=0.003)])
+    decided = ("amplifies",) * 3 + ("absorbs",) * 2
+    assert found.uncorrected == (*decided, "amplifies", "undecided", "absorbs", None)
+    assert found.verdicts == (*decided, *("undecided",) * 3, None)
+    said = "Layers 0 to 2 amplify, layers 3 and 4 absorb, layers 5 to 7 are undecided (n = 12)."
+    assert findings.finding(found) == said
+
+
+@pytest.mark.parametrize(
+    ("logs", "said"),
+    [
+        ([0.5, 0.5, -0.5, 0.0], "2 of 4 layers amplify, 1 absorbs"),
+        ([-0.5, -0.5, -0.5, 0.0], "3 of 4 layers absorb, none amplifies"),
+        ([0.0, 0.0, 0.0, 0.0], "0 of 4 layers amplify or absorb for certain"),
+    ],
+)
+def test_a_headline_counts_what_holds_jointly(logs: list[float], said: str) -> None:
+    found, fewer = (gains_of([constant(*logs, spread=0.003)]) for _ in range(2))
+    assert findings.headline(found) == said
+    assert findings.first_token(found, fewer, included=False).endswith(f"on the first token too, {said}.")
+
+
+# --- why -----------------------------------------------------------------------------------------------------------
+
+
+def test_dilution_adds_up_and_frozen_noise_gains_nothing(some: list[Perturbed]) -> None:
+    activation = synthetic.activation(LAYERS, 10)
+    found = propagation.dilution(some, activation)
+    np.testing.assert_allclose(found.absolute - found.growth, log_gain(some), atol=1e-12)
+    np.testing.assert_allclose(found.frozen, -(activation.log_norm[-1] - activation.log_norm))
+    assert (found.growth[-1] == 0).all()
+    growth = activation.log_norm[-1] - activation.log_norm
+    frozen = propagation.dilution([perturbed(-growth)], activation)
+    np.testing.assert_allclose(frozen.absolute[:-1], 0, atol=1e-12)
+
+
+def test_below_floor_is_ten_times_the_floor(some: list[Perturbed]) -> None:
+    drift = propagation.matrix(some)
+    assert not propagation.below_floor(some, drift / 10.01)[np.triu_indices(LAYERS)].any()
+    assert propagation.below_floor(some, drift / 9.99)[np.triu_indices(LAYERS)].all()
+
+
+def crossings(sizes: list[float], *layers: list[float]) -> np.ndarray:
+    return propagation.crossing(np.array(sizes), np.array([*layers, [0.0] * len(sizes)]).T)
+
+
+def test_a_crossing_is_interpolated_in_the_log_of_the_size() -> None:
+    found = crossings([0.01, 0.1, 1.0], [1.0, 0.5, -0.5], [1.0, 0.0, -1.0], [2.0, 1.0, 0.5], [-1.0, -2.0, -3.0])
+    assert found[0] == pytest.approx(math.sqrt(0.1))
+    assert found[1] == pytest.approx(0.1)
+    assert np.isnan(found[2:]).all()  # always amplified, always absorbed, and the last layer
+
+
+def test_of_several_crossings_the_largest_counts() -> None:
+    found = crossings([0.01, 0.1, 1.0, 10.0], [1.0, -1.0, 1.0, -1.0])
+    assert found[0] == pytest.approx(math.sqrt(10))
+
+
+@given(st.lists(st.floats(-3, 3), min_size=3, max_size=6))
+def test_a_crossing_lies_within_the_sizes(gains: list[float]) -> None:
+    sizes = [10.0**k for k in range(len(gains))]
+    found = crossings(sizes, gains)[0]
+    falls = any(a > 0 >= b for a, b in itertools.pairwise(gains))
+    assert np.isnan(found) != falls
+    assert not falls or sizes[0] <= found <= sizes[-1] * (1 + 1e-9)
+
+
+@given(st.floats(0, 1e2) | st.just(math.nan))
+def test_matched_drift_is_interpolated_in_its_log_and_never_extrapolated(wanted: float) -> None:
+    drifts, gains = np.array([[0.1], [0.01], [0.7]]), np.array([[0.5], [1.0], [-1.0]])
+    found = propagation.at_drift(np.array([wanted]), drifts, gains)[0]
+    if 0.01 <= wanted <= 0.7:
+        assert found == pytest.approx(np.interp(math.log(wanted), np.log([0.01, 0.1, 0.7]), [1.0, 0.5, -1.0]))
+    else:
+        assert np.isnan(found)
+
+
+def test_activation_of_one_layer_alone_is_enough() -> None:
+    one = constant()
+    assert gains_of([one]).value.tolist() == [1.0] and gains_of([one]).verdicts == (None,)
+    activation = Activation(*(np.ones((1, 12)) for _ in range(4)), nll=np.ones(12))
+    assert (propagation.dilution([one], activation).absolute == 0).all()
+
+
+def test_gains_of_every_kind_of_perturbation() -> None:
+    spec = synthetic.profile_spec(LAYERS, 8, "standard")
+    for each in spec.measurements:
+        found = gains_of([synthetic.perturbed(LAYERS, 8, each)])
+        assert np.isfinite(found.value).all() and (found.low <= found.value).all() and (found.value <= found.high).all()

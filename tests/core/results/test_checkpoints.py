@@ -1,0 +1,124 @@
+"""Which layer and which tensor went wrong: what stands out of errors that all layers share, and what costs most."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.ask.measurements import Measurement
+from core.ask.perturbations import perturbation
+from core.base.errors import UserError
+from core.results import checkpoints
+from core.results.checkpoints import Compared
+from core.store import profiles
+from core.store.cache import Store
+from core.store.results import Array
+from tests import synthetic
+
+OTHER = hashlib.sha256(b"other").hexdigest()[:16]
+LAYERS, TENSORS = 12, 4
+
+
+def made(error: Array, scale: Array | None = None, kl: Array | None = None) -> Compared:
+    """A comparison with these weights, and this harm of each layer."""
+    layers, tensors = error.shape
+    single = synthetic.perturbed(layers, 8, Measurement(perturbation=perturbation(f"checkpoint:{OTHER}")))
+    if kl is not None:
+        single = replace(single, kl=np.repeat(kl[:, None], 8, axis=1))
+    weights = replace(synthetic.difference(layers), error=error, scale=np.ones_like(error) if scale is None else scale)
+    names = tuple(f"linear {index}" for index in range(tensors))
+    return Compared("other", names, ("embedding",), single, synthetic.cumulative(layers, 8), weights)
+
+
+@given(
+    layer=st.integers(0, LAYERS - 1), tensor=st.integers(0, TENSORS - 1), seed=st.integers(0, 2**32 - 1),
+    shared=st.sampled_from([0.0, 0.005, 0.09]), fault=st.sampled_from(["scale", "3 bits", "permute"]),
+)  # fmt: skip
+def test_a_fault_is_named_first_out_of_an_error_that_all_share(
+    layer: int, tensor: int, seed: int, shared: float, fault: str
+) -> None:
+    """Whatever harm the layers do; the shared error differs from layer to layer as real quantisation does."""
+    rng = np.random.default_rng(seed)
+    across = shared * (1 + 0.2 * rng.uniform(size=(LAYERS, TENSORS)))
+    scale = 1 - shared**2 / 2 + 0.002 * (shared > 0.05) * rng.uniform(-1, 1, (LAYERS, TENSORS))
+    if fault == "scale":
+        scale[layer, tensor] *= 1.05
+    else:
+        across[layer, tensor] = np.hypot(across[layer, tensor], {"3 bits": 0.2, "permute": 1.41}[fault])
+    found = made(np.hypot(across, scale - 1), scale, rng.lognormal(-9, 2, LAYERS))
+    assert found.ranking[0] == layer and found.tensor(layer) == tensor and found.odd.sum() == 1
+    assert found.worst.startswith(f"Layer {layer} stands out: its linear {tensor} differs by ")
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_where_nothing_stands_out_layers_are_ranked_by_harm(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kl = rng.lognormal(-7, 1, LAYERS)
+    found = made(0.09 * (1 + 0.2 * rng.uniform(size=(LAYERS, TENSORS))), kl=kl)
+    assert found.ranking == np.argsort(-kl).tolist() and not found.odd.any()
+    assert found.worst.startswith(f"No layer's weights stand out. Layer {kl.argmax()} does the most harm")
+    assert found.tensor(0) == found.weights.error[0].argmax()
+
+
+def test_a_tensor_that_is_better_than_its_kind_does_not_stand_out() -> None:
+    error = np.full((LAYERS, TENSORS), 0.3)
+    error[4, 1] = 0.0
+    assert not made(error).odd.any()
+
+
+@given(seed=st.integers(0, 2**32 - 1), shared=st.sampled_from([0.0, 0.09]))
+def test_rounding_that_only_some_layers_have_does_not_stand_out(seed: int, shared: float) -> None:
+    """As of norms that a file keeps plus 1; what is no rounding still does."""
+    rng = np.random.default_rng(seed)
+    error = np.full((LAYERS, TENSORS), shared)
+    error[:, 0] = 9e-6 * rng.uniform(size=LAYERS) * (rng.uniform(size=LAYERS) < 0.3)
+    assert not made(error).odd.any()
+    error[4, 0] = 1e-4
+    assert np.flatnonzero(made(error).odd).tolist() == [4]
+
+
+def test_several_layers_that_stand_out_are_all_named_and_the_most_harmful_leads() -> None:
+    error = np.full((LAYERS, TENSORS), 0.01)
+    error[[3, 5, 9], 2] = 0.5
+    found = made(error, kl=np.where(np.arange(LAYERS) == 5, 0.2, 0.1))
+    lead = "Layers 3, 5 and 9 stand out, and layer 5 does the most harm of them: its linear 2 differs by 50 %"
+    assert found.worst.startswith(lead) and found.ranking[:3] == [5, 3, 9]
+    assert "no more than rounding" in made(error, kl=np.zeros(LAYERS)).worst
+
+
+def test_divergence_that_is_no_more_than_rounding_is_no_harm() -> None:
+    found = made(np.full((3, 2), 0.1), kl=np.array([3e-6, 1e-5, -1e-7]))
+    assert found.harm.tolist() == [0, 1e-5, 0] and "the median layer costs none" in found.worst
+
+
+def test_runs_part_where_their_streams_first_differ_or_drift_grows_most() -> None:
+    found = made(np.full((4, 2), 0.1))
+    drift = np.array([0.01, 0.02, 0.32, 0.3])
+    grown = replace(found, whole=replace(found.whole, log_drift=np.log(drift)[:, None] * np.ones(8)))
+    most = "drift grows most at layer 2, by 0.30, and ends at 0.30."
+    assert grown.parting == f"The two part before the first layer; {most}"
+    with np.errstate(divide="ignore"):
+        late = np.log(np.array([0, 0, 0.2, 0.1]))[:, None] * np.ones(8)
+    whole = replace(found.whole, log_drift=late, entry=np.zeros(8))
+    assert replace(found, whole=whole).parting == (
+        "The two are equal up to layer 1 and part at layer 2; drift ends at 0.10."
+    )
+
+
+def test_a_profile_tells_its_checkpoint_by_the_name_that_was_typed(tmp_path: Path) -> None:
+    asked = tuple(Measurement(perturbation=perturbation(name)) for name in (f"checkpoint:{OTHER}", "gaussian:0.3"))
+    spec = synthetic.profile_spec(LAYERS, 8, "quick").model_copy(update={"measurements": asked})
+    key = synthetic.save_profile(tmp_path, spec, LAYERS)
+    profile = profiles.load(Store(tmp_path), Store(tmp_path).profile(key))
+    found = checkpoints.compared(profile)
+    assert found.called == "other" and found.tensors == synthetic.LINEARS
+    assert found.worst.startswith(f"Layer {LAYERS // 2} stands out: its {synthetic.LINEARS[2]} differs by 15 %, ")
+    assert found.cost.startswith("All of other costs 0.0")
+    with pytest.raises(UserError, match="choose Layer of other"):
+        checkpoints.compared(profile, "gaussian:0.3")

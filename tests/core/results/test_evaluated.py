@@ -1,0 +1,170 @@
+"""One evaluated setting over its seeds: what is pooled, and its change against another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.ask import grammar
+from core.ask.settings import Setting
+from core.results.comparison import over_seeds, paired, percent
+from core.results.evaluated import EvaluatedSetting, SeedResult, alone
+from core.results.evaluations import Evaluations
+from core.store.results import Evaluated, ZeroShot
+
+BASE = 3 + 0.4 * np.random.default_rng(0).standard_normal(12)
+rises = st.dictionaries(st.integers(0, 5), st.floats(-2, 2), min_size=1, max_size=5)
+
+
+def result(words: str | None, nll: np.ndarray, seed: int = 0, pruner: str = "wanda", **more: object) -> SeedResult:
+    """One setting measured once; the dense model has no words."""
+    made = words and Setting(allocation=grammar.method(words, 0.5), calibration_seed=seed, pruner=pruner)
+    pruned = words and SimpleNamespace(calibration=None if pruner == "magnitude" else f"text {seed}")
+    found = Evaluated(nll=nll, kl=0.1 * nll, agreement=0 * nll + 0.5, zeros=np.full((2, 1), 0.5))
+    return SeedResult(made, pruned, found, more.pop("tasks", {}), more)
+
+
+def several(words: str, rises: dict[int, float], noise: float = 0.1, pruner: str = "wanda") -> list[SeedResult]:
+    """A setting with some seeds, each with its rise of the loss over what makes the windows hard."""
+    draw = np.random.default_rng(len(words))
+    return [result(words, BASE + rise + noise * draw.standard_normal(12), seed, pruner) for seed, rise in rises.items()]
+
+
+def of(*results: SeedResult) -> EvaluatedSetting:
+    """The one setting that these are results of."""
+    [found] = Evaluations(None, {}, results).settings
+    return found
+
+
+@pytest.mark.parametrize(
+    ("loss", "perplexity"), [(0.0, 1.0), (2.0, math.exp(2)), (1000.0, math.inf), (math.nan, math.nan)]
+)
+def test_no_number_gives_no_number_and_what_float64_cannot_hold_is_infinite(loss: float, perplexity: float) -> None:
+    losses = np.full(12, 2.0)
+    losses[3] = loss
+    losses = losses if math.isnan(loss) else np.full(12, loss)
+    assert of(result("owl", losses)).perplexity == pytest.approx(perplexity, nan_ok=True)
+
+
+@settings(max_examples=25)
+@given(rises, rises)
+def test_one_against_the_other_is_the_inverse_of_the_other_against_the_one(one: dict, other: dict) -> None:
+    a, b = of(*several("owl", one)), of(*several("uniform", other))
+    there, back = a.against(b), b.against(a)
+    assert there.windows.n == back.windows.n == (12 if one.keys() & other.keys() else 0)
+    assert there.seeds.n == back.seeds.n == len(one.keys() & other.keys())
+    for found, mirrored in ((there.windows, back.windows), (there.seeds, back.seeds)):
+        for mine, theirs in (("value", "value"), ("low", "high"), ("high", "low")):
+            ratios = 1 + getattr(found, mine) / 100, 1 + getattr(mirrored, theirs) / 100
+            assert (math.isnan(ratios[0]) and math.isnan(ratios[1])) or math.isclose(ratios[0] * ratios[1], 1)
+
+
+@settings(max_examples=25)
+@given(rises, rises)
+def test_seeds_that_only_one_has_are_left_out(one: dict, other: dict) -> None:
+    a, b = several("owl", one), several("uniform", other)
+    common = one.keys() & other.keys()
+    if not common:
+        assert of(*a).against(of(*b)).windows.n == 0
+        return
+    kept = [[each for each in side if each.seed in common] for side in (a, b)]
+    whole, part = of(*a).against(of(*b)), of(*kept[0]).against(of(*kept[1]))
+    np.testing.assert_allclose(*([each.windows.value, each.seeds.value] for each in (whole, part)))
+    shared = [of(*each).loss for each in kept]
+    assert whole.value == pytest.approx(100 * math.expm1(shared[0] - shared[1]), abs=1e-9)
+    assert whole.value == pytest.approx(whole.seeds.value, abs=1e-9)
+
+
+def test_per_cents_are_pooled_as_factors() -> None:
+    uniform = of(*several("uniform", {0: 0.0, 1: 0.0, 2: 0.0}, noise=0))
+    owl = of(*several("owl", {seed: math.log(1 - share) for seed, share in enumerate((0.1, 0.2, 0.7))}, noise=0))
+    found = owl.against(uniform)
+    assert round(found.value) == -40 and found.value == pytest.approx(100 * ((0.9 * 0.8 * 0.3) ** (1 / 3) - 1))
+    assert owl.perplexity / uniform.perplexity == pytest.approx(1 + found.value / 100)
+
+
+def test_windows_are_paired_after_seeds_are_averaged_and_seeds_are_spread_in_logarithms() -> None:
+    a, b = several("owl", {2: -0.3, 0: -0.1, 1: -0.2}), several("uniform", {0: 0.0, 1: 0.1, 2: 0.2})
+    found = of(*a).against(of(*b))
+    losses = [np.array([each.evaluated.nll for each in sorted(side, key=lambda each: each.seed)]) for side in (a, b)]
+    assert found.windows == percent(paired(losses[0].mean(0), losses[1].mean(0)))
+    assert found.seeds == percent(over_seeds((losses[0] - losses[1]).mean(1)))
+    assert found.quoted == found.seeds
+    few = of(*a[:2]).against(of(*b))
+    assert few.seeds.n == 2 and not few.seeds.certain and few.quoted == few.windows
+
+
+def test_what_draws_no_windows_stands_beside_every_seed_and_has_no_spread() -> None:
+    dense, owl = alone(result(None, BASE)), of(*several("owl", {0: 0.1, 7: 0.3}, noise=0))
+    found = owl.against(dense)
+    assert found.value == pytest.approx(100 * math.expm1(0.2)) and found.seeds.n == 2
+    magnitude = of(*several("owl", {0: 0.1, 1: 0.1}, pruner="magnitude"))
+    assert len(magnitude.results) == 1 and magnitude.seeds == ()
+    assert magnitude.against(dense).seeds.n == 0 and owl.against(owl).value == 0
+
+
+def test_single_results_are_compared_whatever_their_seeds() -> None:
+    one, other = (alone(each) for each in several("owl", {0: 0.1, 1: 0.3}, noise=0))
+    assert one.against(other).value == pytest.approx(100 * math.expm1(-0.2))
+    assert one.against(other).seeds.n == 0
+
+
+def test_trouble_is_said_with_the_first_layer_over_the_seeds() -> None:
+    nan = np.full(12, np.nan)
+    found = of(result("owl", BASE, 0), result("owl", nan, 1, broken=1), result("owl", nan, 2, broken=0))
+    assert not found.finite and (found.broken, found.trouble) == (0, "not a number, from layer 0 on")
+    after = of(result("owl", nan, 0, broken=2))
+    assert after.broken is None and after.trouble.endswith("after the last layer")
+    assert of(result("owl", BASE + 900)).trouble == "beyond what can be written"
+    assert of(result("owl", BASE)).trouble == ""
+
+
+def test_warnings_are_told_once_over_the_seeds() -> None:
+    told = [{"warnings": ["damping raised"]}, {"warnings": ["damping raised", "inputs"], "stopped": "inputs"}]
+    found = of(*(result("owl", BASE, seed, **each) for seed, each in enumerate(told)))
+    assert found.warnings == ["damping raised", "inputs"]
+    assert found.helped.count("damping raised") == 1 and found.helped.endswith("broke the model: inputs.")
+
+
+def test_accuracies_are_paired_over_examples() -> None:
+    def answers(right: list[float]) -> ZeroShot:
+        return ZeroShot(document=np.arange(4.0), acc=np.array(right), acc_norm=np.array(right))
+
+    one = of(*(result("owl", BASE, seed, tasks={"rte": answers([1, 1, 0, seed])}) for seed in (0, 1)))
+    other = of(result("uniform", BASE, tasks={"rte": answers([1, 0, 0, 0])}))
+    assert one.accuracy("rte")[0] == 0.625 and one.accuracy("rte")[2] == 4
+    assert one.accuracy_against(other, ["rte"]) == pytest.approx((0.375, np.std([0, 1, 0, 0.5], ddof=1) / 2))
+    assert one.accuracy_against(other, ["rte", "boolq"]) is None and one.accuracy_against(other, []) is None
+
+
+# --- a set of them -------------------------------------------------------------------------------------------------
+
+
+def test_a_set_finds_twins_bases_and_controls_over_seeds_and_seed_by_seed() -> None:
+    words = ["uniform", "owl", "owl strength=0.04", "owl strength=0.04 control=reversed",
+             "owl strength=0.04 control=shuffled seed=1", "owl strength=0.02"]  # fmt: skip
+    points = [each for name in words for each in several(name, {0: 0.0, 1: 0.1})]
+    found = Evaluations(None, {}, (result(None, BASE), *points))
+    uniform, owl, fixed, reversed_, shuffled, weak = found.settings
+    assert uniform.uniform is None and {each.uniform for each in found.settings[1:]} == {uniform}
+    assert owl.base is None and fixed.base is owl
+    assert found.corrections(owl) == [fixed, reversed_, shuffled, weak] and found.corrections(fixed) == []
+    assert found.controls(reversed_) == {"none": [fixed], "reversed": [reversed_], "shuffled": [shuffled]}
+    assert found.controls(owl) == {}
+    one = found.single(points[5].setting)
+    assert one.seeds == (1,) and one.base.setting == points[3].setting
+    assert one.uniform.setting == points[1].setting and len(found.controls(one)["shuffled"]) == 1
+    assert [each.name.endswith("calibration seed 0") for each in found.singles[:3]] == [False, True, False]
+    assert found.dense.name == "dense" and found.dense.uniform is found.dense.base is None
+
+
+def test_what_is_still_to_come_is_left_out() -> None:
+    waiting = replace(result("owl", BASE), evaluated=None)
+    found = Evaluations(None, {}, (SeedResult(None, None, None, {}, {}), waiting))
+    assert not found.complete and found.settings == () == found.singles and found.dense is None

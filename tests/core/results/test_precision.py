@@ -1,0 +1,57 @@
+"""What drowns in rounding is said to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.plan.gains import gains_of
+from core.results import findings, precision
+from core.results.propagation import matrix
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from core.store.results import Floor
+from tests import synthetic
+
+LAYERS, NAME = 6, "gaussian:0.3"
+
+
+@pytest.fixture
+def profile(empty: Store) -> Profile:
+    key = synthetic.save_profile(empty.root, synthetic.profile_spec(LAYERS, 8, "quick"), LAYERS)
+    return profiles.load(empty, empty.by_key(key))
+
+
+def floored(profile: Profile, share: np.ndarray) -> Profile:
+    """The profile with a noise floor of so much of the drift at the last layer, per injection layer."""
+    drift = matrix(profile.seeds(NAME)) * share[:, None]
+    return replace(profile, floor=Floor(drift=drift, half_precision=np.full(LAYERS, 0.25)))
+
+
+def test_layers_below_ten_times_the_floor_are_named(profile: Profile) -> None:
+    share = np.array([0.05, 0.2, 0.3, 0.05, 0.05, 0.05])
+    found = floored(profile, share)
+    assert precision.drowned(found, NAME).tolist() == (share > 0.1).tolist()
+    said = precision.finding(found, NAME)
+    assert said.startswith(findings.finding(gains_of(profile.seeds(NAME)))) and "layers 1 and 2 is below 10" in said
+    assert "every layer" in precision.finding(floored(profile, np.ones(LAYERS)), NAME)
+
+
+def test_nothing_is_added_above_the_floor(profile: Profile) -> None:
+    found = floored(profile, np.full(LAYERS, 0.05))
+    assert precision.finding(found, NAME) == findings.finding(gains_of(profile.seeds(NAME)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_half_precision_tells_its_floor_and_its_distance(dtype: str, profile: Profile) -> None:
+    spec = profile.spec.model_copy(update={"model": profile.spec.model.model_copy(update={"dtype": dtype})})
+    found = floored(replace(profile, entry=replace(profile.entry, spec=spec)), np.full(LAYERS, 0.05))
+    said = precision.rounding(found)
+    if dtype == "float32":
+        assert said == ""
+        return
+    assert dtype in said and "25 %" in said
+    assert f"{np.nanmedian(found.floor.drift[:, -1]):.2g}" in said

@@ -1,0 +1,93 @@
+"""Which stored numbers may stand beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.ask.settings import Setting
+from core.results import evaluations, protocols, rows
+from core.store.cache import Store
+from tests import synthetic
+
+
+def test_what_an_earlier_wanda_pruned_stands_by_itself_and_says_so(tmp_path: Path) -> None:
+    """The dense model is the same whichever it was; a change from one to the other would be the rounding of rows."""
+    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    now = synthetic.study_spec(profile, [Setting()], layers=4)
+    points = [
+        each.model_copy(update={"pruned": each.pruned and each.pruned.model_copy(update={"method": 1})})
+        for each in now.points
+    ]
+    old = now.model_copy(update={"points": tuple(points)})
+    for spec in (old, now):
+        synthetic.save_study(tmp_path, spec, layers=4)
+    store = Store(tmp_path)
+    found = protocols.together(store, protocols.of_model(store, profile.model))
+    assert {key: len(each.points) for key, each in found.items()} == {old.key: 2, now.key: 2}
+    [earlier] = protocols.earlier(found[old.key].points)
+    assert earlier in protocols.badge(found[old.key]) and not protocols.earlier(found[now.key].points)
+
+    (dense, before), (_, after) = (rows.rows_of(evaluations.read(store, spec, {})) for spec in (old, now))
+    assert earlier in rows.apart(before, after) == rows.apart(after, before)
+    assert rows.apart(before, dense) is rows.apart(after, dense) is None
+    assert [len(each) for each in rows.by_protocol([dense, before, after])] == [2, 1]
+
+
+def test_allocations_that_looked_at_unlike_profiles_stand_apart_and_each_names_its_own(tmp_path: Path) -> None:
+    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    settings = [Setting(), Setting(allocation={"base": {"kind": "response"}})]
+    seen = {"a" * 16: settings[:1], "b" * 16: settings}
+    for key, asked in seen.items():
+        synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
+    store = Store(tmp_path)
+    found = protocols.together(store, protocols.of_model(store, profile.model))
+    assert {each.profiles: len(each.settings) for each in found.values()} == {(key,): len(seen[key]) for key in seen}
+    assert len({protocols.line(each) for each in found.values()}) == 1
+    for each in found.values():
+        for said in (protocols.under_line(each), protocols.badge(each)):
+            assert f"profile {each.profiles[0][:6]} · study" in said
+
+
+def test_across_profiles_a_protocol_lends_what_it_has_alone_and_every_seed_of_uniform(tmp_path: Path) -> None:
+    profile = synthetic.profile_spec(layers=4, sequences=4, preset="quick")
+    owl, linears = ({"base": each} for each in ({"kind": "owl"}, {"kind": "response", "granularity": "linear"}))
+    seen = {"a" * 16: [Setting(allocation=owl)]}
+    seen["b" * 16] = [
+        Setting(allocation=each, calibration_seed=seed) for each in (owl, linears) for seed in (0, 1)
+    ]
+    for key, asked in seen.items():
+        synthetic.save_study(tmp_path, synthetic.study_spec(profile, asked, layers=4), layers=4, profile=key)
+    other = synthetic.study_spec(profile, seen["b" * 16], layers=4, windows=8)
+    synthetic.save_study(tmp_path, other, layers=4, profile="b" * 16)
+    store = Store(tmp_path)
+    groups = tuple(protocols.together(store, protocols.of_model(store, profile.model)).values())
+    mine = next(each for each in groups if each.profiles == ("a" * 16,))
+    found = protocols.across_profiles(mine, groups)
+    seeds = {each.setting.allocation.base.kind: each.seeds for each in found.settings}
+    assert seeds == {"uniform": (0, 1), "owl": (0,), "response": (0, 1)}
+    assert found.entries == mine.entries and other.key not in {each.key for each in found.guests}
+    assert f"profiles {'a' * 6}, {'b' * 6} · studies {mine.entries[0].key[:6]}, " in protocols.badge(found)
+    assert protocols.line(found) == protocols.line(mine)
+
+
+def test_the_order_in_which_a_checkout_wrote_what_ships_does_not_count() -> None:
+    store = Store()
+    entries = [entry for entry in store.entries("study") if entry.committed]
+    one, other = (protocols.together(store, each) for each in (entries, entries[::-1]))
+    assert len(entries) > len(one) and list(one) == list(other)
+    for key, found in one.items():
+        assert [each.name for each in found.settings] == [each.name for each in other[key].settings]
+
+
+def test_ones_own_studies_come_before_those_that_ship_of_which_the_widest_is_first(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    profile = store.demo().spec
+
+    def found() -> dict[str, evaluations.Evaluations]:
+        return protocols.together(store, protocols.of_model(store, profile.model))
+
+    sizes = [(len({part.target for part in each.slices}), len(each.settings)) for each in found().values()]
+    assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True)
+    own = synthetic.study_spec(profile, [Setting()], layers=30)
+    synthetic.save_study(tmp_path, own, layers=30)
+    assert next(iter(found())) == own.key

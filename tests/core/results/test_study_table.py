@@ -1,0 +1,90 @@
+"""One table of a study: its numbers are the measured ones, whichever way it is written."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+
+from core.ask.allocations import AllocationRequest, Correction
+from core.ask.settings import Setting
+from core.kinds.owl import Owl
+from core.report import evidence
+from core.results.evaluations import load
+from core.results.study_table import MEAN, Table, rows_of, study_table
+from core.store.cache import Store
+from tests import synthetic
+
+LAYERS = 6
+OWL = Setting(allocation=AllocationRequest(base=Owl()))
+CORRECTED = Setting(allocation=AllocationRequest(base=Owl(), correction=Correction(strength=0.02)))
+RESEEDED = OWL.model_copy(update={"calibration_seed": 1})
+
+
+def made(store: Store, asked: tuple[Setting, ...] = (OWL, RESEEDED, CORRECTED), **how: object) -> Table:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), asked, LAYERS, **how)
+    return study_table(rows_of(load(store, store.by_key(synthetic.save_study(store.root, spec, LAYERS)))))
+
+
+def test_a_row_is_a_setting_over_its_seeds_against_its_controls(empty: Store) -> None:
+    table = made(empty)
+    assert table.numbers["allocation"] == ["dense", "Uniform", "OWL", "OWL, corrected 0.02"]
+    _, uniform, owl, corrected = (row.one for row in table.rows)
+    assert table.numbers["perplexity"] == [row.one.perplexity for row in table.rows]
+    changes = [None, None, owl.against(uniform), corrected.against(uniform)]
+    assert table.numbers["against uniform, %"] == [each and each.value for each in changes]
+    assert table.numbers["uniform low"] == [each and each.windows.low for each in changes]
+    assert table.numbers["against its base, %"] == [None, None, None, corrected.against(owl).value]
+    assert table.numbers["calibration seeds"][1:] == ["0, 1", "0, 1", "0"]
+
+
+def test_a_file_holds_every_number_and_nothing_empty(empty: Store) -> None:
+    table = made(empty)
+    heads, *rows = csv.reader(io.StringIO(table.csv))
+    assert heads == [*table.numbers] and "not a number" not in heads and len(rows) == 4
+    assert [float(row[heads.index("perplexity")]) for row in rows] == table.numbers["perplexity"]
+
+
+def test_what_broke_says_so_in_its_place(empty: Store) -> None:
+    spec = synthetic.study_spec(synthetic.profile_spec(LAYERS, 8, "quick"), (OWL,), LAYERS)
+    key = synthetic.save_study(empty.root, spec, LAYERS, broken={OWL: 2})
+    table = study_table(rows_of(load(empty, empty.by_key(key))))
+    assert np.isnan(table.numbers["perplexity"][-1]) and "layer 2 " in table.numbers["not a number"][-1]
+
+
+def test_a_mean_of_tasks_is_over_those_that_every_row_has(empty: Store) -> None:
+    table = made(empty, tasks=("boolq", "rte"))
+    accuracies = np.array([table.numbers[name] for name in ("boolq", "rte")])
+    assert table.numbers[MEAN] == pytest.approx(accuracies.mean(0))
+    [against] = [name for name in table.numbers if name.startswith(f"{MEAN}, ") and "±" not in name]
+    assert table.numbers[against][2] == pytest.approx(accuracies.mean(0)[2] - accuracies.mean(0)[1])
+
+
+def test_compared_rows_keep_only_what_differs(empty: Store) -> None:
+    pruned = study_table(made(empty).rows[1:]).differing.values
+    assert "calibration seeds" in pruned and not {"study", "zeros", "pruner"} & pruned.keys()
+    half = Setting(allocation=AllocationRequest(target=0.5))
+    assert made(empty, (OWL, half)).differing.values["zeros"] == [None, 0.5, 0.7, 0.7]
+
+
+# --- the committed studies -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", evidence.QUESTIONS)
+def test_a_question_is_answered_by_one_protocol_with_its_control(name: str) -> None:
+    answer = evidence.answer(name)
+    assert len(answer.table.rows) > 1 and len(set(answer.table.numbers["protocol"])) == 1
+    assert f"against {answer.question.against}" in answer.markdown and answer.question.command in answer.markdown
+
+
+def test_the_lowest_perplexity_stands_beside_owl() -> None:
+    text = evidence.answer("the lowest perplexity").markdown
+    assert "| ALPS + refit to dense | 70 % | 96.80 | -82 % [-86, -77] over 3 calibration seeds |" in text
+
+
+def test_a_correction_is_judged_among_its_shuffles() -> None:
+    answer = evidence.answer("correction")
+    assert any("Among 5 shuffles" in each for each in answer.sentences)
+    assert not any("shuffled" in name for name in answer.table.numbers["allocation"])

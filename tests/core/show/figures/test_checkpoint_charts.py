@@ -1,0 +1,66 @@
+"""Charts of another checkpoint: what is in the figures, and the numbers beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.ask.measurements import Measurement
+from core.ask.perturbations import perturbation
+from core.results.checkpoints import compared
+from core.show.figures import DARK, LIGHT, checkpoints
+from core.show.figures.charts import COMPARED, GROUPS, InView
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from tests import synthetic
+
+NAME = "checkpoint:0123456789abcdef"
+
+
+def made(root: Path, layers: int) -> Profile:
+    """A stored comparison, read back."""
+    asked = (Measurement(perturbation=perturbation(NAME)),)
+    spec = synthetic.profile_spec(layers, 8, "quick").model_copy(update={"measurements": asked})
+    return profiles.load(Store(root), Store(root).profile(synthetic.save_profile(root, spec, layers)))
+
+
+@pytest.mark.parametrize("layers", [2, 12, 80])
+@pytest.mark.parametrize("look", [LIGHT, DARK])
+def test_every_chart_is_whole_and_says_what_the_analysis_found(layers: int, look, tmp_path: Path) -> None:
+    profile = made(tmp_path, layers)
+    found = compared(profile)
+    charts = [row.draw(InView(profile, NAME, layers - 1, look)) for row in GROUPS[COMPARED]]
+    assert [chart.finding for chart in charts] == [found.worst, found.weighed, found.parting, found.cost]
+    for row, chart in zip(GROUPS[COMPARED], charts, strict=True):
+        assert chart.title == row.question and len(chart.table)
+        assert "nan" not in chart.finding and "inf" not in chart.finding
+        chart.figure.to_json()
+
+
+def test_the_layer_that_stands_out_has_the_colour_of_its_own(tmp_path: Path) -> None:
+    asked = InView(made(tmp_path, 12), NAME, 0)
+    chart = checkpoints.harm(asked)
+    [bars] = chart.figure.data
+    assert [at for at, colour in enumerate(bars.marker.color) if colour == LIGHT.accent] == [6]
+    np.testing.assert_allclose(bars.y, compared(asked.profile).harm)
+    assert chart.table["stands out"].tolist() == [at == 6 for at in range(12)]
+
+
+def test_errors_of_none_are_blank_and_others_read_in_per_cent(tmp_path: Path) -> None:
+    profile = made(tmp_path, 12)
+    profile.others[NAME].difference.error[3] = 0
+    cells = checkpoints.weights(InView(profile, NAME, 0)).figure.data[0]
+    assert np.isnan(cells.z[:, 3]).all() and np.isfinite(np.delete(cells.z, 3, axis=1)).all()
+    assert cells.colorbar.ticktext[0] == "5.0 %" and cells.colorbar.ticktext[-1] == "15 %"
+    assert float(cells.customdata[2][6][1]) == pytest.approx(15) and 10 ** cells.z[2, 6] == pytest.approx(15)
+
+
+def test_a_dot_marks_every_token_whose_likeliest_follower_changed(tmp_path: Path) -> None:
+    profile = made(tmp_path, 4)
+    cells, dots = checkpoints.tokens(InView(profile, NAME, 0)).figure.data
+    flips = profile.others[NAME].cumulative.flips
+    assert len(dots.x) == flips.sum() > 0 and cells.z.shape == flips.shape
+    assert sorted(set(dots.x)) == [1 + at for at in np.flatnonzero(flips[0])]

@@ -1,0 +1,399 @@
+"""The tour's sentences follow from the profile: change the data and they say something else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from core.ask.allocations import AllocationRequest, Correction
+from core.base.errors import UserError
+from core.kinds.owl import Owl
+from core.plan.budget import met
+from core.plan.gains import gains_of
+from core.plan.spread import allocate
+from core.results import findings, propagation
+from core.show import figures, lessons
+from core.show.figures.gain import columns
+from core.show.figures.thumbnail import thumbnail
+from core.show.lessons import allocate as allocating
+from core.show.lessons.shared import ordinal
+from core.store import profiles
+from core.store.cache import Store
+from core.store.profiles import Profile
+from tests import synthetic
+from tests.core.show.lessons.conftest import LAYERS, saved
+
+apart = st.integers(1, 10_000).map(lambda hundredths: hundredths / 100)  # by more than their logarithms are rounded
+values = arrays.arrays(float, 6, elements=apart, unique=True)
+
+
+def with_fields(profile: Profile, name: str, **fields: np.ndarray) -> Profile:
+    """The profile with other numbers for all seeds of a perturbation."""
+    perturbed = {
+        each: replace(found, **fields) if each.perturbation.name == name else found
+        for each, found in profile.perturbed.items()
+    }
+    return replace(profile, perturbed=perturbed)
+
+
+def without(profile: Profile, *kinds: str) -> Profile:
+    """The profile lacking some perturbations."""
+    kept = {each: found for each, found in profile.perturbed.items() if each.perturbation.name not in kinds}
+    return replace(profile, perturbed=kept)
+
+
+def at(layer: int, high: float, low: float, sequences: int = 8) -> np.ndarray:
+    """A table, (layers, sequences), with one layer that stands out."""
+    table = np.full((LAYERS, sequences), low)
+    table[layer] = high
+    return table
+
+
+DEPTH = np.arange(LAYERS)
+PASSED = (DEPTH[None, :] - DEPTH[:, None])[:, :, None]  # layers behind the one that is hit: (injection, read, 1)
+
+
+def drifts(change: object, far: int = 1, wide: object = 0.0, start: float = 1.0) -> np.ndarray:
+    """`ln drift` that changes by so much a layer on the way behind each layer, `far` layers at most.
+
+    Args:
+        change: of all layers, or (layers,).
+        wide: how much it differs between sequences, likewise.
+    """
+    swing = np.asarray(wide, float)[..., None] * np.linspace(-1, 1, 8)
+    changes = (np.asarray(change, float)[..., None] + swing).reshape(-1, 1, 8)
+    return np.where(PASSED >= 0, np.log(start) + np.clip(PASSED, 0, far) * changes, np.nan)
+
+
+# --- scales --------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=5, unique_by=lambda x: round(x, 2)), st.booleans())
+def test_a_scale_holds_what_was_measured_and_rises(measured: list[float], logarithmic: bool) -> None:
+    measured = sorted(measured)
+    scale = lessons.scale(measured, logarithmic)
+    assert scale.values[list(scale.measured)].tolist() == measured
+    assert (np.diff(scale.values) > 0).all()
+    table = np.cumsum(np.ones((len(measured), 3)), axis=0)
+    rows = lessons.between(scale, table)
+    assert rows[list(scale.measured)] == pytest.approx(table)
+    assert (np.diff(rows, axis=0) > 0).all()
+    assert all(scale.nearest(step) == step for step in scale.measured)
+
+
+def test_where_the_correction_changes_nothing_it_is_not_favoured() -> None:
+    said = lessons.plain(allocating._push_said(np.linspace(-0.1, 0.1, 5), np.full(5, 0.626)))
+    assert said.endswith("The estimate favours no correction.")
+
+
+# --- the chapters --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layer", [0, 5])
+def test_perturb_names_the_layer_that_flips_most(standard: Profile, layer: int) -> None:
+    found = lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(layer, 0.6, 0.2)))
+    assert re.search(rf"60 % .* layer {layer}\b", lessons.plain(found.said))
+    steps = [found.sizes.values[i] for i in found.sizes.measured]
+    assert steps == [0.01, 0.03, 0.1, 0.3, 1]
+    assert found.flips.shape == (len(found.sizes.values), LAYERS)
+
+
+def test_noise_that_changes_as_much_wherever_it_enters_is_said_to(standard: Profile) -> None:
+    said = lessons.plain(lessons.perturb(with_fields(standard, "gaussian:0.3", flips=at(3, 0.5302, 0.5299))).said)
+    assert "53 %" in said and "wherever it enters" in said and "but" not in said.partition("At size 0.01")[0]
+
+
+def test_drift_that_ranks_as_harm_does_is_said_to(standard: Profile) -> None:
+    final = propagation.curves(standard.seeds("gaussian:0.3")).value[:, -1]
+    same = np.repeat(final[:, None] ** 2, 8, axis=1)
+    told = lessons.plain(lessons.drift(with_fields(standard, "gaussian:0.3", kl=same)).said)
+    assert "harm is 1.00" in told and "always" in told
+    told = lessons.plain(lessons.drift(with_fields(standard, "gaussian:0.3", kl=1 / same)).said)
+    loud, quiet = (int(each) for each in re.findall(r"after layer (\d+)", told))
+    assert "harm is -1.00" in told
+    assert final[loud] > final[quiet]
+
+
+def test_harm_alike_everywhere_is_not_ranked(standard: Profile) -> None:
+    told = lessons.drift(with_fields(standard, "gaussian:0.3", kl=np.ones((LAYERS, 8)))).said
+    assert "cannot be compared" in told
+
+
+@given(values, values)
+def test_the_misjudged_pair_is_one(final: np.ndarray, harm: np.ndarray) -> None:
+    found = lessons.misjudged(final, harm)
+    if found is None:
+        assert (np.argsort(final) == np.argsort(harm)).all()
+    else:
+        loud, quiet = found
+        assert final[loud] > final[quiet] and harm[loud] < harm[quiet]
+
+
+def test_drift_curves_between_sizes_lie_between(standard: Profile) -> None:
+    found = lessons.drift(standard)
+    low, high = found.drift[found.sizes.measured[0]], found.drift[found.sizes.measured[-1]]
+    upper = np.triu_indices(LAYERS)
+    assert (found.drift[:, *upper] >= low[upper] * (1 - 1e-9)).all()
+    assert (found.drift[:, *upper] <= high[upper] * (1 + 1e-9)).all()
+    assert np.isnan(found.drift[0][np.tril_indices(LAYERS, -1)]).all()
+
+
+def test_the_first_token_flips_layers_or_it_does_not(standard: Profile) -> None:
+    def found(change: float) -> lessons.Sink:
+        calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-0.1, LAYERS, start=0.3))
+        return lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(change, LAYERS, start=0.3)))
+
+    flipped, same, more = found(0.1), found(-0.1), found(-0.3)
+    assert flipped.flipped == tuple(range(LAYERS - 1)) and (flipped.answer, flipped.change > 1) == ("rise", True)
+    assert f"{LAYERS - 1} of {LAYERS - 1} layers" in lessons.plain(flipped.said)
+    assert (same.flipped, same.answer, more.answer) == ((), "stay", "fall") and "no layer" in same.said
+    assert flipped.most == 0, "where it has the longest way to grow"
+    assert [lessons.judged(guess, flipped).startswith("**Right") for guess in lessons.GUESSES] == [False, False, True]
+
+
+def test_one_rule_counts_layers_in_the_headline_the_bars_the_tables_and_the_lesson(standard: Profile) -> None:
+    """Layers 0 and 1 amplify by their own interval alone, so nothing counts them as amplifying."""
+    noisy = np.where(DEPTH < 2, 1, 0.1)
+    calm = with_fields(standard, "gaussian:0.3", log_drift=drifts([-0.5] * LAYERS, wide=0.1 * noisy))
+    loud = with_fields(calm, "gaussian:0.3@all", log_drift=drifts([0.5] * LAYERS, wide=0.7 * noisy))
+    line = figures.line("noise", loud.seeds("gaussian:0.3@all"))
+    table = columns(line)
+    count = LAYERS - 3
+    assert table["verdict"].count("amplifies") == count < table["verdict without correction"].count("amplifies")
+    assert thumbnail(line).count(figures.LIGHT.amplify) == count
+    assert findings.headline(gains_of(loud.seeds("gaussian:0.3@all"))).startswith(f"{count} of {LAYERS - 1} layers ")
+    assert f"With it, {count} of {LAYERS - 1} layers amplify" in lessons.plain(lessons.amplify(loud).said)
+
+
+def test_a_typical_gain_may_stay_although_many_layers_flip(standard: Profile) -> None:
+    """The answer is judged by what was asked: the median change, not by how many layers amplify."""
+    far = np.where(DEPTH < 3, 0.5, 0.08)
+    calm = with_fields(standard, "gaussian:0.3", log_drift=drifts(-far))
+    found = lessons.amplify(with_fields(calm, "gaussian:0.3@all", log_drift=drifts(far)))
+    assert len(found.flipped) == LAYERS - 1
+    assert found.answer == "stay" and found.change == pytest.approx(np.exp(0.16))
+
+
+def test_the_sink_is_measured_at_the_layer_where_it_is_longest(standard: Profile) -> None:
+    first = standard.activation.norm.copy()
+    first[3] *= 40
+    longer = replace(standard, activation=replace(standard.activation, norm_first=first))
+    assert re.search(r"layer 3\b.* 40×", lessons.plain(lessons.amplify(longer).why))
+
+
+@pytest.mark.parametrize("layer", [2, 5])
+def test_the_skipped_layer_that_amplifies_most_is_named(standard: Profile, layer: int) -> None:
+    grows = with_fields(standard, "skip", log_drift=drifts(np.where(layer == DEPTH, 0.7, -0.1)))
+    assert re.search(rf"layer {layer}\b.* grows 2\.0×", lessons.plain(lessons.skipping(lessons.amplify(grows))))
+    falls = with_fields(standard, "skip", log_drift=drifts(np.where(layer == DEPTH, -0.1, -0.7)))
+    assert "amplifies nowhere" in lessons.skipping(lessons.amplify(falls))
+    assert lessons.skipping(lessons.amplify(without(standard, "skip"))) == ""
+
+
+def test_dilution_is_told_from_repair(standard: Profile) -> None:
+    falling = drifts(-0.2, LAYERS)
+
+    def told(growth: float) -> str:
+        stream = np.repeat(growth * DEPTH[:, None], 8, axis=1)
+        activation = replace(standard.activation, log_norm=stream)
+        changed = with_fields(replace(standard, activation=activation), "gaussian:0.3", log_drift=falling)
+        found = lessons.absorb(changed)
+        assert found.damage[DEPTH, -1] / found.damage[DEPTH, DEPTH] == pytest.approx(found.grown)
+        assert found.stream[-1] / found.stream == pytest.approx(found.around)
+        assert found.gain == pytest.approx(found.grown / found.around)
+        return found.said
+
+    assert f"at all {LAYERS - 1} layers that absorb" in lessons.plain(told(0.5))
+    assert "no fall is shown to be dilution" in told(0.1)
+    assert "no layer absorbs" in lessons.absorb(with_fields(standard, "gaussian:0.3", log_drift=-falling)).said
+
+
+def test_dilution_is_told_of_layers_that_absorb_for_certain(standard: Profile) -> None:
+    """As many as the verdicts count: layer 0's fall varies too much, layer 6's is inside the band."""
+    fall = np.array([0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.03, 0])
+    log_drift = drifts(-fall, wide=np.where(DEPTH == 0, 1.0, 0.0))
+    growing = replace(standard.activation, log_norm=np.repeat(DEPTH[:, None] / 2.0, 8, axis=1))
+    found = lessons.absorb(with_fields(replace(standard, activation=growing), "gaussian:0.3", log_drift=log_drift))
+    assert (found.gain[:-1] < 1).all() and "at all 5 layers" in lessons.plain(found.said)
+    uneven = replace(growing, log_norm=growing.log_norm + np.where(DEPTH == 4, 2.4, 0)[:, None])
+    found = lessons.absorb(with_fields(replace(standard, activation=uneven), "gaussian:0.3", log_drift=log_drift))
+    assert "at 4 of the 5 layers" in lessons.plain(found.said)
+
+
+def test_with_too_few_sequences_neither_dilution_nor_training_is_judged(store: Store) -> None:
+    few = saved(store, synthetic.profile_spec(LAYERS, 4))
+    assert lessons.absorb(few).said == "Undecided: 4 sequences are too few for a verdict, 8 are needed."
+    assert lessons.learned(few, few).endswith("but without verdicts the two cannot be compared.")
+
+
+def test_a_twin_is_found_on_the_same_text_only(store: Store) -> None:
+    trained = synthetic.profile_spec(LAYERS, 8, "quick")
+    twin = trained.model_copy(update={"model": trained.model.model_copy(update={"initialised": 0})})
+    elsewhere = twin.model_copy(update={"text": trained.text.model_copy(update={"length": 32})})
+    model = saved(store, trained)
+    saved(store, elsewhere)
+    assert lessons.twins(store, model) is None
+    saved(store, twin)
+    assert [entry.key for entry in lessons.twins(store, model)] == [trained.key, twin.key]
+    assert lessons.twins(store, profiles.load(store, store.profile(elsewhere.key)))[1].key == twin.key
+
+
+def test_the_pair_of_the_profile_in_view_comes_before_a_later_one(store: Store) -> None:
+    def pair(length: int) -> tuple[Profile, Profile]:
+        spec = synthetic.profile_spec(LAYERS, 8, "quick")
+        spec = spec.model_copy(update={"text": spec.text.model_copy(update={"length": length})})
+        twin = spec.model_copy(update={"model": spec.model.model_copy(update={"initialised": 0})})
+        return saved(store, spec), saved(store, twin)
+
+    pairs = [pair(length) for length in (16, 32)]
+    for here in pairs:
+        keys = [each.entry.key for each in here]
+        for profile in here:
+            assert [entry.key for entry in lessons.twins(store, profile)] == keys
+
+
+def test_what_is_learned_depends_on_the_twin(standard: Profile) -> None:
+    falling = drifts(-0.1, LAYERS)
+    trained = with_fields(with_fields(standard, "gaussian:0.3", log_drift=falling), lessons.PRUNED, log_drift=falling)
+    rising = with_fields(trained, lessons.PRUNED, log_drift=-falling)
+    told = lessons.learned(trained, rising)
+    assert "training does not explain this fall" in told and "the model learned to absorb it" in told
+    assert "learned to absorb" not in lessons.learned(trained, trained)
+    nothing = lessons.learned(trained, without(standard, *standard.by_name))
+    assert "gaussian:0.3" in nothing and lessons.PRUNED in nothing and "learned" not in nothing
+
+
+def test_the_push_runs_from_the_reverse_over_the_base_to_the_correction(standard: Profile) -> None:
+    found = lessons.correction(standard)
+    middle = len(found.strengths) // 2
+    assert found.strengths[middle] == 0 and found.strengths == pytest.approx(-found.strengths[::-1])
+    assert found.rows[middle] == pytest.approx(found.base)
+    weights = np.nansum(standard.weights.parameters, axis=1)
+    assert all(abs(met(row, weights) - lessons.TARGET) < 1e-9 for row in found.rows)
+    for strength, control in ((0.04, "none"), (0.1, "reversed")):
+        asked = AllocationRequest(base=Owl(), correction=Correction(strength=strength, control=control))
+        step = int(np.abs(found.strengths - (strength if control == "none" else -strength)).argmin())
+        assert found.rows[step] == pytest.approx(allocate(asked, standard).sparsity)
+
+
+@pytest.mark.parametrize("driver_sign", [1, -1])
+def test_the_estimate_may_prefer_either_side(standard: Profile, driver_sign: int) -> None:
+    """Layers that pruning hurts most are made to amplify, or to absorb: the right side is the estimate's."""
+    harm = np.linspace(0.1, 2, LAYERS)
+    changed = standard
+    for name, asked in standard.perturbations.items():
+        if asked.kind == "residual" and asked.pruner == "wanda":
+            changed = with_fields(changed, name, kl=np.repeat((harm * asked.sparsity**2)[:, None], 8, axis=1))
+    gain = driver_sign * np.append(np.linspace(-0.5, 0.5, LAYERS - 1), 0)
+    logs = drifts(gain / np.maximum(LAYERS - 1 - DEPTH, 1), LAYERS)
+    found = lessons.correction(with_fields(changed, "gaussian:0.3", log_drift=logs))
+    assert ("favours the correction" if driver_sign > 0 else "favours the reverse") in found.said
+    assert (found.harm[-1] < found.harm[0]) == (driver_sign > 0)
+
+
+@pytest.mark.parametrize("layer", [1, 6])
+def test_prune_names_the_layer_that_hurts_most_and_answers_guesses(standard: Profile, layer: int) -> None:
+    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=at(layer, 0.9, 0.1)))
+    assert found.worst == layer
+    assert re.search(rf"layer {layer}\b.* 0\.90 nats, 9\.0×", lessons.plain(found.said))
+    assert found.judged(layer)[found.at].startswith("**Right.**")
+    wrong = lessons.plain(found.judged((layer + 1) % LAYERS)[found.at])
+    assert wrong.startswith("Wrong.") and f"2nd of {LAYERS}" in wrong
+
+
+@pytest.mark.parametrize(
+    ("worst", "second", "said"),
+    [
+        (2e-8, -3e-9, "no layer does more harm than rounding can."),
+        (0.9, -3e-9, "layer 2 hurts most: 0.90 nats; others do no more than rounding can."),
+        (0.9, 0.3, "0.90 nats, 3.0× the next (layer 5); half of the layers do no more than rounding can."),
+    ],
+)
+def test_harm_that_rounding_can_do_is_not_divided_by(standard: Profile, worst: float, second: float, said: str) -> None:
+    harm = at(2, worst, -3e-9)
+    harm[5] = second
+    found = lessons.prune(with_fields(standard, lessons.PRUNED, kl=harm))
+    assert lessons.plain(found.notes[found.at]).endswith(said)
+
+
+def test_a_guess_is_judged_by_the_sparsity_in_view(standard: Profile) -> None:
+    """Layer 1 hurts most at 70 %, layer 4 at 90 %: what stands beside the slider says so at each."""
+    moved = with_fields(standard, lessons.PRUNED, kl=at(1, 5, 0.1))
+    found = lessons.prune(with_fields(moved, "residual:wanda:0.9", kl=at(4, 9, 0.2)))
+    right = [said.startswith("**Right.**") for said in found.judged(4)]
+    assert (right[found.at], right[-1]) == (False, True)
+    assert re.search(r"to 90 % .*layer 4 hurts most: 9\.0 nats", lessons.plain(found.notes[-1]))
+
+
+def test_notes_of_noise_follow_its_size(standard: Profile) -> None:
+    loud = with_fields(standard, "gaussian:1", flips=at(6, 0.9, 0.3), kl=np.ones((LAYERS, 8)))
+    found = lessons.perturb(loud)
+    assert re.search(r"size 1, .* 90 % .* layer 6\b", lessons.plain(found.notes[-1]))
+    notes = lessons.drift(loud).notes
+    assert "cannot be compared" in notes[-1] and "cannot be compared" not in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (8, "8th"), (11, "11th"), (22, "22nd")]
+)
+def test_ranks_are_ordinals(number: int, said: str) -> None:
+    assert ordinal(number) == said
+
+
+def test_the_closing_screen_says_of_each_chapter_what_it_said(standard: Profile) -> None:
+    told = lessons.closing(standard)
+    assert list(told) == ["perturb", "drift", "amplify", "absorb", "allocate", "prune"]
+    assert told["prune"] == lessons.plain(lessons.prune(standard).said) and "](" not in "".join(told.values())
+    lacking = without(standard, "gaussian:0.3@all", "gaussian:0.01@all")
+    assert list(lessons.closing(lacking)) == [each for each in told if each != "amplify"]
+
+
+def test_the_methods_are_ranked_by_their_estimates(standard: Profile) -> None:
+    told = lessons.methods(standard)
+    assert min(told, key=told.get) == "the response allocation"
+    assert f"puts {min(told, key=told.get)} first" in lessons.methods_said(told)
+    assert "puts uniform first" in lessons.methods_said(told | {"uniform": 0.001})
+    assert "cannot be compared" in lessons.methods_said(dict.fromkeys(told, np.nan))
+
+
+def test_a_profile_that_lacks_something_gets_one_sentence(standard: Profile) -> None:
+    quiet = without(standard, *(name for name in standard.by_name if name.startswith("gaussian")))
+    for chapter in (lessons.perturb, lessons.drift, lessons.amplify, lessons.absorb):
+        with pytest.raises(UserError, match=r"measure gaussian:0\.3"):
+            chapter(quiet)
+    with pytest.raises(UserError, match=r"gaussian:0\.3@all"):
+        lessons.amplify(without(standard, "gaussian:0.3@all", "gaussian:0.01@all"))
+    with pytest.raises(UserError, match="residual:wanda"):
+        lessons.prune(without(standard, *(name for name in standard.by_name if name.startswith("residual"))))
+
+
+def test_one_layer_alone_or_a_harm_that_is_not_a_number_is_refused(store: Store, standard: Profile) -> None:
+    spec = synthetic.profile_spec(1, 8, prunable=True)
+    single = profiles.load(store, store.profile(synthetic.save_profile(store.root, spec, 1)))
+    for chapter in (lessons.amplify, lessons.prune):
+        with pytest.raises(UserError, match="only one"):
+            chapter(single)
+    assert not {"amplify", "prune"} & set(lessons.closing(single))
+    with pytest.raises(UserError, match="a response is NaN"):
+        lessons.prune(with_fields(standard, "residual:wanda:0.9", kl=at(2, np.nan, 0.1)))
+
+
+# --- measured again ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [(0.0, "last digit"), (3e-7, "a millionth"), (1e-5, "a thousandth"), (0.1, "11 %. That is more than rounding")],
+)
+def test_a_second_measurement_is_compared(standard: Profile, by: float, said: str) -> None:
+    shifted = standard.seeds("skip")[0].log_drift.copy()
+    shifted[2, -1] += by
+    assert said in lessons.compared(with_fields(standard, "skip", log_drift=shifted), standard, "skip")
+    with pytest.raises(UserError, match="not measured"):
+        lessons.compared(without(standard, "skip"), standard, "skip")

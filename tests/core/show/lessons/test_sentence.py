@@ -1,0 +1,146 @@
+"""What the lab says and shows of one sentence, on invented answers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from core.ask.lab import Question, question
+from core.show.lessons import sentence
+from core.store.scenes import Row
+
+NOISE = question("A b c", "gaussian:0.5")
+EVERYWHERE = question("A b c", "gaussian:0.5", first=True)
+
+
+def row(layer: int, *drift: tuple[float, ...] | None, gain: float | None = None, flips: int = 0) -> Row:
+    """A row of three tokens whose drift is given layer by layer."""
+    words = ((("x", 1.0),),) * 3
+    return Row(
+        tokens=("A", " b", "c"),
+        norms=((9.0, 1.0, 1.0),) * len(drift),
+        dense=words,
+        seconds=0.1,
+        layer=layer,
+        drift=drift,
+        gain=gain,
+        perturbed=words,
+        flipped=tuple(at < flips for at in range(3)),
+        kl=(0.0, 0.0, 0.0),
+    )
+
+
+SPARED = row(1, None, (0, 0.5, 0.5), (0, 0.25, 1.0), (0, 0.2, 0.2), gain=0.4, flips=1)
+
+
+def test_drift_is_told_against_where_it_entered() -> None:
+    hit = sentence.hit(NOISE, SPARED)
+    assert hit.ratio[:, 1:].ravel().tolist() == pytest.approx([1, 1, 0.5, 2, 0.4, 0.4])
+    assert all(math.isnan(each) for each in hit.ratio[:, 0]), "nothing arrived at the first token"
+    assert hit.mean.tolist() == pytest.approx([1, 1, 0.4])
+    assert hit.mean[-1] == pytest.approx(SPARED.gain)
+
+
+def test_a_token_that_was_not_hit_is_compared_with_those_that_were() -> None:
+    one = row(0, (0, 0.2, 0), (0, 0.4, 0.1), gain=2.0)
+    hit = sentence.hit(question("A b c", "gaussian:0.2", token=1), one)
+    assert hit.ratio[1].tolist() == pytest.approx([math.nan, 2, 0.5], nan_ok=True)
+    assert hit.entered.tolist() == pytest.approx([0.2, 0.2, 0.2])
+
+
+def test_the_mean_leaves_the_first_token_out() -> None:
+    hit = sentence.hit(EVERYWHERE, row(0, (0.5, 0.5, 0.5), (5.0, 0.5, 0.5), gain=1.0))
+    assert hit.mean[-1] == pytest.approx(1)
+    assert hit.ratio[-1, 0] == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "twin", "said"),
+    [
+        (
+            NOISE,
+            SPARED,
+            None,
+            "Later layers **absorb** the noise: it enters after layer 1 and ends at **0.40×** its size. "
+            "**1 of 3** predicted next words change. The median layer ends at 0.80×.",
+        ),
+        (
+            EVERYWHERE,
+            row(0, (0.5, 0.5, 0.5), (1, 1, 1), gain=2.0, flips=3),
+            row(0, (0, 0.5, 0.5), (0, 0.5, 0.5), gain=1.0, flips=2),
+            "Later layers **amplify** the noise: it enters after layer 0 and ends at **2.00×** its size. "
+            "**3 of 3** predicted next words change. Without the first token: **1.00×** and **2 of 3**.",
+        ),
+        (
+            question("A b c", "skip"),
+            row(0, (0.2, 0.2, 0.2), (0.2, 0.2, 0.2), gain=1.0),
+            None,
+            "Later layers leave the damage **about as large**: leaving layer 0 out moves the stream by 20 %, and that "
+            "ends at **1.00×** its size. **0 of 3** predicted next words change. The median layer ends at 0.80×.",
+        ),
+        (
+            question("A b c", "residual:wanda:0.7", token=1),
+            row(0, (0, 0.2, 0), (0, 0.4, 0.1), gain=2.0),
+            None,
+            "Later layers **amplify** the damage: pruning 70 % of layer 0 at “b” alone moves the stream by 20 %, and "
+            "that ends at **2.00×** its size. **0 of 3** predicted next words change. The median layer ends at 0.80×.",
+        ),
+        (
+            question("A b c", "gaussian:0.5", token=0),
+            row(0, (0.5, 0, 0), (0.5, 0.1, 0.4)),
+            None,
+            "Only the first token is damaged, after layer 0: the others end with a drift of **0.20**. "
+            "**0 of 3** predicted next words change.",
+        ),
+        (
+            NOISE,
+            row(0, (0, 0, 0), (0, 0, 0)),
+            None,
+            "Nothing is damaged: the sentence is its first token alone, which is spared. "
+            "**0 of 3** predicted next words change.",
+        ),
+        (
+            NOISE,
+            row(1, None, (0, 0.5, 0.5)),
+            None,
+            "No layer follows layer 1: the noise reaches the output as it is. **0 of 3** predicted next words change.",
+        ),
+    ],
+)
+def test_what_just_happened(asked: Question, shown: Row, twin: Row | None, said: str) -> None:
+    assert sentence.hit(asked, shown, [0.7, None, 0.8, 0.9], twin).said == said
+
+
+def test_the_sink_is_a_token_far_longer_than_the_others() -> None:
+    found = sentence.sink([[2, 1, 1], [1, 60, 2]])
+    assert (found.token, found.longer, found.layer) == (1, 30, 1)
+    assert sentence.sink([[2, 1, 1]]) is None
+    assert sentence.sink([[7]]) is None
+
+
+@pytest.mark.parametrize(
+    ("token", "first", "word"),
+    [("The", True, "The"), (" door", False, "door"), ("maker", False, "-maker"), (".", False, "."), ("\n", False, "⏎")],
+)
+def test_a_token_as_a_word(token: str, first: bool, word: str) -> None:
+    assert sentence.shown(token, first) == word
+
+
+def test_contexts_end_with_the_token_and_are_short() -> None:
+    found = sentence.contexts([" a", "b", " c", " d", " e", " f"])
+    assert found[1] == "ab"
+    assert found[-1] == "… b c d e f"
+
+
+def test_the_numbers_are_those_of_the_rows() -> None:
+    listed = sentence.listed([SPARED])
+    lines = list(zip(*listed.values(), strict=True))
+    assert len(lines) == 9
+    assert lines[4] == (1, 2, 1, " b", 0.25)
+    assert sentence.table(SPARED) == {
+        "after layer": [3, 2, 1],
+        "1 A": [0, 0, 0],
+        "2 b": [0.2, 0.25, 0.5],
+        "3 -c": [0.2, 1.0, 0.5],
+    }
